@@ -1,0 +1,1 @@
+"""How the five services are run: images, manifests, and the whole on one machine."""

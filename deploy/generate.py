@@ -1,0 +1,198 @@
+"""Writes what is generated from the code: JSON Schemas, AsyncAPI, OpenAPI, the table of settings.
+
+python -m deploy.generate            writes
+python -m deploy.generate --check    exits 1 and names the files that differ
+"""
+
+import base64
+import json
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+from joserfc.jwk import ECKey
+from pydantic import BaseModel
+
+from shared.contracts.topics import EVENTS, GROUPS, SERVICES, TOPICS, Topic
+from shared.settings import ServiceSettings
+
+ROOT = Path(__file__).parents[1]
+SCHEMAS = ROOT / "shared" / "contracts" / "schemas"
+DESCRIPTIONS = ROOT / "docs"
+BEGIN, END = "<!-- configuration: generated -->", "<!-- end of configuration -->"
+
+
+def generated() -> Iterator[tuple[Path, str]]:
+    """Every generated file and its text."""
+    for wire, event in sorted(EVENTS.items()):
+        yield SCHEMAS / f"{wire}.json", _json(_schema(wire, event))
+    yield DESCRIPTIONS / "asyncapi.yaml", _yaml(asyncapi())
+    readme = (ROOT / "README.md").read_text("utf-8")
+    before, after = readme.split(BEGIN)[0], readme.split(END)[1]
+    yield ROOT / "README.md", f"{before}{BEGIN}\n{configuration()}{END}{after}"
+    for service in SERVICES:
+        yield DESCRIPTIONS / f"openapi-{service}.yaml", _yaml(openapi(service))
+
+
+def openapi(service: str) -> dict[str, Any]:
+    """The OpenAPI document of a service's API."""
+    settings = _placeholders(settings_class(service))
+    described: dict[str, Any] = import_module(f"services.{service}.app").make_api(settings).openapi()
+    return described
+
+
+def settings_class(service: str) -> type[ServiceSettings]:
+    """The class of a service's settings."""
+    found: type[ServiceSettings] = import_module(f"services.{service}.settings").Settings
+    return found
+
+
+def _placeholders(settings: type[ServiceSettings]) -> ServiceSettings:
+    """Settings that name no server: enough to build the app, not to run it."""
+    ring = f"placeholder:{base64.urlsafe_b64encode(bytes(32)).decode()}"
+    jwk = ECKey.generate_key("P-256", {"kid": "placeholder", "use": "sig", "alg": "ES256"}, private=True)
+    known = {"signing": json.dumps([jwk.as_dict(private=True)])}
+    values: dict[str, Any] = {
+        "postgres": {"dsn": "postgresql://placeholder"},
+        "kafka": {"bootstrap": "placeholder"},
+        "tokens": {"issuer": "http://placeholder", "jwks_url": "http://placeholder"},
+        "smtp": {"host": "placeholder", "port": 25, "sender": "placeholder@example.org"},
+    }
+    if "keys" in settings.model_fields:
+        fields = settings.model_fields["keys"].annotation.model_fields  # type: ignore[union-attr]
+        values["keys"] = {name: known.get(name, ring) for name in fields}
+    return settings(**{name: value for name, value in values.items() if name in settings.model_fields})
+
+
+def configuration() -> str:
+    """The README's table of settings."""
+    rows: dict[str, tuple[str, str, str]] = {}
+    services: dict[str, list[str]] = {}
+    for service in SERVICES:
+        for name, described in _settings_of(settings_class(service), ""):
+            rows[name] = described
+            services.setdefault(name, []).append(service)
+    lines = ["| variable | services | default | what |", "|---|---|---|---|"]
+    for name, (default, required, about) in rows.items():
+        whose = "all" if len(services[name]) == len(SERVICES) else ", ".join(services[name])
+        lines.append(f"| `{name}` | {whose} | {required or f'`{default}`'} | {about} |")
+    return "\n".join(lines) + "\n"
+
+
+def _settings_of(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            about = (kind.__doc__ or "").strip().splitlines()[0]
+            for inner, (default, required, described) in _settings_of(kind, f"{prefix}{name.upper()}__"):
+                yield inner, (default, required, described or about)
+        else:
+            default = "" if field.is_required() else str(field.default)
+            yield prefix + name.upper(), (default, "required" if field.is_required() else "", field.description or "")
+
+
+def asyncapi() -> dict[str, Any]:
+    """AsyncAPI 3.0 of all topics: who writes, who reads, which events, how long they are kept."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Topics of the shared medical record", "version": "1"},
+        "defaultContentType": "application/json",
+        "channels": {topic.name: _channel(topic) for topic in TOPICS},
+        "operations": dict(_operations()),
+        "components": {"messages": {wire: _message(wire, event) for wire, event in sorted(EVENTS.items())}},
+    }
+
+
+def _channel(topic: Topic) -> dict[str, Any]:
+    kept = "compacted, for ever" if topic.kind == "state" else f"{topic.retention}"
+    return {
+        "address": topic.name,
+        "description": f"{topic.about} Key: {topic.key}. Kept: {kept}.",
+        "messages": {event.wire: {"$ref": f"#/components/messages/{event.wire}"} for event in topic.events},
+        "bindings": {"kafka": {"partitions": topic.national_partitions, "bindingVersion": "0.5.0"}},
+    }
+
+
+def _operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for topic in TOPICS:
+        channel = {"$ref": f"#/channels/{topic.name}"}
+        for writer in sorted(topic.writers):
+            yield f"{writer} sends {topic.name}", {"action": "send", "channel": channel, "title": writer}
+    for group in GROUPS:
+        for topic in group.topics:
+            channel = {"$ref": f"#/channels/{topic.name}"}
+            bindings = {"kafka": {"groupId": {"type": "string", "enum": [group.name]}, "bindingVersion": "0.5.0"}}
+            yield (
+                f"{group.name} receives {topic.name}",
+                {"action": "receive", "channel": channel, "summary": group.about, "bindings": bindings},
+            )
+
+
+def _message(wire: str, event: type[BaseModel]) -> dict[str, Any]:
+    return {
+        "name": wire,
+        "title": event.__name__,
+        "summary": (event.__doc__ or "").strip().splitlines()[0],
+        "contentType": "application/json",
+        "headers": {
+            "type": "object",
+            "required": ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time", "ce_subject", "traceparent"],
+            "properties": {
+                "ce_specversion": {"const": "1.0"},
+                "ce_id": {"type": "string", "format": "uuid"},
+                "ce_type": {"const": wire},
+                "ce_source": {"type": "string"},
+                "ce_time": {"type": "string", "format": "date-time"},
+                "ce_subject": {"type": "string"},
+                "traceparent": {"type": "string"},
+            },
+        },
+        "payload": _inlined(event.model_json_schema()),
+    }
+
+
+def _schema(wire: str, event: type[BaseModel]) -> dict[str, Any]:
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": wire, **event.model_json_schema()}
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without `$defs`, whose references would not resolve inside a larger document."""
+    definitions = schema.pop("$defs", {})
+
+    def resolve(node: Any) -> Any:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                return resolve(definitions[node["$ref"].rsplit("/", 1)[-1]])
+            return {name: resolve(value) for name, value in node.items()}
+        return [resolve(item) for item in node] if isinstance(node, list) else node
+
+    resolved: dict[str, Any] = resolve(schema)
+    return resolved
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(json.loads(json.dumps(value)), sort_keys=False, allow_unicode=True, width=120)
+
+
+def main() -> None:
+    """Writes or checks."""
+    stale = [(path, text) for path, text in generated() if not path.exists() or path.read_text("utf-8") != text]
+    if "--check" in sys.argv[1:]:
+        for path, _ in stale:
+            print(f"stale: {path.relative_to(ROOT)}; run python -m deploy.generate")
+        raise SystemExit(1 if stale else 0)
+    for path, text in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+        print(f"written: {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

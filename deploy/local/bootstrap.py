@@ -1,0 +1,149 @@
+"""The first clients and people of a local installation; the same again at the next call.
+
+The very first client, an administrator, is registered straight in identity's database; everything else goes through
+the APIs. Private keys lie in `secrets/clients/`; `endpoints.json` names them by path.
+"""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+from joserfc.jwk import ECKey
+
+from deploy.local import endpoints
+from deploy.local.client import Dmp, RefusedError, Session, connect, load_key
+from deploy.local.errors import LocalError
+from deploy.local.paths import Layout, private_folder, write_private
+from services.identity.usecases.register_client import register_client
+from shared.errors import CodedError
+
+ADMINISTRATOR, HOSPITAL, SECOND_HOSPITAL, OPERATOR = "administrator", "hospital", "second-hospital", "operator"
+DOCTOR, SECOND_DOCTOR = "doctor", "second-doctor"
+ADMINISTRATOR_SCOPES = ("records.open", "directory.write", "clients.write", "operations")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """An invented hospital; department 99 has no FINESS number."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Professional:
+    """An invented professional; 8999... is nobody's RPPS number."""
+
+    id: str
+    name: str
+    profession: str
+
+
+STRUCTURES = {
+    HOSPITAL: Structure("1990000105", "Hôpital des Trois Rivières"),
+    SECOND_HOSPITAL: Structure("1990000204", "Clinique du Val Perdu"),
+}
+PROFESSIONALS = {
+    DOCTOR: Professional("899900000101", "Dr Camille Marbeuf", "G15_10"),
+    SECOND_DOCTOR: Professional("899900000202", "Dr Noé Vautrelle", "G15_10"),
+}
+
+
+async def bootstrap(layout: Layout) -> dict[str, Any]:
+    """Makes what is missing at what runs in this folder. Returns all credentials. Raises LocalError."""
+    found = endpoints.read(layout)
+    administrator = await _register_administrator(layout, found)
+    credentials: dict[str, Any] = {ADMINISTRATOR: administrator}
+    async with connect(found) as dmp:
+        asking = session_of(dmp, credentials, ADMINISTRATOR)
+        for name, structure in STRUCTURES.items():
+            body = {"name": structure.name, "status": "active"}
+            await asking.call("PUT", "identity", f"/structures/{structure.id}", json=body)
+            credentials[name] = await _register(layout, asking, name, "software", ["documents.deposit"], structure)
+        credentials[OPERATOR] = await _register(layout, asking, OPERATOR, "operator", ["operations"], None)
+        for name, professional in PROFESSIONALS.items():
+            entry = {"name": professional.name, "profession": professional.profession}
+            await asking.call("PUT", "identity", f"/professionals/{professional.id}", json=entry)
+            credentials[name] = {
+                "kind": "professional",
+                "professional_id": professional.id,
+                "name": professional.name,
+            }
+    credentials = {**found.get("credentials", {}), **credentials}
+    if credentials != found.get("credentials"):
+        endpoints.update(layout, credentials=credentials)
+    return credentials
+
+
+def session_of(dmp: Dmp, credentials: Mapping[str, Any], name: str) -> Session:
+    """A bootstrapped client or professional by name. Raises LocalError."""
+    known = credentials.get(name)
+    if known is None:
+        raise LocalError(f"nobody is called {name} here ({_names(credentials)}): make them with `dmp bootstrap`")
+    if known["kind"] == "professional":
+        return dmp.professional(known["professional_id"])
+    return dmp.software(known["client_id"], load_key(Path(known["key"])))
+
+
+def _names(credentials: Mapping[str, Any]) -> str:
+    return "known are " + ", ".join(sorted(credentials)) if credentials else "nobody is known yet"
+
+
+async def _register_administrator(layout: Layout, found: Mapping[str, Any]) -> dict[str, Any]:
+    key, path = _key(layout, ADMINISTRATOR)
+    try:
+        connection = await asyncpg.connect(found["services"]["identity"]["app_dsn"], timeout=5)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        raise LocalError("identity's database does not answer: look with `dmp status`") from error
+    try:
+        registered = await register_client(
+            connection,
+            name=f"local {ADMINISTRATOR}",
+            kind="administrator",
+            scopes=ADMINISTRATOR_SCOPES,
+            keys=[key.as_dict(private=False)],
+            replace=True,
+        )
+    except CodedError as error:
+        raise LocalError(f"identity does not register the administrator ({error.code}): {error}") from error
+    finally:
+        await connection.close()
+    return {"kind": "administrator", "client_id": registered.client_id, "key": str(path)}
+
+
+async def _register(
+    layout: Layout, asking: Session, name: str, kind: str, scopes: list[str], structure: Structure | None
+) -> dict[str, Any]:
+    key, path = _key(layout, name)
+    body: dict[str, Any] = {
+        "name": f"local {name}",
+        "kind": kind,
+        "scopes": scopes,
+        "keys": [key.as_dict(private=False)],
+        "organisation_id": structure.id if structure else None,
+    }
+    try:
+        answer = await asking.call("POST", "identity", "/clients", json=body)
+    except RefusedError as error:
+        if error.code != "client-name-taken":
+            raise
+        raise LocalError(f"{path} is not the key that {name} was registered with: put it back") from error
+    client = {"kind": kind, "client_id": answer.json()["client_id"], "key": str(path)}
+    return client | ({"organisation_id": structure.id, "name": structure.name} if structure else {})
+
+
+def _key(layout: Layout, name: str) -> tuple[ECKey, Path]:
+    """The key of a client; made at the first time."""
+    folder = layout.secrets / "clients"
+    private_folder(folder, 0o700)
+    path = folder / f"{name}.jwk.json"
+    with contextlib.suppress(FileExistsError):
+        if not path.exists():
+            key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, private=True)
+            key.ensure_kid()
+            write_private(path, orjson.dumps(key.as_dict(private=True), option=orjson.OPT_INDENT_2).decode() + "\n")
+    return load_key(path), path

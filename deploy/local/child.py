@@ -1,0 +1,154 @@
+"""One child process: how it is started, known to be healthy, and ended."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from deploy.local.errors import StartError
+
+_LAUNCHER = Path(__file__).with_name("launch.py")
+_LOG_LIMIT = 10 * 1024 * 1024
+_TAIL = 4096
+Probe = Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True)
+class Account:
+    """Another user that a child runs as."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class ChildSpec:
+    """What to run. `healthy` is asked until it says yes; `prepare` runs before each start."""
+
+    name: str
+    command: tuple[str, ...]
+    log: Path
+    healthy: Probe
+    directory: Path
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    prepare: Callable[[], None] | None = None
+    account: Account | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    orphan_signal: signal.Signals = signal.SIGKILL
+    patience: float = 60
+    grace: float = 5
+
+
+class Child:
+    """A running (or ended) process of a ChildSpec."""
+
+    def __init__(self, spec: ChildSpec) -> None:
+        self.spec = spec
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id, while it runs."""
+        running = self._process is not None and self._process.returncode is None
+        return self._process.pid if self._process is not None and running else None
+
+    async def start(self) -> None:
+        """Starts it; returns before it is healthy."""
+        if self.spec.prepare is not None:
+            await in_thread(self.spec.prepare)
+        self._process = await spawn(self.spec)
+
+    async def wait_healthy(self) -> None:
+        """Returns when it is healthy. Raises StartError if it ends or takes too long."""
+        deadline = asyncio.get_running_loop().time() + self.spec.patience
+        while not await self.spec.healthy():
+            if self.pid is None:
+                raise StartError(self.spec.name, self.why_ended(), self.spec.log)
+            if asyncio.get_running_loop().time() > deadline:
+                raise StartError(self.spec.name, f"not healthy after {self.spec.patience:.0f} s", self.spec.log)
+            await asyncio.sleep(0.05)
+
+    async def wait_ended(self) -> int:
+        """Its exit code, negative for a signal."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    async def stop(self) -> None:
+        """Asks it to end; after its grace, ends it."""
+        if self._process is None or self.pid is None:
+            return
+        self.signal(self.spec.stop_signal)
+        try:
+            await asyncio.wait_for(self._process.wait(), self.spec.grace)
+        except TimeoutError:
+            self.signal(signal.SIGKILL)
+            await self._process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends it a signal, if it still runs."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    def why_ended(self) -> str:
+        """How it ended, with the last line of its log."""
+        assert self._process is not None
+        last = last_line(self.spec.log)
+        return f"{describe_exit(self._process.returncode or 0)}{f', last words: {last}' if last else ''}"
+
+
+async def in_thread(work: Callable[[], None]) -> None:
+    """Runs blocking work in a thread to its end, even when cancelled: what it uses is taken away only afterwards."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
+async def spawn(spec: ChildSpec) -> asyncio.subprocess.Process:
+    """Starts the process in a session of its own, its output appended to its log."""
+    account = spec.account or Account(-1, -1)
+    ties = (str(os.getpid()), str(int(spec.orphan_signal)), str(account.uid), str(account.gid))
+    with open_log(spec.log) as log:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", str(_LAUNCHER), *ties, *spec.command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=spec.directory,
+            env=dict(spec.environment),
+            start_new_session=True,
+        )
+
+
+def open_log(path: Path) -> IO[bytes]:
+    """Opens a log for appending; one that has grown large is put aside first."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size > _LOG_LIMIT:
+            path.replace(path.with_suffix(".1.log"))
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+
+
+def describe_exit(code: int) -> str:
+    """An exit code in words."""
+    if code < 0:
+        return f"ended by {signal.Signals(-code).name}"
+    return f"ended with code {code}"
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log, shortened."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL))
+            lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    except FileNotFoundError:
+        return ""
+    return lines[-1][:200] if lines else ""

@@ -1,0 +1,150 @@
+"""`dmp up`, `dmp down`, `dmp status`: the whole on this machine."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deploy.local import endpoints
+from deploy.local.errors import AlreadyRunningError, LocalError
+from deploy.local.lock import holder
+from deploy.local.paths import Layout, default_folder
+from deploy.local.probes import answers, listens
+from deploy.local.running import Interrupted, print_progress, run
+
+EXIT_NOT_RUNNING = 3
+_PATIENCE = 15.0
+
+VarOption = Annotated[
+    Path,
+    typer.Option(
+        "--var",
+        envvar="DMP_VAR",
+        help="Folder of the run: data, logs, mails, secrets, endpoints.json.",
+        default_factory=default_folder,
+        show_default="var/ in the repository",
+        file_okay=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (up, down, status):
+        app.command()(command)
+
+
+def up(var: VarOption) -> None:
+    """Start everything and stay in the foreground; Ctrl-C (or `dmp down` elsewhere) ends it.
+
+    Exit codes: 0 ended as asked, 1 something stands in the way (one line says what).
+
+    Example: dmp up --var /tmp/dmp
+    """
+    try:
+        run(_up(var))
+    except Interrupted:
+        typer.echo("ended", err=True)
+
+
+def down(var: VarOption) -> None:
+    """End what runs in the folder, started by `dmp up` or `dmp demo`; waits until it has ended.
+
+    Exit codes: 0 ended (or nothing ran), 1 it could not be ended.
+    """
+    layout = Layout(var)
+    pid = holder(layout.lock)
+    if pid is None:
+        typer.echo(f"nothing runs in {layout.folder}", err=True)
+        return
+    _signal(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _PATIENCE
+    while holder(layout.lock) == pid:
+        if time.monotonic() > deadline:
+            _signal(pid, signal.SIGKILL)
+            raise LocalError(f"process {pid} did not end within {_PATIENCE:.0f} s and was killed")
+        time.sleep(0.1)
+    typer.echo("ended", err=True)
+
+
+def status(var: VarOption, as_json: JsonOption = False) -> None:
+    """Show what runs, since when, and whether it is healthy.
+
+    Exit codes: 0 all healthy, 1 something is not, 3 nothing runs.
+    """
+    layout = Layout(var)
+    if holder(layout.lock) is None:
+        typer.echo("{}" if as_json else f"nothing runs in {layout.folder}: start it with `make up`", err=not as_json)
+        raise typer.Exit(EXIT_NOT_RUNNING)
+    found = endpoints.read(layout)
+    processes = asyncio.run(_examine(found))
+    if as_json:
+        typer.echo(json.dumps({"supervisor": found["pid"], "processes": processes}, indent=1))
+    else:
+        _print_table(processes)
+    if not all(process["healthy"] for process in processes.values()):
+        raise typer.Exit(1)
+
+
+def refuse_second(layout: Layout) -> None:
+    """Raises AlreadyRunningError, before anything is printed, if the folder is in use."""
+    pid = holder(layout.lock)
+    if pid is not None:
+        raise AlreadyRunningError(layout.folder, pid)
+
+
+async def _up(var: Path) -> None:
+    from deploy.local.stack import Stack
+
+    started = time.monotonic()
+    refuse_second(Layout(var))
+    typer.echo(f"starting in {var}", err=True)
+    async with Stack(var, report=print_progress) as stack:
+        typer.echo(f"all up after {time.monotonic() - started:.1f} s; end with Ctrl-C or `make down`", err=True)
+        typer.echo(f"everything about it: {stack.layout.endpoints}", err=True)
+        await asyncio.Event().wait()
+
+
+async def _examine(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Each process with its port and whether it is healthy now."""
+    processes: dict[str, dict[str, Any]] = found["processes"]
+    health = await asyncio.gather(*(_is_healthy(name, found["ports"][name]) for name in processes))
+    return {
+        name: {**process, "port": found["ports"][name], "healthy": healthy and process["pid"] is not None}
+        for (name, process), healthy in zip(processes.items(), health, strict=True)
+    }
+
+
+async def _is_healthy(name: str, port: int) -> bool:
+    if name in ("postgres", "kafka", "smtp"):
+        return await listens(port)
+    return await answers(port, "/readyz")
+
+
+def _print_table(processes: dict[str, dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("process", "health", "pid", "port", "since", "restarts", box=None, header_style="bold")
+    for name, process in processes.items():
+        since = datetime.fromtimestamp(process["since"]).astimezone().strftime("%H:%M:%S")
+        health = "[green]healthy[/]" if process["healthy"] else "[red]not healthy[/]"
+        pid = str(process["pid"] or "-")
+        table.add_row(name, health, pid, str(process["port"]), since, str(process["restarts"]))
+    Console().print(table)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+    except PermissionError as error:
+        raise LocalError(f"process {pid} belongs to somebody else and cannot be ended from here") from error

@@ -1,0 +1,11 @@
+"""The commands of `dmp` that use what runs: for developers, hospitals and operators."""
+
+import typer
+
+from deploy.local.commands import choices, clients, demo, deposits, letters, mails, reading, records, topics
+
+
+def register(app: typer.Typer) -> None:
+    """Adds them."""
+    for module in (demo, clients, records, deposits, reading, choices, mails, topics, letters):
+        module.register(app)

@@ -1,0 +1,68 @@
+"""`dmp demo`: the main job, from the start of everything to its end."""
+
+import time
+
+import typer
+
+from deploy.local import endpoints
+from deploy.local.cli import VarOption
+from deploy.local.errors import AlreadyRunningError
+from deploy.local.lock import holder
+from deploy.local.paths import Layout
+from deploy.local.running import print_progress, run
+from deploy.local.story import Story
+
+PURPOSE = "demo"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(demo)
+
+
+def demo(var: VarOption) -> None:
+    """Play the main job once: a hospital's document goes in; consent check, ledger entry and patient's alert come out.
+
+    Starts everything, tells the story as it happens, ends everything. Where `dmp up` runs, it plays there and ends
+    nothing.
+
+    Exit codes: 0 every step came true, 1 one did not (one line says which), 130 interrupted.
+
+    Example: dmp demo
+    """
+    layout = Layout(var)
+    run(_play_there(layout) if _is_up(layout) else _play_alone(layout))
+
+
+def _is_up(layout: Layout) -> bool:
+    """Whether `dmp up` runs here. Raises LocalError when it is still starting, or when another demo runs."""
+    pid = holder(layout.lock)
+    if pid is None:
+        return False
+    if endpoints.read(layout).get("purpose") == PURPOSE:
+        raise AlreadyRunningError(layout.folder, pid)
+    return True
+
+
+async def _play_alone(layout: Layout) -> None:
+    from deploy.local.stack import Stack
+
+    started = time.monotonic()
+    typer.echo("starting PostgreSQL, Kafka, a mail catcher and the five services", err=True)
+    async with Stack(layout.folder, report=print_progress):
+        endpoints.update(layout, purpose=PURPOSE)
+        typer.echo(f"all up after {time.monotonic() - started:.1f} s", err=True)
+        await _tell(layout)
+        typer.echo("\nending everything", err=True)
+    typer.echo(f"done in {time.monotonic() - started:.1f} s; to stay and look around: `make up`", err=True)
+
+
+async def _play_there(layout: Layout) -> None:
+    typer.echo(f"playing on what runs in {layout.folder}", err=True)
+    await _tell(layout)
+
+
+async def _tell(layout: Layout) -> None:
+    story = Story(layout, tell=lambda line: print(line, flush=True))
+    await story.play()
+    print(f"\nEvery step came true; the first mail was there {story.first_alert_s * 1000:.0f} ms after its deposit.")

@@ -1,0 +1,192 @@
+"""`dmp deposit` and `dmp track`: what a hospital does."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from deploy.local.bootstrap import HOSPITAL
+from deploy.local.cli import JsonOption, VarOption
+from deploy.local.client import FHIR, Dmp, RefusedError, Session
+from deploy.local.commands.common import (
+    EXIT_NOT_YET,
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    SecondsOption,
+    after,
+    leave,
+    perform,
+    show_json,
+    show_table,
+    someone,
+)
+from deploy.local.following import is_done
+from deploy.local.submitting import VISIBILITIES, Told, UnusableFileError, bundle_of
+from shared.terminology.oids import INS_NIR_TEST
+
+_LOOK_EVERY_S = 0.05
+ClientOption = Annotated[str, typer.Option("--as", metavar="CLIENT", help="Whose software; names: `dmp bootstrap`.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(deposit)
+    app.command()(track)
+
+
+def deposit(  # noqa: PLR0913  # each is an option of the command line
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CDA (XML), PDF, or FHIR Bundle (JSON).")],
+    var: VarOption,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until each is done: ledger and alert too.")] = False,
+    seconds: SecondsOption = 30,
+    client: ClientOption = HOSPITAL,
+    ins: Annotated[str | None, typer.Option("--ins", help="Of a PDF's patient.")] = None,
+    oid: Annotated[str, typer.Option("--oid", help="What the INS is under.")] = INS_NIR_TEST,
+    type_code: Annotated[
+        str | None, typer.Option("--type", help="Of a PDF: LOINC or TRE_A05, such as 11490-0.")
+    ] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Of a PDF.")] = None,
+    visibility: Annotated[list[str] | None, typer.Option("--visibility", help=f"{', '.join(VISIBILITIES)}.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Deposit documents: a CDA is wrapped by its header, a PDF needs --ins --type --title, a Bundle is sent as it is.
+
+    The same file again is the same deposit.
+
+    Exit codes: 0 all taken (with --wait: published), 1 one was refused, 2 usage, 3 nothing runs, 4 not done in time.
+
+    Examples:
+
+    dmp deposit letter.xml --wait
+
+    dmp deposit scan.pdf --ins 255069999999934 --type 11490-0 --title "Lettre de liaison"
+
+    dmp deposit *.xml --as second-hospital --json
+    """
+    for one in visibility or ():
+        if one not in VISIBILITIES:
+            leave(EXIT_USAGE, f"--visibility {one}: it is one of {', '.join(VISIBILITIES)}")
+    told = Told(ins, oid, type_code, title, tuple(visibility or ()))
+    rows = perform(var, lambda dmp, found: _deposit_all(dmp, found, files, told, client, seconds if wait else 0))
+    if as_json:
+        show_json(rows)
+    else:
+        _show(rows)
+    raise typer.Exit(_exit_code(rows, wait))
+
+
+def track(
+    deposit_id: Annotated[UUID, typer.Argument(metavar="ID", help="Of the deposit, as `dmp deposit` tells it.")],
+    var: VarOption,
+    client: ClientOption = HOSPITAL,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how far a deposit of one's own has come: received, checked, published or refused, in the ledger, alerted.
+
+    Exit codes: 0 known (whatever became of it), 1 refused or unknown, 3 nothing runs.
+
+    Example: dmp track 0199a3c4-5d00-8a11-9b7e-2f6c1d4e9a3b
+    """
+
+    async def look(dmp: Dmp, found: Mapping[str, Any]) -> dict[str, Any]:
+        answer = await someone(dmp, found, client).call("GET", "records", f"/deposits/{deposit_id}")
+        progress: dict[str, Any] = answer.json()
+        return progress
+
+    progress = perform(var, look)
+    if as_json:
+        show_json(progress)
+        return
+    show_table(
+        ("document", "status", "reason", "received", "checked", "decided", "in the ledger", "alert handled"),
+        [_stations(document) for document in progress["documents"]],
+        "this deposit has no documents",
+    )
+
+
+async def _deposit_all(
+    dmp: Dmp, found: Mapping[str, Any], files: list[Path], told: Told, client: str, seconds: float
+) -> list[dict[str, Any]]:
+    software = someone(dmp, found, client)
+    organisation = found.get("credentials", {}).get(client, {}).get("organisation_id")
+    told = Told(told.ins, told.oid, told.type, told.title, told.visibility, organisation)
+    rows = []
+    for number, path in enumerate(files, 1):
+        row = await _deposit(software, path, told, seconds)
+        rows.append(row)
+        if len(files) > 1:
+            reason = f" ({row['reason']})" if row["reason"] else ""
+            print(f"  {number}/{len(files)}  {path.name}: {row['status']}{reason}", file=sys.stderr, flush=True)
+    return rows
+
+
+async def _deposit(software: Session, path: Path, told: Told, seconds: float) -> dict[str, Any]:
+    """What became of one file; a refusal is a row, not an error."""
+    row: dict[str, Any] = {"file": str(path), "status": "refused", "reason": None, "detail": None, "deposit_id": None}
+    started = time.monotonic()
+    try:
+        body = await asyncio.to_thread(bundle_of, path, told)
+        answer = await software.call("POST", "records", "/fhir", content=body, headers=FHIR)
+    except UnusableFileError as error:
+        return row | {"status": "unusable", "reason": "file-unusable", "detail": str(error)}
+    except RefusedError as error:
+        return row | {"reason": error.code, "detail": error.detail}
+    place = answer.headers["location"]
+    progress = await _follow(software, place, seconds)
+    settled = [one["reason"] for one in progress["documents"] if one["status"] == "refused"]
+    statuses = [one["status"] for one in progress["documents"]]
+    status = next((one for one in ("refused", "received") if one in statuses), "published")
+    return row | {
+        "status": status,
+        "reason": settled[0] if settled else None,
+        "deposit_id": progress["deposit_id"],
+        "documents": progress["documents"],
+        "done": all(is_done(one) for one in progress["documents"]),
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+async def _follow(software: Session, place: str, seconds: float) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while True:
+        progress: dict[str, Any] = (await software.call("GET", "records", place)).json()
+        if all(is_done(one) for one in progress["documents"]) or time.monotonic() >= deadline:
+            return progress
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
+def _exit_code(rows: list[dict[str, Any]], wait: bool) -> int:
+    if any(row["status"] in ("refused", "unusable") for row in rows):
+        return EXIT_REFUSED
+    return EXIT_NOT_YET if wait and not all(row["done"] for row in rows) else 0
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    cells = []
+    for row in rows:
+        first = (row.get("documents") or [{}])[0]
+        took = after(first["received_at"], first["alert_handled_at"]) if first.get("alert_handled_at") else None
+        cells.append((Path(row["file"]).name, row["status"], row["reason"], row["deposit_id"], took))
+    show_table(("file", "status", "reason", "deposit", "alert handled after"), cells, "nothing was deposited")
+    for row in rows:
+        if row["detail"]:
+            name = Path(row["file"]).name
+            print(f"{name}: {row['detail'].removeprefix(f'{name}: ')}", file=sys.stderr)
+
+
+def _stations(document: Mapping[str, Any]) -> tuple[object, ...]:
+    start = document["received_at"]
+    decided = document["published_at"] or document["refused_at"]
+    times = (document["checked_at"], decided, document["audited_at"], document["alert_handled_at"])
+    return (
+        document["document_id"],
+        document["status"],
+        document["reason"],
+        start,
+        *(after(start, one) for one in times),
+    )

@@ -1,0 +1,154 @@
+"""`dmp open`."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deploy.local.bootstrap import ADMINISTRATOR
+from deploy.local.cli import JsonOption, VarOption
+from deploy.local.client import Dmp
+from deploy.local.commands.common import EXIT_NOT_YET, EXIT_USAGE, leave, perform, show_json, show_table, someone
+from deploy.local.errors import LocalError
+from deploy.local.people import invent, opening
+from shared.cda.header import read_header
+from shared.errors import CodedError
+from shared.terminology.oids import INS_NIR_TEST
+
+_TRAITS = ("birth_name", "given_name", "birth_date", "sex")
+_LONGEST_WAIT_S = 10
+
+
+class Sex(StrEnum):
+    """As FHIR codes it."""
+
+    FEMALE = "female"
+    MALE = "male"
+    UNKNOWN = "unknown"
+
+
+class Language(StrEnum):
+    """In which the person is told things."""
+
+    FR = "fr"
+    EN = "en"
+
+
+class Relation(StrEnum):
+    """Who is told things."""
+
+    HOLDER = "holder"
+    REPRESENTATIVE = "representative"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("open")(open_record)
+
+
+def open_record(  # noqa: PLR0913  # each is an option of the command line
+    var: VarOption,
+    ins: Annotated[str | None, typer.Option("--ins", help="National health number, 15 characters.")] = None,
+    oid: Annotated[str, typer.Option("--oid", help="What it is under: NIR .8, NIA .9, tests .10.")] = INS_NIR_TEST,
+    birth_name: Annotated[str | None, typer.Option("--birth-name")] = None,
+    given_name: Annotated[str | None, typer.Option("--given-name", help="The first of the birth names.")] = None,
+    birth_date: Annotated[datetime | None, typer.Option("--birth-date", formats=["%Y-%m-%d"])] = None,
+    sex: Annotated[Sex | None, typer.Option("--sex")] = None,
+    birth_place: Annotated[str | None, typer.Option("--birth-place", help="COG code, 5 characters.")] = None,
+    mail: Annotated[str | None, typer.Option("--mail", help="Where the person is told things.")] = None,
+    language: Annotated[Language, typer.Option("--language")] = Language.FR,
+    relation: Annotated[Relation, typer.Option("--relation", help="Who is told things.")] = Relation.HOLDER,
+    from_file: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", dir_okay=False, help="The patient in the header of this CDA."),
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="A freshly invented person.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Open the record of an insured person, and wait until it is in force.
+
+    The same person again is the same record.
+
+    Exit codes: 0 in force, 1 refused, 2 usage, 3 nothing runs, 4 still on its way.
+
+    Examples:
+
+    dmp open --demo
+
+    dmp open --from letter.xml --mail someone@example.org
+
+    dmp open --ins 255069999999934 --birth-name PAT-TROIS --given-name DOMINIQUE --birth-date 1955-06-12 --sex female
+    """
+    contact = {"mail": mail, "language": language.value, "relation": relation.value}
+    if demo:
+        person = invent()
+        body = person.opening(language.value, relation.value)
+        if mail is not None:
+            body["contact"] = contact
+    elif from_file is not None:
+        body = _of_header(from_file) | {"contact": contact}
+    else:
+        traits = _traits(birth_name, given_name, birth_date.date() if birth_date else None, sex)
+        if ins is None or traits is None:
+            leave(EXIT_USAGE, "give --demo, or --from FILE, or --ins with --birth-name --given-name --birth-date --sex")
+        if birth_place is not None:
+            traits["birth_place"] = birth_place
+        body = opening(ins=ins, oid=oid, traits=traits, **contact)  # type: ignore[arg-type]  # mail alone may be None
+    record = perform(var, lambda dmp, found: _open(dmp, found, body))
+    if as_json:
+        show_json(record | {"ins": body["ins"], "traits": body["traits"], "contact": body["contact"]})
+    else:
+        _show(record, body)
+    if record["status"] != "in-force":
+        raise typer.Exit(EXIT_NOT_YET)
+
+
+async def _open(dmp: Dmp, found: Mapping[str, Any], body: dict[str, object]) -> dict[str, Any]:
+    administrator = someone(dmp, found, ADMINISTRATOR)
+    prefer = {"prefer": f"wait={_LONGEST_WAIT_S}"}
+    answer = await administrator.call("POST", "identity", "/records", json=body, headers=prefer)
+    return {"existed": answer.status_code == 200, **answer.json()}
+
+
+def _traits(
+    birth_name: str | None, given_name: str | None, birth_date: date | None, sex: Sex | None
+) -> dict[str, str] | None:
+    if birth_name is None or given_name is None or birth_date is None or sex is None:
+        return None
+    return dict(zip(_TRAITS, (birth_name, given_name, birth_date.isoformat(), sex.value), strict=True))
+
+
+def _of_header(path: Path) -> dict[str, object]:
+    """INS and traits of a CDA's patient. Raises LocalError."""
+    try:
+        header = read_header(path.read_bytes())
+    except OSError as error:
+        raise LocalError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error
+    except CodedError as error:
+        raise LocalError(f"{path.name}: {error}") from error
+    traits = header.traits
+    if not header.ins:
+        raise LocalError(f"{path.name}: the header has no INS of a patient")
+    stated = {
+        "birth_name": traits.birth_name,
+        "given_name": traits.given_name,
+        "birth_date": traits.birth_date,
+        "sex": traits.sex.value if traits.sex else None,
+    }
+    missing = [name for name, value in stated.items() if value is None]
+    if missing:
+        raise LocalError(f"{path.name}: the header does not say the patient's {', '.join(missing).replace('_', ' ')}")
+    if traits.birth_place is not None:
+        stated["birth_place"] = traits.birth_place
+    return {"ins": {"value": header.ins[0].matricule, "oid": header.ins[0].oid}, "traits": stated}
+
+
+def _show(record: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    traits = body["traits"]
+    person = f"{traits['given_name']} {traits['birth_name']}, {traits['birth_date']}"
+    status = record["status"] + (", opened before" if record["existed"] else "")
+    rows = [(record["record_id"], status, person, body["ins"]["value"], body["contact"]["mail"])]
+    show_table(("record", "status", "person", "INS", "mail"), rows, "")

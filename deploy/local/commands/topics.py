@@ -1,0 +1,203 @@
+"""`dmp topics`: how much is in each topic, how fast it grows, how far its readers are behind."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from deploy.local.cli import JsonOption, VarOption
+from deploy.local.client import connect, send
+from deploy.local.commands.common import running, show_json, show_table
+from deploy.local.errors import LocalError
+from deploy.local.kafka import OPS, Credentials, admin_client
+from deploy.local.running import run
+from deploy.local.services import NAMES
+from shared.contracts.topics import GROUPS, TOPICS
+
+_TIMEOUT = 10.0
+SampleOption = Annotated[
+    float, typer.Option("--sample", min=0, max=60, help="Seconds over which the rate is measured.")
+]
+Offsets = dict[tuple[str, int], int]
+
+
+@dataclass(frozen=True)
+class TopicState:
+    """One topic: what it holds and how fast it grows."""
+
+    topic: str
+    partitions: int
+    records: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class GroupState:
+    """One consumer group on one topic."""
+
+    group: str
+    topic: str
+    lag: int
+    seconds_behind: float | None
+    dead_letters: int
+    waiting: int
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(topics)
+
+
+def topics(var: VarOption, sample: SampleOption = 1.0, as_json: JsonOption = False) -> None:
+    """Show each topic (records, rate) and each consumer group (lag, dead letters, messages that wait).
+
+    Exit codes: 0 shown, 1 the broker does not answer, 3 nothing runs.
+
+    Example: dmp topics --sample 5
+    """
+    states, groups = run(_look(running(var), sample))
+    if as_json:
+        show_json({"topics": [vars(one) for one in states], "groups": [vars(one) for one in groups]})
+        return
+    show_table(
+        ("topic", "partitions", "records", "records/s"),
+        [(one.topic, one.partitions, one.records, f"{one.rate:.1f}") for one in states],
+        "no topic",
+    )
+    show_table(
+        ("group", "topic", "lag", "behind", "dead letters", "waiting"),
+        [
+            (one.group, one.topic, one.lag, _seconds(one.seconds_behind), one.dead_letters, one.waiting)
+            for one in groups
+        ],
+        "no group",
+    )
+
+
+async def _look(found: Mapping[str, Any], sample: float) -> tuple[list[TopicState], list[GroupState]]:
+    kafka = found["kafka"]
+    broker = Broker(kafka["bootstrap"], Credentials(OPS, kafka["passwords"][OPS]))
+    first, started = await asyncio.to_thread(broker.ends), time.monotonic()
+    await asyncio.sleep(sample)
+    last, took = await asyncio.to_thread(broker.ends), time.monotonic() - started
+    starts = await asyncio.to_thread(broker.starts)
+    committed = await asyncio.to_thread(broker.committed)
+    return topic_states(starts, first, last, took), group_states(starts, last, committed, await _metrics(found))
+
+
+def topic_states(starts: Offsets, first: Offsets, last: Offsets, seconds: float) -> list[TopicState]:
+    """What each declared topic holds, and its rate between two looks."""
+    states = []
+    for topic in TOPICS:
+        places = [place for place in last if place[0] == topic.name]
+        grown = sum(last[place] - first.get(place, 0) for place in places)
+        held = sum(last[place] - starts.get(place, 0) for place in places)
+        states.append(TopicState(topic.name, len(places), held, grown / seconds if seconds > 0 else 0.0))
+    return states
+
+
+def group_states(
+    starts: Offsets, last: Offsets, committed: Mapping[str, Offsets], seen: Mapping[str, float]
+) -> list[GroupState]:
+    """How far each declared group is behind. `seen`: the workers' own metrics, by `<metric> <labels...>`."""
+    states = []
+    for group in GROUPS:
+        dead = sum(last[place] - starts.get(place, 0) for place in last if place[0] == group.dead_letters)
+        for topic in group.topics:
+            places = [place for place in last if place[0] == topic.name]
+            known = committed.get(group.name, {})
+            lag = sum(last[place] - known.get(place, starts.get(place, 0)) for place in places)
+            behind = seen.get(f"consumer_lag_seconds {group.name} {topic.name}")
+            waiting = sum(
+                int(value) for name, value in seen.items() if name.startswith(f"waiting_messages {group.name} ")
+            )
+            states.append(GroupState(group.name, topic.name, lag, behind, dead, waiting))
+    return states
+
+
+def metrics_in(text: str) -> dict[str, float]:
+    """`consumer_lag_seconds` and `waiting_messages` of a metrics page, by `<metric> <labels...>`."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    return {
+        " ".join(
+            (sample.name, sample.labels["group"], sample.labels.get("topic") or sample.labels["reason"])
+        ): sample.value
+        for family in text_string_to_metric_families(text)
+        if family.name in ("consumer_lag_seconds", "waiting_messages")
+        for sample in family.samples
+    }
+
+
+async def _metrics(found: Mapping[str, Any]) -> dict[str, float]:
+    """Of all workers that answer."""
+    seen: dict[str, float] = {}
+    async with connect(found) as dmp:
+        for name in NAMES:
+            with contextlib.suppress(LocalError):
+                page = await send(dmp.http, dmp.urls, "GET", f"{name}-worker", "/metrics")
+                seen |= metrics_in(page.text)
+    return seen
+
+
+class Broker:
+    """Looks at a broker as the user who may describe everything and read nothing."""
+
+    def __init__(self, bootstrap: str, credentials: Credentials) -> None:
+        self._client = admin_client(bootstrap, credentials)
+
+    def starts(self) -> Offsets:
+        """The first offset that each partition still has."""
+        from confluent_kafka.admin import OffsetSpec
+
+        return self._offsets(OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # the library's
+
+    def ends(self) -> Offsets:
+        """The offset that each partition's next record gets. Raises LocalError."""
+        from confluent_kafka.admin import OffsetSpec
+
+        return self._offsets(OffsetSpec.latest())  # type: ignore[no-untyped-call]  # the library's
+
+    def committed(self) -> dict[str, Offsets]:
+        """What each declared group has dealt with."""
+        from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+
+        asked = [self._client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(g.name)]) for g in GROUPS]
+        found: dict[str, Offsets] = {}
+        for futures in asked:
+            for name, future in futures.items():
+                try:
+                    partitions = future.result(_TIMEOUT).topic_partitions
+                except KafkaException as error:
+                    raise LocalError(f"the broker does not tell the offsets of {name}: {_why(error)}") from error
+                found[name] = {(one.topic, one.partition): one.offset for one in partitions if one.offset >= 0}
+        return found
+
+    def _offsets(self, at: Any) -> Offsets:
+        from confluent_kafka import KafkaException, TopicPartition
+
+        names = {topic.name for topic in TOPICS} | {group.dead_letters for group in GROUPS}
+        try:
+            listed = self._client.list_topics(timeout=_TIMEOUT).topics
+            wanted = {
+                TopicPartition(name, number): at
+                for name, one in listed.items()
+                if name in names
+                for number in one.partitions
+            }
+            futures = self._client.list_offsets(wanted)
+            return {(place.topic, place.partition): future.result(_TIMEOUT).offset for place, future in futures.items()}
+        except KafkaException as error:
+            raise LocalError(f"the broker does not answer: {_why(error)}; look with `dmp status`") from error
+
+
+def _why(error: Exception) -> str:
+    return str(getattr(error.args[0], "str", lambda: error.args[0])()) if error.args else "no reason given"
+
+
+def _seconds(value: float | None) -> str | None:
+    return None if value is None else f"{value:.0f} s"

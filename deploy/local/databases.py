@@ -1,0 +1,68 @@
+"""One database per service with two roles: `<service>_owner` migrates it, `<service>_app` runs on it."""
+
+import asyncio
+from collections.abc import Iterable
+
+import asyncpg
+
+from deploy.local.postgres import Postgres
+from deploy.local.secrets import Secrets
+
+_ROLES = "SELECT rolname FROM pg_roles WHERE rolname = ANY($1)"
+_EXISTS = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
+
+
+def owner_dsn(postgres: Postgres, secrets: Secrets, service: str) -> str:
+    """For `migrate`."""
+    return _dsn(postgres, secrets, service, f"{service}_owner")
+
+
+def app_dsn(postgres: Postgres, secrets: Secrets, service: str) -> str:
+    """For `api` and `worker`."""
+    return _dsn(postgres, secrets, service, f"{service}_app")
+
+
+async def create_roles(postgres: Postgres, secrets: Secrets, services: Iterable[str]) -> None:
+    """Makes the roles that are missing."""
+    names = [f"{service}_{role}" for service in services for role in ("owner", "app")]
+    connection = await asyncpg.connect(postgres.dsn())
+    try:
+        present = {row["rolname"] for row in await connection.fetch(_ROLES, names)}
+        for name in names:
+            if name not in present:  # names and passwords are ours: letters, digits, "_"
+                password = secrets.password(f"postgres/{name}")
+                await connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+    finally:
+        await connection.close()
+
+
+async def create_databases(postgres: Postgres, secrets: Secrets, services: Iterable[str]) -> None:
+    """Makes the roles and databases that are missing; sets who may connect."""
+    services = tuple(services)
+    await create_roles(postgres, secrets, services)
+    await asyncio.gather(*(_create_database(postgres, service) for service in services))
+
+
+async def _create_database(postgres: Postgres, service: str) -> None:
+    connection = await asyncpg.connect(postgres.dsn())
+    try:
+        if not await connection.fetchval(_EXISTS, service):
+            await connection.execute(f"CREATE DATABASE {service} OWNER {service}_owner")
+    finally:
+        await connection.close()
+    connection = await asyncpg.connect(postgres.dsn(service))
+    try:
+        await connection.execute(
+            f"""
+            REVOKE ALL ON DATABASE {service} FROM PUBLIC;
+            GRANT CONNECT ON DATABASE {service} TO {service}_app;
+            REVOKE ALL ON SCHEMA public FROM PUBLIC;
+            GRANT USAGE ON SCHEMA public TO {service}_app;
+            """
+        )
+    finally:
+        await connection.close()
+
+
+def _dsn(postgres: Postgres, secrets: Secrets, service: str, role: str) -> str:
+    return postgres.dsn(service, role, secrets.password(f"postgres/{role}"))

@@ -1,0 +1,116 @@
+"""The five services as child processes: their commands and their environment."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from deploy.local.child import ChildSpec
+from deploy.local.databases import app_dsn, owner_dsn
+from deploy.local.kafka import Kafka
+from deploy.local.paths import REPOSITORY, Layout
+from deploy.local.ports import HOST, Ports
+from deploy.local.postgres import Postgres
+from deploy.local.probes import answers
+from deploy.local.secrets import Secrets
+
+NAMES = ("identity", "records", "consent", "audit", "notify")
+SLOT = "local"
+SENDER = "no-reply@dmp.example"
+Role = Literal["api", "worker"]
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the environment of the services is made from."""
+
+    layout: Layout
+    postgres: Postgres
+    kafka: Kafka
+    ports: Ports
+    secrets: Secrets
+    extra: Mapping[str, str]
+
+    def url(self, service: str, role: Role = "api") -> str:
+        """Where a service listens."""
+        return f"http://{HOST}:{self.ports[f'{service}-{role}']}"
+
+    def migrate(self, service: str) -> ChildSpec:
+        """The command that brings the service's database to the present schema."""
+        variables = {
+            **self._variables(service),
+            f"{service.upper()}_POSTGRES__OWNER_DSN": owner_dsn(self.postgres, self.secrets, service),
+        }
+        return self._spec(service, "migrate", variables, port=None)
+
+    def process(self, service: str, role: Role) -> ChildSpec:
+        """One long-running process of a service."""
+        prefix, variables = service.upper(), self._variables(service)
+        if role == "worker":
+            variables[f"{prefix}_KAFKA__SLOT"] = SLOT
+        return self._spec(service, role, variables, self.ports[f"{service}-{role}"])
+
+    def all(self) -> list[ChildSpec]:
+        """All long-running processes."""
+        roles: tuple[Role, ...] = ("api", "worker")
+        return [self.process(service, role) for service in NAMES for role in roles]
+
+    def _variables(self, service: str) -> dict[str, str]:
+        login = self.kafka.credentials(service)
+        common = {
+            "POSTGRES__DSN": app_dsn(self.postgres, self.secrets, service),
+            "KAFKA__BOOTSTRAP": self.kafka.bootstrap,
+            "KAFKA__USERNAME": login.username,
+            "KAFKA__PASSWORD": login.password,
+            "HTTP__HOST": HOST,
+            "HTTP__PORT": str(self.ports[f"{service}-api"]),
+            "WORKER__HOST": HOST,
+            "WORKER__PORT": str(self.ports[f"{service}-worker"]),
+            "TOKENS__ISSUER": self.url("identity"),
+            "TOKENS__JWKS_URL": f"{self.url('identity')}/.well-known/jwks.json",
+            **self._own(service),
+        }
+        return {f"{service.upper()}_{name}": value for name, value in common.items()}
+
+    def _own(self, service: str) -> dict[str, str]:
+        """What only this service is given."""
+        match service:
+            case "identity":
+                return {
+                    "KEYS__INS_HMAC": self.secrets.keyring("ins-hmac"),
+                    "KEYS__CONTACTS": self.secrets.keyring("contacts"),
+                    "KEYS__PERSONS": self.secrets.keyring("persons"),
+                    "KEYS__SIGNING": self.secrets.signing_keys("identity"),
+                    "DEMO__SIGN_IN": "true",
+                    "DEMO__TEST_NIR_KEYS": "true",
+                }
+            case "records":
+                return {
+                    "KEYS__INS_HMAC": self.secrets.keyring("ins-hmac"),
+                    "KEYS__KEK": self.secrets.keyring("kek"),
+                }
+            case "notify":
+                return {
+                    "KEYS__CONTACTS": self.secrets.keyring("contacts"),
+                    "SMTP__HOST": HOST,
+                    "SMTP__PORT": str(self.ports["smtp"]),
+                    "SMTP__SENDER": SENDER,
+                }
+            case _:
+                return {}
+
+    def _spec(self, service: str, command: str, variables: Mapping[str, str], port: int | None) -> ChildSpec:
+        async def healthy() -> bool:
+            return port is None or await answers(port, "/readyz")
+
+        name = f"{service}-{command}"
+        return ChildSpec(
+            name=name,
+            command=(sys.executable, "-m", f"services.{service}", command),
+            log=self.layout.log(name),
+            healthy=healthy,
+            directory=REPOSITORY,
+            environment={**os.environ, "PYTHONUNBUFFERED": "1", **variables, **self.extra},
+            grace=4,
+        )

@@ -1,0 +1,259 @@
+"""The whole, or parts of it, as one asynchronous context manager.
+
+    async with Stack(folder) as stack:                          # everything, as `dmp up` does
+        stack.url("records")                                    # http://127.0.0.1:8402
+        stack.pid("records-worker")                             # its process id now
+        await stack.kill("records-worker")                      # SIGKILL; it is restarted
+        await stack.wait_ready("records-worker")
+        await stack.kill("consent-worker", restart=False)       # ... or it stays down
+        await stack.start_again("consent-worker")
+
+    async with Stack(folder, parts={"postgres", "kafka"}) as stack:     # for tests: no topics, no databases
+        stack.postgres.dsn()                                        # the superuser's; dsn("name") for a database
+        stack.kafka.bootstrap, stack.kafka.credentials("admin")     # any service, "ops" or "admin"
+
+Processes: `postgres`, `kafka`, `smtp` and `<service>-api`, `<service>-worker`. Ports: the usual ones, else free
+ones; `ports={"postgres": 5433}` wishes for one. `environment` is added to the environment of every service.
+Topics and permissions on a bare broker: `deploy.local.topics`. Where there is no event loop (or it ends too
+early): `with running(Stack(folder, parts=...)) as stack:` keeps one in a thread.
+
+Children die with the process, and with the thread, that started them.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import threading
+import time
+from collections.abc import Coroutine, Iterator, Mapping, Set
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from deploy.local import endpoints, topics
+from deploy.local.child import ChildSpec, in_thread
+from deploy.local.databases import app_dsn, create_databases, owner_dsn
+from deploy.local.errors import LocalError
+from deploy.local.kafka import ADMIN, OPS, Kafka, prepare_kafka
+from deploy.local.lock import held
+from deploy.local.paths import Layout, default_folder
+from deploy.local.ports import HOST, Ports
+from deploy.local.postgres import Postgres, prepare_postgres
+from deploy.local.secrets import Secrets
+from deploy.local.services import NAMES, Role, Services
+from deploy.local.smtp import smtp_spec
+from deploy.local.supervisor import Progress, Report, Supervisor, run_once, together
+
+Part = Literal["postgres", "kafka", "smtp", "services"]
+EVERYTHING: frozenset[Part] = frozenset({"postgres", "kafka", "smtp", "services"})
+_DISK_NEEDED = 300 * 1024 * 1024
+
+
+def silent(_progress: Progress) -> None:
+    """Tells nobody."""
+
+
+class Stack:
+    """The parts under one supervisor, their data in one folder."""
+
+    postgres: Postgres
+    kafka: Kafka
+    services: Services
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        parts: Set[Part] = EVERYTHING,
+        ports: Mapping[str, int] | None = None,
+        environment: Mapping[str, str] | None = None,
+        report: Report = silent,
+    ) -> None:
+        self.layout = Layout((folder or default_folder()).absolute())
+        self.parts = EVERYTHING if "services" in parts else frozenset(parts)
+        self.ports = Ports()
+        self.secrets = Secrets(self.layout.secrets / "secrets.json")
+        self.supervisor = Supervisor(self._tell)
+        self._wished_ports = ports or {}
+        self._environment = environment or {}
+        self._report = report
+        self._resources = contextlib.ExitStack()
+        self._up = False
+
+    async def __aenter__(self) -> Self:
+        self.layout.create()
+        self._resources.enter_context(held(self.layout.lock))
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop()
+
+    def url(self, service: str, role: Role = "api") -> str:
+        """The base URL of a service's API, or of its worker's health and metrics."""
+        return self.services.url(service, role)
+
+    def pid(self, name: str) -> int | None:
+        """The process id of a child, None while it does not run."""
+        return self.supervisor.managed[name].child.pid
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids of all running children, by name."""
+        found = {name: managed.child.pid for name, managed in self.supervisor.managed.items()}
+        return {name: pid for name, pid in found.items() if pid is not None}
+
+    def restarts(self, name: str) -> int:
+        """How often a child was restarted after it died."""
+        return self.supervisor.managed[name].restarts
+
+    async def kill(self, name: str, *, restart: bool = True) -> int:
+        """SIGKILL to one child; its old process id. It is restarted at once unless told otherwise."""
+        return await self.supervisor.kill(name, restart=restart)
+
+    async def stop(self, name: str) -> None:
+        """Ends one child cleanly; it stays down until `start_again`."""
+        await self.supervisor.stop(name)
+
+    async def start_again(self, name: str) -> None:
+        """Starts a child that was stopped; returns when it is healthy."""
+        await self.supervisor.start_again(name)
+
+    async def wait_ready(self, name: str, timeout: float = 60) -> None:
+        """Returns when a child is healthy (again)."""
+        await self.supervisor.wait_ready(name, timeout)
+
+    async def _start(self) -> None:
+        self._check_disk()
+        self.secrets = Secrets.load(self.layout.secrets)
+        self._resources.enter_context(self.ports)
+        self.ports.claim(self._port_names(), self.layout.ports, self._wished_ports)
+        specs = await asyncio.to_thread(self._prepare)
+        self.secrets.save()
+        await self.supervisor.start(*specs)
+        if "services" in self.parts:
+            await self._start_services()
+        self._up = True
+        endpoints.write(self.layout, self._endpoints())
+
+    async def _stop(self) -> None:
+        try:
+            await self.supervisor.stop_all()
+        finally:
+            self._up = False
+            endpoints.remove(self.layout)
+            self._resources.close()
+
+    def _prepare(self) -> list[ChildSpec]:
+        """What must be there before the first process: binaries, jars, passwords."""
+        specs = []
+        if "postgres" in self.parts:
+            self.postgres = prepare_postgres(self.layout, self.secrets, self.ports["postgres"])
+            specs.append(self.postgres.spec(self.layout.log("postgres")))
+        if "kafka" in self.parts:
+            ports = (self.ports["kafka"], self.ports["kafka-controller"])
+            self.kafka = prepare_kafka(self.layout, self.secrets, ports, NAMES)
+            specs.append(self.kafka.spec(self.layout.log("kafka")))
+        if "smtp" in self.parts:
+            specs.append(smtp_spec(self.layout, self.ports["smtp"]))
+        return specs
+
+    async def _start_services(self) -> None:
+        self.services = Services(self.layout, self.postgres, self.kafka, self.ports, self.secrets, self._environment)
+        await together(
+            self._step("databases", create_databases(self.postgres, self.secrets, NAMES)),
+            self._step("topics", in_thread(self._create_topics)),
+        )
+        specs = self.services.all()
+        self.secrets.save()
+        await self._step("migrations", together(*(run_once(self.services.migrate(name)) for name in NAMES)))
+        await self.supervisor.start(*specs)
+
+    async def _step(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        started = time.monotonic()
+        await work
+        self._report(Progress(name, "ready", time.monotonic() - started))
+
+    def _create_topics(self) -> None:
+        admin = self.kafka.credentials(ADMIN)
+        topics.create_topics(self.kafka.bootstrap, admin)
+        topics.grant(self.kafka.bootstrap, admin)
+
+    def _port_names(self) -> list[str]:
+        names: dict[Part, list[str]] = {
+            "postgres": ["postgres"],
+            "kafka": ["kafka", "kafka-controller"],
+            "smtp": ["smtp"],
+            "services": [f"{service}-{role}" for service in NAMES for role in ("api", "worker")],
+        }
+        return [name for part in self.parts for name in names[part]]
+
+    def _check_disk(self) -> None:
+        free = shutil.disk_usage(self.layout.folder).free
+        if free < _DISK_NEEDED:
+            raise LocalError(f"the disk is full ({free // 2**20} MB free in {self.layout.folder}): free about 1 GB")
+
+    def _tell(self, progress: Progress) -> None:
+        self._report(progress)
+        if self._up and progress.state != "stopped":
+            endpoints.update(self.layout, processes=self._processes())
+
+    def _processes(self) -> dict[str, Any]:
+        return {
+            name: {"pid": managed.child.pid, "since": managed.since, "restarts": managed.restarts}
+            for name, managed in self.supervisor.managed.items()
+        }
+
+    def _endpoints(self) -> dict[str, Any]:
+        layout = self.layout
+        content: dict[str, Any] = {
+            "pid": os.getpid(),
+            "folders": {"run": str(layout.folder), "logs": str(layout.logs), "mail": str(layout.mail)},
+            "processes": self._processes(),
+            "ports": self.ports.by_name,
+        }
+        if "postgres" in self.parts:
+            content["folders"]["postgres"] = str(self.postgres.data)
+            content["postgres"] = {"superuser": self.postgres.dsn()}
+        if "kafka" in self.parts:
+            content["folders"]["kafka"] = str(layout.kafka)
+            users = {user: self.kafka.credentials(user).password for user in (ADMIN, OPS)}
+            content["kafka"] = {"bootstrap": self.kafka.bootstrap, "passwords": users}
+        if "smtp" in self.parts:
+            content["smtp"] = {"host": HOST, "port": self.ports["smtp"]}
+        if "services" in self.parts:
+            content["services"] = {
+                name: {
+                    "api": self.url(name),
+                    "worker": self.url(name, "worker"),
+                    "app_dsn": app_dsn(self.postgres, self.secrets, name),
+                    "owner_dsn": owner_dsn(self.postgres, self.secrets, name),
+                }
+                for name in NAMES
+            }
+        return content
+
+
+@contextlib.contextmanager
+def running(stack: Stack) -> Iterator[Stack]:
+    """The stack, kept up by an event loop in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="stack", daemon=True)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(stack.__aenter__(), loop).result()
+        try:
+            yield stack
+        finally:
+            asyncio.run_coroutine_threadsafe(stack.__aexit__(None, None, None), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

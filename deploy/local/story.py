@@ -1,0 +1,277 @@
+"""The main job as a story in steps: what `dmp demo` plays and the end-to-end test checks.
+
+    story = Story(layout, tell=print)
+    await story.play()
+
+Each step either comes true within its deadline or raises StoryError, in one line. Who, what, when, and how long since
+the deposit is told as it happens.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from deploy.local import endpoints, mailbox
+from deploy.local.bootstrap import (
+    DOCTOR,
+    HOSPITAL,
+    PROFESSIONALS,
+    SECOND_HOSPITAL,
+    STRUCTURES,
+    bootstrap,
+    session_of,
+)
+from deploy.local.client import FHIR, Dmp, RefusedError, Session, connect
+from deploy.local.errors import LocalError
+from deploy.local.following import LOOK_EVERY_S, STATIONS, describe_access, is_done, until
+from deploy.local.letter import letter
+from deploy.local.mailbox import CaughtMail
+from deploy.local.paths import Layout
+from deploy.local.people import InventedPerson, invent
+from shared.fhir.iti65 import bundle_of_cda
+
+Tell = Callable[[str], None]
+DEADLINE_S = 20.0
+
+
+class StoryError(LocalError):
+    """A step did not come true."""
+
+
+@dataclass
+class Story:
+    """What has happened so far. `tell` is given each line."""
+
+    layout: Layout
+    tell: Tell
+    deadline_s: float = DEADLINE_S
+    patient: InventedPerson = field(default_factory=invent)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    record_id: str = ""
+    document: bytes = b""
+    document_id: str = ""
+    deposited_at: datetime | None = None
+    first_alert_s: float = 0
+    step: str = ""
+
+    async def play(self) -> None:
+        """All steps, on what runs in the folder. Raises StoryError and other LocalErrors."""
+        self.credentials = await bootstrap(self.layout)
+        async with connect(endpoints.read(self.layout)) as dmp:
+            self.dmp = dmp
+            for number, (title, act) in enumerate(STEPS, 1):
+                self.step = title
+                self.tell(f"\n{number}. {title}")
+                try:
+                    async with asyncio.timeout(self.deadline_s):
+                        await act(self)
+                except TimeoutError:
+                    raise StoryError(
+                        f"step {number} ({title}) did not come true within {self.deadline_s:.0f} s: "
+                        f"look with `dmp status` and into {self.layout.logs}"
+                    ) from None
+
+    @property
+    def holder(self) -> Session:
+        """The patient, signed in."""
+        return self._once("holder", lambda: self.dmp.patient(self.record_id))
+
+    @property
+    def doctor(self) -> Session:
+        """The doctor, signed in."""
+        return self._once("doctor", lambda: session_of(self.dmp, self.credentials, DOCTOR))
+
+    def organisation(self, name: str) -> Session:
+        """The software of a hospital."""
+        return self._once(name, lambda: session_of(self.dmp, self.credentials, name))
+
+    def happened(self, who: str, what: str, at: datetime | None = None) -> None:
+        """One line: when, how long since the deposit, who, what."""
+        moment = at or datetime.now(UTC)
+        since = f"+{(moment - self.deposited_at).total_seconds() * 1000:.0f} ms" if self.deposited_at else ""
+        self.tell(f"   {moment.astimezone():%H:%M:%S.%f}"[:-3] + f"  {since:>9}  {who:<26} {what}")
+
+    def expect(self, true: bool, otherwise: str) -> None:
+        """Raises StoryError unless it is so."""
+        if not true:
+            raise StoryError(f"step “{self.step}” went wrong: {otherwise}")
+
+    _sessions: dict[str, Session] = field(default_factory=dict, repr=False)
+    dmp: Dmp = field(init=False, repr=False)
+    credentials: Mapping[str, Any] = field(init=False, repr=False)
+
+    def _once(self, name: str, make: Callable[[], Session]) -> Session:
+        if name not in self._sessions:
+            self._sessions[name] = make()
+        return self._sessions[name]
+
+
+async def open_record(story: Story) -> None:
+    """An administrator opens the record of an invented person."""
+    administrator = session_of(story.dmp, story.credentials, "administrator")
+    person = story.patient
+    body = person.opening()
+    answer = (await administrator.call("POST", "identity", "/records", json=body)).json()
+    story.record_id = answer["record_id"]
+    story.happened("administrator", f"opens the record of {person.name} (invented), born {person.birth_date:%d/%m/%Y}")
+    await until(lambda: _is_in_force(story, administrator))
+    story.happened("record", f"{story.record_id} is in force everywhere")
+
+
+async def deposit(story: Story) -> None:
+    """A hospital deposits a discharge letter, which is checked, published, entered, and told to the patient."""
+    hospital = STRUCTURES[HOSPITAL]
+    story.document = letter(story.patient, hospital)
+    receipt = await _deposit(story, HOSPITAL, story.document)
+    size = len(story.document) / 1000
+    story.happened(hospital.name, f"deposits a discharge letter ({size:.0f} kB): 201, {receipt}")
+    progress = await follow(story, story.organisation(HOSPITAL), receipt)
+    story.document_id = progress["document_id"]
+    story.expect(progress["status"] == "published", f"the document was {progress['status']} ({progress['reason']})")
+
+
+async def read_the_mail(story: Story) -> None:
+    """The mail is in the patient's mailbox. It says that there is a document, and nothing about it."""
+    mail = await until(lambda: _mail(story, 1))
+    assert story.deposited_at is not None
+    story.first_alert_s = (mail.arrived - story.deposited_at).total_seconds()
+    story.happened("mail server", f"has taken a mail to {mail.to}", mail.arrived)
+    _show(story, mail)
+
+
+async def refuse_a_hospital(story: Story) -> None:
+    """The patient objects to another hospital's deposits; it tries, is refused, and learns why."""
+    clinic = STRUCTURES[SECOND_HOSPITAL]
+    await _choose(story, "PUT", f"feeding-objections/{clinic.id}", f"objects to deposits of {clinic.name}")
+    receipt = await _deposit(story, SECOND_HOSPITAL, letter(story.patient, clinic))
+    story.happened(clinic.name, f"deposits a discharge letter: 201, {receipt}")
+    progress = await follow(story, story.organisation(SECOND_HOSPITAL), receipt)
+    story.expect(progress["status"] == "refused", f"the document was {progress['status']}")
+    story.happened(clinic.name, f"learns by `dmp track`: refused, {progress['reason']}")
+
+
+async def let_a_doctor_read(story: Story) -> None:
+    """A doctor whom the patient authorises finds and reads the letter; the patient is told."""
+    story.deposited_at = None
+    doctor = PROFESSIONALS[DOCTOR]
+    await _choose(story, "PUT", f"authorisations/{doctor.id}", f"authorises {doctor.name}")
+    query = {"patient": story.record_id, "status": "current"}
+    found = await story.doctor.call("POST", "records", "/fhir/DocumentReference/_search", data=query)
+    titles = [one["resource"]["content"][0]["attachment"]["title"] for one in found.json().get("entry", [])]
+    story.happened(doctor.name, f"finds {len(titles)} document: {', '.join(titles)}")
+    content = await story.doctor.call("GET", "records", f"/fhir/Binary/{story.document_id}")
+    story.expect(content.content == story.document, "the bytes that were read are not those that were deposited")
+    story.happened(doctor.name, f"reads it: {len(content.content) / 1000:.0f} kB, byte for byte as deposited")
+    mail = await until(lambda: _mail(story, 2))
+    story.happened("mail server", f"has taken a mail to {mail.to}", mail.arrived)
+    _show(story, mail)
+
+
+async def block_the_doctor(story: Story) -> None:
+    """The doctor is blocked: the answer is the same as for a document that does not exist."""
+    doctor = PROFESSIONALS[DOCTOR]
+    await _choose(story, "PUT", f"blocks/{doctor.id}", f"blocks {doctor.name}")
+    refused = await _refusal(story.doctor, f"/fhir/Binary/{story.document_id}")
+    missing = await _refusal(story.doctor, f"/fhir/Binary/{uuid4()}")
+    story.expect(refused is not None and refused.status == 404, "the blocked doctor was not refused with 404")
+    story.expect(
+        missing is not None
+        and refused is not None
+        and (missing.code, missing.detail) == (refused.code, refused.detail),
+        "the refusal differs from the answer for a document that does not exist",
+    )
+    story.happened(doctor.name, "asks for the letter again: 404, as if it did not exist")
+
+
+async def list_accesses(story: Story) -> None:
+    """The patient sees who did what, refusals included."""
+    wanted = {
+        ("professional", "read-document", "permitted"),
+        ("professional", "read-document", "refused"),
+        ("software", "deposit-document", "refused"),
+        ("patient", "block-professional", "permitted"),
+    }
+    listed = await until(lambda: _accesses(story, wanted), every_s=0.3)  # each look is an entry itself
+    story.happened(story.patient.name, "lists who did what, the newest first:")
+    for line in listed:
+        story.tell(f"      {describe_access(line)}")
+
+
+STEPS: tuple[tuple[str, Callable[[Story], Awaitable[None]]], ...] = (
+    ("A record is opened", open_record),
+    ("A hospital deposits a document", deposit),
+    ("The patient is told by mail", read_the_mail),
+    ("A hospital that the patient objects to is refused, and learns why", refuse_a_hospital),
+    ("A doctor whom the patient authorises reads; the patient is told", let_a_doctor_read),
+    ("The doctor is blocked, and refused", block_the_doctor),
+    ("The patient lists who did what", list_accesses),
+)
+
+
+async def follow(story: Story, software: Session, place: str) -> dict[str, Any]:
+    """Tells each station of the deposit's only document until all is done."""
+    told: set[str] = set()
+    while True:
+        progress: dict[str, Any] = (await software.call("GET", "records", place)).json()["documents"][0]
+        reached = [name for name in STATIONS if progress.get(name) and name not in told]
+        for name in sorted(reached, key=lambda name: str(progress[name])):
+            reason = f" ({progress['reason']})" if name == "refused_at" else ""
+            story.happened("   its document is", STATIONS[name] + reason, datetime.fromisoformat(progress[name]))
+        told |= set(reached)
+        if is_done(progress):
+            return progress
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _deposit(story: Story, hospital: str, document: bytes) -> str:
+    """Where the deposit is tracked. Its clock starts when the request is sent."""
+    software, body = story.organisation(hospital), bundle_of_cda(document)
+    await software.token()
+    story.deposited_at = datetime.now(UTC)
+    receipt = await software.call("POST", "records", "/fhir", content=body, headers=FHIR)
+    return receipt.headers["location"]
+
+
+async def _is_in_force(story: Story, administrator: Session) -> bool | None:
+    answer = await administrator.call("GET", "identity", f"/records/{story.record_id}", headers={"prefer": "wait=5"})
+    return True if answer.json()["status"] == "in-force" else None
+
+
+async def _choose(story: Story, method: str, choice: str, words: str) -> None:
+    path = f"/records/{story.record_id}/{choice}"
+    started = datetime.now(UTC)
+    answer = await story.holder.call(method, "consent", path, headers={"prefer": "wait=5"})
+    story.happened(story.patient.name, words)
+    story.expect(answer.json()["status"] == "in-force", "the choice is still on its way after 5 s")
+    milliseconds = (datetime.now(UTC) - started).total_seconds() * 1000
+    story.happened("   the choice is", f"in force for every read after {milliseconds:.0f} ms")
+
+
+async def _mail(story: Story, number: int) -> CaughtMail | None:
+    mails = mailbox.caught(story.layout.mail, story.patient.mail)
+    return mails[number - 1] if len(mails) >= number else None
+
+
+def _show(story: Story, mail: CaughtMail) -> None:
+    story.tell(f"      │ To: {mail.to}\n      │ Subject: {mail.subject}\n      │")
+    for line in mail.text.splitlines():
+        story.tell(f"      │ {line}".rstrip())
+
+
+async def _refusal(session: Session, path: str) -> RefusedError | None:
+    try:
+        await session.call("GET", "records", path)
+    except RefusedError as error:
+        return error
+    return None
+
+
+async def _accesses(story: Story, wanted: set[tuple[str, str, str]]) -> list[dict[str, Any]] | None:
+    answer = await story.holder.call("GET", "audit", f"/records/{story.record_id}/accesses", params={"limit": 100})
+    lines: list[dict[str, Any]] = answer.json()["accesses"]
+    seen = {(line["who"]["kind"], line["action"], line["outcome"]) for line in lines}
+    own = [line for line in lines if line["action"] != "list-accesses"]
+    return own if wanted <= seen else None

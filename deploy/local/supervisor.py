@@ -1,0 +1,177 @@
+"""Keeps children running: starts them, restarts one that dies, ends all in reverse order."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from deploy.local.child import Child, ChildSpec, describe_exit
+from deploy.local.errors import LocalError, StartError
+
+_FIRST_DELAY, _LONGEST_DELAY = 0.2, 10.0
+_STABLE_AFTER = 30.0
+State = Literal["ready", "died", "failed", "stopped"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Something that a person who watches wants to know; `seconds` is how long it took."""
+
+    name: str
+    state: State
+    seconds: float = 0
+    detail: str = ""
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass
+class Managed:
+    """A child and its history."""
+
+    child: Child
+    rank: int
+    restarts: int = 0
+    since: float = 0
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    keeper: asyncio.Task[None] | None = None
+
+
+class Supervisor:
+    """Children by name. Use from one event loop, whose thread must live as long as the children."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._managed: dict[str, Managed] = {}
+        self._ranks = 0
+
+    @property
+    def managed(self) -> dict[str, Managed]:
+        """All children, in the order of their start."""
+        return dict(self._managed)
+
+    async def start(self, *specs: ChildSpec) -> None:
+        """Starts children together, returns when all are healthy. They end before those of earlier calls."""
+        self._ranks += 1
+        for spec in specs:
+            self._managed[spec.name] = Managed(Child(spec), self._ranks)
+        await together(*(self._start(self._managed[spec.name]) for spec in specs))
+
+    async def start_again(self, name: str) -> None:
+        """Starts a child that was stopped."""
+        await self._start(self._managed[name])
+
+    async def stop(self, name: str) -> None:
+        """Ends one child; it stays ended until `start_again`."""
+        managed = self._managed[name]
+        await self._let_go(managed)
+        await managed.child.stop()
+
+    async def kill(self, name: str, *, restart: bool = True) -> int:
+        """SIGKILL to one child; its old process id. By default it is restarted, as after a crash."""
+        managed = self._managed[name]
+        pid = managed.child.pid
+        if pid is None:
+            raise LocalError(f"{name} does not run")
+        if not restart:
+            await self._let_go(managed)
+        managed.ready.clear()
+        managed.child.signal(signal.SIGKILL)
+        await managed.child.wait_ended()
+        return pid
+
+    async def wait_ready(self, name: str, timeout: float = 60) -> None:
+        """Returns when the child is healthy (again)."""
+        async with asyncio.timeout(timeout):
+            await self._managed[name].ready.wait()
+
+    async def stop_all(self) -> None:
+        """Ends all children, the last started first."""
+        for managed in self._managed.values():
+            await self._let_go(managed)
+        for rank in range(self._ranks, 0, -1):
+            await asyncio.gather(*(self._end(m) for m in self._managed.values() if m.rank == rank))
+
+    async def _start(self, managed: Managed) -> None:
+        started = time.monotonic()
+        managed.since = time.time()
+        await managed.child.start()
+        await managed.child.wait_healthy()
+        managed.ready.set()
+        self._report(Progress(managed.child.spec.name, "ready", time.monotonic() - started))
+        managed.keeper = asyncio.create_task(self._keep(managed))
+
+    async def _end(self, managed: Managed) -> None:
+        started = time.monotonic()
+        if managed.child.pid is not None:
+            await managed.child.stop()
+            self._report(Progress(managed.child.spec.name, "stopped", time.monotonic() - started))
+
+    async def _let_go(self, managed: Managed) -> None:
+        """No longer restarts it."""
+        managed.ready.clear()
+        if managed.keeper is not None:
+            managed.keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await managed.keeper
+            managed.keeper = None
+
+    async def _keep(self, managed: Managed) -> None:
+        """Restarts the child whenever it ends, later each time until it has been stable."""
+        delay = _FIRST_DELAY
+        while True:
+            code = await managed.child.wait_ended()
+            managed.ready.clear()
+            if time.time() - managed.since > _STABLE_AFTER:
+                delay = _FIRST_DELAY
+            name = managed.child.spec.name
+            self._report(Progress(name, "died", detail=f"{describe_exit(code)}, restarting in {delay:.1f} s"))
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _LONGEST_DELAY)
+            managed.restarts += 1
+            await self._restart(managed)
+
+    async def _restart(self, managed: Managed) -> None:
+        started = time.monotonic()
+        managed.since = time.time()
+        name = managed.child.spec.name
+        try:
+            await managed.child.start()
+            await managed.child.wait_healthy()
+        except (LocalError, OSError) as error:
+            self._report(Progress(name, "failed", detail=str(error)))
+            await managed.child.stop()
+            return
+        managed.ready.set()
+        self._report(Progress(name, "ready", time.monotonic() - started, "again"))
+
+
+async def run_once(spec: ChildSpec, timeout: float = 120) -> None:
+    """Runs a command to its end. Raises StartError unless it ends with 0."""
+    child = Child(spec)
+    await child.start()
+    try:
+        async with asyncio.timeout(timeout):
+            code = await child.wait_ended()
+    except TimeoutError as error:
+        raise StartError(spec.name, f"not done after {timeout:.0f} s", spec.log) from error
+    finally:
+        await child.stop()
+    if code != 0:
+        raise StartError(spec.name, child.why_ended(), spec.log)
+
+
+async def together(*work: Awaitable[Any]) -> None:
+    """Awaits all; the first error ends the others and is raised as it is."""
+    tasks = [asyncio.ensure_future(item) for item in work]
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

@@ -1,0 +1,198 @@
+"""Topics and ACLs on a broker, made from the declarations in `shared/contracts/topics.py`; idempotent.
+
+A service may write the topics whose declaration names it and read those that one of its groups consumes; a group
+and its dead letters belong to its service alone; `ops` may describe everything and read nothing. With a `prefix`,
+several installations (or tests) share one broker: it is put before the names of topics and groups.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from deploy.local.errors import LocalError
+from deploy.local.kafka import OPS, Credentials, admin_client
+from shared.contracts.topics import DEAD_LETTERS_KEPT, GROUPS, SERVICES, TOPICS, Group, Topic
+
+_TIMEOUT = 30.0
+_CLUSTER = "kafka-cluster"
+
+
+@dataclass(frozen=True)
+class TopicLayout:
+    """What one topic is to be on this broker."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One permission of one user."""
+
+    user: str
+    operation: str
+    kind: str
+    resource: str
+
+    def binding(self) -> AclBinding:
+        """The same for the broker."""
+        return AclBinding(
+            ResourceType[self.kind],
+            self.resource,
+            ResourcePatternType.LITERAL,
+            f"User:{self.user}",
+            "*",
+            AclOperation[self.operation],
+            AclPermissionType.ALLOW,
+        )
+
+
+def declared_topics(prefix: str = "") -> list[TopicLayout]:
+    """All declared topics and the dead letters of all groups, as they are on one machine."""
+    topics = [TopicLayout(prefix + topic.name, topic.local_partitions, _config(topic)) for topic in TOPICS]
+    letters = {"cleanup.policy": "delete", "retention.ms": _milliseconds(DEAD_LETTERS_KEPT)}
+    return topics + [TopicLayout(prefix + group.dead_letters, 1, letters) for group in GROUPS]
+
+
+def declared_grants(prefix: str = "") -> set[Grant]:
+    """All permissions that follow from the declarations."""
+    grants = {grant for topic in TOPICS for grant in _of_topic(topic, prefix)}
+    grants |= {grant for group in GROUPS for grant in _of_group(group, prefix)}
+    everything = (("TOPIC", "*"), ("GROUP", "*"), ("BROKER", _CLUSTER))
+    return grants | {Grant(OPS, "DESCRIBE", kind, name) for kind, name in everything}
+
+
+def create_topics(bootstrap: str, admin: Credentials | None, prefix: str = "") -> None:
+    """Makes what is missing, sets what is declared. Another number of partitions is an error: it never changes."""
+    client = admin_client(bootstrap, admin)
+    wanted = declared_topics(prefix)
+    present = client.list_topics(timeout=_TIMEOUT).topics
+    for layout in wanted:
+        found = present.get(layout.name)
+        if found is not None and len(found.partitions) != layout.partitions:
+            raise LocalError(
+                f"topic {layout.name} has {len(found.partitions)} partitions, {layout.partitions} are declared: "
+                "the number never changes, declare a new topic instead"
+            )
+    missing = [layout for layout in wanted if layout.name not in present]
+    if missing:
+        new = [NewTopic(topic.name, topic.partitions, 1, config=dict(topic.config)) for topic in missing]
+        created = client.create_topics(new, operation_timeout=_TIMEOUT)
+        _settle(created, ignore=KafkaError.TOPIC_ALREADY_EXISTS)
+    existing = [_desired_config(layout) for layout in wanted if layout.name in present]
+    if existing:
+        _settle(client.incremental_alter_configs(existing))
+
+
+def grant(bootstrap: str, admin: Credentials, prefix: str = "") -> None:
+    """Gives every declared permission and takes those of the services back that are no longer declared."""
+    client = admin_client(bootstrap, admin)
+    wanted = declared_grants(prefix)
+    present = {found for found in _present(client) if _is_ours(found, prefix)}
+    if missing := wanted - present:
+        _settle(client.create_acls([grant.binding() for grant in missing]))
+        _wait_in_force(client, missing)
+    if stale := present - wanted:
+        _settle(client.delete_acls([_filter_of(grant) for grant in stale]))
+
+
+def _wait_in_force(client: AdminClient, granted: set[Grant]) -> None:
+    """The controller answers before the broker itself has heard of a new permission."""
+    deadline = time.monotonic() + _TIMEOUT
+    while not granted <= _present(client):
+        if time.monotonic() > deadline:
+            raise LocalError("the broker does not apply its permissions: look into its log")
+        time.sleep(0.05)
+
+
+def delete_topics(bootstrap: str, admin: Credentials, prefix: str) -> None:
+    """Removes all declared topics with this prefix, for tests."""
+    if not prefix:
+        raise ValueError("only topics with a prefix are deleted")
+    client = admin_client(bootstrap, admin)
+    names = [layout.name for layout in declared_topics(prefix)]
+    _settle(client.delete_topics(names), ignore=KafkaError.UNKNOWN_TOPIC_OR_PART)
+
+
+def _config(topic: Topic) -> dict[str, str]:
+    policy = "compact" if topic.kind == "state" else "delete"
+    return {"cleanup.policy": policy, "retention.ms": _milliseconds(topic.retention)}
+
+
+def _milliseconds(kept: timedelta | None) -> str:
+    return "-1" if kept is None else str(kept // timedelta(milliseconds=1))
+
+
+def _of_topic(topic: Topic, prefix: str) -> Iterable[Grant]:
+    for writer in topic.writers:
+        yield Grant(writer, "WRITE", "TOPIC", prefix + topic.name)
+        yield Grant(writer, "DESCRIBE", "TOPIC", prefix + topic.name)
+
+
+def _of_group(group: Group, prefix: str) -> Iterable[Grant]:
+    for topic in group.topics:
+        yield Grant(group.service, "READ", "TOPIC", prefix + topic.name)
+        yield Grant(group.service, "DESCRIBE", "TOPIC", prefix + topic.name)
+    yield Grant(group.service, "READ", "GROUP", prefix + group.name)
+    for operation in ("WRITE", "DESCRIBE"):
+        yield Grant(group.service, operation, "TOPIC", prefix + group.dead_letters)
+
+
+def _present(client: AdminClient) -> set[Grant]:
+    found = client.describe_acls(_filter()).result(_TIMEOUT)
+    return {Grant(acl.principal.removeprefix("User:"), acl.operation.name, acl.restype.name, acl.name) for acl in found}
+
+
+def _is_ours(grant: Grant, prefix: str) -> bool:
+    """Whether this prefix decides about a permission; without one, names that begin with a service are ours."""
+    if grant.user == OPS:
+        return not prefix or grant in declared_grants(prefix)
+    if prefix:
+        return grant.resource.startswith(prefix)
+    return grant.resource.split(".", 1)[0] in SERVICES
+
+
+def _filter() -> AclBindingFilter:
+    pattern, operation, permission = ResourcePatternType.ANY, AclOperation.ANY, AclPermissionType.ANY
+    # None stands for any name, user and host; the stubs know only str.
+    return AclBindingFilter(ResourceType.ANY, None, pattern, None, None, operation, permission)  # type: ignore[arg-type]
+
+
+def _filter_of(grant: Grant) -> AclBindingFilter:
+    acl = grant.binding()
+    pattern = acl.resource_pattern_type
+    return AclBindingFilter(acl.restype, acl.name, pattern, acl.principal, acl.host, acl.operation, acl.permission_type)
+
+
+def _desired_config(layout: TopicLayout) -> ConfigResource:
+    how = AlterConfigOpType.SET
+    entries = [ConfigEntry(name, value, incremental_operation=how) for name, value in layout.config.items()]
+    return ConfigResource(ConfigResource.Type.TOPIC, layout.name, incremental_configs=entries)
+
+
+def _settle(futures: Mapping[Any, Future[Any]], ignore: int | None = None) -> None:
+    for future in futures.values():
+        try:
+            future.result(_TIMEOUT)
+        except KafkaException as error:
+            if error.args[0].code() != ignore:
+                raise

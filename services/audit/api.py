@@ -1,0 +1,45 @@
+"""HTTP of audit: a patient reads who did what with the own record."""
+
+from datetime import timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from services.audit.domain import Cursor
+from services.audit.models import AccessesView
+from services.audit.usecases.list_accesses import list_accesses
+from shared import clock
+from shared.errors import ForbiddenError, NotFoundError
+from shared.http.app import AuthenticatedCaller, ServicePool
+
+LONGEST_PAGE = 200
+_CLOCKS_DIFFER = timedelta(days=1)
+
+router = APIRouter(tags=["accesses"])
+
+
+@router.get(
+    "/records/{record_id}/accesses",
+    summary="Who did what with one's record",
+    responses={
+        403: {"description": "`forbidden`: only a patient has this list."},
+        404: {"description": "`not-found`: no such record, or not yours."},
+        422: {"description": "`cursor-invalid`, `invalid`"},
+    },
+)
+async def get_accesses(
+    record_id: UUID,
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    before: Annotated[str | None, Query(max_length=80, description="`next` of the page before, or a time")] = None,
+    limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
+) -> AccessesView:
+    """Newest first, refusals included. The asking is itself an entry of the list, a moment later."""
+    if caller.kind != "patient":
+        raise ForbiddenError("Only the patient can see who did what with a record.")
+    if caller.record_id != record_id:
+        raise NotFoundError
+    cursor = Cursor(clock.now() + _CLOCKS_DIFFER, UUID(int=0)) if before is None else Cursor.parse(before)
+    page, names, has_more = await list_accesses(pool, record_id, caller.actor(), cursor, limit)
+    return AccessesView.of(page, names, has_more, caller.id)

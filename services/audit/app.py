@@ -1,0 +1,39 @@
+"""The composition root of audit: the only file that constructs things."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.audit.api import router
+from services.audit.consumers import subscriptions
+from services.audit.loops import PartitionKeeper
+from services.audit.settings import Settings
+from shared.http.app import make_app, serving
+from shared.worker import Loop, Plan, make_worker_app
+
+LARGEST_BODY = 16 * 1024
+
+
+def make_api(settings: Settings) -> FastAPI:
+    """The API: a patient reads who did what with the own record."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with serving(app, settings, "audit"):
+            yield
+
+    app = make_app(
+        title="Audit",
+        summary="Who did what with a record.",
+        lifespan=lifespan,
+        body_limit=min(settings.http.body_limit, LARGEST_BODY),
+    )
+    app.include_router(router)
+    return app
+
+
+def make_worker(settings: Settings) -> FastAPI:
+    """The worker: writes the ledger, and keeps the names that a patient's list shows."""
+    loops: dict[str, Loop] = {"ledger-partitions": PartitionKeeper().keep}
+    return make_worker_app(Plan("audit", subscriptions(), loops), settings)

@@ -1,0 +1,240 @@
+"""What an event says in the ledger, and what of the ledger a patient is shown. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID, uuid5
+
+import orjson
+
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Actor
+from shared.contracts.consent import DepositDecided
+from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
+from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused
+from shared.decoding import Letter, Message
+from shared.errors import InvalidError
+from shared.terminology.visibility import Visibility
+
+QUARANTINED = "audit.letter-quarantined.v1"
+SHOWN_TO_PATIENTS = (AccessRecorded.wire, DocumentReceived.wire, DocumentPublished.wire, DocumentRefused.wire)
+"""Types of entries in a patient's list. The checks between them and the patient's own alerts tell nothing more."""
+STRUCTURE_ACTIONS = frozenset({"object-to-feeding", "withdraw-feeding-objection"})
+"""Actions whose subject is a structure; any other subject is a professional."""
+_PLACES = UUID("6b0f3a52-5a0e-5c39-9d0c-2f6f0d1b7e11")
+_PLAUSIBLE_YEARS = range(2000, 2200)
+
+LedgerEvent: TypeAlias = (
+    AccessRecorded
+    | DepositDecided
+    | DocumentReceived
+    | DocumentPublished
+    | DocumentRefused
+    | AlertSent
+    | AlertFailed
+    | AlertWithheld
+    | AlertUnwanted
+)
+LabelledEvent: TypeAlias = DocumentReceived | DocumentPublished
+"""Events that say which labels a document has from then on."""
+
+
+class CursorInvalidError(InvalidError):
+    """`before` is the `next` of an earlier answer, or a time such as 2026-11-22T09:30:00Z."""
+
+    code = "cursor-invalid"
+
+
+class Entry(NamedTuple):
+    """One entry, its fields in the order of the ledger's columns. `details` is what has no column, as JSON."""
+
+    occurred_at: datetime
+    event_id: UUID
+    event_type: str
+    record_id: UUID | None
+    action: str
+    outcome: str
+    reason: str | None
+    actor_kind: str
+    actor_id: str
+    profession: str | None = None
+    organisation_id: str | None = None
+    client_id: str | None = None
+    document_id: UUID | None = None
+    deposit_id: UUID | None = None
+    subject_id: str | None = None
+    mode: str = "normal"
+    rules_version: str | None = None
+    details: str = "{}"
+
+
+_COLUMNS = {"actor", *Entry._fields}
+
+
+def entry_of(message: Message[LedgerEvent]) -> Entry:
+    """The entry of an event."""
+    event = message.event
+    action, outcome, reason, actor = _told(event)
+    held: dict[str, Any] = event.__dict__
+    return Entry(
+        occurred_at=message.time,
+        event_id=message.id,
+        event_type=event.wire,
+        record_id=event.record_id,
+        action=action,
+        outcome=outcome,
+        reason=reason,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        profession=actor.profession,
+        organisation_id=actor.organisation_id or held.get("organisation_id"),
+        client_id=actor.client_id,
+        document_id=held.get("document_id"),
+        deposit_id=held.get("deposit_id"),
+        subject_id=held.get("subject_id"),
+        mode=held.get("mode", "normal"),
+        rules_version=held.get("rules_version"),
+        details=event.model_dump_json(exclude=_COLUMNS, exclude_none=True),
+    )
+
+
+def _told(event: LedgerEvent) -> tuple[str, str, str | None, Actor]:
+    """(action, outcome, reason, actor) of an event."""
+    match event:
+        case AccessRecorded():
+            return event.action, event.outcome, event.reason, event.actor
+        case DocumentReceived():
+            sender, structure = event.client_id, event.organisation_id
+            software = Actor(kind="software", id=sender, organisation_id=structure, client_id=sender)
+            return "deposit-document", "permitted", "received", software
+        case DepositDecided():
+            return "check-deposit", event.outcome, event.reason, _service("consent")
+        case DocumentPublished():
+            return "publish-document", "permitted", "published", _service("records")
+        case DocumentRefused():
+            # Told as the depositor's: the person wants to see whose deposit was refused, and why.
+            structure = event.organisation_id
+            return "deposit-document", "refused", event.reason, Actor(kind="software", id=structure)
+        case AlertEvent():
+            return "send-alert", *_alerted(event), _service("notify")
+
+
+def _alerted(event: AlertEvent) -> tuple[str, str | None]:
+    match event:
+        case AlertSent():
+            return "sent", event.channel
+        case AlertFailed():
+            return "failed", event.reason
+        case AlertWithheld():
+            return "withheld", event.reason
+        case AlertUnwanted():
+            return "unwanted", event.reason
+    return "unknown", None
+
+
+def _service(name: str) -> Actor:
+    return Actor(kind="system", id=name)
+
+
+def is_visible_to_patient(event: LabelledEvent) -> bool:
+    """Whether the patient may know of this document."""
+    return Visibility.INVISIBLE_TO_PATIENT not in event.labels
+
+
+def entry_of_letter(letter: Letter, put_aside_at: datetime) -> Entry:
+    """The entry of a message that cannot be used: it exists once, however often the message comes.
+
+    Its id is derived from its place, its time is the one that the message's own header gives, else the time at which
+    it was put aside, which happens once for a place.
+    """
+    record = letter.record
+    headers = dict(record.headers)
+    place = {"topic": letter.topic, "partition": record.partition, "offset": record.offset}
+    return Entry(
+        occurred_at=_plausible_time(headers.get("ce_time", b"")) or put_aside_at,
+        event_id=uuid5(_PLACES, f"{letter.topic}/{record.partition}/{record.offset}"),
+        event_type=QUARANTINED,
+        record_id=_uuid(record.key or b""),
+        action="quarantine-message",
+        outcome="quarantined",
+        reason=letter.code,
+        actor_kind="system",
+        actor_id="audit",
+        details=orjson.dumps({**place, "event_id": _uuid(headers.get("ce_id", b""))}).decode(),
+    )
+
+
+def _plausible_time(text: bytes) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text.decode())
+        return time.astimezone(UTC) if time.tzinfo and time.year in _PLAUSIBLE_YEARS else None
+    except (ValueError, OverflowError, AttributeError):  # a header may have no value at all
+        return None
+
+
+def _uuid(text: bytes) -> UUID | None:
+    try:
+        return UUID(text.decode())
+    except (ValueError, AttributeError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a patient's list: entries before it come next."""
+
+    occurred_at: datetime
+    event_id: UUID
+
+    def __str__(self) -> str:
+        return f"{self.occurred_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}_{self.event_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """From its text, or from a time. Raises CursorInvalidError."""
+        time, _, event_id = text.partition("_")
+        try:
+            # A plus sign that was not escaped arrives as a blank.
+            parsed = datetime.fromisoformat(time.strip().replace(" ", "+")).astimezone(UTC)
+            return cls(parsed, UUID(event_id) if event_id else UUID(int=0))
+        except (ValueError, OverflowError) as error:
+            raise CursorInvalidError from error
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An entry as it may be shown, before names are put to its codes."""
+
+    event_id: UUID
+    occurred_at: datetime
+    action: str
+    outcome: str
+    reason: str | None
+    actor_kind: str
+    actor_id: str
+    profession: str | None
+    organisation_id: str | None
+    document_id: UUID | None
+    subject_id: str | None
+    mode: str
+
+    @property
+    def professional_ids(self) -> set[str]:
+        """The professionals that it names."""
+        actors = {self.actor_id} if self.actor_kind == "professional" else set()
+        return actors | ({self.subject_id} if self.subject_id and self.action not in STRUCTURE_ACTIONS else set())
+
+    @property
+    def structure_ids(self) -> set[str]:
+        """The structures that it names."""
+        structures = {self.organisation_id} if self.organisation_id else set()
+        return structures | ({self.subject_id} if self.subject_id and self.action in STRUCTURE_ACTIONS else set())
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Public names by national id, from the own copy."""
+
+    professionals: Mapping[str, str]
+    structures: Mapping[str, str]

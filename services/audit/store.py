@@ -1,0 +1,179 @@
+"""Every SQL statement of audit. On the ledger there are two verbs only: insert and select."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from services.audit.domain import SHOWN_TO_PATIENTS, Cursor, Entry, Names, Shown
+from shared.clock import bucket_of
+from shared.contracts.identity import ProfessionalChanged, StructureChanged
+from shared.db.pool import Connection, Pool
+from shared.decoding import Letter, Message
+
+MONTHS_AHEAD = 3
+
+INSERT_ENTRIES = """
+insert into ledger_entries
+  (occurred_at, event_id, event_type, record_id, action, outcome, reason, actor_kind, actor_id, profession,
+   organisation_id, client_id, document_id, deposit_id, subject_id, mode, rules_version, details, recorded_at)
+select occurred_at, event_id, event_type, record_id, action, outcome, reason, actor_kind, actor_id, profession,
+       organisation_id, client_id, document_id, deposit_id, subject_id, mode, rules_version, details, $19
+from unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
+            $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[], $14::uuid[], $15::text[], $16::text[],
+            $17::text[], $18::jsonb[])
+  as entry(occurred_at, event_id, event_type, record_id, action, outcome, reason, actor_kind, actor_id, profession,
+           organisation_id, client_id, document_id, deposit_id, subject_id, mode, rules_version, details)
+order by occurred_at, event_id
+on conflict on constraint ledger_entries_pkey do nothing
+returning event_id"""
+
+
+async def insert_entries(connection: Connection, entries: Sequence[Entry], recorded_at: datetime) -> set[UUID]:
+    """Adds what the ledger does not have; returns the ids of the events that were new."""
+    columns = [list(column) for column in zip(*entries, strict=True)]
+    return {row["event_id"] for row in await connection.fetch(INSERT_ENTRIES, *columns, recorded_at)}
+
+
+UPSERT_VISIBILITIES = """
+insert into document_visibilities (bucket, record_id, document_id, visible_to_patient, as_of)
+select bucket, record_id, document_id, visible_to_patient, as_of
+from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::boolean[], $5::timestamptz[])
+  as document(bucket, record_id, document_id, visible_to_patient, as_of)
+order by bucket, record_id, document_id
+on conflict on constraint document_visibilities_pkey do update
+set visible_to_patient = excluded.visible_to_patient, as_of = excluded.as_of
+where document_visibilities.as_of < excluded.as_of
+  and document_visibilities.visible_to_patient <> excluded.visible_to_patient"""
+
+
+async def upsert_visibilities(
+    connection: Connection, visibilities: Mapping[tuple[UUID, UUID], tuple[bool, datetime]]
+) -> None:
+    """(record, document) -> (may the patient know of it, since when). What is older than known is passed over."""
+    await connection.execute(
+        UPSERT_VISIBILITIES,
+        [bucket_of(record_id) for record_id, _ in visibilities],
+        [record_id for record_id, _ in visibilities],
+        [document_id for _, document_id in visibilities],
+        [visible for visible, _ in visibilities.values()],
+        [as_of for _, as_of in visibilities.values()],
+    )
+
+
+SELECT_PUT_ASIDE = """
+select parked.topic, parked.partition, parked."offset", parked.parked_at
+from unnest($2::text[], $3::integer[], $4::bigint[]) as place(topic, partition, "offset")
+join parked_messages parked using (topic, partition, "offset") where parked.group_name = $1"""
+
+
+async def times_put_aside(
+    connection: Connection, group: str, letters: Sequence[Letter]
+) -> dict[tuple[str, int, int], datetime]:
+    """When each letter's place (topic, partition, offset) was put aside: the same time however often it is asked."""
+    rows = await connection.fetch(
+        SELECT_PUT_ASIDE,
+        group,
+        [letter.topic for letter in letters],
+        [letter.record.partition for letter in letters],
+        [letter.record.offset for letter in letters],
+    )
+    return {(row["topic"], row["partition"], row["offset"]): row["parked_at"] for row in rows}
+
+
+SELECT_SHOWN = """
+select entry.event_id, entry.occurred_at, entry.action, entry.outcome, entry.reason, entry.actor_kind, entry.actor_id,
+       entry.profession, entry.organisation_id, entry.document_id, entry.subject_id, entry.mode
+from ledger_entries entry
+left join document_visibilities document
+  on document.bucket = $1 and document.record_id = $2 and document.document_id = entry.document_id
+where entry.record_id = $2 and entry.event_type = any($3::text[])
+  and entry.occurred_at <= $4 and (entry.occurred_at, entry.event_id) < ($4, $5)
+  and (entry.document_id is null or document.visible_to_patient)
+order by entry.occurred_at desc, entry.event_id desc limit $6"""
+
+
+async def find_shown_to_patient(connection: Connection, record_id: UUID, before: Cursor, limit: int) -> list[Shown]:
+    """The newest entries of a record before a place, without those about documents that the patient must not know of.
+
+    A document is shown by its positive word only: one whose labels have not reached the ledger is not.
+    """
+    rows = await connection.fetch(
+        SELECT_SHOWN,
+        bucket_of(record_id),
+        record_id,
+        SHOWN_TO_PATIENTS,
+        before.occurred_at,
+        before.event_id,
+        limit,
+    )
+    return [Shown(**row) for row in rows]
+
+
+UPSERT_PROFESSIONALS = """
+insert into professional_copies (professional_id, version, name, profession, status, partition)
+select professional_id, version, name, profession, status, partition
+from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::integer[])
+  as copy(professional_id, version, name, profession, status, partition)
+order by professional_id
+on conflict on constraint professional_copies_pkey do update
+set version = excluded.version, name = excluded.name, profession = excluded.profession, status = excluded.status,
+    partition = excluded.partition
+where excluded.version > professional_copies.version"""
+
+
+async def upsert_professionals(connection: Connection, messages: Sequence[Message[ProfessionalChanged]]) -> None:
+    """Keeps what is newer than what is here. Each professional at most once."""
+    events = [message.event for message in messages]
+    await connection.execute(
+        UPSERT_PROFESSIONALS,
+        [event.professional_id for event in events],
+        [event.version for event in events],
+        [event.name for event in events],
+        [event.profession for event in events],
+        [event.status for event in events],
+        [message.partition for message in messages],
+    )
+
+
+UPSERT_STRUCTURES = """
+insert into structure_copies (structure_id, version, name, status, partition)
+select structure_id, version, name, status, partition
+from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::integer[])
+  as copy(structure_id, version, name, status, partition)
+order by structure_id
+on conflict on constraint structure_copies_pkey do update
+set version = excluded.version, name = excluded.name, status = excluded.status, partition = excluded.partition
+where excluded.version > structure_copies.version"""
+
+
+async def upsert_structures(connection: Connection, messages: Sequence[Message[StructureChanged]]) -> None:
+    """Keeps what is newer than what is here. Each structure at most once."""
+    events = [message.event for message in messages]
+    await connection.execute(
+        UPSERT_STRUCTURES,
+        [event.structure_id for event in events],
+        [event.version for event in events],
+        [event.name for event in events],
+        [event.status for event in events],
+        [message.partition for message in messages],
+    )
+
+
+SELECT_PROFESSIONAL_NAMES = """
+select professional_id as id, name from professional_copies where professional_id = any($1::text[])"""
+SELECT_STRUCTURE_NAMES = "select structure_id as id, name from structure_copies where structure_id = any($1::text[])"
+
+
+async def find_names(connection: Connection, professionals: Iterable[str], structures: Iterable[str]) -> Names:
+    """The names that the own copy knows."""
+    people = await connection.fetch(SELECT_PROFESSIONAL_NAMES, list(professionals))
+    places = await connection.fetch(SELECT_STRUCTURE_NAMES, list(structures))
+    return Names({row["id"]: row["name"] for row in people}, {row["id"]: row["name"] for row in places})
+
+
+MAINTAIN_PARTITIONS = "select maintain_ledger($1)"
+
+
+async def maintain_partitions(pool: Pool) -> None:
+    """Makes the partitions of the months to come."""
+    await pool.execute(MAINTAIN_PARTITIONS, MONTHS_AHEAD)

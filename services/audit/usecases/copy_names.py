@@ -1,0 +1,21 @@
+"""A professional or a structure has changed: keep the name that a patient's list shows."""
+
+from services.audit import store
+from shared.contracts.identity import ProfessionalChanged, StructureChanged
+from shared.db.pool import Connection
+from shared.decoding import Message
+
+
+async def copy_names(connection: Connection, messages: list[Message[ProfessionalChanged | StructureChanged]]) -> None:
+    """The highest version of each in the batch, if it is higher than the copy's."""
+    professionals: dict[str, Message[ProfessionalChanged]] = {}
+    structures: dict[str, Message[StructureChanged]] = {}
+    for message in sorted(messages, key=lambda one: one.event.version):
+        if isinstance(message.event, ProfessionalChanged):
+            professionals[message.event.key] = message  # type: ignore[assignment] # its event was just looked at
+        else:
+            structures[message.event.key] = message  # type: ignore[assignment] # the other of the two
+    if professionals:
+        await store.upsert_professionals(connection, list(professionals.values()))
+    if structures:
+        await store.upsert_structures(connection, list(structures.values()))

@@ -1,0 +1,8 @@
+"""`python -m services.consent api | worker | migrate`."""
+
+from services.consent.app import make_api, make_worker
+from services.consent.settings import Settings
+from shared.process import main
+
+if __name__ == "__main__":
+    main("consent", Settings, api=make_api, worker=make_worker)

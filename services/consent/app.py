@@ -1,0 +1,37 @@
+"""The composition root of consent: the only file that constructs things."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.consent.api import router
+from services.consent.consumers import subscriptions
+from services.consent.settings import Settings
+from shared.http.app import make_app, serving
+from shared.worker import Plan, make_worker_app
+
+LARGEST_BODY = 16 * 1024
+
+
+def make_api(settings: Settings) -> FastAPI:
+    """The API: a patient sees and changes the choices about the own record."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with serving(app, settings, "consent"):
+            yield
+
+    app = make_app(
+        title="Consent",
+        summary="Who may read a record, and who may deposit in it.",
+        lifespan=lifespan,
+        body_limit=min(settings.http.body_limit, LARGEST_BODY),
+    )
+    app.include_router(router)
+    return app
+
+
+def make_worker(settings: Settings) -> FastAPI:
+    """The worker: announces new records' states, decides deposits, remembers what is in force."""
+    return make_worker_app(Plan("consent", subscriptions()), settings)

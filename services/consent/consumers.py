@@ -1,0 +1,22 @@
+"""What consent hears on Kafka, and the use case that answers it."""
+
+from services.consent.usecases.acknowledge_copies import acknowledge_copies
+from services.consent.usecases.copy_records import copy_records
+from services.consent.usecases.decide_deposits import decide_deposits, deposits_behind
+from shared.consuming import Subscription
+from shared.contracts.identity import RecordChanged
+from shared.contracts.records import CopyApplied, DocumentReceived
+from shared.contracts.topics import (
+    CONSENT_COPY_ACKNOWLEDGEMENTS,
+    CONSENT_DEPOSIT_CHECKS,
+    CONSENT_RECORD_COPIES,
+)
+
+
+def subscriptions() -> list[Subscription]:
+    """Copies and acknowledgements are guarded by their versions; deposits are minded by the inbox."""
+    return [
+        Subscription(CONSENT_RECORD_COPIES, (RecordChanged,), copy_records, remember=False),
+        Subscription(CONSENT_DEPOSIT_CHECKS, (DocumentReceived,), decide_deposits, behind=deposits_behind),
+        Subscription(CONSENT_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), acknowledge_copies, remember=False),
+    ]

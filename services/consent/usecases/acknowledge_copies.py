@@ -1,0 +1,19 @@
+"""Records has applied a state: what a person chose is in force."""
+
+from uuid import UUID
+
+from services.consent import store
+from shared.contracts.records import CopyApplied
+from shared.contracts.topics import CONSENT_STATES
+from shared.db.pool import Connection
+from shared.decoding import Message
+
+
+async def acknowledge_copies(connection: Connection, messages: list[Message[CopyApplied]]) -> None:
+    """A word about a version stands for all before it."""
+    versions: dict[UUID, int] = {}
+    for event in (message.event for message in messages):
+        if event.topic == CONSENT_STATES.name:
+            versions[event.record_id] = max(event.version, versions.get(event.record_id, 0))
+    if versions:
+        await store.raise_versions_in_force(connection, versions)

@@ -1,0 +1,4 @@
+"""identity owns persons (INS, strict traits, contacts), the records opened for them, the directory of professionals and
+structures, registered software and its tokens. It publishes identity.records.v1, identity.contacts.v1 and
+identity.professionals.v1.
+"""

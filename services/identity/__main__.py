@@ -1,0 +1,8 @@
+"""`python -m services.identity api | worker | migrate`."""
+
+from services.identity.app import make_api, make_worker
+from services.identity.settings import Settings
+from shared.process import main
+
+if __name__ == "__main__":
+    main("identity", Settings, api=make_api, worker=make_worker)

@@ -1,0 +1,42 @@
+"""Registration of software."""
+
+from fastapi import APIRouter, Response
+
+from services.identity.api.context import problems
+from services.identity.domain.clients import check_grantable
+from services.identity.models import ClientBody, ClientView
+from services.identity.usecases.register_client import register_client
+from shared.http.app import AuthenticatedCaller, ServicePool
+
+router = APIRouter(tags=["clients"])
+
+
+@router.post(
+    "/clients",
+    summary="Register software",
+    status_code=201,
+    responses={
+        200: {"model": ClientView, "description": "Registered before with the same rights and keys"},
+        **problems(
+            _403="needs the scope clients.write; scope-not-grantable",
+            _409="client-name-taken",
+            _422="client-invalid, scope-unknown, key-unusable, organisation-needed, structure-unknown",
+        ),
+    },
+)
+async def post_client(
+    body: ClientBody, response: Response, asking: AuthenticatedCaller, pool: ServicePool
+) -> ClientView:
+    """It proves itself at POST /oauth/token with assertions signed by one of its keys (RFC 7523)."""
+    asking.require("clients.write")
+    check_grantable(frozenset(body.scopes), asking.scopes)
+    registered = await register_client(
+        pool,
+        name=body.name,
+        kind=body.kind,
+        scopes=body.scopes,
+        keys=body.keys,
+        organisation_id=body.organisation_id,
+    )
+    response.status_code = 201 if registered.created else 200
+    return ClientView(client_id=registered.client_id)

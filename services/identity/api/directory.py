@@ -1,0 +1,56 @@
+"""Entries of professionals and structures."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from services.identity.api.context import problems
+from services.identity.models import ProfessionalBody, ProfessionalView, StructureBody, StructureView
+from services.identity.usecases.put_professional import put_professional
+from services.identity.usecases.put_structure import put_structure
+from shared.http.app import AuthenticatedCaller, ServicePool
+
+router = APIRouter(tags=["directory"])
+SCOPE = "directory.write"
+ProfessionalId = Annotated[str, Path(description="PS_IdNat: 8 + RPPS ...", examples=["899700000001"])]
+StructureId = Annotated[str, Path(description="Struct_IdNat: 1 + FINESS ...", examples=["1750000001"])]
+
+
+@router.put(
+    "/professionals/{professional_id}",
+    summary="Enter a professional, or change the entry",
+    responses=problems(
+        _403="needs the scope directory.write",
+        _422="national-id-invalid, profession-unknown, structure-unknown",
+    ),
+)
+async def put_one_professional(
+    professional_id: ProfessionalId, body: ProfessionalBody, asking: AuthenticatedCaller, pool: ServicePool
+) -> ProfessionalView:
+    """The whole entry; public data. The same entry again changes nothing."""
+    asking.require(SCOPE)
+    entry = body.entry(professional_id)
+    version = await put_professional(pool, entry)
+    return ProfessionalView(
+        professional_id=entry.id,
+        version=version,
+        name=entry.name,
+        profession=entry.profession,
+        status=entry.status,
+        structure_ids=list(entry.structure_ids),
+    )
+
+
+@router.put(
+    "/structures/{structure_id}",
+    summary="Enter a structure, or change the entry",
+    responses=problems(_403="needs the scope directory.write", _422="national-id-invalid"),
+)
+async def put_one_structure(
+    structure_id: StructureId, body: StructureBody, asking: AuthenticatedCaller, pool: ServicePool
+) -> StructureView:
+    """The whole entry; public data. The same entry again changes nothing."""
+    asking.require(SCOPE)
+    entry = body.entry(structure_id)
+    version = await put_structure(pool, entry)
+    return StructureView(structure_id=entry.id, version=version, name=entry.name, status=entry.status)

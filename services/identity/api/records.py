@@ -1,0 +1,82 @@
+"""Opening of records."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Response
+
+from services.identity.api.context import OurContext, problems
+from services.identity.domain.opening import RecordState, RecordUnknownError
+from services.identity.models import OpenRecordBody, RecordView
+from services.identity.usecases.open_record import open_record
+from services.identity.usecases.read_record import read_record
+from shared.db.pool import Pool
+from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.prefer import seconds_to_wait, wait_for
+
+router = APIRouter(tags=["records"])
+Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
+
+
+@router.post(
+    "/records",
+    summary="Open the record of an insured person",
+    status_code=201,
+    responses={
+        200: {"model": RecordView, "description": "Opened before; the contact on file is kept"},
+        201: {"model": RecordView, "description": "Opened and in force"},
+        202: {"model": RecordView, "description": "Opened and on its way"},
+        **problems(
+            _403="needs the scope records.open",
+            _409="traits-differ",
+            _422="ins-malformed, ins-system-unknown, ins-key-wrong, traits-invalid, mail-invalid, language-unknown",
+        ),
+    },
+)
+async def post_record(
+    body: OpenRecordBody,
+    response: Response,
+    asking: AuthenticatedCaller,
+    pool: ServicePool,
+    context: OurContext,
+    prefer: Prefer = None,
+) -> RecordView:
+    """The number is checked with its key and the record is announced to all services; reads and deposits follow it
+    once it is "in force". The same person again is the same record."""
+    asking.require("records.open")
+    record_id, is_new = await open_record(
+        pool,
+        context.keyrings,
+        body.person(),
+        body.to_be_told(),
+        asking.actor(),
+        test_keys=context.test_nir_keys,
+    )
+    record = await _settled(pool, record_id, prefer)
+    response.headers["location"] = f"/records/{record_id}"
+    response.status_code = (201 if record.is_in_force else 202) if is_new else 200
+    return RecordView.of(record)
+
+
+@router.get(
+    "/records/{record_id}",
+    summary="Whether a record is in force",
+    responses=problems(
+        _403="needs the scope records.open, or the record's own holder", _404="record-unknown", _422="invalid"
+    ),
+)
+async def get_record(
+    record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, prefer: Prefer = None
+) -> RecordView:
+    """For the software that opened it and for its holder."""
+    if asking.kind != "patient":
+        asking.require("records.open")
+    elif asking.record_id != record_id:
+        raise RecordUnknownError
+    return RecordView.of(await _settled(pool, record_id, prefer))
+
+
+async def _settled(pool: Pool, record_id: UUID, prefer: str | None) -> RecordState:
+    return await wait_for(
+        lambda: read_record(pool, record_id), lambda record: record.is_in_force, seconds_to_wait(prefer)
+    )

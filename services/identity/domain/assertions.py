@@ -1,0 +1,156 @@
+"""A client proves itself with a JWT signed by its own key (RFC 7523, section 3; `private_key_jwt`)."""
+
+import contextlib
+import hashlib
+import json
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from joserfc import jws, jwt
+from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError, MissingClaimError, SecurityWarning
+from joserfc.jwk import KeySet
+
+from services.identity.domain.clients import Client
+from shared.contracts.base import CODE_PATTERN
+from shared.errors import ClientError
+
+ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA", "Ed25519")
+LONGEST_LIFE = timedelta(minutes=5)
+LEEWAY = timedelta(seconds=5)
+LONGEST_JTI = 256
+_MALFORMED = (JoseError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_CLIENT_ID = re.compile(CODE_PATTERN)
+
+
+class OAuthError(ClientError):
+    """The token request is refused; `error` is the code of RFC 6749, section 5.2."""
+
+    error: ClassVar[str] = "invalid_request"
+
+
+class TokenRequestError(OAuthError):
+    """Send a form with grant_type=client_credentials, client_assertion_type
+    urn:ietf:params:oauth:client-assertion-type:jwt-bearer, client_assertion, and scope if wanted, each once."""
+
+    code = "token-request-invalid"
+
+
+class GrantUnsupportedError(OAuthError):
+    """The only grant_type here is client_credentials."""
+
+    code = "grant-unsupported"
+    error = "unsupported_grant_type"
+
+
+class ScopeRefusedError(OAuthError):
+    """This client was not registered with these scopes."""
+
+    code = "scope-refused"
+    error = "invalid_scope"
+
+
+class AssertionRefusedError(OAuthError):
+    """The client is not known by this assertion: check iss and sub (the client id), the key and the algorithm."""
+
+    code = "assertion-invalid"
+    status = 401
+    error = "invalid_client"
+
+
+class AssertionExpiredError(AssertionRefusedError):
+    """The assertion is past its time, or not yet valid: check the clock and make a new one for each request."""
+
+    code = "assertion-expired"
+
+
+class AssertionTooLongError(AssertionRefusedError):
+    """The assertion's exp is more than 5 minutes ahead: make short ones, a new one for each request."""
+
+    code = "assertion-too-long"
+
+
+class AssertionMisaddressedError(AssertionRefusedError):
+    """The assertion's aud is neither the token endpoint nor the issuer."""
+
+    code = "assertion-misaddressed"
+
+
+class AssertionReplayedError(AssertionRefusedError):
+    """This assertion was used before: make a new one, with a new jti, for each request."""
+
+    code = "assertion-replayed"
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """A verified assertion: what must be remembered so that it serves once."""
+
+    digest: bytes
+    expires_at: datetime
+
+
+def claimed_client(assertion: str) -> str:
+    """Who the assertion says it is from, unverified. Raises AssertionRefusedError."""
+    try:
+        claims = json.loads(jws.extract_compact(assertion.encode()).payload)
+        subject = claims["sub"]
+    except _MALFORMED as error:
+        raise AssertionRefusedError from error
+    if not isinstance(subject, str) or len(subject) > 64 or _CLIENT_ID.fullmatch(subject) is None:
+        raise AssertionRefusedError
+    return subject
+
+
+def verify_assertion(assertion: str, client: Client, audiences: Sequence[str], now: datetime) -> Assertion:
+    """Raises AssertionRefusedError or one of its kinds; details are told only once the signature stands."""
+    claims = _signed_claims(assertion, client.keys)
+    moment = int(now.timestamp())
+    registry = jwt.JWTClaimsRegistry(
+        now=moment,
+        leeway=int(LEEWAY.total_seconds()),
+        iss={"essential": True, "value": client.id},
+        sub={"essential": True, "value": client.id},
+        aud={"essential": True, "values": list(audiences)},
+        exp={"essential": True},
+        jti={"essential": True},
+    )
+    try:
+        registry.validate(claims)
+    except ExpiredTokenError:
+        raise AssertionExpiredError from None
+    except (MissingClaimError, InvalidClaimError) as error:
+        raise _refusal_of(str(getattr(error, "claim", ""))) from None
+    if claims["exp"] > moment + (LONGEST_LIFE + LEEWAY).total_seconds():
+        raise AssertionTooLongError
+    if len(claims["jti"]) > LONGEST_JTI:
+        raise AssertionRefusedError
+    digest = hashlib.sha256(claims["jti"].encode("utf-8", "surrogatepass")).digest()
+    return Assertion(digest, datetime.fromtimestamp(claims["exp"], UTC) + LEEWAY)
+
+
+def _refusal_of(claim: str) -> AssertionRefusedError:
+    match claim:
+        case "aud":
+            return AssertionMisaddressedError()
+        case "nbf" | "iat":
+            return AssertionExpiredError()
+        case _:
+            return AssertionRefusedError()
+
+
+def _signed_claims(assertion: str, keys: KeySet) -> dict[str, Any]:
+    try:
+        kid = jws.extract_compact(assertion.encode()).headers().get("kid")
+    except _MALFORMED as error:
+        raise AssertionRefusedError from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SecurityWarning)  # "EdDSA" is the old name of "Ed25519" (RFC 9864)
+        for key in keys:
+            if kid is None or key.kid == kid:
+                with contextlib.suppress(*_MALFORMED):
+                    return jwt.decode(assertion, key, algorithms=ALGORITHMS).claims
+    raise AssertionRefusedError

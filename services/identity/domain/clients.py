@@ -1,0 +1,148 @@
+"""Registered software: what it is, which keys prove it, what it may ask for."""
+
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, KeySet, OKPKey, RSAKey, import_key
+
+from services.identity.domain.directory import structure_id
+from shared.errors import ConflictError, ForbiddenError, InvalidError
+
+ClientKind = Literal["software", "administrator", "operator"]
+SCOPES: dict[ClientKind, frozenset[str]] = {
+    "software": frozenset({"documents.deposit"}),
+    "administrator": frozenset({"records.open", "directory.write", "clients.write", "operations"}),
+    "operator": frozenset({"operations"}),
+}
+"""What each kind may be granted at most."""
+MOST_KEYS = 4
+RSA_BITS = range(2048, 4097)
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,100}")
+_PUBLIC_MEMBERS = {"EC": ("kty", "crv", "x", "y"), "RSA": ("kty", "n", "e"), "OKP": ("kty", "crv", "x")}
+
+
+class ClientInvalidError(InvalidError):
+    """A client has a name of 1 to 100 characters and a kind: software, administrator or operator."""
+
+    code = "client-invalid"
+
+
+class ScopeUnknownError(InvalidError):
+    """A client of this kind cannot be granted these scopes."""
+
+    code = "scope-unknown"
+
+
+class KeyUnusableError(InvalidError):
+    """Keys are 1 to 4 public JWKs: EC P-256, RSA of 2048 to 4096 bits, or OKP Ed25519. Never send a private key."""
+
+    code = "key-unusable"
+
+
+class OrganisationNeededError(InvalidError):
+    """Software acts for one structure: give its national id as organisation_id. Other kinds have none."""
+
+    code = "organisation-needed"
+
+
+class ScopeNotGrantableError(ForbiddenError):
+    """You can grant documents.deposit, and otherwise only scopes that your own token has."""
+
+    code = "scope-not-grantable"
+
+
+class ClientNameTakenError(ConflictError):
+    """Another client has this name, with other keys or rights. Choose another name."""
+
+    code = "client-name-taken"
+
+
+@dataclass(frozen=True, slots=True)
+class NewClient:
+    """A client as it is to be registered; `jwks` are public JWKs with a `kid`, in order of kid."""
+
+    name: str
+    kind: ClientKind
+    scopes: frozenset[str]
+    jwks: tuple[dict[str, str], ...]
+    organisation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A registered client that may ask for tokens."""
+
+    id: str
+    kind: ClientKind
+    scopes: frozenset[str]
+    keys: KeySet
+    organisation_id: str | None = None
+
+
+def new_client(
+    name: str,
+    kind: str,
+    scopes: Iterable[str],
+    keys: Iterable[Mapping[str, Any]],
+    organisation_id: str | None = None,
+) -> NewClient:
+    """Checks everything that can be checked without looking anything up.
+
+    Raises ClientInvalidError, ScopeUnknownError, KeyUnusableError, OrganisationNeededError, InvalidNationalIdError.
+    """
+    stripped = name.strip()
+    if kind not in SCOPES or _NAME.fullmatch(stripped) is None:
+        raise ClientInvalidError
+    wanted = frozenset(scopes)
+    if not wanted or not wanted <= SCOPES[kind]:
+        raise ScopeUnknownError(f"A client of kind {kind} can be granted: {', '.join(sorted(SCOPES[kind]))}.")
+    if (organisation_id is None) == (kind == "software"):
+        raise OrganisationNeededError
+    structure = None if organisation_id is None else structure_id(organisation_id)
+    return NewClient(stripped, kind, wanted, public_jwks(keys), structure)
+
+
+def check_grantable(scopes: frozenset[str], own: frozenset[str]) -> None:
+    """Nobody hands out more than they hold. Raises ScopeNotGrantableError."""
+    if not scopes <= own | SCOPES["software"]:
+        raise ScopeNotGrantableError
+
+
+def public_jwks(keys: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], ...]:
+    """The keys with their public members and a `kid` only, in order of `kid`. Raises KeyUnusableError."""
+    cleaned = [_public_jwk(jwk) for jwk in keys]
+    kids = {jwk["kid"] for jwk in cleaned}
+    if not 0 < len(cleaned) <= MOST_KEYS or len(kids) != len(cleaned):
+        raise KeyUnusableError
+    return tuple(sorted(cleaned, key=lambda jwk: jwk["kid"]))
+
+
+def _public_jwk(jwk: Mapping[str, Any]) -> dict[str, str]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # joserfc warns of weak keys, which are refused here
+            key = import_key(dict(jwk))
+            usable = not key.is_private and _is_usable(key)
+            kid = jwk.get("kid", key.thumbprint())
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+        raise KeyUnusableError from None  # the cause may quote the key
+    if not usable or not isinstance(kid, str) or not 0 < len(kid) <= 128:
+        raise KeyUnusableError
+    public = key.as_dict(private=False)
+    return {**{name: str(public[name]) for name in _PUBLIC_MEMBERS[key.key_type]}, "kid": kid}
+
+
+def _is_usable(key: Key) -> bool:
+    match key:
+        case ECKey():
+            return key.curve_name == "P-256"
+        case RSAKey():
+            return key.raw_value.key_size in RSA_BITS
+        case OKPKey():
+            return key.curve_name == "Ed25519"
+        case _:
+            return False

@@ -1,0 +1,101 @@
+"""The public directory: professionals and structures as they may be entered."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.contracts.base import CODE_PATTERN
+from shared.errors import InvalidError, NotFoundError
+from shared.terminology.professions import profession, professions
+from shared.values import InvalidNationalIdError, national_professional_id, national_structure_id
+
+Status = Literal["active", "inactive"]
+_CODE = re.compile(CODE_PATTERN)
+_LONGEST_ID = 64
+_PRODUCERS = "TRE_A00"
+
+
+class ProfessionUnknownError(InvalidError):
+    """The profession is a code of JDV_J65: `G15_10` (table and code), or `10` for a health profession of TRE_G15."""
+
+    code = "profession-unknown"
+
+
+class StructureUnknownError(InvalidError):
+    """A structure named here is not in the directory. Enter it first: PUT /structures/{structure_id}."""
+
+    code = "structure-unknown"
+
+
+class ProfessionalUnknownError(NotFoundError):
+    """There is no active professional with this id in the directory."""
+
+    code = "professional-unknown"
+
+
+class ActingStructureError(InvalidError):
+    """Give the organisation_id of one of the professional's active structures in the directory."""
+
+    code = "acting-structure-needed"
+
+
+@dataclass(frozen=True, slots=True)
+class Professional:
+    """A professional's entry, without its version."""
+
+    id: str
+    name: str
+    profession: str
+    status: Status
+    structure_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """A structure's entry, without its version."""
+
+    id: str
+    name: str
+    status: Status
+
+
+def professional_id(text: str) -> str:
+    """A PS_IdNat that can travel in events. Raises InvalidNationalIdError."""
+    return _as_code(national_professional_id(text))
+
+
+def structure_id(text: str) -> str:
+    """A Struct_IdNat that can travel in events. Raises InvalidNationalIdError."""
+    return _as_code(national_structure_id(text))
+
+
+def profession_code(text: str) -> str:
+    """`<table>_<code>`, which names one profession (10 alone is a doctor, or a doctor in training).
+
+    Raises ProfessionUnknownError; also for the codes of TRE_A00, which name producers and no professionals.
+    """
+    if profession(text) is not None:
+        return f"G15_{text}"
+    table, _, number = text.partition("_")
+    if f"TRE_{table}" == _PRODUCERS or (f"TRE_{table}", number) not in professions():
+        raise ProfessionUnknownError
+    return text
+
+
+def acting_for(active: Sequence[str], wanted: str | None) -> str | None:
+    """The structure a professional acts for: the one wanted, else the only one, else (without any) none.
+
+    Raises ActingStructureError.
+    """
+    if wanted is not None and wanted not in active:
+        raise ActingStructureError
+    if wanted is None and len(active) > 1:
+        raise ActingStructureError
+    return wanted or next(iter(active), None)
+
+
+def _as_code(identifier: str) -> str:
+    if len(identifier) > _LONGEST_ID or _CODE.fullmatch(identifier) is None:
+        raise InvalidNationalIdError
+    return identifier

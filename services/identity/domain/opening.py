@@ -1,0 +1,129 @@
+"""Opening a record: what is checked of a person and a contact, and what an opening means for a person already known."""
+
+import re
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Literal, cast
+from uuid import UUID
+
+import orjson
+
+from shared.errors import ConflictError, InvalidError, NotFoundError
+from shared.values import Ins, InvalidTraitsError, Sex, StrictTraits, Unprinted
+
+LANGUAGES = ("fr", "en")
+RELATIONS = ("holder", "representative")
+_MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62}")
+_LONGEST_MAIL = 254
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class MailInvalidError(InvalidError):
+    """This is not a mail address that can be written to: name@domain, ASCII, at most 254 characters."""
+
+    code = "mail-invalid"
+
+
+class LanguageUnknownError(InvalidError):
+    """The language is fr or en."""
+
+    code = "language-unknown"
+
+
+class RelationUnknownError(InvalidError):
+    """The relation of the contact is holder or representative."""
+
+    code = "relation-unknown"
+
+
+class TraitsDifferError(ConflictError):
+    """This INS has a record under other strict traits. Check the identity of the person."""
+
+    code = "traits-differ"
+
+
+class RecordUnknownError(NotFoundError):
+    """There is no such record, or none that you may see."""
+
+    code = "record-unknown"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Contact(Unprinted):
+    """Where and in which language a person is told things."""
+
+    mail: str | None
+    language: Literal["fr", "en"]
+    relation: Literal["holder", "representative"]
+
+    def as_json(self) -> bytes:
+        """What is sealed, at rest and for notify (`ContactChanged`)."""
+        return orjson.dumps({"mail": self.mail, "language": self.language, "relation": self.relation})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Person(Unprinted):
+    """An insured person: the number and the strict traits."""
+
+    ins: Ins
+    traits: StrictTraits
+
+    def as_json(self) -> bytes:
+        """What is sealed at rest."""
+        traits = {field.name: getattr(self.traits, field.name) for field in fields(self.traits)}
+        return orjson.dumps({"ins": [self.ins.matricule, self.ins.oid], "traits": traits})
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Person":
+        """The person of `as_json`."""
+        found = orjson.loads(data)
+        traits = {**found["traits"], "sex": Sex(found["traits"]["sex"])}
+        return cls(Ins(*found["ins"]), StrictTraits(**traits))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordState:
+    """A record as it stands here and as it is in force where reads are decided."""
+
+    id: UUID
+    version: int
+    in_force_version: int
+
+    @property
+    def is_in_force(self) -> bool:
+        """Whether records has applied this version."""
+        return self.in_force_version >= self.version
+
+
+def contact(mail: str | None, language: str, relation: str) -> Contact:
+    """Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""
+    if mail is not None and (len(mail) > _LONGEST_MAIL or _MAIL.fullmatch(mail) is None):
+        raise MailInvalidError
+    if language not in LANGUAGES:
+        raise LanguageUnknownError
+    if relation not in RELATIONS:
+        raise RelationUnknownError
+    return Contact(mail, cast(Literal["fr", "en"], language), cast(Literal["holder", "representative"], relation))
+
+
+def check_traits(traits: StrictTraits, today: date) -> None:
+    """What a trait may not be although its form is right. Raises InvalidTraitsError."""
+    names = (traits.birth_name or "") + (traits.given_name or "")
+    if traits.birth_date is None or traits.sex is None or _CONTROL.search(names):
+        raise InvalidTraitsError
+    if date.fromisoformat(traits.birth_date) > today:
+        raise InvalidTraitsError
+
+
+def sex(text: str) -> Sex:
+    """As FHIR codes it. Raises InvalidTraitsError."""
+    try:
+        return Sex(text)
+    except ValueError:
+        raise InvalidTraitsError("The sex is male, female or unknown.") from None
+
+
+def are_same(known: dict[str, str], stated: dict[str, str]) -> bool:
+    """Whether two sets of normalised traits are of one person; what one side lacks or does not know is not compared."""
+    compared = (name for name in known.keys() & stated.keys() if Sex.UNKNOWN.value not in (known[name], stated[name]))
+    return all(known[name] == stated[name] for name in compared)

@@ -1,0 +1,28 @@
+"""What may be done from where."""
+
+import ipaddress
+import re
+
+from shared.errors import ForbiddenError
+
+
+class SignInRefusedError(ForbiddenError):
+    """The direct sign-in is for demonstrations: it is switched off here, or you are not on this machine."""
+
+    code = "sign-in-refused"
+
+
+# A name or IPv4 address, an IPv6 address in brackets, both with or without a port; an IPv6 address alone.
+_PLACE = re.compile(r"([^:\[\]]+)(?::\d+)?|\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9A-Fa-f:.]+)")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address (brackets and a port allowed) is this machine's own loopback."""
+    match = _PLACE.fullmatch(host)
+    name = "" if match is None else next(part for part in match.groups() if part)
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

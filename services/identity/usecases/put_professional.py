@@ -1,0 +1,32 @@
+"""Enters a professional in the directory, or changes the entry."""
+
+from services.identity import store
+from services.identity.domain.directory import Professional, StructureUnknownError
+from shared.contracts.identity import ProfessionalChanged
+from shared.db.pool import Pool, transaction
+from shared.outbox import announce, append
+
+
+async def put_professional(pool: Pool, entry: Professional) -> int:
+    """Returns the version that stands; the same entry again changes and announces nothing.
+
+    Raises StructureUnknownError.
+    """
+    async with transaction(pool) as connection:
+        if len(await store.load_structures(connection, entry.structure_ids)) < len(entry.structure_ids):
+            raise StructureUnknownError
+        version = await store.put_professional(connection, entry)
+        if version is None:
+            known = await store.load_professional(connection, entry.id)
+            assert known is not None, "the entry was there a statement ago"
+            return known[1]
+        changed = ProfessionalChanged(
+            professional_id=entry.id,
+            version=version,
+            name=entry.name,
+            profession=entry.profession,
+            status=entry.status,
+            structure_ids=entry.structure_ids,
+        )
+        await append(connection, [announce(changed)])
+    return version

@@ -1,0 +1,36 @@
+"""Signs a demonstration's professional in; the API refuses it off the loopback."""
+
+from services.identity import store
+from services.identity.domain import directory
+from services.identity.domain.directory import Professional, ProfessionalUnknownError, acting_for
+from services.identity.domain.tokens import DEMO_CLIENT, AccessToken, Issuer, Subject
+from shared import clock
+from shared.db.pool import Pool
+
+
+async def sign_in_professional(
+    pool: Pool, issuer: Issuer, professional_id: str, organisation_id: str | None
+) -> AccessToken:
+    """A token of an active professional, with profession and structure as the directory has them.
+
+    Raises InvalidNationalIdError, ProfessionalUnknownError, ActingStructureError.
+    """
+    wanted = directory.professional_id(professional_id)
+    async with pool.acquire() as connection:
+        known = await store.load_professional(connection, wanted)
+        if known is None or known[0].status != "active":
+            raise ProfessionalUnknownError
+        structures = await store.load_structures(connection, known[0].structure_ids)
+    active = [one for one, (structure, _) in structures.items() if structure.status == "active"]
+    subject = _subject(known[0], acting_for(active, organisation_id))
+    return issuer.issue(subject, token_id=clock.new_id(), now=clock.now())
+
+
+def _subject(professional: Professional, organisation_id: str | None) -> Subject:
+    return Subject(
+        "professional",
+        professional.id,
+        DEMO_CLIENT,
+        profession=professional.profession,
+        organisation_id=organisation_id,
+    )

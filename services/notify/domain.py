@@ -1,0 +1,191 @@
+"""The rules of telling: who may be told what, once, and how long a message is tried. Pure."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Literal, TypeVar
+from uuid import UUID
+
+from shared.clock import bucket_of
+from shared.terminology.visibility import Visibility
+
+Kind = Literal["document", "consultation"]
+Language = Literal["fr", "en"]
+Relation = Literal["holder", "representative"]
+Window = tuple[UUID, str, bool]
+"""A record, a professional, and whether what the professional reads there must be withheld from the person."""
+T = TypeVar("T")
+
+CONSULTATION_WINDOW = timedelta(hours=24)
+TRIED_FOR = timedelta(hours=48)
+_WAITS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 7200, 14400, 21600, 28800, 43200))
+_VERSION_8, _VARIANT = 8 << 76, 0b10 << 62
+
+
+class Audience(StrEnum):
+    """Which of the record's people may know that a document is there."""
+
+    EVERYBODY = "everybody"
+    HOLDER = "holder"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Contact:
+    """Where, in which language and as whom a person is told things."""
+
+    mail: str | None
+    language: Language
+    relation: Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """Which kinds of alerts the person wants."""
+
+    document: bool = True
+    consultation: bool = True
+
+    def wants(self, kind: Kind) -> bool:
+        """Whether this kind is switched on."""
+        return self.document if kind == "document" else self.consultation
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert of one cause; `trace` and `caused_at` are those of the event that caused it."""
+
+    id: UUID
+    record_id: UUID
+    kind: Kind
+    document_id: UUID | None
+    deposit_id: UUID | None
+    caused_by: UUID
+    caused_at: datetime
+    trace: str
+    audience: Audience
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known of the person of a record: the sealed contact and the preferences."""
+
+    sealed: str
+    preferences: Preferences
+
+
+@dataclass(frozen=True, slots=True)
+class DueAlert:
+    """An alert that a sender holds, with how often it was tried before and what is known of its person now."""
+
+    alert: Alert
+    attempts: int
+    created_at: datetime
+    circumstances: Circumstances | None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The person is told, at this contact."""
+
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """The person must not be told."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """The person does not want to be told, or cannot be."""
+
+    reason: str
+
+
+Decision = Send | Withheld | Unwanted
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The server has taken the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The server will never take the message."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """This attempt failed, a later one may not. `away`: the server itself seems to be out of order."""
+
+    reason: str
+    away: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotTried:
+    """Nothing was said about the message: its turn did not come, or the server is away."""
+
+
+Outcome = Delivered | Refused | Deferred | NotTried | Withheld | Unwanted
+
+
+def audience(labels: Iterable[str]) -> Audience:
+    """Who may know of a document with these labels."""
+    carried = frozenset(labels)
+    if Visibility.INVISIBLE_TO_PATIENT.value in carried:
+        return Audience.NOBODY
+    return Audience.HOLDER if Visibility.INVISIBLE_TO_REPRESENTATIVES.value in carried else Audience.EVERYBODY
+
+
+def decide(kind: Kind, may_know: Audience, contact: Contact, preferences: Preferences) -> Decision:
+    """Whether the person at this contact is told. Asked when the alert is born and again when it is sent."""
+    match may_know, contact.relation:
+        case Audience.NOBODY, _:
+            return Withheld("invisible-to-patient")
+        case Audience.HOLDER, "representative":
+            return Withheld("invisible-to-representatives")
+    if not preferences.wants(kind):
+        return Unwanted("switched-off")
+    return Send(contact) if contact.mail else Unwanted("no-address")
+
+
+def alert_id(record_id: UUID, kind: Kind, cause: UUID) -> UUID:
+    """The id of the alert of one cause, the same each time: UUIDv8 with the cause's time and the record's bucket."""
+    digest = hashlib.sha256(b"alert" + kind.encode() + record_id.bytes + cause.bytes).digest()
+    random = int.from_bytes(digest[:10], "big")
+    low = (random & 0x3FFF_FFFF_FFFF_0000) | bucket_of(record_id)
+    return UUID(int=cause.int >> 80 << 80 | _VERSION_8 | (random >> 62 & 0xFFF) << 64 | _VARIANT | low)
+
+
+def first_of_each_day(
+    consultations: Iterable[tuple[Window, datetime, T]], told: Mapping[Window, datetime]
+) -> list[tuple[Window, datetime, T]]:
+    """Those that open a window of 24 hours; `told`: when the last window of each professional and record opened."""
+    last = dict(told)
+    opening = []
+    for window, at, one in sorted(consultations, key=lambda item: item[1]):
+        if window not in last or at >= last[window] + CONSULTATION_WINDOW:
+            last[window] = at
+            opening.append((window, at, one))
+    return opening
+
+
+def wait_after(attempts: int) -> timedelta:
+    """How long after the n-th failed attempt the next is due."""
+    return _WAITS[min(attempts, len(_WAITS)) - 1]
+
+
+def made_at(inner_id: UUID) -> datetime | None:
+    """When an id of the house was made; None for one that does not say."""
+    if inner_id.version != 8:
+        return None
+    return datetime.fromtimestamp((inner_id.int >> 80) / 1000, UTC)

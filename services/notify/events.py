@@ -1,0 +1,47 @@
+"""How notify says what became of an alert."""
+
+from datetime import datetime
+from typing import Any
+
+from services.notify.domain import Alert, Delivered, Refused, Send, Unwanted, Withheld
+from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
+
+Handled = Delivered | Refused | Withheld | Unwanted
+"""The ends that an alert can come to."""
+
+
+def status_of(end: Handled | Send) -> tuple[str, str | None]:
+    """The status and reason that are kept."""
+    match end:
+        case Send():
+            return "queued", None
+        case Delivered():
+            return "sent", None
+        case Refused(reason):
+            return "failed", reason
+        case Withheld(reason):
+            return "withheld", reason
+        case Unwanted(reason):
+            return "unwanted", reason
+
+
+def alert_event(alert: Alert, end: Handled, now: datetime) -> AlertEvent:
+    """The event that is announced."""
+    said: dict[str, Any] = {
+        "record_id": alert.record_id,
+        "alert_id": alert.id,
+        "kind": alert.kind,
+        "document_id": alert.document_id,
+        "deposit_id": alert.deposit_id,
+        "caused_by": alert.caused_by,
+        "handled_at": now,
+    }
+    match end:
+        case Delivered():
+            return AlertSent(**said)
+        case Refused(reason):
+            return AlertFailed(**said, reason=reason)
+        case Withheld(reason):
+            return AlertWithheld(**said, reason=reason)
+        case Unwanted(reason):
+            return AlertUnwanted(**said, reason=reason)

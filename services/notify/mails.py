@@ -1,0 +1,132 @@
+"""What the mails say: generic on purpose. No type, no author, no hospital, no name, no link with an id."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from functools import cache
+from uuid import UUID
+
+from services.notify.domain import Contact, Kind, Language, Relation
+from shared.errors import CodedError
+
+# RFC 5321, section 4.1.2, without quoted local parts; nothing that could end a header or a command.
+_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
+
+
+class AddressUnusableError(CodedError):
+    """No mail can be sent to this address."""
+
+    code = "address-unusable"
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    subject: str
+    lines: tuple[str, ...]
+
+
+_SIGNATURES: dict[Language, tuple[str, ...]] = {
+    "fr": (
+        "Pour votre sécurité, ce message ne donne aucun détail et ne contient aucun lien. "
+        "Connectez-vous comme vous en avez l'habitude pour en savoir plus.",
+        "Vous pouvez désactiver ces messages dans vos préférences.",
+        "Ceci est un message automatique, merci de ne pas y répondre.",
+    ),
+    "en": (
+        "For your safety this message gives no details and contains no link. Sign in as you usually do to learn more.",
+        "You can switch these messages off in your preferences.",
+        "This is an automatic message; please do not reply.",
+    ),
+}
+_GREETINGS: dict[Language, str] = {"fr": "Bonjour,", "en": "Hello,"}
+_TEXTS: dict[tuple[Kind, Language, Relation], _Text] = {
+    ("document", "fr", "holder"): _Text(
+        "Nouveau document dans votre dossier médical partagé",
+        ("Un nouveau document a été ajouté à votre dossier médical partagé.",),
+    ),
+    ("document", "en", "holder"): _Text(
+        "New document in your shared medical record",
+        ("A new document has been added to your shared medical record.",),
+    ),
+    ("document", "fr", "representative"): _Text(
+        "Nouveau document dans un dossier médical partagé",
+        ("Un nouveau document a été ajouté au dossier médical partagé d'une personne que vous représentez.",),
+    ),
+    ("document", "en", "representative"): _Text(
+        "New document in a shared medical record",
+        ("A new document has been added to the shared medical record of a person whom you represent.",),
+    ),
+    ("consultation", "fr", "holder"): _Text(
+        "Votre dossier médical partagé a été consulté",
+        (
+            "Un professionnel de santé a consulté votre dossier médical partagé.",
+            "La liste des accès à votre dossier vous dit qui, et quand.",
+        ),
+    ),
+    ("consultation", "en", "holder"): _Text(
+        "Your shared medical record was consulted",
+        (
+            "A health professional has consulted your shared medical record.",
+            "The list of accesses to your record tells you who, and when.",
+        ),
+    ),
+    ("consultation", "fr", "representative"): _Text(
+        "Un dossier médical partagé a été consulté",
+        (
+            "Un professionnel de santé a consulté le dossier médical partagé d'une personne que vous représentez.",
+            "La liste des accès à ce dossier vous dit qui, et quand.",
+        ),
+    ),
+    ("consultation", "en", "representative"): _Text(
+        "A shared medical record was consulted",
+        (
+            "A health professional has consulted the shared medical record of a person whom you represent.",
+            "The list of accesses to that record tells you who, and when.",
+        ),
+    ),
+}
+
+
+def compose(kind: Kind, contact: Contact, sender: str, alert: UUID, trace: str, now: datetime) -> bytes:
+    """The whole message, ready to be handed to a server. Raises AddressUnusableError."""
+    recipient = mailbox(contact)
+    domain = parseaddr(sender)[1].rpartition("@")[2]
+    headers = (
+        f"Message-ID: <{alert}@{domain}>\r\nDate: {format_datetime(now)}\r\nFrom: {sender}\r\n"
+        f"To: {recipient}\r\nAuto-Submitted: auto-generated\r\ntraceparent: {trace}\r\n"
+    )
+    return headers.encode("ascii") + _rest(kind, contact.language, contact.relation)
+
+
+def mailbox(contact: Contact) -> str:
+    """The address as the protocol takes it (ASCII, RFC 5321). Raises AddressUnusableError."""
+    local, _, domain = (contact.mail or "").strip().rpartition("@")
+    try:
+        address = f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}"
+    except UnicodeError:
+        raise AddressUnusableError from None  # the cause quotes the address
+    if _MAILBOX.fullmatch(address) is None:
+        raise AddressUnusableError
+    return address
+
+
+@cache
+def _rest(kind: Kind, language: Language, relation: Relation) -> bytes:
+    """What all mails of a sort have in common: subject, language, text and HTML."""
+    text = _TEXTS[kind, language, relation]
+    paragraphs = (_GREETINGS[language], *text.lines, *_SIGNATURES[language])
+    message = EmailMessage(policy=SMTP)
+    message["Subject"] = text.subject
+    message.set_content("\n\n".join(paragraphs) + "\n", cte="quoted-printable")
+    body = "".join(f"<p>{paragraph}</p>\n" for paragraph in paragraphs)
+    message.add_alternative(
+        f'<!DOCTYPE html>\n<html lang="{language}">\n<head><meta charset="utf-8"><title>{text.subject}</title></head>\n'
+        f'<body style="font-family: sans-serif; line-height: 1.5">\n{body}</body>\n</html>\n',
+        subtype="html",
+        cte="quoted-printable",
+    )
+    message["Content-Language"] = language
+    return message.as_bytes()

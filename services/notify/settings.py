@@ -1,0 +1,50 @@
+"""Settings of notify: `NOTIFY_<SECTION>__<FIELD>`."""
+
+from email.utils import parseaddr
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from shared.crypto import Keyring
+from shared.settings import Section, ServiceSettings
+
+
+def _address(text: str) -> str:
+    name, address = parseaddr(text)
+    if "@" not in address or not text.isascii() or any(letter in text for letter in "\r\n"):
+        raise ValueError("an address such as no-reply@example.org, or `Name <no-reply@example.org>`")
+    return f"{name} <{address}>" if name else address
+
+
+class KeysSettings(Section):
+    """`contacts`: the keyring shared with identity, `kid:base64url-of-32-bytes[,...]`."""
+
+    contacts: SecretStr
+
+
+class SmtpSettings(Section):
+    """The mail server that takes the messages."""
+
+    host: str
+    port: int = Field(ge=1, le=65535)
+    sender: Annotated[str, AfterValidator(_address)]
+    timeout_s: float = Field(default=10, gt=0, le=20, description="for one command; a round must end within a minute")
+    security: Literal["none", "starttls", "tls"] = "none"
+    username: str | None = None
+    password: SecretStr | None = None
+    connections: int = Field(default=4, ge=1, le=32, description="at most, when many messages wait")
+
+
+class Settings(ServiceSettings):
+    """Everything notify is told from outside."""
+
+    model_config = SettingsConfigDict(env_prefix="NOTIFY_", env_nested_delimiter="__", frozen=True, extra="ignore")
+    keys: KeysSettings
+    smtp: SmtpSettings
+
+    @cached_property
+    def contacts_keyring(self) -> Keyring:
+        """The keys that contacts are sealed with. Raises KeyringError."""
+        return Keyring.parse(self.keys.contacts.get_secret_value())

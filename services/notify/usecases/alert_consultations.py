@@ -1,0 +1,62 @@
+"""Tells of consultations: one alert per professional and record in 24 hours."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from services.notify import store
+from services.notify.domain import Alert, Audience, Decision, Window, Withheld, alert_id, first_of_each_day
+from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
+from shared.contracts.audit import AccessRecorded
+from shared.crypto import Keyring
+from shared.db.pool import Connection
+from shared.decoding import Message
+
+
+def is_consultation(event: AccessRecorded) -> bool:
+    """Whether a professional has read a document."""
+    return (event.action, event.outcome, event.actor.kind) == ("read-document", "permitted", "professional")
+
+
+async def alert_consultations(
+    connection: Connection, messages: list[Message[AccessRecorded]], *, keyring: Keyring
+) -> None:
+    """Those that open a window. A consultation that comes again finds its window open: nothing is told twice.
+
+    What must be withheld has windows of its own, so that it does not silence what may be told.
+    """
+    read = {message.id: message for message in messages if is_consultation(message.event)}
+    if not read:
+        return
+    documents = {message.event.document_id for message in read.values() if message.event.document_id}
+    restricted = await store.find_restrictions(connection, list(documents))
+    alerts = [_alert(message, restricted) for message in read.values()]
+    decided = await decide_alerts(connection, alerts, keyring)
+    candidates = [
+        (_window(read[alert.caused_by], decision), alert.caused_at, (alert, decision)) for alert, decision in decided
+    ]
+    told = await store.lock_windows(connection, sorted({window for window, _, _ in candidates}))
+    opening = first_of_each_day(candidates, told)
+    if not opening:
+        return
+    await store.open_windows(connection, {window: at for window, at, _ in opening})
+    await raise_alerts(connection, [one for _, _, one in opening])
+
+
+def _window(message: Message[AccessRecorded], decision: Decision) -> Window:
+    return message.event.record_id, message.event.actor.id, isinstance(decision, Withheld)
+
+
+def _alert(message: Message[AccessRecorded], restricted: Mapping[UUID, Audience]) -> Alert:
+    event = message.event
+    may_know = restricted.get(event.document_id) if event.document_id else None
+    return Alert(
+        id=alert_id(event.record_id, "consultation", message.id),
+        record_id=event.record_id,
+        kind="consultation",
+        document_id=event.document_id,
+        deposit_id=None,
+        caused_by=message.id,
+        caused_at=message.time,
+        trace=message.trace,
+        audience=may_know or Audience.EVERYBODY,
+    )

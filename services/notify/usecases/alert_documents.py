@@ -1,0 +1,36 @@
+"""Tells of new documents: one alert per published document."""
+
+from services.notify import store
+from services.notify.domain import Alert, Audience, alert_id, audience
+from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
+from shared.contracts.records import DocumentPublished
+from shared.crypto import Keyring
+from shared.db.pool import Connection
+from shared.decoding import Message
+
+
+async def alert_documents(
+    connection: Connection, messages: list[Message[DocumentPublished]], *, keyring: Keyring
+) -> None:
+    """A document's alert exists once, however often it is told of. Restricted documents are remembered."""
+    alerts = [_alert(message) for message in messages]
+    restricted = {a.document_id: a.audience for a in alerts if a.document_id and a.audience is not Audience.EVERYBODY}
+    if restricted:
+        await store.keep_restrictions(connection, restricted)
+    once = list({alert.id: alert for alert in alerts}.values())
+    await raise_alerts(connection, await decide_alerts(connection, once, keyring))
+
+
+def _alert(message: Message[DocumentPublished]) -> Alert:
+    event = message.event
+    return Alert(
+        id=alert_id(event.record_id, "document", event.document_id),
+        record_id=event.record_id,
+        kind="document",
+        document_id=event.document_id,
+        deposit_id=event.deposit_id,
+        caused_by=message.id,
+        caused_at=message.time,
+        trace=message.trace,
+        audience=audience(event.labels),
+    )

@@ -1,0 +1,36 @@
+"""Switches kinds of alerts on and off."""
+
+from uuid import UUID
+
+from services.notify import store
+from services.notify.domain import Preferences
+from shared import clock
+from shared.contracts.audit import AccessRecorded
+from shared.db.pool import Pool, transaction
+from shared.errors import NotFoundError
+from shared.http.tokens import Caller
+from shared.metrics import REFUSED
+from shared.outbox import announce, append
+
+
+async def change_preferences(pool: Pool, caller: Caller, record_id: UUID, wanted: Preferences) -> Preferences:
+    """Of one's own record. Raises NotFoundError for any other, after the attempt was told to the ledger."""
+    own = caller.kind == "patient" and caller.record_id == record_id
+    async with transaction(pool) as connection:
+        if own:
+            changed = await store.keep_preferences(connection, record_id, wanted, clock.now())
+        else:
+            changed = bool(await store.find_contacted(connection, [record_id]))
+        if changed:
+            fact = AccessRecorded(
+                record_id=record_id,
+                actor=caller.actor(),
+                action="change-preferences",
+                outcome="permitted" if own else "refused",
+                reason="own-record" if own else "not-own-record",
+            )
+            await append(connection, [announce(fact)])
+    if not own:
+        REFUSED.labels("change-preferences", "not-own-record").inc()
+        raise NotFoundError
+    return wanted

@@ -1,0 +1,16 @@
+"""Forgets alerts and windows once no message about them can come again."""
+
+from datetime import timedelta
+
+from services.notify import store
+from shared import clock
+from shared.db.pool import Pool, transaction
+
+KEPT = timedelta(days=63)
+"""Longer than a topic keeps its facts and, after that, an operator may redrive a letter."""
+
+
+async def forget_alerts(pool: Pool) -> bool:
+    """A part of them. Returns whether there may be more."""
+    async with transaction(pool) as connection:
+        return await store.forget_before(connection, clock.now() - KEPT)

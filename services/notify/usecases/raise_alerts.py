@@ -1,0 +1,41 @@
+"""Raises alerts: decides who is told, keeps the message for the senders, or says at once why nobody is told."""
+
+from collections.abc import Sequence
+
+from services.notify import store
+from services.notify.domain import Alert, Decision, Send, decide
+from services.notify.events import alert_event, status_of
+from services.notify.sealed import open_contact
+from shared import clock
+from shared.crypto import Keyring
+from shared.db.pool import Connection
+from shared.metrics import STEP_SECONDS
+from shared.outbox import announce, append
+
+Decided = tuple[Alert, Decision]
+
+
+async def decide_alerts(connection: Connection, alerts: Sequence[Alert], keyring: Keyring) -> list[Decided]:
+    """Who is told, by what is known of each record's person now. Every record's contact must be here."""
+    known = await store.find_circumstances(connection, list({alert.record_id for alert in alerts}))
+    decided: list[Decided] = []
+    for alert in alerts:
+        person = known[alert.record_id]
+        contact = open_contact(keyring, person.sealed)
+        decided.append((alert, decide(alert.kind, alert.audience, contact, person.preferences)))
+    return decided
+
+
+async def raise_alerts(connection: Connection, decided: Sequence[Decided]) -> None:
+    """Alerts that exist already are passed over."""
+    if not decided:
+        return
+    now = clock.now()
+    kept = [(alert, *status_of(decision)) for alert, decision in decided]
+    new = await store.insert_alerts(connection, kept, now)
+    announcements = []
+    for alert, decision in decided:
+        if alert.id in new and not isinstance(decision, Send):
+            STEP_SECONDS.labels("alerted").observe((now - alert.caused_at).total_seconds())
+            announcements.append(announce(alert_event(alert, decision, now), trace=alert.trace))
+    await append(connection, announcements)

@@ -1,0 +1,15 @@
+"""Takes alerts whose time has come, for a while: if their sender dies, another takes them after it."""
+
+from datetime import timedelta
+
+from services.notify import store
+from services.notify.domain import DueAlert
+from shared import clock
+from shared.db.pool import Pool, transaction
+
+
+async def take_due_alerts(pool: Pool, limit: int, held_for: timedelta) -> list[DueAlert]:
+    """The longest due first."""
+    now = clock.now()
+    async with transaction(pool) as connection:
+        return await store.take_due(connection, now, limit, now + held_for)

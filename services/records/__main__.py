@@ -1,0 +1,8 @@
+"""`python -m services.records api | worker | migrate`."""
+
+from services.records import app
+from services.records.settings import Settings
+from shared.process import main
+
+if __name__ == "__main__":
+    main("records", Settings, api=app.make_api, worker=app.make_worker)

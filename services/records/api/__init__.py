@@ -1,0 +1,1 @@
+"""HTTP of records: FHIR under /fhir, the tracking of deposits beside it."""

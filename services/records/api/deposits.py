@@ -1,0 +1,94 @@
+"""POST /fhir: an ITI-65 submission comes in."""
+
+import asyncio
+import contextlib
+from uuid import UUID
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.records.api.bodies import LargeBodies, body_of, check_json, is_large
+from services.records.api.documentation import DEPOSIT
+from services.records.api.outcomes import refused_submission
+from services.records.api.parts import caller_of, depositing_organisation, parts_of, pool_of
+from services.records.domain.submissions import examine, warnings_of
+from services.records.store.tracking import TrackedDeposit, TrackedDocument
+from services.records.usecases.deposit_documents import WORTH_A_THREAD, Deposited, deposit_documents
+from services.records.usecases.show_deposits import show_deposit
+from shared.db.pool import Pool
+from shared.fhir.outcomes import Issue, IssueType, Severity
+from shared.fhir.submission import InvalidSubmissionError, Submission
+from shared.fhir.write import FHIR_JSON, EntryResponse, transaction_response
+from shared.http.prefer import seconds_to_wait, wait_for
+from shared.http.tokens import Caller
+from shared.metrics import REFUSED
+
+router = APIRouter()
+CREATED = "201 Created"
+
+
+@router.post("/fhir", **DEPOSIT)
+async def deposit(request: Request) -> Response:
+    """Parses the bytes itself: this is the hot path."""
+    caller = await caller_of(request)
+    organisation_id = depositing_organisation(caller)
+    check_json(request)
+    large: LargeBodies = request.app.state.large_bodies
+    async with large if is_large(request) else contextlib.nullcontext():
+        body = await body_of(request)
+        try:
+            submission = await asyncio.to_thread(examine, body) if len(body) > WORTH_A_THREAD else examine(body)
+        except InvalidSubmissionError as error:
+            REFUSED.labels("deposit-document", error.issues[0].code).inc()
+            return refused_submission(error)
+        deposited = await _keep(request, caller, organisation_id, submission, body)
+    seconds = seconds_to_wait(request.headers.get("prefer"))
+    tracked = await _wait(pool_of(request), organisation_id, deposited.id, seconds) if seconds else None
+    return _answer(submission, deposited, tracked)
+
+
+async def _keep(
+    request: Request, caller: Caller, organisation_id: str, submission: Submission, body: bytes
+) -> Deposited:
+    keys = parts_of(request).deposit_keys
+    return await deposit_documents(pool_of(request), keys, caller, organisation_id, submission, body)
+
+
+async def _wait(pool: Pool, organisation_id: str, deposit_id: UUID, seconds: float) -> TrackedDeposit | None:
+    return await wait_for(
+        lambda: show_deposit(pool, organisation_id, deposit_id),
+        lambda tracked: tracked is not None and tracked.is_settled,
+        seconds,
+    )
+
+
+def _answer(submission: Submission, deposited: Deposited, tracked: TrackedDeposit | None) -> Response:
+    entries = [_entry_of(kind, deposited.id) for kind in submission.entries]
+    progress = {one.id: one for one in tracked.documents} if tracked else {}
+    for document, id in zip(submission.documents, deposited.document_ids, strict=True):
+        issues = (_issue_of(deposited.id, progress.get(id)), *warnings_of(document))
+        entries[document.entry] = EntryResponse(CREATED, f"DocumentReference/{id}", 'W/"1"', issues=issues)
+        entries[document.binary_entry] = EntryResponse(CREATED, f"Binary/{id}", 'W/"1"')
+    headers = {"location": f"/deposits/{deposited.id}"}
+    return Response(transaction_response(entries), 201, headers, FHIR_JSON)
+
+
+def _entry_of(kind: str, deposit_id: UUID) -> EntryResponse:
+    """The SubmissionSet becomes the deposit; a Patient is compared and not kept as a resource."""
+    return EntryResponse(CREATED, f"List/{deposit_id}", 'W/"1"') if kind == "List" else EntryResponse("200 OK")
+
+
+def _issue_of(deposit_id: UUID, document: TrackedDocument | None) -> Issue:
+    status = document.status if document else "received"
+    match status:
+        case "published":
+            text = "Published: visible from now on, within its security labels."
+            return Issue("document-published", text, None, IssueType.INFORMATIONAL, Severity.INFORMATION)
+        case "refused":
+            text = f"Refused: never visible. See /deposits/{deposit_id}."
+            code = document.reason if document and document.reason else "refused"
+            return Issue(code, text, None, IssueType.BUSINESS_RULE, Severity.ERROR)
+        case _:
+            text = f"Accepted, invisible until it is checked. Follow it at /deposits/{deposit_id}."
+            return Issue("deposit-accepted", text, None, IssueType.INFORMATIONAL, Severity.INFORMATION)

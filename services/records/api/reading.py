@@ -1,0 +1,110 @@
+"""Reading under /fhir: search, DocumentReference, Binary, CapabilityStatement."""
+
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.records.api.bodies import body_of, check_form
+from services.records.api.documentation import METADATA, POST_SEARCH, READ_CONTENT, READ_REFERENCE, SEARCH
+from services.records.api.parts import caller_of, parts_of, pool_of
+from services.records.api.resources import document_reference, url_of
+from services.records.api.searching import Query, SearchError, parse_form, parse_query
+from services.records.domain.documents import served_type
+from services.records.usecases.find_documents import Page, find_documents
+from services.records.usecases.read_document import Opened, read_document
+from shared.errors import NotFoundError
+from shared.fhir.write import FHIR_JSON, binary, capability_statement, searchset
+
+router = APIRouter()
+# Content is what somebody sent: no browser may guess at it or run it.
+SHIELDED = {
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; sandbox",
+    "cache-control": "no-store",
+}
+PRIVATE = {"cache-control": "no-store"}
+LONGEST_FORM = 16_384
+CAPABILITIES_OF = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@router.get("/fhir/metadata", **METADATA)
+async def metadata(request: Request) -> Response:
+    """No token is needed."""
+    return Response(capability_statement(f"{request.base_url}fhir", "1", CAPABILITIES_OF), 200, {}, FHIR_JSON)
+
+
+@router.get("/fhir/DocumentReference", **SEARCH)
+async def search(request: Request) -> Response:
+    """Parameters in the URL."""
+    return await _search(request, parse_form(request.scope["query_string"]))
+
+
+@router.post("/fhir/DocumentReference/_search", **POST_SEARCH)
+async def post_search(request: Request) -> Response:
+    """Parameters in a form, so that no INS stands in a URL."""
+    body = await body_of(request)
+    if body:
+        check_form(request)
+    if len(body) > LONGEST_FORM:
+        raise SearchError
+    return await _search(request, parse_form(request.scope["query_string"]) | parse_form(body))
+
+
+@router.get("/fhir/DocumentReference/{id}", **READ_REFERENCE)
+async def read_reference(request: Request) -> Response:
+    """The metadata of one document."""
+    opened = await _open(request, with_content=False)
+    return Response(document_reference(opened.head, opened.metadata), 200, PRIVATE, FHIR_JSON)
+
+
+@router.get("/fhir/Binary/{id}", **READ_CONTENT)
+async def read_binary(request: Request) -> Response:
+    """The bytes of one document."""
+    opened = await _open(request, with_content=True)
+    assert opened.content is not None
+    content_type = served_type(opened.metadata.content_type)
+    if FHIR_JSON in request.headers.get("accept", ""):
+        return Response(binary(str(opened.head.id), content_type, opened.content), 200, PRIVATE, FHIR_JSON)
+    return Response(opened.content, 200, {**SHIELDED, "content-type": content_type})
+
+
+async def _open(request: Request, *, with_content: bool) -> Opened:
+    caller = await caller_of(request)
+    parts = parts_of(request)
+    try:
+        id = UUID(request.path_params["id"])
+    except ValueError as error:
+        raise NotFoundError from error
+    return await read_document(
+        pool_of(request), parts.vault, caller, id, limit=parts.copy_limit, with_content=with_content
+    )
+
+
+async def _search(request: Request, parameters: dict[str, str]) -> Response:
+    caller = await caller_of(request)
+    parts = parts_of(request)
+    query = parse_query(parts.ins_hmac, parameters)
+    page = await find_documents(pool_of(request), parts.vault, caller, query.wanted, limit=parts.copy_limit)
+    return Response(_searchset(str(request.base_url), page, query), 200, PRIVATE, FHIR_JSON)
+
+
+def _searchset(base: str, page: Page, query: Query) -> bytes:
+    listed = [(url_of(base, one.head.id), document_reference(one.head, one.metadata)) for one in page.documents]
+    return searchset(listed, self_url=f"{base}fhir/DocumentReference", next_url=_next(base, page, query))
+
+
+def _next(base: str, page: Page, query: Query) -> str | None:
+    """The next page by the record's own id: no INS in a URL."""
+    if page.after is None:
+        return None
+    parameters = {
+        "patient": f"Patient/{page.record_id}",
+        "status": ",".join(sorted(query.statuses)),
+        "_count": query.wanted.count,
+        "_after": page.after,
+    }
+    return f"{base}fhir/DocumentReference?{urlencode(parameters)}"

@@ -1,0 +1,64 @@
+"""From what is stored to what FHIR shows."""
+
+from uuid import UUID
+
+from services.records.domain.documents import Head, Metadata, StoredCode
+from shared.fhir import write
+from shared.fhir.submission import Author, AuthorKind, Coding
+from shared.terminology.documents import document_types
+from shared.terminology.visibility import label, normalised
+from shared.values import Ins, NationalProfessionalId, NationalStructureId
+
+
+def document_reference(head: Head, metadata: Metadata) -> bytes:
+    """The DocumentReference. Only a refused document is not current."""
+    labels = normalised(found for code in head.labels if (found := label(code)) is not None)
+    return write.document_reference(
+        write.StoredDocument(
+            id=str(head.id),
+            version=1,
+            last_updated=head.received_at,
+            current=is_current(head),
+            unique_id=metadata.unique_id,
+            type=document_types()[head.type],
+            labels=labels,
+            date=metadata.date,
+            authors=tuple(
+                Author(
+                    AuthorKind(one.kind),
+                    NationalProfessionalId(one.professional) if one.professional else None,
+                    NationalStructureId(one.organisation) if one.organisation else None,
+                    one.role,
+                )
+                for one in metadata.authors
+            ),
+            custodian=NationalStructureId(metadata.custodian) if metadata.custodian else None,
+            title=metadata.title,
+            content_type=metadata.content_type,
+            language=metadata.language,
+            creation=metadata.creation,
+            size=metadata.size,
+            sha1=bytes.fromhex(metadata.sha1),
+            url=f"Binary/{head.id}",
+            format=_coding(metadata.format),
+            period_start=metadata.period_start,
+            period_end=metadata.period_end,
+            facility_type=_coding(metadata.facility_type),
+            practice_setting=_coding(metadata.practice_setting),
+            ins=Ins(metadata.ins, metadata.ins_system.removeprefix("urn:oid:")),
+        )
+    )
+
+
+def is_current(head: Head) -> bool:
+    """Whether FHIR's status is current."""
+    return head.status != "refused"
+
+
+def url_of(base: str, document_id: UUID) -> str:
+    """The address of a DocumentReference."""
+    return f"{base}fhir/DocumentReference/{document_id}"
+
+
+def _coding(code: StoredCode) -> Coding:
+    return Coding(code.system, code.code)

@@ -1,0 +1,55 @@
+"""Puts records together: settings to pool, keys, HTTP app and worker."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from fastapi import FastAPI
+
+from services.records.api import deposits, reading, tracking
+from services.records.api.bodies import LargeBodies
+from services.records.api.outcomes import render
+from services.records.api.parts import Parts
+from services.records.consumers import subscriptions
+from services.records.sealing import Vault
+from services.records.settings import Settings
+from shared.crypto import Keyring
+from shared.http.app import make_app, serving
+from shared.http.tokens import Keys
+from shared.worker import Plan, make_worker_app
+
+
+def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
+    """The HTTP API. `keys` stands for identity's published keys where a test has its own."""
+    parts = Parts(
+        ins_hmac=Keyring.parse(settings.keys.ins_hmac.get_secret_value()),
+        vault=_vault(settings),
+        copy_limit=timedelta(seconds=settings.freshness.limit_s),
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.parts = parts
+        app.state.large_bodies = LargeBodies()
+        async with serving(app, settings, "records", keys):
+            yield
+
+    app = make_app(
+        title="records",
+        summary="Documents: deposit, tracking, search and retrieval (FHIR R4, PDSm).",
+        lifespan=lifespan,
+        body_limit=settings.http.body_limit,
+        render=render,
+    )
+    for module in (deposits, reading, tracking):
+        app.include_router(module.router)
+    return app
+
+
+def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
+    """The consumers and the outbox relay."""
+    return make_worker_app(Plan("records", subscriptions(_vault(settings)), keys=keys), settings)
+
+
+def _vault(settings: Settings) -> Vault:
+    return Vault(Keyring.parse(settings.keys.kek.get_secret_value()))

@@ -1,0 +1,130 @@
+"""Copies of the neighbours' states. Whoever applies one takes the record's row FOR UPDATE first: that is the fence."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import orjson
+
+from services.records.domain.documents import WrappedKey
+from shared.clock import bucket_of
+from shared.contracts.consent import ConsentStateChanged
+from shared.contracts.identity import RecordChanged
+from shared.db.pool import Connection
+from shared.decoding import Message
+
+LOCK_RECORDS = """
+select r.id, r.version, r.ins
+from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
+join records r on r.bucket = wanted.bucket and r.id = wanted.id
+order by r.id for update of r"""
+UPSERT_RECORDS = """
+insert into records (bucket, id, version, partition, status, ins, traits)
+select bucket, id, version, partition, status, ins, traits
+from unnest($1::integer[], $2::uuid[], $3::bigint[], $4::integer[], $5::text[], $6::text[], $7::jsonb[])
+  as given(bucket, id, version, partition, status, ins, traits)
+order by id
+on conflict on constraint records_pkey do update
+set version = excluded.version, partition = excluded.partition, status = excluded.status, ins = excluded.ins,
+    traits = excluded.traits
+where excluded.version > records.version
+returning id"""
+INSERT_KEYS = """
+insert into record_keys (bucket, record_id, kid, wrapped)
+select bucket, record_id, kid, wrapped
+from unnest($1::integer[], $2::uuid[], $3::text[], $4::bytea[]) as made(bucket, record_id, kid, wrapped)
+on conflict on constraint record_keys_pkey do nothing"""
+UPSERT_FINGERPRINTS = """
+insert into record_fingerprints (ins, bucket, record_id)
+select ins, bucket, record_id
+from unnest($1::text[], $2::integer[], $3::uuid[]) as given(ins, bucket, record_id)
+order by ins
+on conflict on constraint record_fingerprints_pkey do update
+set bucket = excluded.bucket, record_id = excluded.record_id
+where record_fingerprints.record_id <> excluded.record_id"""
+DELETE_FINGERPRINTS = """
+delete from record_fingerprints f using unnest($1::text[], $2::uuid[]) as gone(ins, record_id)
+where f.ins = gone.ins and f.record_id = gone.record_id"""
+UPSERT_CONSENT_STATES = """
+insert into consent_states (bucket, record_id, version, partition, authorised, blocked, emergency)
+select bucket, record_id, version, partition, array(select jsonb_array_elements_text(authorised)),
+       array(select jsonb_array_elements_text(blocked)), emergency
+from unnest($1::integer[], $2::uuid[], $3::bigint[], $4::integer[], $5::jsonb[], $6::jsonb[], $7::jsonb[])
+  as given(bucket, record_id, version, partition, authorised, blocked, emergency)
+order by record_id
+on conflict on constraint consent_states_pkey do update
+set version = excluded.version, partition = excluded.partition, authorised = excluded.authorised,
+    blocked = excluded.blocked, emergency = excluded.emergency
+where excluded.version > consent_states.version
+returning record_id"""
+SELECT_VERSIONS = """
+select wanted.id, coalesce(r.version, 0) as record_version, coalesce(c.version, 0) as choices_version
+from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
+left join records r on r.bucket = wanted.bucket and r.id = wanted.id
+left join consent_states c on c.bucket = wanted.bucket and c.record_id = wanted.id"""
+
+
+async def lock_records(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[int, str]]:
+    """Takes the rows of these records, sorted; the version and INS fingerprint of each that is here."""
+    rows = await connection.fetch(LOCK_RECORDS, _buckets(ids), ids)
+    return {row["id"]: (row["version"], row["ins"]) for row in rows}
+
+
+async def upsert_records(connection: Connection, messages: Sequence[Message[RecordChanged]]) -> set[UUID]:
+    """Applies what is newer; the ids of the records to which that happened."""
+    events = [message.event for message in messages]
+    rows = await connection.fetch(
+        UPSERT_RECORDS,
+        _buckets([event.record_id for event in events]),
+        [event.record_id for event in events],
+        [event.version for event in events],
+        [message.partition for message in messages],
+        [event.status for event in events],
+        [event.ins for event in events],
+        [event.traits.model_dump_json() for event in events],
+    )
+    return {row["id"] for row in rows}
+
+
+async def insert_keys(connection: Connection, keys: dict[UUID, WrappedKey]) -> None:
+    """Data keys of new records; a record that has one keeps it."""
+    if not keys:
+        return
+    ids, made = list(keys), list(keys.values())
+    await connection.execute(INSERT_KEYS, _buckets(ids), ids, [key.kid for key in made], [key.wrapped for key in made])
+
+
+async def replace_fingerprints(
+    connection: Connection, new: Sequence[tuple[str, UUID]], old: Sequence[tuple[str, UUID]]
+) -> None:
+    """Makes records found by their new INS fingerprints and no longer by the old ones."""
+    if old:
+        await connection.execute(DELETE_FINGERPRINTS, [ins for ins, _ in old], [id for _, id in old])
+    if new:
+        ids = [id for _, id in new]
+        await connection.execute(UPSERT_FINGERPRINTS, [ins for ins, _ in new], _buckets(ids), ids)
+
+
+async def upsert_consent_states(connection: Connection, messages: Sequence[Message[ConsentStateChanged]]) -> set[UUID]:
+    """Applies what is newer; the ids of the records to which that happened."""
+    events = [message.event for message in messages]
+    rows = await connection.fetch(
+        UPSERT_CONSENT_STATES,
+        _buckets([event.record_id for event in events]),
+        [event.record_id for event in events],
+        [event.version for event in events],
+        [message.partition for message in messages],
+        [orjson.dumps(event.authorised).decode() for event in events],
+        [orjson.dumps(event.blocked).decode() for event in events],
+        [event.emergency.model_dump_json() for event in events],
+    )
+    return {row["record_id"] for row in rows}
+
+
+async def versions_of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
+    """The versions of both copies for each record; 0 where there is none."""
+    rows = await connection.fetch(SELECT_VERSIONS, _buckets(ids), ids)
+    return {row["id"]: (row["record_version"], row["choices_version"]) for row in rows}
+
+
+def _buckets(ids: Sequence[UUID]) -> list[int]:
+    return [bucket_of(id) for id in ids]

@@ -1,0 +1,213 @@
+"""Deposits: finding the record, keeping what came, settling it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+
+from services.records.domain.documents import DocumentStatus, KnownRecord, WrappedKey
+from shared.clock import bucket_in, bucket_of
+from shared.db.pool import Connection
+
+# By fingerprint the bucket is not known yet; the row that is found names it for the rest.
+FIND_RECORD = """
+select r.bucket, r.id, r.version, r.status, r.traits, k.kid, k.wrapped
+from record_fingerprints f
+join records r on r.bucket = f.bucket and r.id = f.record_id
+join record_keys k on k.bucket = f.bucket and k.record_id = f.record_id
+where f.ins = any($1::text[])"""
+INSERT_DEPOSIT = """
+with came as (
+  select ordinality, id, unique_id, fingerprint, type, class_code, section, string_to_array(labels, ' ') as labels,
+         array(select jsonb_array_elements_text(author_ids)) as author_ids, metadata, content
+  from unnest($7::uuid[], $8::bytea[], $9::bytea[], $10::text[], $11::text[], $12::text[], $13::text[], $14::jsonb[],
+              $15::bytea[], $16::bytea[]) with ordinality
+    as given(id, unique_id, fingerprint, type, class_code, section, labels, author_ids, metadata, content, ordinality)
+), new_documents as (
+  insert into documents (bucket, id, record_id, deposit_id, unique_id, fingerprint, type, class_code, section, labels,
+                         organisation_id, client_id, author_ids, received_at)
+  select $1, id, $2, $3, unique_id, fingerprint, type, class_code, section, labels, $4, $5, author_ids, $6
+  from came order by unique_id
+  on conflict on constraint documents_bucket_record_id_unique_id_key do nothing
+  returning id
+), new_contents as (
+  insert into contents (bucket, document_id, metadata, content)
+  select $1, came.id, came.metadata, came.content from came join new_documents using (id)
+), new_deposit as (
+  insert into deposits (bucket, id, record_id, organisation_id, client_id, document_ids, received_at)
+  values ($1, $3, $2, $4, $5, $7, $6)
+), new_request as (
+  insert into deposit_requests (bucket, deposit_id, body) values ($1, $3, $17)
+), listed as (
+  insert into organisation_deposits (organisation_id, deposit_id) values ($4, $3)
+)
+select count(*) from new_documents"""
+SELECT_EARLIER = """
+select id, deposit_id, unique_id, fingerprint from documents
+where bucket = $1 and record_id = $2 and unique_id = any($3::bytea[])"""
+COUNT_OF_DEPOSIT = "select cardinality(document_ids) from deposits where bucket = $1 and id = $2"
+LOCK_DOCUMENTS = """
+select d.id, d.record_id, d.deposit_id, d.organisation_id, d.status, d.labels, d.received_at
+from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
+join documents d on d.bucket = wanted.bucket and d.id = wanted.id
+order by d.id for update of d"""
+SETTLE_DOCUMENTS = """
+update documents d
+set status = given.status, checked_at = given.checked_at, settled_at = $7, decision_id = given.decision_id,
+    reason = given.reason, unique_id = case given.status when 'refused' then null else d.unique_id end
+from unnest($1::integer[], $2::uuid[], $3::text[], $4::timestamptz[], $5::uuid[], $6::text[])
+  as given(bucket, id, status, checked_at, decision_id, reason)
+where d.bucket = given.bucket and d.id = given.id and d.status = 'received'"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document ready to be kept. `metadata` and `content` are sealed."""
+
+    id: UUID
+    unique_id: bytes
+    fingerprint: bytes
+    type: str
+    class_code: str
+    section: str
+    labels: tuple[str, ...]
+    author_ids: list[str]
+    metadata: bytes
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewDeposit:
+    """A submission ready to be kept. `request` is sealed."""
+
+    id: UUID
+    record_id: UUID
+    organisation_id: str
+    client_id: str
+    received_at: datetime
+    documents: tuple[NewDocument, ...]
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A document that already goes by an identifier."""
+
+    id: UUID
+    deposit_id: UUID
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A document that a decision is about."""
+
+    id: UUID
+    record_id: UUID
+    deposit_id: UUID
+    organisation_id: str
+    status: DocumentStatus
+    labels: tuple[str, ...]
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What becomes of a document."""
+
+    document_id: UUID
+    status: DocumentStatus
+    checked_at: datetime
+    decision_id: UUID
+    reason: str
+
+
+async def find_record(connection: Connection, ins_fingerprints: Sequence[str]) -> KnownRecord | None:
+    """The record that one of these fingerprints stands for."""
+    row = await connection.fetchrow(FIND_RECORD, ins_fingerprints)
+    if row is None:
+        return None
+    return KnownRecord(
+        bucket=row["bucket"],
+        id=row["id"],
+        version=row["version"],
+        status=row["status"],
+        traits=orjson.loads(row["traits"]),
+        key=WrappedKey(row["kid"], row["wrapped"]),
+    )
+
+
+async def insert_deposit(connection: Connection, deposit: NewDeposit) -> int:
+    """Keeps a deposit. Returns how many of its documents are new: if not all, the transaction must not commit."""
+    documents = deposit.documents
+    count: int = await connection.fetchval(
+        INSERT_DEPOSIT,
+        bucket_of(deposit.record_id),
+        deposit.record_id,
+        deposit.id,
+        deposit.organisation_id,
+        deposit.client_id,
+        deposit.received_at,
+        [one.id for one in documents],
+        [one.unique_id for one in documents],
+        [one.fingerprint for one in documents],
+        [one.type for one in documents],
+        [one.class_code for one in documents],
+        [one.section for one in documents],
+        [" ".join(one.labels) for one in documents],
+        [orjson.dumps(one.author_ids).decode() for one in documents],
+        [one.metadata for one in documents],
+        [one.content for one in documents],
+        deposit.request,
+    )
+    return count
+
+
+async def find_earlier(connection: Connection, record_id: UUID, unique_ids: Sequence[bytes]) -> dict[bytes, Earlier]:
+    """The documents of the record, not refused, that go by these identifiers."""
+    rows = await connection.fetch(SELECT_EARLIER, bucket_of(record_id), record_id, unique_ids)
+    return {row["unique_id"]: Earlier(row["id"], row["deposit_id"], row["fingerprint"]) for row in rows}
+
+
+async def count_documents(connection: Connection, deposit_id: UUID) -> int:
+    """How many documents a deposit has."""
+    count: int = await connection.fetchval(COUNT_OF_DEPOSIT, bucket_in(deposit_id), deposit_id)
+    return count
+
+
+async def lock_documents(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Undecided]:
+    """Takes the rows of these documents, sorted."""
+    rows = await connection.fetch(LOCK_DOCUMENTS, _buckets(ids), ids)
+    return {
+        row["id"]: Undecided(
+            row["id"],
+            row["record_id"],
+            row["deposit_id"],
+            row["organisation_id"],
+            row["status"],
+            tuple(row["labels"]),
+            row["received_at"],
+        )
+        for row in rows
+    }
+
+
+async def settle_documents(connection: Connection, settled: Sequence[Settlement], at: datetime) -> None:
+    """Publishes or refuses what was only received. A refused document gives its identifier back."""
+    ids = [one.document_id for one in settled]
+    await connection.execute(
+        SETTLE_DOCUMENTS,
+        _buckets(ids),
+        ids,
+        [one.status for one in settled],
+        [one.checked_at for one in settled],
+        [one.decision_id for one in settled],
+        [one.reason for one in settled],
+        at,
+    )
+
+
+def _buckets(ids: Sequence[UUID]) -> list[int]:
+    return [bucket_in(id) for id in ids]

@@ -1,0 +1,177 @@
+"""Reading: the fence, the facts, and only with a Permit the bytes.
+
+The fence is a share lock on the record's row, taken by a statement before the one that loads the facts: whoever applies
+a copy takes the same row FOR UPDATE, so once that has committed no read under the older version can follow.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.records.domain.documents import Head, WrappedKey
+from services.records.domain.reading import COPIED, CopyAge, RecordFacts, nothing, stand_in_age
+from shared.access import Permit
+from shared.clock import bucket_in, bucket_of
+from shared.db.pool import Connection
+from shared.errors import NotFoundError
+
+# The timer of the session's own transaction_timeout runs already; only switching it off lets a shorter one begin.
+BEGIN = "begin; set local transaction_timeout = 0; set local transaction_timeout = 2000"
+COMMIT = "commit"
+ROLLBACK = "rollback"
+FENCE_BY_DOCUMENT = """
+select r.id from documents d join records r on r.bucket = $1 and r.id = d.record_id
+where d.bucket = $1 and d.id = $2 for share of r"""
+FENCE_BY_ID = "select id from records where bucket = $1 and id = $2 for share"
+# By fingerprint the bucket is not known yet; the row that is found names it.
+FENCE_BY_INS = """
+select r.id from record_fingerprints f join records r on r.bucket = f.bucket and r.id = f.record_id
+where f.ins = any($1::text[]) for share of r"""
+SELECT_FACTS = """
+select r.id, r.status, r.version as record_version, c.version as choices_version,
+       coalesce($3 = any(c.authorised), false) as authorised, coalesce($3 = any(c.blocked), false) as blocked,
+       record_mark.at as record_at, choices_mark.at as choices_at,
+       exists (select from broken_copies where topic in ($4, $5) and key = r.id::text) as broken
+from records r
+left join consent_states c on c.bucket = $1 and c.record_id = r.id
+left join copy_watermarks record_mark on record_mark.topic = $4 and record_mark.partition = r.partition
+left join copy_watermarks choices_mark
+  on choices_mark.topic = $5 and choices_mark.partition = coalesce(c.partition, r.partition)
+where r.bucket = $1 and r.id = $2"""
+SELECT_HEAD = """
+select id, status, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at
+from documents where bucket = $1 and id = $2"""
+SELECT_HEADS = """
+select id, status, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at
+from documents where bucket = $1 and record_id = $2 and id < $3 order by id desc limit $4"""
+SELECT_WATERMARKS = "select topic, at from copy_watermarks where topic in ($1, $2) order by topic, partition"
+SELECT_CONTENT = """
+select c.metadata, c.content, k.kid, k.wrapped
+from contents c join record_keys k on k.bucket = $1 and k.record_id = $3
+where c.bucket = $1 and c.document_id = $2"""
+SELECT_METADATA = """
+select c.document_id, c.metadata, k.kid, k.wrapped
+from contents c join record_keys k on k.bucket = $1 and k.record_id = $3
+where c.bucket = $1 and c.document_id = any($2::uuid[])"""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedDocument:
+    """A document's sealed bytes and the key that opens them; no `content` where only the metadata was asked for."""
+
+    key: WrappedKey
+    metadata: bytes
+    content: bytes = b""
+
+
+@asynccontextmanager
+async def fenced(connection: Connection) -> AsyncIterator[None]:
+    """A transaction that cannot outlive two seconds: a reader that hangs must not hold up a change of rights."""
+    await connection.execute(BEGIN)
+    try:
+        yield
+    except BaseException:
+        if not connection.is_closed() and connection.is_in_transaction():
+            await connection.execute(ROLLBACK)
+        raise
+    await connection.execute(COMMIT)
+
+
+async def fence_by_document(connection: Connection, document_id: UUID) -> UUID | None:
+    """Takes the fence of the record in which the document lies; None when there is no such document."""
+    found: UUID | None = await connection.fetchval(FENCE_BY_DOCUMENT, bucket_in(document_id), document_id)
+    return found
+
+
+async def fence_by_id(connection: Connection, record_id: UUID) -> UUID | None:
+    """Takes the fence of a record; None when there is none."""
+    found: UUID | None = await connection.fetchval(FENCE_BY_ID, bucket_of(record_id), record_id)
+    return found
+
+
+async def fence_by_ins(connection: Connection, ins_fingerprints: Sequence[str]) -> UUID | None:
+    """Takes the fence of the record that one of these fingerprints stands for; None when there is none."""
+    found: UUID | None = await connection.fetchval(FENCE_BY_INS, ins_fingerprints)
+    return found
+
+
+async def load_facts(connection: Connection, record_id: UUID | None, asker_id: str, stand_in: int) -> RecordFacts:
+    """What the copies say of the record, for this asker; the fence must be taken.
+
+    Of what does not exist only an age is told: that of the partition that `stand_in` picks.
+    """
+    if record_id is None:
+        return nothing(stand_in_age(await _load_watermarks(connection), stand_in))
+    row = await connection.fetchrow(SELECT_FACTS, bucket_of(record_id), record_id, asker_id, *COPIED)
+    assert row is not None, "the fence holds the row"
+    return RecordFacts(
+        row["id"],
+        row["status"],
+        row["record_version"],
+        row["choices_version"],
+        row["authorised"],
+        row["blocked"],
+        CopyAge(row["record_at"], row["choices_at"], row["broken"]),
+    )
+
+
+async def _load_watermarks(connection: Connection) -> dict[str, list[datetime]]:
+    marks: dict[str, list[datetime]] = {}
+    for row in await connection.fetch(SELECT_WATERMARKS, *COPIED):
+        marks.setdefault(row["topic"], []).append(row["at"])
+    return marks
+
+
+async def load_head(connection: Connection, document_id: UUID) -> Head | None:
+    """One document's codes."""
+    row = await connection.fetchrow(SELECT_HEAD, bucket_in(document_id), document_id)
+    return _head(row) if row is not None else None
+
+
+async def load_heads(connection: Connection, record_id: UUID, before: UUID, limit: int) -> list[Head]:
+    """The record's documents with a smaller id than `before`, newest first."""
+    rows = await connection.fetch(SELECT_HEADS, bucket_of(record_id), record_id, before, limit)
+    return [_head(row) for row in rows]
+
+
+async def read_content(connection: Connection, _permit: Permit, record_id: UUID, document_id: UUID) -> SealedDocument:
+    """A document's bytes, for who has the Permit."""
+    row = await connection.fetchrow(SELECT_CONTENT, bucket_in(document_id), document_id, record_id)
+    if row is None:
+        raise NotFoundError
+    return SealedDocument(WrappedKey(row["kid"], row["wrapped"]), row["metadata"], row["content"])
+
+
+async def read_metadata(connection: Connection, permit: Permit, record_id: UUID, document_id: UUID) -> SealedDocument:
+    """What can be read of a document without opening it, for who has the Permit."""
+    found = await list_metadata(connection, permit, record_id, [document_id])
+    if not found:
+        raise NotFoundError
+    return found[document_id]
+
+
+async def list_metadata(
+    connection: Connection, _permit: Permit, record_id: UUID, document_ids: Sequence[UUID]
+) -> dict[UUID, SealedDocument]:
+    """The same of several documents of one record."""
+    rows = await connection.fetch(SELECT_METADATA, bucket_of(record_id), document_ids, record_id)
+    return {row["document_id"]: SealedDocument(WrappedKey(row["kid"], row["wrapped"]), row["metadata"]) for row in rows}
+
+
+def _head(row: asyncpg.Record) -> Head:
+    return Head(
+        id=row["id"],
+        status=row["status"],
+        type=row["type"],
+        class_code=row["class_code"],
+        section=row["section"],
+        labels=frozenset(row["labels"]),
+        organisation_id=row["organisation_id"],
+        client_id=row["client_id"],
+        author_ids=frozenset(row["author_ids"]),
+        received_at=row["received_at"],
+    )

@@ -1,0 +1,118 @@
+"""What the depositor may follow of its deposits."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.records.domain.documents import DocumentStatus
+from shared.clock import bucket_in
+from shared.db.pool import Connection
+
+TRACK_DOCUMENTS = """
+with given as materialized (
+  select bucket, id, audited_at, alert_handled_at
+  from unnest($1::integer[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
+    as given(bucket, id, audited_at, alert_handled_at)
+), locked as materialized (
+  select d.bucket, d.id from given join documents d on d.bucket = given.bucket and d.id = given.id
+  order by d.id for update of d
+)
+update documents d
+set audited_at = coalesce(d.audited_at, given.audited_at),
+    alert_handled_at = coalesce(d.alert_handled_at, given.alert_handled_at)
+from locked join given using (bucket, id)
+where d.bucket = locked.bucket and d.id = locked.id"""
+SELECT_DEPOSIT = """
+select p.id as deposit_id, p.received_at as deposit_received_at, d.id, d.status, d.received_at, d.checked_at,
+       d.settled_at, d.reason, d.audited_at, d.alert_handled_at
+from deposits p
+join documents d on d.bucket = $1 and d.id = any(p.document_ids)
+where p.bucket = $1 and p.id = $2 and p.organisation_id = $3
+order by array_position(p.document_ids, d.id)"""
+# An organisation deposits in any record: this table goes by the organisation, its rows name the buckets of the rest.
+LIST_DEPOSITS = """
+select deposit_id from organisation_deposits
+where organisation_id = $1 and deposit_id >= $2 and deposit_id > $3 order by deposit_id limit $4"""
+SELECT_DEPOSITS = """
+select p.id as deposit_id, p.received_at as deposit_received_at, d.id, d.status, d.received_at, d.checked_at,
+       d.settled_at, d.reason, d.audited_at, d.alert_handled_at
+from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
+join deposits p on p.bucket = wanted.bucket and p.id = wanted.id
+join documents d on d.bucket = p.bucket and d.id = any(p.document_ids)
+order by p.id, array_position(p.document_ids, d.id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedDocument:
+    """How far a document has come."""
+
+    id: UUID
+    status: DocumentStatus
+    received_at: datetime
+    checked_at: datetime | None
+    settled_at: datetime | None
+    reason: str | None
+    audited_at: datetime | None
+    alert_handled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedDeposit:
+    """How far a deposit has come, its documents in the order in which they came."""
+
+    id: UUID
+    received_at: datetime
+    documents: tuple[TrackedDocument, ...]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether each document was published or refused."""
+        return all(one.status != "received" for one in self.documents)
+
+
+async def track_documents(
+    connection: Connection, audited: Mapping[UUID, datetime], told: Mapping[UUID, datetime]
+) -> None:
+    """Notes when the ledger's entry stood and when the alert was handled; the first time counts."""
+    ids = sorted(audited.keys() | told.keys())
+    buckets = [bucket_in(id) for id in ids]
+    audited_at, told_at = [audited.get(id) for id in ids], [told.get(id) for id in ids]
+    await connection.execute(TRACK_DOCUMENTS, buckets, ids, audited_at, told_at)
+
+
+async def find_deposit(connection: Connection, organisation_id: str, deposit_id: UUID) -> TrackedDeposit | None:
+    """One deposit of the organisation."""
+    rows = await connection.fetch(SELECT_DEPOSIT, bucket_in(deposit_id), deposit_id, organisation_id)
+    return next(iter(_tracked(rows)), None)
+
+
+async def list_deposits(
+    connection: Connection, organisation_id: str, *, since: UUID, after: UUID, limit: int
+) -> list[TrackedDeposit]:
+    """The organisation's deposits from `since` on and after `after`, oldest first."""
+    listed = await connection.fetch(LIST_DEPOSITS, organisation_id, since, after, limit)
+    ids = [row["deposit_id"] for row in listed]
+    return _tracked(await connection.fetch(SELECT_DEPOSITS, [bucket_in(id) for id in ids], ids)) if ids else []
+
+
+def _tracked(rows: Iterable[asyncpg.Record]) -> list[TrackedDeposit]:
+    received: dict[UUID, datetime] = {}
+    documents: dict[UUID, list[TrackedDocument]] = {}
+    for row in rows:
+        received[row["deposit_id"]] = row["deposit_received_at"]
+        documents.setdefault(row["deposit_id"], []).append(
+            TrackedDocument(
+                row["id"],
+                row["status"],
+                row["received_at"],
+                row["checked_at"],
+                row["settled_at"],
+                row["reason"],
+                row["audited_at"],
+                row["alert_handled_at"],
+            )
+        )
+    return [TrackedDeposit(id, received[id], tuple(found)) for id, found in documents.items()]

@@ -1,0 +1,1 @@
+"""What records does, one file each."""

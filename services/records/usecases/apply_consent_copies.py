@@ -1,0 +1,26 @@
+"""What a person chose comes into force here: once this has committed, no read under the older choice can follow."""
+
+from services.records.store import copies as store
+from shared.contracts.consent import ConsentStateChanged
+from shared.contracts.records import CopyApplied
+from shared.db.pool import Connection
+from shared.decoding import Message
+from shared.outbox import announce, append
+
+
+async def apply_consent_copies(connection: Connection, messages: list[Message[ConsentStateChanged]]) -> None:
+    """Takes the records' rows first, which waits for reads under way. Only what is newer is applied and told."""
+    latest = {one.event.record_id: one for one in sorted(messages, key=lambda message: message.event.version)}
+    ids = sorted(latest)
+    await store.lock_records(connection, ids)
+    applied = await store.upsert_consent_states(connection, [latest[id] for id in ids])
+    told = [latest[id] for id in ids if id in applied]
+    await append(
+        connection,
+        [
+            announce(
+                CopyApplied(record_id=one.event.record_id, topic=one.topic, version=one.event.version), trace=one.trace
+            )
+            for one in told
+        ],
+    )

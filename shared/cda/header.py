@@ -1,0 +1,298 @@
+"""What the header of a CDA R2 says, as the CI-SIS wants it written in France.
+
+Sources: CDA R2 (POCD_HD000040), CI-SIS "Structuration minimale", mapping of the header to XDS metadata of the volet
+"Transmission d'un document CDA-R2 en HL7v2" (mapping.md).
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+from shared.cda.errors import IncompleteHeaderError
+from shared.cda.tree import Element, read_tree
+from shared.cda.xml import MAX_SIZE
+from shared.terminology import oids
+from shared.terminology.documents import format_code
+from shared.values import (
+    Ins,
+    InvalidInsError,
+    InvalidNationalIdError,
+    NationalProfessionalId,
+    NationalStructureId,
+    SentTraits,
+    Sex,
+    Unprinted,
+    document_id,
+    first_given_name,
+    is_cog,
+    is_day,
+    national_professional_id,
+    national_structure_id,
+    normalise_name,
+)
+
+# HL7 TS: year to fraction of a second, each step optional, with a zone at the end or none.
+_TIME = re.compile(
+    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.\d{1,4})?)?)?)?)?)?([+-]\d{4})?", re.ASCII
+)
+_YEARS: Final = range(1850, 2200)
+_TITLE_LIMIT: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class CdaCode:
+    """A code, the OID of its system and its label."""
+
+    code: str
+    system_oid: str | None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PatientId(Unprinted):
+    """An identifier of the patient as it stands: an INS or a local one."""
+
+    root: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class CdaAuthor:
+    """An author: national id, profession in TRE_A02 form (G15_10/SM26) or a producer of TRE_A00, organisation."""
+
+    professional: NationalProfessionalId | None
+    role: CdaCode | None
+    organisation: NationalStructureId | None
+    is_device: bool
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CdaHeader(Unprinted):
+    """The header. Times are aware; without a zone they are UTC; a partial one is its first moment."""
+
+    unique_id: str
+    """ClinicalDocument/id in canonical form: urn:oid:1.2.3, urn:oid:1.2.3^extension, urn:uuid:<lower case>."""
+    set_id: str | None
+    version: int | None
+    type: CdaCode
+    title: str
+    effective_time: datetime
+    confidentiality: str
+    language: str
+    patient_ids: tuple[PatientId, ...]
+    ins: tuple[Ins, ...]
+    """The well-formed INS among them; an INS-C is none. Their keys are not checked."""
+    traits: SentTraits
+    authors: tuple[CdaAuthor, ...]
+    custodian: NationalStructureId | None
+    facility_type: CdaCode | None
+    practice_setting: CdaCode | None
+    service_start: datetime | None
+    service_stop: datetime | None
+    replaces: str | None
+    """The document that this one replaces (relatedDocument RPLC), in canonical form."""
+    template_ids: tuple[str, ...]
+    format_code: str
+    body_media_type: str | None
+    """Of a body that is not structured (N1), else None."""
+
+
+def read_header(content: bytes, *, max_size: int = MAX_SIZE) -> CdaHeader:
+    """The header of a CDA, or of the CDA in a self-displaying style sheet; the body is not read.
+
+    Raises InvalidCdaError whatever the bytes are: IncompleteHeaderError when id, code or effectiveTime is missing or
+    not readable. All else may be absent here; what a deposit needs is for the caller.
+    """
+    document, media_type = read_tree(content, max_size=max_size)
+    templates = tuple(root for one in document.all("templateId") if (root := one.get("root")))
+    service = _main_service(document)
+    roles = document.all("recordTarget", "patientRole")
+    role = roles[0] if roles else Element("patientRole", {})
+    ids = tuple(_patient_ids(role))
+    return CdaHeader(
+        unique_id=_unique_id(document),
+        set_id=_id(document.first("setId")),
+        version=_version(document.get("value", "versionNumber")),
+        type=_type(document),
+        title=_title(document),
+        effective_time=_effective_time(document),
+        confidentiality=document.get("code", "confidentialityCode") or "N",
+        language=document.get("code", "languageCode") or "fr-FR",
+        patient_ids=ids,
+        ins=tuple(ins for one in ids if (ins := _ins(one)) is not None),
+        traits=_traits(role.first("patient") or Element("patient", {})),
+        authors=tuple(_author(one) for one in document.all("author", "assignedAuthor")),
+        custodian=_custodian(document),
+        facility_type=_code(
+            document.first("componentOf", "encompassingEncounter", "location", "healthCareFacility", "code")
+        ),
+        practice_setting=_practice_setting(service),
+        service_start=parse_time(_service_start(service)),
+        service_stop=parse_time(service.get("value", "effectiveTime", "high")),
+        replaces=_replaces(document),
+        template_ids=templates,
+        format_code=format_code(templates, media_type),
+        body_media_type=media_type,
+    )
+
+
+def parse_time(value: str | None) -> datetime | None:
+    """An HL7 timestamp (YYYY[MM[DD[HH[MM[SS[.f]]]]]][+ZZZZ]) as an aware datetime, its first moment when partial."""
+    match = _TIME.fullmatch(value) if value else None
+    if match is None or int(match[1]) not in _YEARS:
+        return None
+    year, month, day, *clock = (int(part) if part else None for part in match.groups()[:6])
+    hour, minute, second = (part or 0 for part in clock)
+    try:
+        zone = _zone(match[7]) if match[7] else UTC
+        return datetime(year or 0, month or 1, day or 1, hour, minute, second, tzinfo=zone)
+    except ValueError:
+        return None
+
+
+def _zone(text: str) -> timezone:
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[3:5]))
+    return timezone(-offset if text[0] == "-" else offset)
+
+
+def _unique_id(document: Element) -> str:
+    found = _id(document.first("id"))
+    if found is None:
+        raise IncompleteHeaderError("ClinicalDocument/id needs a root that is an OID or a UUID.")
+    return found
+
+
+def _id(element: Element | None) -> str | None:
+    root = element.get("root") if element is not None else None
+    return document_id(root, element.get("extension")) if element is not None and root is not None else None
+
+
+def _version(value: str | None) -> int | None:
+    return int(value) if value is not None and re.fullmatch(r"[0-9]{1,9}", value) else None
+
+
+def _type(document: Element) -> CdaCode:
+    found = _code(document.first("code"))
+    if found is None:
+        raise IncompleteHeaderError("ClinicalDocument/code needs a code.")
+    return found
+
+
+def _title(document: Element) -> str:
+    """The title, else the label of the type; blanks and line breaks are one blank."""
+    title = document.first("title")
+    text = " ".join(title.text.split()) if title is not None else ""
+    return (text or document.get("displayName", "code") or document.get("code", "code") or "")[:_TITLE_LIMIT]
+
+
+def _effective_time(document: Element) -> datetime:
+    found = parse_time(document.get("value", "effectiveTime"))
+    if found is None:
+        raise IncompleteHeaderError("ClinicalDocument/effectiveTime needs a value such as 20260131093000+0100.")
+    return found
+
+
+def _code(element: Element | None) -> CdaCode | None:
+    code = element.get("code") if element is not None else None
+    if element is None or code is None:
+        return None
+    return CdaCode(code, element.get("codeSystem"), element.get("displayName"))
+
+
+def _patient_ids(role: Element) -> list[PatientId]:
+    pairs = [(one.get("root"), one.get("extension")) for one in role.all("id")]
+    return [PatientId(root, extension) for root, extension in pairs if root and extension]
+
+
+def _ins(one: PatientId) -> Ins | None:
+    try:
+        return Ins.parse(one.extension, one.root) if one.root in oids.INS_OIDS else None
+    except InvalidInsError:
+        return None
+
+
+def _traits(patient: Element) -> SentTraits:
+    """Birth name: family with qualifier BR, else one without qualifier. The place's COG code stands in `county`."""
+    families, givens = patient.all("name", "family"), patient.all("name", "given")
+    family = _part(families, "BR") or _part(families, None)
+    given = first_given_name(_part(givens, "BR"), _part(givens, None))
+    birth = (patient.get("value", "birthTime") or "")[:8]
+    day = f"{birth[:4]}-{birth[4:6]}-{birth[6:8]}"
+    place = patient.first("birthplace", "place", "addr", "county")
+    cog = place.text.strip().upper() if place is not None else ""
+    return SentTraits(
+        birth_name=family if family and normalise_name(family) else None,
+        given_name=given if given and normalise_name(given) else None,
+        birth_date=day if is_day(day) else None,
+        sex=Sex.of(patient.get("code", "administrativeGenderCode")),
+        birth_place=cog if is_cog(cog) else None,
+    )
+
+
+def _part(parts: list[Element], qualifier: str | None) -> str | None:
+    """The first name part with this qualifier (several may stand in one attribute), or with none."""
+    for part in parts:
+        qualifiers = part.attributes.get("qualifier", "").split()
+        text = " ".join(part.text.split())
+        if text and (qualifier in qualifiers if qualifier is not None else not qualifiers):
+            return text
+    return None
+
+
+def _author(assigned: Element) -> CdaAuthor:
+    return CdaAuthor(
+        professional=_professional(assigned),
+        role=_code(assigned.first("code")),
+        organisation=_structure(assigned.all("representedOrganization", "id")),
+        is_device=assigned.first("assignedAuthoringDevice") is not None,
+    )
+
+
+def _professional(assigned: Element) -> NationalProfessionalId | None:
+    for one in assigned.all("id"):
+        extension = one.get("extension") if one.get("root") == oids.PROFESSIONAL else None
+        if extension is not None:
+            try:
+                return national_professional_id(extension)
+            except InvalidNationalIdError:
+                return None
+    return None
+
+
+def _structure(ids: list[Element]) -> NationalStructureId | None:
+    for one in ids:
+        extension = one.get("extension") if one.get("root") in (oids.STRUCTURE, oids.STRUCTURE_OTHER) else None
+        if extension is not None:
+            try:
+                return national_structure_id(extension)
+            except InvalidNationalIdError:
+                return None
+    return None
+
+
+def _custodian(document: Element) -> NationalStructureId | None:
+    return _structure(document.all("custodian", "assignedCustodian", "representedCustodianOrganization", "id"))
+
+
+def _main_service(document: Element) -> Element:
+    """The documented act that has the performer with a practice setting (exactly one has, CI-SIS), else the first."""
+    services = document.all("documentationOf", "serviceEvent")
+    with_setting = [one for one in services if _practice_setting(one) is not None]
+    return next(iter([*with_setting, *services]), Element("serviceEvent", {}))
+
+
+def _service_start(service: Element) -> str | None:
+    """The low bound of the period, or the moment when it is one."""
+    return service.get("value", "effectiveTime", "low") or service.get("value", "effectiveTime")
+
+
+def _practice_setting(service: Element) -> CdaCode | None:
+    return _code(service.first("performer", "assignedEntity", "representedOrganization", "standardIndustryClassCode"))
+
+
+def _replaces(document: Element) -> str | None:
+    for related in document.all("relatedDocument"):
+        if related.get("typeCode") == "RPLC":
+            return _id(related.first("parentDocument", "id"))
+    return None

@@ -1,0 +1,122 @@
+"""The header of a CDA as a small tree: the elements of ClinicalDocument before `component`, which is not read.
+
+The kind of body is looked at too: a `nonXMLBody` has a media type, from which the format of the document follows.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+from xml.parsers import expat
+
+from shared.cda.errors import NotCdaError, TooDeepError, TooLargeError
+from shared.cda.xml import HL7, MAX_DEPTH, MAX_ELEMENTS, MAX_SIZE, new_parser, parse, refuse_by_bytes
+
+MAX_HEADER_ELEMENTS: Final = 20_000
+_MAX_TEXT: Final = 4096
+_PREFIX: Final = f"{HL7} "
+_DOCUMENT: Final = f"{HL7} ClinicalDocument"
+_WRAPPED_DEPTH: Final = 3
+
+
+@dataclass(slots=True)
+class Element:
+    """An element in the HL7 namespace (others keep their namespace in the name): attributes, own text, children."""
+
+    name: str
+    attributes: dict[str, str]
+    text: str = ""
+    children: list["Element"] = field(default_factory=list)
+
+    def all(self, *path: str) -> list["Element"]:
+        """The elements at the end of this path of child names."""
+        found = [self]
+        for name in path:
+            found = [child for element in found for child in element.children if child.name == name]
+        return found
+
+    def first(self, *path: str) -> "Element | None":
+        """The first element at the end of this path."""
+        return next(iter(self.all(*path)), None)
+
+    def get(self, attribute: str, *path: str) -> str | None:
+        """An attribute, without blanks around, of the first element at the end of this path; None without one."""
+        element = self.first(*path)
+        value = element.attributes.get(attribute, "").strip() if element is not None else ""
+        return value or None
+
+
+class _EndOfHeaderError(Exception):
+    """Enough was read."""
+
+
+class _HeaderReader:
+    """Builds the tree, and stops the parser where the body begins."""
+
+    def __init__(self) -> None:
+        self.document: Element | None = None
+        self.media_type: str | None = None
+        self._stack: list[Element] = []
+        self._depth = 0
+        self._count = 0
+        self._in_body = False
+
+    def watch(self, parser: expat.XMLParserType) -> None:
+        """Sets the handlers."""
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        self._count += 1
+        if self._depth > MAX_DEPTH:
+            raise TooDeepError
+        if self._count > (MAX_HEADER_ELEMENTS if self._stack else MAX_ELEMENTS):
+            raise TooLargeError("The header of this ClinicalDocument is larger than is taken here.")
+        if self._in_body:
+            self._body(name.removeprefix(_PREFIX), attributes)
+        elif self._stack:
+            if len(self._stack) == 1 and name == f"{_PREFIX}component":
+                self._in_body = True
+                return
+            element = Element(name.removeprefix(_PREFIX), attributes)
+            self._stack[-1].children.append(element)
+            self._stack.append(element)
+        elif name == _DOCUMENT and self._depth <= _WRAPPED_DEPTH:
+            self.document = Element("ClinicalDocument", attributes)
+            self._stack.append(self.document)
+
+    def _body(self, name: str, attributes: dict[str, str]) -> None:
+        """`component` holds nonXMLBody/text or structuredBody."""
+        if name == "nonXMLBody":
+            return
+        if name == "text":
+            self.media_type = attributes.get("mediaType") or None
+        raise _EndOfHeaderError
+
+    def _end(self, _name: str) -> None:
+        self._depth -= 1
+        if self._in_body:
+            raise _EndOfHeaderError
+        if self._stack:
+            self._stack.pop()
+            if not self._stack:
+                raise _EndOfHeaderError
+
+    def _text(self, text: str) -> None:
+        if self._stack and not self._in_body:
+            element = self._stack[-1]
+            if len(element.text) < _MAX_TEXT:
+                element.text += text[:_MAX_TEXT]
+
+
+def read_tree(content: bytes, *, max_size: int = MAX_SIZE) -> tuple[Element, str | None]:
+    """The header's tree, and the media type of the body when it is not structured. Raises InvalidCdaError."""
+    refuse_by_bytes(content, max_size)
+    reader = _HeaderReader()
+    with suppress(_EndOfHeaderError):
+        parse(new_parser(reader.watch), content)
+    if reader.document is None:
+        raise NotCdaError
+    return reader.document, reader.media_type

@@ -1,0 +1,71 @@
+"""The shape of every event: a frozen model whose wire name is its CloudEvents `type`.
+
+CloudEvents 1.0, Kafka protocol binding in binary mode: the attributes travel as `ce_*` headers, the body is the JSON
+data alone. Only optional fields may ever be added to a published event; a break is a new topic (`.v2`).
+"""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"
+
+Code = Annotated[str, Field(pattern=CODE_PATTERN, max_length=64)]
+"""A code of a code table, an error code, a national identifier: never free text."""
+Version = Annotated[int, Field(ge=1)]
+Seen = dict[str, int]
+"""Topic name -> version of that topic's state which the sender had applied for this key."""
+NOTHING_SEEN: Final[Seen] = {}
+
+
+class Event(BaseModel):
+    """A fact that happened to the aggregate named by the Kafka key. Subclasses set `wire`, the CloudEvents type."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    wire: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """The Kafka key: the id of the aggregate, by default the record's."""
+        return str(self.__dict__["record_id"])
+
+
+class RecordEvent(Event):
+    """An event about one record; keyed by its internal id (never the INS)."""
+
+    record_id: UUID
+
+
+class StateEvent(Event):
+    """The whole state of one aggregate; a higher `version` replaces a lower one."""
+
+    version: Version
+
+
+class HeartbeatSent(Event):
+    """The relay's word: everything older than `at` has been sent to this partition. Key: `heartbeat-<partition>`."""
+
+    wire: ClassVar[str] = "shared.heartbeat-sent.v1"
+    partition: int = Field(ge=0)
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        """`heartbeat-<partition>`."""
+        return f"heartbeat-{self.partition}"
+
+
+ActorKind = Literal["patient", "professional", "software", "administrator", "operator", "system", "unknown"]
+
+
+class Actor(BaseModel):
+    """Who acted: a kind and an identifier, public (professional) or internal (patient: the record id)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    kind: ActorKind
+    id: Code
+    profession: Code | None = None
+    organisation_id: Code | None = None
+    client_id: Code | None = None

@@ -1,0 +1,76 @@
+"""Events of identity: what the others may know of records, contacts, professionals and structures."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts.base import Code, StateEvent
+
+Fingerprint = str
+"""`<kid>.<hex>`: an HMAC-SHA-256 under the key of that id; tells equality, reveals nothing."""
+
+
+class TraitFingerprints(BaseModel):
+    """HMAC of each normalised strict trait and the record id (equal traits of two persons differ)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    birth_name: Fingerprint
+    given_name: Fingerprint
+    birth_date: Fingerprint
+    sex: Fingerprint
+    birth_place: Fingerprint | None = None
+
+
+class RecordChanged(StateEvent):
+    """The state of a record as its owner, identity, holds it. Topic `identity.records.v1`."""
+
+    wire: ClassVar[str] = "identity.record-changed.v1"
+    record_id: UUID
+    status: Literal["open", "closed"]
+    ins: Fingerprint
+    traits: TraitFingerprints
+    opened_at: datetime
+
+
+class ContactChanged(StateEvent):
+    """Where and in which language the holder (or a representative) is told things; sealed for notify (JWE).
+
+    Plain text of `sealed`: JSON `{"mail": str | null, "language": "fr" | "en", "relation": ...}`, where the relation
+    is "holder" or "representative".
+    """
+
+    wire: ClassVar[str] = "identity.contact-changed.v1"
+    record_id: UUID
+    sealed: str = Field(min_length=1, max_length=4096)
+
+
+class ProfessionalChanged(StateEvent):
+    """The public directory entry of a professional. Key: the national identifier (PS_IdNat)."""
+
+    wire: ClassVar[str] = "identity.professional-changed.v1"
+    professional_id: Code
+    name: str = Field(max_length=200)
+    profession: Code
+    status: Literal["active", "inactive"] = "active"
+    structure_ids: tuple[Code, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The professional's national identifier."""
+        return self.professional_id
+
+
+class StructureChanged(StateEvent):
+    """The public directory entry of a structure. Key: the national identifier (Struct_IdNat)."""
+
+    wire: ClassVar[str] = "identity.structure-changed.v1"
+    structure_id: Code
+    name: str = Field(max_length=200)
+    status: Literal["active", "inactive"] = "active"
+
+    @property
+    def key(self) -> str:
+        """The structure's national identifier."""
+        return self.structure_id

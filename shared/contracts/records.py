@@ -1,0 +1,56 @@
+"""Events of records: the life of documents, and which versions of its neighbours' states are in force."""
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from shared.contracts.base import NOTHING_SEEN, Code, RecordEvent, Seen, Version
+
+
+class DocumentEvent(RecordEvent):
+    """About one document of one deposit: ids and codes only."""
+
+    document_id: UUID
+    deposit_id: UUID
+    organisation_id: Code
+    seen: Seen = NOTHING_SEEN
+
+
+class DocumentReceived(DocumentEvent):
+    """A deposit passed the checks at the door and is kept safe, invisible until it is decided."""
+
+    wire: ClassVar[str] = "records.document-received.v1"
+    client_id: Code
+    author_id: Code | None = None
+    type: Code
+    class_code: Code
+    section: Code
+    labels: tuple[Code, ...]
+    received_at: datetime
+
+
+class DocumentPublished(DocumentEvent):
+    """The document is visible from now on, within its labels."""
+
+    wire: ClassVar[str] = "records.document-published.v1"
+    labels: tuple[Code, ...]
+    decision_id: UUID
+    received_at: datetime
+    published_at: datetime
+
+
+class DocumentRefused(DocumentEvent):
+    """The document will never be visible; the depositor learns the reason by its tracking."""
+
+    wire: ClassVar[str] = "records.document-refused.v1"
+    reason: Code
+    decision_id: UUID
+    refused_at: datetime
+
+
+class CopyApplied(RecordEvent):
+    """The state of `topic` for `record_id` is in force in records, up to and including `version`."""
+
+    wire: ClassVar[str] = "records.copy-applied.v1"
+    topic: str
+    version: Version

@@ -1,0 +1,210 @@
+"""Every topic and consumer group, declared once: owner, key, writers, retention, partitions, events, readers.
+
+Topics, ACLs, AsyncAPI and the checks at start are generated from here.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from shared.contracts import audit, consent, identity, notify, records
+from shared.contracts.base import Event, HeartbeatSent
+
+Service = Literal["identity", "records", "consent", "audit", "notify"]
+SERVICES: tuple[Service, ...] = ("identity", "records", "consent", "audit", "notify")
+NATIONAL_PARTITIONS = 96
+LOCAL_PARTITIONS = 4
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic. `kind` "state": compacted, whole values with versions; "facts": events kept for `retention`."""
+
+    name: str
+    owner: Service
+    kind: Literal["state", "facts"]
+    events: tuple[type[Event], ...]
+    about: str
+    key: str = "record id"
+    retention: timedelta | None = None
+    writers: frozenset[Service] = field(default_factory=frozenset)
+    national_partitions: int = NATIONAL_PARTITIONS
+    local_partitions: int = LOCAL_PARTITIONS
+
+    def __post_init__(self) -> None:
+        if not self.writers:
+            object.__setattr__(self, "writers", frozenset({self.owner}))
+        if self.kind == "state":
+            object.__setattr__(self, "events", (*self.events, HeartbeatSent))
+
+
+@dataclass(frozen=True)
+class Group:
+    """One consumer group of one service, `<service>.<purpose>`."""
+
+    name: str
+    topics: tuple[Topic, ...]
+    about: str
+
+    @property
+    def service(self) -> str:
+        """The service whose worker consumes, alone."""
+        return self.name.split(".", 1)[0]
+
+    @property
+    def dead_letters(self) -> str:
+        """The topic that receives what this group cannot use."""
+        return f"{self.name}.dlt"
+
+
+FACTS_KEPT = timedelta(days=30)
+DEAD_LETTERS_KEPT = timedelta(days=30)
+
+IDENTITY_RECORDS = Topic(
+    "identity.records.v1",
+    "identity",
+    "state",
+    (identity.RecordChanged,),
+    "Which records exist, their status, and fingerprints to find one and to compare strict traits.",
+)
+IDENTITY_CONTACTS = Topic(
+    "identity.contacts.v1",
+    "identity",
+    "state",
+    (identity.ContactChanged,),
+    "Where and in which language a person is told things, sealed for notify.",
+)
+IDENTITY_PROFESSIONALS = Topic(
+    "identity.professionals.v1",
+    "identity",
+    "state",
+    (identity.ProfessionalChanged, identity.StructureChanged),
+    "Public names and codes of professionals and structures.",
+    key="national identifier of the professional or structure",
+)
+RECORDS_DOCUMENTS = Topic(
+    "records.documents.v1",
+    "records",
+    "facts",
+    (records.DocumentReceived, records.DocumentPublished, records.DocumentRefused),
+    "The life of documents.",
+    retention=FACTS_KEPT,
+)
+RECORDS_COPIES = Topic(
+    "records.copies.v1",
+    "records",
+    "facts",
+    (records.CopyApplied,),
+    "Which version of a neighbour's state is in force where reads are decided.",
+    retention=FACTS_KEPT,
+)
+CONSENT_STATES = Topic(
+    "consent.states.v1",
+    "consent",
+    "state",
+    (consent.ConsentStateChanged,),
+    "Who may read and who may deposit, per record, whole and versioned.",
+)
+CONSENT_DECISIONS = Topic(
+    "consent.decisions.v1",
+    "consent",
+    "facts",
+    (consent.DepositDecided,),
+    "Decisions about deposits with the facts they saw.",
+    retention=FACTS_KEPT,
+)
+AUDIT_ACCESSES = Topic(
+    "audit.accesses.v1",
+    "audit",
+    "facts",
+    (audit.AccessRecorded,),
+    "Reads, refusals at the door and changes of state, told by every service.",
+    retention=FACTS_KEPT,
+    writers=frozenset(SERVICES),
+)
+AUDIT_ENTRIES = Topic(
+    "audit.entries.v1",
+    "audit",
+    "facts",
+    (audit.EntryRecorded,),
+    "The ledger's word that an entry stands.",
+    retention=FACTS_KEPT,
+)
+NOTIFY_ALERTS = Topic(
+    "notify.alerts.v1",
+    "notify",
+    "facts",
+    (notify.AlertSent, notify.AlertFailed, notify.AlertWithheld, notify.AlertUnwanted),
+    "What became of each alert.",
+    retention=FACTS_KEPT,
+)
+
+TOPICS: tuple[Topic, ...] = (
+    IDENTITY_RECORDS,
+    IDENTITY_CONTACTS,
+    IDENTITY_PROFESSIONALS,
+    RECORDS_DOCUMENTS,
+    RECORDS_COPIES,
+    CONSENT_STATES,
+    CONSENT_DECISIONS,
+    AUDIT_ACCESSES,
+    AUDIT_ENTRIES,
+    NOTIFY_ALERTS,
+)
+
+IDENTITY_COPY_ACKNOWLEDGEMENTS = Group(
+    "identity.copy-acknowledgements", (RECORDS_COPIES,), "Openings that are in force."
+)
+RECORDS_RECORD_COPIES = Group("records.record-copies", (IDENTITY_RECORDS,), "Copy of the records' states.")
+RECORDS_CONSENT_COPIES = Group("records.consent-copies", (CONSENT_STATES,), "Copy of the persons' choices.")
+RECORDS_DEPOSIT_DECISIONS = Group(
+    "records.deposit-decisions", (CONSENT_DECISIONS,), "Publishes or refuses what was deposited."
+)
+RECORDS_DEPOSIT_TRACKING = Group(
+    "records.deposit-tracking", (AUDIT_ENTRIES, NOTIFY_ALERTS), "Fills the tracking of deposits."
+)
+CONSENT_RECORD_COPIES = Group("consent.record-copies", (IDENTITY_RECORDS,), "Announces the state of a new record.")
+CONSENT_DEPOSIT_CHECKS = Group("consent.deposit-checks", (RECORDS_DOCUMENTS,), "Decides deposits.")
+CONSENT_COPY_ACKNOWLEDGEMENTS = Group(
+    "consent.copy-acknowledgements", (RECORDS_COPIES,), "Changes of rights that are in force."
+)
+AUDIT_LEDGER = Group(
+    "audit.ledger",
+    (AUDIT_ACCESSES, RECORDS_DOCUMENTS, CONSENT_DECISIONS, NOTIFY_ALERTS),
+    "Writes the ledger.",
+)
+AUDIT_PROFESSIONAL_COPIES = Group(
+    "audit.professional-copies", (IDENTITY_PROFESSIONALS,), "Names for the patient's list."
+)
+NOTIFY_CONTACT_COPIES = Group("notify.contact-copies", (IDENTITY_CONTACTS,), "Where persons are told things.")
+NOTIFY_DOCUMENT_ALERTS = Group("notify.document-alerts", (RECORDS_DOCUMENTS,), "Alerts for new documents.")
+NOTIFY_CONSULTATION_ALERTS = Group("notify.consultation-alerts", (AUDIT_ACCESSES,), "Alerts for consultations.")
+
+GROUPS: tuple[Group, ...] = (
+    IDENTITY_COPY_ACKNOWLEDGEMENTS,
+    RECORDS_RECORD_COPIES,
+    RECORDS_CONSENT_COPIES,
+    RECORDS_DEPOSIT_DECISIONS,
+    RECORDS_DEPOSIT_TRACKING,
+    CONSENT_RECORD_COPIES,
+    CONSENT_DEPOSIT_CHECKS,
+    CONSENT_COPY_ACKNOWLEDGEMENTS,
+    AUDIT_LEDGER,
+    AUDIT_PROFESSIONAL_COPIES,
+    NOTIFY_CONTACT_COPIES,
+    NOTIFY_DOCUMENT_ALERTS,
+    NOTIFY_CONSULTATION_ALERTS,
+)
+
+EVENTS: dict[str, type[Event]] = {event.wire: event for topic in TOPICS for event in topic.events}
+"""Wire name -> model, of every event that any topic carries."""
+
+
+def topic_of(event: Event) -> Topic:
+    """The topic that carries this event. Heartbeats have none: their sender names the topic."""
+    return _TOPIC_BY_WIRE[event.wire]
+
+
+_TOPIC_BY_WIRE: dict[str, Topic] = {
+    event.wire: topic for topic in TOPICS for event in topic.events if event is not HeartbeatSent
+}

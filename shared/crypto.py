@@ -1,0 +1,123 @@
+"""Keyrings, fingerprints, sealing at rest and sealing in transit.
+
+AES-256-GCM (NIST SP 800-38D) with 96-bit random nonces under per-record data keys, HMAC-SHA-256 (RFC 2104), JWE
+compact with A256KW and A256GCM (RFC 7516, RFC 7518 section 4.4).
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass
+from functools import cached_property
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from shared.errors import CodedError
+
+_NONCE_BYTES = 12
+
+
+class KeyringError(CodedError):
+    """A keyring is `kid:base64url-of-32-bytes`, several separated by commas, the active one first."""
+
+    code = "keyring-invalid"
+
+
+class SealBrokenError(CodedError):
+    """The sealed bytes were altered, or the key is not the one they were sealed with."""
+
+    code = "seal-broken"
+
+
+@dataclass(frozen=True, repr=False)
+class Keyring:
+    """Keys by id; the first is used for new work, all for old."""
+
+    keys: dict[str, bytes]
+
+    @classmethod
+    def parse(cls, text: str) -> "Keyring":
+        """Reads `kid:base64url[,kid:base64url...]`. Raises KeyringError."""
+        keys: dict[str, bytes] = {}
+        for item in text.split(","):
+            kid, _, encoded = item.strip().partition(":")
+            try:
+                keys[kid] = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+            except binascii.Error as error:
+                raise KeyringError from error
+        if not all(kid and len(key) == 32 for kid, key in keys.items()):
+            raise KeyringError
+        return cls(keys)
+
+    @property
+    def active(self) -> str:
+        """The id of the key for new work."""
+        return next(iter(self.keys))
+
+    def __getitem__(self, kid: str) -> bytes:
+        try:
+            return self.keys[kid]
+        except KeyError as error:
+            raise SealBrokenError(f"no key {kid}") from error
+
+    @cached_property
+    def _jwe_keys(self) -> dict[str, OctKey]:
+        return {kid: OctKey.import_key(key, {"kid": kid}) for kid, key in self.keys.items()}
+
+    def fingerprint(self, *parts: str, kid: str | None = None) -> str:
+        """`<kid>.<hex>` of HMAC-SHA-256 over the length-prefixed parts."""
+        kid = kid or self.active
+        mac = hmac.new(self[kid], digestmod=hashlib.sha256)
+        for part in parts:
+            data = part.encode()
+            mac.update(len(data).to_bytes(4, "big") + data)
+        return f"{kid}.{mac.hexdigest()}"
+
+    def matches(self, fingerprint: str, *parts: str) -> bool:
+        """Whether `fingerprint`, under whichever key of the ring it was made, is that of these parts."""
+        kid = fingerprint.partition(".")[0]
+        return kid in self.keys and hmac.compare_digest(fingerprint, self.fingerprint(*parts, kid=kid))
+
+    def fingerprints(self, *parts: str) -> list[str]:
+        """The fingerprint under each key of the ring: what a look-up must accept during a rotation."""
+        return [self.fingerprint(*parts, kid=kid) for kid in self.keys]
+
+    def seal_for_addressee(self, plain: bytes) -> str:
+        """JWE compact: what travels in secret between one sender and one addressee."""
+        header = {"alg": "A256KW", "enc": "A256GCM", "kid": self.active}
+        return jwe.encrypt_compact(header, plain, self._jwe_keys[self.active])
+
+    def open_sealed(self, sealed: str) -> bytes:
+        """The plain bytes of `seal_for_addressee`. Raises SealBrokenError."""
+        try:
+            found = jwe.decrypt_compact(sealed, lambda obj: self._jwe_keys[str(obj.headers().get("kid"))])
+        except (JoseError, KeyError, ValueError, InvalidTag) as error:
+            raise SealBrokenError from error
+        if found.plaintext is None:
+            raise SealBrokenError
+        return found.plaintext
+
+
+def new_data_key() -> bytes:
+    """A fresh AES-256 key."""
+    return AESGCM.generate_key(256)
+
+
+def seal(key: bytes, plain: bytes, context: bytes) -> bytes:
+    """nonce || AES-256-GCM ciphertext and tag; `context` binds the bytes to their place."""
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plain, context)
+
+
+def unseal(key: bytes, sealed: bytes, context: bytes) -> bytes:
+    """The plain bytes of `seal`. Raises SealBrokenError."""
+    try:
+        return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
+    except (InvalidTag, ValueError) as error:
+        raise SealBrokenError from error

@@ -1,0 +1,1 @@
+"""PostgreSQL by hand: pools, transactions, migrations."""

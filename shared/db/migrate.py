@@ -1,0 +1,77 @@
+"""Forward-only migrations: `NNNN_{pre,post}_<verb>_<what>.sql`, the shared plumbing first, then the service's own.
+
+One runner at a time (advisory lock); each file in its own transaction; a file that was changed after it had been
+applied stops the run. Names are recorded with the SHA-256 of their text.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from shared.errors import CodedError
+from shared.logs import log
+
+LOCK = 0x444D5001
+NAME = re.compile(r"^\d{4}_(pre|post)_[a-z0-9_]+\.sql$")
+PLUMBING = Path(__file__).parent / "migrations"
+
+CREATE_HISTORY = """
+create table if not exists schema_migrations (
+  name text primary key, checksum text not null, applied_at timestamptz not null default clock_timestamp()
+)"""
+SELECT_HISTORY = "select name, checksum from schema_migrations"
+INSERT_HISTORY = "insert into schema_migrations (name, checksum) values ($1, $2)"
+
+
+class MigrationChangedError(CodedError):
+    """A migration that has been applied was changed since; write a new one instead."""
+
+    code = "migration-changed"
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One SQL file. `name` is `shared/...` or `<service>/...`."""
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the text."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrations_of(service: str, folder: Path) -> list[Migration]:
+    """The shared plumbing and the service's own, in order. Raises ValueError on a name out of form."""
+    found: list[Migration] = []
+    for owner, place in (("shared", PLUMBING), (service, folder)):
+        for path in sorted(place.glob("*.sql")):
+            if NAME.match(path.name) is None:
+                raise ValueError(f"{path.name}: migrations are called NNNN_pre_verb_what.sql or NNNN_post_...")
+            found.append(Migration(f"{owner}/{path.name}", path.read_text("utf-8")))
+    return found
+
+
+async def migrate(dsn: str, migrations: list[Migration], app_role: str) -> int:
+    """Applies what is missing and returns how many. `{app}` in the SQL is the role that runs the service."""
+    connection = await asyncpg.connect(dsn, timeout=10, server_settings={"lock_timeout": "10000"})
+    try:
+        await connection.execute("select pg_advisory_lock($1)", LOCK)
+        await connection.execute(CREATE_HISTORY)
+        applied = {row["name"]: row["checksum"] for row in await connection.fetch(SELECT_HISTORY)}
+        missing = [one for one in migrations if one.name not in applied]
+        for one in migrations:
+            if applied.get(one.name, one.checksum) != one.checksum:
+                raise MigrationChangedError(f"{one.name}: {MigrationChangedError.__doc__}")
+        for one in missing:
+            async with connection.transaction():
+                await connection.execute(one.sql.replace("{app}", f'"{app_role}"'))
+                await connection.execute(INSERT_HISTORY, one.name, one.checksum)
+            log("migration.applied", migration=one.name)
+        return len(missing)
+    finally:
+        await connection.close()

@@ -1,0 +1,277 @@
+"""Reads one DocumentReference of a submission with its Binary (PDSm comprehensive profile 3.1.1, IHE MHD 4.2).
+
+Mandatory here: what the profile makes mandatory, but for `custodian` and `category`: the DMP draft leaves the first
+out, and the class follows from the type whatever is sent.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from shared.fhir import contents, parties
+from shared.fhir.outcomes import IssueType
+from shared.fhir.reading import Node, canonical_identifier
+from shared.fhir.submission import Author, Coding, Relation, Span, SubmittedDocument
+from shared.terminology import oids, visibility
+from shared.terminology.documents import DocumentType, document_type
+from shared.terminology.visibility import Label
+from shared.values import Ins, NationalStructureId, SentTraits
+
+_TITLE_LIMIT: Final = 255
+_RELATIONS: Final = frozenset({"replaces", "transforms", "signs", "appends"})
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryEntry:
+    """A Binary of the Bundle, decoded."""
+
+    index: int
+    node: Node
+    content: bytes
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Attachment:
+    content_type: str
+    language: str
+    title: str
+    creation: datetime
+    sha1: bytes
+    size: int
+    format: Coding
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    start: datetime
+    end: datetime | None
+    facility_type: Coding
+    practice_setting: Coding
+
+
+@dataclass(frozen=True, slots=True)
+class _Parties:
+    ins: Ins
+    traits: SentTraits | None
+    authors: tuple[Author, ...]
+    custodian: NationalStructureId | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    unique_id: str
+    type: DocumentType
+    class_sent: str | None
+    labels: tuple[str, ...]
+    date: datetime
+    relations: tuple[Relation, ...]
+
+
+def read(index: int, node: Node, entries: dict[str, Node], binary: BinaryEntry | None) -> SubmittedDocument | None:
+    """The document, or None when something is wrong: then it is in the node's report."""
+    _refuse_what_changes_meaning(node)
+    document = _document(node)
+    people = _parties(node, entries)
+    attachment = _attachment(node, binary)
+    context = _context(node)
+    if not (document and people and attachment and context and binary):
+        return None
+    return SubmittedDocument(
+        entry=index,
+        binary_entry=binary.index,
+        unique_id=document.unique_id,
+        type=document.type,
+        class_sent=document.class_sent,
+        format=attachment.format,
+        labels=document.labels,
+        ins=people.ins,
+        traits=people.traits,
+        authors=people.authors,
+        custodian=people.custodian,
+        title=attachment.title,
+        language=attachment.language,
+        content_type=attachment.content_type,
+        creation=attachment.creation,
+        date=document.date,
+        period_start=context.start,
+        period_end=context.end,
+        facility_type=context.facility_type,
+        practice_setting=context.practice_setting,
+        sha1=attachment.sha1,
+        size=attachment.size,
+        content=binary.content,
+        base64_span=binary.span,
+        relations=document.relations,
+    )
+
+
+def _document(node: Node) -> _Document | None:
+    unique_id, kind, labels = _unique_id(node), _type(node), _labels(node)
+    date = node.moment("date", required=True)
+    relations = _relations(node)
+    if not (unique_id and kind and labels and date):
+        return None
+    return _Document(unique_id, kind, _class_sent(node), labels, date, relations)
+
+
+def _parties(node: Node, entries: dict[str, Node]) -> _Parties | None:
+    resources = parties.Resources(node, entries)
+    ins = parties.subject_ins(node, resources)
+    traits = parties.source_traits(node, resources, ins)
+    authors = parties.authors(node, resources)
+    custodian = parties.custodian(node, resources)
+    return _Parties(ins, traits, authors, custodian) if ins is not None and authors else None
+
+
+def content_url(node: Node) -> str | None:
+    """The URL of the content, which names a Binary of the Bundle by its fullUrl; None, without report, without one."""
+    contents_found = node.value.get("content")
+    first = contents_found[0] if isinstance(contents_found, list) and contents_found else None
+    attachment = first.get("attachment") if isinstance(first, dict) else None
+    url = attachment.get("url") if isinstance(attachment, dict) else None
+    return url if isinstance(url, str) else None
+
+
+def _refuse_what_changes_meaning(node: Node) -> None:
+    node.forbid("modifierExtension", reason="it would change the meaning of the rest")
+    node.forbid("docStatus", reason="the profile forbids it, only final documents are deposited")
+    if (status := node.text("status", required=True)) is not None and status != "current":
+        node.wrong("status", "must be current in a deposit")
+
+
+def _unique_id(node: Node) -> str | None:
+    identifier = node.child("masterIdentifier", required=True)
+    value = identifier.text("value", required=True) if identifier is not None else None
+    if identifier is None or value is None:
+        return None
+    canonical = canonical_identifier(identifier.text("system"), value)
+    if canonical is None:
+        identifier.wrong("value", "must be urn:oid:<OID> or urn:uuid:<UUID> under system urn:ietf:rfc:3986")
+    return canonical
+
+
+def _type(node: Node) -> DocumentType | None:
+    concept = node.child("type", required=True)
+    if concept is None:
+        return None
+    for coding in concept.children("coding", required=True):
+        system, code = coding.text("system"), coding.text("code")
+        if system is not None and code is not None and (found := document_type(code, system)) is not None:
+            return found
+    concept.report.add(
+        "type-unknown",
+        f"The type is not in the value set of the DMP ({oids.JDV_J66}): a LOINC or TRE_A05 code with its system.",
+        concept.path,
+        IssueType.CODE_INVALID,
+    )
+    return None
+
+
+def _class_sent(node: Node) -> str | None:
+    for concept in node.children("category"):
+        for coding in concept.children("coding"):
+            if coding.value.get("system") == oids.TRE_A03_SYSTEM:
+                return coding.text("code")
+    return None
+
+
+def _labels(node: Node) -> tuple[str, ...] | None:
+    """The security labels; None when there is none or an unknown one: what is not understood may not be lost."""
+    found: list[Label] = []
+    for concept in node.children("securityLabel", required=True):
+        for coding in concept.children("coding", required=True):
+            code, system = coding.text("code", required=True), coding.text("system")
+            label = visibility.label(code, system) if code is not None else None
+            if label is not None:
+                found.append(label)
+            elif code is not None:
+                coding.wrong(
+                    "code",
+                    "is unknown: use N, R, V, MASQUE_PS, INVISIBLE_PATIENT or INVISIBLE_REPRESENTANTS_LEGAUX",
+                    "security-label-unknown",
+                    IssueType.CODE_INVALID,
+                )
+                return None
+    return visibility.normalised(found) if found else None
+
+
+def _attachment(node: Node, binary: BinaryEntry | None) -> _Attachment | None:
+    found = node.children("content", required=True)
+    if len(found) > 1:
+        node.wrong("content", "must be one: a document has one content", "element-repeated", IssueType.STRUCTURE)
+    attachment = found[0].child("attachment", required=True) if found else None
+    if attachment is None:
+        return None
+    attachment.forbid("data", reason="the content travels in a Binary")
+    format_ = found[0].child("format", required=True)
+    coding = _coding(format_)
+    language = attachment.text("language", required=True, limit=32)
+    title = attachment.text("title", required=True, limit=_TITLE_LIMIT)
+    creation = attachment.moment("creation", required=True)
+    if binary is None:
+        return None
+    content_type = contents.content_type_of(attachment, binary.node)
+    sha1 = contents.sha1_of(attachment, binary.content)
+    size = contents.size_of(attachment, binary.content)
+    if not (content_type and language and title and creation and sha1 and coding) or size is None:
+        return None
+    return _Attachment(content_type, language, title, creation, sha1, size, coding)
+
+
+def _context(node: Node) -> _Context | None:
+    context = node.child("context", required=True)
+    if context is None:
+        return None
+    period = context.child("period", required=True)
+    start, end = _period(period) if period is not None else (None, None)
+    facility = _concept(context, "facilityType")
+    practice = _concept(context, "practiceSetting")
+    if start is None or facility is None or practice is None:
+        return None
+    return _Context(start, end, facility, practice)
+
+
+def _period(period: Node) -> tuple[datetime | None, datetime | None]:
+    start, end = period.moment("start", required=True), period.moment("end")
+    if start is None or end is None or end >= start:
+        return start, end
+    if "T" in period.value["end"]:
+        period.wrong("end", "is before its start")
+        return start, None
+    # A day as end includes all of that day, and its first moment may well be before the start.
+    return start, start
+
+
+def _concept(node: Node, name: str) -> Coding | None:
+    """The first coding of a mandatory CodeableConcept."""
+    concept = node.child(name, required=True)
+    codings = concept.children("coding", required=True) if concept is not None else []
+    return _coding(codings[0]) if codings else None
+
+
+def _coding(node: Node | None) -> Coding | None:
+    code = node.text("code", required=True) if node is not None else None
+    return Coding(node.text("system"), code) if node is not None and code is not None else None
+
+
+def _relations(node: Node) -> tuple[Relation, ...]:
+    return tuple(found for one in node.children("relatesTo") if (found := _relation(one)) is not None)
+
+
+def _relation(node: Node) -> Relation | None:
+    code = node.text("code", required=True)
+    if code is not None and code not in _RELATIONS:
+        node.wrong("code", "must be replaces, transforms, signs or appends")
+    target = node.child("target", required=True)
+    if code is None or target is None:
+        return None
+    identifier = target.child("identifier")
+    value = identifier.text("value", required=True) if identifier is not None else None
+    if identifier is not None and value is not None:
+        canonical = canonical_identifier(identifier.text("system"), value)
+        if canonical is None:
+            identifier.wrong("value", "must be urn:oid:<OID> or urn:uuid:<UUID>")
+        return Relation(code, canonical) if canonical is not None else None
+    reference = target.text("reference", required=True)
+    return Relation(code, reference) if reference is not None else None

@@ -1,0 +1,262 @@
+"""Builds an ITI-65 submission from a CDA, or from any content with its metadata, as a hospital's software would.
+
+Source: PDSm 3.1.1, the elements that the comprehensive profiles of DocumentReference and SubmissionSet make mandatory.
+The same input gives the same bytes, so that a deposit can be repeated: generated ids are derived from the content.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+import orjson
+
+from shared.cda.header import CdaAuthor, CdaCode, CdaHeader, read_header
+from shared.errors import InvalidError
+from shared.fhir import write
+from shared.fhir.parties import BIRTH_PLACE, INSEE_CODE, QUALIFIER
+from shared.fhir.submission import Author, AuthorKind, Coding
+from shared.fhir.write import Json
+from shared.terminology import oids
+from shared.terminology.documents import DocumentType, document_type, format_code
+from shared.terminology.visibility import label
+from shared.values import Ins, NationalStructureId, SentTraits, Unprinted
+
+BUNDLE_PROFILE: Final = (
+    "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-comprehensive-provide-document-bundle"
+)
+SUBMISSION_SET_PROFILE: Final = (
+    "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-submissionset-comprehensive"
+)
+_MHD: Final = "https://profiles.ihe.net/ITI/MHD/StructureDefinition"
+_LIST_TYPES: Final = "https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes"
+_SOURCE_ID: Final = "urn:oid:1.2.250.1.213.99.1"
+"""Stands for a source when nothing better is told (an OID of nobody's, for demonstrations)."""
+NO_TRAITS: Final = SentTraits()
+_NO_FACILITY: Final = Coding(oids.TRE_R02_SYSTEM, "SA01")
+_NO_PRACTICE: Final = Coding(oids.TRE_A01_SYSTEM, "ETABLISSEMENT")
+
+
+class UndepositableError(InvalidError):
+    """This document cannot be deposited as it is."""
+
+    code = "document-not-depositable"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Deposit(Unprinted):
+    """All that a submission of one document says."""
+
+    content: bytes
+    content_type: str
+    ins: Ins
+    type: DocumentType
+    title: str
+    creation: datetime
+    period_start: datetime
+    authors: tuple[Author, ...]
+    custodian: NationalStructureId | None
+    unique_id: str | None = None
+    """Canonical form; None derives one from the content."""
+    format: Coding | None = None
+    traits: SentTraits = NO_TRAITS
+    labels: tuple[str, ...] = ("N",)
+    language: str = "fr-FR"
+    period_end: datetime | None = None
+    facility_type: Coding = _NO_FACILITY
+    practice_setting: Coding = _NO_PRACTICE
+    replaces: str | None = None
+    """Canonical id of the document that this one replaces."""
+    source_id: str = _SOURCE_ID
+
+
+def deposit_of_cda(content: bytes, *, visibility: tuple[str, ...] = (), replaces: bool = False) -> Deposit:
+    """What the header of a CDA says, as a deposit.
+
+    `visibility`: MASQUE_PS, INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX; the header does not know them.
+    `replaces` sends relatedDocument RPLC along. Raises InvalidCdaError, and UndepositableError when the header lacks
+    an INS or an author, or has a type or a confidentiality that the DMP does not take.
+    """
+    header = read_header(content)
+    kind = document_type(header.type.code, header.type.system_oid)
+    if kind is None:
+        raise UndepositableError(f"The type {header.type.code} is not in the value set of the DMP (JDV_J66).")
+    if not header.ins:
+        raise UndepositableError("The header has no INS-NIR or INS-NIA in recordTarget.")
+    if not header.authors:
+        raise UndepositableError("The header has no author.")
+    if label(header.confidentiality) is None:
+        raise UndepositableError("The header's confidentialityCode is not N, R or V.")
+    return Deposit(
+        content=content,
+        content_type="text/xml",
+        ins=header.ins[0],
+        type=kind,
+        title=header.title,
+        creation=header.effective_time,
+        period_start=header.service_start or header.effective_time,
+        authors=tuple(_author(one) for one in header.authors),
+        custodian=header.custodian,
+        unique_id=header.unique_id,
+        format=Coding(oids.TRE_A11_SYSTEM, header.format_code),
+        traits=header.traits,
+        labels=(header.confidentiality, *visibility),
+        language=header.language,
+        period_end=_period_end(header),
+        facility_type=_coding(header.facility_type, oids.TRE_R02_SYSTEM) or _NO_FACILITY,
+        practice_setting=_coding(header.practice_setting, oids.TRE_A01_SYSTEM) or _NO_PRACTICE,
+        replaces=header.replaces if replaces else None,
+    )
+
+
+def bundle_of_cda(content: bytes, *, visibility: tuple[str, ...] = ()) -> bytes:
+    """The ITI-65 Bundle of a CDA. Raises as deposit_of_cda."""
+    return bundle(deposit_of_cda(content, visibility=visibility))
+
+
+def bundle(deposit: Deposit) -> bytes:
+    """The ITI-65 transaction Bundle of one document, as JSON."""
+    digest = hashlib.sha1(deposit.content, usedforsecurity=False).digest()
+    urls = [f"urn:uuid:{_derived(deposit, digest, part)}" for part in ("List", "DocumentReference", "Binary")]
+    data = base64.b64encode(deposit.content).decode("ascii")
+    binary: Json = {"resourceType": "Binary", "contentType": deposit.content_type, "data": data}
+    resources = (
+        _submission_set(deposit, digest, urls[1]),
+        _document_reference(deposit, digest, urls[2]),
+        binary,
+    )
+    entries = [
+        {"fullUrl": url, "resource": one, "request": {"method": "POST", "url": one["resourceType"]}}
+        for url, one in zip(urls, resources, strict=True)
+    ]
+    profile = {"profile": [BUNDLE_PROFILE]}
+    return orjson.dumps({"resourceType": "Bundle", "meta": profile, "type": "transaction", "entry": entries})
+
+
+def _derived(deposit: Deposit, digest: bytes, part: str) -> UUID:
+    """An id that depends on content, identifier, patient and labels: the same for the same deposit."""
+    name = f"{part} {digest.hex()} {deposit.unique_id} {deposit.ins.system} {deposit.ins.matricule} {deposit.labels}"
+    return uuid5(NAMESPACE_OID, hashlib.sha256(name.encode()).hexdigest())
+
+
+def _submission_set(deposit: Deposit, digest: bytes, document_url: str) -> Json:
+    author = write.author_resource("author", deposit.authors[0])
+    unique_id = f"urn:uuid:{_derived(deposit, digest, 'SubmissionSet')}"
+    return {
+        "resourceType": "List",
+        "meta": {"profile": [SUBMISSION_SET_PROFILE]},
+        "contained": [_patient(deposit), author],
+        "extension": [
+            {"url": f"{_MHD}/ihe-designationType", "valueCodeableConcept": write.class_concept(deposit.type)},
+            {"url": f"{_MHD}/ihe-sourceId", "valueIdentifier": {"system": oids.URI, "value": deposit.source_id}},
+        ],
+        "identifier": [{"use": "usual", "system": oids.URI, "value": unique_id}],
+        "status": "current",
+        "mode": "working",
+        "title": deposit.title,
+        "code": {"coding": [{"system": _LIST_TYPES, "code": "submissionset"}]},
+        "subject": write.subject(deposit.ins),
+        "date": _moment(deposit.creation),
+        "source": {"reference": "#author"},
+        "entry": [{"item": {"reference": document_url}}],
+    }
+
+
+def _document_reference(deposit: Deposit, digest: bytes, binary_url: str) -> Json:
+    contained: list[Json] = [_patient(deposit)]
+    contained += [write.author_resource(f"author-{n}", one) for n, one in enumerate(deposit.authors, 1)]
+    authors = [{"reference": f"#author-{n}"} for n, _ in enumerate(deposit.authors, 1)]
+    unique_id = deposit.unique_id or f"urn:uuid:{_derived(deposit, digest, 'uniqueId')}"
+    resource: Json = {
+        "resourceType": "DocumentReference",
+        "meta": {"profile": [write.COMPREHENSIVE]},
+        "contained": contained,
+        "masterIdentifier": write.identifier(unique_id),
+        "status": "current",
+        "type": write.type_concept(deposit.type),
+        "category": [write.class_concept(deposit.type)],
+        "subject": write.subject(deposit.ins),
+        "date": _moment(deposit.creation),
+        "author": authors,
+        "securityLabel": write.security_labels(deposit.labels),
+        "content": [_content(deposit, digest, binary_url)],
+        "context": _context(deposit),
+    }
+    if deposit.custodian is not None:
+        contained.append(write.organisation_resource("custodian", deposit.custodian))
+        resource["custodian"] = {"reference": "#custodian"}
+    if deposit.replaces is not None:
+        target = {"identifier": write.identifier(deposit.replaces)}
+        resource["relatesTo"] = [{"code": "replaces", "target": target}]
+    return resource
+
+
+def _content(deposit: Deposit, digest: bytes, url: str) -> Json:
+    named = deposit.format or Coding(oids.TRE_A11_SYSTEM, format_code((), deposit.content_type))
+    attachment = {
+        "contentType": deposit.content_type,
+        "language": deposit.language,
+        "url": url,
+        "size": len(deposit.content),
+        "hash": base64.b64encode(digest).decode("ascii"),
+        "title": deposit.title,
+        "creation": _moment(deposit.creation),
+    }
+    return {"attachment": attachment, "format": {"system": named.system, "code": named.code}}
+
+
+def _context(deposit: Deposit) -> Json:
+    source = {"sourcePatientInfo": {"reference": "#patient"}}
+    period = {"start": _moment(deposit.period_start)}
+    if deposit.period_end is not None:
+        period["end"] = _moment(deposit.period_end)
+    context = write.context(deposit.period_start, None, deposit.facility_type, deposit.practice_setting)
+    return context | {"period": period} | source
+
+
+def _patient(deposit: Deposit) -> Json:
+    """The source patient: INS and strict traits in FR Core terms, the first birth given name marked as such."""
+    traits = deposit.traits
+    patient: Json = {
+        "resourceType": "Patient",
+        "id": "patient",
+        "identifier": [{"use": "official", "system": deposit.ins.system, "value": deposit.ins.matricule}],
+    }
+    name: Json = {"use": "official"}
+    if traits.birth_name is not None:
+        name["family"] = traits.birth_name
+    if traits.given_name is not None:
+        name |= {"given": [traits.given_name], "_given": [{"extension": [{"url": QUALIFIER, "valueCode": "BR"}]}]}
+    if len(name) > 1:
+        patient["name"] = [name]
+    if traits.sex is not None:
+        patient["gender"] = traits.sex.value
+    if traits.birth_date is not None:
+        patient["birthDate"] = traits.birth_date
+    if traits.birth_place is not None:
+        coding = {"system": oids.TRE_R13_SYSTEM, "code": traits.birth_place}
+        address = {"extension": [{"url": INSEE_CODE, "valueCoding": coding}]}
+        patient["extension"] = [{"url": BIRTH_PLACE, "valueAddress": address}]
+    return patient
+
+
+def _author(author: CdaAuthor) -> Author:
+    kind = AuthorKind.DEVICE if author.is_device else AuthorKind.PROFESSIONAL
+    return Author(kind, author.professional, author.organisation, author.role.code if author.role else None)
+
+
+def _coding(code: CdaCode | None, system: str) -> Coding | None:
+    return Coding(system, code.code) if code is not None else None
+
+
+def _period_end(header: CdaHeader) -> datetime | None:
+    """The end of the act, unless it is before its beginning (met in the field)."""
+    start, stop = header.service_start or header.effective_time, header.service_stop
+    return stop if stop is not None and stop >= start else None
+
+
+def _moment(moment: datetime) -> str:
+    """With the zone it was written in."""
+    return moment.isoformat()

@@ -1,0 +1,77 @@
+"""OperationOutcome (FHIR R4), with the stable error codes of this implementation."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import orjson
+
+ERROR_CODES: Final = "https://dmp.example/fhir/CodeSystem/error-codes"
+
+
+class Severity(StrEnum):
+    """How bad an issue is (FHIR issue-severity)."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFORMATION = "information"
+
+
+class IssueType(StrEnum):
+    """FHIR issue-type, those in use."""
+
+    INVALID = "invalid"
+    STRUCTURE = "structure"
+    REQUIRED = "required"
+    VALUE = "value"
+    TOO_LONG = "too-long"
+    TOO_COSTLY = "too-costly"
+    NOT_SUPPORTED = "not-supported"
+    DUPLICATE = "duplicate"
+    NOT_FOUND = "not-found"
+    CODE_INVALID = "code-invalid"
+    BUSINESS_RULE = "business-rule"
+    CONFLICT = "conflict"
+    SECURITY = "security"
+    LOGIN = "login"
+    FORBIDDEN = "forbidden"
+    TRANSIENT = "transient"
+    EXCEPTION = "exception"
+    INFORMATIONAL = "informational"
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing to say: a stable kebab-case code, what to do about it in English, and where (FHIRPath).
+
+    Diagnostics never repeat what was sent, but for codes.
+    """
+
+    code: str
+    diagnostics: str
+    expression: str | None = None
+    type: IssueType = IssueType.INVALID
+    severity: Severity = Severity.ERROR
+
+
+def outcome_resource(issues: Iterable[Issue]) -> dict[str, object]:
+    """The OperationOutcome as a JSON object, for embedding in a Bundle."""
+    return {"resourceType": "OperationOutcome", "issue": [_issue(one) for one in issues]}
+
+
+def operation_outcome(issues: Iterable[Issue]) -> bytes:
+    """The OperationOutcome as JSON bytes."""
+    return orjson.dumps(outcome_resource(issues))
+
+
+def _issue(one: Issue) -> dict[str, object]:
+    issue: dict[str, object] = {
+        "severity": one.severity,
+        "code": one.type,
+        "details": {"coding": [{"system": ERROR_CODES, "code": one.code}]},
+        "diagnostics": one.diagnostics,
+    }
+    if one.expression is not None:
+        issue["expression"] = [one.expression]
+    return issue

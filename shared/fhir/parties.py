@@ -1,0 +1,278 @@
+"""People and organisations that a resource refers to: the patient's INS and traits, authors, the custodian.
+
+Sources: FHIR R4 references (contained, by fullUrl, conditional, by identifier), FR Core 2.1 (birth place by COG code),
+PDSm 3.1.1 annexes on identifiers.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+from urllib.parse import unquote
+
+from shared.fhir.outcomes import IssueType
+from shared.fhir.reading import Node
+from shared.fhir.submission import Author, AuthorKind
+from shared.terminology import oids
+from shared.values import (
+    Ins,
+    InvalidInsError,
+    InvalidNationalIdError,
+    NationalProfessionalId,
+    NationalStructureId,
+    SentTraits,
+    Sex,
+    first_given_name,
+    is_cog,
+    is_day,
+    national_professional_id,
+    national_structure_id,
+    normalise_name,
+)
+
+QUALIFIER: Final = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-qualifier"
+BIRTH_PLACE: Final = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
+INSEE_CODE: Final = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-address-insee-code"
+
+# Other systems that national material uses for the same ids, with the digit that makes them national ids.
+_PROFESSIONAL_SYSTEMS: Final = {f"urn:oid:{oids.PROFESSIONAL}": "", "https://rpps.esante.gouv.fr": "8"}
+_STRUCTURE_SYSTEMS: Final = {
+    f"urn:oid:{oids.STRUCTURE}": "",
+    "https://finess.esante.gouv.fr": "1",
+    "https://sirene.fr": "2",
+}
+_KINDS: Final = {
+    "Practitioner": AuthorKind.PROFESSIONAL,
+    "PractitionerRole": AuthorKind.PROFESSIONAL,
+    "Organization": AuthorKind.ORGANISATION,
+    "Device": AuthorKind.DEVICE,
+    "Patient": AuthorKind.PATIENT,
+}
+
+
+class Resources:
+    """What the references of one resource can point to: what it contains, and the other entries of the Bundle."""
+
+    __slots__ = ("contained", "entries")
+
+    def __init__(self, owner: Node, entries: dict[str, Node]) -> None:
+        self.entries = entries
+        nodes = owner.children("contained")
+        self.contained = {f"#{node.value.get('id')}": node for node in nodes}
+
+    def find(self, reference: Node | None) -> Node | None:
+        """The resource that a Reference points to, if it came along."""
+        target = reference.value.get("reference") if reference is not None else None
+        if not isinstance(target, str):
+            return None
+        return self.contained.get(target) or self.entries.get(target)
+
+
+def subject_ins(owner: Node, resources: Resources) -> Ins | None:
+    """The INS of `subject`: by conditional reference, by identifier, or on the Patient that came along; or reported."""
+    subject = owner.child("subject", required=True)
+    if subject is None:
+        return None
+    reported = owner.report.count
+    found = _ins(subject, _subject_identifiers(subject, resources))
+    if found is None and owner.report.count == reported:
+        subject.report.add(
+            "ins-missing",
+            "Identify the patient by INS: subject.reference as Patient?identifier=urn:oid:1.2.250.1.213.1.4.8|<INS>, "
+            "subject.identifier, or a Patient with that identifier in this Bundle.",
+            subject.path,
+            IssueType.REQUIRED,
+        )
+    return found
+
+
+def source_traits(owner: Node, resources: Resources, ins: Ins | None) -> SentTraits | None:
+    """Strict traits from `context.sourcePatientInfo` or the subject's Patient; None when neither came along."""
+    context = owner.child("context")
+    source = resources.find(context.child("sourcePatientInfo")) if context is not None else None
+    patient = source or resources.find(owner.child("subject"))
+    if patient is None or patient.value.get("resourceType") != "Patient":
+        return None
+    stated = _ins(patient, _identifiers(patient))
+    if stated is not None and ins is not None and stated != ins:
+        patient.report.add(
+            "patient-inconsistent",
+            "The source patient has another INS than the subject: one document is about one person.",
+            patient.path,
+            IssueType.BUSINESS_RULE,
+        )
+    return _traits(patient) or None
+
+
+def authors(owner: Node, resources: Resources) -> tuple[Author, ...]:
+    """The authors, each with the national ids that can be known from here."""
+    return tuple(_author(reference, resources) for reference in owner.children("author", required=True))
+
+
+def custodian(owner: Node, resources: Resources) -> NationalStructureId | None:
+    """The custodian's national id. The DMP draft leaves the custodian out of its examples, so it may be absent."""
+    reference = owner.child("custodian")
+    if reference is None:
+        return None
+    return _structure(reference) or _structure(resources.find(reference))
+
+
+def _subject_identifiers(subject: Node, resources: Resources) -> Iterator[tuple[str, str]]:
+    reference = subject.text("reference")
+    if reference is not None and reference.startswith("Patient?"):
+        for parameter in reference.removeprefix("Patient?").split("&"):
+            name, _, token = unquote(parameter).partition("=")
+            system, separator, value = token.partition("|")
+            if name == "identifier" and separator:
+                yield system, value
+    if identifier := subject.child("identifier"):
+        yield from _identifier(identifier)
+    if (patient := resources.find(subject)) is not None:
+        yield from _identifiers(patient)
+
+
+def _identifiers(resource: Node | None) -> Iterator[tuple[str, str]]:
+    if resource is not None:
+        for identifier in resource.children("identifier"):
+            yield from _identifier(identifier)
+
+
+def _identifier(node: Node) -> Iterator[tuple[str, str]]:
+    system, value = node.text("system"), node.text("value")
+    if system is not None and value is not None:
+        yield system, value
+
+
+def _ins(where: Node, identifiers: Iterable[tuple[str, str]]) -> Ins | None:
+    """The first INS among identifiers; an INS that is malformed, or only an old INS-C, is reported."""
+    only_old = False
+    for system, value in identifiers:
+        if system.removeprefix("urn:oid:") in oids.INS_OIDS:
+            try:
+                return Ins.parse(value, system)
+            except InvalidInsError as error:
+                where.report.add(error.code, str(error), where.path, IssueType.VALUE)
+                return None
+        only_old = only_old or system.removeprefix("urn:oid:") == oids.INS_C
+    if only_old:
+        where.report.add(
+            "ins-system-unknown",
+            "INS-C is no longer accepted: send the INS-NIR or INS-NIA.",
+            where.path,
+            IssueType.VALUE,
+        )
+    return None
+
+
+def _traits(patient: Node) -> SentTraits:
+    """What the Patient states; anything partial (a year alone, a place without COG code) is not compared."""
+    name = _birth_name(patient.children("name"))
+    family = name.text("family") if name is not None else None
+    given = _given(name) if name is not None else None
+    birth_date = patient.text("birthDate")
+    place = _birth_place(patient)
+    return SentTraits(
+        birth_name=family if family and normalise_name(family) else None,
+        given_name=given if given and normalise_name(given) else None,
+        birth_date=birth_date if birth_date and is_day(birth_date) else None,
+        sex=Sex.of(patient.text("gender")),
+        birth_place=place,
+    )
+
+
+def _birth_name(names: list[Node]) -> Node | None:
+    """The name of birth: `official` in FR Core, else `maiden`, else one whose use is not told. Never a usual name."""
+    for use in ("official", "maiden", None):
+        for name in names:
+            if name.value.get("use") == use:
+                return name
+    return None
+
+
+def _given(name: Node) -> str | None:
+    """The first birth given name: the one with qualifier BR, else the first word of the first one."""
+    values = name.value.get("given")
+    if not isinstance(values, list):
+        return None
+    qualifiers = name.value.get("_given")
+    marks = qualifiers if isinstance(qualifiers, list) else []
+    qualified = next((value for value, mark in zip(values, marks, strict=False) if _is_birth(mark)), None)
+    first = values[0] if values else None
+    return first_given_name(
+        qualified if isinstance(qualified, str) else None, first if isinstance(first, str) else None
+    )
+
+
+def _is_birth(mark: object) -> bool:
+    extensions = mark.get("extension") if isinstance(mark, dict) else None
+    return isinstance(extensions, list) and {"url": QUALIFIER, "valueCode": "BR"} in extensions
+
+
+def _birth_place(patient: Node) -> str | None:
+    for extension in patient.children("extension"):
+        if extension.value.get("url") == BIRTH_PLACE and (address := extension.child("valueAddress")):
+            for inner in address.children("extension"):
+                coding = inner.child("valueCoding") if inner.value.get("url") == INSEE_CODE else None
+                code = coding.text("code") if coding is not None else None
+                if code is not None and is_cog(code):
+                    return code
+    return None
+
+
+def _author(reference: Node, resources: Resources) -> Author:
+    resource = resources.find(reference)
+    if resource is None:
+        professional, organisation = _professional(reference), _structure(reference)
+        kind = (
+            AuthorKind.PROFESSIONAL if professional else AuthorKind.ORGANISATION if organisation else AuthorKind.OTHER
+        )
+        return Author(kind, professional, organisation)
+    practitioner = resources.find(resource.child("practitioner"))
+    employer = resource.child("organization") or resource.child("owner")
+    return Author(
+        kind=_KINDS.get(str(resource.value.get("resourceType")), AuthorKind.OTHER),
+        professional=_professional(resource) or _professional(practitioner),
+        organisation=_structure(resource) or _structure(employer) or _structure(resources.find(employer)),
+        role=_role(resource) or (_role(practitioner) if practitioner is not None else None),
+    )
+
+
+def _professional(resource: Node | None) -> NationalProfessionalId | None:
+    text = _national(resource, _PROFESSIONAL_SYSTEMS)
+    try:
+        return national_professional_id(text) if text else None
+    except InvalidNationalIdError:
+        return None
+
+
+def _structure(resource: Node | None) -> NationalStructureId | None:
+    text = _national(resource, _STRUCTURE_SYSTEMS)
+    try:
+        return national_structure_id(text) if text else None
+    except InvalidNationalIdError:
+        return None
+
+
+def _national(resource: Node | None, systems: dict[str, str]) -> str | None:
+    """The id under the first of the systems that the resource (or the Reference itself) has an identifier of."""
+    if resource is None:
+        return None
+    single = isinstance(resource.value.get("identifier"), dict)
+    node = resource.child("identifier") if single else None
+    found = dict(_identifier(node) if node is not None else _identifiers(resource))
+    return next((prefix + found[system] for system, prefix in systems.items() if system in found), None)
+
+
+def _role(resource: Node) -> str | None:
+    """The profession: a TRE_A02 or TRE_A00 code as it is, a TRE_G15 one in TRE_A02 form."""
+    concepts = [q.child("code") for q in resource.children("qualification")]
+    if resource.value.get("resourceType") == "PractitionerRole":
+        concepts += [*resource.children("specialty"), *resource.children("code")]
+    if resource.value.get("resourceType") == "Device":
+        concepts += [resource.child("type")]
+    for concept in concepts:
+        for coding in concept.children("coding") if concept is not None else ():
+            system, code = coding.text("system"), coding.text("code")
+            if system in (oids.TRE_A02_SYSTEM, f"urn:oid:{oids.TRE_A02}", oids.TRE_A00_SYSTEM) and code:
+                return code
+            if system == oids.TRE_G15_SYSTEM and code:
+                return f"G15_{code}"
+    return None

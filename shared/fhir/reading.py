@@ -1,0 +1,212 @@
+"""Strict, narrow reading of FHIR JSON: typed access that collects what is wrong, each with its FHIRPath.
+
+By hand and not by a model library: every element that is read is read once, what is not needed is not looked at, and
+all errors of a submission come back together in the words of the one who has to mend them.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from shared.fhir.outcomes import Issue, IssueType
+from shared.fhir.submission import InvalidSubmissionError, Span
+from shared.terminology import oids
+from shared.values import document_id
+
+MAX_ISSUES: Final = 50
+MAX_TEXT: Final = 1024
+
+_NUL_ESCAPE: Final = b"\\u0000"
+
+# FHIR R4 dateTime and instant; seconds are needed as soon as there is a time, and then a zone too.
+_DATE_TIME = re.compile(
+    r"(\d{4})(?:-(\d{2})(?:-(\d{2})(T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2}))?)?)?", re.ASCII
+)
+# Beyond these years a moment cannot be moved between zones by everything downstream, and nobody means it.
+_YEARS: Final = range(1850, 2200)
+
+
+class Report:
+    """The issues found so far; beyond MAX_ISSUES they are only counted, so that no answer grows without bound."""
+
+    __slots__ = ("issues", "omitted")
+
+    def __init__(self) -> None:
+        self.issues: list[Issue] = []
+        self.omitted = 0
+
+    def add(self, code: str, diagnostics: str, expression: str, kind: IssueType = IssueType.INVALID) -> None:
+        """One more issue."""
+        if len(self.issues) < MAX_ISSUES:
+            self.issues.append(Issue(code, diagnostics, expression, kind))
+        else:
+            self.omitted += 1
+
+    @property
+    def count(self) -> int:
+        """How many issues there are."""
+        return len(self.issues) + self.omitted
+
+    def failure(self) -> InvalidSubmissionError:
+        """The error that carries all issues."""
+        issues = tuple(self.issues)
+        if self.omitted:
+            issues += (Issue("issues-omitted", f"{self.omitted} more issues were found.", None, IssueType.TOO_COSTLY),)
+        return InvalidSubmissionError(issues)
+
+
+class Node:
+    """A JSON object of the submission, where it stands, and where to report what is wrong with it."""
+
+    __slots__ = ("path", "report", "value")
+
+    def __init__(self, value: dict[str, Any], path: str, report: Report) -> None:
+        self.value = value
+        self.path = path
+        self.report = report
+
+    def text(self, name: str, *, required: bool = False, limit: int = MAX_TEXT) -> str | None:
+        """A string that says something; absent or wrong is None, and reported when required or wrong."""
+        found = self.value.get(name)
+        if found is None:
+            self._absent(name, required)
+            return None
+        if not isinstance(found, str) or not found or found.isspace():
+            self.wrong(name, "must be a string that is not empty")
+            return None
+        if len(found) > limit:
+            self.report.add(
+                "element-too-long", f"{name} has more than {limit} characters.", self.at(name), IssueType.TOO_LONG
+            )
+            return None
+        return found
+
+    def child(self, name: str, *, required: bool = False) -> "Node | None":
+        """A JSON object."""
+        found = self.value.get(name)
+        if found is None:
+            self._absent(name, required)
+            return None
+        if not isinstance(found, dict):
+            self.wrong(name, "must be a JSON object")
+            return None
+        return Node(found, self.at(name), self.report)
+
+    def children(self, name: str, *, required: bool = False) -> list["Node"]:
+        """The JSON objects of an array; items of another kind are reported."""
+        found = self.value.get(name)
+        if found is None:
+            self._absent(name, required)
+            return []
+        if not isinstance(found, list) or not found:
+            self.wrong(name, "must be a JSON array that is not empty")
+            return []
+        nodes = []
+        for index, item in enumerate(found):
+            if isinstance(item, dict):
+                nodes.append(Node(item, f"{self.path}.{name}[{index}]", self.report))
+            else:
+                self.wrong(f"{name}[{index}]", "must be a JSON object")
+        return nodes
+
+    def moment(self, name: str, *, required: bool = False) -> datetime | None:
+        """A FHIR instant, dateTime or date; a partial one stands for its first moment in UTC."""
+        found = self.text(name, required=required)
+        if found is None:
+            return None
+        moment = parse_moment(found)
+        if moment is None:
+            self.wrong(name, "must be a FHIR date with year 1850 to 2199, and with a zone when it has a time")
+        return moment
+
+    def forbid(self, *names: str, reason: str) -> None:
+        """Reports elements that must not be there."""
+        for name in names:
+            if name in self.value:
+                self.report.add("element-forbidden", f"Leave {name} out: {reason}.", self.at(name), IssueType.STRUCTURE)
+
+    def wrong(self, name: str, rule: str, code: str = "element-invalid", kind: IssueType = IssueType.VALUE) -> None:
+        """Reports an element that breaks a rule."""
+        self.report.add(code, f"{name} {rule}.", self.at(name), kind)
+
+    def at(self, name: str) -> str:
+        """The FHIRPath of one of its elements."""
+        return f"{self.path}.{name}"
+
+    def _absent(self, name: str, required: bool) -> None:
+        if required:
+            self.report.add("element-missing", f"Add {name}: it is mandatory.", self.at(name), IssueType.REQUIRED)
+
+
+def load(body: bytes) -> dict[str, Any]:
+    """The JSON object of a body. Raises InvalidSubmissionError (malformed) whatever the bytes are."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if "depth limit" in str(error) or "recursion" in str(error).lower():
+            raise _malformed("json-too-deep", "The JSON is nested deeper than 1024 levels.") from None
+        raise _malformed("json-invalid", f"This is not JSON in UTF-8 (line {error.lineno}).") from None
+    if not isinstance(value, dict):
+        raise _malformed("json-invalid", "A FHIR resource is a JSON object.")
+    return value
+
+
+def refuse_nul(value: dict[str, Any], body: bytes, spans: Iterable[Span] = ()) -> None:
+    """Raises InvalidSubmissionError when a string holds a NUL; spans of base64 need no look. FHIR strings hold none."""
+    start = 0
+    for span in spans:
+        if body.find(_NUL_ESCAPE, start, span.start) >= 0:
+            break
+        start = span.end
+    if body.find(_NUL_ESCAPE, start) >= 0 and _has_nul(value):
+        raise _malformed("nul-character", "Remove the NUL characters: FHIR strings hold none.")
+
+
+def parse_moment(text: str) -> datetime | None:
+    """A FHIR instant, dateTime or date as an aware datetime; a partial one is its first moment in UTC; else None."""
+    match = _DATE_TIME.fullmatch(text)
+    if match is None or int(match[1]) not in _YEARS:
+        return None
+    try:
+        if match[4]:
+            return datetime.fromisoformat(text)
+        return datetime(int(match[1]), int(match[2] or 1), int(match[3] or 1), tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def canonical_identifier(system: str | None, value: str) -> str | None:
+    """The canonical form (shared.values.document_id) of a FHIR Identifier of a document or SubmissionSet; else None.
+
+    It comes as system `urn:ietf:rfc:3986` with a URN as value (PDSm), or as an OID with a local value (CDA root and
+    extension in FHIR terms). `urn:oid:` before a UUID, `OID^extension` and upper-case UUIDs are met in the field.
+    """
+    if system is not None and system != oids.URI:
+        return document_id(system[8:], value) if system.startswith("urn:oid:") else None
+    if not value.lower().startswith(("urn:oid:", "urn:uuid:")):
+        return None
+    root, caret, extension = value[value.index(":", 4) + 1 :].partition("^")
+    return document_id(root, extension if caret else None)
+
+
+def _malformed(code: str, diagnostics: str) -> InvalidSubmissionError:
+    return InvalidSubmissionError((Issue(code, diagnostics, "Bundle", IssueType.STRUCTURE),), malformed=True)
+
+
+def _has_nul(value: object) -> bool:
+    """Whether any string holds a NUL; without recursion, as the nesting is the sender's."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if "\0" in item:
+                return True
+        elif isinstance(item, dict):
+            waiting.extend(item)
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+    return False

@@ -1,0 +1,294 @@
+"""Writes FHIR R4 JSON: what the server answers (transaction-response, searchset, DocumentReference, Binary, metadata).
+
+Source: PDSm 3.1.1 (pdsm-comprehensive-document-reference, CapabilityStatement of the GestionnaireDePartageDeDocuments).
+Everything comes out as bytes; what goes into a Bundle comes in as bytes and is not parsed again.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+import orjson
+
+from shared.fhir.outcomes import Issue, outcome_resource
+from shared.fhir.submission import Author, AuthorKind, Coding
+from shared.terminology import documents, oids, visibility
+from shared.terminology.documents import DocumentType
+from shared.values import Ins, NationalStructureId
+
+COMPREHENSIVE: Final = (
+    "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-comprehensive-document-reference"
+)
+FHIR_JSON: Final = "application/fhir+json"
+
+Json = dict[str, object]
+
+_RESOURCES: Final = {
+    AuthorKind.PROFESSIONAL: "PractitionerRole",
+    AuthorKind.ORGANISATION: "Organization",
+    AuthorKind.DEVICE: "Device",
+    AuthorKind.PATIENT: "Patient",
+    AuthorKind.OTHER: "PractitionerRole",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as it is given back. Without `ins` the subject is left out."""
+
+    id: str
+    version: int
+    last_updated: datetime
+    current: bool
+    """status current, else superseded."""
+    unique_id: str
+    """Canonical form, as in SubmittedDocument."""
+    type: DocumentType
+    labels: tuple[str, ...]
+    date: datetime
+    authors: tuple[Author, ...]
+    custodian: NationalStructureId | None
+    title: str
+    content_type: str
+    language: str
+    creation: datetime
+    size: int
+    sha1: bytes
+    url: str
+    format: Coding
+    period_start: datetime
+    facility_type: Coding
+    practice_setting: Coding
+    period_end: datetime | None = None
+    ins: Ins | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryResponse:
+    """What became of one entry of a transaction: status such as `201 Created`, and where the resource is."""
+
+    status: str
+    location: str | None = None
+    etag: str | None = None
+    last_modified: datetime | None = None
+    issues: tuple[Issue, ...] = field(default=())
+
+
+def transaction_response(entries: Sequence[EntryResponse]) -> bytes:
+    """The Bundle that answers a transaction: as many entries, in the same order."""
+    return orjson.dumps(
+        {"resourceType": "Bundle", "type": "transaction-response", "entry": [_response(entry) for entry in entries]}
+    )
+
+
+def searchset(
+    resources: Sequence[tuple[str, bytes]],
+    *,
+    self_url: str,
+    next_url: str | None = None,
+    total: int | None = None,
+    issues: Sequence[Issue] = (),
+) -> bytes:
+    """The Bundle that answers a search: (fullUrl, resource) pairs, and what there is to say as an OperationOutcome.
+
+    With a `next_url` there is more, and how much in all is told only when `total` says so.
+    """
+    entries: list[Json] = [
+        {"fullUrl": url, "resource": orjson.Fragment(resource), "search": {"mode": "match"}}
+        for url, resource in resources
+    ]
+    if issues:
+        entries.append({"resource": outcome_resource(issues), "search": {"mode": "outcome"}})
+    bundle: Json = {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "link": [{"relation": "self", "url": self_url}],
+    }
+    if next_url is not None:
+        bundle["link"] = [{"relation": "self", "url": self_url}, {"relation": "next", "url": next_url}]
+    if total is not None or next_url is None:
+        bundle["total"] = len(resources) if total is None else total
+    if entries:  # FHIR knows no empty array
+        bundle["entry"] = entries
+    return orjson.dumps(bundle)
+
+
+def document_reference(document: StoredDocument) -> bytes:
+    """The DocumentReference of a stored document."""
+    contained: list[Json] = []
+    authors = [_refer(author_resource(f"author-{n}", one), contained) for n, one in enumerate(document.authors, 1)]
+    resource: Json = {
+        "resourceType": "DocumentReference",
+        "id": document.id,
+        "meta": {
+            "versionId": str(document.version),
+            "lastUpdated": instant(document.last_updated),
+            "profile": [COMPREHENSIVE],
+        },
+        "masterIdentifier": identifier(document.unique_id),
+        "status": "current" if document.current else "superseded",
+        "type": type_concept(document.type),
+        "category": [class_concept(document.type)],
+    }
+    if document.ins is not None:
+        resource["subject"] = subject(document.ins)
+    resource |= {"date": instant(document.date), "author": authors}
+    if document.custodian is not None:
+        resource["custodian"] = _refer(organisation_resource("custodian", document.custodian), contained)
+    resource["securityLabel"] = security_labels(document.labels)
+    resource["content"] = [{"attachment": _attachment(document), "format": _coding(document.format)}]
+    resource["context"] = context(
+        document.period_start, document.period_end, document.facility_type, document.practice_setting
+    )
+    if contained:
+        resource["contained"] = contained
+    return orjson.dumps(resource)
+
+
+def binary(id_: str, content_type: str, content: bytes) -> bytes:
+    """A Binary with its content in base64, for who asks for FHIR instead of the content itself."""
+    data = base64.b64encode(content).decode("ascii")
+    return orjson.dumps({"resourceType": "Binary", "id": id_, "contentType": content_type, "data": data})
+
+
+def capability_statement(base_url: str, software_version: str, date: datetime) -> bytes:
+    """What this server can do (GET metadata)."""
+    interactions = {"DocumentReference": ("read", "search-type"), "Binary": ("read",)}
+    parameters = [
+        {"name": "patient", "type": "reference"},
+        {"name": "patient.identifier", "type": "token"},
+        {"name": "status", "type": "token"},
+    ]
+    resources: list[Json] = [
+        {"type": kind, "interaction": [{"code": code} for code in codes], "versioning": "versioned"}
+        for kind, codes in interactions.items()
+    ]
+    resources[0] |= {"supportedProfile": [COMPREHENSIVE], "searchParam": parameters}
+    rest: Json = {"mode": "server", "resource": resources, "interaction": [{"code": "transaction"}]}
+    return orjson.dumps(
+        {
+            "resourceType": "CapabilityStatement",
+            "status": "active",
+            "date": instant(date),
+            "kind": "instance",
+            "software": {"name": "dmp", "version": software_version},
+            "implementation": {"description": "Dossier médical partagé, PDSm (MHD)", "url": base_url},
+            "fhirVersion": "4.0.1",
+            "format": [FHIR_JSON, "json"],
+            "rest": [rest],
+        }
+    )
+
+
+def instant(moment: datetime) -> str:
+    """A FHIR instant in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def identifier(unique_id: str) -> Json:
+    """A FHIR Identifier from the canonical form: an extension makes the OID the system (CDA root and extension)."""
+    root, caret, extension = unique_id.partition("^")
+    if caret and root.startswith("urn:oid:"):
+        return {"system": root, "value": extension}
+    return {"system": oids.URI, "value": unique_id}
+
+
+def subject(ins: Ins) -> Json:
+    """A reference to the patient by INS, without a URL that would carry it into a log."""
+    return {"type": "Patient", "identifier": {"system": ins.system, "value": ins.matricule}}
+
+
+def type_concept(kind: DocumentType) -> Json:
+    """DocumentReference.type."""
+    return {"coding": [{"system": kind.system, "code": kind.code, "display": kind.label}]}
+
+
+def class_concept(kind: DocumentType) -> Json:
+    """DocumentReference.category: the class of the type."""
+    label = documents.class_labels()[kind.class_code]
+    return {"coding": [{"system": oids.TRE_A03_SYSTEM, "code": kind.class_code, "display": label}]}
+
+
+def security_labels(codes: Sequence[str]) -> list[Json]:
+    """DocumentReference.securityLabel, one concept per code."""
+    known = [found for code in codes if (found := visibility.label(code)) is not None]
+    return [{"coding": [{"system": visibility.label_system(one), "code": one.value}]} for one in known]
+
+
+def context(start: datetime, end: datetime | None, facility: Coding, practice: Coding) -> Json:
+    """DocumentReference.context."""
+    period: Json = {"start": instant(start)}
+    if end is not None:
+        period["end"] = instant(end)
+    return {
+        "period": period,
+        "facilityType": {"coding": [_coding(facility)]},
+        "practiceSetting": {"coding": [_coding(practice)]},
+    }
+
+
+def author_resource(id_: str, author: Author) -> Json:
+    """A contained resource with the national ids of an author; a person is a PractitionerRole."""
+    resource: Json = {"resourceType": _RESOURCES[author.kind], "id": id_}
+    if author.kind is AuthorKind.ORGANISATION:
+        return organisation_resource(id_, author.organisation)
+    if author.kind is AuthorKind.PATIENT:
+        return resource
+    is_device = author.kind is AuthorKind.DEVICE
+    if author.professional is not None:
+        resource["identifier"] = [{"system": f"urn:oid:{oids.PROFESSIONAL}", "value": author.professional}]
+    if author.organisation is not None:
+        structure = {"identifier": {"system": f"urn:oid:{oids.STRUCTURE}", "value": author.organisation}}
+        resource["owner" if is_device else "organization"] = structure
+    if author.role is not None:
+        role = {"coding": [{"system": _role_system(author.role), "code": author.role}]}
+        resource |= {"type": role} if is_device else {"specialty": [role]}
+    return resource
+
+
+def organisation_resource(id_: str, structure: NationalStructureId | None) -> Json:
+    """A contained Organization with its national id."""
+    organisation: Json = {"resourceType": "Organization", "id": id_}
+    if structure is not None:
+        organisation["identifier"] = [{"system": f"urn:oid:{oids.STRUCTURE}", "value": structure}]
+    return organisation
+
+
+def _role_system(role: str | None) -> str:
+    return oids.TRE_A02_SYSTEM if role is not None and "_" in role[:4] else oids.TRE_A00_SYSTEM
+
+
+def _refer(resource: Json, contained: list[Json]) -> Json:
+    contained.append(resource)
+    return {"reference": f"#{resource['id']}"}
+
+
+def _attachment(document: StoredDocument) -> Json:
+    return {
+        "contentType": document.content_type,
+        "language": document.language,
+        "url": document.url,
+        "size": document.size,
+        "hash": base64.b64encode(document.sha1).decode("ascii"),
+        "title": document.title,
+        "creation": instant(document.creation),
+    }
+
+
+def _coding(coding: Coding) -> Json:
+    return {"system": coding.system, "code": coding.code} if coding.system else {"code": coding.code}
+
+
+def _response(entry: EntryResponse) -> Json:
+    response: Json = {"status": entry.status}
+    if entry.location is not None:
+        response["location"] = entry.location
+    if entry.etag is not None:
+        response["etag"] = entry.etag
+    if entry.last_modified is not None:
+        response["lastModified"] = instant(entry.last_modified)
+    if entry.issues:
+        response["outcome"] = outcome_resource(entry.issues)
+    return {"response": response}

@@ -1,0 +1,1 @@
+"""What every API shares: problems, tokens, limits, health, metrics, `Prefer: wait`."""

@@ -1,0 +1,103 @@
+"""The frame of every API: FastAPI with our errors, guard, health, metrics and callers."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Annotated
+
+import asyncpg
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from shared.db.pool import TRANSIENT, Pool, create_pool
+from shared.errors import NotAuthenticatedError
+from shared.http.guard import Guard
+from shared.http.problems import Renderer, install, problem
+from shared.http.tokens import Caller, IssuerKeys, Keys, TokenVerifier
+from shared.settings import ServiceSettings
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+IS_READY = "select exists (select from schema_migrations)"
+_bearer = HTTPBearer(auto_error=False, description="An access token of identity (JWT).")
+
+
+def make_app(*, title: str, summary: str, lifespan: Lifespan, body_limit: int, render: Renderer = problem) -> FastAPI:
+    """An app without routes of its own but /livez, /readyz and /metrics.
+
+    The lifespan holds `serving`, or sets `app.state.pool` and `app.state.verifier` itself.
+    """
+    app = FastAPI(
+        title=title,
+        summary=summary,
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    install(app, render)
+    app.add_middleware(Guard, render=render, body_limit=body_limit)
+    app.add_api_route("/livez", _alive, include_in_schema=False)
+    app.add_api_route("/readyz", _ready, include_in_schema=False)
+    app.add_api_route("/metrics", metrics, include_in_schema=False)
+    return app
+
+
+@asynccontextmanager
+async def serving(
+    app: FastAPI, settings: ServiceSettings, service: str, keys: Keys | None = None
+) -> AsyncIterator[None]:
+    """What every API holds while it serves: its pool and its verifier. `keys`: instead of identity's published ones."""
+    pool = await create_pool(settings.postgres, application=f"{service}-api")
+    app.state.pool = pool
+    app.state.verifier = TokenVerifier(settings.tokens, keys or IssuerKeys(pool, settings.tokens.jwks_url))
+    try:
+        yield
+    finally:
+        pool.terminate()
+
+
+async def caller(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Caller:
+    """FastAPI dependency: who asks. Raises NotAuthenticatedError."""
+    if credentials is None:
+        raise NotAuthenticatedError
+    verified: Caller = await request.app.state.verifier.verify(credentials.credentials)
+    return verified
+
+
+AuthenticatedCaller = Annotated[Caller, Depends(caller)]
+
+
+def pool_of(request: Request) -> Pool:
+    """FastAPI dependency: the service's pool."""
+    pool: Pool = request.app.state.pool
+    return pool
+
+
+ServicePool = Annotated[Pool, Depends(pool_of)]
+
+
+async def metrics() -> Response:
+    """Prometheus text."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _alive() -> dict[str, str]:
+    return {"status": "alive"}
+
+
+async def _ready(request: Request) -> Response:
+    if await is_ready(request.app.state.pool):
+        return JSONResponse({"status": "ready"})
+    return JSONResponse({"status": "not ready", "reason": "own database"}, 503)
+
+
+async def is_ready(pool: Pool) -> bool:
+    """Migrated, and the own database answers. Neighbours do not matter."""
+    try:
+        return bool(await pool.fetchval(IS_READY, timeout=2))
+    except (*TRANSIENT, asyncpg.UndefinedTableError):
+        return False

@@ -1,0 +1,75 @@
+"""The outermost layer of every API: body limits, trace, timing, and an answer to whatever goes wrong inside."""
+
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import tracing
+from shared.errors import ClientError, TooLargeError, UnsupportedEncodingError
+from shared.http.problems import Renderer, answer_for
+from shared.metrics import REQUESTS
+
+
+class Guard:
+    """ASGI middleware. Refuses bodies over `body_limit` bytes (announced or streamed) and content encodings."""
+
+    def __init__(self, app: ASGIApp, *, render: Renderer, body_limit: int) -> None:
+        self.app = app
+        self.render = render
+        self.body_limit = body_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        trace = tracing.enter(headers.get(b"traceparent", b"").decode("ascii", "replace"))
+        status = 500
+
+        async def traced_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message.setdefault("headers", []).append((b"traceparent", trace.encode()))
+            await send(message)
+
+        request = Request(scope)
+        try:
+            self._check(headers)
+            await self.app(scope, self._limited(receive), traced_send)
+        except ClientError as error:
+            response = self.render(request, error.status, error.code, str(error))
+            await response(scope, receive, traced_send)
+        except Exception as error:  # a bug or an outage: the caller gets a clear answer, the log the place
+            response = answer_for(request, error, self.render)
+            await response(scope, receive, traced_send)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            REQUESTS.labels(scope["method"], route, status).observe(time.perf_counter() - started)
+
+    def _check(self, headers: dict[bytes, bytes]) -> None:
+        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise UnsupportedEncodingError
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > self.body_limit:
+            raise TooLargeError(self._too_large())
+
+    def _too_large(self) -> str:
+        return f"The body is larger than the {self.body_limit} bytes that this service takes; send less at once."
+
+    def _limited(self, receive: Receive) -> Any:
+        taken = 0
+
+        async def limited() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self.body_limit:
+                raise TooLargeError(self._too_large())
+            return message
+
+        return limited

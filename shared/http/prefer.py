@@ -1,0 +1,27 @@
+"""`Prefer: wait=N` (RFC 7240, section 4.3): the answer may come when the result does, at most N seconds later."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+LONGEST_WAIT_S = 10.0
+LOOK_EVERY_S = 0.05
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
+
+
+def seconds_to_wait(prefer: str | None) -> float:
+    """The seconds of `wait=`, capped; 0 without one."""
+    match = _WAIT.search(prefer or "")
+    return min(float(match[1]), LONGEST_WAIT_S) if match else 0.0
+
+
+async def wait_for(look: Callable[[], Awaitable[T]], done: Callable[[T], bool], seconds: float) -> T:
+    """Looks until `done` or until the time is over; returns the last look."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    found = await look()
+    while not done(found) and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(LOOK_EVERY_S)
+        found = await look()
+    return found

@@ -1,0 +1,77 @@
+"""Errors over HTTP: problem+json (RFC 9457), with our stable code and what to do. Never an error's inner text."""
+
+from collections.abc import Callable
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.db.pool import is_transient
+from shared.errors import ClientError, NotAuthenticatedError, UncheckableError
+from shared.logs import log
+
+Renderer = Callable[[Request, int, str, str], Response]
+"""(request, HTTP status, stable code, what is wrong and what to do) -> the answer's body in the API's format."""
+_CODES = {
+    400: "bad-request",
+    401: "token-invalid",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "body-too-large",
+    415: "encoding-unsupported",
+}
+
+
+def problem(_: Request, status: int, code: str, detail: str) -> Response:
+    """application/problem+json."""
+    body = {
+        "type": f"urn:dmp:error:{code}",
+        "title": code.replace("-", " "),
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    return Response(orjson.dumps(body), status, media_type="application/problem+json")
+
+
+def install(app: FastAPI, render: Renderer = problem) -> None:
+    """Makes every error of the app an answer in the API's format."""
+
+    def on_client_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ClientError)
+        response = render(request, error.status, error.code, str(error))
+        if isinstance(error, NotAuthenticatedError):
+            response.headers["www-authenticate"] = 'Bearer error="invalid_token"'
+        if isinstance(error, UncheckableError):
+            response.headers["retry-after"] = "30"
+        return response
+
+    def on_validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        wrong = {".".join(str(part) for part in one["loc"][:6]) + ": " + one["type"] for one in error.errors()[:10]}
+        return render(request, 422, "invalid", "These parts of the request are not valid: " + "; ".join(sorted(wrong)))
+
+    def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        code = _CODES.get(error.status_code, "request-refused")
+        response = render(request, error.status_code, code, code.replace("-", " "))
+        response.headers.update(error.headers or {})
+        return response
+
+    app.add_exception_handler(ClientError, on_client_error)
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(HTTPException, on_http)
+
+
+def answer_for(request: Request, error: Exception, render: Renderer) -> Response:
+    """The answer to what no handler knew: 503 for what may pass, 500 for a bug; the log has class and place."""
+    log("request.failed", method=request.method, error=error)
+    if is_transient(error):
+        response = render(request, 503, "unavailable", "This service cannot answer now. Try again in a few seconds.")
+        response.headers["retry-after"] = "5"
+        return response
+    return render(request, 500, "internal", "Something went wrong on our side; it has been logged.")

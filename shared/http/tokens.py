@@ -1,0 +1,185 @@
+"""Access tokens (JWT, RFC 9068), verified alone: identity's public keys are cached in memory and in the database.
+
+identity may be away for as long as a token lives. An unknown key id makes one fetch, at most every few seconds.
+"""
+
+import asyncio
+import hashlib
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+import httpx
+import orjson
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.contracts.base import Actor, ActorKind
+from shared.db.pool import Pool
+from shared.errors import ForbiddenError, NotAuthenticatedError
+from shared.logs import log
+from shared.settings import TokenSettings
+
+SELECT_KEYS = "select jwk from issuer_keys"
+REPLACE_KEYS = """
+with fetched as (select * from unnest($1::text[], $2::jsonb[]) as key(kid, jwk)),
+     gone as (delete from issuer_keys where kid not in (select kid from fetched))
+insert into issuer_keys (kid, jwk) select kid, jwk from fetched
+on conflict on constraint issuer_keys_pkey do update set jwk = excluded.jwk, fetched_at = clock_timestamp()"""
+ALGORITHMS = ["ES256"]
+SHORTEST_FETCH_S = 2.0
+REFRESH_S = 300.0
+CACHE_SIZE = 10_000
+
+
+class _Granted(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=False)
+    kind: ActorKind
+    record_id: UUID | None = None
+    profession: str | None = None
+    organisation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as identity vouched for it. `id`: record id of a patient, national id of a professional, client id
+    of software, administrators and operators."""
+
+    kind: ActorKind
+    id: str
+    client_id: str
+    scopes: frozenset[str]
+    record_id: UUID | None = None
+    profession: str | None = None
+    organisation_id: str | None = None
+
+    def actor(self) -> Actor:
+        """The same for the ledger."""
+        return Actor(
+            kind=self.kind,
+            id=self.id,
+            profession=self.profession,
+            organisation_id=self.organisation_id,
+            client_id=self.client_id,
+        )
+
+    def require(self, scope: str) -> None:
+        """Raises ForbiddenError without that scope."""
+        if scope not in self.scopes:
+            raise ForbiddenError(f"This needs a token with the scope {scope}.")
+
+
+class Keys(Protocol):
+    """Where public keys come from."""
+
+    async def current(self) -> KeySet:
+        """The keys known now."""
+
+    async def refreshed(self) -> KeySet:
+        """The keys after a look at the issuer, if the last look is not too recent."""
+
+
+class IssuerKeys:
+    """Identity's published keys: fetched over HTTP, kept in the service's own database for when identity is away."""
+
+    def __init__(self, pool: Pool, url: str) -> None:
+        self._pool = pool
+        self._url = url
+        self._keys: KeySet | None = None
+        self._looked_at = -REFRESH_S
+        self._looking = asyncio.Lock()
+
+    async def current(self) -> KeySet:
+        """From memory; from the database after a start; refreshed in passing when old."""
+        if self._keys is None:
+            rows = await self._pool.fetch(SELECT_KEYS)
+            self._keys = KeySet.import_key_set({"keys": [orjson.loads(row["jwk"]) for row in rows]})
+        if time.monotonic() - self._looked_at > REFRESH_S:
+            await self.refreshed()
+        return self._keys
+
+    async def refreshed(self) -> KeySet:
+        """A fetch at most every two seconds; on failure the known keys stay."""
+        async with self._looking:
+            if time.monotonic() - self._looked_at > SHORTEST_FETCH_S:
+                self._looked_at = time.monotonic()
+                await self._fetch()
+        return self._keys or KeySet([])
+
+    async def _fetch(self) -> None:
+        try:
+            async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+                response = await client.get(self._url)
+                response.raise_for_status()
+                self._keys = KeySet.import_key_set(response.json())
+        except (httpx.HTTPError, ValueError, KeyError, JoseError) as error:
+            log("keys.unreachable", error=error)
+            return
+        jwks = [key.as_dict(private=False) for key in self._keys.keys]
+        await self._pool.execute(
+            REPLACE_KEYS, [str(key["kid"]) for key in jwks], [orjson.dumps(key).decode() for key in jwks]
+        )
+        log("keys.refreshed", count=len(jwks))
+
+
+class TokenVerifier:
+    """Turns a Bearer token into a Caller. Verified tokens are remembered until they expire."""
+
+    def __init__(self, settings: TokenSettings, keys: Keys) -> None:
+        self._keys = keys
+        self._claims = jwt.JWTClaimsRegistry(
+            leeway=5,
+            iss={"essential": True, "value": settings.issuer},
+            aud={"essential": True, "value": settings.audience},
+            exp={"essential": True},
+            sub={"essential": True},
+            client_id={"essential": True},
+        )
+        self._known: dict[bytes, tuple[float, Caller]] = {}
+
+    async def verify(self, token: str) -> Caller:
+        """Raises NotAuthenticatedError when the token is expired, forged, foreign or malformed."""
+        digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
+        expires_at, caller = self._known.get(digest, (0.0, None))
+        if caller is not None and expires_at > time.time():
+            return caller
+        claims = await self._read(token)
+        caller = _caller(claims)
+        if len(self._known) >= CACHE_SIZE:
+            self._known.clear()
+        self._known[digest] = (float(claims["exp"]), caller)
+        return caller
+
+    async def _read(self, token: str) -> dict[str, Any]:
+        for keys in (self._keys.current, self._keys.refreshed):
+            try:
+                decoded = jwt.decode(token, await keys(), algorithms=ALGORITHMS)
+                self._claims.validate(decoded.claims)
+                return decoded.claims
+            except (JoseError, ValueError, KeyError, TypeError) as error:
+                if keys == self._keys.refreshed or not _may_be_a_new_key(error):
+                    raise NotAuthenticatedError from error
+        raise NotAuthenticatedError
+
+
+def _may_be_a_new_key(error: Exception) -> bool:
+    return isinstance(error, ValueError) or "key" in type(error).__name__.lower()
+
+
+def _caller(claims: dict[str, Any]) -> Caller:
+    try:
+        granted = _Granted.model_validate(claims.get("dmp"))
+    except ValidationError as error:
+        raise NotAuthenticatedError from error
+    return Caller(
+        kind=granted.kind,
+        id=str(claims["sub"]),
+        client_id=str(claims["client_id"]),
+        scopes=frozenset(str(claims.get("scope", "")).split()),
+        record_id=granted.record_id,
+        profession=granted.profession,
+        organisation_id=granted.organisation_id,
+    )

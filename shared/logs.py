@@ -1,0 +1,108 @@
+"""JSON lines on standard output. What may be said is a closed list of events and of fields: codes, ids, counts, times.
+
+Names, INS, contents, tokens and bodies have no field, so they cannot be logged; an error is told by its class and
+place, never by its text, which may quote what it stumbled over.
+"""
+
+import logging
+import sys
+import traceback
+from typing import Literal
+
+import orjson
+import structlog
+
+from shared import tracing
+from shared.errors import CodedError
+
+LogEvent = Literal[
+    "process.started",
+    "process.stopped",
+    "process.failed",
+    "migration.applied",
+    "request.failed",
+    "request.refused",
+    "batch.retried",
+    "batch.failed",
+    "message.buried",
+    "message.parked",
+    "message.redriven",
+    "consumer.stopped",
+    "copy.broken",
+    "relay.led",
+    "loop.interrupted",
+    "mail.sent",
+    "mail.deferred",
+    "mail.failed",
+    "keys.refreshed",
+    "keys.unreachable",
+    "library.warned",
+]
+FIELDS = frozenset(
+    {
+        *("event", "level", "timestamp", "service", "process", "trace_id"),
+        *("group", "topic", "partition", "offset", "count", "seconds", "attempt"),
+        *("code", "error", "place", "library", "method", "route", "status", "migration", "version", "port"),
+    }
+)
+
+
+def _named(service: str, process: str) -> structlog.typing.Processor:
+    def name(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {**line, "service": service, "process": process}
+
+    return name
+
+
+def _only_known_fields(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    unknown = line.keys() - FIELDS
+    if unknown:
+        raise ValueError(f"log fields not on the list: {sorted(unknown)}")
+    return line
+
+
+class _LibraryLines(logging.Handler):
+    """Libraries' warnings become one line that names the library only: their texts may quote anything."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log("library.warned", library=record.name, place=f"{record.module}:{record.lineno}")
+
+
+def configure(service: str, process: str, level: str = "INFO") -> None:
+    """Sets the process's logging up. Called once by the process's entry."""
+    structlog.configure(
+        processors=[
+            _named(service, process),
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _only_known_fields,
+            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.BytesLoggerFactory(file=sys.stdout.buffer),
+        cache_logger_on_first_use=True,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_LibraryLines(level=logging.WARNING)]
+
+
+_logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+def log(event: LogEvent, *, trace: str | None = None, error: BaseException | None = None, **fields: object) -> None:
+    """One line. `error` is told by class and place; fields outside the list are a bug and raise ValueError."""
+    if trace is not None:
+        fields["trace_id"] = tracing.trace_id(trace)
+    if error is not None:
+        fields |= describe(error)
+    _logger.info(event, **fields)
+
+
+def describe(error: BaseException) -> dict[str, object]:
+    """Class, stable code and innermost place of an error, without its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename.rsplit('/', 3)[-1]}:{frames[-1].lineno}" if frames else ""
+    told: dict[str, object] = {"error": type(error).__name__, "place": place}
+    if isinstance(error, CodedError):
+        told["code"] = error.code
+    return told

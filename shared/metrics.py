@@ -1,0 +1,28 @@
+"""Prometheus metrics of the plumbing. Labels are groups, topics and codes: never an id."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+CONSUMED = Counter("consumed_messages_total", "Records dealt with.", ["group"])
+RETRIED = Counter("retried_batches_total", "Batches that came again.", ["group", "code"])
+BURIED = Counter("dead_letters_total", "Messages that can never be used.", ["group", "code"])
+PARKED = Counter("put_aside_messages_total", "Messages put aside behind a dead letter or a late copy.", ["group"])
+STOPPED = Gauge("consumer_stopped", "1 when the brake has stopped this consumer.", ["group"])
+LETTERS = Gauge("waiting_messages", "Messages put aside now, by reason.", ["group", "reason"])
+LAG_RECORDS = Gauge("consumer_lag_records", "Records not yet dealt with.", ["group", "topic"])
+LAG_SECONDS = Gauge("consumer_lag_seconds", "Age of the oldest record not yet dealt with.", ["group", "topic"])
+OUTBOX_ROWS = Gauge("outbox_rows", "Rows not yet sent.")
+OUTBOX_LAG = Gauge("outbox_lag_seconds", "Age of the oldest row not yet sent.")
+COPY_AGE = Gauge("copy_age_seconds", "Age of the oldest partition of a copied topic.", ["topic"])
+REQUESTS = Histogram(
+    "http_request_seconds",
+    "Time to answer.",
+    ["method", "route", "status"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+REFUSED = Counter("refusals_total", "Refusals by reason.", ["action", "reason"])
+STEP_SECONDS = Histogram(
+    "step_seconds",
+    "Time from the cause's own time to the effect's commit, per step of the flow.",
+    ["step"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+)

@@ -1,0 +1,74 @@
+"""The writing side of the outbox. `append` is called once, last in a transaction.
+
+One statement takes the advisory locks of the distinct keys in order, the next inserts: so the order in which rows of
+one key commit is the order of their ids, which the relay reads.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared import clock, tracing
+from shared.contracts.base import Event
+from shared.contracts.topics import Topic, topic_of
+from shared.db.pool import Connection
+
+LOCK_KEYS = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key"
+INSERT_ROWS = """
+with inserted as (
+  insert into outbox (topic, key, event_id, event_type, subject, traceparent, occurred_at, payload)
+  select * from unnest($1::text[], $2::bytea[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                       $8::bytea[])
+)
+select pg_notify('outbox', '')"""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One event on its way to one topic. `body` None is a tombstone (compacted topics only)."""
+
+    topic: Topic
+    key: str
+    id: UUID
+    type: str
+    trace: str
+    occurred_at: datetime
+    body: bytes | None
+
+
+def announce(event: Event, *, trace: str | None = None, occurred_at: datetime | None = None) -> Announcement:
+    """The announcement of an event on its topic; `trace` is that of its cause (default: the current one)."""
+    return Announcement(
+        topic=topic_of(event),
+        key=event.key,
+        id=clock.new_id(),
+        type=event.wire,
+        trace=trace or tracing.current(),
+        occurred_at=occurred_at or clock.now(),
+        body=event.model_dump_json().encode(),
+    )
+
+
+def lock_number(key: str) -> int:
+    """The advisory lock (64 bits) of a key."""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+async def append(connection: Connection, announcements: Sequence[Announcement]) -> None:
+    """Writes the rows, in the order given. The last thing a transaction does."""
+    if not announcements:
+        return
+    await connection.execute(LOCK_KEYS, sorted({lock_number(one.key) for one in announcements}))
+    await connection.execute(
+        INSERT_ROWS,
+        [one.topic.name for one in announcements],
+        [one.key.encode() for one in announcements],
+        [one.id for one in announcements],
+        [one.type for one in announcements],
+        [one.key for one in announcements],
+        [one.trace for one in announcements],
+        [one.occurred_at for one in announcements],
+        [one.body for one in announcements],
+    )

@@ -1,0 +1,80 @@
+"""How a service's processes run: `api`, `worker`, `migrate`. `main` is what each `__main__` calls."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from shared import logs
+from shared.db.migrate import migrate, migrations_of
+from shared.db.pool import TRANSIENT
+from shared.errors import CodedError
+from shared.settings import ServiceSettings
+
+USAGE = "usage: python -m services.{service} api | worker | migrate"
+EXIT_USAGE, EXIT_SETTINGS, EXIT_UNAVAILABLE = 2, 78, 75
+
+
+def main(
+    service: str,
+    settings_class: Callable[[], ServiceSettings],
+    *,
+    api: Callable[[Any], FastAPI],
+    worker: Callable[[Any], FastAPI],
+) -> None:
+    """Runs the process named by the first argument. Exit codes: 0, 2 usage, 75 a need is away, 78 settings."""
+    arguments = sys.argv[1:]
+    if len(arguments) != 1 or arguments[0] not in ("api", "worker", "migrate"):
+        print(USAGE.format(service=service), file=sys.stderr)
+        raise SystemExit(EXIT_USAGE)
+    process = arguments[0]
+    try:
+        settings = settings_class()
+    except ValidationError as error:
+        wrong = "; ".join(".".join(str(part) for part in one["loc"]) + ": " + one["msg"] for one in error.errors())
+        print(f"{service}: settings are missing or wrong: {wrong}", file=sys.stderr)
+        raise SystemExit(EXIT_SETTINGS) from None
+    logs.configure(service, process, settings.log_level)
+    try:
+        if process == "migrate":
+            asyncio.run(_migrate(service, settings))
+        elif process == "api":
+            _serve(api(settings), settings.http.host, settings.http.port)
+        else:
+            _serve(worker(settings), settings.worker.host, settings.worker.port)
+    except (CodedError, *TRANSIENT) as error:
+        logs.log("process.failed", error=error)
+        raise SystemExit(EXIT_UNAVAILABLE) from None
+
+
+async def _migrate(service: str, settings: ServiceSettings) -> None:
+    owner = settings.postgres.owner_dsn
+    if owner is None:
+        raise CodedError(f"{service.upper()}_POSTGRES__OWNER_DSN is needed to migrate")
+    app_role = urlsplit(settings.postgres.dsn.get_secret_value()).username
+    if not app_role:
+        raise CodedError(f"{service.upper()}_POSTGRES__DSN must name the app role")
+    folder = Path(__file__).parents[1] / "services" / service / "migrations"
+    await migrate(owner.get_secret_value(), migrations_of(service, folder), app_role)
+
+
+def _serve(app: FastAPI, host: str, port: int) -> None:
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=75,  # longer than a client keeps an idle connection: it must not be closed under a request
+        server_header=False,
+    )
+    uvicorn.Server(config).run()

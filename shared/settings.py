@@ -1,0 +1,74 @@
+"""Settings that every service has. Each service's own class sets the prefix: `<SERVICE>_<SECTION>__<FIELD>`."""
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Section(BaseModel):
+    """A part of the settings; frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PostgresSettings(Section):
+    """The service's own database: `dsn` for the app role, `owner_dsn` for migrations only."""
+
+    dsn: SecretStr
+    owner_dsn: SecretStr | None = None
+    pool_size: int = Field(default=6, ge=2, description="connections a process keeps at most")
+    statement_timeout_s: float = Field(default=10, gt=0)
+
+
+class KafkaSettings(Section):
+    """The broker, and who this service is there."""
+
+    bootstrap: str
+    username: str | None = None
+    password: SecretStr | None = None
+    prefix: str = Field(default="", description="put before topics and groups; several installations on one broker")
+    slot: str | None = Field(default=None, description="stable slot of this worker, for static group membership")
+    batch: int = Field(default=500, ge=1, description="records a consumer takes at most at once")
+    gather_ms: int = Field(default=100, ge=1, description="shortest time between two batches of a consumer")
+
+
+class HttpSettings(Section):
+    """Where the API listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    body_limit: int = Field(default=20 * 1024 * 1024, description="largest accepted body, bytes")
+
+
+class WorkerSettings(Section):
+    """Where the worker's health, metrics and dead letters are served."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+
+
+class TokenSettings(Section):
+    """Whose access tokens are taken."""
+
+    issuer: str
+    jwks_url: str
+    audience: str = "dmp"
+
+
+class FreshnessSettings(Section):
+    """How old a copy of a neighbour's state may be."""
+
+    limit_s: float = 120
+    heartbeat_s: float = 5
+
+
+class ServiceSettings(BaseSettings):
+    """What all services share."""
+
+    model_config = SettingsConfigDict(env_nested_delimiter="__", frozen=True, extra="ignore")
+    postgres: PostgresSettings
+    kafka: KafkaSettings
+    http: HttpSettings = HttpSettings()
+    worker: WorkerSettings = WorkerSettings()
+    tokens: TokenSettings
+    freshness: FreshnessSettings = FreshnessSettings()
+    log_level: str = "INFO"

@@ -1,0 +1,107 @@
+"""Document types that the DMP takes (JDV_J66), the class that each belongs to (ASS_X16), the section that shows it.
+
+The class follows from the type and is never the author's choice (ASS_X16, CI-SIS). The section is a category of Mon
+espace santé; which type it shows is not published, so the column is inferred (data/README.md).
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import NewType
+
+from shared.terminology import oids
+from shared.terminology.tables import rows
+
+ClassCode = NewType("ClassCode", str)
+"""TRE_A03: 10 Compte rendu, 11 Synthèse, 31, 42, 43, 44, 45, 52, 60, 90, 95."""
+
+SectionCode = NewType("SectionCode", str)
+"""A category of Mon espace santé: SYNTHESE, ORD_SOIN, RADIO_SC, BIOLOGIE, CPT_REND ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentType:
+    """A type of document: a LOINC or TRE_A05 code with its French label, its class and its section."""
+
+    code: str
+    system_oid: str
+    label: str
+    class_code: ClassCode
+    section: SectionCode
+
+    @property
+    def system(self) -> str:
+        """The code's FHIR system."""
+        return oids.LOINC_SYSTEM if self.system_oid == oids.LOINC else oids.TRE_A05_SYSTEM
+
+
+# What senders write for the two systems: canonical URI, NOS table, OID.
+_SYSTEMS = {
+    oids.LOINC_SYSTEM: oids.LOINC,
+    oids.TRE_A04_SYSTEM: oids.LOINC,
+    oids.LOINC: oids.LOINC,
+    f"urn:oid:{oids.LOINC}": oids.LOINC,
+    oids.TRE_A05_SYSTEM: oids.TRE_A05,
+    oids.TRE_A05: oids.TRE_A05,
+    f"urn:oid:{oids.TRE_A05}": oids.TRE_A05,
+}
+
+
+@cache
+def document_types() -> dict[str, DocumentType]:
+    """All types of JDV_J66 by code."""
+    return {row["code"]: _type(row) for row in rows("document_types")}
+
+
+def document_type(code: str, system: str | None = None) -> DocumentType | None:
+    """The type with this code, or None; with a system (URI or OID) only when it is the code's own."""
+    found = document_types().get(code)
+    if found is None or (system is not None and _SYSTEMS.get(system) != found.system_oid):
+        return None
+    return found
+
+
+@cache
+def class_labels() -> dict[ClassCode, str]:
+    """French labels of the classes (TRE_A03)."""
+    return {ClassCode(row["code"]): row["label_fr"] for row in rows("document_classes")}
+
+
+@cache
+def section_labels() -> dict[SectionCode, str]:
+    """French labels of the sections, in the order in which they are shown."""
+    return {SectionCode(row["code"]): row["label_fr"] for row in rows("sections")}
+
+
+@cache
+def _formats() -> dict[str, str]:
+    return {row["template_oid"]: row["format_code"] for row in rows("format_codes")}
+
+
+_UNSTRUCTURED = {
+    "application/pdf": "urn:ihe:iti:xds-sd:pdf:2008",
+    "text/plain": "urn:ihe:iti:xds-sd:text:2008",
+    "image/jpeg": "urn:ihe:iti-fr:xds-sd:jpeg:2010",
+}
+_BY_MEDIA_TYPE = "urn:ihe:iti:xds:2017:mimeTypeSufficient"
+
+
+def format_code(template_oids: tuple[str, ...], body_media_type: str | None = None) -> str:
+    """The format of a CDA (ASS_A11), from its templateIds, or from the media type of its body when not structured.
+
+    Of several templates the last that is known counts: the CI-SIS puts the most specific one last. A content without
+    any says no more than its media type (IHE `mimeTypeSufficient`).
+    """
+    if body_media_type is not None:
+        return _UNSTRUCTURED.get(body_media_type, _BY_MEDIA_TYPE)
+    known = [code for oid in template_oids if (code := _formats().get(oid))]
+    return known[-1] if known else _BY_MEDIA_TYPE
+
+
+def _type(row: dict[str, str]) -> DocumentType:
+    return DocumentType(
+        code=row["code"],
+        system_oid=row["system_oid"],
+        label=row["label_fr"],
+        class_code=ClassCode(row["class_code"]),
+        section=SectionCode(row["section_inferred"]),
+    )

@@ -1,0 +1,40 @@
+"""Professions and roles that the DMP accepts (JDV_J65), and the author codes of CI-SIS documents (TRE_A02)."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from shared.terminology.tables import rows
+
+
+@dataclass(frozen=True, slots=True)
+class Profession:
+    """A profession or role: its table (TRE_G15 for health professions, TRE_A00 for producers ...) and code."""
+
+    table: str
+    code: str
+    label: str
+
+    @property
+    def is_health_profession(self) -> bool:
+        """Whether it stands in TRE_G15."""
+        return self.table == "TRE_G15"
+
+
+@cache
+def professions() -> dict[tuple[str, str], Profession]:
+    """All of JDV_J65 by table and code."""
+    return {(r["table"], r["code"]): Profession(r["table"], r["code"], r["label_fr"]) for r in rows("professions")}
+
+
+def profession(code: str, table: str = "TRE_G15") -> Profession | None:
+    """The profession with this code in this table, or None when the DMP does not accept it."""
+    return professions().get((table, code))
+
+
+def profession_of_author(code: str) -> Profession | None:
+    """The profession of an author code: `G15_10/SM26` or `G15_10` is a doctor, `ALIM_AM` a producer of TRE_A00."""
+    role, _, _ = code.partition("/")
+    table, separator, number = role.partition("_")
+    if separator and len(table) == 3 and (found := profession(number, f"TRE_{table}")):
+        return found
+    return profession(code, "TRE_A00")

@@ -1,0 +1,66 @@
+"""Security labels of a document: its confidentiality and who must not see it.
+
+Sources: JDV_J08, TRE_A07-StatutVisibiliteDocument (1.2.250.1.213.1.1.4.13), HL7 v3 Confidentiality
+(2.16.840.1.113883.5.25).
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from shared.terminology import oids
+
+
+class Confidentiality(StrEnum):
+    """Confidentiality of a document; R and V should not be shared in the DMP."""
+
+    NORMAL = "N"
+    RESTRICTED = "R"
+    VERY_RESTRICTED = "V"
+
+
+class Visibility(StrEnum):
+    """From whom a document is hidden."""
+
+    MASKED = "MASQUE_PS"
+    INVISIBLE_TO_PATIENT = "INVISIBLE_PATIENT"
+    INVISIBLE_TO_REPRESENTATIVES = "INVISIBLE_REPRESENTANTS_LEGAUX"
+
+
+Label = Confidentiality | Visibility
+
+_ALIASES: dict[str, Visibility] = {
+    "INVISIBLE_REP_LEGAUX": Visibility.INVISIBLE_TO_REPRESENTATIVES,  # the spelling of the HL7 v2 guide
+}
+_LABELS: dict[str, Label] = {**{c.value: c for c in Confidentiality}, **{v.value: v for v in Visibility}, **_ALIASES}
+
+# The published examples write the table's name in two ways and use it for N too: the codes are distinct, so any of
+# these systems is taken for any of them.
+_SYSTEMS = frozenset(
+    {
+        oids.CONFIDENTIALITY_SYSTEM,
+        "http://hl7.org/fhir/v3/Confidentiality",
+        f"urn:oid:{oids.CONFIDENTIALITY}",
+        oids.TRE_A07_SYSTEM,
+        oids.TRE_A07_SYSTEM.replace("Statut", "Status"),
+        f"urn:oid:{oids.VISIBILITY}",
+    }
+)
+
+
+def label(code: str, system: str | None = None) -> Label | None:
+    """The label of a code, its aliases included; None when unknown, or known under none of the systems in use."""
+    if system is not None and system not in _SYSTEMS:
+        return None
+    return _LABELS.get(code)
+
+
+def label_system(one: Label) -> str:
+    """The FHIR system that a label is written with."""
+    return oids.CONFIDENTIALITY_SYSTEM if isinstance(one, Confidentiality) else oids.TRE_A07_SYSTEM
+
+
+def normalised(labels: Iterable[Label]) -> tuple[str, ...]:
+    """The codes of a document: exactly one of N, R, V (the strictest sent, else N), then the visibility, sorted."""
+    given = frozenset(labels)
+    strictest = next((c for c in reversed(Confidentiality) if c in given), Confidentiality.NORMAL)
+    return (strictest.value, *sorted(one.value for one in given if isinstance(one, Visibility)))

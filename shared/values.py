@@ -1,0 +1,271 @@
+"""Values that several services speak of: the INS, national ids of professionals and structures, strict traits.
+
+Sources: RNIPP numbering and the CI-SIS identity rules (INS-NIR 1.2.250.1.213.1.4.8, INS-NIA .9, test .10 and .11;
+strict traits: birth name, first birth given name, birth date, sex, birth place as an INSEE COG code).
+
+Values with personal data never print it: a log line that formats one of them shows its kind and nothing else.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass, fields
+from datetime import date
+from enum import StrEnum
+from typing import NewType, Self
+
+from shared.errors import InvalidError
+from shared.terminology import oids
+
+NationalProfessionalId = NewType("NationalProfessionalId", str)
+"""PS_IdNat (1.2.250.1.71.4.2.1): 8 + RPPS, 0 + ADELI, 1, 3, 4, 5 or 6 + structure / internal id."""
+
+NationalStructureId = NewType("NationalStructureId", str)
+"""Struct_IdNat (1.2.250.1.71.4.2.2): 1 + FINESS, 2 + SIREN, 3 + SIRET, 4 + RPPS-rank, 0 + ADELI cabinet."""
+
+# Light on purpose: the national material itself carries shortened and internal ids.
+_NATIONAL_ID = re.compile(r"[0-9][!-%'-\[\]_a-z{}]{2,99}")
+
+# Sex 1 or 2; year; month 01-12 or 20-99 (month unknown); department and commune, Corsica 2A and 2B; order; key.
+_NIR = re.compile(r"[12]\d\d(?:0[1-9]|1[0-2]|[2-9]\d)(?:0[1-9]|[1-9]\d|2[AB])\d{3}\d{3}(?:0[1-9]|[1-8]\d|9[0-7])")
+# Waiting numbers: 5 and 6 (MIG), 7 and 8 (NNP, NIA). What follows the first digit is the issuer's affair.
+_NIA = re.compile(r"[5-8]\d{12}(?:0[1-9]|[1-8]\d|9[0-7])")
+_COG = re.compile(r"\d{5}|2[AB]\d{3}")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+class InvalidInsError(InvalidError):
+    """This is not an INS: 15 characters with its key, under an INS-NIR or INS-NIA system."""
+
+    code = "ins-malformed"
+
+
+class UnknownInsSystemError(InvalidInsError):
+    """An INS is under urn:oid:1.2.250.1.213.1.4.8 (NIR), .9 (NIA), or .10 and .11 for tests. INS-C is not accepted."""
+
+    code = "ins-system-unknown"
+
+
+class WrongInsKeyError(InvalidInsError):
+    """The key of this INS does not fit its number: it was mistyped or invented."""
+
+    code = "ins-key-wrong"
+
+
+class InvalidTraitsError(InvalidError):
+    """Strict traits: names not blank, birth date as YYYY-MM-DD, birth place as a COG code of 5 characters."""
+
+    code = "traits-invalid"
+
+
+class InvalidNationalIdError(InvalidError):
+    """A national id (PS_IdNat, Struct_IdNat) starts with a digit, its kind, and has 3 to 100 characters, no blank."""
+
+    code = "national-id-invalid"
+
+
+class Unprinted:
+    """A value whose repr() shows its kind only."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Ins(Unprinted):
+    """The national health identity number: 15 characters (13 and the key) and the OID they are under."""
+
+    matricule: str
+    oid: str
+
+    @classmethod
+    def parse(cls, text: str, system: str) -> Self:
+        """From text (blanks allowed) and an OID or `urn:oid:` URI.
+
+        Raises UnknownInsSystemError, or InvalidInsError when the structure is wrong; the key is for check_key.
+        """
+        oid = system.removeprefix("urn:oid:")
+        if oid not in oids.INS_OIDS:
+            raise UnknownInsSystemError
+        matricule = "".join(text.split()).upper()
+        accepted = _NIR.fullmatch(matricule) or (oid in oids.INS_NIA_OIDS and _NIA.fullmatch(matricule))
+        if not accepted or not matricule.isascii():
+            raise InvalidInsError
+        return cls(matricule, oid)
+
+    @classmethod
+    def from_token(cls, token: str) -> Self:
+        """From a FHIR search token, `urn:oid:1.2.250.1.213.1.4.8|<15 characters>`. Raises InvalidInsError."""
+        system, separator, value = token.partition("|")
+        if not separator:
+            raise InvalidInsError
+        return cls.parse(value, system)
+
+    @property
+    def system(self) -> str:
+        """The OID as a FHIR identifier system."""
+        return f"urn:oid:{self.oid}"
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it is under one of the OIDs for tests and demonstrations."""
+        return self.oid in oids.INS_TEST_OIDS
+
+
+def ins_key(number: str) -> str:
+    """The key of the first 13 characters: 97 - N mod 97, with 2A read as 19 and 2B as 18 (RNIPP)."""
+    digits = number[:13].replace("2A", "19").replace("2B", "18")
+    return f"{97 - int(digits) % 97:02d}"
+
+
+def check_key(ins: Ins, lenient_test_oids: bool = False) -> None:
+    """Raises WrongInsKeyError when the key does not fit.
+
+    Many official test numbers have wrong keys: with `lenient_test_oids` one is accepted under a test OID, never under a
+    production OID.
+    """
+    if ins_key(ins.matricule) != ins.matricule[13:] and not (lenient_test_oids and ins.is_test):
+        raise WrongInsKeyError
+
+
+def national_professional_id(text: str) -> NationalProfessionalId:
+    """A PS_IdNat, lightly checked. Raises InvalidNationalIdError."""
+    return NationalProfessionalId(_national_id(text))
+
+
+def national_structure_id(text: str) -> NationalStructureId:
+    """A Struct_IdNat, lightly checked. Raises InvalidNationalIdError."""
+    return NationalStructureId(_national_id(text))
+
+
+def _national_id(text: str) -> str:
+    stripped = text.strip()
+    if _NATIONAL_ID.fullmatch(stripped) is None:
+        raise InvalidNationalIdError
+    return stripped
+
+
+_OID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d{0,38})){1,40}", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_EXTENSION = re.compile(r"[!-~]{1,128}")
+
+
+def document_id(root: str, extension: str | None = None) -> str | None:
+    """The one form of a document's identifier (CDA ClinicalDocument/id, XDS uniqueId, FHIR masterIdentifier).
+
+    `urn:oid:1.2.3` or `urn:uuid:<lower case>`, with `^extension` after it when there is one. None when the root is
+    neither an OID nor a UUID, or the extension has blanks or more than 128 characters.
+    """
+    if extension is not None and _EXTENSION.fullmatch(extension) is None:
+        return None
+    suffix = "" if extension is None else f"^{extension}"
+    if _UUID.fullmatch(root.lower()):
+        return f"urn:uuid:{root.lower()}{suffix}"
+    return f"urn:oid:{root}{suffix}" if _OID.fullmatch(root) else None
+
+
+class Sex(StrEnum):
+    """Administrative sex, as FHIR codes it."""
+
+    MALE = "male"
+    FEMALE = "female"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def of(cls, code: str | None) -> "Sex | None":
+        """From FHIR (male, female, other, unknown), CDA or HL7 v2 (M, F, UN, U, O); None for anything else."""
+        return _SEXES.get(code.upper()) if code else None
+
+
+_SEXES = {
+    "MALE": Sex.MALE,
+    "M": Sex.MALE,
+    "FEMALE": Sex.FEMALE,
+    "F": Sex.FEMALE,
+    "OTHER": Sex.UNKNOWN,
+    "UNKNOWN": Sex.UNKNOWN,
+    "UN": Sex.UNKNOWN,
+    "U": Sex.UNKNOWN,
+    "O": Sex.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SentTraits(Unprinted):
+    """Strict traits as a document states them: what is absent is not compared."""
+
+    birth_name: str | None = None
+    given_name: str | None = None
+    birth_date: str | None = None
+    sex: Sex | None = None
+    birth_place: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in (self.birth_name, self.given_name):
+            if name is not None and not normalise_name(name):
+                raise InvalidTraitsError
+        if self.birth_date is not None and not is_day(self.birth_date):
+            raise InvalidTraitsError
+        if self.birth_place is not None and _COG.fullmatch(self.birth_place) is None:
+            raise InvalidTraitsError
+
+    def normalised(self) -> dict[str, str]:
+        """The traits that are present, by name, in the one form that is compared."""
+        present = {"birth_name": _normal(self.birth_name), "given_name": _normal(self.given_name)}
+        present |= {"birth_date": self.birth_date, "sex": self.sex and self.sex.value, "birth_place": self.birth_place}
+        return {name: value for name, value in present.items() if value}
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, field.name) is not None for field in fields(self))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StrictTraits(SentTraits):
+    """Strict traits of a person as a record is opened with: both names are needed. Raises InvalidTraitsError."""
+
+    def __post_init__(self) -> None:
+        if self.birth_name is None or self.given_name is None:
+            raise InvalidTraitsError
+        SentTraits.__post_init__(self)
+
+
+def is_day(text: str) -> bool:
+    """Whether this is a calendar day written YYYY-MM-DD."""
+    if _DAY.fullmatch(text) is None:
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_cog(text: str) -> bool:
+    """Whether this has the form of an INSEE commune code (Code officiel géographique): 5 characters, 2A and 2B too."""
+    return _COG.fullmatch(text) is not None
+
+
+def first_given_name(qualified: str | None, unqualified: str | None) -> str | None:
+    """The first birth given name: the one qualified as birth name, else the first word of the others."""
+    if qualified and qualified.strip():
+        return qualified.strip()
+    words = unqualified.split() if unqualified else []
+    return words[0] if words else None
+
+
+# Letters that have no decomposition, as the INS rules of transcription write them.
+_LETTERS = str.maketrans({"Œ": "OE", "Æ": "AE", "Ø": "O", "Ł": "L", "Đ": "D", "Ð": "D", "Þ": "TH", "ẞ": "SS"})
+_SEPARATORS = re.compile(r"[\s'’‘ʼ´`′ʹ＇\-‐‑‒–—―−_]+")
+
+
+def normalise_name(name: str) -> str:
+    """Upper case, without diacritics; hyphens, apostrophes and blanks are one and the same blank."""
+    upper = unicodedata.normalize("NFKD", name).upper().translate(_LETTERS)
+    decomposed = unicodedata.normalize("NFKD", upper)
+    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return _SEPARATORS.sub(" ", plain).strip()
+
+
+def _normal(name: str | None) -> str | None:
+    return normalise_name(name) if name is not None else None

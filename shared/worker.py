@@ -1,0 +1,257 @@
+"""A worker: consumers, outbox relay, redriver, the service's own loops, and their health on a port of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+
+from shared import inbox, parking
+from shared.consuming import Consumer, Subscription
+from shared.contracts.topics import TOPICS
+from shared.db.pool import Pool, create_pool
+from shared.enduring import endure
+from shared.http.app import AuthenticatedCaller, is_ready, metrics
+from shared.http.guard import Guard
+from shared.http.problems import install, problem
+from shared.http.tokens import IssuerKeys, Keys, TokenVerifier
+from shared.logs import log
+from shared.metrics import COPY_AGE, LETTERS, OUTBOX_LAG, OUTBOX_ROWS
+from shared.outbox.relay import Relay
+from shared.redriving import LetterUnknownError, Redriver
+from shared.settings import ServiceSettings
+from shared.subscribing import make_broker, observe_lag, producer_factory, subscribe
+
+OBSERVE_EVERY_S = 5.0
+MAINTAIN_EVERY_S = 3600.0
+LONGEST_SILENCE_S = 60.0
+LONGEST_END_S = 2.0
+OBSERVE_OUTBOX = """
+select count(*) as rows, coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as age
+from (select created_at from outbox order by id limit 10000) as oldest"""
+OBSERVE_COPIES = """
+select topic, extract(epoch from clock_timestamp() - min(at))::float8 as age from copy_watermarks group by topic"""
+
+Loop = Callable[[Pool], Awaitable[None]]
+"""One round of a loop of the service's own: it returns after a round or a wait of a few seconds at most."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a service's worker does: its subscriptions, its own loops by name, how it verifies tokens."""
+
+    service: str
+    subscriptions: Sequence[Subscription]
+    loops: dict[str, Loop] = field(default_factory=dict)
+    keys: Keys | None = None
+
+
+@dataclass
+class Beats:
+    """When each loop came round last (event loop seconds)."""
+
+    at: dict[str, float] = field(default_factory=dict)
+
+    def note(self, name: str) -> None:
+        """This loop is alive."""
+        self.at[name] = asyncio.get_running_loop().time()
+
+    def silent(self) -> list[str]:
+        """Loops that did not come round for too long."""
+        moment = asyncio.get_running_loop().time()
+        return sorted(name for name, at in self.at.items() if moment - at > LONGEST_SILENCE_S)
+
+
+class Machinery:
+    """Everything of a running worker."""
+
+    def __init__(self, plan: Plan, settings: ServiceSettings, pool: Pool) -> None:
+        self.plan, self.settings, self.pool = plan, settings, pool
+        self.beats = Beats()
+        prefix = settings.kafka.prefix
+        self.broker = make_broker(settings.kafka, plan.service)
+        self.consumers = {
+            one.group.name: Consumer(pool, one, prefix=prefix, after_states=self._redrive) for one in plan.subscriptions
+        }
+        self.redriver = Redriver(pool, self.consumers, prefix)
+        self.running = [subscribe(self.broker, consumer, settings.kafka) for consumer in self.consumers.values()]
+        self.relay = Relay(
+            settings.postgres.dsn.get_secret_value(),
+            producer_factory(settings.kafka, plan.service),
+            source=f"/services/{plan.service}",
+            prefix=prefix,
+            states=[topic for topic in TOPICS if topic.owner == plan.service and topic.kind == "state"],
+            heartbeat_s=settings.freshness.heartbeat_s,
+        )
+
+    async def _redrive(self, keys: set[bytes]) -> None:
+        await self.redriver.redrive_waiting(keys)
+
+    async def start_broker(self) -> None:
+        """Connects the consumers; waits for a broker that is not there yet."""
+        await endure("broker", self._connect, self._note_all)
+
+    async def _connect(self) -> bool:
+        try:
+            await self.broker.start()
+        except BaseException:
+            await self.broker.stop()
+            raise
+        return True
+
+    def _note_all(self) -> None:
+        for running in self.running:
+            running.beat()
+
+    async def observe(self, _: Pool) -> None:
+        """Metrics that are looked up, not counted."""
+        for running in self.running:
+            await observe_lag(running, self.settings.kafka.prefix)
+        outbox = await self.pool.fetchrow(OBSERVE_OUTBOX)
+        if outbox is not None:
+            OUTBOX_ROWS.set(outbox["rows"])
+            OUTBOX_LAG.set(outbox["age"])
+        for row in await self.pool.fetch(OBSERVE_COPIES):
+            COPY_AGE.labels(row["topic"]).set(row["age"])
+        LETTERS.clear()
+        for row in await self.pool.fetch(parking.COUNT):
+            LETTERS.labels(row["group_name"], row["reason"]).set(row["count"])
+        await asyncio.sleep(OBSERVE_EVERY_S)
+
+    async def sweep(self, _: Pool) -> None:
+        """What a crash or a race has left put aside."""
+        await asyncio.sleep(OBSERVE_EVERY_S)
+        await self.redriver.redrive_waiting()
+
+    async def maintain(self, _: Pool) -> None:
+        """Partitions of the inbox."""
+        async with self.pool.acquire() as connection:
+            await inbox.maintain(connection)
+        for _round in range(int(MAINTAIN_EVERY_S / OBSERVE_EVERY_S)):
+            self.beats.note("maintain")
+            await asyncio.sleep(OBSERVE_EVERY_S)
+
+    async def run_loop(self, name: str, loop: Loop) -> None:
+        """Round after round, for ever; what interrupts a round is told and tried again."""
+
+        async def one_round() -> bool:
+            await loop(self.pool)
+            return False
+
+        await endure(name, one_round, lambda: self.beats.note(name))
+
+    def loops(self) -> dict[str, Loop]:
+        """All loops by name."""
+        own = {"observe": self.observe, "sweep": self.sweep, "maintain": self.maintain}
+        return {**own, **self.plan.loops}
+
+    def silent(self) -> list[str]:
+        """Everything that did not come round for a minute."""
+        moment = asyncio.get_running_loop().time()
+        late = [r.consumer.name for r in self.running if moment - r.came_round > LONGEST_SILENCE_S]
+        if moment - self.relay.came_round > LONGEST_SILENCE_S:
+            late.append("relay")
+        return sorted(late + self.beats.silent())
+
+
+@asynccontextmanager
+async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[Machinery]:
+    """A worker at work for the time of the block."""
+    pool = await create_pool(settings.postgres, application=f"{plan.service}-worker")
+    machinery = Machinery(plan, settings, pool)
+    relay = asyncio.create_task(machinery.relay.run())
+    tasks = [relay, asyncio.create_task(machinery.start_broker())]
+    tasks += [asyncio.create_task(machinery.run_loop(name, loop)) for name, loop in machinery.loops().items()]
+    log("process.started")
+    try:
+        yield machinery
+    finally:
+        await machinery.broker.stop()
+        machinery.relay.stop()
+        await asyncio.wait([relay], timeout=LONGEST_END_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        pool.terminate()
+        log("process.stopped")
+
+
+class LetterView(BaseModel):
+    """A letter as an operator sees it: where it came from and why it is here. Never its content."""
+
+    model_config = ConfigDict(from_attributes=True)
+    id: UUID
+    group: str
+    topic: str
+    partition: int
+    offset: int
+    code: str | None
+    parked_at: datetime
+    behind: int
+
+
+def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
+    """The worker as an app: /livez, /readyz, /metrics, and the dead letters for operators."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with at_work(plan, settings) as machinery:
+            app.state.machinery = machinery
+            app.state.pool = machinery.pool
+            keys = plan.keys or IssuerKeys(machinery.pool, settings.tokens.jwks_url)
+            app.state.verifier = TokenVerifier(settings.tokens, keys)
+            yield
+
+    app = FastAPI(title=f"{plan.service} worker", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    install(app)
+    app.add_middleware(Guard, render=problem, body_limit=64 * 1024)
+    app.add_api_route("/livez", _alive)
+    app.add_api_route("/readyz", _ready)
+    app.add_api_route("/metrics", metrics)
+    app.add_api_route("/dead-letters", list_letters, methods=["GET"])
+    app.add_api_route("/dead-letters/{letter_id}", show_letter, methods=["GET"])
+    app.add_api_route("/dead-letters/{letter_id}/redrive", redrive_letter, methods=["POST"])
+    return app
+
+
+def _machinery(request: Request) -> Machinery:
+    machinery: Machinery = request.app.state.machinery
+    return machinery
+
+
+async def list_letters(request: Request, asking: AuthenticatedCaller) -> list[LetterView]:
+    """What is put aside, oldest first."""
+    asking.require("operations")
+    async with _machinery(request).pool.acquire() as connection:
+        heads = await parking.list_letters(connection)
+    return [LetterView.model_validate(head) for head in heads]
+
+
+async def show_letter(request: Request, letter_id: UUID, asking: AuthenticatedCaller) -> LetterView:
+    """One letter."""
+    for view in await list_letters(request, asking):
+        if view.id == letter_id:
+            return view
+    raise LetterUnknownError
+
+
+async def redrive_letter(request: Request, letter_id: UUID, asking: AuthenticatedCaller) -> dict[str, object]:
+    """Tries a letter again and, when it is through, those behind it."""
+    asking.require("operations")
+    handled, hindrance = await _machinery(request).redriver.redrive_letter(letter_id)
+    return {"handled": handled, "hindrance": hindrance}
+
+
+async def _alive(request: Request) -> Response:
+    silent = _machinery(request).silent()
+    return JSONResponse({"status": "silent" if silent else "alive", "silent": silent}, 503 if silent else 200)
+
+
+async def _ready(request: Request) -> Response:
+    ready = await is_ready(_machinery(request).pool)
+    return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)

@@ -1,0 +1,239 @@
+"""One benchmark run: everything up, records open, load, what was noted meanwhile."""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from deploy.local.kafka import ADMIN, admin_client
+from deploy.local.running import print_progress
+from deploy.local.services import NAMES
+from deploy.local.stack import Stack
+from tests.benchmarks import profiling
+from tests.benchmarks.figures import Figures, Latency, Work
+from tests.infra import costs
+from tests.infra.costs import Moment
+from tests.infra.depositing import Order, Result, Run
+from tests.infra.flow import Journey, StalledError, journeys, wait_complete
+from tests.infra.hospital import Depositing, Hospital, depositing
+
+WARM_UP, WARM_UP_RATE = 300, 30.0
+FASTEST = 450
+"""Documents per second for which bodies are prepared when it goes as fast as it goes."""
+STATISTICS_DELAY_S = 1.5
+PROCESSES = [f"{service}-{role}" for service in NAMES for role in ("api", "worker")]
+COMMITS = "select sum(xact_commit)::bigint, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint from pg_stat_database"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is asked for. `rate` None: as fast as it goes."""
+
+    rate: float | None
+    seconds: float
+    records: int
+    at_once: int
+    profile: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Documents, at most."""
+        return int((self.rate or FASTEST) * self.seconds)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Commits, bytes of log, messages until now."""
+
+    commits: int
+    wal: int
+    messages: int
+
+    def per_document(self, earlier: "Counted", documents: int) -> Work:
+        """Since an earlier count."""
+        many = max(1, documents)
+        return Work(
+            round((self.commits - earlier.commits) / many, 2),
+            round((self.wal - earlier.wal) / many / 1024, 1),
+            round((self.messages - earlier.messages) / many, 2),
+        )
+
+
+class Bench:
+    """One run on one Stack."""
+
+    def __init__(self, stack: Stack, folder: Path, load: Load) -> None:
+        self.stack, self.folder, self.load = stack, folder, load
+
+    async def measure_services(self, hospital: Depositing) -> Figures:
+        """Warm-up, idle, load."""
+        start = time.time()
+        warming = Run(self.url, 0, WARM_UP, start + 0.5, WARM_UP_RATE, persist=True)
+        await self.deposit(hospital, warming, "warming up")
+        await wait_complete(self.stack, start, WARM_UP, self.tell)
+        self.tell(f"measuring {self.load.seconds:.0f} s without load")
+        before = costs.look(self.pids(PROCESSES))
+        await asyncio.sleep(self.load.seconds)
+        idle = costs.spent(before, costs.look(before.pids))
+        async with profiling.recording(self.stack, self.load.profile, self.load.seconds, self.folder):
+            measured = await self._measure_load(hospital)
+        if self.load.rate is not None or idle:
+            ratio = measured.elapsed / self.load.seconds
+            measured.figures.idle = {name: cpu * ratio for name, cpu in idle.items()}
+        return measured.figures
+
+    async def _measure_load(self, hospital: Depositing) -> "Measured":
+        counted, pace = await self.count(), costs.pace()
+        before, start = costs.look(self.pids(PROCESSES)), time.time() + 0.2
+        run = self.run(self.url, start)
+        results, own = await self.deposit(hospital, run, "depositing")
+        accepted = [result for result in results if result.status in (200, 201)]
+        notes = []
+        try:
+            await wait_complete(self.stack, start, len(accepted), self.tell)
+        except StalledError as error:
+            notes.append(str(error))
+        after = costs.look(before.pids)
+        found = {str(id): journey for id, journey in (await journeys(self.stack, start)).items()}
+        await asyncio.sleep(STATISTICS_DELAY_S)
+        work = (await self.count()).per_document(counted, len(accepted))
+        made = summarise(self.load, results, found, before, after, work)
+        made.cpu["load generator"] = own["cpu"]
+        made.pace = pace, costs.pace()
+        made.notes += notes + shortcomings(results, found)
+        return Measured(made, after.at - before.at)
+
+    def run(self, url: str, start: float) -> Run:
+        """The measured run."""
+        load = self.load
+        return Run(url, WARM_UP, load.count, start, load.rate, load.seconds, load.at_once)
+
+    async def deposit(self, hospital: Depositing, run: Run, what: str) -> tuple[list[Result], dict[str, float]]:
+        """With progress."""
+        return await hospital.run(run, lambda news: self.tell(f"{what}: {news}"))
+
+    async def count(self) -> Counted:
+        """Of the whole server and broker."""
+        connection = await asyncpg.connect(self.stack.postgres.dsn())
+        try:
+            row = await connection.fetchrow(COMMITS)
+        finally:
+            await connection.close()
+        assert row is not None
+        return Counted(row[0], row[1], await asyncio.to_thread(self._messages))
+
+    def _messages(self) -> int:
+        client = admin_client(self.stack.kafka.bootstrap, self.stack.kafka.credentials(ADMIN))
+        topics = client.list_topics(timeout=10).topics
+        asked = {
+            TopicPartition(name, number): OffsetSpec.latest()  # type: ignore[no-untyped-call]
+            for name, topic in topics.items()
+            if not name.startswith("_")
+            for number in topic.partitions
+        }
+        return sum(future.result(10).offset for future in client.list_offsets(asked).values())
+
+    @property
+    def url(self) -> str:
+        """Where deposits go."""
+        return f"{self.stack.url('records')}/fhir"
+
+    def pids(self, names: list[str]) -> Mapping[str, int]:
+        """Of these, the servers and the mail catcher."""
+        return {name: self.stack.pids[name] for name in [*names, "postgres", "kafka", "smtp"]}
+
+    def tell(self, news: str) -> None:
+        """Progress, on the error stream."""
+        print(f"  {news}", file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Figures, and how long it took altogether."""
+
+    figures: Figures
+    elapsed: float
+
+
+def summarise(
+    load: Load,
+    results: list[Result],
+    found: Mapping[str, Journey],
+    before: Moment,
+    after: Moment,
+    work: Work,
+) -> Figures:
+    """From what was noted during a run."""
+    good = [(result, found[id]) for result in results if (id := result.document_id or "") in found]
+    start = min((result.scheduled for result in results), default=0.0)
+    last = max((journey.alerted or start for _, journey in good), default=start)
+    return Figures(
+        documents=len(good),
+        failed=sum(result.status not in (200, 201) for result in results),
+        offered=load.rate,
+        sustained=round(len(good) / (last - start), 1) if last > start else 0.0,
+        latencies=latencies(good),
+        cpu=costs.spent(before, after),
+        idle={},
+        memory={name: (usage.resident, usage.peak) for name, usage in after.usages.items()},
+        work=work,
+        others=costs.by_others(before, after),
+    )
+
+
+def latencies(good: list[tuple[Result, Journey]]) -> dict[str, Latency]:
+    """Of each step that was reached."""
+    steps = {
+        "deposit -> answered": [result.answered - result.scheduled for result, _ in good],
+        "received -> decided": [j.decided - j.received for _, j in good if j.decided],
+        "decided -> published": [j.published - j.decided for _, j in good if j.published and j.decided],
+        "published -> audited": [j.audited - j.published for _, j in good if j.audited and j.published],
+        "published -> alert handled": [j.alerted - j.published for _, j in good if j.alerted and j.published],
+        "deposit -> alert handled": [j.alerted - result.scheduled for result, j in good if j.alerted],
+    }
+    return {step: Latency.of(sample) if sample else Latency(0, 0, 0, 0, 0) for step, sample in steps.items()}
+
+
+def shortcomings(results: list[Result], found: Mapping[str, Journey]) -> list[str]:
+    """What a reader of the figures must know."""
+    notes = []
+    refused = [result for result in results if result.status not in (200, 201)]
+    if refused:
+        notes.append(f"not accepted: {len(refused)}, the first: {refused[0].status} {refused[0].problem}")
+    if unsent := sum(journey.alert != "sent" for journey in found.values()):
+        notes.append(f"alerts that were not sent: {unsent}")
+    return notes
+
+
+@asynccontextmanager
+async def bench(load: Load) -> AsyncIterator[tuple[Bench, Depositing]]:
+    """Everything up, records open, bodies built."""
+    async with AsyncExitStack() as resources:
+        folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="dmp-bench-")))
+        folder.chmod(0o711)  # noqa: ASYNC240  # PostgreSQL's user must pass when we are root
+        stack = await resources.enter_async_context(Stack(folder / "var", report=print_progress))
+        made = Bench(stack, folder, load)
+        hospital = await resources.enter_async_context(Hospital(stack))
+        software = await hospital.found()
+        persons = await hospital.open_records(load.records, made.tell)
+        process = await resources.enter_async_context(depositing(folder / "results.jsonl"))
+        order = Order(
+            token_url=f"{stack.url('identity')}/oauth/token",
+            client_id=software.client_id,
+            jwk=software.key.as_dict(private=True),
+            persons=[person.number for person in persons],
+            count=WARM_UP + load.count,
+            seed=20261122,
+            bodies=str(folder / "bodies.bin"),
+            results=str(folder / "results.jsonl"),
+        )
+        await process.prepare(order, made.tell)
+        yield made, process

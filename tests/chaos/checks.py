@@ -1,0 +1,202 @@
+"""What must hold once everything is handled, looked up in the databases, on the topics and in the mail folder."""
+
+import asyncio
+import email.parser
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from confluent_kafka import Consumer, TopicPartition
+
+from deploy.local.kafka import ADMIN, MECHANISM
+from deploy.local.services import NAMES
+from deploy.local.stack import Stack
+from shared.contracts.consent import DepositDecided
+from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
+from shared.contracts.records import DocumentPublished, DocumentReceived
+from shared.contracts.topics import RECORDS_DOCUMENTS
+from tests.infra.depositing import Result
+
+SETTLED_WITHIN_S = 30.0
+EXAMPLES = 5
+ALERT_WIRES = tuple(event.wire for event in (AlertSent, AlertFailed, AlertWithheld, AlertUnwanted))
+LEDGER_KINDS = {
+    "received": (DocumentReceived.wire,),
+    "decided": (DepositDecided.wire,),
+    "published": (DocumentPublished.wire,),
+    "alert": ALERT_WIRES,
+}
+DOCUMENTS = """
+select id, status, alert_handled_at is not null as told, audited_at is not null as audited
+from documents where received_at >= $1"""
+ENTRIES = """
+select document_id, event_type, count(*) as count from ledger_entries
+where occurred_at >= $1 and document_id is not null group by document_id, event_type"""
+ALERTS = "select id, document_id, status from alerts where kind = 'document' and caused_at >= $1"
+OUTBOX, PARKED = "select count(*) from outbox", "select count(*) from parked_messages"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must hold. `holds` None: told, not judged."""
+
+    name: str
+    wanted: str
+    found: str
+    holds: bool | None
+    examples: tuple[str, ...] = ()
+
+
+def equal(name: str, wanted: int, found: int, examples: Iterable[object] = ()) -> Check:
+    """Two numbers must be the same."""
+    shown = tuple(str(one) for one in list(examples)[:EXAMPLES])
+    return Check(name, str(wanted), str(found), wanted == found and not shown, shown)
+
+
+async def check_everything(stack: Stack, since: float, results: Sequence[Result]) -> list[Check]:
+    """All checks, about everything deposited since then."""
+    moment = datetime.fromtimestamp(since, UTC)
+    accepted = {UUID(one.document_id) for one in results if one.status in (200, 201) and one.document_id}
+    plumbing = await check_plumbing(stack)
+    documents = await _fetch(stack, "records", DOCUMENTS, moment)
+    entries = await _fetch(stack, "audit", ENTRIES, moment)
+    alerts = await _fetch(stack, "notify", ALERTS, moment)
+    published = await asyncio.to_thread(published_events, stack)
+    mails = await asyncio.to_thread(message_ids, stack.layout.mail)
+    return [
+        equal("deposits accepted", len(results), len(accepted), _refused(results)),
+        equal("documents kept, none without its answer", len(accepted), len(documents), _strange(accepted, documents)),
+        *check_documents(accepted, documents),
+        *check_published(accepted, published),
+        *(check_entries(kind, wires, accepted, entries) for kind, wires in LEDGER_KINDS.items()),
+        *check_mails(accepted, alerts, mails),
+        *plumbing,
+    ]
+
+
+def check_documents(accepted: set[UUID], documents: Sequence[asyncpg.Record]) -> list[Check]:
+    """As the depositor can follow them."""
+    rows = [row for row in documents if row["id"] in accepted]
+    return [
+        equal("documents published", len(accepted), sum(row["status"] == "published" for row in rows)),
+        equal("tracked: audited", len(accepted), sum(row["audited"] for row in rows)),
+        equal("tracked: alert handled", len(accepted), sum(row["told"] for row in rows)),
+    ]
+
+
+def check_published(accepted: set[UUID], published: dict[UUID, Counter[str]]) -> list[Check]:
+    """One event id per document; the same one may have been sent again by a relay that was killed before its delete."""
+    once = {document for document, ids in published.items() if len(ids) == 1}
+    again = sum(count - 1 for ids in published.values() for count in ids.values())
+    doubled = [f"{document}: {sorted(ids)}" for document, ids in published.items() if len(ids) > 1]
+    return [
+        equal("DocumentPublished once per document on its topic", len(accepted), len(accepted & once), doubled),
+        Check("... of these sent twice by the relay (same event id)", "few", str(again), None),
+    ]
+
+
+def check_entries(kind: str, wires: tuple[str, ...], accepted: set[UUID], entries: Sequence[asyncpg.Record]) -> Check:
+    """One entry of the kind per document."""
+    counts = Counter[UUID]()
+    for row in entries:
+        if row["event_type"] in wires:
+            counts[row["document_id"]] += row["count"]
+    wrong = [f"{document}: {counts[document]} entries" for document in accepted if counts[document] != 1]
+    return equal(f"ledger: {kind}, one entry each", len(accepted), len(accepted) - len(wrong), wrong)
+
+
+def check_mails(accepted: set[UUID], alerts: Sequence[asyncpg.Record], mails: Counter[str]) -> list[Check]:
+    """One alert each, done with; one mail or more for each that was sent."""
+    counts = Counter(row["document_id"] for row in alerts)
+    done = [row for row in alerts if row["status"] != "queued" and row["document_id"] in accepted]
+    sent = sum(row["status"] == "sent" for row in alerts)
+    doubled = [f"{document}: {counts[document]} alerts" for document in accepted if counts[document] != 1]
+    return [
+        equal("alerts handled, one each", len(accepted), len(done), doubled),
+        equal("different mails caught (Message-ID) for alerts sent", sent, len(mails)),
+        Check("mails sent twice (same Message-ID)", "few", str(sum(count - 1 for count in mails.values())), None),
+    ]
+
+
+async def check_plumbing(stack: Stack) -> list[Check]:
+    """Nothing waits anywhere. Outboxes get some seconds: heartbeats and late words pass through them too."""
+    parked = {name: (await _fetch(stack, name, PARKED))[0][0] for name in NAMES}
+    waiting = {name: await _drained(stack, name) for name in NAMES}
+    return [
+        equal("messages in outboxes", 0, sum(waiting.values()), (f"{n}: {c}" for n, c in waiting.items() if c)),
+        equal("messages parked or dead", 0, sum(parked.values()), (f"{n}: {c}" for n, c in parked.items() if c)),
+    ]
+
+
+async def _drained(stack: Stack, service: str) -> int:
+    deadline = time.monotonic() + SETTLED_WITHIN_S
+    while True:
+        [(count,)] = await _fetch(stack, service, OUTBOX)
+        if not count or time.monotonic() > deadline:
+            return int(count)
+        await asyncio.sleep(0.2)
+
+
+def published_events(stack: Stack) -> dict[UUID, Counter[str]]:
+    """Document -> event ids of its DocumentPublished, with how often each stands on the topic."""
+    login = stack.kafka.credentials(ADMIN)
+    consumer = Consumer(
+        {
+            "bootstrap.servers": stack.kafka.bootstrap,
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": MECHANISM,
+            "sasl.username": login.username,
+            "sasl.password": login.password,
+            "group.id": "chaos",
+            "enable.auto.commit": False,
+        }
+    )
+    found: dict[UUID, Counter[str]] = {}
+    name = RECORDS_DOCUMENTS.name
+    try:
+        places = [TopicPartition(name, number, 0) for number in consumer.list_topics(name, 10).topics[name].partitions]
+        left = {place.partition: consumer.get_watermark_offsets(place, 10)[1] for place in places}
+        consumer.assign(places)
+        while any(at > 0 for at in left.values()):
+            batch = consumer.consume(500, timeout=10)
+            if not batch:
+                raise TimeoutError("the topic could not be read to its end")
+            for message in batch:
+                headers: dict[str, Any] = dict(message.headers() or [])
+                if headers.get("ce_type") == DocumentPublished.wire.encode():
+                    document = DocumentPublished.model_validate_json(message.value() or b"").document_id
+                    found.setdefault(document, Counter())[headers["ce_id"].decode()] += 1
+                partition, offset = message.partition() or 0, message.offset() or 0
+                left[partition] = 0 if offset + 1 >= left[partition] else left[partition]
+    finally:
+        consumer.close()
+    return found
+
+
+def message_ids(folder: Path) -> Counter[str]:
+    """How often each Message-ID was caught."""
+    parser = email.parser.BytesHeaderParser()
+    return Counter(str(parser.parsebytes(path.read_bytes())["message-id"]) for path in folder.glob("*.eml"))
+
+
+def _refused(results: Sequence[Result]) -> list[str]:
+    return [f"{one.status} {one.problem}" for one in results if one.status not in (200, 201)]
+
+
+def _strange(accepted: set[UUID], documents: Sequence[asyncpg.Record]) -> list[str]:
+    kept = {row["id"] for row in documents}
+    return [f"lost: {one}" for one in accepted - kept] + [f"unanswered: {one}" for one in kept - accepted]
+
+
+async def _fetch(stack: Stack, database: str, query: str, *arguments: object) -> Sequence[asyncpg.Record]:
+    connection = await asyncpg.connect(stack.postgres.dsn(database))
+    try:
+        return await connection.fetch(query, *arguments)
+    finally:
+        await connection.close()

@@ -1,0 +1,54 @@
+"""The contracts: what was promised once is understood for ever, and what is generated is not stale."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deploy.generate import generated
+from shared.contracts.topics import EVENTS, GROUPS, SERVICES, TOPICS
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "shared" / "contracts" / "examples"
+
+
+@pytest.mark.parametrize("wire", sorted(EVENTS))
+def test_the_golden_example_of_an_event_is_still_understood_whole(wire: str) -> None:
+    example = json.loads((EXAMPLES / f"{wire}.json").read_text("utf-8"))
+    understood = EVENTS[wire].model_validate_json(json.dumps(example))
+    assert json.loads(understood.model_dump_json(exclude_unset=True)) == example
+
+
+@pytest.mark.parametrize("wire", sorted(EVENTS))
+def test_a_field_added_later_does_not_disturb_a_reader_of_today(wire: str) -> None:
+    example = json.loads((EXAMPLES / f"{wire}.json").read_text("utf-8"))
+    assert EVENTS[wire].model_validate(example | {"added_later": 1}) == EVENTS[wire].model_validate(example)
+
+
+def test_each_golden_example_belongs_to_an_event() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.json")} == set(EVENTS)
+
+
+def test_schemas_asyncapi_and_openapi_are_what_the_code_says() -> None:
+    stale = [path.name for path, text in generated() if not path.exists() or path.read_text("utf-8") != text]
+    assert stale == [], "run: python -m deploy.generate"
+
+
+def test_names_of_topics_groups_and_events_have_the_form_of_the_house() -> None:
+    for topic in TOPICS:
+        owner, plural, major = topic.name.split(".")
+        assert owner == topic.owner
+        assert "_" not in topic.name
+        assert major == "v1"
+        assert plural.endswith("s")
+    assert all(group.service in SERVICES for group in GROUPS)
+    for wire in EVENTS:
+        owner, what, major = wire.split(".")
+        assert owner in (*SERVICES, "shared")
+        assert "-" in what
+        assert major.startswith("v")
+
+
+def test_a_group_follows_states_or_facts_but_not_both() -> None:
+    for group in GROUPS:
+        assert len({topic.kind for topic in group.topics}) == 1, group.name

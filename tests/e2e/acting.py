@@ -1,0 +1,70 @@
+"""What the end-to-end tests do again and again: open a record, deposit, follow."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.local import endpoints
+from deploy.local.bootstrap import HOSPITAL, STRUCTURES, session_of
+from deploy.local.client import FHIR, Dmp, Session
+from deploy.local.people import InventedPerson, invent
+from deploy.local.stack import Stack
+from deploy.local.story import is_done, letter
+from shared.fhir.iti65 import bundle_of_cda
+from tests.infra.waiting import eventually
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An installation with an open record and a hospital."""
+
+    stack: Stack
+    dmp: Dmp
+    person: InventedPerson
+    record_id: str
+    hospital: Session
+
+    @property
+    def holder(self) -> Session:
+        """The patient."""
+        return self.dmp.patient(self.record_id)
+
+    async def deposit(self, **headers: str) -> str:
+        """Deposits a letter; the path of its tracking."""
+        body = bundle_of_cda(letter(self.person, STRUCTURES[HOSPITAL]))
+        answer = await self.hospital.call("POST", "records", "/fhir", content=body, headers=FHIR | headers)
+        return str(answer.headers["location"])
+
+    async def progress(self, place: str) -> dict[str, Any]:
+        """How far the deposit's only document is."""
+        document: dict[str, Any] = (await self.hospital.call("GET", "records", place)).json()["documents"][0]
+        return document
+
+    async def done(self, place: str, seconds: float = 40) -> dict[str, Any]:
+        """The same once nothing more will happen."""
+
+        async def look() -> dict[str, Any] | None:
+            progress = await self.progress(place)
+            return progress if is_done(progress) else None
+
+        return await eventually(look, seconds=seconds)
+
+
+async def set_scene(stack: Stack, dmp: Dmp) -> Scene:
+    """A new person with an open record."""
+    person = invent()
+    credentials = endpoints.read(stack.layout)["credentials"]
+    administrator = session_of(dmp, credentials, "administrator")
+    hospital = session_of(dmp, credentials, HOSPITAL)
+    opened = await administrator.call(
+        "POST", "identity", "/records", json=person.opening(), headers={"prefer": "wait=10"}
+    )
+    scene = Scene(stack, dmp, person, opened.json()["record_id"], hospital)
+
+    async def in_force() -> bool:
+        answer = await administrator.call(
+            "GET", "identity", f"/records/{scene.record_id}", headers={"prefer": "wait=10"}
+        )
+        return bool(answer.json()["status"] == "in-force")
+
+    await eventually(in_force)
+    return scene

@@ -1,0 +1,28 @@
+"""The whole, as `dmp up` starts it, once for all end-to-end tests."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from deploy.local import endpoints
+from deploy.local.bootstrap import bootstrap
+from deploy.local.client import Dmp, connect
+from deploy.local.stack import Stack
+
+
+@pytest_asyncio.fixture(scope="session")
+async def stack() -> AsyncIterator[Stack]:
+    """Five services in ten processes, PostgreSQL, Kafka and the mail catcher, in a folder of their own."""
+    with tempfile.TemporaryDirectory(prefix="dmp-e2e-") as folder:
+        async with Stack(Path(folder) / "var") as running:
+            await bootstrap(running.layout)
+            yield running
+
+
+@pytest_asyncio.fixture(scope="session")
+async def dmp(stack: Stack) -> AsyncIterator[Dmp]:
+    """A client of it."""
+    async with connect(endpoints.read(stack.layout)) as connected:
+        yield connected

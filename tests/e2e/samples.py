@@ -1,0 +1,73 @@
+"""Deposits CDA documents for the persons they name, as a hospital would: what became of each."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.local.client import FHIR, RefusedError, Session
+from deploy.local.people import opening
+from deploy.local.story import is_done
+from shared.cda.header import CdaHeader, read_header
+from shared.errors import CodedError
+from shared.fhir.iti65 import bundle_of_cda
+from tests.infra.waiting import eventually
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`step`: file, opening, deposit or decision; `code`: "published", or the reason of the refusal."""
+
+    name: str
+    step: str
+    code: str
+
+
+async def deposit_sample(name: str, content: bytes, administrator: Session, hospital: Session) -> Outcome:
+    """Opens a record for the patient in the header unless it is open, deposits, waits for the end."""
+    try:
+        header = read_header(content)
+        body = bundle_of_cda(content)
+    except CodedError as error:
+        return Outcome(name, "file", error.code)
+    try:
+        await _open(administrator, header)
+    except RefusedError as error:
+        if error.code != "traits-differ":  # the record is open with other traits: its deposits will tell
+            return Outcome(name, "opening", error.code)
+    try:
+        answer = await hospital.call("POST", "records", "/fhir", content=body, headers=FHIR)
+    except RefusedError as error:
+        return Outcome(name, "deposit", error.code)
+    place = answer.headers["location"]
+
+    async def done() -> dict[str, Any] | None:
+        document: dict[str, Any] = (await hospital.call("GET", "records", place)).json()["documents"][0]
+        return document if is_done(document) else None
+
+    document = await eventually(done, seconds=40)
+    return Outcome(name, "decision", document["reason"] if document["status"] == "refused" else "published")
+
+
+async def _open(administrator: Session, header: CdaHeader) -> None:
+    (ins, *_), traits = header.ins, header.traits
+    body = opening(
+        ins=ins.matricule,
+        oid=ins.oid,
+        traits={
+            "birth_name": traits.birth_name or "",
+            "given_name": traits.given_name or "",
+            "birth_date": traits.birth_date or "",
+            "sex": traits.sex.value if traits.sex else "unknown",
+            **({"birth_place": traits.birth_place} if traits.birth_place else {}),
+        },
+        mail="somebody@patient.example",
+        language="fr",
+        relation="holder",
+    )
+    answer = await administrator.call("POST", "identity", "/records", json=body)
+
+    async def in_force() -> bool:
+        path = f"/records/{answer.json()['record_id']}"
+        found = await administrator.call("GET", "identity", path, headers={"prefer": "wait=5"})
+        return bool(found.json()["status"] == "in-force")
+
+    await eventually(in_force)

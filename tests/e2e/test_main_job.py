@@ -1,0 +1,163 @@
+"""The main job, whole: what a stranger sees, what happens while services are away, and what nobody may ever see."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.local import mailbox
+from deploy.local.client import Dmp, RefusedError
+from deploy.local.stack import Stack
+from deploy.local.story import Story
+from shared.contracts.topics import GROUPS, SERVICES, TOPICS
+from tests.e2e.acting import set_scene
+from tests.infra.parts import USERS, Parts
+from tests.infra.topics import Topics
+from tests.infra.waiting import eventually
+
+
+async def test_the_story_comes_true_from_the_opening_to_the_list_of_accesses(stack: Stack) -> None:
+    told: list[str] = []
+    story = Story(stack.layout, told.append, deadline_s=60)
+    await story.play()
+    text = "\n".join(told)
+    for words in (
+        "in force",
+        "checked against",
+        "published",
+        "entered in the ledger",
+        "alert handled",
+        "Subject:",
+        "consent-opposed",
+        "byte for byte",
+        "404",
+        "REFUSED",
+    ):
+        assert words in text, words
+
+
+@pytest.mark.parametrize("away", ["consent", "audit", "notify"])
+async def test_a_deposit_made_while_a_worker_is_away_is_kept_and_completed_when_it_is_back(
+    stack: Stack, dmp: Dmp, away: str
+) -> None:
+    scene = await set_scene(stack, dmp)
+    worker = f"{away}-worker"
+    await stack.kill(worker, restart=False)
+    try:
+        place = await scene.deposit()
+        progress = await scene.progress(place)
+        if away == "consent":
+            query = {"patient": scene.record_id, "status": "current"}
+            found = await scene.holder.call("POST", "records", "/fhir/DocumentReference/_search", data=query)
+            assert progress["status"] == "received"
+            assert found.json().get("entry", []) == []
+            with pytest.raises(RefusedError) as refused:
+                await scene.holder.call("GET", "records", f"/fhir/Binary/{progress['document_id']}")
+            assert refused.value.status == 404
+        for service in SERVICES:
+            async with httpx.AsyncClient(trust_env=False) as client:
+                assert (await client.get(f"{stack.url(service)}/readyz")).status_code == 200
+    finally:
+        await stack.start_again(worker)
+    assert (await scene.done(place))["status"] == "published"
+
+
+async def test_identity_may_be_away_while_tokens_live(stack: Stack, dmp: Dmp) -> None:
+    scene = await set_scene(stack, dmp)
+    await scene.hospital.token()
+    await stack.kill("identity-api", restart=False)
+    await stack.kill("identity-worker", restart=False)
+    try:
+        assert (await scene.done(await scene.deposit()))["status"] == "published"
+    finally:
+        await stack.start_again("identity-api")
+        await stack.start_again("identity-worker")
+
+
+async def test_a_trace_goes_from_the_request_to_the_mail(stack: Stack, dmp: Dmp) -> None:
+    scene = await set_scene(stack, dmp)
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    place = await scene.deposit(traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+    await scene.done(place)
+
+    async def mail() -> mailbox.CaughtMail | None:
+        return next(iter(mailbox.caught(stack.layout.mail, scene.person.mail)), None)
+
+    found = await eventually(mail)
+    assert str(found.message["traceparent"]).split("-")[1] == trace
+
+
+async def test_waiting_for_the_result_tells_it_in_the_answer(stack: Stack, dmp: Dmp) -> None:
+    scene = await set_scene(stack, dmp)
+    progress = await scene.progress(await scene.deposit(prefer="wait=10"))
+    assert progress["status"] == "published"
+
+
+async def test_nobody_finds_a_name_a_number_a_token_or_a_content_where_it_does_not_belong(
+    stack: Stack, dmp: Dmp
+) -> None:
+    scene = await set_scene(stack, dmp)
+    await scene.done(await scene.deposit())
+    wrong = scene.person.opening() | {"traits": {**scene.person.opening()["traits"], "birth_name": "MIRAMBEAU"}}  # type: ignore[dict-item]
+    answers: list[str] = []
+    for method, service, path, body in (
+        ("POST", "identity", "/records", wrong),
+        ("POST", "identity", "/records", {"ins": scene.person.ins}),
+        ("POST", "records", "/fhir", scene.person.opening()),
+    ):
+        with pytest.raises(RefusedError) as refused:
+            await scene.hospital.call(method, service, path, json=body)
+        answers.append(f"{refused.value.code} {refused.value.detail}")
+    person = scene.person
+    secrets = {
+        person.ins[:13],
+        person.birth_name,
+        person.given_name,
+        person.mail,
+        "MIRAMBEAU",
+        "ESTREVAL",
+        (await scene.hospital.token()).rsplit(".", 1)[1],
+        (await scene.holder.token()).rsplit(".", 1)[1],
+        "Lettre de liaison",
+    }
+    places = dict(_logs(stack)) | {f"answer {number}": text for number, text in enumerate(answers)}
+    places |= await _metrics(stack)
+    places |= await _topics(stack)
+    assert len(places) > 30
+    found = {(name, secret) for name, text in places.items() for secret in secrets if _says(text, secret)}
+    assert found == set()
+
+
+def _says(text: str, secret: str) -> bool:
+    return re.search(re.escape(secret), text, re.IGNORECASE) is not None
+
+
+def _logs(stack: Stack) -> Iterator[tuple[str, str]]:
+    for path in sorted(Path(stack.layout.logs).glob("*")):
+        yield path.name, path.read_text("utf-8", "replace")
+
+
+async def _metrics(stack: Stack) -> dict[str, str]:
+    found = {}
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for service in SERVICES:
+            for role in ("api", "worker"):
+                answer = await client.get(f"{stack.url(service, role)}/metrics")  # type: ignore[arg-type]
+                assert answer.status_code == 200
+                found[f"metrics of {service} {role}"] = answer.text
+    return found
+
+
+async def _topics(stack: Stack) -> dict[str, str]:
+    passwords = {user: stack.kafka.credentials(user).password for user in USERS}
+    topics = Topics(Parts(stack.postgres.dsn(), stack.kafka.bootstrap, passwords), "")
+    found = {}
+    for name in [topic.name for topic in TOPICS] + [group.dead_letters for group in GROUPS]:
+        records = await topics.read_raw(name)
+        if name == "identity.professionals.v1":
+            continue  # the public directory
+        found[name] = "\n".join(str((r.key, r.value, r.headers)) for r in records)
+    await topics.close()
+    return found

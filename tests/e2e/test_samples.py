@@ -1,0 +1,35 @@
+"""The published CDA documents, each deposited for the person it names: published, or refused with the right reason."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deploy.local import endpoints
+from deploy.local.bootstrap import HOSPITAL, session_of
+from deploy.local.client import Dmp
+from deploy.local.stack import Stack
+from tests.e2e.samples import Outcome, deposit_sample
+
+SAMPLES = Path(os.environ.get("DMP_SAMPLES", Path(__file__).parents[3] / "shared" / "samples")) / "cda"
+REASONS = {
+    ("file", "ins-missing"),
+    ("opening", "ins-key-wrong"),
+    ("deposit", "traits-mismatch"),
+    ("deposit", "unique-id-taken"),
+}
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the published samples are not at hand")
+async def test_every_published_cda_is_published_or_refused_for_a_flaw_that_it_has(stack: Stack, dmp: Dmp) -> None:
+    credentials = endpoints.read(stack.layout)["credentials"]
+    administrator, hospital = session_of(dmp, credentials, "administrator"), session_of(dmp, credentials, HOSPITAL)
+    documents = [(path.name, path.read_bytes()) for path in sorted(SAMPLES.glob("*.xml"))]
+    outcomes: list[Outcome] = [
+        await deposit_sample(name, content, administrator, hospital) for name, content in documents
+    ]
+    refused = [one for one in outcomes if one.code != "published"]
+    for one in refused:
+        print(f"{one.name}: {one.step}: {one.code}")
+    assert {(one.step, one.code) for one in refused} <= REASONS
+    assert len(refused) < len(outcomes) / 2

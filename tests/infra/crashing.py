@@ -1,0 +1,65 @@
+"""A worker that kills itself with SIGKILL at a named line: `python -m tests.infra.crashing PLACE`, spec on stdin."""
+
+import asyncio
+import os
+import signal
+import sys
+from typing import Any
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer
+
+from shared.outbox import relay
+from tests.infra.databases import Database
+from tests.infra.parts import Parts
+from tests.infra.plumbing import Recorder, worker
+from tests.infra.topics import Topics
+
+
+def die(*_: Any, **__: Any) -> Any:
+    """The end, without any clean-up."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_before_the_outbox_is_cleared() -> None:
+    execute = asyncpg.Connection.execute
+
+    async def killing(self: Any, query: str, *arguments: Any, **options: Any) -> Any:
+        if query == relay.DELETE_ROWS:
+            die()
+        return await execute(self, query, *arguments, **options)
+
+    asyncpg.Connection.execute = killing
+
+
+def _die_before_the_offset_is_committed() -> None:
+    commit = AIOKafkaConsumer.commit
+
+    async def killing(self: Any, *arguments: Any) -> Any:
+        if any("records.documents" in partition.topic for partition in self.assignment()):
+            die()
+        return await commit(self, *arguments)
+
+    AIOKafkaConsumer.commit = killing
+
+
+PLACES: dict[str, Any] = {
+    "in the transaction, before its commit": lambda: None,
+    "after the effect's commit, before the offset's": _die_before_the_offset_is_committed,
+    "after the broker's ack, before the outbox is cleared": _die_before_the_outbox_is_cleared,
+}
+
+
+async def main(place: str, spec: dict[str, Any]) -> None:
+    """Works until the line comes."""
+    recorder = Recorder(after=die) if place.startswith("in the transaction") else Recorder()
+    PLACES[place]()
+    topics = Topics(Parts("", spec["bootstrap"], spec["passwords"]), spec["prefix"])
+    async with worker(recorder, Database(**spec["database"]), topics):
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    import json
+
+    asyncio.run(main(sys.argv[1], json.load(sys.stdin)))

@@ -1,0 +1,143 @@
+"""Identity's real API on a real database, with keys of the tests, and invented people to open records for."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+from joserfc import jwt
+from joserfc.jwk import ECKey, Key
+
+from services.identity.app import make_api
+from services.identity.settings import Settings
+from shared.contracts.base import Event
+from shared.contracts.topics import EVENTS
+from shared.settings import KafkaSettings
+from shared.values import ins_key
+from tests.infra.databases import Database
+from tests.infra.tokens import ISSUER, KEY, SETTINGS, bearer, make_token
+
+KEYRING = "test:" + "A" * 43
+OTHER_KEYRING = "next:" + "B" * 42 + "A"
+SIGNING = json.dumps([KEY.as_dict(private=True)])
+TEST_OID, NIR_OID, DEMO_OID = "1.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.8", "1.2.250.1.213.1.4.11"
+TOKEN_ENDPOINT = f"{ISSUER}/oauth/token"
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+SELECT_OUTBOX = "select topic, key, event_type, payload, traceparent from outbox order by id"
+
+
+def settings_of(database: Database, **changes: Any) -> Settings:
+    """As the environment would give them."""
+    keys = {"ins_hmac": KEYRING, "contacts": KEYRING, "persons": KEYRING, "signing": SIGNING, **changes.pop("keys", {})}
+    values: dict[str, Any] = {
+        "postgres": {"dsn": database.dsn},
+        "kafka": KafkaSettings(bootstrap="127.0.0.1:1"),
+        "tokens": SETTINGS,
+        "keys": keys,
+        "demo": {"sign_in": True, "test_nir_keys": True},
+        **changes,
+    }
+    return Settings.model_validate(values)
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, *, peer: str = "127.0.0.1", base_url: str = "http://127.0.0.1:8401"
+) -> AsyncIterator[httpx.AsyncClient]:
+    """The API in its lifespan, and a client of it."""
+    app = make_api(settings)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, client=(peer, 50000))
+        async with httpx.AsyncClient(transport=transport, base_url=base_url) as client:
+            yield client
+
+
+def administrator(scope: str = "records.open directory.write clients.write operations") -> dict[str, str]:
+    """The headers of the administrative client."""
+    return bearer(make_token("administrator", "admin-1", scope=scope))
+
+
+def nir(number: int = 1) -> str:
+    """A number, with its key, that no person has: born in month 99, department 99."""
+    first = f"25599999{number:05d}"
+    return first + ins_key(first)
+
+
+def opening(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """The body of an opening for an invented person."""
+    return {
+        "ins": {"value": nir(number), "oid": TEST_OID},
+        "traits": {
+            "birth_name": "D'INVENTÉE-EXEMPLE",
+            "given_name": "Zoé",
+            "birth_date": "1955-06-12",
+            "sex": "female",
+            "birth_place": "63220",
+        },
+        "contact": {"mail": "zoe.inventee@patient.example", "language": "fr", "relation": "holder"},
+        **changes,
+    }
+
+
+async def announced(database: Database) -> list[Event]:
+    """What the outbox holds, in order, decoded."""
+    rows = await query(database, SELECT_OUTBOX)
+    for row in rows:
+        assert EVENTS[row["event_type"]].model_validate_json(row["payload"]).key.encode() == row["key"]
+    return [EVENTS[row["event_type"]].model_validate_json(row["payload"]) for row in rows]
+
+
+async def query(database: Database, sql: str, *arguments: Any) -> list[asyncpg.Record]:
+    """Rows, as the owner."""
+    connection = await asyncpg.connect(database.owner_dsn)
+    try:
+        return await connection.fetch(sql, *arguments)
+    finally:
+        await connection.close()
+
+
+def new_key() -> ECKey:
+    """A private key of a client."""
+    return ECKey.generate_key("P-256", {"kid": uuid4().hex}, private=True)
+
+
+def public(key: Key) -> dict[str, Any]:
+    """The half that is registered."""
+    return dict(key.as_dict(private=False))
+
+
+def assertion(client_id: str, key: Key, *, alg: str = "ES256", **claims: Any) -> str:
+    """A client's proof; claims that are None are left out."""
+    now = int(time.time())
+    payload = {
+        "iss": client_id,
+        "sub": client_id,
+        "aud": TOKEN_ENDPOINT,
+        "iat": now,
+        "exp": now + 60,
+        "jti": str(uuid4()),
+        **claims,
+    }
+    header: dict[str, Any] = {"alg": alg, **({"kid": key.kid} if key.kid else {})}
+    return jwt.encode(header, {name: value for name, value in payload.items() if value is not None}, key, [alg])
+
+
+def token_request(proof: str, **changes: str) -> dict[str, str]:
+    """The form of a token request."""
+    return {
+        "grant_type": "client_credentials",
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": proof,
+        **changes,
+    }
+
+
+async def open_one(client: httpx.AsyncClient, number: int = 1) -> UUID:
+    """A record of an invented person."""
+    response = await client.post("/records", json=opening(number), headers=administrator())
+    assert response.status_code in (200, 201, 202), response.text
+    return UUID(response.json()["record_id"])

@@ -1,0 +1,175 @@
+"""A worker of notify with a mail server of the tests' own, which answers as it is told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import SMTP as SMTP_POLICY
+from uuid import UUID, uuid4
+
+import orjson
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from services.notify.app import make_plan
+from services.notify.settings import KeysSettings, Settings, SmtpSettings
+from shared import clock
+from shared.clock import bucket_of
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Actor
+from shared.contracts.identity import ContactChanged
+from shared.contracts.records import DocumentPublished
+from shared.crypto import Keyring
+from shared.settings import FreshnessSettings, PostgresSettings
+from shared.worker import Machinery, at_work
+from tests.infra.databases import Database
+from tests.infra.tokens import SETTINGS, TestKeys
+from tests.infra.topics import Topics
+from tests.infra.waiting import eventually
+
+KEYRING_TEXT = "contacts-1:" + "A" * 43
+KEYRING = Keyring.parse(KEYRING_TEXT)
+
+
+@dataclass
+class MailServer:
+    """Takes mails; `answer(recipient, n)` may say something else than 250 to the n-th attempt on a recipient."""
+
+    answer: Callable[[str, int], str] = lambda _recipient, _attempt: "250 OK"
+    delay_s: float = 0
+    port: int = 0
+    mails: list[EmailMessage] = field(default_factory=list)
+    connections: int = 0
+    _attempts: dict[str, int] = field(default_factory=dict)
+    _server: asyncio.Server | None = None
+    _transports: list[asyncio.BaseTransport] = field(default_factory=list)
+
+    async def handle_RCPT(  # noqa: N802  # aiosmtpd's name
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _: list[str]
+    ) -> str:
+        envelope.rcpt_tos.append(address)
+        self._attempts[address] = self._attempts.get(address, 0) + 1
+        return self.answer(address, self._attempts[address])
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
+        await asyncio.sleep(self.delay_s)
+        assert isinstance(envelope.content, bytes)
+        self.mails.append(BytesParser(policy=SMTP_POLICY).parsebytes(envelope.content))
+        return "250 OK"
+
+    async def start(self) -> None:
+        """Listens, at the same port as before."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._protocol, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def stop(self) -> None:
+        """Ends its connections too."""
+        if self._server is not None:
+            self._server.close()
+            for transport in self._transports:
+                transport.abort()  # type: ignore[attr-defined]
+            self._server, self._transports = None, []
+
+    def _protocol(self) -> SMTP:
+        self.connections += 1
+        transports = self._transports
+
+        class Remembered(SMTP):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                transports.append(transport)
+                super().connection_made(transport)
+
+        return Remembered(self, hostname="localhost", loop=asyncio.get_running_loop())
+
+    async def received(self, count: int) -> list[EmailMessage]:
+        """The mails, once there are so many."""
+
+        async def enough() -> list[EmailMessage] | None:
+            return self.mails if len(self.mails) >= count else None
+
+        return list(await eventually(enough))
+
+
+@asynccontextmanager
+async def mail_server() -> AsyncIterator[MailServer]:
+    """Running."""
+    server = MailServer()
+    await server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def settings(database: Database, topics: Topics | None, port: int = 1, **smtp: object) -> Settings:
+    """What notify on these is given."""
+    kafka = topics.settings("notify") if topics else {"bootstrap": "127.0.0.1:1"}
+    return Settings(
+        postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
+        kafka=kafka,  # type: ignore[arg-type]
+        tokens=SETTINGS,
+        freshness=FreshnessSettings(heartbeat_s=0.2),
+        keys=KeysSettings.model_validate({"contacts": KEYRING_TEXT}),
+        smtp=SmtpSettings.model_validate(
+            {"host": "127.0.0.1", "port": port, "sender": "DMP <no-reply@dmp.example>", **smtp}
+        ),
+    )
+
+
+@asynccontextmanager
+async def worker(database: Database, topics: Topics, port: int, **smtp: object) -> AsyncIterator[Machinery]:
+    """notify's worker, at work."""
+    chosen = settings(database, topics, port, **smtp)
+    async with at_work(make_plan(chosen, TestKeys()), chosen) as machinery:
+        yield machinery
+
+
+def contact(
+    record_id: UUID,
+    mail: str | None = "someone@mail.example",
+    *,
+    language: str = "fr",
+    relation: str = "holder",
+    version: int = 1,
+) -> ContactChanged:
+    """Sealed as identity does it."""
+    said = orjson.dumps({"mail": mail, "language": language, "relation": relation})
+    return ContactChanged(record_id=record_id, version=version, sealed=KEYRING.seal_for_addressee(said))
+
+
+def published(record_id: UUID, *labels: str, document_id: UUID | None = None) -> DocumentPublished:
+    """Some document."""
+    return DocumentPublished(
+        record_id=record_id,
+        document_id=document_id or clock.new_id(bucket_of(record_id)),
+        deposit_id=clock.new_id(bucket_of(record_id)),
+        organisation_id="1750000001",
+        labels=labels or ("N",),
+        decision_id=uuid4(),
+        received_at=clock.now(),
+        published_at=clock.now(),
+    )
+
+
+def consulted(
+    record_id: UUID,
+    professional_id: str = "899700000001",
+    *,
+    document_id: UUID | None = None,
+    outcome: str = "permitted",
+    kind: str = "professional",
+    action: str = "read-document",
+) -> AccessRecorded:
+    """Somebody read something, or not."""
+    return AccessRecorded.model_validate(
+        {
+            "record_id": record_id,
+            "actor": Actor(kind=kind, id=professional_id),  # type: ignore[arg-type]
+            "action": action,
+            "outcome": outcome,
+            "reason": "authorised",
+            "document_id": document_id or uuid4(),
+        }
+    )

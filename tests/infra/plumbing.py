@@ -1,0 +1,143 @@
+"""A worker of the tests' own: consent's groups and database, with handlers that write down what they were given."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from shared import clock
+from shared.consuming import Subscription
+from shared.contracts.identity import RecordChanged, TraitFingerprints
+from shared.contracts.records import DocumentReceived
+from shared.contracts.topics import CONSENT_DEPOSIT_CHECKS, CONSENT_RECORD_COPIES
+from shared.db.pool import Connection
+from shared.decoding import Message
+from shared.settings import FreshnessSettings, PostgresSettings, ServiceSettings
+from shared.worker import Machinery, Plan, at_work
+from tests.infra.databases import Database
+from tests.infra.tokens import SETTINGS, TestKeys
+from tests.infra.topics import Topics
+
+CREATE_EFFECTS = """
+create table effects (id bigint generated always as identity, event_id uuid, record_id uuid, document_id uuid);
+create table seen_copies (record_id uuid primary key, version integer);
+grant select, insert, update on effects, seen_copies to test_app"""
+INSERT_EFFECT = "insert into effects (event_id, record_id, document_id) values ($1, $2, $3)"
+UPSERT_COPY = """
+insert into seen_copies (record_id, version) values ($1, $2)
+on conflict (record_id) do update set version = excluded.version where seen_copies.version < excluded.version"""
+SELECT_COPIES = "select record_id, version from seen_copies where record_id = any($1::uuid[])"
+
+
+@dataclass
+class Recorder:
+    """Handlers. `before` and `after` may raise; `batches` counts calls."""
+
+    before: Callable[[Message[Any]], None] = lambda _message: None
+    after: Callable[[], None] = lambda: None
+    waits_for_copies: bool = False
+    batches: list[int] = field(default_factory=list)
+
+    async def record(self, connection: Connection, messages: list[Message[DocumentReceived]]) -> None:
+        """One effect per message."""
+        self.batches.append(len(messages))
+        for message in messages:
+            self.before(message)
+            event = message.event
+            await connection.execute(INSERT_EFFECT, message.id, event.record_id, event.document_id)
+        self.after()
+
+    async def apply(self, connection: Connection, messages: list[Message[RecordChanged]]) -> None:
+        """The copy of a record's state."""
+        for message in messages:
+            self.before(message)
+            await connection.execute(UPSERT_COPY, message.event.record_id, message.event.version)
+
+    async def behind(self, connection: Connection, messages: list[Message[DocumentReceived]]) -> set[UUID]:
+        """Messages that rest on a version of identity.records.v1 that is not here."""
+        if not self.waits_for_copies:
+            return set()
+        wanted = {m.id: (m.event.record_id, m.event.seen.get("identity.records.v1", 0)) for m in messages}
+        rows = await connection.fetch(SELECT_COPIES, [record_id for record_id, _ in wanted.values()])
+        have = {row["record_id"]: row["version"] for row in rows}
+        return {id for id, (record_id, version) in wanted.items() if have.get(record_id, 0) < version}
+
+    def subscriptions(self) -> list[Subscription]:
+        """A fact group and a state group."""
+        return [
+            Subscription(CONSENT_DEPOSIT_CHECKS, (DocumentReceived,), self.record, behind=self.behind),
+            Subscription(CONSENT_RECORD_COPIES, (RecordChanged,), self.apply, remember=False),
+        ]
+
+
+def settings(database: Database, topics: Topics) -> ServiceSettings:
+    """What a worker on these is given."""
+    return ServiceSettings(
+        postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
+        kafka=topics.settings("consent"),
+        tokens=SETTINGS,
+        freshness=FreshnessSettings(heartbeat_s=0.2),
+    )
+
+
+@asynccontextmanager
+async def worker(recorder: Recorder, database: Database, topics: Topics) -> AsyncIterator[Machinery]:
+    """The worker, at work."""
+    plan = Plan("consent", recorder.subscriptions(), keys=TestKeys())
+    async with at_work(plan, settings(database, topics)) as machinery:
+        yield machinery
+
+
+async def prepare(database: Database) -> None:
+    """The tables that the handlers write."""
+    connection = await asyncpg.connect(database.owner_dsn)
+    try:
+        await connection.execute(CREATE_EFFECTS)
+    finally:
+        await connection.close()
+
+
+async def effects(database: Database) -> list[asyncpg.Record]:
+    """What the handlers have written, in order."""
+    connection = await asyncpg.connect(database.dsn)
+    try:
+        return await connection.fetch("select event_id, record_id, document_id from effects order by id")
+    finally:
+        await connection.close()
+
+
+async def value(database: Database, query: str, *arguments: Any) -> Any:
+    """One value of a query, as the owner."""
+    connection = await asyncpg.connect(database.owner_dsn)
+    try:
+        return await connection.fetchval(query, *arguments)
+    finally:
+        await connection.close()
+
+
+def document_received(record_id: UUID, *, seen: dict[str, int] | None = None) -> DocumentReceived:
+    """Some document of that record."""
+    return DocumentReceived(
+        record_id=record_id,
+        document_id=uuid4(),
+        deposit_id=uuid4(),
+        organisation_id="1750000001",
+        seen=seen or {},
+        client_id="software-1",
+        type="11488-4",
+        class_code="10",
+        section="CPT_REND",
+        labels=("N",),
+        received_at=clock.now(),
+    )
+
+
+def record_changed(record_id: UUID, version: int = 1) -> RecordChanged:
+    """An open record."""
+    traits = TraitFingerprints(birth_name="k.a", given_name="k.b", birth_date="k.c", sex="k.d")
+    return RecordChanged(
+        record_id=record_id, version=version, status="open", ins="k.0", traits=traits, opened_at=clock.now()
+    )

@@ -1,0 +1,276 @@
+"""The API of records on a database of its own: records and choices as its consumers apply them, and submissions."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import orjson
+
+from services.records.app import make_api
+from services.records.domain.reading import COPIED
+from services.records.sealing import Vault
+from services.records.settings import KeySettings, Settings
+from services.records.usecases.apply_consent_copies import apply_consent_copies
+from services.records.usecases.apply_record_copies import apply_record_copies
+from services.records.usecases.settle_deposits import settle_deposits
+from shared import clock
+from shared.consuming import UPSERT_WATERMARKS
+from shared.contracts.base import Event
+from shared.contracts.consent import ConsentStateChanged, DepositDecided
+from shared.contracts.identity import RecordChanged, TraitFingerprints
+from shared.crypto import Keyring
+from shared.db.pool import Pool, transaction
+from shared.fhir import iti65
+from shared.fhir.submission import Author, AuthorKind
+from shared.fhir.write import FHIR_JSON
+from shared.fingerprints import ins_parts, trait_fingerprints
+from shared.settings import FreshnessSettings, HttpSettings, KafkaSettings, PostgresSettings
+from shared.terminology import oids
+from shared.terminology.documents import document_type
+from shared.values import Ins, NationalProfessionalId, NationalStructureId, Sex, StrictTraits
+from tests.infra.databases import Database
+from tests.infra.load import Person
+from tests.infra.messages import message, outbox
+from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token, professional_token, software_token
+
+INS_HMAC = "hmac-2:" + "B" * 43 + ",hmac-1:" + "A" * 43
+KEK = "kek-1:" + "C" * 43
+RING = Keyring.parse(INS_HMAC)
+HOSPITAL, CLINIC = "1750000001", "1750000002"
+DOCTOR, OTHER_DOCTOR = "899900000018", "899900000026"
+_TABLES = (
+    *("records", "record_fingerprints", "record_keys", "consent_states", "deposits", "deposit_requests"),
+    *("organisation_deposits", "documents", "contents"),
+    *("outbox", "inbox", "parked_messages", "copy_watermarks", "broken_copies"),
+)
+EMPTY = "".join(f"delete from {table};" for table in _TABLES)
+TEXT = "Compte rendu inventé.\n".encode() * 50
+
+
+def ins_of(person: Person) -> Ins:
+    """The invented person's test INS."""
+    return Ins(person.ins, oids.INS_NIR_TEST)
+
+
+def traits_of(person: Person) -> StrictTraits:
+    """The invented person's strict traits."""
+    return StrictTraits(
+        birth_name=person.birth_name,
+        given_name=person.given_name,
+        birth_date=person.birth_date.isoformat(),
+        sex=Sex(person.sex),
+        birth_place="99100",
+    )
+
+
+def a_deposit(person: Person, **changed: Any) -> iti65.Deposit:
+    """A consultation report as plain text, by DOCTOR, with an identifier of its own."""
+    kind = document_type("11488-4")
+    assert kind is not None
+    moment = datetime(2026, 10, 1, 9, 30, tzinfo=UTC)
+    deposit = iti65.Deposit(
+        content=TEXT,
+        content_type="text/plain",
+        ins=ins_of(person),
+        type=kind,
+        title="Consultation inventée",
+        creation=moment,
+        period_start=moment,
+        authors=(
+            Author(
+                AuthorKind.PROFESSIONAL, NationalProfessionalId(DOCTOR), NationalStructureId(HOSPITAL), "G15_10/SM26"
+            ),
+        ),
+        custodian=NationalStructureId(HOSPITAL),
+        unique_id=f"urn:uuid:{uuid4()}",
+        traits=traits_of(person),
+    )
+    return replace(deposit, **changed)
+
+
+def bundle_of(*deposits: iti65.Deposit) -> bytes:
+    """One submission of all of them."""
+    bundles = [orjson.loads(iti65.bundle(one)) for one in deposits]
+    whole = bundles[0]
+    for other in bundles[1:]:
+        whole["entry"][0]["resource"]["entry"] += other["entry"][0]["resource"]["entry"]
+        whole["entry"] += other["entry"][1:]
+    return orjson.dumps(whole)
+
+
+def changed_bundle(body: bytes, change: Any) -> bytes:
+    """The same after `change(bundle)`."""
+    bundle = orjson.loads(body)
+    change(bundle)
+    return orjson.dumps(bundle)
+
+
+@dataclass
+class House:
+    """Records at home."""
+
+    pool: Pool
+    client: httpx.AsyncClient
+    vault: Vault
+    versions: dict[UUID, int] = field(default_factory=dict)
+
+    async def be_empty(self) -> None:
+        """As new: quicker than a database of its own for each test, which has some 200 partitions and indexes."""
+        await self.pool.execute(EMPTY)
+        self.versions.clear()
+
+    async def open_record(self, person: Person, *, status: str = "open", ring: Keyring = RING, **known: Any) -> UUID:
+        """As identity would tell it, a version higher each time; `record_id` for one that is there."""
+        record_id: UUID = known.get("record_id") or uuid4()
+        self.versions[record_id] = self.versions.get(record_id, 0) + 1
+        traits = TraitFingerprints(**trait_fingerprints(ring, record_id, traits_of(person).normalised()))
+        event = RecordChanged(
+            record_id=record_id,
+            version=self.versions[record_id],
+            status="open" if status == "open" else "closed",
+            ins=ring.fingerprint(*ins_parts(ins_of(person))),
+            traits=traits,
+            opened_at=clock.now(),
+        )
+        async with transaction(self.pool) as connection:
+            await apply_record_copies(self.vault, connection, [message(event)])
+        return record_id
+
+    async def choose(
+        self, record_id: UUID, version: int, *, authorised: Sequence[str] = (), blocked: Sequence[str] = ()
+    ) -> None:
+        """As consent would tell it."""
+        event = ConsentStateChanged(
+            record_id=record_id,
+            version=version,
+            authorised=tuple(authorised),
+            blocked=tuple(blocked),
+            changed_at=clock.now(),
+        )
+        async with transaction(self.pool) as connection:
+            await apply_consent_copies(connection, [message(event)])
+
+    async def be_fresh(self, at: datetime | None = None, *, partitions: int = 4) -> None:
+        """Heartbeats of all partitions."""
+        numbers = list(range(partitions))
+        for topic in COPIED:
+            marks = [at or clock.now()] * partitions
+            await self.pool.execute("delete from copy_watermarks where topic = $1", topic)
+            await self.pool.execute(UPSERT_WATERMARKS, [topic] * partitions, numbers, marks)
+
+    async def deposit(
+        self, body: bytes, *, organisation: str = HOSPITAL, prefer: str | None = None, **headers: str
+    ) -> httpx.Response:
+        """POST /fhir."""
+        headers = {**bearer(software_token("software-1", organisation)), "content-type": FHIR_JSON, **headers}
+        if prefer is not None:
+            headers["prefer"] = prefer
+        return await self.client.post("/fhir", content=body, headers=headers)
+
+    async def decide(self, *document_ids: UUID, reason: str = "feeding") -> None:
+        """Consent's word on documents: permitted, or refused with another reason."""
+        rows = await self.pool.fetch("select id, record_id, deposit_id from documents where id = any($1)", document_ids)
+        messages = [message(decided(row["record_id"], row["id"], row["deposit_id"], reason=reason)) for row in rows]
+        async with transaction(self.pool) as connection:
+            await settle_deposits(connection, messages)
+
+    async def publish(self, *deposits: iti65.Deposit, organisation: str = HOSPITAL) -> list[UUID]:
+        """Deposited and permitted."""
+        answer = await self.deposit(bundle_of(*deposits), organisation=organisation)
+        assert answer.status_code == 201, answer.text
+        ids = document_ids(answer)
+        await self.decide(*ids)
+        return ids
+
+    async def get(self, path: str, token: str, **headers: str) -> httpx.Response:
+        """GET."""
+        return await self.client.get(path, headers={**bearer(token), **headers})
+
+    async def search(self, token: str, **parameters: str) -> httpx.Response:
+        """POST _search; `patient_identifier` stands for patient.identifier."""
+        form = {name.replace("patient_identifier", "patient.identifier"): value for name, value in parameters.items()}
+        return await self.client.post("/fhir/DocumentReference/_search", data=form, headers=bearer(token))
+
+    async def announced(self, kind: type[Event]) -> list[Any]:
+        """What waits in the outbox, of one kind."""
+        return [event for event in await outbox(self.pool) if isinstance(event, kind)]
+
+
+def decided(
+    record_id: UUID, document_id: UUID, deposit_id: UUID, *, reason: str = "feeding", seen: dict[str, int] | None = None
+) -> DepositDecided:
+    """A decision of consent."""
+    return DepositDecided(
+        record_id=record_id,
+        document_id=document_id,
+        deposit_id=deposit_id,
+        organisation_id=HOSPITAL,
+        outcome="permitted" if reason == "feeding" else "refused",
+        reason=reason,
+        rules_version="1",
+        facts={},
+        seen=seen or {},
+        decided_at=clock.now(),
+    )
+
+
+def document_ids(answer: httpx.Response) -> list[UUID]:
+    """The documents that a transaction-response names."""
+    locations = [entry["response"].get("location", "") for entry in answer.json()["entry"]]
+    return [UUID(one.removeprefix("DocumentReference/")) for one in locations if one.startswith("DocumentReference/")]
+
+
+def deposit_id(answer: httpx.Response) -> UUID:
+    """The deposit that Location names."""
+    return UUID(answer.headers["location"].removeprefix("/deposits/"))
+
+
+def codes(answer: httpx.Response) -> list[str]:
+    """The stable codes of an OperationOutcome."""
+    body = answer.json()
+    assert body["resourceType"] == "OperationOutcome", body
+    return [issue["details"]["coding"][0]["code"] for issue in body["issue"]]
+
+
+def as_doctor(professional_id: str = DOCTOR) -> str:
+    """A physician's token."""
+    return professional_token(professional_id)
+
+
+def as_patient(record_id: UUID) -> str:
+    """The holder's token."""
+    return patient_token(record_id)
+
+
+def as_software(organisation: str = HOSPITAL) -> str:
+    """An organisation's software's token."""
+    return software_token("software-1", organisation)
+
+
+def settings_of(database: Database, **changed: Any) -> Settings:
+    """Settings on this database."""
+    values = {
+        "postgres": PostgresSettings.model_validate({"dsn": database.dsn}),
+        "kafka": KafkaSettings(bootstrap="127.0.0.1:9"),
+        "tokens": SETTINGS,
+        "http": HttpSettings(),
+        "freshness": FreshnessSettings(heartbeat_s=0.2),
+        "keys": KeySettings.model_validate({"ins_hmac": INS_HMAC, "kek": KEK}),
+    }
+    return Settings(**{**values, **changed})
+
+
+@asynccontextmanager
+async def house(database: Database, **changed: Any) -> AsyncIterator[House]:
+    """The API, at work, over ASGI."""
+    app = make_api(settings_of(database, **changed), TestKeys())
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://records.test") as client,
+    ):
+        yield House(app.state.pool, client, app.state.parts.vault)

@@ -1,0 +1,73 @@
+"""Access tokens as identity would sign them, with a key of the tests."""
+
+import time
+from typing import Any
+from uuid import UUID, uuid4
+
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
+
+from shared.settings import TokenSettings
+
+ISSUER = "http://identity.test"
+KEY = ECKey.generate_key("P-256", {"kid": "test", "use": "sig", "alg": "ES256"}, private=True)
+SETTINGS = TokenSettings(issuer=ISSUER, jwks_url=f"{ISSUER}/.well-known/jwks.json")
+
+
+class TestKeys:
+    """Stands where identity's published keys do."""
+
+    __test__ = False
+
+    async def current(self) -> KeySet:
+        """The one key."""
+        return KeySet([KEY])
+
+    async def refreshed(self) -> KeySet:
+        """The same."""
+        return KeySet([KEY])
+
+
+def make_token(kind: str, subject: str, *, key: ECKey = KEY, scope: str = "", **claims: Any) -> str:
+    """A signed token; `record_id`, `profession`, `organisation_id` go into the `dmp` claim, the rest overrides."""
+    granted = {name: claims.pop(name) for name in ("record_id", "profession", "organisation_id") if name in claims}
+    now = int(time.time())
+    payload: dict[str, Any] = {
+        "iss": ISSUER,
+        "aud": "dmp",
+        "sub": subject,
+        "client_id": subject,
+        "iat": now,
+        "exp": now + 3600,
+        "jti": str(uuid4()),
+        "scope": scope,
+        "dmp": {"kind": kind, **{name: str(value) for name, value in granted.items()}},
+        **claims,
+    }
+    return jwt.encode({"alg": "ES256", "kid": key.kid}, payload, key)
+
+
+def patient_token(record_id: UUID) -> str:
+    """Of the holder of a record."""
+    return make_token("patient", str(record_id), record_id=record_id)
+
+
+def professional_token(professional_id: str, profession: str = "10", organisation_id: str | None = None) -> str:
+    """Of a professional; by default a physician."""
+    structure = {} if organisation_id is None else {"organisation_id": organisation_id}
+    return make_token("professional", professional_id, profession=profession, **structure)
+
+
+def software_token(client_id: str, organisation_id: str, scope: str = "documents.deposit") -> str:
+    """Of an organisation's software."""
+    return make_token("software", client_id, organisation_id=organisation_id, scope=scope)
+
+
+def operator_token() -> str:
+    """Of operations."""
+    return make_token("operator", "ops", scope="operations")
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that carries it."""
+    return {"authorization": f"Bearer {token}"}

@@ -1,0 +1,131 @@
+"""The declared topics under a prefix of the test's own, and a client that reads and writes them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from shared.contracts.base import Event
+from shared.decoding import Letter, Message, decode
+from shared.outbox import Announcement, announce
+from shared.settings import KafkaSettings
+from tests.infra.parts import Parts
+from tests.infra.waiting import eventually
+
+
+@dataclass
+class Topics:
+    """One test's topics. `settings(service)` is what that service's worker is given."""
+
+    parts: Parts
+    prefix: str
+    _producer: AIOKafkaProducer | None = field(default=None, repr=False)
+
+    def settings(self, service: str) -> KafkaSettings:
+        """Broker, user and prefix for a service."""
+        return KafkaSettings.model_validate(self.environment(service))
+
+    def environment(self, service: str) -> dict[str, str]:
+        """The same as the values of `<SERVICE>_KAFKA__*`, keys in lower case."""
+        values = {"slot": "test", "bootstrap": self.parts.kafka_bootstrap, "prefix": self.prefix, "gather_ms": "20"}
+        if self.parts.has_acls:
+            values |= {"username": service, "password": self.parts.passwords[service]}
+        return values
+
+    async def put(self, event: Event, **options: Any) -> Announcement:
+        """Writes an event as the relay would."""
+        announcement = announce(event, **options)
+        headers = {
+            "ce_specversion": "1.0",
+            "ce_id": str(announcement.id),
+            "ce_type": announcement.type,
+            "ce_source": "/tests",
+            "ce_time": announcement.occurred_at.isoformat(),
+            "ce_subject": announcement.key,
+            "traceparent": announcement.trace,
+        }
+        await self.put_raw(announcement.topic.name, announcement.body, announcement.key.encode(), headers)
+        return announcement
+
+    async def put_raw(
+        self, topic: str, value: bytes | None, key: bytes | None, headers: dict[str, str] | None = None, **options: Any
+    ) -> None:
+        """Writes any bytes."""
+        producer = await self._connected()
+        pairs = [(name, text.encode()) for name, text in (headers or {}).items()]
+        await producer.send_and_wait(self.prefix + topic, value, key=key, headers=pairs, **options)
+
+    async def read(self, topic: str) -> list[Message[Event]]:
+        """All events of a topic now, in the order of each partition."""
+        decoded = [decode(record, self.prefix) for record in await self.read_raw(topic)]
+        assert not any(isinstance(one, Letter) for one in decoded), decoded
+        return [one for one in decoded if isinstance(one, Message)]
+
+    async def read_raw(self, topic: str) -> list[Any]:
+        """All records of a topic now."""
+        consumer = AIOKafkaConsumer(**self._client("admin"), enable_auto_commit=False)
+        await consumer.start()
+        try:
+            name = self.prefix + topic
+            numbers = await (await self._connected()).partitions_for(name)
+            partitions = [TopicPartition(name, number) for number in numbers]
+            ends = await consumer.end_offsets(partitions)
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning()
+            records: list[Any] = []
+            while any([await consumer.position(p) < ends[p] for p in partitions]):
+                for found in (await consumer.getmany(timeout_ms=200)).values():
+                    records += found
+            return records
+        finally:
+            await consumer.stop()
+
+    async def wait_for(self, topic: str, enough: Callable[[list[Message[Event]]], bool]) -> list[Message[Event]]:
+        """The events of a topic once they are enough."""
+
+        async def look() -> list[Message[Event]] | None:
+            events = await self.read(topic)
+            return events if enough(events) else None
+
+        return await eventually(look)
+
+    async def close(self) -> None:
+        """Closes the producer."""
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def _connected(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            self._producer = AIOKafkaProducer(**self._client("admin"), enable_idempotence=True)
+            await self._producer.start()
+        return self._producer
+
+    def _client(self, user: str) -> dict[str, Any]:
+        return client_options(self.parts, user)
+
+
+def client_options(parts: Parts, user: str) -> dict[str, Any]:
+    """aiokafka's options for one user."""
+    options: dict[str, Any] = {"bootstrap_servers": parts.kafka_bootstrap}
+    if parts.has_acls:
+        options |= {
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": user,
+            "sasl_plain_password": parts.passwords[user],
+        }
+    return options
+
+
+async def make_topics(parts: Parts, prefix: str) -> Topics:
+    """All declared topics with their permissions, under a prefix."""
+    from deploy.local.kafka import Credentials
+    from deploy.local.topics import create_topics, grant
+
+    admin = Credentials("admin", parts.passwords["admin"]) if parts.has_acls else None
+    await asyncio.to_thread(create_topics, parts.kafka_bootstrap, admin, prefix)
+    if admin is not None:
+        await asyncio.to_thread(grant, parts.kafka_bootstrap, admin, prefix)
+    return Topics(parts, prefix)

@@ -1,0 +1,145 @@
+"""Audit's worker on a real broker: four topics, one ledger, each fact once and its entry said once."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.audit.app import make_worker
+from services.audit.settings import Settings
+from shared import clock
+from shared.contracts.audit import AccessRecorded, EntryRecorded
+from shared.contracts.base import Actor, Event
+from shared.contracts.consent import DepositDecided
+from shared.contracts.identity import ProfessionalChanged
+from shared.contracts.notify import AlertSent
+from shared.contracts.records import DocumentPublished
+from shared.decoding import Message
+from shared.outbox import Announcement
+from shared.settings import PostgresSettings
+from shared.tracing import trace_id
+from shared.worker import Machinery
+from tests.conftest import NewDatabase
+from tests.infra.databases import Database
+from tests.infra.plumbing import document_received
+from tests.infra.tokens import SETTINGS
+from tests.infra.topics import Topics
+from tests.infra.waiting import eventually
+
+ENTRIES = "audit.entries.v1"
+TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
+
+
+@pytest.fixture
+async def database(new_database: NewDatabase) -> Database:
+    return await new_database("audit")
+
+
+@asynccontextmanager
+async def worker(database: Database, kafka: Topics) -> AsyncIterator[Machinery]:
+    settings = Settings(
+        postgres=PostgresSettings.model_validate({"dsn": database.dsn}), kafka=kafka.settings("audit"), tokens=SETTINGS
+    )
+    app = make_worker(settings)
+    async with app.router.lifespan_context(app):
+        yield app.state.machinery
+
+
+async def put_life_of_a_document(kafka: Topics, record_id: UUID) -> list[Announcement]:
+    received = document_received(record_id)
+    ids: dict[str, Any] = received.model_dump(include={"record_id", "document_id", "deposit_id", "organisation_id"})
+    now = clock.now()
+    decided = DepositDecided(
+        **ids, outcome="permitted", reason="feeding", rules_version="1", facts={}, seen={}, decided_at=now
+    )
+    published = DocumentPublished(**ids, labels=("N",), decision_id=uuid4(), received_at=now, published_at=now)
+    del ids["organisation_id"]
+    sent = AlertSent(**ids, alert_id=uuid4(), kind="document", caused_by=uuid4(), handled_at=now)
+    doctor = Actor(kind="professional", id="899700000001")
+    read = AccessRecorded(
+        record_id=record_id,
+        actor=doctor,
+        action="read-document",
+        outcome="permitted",
+        reason="authorised",
+        document_id=received.document_id,
+    )
+    return [await kafka.put(one, trace=TRACE) for one in (received, decided, published, sent, read)]
+
+
+async def put_again(kafka: Topics, one: Announcement) -> None:
+    headers = {
+        "ce_id": str(one.id),
+        "ce_type": one.type,
+        "ce_time": one.occurred_at.isoformat(),
+        "traceparent": one.trace,
+    }
+    await kafka.put_raw(one.topic.name, one.body, one.key.encode(), headers)
+
+
+def announced(found: list[Message[Event]]) -> dict[UUID, str]:
+    """Announcement -> the event whose entry stands. A relay that is stopped may send one announcement twice, under one
+    id; two announcements of one entry would have two ids and be seen here."""
+    return {one.id: str(one.event.event_id) for one in found if isinstance(one.event, EntryRecorded)}
+
+
+async def test_each_fact_of_four_topics_is_entered_once_and_its_entry_said_once(
+    database: Database, kafka: Topics
+) -> None:
+    record_id = uuid4()
+    told = await put_life_of_a_document(kafka, record_id)
+    for one in told:
+        await put_again(kafka, one)
+    async with worker(database, kafka):
+        await kafka.wait_for(ENTRIES, lambda found: len(announced(found)) >= len(told))
+    for one in told:
+        await put_again(kafka, one)
+    last = await put_life_of_a_document(kafka, record_id)
+    async with worker(database, kafka) as machinery:
+        said = await kafka.wait_for(ENTRIES, lambda found: len(announced(found)) >= len(told) + len(last))
+        wanted = sorted(str(one.id) for one in (*told, *last))
+        assert sorted(announced(said).values()) == wanted
+        assert {trace_id(one.trace) for one in said} == {trace_id(TRACE)}
+        entered = await machinery.pool.fetch("select event_id::text from ledger_entries order by 1")
+        assert [row["event_id"] for row in entered] == wanted
+        assert machinery.silent() == []
+
+
+async def test_garbage_is_quarantined_sent_to_the_dead_letters_and_what_follows_is_entered(
+    database: Database, kafka: Topics
+) -> None:
+    record_id = uuid4()
+    await kafka.put_raw("audit.accesses.v1", b"\x00\xff", str(record_id).encode(), {"ce_type": "?"})
+    told = await put_life_of_a_document(kafka, record_id)
+    async with worker(database, kafka) as machinery:
+        await kafka.wait_for(ENTRIES, lambda found: len(found) >= len(told))
+
+        async def quarantined() -> bool:
+            return bool(
+                await machinery.pool.fetchval(
+                    "select count(*) = 1 from ledger_entries where action = 'quarantine-message' and record_id = $1",
+                    record_id,
+                )
+            )
+
+        await eventually(quarantined)
+
+        async def letters() -> list[Any] | None:
+            return await kafka.read_raw("audit.ledger.dlt") or None
+
+        [dead] = await eventually(letters)
+        assert dict(dead.headers)["dlt_error_code"] == b"envelope-invalid"
+
+
+async def test_names_come_from_the_directory(database: Database, kafka: Topics) -> None:
+    async with worker(database, kafka) as machinery:
+        await kafka.put(
+            ProfessionalChanged(professional_id="899700000001", version=1, name="Dr Alix Marbeuf", profession="10")
+        )
+
+        async def known() -> bool:
+            return bool(await machinery.pool.fetchval("select count(*) from professional_copies"))
+
+        await eventually(known)

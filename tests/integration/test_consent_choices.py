@@ -1,0 +1,256 @@
+"""A person's choices over HTTP: who may change them, what a change announces, and when it is in force."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from services.consent import store
+from services.consent.app import make_api
+from services.consent.settings import Settings
+from services.consent.usecases.copy_records import copy_records
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.consent import ConsentStateChanged
+from shared.db.pool import Pool, transaction
+from shared.http.tokens import TokenVerifier
+from shared.settings import KafkaSettings, PostgresSettings
+from tests.conftest import NewDatabase
+from tests.infra.messages import message, outbox
+from tests.infra.plumbing import record_changed
+from tests.infra.tokens import (
+    SETTINGS,
+    TestKeys,
+    bearer,
+    operator_token,
+    patient_token,
+    professional_token,
+    software_token,
+)
+
+DOCTOR, NURSE, HOSPITAL = "899700000001", "899700000002", "1750000001"
+
+
+@pytest.fixture
+async def client(new_database: NewDatabase) -> AsyncIterator[httpx.AsyncClient]:
+    database = await new_database("consent")
+    app = make_api(
+        Settings(
+            postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
+            kafka=KafkaSettings(bootstrap="nowhere:1"),
+            tokens=SETTINGS,
+        )
+    )
+    async with app.router.lifespan_context(app):
+        app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://consent") as found:
+            yield found
+
+
+def pool_of(client: httpx.AsyncClient) -> Pool:
+    pool: Pool = client._transport.app.state.pool  # type: ignore[attr-defined] # the app behind the transport
+    return pool
+
+
+@pytest.fixture
+async def record_id(client: httpx.AsyncClient) -> UUID:
+    opened = uuid4()
+    async with transaction(pool_of(client)) as connection:
+        await copy_records(connection, [message(record_changed(opened))])
+        await connection.execute("delete from outbox")
+    return opened
+
+
+class Patient:
+    """The holder of a record at the keyboard."""
+
+    def __init__(self, client: httpx.AsyncClient, record_id: UUID) -> None:
+        self.client, self.record_id = client, record_id
+
+    async def __call__(self, method: str, path: str, **headers: str) -> httpx.Response:
+        sent = {**bearer(patient_token(self.record_id)), **headers}
+        return await self.client.request(method, f"/records/{self.record_id}/{path}", headers=sent)
+
+    async def choices(self) -> dict[str, object]:
+        answer = await self("GET", "choices")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, object] = answer.json()
+        return found
+
+    async def put_in_force(self, version: int) -> None:
+        async with transaction(pool_of(self.client)) as connection:
+            await store.raise_versions_in_force(connection, {self.record_id: version})
+
+
+@pytest.fixture
+def patient(client: httpx.AsyncClient, record_id: UUID) -> Patient:
+    return Patient(client, record_id)
+
+
+async def test_at_first_nobody_is_authorised(patient: Patient) -> None:
+    choices = await patient.choices()
+    assert choices["version"] == 1
+    assert choices["status"] == "on-its-way"
+    assert (choices["authorised"], choices["blocked"], choices["feeding_objections"]) == ([], [], [])
+
+
+async def test_a_change_is_a_new_version_on_its_way_and_announced_with_its_trace(patient: Patient) -> None:
+    answer = await patient("PUT", f"authorisations/{DOCTOR}")
+    assert (answer.status_code, answer.json()) == (202, {"version": 2, "status": "on-its-way"})
+    state, access = await outbox(pool_of(patient.client))
+    assert isinstance(state, ConsentStateChanged)
+    assert (state.record_id, state.version, state.authorised) == (patient.record_id, 2, (DOCTOR,))
+    assert isinstance(access, AccessRecorded)
+    assert (access.action, access.outcome, access.subject_id) == ("authorise-professional", "permitted", DOCTOR)
+    assert (access.actor.kind, access.actor.id, access.state_version) == ("patient", str(patient.record_id), 2)
+
+
+async def test_each_change_and_its_undoing_says_its_own_action(patient: Patient) -> None:
+    for method, path in (
+        ("PUT", f"authorisations/{DOCTOR}"),
+        ("DELETE", f"authorisations/{DOCTOR}"),
+        ("PUT", f"blocks/{DOCTOR}"),
+        ("DELETE", f"blocks/{DOCTOR}"),
+        ("PUT", f"feeding-objections/{HOSPITAL}"),
+        ("DELETE", f"feeding-objections/{HOSPITAL}"),
+    ):
+        assert (await patient(method, path)).status_code == 202
+    events = await outbox(pool_of(patient.client))
+    assert [one.action for one in events if isinstance(one, AccessRecorded)] == [
+        "authorise-professional",
+        "end-authorisation",
+        "block-professional",
+        "unblock-professional",
+        "object-to-feeding",
+        "withdraw-feeding-objection",
+    ]
+    states = [one for one in events if isinstance(one, ConsentStateChanged)]
+    assert [one.version for one in states] == [2, 3, 4, 5, 6, 7]
+    assert [one.blocked for one in states] == [(), (), (DOCTOR,), (), (), ()]
+    assert [one.feeding_objections for one in states] == [(), (), (), (), (HOSPITAL,), ()]
+
+
+async def test_a_change_that_changes_nothing_is_the_same_version_and_is_not_announced(patient: Patient) -> None:
+    await patient("PUT", f"authorisations/{DOCTOR}")
+    announced = len(await outbox(pool_of(patient.client)))
+    again = await patient("PUT", f"authorisations/{DOCTOR}")
+    assert (again.status_code, again.json()) == (202, {"version": 2, "status": "on-its-way"})
+    await patient.put_in_force(2)
+    again = await patient("PUT", f"authorisations/{DOCTOR}")
+    assert (again.status_code, again.json()) == (200, {"version": 2, "status": "in-force"})
+    assert (await patient("DELETE", f"blocks/{NURSE}")).json()["version"] == 2
+    assert len(await outbox(pool_of(patient.client))) == announced
+
+
+async def test_a_block_ends_the_authorisation(patient: Patient) -> None:
+    await patient("PUT", f"authorisations/{DOCTOR}")
+    await patient("PUT", f"authorisations/{NURSE}")
+    await patient("PUT", f"blocks/{DOCTOR}")
+    choices = await patient.choices()
+    assert (choices["authorised"], choices["blocked"]) == ([NURSE], [DOCTOR])
+    await patient("DELETE", f"blocks/{DOCTOR}")
+    assert (await patient.choices())["authorised"] == [NURSE]
+
+
+async def test_a_blocked_professional_cannot_be_authorised_before_the_block_is_lifted(patient: Patient) -> None:
+    await patient("PUT", f"blocks/{DOCTOR}")
+    refused = await patient("PUT", f"authorisations/{DOCTOR}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "professional-blocked")
+    assert "Unblock first" in refused.json()["detail"]
+    assert (await patient.choices())["version"] == 2
+    await patient("DELETE", f"blocks/{DOCTOR}")
+    assert (await patient("PUT", f"authorisations/{DOCTOR}")).status_code == 202
+
+
+async def test_who_prefers_to_wait_is_answered_when_the_change_is_in_force(patient: Patient) -> None:
+    asked = asyncio.create_task(patient("PUT", f"authorisations/{DOCTOR}", prefer="wait=5"))
+    while (await patient.choices())["version"] != 2:
+        assert not asked.done()
+    await patient.put_in_force(2)
+    answer = await asked
+    assert (answer.status_code, answer.json()) == (200, {"version": 2, "status": "in-force"})
+
+
+async def test_who_has_waited_in_vain_is_told_that_it_is_on_its_way(patient: Patient) -> None:
+    answer = await patient("PUT", f"authorisations/{DOCTOR}", prefer="wait=1")
+    assert (answer.status_code, answer.json()["status"]) == (202, "on-its-way")
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("path", [f"authorisations/{DOCTOR}", f"blocks/{DOCTOR}", f"feeding-objections/{HOSPITAL}"])
+async def test_nobody_but_the_patient_of_the_record_changes_a_choice(patient: Patient, method: str, path: str) -> None:
+    tokens = {
+        patient_token(uuid4()): (404, "not-found"),
+        professional_token(DOCTOR): (403, "forbidden"),
+        software_token("software-1", HOSPITAL): (403, "forbidden"),
+        operator_token(): (403, "forbidden"),
+    }
+    url = f"/records/{patient.record_id}/{path}"
+    for token, expected in tokens.items():
+        answer = await patient.client.request(method, url, headers=bearer(token))
+        assert (answer.status_code, answer.json()["code"]) == expected
+    assert (await patient.client.request(method, url)).status_code == 401
+    assert (await patient.choices())["version"] == 1
+
+
+async def test_anothers_choices_are_answered_like_those_of_a_record_that_does_not_exist(patient: Patient) -> None:
+    headers = bearer(patient_token(uuid4()))
+    existing = await patient.client.get(f"/records/{patient.record_id}/choices", headers=headers)
+    missing = await patient.client.get(f"/records/{uuid4()}/choices", headers=headers)
+    assert existing.status_code == missing.status_code == 404
+    assert existing.content == missing.content
+
+
+@pytest.mark.parametrize("wrong", ["Dupont", "x", "8", "8 99", "8" * 65, "8997%00001", "8997{0001}", "é1750000001"])
+async def test_what_is_no_national_identifier_is_refused(patient: Patient, wrong: str) -> None:
+    for path in ("authorisations", "blocks", "feeding-objections"):
+        assert (await patient("PUT", f"{path}/{wrong}")).status_code == 422
+    assert (await patient.choices())["version"] == 1
+
+
+async def test_while_a_record_is_being_opened_the_patient_is_asked_to_come_again(client: httpx.AsyncClient) -> None:
+    early = Patient(client, uuid4())
+    for answer in (await early("GET", "choices"), await early("PUT", f"blocks/{DOCTOR}")):
+        assert (answer.status_code, answer.json()["code"]) == (503, "record-not-ready")
+        assert answer.headers["retry-after"]
+
+
+async def test_changes_at_the_same_time_are_made_one_after_the_other(patient: Patient) -> None:
+    doctors = [f"8997000000{number:02}" for number in range(12)]
+    answers = await asyncio.gather(*[patient("PUT", f"authorisations/{one}") for one in doctors])
+    assert sorted(answer.json()["version"] for answer in answers) == list(range(2, 14))
+    assert (await patient.choices())["authorised"] == doctors
+    states = [one for one in await outbox(pool_of(patient.client)) if isinstance(one, ConsentStateChanged)]
+    assert [(one.version, len(one.authorised)) for one in states] == [(n + 1, n) for n in range(1, 13)]
+
+
+async def test_the_history_says_who_made_which_version_and_cannot_be_rewritten(patient: Patient) -> None:
+    await patient("PUT", f"authorisations/{DOCTOR}")
+    await patient("PUT", f"blocks/{DOCTOR}")
+    pool = pool_of(patient.client)
+    rows = await pool.fetch(
+        "select version, action, subject_id, actor_kind, actor_id from state_changes where record_id = $1 order by 1",
+        patient.record_id,
+    )
+    person = ("patient", str(patient.record_id))
+    assert [tuple(row) for row in rows] == [
+        (1, "open-record", None, "system", "consent"),
+        (2, "authorise-professional", DOCTOR, *person),
+        (3, "block-professional", DOCTOR, *person),
+    ]
+    for statement in ("update state_changes set action = 'x'", "delete from state_changes"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await pool.execute(statement)
+
+
+async def test_the_api_describes_itself(client: httpx.AsyncClient) -> None:
+    described = (await client.get("/openapi.json")).json()
+    assert set(described["paths"]) == {
+        "/records/{record_id}/choices",
+        "/records/{record_id}/authorisations/{professional_id}",
+        "/records/{record_id}/blocks/{professional_id}",
+        "/records/{record_id}/feeding-objections/{structure_id}",
+    }

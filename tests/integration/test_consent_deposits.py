@@ -1,0 +1,186 @@
+"""Consent, told of records and deposits: the first state, the decision, and waiting for what is not here yet."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from services.consent import store
+from services.consent.usecases.acknowledge_copies import acknowledge_copies
+from services.consent.usecases.change_choices import change_choices
+from services.consent.usecases.copy_records import copy_records
+from services.consent.usecases.decide_deposits import decide_deposits, deposits_behind
+from shared.contracts.base import Actor, Event
+from shared.contracts.consent import ConsentStateChanged, DepositDecided
+from shared.contracts.identity import RecordChanged
+from shared.contracts.records import CopyApplied, DocumentReceived
+from shared.db.pool import Pool, transaction
+from shared.tracing import trace_id
+from tests.conftest import NewPool
+from tests.infra.messages import message, outbox, traces
+from tests.infra.plumbing import document_received, record_changed
+
+STATES, RECORDS = "consent.states.v1", "identity.records.v1"
+HOSPITAL, OTHER_HOSPITAL = "1750000001", "1750000002"
+
+
+@pytest.fixture
+async def pool(new_pool: NewPool) -> Pool:
+    return await new_pool("consent")
+
+
+async def tell(pool: Pool, *events: Event, **options: Any) -> list[Event]:
+    """Gives a batch to its handler; returns what it announced."""
+    handlers = {RecordChanged: copy_records, DocumentReceived: decide_deposits, CopyApplied: acknowledge_copies}
+    async with transaction(pool) as connection:
+        before = len(await outbox(connection))
+        handler: Any = handlers[type(events[0])]  # type: ignore[index] # a batch is of one type
+        await handler(connection, [message(event, **options) for event in events])
+        return (await outbox(connection))[before:]
+
+
+async def behind(pool: Pool, *events: DocumentReceived) -> list[bool]:
+    messages = [message(event) for event in events]
+    async with transaction(pool) as connection:
+        waiting = await deposits_behind(connection, messages)
+    return [one.id in waiting for one in messages]
+
+
+async def opened(pool: Pool, **changes: Any) -> UUID:
+    record_id = uuid4()
+    await tell(pool, record_changed(record_id).model_copy(update=changes))
+    return record_id
+
+
+async def object_to(pool: Pool, record_id: UUID, structure: str) -> None:
+    await change_choices(pool, record_id, Actor(kind="patient", id=str(record_id)), "object-to-feeding", structure)
+
+
+def deposit(record_id: UUID, *labels: str, organisation: str = HOSPITAL, **seen: int) -> DocumentReceived:
+    event = document_received(record_id, seen={RECORDS: seen.get("seen", 1)})
+    return event.model_copy(update={"labels": labels or ("N",), "organisation_id": organisation})
+
+
+async def test_a_new_record_gets_a_first_state_where_nobody_is_authorised_and_emergencies_are(pool: Pool) -> None:
+    record_id = uuid4()
+    [state] = await tell(pool, record_changed(record_id))
+    assert isinstance(state, ConsentStateChanged)
+    assert (state.record_id, state.version, state.seen) == (record_id, 1, {RECORDS: 1})
+    assert state.authorised == state.blocked == state.feeding_objections == ()
+    assert state.emergency.break_glass
+    assert state.emergency.regulation_centre
+    assert not state.emergency.masked_documents
+
+
+async def test_a_batch_of_many_records_announces_each_once_with_the_trace_of_its_cause(pool: Pool) -> None:
+    records = [uuid4() for _ in range(50)]
+    trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
+    told = await tell(pool, *[record_changed(one) for one in (*records, *records)], trace=trace)
+    assert sorted(str(one.key) for one in told) == sorted(str(one) for one in records)
+    assert set(await traces(pool)) == {trace_id(trace)}
+
+
+async def test_the_same_and_later_versions_of_a_record_change_the_copy_only(pool: Pool) -> None:
+    record_id = await opened(pool)
+    assert await tell(pool, record_changed(record_id), record_changed(record_id, 3), partition=2) == []
+    assert await tell(pool, record_changed(record_id, 2)) == []
+    row = await pool.fetchrow("select version, status, partition from record_copies where record_id = $1", record_id)
+    assert tuple(row or ()) == (3, "open", 2)
+
+
+async def test_a_record_that_is_first_heard_of_when_closed_has_no_state_and_its_deposits_are_refused(
+    pool: Pool,
+) -> None:
+    record_id = await opened(pool, status="closed")
+    assert await outbox(pool) == []
+    assert await behind(pool, deposit(record_id)) == [False]
+    [decided] = await tell(pool, deposit(record_id))
+    assert isinstance(decided, DepositDecided)
+    assert (decided.outcome, decided.reason, decided.seen) == ("refused", "record-closed", {RECORDS: 1})
+
+
+async def test_a_deposit_that_nobody_objects_to_is_permitted_with_what_was_seen(pool: Pool) -> None:
+    record_id = await opened(pool)
+    event = deposit(record_id, "N", "MASQUE_PS")
+    [decided] = await tell(pool, event)
+    assert isinstance(decided, DepositDecided)
+    assert (decided.record_id, decided.document_id, decided.deposit_id) == (
+        record_id,
+        event.document_id,
+        event.deposit_id,
+    )
+    assert (decided.outcome, decided.reason, decided.rules_version) == ("permitted", "feeding", "1")
+    assert decided.seen == {RECORDS: 1, STATES: 1}
+    assert decided.facts == {
+        "record_status": "open",
+        "organisation_id": HOSPITAL,
+        "organisation_objected": False,
+        "labels": ("MASQUE_PS", "N"),
+    }
+
+
+async def test_a_batch_is_answered_in_order_and_each_by_its_own_record_and_organisation(pool: Pool) -> None:
+    objecting, plain = await opened(pool), await opened(pool)
+    await object_to(pool, objecting, HOSPITAL)
+    asked = [
+        deposit(objecting),
+        deposit(plain),
+        deposit(objecting, organisation=OTHER_HOSPITAL),
+        deposit(plain, "V"),
+        deposit(plain, "N", "MASQUE_PS", "INVISIBLE_PATIENT"),
+    ]
+    answers = [one for one in await tell(pool, *asked) if isinstance(one, DepositDecided)]
+    assert [one.document_id for one in answers] == [one.document_id for one in asked]
+    assert [one.reason for one in answers] == [
+        "consent-opposed",
+        "feeding",
+        "feeding",
+        "labels-not-allowed",
+        "masked-and-invisible",
+    ]
+    assert answers[0].seen == {RECORDS: 1, STATES: 2}
+
+
+async def test_a_deposit_waits_for_the_version_of_the_record_that_its_sender_saw(pool: Pool) -> None:
+    known, unknown = await opened(pool), uuid4()
+    asked = (deposit(known), deposit(known, seen=2), deposit(unknown))
+    assert await behind(pool, *asked) == [False, True, True]
+    await tell(pool, record_changed(known, 2), record_changed(unknown))
+    assert await behind(pool, *asked) == [False, False, False]
+
+
+async def test_a_deposit_waits_for_the_first_state_of_an_open_record(pool: Pool) -> None:
+    record_id = await opened(pool, status="closed")
+    async with transaction(pool) as connection:
+        await store.upsert_record_copies(connection, [store.RecordCopy(record_id, 2, "open", 0)])
+    assert await behind(pool, deposit(record_id)) == [True]
+
+
+async def test_an_objection_waits_for_decisions_that_are_being_made_and_later_ones_obey_it(pool: Pool) -> None:
+    record_id = await opened(pool)
+    async with transaction(pool) as deciding:
+        await decide_deposits(deciding, [message(deposit(record_id))])
+        async with pool.acquire() as other:
+            await other.execute("set lock_timeout = '200ms'")
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await store.lock_state(other, record_id)
+            await other.execute("reset lock_timeout")
+    await object_to(pool, record_id, HOSPITAL)
+    [decided] = await tell(pool, deposit(record_id))
+    assert isinstance(decided, DepositDecided)
+    assert decided.reason == "consent-opposed"
+
+
+async def test_only_the_word_about_states_of_consent_makes_a_state_in_force_and_never_backwards(pool: Pool) -> None:
+    first, second = await opened(pool), await opened(pool)
+    await tell(
+        pool,
+        CopyApplied(record_id=first, topic=STATES, version=3),
+        CopyApplied(record_id=first, topic=STATES, version=2),
+        CopyApplied(record_id=second, topic=RECORDS, version=9),
+        CopyApplied(record_id=uuid4(), topic=STATES, version=1),
+    )
+    await tell(pool, CopyApplied(record_id=first, topic=STATES, version=1))
+    states = [await store.find_state(pool, one) for one in (first, second)]
+    assert [state.version_in_force for state in states if state] == [3, 0]

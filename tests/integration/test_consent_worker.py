@@ -1,0 +1,105 @@
+"""Consent's worker on a real broker: told of records and deposits, it answers; what it cannot judge yet waits."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import pytest
+
+from services.consent import store
+from services.consent.consumers import subscriptions
+from services.consent.usecases.change_choices import change_choices
+from shared.contracts.base import Actor
+from shared.contracts.consent import ConsentStateChanged, DepositDecided
+from shared.contracts.records import CopyApplied
+from shared.tracing import trace_id
+from shared.worker import Machinery, Plan, at_work
+from tests.conftest import NewDatabase
+from tests.infra.databases import Database
+from tests.infra.plumbing import document_received, record_changed, settings
+from tests.infra.tokens import TestKeys
+from tests.infra.topics import Topics
+from tests.infra.waiting import eventually
+
+RECORDS, STATES, DECISIONS = "identity.records.v1", "consent.states.v1", "consent.decisions.v1"
+TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
+
+
+@pytest.fixture
+async def database(new_database: NewDatabase) -> Database:
+    return await new_database("consent")
+
+
+@asynccontextmanager
+async def worker(database: Database, kafka: Topics) -> AsyncIterator[Machinery]:
+    async with at_work(Plan("consent", subscriptions(), keys=TestKeys()), settings(database, kafka)) as machinery:
+        yield machinery
+
+
+async def test_a_record_is_opened_a_deposit_decided_and_a_change_of_rights_comes_in_force(
+    database: Database, kafka: Topics
+) -> None:
+    record_id = uuid4()
+    patient = Actor(kind="patient", id=str(record_id))
+    async with worker(database, kafka) as machinery:
+        await kafka.put(record_changed(record_id))
+        await kafka.wait_for(STATES, lambda found: any(isinstance(one.event, ConsentStateChanged) for one in found))
+
+        await kafka.put(document_received(record_id, seen={RECORDS: 1}), trace=TRACE)
+        [permitted] = await kafka.wait_for(DECISIONS, lambda found: len(found) == 1)
+        assert isinstance(permitted.event, DepositDecided)
+        assert permitted.event.outcome == "permitted"
+        assert trace_id(permitted.trace) == trace_id(TRACE)
+
+        objected = await change_choices(machinery.pool, record_id, patient, "object-to-feeding", "1750000001")
+        assert not objected.is_in_force
+        await kafka.put(CopyApplied(record_id=record_id, topic=STATES, version=objected.version))
+
+        async def is_in_force() -> bool:
+            state = await store.find_state(machinery.pool, record_id)
+            return state is not None and state.is_in_force
+
+        await eventually(is_in_force)
+        await kafka.put(document_received(record_id, seen={RECORDS: 1}))
+        decided = await kafka.wait_for(DECISIONS, lambda found: len(found) == 2)
+        reasons = [one.event.reason for one in decided if isinstance(one.event, DepositDecided)]
+        assert reasons == ["feeding", "consent-opposed"]
+
+
+async def test_a_deposit_that_comes_before_its_record_waits_and_others_of_its_batch_do_not(
+    database: Database, kafka: Topics
+) -> None:
+    known, coming = uuid4(), uuid4()
+    async with worker(database, kafka):
+        await kafka.put(record_changed(known))
+        await kafka.wait_for(STATES, lambda found: any(isinstance(one.event, ConsentStateChanged) for one in found))
+        early, ready = document_received(coming, seen={RECORDS: 1}), document_received(known, seen={RECORDS: 1})
+        await kafka.put(early)
+        await kafka.put(ready)
+        [first] = await kafka.wait_for(DECISIONS, lambda found: len(found) == 1)
+        assert isinstance(first.event, DepositDecided)
+        assert first.event.document_id == ready.document_id
+        await kafka.put(record_changed(coming))
+        decided = await kafka.wait_for(DECISIONS, lambda found: len(found) == 2)
+        ids = {one.event.document_id for one in decided if isinstance(one.event, DepositDecided)}
+        assert ids == {ready.document_id, early.document_id}
+
+
+async def test_deposits_made_while_consent_was_away_are_decided_once_each_when_it_is_back(
+    database: Database, kafka: Topics
+) -> None:
+    record_id = uuid4()
+    async with worker(database, kafka):
+        await kafka.put(record_changed(record_id))
+        await kafka.wait_for(STATES, lambda found: any(isinstance(one.event, ConsentStateChanged) for one in found))
+    deposits = [document_received(record_id, seen={RECORDS: 1}) for _ in range(20)]
+    for one in deposits:
+        id = await kafka.put(one)
+        headers = {"ce_id": str(id.id), "ce_type": id.type, "ce_time": id.occurred_at.isoformat()}
+        await kafka.put_raw(id.topic.name, id.body, id.key.encode(), headers)  # and once more, as a relay may
+    async with worker(database, kafka):
+        decided = await kafka.wait_for(DECISIONS, lambda found: len(found) >= 20)
+        assert len({one.id for one in decided}) == 20
+        assert [one.event.document_id for one in decided if isinstance(one.event, DepositDecided)] == [
+            one.document_id for one in deposits
+        ]

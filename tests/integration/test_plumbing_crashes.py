@@ -1,0 +1,83 @@
+"""A process killed at the worst line loses nothing and does nothing twice."""
+
+import asyncio
+import json
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from shared.contracts.audit import AccessRecorded
+from shared.db.pool import create_pool, transaction
+from shared.outbox import announce, append
+from shared.settings import PostgresSettings
+from tests.conftest import NewDatabase
+from tests.infra import plumbing
+from tests.infra.crashing import PLACES
+from tests.infra.databases import Database
+from tests.infra.plumbing import Recorder, document_received, worker
+from tests.infra.topics import Topics
+from tests.infra.waiting import eventually
+from tests.integration.test_plumbing_flow import access
+
+ROOT = Path(__file__).parents[2]
+
+
+async def let_it_crash(place: str, database: Database, kafka: Topics) -> None:
+    """Runs a worker in a process of its own until it has killed itself at that place."""
+    spec = {
+        "database": asdict(database),
+        "bootstrap": kafka.parts.kafka_bootstrap,
+        "passwords": dict(kafka.parts.passwords),
+        "prefix": kafka.prefix,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.infra.crashing", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
+    )
+    await asyncio.wait_for(process.communicate(json.dumps(spec).encode()), 60)
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if "outbox" not in place])
+async def test_a_consumer_killed_there_has_each_effect_once(
+    place: str, new_database: NewDatabase, kafka: Topics
+) -> None:
+    database = await new_database("consent")
+    await plumbing.prepare(database)
+    events = [document_received(uuid4()) for _ in range(20)]
+    for event in events:
+        await kafka.put(event)
+    await let_it_crash(place, database, kafka)
+    async with worker(Recorder(), database, kafka):
+        last = document_received(uuid4())
+        await kafka.put(last)
+
+        async def all_done() -> bool:
+            return len(await plumbing.effects(database)) >= 21
+
+        await eventually(all_done, seconds=40)
+    done = [row["document_id"] for row in await plumbing.effects(database)]
+    assert sorted(done) == sorted(event.document_id for event in [*events, last])
+
+
+async def test_a_relay_killed_after_the_ack_sends_again_in_order_and_loses_nothing(
+    new_database: NewDatabase, kafka: Topics
+) -> None:
+    database = await new_database("consent")
+    await plumbing.prepare(database)
+    record_id = uuid4()
+    pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
+    announcements = [announce(access(record_id, number)) for number in range(1, 31)]
+    async with transaction(pool) as connection:
+        await append(connection, announcements)
+    await let_it_crash("after the broker's ack, before the outbox is cleared", database, kafka)
+    assert await plumbing.value(database, "select count(*) from outbox") == 30
+    async with worker(Recorder(), database, kafka):
+        events = await kafka.wait_for("audit.accesses.v1", lambda found: len(found) >= 60)
+    pool.terminate()
+    numbers = [m.event.state_version for m in events if isinstance(m.event, AccessRecorded)]
+    assert numbers == [*range(1, 31), *range(1, 31)]
+    assert len({message.id for message in events}) == 30

@@ -1,0 +1,167 @@
+"""Outbox, relay, consumers: what is announced arrives, in order, once in effect."""
+
+import asyncio
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Actor
+from shared.db.pool import Pool, transaction
+from shared.errors import TransientError
+from shared.outbox import announce, append
+from tests.conftest import NewDatabase
+from tests.infra import plumbing
+from tests.infra.databases import Database
+from tests.infra.plumbing import Recorder, document_received, record_changed, worker
+from tests.infra.topics import Topics
+from tests.infra.waiting import eventually
+
+TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
+SOMEBODY = Actor(kind="professional", id="899700000001")
+
+
+@pytest.fixture
+async def database(new_database: NewDatabase) -> Database:
+    made = await new_database("consent")
+    await plumbing.prepare(made)
+    return made
+
+
+def access(record_id: UUID, number: int = 0) -> AccessRecorded:
+    return AccessRecorded(
+        record_id=record_id,
+        actor=SOMEBODY,
+        action="read-document",
+        outcome="permitted",
+        reason="authorised",
+        state_version=number,
+    )
+
+
+async def has_effects(database: Database, count: int) -> bool:
+    return len(await plumbing.effects(database)) >= count
+
+
+async def test_an_announced_event_arrives_with_its_cloudevents_headers_and_its_trace(
+    database: Database, kafka: Topics
+) -> None:
+    announcement = announce(access(uuid4()), trace=TRACE)
+    async with worker(Recorder(), database, kafka) as machinery:
+        async with transaction(machinery.pool) as connection:
+            await append(connection, [announcement])
+        await kafka.wait_for("audit.accesses.v1", lambda events: len(events) == 1)
+    [record] = await kafka.read_raw("audit.accesses.v1")
+    headers = {name: value.decode() for name, value in record.headers}
+    assert record.key == announcement.key.encode()
+    assert headers["ce_id"] == str(announcement.id)
+    assert headers["ce_type"] == "audit.access-recorded.v1"
+    assert headers["ce_source"] == "/services/consent"
+    assert headers["ce_time"] == announcement.occurred_at.isoformat()
+    assert headers["traceparent"] == TRACE
+    assert await plumbing.value(database, "select count(*) from outbox") == 0
+
+
+async def test_events_of_one_key_arrive_in_the_order_of_their_commits(database: Database, kafka: Topics) -> None:
+    record_id = uuid4()
+    order: list[int] = []
+
+    async def change(pool: Pool, number: int) -> None:
+        async with transaction(pool) as connection:
+            await append(connection, [announce(access(record_id, number)), announce(access(uuid4(), number))])
+            order.append(number)  # the advisory lock of the key is held until the commit
+
+    async with worker(Recorder(), database, kafka) as machinery:
+        await asyncio.gather(*(change(machinery.pool, number) for number in range(1, 101)))
+        events = await kafka.wait_for("audit.accesses.v1", lambda found: len(found) == 200)
+    arrived = [m.event.state_version for m in events if m.event.key == str(record_id)]  # type: ignore[attr-defined]
+    assert arrived == order
+
+
+async def test_the_effect_of_an_event_that_comes_twice_stands_once(database: Database, kafka: Topics) -> None:
+    event = document_received(uuid4())
+    last = document_received(event.record_id)
+    async with worker(Recorder(), database, kafka):
+        announcement = await kafka.put(event)
+        headers = {
+            "ce_id": str(announcement.id),
+            "ce_type": announcement.type,
+            "ce_time": announcement.occurred_at.isoformat(),
+        }
+        for _ in range(2):
+            await kafka.put_raw("records.documents.v1", announcement.body, announcement.key.encode(), headers)
+        await kafka.put(last)
+        await eventually(lambda: has_effects(database, 2))
+    assert [row["document_id"] for row in await plumbing.effects(database)] == [event.document_id, last.document_id]
+
+
+async def test_what_cannot_be_done_now_is_done_later_and_nothing_overtakes_it(
+    database: Database, kafka: Topics
+) -> None:
+    record_id = uuid4()
+    events = [document_received(record_id) for _ in range(5)]
+    failures = iter([TransientError(), asyncpg.DeadlockDetectedError(), OSError()])
+
+    def fail_three_times() -> None:
+        if (failure := next(failures, None)) is not None:
+            raise failure
+
+    async with worker(Recorder(after=fail_three_times), database, kafka):
+        for event in events:
+            await kafka.put(event)
+        await eventually(lambda: has_effects(database, 5))
+    assert [row["document_id"] for row in await plumbing.effects(database)] == [e.document_id for e in events]
+    assert await plumbing.value(database, "select count(*) from parked_messages") == 0
+
+
+async def test_the_relay_tells_how_old_a_copy_may_be(database: Database, kafka: Topics) -> None:
+    async with worker(Recorder(), database, kafka):
+        beats = await kafka.wait_for("consent.states.v1", lambda found: len(found) >= 8)
+    assert {message.partition for message in beats} == {0, 1, 2, 3}
+    assert {message.key.decode() for message in beats} == {f"heartbeat-{number}" for number in range(4)}
+
+
+async def test_a_consumer_keeps_the_watermark_of_each_partition(database: Database, kafka: Topics) -> None:
+    from shared import clock
+    from shared.contracts.base import HeartbeatSent
+
+    at = clock.now()
+    beat = HeartbeatSent(partition=2, at=at)
+    async with worker(Recorder(), database, kafka):
+        headers = {"ce_id": str(uuid4()), "ce_type": beat.wire, "ce_time": at.isoformat()}
+        await kafka.put_raw(
+            "identity.records.v1", beat.model_dump_json().encode(), b"heartbeat-2", headers, partition=2
+        )
+        query = "select at from copy_watermarks where topic = 'identity.records.v1' and partition = 2"
+        assert await eventually(lambda: plumbing.value(database, query)) == at
+
+
+async def test_a_fact_waits_until_the_copy_it_rests_on_has_come(database: Database, kafka: Topics) -> None:
+    record_id = uuid4()
+    early = document_received(record_id, seen={"identity.records.v1": 2})
+    other = document_received(uuid4())
+    async with worker(Recorder(waits_for_copies=True), database, kafka):
+        await kafka.put(early)
+        await kafka.put(other)
+        await eventually(lambda: has_effects(database, 1))
+        assert [row["document_id"] for row in await plumbing.effects(database)] == [other.document_id]
+        await kafka.put(record_changed(record_id, version=2))
+        await eventually(lambda: has_effects(database, 2))
+
+
+async def test_a_fact_whose_copy_does_not_come_is_put_aside_and_taken_up_by_the_applier(
+    database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.consuming.COPY_WAIT_S", 0.2)
+    record_id = uuid4()
+    early = [document_received(record_id, seen={"identity.records.v1": version}) for version in (2, 1)]
+    async with worker(Recorder(waits_for_copies=True), database, kafka):
+        for event in early:
+            await kafka.put(event)
+        parked = "select count(*) = 2 from parked_messages where reason in ('copy-behind', 'behind-dead')"
+        await eventually(lambda: plumbing.value(database, parked))
+        await kafka.put(record_changed(record_id, version=2))
+        await eventually(lambda: has_effects(database, 2))
+        await eventually(lambda: plumbing.value(database, "select count(*) = 0 from parked_messages"))
+    assert [row["document_id"] for row in await plumbing.effects(database)] == [e.document_id for e in early]

@@ -1,0 +1,365 @@
+"""A hospital deposits: what is kept, what is told, what is refused at the door, and what happens when it asks twice."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from services.records import sealing
+from services.records.domain.documents import WrappedKey
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.records import DocumentReceived
+from shared.crypto import Keyring
+from shared.fhir.submission import Author, AuthorKind
+from shared.values import Ins, NationalProfessionalId, SentTraits
+from tests.infra.databases import Databases
+from tests.infra.load import Person
+from tests.infra.records import (
+    CLINIC,
+    DOCTOR,
+    HOSPITAL,
+    RING,
+    TEXT,
+    House,
+    a_deposit,
+    as_software,
+    bundle_of,
+    changed_bundle,
+    codes,
+    deposit_id,
+    document_ids,
+    house,
+    traits_of,
+)
+from tests.infra.waiting import eventually
+
+SOMEBODY = Person(71)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def house_of_all(databases: Databases) -> AsyncIterator[House]:
+    database = await databases.new("records")
+    async with house(database) as made:
+        yield made
+    await databases.drop(database)
+
+
+@pytest.fixture
+async def home(house_of_all: House) -> House:
+    await house_of_all.be_empty()
+    return house_of_all
+
+
+@pytest.fixture
+async def record(home: House) -> UUID:
+    return await home.open_record(SOMEBODY)
+
+
+async def test_a_deposit_is_answered_with_a_transaction_response_that_says_it_is_invisible_yet(
+    home: House, record: UUID
+) -> None:
+    answer = await home.deposit(bundle_of(a_deposit(SOMEBODY)))
+    assert answer.status_code == 201
+    assert answer.headers["content-type"] == "application/fhir+json"
+    body = answer.json()
+    assert (body["resourceType"], body["type"], len(body["entry"])) == ("Bundle", "transaction-response", 3)
+    assert [entry["response"]["status"] for entry in body["entry"]] == ["201 Created"] * 3
+    issue = body["entry"][1]["response"]["outcome"]["issue"][0]
+    assert issue["severity"] == "information"
+    assert "invisible until it is checked" in issue["diagnostics"]
+    assert str(deposit_id(answer)) in body["entry"][0]["response"]["location"]
+
+
+async def test_a_deposit_is_announced_with_the_version_of_the_record_that_it_saw(home: House, record: UUID) -> None:
+    answer = await home.deposit(bundle_of(a_deposit(SOMEBODY, labels=("N", "MASQUE_PS"))))
+    [event] = await home.announced(DocumentReceived)
+    assert event.record_id == record
+    assert [event.document_id] == document_ids(answer)
+    assert event.deposit_id == deposit_id(answer)
+    assert event.seen == {"identity.records.v1": 1}
+    assert (event.organisation_id, event.client_id, event.author_id) == (HOSPITAL, "software-1", DOCTOR)
+    assert (event.type, event.class_code, event.section) == ("11488-4", "10", "CPT_REND")
+    assert event.labels == ("N", "MASQUE_PS")
+
+
+async def test_nothing_readable_stands_in_the_database(home: House, record: UUID) -> None:
+    deposit = a_deposit(SOMEBODY, title="Titre Très Reconnaissable", content=b"Contenu Reconnaissable " * 9)
+    await home.deposit(bundle_of(deposit))
+    for table in ("documents", "contents", "deposits", "deposit_requests", "records", "record_keys", "outbox"):
+        for row in await home.pool.fetch(f"select * from {table}"):
+            values = list(row.values())
+            stored: bytes = b"|".join(one if isinstance(one, bytes) else str(one).encode() for one in values)
+            for secret in ("Reconnaissable", SOMEBODY.ins, SOMEBODY.birth_name, str(deposit.unique_id)):
+                assert secret.encode() not in stored, table
+
+
+async def test_the_request_can_be_restored_to_the_byte(home: House, record: UUID) -> None:
+    bodies = [
+        bundle_of(a_deposit(SOMEBODY)),
+        bundle_of(a_deposit(SOMEBODY), a_deposit(SOMEBODY, content=b"another" * 1000)),
+        b"\n  " + bundle_of(a_deposit(SOMEBODY)).replace(b',"', b' ,\t"') + b"\n",
+    ]
+    for body in bodies:
+        answer = await home.deposit(body)
+        assert answer.status_code == 201
+        assert await restored(home, record, deposit_id(answer)) == body
+    stored = await home.pool.fetch("select length(body) as length from deposit_requests")
+    assert all(row["length"] < 2500 for row in stored), "contents are not kept twice"
+
+
+async def restored(home: House, record: UUID, deposit: UUID) -> bytes:
+    row = await home.pool.fetchrow("select kid, wrapped from record_keys where record_id = $1", record)
+    assert row is not None
+    key = home.vault.unwrap(record, WrappedKey(row["kid"], row["wrapped"]))
+    sealed = await home.pool.fetchval("select body from deposit_requests where deposit_id = $1", deposit)
+    contents = {
+        one["document_id"]: sealing.open_content(key, one["document_id"], one["content"])
+        for one in await home.pool.fetch("select document_id, content from contents")
+    }
+    return sealing.open_request(key, deposit, sealed, contents)
+
+
+async def test_another_class_than_the_types_own_is_a_warning_and_does_not_count(home: House, record: UUID) -> None:
+    def send_another_class(bundle: dict) -> None:  # type: ignore[type-arg]
+        bundle["entry"][1]["resource"]["category"][0]["coding"][0]["code"] = "42"
+
+    answer = await home.deposit(changed_bundle(bundle_of(a_deposit(SOMEBODY)), send_another_class))
+    assert answer.status_code == 201
+    issues = answer.json()["entry"][1]["response"]["outcome"]["issue"]
+    assert [(one["severity"], one["details"]["coding"][0]["code"]) for one in issues] == [
+        ("information", "deposit-accepted"),
+        ("warning", "class-derived"),
+    ]
+    assert (await home.announced(DocumentReceived))[0].class_code == "10"
+
+
+async def test_an_unknown_record_is_refused(home: House, record: UUID) -> None:
+    answer = await home.deposit(bundle_of(a_deposit(Person(72))))
+    assert (answer.status_code, codes(answer)) == (422, ["record-unknown"])
+
+
+async def test_a_closed_record_is_refused_and_the_refusal_is_traced(home: House, record: UUID) -> None:
+    await home.open_record(SOMEBODY, status="closed", record_id=record)
+    answer = await home.deposit(bundle_of(a_deposit(SOMEBODY)))
+    assert (answer.status_code, codes(answer)) == (422, ["record-closed"])
+    await expect_traced_refusal(home, record, "record-closed")
+
+
+async def expect_traced_refusal(home: House, record: UUID, reason: str) -> None:
+    [trace] = await home.announced(AccessRecorded)
+    assert (trace.record_id, trace.action, trace.outcome, trace.reason) == (
+        record,
+        "deposit-document",
+        "refused",
+        reason,
+    )
+    assert (trace.actor.kind, trace.actor.organisation_id, trace.actor.client_id) == (
+        "software",
+        HOSPITAL,
+        "software-1",
+    )
+    assert await home.announced(DocumentReceived) == []
+    assert await home.pool.fetchval("select count(*) from documents") == 0
+
+
+@pytest.mark.parametrize(
+    "traits",
+    [
+        replace(traits_of(SOMEBODY), birth_name="AUTRE"),
+        replace(traits_of(SOMEBODY), given_name="AUTRE"),
+        replace(traits_of(SOMEBODY), birth_date="1999-01-01"),
+        replace(traits_of(SOMEBODY), birth_place="75056"),
+        SentTraits(birth_date="1999-01-01"),
+    ],
+)
+async def test_traits_that_differ_are_refused_and_the_refusal_is_traced(
+    home: House, record: UUID, traits: SentTraits
+) -> None:
+    answer = await home.deposit(bundle_of(a_deposit(SOMEBODY, traits=traits)))
+    assert (answer.status_code, codes(answer)) == (422, ["traits-mismatch"])
+    await expect_traced_refusal(home, record, "traits-mismatch")
+
+
+@pytest.mark.parametrize(
+    "traits",
+    [
+        SentTraits(),
+        SentTraits(birth_name=SOMEBODY.birth_name.lower().replace("-", " ")),
+        replace(traits_of(SOMEBODY), birth_place=None),
+    ],
+)
+async def test_absent_traits_and_other_spellings_are_no_difference(
+    home: House, record: UUID, traits: SentTraits
+) -> None:
+    assert (await home.deposit(bundle_of(a_deposit(SOMEBODY, traits=traits)))).status_code == 201
+
+
+async def test_a_record_is_found_under_every_key_of_the_ring(home: House) -> None:
+    older = Keyring({"hmac-1": RING["hmac-1"]})
+    await home.open_record(SOMEBODY, ring=older)
+    assert (await home.deposit(bundle_of(a_deposit(SOMEBODY)))).status_code == 201
+
+
+async def test_a_record_whose_number_changed_is_found_by_the_new_one_only(home: House, record: UUID) -> None:
+    await home.open_record(Person(73), record_id=record)
+    assert codes(await home.deposit(bundle_of(a_deposit(SOMEBODY)))) == ["record-unknown"]
+    assert (await home.deposit(bundle_of(a_deposit(Person(73))))).status_code == 201
+
+
+async def test_the_same_again_gets_the_same_answer_and_is_kept_once(home: House, record: UUID) -> None:
+    body = bundle_of(a_deposit(SOMEBODY), a_deposit(SOMEBODY, content=b"second"))
+    first, second = await home.deposit(body), await home.deposit(body)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert (first.content, first.headers["location"]) == (second.content, second.headers["location"])
+    assert len(await home.announced(DocumentReceived)) == 2
+    assert await counts(home) == {"documents": 2, "contents": 2, "deposits": 1, "organisation_deposits": 1}
+
+
+async def counts(home: House) -> dict[str, int]:
+    tables = ("documents", "contents", "deposits", "organisation_deposits")
+    return {table: await home.pool.fetchval(f"select count(*) from {table}") for table in tables}
+
+
+async def test_the_same_again_is_the_same_after_publication(home: House, record: UUID) -> None:
+    body = bundle_of(a_deposit(SOMEBODY))
+    first = await home.deposit(body)
+    await home.decide(*document_ids(first))
+    assert (await home.deposit(body)).headers["location"] == first.headers["location"]
+
+
+async def test_concurrent_identical_deposits_are_one(home: House, record: UUID) -> None:
+    body = bundle_of(a_deposit(SOMEBODY), a_deposit(SOMEBODY, content=b"second"))
+    answers = await asyncio.gather(*(home.deposit(body) for _ in range(12)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.headers["location"] for answer in answers}) == 1
+    assert await counts(home) == {"documents": 2, "contents": 2, "deposits": 1, "organisation_deposits": 1}
+    assert len(await home.announced(DocumentReceived)) == 2
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"content": b"other bytes"},
+        {"labels": ("N", "MASQUE_PS")},
+        {"title": "Autre titre"},
+    ],
+)
+async def test_the_same_identifier_stands_for_one_thing_only(
+    home: House, record: UUID, changed: dict[str, object]
+) -> None:
+    deposit = a_deposit(SOMEBODY)
+    first = await home.deposit(bundle_of(deposit))
+    answer = await home.deposit(bundle_of(replace(deposit, **changed)))  # type: ignore[arg-type]
+    if "title" in changed:
+        assert answer.headers["location"] == first.headers["location"]
+    else:
+        assert (answer.status_code, codes(answer)) == (409, ["unique-id-taken"])
+        [trace] = await home.announced(AccessRecorded)
+        assert (trace.record_id, trace.outcome, trace.reason) == (record, "refused", "unique-id-taken")
+    assert (await counts(home))["documents"] == 1
+
+
+async def test_another_organisation_cannot_take_the_identifier(home: House, record: UUID) -> None:
+    body = bundle_of(a_deposit(SOMEBODY))
+    await home.deposit(body)
+    assert (await home.deposit(body, organisation=CLINIC)).status_code == 409
+
+
+async def test_the_same_identifier_in_another_record_is_another_document(home: House, record: UUID) -> None:
+    other = Person(74)
+    await home.open_record(other)
+    deposit = a_deposit(SOMEBODY)
+    first = await home.deposit(bundle_of(deposit))
+    second = await home.deposit(bundle_of(a_deposit(other, unique_id=deposit.unique_id)))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert document_ids(first) != document_ids(second)
+
+
+async def test_a_set_that_is_partly_known_is_refused_whole(home: House, record: UUID) -> None:
+    known, also_known, new = (a_deposit(SOMEBODY, content=text) for text in (b"one", b"two", b"three"))
+    await home.deposit(bundle_of(known, also_known))
+    for mixed in ((known, new), (known,), (known, also_known, new)):
+        answer = await home.deposit(bundle_of(*mixed))
+        assert (answer.status_code, codes(answer)) == (409, ["unique-id-taken"])
+    assert (await counts(home))["documents"] == 2
+    assert (await home.deposit(bundle_of(also_known, known))).status_code == 201, "the order does not matter"
+
+
+async def test_after_a_refusal_a_new_attempt_is_a_new_deposit(home: House, record: UUID) -> None:
+    body = bundle_of(a_deposit(SOMEBODY))
+    first = await home.deposit(body)
+    await home.decide(*document_ids(first), reason="consent-opposed")
+    second = await home.deposit(body)
+    assert second.status_code == 201
+    assert second.headers["location"] != first.headers["location"]
+    assert len(await home.announced(DocumentReceived)) == 2
+
+
+async def test_prefer_wait_answers_with_the_result(home: House, record: UUID) -> None:
+    for reason, code, severity in (
+        ("feeding", "document-published", "information"),
+        ("consent-opposed", "consent-opposed", "error"),
+    ):
+        waiting = asyncio.create_task(home.deposit(bundle_of(a_deposit(SOMEBODY)), prefer="wait=5"))
+        await decide_when_received(home, reason)
+        answer = await waiting
+        assert answer.status_code == 201
+        [issue] = answer.json()["entry"][1]["response"]["outcome"]["issue"]
+        assert (issue["details"]["coding"][0]["code"], issue["severity"]) == (code, severity)
+
+
+async def decide_when_received(home: House, reason: str) -> None:
+    async def received() -> UUID | None:
+        found: UUID | None = await home.pool.fetchval("select id from documents where status = 'received'")
+        return found
+
+    await home.decide(await eventually(received), reason=reason)
+
+
+async def test_prefer_wait_answers_without_a_result_when_none_comes(home: House, record: UUID) -> None:
+    answer = await home.deposit(bundle_of(a_deposit(SOMEBODY)), prefer="wait=1")
+    [issue] = answer.json()["entry"][1]["response"]["outcome"]["issue"]
+    assert issue["details"]["coding"][0]["code"] == "deposit-accepted"
+
+
+async def test_a_cda_about_another_patient_is_refused(home: House, record: UUID) -> None:
+    id_ = f'<id extension="{Person(75).ins}" root="1.2.250.1.213.1.4.10"/>'
+    target = f"<recordTarget><patientRole>{id_}</patientRole></recordTarget>"
+    cda = f'<ClinicalDocument xmlns="urn:hl7-org:v3">{target}</ClinicalDocument>'.encode()
+    refused = await home.deposit(bundle_of(a_deposit(SOMEBODY, content=cda, content_type="text/xml")))
+    assert (refused.status_code, codes(refused)) == (422, ["patient-mismatch"])
+    own = cda.replace(Person(75).ins.encode(), SOMEBODY.ins.encode())
+    assert (await home.deposit(bundle_of(a_deposit(SOMEBODY, content=own, content_type="text/xml")))).status_code == 201
+
+
+async def test_a_big_document_is_kept_too(home: House, record: UUID) -> None:
+    body = bundle_of(a_deposit(SOMEBODY, content=TEXT * 4000))
+    answer = await home.deposit(body)
+    assert answer.status_code == 201
+    assert await restored(home, record, deposit_id(answer)) == body
+    got = await home.get(f"/fhir/Binary/{document_ids(answer)[0]}", as_software())
+    assert got.content == TEXT * 4000
+
+
+async def test_an_ins_under_another_oid_of_its_class_finds_the_record(home: House, record: UUID) -> None:
+    demo = Ins(SOMEBODY.ins, "1.2.250.1.213.1.4.11")
+    assert (await home.deposit(bundle_of(a_deposit(SOMEBODY, ins=demo)))).status_code == 201
+    production = Ins(SOMEBODY.ins, "1.2.250.1.213.1.4.8")
+    assert codes(await home.deposit(bundle_of(a_deposit(SOMEBODY, ins=production)))) == ["record-unknown"]
+
+
+async def test_a_stranger_to_the_directory_cannot_break_a_deposit(home: House, record: UUID) -> None:
+    """An author's id that no event may carry is left out of it, and kept with the document."""
+    odd = Author(AuthorKind.PROFESSIONAL, NationalProfessionalId("3" + "7" * 20 + "/CPE-" + "x" * 60))
+    answer = await home.deposit(bundle_of(a_deposit(SOMEBODY, authors=(odd,))))
+    assert answer.status_code == 201, answer.text
+    [event] = await home.announced(DocumentReceived)
+    assert event.author_id is None
+
+
+async def test_ids_that_nobody_knows_are_not_found(home: House) -> None:
+    for path in (f"/deposits/{uuid4()}", f"/fhir/Binary/{uuid4()}", "/fhir/Binary/x", "/fhir/DocumentReference/x"):
+        assert (await home.get(path, as_software())).status_code == 404, path

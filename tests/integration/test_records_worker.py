@@ -1,0 +1,114 @@
+"""The worker of records on the real broker: copies, decisions that wait, publication, tracking."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+from services.records.consumers import subscriptions
+from services.records.sealing import Vault
+from shared import clock
+from shared.contracts.audit import EntryRecorded
+from shared.contracts.consent import ConsentStateChanged
+from shared.contracts.identity import RecordChanged, TraitFingerprints
+from shared.contracts.notify import AlertUnwanted
+from shared.contracts.records import CopyApplied, DocumentPublished, DocumentReceived
+from shared.crypto import Keyring
+from shared.fingerprints import ins_parts, trait_fingerprints
+from shared.worker import Machinery, Plan, at_work
+from tests.conftest import NewDatabase
+from tests.infra.databases import Database
+from tests.infra.load import Person
+from tests.infra.records import (
+    KEK,
+    RING,
+    a_deposit,
+    as_software,
+    bundle_of,
+    decided,
+    deposit_id,
+    document_ids,
+    house,
+    ins_of,
+    settings_of,
+    traits_of,
+)
+from tests.infra.tokens import TestKeys
+from tests.infra.topics import Topics
+from tests.infra.waiting import eventually
+
+SOMEBODY = Person(41)
+
+
+@asynccontextmanager
+async def working(database: Database, kafka: Topics) -> AsyncIterator[Machinery]:
+    plan = Plan("records", subscriptions(Vault(Keyring.parse(KEK))), keys=TestKeys())
+    async with at_work(plan, settings_of(database, kafka=kafka.settings("records"))) as machinery:
+        yield machinery
+
+
+def opened(record_id: UUID) -> RecordChanged:
+    return RecordChanged(
+        record_id=record_id,
+        version=1,
+        status="open",
+        ins=RING.fingerprint(*ins_parts(ins_of(SOMEBODY))),
+        traits=TraitFingerprints(**trait_fingerprints(RING, record_id, traits_of(SOMEBODY).normalised())),
+        opened_at=clock.now(),
+    )
+
+
+async def test_a_document_travels_from_its_deposit_to_its_tracking(new_database: NewDatabase, kafka: Topics) -> None:
+    database, record = await new_database("records"), uuid4()
+    async with house(database) as home, working(database, kafka) as machinery:
+        await kafka.put(opened(record))
+        copies = await kafka.wait_for("records.copies.v1", lambda found: len(found) == 1)
+        assert copies[0].event == CopyApplied(record_id=record, topic="identity.records.v1", version=1)
+
+        answer = await home.deposit(bundle_of(a_deposit(SOMEBODY)))
+        [document] = document_ids(answer)
+        [received] = await kafka.wait_for("records.documents.v1", lambda found: len(found) == 1)
+        assert isinstance(received.event, DocumentReceived)
+
+        seen = {"identity.records.v1": 1, "consent.states.v1": 1}
+        decision = await kafka.put(decided(record, document, deposit_id(answer), seen=seen))
+        await eventually(lambda: comes_again(machinery, "records.deposit-decisions"))
+        assert await home.pool.fetchval("select status from documents") == "received"
+        await kafka.put(ConsentStateChanged(record_id=record, version=1, changed_at=clock.now()))
+        events = await kafka.wait_for("records.documents.v1", lambda found: len(found) == 2)
+        published = events[1].event
+        assert isinstance(published, DocumentPublished)
+        assert (published.decision_id, published.seen) == (decision.id, seen)
+        assert events[1].trace[3:35] == decision.trace[3:35]
+
+        at = clock.now()
+        await kafka.put(
+            EntryRecorded(
+                record_id=record,
+                event_id=events[1].id,
+                event_type=DocumentPublished.wire,
+                document_id=document,
+                recorded_at=at,
+            )
+        )
+        await kafka.put(
+            AlertUnwanted(
+                record_id=record,
+                alert_id=uuid4(),
+                kind="document",
+                document_id=document,
+                caused_by=events[1].id,
+                handled_at=at,
+                reason="switched-off",
+            )
+        )
+
+        async def done() -> bool:
+            [one] = (await home.get(answer.headers["location"], as_software())).json()["documents"]
+            return bool(one["audited_at"] and one["alert_handled_at"])
+
+        await eventually(done)
+
+
+async def comes_again(machinery: Machinery, group: str) -> bool:
+    """Whether the group's batch has been put back to be tried later."""
+    return any(one.failures for one in machinery.running if one.consumer.name == group)

@@ -1,0 +1,185 @@
+"""The command line: what it shows, and how it ends."""
+
+import json
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.local.__main__ import build
+from deploy.local.commands.common import after, cell_of
+from deploy.local.commands.deposits import _exit_code
+from deploy.local.commands.topics import GroupState, TopicState, group_states, metrics_in, topic_states
+from deploy.local.following import describe_access, is_done
+from deploy.local.mailbox import caught, count
+
+RECORD = "0199a3c4-5d00-8a11-9b7e-2f6c1d4e9a3b"
+T0, T1 = "2026-11-22T10:00:00.000000Z", "2026-11-22T10:00:00.310000Z"
+COMMANDS = (
+    *("up", "down", "status", "demo", "bootstrap", "open", "deposit", "track", "documents", "get", "accesses"),
+    *("authorise", "block", "unblock", "object", "choices", "preferences", "mails", "topics", "dlt"),
+)
+
+
+def run(*arguments: str, var: Path) -> Any:
+    return CliRunner().invoke(build(), list(arguments), env={"DMP_VAR": str(var), "COLUMNS": "200"})
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_its_exit_codes(command: str, tmp_path: Path) -> None:
+    result = run(command, "--help", var=tmp_path)
+    assert result.exit_code == 0
+    if command != "dlt":
+        assert "Exit codes" in result.output
+    if command not in ("down", "status", "dlt"):
+        assert "Example" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("bootstrap",),
+        ("open", "--demo"),
+        ("deposit", "a.xml"),
+        ("track", RECORD),
+        ("documents", "--record", RECORD),
+        ("get", RECORD, "--as", "doctor"),
+        ("accesses", "--record", RECORD),
+        ("authorise", "899900000101", "--record", RECORD),
+        ("object", "1990000204", "--record", RECORD),
+        ("preferences", "--record", RECORD),
+        ("topics",),
+        ("dlt", "list"),
+        ("dlt", "redrive", RECORD),
+    ],
+)
+def test_where_nothing_runs_one_line_says_so(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    result = run(*arguments, var=tmp_path)
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert result.stderr == f"error: nothing runs in {tmp_path}: start it with `make up` (or `dmp up`)\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("open",),
+        ("open", "--ins", "1"),
+        ("documents",),
+        ("documents", "--ins", "1"),
+        ("documents", "--ins", "1", "--record", RECORD),
+        ("deposit", "a.xml", "--visibility", "NOBODY"),
+        ("deposit",),
+        ("track", "not-an-id"),
+        ("nonsense",),
+    ],
+)
+def test_a_wrong_use_ends_with_2(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    result = run(*arguments, var=tmp_path)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+def row(status: str, done: bool = False) -> dict[str, Any]:
+    return {"status": status, "done": done}
+
+
+@pytest.mark.parametrize(
+    ("rows", "wait", "expected"),
+    [
+        ([row("published", True), row("published", True)], True, 0),
+        ([row("received")], False, 0),
+        ([row("received")], True, 4),
+        ([row("published", True), row("refused", True)], True, 1),
+        ([row("refused")], False, 1),
+        ([row("unusable"), row("published", True)], False, 1),
+    ],
+)
+def test_a_deposit_ends_with_what_became_of_the_files(rows: list[dict[str, Any]], wait: bool, expected: int) -> None:
+    assert _exit_code(rows, wait) == expected
+
+
+def test_a_document_is_done_when_nothing_more_will_happen() -> None:
+    published = {"status": "published", "audited_at": T1, "alert_handled_at": T1}
+    refused = {"status": "refused", "audited_at": T1, "alert_handled_at": None}
+    assert is_done(published)
+    assert is_done(refused)
+    assert not is_done(published | {"alert_handled_at": None})
+    assert not is_done(refused | {"audited_at": None})
+    assert not is_done(published | {"status": "received"})
+
+
+def test_times_are_shown_as_a_person_reads_them() -> None:
+    assert after(T0, T1) == "310 ms"
+    assert after(T0, "2026-11-22T10:01:00.000000Z") == "60 s"
+    assert after(T0, None) == cell_of(None) == "-"
+
+
+def test_an_access_is_told_in_a_line() -> None:
+    line = {
+        "occurred_at": T0,
+        "who": {"kind": "professional", "you": False, "id": "899900000101", "name": None, "profession": "10"},
+        "action": "read-document",
+        "outcome": "refused",
+        "reason": "blocked",
+        "subject": None,
+    }
+    assert describe_access(line).split()[1:] == ["899900000101", "read", "document", "REFUSED", "(blocked)"]
+    own = line | {"who": {"kind": "patient", "you": True, "id": None, "name": None}, "outcome": "permitted"}
+    own |= {"action": "block-professional", "subject": {"id": "899900000101", "name": "Dr A"}}
+    assert describe_access(own).split()[1:] == ["you", "block", "professional:", "Dr", "A", "permitted"]
+
+
+def test_topics_and_groups_are_counted_over_their_partitions() -> None:
+    documents = "records.documents.v1"
+    starts = {(documents, 0): 10, (documents, 1): 0, ("consent.deposit-checks.dlt", 0): 1}
+    first = {(documents, 0): 20, (documents, 1): 5, ("consent.deposit-checks.dlt", 0): 3}
+    last = first | {(documents, 1): 9}
+    seen = {f"consumer_lag_seconds consent.deposit-checks {documents}": 2.0}
+    seen |= {
+        "waiting_messages consent.deposit-checks dead": 2.0,
+        "waiting_messages consent.deposit-checks copy-behind": 1.0,
+    }
+    committed = {"consent.deposit-checks": {(documents, 0): 20}}
+    assert TopicState(documents, 2, 19, 2.0) in topic_states(starts, first, last, 2.0)
+    groups = group_states(starts, last, committed, seen)
+    assert GroupState("consent.deposit-checks", documents, 9, 2.0, 2, 3) in groups
+    assert GroupState("notify.document-alerts", documents, 19, None, 0, 0) in groups
+
+
+def test_the_workers_metrics_are_read() -> None:
+    text = (
+        "# TYPE consumer_lag_seconds gauge\n"
+        'consumer_lag_seconds{group="a.b",topic="t.v1"} 1.5\n'
+        "# TYPE waiting_messages gauge\n"
+        'waiting_messages{group="a.b",reason="dead"} 2.0\n'
+        "# TYPE other gauge\nother 1.0\n"
+    )
+    assert metrics_in(text) == {"consumer_lag_seconds a.b t.v1": 1.5, "waiting_messages a.b dead": 2.0}
+
+
+def mail(folder: Path, name: str, to: str) -> None:
+    message = EmailMessage()
+    message["To"], message["Subject"] = to, "Hôtel"
+    message.set_content("Bonjour")
+    (folder / name).write_bytes(message.as_bytes())
+
+
+def test_caught_mails_are_listed_in_the_order_of_their_arrival_even_when_nothing_runs(tmp_path: Path) -> None:
+    folder = tmp_path / "mail"
+    folder.mkdir()
+    mail(folder, "2000000000000000000-1-0.eml", "b@mail.example")
+    mail(folder, "1000000000000000000-1-0.eml", "a@mail.example")
+    (folder / ".3000000000000000000-1-0").write_bytes(b"half")
+    assert count(folder) == 2
+    assert [one.to for one in caught(folder)] == ["a@mail.example", "b@mail.example"]
+    listed = json.loads(run("mails", "--json", var=tmp_path).stdout)
+    assert [(one["number"], one["to"], one["subject"]) for one in listed] == [
+        (1, "a@mail.example", "Hôtel"),
+        (2, "b@mail.example", "Hôtel"),
+    ]
+    assert "Bonjour" in run("mails", "show", "1", var=tmp_path).stdout
+    assert run("mails", "show", "3", var=tmp_path).exit_code == 1
+    assert len(json.loads(run("mails", "--to", "b@mail.example", "--json", var=tmp_path).stdout)) == 1

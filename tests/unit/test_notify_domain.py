@@ -1,0 +1,116 @@
+"""Who is told what, once, and for how long it is tried."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.notify.domain import (
+    TRIED_FOR,
+    Audience,
+    Contact,
+    Preferences,
+    Send,
+    Unwanted,
+    Withheld,
+    alert_id,
+    audience,
+    decide,
+    first_of_each_day,
+    made_at,
+    wait_after,
+)
+from shared import clock
+
+HOLDER = Contact("someone@mail.example", "fr", "holder")
+PARENT = Contact("parent@mail.example", "fr", "representative")
+NOWHERE = Contact(None, "en", "holder")
+ALL, NONE = Preferences(), Preferences(document=False, consultation=False)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ((), Audience.EVERYBODY),
+        (("N",), Audience.EVERYBODY),
+        (("N", "MASQUE_PS"), Audience.EVERYBODY),
+        (("N", "INVISIBLE_REPRESENTANTS_LEGAUX"), Audience.HOLDER),
+        (("N", "INVISIBLE_PATIENT"), Audience.NOBODY),
+        (("N", "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX"), Audience.NOBODY),
+    ],
+)
+def test_labels_say_who_may_know_of_a_document(labels: tuple[str, ...], expected: Audience) -> None:
+    assert audience(labels) is expected
+
+
+def test_the_whole_table_of_who_is_told() -> None:
+    everybody, holder, nobody = Audience.EVERYBODY, Audience.HOLDER, Audience.NOBODY
+    to_patient, to_parents = Withheld("invisible-to-patient"), Withheld("invisible-to-representatives")
+    off, nowhere = Unwanted("switched-off"), Unwanted("no-address")
+    expected = {
+        (everybody, HOLDER, ALL): Send(HOLDER),
+        (everybody, HOLDER, NONE): off,
+        (everybody, PARENT, ALL): Send(PARENT),
+        (everybody, PARENT, NONE): off,
+        (everybody, NOWHERE, ALL): nowhere,
+        (everybody, NOWHERE, NONE): off,
+        (holder, HOLDER, ALL): Send(HOLDER),
+        (holder, HOLDER, NONE): off,
+        (holder, PARENT, ALL): to_parents,
+        (holder, PARENT, NONE): to_parents,
+        (holder, NOWHERE, ALL): nowhere,
+        (holder, NOWHERE, NONE): off,
+        **{(nobody, one, wanted): to_patient for one in (HOLDER, PARENT, NOWHERE) for wanted in (ALL, NONE)},
+    }
+    cases = list(product(Audience, (HOLDER, PARENT, NOWHERE), (ALL, NONE)))
+    assert len(expected) == len(cases)
+    for kind in ("document", "consultation"):
+        assert {case: decide(kind, *case) for case in cases} == expected
+
+
+def test_each_kind_has_its_own_switch() -> None:
+    only_documents = Preferences(document=True, consultation=False)
+    assert decide("document", Audience.EVERYBODY, HOLDER, only_documents) == Send(HOLDER)
+    assert decide("consultation", Audience.EVERYBODY, HOLDER, only_documents) == Unwanted("switched-off")
+
+
+def test_the_alert_of_a_cause_has_one_id_which_carries_its_time_and_the_bucket_of_its_record() -> None:
+    record_id, cause = uuid4(), clock.new_id()
+    found = alert_id(record_id, "document", cause)
+    assert found == alert_id(record_id, "document", cause)
+    assert (found.version, found.variant) == (8, "specified in RFC 4122")
+    assert clock.bucket_in(found) == clock.bucket_of(record_id)
+    assert made_at(found) == made_at(cause)
+    others = {alert_id(record_id, "consultation", cause), alert_id(record_id, "document", clock.new_id())}
+    assert found not in others
+    assert len(others) == 2
+
+
+def test_an_id_that_is_not_ours_has_no_time() -> None:
+    assert made_at(uuid4()) is None
+    made = made_at(clock.new_id())
+    assert made is not None
+    assert abs(made - clock.now()) < timedelta(seconds=5)
+
+
+def test_a_professional_opens_one_window_a_day_on_a_record() -> None:
+    record_id, doctor, nurse = UUID(int=1), "899700000001", "899700000002"
+    at = [NOON + timedelta(hours=hours) for hours in (0, 1, 23.9, 24, 47, 48.1)]
+    seen = [((record_id, doctor, False), moment, number) for number, moment in enumerate(at)]
+    seen += [((record_id, nurse, False), NOON, 10), ((UUID(int=2), doctor, False), NOON, 11)]
+    assert sorted(one for _, _, one in first_of_each_day(seen, {})) == [0, 3, 5, 10, 11]
+
+
+def test_a_consultation_that_comes_again_opens_nothing() -> None:
+    window = (UUID(int=1), "899700000001", False)
+    assert first_of_each_day([(window, NOON, 1)], {window: NOON}) == []
+    assert first_of_each_day([(window, NOON - timedelta(hours=30), 1)], {window: NOON}) == []
+
+
+def test_the_waits_grow_and_end_with_the_time_a_message_is_tried() -> None:
+    waits = [wait_after(attempts) for attempts in range(1, 30)]
+    assert waits[0] == timedelta(seconds=5)
+    assert waits == sorted(waits)
+    assert sum(waits[:10], timedelta()) < TRIED_FOR <= sum(waits[:12], timedelta())

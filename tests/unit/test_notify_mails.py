@@ -1,0 +1,106 @@
+"""What the mails say, and what they never say."""
+
+import re
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import SMTP
+from itertools import product
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pydantic import ValidationError
+
+from services.notify.domain import Contact
+from services.notify.mails import AddressUnusableError, compose, mailbox
+from services.notify.settings import SmtpSettings
+
+TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ALERT = uuid4()
+SORTS: list[Any] = list(product(("document", "consultation"), ("fr", "en"), ("holder", "representative")))
+
+
+def composed(kind: Any, language: Any, relation: Any) -> EmailMessage:
+    contact = Contact("someone@mail.example", language, relation)
+    return BytesParser(policy=SMTP).parsebytes(compose(kind, contact, "DMP <no-reply@dmp.example>", ALERT, TRACE, NOW))
+
+
+def texts(message: EmailMessage) -> tuple[str, str]:
+    plain, html = message.get_body(("plain",)), message.get_body(("html",))
+    assert plain is not None
+    assert html is not None
+    return plain.get_content(), html.get_content()
+
+
+@pytest.mark.parametrize(("kind", "language", "relation"), SORTS)
+def test_a_mail_has_the_headers_of_an_automatic_message(kind: str, language: str, relation: str) -> None:
+    message = composed(kind, language, relation)
+    assert message["message-id"] == f"<{ALERT}@dmp.example>"
+    assert message["from"] == "DMP <no-reply@dmp.example>"
+    assert message["to"] == "someone@mail.example"
+    assert message["date"].datetime == NOW
+    assert message["auto-submitted"] == "auto-generated"
+    assert message["traceparent"] == TRACE
+    assert message["content-language"] == language
+    assert message.get_content_type() == "multipart/alternative"
+    assert not message.defects
+
+
+@pytest.mark.parametrize(("kind", "language", "relation"), SORTS)
+def test_a_mail_is_generic(kind: str, language: str, relation: str) -> None:
+    message = composed(kind, language, relation)
+    for text in (*texts(message), message["subject"]):
+        assert "http" not in text
+        assert str(ALERT) not in text
+        assert "someone" not in text
+        assert not re.search(r"\d", text.replace("utf-8", "").replace("1.5", ""))
+
+
+@pytest.mark.parametrize(("kind", "language", "relation"), SORTS)
+def test_text_and_html_say_the_same(kind: str, language: str, relation: str) -> None:
+    plain, html = texts(composed(kind, language, relation))
+    body = html[html.index("<body") :]
+    assert plain.split() == re.sub(r"<[^>]+>", " ", body).split()
+
+
+def test_each_sort_of_mail_has_its_own_words() -> None:
+    bodies = {texts(composed(*sort))[0] for sort in SORTS}
+    assert len(bodies) == len(SORTS)
+    assert "votre dossier" in texts(composed("document", "fr", "holder"))[0]
+    assert "whom you represent" in texts(composed("document", "en", "representative"))[0]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "someone@mail.example\r\nBcc: other@mail.example",
+        "a b@mail.example",
+        "<someone@mail.example>",
+        "someone@mail.example,other@mail.example",
+        "no-at-sign",
+        "@mail.example",
+        "someone@",
+        "someone@mail.example\0",
+        "é@mail.example",
+        f"{'a' * 65}@mail.example",
+        "",
+        None,
+    ],
+)
+def test_an_address_that_could_be_more_than_an_address_is_not_used(address: str | None) -> None:
+    with pytest.raises(AddressUnusableError) as caught:
+        mailbox(Contact(address, "fr", "holder"))
+    assert caught.value.__cause__ is None
+    assert not address or address not in str(caught.value)
+
+
+def test_a_domain_with_accents_is_written_as_the_protocol_wants_it() -> None:
+    assert mailbox(Contact("someone@hôpital.example", "fr", "holder")) == "someone@xn--hpital-ixa.example"
+
+
+@pytest.mark.parametrize("sender", ["nobody", "a@b.example\r\nBcc: c@d.example", "é@mail.example"])
+def test_a_sender_that_is_no_address_is_refused_at_the_start(sender: str) -> None:
+    with pytest.raises(ValidationError):
+        SmtpSettings(host="localhost", port=25, sender=sender)

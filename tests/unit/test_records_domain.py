@@ -1,0 +1,137 @@
+"""What records judges by itself: traits, ages of copies, errors of a decision, harmless media types, search words."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.records.api.searching import SearchError, parse_form, parse_query
+from services.records.domain.documents import served_type
+from services.records.domain.reading import COPIED, CopyAge, insisted, stand_in_age
+from services.records.domain.submissions import as_code, differing_traits
+from shared.access import Permit, Refusal
+from shared.errors import ForbiddenError, NotFoundError, UncheckableError
+from shared.fingerprints import trait_fingerprints
+from shared.values import SentTraits, Sex
+from tests.infra.records import RING
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LIMIT = timedelta(seconds=120)
+RECORD = UUID("11111111-1111-4111-8111-111111111111")
+KNOWN = trait_fingerprints(
+    RING,
+    RECORD,
+    SentTraits("ÉLÉMENT-INVENTÉ", "Anne", "1980-02-29", Sex.FEMALE).normalised(),
+)
+
+
+@pytest.mark.parametrize(
+    ("sent", "differing"),
+    [
+        (None, ()),
+        (SentTraits(), ()),
+        (SentTraits("element inventé", "ANNE", "1980-02-29", Sex.FEMALE, "75056"), ()),
+        (SentTraits(sex=Sex.UNKNOWN), ()),
+        (SentTraits(sex=Sex.MALE), ("sex",)),
+        (SentTraits("ELEMENT", "ANNE", "1980-02-28"), ("birth_name", "birth_date")),
+    ],
+)
+def test_only_traits_that_are_sent_and_known_are_compared(sent: SentTraits | None, differing: tuple[str, ...]) -> None:
+    assert differing_traits(RING, RECORD, {**KNOWN, "birth_place": None}, sent) == differing
+
+
+def test_equal_traits_of_two_persons_have_nothing_in_common() -> None:
+    assert differing_traits(RING, uuid4(), KNOWN, SentTraits(given_name="Anne")) == ("given_name",)
+
+
+@pytest.mark.parametrize(
+    ("age", "fresh"),
+    [
+        (CopyAge(NOW, NOW), True),
+        (CopyAge(NOW - LIMIT, NOW), True),
+        (CopyAge(NOW - LIMIT - timedelta(milliseconds=1), NOW), False),
+        (CopyAge(NOW, NOW - timedelta(days=1)), False),
+        (CopyAge(None, NOW), False),
+        (CopyAge(NOW, None), False),
+        (CopyAge(NOW, NOW, broken=True), False),
+    ],
+)
+def test_both_copies_must_be_known_young_and_whole(age: CopyAge, fresh: bool) -> None:
+    assert age.is_fresh(NOW, LIMIT) is fresh
+
+
+def test_what_does_not_exist_has_the_age_of_always_the_same_partition() -> None:
+    marks = {topic: [NOW - timedelta(seconds=n) for n in range(4)] for topic in COPIED}
+    ages = [stand_in_age(marks, number) for number in range(8)]
+    assert ages[:4] == ages[4:]
+    assert len(set(ages)) == 4
+    assert stand_in_age({}, 3) == CopyAge(None, None)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        (Refusal("copies-too-old", False, "1", retry=True), UncheckableError),
+        (Refusal("choices-unknown", True, "1", retry=True), UncheckableError),
+        (Refusal("blocked", True, "1"), NotFoundError),
+        (Refusal("kind-not-permitted", False, "1"), ForbiddenError),
+    ],
+)
+def test_a_refusal_says_no_more_than_it_may(refusal: Refusal, error: type[Exception]) -> None:
+    with pytest.raises(error) as caught:
+        insisted(refusal)
+    assert refusal.reason not in str(caught.value)
+
+
+def test_a_permit_is_handed_on() -> None:
+    permit = Permit("authorised", "1")
+    assert insisted(permit) is permit
+
+
+@pytest.mark.parametrize(
+    ("sent", "served"),
+    [
+        ("text/xml", "text/xml"),
+        ("text/plain; charset=utf-8", "text/plain; charset=utf-8"),
+        ("text/plain; a=b", "text/plain"),
+        ("text/plain;\rset-cookie: a", "text/plain"),
+        ("te\u017ft/plain", "application/octet-stream"),
+        ("", "application/octet-stream"),
+    ],
+)
+def test_only_harmless_media_types_are_answered_with(sent: str, served: str) -> None:
+    assert served_type(sent) == served
+
+
+@given(st.text())
+def test_a_media_type_never_leaves_latin_letters(sent: str) -> None:
+    assert served_type(sent).isascii()
+    assert not set(served_type(sent)) & set("\r\n\0")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("8999", "8999"), ("3/x", None), ("", None), (None, None), ("a" * 65, None), ("a\n", None)]
+)
+def test_only_codes_travel_in_events(text: str | None, code: str | None) -> None:
+    assert as_code(text) == code
+
+
+@given(st.binary(max_size=300))
+def test_no_form_whatever_breaks_the_search(form: bytes) -> None:
+    try:
+        parse_query(RING, parse_form(form))
+    except SearchError:
+        return
+
+
+def test_the_parameters_of_a_search() -> None:
+    query = parse_query(
+        RING, parse_form(b"patient.identifier=urn:oid:1.2.250.1.213.1.4.10|279035121518989&status=current")
+    )
+    assert query.wanted.record_id is None
+    assert [one.partition(".")[0] for one in query.wanted.ins_fingerprints] == ["hmac-2", "hmac-1"]
+    assert (query.wanted.count, query.wanted.current) == (50, True)
+    query = parse_query(RING, {"patient": f"Patient/{RECORD}", "status": "superseded", "_count": "5000"})
+    assert (query.wanted.record_id, query.wanted.count, query.wanted.current) == (RECORD, 100, False)

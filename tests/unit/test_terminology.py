@@ -1,0 +1,83 @@
+"""The tables hold what the sources say, and codes are found the way senders write them."""
+
+import pytest
+
+from shared.terminology import documents, oids, professions, visibility
+from shared.terminology.visibility import Confidentiality, Visibility
+
+
+def test_the_dmp_takes_the_102_types_of_its_value_set_and_each_has_a_class_and_a_section() -> None:
+    types = documents.document_types()
+    assert len(types) == 102
+    assert all(one.label and one.class_code in documents.class_labels() for one in types.values())
+    assert all(one.section in documents.section_labels() for one in types.values())
+
+
+@pytest.mark.parametrize(
+    ("code", "class_code", "section"),
+    [
+        ("11488-4", "10", "CPT_REND"),
+        ("60591-5", "11", "SYNTHESE"),
+        ("11502-2", "10", "BIOLOGIE"),
+        ("18748-4", "31", "RADIO_SC"),
+        ("57833-6", "42", "ORD_SOIN"),
+        ("11369-6", "52", "CAR_VAC"),
+        ("89601-9", "52", "CERT_MED"),
+        ("REMB", "60", "REMB"),
+        ("EXPPAT_3", "90", "DIR_ANT"),
+        ("ATTEST-RESID", "95", "DOC_ADM"),
+        ("DOCPAT08", "11", "SYNTH_PML"),
+    ],
+)
+def test_class_and_section_follow_from_the_type(code: str, class_code: str, section: str) -> None:
+    found = documents.document_type(code)
+    assert found is not None
+    assert (found.class_code, found.section) == (class_code, section)
+
+
+def test_a_type_is_found_under_each_name_of_its_system_and_no_other() -> None:
+    for system in ("http://loinc.org", "urn:oid:2.16.840.1.113883.6.1", "2.16.840.1.113883.6.1", oids.TRE_A04_SYSTEM):
+        assert documents.document_type("11488-4", system) is not None
+    assert documents.document_type("11488-4", oids.TRE_A05_SYSTEM) is None
+    assert documents.document_type("SYNTH", oids.TRE_A05_SYSTEM) is not None
+    assert documents.document_type("34105-7") is None
+    assert documents.document_type("101881-1", "http://loinc.org") is None
+
+
+def test_the_format_follows_from_the_most_specific_template() -> None:
+    general = ("2.16.840.1.113883.2.8.2.1", "1.2.250.1.213.1.1.1.1")
+    assert documents.format_code((*general, "1.2.250.1.213.1.1.1.29")) == "urn:asip:ci-sis:ldl-ses:2017"
+    assert documents.format_code(general) == "urn:ihe:iti:xds:2017:mimeTypeSufficient"
+    assert documents.format_code(general, "application/pdf") == "urn:ihe:iti:xds-sd:pdf:2008"
+
+
+def test_labels_are_known_under_their_systems_and_the_alias_is_the_same_label() -> None:
+    assert visibility.label("INVISIBLE_REP_LEGAUX") is Visibility.INVISIBLE_TO_REPRESENTATIVES
+    assert visibility.label("N", oids.CONFIDENTIALITY_SYSTEM) is Confidentiality.NORMAL
+    assert visibility.label("N", oids.TRE_A07_SYSTEM.replace("Statut", "Status")) is Confidentiality.NORMAL
+    assert visibility.label("MASQUE_PS", "http://example.org") is None
+    assert visibility.label("SECRET") is None
+
+
+def test_labels_are_one_confidentiality_and_the_visibility() -> None:
+    assert visibility.normalised([]) == ("N",)
+    assert visibility.normalised([Visibility.MASKED]) == ("N", "MASQUE_PS")
+    assert visibility.normalised(
+        [Confidentiality.NORMAL, Visibility.MASKED, Confidentiality.RESTRICTED, Visibility.INVISIBLE_TO_PATIENT]
+    ) == ("R", "INVISIBLE_PATIENT", "MASQUE_PS")
+
+
+def test_professions_are_found_by_code_and_from_an_author() -> None:
+    doctor = professions.profession("10")
+    assert doctor is not None
+    assert doctor.is_health_profession
+    assert professions.profession_of_author("G15_10/SM26") == doctor
+    assert professions.profession_of_author("G15_10") == doctor
+    producer = professions.profession_of_author("ALIM_AM")
+    assert producer is not None
+    assert not producer.is_health_profession
+    trainee = professions.profession_of_author("G16_10")
+    assert trainee is not None
+    assert trainee.table == "TRE_G16"
+    for unknown in ("G15_99", "", "_", "G15_", "10", "/"):
+        assert professions.profession_of_author(unknown) is None
