@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.identity import store
+from services.identity.store import clients
 from shared import clock
 from shared.db.pool import Pool
 
@@ -12,5 +12,5 @@ SWEEP_EVERY_S = 10.0
 async def sweep_assertions(pool: Pool) -> None:
     """Forgets used assertions that have expired."""
     async with pool.acquire() as connection:
-        await store.sweep_assertions(connection, clock.now())
+        await clients.sweep_assertions(connection, clock.now())
     await asyncio.sleep(SWEEP_EVERY_S)

@@ -23,6 +23,7 @@ TRANSIENT = (
     TimeoutError,
     TransientError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what the driver says when the server ended the session under it
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,

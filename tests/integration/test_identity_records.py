@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.identity import store
+from services.identity.store import records as store
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import ContactChanged, RecordChanged
 from shared.crypto import Keyring

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 
 from services.identity.api.context import OurContext, problems
 from services.identity.domain.places import SignInRefusedError, is_loopback
-from services.identity.models import PatientSignIn, ProfessionalSignIn, TokenView
+from services.identity.models.tokens import PatientSignIn, ProfessionalSignIn, TokenView
 from services.identity.usecases.sign_in_patient import sign_in_patient
 from services.identity.usecases.sign_in_professional import sign_in_professional
 from shared.http.app import ServicePool

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from services.identity.api.context import problems
-from services.identity.models import ProfessionalBody, ProfessionalView, StructureBody, StructureView
+from services.identity.models.directory import ProfessionalBody, ProfessionalView, StructureBody, StructureView
 from services.identity.usecases.put_professional import put_professional
 from services.identity.usecases.put_structure import put_structure
 from shared.http.app import AuthenticatedCaller, ServicePool

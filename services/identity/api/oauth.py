@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from services.identity.api.context import OurContext
 from services.identity.domain.assertions import GrantUnsupportedError, OAuthError, TokenRequestError, claimed_client
-from services.identity.models import IssuerView, JwksView, TokenView
+from services.identity.models.tokens import IssuerView, JwksView, TokenView
 from services.identity.usecases.grant_token import grant_token
 from shared.http.app import ServicePool
 from shared.metrics import REFUSED

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity import store
+from services.identity.store import records
 from shared.contracts.records import CopyApplied
 from shared.contracts.topics import IDENTITY_RECORDS
 from shared.db.pool import Connection
@@ -16,4 +16,4 @@ async def apply_copies(connection: Connection, messages: list[Message[CopyApplie
         if event.topic == IDENTITY_RECORDS.name:
             versions[event.record_id] = max(event.version, versions.get(event.record_id, 0))
     if versions:
-        await store.set_in_force(connection, versions)
+        await records.set_in_force(connection, versions)

@@ -1,6 +1,5 @@
 """Grants an access token to software that proves itself with an assertion (RFC 6749 section 4.4, RFC 7523)."""
 
-from services.identity import store
 from services.identity.domain.assertions import (
     AssertionRefusedError,
     AssertionReplayedError,
@@ -10,6 +9,7 @@ from services.identity.domain.assertions import (
 )
 from services.identity.domain.clients import Client
 from services.identity.domain.tokens import AccessToken, Issuer, Subject
+from services.identity.store import clients
 from shared import clock
 from shared.db.pool import Pool, transaction
 
@@ -21,11 +21,11 @@ async def grant_token(pool: Pool, issuer: Issuer, assertion: str, scopes: frozen
     """
     client_id, now = claimed_client(assertion), clock.now()
     async with transaction(pool) as connection:
-        client = await store.load_client(connection, client_id)
+        client = await clients.load_client(connection, client_id)
         if client is None:
             raise AssertionRefusedError
         proof = verify_assertion(assertion, client, issuer.audiences, now)
-        if not await store.use_assertion(connection, client_id, proof.digest, proof.expires_at):
+        if not await clients.use_assertion(connection, client_id, proof.digest, proof.expires_at):
             raise AssertionReplayedError
     if not scopes <= client.scopes:
         raise ScopeRefusedError

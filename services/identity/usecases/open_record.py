@@ -3,9 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.identity import store
 from services.identity.domain.opening import Contact, Person, TraitsDifferError, are_same, check_traits
 from services.identity.domain.sealing import Keyrings, open_row, seal_row
+from services.identity.store import records
 from shared import clock
 from shared.clock import bucket_of
 from shared.contracts.audit import AccessRecorded
@@ -30,8 +30,8 @@ async def open_record(
     check_traits(person.traits, clock.now().date())
     fingerprints = keyrings.ins.fingerprints(*ins_parts(person.ins))
     async with transaction(pool) as connection:
-        await store.lock_ins(connection, fingerprints)
-        known = await store.find_record(connection, fingerprints)
+        await records.lock_ins(connection, fingerprints)
+        known = await records.find_record(connection, fingerprints)
         if known is None:
             return await _open(connection, keyrings, person, contact, actor), True
         same = await _is_holder(connection, keyrings, known, person)
@@ -49,9 +49,9 @@ async def _open(connection: Connection, keyrings: Keyrings, person: Person, cont
     changed = _record_changed(keyrings, record_id, person, now)
     sealed_person = seal_row(keyrings.persons, person.as_json(), "person", person_id)
     sealed_contact = seal_row(keyrings.persons, contact.as_json(), "contact", record_id)
-    await store.insert_person(connection, bucket_of(record_id), person_id, sealed_person, now)
-    await store.insert_record(connection, record_id, person_id, changed.ins, now)
-    await store.insert_contact(connection, record_id, sealed_contact)
+    await records.insert_person(connection, bucket_of(record_id), person_id, sealed_person, now)
+    await records.insert_record(connection, record_id, person_id, changed.ins, now)
+    await records.insert_contact(connection, record_id, sealed_contact)
     told = keyrings.contacts.seal_for_addressee(contact.as_json())
     contact_changed = ContactChanged(record_id=record_id, version=1, sealed=told)
     await append(connection, [announce(one) for one in (changed, contact_changed, _access(record_id, actor))])
@@ -59,7 +59,7 @@ async def _open(connection: Connection, keyrings: Keyrings, person: Person, cont
 
 
 async def _is_holder(connection: Connection, keyrings: Keyrings, record_id: UUID, person: Person) -> bool:
-    person_id, sealed = await store.load_person(connection, record_id)
+    person_id, sealed = await records.load_person(connection, record_id)
     holder = Person.from_json(open_row(keyrings.persons, sealed, "person", person_id))
     return are_same(holder.traits.normalised(), person.traits.normalised())
 

@@ -1,7 +1,7 @@
 """Enters a professional in the directory, or changes the entry."""
 
-from services.identity import store
 from services.identity.domain.directory import Professional, StructureUnknownError
+from services.identity.store import directory
 from shared.contracts.identity import ProfessionalChanged
 from shared.db.pool import Pool, transaction
 from shared.outbox import announce, append
@@ -13,11 +13,11 @@ async def put_professional(pool: Pool, entry: Professional) -> int:
     Raises StructureUnknownError.
     """
     async with transaction(pool) as connection:
-        if len(await store.load_structures(connection, entry.structure_ids)) < len(entry.structure_ids):
+        if len(await directory.load_structures(connection, entry.structure_ids)) < len(entry.structure_ids):
             raise StructureUnknownError
-        version = await store.put_professional(connection, entry)
+        version = await directory.put_professional(connection, entry)
         if version is None:
-            known = await store.load_professional(connection, entry.id)
+            known = await directory.load_professional(connection, entry.id)
             assert known is not None, "the entry was there a statement ago"
             return known[1]
         changed = ProfessionalChanged(

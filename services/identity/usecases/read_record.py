@@ -2,15 +2,15 @@
 
 from uuid import UUID
 
-from services.identity import store
 from services.identity.domain.opening import RecordState, RecordUnknownError
+from services.identity.store import records
 from shared.db.pool import Pool
 
 
 async def read_record(pool: Pool, record_id: UUID) -> RecordState:
     """Raises RecordUnknownError."""
     async with pool.acquire() as connection:
-        found = await store.load_record(connection, record_id)
+        found = await records.load_record(connection, record_id)
     if found is None:
         raise RecordUnknownError
     return found

@@ -7,9 +7,9 @@ from typing import Any
 
 import asyncpg
 
-from services.identity import store
 from services.identity.domain.clients import ClientNameTakenError, NewClient, new_client
 from services.identity.domain.directory import StructureUnknownError
+from services.identity.store import clients, directory
 from shared import clock
 from shared.db.pool import Connection, Pool
 
@@ -45,16 +45,16 @@ async def register_client(
 
 async def _register(connection: Connection, wanted: NewClient, replace: bool) -> RegisteredClient:
     organisation = wanted.organisation_id
-    if organisation is not None and not await store.load_structures(connection, [organisation]):
+    if organisation is not None and not await directory.load_structures(connection, [organisation]):
         raise StructureUnknownError
     client_id = str(clock.new_id())
-    if await store.insert_client(connection, client_id, wanted):
+    if await clients.insert_client(connection, client_id, wanted):
         return RegisteredClient(client_id, created=True)
-    known_id, known = await store.lock_client_named(connection, wanted.name)
+    known_id, known = await clients.lock_client_named(connection, wanted.name)
     if known != wanted:
         if not replace:
             raise ClientNameTakenError
-        await store.update_client(connection, known_id, wanted)
+        await clients.update_client(connection, known_id, wanted)
     return RegisteredClient(known_id, created=False)
 
 

@@ -1,9 +1,9 @@
 """Signs a demonstration's professional in; the API refuses it off the loopback."""
 
-from services.identity import store
-from services.identity.domain import directory
 from services.identity.domain.directory import Professional, ProfessionalUnknownError, acting_for
+from services.identity.domain.directory import professional_id as parse_id
 from services.identity.domain.tokens import DEMO_CLIENT, AccessToken, Issuer, Subject
+from services.identity.store import directory
 from shared import clock
 from shared.db.pool import Pool
 
@@ -15,12 +15,12 @@ async def sign_in_professional(
 
     Raises InvalidNationalIdError, ProfessionalUnknownError, ActingStructureError.
     """
-    wanted = directory.professional_id(professional_id)
+    wanted = parse_id(professional_id)
     async with pool.acquire() as connection:
-        known = await store.load_professional(connection, wanted)
+        known = await directory.load_professional(connection, wanted)
         if known is None or known[0].status != "active":
             raise ProfessionalUnknownError
-        structures = await store.load_structures(connection, known[0].structure_ids)
+        structures = await directory.load_structures(connection, known[0].structure_ids)
     active = [one for one, (structure, _) in structures.items() if structure.status == "active"]
     subject = _subject(known[0], acting_for(active, organisation_id))
     return issuer.issue(subject, token_id=clock.new_id(), now=clock.now())

@@ -1,0 +1,63 @@
+"""Entries of the directory."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from services.identity.domain.directory import (
+    Professional,
+    Structure,
+    profession_code,
+    professional_id,
+    structure_id,
+)
+from services.identity.models.base import Body, Name, Text
+
+DirectoryStatus = Literal["active", "inactive"]
+
+
+class ProfessionalBody(Body):
+    """The public entry of a professional."""
+
+    name: Name = Field(examples=["Dr Camille MARTIN"])
+    profession: Text = Field(description="code of JDV_J65: G15_10, or 10 for TRE_G15", examples=["G15_10"])
+    status: DirectoryStatus = "active"
+    structure_ids: list[Text] = Field(default=[], max_length=50, examples=[["1750000001"]])
+
+    def entry(self, identifier: str) -> Professional:
+        """Raises InvalidNationalIdError, ProfessionUnknownError."""
+        structures = tuple(sorted({structure_id(one) for one in self.structure_ids}))
+        return Professional(
+            professional_id(identifier), self.name, profession_code(self.profession), self.status, structures
+        )
+
+
+class ProfessionalView(BaseModel):
+    """The entry as it stands."""
+
+    professional_id: str
+    version: int
+    name: str
+    profession: str
+    status: DirectoryStatus
+    structure_ids: list[str]
+
+
+class StructureBody(Body):
+    """The public entry of a structure."""
+
+    name: Name = Field(examples=["Hôpital de Démonstration"])
+    status: DirectoryStatus = "active"
+
+    def entry(self, identifier: str) -> Structure:
+        """Raises InvalidNationalIdError."""
+        return Structure(structure_id(identifier), self.name, self.status)
+
+
+class StructureView(BaseModel):
+    """The entry as it stands."""
+
+    structure_id: str
+    version: int
+    name: str
+    status: DirectoryStatus

@@ -1,0 +1,76 @@
+"""Records and their opening."""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from services.identity.domain.opening import Contact, Person, RecordState, contact, sex
+from services.identity.models.base import Body, Text, one_of
+from shared.values import Ins, StrictTraits
+
+InForce = Literal["on-its-way", "in-force"]
+
+
+class InsBody(Body):
+    """The national health identity number and the system it is under."""
+
+    value: Text = Field(description="15 characters: 13 and the key", examples=["255069999999934"])
+    oid: Text = Field(description="NIR .8, NIA .9, tests .10 and .11", examples=["1.2.250.1.213.1.4.10"])
+
+
+class TraitsBody(Body):
+    """Strict traits, as on the identity document."""
+
+    birth_name: Text = Field(examples=["PAT-TROIS"])
+    given_name: Text = Field(description="first birth given name", examples=["DOMINIQUE"])
+    birth_date: Text = Field(description="YYYY-MM-DD", examples=["1955-06-12"])
+    sex: Text = Field(json_schema_extra=one_of("male", "female", "unknown"), examples=["female"])
+    birth_place: Text | None = Field(default=None, description="INSEE commune code (COG)", examples=["63220"])
+
+
+class ContactBody(Body):
+    """Where and in which language the person is told things."""
+
+    mail: Text | None = Field(default=None, examples=["dominique.pat-trois@patient.example"])
+    language: Text = Field(json_schema_extra=one_of("fr", "en"), examples=["fr"])
+    relation: Text = Field(default="holder", json_schema_extra=one_of("holder", "representative"))
+
+
+class OpenRecordBody(Body):
+    """Whose record is to be opened."""
+
+    ins: InsBody
+    traits: TraitsBody
+    contact: ContactBody
+
+    def person(self) -> Person:
+        """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
+        stated = self.traits
+        traits = StrictTraits(
+            birth_name=stated.birth_name,
+            given_name=stated.given_name,
+            birth_date=stated.birth_date,
+            sex=sex(stated.sex),
+            birth_place=stated.birth_place,
+        )
+        return Person(Ins.parse(self.ins.value, self.ins.oid), traits)
+
+    def to_be_told(self) -> Contact:
+        """Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""
+        return contact(self.contact.mail, self.contact.language, self.contact.relation)
+
+
+class RecordView(BaseModel):
+    """A record: its id everywhere else, and whether this version is in force where reads and deposits are decided."""
+
+    record_id: UUID
+    version: int
+    status: InForce
+
+    @classmethod
+    def of(cls, record: RecordState) -> "RecordView":
+        """The view of a state."""
+        return cls(
+            record_id=record.id, version=record.version, status="in-force" if record.is_in_force else "on-its-way"
+        )

@@ -1,0 +1,73 @@
+"""Signing in, tokens, and what the world may know of the issuer."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from services.identity.domain.assertions import ALGORITHMS
+from services.identity.domain.clients import SCOPES
+from services.identity.domain.tokens import AccessToken, Issuer
+from services.identity.models.base import Body, Text
+
+
+class PatientSignIn(Body):
+    """As the holder of a record."""
+
+    kind: Literal["patient"]
+    record_id: Annotated[UUID, Field(strict=False)]
+
+
+class ProfessionalSignIn(Body):
+    """As a professional of the directory; `organisation_id` is needed where several structures are named there."""
+
+    kind: Literal["professional"]
+    professional_id: Text
+    organisation_id: Text | None = None
+
+
+class TokenView(BaseModel):
+    """An access token (RFC 6749, section 5.1)."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a type, not a secret
+    expires_in: int
+    scope: str
+
+    @classmethod
+    def of(cls, token: AccessToken) -> "TokenView":
+        """The answer that carries a token."""
+        return cls(access_token=token.text, expires_in=token.seconds, scope=" ".join(sorted(token.scopes)))
+
+
+class JwksView(BaseModel):
+    """The issuer's public keys (RFC 7517)."""
+
+    keys: list[dict[str, str]]
+
+
+class IssuerView(BaseModel):
+    """Authorization server metadata (RFC 8414)."""
+
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    response_types_supported: list[str]
+    grant_types_supported: list[str]
+    scopes_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    token_endpoint_auth_signing_alg_values_supported: list[str]
+
+    @classmethod
+    def of(cls, issuer: Issuer) -> "IssuerView":
+        """What software needs to know to ask for tokens."""
+        return cls(
+            issuer=issuer.url,
+            token_endpoint=issuer.token_endpoint,
+            jwks_uri=issuer.jwks_url,
+            response_types_supported=[],
+            grant_types_supported=["client_credentials"],
+            scopes_supported=sorted(frozenset().union(*SCOPES.values())),
+            token_endpoint_auth_methods_supported=["private_key_jwt"],
+            token_endpoint_auth_signing_alg_values_supported=list(ALGORITHMS),
+        )

@@ -1,0 +1,96 @@
+"""Persons, their records and contacts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from services.identity.domain.opening import RecordState
+from services.identity.domain.sealing import Sealed
+from shared.clock import bucket_of
+from shared.db.pool import Connection
+from shared.outbox.append import lock_number
+
+LOCK_INS = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key"
+
+
+async def lock_ins(connection: Connection, fingerprints: Iterable[str]) -> None:
+    """One opening of the same number at a time, until the transaction ends."""
+    await connection.execute(LOCK_INS, sorted({lock_number(one) for one in fingerprints}))
+
+
+FIND_RECORD = "select record_id from ins_fingerprints where fingerprint = any($1::text[]) limit 1"
+
+
+async def find_record(connection: Connection, fingerprints: Sequence[str]) -> UUID | None:
+    """The record of the number with one of these fingerprints."""
+    found: UUID | None = await connection.fetchval(FIND_RECORD, fingerprints)
+    return found
+
+
+INSERT_PERSON = "insert into persons (bucket, id, key_id, sealed, created_at) values ($1, $2, $3, $4, $5)"
+
+
+async def insert_person(connection: Connection, bucket: int, person_id: UUID, sealed: Sealed, at: datetime) -> None:
+    """A person, beside their record."""
+    await connection.execute(INSERT_PERSON, bucket, person_id, sealed.key_id, sealed.data, at)
+
+
+SELECT_PERSON = """
+select person.id, person.key_id, person.sealed
+from records record join persons person on person.bucket = record.bucket and person.id = record.person_id
+where record.bucket = $1 and record.id = $2"""
+
+
+async def load_person(connection: Connection, record_id: UUID) -> tuple[UUID, Sealed]:
+    """The holder of a record that exists."""
+    row = await connection.fetchrow(SELECT_PERSON, bucket_of(record_id), record_id)
+    assert row is not None, "a record without its person"
+    return row["id"], Sealed(row["key_id"], row["sealed"])
+
+
+INSERT_RECORD = """
+insert into records (bucket, id, person_id, status, version, opened_at) values ($1, $2, $3, 'open', 1, $4)"""
+INSERT_FINGERPRINT = "insert into ins_fingerprints (fingerprint, record_id) values ($1, $2)"
+
+
+async def insert_record(
+    connection: Connection, record_id: UUID, person_id: UUID, fingerprint: str, opened_at: datetime
+) -> None:
+    """An open record at version 1, found by the fingerprint from now on."""
+    await connection.execute(INSERT_RECORD, bucket_of(record_id), record_id, person_id, opened_at)
+    await connection.execute(INSERT_FINGERPRINT, fingerprint, record_id)
+
+
+INSERT_CONTACT = "insert into contacts (bucket, record_id, version, key_id, sealed) values ($1, $2, 1, $3, $4)"
+
+
+async def insert_contact(connection: Connection, record_id: UUID, sealed: Sealed) -> None:
+    """The first contact of a record."""
+    await connection.execute(INSERT_CONTACT, bucket_of(record_id), record_id, sealed.key_id, sealed.data)
+
+
+SELECT_RECORD = "select id, version, in_force_version from records where bucket = $1 and id = $2"
+
+
+async def load_record(connection: Connection, record_id: UUID) -> RecordState | None:
+    """A record's state."""
+    row = await connection.fetchrow(SELECT_RECORD, bucket_of(record_id), record_id)
+    return None if row is None else RecordState(row["id"], row["version"], row["in_force_version"])
+
+
+LOCK_TOLD = """
+select record.id from records record
+join unnest($1::integer[], $2::uuid[]) as told(bucket, id) on record.bucket = told.bucket and record.id = told.id
+order by record.bucket, record.id for update of record"""
+SET_IN_FORCE = """
+update records set in_force_version = told.version
+from unnest($1::integer[], $2::uuid[], $3::integer[]) as told(bucket, id, version)
+where records.bucket = told.bucket and records.id = told.id and records.in_force_version < told.version"""
+
+
+async def set_in_force(connection: Connection, versions: Mapping[UUID, int]) -> None:
+    """What is in force of each record, never back to an older version."""
+    ids = list(versions)
+    buckets = [bucket_of(one) for one in ids]
+    await connection.execute(LOCK_TOLD, buckets, ids)
+    await connection.execute(SET_IN_FORCE, buckets, ids, [versions[one] for one in ids])
