@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.base import Code, StateEvent
+from shared.contracts.base import Code, RecordEvent, StateEvent
 
 Fingerprint = str
 """`<kid>.<hex>`: an HMAC-SHA-256 under the key of that id; tells equality, reveals nothing."""
@@ -32,6 +32,32 @@ class RecordChanged(StateEvent):
     ins: Fingerprint
     traits: TraitFingerprints
     opened_at: datetime
+
+
+class RecordErased(RecordEvent):
+    """A record is to vanish, everywhere and for ever. Topic `identity.erasures.v1`.
+
+    Each service remembers the id, destroys keys and waiting messages in one transaction, removes the bytes in steps,
+    and then says `ErasureAcknowledged`. Whatever comes later about the record is dropped.
+    """
+
+    wire: ClassVar[str] = "identity.record-erased.v1"
+    erasure_id: UUID
+    reason: Literal["retention-over", "gdpr-decision"]
+    decided_at: datetime
+
+
+class ErasureAcknowledged(RecordEvent):
+    """One service holds nothing of an erased record any more. Topic `identity.erasure-acknowledgements.v1`.
+
+    `destroyed`: how many of what, by plural noun (`{"documents": 12, "keys": 1}`).
+    """
+
+    wire: ClassVar[str] = "identity.erasure-acknowledged.v1"
+    erasure_id: UUID
+    service: Code
+    destroyed: dict[str, int]
+    acknowledged_at: datetime
 
 
 class ContactChanged(StateEvent):

@@ -4,7 +4,31 @@ from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from shared.contracts.base import Code, RecordEvent
+from pydantic import Field
+
+from shared.contracts.base import Code, Event, RecordEvent
+
+
+class MessageRequested(Event):
+    """A code, notice or letter that somebody is to be sent. Topic `notify.requests.v1`, written by others.
+
+    `kind` names the text, which notify keeps. Plain text of `sealed` (JWE for notify): JSON
+    `{"to": {"mail": str} | {"mobile": str} | {"address": [str, ...]}, "language": "fr" | "en", "values": {str: str}}`.
+    After `expires_at` it is not sent any more. The same `request_id` is sent once.
+    """
+
+    wire: ClassVar[str] = "notify.message-requested.v1"
+    request_id: UUID
+    record_id: UUID | None = None
+    channel: Literal["mail", "sms", "letter"]
+    kind: Code
+    sealed: str = Field(min_length=1, max_length=8192)
+    expires_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """The record's id, or the request's where no record exists yet."""
+        return str(self.record_id or self.request_id)
 
 
 class AlertEvent(RecordEvent):

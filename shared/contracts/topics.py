@@ -82,6 +82,22 @@ IDENTITY_PROFESSIONALS = Topic(
     "Public names and codes of professionals and structures.",
     key="national identifier of the professional or structure",
 )
+IDENTITY_ERASURES = Topic(
+    "identity.erasures.v1",
+    "identity",
+    "facts",
+    (identity.RecordErased,),
+    "Records that are to vanish. Kept for ever, so that nothing restored or replayed brings one back.",
+)
+IDENTITY_ERASURE_ACKNOWLEDGEMENTS = Topic(
+    "identity.erasure-acknowledgements.v1",
+    "identity",
+    "facts",
+    (identity.ErasureAcknowledged,),
+    "Each service's word that it holds nothing of an erased record any more.",
+    retention=FACTS_KEPT,
+    writers=frozenset(SERVICES),
+)
 RECORDS_DOCUMENTS = Topic(
     "records.documents.v1",
     "records",
@@ -130,6 +146,16 @@ AUDIT_ENTRIES = Topic(
     "The ledger's word that an entry stands.",
     retention=FACTS_KEPT,
 )
+NOTIFY_REQUESTS = Topic(
+    "notify.requests.v1",
+    "notify",
+    "facts",
+    (notify.MessageRequested,),
+    "Codes, notices and letters to be sent, sealed for notify.",
+    key="record id, or the request's where no record exists yet",
+    retention=timedelta(days=7),
+    writers=frozenset({"identity"}),
+)
 NOTIFY_ALERTS = Topic(
     "notify.alerts.v1",
     "notify",
@@ -143,18 +169,28 @@ TOPICS: tuple[Topic, ...] = (
     IDENTITY_RECORDS,
     IDENTITY_CONTACTS,
     IDENTITY_PROFESSIONALS,
+    IDENTITY_ERASURES,
+    IDENTITY_ERASURE_ACKNOWLEDGEMENTS,
     RECORDS_DOCUMENTS,
     RECORDS_COPIES,
     CONSENT_STATES,
     CONSENT_DECISIONS,
     AUDIT_ACCESSES,
     AUDIT_ENTRIES,
+    NOTIFY_REQUESTS,
     NOTIFY_ALERTS,
 )
 
 IDENTITY_COPY_ACKNOWLEDGEMENTS = Group(
     "identity.copy-acknowledgements", (RECORDS_COPIES,), "Openings that are in force."
 )
+IDENTITY_ACKNOWLEDGED_ERASURES = Group(
+    "identity.acknowledged-erasures", (IDENTITY_ERASURE_ACKNOWLEDGEMENTS,), "Completes erasures."
+)
+RECORDS_ERASURES = Group("records.erasures", (IDENTITY_ERASURES,), "Destroys what records holds of a record.")
+CONSENT_ERASURES = Group("consent.erasures", (IDENTITY_ERASURES,), "Destroys what consent holds of a record.")
+AUDIT_ERASURES = Group("audit.erasures", (IDENTITY_ERASURES,), "Destroys what can be read of a record in the ledger.")
+NOTIFY_ERASURES = Group("notify.erasures", (IDENTITY_ERASURES,), "Destroys what notify holds of a record.")
 RECORDS_RECORD_COPIES = Group("records.record-copies", (IDENTITY_RECORDS,), "Copy of the records' states.")
 RECORDS_CONSENT_COPIES = Group("records.consent-copies", (CONSENT_STATES,), "Copy of the persons' choices.")
 RECORDS_DEPOSIT_DECISIONS = Group(
@@ -179,9 +215,15 @@ AUDIT_PROFESSIONAL_COPIES = Group(
 NOTIFY_CONTACT_COPIES = Group("notify.contact-copies", (IDENTITY_CONTACTS,), "Where persons are told things.")
 NOTIFY_DOCUMENT_ALERTS = Group("notify.document-alerts", (RECORDS_DOCUMENTS,), "Alerts for new documents.")
 NOTIFY_CONSULTATION_ALERTS = Group("notify.consultation-alerts", (AUDIT_ACCESSES,), "Alerts for consultations.")
+NOTIFY_MESSAGES = Group("notify.messages", (NOTIFY_REQUESTS,), "Codes, notices and letters to be sent.")
 
 GROUPS: tuple[Group, ...] = (
     IDENTITY_COPY_ACKNOWLEDGEMENTS,
+    IDENTITY_ACKNOWLEDGED_ERASURES,
+    RECORDS_ERASURES,
+    CONSENT_ERASURES,
+    AUDIT_ERASURES,
+    NOTIFY_ERASURES,
     RECORDS_RECORD_COPIES,
     RECORDS_CONSENT_COPIES,
     RECORDS_DEPOSIT_DECISIONS,
@@ -194,6 +236,7 @@ GROUPS: tuple[Group, ...] = (
     NOTIFY_CONTACT_COPIES,
     NOTIFY_DOCUMENT_ALERTS,
     NOTIFY_CONSULTATION_ALERTS,
+    NOTIFY_MESSAGES,
 )
 
 EVENTS: dict[str, type[Event]] = {event.wire: event for topic in TOPICS for event in topic.events}
