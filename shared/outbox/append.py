@@ -1,7 +1,8 @@
 """The writing side of the outbox. `append` is called once, last in a transaction.
 
-One statement takes the advisory locks of the distinct keys in order, the next inserts: so the order in which rows of
-one key commit is the order of their ids, which the relay reads.
+The statement takes the advisory locks of the distinct keys, in order, before it inserts: so the order in which rows
+of one key commit is the order of their ids, which the relay reads. A row's id is drawn when it is inserted, and none is
+inserted before the locks have been counted: one round trip serves both.
 """
 
 import hashlib
@@ -15,12 +16,15 @@ from shared.contracts.base import Event
 from shared.contracts.topics import Topic, topic_of
 from shared.db.pool import Connection
 
-LOCK_KEYS = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key"
 INSERT_ROWS = """
-with inserted as (
+with locked as materialized (
+  select pg_advisory_xact_lock(key) from unnest($9::bigint[]) as key
+), inserted as (
   insert into outbox (topic, key, event_id, event_type, subject, traceparent, occurred_at, payload)
-  select * from unnest($1::text[], $2::bytea[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                       $8::bytea[])
+  select told.*
+  from (select count(*) from locked) as counted(locks)
+  join unnest($1::text[], $2::bytea[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::bytea[])
+    as told on counted.locks > 0
 )
 select pg_notify('outbox', '')"""
 
@@ -60,7 +64,6 @@ async def append(connection: Connection, announcements: Sequence[Announcement]) 
     """Writes the rows, in the order given. The last thing a transaction does."""
     if not announcements:
         return
-    await connection.execute(LOCK_KEYS, sorted({lock_number(one.key) for one in announcements}))
     await connection.execute(
         INSERT_ROWS,
         [one.topic.name for one in announcements],
@@ -71,4 +74,5 @@ async def append(connection: Connection, announcements: Sequence[Announcement]) 
         [one.trace for one in announcements],
         [one.occurred_at for one in announcements],
         [one.body for one in announcements],
+        sorted({lock_number(one.key) for one in announcements}),
     )
