@@ -10,5 +10,4 @@ create table erased_records (
   constraint erased_records_pkey primary key (record_id)
 );
 create index erased_records_unacknowledged_idx on erased_records (erased_at) where acknowledged_at is null;
-create index parked_messages_key_idx on parked_messages (key);
 grant select, insert, update on erased_records to {app};

@@ -1,0 +1,33 @@
+"""Migrations can run beside the service of yesterday: squawk finds what would lock or break it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SQUAWK = Path(sys.executable).with_name("squawk")
+NOT_OURS = ("prefer-bigint-over-int", "require-lock-timeout", "require-statement-timeout")
+"""Buckets, versions and partitions are small numbers; the runner itself sets the time-outs."""
+MIGRATIONS = sorted([*(ROOT / "services").glob("*/migrations/*.sql"), *(ROOT / "shared/db/migrations").glob("*.sql")])
+
+
+def complaints(sql: str, folder: Path) -> str:
+    """What squawk says of a migration; nothing when it is content."""
+    path = folder / "migration.sql"
+    path.write_text(sql.replace("{app}", "app_role"), "utf-8")
+    options = ("--assume-in-transaction", "--pg-version", "18.0", "--reporter", "gcc", "--exclude", ",".join(NOT_OURS))
+    ran = subprocess.run([SQUAWK, *options, path], capture_output=True, text=True, check=False)
+    assert ran.returncode in (0, 1), ran.stderr
+    return "\n".join(re.findall(r"(?:warning|error): .*", ran.stdout)) if ran.returncode else ""
+
+
+@pytest.mark.parametrize("path", MIGRATIONS, ids=lambda path: f"{path.parts[-3]}/{path.stem}")
+def test_a_migration_neither_locks_nor_breaks_what_runs(path: Path, tmp_path: Path) -> None:
+    assert complaints(path.read_text("utf-8"), tmp_path) == ""
+
+
+def test_a_migration_that_would_lock_a_table_for_long_is_found(tmp_path: Path) -> None:
+    assert "adding-required-field" in complaints("alter table documents add column x integer not null;", tmp_path)
