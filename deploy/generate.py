@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, OKPKey
 from pydantic import BaseModel
 
 from shared.contracts.topics import EVENTS, GROUPS, SERVICES, TOPICS, Topic
@@ -54,12 +54,17 @@ def _placeholders(settings: type[ServiceSettings]) -> ServiceSettings:
     """Settings that name no server: enough to build the app, not to run it."""
     ring = f"placeholder:{base64.urlsafe_b64encode(bytes(32)).decode()}"
     jwk = ECKey.generate_key("P-256", {"kid": "placeholder", "use": "sig", "alg": "ES256"}, private=True)
-    known = {"signing": json.dumps([jwk.as_dict(private=True)])}
+    okp = OKPKey.generate_key("Ed25519", {"kid": "placeholder", "use": "sig"}, private=True)
+    known = {
+        "signing": json.dumps([jwk.as_dict(private=True)]),
+        "receipts": json.dumps([okp.as_dict(private=True)]),
+    }
     values: dict[str, Any] = {
         "postgres": {"dsn": "postgresql://placeholder"},
         "kafka": {"bootstrap": "placeholder"},
         "tokens": {"issuer": "http://placeholder", "jwks_url": "http://placeholder"},
         "smtp": {"host": "placeholder", "port": 25, "sender": "placeholder@example.org"},
+        "folders": {"sms": "placeholder", "letters": "placeholder"},
     }
     if "keys" in settings.model_fields:
         fields = settings.model_fields["keys"].annotation.model_fields  # type: ignore[union-attr]

@@ -14,14 +14,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared import inbox, parking
+from shared import copies, erasing, inbox, parking
 from shared.contracts.base import Event, HeartbeatSent
 from shared.contracts.topics import Group
 from shared.db.pool import Connection, Pool, is_transient, transaction
 from shared.decoding import Letter, Message, Record, decode
 from shared.errors import PermanentError, TransientError
 from shared.logs import log
-from shared.metrics import BURIED, CONSUMED, PARKED, STOPPED
+from shared.metrics import BURIED, CONSUMED, DROPPED, PARKED, STOPPED
 from shared.parking import Parked
 
 ATTEMPTS_OF_A_BUG = 3
@@ -29,17 +29,6 @@ COPY_WAIT_S = 60.0
 BRAKE_WINDOW = 100
 BRAKE_BUGS = 10
 BRAKE_RATIO = 0.2
-
-UPSERT_WATERMARKS = """
-insert into copy_watermarks (topic, partition, at)
-select * from unnest($1::text[], $2::integer[], $3::timestamptz[])
-on conflict on constraint copy_watermarks_pkey do update set at = excluded.at
-where copy_watermarks.at < excluded.at"""
-MARK_BROKEN = """
-insert into broken_copies (topic, key, error_code) values ($1, $2, $3)
-on conflict on constraint broken_copies_pkey do update set error_code = excluded.error_code"""
-CLEAR_BROKEN = "delete from broken_copies where topic = $1 and key = any($2::text[])"
-SELECT_BROKEN = "select key from broken_copies where topic = any($1::text[]) and key = any($2::text[])"
 
 Handler = Callable[[Connection, list[Any]], Awaitable[None]]
 """Given the transaction and the messages (`Message[...]`, in order), does the statements and one `append`."""
@@ -72,7 +61,8 @@ class Subscription:
 
     `events`: the types it handles; other known types of the topic are passed over. `remember`: through the inbox
     (False where the handler minds nothing twice by itself: version guard, natural key). `behind`: the wait for own
-    copies. `quarantine` replaces parking (audit): nothing waits behind a letter.
+    copies. `quarantine` replaces parking (audit): nothing waits behind a letter. `heeds_erasures`: whether what is
+    about an erased record is dropped (not where erasure itself is dealt with, nor by the ledger).
     """
 
     group: Group
@@ -81,6 +71,7 @@ class Subscription:
     remember: bool = True
     behind: Behind | None = None
     quarantine: Quarantine | None = None
+    heeds_erasures: bool = True
 
     @property
     def is_state(self) -> bool:
@@ -150,22 +141,34 @@ class Consumer:
         """One transaction for all. Returns the records that wait for a copy, and those behind them."""
         decoded = [(record, decode(record, self.prefix)) for record in records]
         letters = [one for _, one in decoded if isinstance(one, Letter)]
-        if redrive and letters:
-            raise LetterRefusedError(letters[0].code)
         messages = [(r, m) for r, m in decoded if isinstance(m, Message) and m.event.wire in self._wires]
         beats = [m for _, m in decoded if isinstance(m, Message) and isinstance(m.event, HeartbeatSent)]
         waiting: list[Record] = []
         async with transaction(self.pool) as connection:
+            if erased := await self._erased(connection, [*(r for r, _ in messages), *(one.record for one in letters)]):
+                letters = [one for one in letters if one.record.key not in erased]
+                messages = [(record, message) for record, message in messages if record.key not in erased]
+            if redrive and letters:
+                raise LetterRefusedError(letters[0].code)
             await self._bury(connection, letters)
             if messages and not self.subscription.is_state and not redrive:
                 messages = await self._park_behind_dead(connection, messages)
             if messages:
                 messages, waiting = await self._set_behind_apart(connection, messages)
                 await self._handle(connection, [message for _, message in messages])
-            await self._apply_heartbeats(connection, beats)
+            await copies.apply_heartbeats(connection, beats)
         if self.subscription.is_state and messages and self._after_states is not None:
             await self._after_states({message.key for _, message in messages})
         return waiting
+
+    async def _erased(self, connection: Connection, records: Sequence[Record]) -> set[bytes | None]:
+        """The keys among these records' that are erased records': what has them is dropped, whatever its state."""
+        if not records or not self.subscription.heeds_erasures:
+            return set()
+        erased: set[bytes | None] = {*await erasing.erased_keys(connection, (record.key for record in records))}
+        if erased:
+            DROPPED.labels(self.name).inc(sum(record.key in erased for record in records))
+        return erased
 
     async def _handle(self, connection: Connection, messages: list[Message[Event]]) -> None:
         fresh = messages
@@ -176,9 +179,7 @@ class Consumer:
         if fresh:
             await self.subscription.handle(connection, fresh)
         if self.subscription.is_state and fresh:
-            for topic in {message.topic for message in fresh}:
-                keys = [m.key.decode() for m in fresh if m.topic == topic]
-                await connection.execute(CLEAR_BROKEN, topic, keys)
+            await copies.mend(connection, fresh)
 
     async def _attempt_each(self, records: Sequence[Record]) -> list[Record]:
         """Each record in a transaction of its own; nothing of a key overtakes what is to come again."""
@@ -216,7 +217,8 @@ class Consumer:
                 raise RetryError from error
             letter = Letter(record, topic, "handler-failed")
         async with transaction(self.pool) as connection:
-            await self._bury(connection, [letter])
+            if not await self._erased(connection, [record]):
+                await self._bury(connection, [letter])
         return False
 
     async def _bury(self, connection: Connection, letters: list[Letter]) -> None:
@@ -230,8 +232,7 @@ class Consumer:
             BURIED.labels(self.name, letter.code).inc()
             log("message.buried", group=self.name, code=letter.code, **place)
             if self.subscription.is_state and letter.record.key:
-                key = letter.record.key.decode("utf-8", "replace").replace("\0", "")
-                await connection.execute(MARK_BROKEN, letter.topic, key, letter.code)
+                await copies.mark_broken(connection, letter)
                 log("copy.broken", group=self.name, code=letter.code, **place)
         if self.subscription.quarantine is not None:
             await self.subscription.quarantine(connection, letters)
@@ -281,25 +282,20 @@ class Consumer:
             raise CopyBehindError
 
     async def _broken_keys(self, waiting: list[Record]) -> set[bytes]:
-        keys = [record.key.decode("utf-8", "replace") for record in waiting if record.key]
         topics = [topic for record in waiting for topic in _seen_topics(decode(record, self.prefix))]
         async with transaction(self.pool) as connection:
-            return {row["key"].encode() for row in await connection.fetch(SELECT_BROKEN, topics, keys)}
+            return await copies.broken_among(connection, topics, [record.key for record in waiting if record.key])
 
     async def _park_waiting(self, records: list[Record]) -> None:
         if not records:
             return
-        parked = [Parked(r, r.topic.removeprefix(self.prefix), "copy-behind") for r in records]
         async with transaction(self.pool) as connection:
+            erased = await self._erased(connection, records)
+            left = [record for record in records if record.key not in erased]
+            parked = [Parked(r, r.topic.removeprefix(self.prefix), "copy-behind") for r in left]
             await parking.park(connection, self.name, parked)
         PARKED.labels(self.name).inc(len(parked))
         log("message.parked", group=self.name, code="copy-behind", count=len(parked))
-
-    async def _apply_heartbeats(self, connection: Connection, beats: list[Message[Event]]) -> None:
-        latest = {(m.topic, m.partition): m.event.at for m in beats if isinstance(m.event, HeartbeatSent)}
-        if latest:
-            topics, partitions = [key[0] for key in latest], [key[1] for key in latest]
-            await connection.execute(UPSERT_WATERMARKS, topics, partitions, list(latest.values()))
 
     async def redrive(self, record: Record) -> str | None:
         """One put-aside record again, in its own transaction. Returns None when done, else the code of what hinders."""
@@ -318,6 +314,6 @@ def _first_of_each(messages: list[Message[Event]]) -> list[Message[Event]]:
     return list({message.id: message for message in messages}.values())
 
 
-def _seen_topics(message: Message[Event] | Letter) -> list[str]:
+def _seen_topics(message: Message[Event] | Letter | None) -> list[str]:
     seen = getattr(message.event, "seen", {}) if isinstance(message, Message) else {}
     return list(seen)

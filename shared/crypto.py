@@ -73,11 +73,9 @@ class Keyring:
     def fingerprint(self, *parts: str, kid: str | None = None) -> str:
         """`<kid>.<hex>` of HMAC-SHA-256 over the length-prefixed parts."""
         kid = kid or self.active
-        mac = hmac.new(self[kid], digestmod=hashlib.sha256)
-        for part in parts:
-            data = part.encode()
-            mac.update(len(data).to_bytes(4, "big") + data)
-        return f"{kid}.{mac.hexdigest()}"
+        encoded = [part.encode() for part in parts]
+        message = b"".join([len(data).to_bytes(4, "big") + data for data in encoded])
+        return f"{kid}.{hmac.digest(self[kid], message, hashlib.sha256).hex()}"
 
     def matches(self, fingerprint: str, *parts: str) -> bool:
         """Whether `fingerprint`, under whichever key of the ring it was made, is that of these parts."""

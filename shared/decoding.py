@@ -56,6 +56,7 @@ class KeptRecord:
 
 
 _EVENTS_OF_TOPIC = {topic.name: frozenset(event.wire for event in topic.events) for topic in TOPICS}
+_STATES = frozenset(topic.name for topic in TOPICS if topic.kind == "state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,11 @@ class Letter:
     code: str
 
 
-def decode(record: Record, prefix: str = "") -> Message[Event] | Letter:
-    """Never raises: whatever is wrong with the record becomes a Letter."""
+def decode(record: Record, prefix: str = "") -> Message[Event] | Letter | None:
+    """Never raises: whatever is wrong with the record becomes a Letter. None is a state topic's tombstone."""
     topic = record.topic.removeprefix(prefix)
+    if record.value is None and record.key is not None and topic in _STATES:
+        return None
     headers = dict(record.headers)
     try:
         wire = headers["ce_type"].decode()

@@ -29,6 +29,16 @@ class ClientError(CodedError):
 
     code = "bad-request"
     status: ClassVar[int] = 400
+    french: str | None = None
+    """The same message for patients who read French; an instance with a message of its own sets its own."""
+    retry_after: int | None = None
+    """Seconds after which another attempt makes sense (`Retry-After`)."""
+
+    def in_french(self) -> str | None:
+        """The French text of exactly this message: a subclass or an instance that says something else inherits none."""
+        if "french" in vars(self) or str(self) != (self.__class__.__doc__ or "").strip():
+            return vars(self).get("french")
+        return self.__class__.__dict__.get("french")
 
 
 class NotAuthenticatedError(ClientError):
@@ -36,6 +46,7 @@ class NotAuthenticatedError(ClientError):
 
     code = "token-invalid"
     status = 401
+    french = "Vous n’êtes pas connecté, ou ne l’êtes plus. Connectez-vous, puis recommencez."
 
 
 class ForbiddenError(ClientError):
@@ -80,8 +91,16 @@ class InvalidError(ClientError):
     status = 422
 
 
+class TooManyRequestsError(ClientError):
+    """Too many requests in a short time. Wait, then try again."""
+
+    code = "too-many-requests"
+    status = 429
+
+
 class UncheckableError(ClientError):
     """This cannot be checked now. Try again in a minute."""
 
     code = "cannot-be-checked-now"
     status = 503
+    retry_after = 30

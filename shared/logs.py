@@ -29,6 +29,7 @@ LogEvent = Literal[
     "message.redriven",
     "consumer.stopped",
     "copy.broken",
+    "erasure.overdue",
     "relay.led",
     "loop.interrupted",
     "mail.sent",

@@ -25,10 +25,13 @@ NationalStructureId = NewType("NationalStructureId", str)
 # Light on purpose: the national material itself carries shortened and internal ids.
 _NATIONAL_ID = re.compile(r"[0-9][!-%'-\[\]_a-z{}]{2,99}")
 
-# Sex 1 or 2; year; month 01-12 or 20-99 (month unknown); department and commune, Corsica 2A and 2B; order; key.
-_NIR = re.compile(r"[12]\d\d(?:0[1-9]|1[0-2]|[2-9]\d)(?:0[1-9]|[1-9]\d|2[AB])\d{3}\d{3}(?:0[1-9]|[1-8]\d|9[0-7])")
-# Waiting numbers: 5 and 6 (MIG), 7 and 8 (NNP, NIA). What follows the first digit is the issuer's affair.
-_NIA = re.compile(r"[5-8]\d{12}(?:0[1-9]|[1-8]\d|9[0-7])")
+# Sex 1 or 2; year; month 01-12, or 20-99 where it is not known; department (2A and 2B in Corsica, 97 and 98 overseas,
+# 99 abroad) and commune; order; key.
+_BORN = r"\d\d(?:0[1-9]|1[0-2]|[2-9]\d)(?:0[1-9]|[1-9]\d|2[AB])\d{3}\d{3}"
+_KEY = r"(?:0[1-9]|[1-8]\d|9[0-7])"
+_NIR = re.compile(rf"[12]{_BORN}{_KEY}", re.ASCII)
+# Waiting numbers: 5 and 6 (MIG), 7 and 8 (NNP), then 1 or 2, fund, order; an NIA is a NIR that begins with 7 or 8.
+_NIA = re.compile(rf"(?:[5-8][12]\d{{3}}\d{{8}}|[78]{_BORN}){_KEY}", re.ASCII)
 _COG = re.compile(r"\d{5}|2[AB]\d{3}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -89,8 +92,7 @@ class Ins(Unprinted):
         if oid not in oids.INS_OIDS:
             raise UnknownInsSystemError
         matricule = "".join(text.split()).upper()
-        accepted = _NIR.fullmatch(matricule) or (oid in oids.INS_NIA_OIDS and _NIA.fullmatch(matricule))
-        if not accepted or not matricule.isascii():
+        if not (_NIR.fullmatch(matricule) or (oid in oids.INS_NIA_OIDS and _NIA.fullmatch(matricule))):
             raise InvalidInsError
         return cls(matricule, oid)
 
@@ -261,9 +263,11 @@ _SEPARATORS = re.compile(r"[\s'’‘ʼ´`′ʹ＇\-‐‑‒–—―−_]+")
 
 def normalise_name(name: str) -> str:
     """Upper case, without diacritics; hyphens, apostrophes and blanks are one and the same blank."""
+    if name.isascii():
+        return _SEPARATORS.sub(" ", name.upper()).strip()
     upper = unicodedata.normalize("NFKD", name).upper().translate(_LETTERS)
     decomposed = unicodedata.normalize("NFKD", upper)
-    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    plain = "".join([letter for letter in decomposed if not unicodedata.combining(letter)])
     return _SEPARATORS.sub(" ", plain).strip()
 
 

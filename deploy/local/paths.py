@@ -36,6 +36,16 @@ class Layout:
         return self.folder / "mail"
 
     @property
+    def sms(self) -> Path:
+        """One `.txt` file per SMS."""
+        return self.folder / "sms"
+
+    @property
+    def letters(self) -> Path:
+        """One `.txt` file per letter."""
+        return self.folder / "letters"
+
+    @property
     def secrets(self) -> Path:
         """Passwords and keys, readable by the owner alone."""
         return self.folder / "secrets"
@@ -72,7 +82,7 @@ class Layout:
     def create(self) -> None:
         """Makes the folders. When we are root, PostgreSQL's user must be able to pass through the first."""
         private_folder(self.folder, 0o711 if os.geteuid() == 0 else 0o700)
-        for folder in (self.logs, self.mail, self.secrets):
+        for folder in (self.logs, self.mail, self.sms, self.letters, self.secrets):
             private_folder(folder, 0o700)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, OKPKey
 
 from deploy.local.errors import LocalError
 from deploy.local.paths import write_private
@@ -48,6 +48,14 @@ class Secrets:
         path = f"signing/{name}"
         if path not in self._values:
             key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": secrets.token_hex(8)})
+            self._keep(path, [key.as_dict(private=True)])
+        return json.dumps(self._values[path])
+
+    def receipt_keys(self, name: str) -> str:
+        """A JSON array with one private Ed25519 JWK for erasure receipts."""
+        path = f"receipts/{name}"
+        if path not in self._values:
+            key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519", "kid": secrets.token_hex(8)})
             self._keep(path, [key.as_dict(private=True)])
         return json.dumps(self._values[path])
 

@@ -13,6 +13,7 @@ from deploy.local.paths import REPOSITORY, Layout
 from deploy.local.ports import HOST, Ports
 from deploy.local.postgres import Postgres
 from deploy.local.probes import answers
+from deploy.local.provider import psc_variables
 from deploy.local.secrets import Secrets
 
 NAMES = ("identity", "records", "consent", "audit", "notify")
@@ -82,6 +83,9 @@ class Services:
                     "KEYS__CONTACTS": self.secrets.keyring("contacts"),
                     "KEYS__PERSONS": self.secrets.keyring("persons"),
                     "KEYS__SIGNING": self.secrets.signing_keys("identity"),
+                    "KEYS__RECEIPTS": self.secrets.receipt_keys("identity"),
+                    **psc_variables(self.secrets, self.ports["psc"], self.url("identity")),
+                    "PROFESSIONALS__MOTIVES": self.secrets.keyring("motives"),
                     "DEMO__SIGN_IN": "true",
                     "DEMO__TEST_NIR_KEYS": "true",
                 }
@@ -96,6 +100,8 @@ class Services:
                     "SMTP__HOST": HOST,
                     "SMTP__PORT": str(self.ports["smtp"]),
                     "SMTP__SENDER": SENDER,
+                    "FOLDERS__SMS": str(self.layout.sms),
+                    "FOLDERS__LETTERS": str(self.layout.letters),
                 }
             case _:
                 return {}

@@ -40,6 +40,7 @@ from deploy.local.lock import held
 from deploy.local.paths import Layout, default_folder
 from deploy.local.ports import HOST, Ports
 from deploy.local.postgres import Postgres, prepare_postgres
+from deploy.local.provider import psc_spec, write_psc
 from deploy.local.secrets import Secrets
 from deploy.local.services import NAMES, Role, Services
 from deploy.local.smtp import smtp_spec
@@ -171,7 +172,8 @@ class Stack:
             self._step("databases", create_databases(self.postgres, self.secrets, NAMES)),
             self._step("topics", in_thread(self._create_topics)),
         )
-        specs = self.services.all()
+        write_psc(self.layout, self.secrets, self.url("identity"))
+        specs = [psc_spec(self.layout, self.ports["psc"]), *self.services.all()]
         self.secrets.save()
         await self._step("migrations", together(*(run_once(self.services.migrate(name)) for name in NAMES)))
         await self.supervisor.start(*specs)
@@ -191,7 +193,7 @@ class Stack:
             "postgres": ["postgres"],
             "kafka": ["kafka", "kafka-controller"],
             "smtp": ["smtp"],
-            "services": [f"{service}-{role}" for service in NAMES for role in ("api", "worker")],
+            "services": ["psc", *(f"{service}-{role}" for service in NAMES for role in ("api", "worker"))],
         }
         return [name for part in self.parts for name in names[part]]
 
@@ -215,7 +217,13 @@ class Stack:
         layout = self.layout
         content: dict[str, Any] = {
             "pid": os.getpid(),
-            "folders": {"run": str(layout.folder), "logs": str(layout.logs), "mail": str(layout.mail)},
+            "folders": {
+                "run": str(layout.folder),
+                "logs": str(layout.logs),
+                "mail": str(layout.mail),
+                "sms": str(layout.sms),
+                "letters": str(layout.letters),
+            },
             "processes": self._processes(),
             "ports": self.ports.by_name,
         }
@@ -229,6 +237,7 @@ class Stack:
         if "smtp" in self.parts:
             content["smtp"] = {"host": HOST, "port": self.ports["smtp"]}
         if "services" in self.parts:
+            content["pro_sante_connect"] = {"issuer": f"http://{HOST}:{self.ports['psc']}"}
             content["services"] = {
                 name: {
                     "api": self.url(name),

@@ -25,6 +25,7 @@ from deploy.local.bootstrap import (
     session_of,
 )
 from deploy.local.client import FHIR, Dmp, RefusedError, Session, connect
+from deploy.local.ending import close_record, erase_record
 from deploy.local.errors import LocalError
 from deploy.local.following import LOOK_EVERY_S, STATIONS, describe_access, is_done, until
 from deploy.local.letter import letter
@@ -208,6 +209,8 @@ STEPS: tuple[tuple[str, Callable[[Story], Awaitable[None]]], ...] = (
     ("A doctor whom the patient authorises reads; the patient is told", let_a_doctor_read),
     ("The doctor is blocked, and refused", block_the_doctor),
     ("The patient lists who did what", list_accesses),
+    ("The patient closes the record", close_record),
+    ("The record is erased, and the receipt verified", erase_record),
 )
 
 

@@ -5,11 +5,14 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.audit import store
 from services.audit.api import router
 from services.audit.consumers import subscriptions
 from services.audit.loops import PartitionKeeper
 from services.audit.settings import Settings
+from shared.erasing import Finisher
 from shared.http.app import make_app, serving
+from shared.http.tokens import Keys
 from shared.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 16 * 1024
@@ -35,5 +38,13 @@ def make_api(settings: Settings) -> FastAPI:
 
 def make_worker(settings: Settings) -> FastAPI:
     """The worker: writes the ledger, and keeps the names that a patient's list shows."""
-    loops: dict[str, Loop] = {"ledger-partitions": PartitionKeeper().keep}
-    return make_worker_app(Plan("audit", subscriptions(), loops), settings)
+    return make_worker_app(make_plan(), settings)
+
+
+def make_plan(keys: Keys | None = None) -> Plan:
+    """What the worker does."""
+    loops: dict[str, Loop] = {
+        "ledger-partitions": PartitionKeeper().keep,
+        "finish-erasures": Finisher("audit", store.remove_visibilities).round,
+    }
+    return Plan("audit", subscriptions(), loops, keys)

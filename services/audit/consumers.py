@@ -1,15 +1,16 @@
 """What audit hears on Kafka, and the use case that answers it."""
 
 from services.audit.usecases.copy_names import copy_names
+from services.audit.usecases.erase_record import erase_record
 from services.audit.usecases.quarantine_letters import quarantine_letters
 from services.audit.usecases.write_entries import write_entries
 from shared.consuming import Subscription
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import DepositDecided
-from shared.contracts.identity import ProfessionalChanged, StructureChanged
+from shared.contracts.identity import ProfessionalChanged, RecordErased, StructureChanged
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused
-from shared.contracts.topics import AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES
+from shared.contracts.topics import AUDIT_ERASURES, AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES
 
 LEDGER_EVENTS = (
     AccessRecorded,
@@ -25,8 +26,20 @@ LEDGER_EVENTS = (
 
 
 def subscriptions() -> list[Subscription]:
-    """The ledger's natural key is its memory; a letter is entered as such and nothing waits behind it."""
+    """The ledger's natural key is its memory; a letter is entered as such and nothing waits behind it.
+
+    It also takes what is told late of a record that was erased.
+    """
+    ledger = Subscription(
+        AUDIT_LEDGER,
+        LEDGER_EVENTS,
+        write_entries,
+        remember=False,
+        quarantine=quarantine_letters,
+        heeds_erasures=False,
+    )
     return [
-        Subscription(AUDIT_LEDGER, LEDGER_EVENTS, write_entries, remember=False, quarantine=quarantine_letters),
+        ledger,
+        Subscription(AUDIT_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),
         Subscription(AUDIT_PROFESSIONAL_COPIES, (ProfessionalChanged, StructureChanged), copy_names, remember=False),
     ]

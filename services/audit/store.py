@@ -60,6 +60,24 @@ async def upsert_visibilities(
     )
 
 
+REMOVE_VISIBILITIES = """
+with doomed as materialized (
+  select document_id from document_visibilities where bucket = $1 and record_id = $2 limit $3
+), gone as (
+  delete from document_visibilities known using doomed
+  where known.bucket = $1 and known.record_id = $2 and known.document_id = doomed.document_id
+  returning known.document_id
+)
+select count(*) from gone"""
+VISIBILITIES_AT_ONCE = 500
+
+
+async def remove_visibilities(connection: Connection, record_id: UUID) -> dict[str, int]:
+    """Some of what the patient of an erased record might know of. How many; none when nothing is left."""
+    count = await connection.fetchval(REMOVE_VISIBILITIES, bucket_of(record_id), record_id, VISIBILITIES_AT_ONCE)
+    return {"document_visibilities": count}
+
+
 SELECT_PUT_ASIDE = """
 select parked.topic, parked.partition, parked."offset", parked.parked_at
 from unnest($2::text[], $3::integer[], $4::bigint[]) as place(topic, partition, "offset")

@@ -5,11 +5,14 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.consent import store
 from services.consent.api import router
 from services.consent.consumers import subscriptions
 from services.consent.settings import Settings
+from shared.erasing import Finisher
 from shared.http.app import make_app, serving
-from shared.worker import Plan, make_worker_app
+from shared.http.tokens import Keys
+from shared.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 16 * 1024
 
@@ -34,4 +37,10 @@ def make_api(settings: Settings) -> FastAPI:
 
 def make_worker(settings: Settings) -> FastAPI:
     """The worker: announces new records' states, decides deposits, remembers what is in force."""
-    return make_worker_app(Plan("consent", subscriptions()), settings)
+    return make_worker_app(make_plan(), settings)
+
+
+def make_plan(keys: Keys | None = None) -> Plan:
+    """What the worker does."""
+    loops: dict[str, Loop] = {"finish-erasures": Finisher("consent", store.remove_changes).round}
+    return Plan("consent", subscriptions(), loops, keys)

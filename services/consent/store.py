@@ -192,6 +192,43 @@ async def raise_versions_in_force(connection: Connection, versions: dict[UUID, i
     await connection.execute(UPDATE_VERSIONS_IN_FORCE, buckets, list(versions), list(versions.values()))
 
 
+LOCK_STATES = """
+select state.record_id
+from unnest($1::integer[], $2::uuid[]) as wanted(bucket, record_id)
+join consent_states state on state.bucket = wanted.bucket and state.record_id = wanted.record_id
+order by state.bucket, state.record_id for update of state"""
+
+
+async def lock_states(connection: Connection, record_ids: Sequence[UUID]) -> None:
+    """Waits for changes under way."""
+    await connection.execute(LOCK_STATES, [bucket_of(one) for one in record_ids], record_ids)
+
+
+DESTROY_STATE = """
+with gone_states as (
+  delete from consent_states where bucket = $1 and record_id = $2 returning record_id
+), gone_copies as (
+  delete from record_copies where bucket = $1 and record_id = $2 returning record_id
+)
+select (select count(*) from gone_states) as consent_states, (select count(*) from gone_copies) as record_copies"""
+
+
+async def destroy_state(connection: Connection, record_id: UUID) -> dict[str, int]:
+    """The choices of an erased record and the copy of its state. How many of what."""
+    row = await connection.fetchrow(DESTROY_STATE, bucket_of(record_id), record_id)
+    return dict(row) if row is not None else {}
+
+
+REMOVE_CHANGES = "select remove_history($1, $2, $3)"
+CHANGES_AT_ONCE = 500
+
+
+async def remove_changes(connection: Connection, record_id: UUID) -> dict[str, int]:
+    """Some of an erased record's history. How many; none when nothing is left. Of any other record nothing goes."""
+    count = await connection.fetchval(REMOVE_CHANGES, bucket_of(record_id), record_id, CHANGES_AT_ONCE)
+    return {"state_changes": count}
+
+
 def _state(row: asyncpg.Record | None) -> State | None:
     if row is None:
         return None

@@ -2,21 +2,42 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 from fastapi import FastAPI
 
 from services.identity.api import ROUTERS
 from services.identity.api.context import Context
+from services.identity.api.entrances import Entrances
 from services.identity.api.oauth import answer_refusal
-from services.identity.consumers import SUBSCRIPTIONS
+from services.identity.campaigning import opening_loops
+from services.identity.consumers import subscriptions
+from services.identity.domain.accounts import AccountRules, lookup_keys
 from services.identity.domain.assertions import OAuthError
+from services.identity.domain.lifecycle import Retention
+from services.identity.domain.openings import OpeningRules
+from services.identity.domain.passwords import Hasher
+from services.identity.domain.professionals import SignInRules, sign_in_keys
+from services.identity.domain.psc import RelyingParty
+from services.identity.domain.receipts import ReceiptKeys
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.tokens import Issuer, SigningKeys
-from services.identity.loops import sweep_assertions
-from services.identity.settings import Settings
+from services.identity.importing import Importer
+from services.identity.loops import erasure_loops, sweep_accounts, sweep_assertions, sweep_sign_ins
+from services.identity.provider import HttpProvider
+from services.identity.revocations import RevocationLists, read_authorities
+from services.identity.settings import (
+    AccountSettings,
+    ImportKeySettings,
+    ImportSettings,
+    KeySettings,
+    ProfessionalSettings,
+    Settings,
+)
 from shared.crypto import Keyring
 from shared.http.app import make_app, serving
-from shared.worker import Plan, make_worker_app
+from shared.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 64 * 1024
 
@@ -45,22 +66,80 @@ def make_api(settings: Settings) -> FastAPI:
 
 def make_worker(settings: Settings) -> FastAPI:
     """Identity's worker: outbox relay, acknowledgements of copies, sweeping."""
-    keys = _context(settings).issuer.keys
-    plan = Plan("identity", SUBSCRIPTIONS, loops={"sweep-assertions": sweep_assertions}, keys=keys)
+    context = _context(settings)
+    loops: dict[str, Loop] = {"sweep-assertions": sweep_assertions, "sweep-accounts": sweep_accounts}
+    loops["sweep-sign-ins"] = sweep_sign_ins
+    loops |= erasure_loops(context.keyrings, context.retention)
+    loops |= opening_loops(context.keyrings, context.accounts.lookups, context.openings)
+    listening = subscriptions(context.receipts, context.retention)
+    plan = Plan("identity", listening, loops=loops, keys=context.issuer.keys)
     return make_worker_app(plan, settings)
 
 
+def make_importer(settings: ImportSettings) -> Importer:
+    """Imports of files, for the command line."""
+    return Importer(settings.postgres, _keyrings(settings.keys), settings.demo.test_nir_keys)
+
+
 def _context(settings: Settings) -> Context:
-    keyrings = Keyrings(
-        ins=Keyring.parse(settings.keys.ins_hmac.get_secret_value()),
-        contacts=Keyring.parse(settings.keys.contacts.get_secret_value()),
-        persons=Keyring.parse(settings.keys.persons.get_secret_value()),
-    )
+    keyrings = _keyrings(settings.keys)
     signing = SigningKeys.parse(settings.keys.signing.get_secret_value())
     tokens = settings.tokens
     return Context(
         keyrings=keyrings,
+        accounts=_account_rules(settings.accounts, keyrings),
         issuer=Issuer(tokens.issuer, tokens.audience, tokens.jwks_url, signing),
         demo_sign_in=settings.demo.sign_in,
         test_nir_keys=settings.demo.test_nir_keys,
+        receipts=ReceiptKeys.parse(settings.keys.receipts.get_secret_value()),
+        retention=Retention(**settings.retention.model_dump()),
+        openings=OpeningRules(**settings.openings.model_dump()),
+        entrances=_entrances(settings.professionals, keyrings.persons),
     )
+
+
+def _keyrings(keys: KeySettings | ImportKeySettings) -> Keyrings:
+    return Keyrings(
+        ins=Keyring.parse(keys.ins_hmac.get_secret_value()),
+        contacts=Keyring.parse(keys.contacts.get_secret_value()),
+        persons=Keyring.parse(keys.persons.get_secret_value()),
+    )
+
+
+def _account_rules(settings: AccountSettings, keyrings: Keyrings) -> AccountRules:
+    return AccountRules(
+        lookups=lookup_keys(keyrings.persons),
+        hasher=Hasher(settings.password_memory_kib, settings.password_passes, settings.password_lanes),
+        refusal_s=settings.refusal_s,
+        code_lifetime=timedelta(minutes=settings.code_minutes),
+        session_idle=timedelta(hours=settings.session_idle_h),
+        session_life=timedelta(days=settings.session_days),
+        app_name=settings.app_name,
+    )
+
+
+def _entrances(settings: ProfessionalSettings, persons: Keyring) -> Entrances:
+    rules = SignInRules(
+        keys=sign_in_keys(persons),
+        motives=None if settings.motives is None else Keyring.parse(settings.motives.get_secret_value()),
+        emergency_life=timedelta(seconds=settings.emergency_s),
+        centres_15=frozenset(settings.centres_15),
+    )
+    entrances = Entrances(rules, _provider(settings))
+    if not (settings.edge_keys and settings.card_roots and settings.card_persons):
+        return entrances
+    assert settings.card_organisations is not None, "the settings are whole or nothing"
+    assert settings.card_revocations is not None, "the settings are whole or nothing"
+    return replace(
+        entrances,
+        edge=Keyring.parse(settings.edge_keys.get_secret_value()),
+        authorities=read_authorities(settings.card_roots, settings.card_persons, settings.card_organisations),
+        revocations=RevocationLists(settings.card_revocations),
+    )
+
+
+def _provider(settings: ProfessionalSettings) -> HttpProvider | None:
+    if not (settings.psc_issuer and settings.psc_client_id and settings.psc_secret and settings.psc_redirect_uri):
+        return None
+    party = RelyingParty(settings.psc_issuer, settings.psc_client_id, settings.psc_redirect_uri, settings.psc_acr)
+    return HttpProvider(party, settings.psc_secret.get_secret_value())

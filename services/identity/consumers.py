@@ -1,11 +1,26 @@
 """What identity listens to."""
 
-from services.identity.usecases.apply_copies import apply_copies
-from shared.consuming import Subscription
-from shared.contracts.records import CopyApplied
-from shared.contracts.topics import IDENTITY_COPY_ACKNOWLEDGEMENTS
+from functools import partial
 
-SUBSCRIPTIONS = (
-    # Not remembered: a version never goes back, so the same word twice changes nothing.
-    Subscription(IDENTITY_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), apply_copies, remember=False),
-)
+from services.identity.domain.lifecycle import Retention
+from services.identity.domain.receipts import ReceiptKeys
+from services.identity.usecases.apply_copies import apply_copies
+from services.identity.usecases.collect_acknowledgements import collect_acknowledgements
+from shared.consuming import Subscription
+from shared.contracts.identity import ErasureAcknowledged
+from shared.contracts.records import CopyApplied
+from shared.contracts.topics import IDENTITY_ACKNOWLEDGED_ERASURES, IDENTITY_COPY_ACKNOWLEDGEMENTS
+
+
+def subscriptions(keys: ReceiptKeys, retention: Retention) -> list[Subscription]:
+    """Not remembered: a version never goes back, a service's first word counts: twice the same changes nothing."""
+    return [
+        Subscription(IDENTITY_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), apply_copies, remember=False),
+        Subscription(
+            IDENTITY_ACKNOWLEDGED_ERASURES,
+            (ErasureAcknowledged,),
+            partial(collect_acknowledgements, keys=keys, retention=retention),
+            remember=False,
+            heeds_erasures=False,
+        ),
+    ]

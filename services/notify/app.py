@@ -6,11 +6,21 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.notify import api, loops
+from services.notify.alerting import AlertWork
 from services.notify.consumers import subscriptions
+from services.notify.domain import Channel
+from services.notify.folders import FolderGateway
+from services.notify.gateways import Gateway
+from services.notify.messaging import QUEUES, MessageWork
+from services.notify.sending import Senders, Wake
 from services.notify.settings import Settings
+from services.notify.smtp import MailGateway
+from services.notify.store.erasing import remove_alerts
+from shared.crypto import Keyring
+from shared.erasing import Finisher
 from shared.http.app import make_app, serving
 from shared.http.tokens import Keys
-from shared.worker import Plan, make_worker_app
+from shared.worker import Loop, Plan, make_worker_app
 
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
@@ -34,8 +44,33 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """What the worker does."""
     keyring = settings.contacts_keyring
-    senders = loops.Senders(settings.smtp, keyring, loops.Wake(settings.postgres.dsn.get_secret_value()))
-    return Plan("notify", subscriptions(keyring), loops={"senders": senders.round, "forget": loops.forget}, keys=keys)
+    rounds: dict[str, Loop] = {
+        **_senders(settings, keyring),
+        "forget": loops.forget,
+        "finish-erasures": Finisher("notify", remove_alerts).round,
+    }
+    return Plan("notify", subscriptions(keyring), rounds, keys)
+
+
+def _senders(settings: Settings, keyring: Keyring) -> dict[str, Loop]:
+    """One loop for the alerts and one for each channel: none holds another up."""
+    smtp, folders = settings.smtp, settings.folders
+    wake = Wake(settings.postgres.dsn.get_secret_value(), QUEUES)
+    longest_s = 3 * smtp.timeout_s
+    gateways: dict[Channel, list[Gateway]] = {
+        "mail": [MailGateway(smtp) for _ in range(smtp.connections)],
+        "sms": [FolderGateway(folders.sms)],
+        "letter": [FolderGateway(folders.letters)],
+    }
+    alerts = Senders(
+        AlertWork(smtp.sender, keyring), [MailGateway(smtp) for _ in range(smtp.connections)], wake, longest_s
+    )
+    rounds: dict[str, Loop] = {"senders": alerts.round}
+    for channel, of_channel in gateways.items():
+        rounds[f"{channel}-senders"] = Senders(
+            MessageWork(channel, smtp.sender, keyring), of_channel, wake, longest_s
+        ).round
+    return rounds
 
 
 def make_worker(settings: Settings) -> FastAPI:

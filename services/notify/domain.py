@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Literal, TypeVar
@@ -12,6 +12,7 @@ from shared.clock import bucket_of
 from shared.terminology.visibility import Visibility
 
 Kind = Literal["document", "consultation"]
+Channel = Literal["mail", "sms", "letter"]
 Language = Literal["fr", "en"]
 Relation = Literal["holder", "representative"]
 Window = tuple[UUID, str, bool]
@@ -122,6 +123,9 @@ class Refused:
     reason: str
 
 
+TOO_LATE = Refused("not-delivered-in-time")
+
+
 @dataclass(frozen=True, slots=True)
 class Deferred:
     """This attempt failed, a later one may not. `away`: the server itself seems to be out of order."""
@@ -135,7 +139,74 @@ class NotTried:
     """Nothing was said about the message: its turn did not come, or the server is away."""
 
 
-Outcome = Delivered | Refused | Deferred | NotTried | Withheld | Unwanted
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The message came too late to be of use; it was not handed over."""
+
+
+Answer = Delivered | Refused | Deferred | NotTried
+"""What becomes of handing one message over."""
+Outcome = Answer | Withheld | Unwanted
+MessageOutcome = Answer | Expired
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A message waits for its next attempt."""
+
+    reason: str | None
+    attempts: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A code, notice or letter that somebody asked to be sent; whom it is for and what it says stay sealed."""
+
+    id: UUID
+    record_id: UUID | None
+    channel: Channel
+    kind: str
+    sealed: str
+    requested_at: datetime
+    expires_at: datetime | None
+    trace: str
+
+    @property
+    def bucket(self) -> int:
+        """Of its record; of the request itself where no record exists yet."""
+        return bucket_of(self.record_id or self.id)
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether it would be of no use any more."""
+        return self.expires_at is not None and now >= self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class DueMessage:
+    """A request that a sender holds, with how often it was tried before."""
+
+    request: Request
+    attempts: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Addressed:
+    """What a request says when it is opened: `to` is a mail address, a mobile number, or the lines of an address."""
+
+    to: str | tuple[str, ...]
+    language: Language
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Parcel:
+    """One message, ready for a gateway. `id` is the same each time it is handed over."""
+
+    id: UUID
+    to: str
+    body: bytes
 
 
 def audience(labels: Iterable[str]) -> Audience:
@@ -182,6 +253,27 @@ def first_of_each_day(
 def wait_after(attempts: int) -> timedelta:
     """How long after the n-th failed attempt the next is due."""
     return _WAITS[min(attempts, len(_WAITS)) - 1]
+
+
+def put_off(outcome: Deferred | NotTried, attempts: int, now: datetime) -> Again:
+    """When a message is tried again that was tried `attempts` times before."""
+    match outcome:
+        case Deferred(reason):
+            return Again(reason, attempts + 1, now + wait_after(attempts + 1))
+        case NotTried():
+            return Again(None, attempts, now)
+
+
+def judge_message(due: DueMessage, outcome: MessageOutcome, now: datetime) -> Again | Delivered | Refused | Expired:
+    """What an attempt means: done with, or again until it expires; what never expires is tried for two days."""
+    if not isinstance(outcome, Deferred | NotTried):
+        return outcome
+    if due.request.has_expired(now):
+        return Expired()
+    if due.request.expires_at is None and now >= due.created_at + TRIED_FOR:
+        return TOO_LATE
+    again = put_off(outcome, due.attempts, now)
+    return again if due.request.expires_at is None else replace(again, due_at=min(again.due_at, due.request.expires_at))
 
 
 def made_at(inner_id: UUID) -> datetime | None:

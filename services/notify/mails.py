@@ -1,12 +1,14 @@
 """What the mails say: generic on purpose. No type, no author, no hospital, no name, no link with an id."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from functools import cache
+from html import escape
 from uuid import UUID
 
 from services.notify.domain import Contact, Kind, Language, Relation
@@ -41,7 +43,7 @@ _SIGNATURES: dict[Language, tuple[str, ...]] = {
         "This is an automatic message; please do not reply.",
     ),
 }
-_GREETINGS: dict[Language, str] = {"fr": "Bonjour,", "en": "Hello,"}
+GREETINGS: dict[Language, str] = {"fr": "Bonjour,", "en": "Hello,"}
 _TEXTS: dict[tuple[Kind, Language, Relation], _Text] = {
     ("document", "fr", "holder"): _Text(
         "Nouveau document dans votre dossier médical partagé",
@@ -92,18 +94,28 @@ _TEXTS: dict[tuple[Kind, Language, Relation], _Text] = {
 
 def compose(kind: Kind, contact: Contact, sender: str, alert: UUID, trace: str, now: datetime) -> bytes:
     """The whole message, ready to be handed to a server. Raises AddressUnusableError."""
-    recipient = mailbox(contact)
+    head = envelope(sender, mailbox(contact), alert, trace, now)
+    return head + _rest(kind, contact.language, contact.relation)
+
+
+def envelope(sender: str, recipient: str, id: UUID, trace: str, now: datetime) -> bytes:
+    """The headers that differ from mail to mail. `id` shows a mail that was sent twice."""
     domain = parseaddr(sender)[1].rpartition("@")[2]
     headers = (
-        f"Message-ID: <{alert}@{domain}>\r\nDate: {format_datetime(now)}\r\nFrom: {sender}\r\n"
+        f"Message-ID: <{id}@{domain}>\r\nDate: {format_datetime(now)}\r\nFrom: {sender}\r\n"
         f"To: {recipient}\r\nAuto-Submitted: auto-generated\r\ntraceparent: {trace}\r\n"
     )
-    return headers.encode("ascii") + _rest(kind, contact.language, contact.relation)
+    return headers.encode("ascii")
 
 
 def mailbox(contact: Contact) -> str:
-    """The address as the protocol takes it (ASCII, RFC 5321). Raises AddressUnusableError."""
-    local, _, domain = (contact.mail or "").strip().rpartition("@")
+    """The contact's address as the protocol takes it. Raises AddressUnusableError."""
+    return mailbox_of(contact.mail or "")
+
+
+def mailbox_of(mail: str) -> str:
+    """An address as the protocol takes it (ASCII, RFC 5321). Raises AddressUnusableError."""
+    local, _, domain = mail.strip().rpartition("@")
     try:
         address = f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}"
     except UnicodeError:
@@ -115,15 +127,18 @@ def mailbox(contact: Contact) -> str:
 
 @cache
 def _rest(kind: Kind, language: Language, relation: Relation) -> bytes:
-    """What all mails of a sort have in common: subject, language, text and HTML."""
     text = _TEXTS[kind, language, relation]
-    paragraphs = (_GREETINGS[language], *text.lines, *_SIGNATURES[language])
+    return message_of(language, text.subject, (GREETINGS[language], *text.lines, *_SIGNATURES[language]))
+
+
+def message_of(language: Language, subject: str, paragraphs: Sequence[str]) -> bytes:
+    """What all mails of a sort have in common: subject, language, text and HTML."""
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = text.subject
+    message["Subject"] = subject
     message.set_content("\n\n".join(paragraphs) + "\n", cte="quoted-printable")
-    body = "".join(f"<p>{paragraph}</p>\n" for paragraph in paragraphs)
+    body = "".join(f"<p>{escape(paragraph, quote=False)}</p>\n" for paragraph in paragraphs)
     message.add_alternative(
-        f'<!DOCTYPE html>\n<html lang="{language}">\n<head><meta charset="utf-8"><title>{text.subject}</title></head>\n'
+        f'<!DOCTYPE html>\n<html lang="{language}">\n<head><meta charset="utf-8"><title>{subject}</title></head>\n'
         f'<body style="font-family: sans-serif; line-height: 1.5">\n{body}</body>\n</html>\n',
         subtype="html",
         cte="quoted-printable",

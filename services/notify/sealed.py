@@ -1,13 +1,15 @@
-"""Opening a contact: only when it is decided whether somebody is told, and when the message leaves."""
+"""Opening what was sealed for notify: only when it is decided whether somebody is told, and when the message leaves."""
 
 from typing import Any
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.notify.domain import Contact
-from shared.crypto import Keyring
+from services.notify.domain import Addressed, Channel, Contact, Language
+from shared.crypto import Keyring, SealBrokenError
 from shared.errors import PermanentError
 
+_STRICT = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 _LANGUAGES, _RELATIONS = ("fr", "en"), ("holder", "representative")
 
 
@@ -27,3 +29,52 @@ def open_contact(keyring: Keyring, sealed: str) -> Contact:
     if language not in _LANGUAGES or relation not in _RELATIONS or not (mail is None or isinstance(mail, str)):
         raise ContactUnreadableError
     return Contact(mail or None, language, relation)
+
+
+class SealUnusableError(PermanentError):
+    """The request was not sealed for us, or was altered."""
+
+    code = "request-seal-broken"
+
+
+class RequestUnreadableError(PermanentError):
+    """The request was sealed for us, but what it says is not whom to tell what."""
+
+    code = "request-unreadable"
+
+
+class _Mail(BaseModel):
+    model_config = _STRICT
+    mail: str
+
+
+class _Mobile(BaseModel):
+    model_config = _STRICT
+    mobile: str
+
+
+class _Postal(BaseModel):
+    model_config = _STRICT
+    address: tuple[str, ...] = Field(min_length=1)
+
+
+class _Said(BaseModel):
+    model_config = _STRICT
+    to: _Mail | _Mobile | _Postal
+    language: Language
+    values: dict[str, str] = {}
+
+
+def open_request(keyring: Keyring, sealed: str, channel: Channel) -> Addressed:
+    """Whom to tell what by this channel. Raises SealUnusableError and RequestUnreadableError, which quote nothing."""
+    try:
+        said = _Said.model_validate_json(keyring.open_sealed(sealed))
+    except SealBrokenError:
+        raise SealUnusableError from None
+    except ValidationError:
+        raise RequestUnreadableError from None  # the cause quotes what was sealed
+    match channel, said.to:
+        case ("mail", _Mail(mail=to)) | ("sms", _Mobile(mobile=to)) | ("letter", _Postal(address=to)):
+            return Addressed(to, said.language, said.values)
+        case _:
+            raise RequestUnreadableError

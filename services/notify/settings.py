@@ -2,6 +2,7 @@
 
 from email.utils import parseaddr
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -34,7 +35,14 @@ class SmtpSettings(Section):
     security: Literal["none", "starttls", "tls"] = "none"
     username: str | None = None
     password: SecretStr | None = None
-    connections: int = Field(default=4, ge=1, le=32, description="at most, when many messages wait")
+    connections: int = Field(default=4, ge=1, le=32, description="at most; as many again for codes and notices")
+
+
+class FoldersSettings(Section):
+    """Where SMS and letters are put, one file each, for whoever sends or prints them. The folders must exist."""
+
+    sms: Path
+    letters: Path
 
 
 class Settings(ServiceSettings):
@@ -43,6 +51,7 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", env_nested_delimiter="__", frozen=True, extra="ignore")
     keys: KeysSettings
     smtp: SmtpSettings
+    folders: FoldersSettings
 
     @cached_property
     def contacts_keyring(self) -> Keyring:

@@ -1,21 +1,22 @@
 """One connection to the mail server, kept for many messages. What the server says of each becomes an outcome."""
 
 import time
+from email.utils import parseaddr
 
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused
 
-from services.notify.domain import Deferred, Delivered, NotTried, Outcome, Refused
+from services.notify.domain import Answer, Deferred, Delivered, NotTried, Parcel, Refused
 from services.notify.settings import SmtpSettings
 
 FAILURES = (SMTPException, OSError, TimeoutError)
 _SERVER_LEAVES = 421
 
 
-class Channel:
+class MailGateway:
     """Opens itself when needed, again when it was lost."""
 
-    def __init__(self, settings: SmtpSettings, sender: str) -> None:
-        self._sender = sender
+    def __init__(self, settings: SmtpSettings) -> None:
+        self._sender = sender = parseaddr(settings.sender)[1]
         self._client = SMTP(
             hostname=settings.host,
             port=settings.port,
@@ -28,14 +29,14 @@ class Channel:
         )
         self._used_at = time.monotonic()
 
-    async def send(self, recipient: str, message: bytes) -> Outcome:
+    async def send(self, parcel: Parcel) -> Answer:
         """Hands one message over. Whatever happens is an outcome, never an exception."""
         self._used_at = time.monotonic()
         if not await self._begin():
             return NotTried()
         try:
-            await self._client.rcpt(recipient)
-            await self._client.data(message)
+            await self._client.rcpt(parcel.to)
+            await self._client.data(parcel.body)
         except (SMTPRecipientRefused, SMTPDataError) as answer:
             return await self._answered(answer.code)
         except FAILURES:
@@ -56,7 +57,7 @@ class Channel:
             return was_open and await self._begin()
         return True
 
-    async def _answered(self, code: int) -> Outcome:
+    async def _answered(self, code: int) -> Answer:
         if code == _SERVER_LEAVES:
             self.close()
             return NotTried()

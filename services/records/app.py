@@ -13,10 +13,12 @@ from services.records.api.parts import Parts
 from services.records.consumers import subscriptions
 from services.records.sealing import Vault
 from services.records.settings import Settings
+from services.records.store.erasing import remove_deposits
 from shared.crypto import Keyring
+from shared.erasing import Finisher
 from shared.http.app import make_app, serving
 from shared.http.tokens import Keys
-from shared.worker import Plan, make_worker_app
+from shared.worker import Loop, Plan, make_worker_app
 
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
@@ -48,7 +50,13 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
 
 def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
     """The consumers and the outbox relay."""
-    return make_worker_app(Plan("records", subscriptions(_vault(settings)), keys=keys), settings)
+    return make_worker_app(make_plan(settings, keys), settings)
+
+
+def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
+    """What the worker does."""
+    loops: dict[str, Loop] = {"finish-erasures": Finisher("records", remove_deposits).round}
+    return Plan("records", subscriptions(_vault(settings)), loops, keys)
 
 
 def _vault(settings: Settings) -> Vault:

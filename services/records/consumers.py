@@ -5,23 +5,28 @@ from functools import partial
 from services.records.sealing import Vault
 from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.apply_record_copies import apply_record_copies
+from services.records.usecases.erase_record import erase_record
 from services.records.usecases.follow_deposits import follow_deposits
 from services.records.usecases.settle_deposits import find_behind, settle_deposits
 from shared.consuming import Subscription
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
-from shared.contracts.identity import RecordChanged
+from shared.contracts.identity import RecordChanged, RecordErased
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.topics import (
     RECORDS_CONSENT_COPIES,
     RECORDS_DEPOSIT_DECISIONS,
     RECORDS_DEPOSIT_TRACKING,
+    RECORDS_ERASURES,
     RECORDS_RECORD_COPIES,
 )
 
 
 def subscriptions(vault: Vault) -> list[Subscription]:
-    """None needs the inbox: copies have versions, a document is settled once, tracking keeps the first time."""
+    """None needs the inbox: copies have versions, a document is settled once, tracking keeps the first time.
+
+    A record is erased once.
+    """
     return [
         Subscription(RECORDS_RECORD_COPIES, (RecordChanged,), partial(apply_record_copies, vault), remember=False),
         Subscription(RECORDS_CONSENT_COPIES, (ConsentStateChanged,), apply_consent_copies, remember=False),
@@ -32,4 +37,5 @@ def subscriptions(vault: Vault) -> list[Subscription]:
             follow_deposits,
             remember=False,
         ),
+        Subscription(RECORDS_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),
     ]

@@ -57,11 +57,22 @@ class HeartbeatSent(Event):
         return f"heartbeat-{self.partition}"
 
 
-ActorKind = Literal["patient", "professional", "software", "administrator", "operator", "system", "unknown"]
+ActorKind = Literal[
+    "patient",
+    "representative",
+    "carer",
+    "professional",
+    "software",
+    "administrator",
+    "operator",
+    "system",
+    "unknown",
+]
 
 
 class Actor(BaseModel):
-    """Who acted: a kind and an identifier, public (professional) or internal (patient: the record id)."""
+    """Who acted: a kind and an identifier, public (professional) or internal (patient, representative, carer: the id of
+    their own record)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     kind: ActorKind

@@ -24,7 +24,10 @@ class TraitFingerprints(BaseModel):
 
 
 class RecordChanged(StateEvent):
-    """The state of a record as its owner, identity, holds it. Topic `identity.records.v1`."""
+    """The state of a record as its owner, identity, holds it. Topic `identity.records.v1`.
+
+    `linked_to`: the other record of the same person; that one names this one. No document moves.
+    """
 
     wire: ClassVar[str] = "identity.record-changed.v1"
     record_id: UUID
@@ -32,6 +35,7 @@ class RecordChanged(StateEvent):
     ins: Fingerprint
     traits: TraitFingerprints
     opened_at: datetime
+    linked_to: UUID | None = None
 
 
 class RecordErased(RecordEvent):
@@ -63,13 +67,34 @@ class ErasureAcknowledged(RecordEvent):
 class ContactChanged(StateEvent):
     """Where and in which language the holder (or a representative) is told things; sealed for notify (JWE).
 
-    Plain text of `sealed`: JSON `{"mail": str | null, "language": "fr" | "en", "relation": ...}`, where the relation
-    is "holder" or "representative".
+    Plain text of `sealed`: JSON `{"mail": str | null, "language": "fr" | "en", "relation": ..., "mobile": str}`, where
+    the relation is "holder" or "representative" and the mobile number (E.164) is there only if one is known.
     """
 
     wire: ClassVar[str] = "identity.contact-changed.v1"
     record_id: UUID
     sealed: str = Field(min_length=1, max_length=4096)
+
+
+class PersonNamed(BaseModel):
+    """Somebody who may act for the holder of a record, for a time. `person_id` is identity's own, no number."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
+    person_id: UUID
+    kind: Code
+    since: datetime = Field(alias="from")
+    until: datetime | None = None
+
+
+class PeopleChanged(StateEvent):
+    """Who is named for a record: its médecin traitant, representatives and carers. Topic `identity.people.v1`."""
+
+    wire: ClassVar[str] = "identity.people-changed.v1"
+    record_id: UUID
+    attending_doctor_id: Code | None = None
+    representatives: tuple[PersonNamed, ...] = ()
+    carers: tuple[PersonNamed, ...] = ()
+    is_minor: bool = False
 
 
 class ProfessionalChanged(StateEvent):
@@ -81,6 +106,7 @@ class ProfessionalChanged(StateEvent):
     profession: Code
     status: Literal["active", "inactive"] = "active"
     structure_ids: tuple[Code, ...] = ()
+    specialties: tuple[Code, ...] = ()
 
     @property
     def key(self) -> str:

@@ -67,6 +67,13 @@ IDENTITY_RECORDS = Topic(
     (identity.RecordChanged,),
     "Which records exist, their status, and fingerprints to find one and to compare strict traits.",
 )
+IDENTITY_PEOPLE = Topic(
+    "identity.people.v1",
+    "identity",
+    "state",
+    (identity.PeopleChanged,),
+    "The médecin traitant, representatives and carers of a record.",
+)
 IDENTITY_CONTACTS = Topic(
     "identity.contacts.v1",
     "identity",
@@ -167,6 +174,7 @@ NOTIFY_ALERTS = Topic(
 
 TOPICS: tuple[Topic, ...] = (
     IDENTITY_RECORDS,
+    IDENTITY_PEOPLE,
     IDENTITY_CONTACTS,
     IDENTITY_PROFESSIONALS,
     IDENTITY_ERASURES,

@@ -1,5 +1,6 @@
 """Errors over HTTP: problem+json (RFC 9457), with our stable code and what to do. Never an error's inner text."""
 
+import re
 from collections.abc import Callable
 
 import orjson
@@ -10,11 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.db.pool import is_transient
-from shared.errors import ClientError, NotAuthenticatedError, UncheckableError
+from shared.errors import ClientError, NotAuthenticatedError
 from shared.logs import log
 
 Renderer = Callable[[Request, int, str, str], Response]
 """(request, HTTP status, stable code, what is wrong and what to do) -> the answer's body in the API's format."""
+_WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
 _CODES = {
     400: "bad-request",
     401: "token-invalid",
@@ -38,16 +40,32 @@ def problem(_: Request, status: int, code: str, detail: str) -> Response:
     return Response(orjson.dumps(body), status, media_type="application/problem+json")
 
 
+def prefers_french(accept_language: str) -> bool:
+    """Whether French stands before English (RFC 9110, section 12.5.4); without a wish it is English."""
+    weights = {"fr": 0.0, "en": 0.0}
+    for wish in accept_language.lower().split(",")[:20]:
+        tag, _, weight = wish.partition(";")
+        language = tag.strip().partition("-")[0]
+        if language in weights:
+            match = _WEIGHT.fullmatch(weight.strip())
+            weights[language] = max(weights[language], float(match[1]) if match else 0.0 if weight else 1.0)
+    return weights["fr"] > weights["en"]
+
+
 def install(app: FastAPI, render: Renderer = problem) -> None:
     """Makes every error of the app an answer in the API's format."""
 
     def on_client_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ClientError)
-        response = render(request, error.status, error.code, str(error))
+        french = error.in_french()
+        wanted = french if prefers_french(request.headers.get("accept-language", "")) else None
+        response = render(request, error.status, error.code, wanted or str(error))
+        if french:
+            response.headers.update({"content-language": "fr" if wanted else "en", "vary": "accept-language"})
         if isinstance(error, NotAuthenticatedError):
             response.headers["www-authenticate"] = 'Bearer error="invalid_token"'
-        if isinstance(error, UncheckableError):
-            response.headers["retry-after"] = "30"
+        if error.retry_after is not None:
+            response.headers["retry-after"] = str(error.retry_after)
         return response
 
     def on_validation(request: Request, error: Exception) -> Response:

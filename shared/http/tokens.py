@@ -4,7 +4,10 @@ identity may be away for as long as a token lives. An unknown key id makes one f
 """
 
 import asyncio
+import base64
 import hashlib
+import json
+import re
 import time
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -30,9 +33,17 @@ with fetched as (select * from unnest($1::text[], $2::jsonb[]) as key(kid, jwk))
 insert into issuer_keys (kid, jwk) select kid, jwk from fetched
 on conflict on constraint issuer_keys_pkey do update set jwk = excluded.jwk, fetched_at = clock_timestamp()"""
 ALGORITHMS = ["ES256"]
+HEADER = {"alg": "ES256", "typ": "at+jwt", "kid": None}
+"""The members of a token's header and what they must say (RFC 9068, section 2.1); None: some text."""
+LONGEST = 8192
+_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
 SHORTEST_FETCH_S = 2.0
 REFRESH_S = 300.0
 CACHE_SIZE = 10_000
+
+
+class _BadTokenError(ValueError):
+    """The token is not written as the issuer writes it."""
 
 
 class _Granted(BaseModel):
@@ -41,12 +52,16 @@ class _Granted(BaseModel):
     record_id: UUID | None = None
     profession: str | None = None
     organisation_id: str | None = None
+    mode: str = "normal"
+    motive: str | None = None
+    patient_present: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks, as identity vouched for it. `id`: record id of a patient, national id of a professional, client id
-    of software, administrators and operators."""
+    of software, administrators and operators. `mode`: the access mode stated for this token (TRE_R248, or `secret`);
+    `motive`: of an emergency, sealed for audit; `patient_present`: the record whose card was read in this session."""
 
     kind: ActorKind
     id: str
@@ -55,6 +70,10 @@ class Caller:
     record_id: UUID | None = None
     profession: str | None = None
     organisation_id: str | None = None
+    session_id: UUID | None = None
+    mode: str = "normal"
+    motive: str | None = None
+    patient_present: UUID | None = None
 
     def actor(self) -> Actor:
         """The same for the ledger."""
@@ -154,6 +173,10 @@ class TokenVerifier:
         return caller
 
     async def _read(self, token: str) -> dict[str, Any]:
+        try:
+            check_form(token)
+        except (ValueError, RecursionError) as error:
+            raise NotAuthenticatedError from error
         for keys in (self._keys.current, self._keys.refreshed):
             try:
                 decoded = jwt.decode(token, await keys(), algorithms=ALGORITHMS)
@@ -165,6 +188,42 @@ class TokenVerifier:
         raise NotAuthenticatedError
 
 
+def check_form(token: str) -> None:
+    """What the issuer writes and nothing else, looked at before any signature: three parts of base64url, a header
+    of just `alg`, `kid` and `typ` (so no `crit`, no key inside the token), no member twice. Raises ValueError or
+    RecursionError."""
+    if len(token) > LONGEST or _FORM.fullmatch(token) is None:
+        raise _BadTokenError
+    head, body, signature = token.split(".")
+    header, claims = _object(head), _object(body)
+    _decoded(signature)
+    if header.keys() != HEADER.keys() or any(want not in (None, header[name]) for name, want in HEADER.items()):
+        raise _BadTokenError
+    if not isinstance(header["kid"], str) or not isinstance(claims.get("sub"), str):
+        raise _BadTokenError
+
+
+def _decoded(part: str) -> bytes:
+    data = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    if base64.urlsafe_b64encode(data).decode().rstrip("=") != part:  # several texts would be the same token
+        raise _BadTokenError
+    return data
+
+
+def _object(part: str) -> dict[str, Any]:
+    found = json.loads(_decoded(part), object_pairs_hook=_each_once)
+    if not isinstance(found, dict):
+        raise _BadTokenError
+    return found
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _BadTokenError
+    return found
+
+
 def _may_be_a_new_key(error: Exception) -> bool:
     return isinstance(error, ValueError) or "key" in type(error).__name__.lower()
 
@@ -172,7 +231,8 @@ def _may_be_a_new_key(error: Exception) -> bool:
 def _caller(claims: dict[str, Any]) -> Caller:
     try:
         granted = _Granted.model_validate(claims.get("dmp"))
-    except ValidationError as error:
+        session_id = UUID(claims["sid"]) if "sid" in claims else None
+    except (ValidationError, ValueError, TypeError, AttributeError) as error:
         raise NotAuthenticatedError from error
     return Caller(
         kind=granted.kind,
@@ -182,4 +242,8 @@ def _caller(claims: dict[str, Any]) -> Caller:
         record_id=granted.record_id,
         profession=granted.profession,
         organisation_id=granted.organisation_id,
+        session_id=session_id,
+        mode=granted.mode,
+        motive=granted.motive,
+        patient_present=granted.patient_present,
     )

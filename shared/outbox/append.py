@@ -55,6 +55,19 @@ def announce(event: Event, *, trace: str | None = None, occurred_at: datetime | 
     )
 
 
+def tombstone(topic: Topic, key: str, *, trace: str | None = None) -> Announcement:
+    """Nothing stands under this key any more: the word that lets a compacted topic forget what it held."""
+    return Announcement(
+        topic=topic,
+        key=key,
+        id=clock.new_id(),
+        type=topic.events[0].wire,
+        trace=trace or tracing.current(),
+        occurred_at=clock.now(),
+        body=None,
+    )
+
+
 def lock_number(key: str) -> int:
     """The advisory lock (64 bits) of a key."""
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 from joserfc import jwt
-from joserfc.jwk import ECKey, Key
+from joserfc.jwk import ECKey, Key, OKPKey
 
 from services.identity.app import make_api
 from services.identity.settings import Settings
@@ -24,6 +24,8 @@ from tests.infra.tokens import ISSUER, KEY, SETTINGS, bearer, make_token
 KEYRING = "test:" + "A" * 43
 OTHER_KEYRING = "next:" + "B" * 42 + "A"
 SIGNING = json.dumps([KEY.as_dict(private=True)])
+RECEIPT_KEY = OKPKey.generate_key("Ed25519", {"kid": "receipts"}, private=True)
+RECEIPTS = json.dumps([RECEIPT_KEY.as_dict(private=True)])
 TEST_OID, NIR_OID, DEMO_OID = "1.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.8", "1.2.250.1.213.1.4.11"
 TOKEN_ENDPOINT = f"{ISSUER}/oauth/token"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -32,7 +34,8 @@ SELECT_OUTBOX = "select topic, key, event_type, payload, traceparent from outbox
 
 def settings_of(database: Database, **changes: Any) -> Settings:
     """As the environment would give them."""
-    keys = {"ins_hmac": KEYRING, "contacts": KEYRING, "persons": KEYRING, "signing": SIGNING, **changes.pop("keys", {})}
+    rings = {"ins_hmac": KEYRING, "contacts": KEYRING, "persons": KEYRING}
+    keys = {**rings, "signing": SIGNING, "receipts": RECEIPTS, **changes.pop("keys", {})}
     values: dict[str, Any] = {
         "postgres": {"dsn": database.dsn},
         "kafka": KafkaSettings(bootstrap="127.0.0.1:1"),
@@ -56,7 +59,7 @@ async def running(
             yield client
 
 
-def administrator(scope: str = "records.open directory.write clients.write operations") -> dict[str, str]:
+def administrator(scope: str = "records.open records.erase directory.write clients.write operations") -> dict[str, str]:
     """The headers of the administrative client."""
     return bearer(make_token("administrator", "admin-1", scope=scope))
 

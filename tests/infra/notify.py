@@ -4,21 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import SMTP as SMTP_POLICY
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import orjson
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from services.notify.app import make_plan
-from services.notify.settings import KeysSettings, Settings, SmtpSettings
+from services.notify.settings import FoldersSettings, KeysSettings, Settings, SmtpSettings
 from shared import clock
 from shared.clock import bucket_of
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.identity import ContactChanged
+from shared.contracts.notify import MessageRequested
 from shared.contracts.records import DocumentPublished
 from shared.crypto import Keyring
 from shared.settings import FreshnessSettings, PostgresSettings
@@ -103,7 +106,9 @@ async def mail_server() -> AsyncIterator[MailServer]:
         server.stop()
 
 
-def settings(database: Database, topics: Topics | None, port: int = 1, **smtp: object) -> Settings:
+def settings(
+    database: Database, topics: Topics | None, port: int = 1, folders: FoldersSettings | None = None, **smtp: object
+) -> Settings:
     """What notify on these is given."""
     kafka = topics.settings("notify") if topics else {"bootstrap": "127.0.0.1:1"}
     return Settings(
@@ -112,6 +117,7 @@ def settings(database: Database, topics: Topics | None, port: int = 1, **smtp: o
         tokens=SETTINGS,
         freshness=FreshnessSettings(heartbeat_s=0.2),
         keys=KeysSettings.model_validate({"contacts": KEYRING_TEXT}),
+        folders=folders or FoldersSettings(sms=Path("/nonexistent"), letters=Path("/nonexistent")),
         smtp=SmtpSettings.model_validate(
             {"host": "127.0.0.1", "port": port, "sender": "DMP <no-reply@dmp.example>", **smtp}
         ),
@@ -119,11 +125,39 @@ def settings(database: Database, topics: Topics | None, port: int = 1, **smtp: o
 
 
 @asynccontextmanager
-async def worker(database: Database, topics: Topics, port: int, **smtp: object) -> AsyncIterator[Machinery]:
+async def worker(
+    database: Database, topics: Topics, port: int, folders: FoldersSettings | None = None, **smtp: object
+) -> AsyncIterator[Machinery]:
     """notify's worker, at work."""
-    chosen = settings(database, topics, port, **smtp)
+    chosen = settings(database, topics, port, folders, **smtp)
     async with at_work(make_plan(chosen, TestKeys()), chosen) as machinery:
         yield machinery
+
+
+def asked(
+    to: str | list[str],
+    kind: str = "sign-in-code",
+    channel: str = "mail",
+    *,
+    language: str = "fr",
+    record_id: UUID | None = None,
+    request_id: UUID | None = None,
+    expires_at: datetime | None = None,
+    **values: str,
+) -> MessageRequested:
+    """Sealed as identity does it."""
+    where = {{"mail": "mail", "sms": "mobile", "letter": "address"}[channel]: to}
+    said = orjson.dumps({"to": where, "language": language, "values": values})
+    return MessageRequested.model_validate(
+        {
+            "request_id": request_id or uuid4(),
+            "record_id": record_id,
+            "channel": channel,
+            "kind": kind,
+            "sealed": KEYRING.seal_for_addressee(said),
+            "expires_at": expires_at,
+        }
+    )
 
 
 def contact(

@@ -18,10 +18,10 @@ from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.apply_record_copies import apply_record_copies
 from services.records.usecases.settle_deposits import settle_deposits
 from shared import clock
-from shared.consuming import UPSERT_WATERMARKS
 from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.identity import RecordChanged, TraitFingerprints
+from shared.copies import UPSERT_WATERMARKS
 from shared.crypto import Keyring
 from shared.db.pool import Pool, transaction
 from shared.fhir import iti65
@@ -124,7 +124,7 @@ class House:
         self.versions.clear()
 
     async def open_record(self, person: Person, *, status: str = "open", ring: Keyring = RING, **known: Any) -> UUID:
-        """As identity would tell it, a version higher each time; `record_id` for one that is there."""
+        """As identity would tell it, a version higher each time; `record_id` for one that is there, `linked_to`."""
         record_id: UUID = known.get("record_id") or uuid4()
         self.versions[record_id] = self.versions.get(record_id, 0) + 1
         traits = TraitFingerprints(**trait_fingerprints(ring, record_id, traits_of(person).normalised()))
@@ -135,6 +135,7 @@ class House:
             ins=ring.fingerprint(*ins_parts(ins_of(person))),
             traits=traits,
             opened_at=clock.now(),
+            linked_to=known.get("linked_to"),
         )
         async with transaction(self.pool) as connection:
             await apply_record_copies(self.vault, connection, [message(event)])

@@ -29,8 +29,10 @@ class TestKeys:
 
 
 def make_token(kind: str, subject: str, *, key: ECKey = KEY, scope: str = "", **claims: Any) -> str:
-    """A signed token; `record_id`, `profession`, `organisation_id` go into the `dmp` claim, the rest overrides."""
-    granted = {name: claims.pop(name) for name in ("record_id", "profession", "organisation_id") if name in claims}
+    """A signed token; `record_id`, `profession`, `organisation_id`, `mode` go into the `dmp` claim, the rest overrides."""
+    granted = {
+        name: claims.pop(name) for name in ("record_id", "profession", "organisation_id", "mode") if name in claims
+    }
     now = int(time.time())
     payload: dict[str, Any] = {
         "iss": ISSUER,
@@ -44,7 +46,7 @@ def make_token(kind: str, subject: str, *, key: ECKey = KEY, scope: str = "", **
         "dmp": {"kind": kind, **{name: str(value) for name, value in granted.items()}},
         **claims,
     }
-    return jwt.encode({"alg": "ES256", "kid": key.kid}, payload, key)
+    return jwt.encode({"alg": "ES256", "kid": key.kid, "typ": "at+jwt"}, payload, key)
 
 
 def patient_token(record_id: UUID) -> str:

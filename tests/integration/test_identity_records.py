@@ -84,7 +84,7 @@ async def test_an_opening_is_announced_whole_and_in_one_transaction(
     response = await post(client, opening())
     assert response.status_code == 202
     record_id = UUID(response.json()["record_id"])
-    assert response.json() == {"record_id": str(record_id), "version": 1, "status": "on-its-way"}
+    assert response.json() == {"record_id": str(record_id), "version": 1, "status": "on-its-way", "state": "open"}
     assert response.headers["location"] == f"/records/{record_id}"
     record, contact, access = await announced(database)
     assert isinstance(record, RecordChanged)
@@ -95,7 +95,7 @@ async def test_an_opening_is_announced_whole_and_in_one_transaction(
     assert (access.action, access.outcome, access.reason, access.actor.id) == (
         "open-record",
         "permitted",
-        "opened",
+        "opened-hospital",
         "admin-1",
     )
 

@@ -13,8 +13,9 @@ import pytest_asyncio
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from services.identity import loops, store
+from services.identity import loops
 from services.identity.domain.clients import ClientNameTakenError
+from services.identity.store import clients
 from services.identity.usecases.register_client import register_client
 from shared.db.pool import Pool, create_pool
 from shared.http.tokens import TokenVerifier
@@ -159,7 +160,7 @@ async def test_software_is_granted_a_token_that_names_its_structure(client: http
     [
         ({}, "records.open", 403, "forbidden"),
         ({"kind": "operator", "scopes": ["operations"]}, "clients.write", 403, "scope-not-grantable"),
-        ({"scopes": ["records.open"]}, None, 422, "scope-unknown"),
+        ({"scopes": ["clients.write"]}, None, 422, "scope-unknown"),
         ({"scopes": []}, None, 422, "scope-unknown"),
         ({"kind": "patient"}, None, 422, "client-invalid"),
         ({"name": "x" * 101}, None, 422, "client-invalid"),
@@ -216,7 +217,7 @@ async def test_a_used_assertion_is_remembered_until_it_has_expired(
     assert len(await query(database, "select from used_assertions")) == 1
     async with pool.acquire() as connection:
         [row] = await connection.fetch("select expires_at from used_assertions")
-        await store.sweep_assertions(connection, row["expires_at"])
+        await clients.sweep_assertions(connection, row["expires_at"])
         assert len(await query(database, "select from used_assertions")) == 1
     await query(database, "update used_assertions set expires_at = now() - interval '1 second'")
     await loops.sweep_assertions(pool)
@@ -295,7 +296,7 @@ async def test_the_issuer_publishes_its_keys_and_where_tokens_are_asked_for(refu
     assert all("d" not in key for key in jwks["keys"])
     metadata = (await refusing.get("/.well-known/oauth-authorization-server")).json()
     assert (metadata["issuer"], metadata["token_endpoint"]) == (ISSUER, TOKEN_ENDPOINT)
-    assert metadata["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
+    assert metadata["token_endpoint_auth_methods_supported"] == ["private_key_jwt", "tls_client_auth"]
     assert ASSERTION_TYPE.endswith("jwt-bearer")
 
 

@@ -268,7 +268,7 @@ async def test_an_address_that_no_mail_can_be_sent_to_fails_at_once(database: Da
 async def test_a_message_that_is_put_off_is_tried_again(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settle_alerts, "wait_after", lambda attempts: timedelta(seconds=0.01 * attempts))
+    monkeypatch.setattr("services.notify.domain.wait_after", lambda attempts: timedelta(seconds=0.01 * attempts))
     record_id = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port):
         server.answer = lambda _, attempt: "451 later" if attempt < 3 else "250 OK"
@@ -297,7 +297,7 @@ async def test_what_could_not_be_delivered_for_two_days_has_failed(database: Dat
 async def test_a_dead_mail_server_holds_no_partition_and_is_found_again(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.loops.LONGEST_PAUSE_S", 0.2)
+    monkeypatch.setattr("services.notify.sending.LONGEST_PAUSE_S", 0.2)
     record_id, mute = uuid4(), uuid4()
     async with mail_server() as server, worker(database, kafka, server.port):
         server.stop()
@@ -352,7 +352,7 @@ async def test_a_crash_before_the_commit_sends_again_under_the_same_message_id(
 
     async with mail_server() as server:
         with monkeypatch.context() as patch:
-            patch.setattr("services.notify.loops.settle_alerts", never)
+            patch.setattr("services.notify.alerting.settle_alerts", never)
             async with worker(database, kafka, server.port):
                 await kafka.put(contact(record_id))
                 await kafka.put(published(record_id))
@@ -376,7 +376,7 @@ async def test_a_lost_database_between_answer_and_commit_does_not_send_twice(
             raise failure
         await settle_alerts.settle_alerts(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("services.notify.loops.settle_alerts", failing)
+    monkeypatch.setattr("services.notify.alerting.settle_alerts", failing)
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(contact(record_id))
         await kafka.put(published(record_id))

@@ -306,6 +306,16 @@ async def test_a_search_that_lacks_something_says_what_to_do(home: House) -> Non
             assert (answer.status_code, codes(answer)) == (400, ["search-invalid"]), parameters
 
 
+async def test_an_emergency_token_is_judged_and_traced_in_its_mode(home: House, record: UUID) -> None:
+    """The rules know no emergency mode yet, so it is refused, and the ledger says in which mode it was asked."""
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    token = make_token("professional", OTHER_DOCTOR, profession="10", mode="bris_de_glace")
+    answer = await home.get(f"/fhir/Binary/{document}", token)
+    assert answer.status_code == 403
+    trace = await trace_of(home)
+    assert (trace.mode, trace.outcome, trace.reason) == ("bris_de_glace", "refused", "mode-unsupported")
+
+
 async def test_software_does_not_search(home: House, record: UUID) -> None:
     assert (await home.search(as_software(), patient=str(record), **CURRENT)).status_code == 403
 

@@ -229,7 +229,7 @@ def test_a_key_that_proves_little_is_refused(keys: list[dict[str, object]]) -> N
         ("a\nb", "software", ["documents.deposit"], "1750000001", "client-invalid"),
         ("Hospital", "patient", ["documents.deposit"], "1750000001", "client-invalid"),
         ("Hospital", "software", [], "1750000001", "scope-unknown"),
-        ("Hospital", "software", ["records.open"], "1750000001", "scope-unknown"),
+        ("Hospital", "software", ["clients.write"], "1750000001", "scope-unknown"),
         ("Hospital", "software", ["documents.deposit"], None, "organisation-needed"),
         ("Office", "administrator", ["records.open"], "1750000001", "organisation-needed"),
         ("Hospital", "software", ["documents.deposit"], "a b", "national-id-invalid"),

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.identity.settings import Settings
-from tests.infra.identity_api import KEYRING, SIGNING
+from tests.infra.identity_api import KEYRING, RECEIPTS, SIGNING
 
 ENVIRONMENT = {
     "IDENTITY_POSTGRES__DSN": "postgresql://identity_app:x@127.0.0.1/identity",
@@ -15,6 +15,7 @@ ENVIRONMENT = {
     "IDENTITY_KEYS__CONTACTS": KEYRING,
     "IDENTITY_KEYS__PERSONS": KEYRING,
     "IDENTITY_KEYS__SIGNING": SIGNING,
+    "IDENTITY_KEYS__RECEIPTS": RECEIPTS,
 }
 
 
@@ -57,7 +58,7 @@ def test_conveniences_may_be_on_where_the_api_listens_to_this_machine_alone(
     assert load().http.host == host
 
 
-@pytest.mark.parametrize("name", ["INS_HMAC", "CONTACTS", "PERSONS", "SIGNING"])
+@pytest.mark.parametrize("name", ["INS_HMAC", "CONTACTS", "PERSONS", "SIGNING", "RECEIPTS"])
 def test_every_key_is_required(environment: pytest.MonkeyPatch, name: str) -> None:
     environment.delenv(f"IDENTITY_KEYS__{name}")
     with pytest.raises(ValidationError, match="Field required"):

@@ -1,6 +1,7 @@
 """The command line: what it shows, and how it ends."""
 
 import json
+import os
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -183,3 +184,25 @@ def test_caught_mails_are_listed_in_the_order_of_their_arrival_even_when_nothing
     assert "Bonjour" in run("mails", "show", "1", var=tmp_path).stdout
     assert run("mails", "show", "3", var=tmp_path).exit_code == 1
     assert len(json.loads(run("mails", "--to", "b@mail.example", "--json", var=tmp_path).stdout)) == 1
+
+
+def test_caught_sms_and_letters_are_listed_the_newest_last(tmp_path: Path) -> None:
+    sms, letters = tmp_path / "sms", tmp_path / "letters"
+    sms.mkdir()
+    letters.mkdir()
+    for seconds, number in ((2000, "+33699990002"), (1000, "+33699990001")):
+        path = sms / f"{number}.txt"
+        path.write_text(f"To: {number}\n\nDMP : code 123 456\n", "utf-8")
+        os.utime(path, (seconds, seconds))
+    (letters / "a.txt").write_text(
+        "Camille EXEMPLE\n75001 PARIS\n\n1 mars 2026\n\nObjet : Essai\n\nBonjour,\n", "utf-8"
+    )
+    (letters / ".draft").write_text("half", "utf-8")
+    listed = json.loads(run("mails", "--sms", "--json", var=tmp_path).stdout)
+    assert [one["to"] for one in listed] == ["+33699990001", "+33699990002"]
+    [letter] = json.loads(run("mails", "--letters", "--json", var=tmp_path).stdout)
+    assert (letter["to"], letter["subject"]) == ("Camille EXEMPLE", "Essai")
+    assert run("mails", "show", "--sms", var=tmp_path).stdout == "To: +33699990002\n\nDMP : code 123 456\n"
+    assert "75001 PARIS" in run("mails", "show", "--letters", "1", var=tmp_path).stdout
+    assert run("mails", "show", "--letters", "2", var=tmp_path).exit_code == 1
+    assert run("mails", "--sms", "--letters", var=tmp_path).exit_code == 1

@@ -2,10 +2,22 @@
 
 import typer
 
-from deploy.local.commands import choices, clients, demo, deposits, letters, mails, reading, records, topics
+from deploy.local.commands import (
+    choices,
+    clients,
+    demo,
+    deposits,
+    erasures,
+    imports,
+    letters,
+    mails,
+    reading,
+    records,
+    topics,
+)
 
 
 def register(app: typer.Typer) -> None:
     """Adds them."""
-    for module in (demo, clients, records, deposits, reading, choices, mails, topics, letters):
+    for module in (demo, clients, records, deposits, reading, choices, mails, topics, letters, imports, erasures):
         module.register(app)

@@ -10,16 +10,22 @@ from shared.contracts.audit import EntryRecorded
 from shared.contracts.records import DocumentPublished, DocumentReceived
 from shared.db.pool import Connection
 from shared.decoding import Message
+from shared.erasing import erased_among
 from shared.metrics import STEP_SECONDS
 from shared.outbox import announce, append
 
 
 async def write_entries(connection: Connection, messages: list[Message[LedgerEvent]]) -> None:
-    """An event that comes again is passed over: neither entered nor announced a second time."""
+    """An event that comes again is passed over: neither entered nor announced a second time.
+
+    What is told late of an erased record is entered like all, but no patient is left who might know of its documents.
+    """
     recorded_at = clock.now()
     new = await store.insert_entries(connection, [entry_of(message) for message in messages], recorded_at)
     if visibilities := _visibilities(messages):
-        await store.upsert_visibilities(connection, visibilities)
+        erased = await erased_among(connection, (record_id for record_id, _ in visibilities))
+        left = {place: said for place, said in visibilities.items() if place[0] not in erased}
+        await store.upsert_visibilities(connection, left)
     entered = {message.id: message for message in messages if message.id in new}
     for message in entered.values():
         STEP_SECONDS.labels("audited").observe(max(0.0, (recorded_at - message.time).total_seconds()))

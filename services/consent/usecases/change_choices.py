@@ -8,18 +8,20 @@ from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.db.pool import Pool, transaction
+from shared.erasing import erased_among
+from shared.errors import NotFoundError
 from shared.outbox import announce, append
 
 
 async def change_choices(pool: Pool, record_id: UUID, actor: Actor, action: ChangeAction, subject_id: str) -> State:
     """The state afterwards; what changes nothing is no new version and is not announced.
 
-    Raises RecordNotReadyError, ProfessionalBlockedError, ListFullError.
+    Raises NotFoundError where the record was erased, RecordNotReadyError, ProfessionalBlockedError, ListFullError.
     """
     async with transaction(pool) as connection:
         state = await store.lock_state(connection, record_id)
         if state is None:
-            raise RecordNotReadyError
+            raise NotFoundError if await erased_among(connection, [record_id]) else RecordNotReadyError
         choices = apply_change(state.choices, action, subject_id)
         if choices == state.choices:
             return state

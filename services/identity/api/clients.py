@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from services.identity.api.context import problems
 from services.identity.domain.clients import check_grantable
 from services.identity.models.clients import ClientBody, ClientView
-from services.identity.usecases.register_client import register_client
+from services.identity.usecases.register_client import register
 from shared.http.app import AuthenticatedCaller, ServicePool
 
 router = APIRouter(tags=["clients"])
@@ -18,9 +18,10 @@ router = APIRouter(tags=["clients"])
     responses={
         200: {"model": ClientView, "description": "Registered before with the same rights and keys"},
         **problems(
-            _403="needs the scope clients.write; scope-not-grantable",
+            _403="needs the scope clients.write; scope-not-grantable; organisation-never, whoever asks",
             _409="client-name-taken",
-            _422="client-invalid, scope-unknown, key-unusable, organisation-needed, structure-unknown",
+            _422="client-invalid, scope-unknown, key-unusable, organisation-needed, structure-unknown, "
+            "activity-needed, activity-invalid, certificate-subject-invalid",
         ),
     },
 )
@@ -30,13 +31,6 @@ async def post_client(
     """It proves itself at POST /oauth/token with assertions signed by one of its keys (RFC 7523)."""
     asking.require("clients.write")
     check_grantable(frozenset(body.scopes), asking.scopes)
-    registered = await register_client(
-        pool,
-        name=body.name,
-        kind=body.kind,
-        scopes=body.scopes,
-        keys=body.keys,
-        organisation_id=body.organisation_id,
-    )
+    registered = await register(pool, body.client())
     response.status_code = 201 if registered.created else 200
     return ClientView(client_id=registered.client_id)

@@ -6,6 +6,11 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from pydantic import BaseModel, Field
 
+from services.identity.api.entrances import Entrances
+from services.identity.domain.accounts import AccountRules
+from services.identity.domain.lifecycle import Retention
+from services.identity.domain.openings import OpeningRules
+from services.identity.domain.receipts import ReceiptKeys
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.tokens import Issuer
 
@@ -18,6 +23,11 @@ class Context:
     issuer: Issuer
     demo_sign_in: bool
     test_nir_keys: bool
+    receipts: ReceiptKeys
+    retention: Retention
+    accounts: AccountRules
+    entrances: Entrances
+    openings: OpeningRules
 
 
 def _context(request: Request) -> Context:

@@ -21,7 +21,7 @@ StructureId = Annotated[str, Path(description="Struct_IdNat: 1 + FINESS ...", ex
     summary="Enter a professional, or change the entry",
     responses=problems(
         _403="needs the scope directory.write",
-        _422="national-id-invalid, profession-unknown, structure-unknown",
+        _422="national-id-invalid, profession-unknown, specialty-invalid, structure-unknown",
     ),
 )
 async def put_one_professional(
@@ -38,13 +38,17 @@ async def put_one_professional(
         profession=entry.profession,
         status=entry.status,
         structure_ids=list(entry.structure_ids),
+        specialties=list(entry.specialties),
     )
 
 
 @router.put(
     "/structures/{structure_id}",
     summary="Enter a structure, or change the entry",
-    responses=problems(_403="needs the scope directory.write", _422="national-id-invalid"),
+    responses=problems(
+        _403="needs the scope directory.write; organisation-never, whoever asks",
+        _422="national-id-invalid, activity-invalid",
+    ),
 )
 async def put_one_structure(
     structure_id: StructureId, body: StructureBody, asking: AuthenticatedCaller, pool: ServicePool

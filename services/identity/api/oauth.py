@@ -1,6 +1,6 @@
 """OAuth 2.0 for software, and what the world may know of the issuer."""
 
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
@@ -8,13 +8,24 @@ from fastapi.responses import JSONResponse
 
 from services.identity.api.context import OurContext
 from services.identity.domain.assertions import GrantUnsupportedError, OAuthError, TokenRequestError, claimed_client
-from services.identity.models.tokens import IssuerView, JwksView, TokenView
+from services.identity.domain.edge import CERTIFICATE_HEADER
+from services.identity.domain.modes import Stated, check_fitting, state_mode
+from services.identity.domain.tokens import AccessToken
+from services.identity.models.tokens import ExchangedView, IssuerView, JwksView, TokenView
+from services.identity.usecases.exchange_token import SubjectToken, exchange_token
 from services.identity.usecases.grant_token import grant_token
+from services.identity.usecases.prove_client import CertificateProof, ClientProof
+from shared.errors import ClientError
 from shared.http.app import ServicePool
 from shared.metrics import REFUSED
 
 router = APIRouter(tags=["tokens"])
 GRANT = "client_credentials"
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+SUBJECT_TOKENS: dict[str, Literal["Bearer", "ID"]] = {
+    "urn:ietf:params:oauth:token-type:access_token": "Bearer",
+    "urn:ietf:params:oauth:token-type:id_token": "ID",
+}
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 FORM = "application/x-www-form-urlencoded"
 MOST_FIELDS = 20
@@ -29,15 +40,26 @@ _REQUEST: dict[str, Any] = {
             FORM: {
                 "schema": {
                     "type": "object",
-                    "required": ["grant_type", "client_assertion_type", "client_assertion"],
+                    "required": ["grant_type"],
                     "properties": {
-                        "grant_type": {"const": GRANT},
+                        "grant_type": {"enum": [GRANT, EXCHANGE]},
                         "client_assertion_type": {"const": ASSERTION},
                         "client_assertion": {
                             **_TEXT,
                             "description": "JWT, iss = sub = client id, single use, <= 5 min",
                         },
-                        "client_id": {**_TEXT, "description": "if sent, the assertion's sub"},
+                        "client_id": {
+                            **_TEXT,
+                            "description": "the assertion's sub; alone with the certificate of the structure "
+                            "(tls_client_auth, RFC 8705) instead of an assertion",
+                        },
+                        "subject_token": {
+                            **_TEXT,
+                            "description": "for token exchange (RFC 8693): of Pro Santé Connect, given to the software",
+                        },
+                        "subject_token_type": {"enum": list(SUBJECT_TOKENS)},
+                        "mode": {**_TEXT, "description": "access mode of the professional; normal when absent"},
+                        "motive": {**_TEXT, "description": "of an emergency"},
                         "scope": {**_TEXT, "description": "separated by blanks; all of the client's when absent"},
                     },
                 }
@@ -60,23 +82,31 @@ _ERROR = {
 
 @router.post(
     "/oauth/token",
-    summary="A token for registered software",
+    summary="A token for registered software, or for the professional who uses it",
     openapi_extra=_REQUEST,
-    responses={400: _ERROR, 401: _ERROR},
+    response_model=TokenView | ExchangedView,
+    responses={400: _ERROR, 401: _ERROR, 403: _ERROR, 503: _ERROR},
 )
-async def post_token(request: Request, response: Response, pool: ServicePool, context: OurContext) -> TokenView:
-    """client_credentials with private_key_jwt."""
+async def post_token(
+    request: Request, response: Response, pool: ServicePool, context: OurContext
+) -> TokenView | ExchangedView | Response:
+    """client_credentials, or token exchange; software proves itself with private_key_jwt or tls_client_auth."""
     form = _form(request.headers.get("content-type", ""), await request.body())
-    if form.get("grant_type", GRANT) != GRANT:
+    grant = form.get("grant_type", GRANT)
+    if grant not in (GRANT, EXCHANGE):
         raise GrantUnsupportedError
-    assertion = form.get("client_assertion", "")
-    if "grant_type" not in form or form.get("client_assertion_type") != ASSERTION or not assertion:
-        raise TokenRequestError
-    if "client_id" in form and form["client_id"] != claimed_client(assertion):
-        raise TokenRequestError
-    token = await grant_token(pool, context.issuer, assertion, frozenset(form.get("scope", "").split()))
+    try:
+        proof = _proof(form, request, context)
+        stated = state_mode(form.get("mode"), form.get("motive"), context.entrances.rules.motives)
+        if grant == EXCHANGE:
+            token = await _exchange(form, proof, stated, pool, context)
+        else:
+            check_fitting(stated, "software")
+            token = await grant_token(pool, context.issuer, proof, frozenset(form.get("scope", "").split()))
+    except ClientError as error:
+        return _refused(error)
     response.headers.update(NO_STORE)
-    return TokenView.of(token)
+    return ExchangedView.of(token) if grant == EXCHANGE else TokenView.of(token)
 
 
 @router.get("/.well-known/jwks.json", summary="The keys that sign access tokens")
@@ -96,10 +126,39 @@ async def get_issuer(response: Response, context: OurContext) -> IssuerView:
 async def answer_refusal(_: Request, error: Exception) -> Response:
     """The form that OAuth software expects (RFC 6749, section 5.2)."""
     assert isinstance(error, OAuthError)
+    return _refused(error)
+
+
+async def _exchange(
+    form: dict[str, str], proof: ClientProof, stated: Stated, pool: ServicePool, context: OurContext
+) -> AccessToken:
+    kind = SUBJECT_TOKENS.get(form.get("subject_token_type", ""))
+    if kind is None or not form.get("subject_token") or "actor_token" in form:
+        raise TokenRequestError
+    token, entrances = SubjectToken(form["subject_token"], kind), context.entrances
+    provider = entrances.asked_provider()
+    return await exchange_token(pool, context.issuer, provider, entrances.rules, proof, token, stated)
+
+
+def _proof(form: dict[str, str], request: Request, context: OurContext) -> ClientProof:
+    """An assertion, or the client id with the certificate of its structure."""
+    if "grant_type" not in form:
+        raise TokenRequestError
+    assertion = form.get("client_assertion")
+    if assertion is None and CERTIFICATE_HEADER in request.headers and form.get("client_id"):
+        return CertificateProof(form["client_id"], context.entrances.holder(request, "organisation"))
+    if form.get("client_assertion_type") != ASSERTION or not assertion:
+        raise TokenRequestError
+    if "client_id" in form and form["client_id"] != claimed_client(assertion):
+        raise TokenRequestError
+    return assertion
+
+
+def _refused(error: ClientError) -> JSONResponse:
     REFUSED.labels("grant-token", error.code).inc()
-    description = " ".join(str(error).split())
-    body = {"error": error.error, "error_description": description, "code": error.code}
-    return JSONResponse(body, error.status, headers=NO_STORE)
+    oauth_error = error.error if isinstance(error, OAuthError) else "invalid_request"
+    body = {"error": oauth_error, "error_description": " ".join(str(error).split()), "code": error.code}
+    return JSONResponse(body, error.status if error.status in (401, 403, 503) else 400, headers=NO_STORE)
 
 
 def _form(content_type: str, body: bytes) -> dict[str, str]:

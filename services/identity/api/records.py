@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Response
 
 from services.identity.api.context import OurContext, problems
+from services.identity.domain.channels import Asking, administrative_channel
 from services.identity.domain.opening import RecordState, RecordUnknownError
 from services.identity.models.records import OpenRecordBody, RecordView
 from services.identity.usecases.open_record import open_record
@@ -29,7 +30,8 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10
         **problems(
             _403="needs the scope records.open",
             _409="traits-differ",
-            _422="ins-malformed, ins-system-unknown, ins-key-wrong, traits-invalid, mail-invalid, language-unknown",
+            _422="ins-malformed, ins-system-unknown, ins-key-wrong, traits-invalid, mail-invalid, language-unknown, "
+            "channel-unknown",
         ),
     },
 )
@@ -50,6 +52,7 @@ async def post_record(
         body.person(),
         body.to_be_told(),
         asking.actor(),
+        channel=administrative_channel(Asking(asking.kind, asking.scopes), body.channel),
         test_keys=context.test_nir_keys,
     )
     record = await _settled(pool, record_id, prefer)

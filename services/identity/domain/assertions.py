@@ -33,14 +33,15 @@ class OAuthError(ClientError):
 
 
 class TokenRequestError(OAuthError):
-    """Send a form with grant_type=client_credentials, client_assertion_type
-    urn:ietf:params:oauth:client-assertion-type:jwt-bearer, client_assertion, and scope if wanted, each once."""
+    """Send a form with grant_type, client_assertion_type urn:ietf:params:oauth:client-assertion-type:jwt-bearer,
+    client_assertion (or client_id with your structure's certificate), and scope if wanted, each once; for token
+    exchange also subject_token and subject_token_type."""
 
     code = "token-request-invalid"
 
 
 class GrantUnsupportedError(OAuthError):
-    """The only grant_type here is client_credentials."""
+    """The grant_type here is client_credentials or urn:ietf:params:oauth:grant-type:token-exchange."""
 
     code = "grant-unsupported"
     error = "unsupported_grant_type"

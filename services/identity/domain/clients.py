@@ -4,21 +4,21 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, KeySet, OKPKey, RSAKey, import_key
 
+from services.identity.domain.cps import organisation_subject
 from services.identity.domain.directory import structure_id
+from services.identity.domain.kinds import CONSULTATION, FEEDING, HOLDS
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 
 ClientKind = Literal["software", "administrator", "operator"]
-SCOPES: dict[ClientKind, frozenset[str]] = {
-    "software": frozenset({"documents.deposit"}),
-    "administrator": frozenset({"records.open", "directory.write", "clients.write", "operations"}),
-    "operator": frozenset({"operations"}),
-}
-"""What each kind may be granted at most."""
+SCOPES: dict[ClientKind, frozenset[str]] = {kind: HOLDS[kind] for kind in get_args(ClientKind)}
+"""What each kind may be granted at most: a part of the table of all kinds (`kinds.HOLDS`)."""
+FREE_SCOPES = frozenset({FEEDING, CONSULTATION})
+"""What only software holds, so that nobody could hand it out by holding it."""
 MOST_KEYS = 4
 RSA_BITS = range(2048, 4097)
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,100}")
@@ -50,7 +50,7 @@ class OrganisationNeededError(InvalidError):
 
 
 class ScopeNotGrantableError(ForbiddenError):
-    """You can grant documents.deposit, and otherwise only scopes that your own token has."""
+    """You can grant documents.deposit and documents.read, and otherwise only scopes that your own token has."""
 
     code = "scope-not-grantable"
 
@@ -62,6 +62,15 @@ class ClientNameTakenError(ConflictError):
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """What software is bound to beside its keys: the subject of its structure's certificate (RFC 4514), with which it
+    may prove itself instead, and its own client id at Pro Santé Connect."""
+
+    certificate_subject: str | None = None
+    psc_client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NewClient:
     """A client as it is to be registered; `jwks` are public JWKs with a `kid`, in order of kid."""
 
@@ -70,6 +79,8 @@ class NewClient:
     scopes: frozenset[str]
     jwks: tuple[dict[str, str], ...]
     organisation_id: str | None = None
+    certificate_subject: str | None = None
+    psc_client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,8 @@ class Client:
     scopes: frozenset[str]
     keys: KeySet
     organisation_id: str | None = None
+    certificate_subject: str | None = None
+    psc_client_id: str | None = None
 
 
 def new_client(
@@ -89,10 +102,12 @@ def new_client(
     scopes: Iterable[str],
     keys: Iterable[Mapping[str, Any]],
     organisation_id: str | None = None,
+    bound: Bound | None = None,
 ) -> NewClient:
     """Checks everything that can be checked without looking anything up.
 
-    Raises ClientInvalidError, ScopeUnknownError, KeyUnusableError, OrganisationNeededError, InvalidNationalIdError.
+    Raises ClientInvalidError, ScopeUnknownError, KeyUnusableError, OrganisationNeededError, InvalidNationalIdError,
+    CertificateSubjectError.
     """
     stripped = name.strip()
     if kind not in SCOPES or _NAME.fullmatch(stripped) is None:
@@ -103,12 +118,22 @@ def new_client(
     if (organisation_id is None) == (kind == "software"):
         raise OrganisationNeededError
     structure = None if organisation_id is None else structure_id(organisation_id)
-    return NewClient(stripped, kind, wanted, public_jwks(keys), structure)
+    certificate, psc_client_id = _bound(bound or Bound(), structure)
+    jwks = list(keys)
+    public = () if certificate is not None and not jwks else public_jwks(jwks)
+    return NewClient(stripped, kind, wanted, public, structure, certificate, psc_client_id)
+
+
+def _bound(bound: Bound, structure: str | None) -> tuple[str | None, str | None]:
+    psc_client_id, certificate = bound.psc_client_id, bound.certificate_subject
+    if psc_client_id is not None and (structure is None or _NAME.fullmatch(psc_client_id) is None):
+        raise ClientInvalidError
+    return None if certificate is None else organisation_subject(certificate, structure), psc_client_id
 
 
 def check_grantable(scopes: frozenset[str], own: frozenset[str]) -> None:
     """Nobody hands out more than they hold. Raises ScopeNotGrantableError."""
-    if not scopes <= own | SCOPES["software"]:
+    if not scopes <= own | FREE_SCOPES:
         raise ScopeNotGrantableError
 
 

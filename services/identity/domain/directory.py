@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.contracts.base import CODE_PATTERN
+from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.errors import InvalidError, NotFoundError
 from shared.terminology.professions import profession, professions
 from shared.values import InvalidNationalIdError, national_professional_id, national_structure_id
@@ -34,6 +35,12 @@ class ProfessionalUnknownError(NotFoundError):
     code = "professional-unknown"
 
 
+class SpecialtyInvalidError(InvalidError):
+    """A specialty is a code of savoir-faire, such as SM26: letters, digits, dot, dash, at most 64 characters."""
+
+    code = "specialty-invalid"
+
+
 class ActingStructureError(InvalidError):
     """Give the organisation_id of one of the professional's active structures in the directory."""
 
@@ -42,13 +49,26 @@ class ActingStructureError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class Professional:
-    """A professional's entry, without its version."""
+    """A professional's entry, without its version. `specialties`: codes of savoir-faire (TRE_R01, TRE_R38 ...)."""
 
     id: str
     name: str
     profession: str
     status: Status
     structure_ids: tuple[str, ...]
+    specialties: tuple[str, ...] = ()
+
+    def changed(self, version: int) -> ProfessionalChanged:
+        """What is announced of it."""
+        return ProfessionalChanged(
+            professional_id=self.id,
+            version=version,
+            name=self.name,
+            profession=self.profession,
+            status=self.status,
+            structure_ids=self.structure_ids,
+            specialties=self.specialties,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +78,10 @@ class Structure:
     id: str
     name: str
     status: Status
+
+    def changed(self, version: int) -> StructureChanged:
+        """What is announced of it."""
+        return StructureChanged(structure_id=self.id, version=version, name=self.name, status=self.status)
 
 
 def professional_id(text: str) -> str:
@@ -80,6 +104,13 @@ def profession_code(text: str) -> str:
     table, _, number = text.partition("_")
     if f"TRE_{table}" == _PRODUCERS or (f"TRE_{table}", number) not in professions():
         raise ProfessionUnknownError
+    return text
+
+
+def specialty_code(text: str) -> str:
+    """A code of savoir-faire. Raises SpecialtyInvalidError."""
+    if len(text) > _LONGEST_ID or _CODE.fullmatch(text) is None:
+        raise SpecialtyInvalidError
     return text
 
 

@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass, fields
 from datetime import date
-from typing import Literal, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 import orjson
 
+from services.identity.domain.persons import NO_USED_NAMES, IdentityStatus, UsedNames
 from shared.errors import ConflictError, InvalidError, NotFoundError
 from shared.values import Ins, InvalidTraitsError, Sex, StrictTraits, Unprinted
 
@@ -16,6 +17,7 @@ RELATIONS = ("holder", "representative")
 _MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62}")
 _LONGEST_MAIL = 254
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_TRAITS = tuple(field.name for field in fields(StrictTraits))
 
 
 class MailInvalidError(InvalidError):
@@ -55,30 +57,63 @@ class Contact(Unprinted):
     mail: str | None
     language: Literal["fr", "en"]
     relation: Literal["holder", "representative"]
+    mobile: str | None = None
 
     def as_json(self) -> bytes:
-        """What is sealed, at rest and for notify (`ContactChanged`)."""
-        return orjson.dumps({"mail": self.mail, "language": self.language, "relation": self.relation})
+        """What is sealed, at rest and for notify (`ContactChanged`). `mobile` is there only where one is known."""
+        mobile = {} if self.mobile is None else {"mobile": self.mobile}
+        return orjson.dumps({"mail": self.mail, "language": self.language, "relation": self.relation, **mobile})
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Contact":
+        """The contact of `as_json`."""
+        found = orjson.loads(data)
+        return cls(found["mail"], found["language"], found["relation"], found.get("mobile"))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Person(Unprinted):
-    """An insured person: the number and the strict traits."""
+    """An insured person: the number, the strict traits, and what else is known.
+
+    `regime` and `region` are codes (`domain.persons`). A record that was opened before the status was kept had been
+    opened for a qualified identity.
+    """
 
     ins: Ins
     traits: StrictTraits
+    used: UsedNames = NO_USED_NAMES
+    status: IdentityStatus = IdentityStatus.QUALIFIED
+    regime: str | None = None
+    region: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `as_json` writes; what is not known is left out."""
+        traits = self.traits
+        known = {"used": [self.used.family_name, self.used.given_name], "regime": self.regime, "region": self.region}
+        return {
+            "ins": [self.ins.matricule, self.ins.oid],
+            "traits": {name: getattr(traits, name) for name in _TRAITS},
+            "status": self.status,
+            **{name: value for name, value in known.items() if value not in (None, [None, None])},
+        }
 
     def as_json(self) -> bytes:
         """What is sealed at rest."""
-        traits = {field.name: getattr(self.traits, field.name) for field in fields(self.traits)}
-        return orjson.dumps({"ins": [self.ins.matricule, self.ins.oid], "traits": traits})
+        return orjson.dumps(self.as_dict())
 
     @classmethod
     def from_json(cls, data: bytes) -> "Person":
-        """The person of `as_json`."""
+        """The person of `as_json`, of today and of earlier versions."""
         found = orjson.loads(data)
         traits = {**found["traits"], "sex": Sex(found["traits"]["sex"])}
-        return cls(Ins(*found["ins"]), StrictTraits(**traits))
+        return cls(
+            Ins(*found["ins"]),
+            StrictTraits(**traits),
+            UsedNames(*found.get("used", ())),
+            IdentityStatus(found.get("status", IdentityStatus.QUALIFIED)),
+            found.get("regime"),
+            found.get("region"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +123,7 @@ class RecordState:
     id: UUID
     version: int
     in_force_version: int
+    state: Literal["open", "closed"] = "open"
 
     @property
     def is_in_force(self) -> bool:

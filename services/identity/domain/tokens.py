@@ -74,20 +74,28 @@ class Subject:
     record_id: UUID | None = None
     profession: str | None = None
     organisation_id: str | None = None
+    session_id: UUID | None = None
+    mode: str = "normal"
+    motive: str | None = None
+    patient_present: UUID | None = None
 
     def granted(self) -> dict[str, str]:
-        """The `dmp` claim."""
+        """The `dmp` claim. `mode` is left out when it is normal; `motive` is sealed (JWE) for audit."""
         members: dict[str, str | None] = {
             "kind": self.kind,
             "record_id": None if self.record_id is None else str(self.record_id),
             "profession": self.profession,
             "organisation_id": self.organisation_id,
+            "mode": None if self.mode == "normal" else self.mode,
+            "motive": self.motive,
+            "patient_present": None if self.patient_present is None else str(self.patient_present),
         }
         return {name: value for name, value in members.items() if value}
 
 
 def claims_of(subject: Subject, *, issuer: str, audience: str, token_id: UUID, now: datetime) -> dict[str, Any]:
-    """The claims of an access token issued now."""
+    """The claims of an access token issued now; `sid` (OpenID Connect) where it belongs to a session."""
+    session = {} if subject.session_id is None else {"sid": str(subject.session_id)}
     return {
         "iss": issuer,
         "aud": audience,
@@ -98,6 +106,7 @@ def claims_of(subject: Subject, *, issuer: str, audience: str, token_id: UUID, n
         "jti": str(token_id),
         "scope": " ".join(sorted(subject.scopes)),
         "dmp": subject.granted(),
+        **session,
     }
 
 
@@ -107,11 +116,8 @@ class AccessToken:
 
     text: str
     scopes: frozenset[str]
-
-    @property
-    def seconds(self) -> int:
-        """How long it lives."""
-        return int(LIFETIME.total_seconds())
+    seconds: int = int(LIFETIME.total_seconds())
+    """How long it lives."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +139,11 @@ class Issuer:
         """What an assertion for this issuer may name as `aud`."""
         return self.token_endpoint, self.url
 
-    def issue(self, subject: Subject, *, token_id: UUID, now: datetime) -> AccessToken:
-        """A token for that subject, valid from now."""
+    def issue(
+        self, subject: Subject, *, token_id: UUID, now: datetime, expires_at: datetime | None = None
+    ) -> AccessToken:
+        """A token for that subject, valid from now, for five minutes or until an earlier moment."""
         claims = claims_of(subject, issuer=self.url, audience=self.audience, token_id=token_id, now=now)
-        return AccessToken(self.keys.sign(claims), subject.scopes)
+        if expires_at is not None:
+            claims["exp"] = min(claims["exp"], int(expires_at.timestamp()))
+        return AccessToken(self.keys.sign(claims), subject.scopes, claims["exp"] - claims["iat"])

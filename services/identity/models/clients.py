@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from services.identity.domain.clients import Bound, NewClient, new_client
+from services.identity.domain.kinds import check_organisation
 from services.identity.models.base import Body, Name, Text, one_of
 
 
@@ -15,6 +17,25 @@ class ClientBody(Body):
     scopes: list[Text] = Field(max_length=20, examples=[["documents.deposit"]])
     keys: list[dict[str, Any]] = Field(max_length=10, description="public JWKs", examples=[[{"kty": "EC"}]])
     organisation_id: Text | None = Field(default=None, examples=["1750000001"])
+    activity: Text | None = Field(
+        default=None, description="NAF code of the organisation; needed where it is not in FINESS", examples=["86.10Z"]
+    )
+    sector: Text | None = Field(default=None, description="TRE_R02-SecteurActivite", examples=["SA01"])
+    certificate_subject: Text | None = Field(
+        default=None,
+        description="RFC 4514; for tls_client_auth (RFC 8705) with the structure's certificate",
+        examples=["CN=dpi.hopital.example,OU=1750000001,O=HOPITAL,C=FR"],
+    )
+    psc_client_id: Text | None = Field(
+        default=None, description="the software's own client id at Pro Santé Connect, for token exchange"
+    )
+
+    def client(self) -> NewClient:
+        """Raises what `new_client` and `check_organisation` raise."""
+        bound = Bound(self.certificate_subject, self.psc_client_id)
+        wanted = new_client(self.name, self.kind, self.scopes, self.keys, self.organisation_id, bound)
+        check_organisation(wanted.organisation_id, self.activity, self.sector)
+        return wanted
 
 
 class ClientView(BaseModel):

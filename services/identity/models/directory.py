@@ -9,8 +9,10 @@ from services.identity.domain.directory import (
     Structure,
     profession_code,
     professional_id,
+    specialty_code,
     structure_id,
 )
+from services.identity.domain.kinds import check_organisation
 from services.identity.models.base import Body, Name, Text
 
 DirectoryStatus = Literal["active", "inactive"]
@@ -23,12 +25,17 @@ class ProfessionalBody(Body):
     profession: Text = Field(description="code of JDV_J65: G15_10, or 10 for TRE_G15", examples=["G15_10"])
     status: DirectoryStatus = "active"
     structure_ids: list[Text] = Field(default=[], max_length=50, examples=[["1750000001"]])
+    specialties: list[Text] = Field(default=[], max_length=50, description="savoir-faire", examples=[["SM26"]])
 
     def entry(self, identifier: str) -> Professional:
-        """Raises InvalidNationalIdError, ProfessionUnknownError."""
-        structures = tuple(sorted({structure_id(one) for one in self.structure_ids}))
+        """Raises InvalidNationalIdError, ProfessionUnknownError, SpecialtyInvalidError."""
         return Professional(
-            professional_id(identifier), self.name, profession_code(self.profession), self.status, structures
+            professional_id(identifier),
+            self.name,
+            profession_code(self.profession),
+            self.status,
+            tuple(sorted({structure_id(one) for one in self.structure_ids})),
+            tuple(sorted({specialty_code(one) for one in self.specialties})),
         )
 
 
@@ -41,6 +48,7 @@ class ProfessionalView(BaseModel):
     profession: str
     status: DirectoryStatus
     structure_ids: list[str]
+    specialties: list[str]
 
 
 class StructureBody(Body):
@@ -48,9 +56,12 @@ class StructureBody(Body):
 
     name: Name = Field(examples=["Hôpital de Démonstration"])
     status: DirectoryStatus = "active"
+    activity: Text | None = Field(default=None, description="NAF code", examples=["86.10Z"])
+    sector: Text | None = Field(default=None, description="TRE_R02-SecteurActivite", examples=["SA01"])
 
     def entry(self, identifier: str) -> Structure:
-        """Raises InvalidNationalIdError."""
+        """Raises InvalidNationalIdError, OrganisationNeverError, ActivityInvalidError."""
+        check_organisation(None, self.activity, self.sector)
         return Structure(structure_id(identifier), self.name, self.status)
 
 

@@ -29,6 +29,18 @@ class TraitsBody(Body):
     birth_place: Text | None = Field(default=None, description="INSEE commune code (COG)", examples=["63220"])
 
 
+def person_of(ins: InsBody, stated: TraitsBody) -> Person:
+    """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
+    traits = StrictTraits(
+        birth_name=stated.birth_name,
+        given_name=stated.given_name,
+        birth_date=stated.birth_date,
+        sex=sex(stated.sex),
+        birth_place=stated.birth_place,
+    )
+    return Person(Ins.parse(ins.value, ins.oid), traits)
+
+
 class ContactBody(Body):
     """Where and in which language the person is told things."""
 
@@ -43,18 +55,15 @@ class OpenRecordBody(Body):
     ins: InsBody
     traits: TraitsBody
     contact: ContactBody
+    channel: Text | None = Field(
+        default=None,
+        description="by which way it opens; by default hospital",
+        json_schema_extra=one_of("hospital", "cpam-agent", "care-home"),
+    )
 
     def person(self) -> Person:
         """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
-        stated = self.traits
-        traits = StrictTraits(
-            birth_name=stated.birth_name,
-            given_name=stated.given_name,
-            birth_date=stated.birth_date,
-            sex=sex(stated.sex),
-            birth_place=stated.birth_place,
-        )
-        return Person(Ins.parse(self.ins.value, self.ins.oid), traits)
+        return person_of(self.ins, self.traits)
 
     def to_be_told(self) -> Contact:
         """Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""
@@ -62,15 +71,20 @@ class OpenRecordBody(Body):
 
 
 class RecordView(BaseModel):
-    """A record: its id everywhere else, and whether this version is in force where reads and deposits are decided."""
+    """A record: its id everywhere else, whether this version is in force where reads and deposits are decided, and
+    whether it is open."""
 
     record_id: UUID
     version: int
     status: InForce
+    state: Literal["open", "closed"]
 
     @classmethod
     def of(cls, record: RecordState) -> "RecordView":
         """The view of a state."""
         return cls(
-            record_id=record.id, version=record.version, status="in-force" if record.is_in_force else "on-its-way"
+            record_id=record.id,
+            version=record.version,
+            status="in-force" if record.is_in_force else "on-its-way",
+            state=record.state,
         )

@@ -1,6 +1,6 @@
 """Signing in, tokens, and what the world may know of the issuer."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -35,9 +35,17 @@ class TokenView(BaseModel):
     scope: str
 
     @classmethod
-    def of(cls, token: AccessToken) -> "TokenView":
+    def of(cls, token: AccessToken) -> Self:
         """The answer that carries a token."""
         return cls(access_token=token.text, expires_in=token.seconds, scope=" ".join(sorted(token.scopes)))
+
+
+class ExchangedView(TokenView):
+    """A token of a professional for one of Pro Santé Connect (RFC 8693, section 2.2.1)."""
+
+    issued_token_type: Literal["urn:ietf:params:oauth:token-type:access_token"] = (
+        "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type, not a secret
+    )
 
 
 class JwksView(BaseModel):
@@ -66,8 +74,8 @@ class IssuerView(BaseModel):
             token_endpoint=issuer.token_endpoint,
             jwks_uri=issuer.jwks_url,
             response_types_supported=[],
-            grant_types_supported=["client_credentials"],
+            grant_types_supported=["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"],
             scopes_supported=sorted(frozenset().union(*SCOPES.values())),
-            token_endpoint_auth_methods_supported=["private_key_jwt"],
+            token_endpoint_auth_methods_supported=["private_key_jwt", "tls_client_auth"],
             token_endpoint_auth_signing_alg_values_supported=list(ALGORITHMS),
         )

@@ -10,18 +10,19 @@ from services.identity.domain.clients import Client, NewClient
 from shared.db.pool import Connection
 
 INSERT_CLIENT = """
-insert into clients (id, name, kind, scopes, jwks, organisation_id) values ($1, $2, $3, $4, $5::jsonb, $6)
+insert into clients (id, name, kind, scopes, jwks, organisation_id, certificate_subject, psc_client_id)
+values ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)
 on conflict on constraint clients_name_key do nothing returning id"""
 
 
 async def insert_client(connection: Connection, client_id: str, client: NewClient) -> bool:
     """Whether the name was free."""
-    row = [client_id, client.name, client.kind, sorted(client.scopes), _json(client.jwks), client.organisation_id]
-    return await connection.fetchval(INSERT_CLIENT, *row) is not None
+    return await connection.fetchval(INSERT_CLIENT, client_id, client.name, *_row(client)) is not None
 
 
 LOCK_CLIENT_NAMED = """
-select id, name, kind, scopes, jwks, organisation_id from clients where name = $1 for update"""
+select id, name, kind, scopes, jwks, organisation_id, certificate_subject, psc_client_id
+from clients where name = $1 for update"""
 
 
 async def lock_client_named(connection: Connection, name: str) -> tuple[str, NewClient]:
@@ -29,30 +30,36 @@ async def lock_client_named(connection: Connection, name: str) -> tuple[str, New
     row = await connection.fetchrow(LOCK_CLIENT_NAMED, name)
     assert row is not None, "clients are never deleted"
     jwks = tuple(orjson.loads(row["jwks"]))
-    return row["id"], NewClient(row["name"], row["kind"], frozenset(row["scopes"]), jwks, row["organisation_id"])
+    bound = (row["organisation_id"], row["certificate_subject"], row["psc_client_id"])
+    return row["id"], NewClient(row["name"], row["kind"], frozenset(row["scopes"]), jwks, *bound)
 
 
 UPDATE_CLIENT = """
-update clients set kind = $2, scopes = $3, jwks = $4::jsonb, organisation_id = $5, status = 'active' where id = $1"""
+update clients set kind = $2, scopes = $3, jwks = $4::jsonb, organisation_id = $5, certificate_subject = $6,
+  psc_client_id = $7, status = 'active' where id = $1"""
 
 
 async def update_client(connection: Connection, client_id: str, client: NewClient) -> None:
     """Other rights and keys under the same id and name."""
-    scopes = sorted(client.scopes)
-    await connection.execute(UPDATE_CLIENT, client_id, client.kind, scopes, _json(client.jwks), client.organisation_id)
+    await connection.execute(UPDATE_CLIENT, client_id, *_row(client))
 
 
 SELECT_CLIENT = """
-select id, kind, scopes, jwks, organisation_id from clients where id = $1 and status = 'active'"""
+select id, kind, scopes, jwks, organisation_id, certificate_subject, psc_client_id
+from clients where id = $1 and status = 'active' and (
+  organisation_id is null
+  or exists (select from structures where structures.id = clients.organisation_id and structures.status = 'active'))"""
 
 
 async def load_client(connection: Connection, client_id: str) -> Client | None:
-    """A client that may ask for tokens."""
+    """A client that may ask for tokens: active, and so is its structure."""
     row = await connection.fetchrow(SELECT_CLIENT, client_id)
     if row is None:
         return None
-    keys = KeySet.import_key_set({"keys": orjson.loads(row["jwks"])})
-    return Client(row["id"], row["kind"], frozenset(row["scopes"]), keys, row["organisation_id"])
+    jwks = orjson.loads(row["jwks"])
+    keys = KeySet.import_key_set({"keys": jwks}) if jwks else KeySet([])
+    bound = (row["organisation_id"], row["certificate_subject"], row["psc_client_id"])
+    return Client(row["id"], row["kind"], frozenset(row["scopes"]), keys, *bound)
 
 
 USE_ASSERTION = """
@@ -73,6 +80,11 @@ delete from used_assertions where (client_id, digest) in (
 async def sweep_assertions(connection: Connection, now: datetime) -> None:
     """Forgets what can no longer be used anyway."""
     await connection.execute(SWEEP_ASSERTIONS, now)
+
+
+def _row(client: NewClient) -> tuple[str | list[str] | None, ...]:
+    bound = (client.organisation_id, client.certificate_subject, client.psc_client_id)
+    return client.kind, sorted(client.scopes), _json(client.jwks), *bound
 
 
 def _json(jwks: Sequence[Mapping[str, str]]) -> str:

@@ -1,53 +1,74 @@
 """Professionals and structures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import asyncpg
 
 from services.identity.domain.directory import Professional, Structure
 from shared.db.pool import Connection
 
-UPSERT_PROFESSIONAL = """
-insert into professionals (id, name, profession, status, structure_ids, version) values ($1, $2, $3, $4, $5, 1)
+UPSERT_PROFESSIONALS = """
+insert into professionals (id, name, profession, status, structure_ids, specialties, version)
+select id, name, profession, status, string_to_array(structure_ids, ' '), string_to_array(specialties, ' '), 1
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+  as told(id, name, profession, status, structure_ids, specialties)
+order by id
 on conflict on constraint professionals_pkey do update
 set name = excluded.name, profession = excluded.profession, status = excluded.status,
-    structure_ids = excluded.structure_ids, version = professionals.version + 1
-where (professionals.name, professionals.profession, professionals.status, professionals.structure_ids)
-      is distinct from (excluded.name, excluded.profession, excluded.status, excluded.structure_ids)
-returning version"""
+    structure_ids = excluded.structure_ids, specialties = excluded.specialties, version = professionals.version + 1
+where (professionals.name, professionals.profession, professionals.status, professionals.structure_ids,
+       professionals.specialties)
+      is distinct from (excluded.name, excluded.profession, excluded.status, excluded.structure_ids,
+                        excluded.specialties)
+returning id, version"""
 
 
-async def put_professional(connection: Connection, entry: Professional) -> int | None:
-    """The new version, or None when the entry stands as it is."""
-    version: int | None = await connection.fetchval(
-        UPSERT_PROFESSIONAL, entry.id, entry.name, entry.profession, entry.status, list(entry.structure_ids)
+async def put_professionals(connection: Connection, entries: Iterable[Professional]) -> dict[str, int]:
+    """The new versions by id; who is not in it stands as before. Each id at most once."""
+    people = list(entries)
+    rows = await connection.fetch(
+        UPSERT_PROFESSIONALS,
+        [one.id for one in people],
+        [one.name for one in people],
+        [one.profession for one in people],
+        [one.status for one in people],
+        [" ".join(one.structure_ids) for one in people],  # codes have no blanks
+        [" ".join(one.specialties) for one in people],
     )
-    return version
+    return {row["id"]: row["version"] for row in rows}
 
 
-SELECT_PROFESSIONAL = """
-select id, name, profession, status, structure_ids, version from professionals where id = $1"""
+SELECT_PROFESSIONALS = """
+select id, name, profession, status, structure_ids, specialties, version
+from professionals where id = any($1::text[])"""
+
+
+async def load_professionals(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Professional, int]]:
+    """The entries that exist, with their versions, by id."""
+    rows = await connection.fetch(SELECT_PROFESSIONALS, ids)
+    return {row["id"]: (_professional(row), row["version"]) for row in rows}
 
 
 async def load_professional(connection: Connection, professional_id: str) -> tuple[Professional, int] | None:
     """An entry and its version."""
-    row = await connection.fetchrow(SELECT_PROFESSIONAL, professional_id)
-    if row is None:
-        return None
-    structures = tuple(row["structure_ids"])
-    return Professional(row["id"], row["name"], row["profession"], row["status"], structures), row["version"]
+    return (await load_professionals(connection, [professional_id])).get(professional_id)
 
 
-UPSERT_STRUCTURE = """
-insert into structures (id, name, status, version) values ($1, $2, $3, 1)
+UPSERT_STRUCTURES = """
+insert into structures (id, name, status, version)
+select id, name, status, 1 from unnest($1::text[], $2::text[], $3::text[]) as told(id, name, status)
+order by id
 on conflict on constraint structures_pkey do update
 set name = excluded.name, status = excluded.status, version = structures.version + 1
 where (structures.name, structures.status) is distinct from (excluded.name, excluded.status)
-returning version"""
+returning id, version"""
 
 
-async def put_structure(connection: Connection, entry: Structure) -> int | None:
-    """The new version, or None when the entry stands as it is."""
-    version: int | None = await connection.fetchval(UPSERT_STRUCTURE, entry.id, entry.name, entry.status)
-    return version
+async def put_structures(connection: Connection, entries: Iterable[Structure]) -> dict[str, int]:
+    """The new versions by id; what is not in it stands as before. Each id at most once."""
+    places = list(entries)
+    told = ([one.id for one in places], [one.name for one in places], [one.status for one in places])
+    return {row["id"]: row["version"] for row in await connection.fetch(UPSERT_STRUCTURES, *told)}
 
 
 SELECT_STRUCTURES = "select id, name, status, version from structures where id = any($1::text[]) order by id"
@@ -57,3 +78,14 @@ async def load_structures(connection: Connection, ids: Sequence[str]) -> dict[st
     """The entries that exist, with their versions, by id."""
     rows = await connection.fetch(SELECT_STRUCTURES, ids)
     return {row["id"]: (Structure(row["id"], row["name"], row["status"]), row["version"]) for row in rows}
+
+
+def _professional(row: asyncpg.Record) -> Professional:
+    return Professional(
+        row["id"],
+        row["name"],
+        row["profession"],
+        row["status"],
+        tuple(row["structure_ids"]),
+        tuple(row["specialties"]),
+    )

@@ -2,7 +2,6 @@
 
 from services.identity.domain.directory import Professional, StructureUnknownError
 from services.identity.store import directory
-from shared.contracts.identity import ProfessionalChanged
 from shared.db.pool import Pool, transaction
 from shared.outbox import announce, append
 
@@ -15,18 +14,10 @@ async def put_professional(pool: Pool, entry: Professional) -> int:
     async with transaction(pool) as connection:
         if len(await directory.load_structures(connection, entry.structure_ids)) < len(entry.structure_ids):
             raise StructureUnknownError
-        version = await directory.put_professional(connection, entry)
+        version = (await directory.put_professionals(connection, [entry])).get(entry.id)
         if version is None:
             known = await directory.load_professional(connection, entry.id)
             assert known is not None, "the entry was there a statement ago"
             return known[1]
-        changed = ProfessionalChanged(
-            professional_id=entry.id,
-            version=version,
-            name=entry.name,
-            profession=entry.profession,
-            status=entry.status,
-            structure_ids=entry.structure_ids,
-        )
-        await append(connection, [announce(changed)])
+        await append(connection, [announce(entry.changed(version))])
     return version

@@ -38,7 +38,11 @@ async def register_client(
     access to the database) sets them, otherwise ClientNameTakenError. Also raises what `new_client` raises, and
     StructureUnknownError.
     """
-    wanted = new_client(name, kind, scopes, keys, organisation_id)
+    return await register(database, new_client(name, kind, scopes, keys, organisation_id), replace=replace)
+
+
+async def register(database: Pool | Connection, wanted: NewClient, *, replace: bool = False) -> RegisteredClient:
+    """The same for a client that was checked. Raises ClientNameTakenError, StructureUnknownError."""
     async with _transaction(database) as connection:
         return await _register(connection, wanted, replace)
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from services.notify import store
 from services.notify.domain import Alert, Audience, Decision, Window, Withheld, alert_id, first_of_each_day
+from services.notify.store import alerts as store
 from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
 from shared.contracts.audit import AccessRecorded
 from shared.crypto import Keyring

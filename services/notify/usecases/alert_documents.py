@@ -1,7 +1,7 @@
 """Tells of new documents: one alert per published document."""
 
-from services.notify import store
 from services.notify.domain import Alert, Audience, alert_id, audience
+from services.notify.store import alerts as store
 from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
 from shared.contracts.records import DocumentPublished
 from shared.crypto import Keyring
@@ -14,7 +14,11 @@ async def alert_documents(
 ) -> None:
     """A document's alert exists once, however often it is told of. Restricted documents are remembered."""
     alerts = [_alert(message) for message in messages]
-    restricted = {a.document_id: a.audience for a in alerts if a.document_id and a.audience is not Audience.EVERYBODY}
+    restricted = {
+        alert.document_id: (alert.record_id, alert.audience)
+        for alert in alerts
+        if alert.document_id and alert.audience is not Audience.EVERYBODY
+    }
     if restricted:
         await store.keep_restrictions(connection, restricted)
     once = list({alert.id: alert for alert in alerts}.values())

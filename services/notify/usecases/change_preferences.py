@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from services.notify import store
 from services.notify.domain import Preferences
+from services.notify.store import alerts as store
 from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Pool, transaction
+from shared.erasing import erased_among
 from shared.errors import NotFoundError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
@@ -14,9 +15,14 @@ from shared.outbox import announce, append
 
 
 async def change_preferences(pool: Pool, caller: Caller, record_id: UUID, wanted: Preferences) -> Preferences:
-    """Of one's own record. Raises NotFoundError for any other, after the attempt was told to the ledger."""
+    """Of one's own record. Raises NotFoundError for any other, after the attempt was told to the ledger.
+
+    An erased record is answered like one that never was.
+    """
     own = caller.kind == "patient" and caller.record_id == record_id
     async with transaction(pool) as connection:
+        if await erased_among(connection, [record_id]):
+            raise NotFoundError
         if own:
             changed = await store.keep_preferences(connection, record_id, wanted, clock.now())
         else:

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.notify import store
 from services.notify.domain import alert_id, made_at
+from services.notify.store import alerts as store
 from services.notify.usecases.alert_consultations import is_consultation
 from shared import clock
 from shared.contracts.audit import AccessRecorded

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.notify import store
+from services.notify.store import alerts as store
 from shared import clock
 from shared.db.pool import Pool, transaction
 

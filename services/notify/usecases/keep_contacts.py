@@ -1,6 +1,6 @@
 """Keeps where persons are told things, sealed as it came."""
 
-from services.notify import store
+from services.notify.store import alerts as store
 from shared.contracts.identity import ContactChanged
 from shared.db.pool import Connection
 from shared.decoding import Message

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from services.notify import store
 from services.notify.domain import Alert, Decision, Send, decide
 from services.notify.events import alert_event, status_of
 from services.notify.sealed import open_contact
+from services.notify.store import alerts as store
 from shared import clock
 from shared.crypto import Keyring
 from shared.db.pool import Connection

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.notify import store
-from services.notify.domain import TRIED_FOR, Deferred, DueAlert, NotTried, Outcome, Refused, wait_after
+from services.notify.domain import TOO_LATE, TRIED_FOR, Deferred, DueAlert, NotTried, Outcome, put_off
 from services.notify.events import alert_event, status_of
-from services.notify.store import Fate
+from services.notify.store import alerts as store
+from services.notify.store.alerts import Fate
 from shared import clock
 from shared.db.pool import Pool, transaction
 from shared.metrics import STEP_SECONDS
 from shared.outbox import announce, append
 
 Result = tuple[DueAlert, Outcome]
-TOO_LATE = Refused("not-delivered-in-time")
 
 
 async def settle_alerts(pool: Pool, results: Sequence[Result]) -> None:
@@ -40,11 +39,9 @@ def _end(due: DueAlert, outcome: Outcome, now: datetime) -> Outcome:
 
 def _fate(due: DueAlert, end: Outcome, now: datetime) -> Fate:
     match end:
-        case NotTried():
-            return Fate(due.alert, "queued", None, due.attempts, now, None)
-        case Deferred(reason):
-            attempts = due.attempts + 1
-            return Fate(due.alert, "queued", reason, attempts, now + wait_after(attempts), None)
+        case NotTried() | Deferred():
+            again = put_off(end, due.attempts, now)
+            return Fate(due.alert, "queued", again.reason, again.attempts, again.due_at, None)
         case _:
             status, why = status_of(end)
             return Fate(due.alert, status, why, due.attempts + 1, None, now)

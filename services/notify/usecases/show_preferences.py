@@ -2,16 +2,19 @@
 
 from uuid import UUID
 
-from services.notify import store
 from services.notify.domain import Preferences
+from services.notify.store import alerts as store
 from shared.db.pool import Pool
+from shared.erasing import erased_among
 from shared.errors import NotFoundError
 from shared.http.tokens import Caller
 
 
 async def show_preferences(pool: Pool, caller: Caller, record_id: UUID) -> Preferences:
-    """Of one's own record. Raises NotFoundError for any other."""
+    """Of one's own record. Raises NotFoundError for any other, and where the record was erased."""
     if caller.kind != "patient" or caller.record_id != record_id:
         raise NotFoundError
     async with pool.acquire() as connection:
+        if await erased_among(connection, [record_id]):
+            raise NotFoundError
         return await store.find_preferences(connection, record_id)

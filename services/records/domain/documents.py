@@ -82,6 +82,7 @@ class Head:
     """What the rules and the lists need of a document."""
 
     id: UUID
+    record_id: UUID
     status: DocumentStatus
     type: str
     class_code: str

@@ -1,7 +1,7 @@
 """Facts of a read: what the copies say, how old they are, and what is said of what does not exist."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 from uuid import UUID
@@ -26,6 +26,14 @@ class CopyAge:
     choices_at: datetime | None
     broken: bool = False
 
+    def older(self, other: "CopyAge") -> "CopyAge":
+        """The age of both together."""
+        return CopyAge(
+            _earlier(self.record_at, other.record_at),
+            _earlier(self.choices_at, other.choices_at),
+            self.broken or other.broken,
+        )
+
     def is_fresh(self, now: datetime, limit: timedelta) -> bool:
         """Whether both are known and young enough."""
         if self.broken or self.record_at is None or self.choices_at is None:
@@ -35,7 +43,10 @@ class CopyAge:
 
 @dataclass(frozen=True, slots=True)
 class RecordFacts:
-    """What is known of a record for one who asks. `id` None: there is no such record."""
+    """What is known of a record for one who asks. `id` None: there is no such record.
+
+    `linked_to`: the other record of the same person. Its blocks hold here too, and `age` is that of the older copies.
+    """
 
     id: UUID | None
     status: str
@@ -44,6 +55,11 @@ class RecordFacts:
     authorised: bool
     blocked: bool
     age: CopyAge
+    linked_to: UUID | None = None
+
+    def beside(self, other: "RecordFacts") -> "RecordFacts":
+        """The same, knowing the other record of the person: what is blocked there is blocked here."""
+        return replace(self, blocked=self.blocked or other.blocked, age=self.age.older(other.age))
 
     @property
     def seen(self) -> Seen:
@@ -75,6 +91,17 @@ class Asker(Protocol):
     def record_id(self) -> UUID | None:
         """Of a patient."""
 
+    @property
+    def mode(self) -> str:
+        """The access mode stated when the token was asked for."""
+
+    def actor(self) -> Actor:
+        """The same for the ledger."""
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return None if one is None or other is None else min(one, other)
+
 
 def nothing(age: CopyAge) -> RecordFacts:
     """The facts of a record that does not exist, or that nobody can tell of."""
@@ -99,8 +126,11 @@ def read_facts(
     return ReadFacts(
         actor_kind=asker.kind,
         profession=asker.profession,
+        mode=asker.mode,
         action=action,
-        own_record=asker.kind == "patient" and record.id is not None and asker.record_id == record.id,
+        own_record=asker.kind == "patient"
+        and asker.record_id is not None
+        and asker.record_id in (record.id, record.linked_to),
         record_status=record.status,
         choices_known=record.choices_version is not None,
         copies_fresh=fresh,
@@ -116,7 +146,7 @@ def read_facts(
 
 
 def access_of(
-    actor: Actor,
+    asker: Asker,
     action: ReadAction,
     decision: Permit | Refusal,
     record: RecordFacts,
@@ -128,7 +158,8 @@ def access_of(
     permitted = isinstance(decision, Permit)
     return AccessRecorded(
         record_id=record.id,
-        actor=actor,
+        actor=asker.actor(),
+        mode=asker.mode,
         action=action,
         outcome="permitted" if permitted else "refused",
         reason=decision.rule if isinstance(decision, Permit) else decision.reason,

@@ -18,14 +18,14 @@ from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
 join records r on r.bucket = wanted.bucket and r.id = wanted.id
 order by r.id for update of r"""
 UPSERT_RECORDS = """
-insert into records (bucket, id, version, partition, status, ins, traits)
-select bucket, id, version, partition, status, ins, traits
-from unnest($1::integer[], $2::uuid[], $3::bigint[], $4::integer[], $5::text[], $6::text[], $7::jsonb[])
-  as given(bucket, id, version, partition, status, ins, traits)
+insert into records (bucket, id, version, partition, status, ins, traits, linked_to)
+select bucket, id, version, partition, status, ins, traits, linked_to
+from unnest($1::integer[], $2::uuid[], $3::bigint[], $4::integer[], $5::text[], $6::text[], $7::jsonb[], $8::uuid[])
+  as given(bucket, id, version, partition, status, ins, traits, linked_to)
 order by id
 on conflict on constraint records_pkey do update
 set version = excluded.version, partition = excluded.partition, status = excluded.status, ins = excluded.ins,
-    traits = excluded.traits
+    traits = excluded.traits, linked_to = excluded.linked_to
 where excluded.version > records.version
 returning id"""
 INSERT_KEYS = """
@@ -81,6 +81,7 @@ async def upsert_records(connection: Connection, messages: Sequence[Message[Reco
         [event.status for event in events],
         [event.ins for event in events],
         [event.traits.model_dump_json() for event in events],
+        [event.linked_to for event in events],
     )
     return {row["id"] for row in rows}
 

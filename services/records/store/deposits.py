@@ -18,8 +18,11 @@ from record_fingerprints f
 join records r on r.bucket = f.bucket and r.id = f.record_id
 join record_keys k on k.bucket = f.bucket and k.record_id = f.record_id
 where f.ins = any($1::text[])"""
+# The share of the record's row is the fence against an erasure: where the row is gone, nothing is kept.
 INSERT_DEPOSIT = """
-with came as (
+with fence as materialized (
+  select id as record_id from records where bucket = $1 and id = $2 for key share
+), came as (
   select ordinality, id, unique_id, fingerprint, type, class_code, section, string_to_array(labels, ' ') as labels,
          array(select jsonb_array_elements_text(author_ids)) as author_ids, metadata, content
   from unnest($7::uuid[], $8::bytea[], $9::bytea[], $10::text[], $11::text[], $12::text[], $13::text[], $14::jsonb[],
@@ -28,8 +31,8 @@ with came as (
 ), new_documents as (
   insert into documents (bucket, id, record_id, deposit_id, unique_id, fingerprint, type, class_code, section, labels,
                          organisation_id, client_id, author_ids, received_at)
-  select $1, id, $2, $3, unique_id, fingerprint, type, class_code, section, labels, $4, $5, author_ids, $6
-  from came order by unique_id
+  select $1, id, record_id, $3, unique_id, fingerprint, type, class_code, section, labels, $4, $5, author_ids, $6
+  from came cross join fence order by unique_id
   on conflict on constraint documents_bucket_record_id_unique_id_key do nothing
   returning id
 ), new_contents as (
@@ -37,13 +40,13 @@ with came as (
   select $1, came.id, came.metadata, came.content from came join new_documents using (id)
 ), new_deposit as (
   insert into deposits (bucket, id, record_id, organisation_id, client_id, document_ids, received_at)
-  values ($1, $3, $2, $4, $5, $7, $6)
+  select $1, $3, record_id, $4, $5, $7, $6 from fence
 ), new_request as (
-  insert into deposit_requests (bucket, deposit_id, body) values ($1, $3, $17)
+  insert into deposit_requests (bucket, deposit_id, body) select $1, $3, $17 from fence
 ), listed as (
-  insert into organisation_deposits (organisation_id, deposit_id) values ($4, $3)
+  insert into organisation_deposits (organisation_id, deposit_id) select $4, $3 from fence
 )
-select count(*) from new_documents"""
+select (select count(*) from new_documents) from fence"""
 SELECT_EARLIER = """
 select id, deposit_id, unique_id, fingerprint from documents
 where bucket = $1 and record_id = $2 and unique_id = any($3::bytea[])"""
@@ -139,10 +142,13 @@ async def find_record(connection: Connection, ins_fingerprints: Sequence[str]) -
     )
 
 
-async def insert_deposit(connection: Connection, deposit: NewDeposit) -> int:
-    """Keeps a deposit. Returns how many of its documents are new: if not all, the transaction must not commit."""
+async def insert_deposit(connection: Connection, deposit: NewDeposit) -> int | None:
+    """Keeps a deposit. Returns how many of its documents are new: if not all, the transaction must not commit.
+
+    None when the record has vanished meanwhile; then nothing was kept.
+    """
     documents = deposit.documents
-    count: int = await connection.fetchval(
+    count: int | None = await connection.fetchval(
         INSERT_DEPOSIT,
         bucket_of(deposit.record_id),
         deposit.record_id,

@@ -17,22 +17,22 @@ from services.records.domain.reading import COPIED, CopyAge, RecordFacts, nothin
 from shared.access import Permit
 from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
-from shared.errors import NotFoundError
+from shared.errors import NotFoundError, UncheckableError
 
 # The timer of the session's own transaction_timeout runs already; only switching it off lets a shorter one begin.
 BEGIN = "begin; set local transaction_timeout = 0; set local transaction_timeout = 2000"
 COMMIT = "commit"
 ROLLBACK = "rollback"
 FENCE_BY_DOCUMENT = """
-select r.id from documents d join records r on r.bucket = $1 and r.id = d.record_id
+select r.id, r.linked_to from documents d join records r on r.bucket = $1 and r.id = d.record_id
 where d.bucket = $1 and d.id = $2 for share of r"""
-FENCE_BY_ID = "select id from records where bucket = $1 and id = $2 for share"
+FENCE_BY_ID = "select id, linked_to from records where bucket = $1 and id = $2 for share"
 # By fingerprint the bucket is not known yet; the row that is found names it.
 FENCE_BY_INS = """
-select r.id from record_fingerprints f join records r on r.bucket = f.bucket and r.id = f.record_id
+select r.id, r.linked_to from record_fingerprints f join records r on r.bucket = f.bucket and r.id = f.record_id
 where f.ins = any($1::text[]) for share of r"""
 SELECT_FACTS = """
-select r.id, r.status, r.version as record_version, c.version as choices_version,
+select r.id, r.linked_to, r.status, r.version as record_version, c.version as choices_version,
        coalesce($3 = any(c.authorised), false) as authorised, coalesce($3 = any(c.blocked), false) as blocked,
        record_mark.at as record_at, choices_mark.at as choices_at,
        exists (select from broken_copies where topic in ($4, $5) and key = r.id::text) as broken
@@ -43,10 +43,10 @@ left join copy_watermarks choices_mark
   on choices_mark.topic = $5 and choices_mark.partition = coalesce(c.partition, r.partition)
 where r.bucket = $1 and r.id = $2"""
 SELECT_HEAD = """
-select id, status, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at
+select id, record_id, status, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at
 from documents where bucket = $1 and id = $2"""
 SELECT_HEADS = """
-select id, status, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at
+select id, record_id, status, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at
 from documents where bucket = $1 and record_id = $2 and id < $3 order by id desc limit $4"""
 SELECT_WATERMARKS = "select topic, at from copy_watermarks where topic in ($1, $2) order by topic, partition"
 SELECT_CONTENT = """
@@ -83,20 +83,38 @@ async def fenced(connection: Connection) -> AsyncIterator[None]:
 
 async def fence_by_document(connection: Connection, document_id: UUID) -> UUID | None:
     """Takes the fence of the record in which the document lies; None when there is no such document."""
-    found: UUID | None = await connection.fetchval(FENCE_BY_DOCUMENT, bucket_in(document_id), document_id)
-    return found
+    return await _fenced_too(
+        connection, await connection.fetchrow(FENCE_BY_DOCUMENT, bucket_in(document_id), document_id)
+    )
 
 
 async def fence_by_id(connection: Connection, record_id: UUID) -> UUID | None:
     """Takes the fence of a record; None when there is none."""
-    found: UUID | None = await connection.fetchval(FENCE_BY_ID, bucket_of(record_id), record_id)
-    return found
+    return await _fenced_too(connection, await connection.fetchrow(FENCE_BY_ID, bucket_of(record_id), record_id))
 
 
 async def fence_by_ins(connection: Connection, ins_fingerprints: Sequence[str]) -> UUID | None:
     """Takes the fence of the record that one of these fingerprints stands for; None when there is none."""
-    found: UUID | None = await connection.fetchval(FENCE_BY_INS, ins_fingerprints)
-    return found
+    return await _fenced_too(connection, await connection.fetchrow(FENCE_BY_INS, ins_fingerprints))
+
+
+async def _fenced_too(connection: Connection, found: asyncpg.Record | None) -> UUID | None:
+    """Of a linked record both fences are taken, in the order of ids: the one taken already is given back first.
+
+    Raises UncheckableError where the link was changed in between, or where the other record is not known here yet.
+    """
+    if found is None:
+        return None
+    record_id: UUID = found["id"]
+    if found["linked_to"] is not None:
+        await connection.execute(ROLLBACK)
+        await connection.execute(BEGIN)
+        pair = sorted((record_id, found["linked_to"]))
+        taken = [await connection.fetchrow(FENCE_BY_ID, bucket_of(one), one) for one in pair]
+        links = {row["id"]: row["linked_to"] for row in taken if row is not None}
+        if len(links) < len(pair) or links[record_id] != found["linked_to"]:
+            raise UncheckableError
+    return record_id
 
 
 async def load_facts(connection: Connection, record_id: UUID | None, asker_id: str, stand_in: int) -> RecordFacts:
@@ -106,6 +124,13 @@ async def load_facts(connection: Connection, record_id: UUID | None, asker_id: s
     """
     if record_id is None:
         return nothing(stand_in_age(await _load_watermarks(connection), stand_in))
+    own = await _load_own_facts(connection, record_id, asker_id)
+    if own.linked_to is None:
+        return own
+    return own.beside(await _load_own_facts(connection, own.linked_to, asker_id))
+
+
+async def _load_own_facts(connection: Connection, record_id: UUID, asker_id: str) -> RecordFacts:
     row = await connection.fetchrow(SELECT_FACTS, bucket_of(record_id), record_id, asker_id, *COPIED)
     assert row is not None, "the fence holds the row"
     return RecordFacts(
@@ -116,6 +141,7 @@ async def load_facts(connection: Connection, record_id: UUID | None, asker_id: s
         row["authorised"],
         row["blocked"],
         CopyAge(row["record_at"], row["choices_at"], row["broken"]),
+        row["linked_to"],
     )
 
 
@@ -165,6 +191,7 @@ async def list_metadata(
 def _head(row: asyncpg.Record) -> Head:
     return Head(
         id=row["id"],
+        record_id=row["record_id"],
         status=row["status"],
         type=row["type"],
         class_code=row["class_code"],

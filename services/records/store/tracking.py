@@ -31,6 +31,7 @@ select p.id as deposit_id, p.received_at as deposit_received_at, d.id, d.status,
 from deposits p
 join documents d on d.bucket = $1 and d.id = any(p.document_ids)
 where p.bucket = $1 and p.id = $2 and p.organisation_id = $3
+  and not exists (select from erased_records e where e.record_id = p.record_id)
 order by array_position(p.document_ids, d.id)"""
 # An organisation deposits in any record: this table goes by the organisation, its rows name the buckets of the rest.
 LIST_DEPOSITS = """
@@ -42,6 +43,7 @@ select p.id as deposit_id, p.received_at as deposit_received_at, d.id, d.status,
 from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
 join deposits p on p.bucket = wanted.bucket and p.id = wanted.id
 join documents d on d.bucket = p.bucket and d.id = any(p.document_ids)
+where not exists (select from erased_records e where e.record_id = p.record_id)
 order by p.id, array_position(p.document_ids, d.id)"""
 
 
@@ -91,11 +93,15 @@ async def find_deposit(connection: Connection, organisation_id: str, deposit_id:
 
 async def list_deposits(
     connection: Connection, organisation_id: str, *, since: UUID, after: UUID, limit: int
-) -> list[TrackedDeposit]:
-    """The organisation's deposits from `since` on and after `after`, oldest first."""
-    listed = await connection.fetch(LIST_DEPOSITS, organisation_id, since, after, limit)
-    ids = [row["deposit_id"] for row in listed]
-    return _tracked(await connection.fetch(SELECT_DEPOSITS, [bucket_in(id) for id in ids], ids)) if ids else []
+) -> tuple[list[TrackedDeposit], UUID | None]:
+    """The organisation's deposits from `since` on and after `after`, oldest first; and where the next page begins.
+
+    Those of records that vanish are passed over: the page is then shorter than the limit.
+    """
+    listed = await connection.fetch(LIST_DEPOSITS, organisation_id, since, after, limit + 1)
+    ids = [row["deposit_id"] for row in listed[:limit]]
+    found = await connection.fetch(SELECT_DEPOSITS, [bucket_in(id) for id in ids], ids) if ids else []
+    return _tracked(found), ids[-1] if len(listed) > limit else None
 
 
 def _tracked(rows: Iterable[asyncpg.Record]) -> list[TrackedDeposit]:

@@ -131,10 +131,17 @@ class _Source:
 
 
 async def _keep(connection: Connection, deposit: NewDeposit, source: _Source) -> bool:
-    """All of it or nothing; False when identifiers stand for documents already."""
+    """All of it or nothing; False when identifiers stand for documents already.
+
+    Raises RecordUnknownError when the record has vanished since it was found.
+    """
     try:
         async with connection.transaction():
-            if await store.insert_deposit(connection, deposit) < len(deposit.documents):
+            kept = await store.insert_deposit(connection, deposit)
+            if kept is None:
+                REFUSED.labels("deposit-document", RecordUnknownError.code).inc()
+                raise RecordUnknownError
+            if kept < len(deposit.documents):
                 raise _SomeKnownError
             await append(
                 connection,

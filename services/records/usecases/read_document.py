@@ -59,7 +59,7 @@ async def _decide(
     action: ReadAction = "read-document" if with_content else "find-documents"
     if isinstance(decision, Refusal):
         REFUSED.labels(action, decision.reason).inc()
-    access = access_of(caller.actor(), action, decision, record, document_id)
+    access = access_of(caller, action, decision, record, document_id)
     if access is not None:
         await append(connection, [announce(access)])
     return decision, record_id, head

@@ -29,10 +29,10 @@ async def show_deposit(pool: Pool, organisation_id: str, deposit_id: UUID) -> Tr
 async def show_deposits(pool: Pool, organisation_id: str, since: datetime, *, after: UUID, limit: int) -> Listed:
     """Its own, received at `since` or later."""
     async with pool.acquire() as connection:
-        found = await store.list_deposits(
-            connection, organisation_id, since=_first_id(since), after=after, limit=limit + 1
+        found, next_after = await store.list_deposits(
+            connection, organisation_id, since=_first_id(since), after=after, limit=limit
         )
-    return Listed(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
+    return Listed(tuple(found), next_after)
 
 
 def _first_id(moment: datetime) -> UUID:

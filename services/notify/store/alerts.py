@@ -1,4 +1,4 @@
-"""Every SQL statement of notify."""
+"""Alerts, and what is known of the persons they are for: contacts, preferences, what they were told before."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -119,18 +119,22 @@ async def insert_alerts(
 
 
 INSERT_RESTRICTED = """
-insert into restricted_documents (bucket, document_id, audience)
-select bucket, document_id, audience from unnest($1::integer[], $2::uuid[], $3::text[])
-  as told(bucket, document_id, audience)
+insert into restricted_documents (bucket, document_id, audience, record_id)
+select bucket, document_id, audience, record_id from unnest($1::integer[], $2::uuid[], $3::text[], $4::uuid[])
+  as told(bucket, document_id, audience, record_id)
 order by document_id
 on conflict on constraint restricted_documents_pkey do update set audience = excluded.audience"""
 
 
-async def keep_restrictions(connection: Connection, restricted: Mapping[UUID, Audience]) -> None:
-    """Remembers which documents not everybody may know of."""
+async def keep_restrictions(connection: Connection, restricted: Mapping[UUID, tuple[UUID, Audience]]) -> None:
+    """Remembers which documents not everybody may know of: document -> (its record, who may)."""
     ids = list(restricted)
     await connection.execute(
-        INSERT_RESTRICTED, [bucket_in(one) for one in ids], ids, [restricted[one].value for one in ids]
+        INSERT_RESTRICTED,
+        [bucket_in(one) for one in ids],
+        ids,
+        [audience.value for _, audience in restricted.values()],
+        [record_id for record_id, _ in restricted.values()],
     )
 
 

@@ -1,0 +1,160 @@
+"""`dmp import insured`, `dmp import directory`: files into identity's database."""
+
+import os
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.local.cli import JsonOption, VarOption
+from deploy.local.commands.common import leave, running, show_json, show_table
+from deploy.local.errors import LocalError
+from deploy.local.paths import Layout
+from deploy.local.running import run
+from deploy.local.secrets import Secrets
+from services.identity.app import make_importer
+from services.identity.domain.imports import AbsenceImplausibleError, FileMark, Progress
+from services.identity.importing import Complete, Importer, Outcome
+from services.identity.settings import ImportSettings
+from shared.db.pool import TRANSIENT
+from shared.errors import CodedError
+
+EXIT_REJECTED = 3
+_OVERRIDE = "IDENTITY_POSTGRES__DSN"
+_STEPS = {
+    "reading": "reading",
+    "structures": "entering structures",
+    "professionals": "entering professionals",
+    "absent": "looking for the absent",
+    "done": "done",
+}
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True)]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on where an earlier run with this file ended.")]
+Report = Callable[[Progress, FileMark], None]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    group = typer.Typer(name="import", help="Import files: the insured register, the directory.", no_args_is_help=True)
+    for command in (insured, directory):
+        group.command()(command)
+    app.add_typer(group)
+
+
+def insured(file: FileArgument, var: VarOption, resume: ResumeOption = False, as_json: JsonOption = False) -> None:
+    """Import the insured register (CSV in UTF-8; columns: docs/imports.md). Nobody is told of it.
+
+    The same file again changes nothing. Rejected lines go to FILE.rejected.csv with their codes; corrected there, they
+    can be imported from it. Works on what runs here, or on the database of IDENTITY_POSTGRES__DSN with the keys of
+    IDENTITY_KEYS__INS_HMAC, IDENTITY_KEYS__CONTACTS and IDENTITY_KEYS__PERSONS.
+
+    Exit codes: 0 all lines taken, 1 stopped (one line says why), 3 some lines were rejected, or nothing runs.
+
+    Example: dmp import insured register.csv --resume
+    """
+    importer = _importer(var)
+    _perform(file, as_json, lambda report: importer.insured(file, report, resume=resume))
+
+
+def directory(
+    file: FileArgument,
+    var: VarOption,
+    resume: ResumeOption = False,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Whoever is not in the file becomes inactive in the directory.")
+    ] = False,
+    strike_off_many: Annotated[
+        bool, typer.Option("--strike-off-many", help="With --complete: also if they are more than a tenth.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Import the directory of professionals (public extraction of the Annuaire Santé; columns: docs/imports.md).
+
+    Several lines of one professional are one entry; what changed is announced. The same file again changes nothing.
+    Rejected lines go to FILE.rejected.csv with their codes.
+
+    Exit codes: 0 all lines taken, 1 stopped (one line says why), 3 some lines were rejected, or nothing runs.
+
+    Example: dmp import directory PS_LibreAcces_Personne_activite.txt --complete
+    """
+    importer = _importer(var)
+    whole = Complete(strike_off_many) if complete else None
+    _perform(file, as_json, lambda report: importer.directory(file, report, complete=whole, resume=resume))
+
+
+def _importer(var: Path) -> Importer:
+    if os.environ.get(_OVERRIDE):
+        return make_importer(ImportSettings())
+    found, secrets = running(var), Secrets.load(Layout(var).secrets)
+    return make_importer(
+        ImportSettings.model_validate(
+            {
+                "postgres": {"dsn": found["services"]["identity"]["app_dsn"]},
+                "keys": {
+                    "ins_hmac": secrets.keyring("ins-hmac"),
+                    "contacts": secrets.keyring("contacts"),
+                    "persons": secrets.keyring("persons"),
+                },
+                "demo": {"test_nir_keys": True},
+            }
+        )
+    )
+
+
+def _perform(file: Path, as_json: bool, work: Callable[[Report], Awaitable[Outcome]]) -> None:
+    started = time.monotonic()
+    try:
+        outcome = run(_watched(file, work))
+    except (AbsenceImplausibleError, LocalError) as error:
+        leave(1, str(error))
+    except CodedError as error:
+        leave(1, f"{file.name}: {error}")
+    except TRANSIENT as error:
+        if isinstance(error, OSError) and error.filename:
+            raise
+        leave(1, "identity's database does not answer: look with `dmp status`, then go on with --resume")
+    _show(outcome, time.monotonic() - started, as_json)
+    if outcome.progress.rejected or outcome.absent_kept:
+        raise typer.Exit(EXIT_REJECTED)
+
+
+async def _watched(file: Path, work: Callable[[Report], Awaitable[Outcome]]) -> Outcome:
+    """The work, with a bar on the error stream where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}"))
+    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"{file.name}: reading", total=None, rate="")
+        started, before = time.monotonic(), [-1]
+
+        def report(progress: Progress, mark: FileMark) -> None:
+            if before[0] < 0:
+                before[0] = progress.lines
+            rate = (progress.lines - before[0]) / max(time.monotonic() - started, 0.001)
+            told = f"{progress.lines:,} lines, {rate:,.0f}/s, {progress.rejected:,} rejected"
+            step = f"{file.name}: {_STEPS[progress.step]}"
+            bar.update(task, total=mark.size, completed=progress.offset, description=step, rate=told)
+
+        return await work(report)
+
+
+def _show(outcome: Outcome, seconds: float, as_json: bool) -> None:
+    progress = outcome.progress
+    told = {
+        "lines": progress.lines,
+        "changed": progress.changed,
+        "rejected": progress.rejected,
+        "rejected_file": str(outcome.rejected_file) if progress.rejected else None,
+        "resumed": outcome.resumed,
+        "seconds": round(seconds, 1),
+        "absent_kept": outcome.absent_kept,
+    }
+    if as_json:
+        show_json(told)
+        return
+    show_table(("import", ""), [(name.replace("_", " "), value) for name, value in told.items()], "nothing")

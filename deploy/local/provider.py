@@ -1,0 +1,55 @@
+"""How the test provider runs beside the services, and what both sides are told of each other."""
+
+import json
+import os
+import sys
+
+from deploy.local.child import ChildSpec
+from deploy.local.paths import REPOSITORY, Layout, write_private
+from deploy.local.ports import HOST
+from deploy.local.probes import answers
+from deploy.local.secrets import Secrets
+
+CLIENT_ID = "dmp"
+PEOPLE = (
+    {"id": "899900000101", "name": "Camille Marbeuf", "specialty": "SM26"},
+    {"id": "899900000202", "name": "Noé Vautrelle", "specialty": "SM26"},
+)
+"""The invented doctors of `dmp bootstrap`; without a structure of their own, as in the directory there."""
+
+
+def psc_variables(secrets: Secrets, port: int, identity: str) -> dict[str, str]:
+    """What identity is told."""
+    return {
+        "PROFESSIONALS__PSC_ISSUER": f"http://{HOST}:{port}",
+        "PROFESSIONALS__PSC_CLIENT_ID": CLIENT_ID,
+        "PROFESSIONALS__PSC_SECRET": secrets.password("psc"),
+        "PROFESSIONALS__PSC_REDIRECT_URI": _redirect(identity),
+    }
+
+
+def write_psc(layout: Layout, secrets: Secrets, identity: str) -> None:
+    """What the provider is told: secrets/psc.json."""
+    client = {"id": CLIENT_ID, "secret": secrets.password("psc"), "redirect_uri": _redirect(identity)}
+    content = {"clients": [client], "people": PEOPLE}
+    write_private(layout.secrets / "psc.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def psc_spec(layout: Layout, port: int) -> ChildSpec:
+    """How the supervisor runs it."""
+
+    async def healthy() -> bool:
+        return await answers(port, "/readyz")
+
+    return ChildSpec(
+        name="psc",
+        command=(sys.executable, "-m", "deploy.local.psc", str(port), str(layout.secrets)),
+        log=layout.log("psc"),
+        healthy=healthy,
+        directory=REPOSITORY,
+        environment={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def _redirect(identity: str) -> str:
+    return f"{identity}/professionals/callback"

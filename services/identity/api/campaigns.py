@@ -1,0 +1,89 @@
+"""Campaigns: a record for everyone who does not refuse."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Response
+
+from services.identity.api.context import OurContext, problems
+from services.identity.domain.campaigns import new_campaign
+from services.identity.domain.kinds import CAMPAIGNS
+from services.identity.models.campaigns import CampaignBody, CampaignView
+from services.identity.usecases.create_campaign import create_campaign
+from services.identity.usecases.pause_campaign import pause_campaign
+from services.identity.usecases.show_campaign import list_campaigns, show_campaign
+from shared.http.app import AuthenticatedCaller, ServicePool
+
+router = APIRouter(tags=["campaigns"])
+CampaignId = Annotated[UUID, Path(description="as it was told when the campaign began")]
+NEEDS = f"needs the scope {CAMPAIGNS}"
+
+
+@router.post(
+    "/campaigns",
+    summary="Begin a campaign",
+    status_code=201,
+    responses=problems(
+        _403=NEEDS, _422="selection-invalid, region-unknown, regime-invalid, window-too-short, pace-invalid"
+    ),
+)
+async def post_campaign(
+    body: CampaignBody, response: Response, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+) -> CampaignView:
+    """Everybody selected is told, has the time to object, and then gets a record, unless they have one, objected, had a
+    notice before, are under eighteen or cannot be written to."""
+    asking.require(CAMPAIGNS)
+    new = new_campaign(
+        context.openings,
+        regions=body.regions,
+        regimes=body.regimes,
+        born_from=body.born_from,
+        born_to=body.born_to,
+        window_days=body.window_days,
+        rate=body.rate,
+    )
+    campaign_id = await create_campaign(pool, context.keyrings, new, asking.id)
+    response.headers["location"] = f"/campaigns/{campaign_id}"
+    return CampaignView.of(await show_campaign(pool, campaign_id))
+
+
+@router.get("/campaigns", summary="All campaigns", responses=problems(_403=NEEDS))
+async def get_campaigns(asking: AuthenticatedCaller, pool: ServicePool) -> list[CampaignView]:
+    """Oldest first."""
+    asking.require(CAMPAIGNS)
+    return [CampaignView.of(one) for one in await list_campaigns(pool)]
+
+
+@router.get(
+    "/campaigns/{campaign_id}",
+    summary="How far a campaign has come",
+    responses=problems(_403=NEEDS, _404="campaign-unknown"),
+)
+async def get_campaign(campaign_id: CampaignId, asking: AuthenticatedCaller, pool: ServicePool) -> CampaignView:
+    """As of the last page that was committed."""
+    asking.require(CAMPAIGNS)
+    return CampaignView.of(await show_campaign(pool, campaign_id))
+
+
+@router.post(
+    "/campaigns/{campaign_id}/pause",
+    summary="Pause a campaign",
+    responses=problems(_403=NEEDS, _404="campaign-unknown", _409="campaign-over"),
+)
+async def post_pause(campaign_id: CampaignId, asking: AuthenticatedCaller, pool: ServicePool) -> CampaignView:
+    """Between two pages; the time to object runs on."""
+    asking.require(CAMPAIGNS)
+    await pause_campaign(pool, campaign_id, paused=True)
+    return CampaignView.of(await show_campaign(pool, campaign_id))
+
+
+@router.post(
+    "/campaigns/{campaign_id}/resume",
+    summary="Let a campaign go on",
+    responses=problems(_403=NEEDS, _404="campaign-unknown", _409="campaign-over"),
+)
+async def post_resume(campaign_id: CampaignId, asking: AuthenticatedCaller, pool: ServicePool) -> CampaignView:
+    """Where it stood."""
+    asking.require(CAMPAIGNS)
+    await pause_campaign(pool, campaign_id, paused=False)
+    return CampaignView.of(await show_campaign(pool, campaign_id))

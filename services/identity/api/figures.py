@@ -1,0 +1,23 @@
+"""The figures of the programme, open to everybody."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from services.identity.api.context import problems
+from services.identity.models.figures import FiguresView, FigureView
+from services.identity.usecases.show_figures import show_figures
+from shared.http.app import ServicePool
+
+router = APIRouter(tags=["figures"])
+From = Annotated[date, Query(alias="from", description="the first day", examples=["2026-01-01"])]
+To = Annotated[date, Query(alias="to", description="the last day", examples=["2026-12-31"])]
+
+
+@router.get("/figures", summary="Figures of the programme by week", responses=problems(_422="span-invalid, invalid"))
+async def get_figures(response: Response, pool: ServicePool, first: From, last: To) -> FiguresView:
+    """Records opened, accounts activated, objections and closures, by region and channel, of the weeks that begin in
+    this span. Without a token."""
+    response.headers["cache-control"] = "public, max-age=3600"
+    return FiguresView(figures=[FigureView.of(one) for one in await show_figures(pool, first, last)])

@@ -1,0 +1,179 @@
+"""Records open alone, online, or with help; accounts are activated."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Request, Response
+
+from services.identity.api.context import Context, OurContext, problems
+from services.identity.api.holders import NoStore, no_sooner_than, source_of
+from services.identity.domain.channels import Asking, assisted_channel
+from services.identity.domain.online import CODE_LIFETIME, TermsNotAcceptedError
+from services.identity.domain.openings import ConsentNeededError
+from services.identity.models.openings import (
+    AccountBody,
+    ActivationBody,
+    ActivationView,
+    AskedView,
+    AssistedBody,
+    AssistedView,
+    CompleteBody,
+    OnlineBody,
+    OpeningCodeBody,
+    TermsView,
+    TicketView,
+    ins_of,
+)
+from services.identity.models.records import RecordView
+from services.identity.usecases.activate_account import Activating, activate_account
+from services.identity.usecases.ask_to_open import ask_to_open
+from services.identity.usecases.open_alone import open_alone
+from services.identity.usecases.open_assisted import Helped, open_assisted
+from services.identity.usecases.prove_contact import prove_contact
+from services.identity.usecases.read_record import read_record
+from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.prefer import seconds_to_wait, wait_for
+from shared.http.problems import prefers_french
+
+router = APIRouter(tags=["openings"])
+Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
+WEAK = "password-length, password-weak, password-personal"
+ACCOUNT = f"identifier-invalid, second-factor-invalid, {WEAK}, terms-not-accepted"
+INS = "ins-malformed, ins-system-unknown, ins-key-wrong"
+ASKED_EN = (
+    "If this person may open a record alone, a code is on its way. Otherwise ask a pharmacist, a doctor or your "
+    "insurance fund."
+)
+ASKED_FR = (
+    "Si cette personne peut ouvrir seule un dossier, un code est en route. Sinon, adressez-vous à un pharmacien, un "
+    "médecin ou votre caisse d’assurance maladie."
+)
+
+
+@router.get("/terms", summary="The terms of use that are accepted now")
+async def get_terms(context: OurContext) -> TermsView:
+    """Their version is given back when an account is created."""
+    return TermsView(version=context.openings.terms_version)
+
+
+@router.post(
+    "/openings/online",
+    summary="Open one's record alone: ask for a code",
+    status_code=202,
+    dependencies=[NoStore],
+    responses=problems(_422=f"{INS}, contact-needed, mail-invalid, mobile-invalid", _429="too-many-openings"),
+)
+async def post_online(body: OnlineBody, request: Request, pool: ServicePool, context: OurContext) -> AskedView:
+    """The same answer in the same time for everybody: it tells neither whether the number exists nor whether its holder
+    may open a record alone (adults of the general regime and those attached to it, who have none)."""
+    asked = body.asked(test_keys=context.test_nir_keys)
+    lookups = context.accounts.lookups
+    opening_id = await ask_to_open(pool, context.keyrings, lookups, asked, source_of(request))
+    french = prefers_french(request.headers.get("accept-language", ""))
+    minutes = int(CODE_LIFETIME.total_seconds() // 60)
+    return AskedView(opening_id=opening_id, valid_minutes=minutes, detail=ASKED_FR if french else ASKED_EN)
+
+
+@router.post(
+    "/openings/online/{opening_id}/code",
+    summary="Open one's record alone: give the code",
+    dependencies=[NoStore],
+    responses=problems(_403="opening-code-wrong, opening-over"),
+)
+async def post_code(opening_id: UUID, body: OpeningCodeBody, pool: ServicePool, context: OurContext) -> TicketView:
+    """Two hours, five tries, then a new one."""
+    async with no_sooner_than(context.accounts.refusal_s):
+        ticket = await prove_contact(pool, context.accounts.lookups, opening_id, body.code)
+    return TicketView(ticket=ticket)
+
+
+@router.post(
+    "/openings/online/{opening_id}/complete",
+    summary="Open one's record alone: accept, choose, open",
+    status_code=201,
+    responses={
+        201: {"model": RecordView, "description": "Opened and in force"},
+        202: {"model": RecordView, "description": "Opened and on its way"},
+        **problems(
+            _403="opening-over",
+            _409="identifier-taken",
+            _422=f"{ACCOUNT}, attending-doctor-unknown",
+        ),
+    },
+)
+async def post_complete(  # FastAPI gives each as a parameter
+    opening_id: UUID,
+    body: CompleteBody,
+    response: Response,
+    pool: ServicePool,
+    context: OurContext,
+    prefer: Prefer = None,
+) -> RecordView:
+    """The terms are accepted, the account is created, the médecin traitant named, the record opened: all or nothing."""
+    _check_terms(body, context)
+    chosen = body.wanted(body.attending_doctor_id)
+    record_id = await open_alone(pool, context.accounts, context.keyrings, opening_id, body.ticket, chosen)
+    record = await wait_for(lambda: read_record(pool, record_id), lambda one: one.is_in_force, seconds_to_wait(prefer))
+    response.headers["location"] = f"/records/{record_id}"
+    response.status_code = 201 if record.is_in_force else 202
+    return RecordView.of(record)
+
+
+@router.post(
+    "/openings/assisted",
+    summary="Open a record with help",
+    status_code=201,
+    responses={
+        200: {"model": AssistedView, "description": "Opened before; another code is sent unless the account is active"},
+        **problems(
+            _403="assistance-refused",
+            _404="insured-unknown",
+            _409="representative-needed, unreachable, record-closed, holder-deceased",
+            _422=f"{INS}, consent-needed, channel-unknown, mail-invalid, mobile-invalid, attending-doctor-unknown",
+            _429="too-many-openings",
+        ),
+    },
+)
+async def post_assisted(
+    body: AssistedBody, response: Response, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+) -> AssistedView:
+    """By a professional's token, or software and agents with the scope records.assist. The person is there with their
+    card and has agreed; the code for their account goes to them, never to who helps."""
+    channel = assisted_channel(Asking(asking.kind, asking.scopes, asking.profession), body.channel)
+    if not body.consent_noted:
+        raise ConsentNeededError
+    ins = ins_of(body.ins, test_keys=context.test_nir_keys)
+    helped = Helped(ins, body.card_serial, body.told(), channel, asking.actor(), body.attending_doctor_id)
+    done = await open_assisted(pool, context.keyrings, context.accounts.lookups, helped)
+    response.headers["location"] = f"/records/{done.record_id}"
+    response.status_code = 201 if done.is_new else 200
+    return AssistedView.of(done)
+
+
+@router.post(
+    "/activations",
+    summary="Activate one's account with the code that came",
+    status_code=201,
+    dependencies=[NoStore],
+    responses=problems(
+        _403="activation-code-wrong",
+        _409="identifier-taken, account-exists",
+        _422=f"{INS}, activation-code-malformed, {ACCOUNT}, mail-invalid, mobile-invalid",
+        _429="too-many-openings",
+    ),
+)
+async def post_activation(
+    body: ActivationBody, request: Request, pool: ServicePool, context: OurContext
+) -> ActivationView:
+    """A code serves once. A number without a record is answered as a wrong code is."""
+    _check_terms(body, context)
+    ins = ins_of(body.ins, test_keys=context.test_nir_keys)
+    activating = Activating(ins, body.code, *body.reached(), source_of(request))
+    async with no_sooner_than(context.accounts.refusal_s):
+        record_id = await activate_account(pool, context.accounts, context.keyrings, activating, body.wanted())
+    return ActivationView(record_id=record_id)
+
+
+def _check_terms(body: AccountBody, context: Context) -> None:
+    if body.terms_version != context.openings.terms_version:
+        raise TermsNotAcceptedError

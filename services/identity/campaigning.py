@@ -1,0 +1,70 @@
+"""Loops of identity's worker that open records: codes for those who ask alone, campaigns, and the week's figures."""
+
+import asyncio
+from datetime import timedelta
+
+from services.identity.domain.campaigns import Campaign
+from services.identity.domain.openings import OpeningRules
+from services.identity.domain.sealing import Keyrings
+from services.identity.store import campaigns, online, rates
+from services.identity.usecases.open_noticed import open_noticed
+from services.identity.usecases.publish_figures import publish_figures
+from services.identity.usecases.send_notices import send_notices
+from services.identity.usecases.send_opening_codes import send_opening_codes
+from shared import clock
+from shared.crypto import Keyring
+from shared.db.pool import Pool
+from shared.worker import Loop
+
+LOOK_EVERY_S = 0.3
+SWEEP_EVERY_S = 10.0
+FIGURES_EVERY_S = 30.0
+
+
+def opening_loops(keyrings: Keyrings, lookups: Keyring, rules: OpeningRules) -> dict[str, Loop]:
+    """By name. Every round can be interrupted anywhere: what it does is one transaction a page."""
+
+    async def send_codes(pool: Pool) -> None:
+        if not await send_opening_codes(pool, keyrings, lookups):
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def run_campaigns(pool: Pool) -> None:
+        async with pool.acquire() as connection:
+            known = await campaigns.list_campaigns(connection, ended=False)
+        for campaign in known:
+            await _step(pool, campaign)
+        await asyncio.sleep(_wait([one for one in known if one.status != "waiting" and not one.is_paused]))
+
+    async def _step(pool: Pool, campaign: Campaign) -> None:
+        if campaign.status == "noticing":
+            await send_notices(pool, keyrings, rules, campaign.id)
+        else:
+            await open_noticed(pool, keyrings, lookups, rules, campaign.id)
+
+    return {
+        "send-opening-codes": send_codes,
+        "run-campaigns": run_campaigns,
+        "publish-figures": _publish,
+        "sweep-openings": _sweep,
+    }
+
+
+def _wait(working: list[Campaign]) -> float:
+    """Until the next page may begin, as it was known before this one; half a second at most."""
+    if not working:
+        return LOOK_EVERY_S
+    soonest = min(one.next_page_at for one in working) - clock.now()
+    return min(max(soonest, timedelta()).total_seconds(), LOOK_EVERY_S)
+
+
+async def _publish(pool: Pool) -> None:
+    if not await publish_figures(pool, clock.now()):
+        await asyncio.sleep(FIGURES_EVERY_S)
+
+
+async def _sweep(pool: Pool) -> None:
+    now = clock.now()
+    async with pool.acquire() as connection:
+        await online.sweep_openings(connection, now)
+        await rates.sweep_recent(connection, now)
+    await asyncio.sleep(SWEEP_EVERY_S)

@@ -1,0 +1,131 @@
+"""Activation codes: derived, readable, single use.
+
+A code is HMAC-SHA-256 of the wave's key over the person's fingerprint and the attempt, cut to 55 bits, written in
+Crockford's base32 in three groups of four, the last character a check (Luhn modulo 32). Derived, it can be printed
+again from the wave's key alone; what is kept of it is a keyed hash.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from services.identity.domain.sealing import Sealed, open_row, seal_row
+from shared.crypto import Keyring
+from shared.errors import ForbiddenError, InvalidError
+
+ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+LENGTH, GROUP = 12, 4
+LIFETIME: Final = timedelta(days=90)
+"""How long a code that came by letter or mail may be used."""
+_ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_BLANKS = str.maketrans("", "", " -\u00a0\u202f\t")
+_BITS = 5 * (LENGTH - 1)
+
+
+class ActivationCodeMalformedError(InvalidError):
+    """An activation code has three groups of four letters and digits, such as 7K2M-9XQ4-1CVB: one was mistyped."""
+
+    code = "activation-code-malformed"
+    french = (
+        "Un code d’activation compte trois groupes de quatre lettres et chiffres, comme 7K2M-9XQ4-1CVB : une erreur de "
+        "frappe s’y est glissée."
+    )
+
+
+class ActivationCodeWrongError(ForbiddenError):
+    """This code does not open this person's account: it is another's, was used, replaced or revoked, or is too old.
+    Look at the latest letter, or ask for a new code."""
+
+    code = "activation-code-wrong"
+    french = (
+        "Ce code n’ouvre pas le compte de cette personne : il est à quelqu’un d’autre, a été utilisé, remplacé ou "
+        "révoqué, ou est trop ancien. Regardez le dernier courrier, ou demandez un nouveau code."
+    )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Wave:
+    """What a set of codes is derived from. `key`: 32 bytes, sealed at rest."""
+
+    id: UUID
+    key: bytes
+
+    def code(self, person: str, attempt: int) -> str:
+        """The code of a person (the fingerprint of their INS) for that attempt, without groups."""
+        message = f"activation:{len(person)}:{person}:{attempt}".encode()
+        digest = hmac.digest(self.key, message, hashlib.sha256)
+        number = int.from_bytes(digest[:8], "big") >> (64 - _BITS)
+        data = "".join(ALPHABET[number >> shift & 31] for shift in range(_BITS - 5, -1, -5))
+        return data + check_character(data)
+
+    def __repr__(self) -> str:
+        return f"Wave({self.id})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class IssuedCode:
+    """A code as it is kept. `person` is the fingerprint it was derived from."""
+
+    record_id: UUID
+    attempt: int
+    wave_id: UUID
+    person: str
+    code_hash: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+def new_wave(wave_id: UUID, persons: Keyring) -> tuple[Wave, Sealed]:
+    """A wave with a fresh key, and the key as it is kept."""
+    key = secrets.token_bytes(32)
+    return Wave(wave_id, key), seal_row(persons, key, "activation-wave", wave_id)
+
+
+def open_wave(wave_id: UUID, sealed: Sealed, persons: Keyring) -> Wave:
+    """The wave of `new_wave`."""
+    return Wave(wave_id, open_row(persons, sealed, "activation-wave", wave_id))
+
+
+def issue(wave: Wave, lookups: Keyring, record_id: UUID, person: str, attempt: int, now: datetime) -> IssuedCode:
+    """The code of that attempt as it is kept."""
+    kept = code_hash(lookups, record_id, wave.code(person, attempt))
+    return IssuedCode(record_id, attempt, wave.id, person, kept, now, now + LIFETIME)
+
+
+def code_hash(lookups: Keyring, record_id: UUID, code: str) -> str:
+    """What is kept of a code, and looked for."""
+    return lookups.fingerprint("activation", str(record_id), code)
+
+
+def code_hashes(lookups: Keyring, record_id: UUID, code: str) -> list[str]:
+    """The same under each key of the ring."""
+    return lookups.fingerprints("activation", str(record_id), code)
+
+
+def printed(code: str) -> str:
+    """In groups, as it stands in a letter."""
+    return "-".join(code[start : start + GROUP] for start in range(0, LENGTH, GROUP))
+
+
+def read_code(text: str) -> str:
+    """A code as somebody typed it: case, blanks, hyphens and look-alikes do not matter.
+
+    Raises ActivationCodeMalformedError when a character is missing, foreign or mistyped.
+    """
+    code = text.translate(_BLANKS).upper().translate(_ALIKE)
+    if len(code) != LENGTH or not set(code) <= set(ALPHABET) or check_character(code[:-1]) != code[-1]:
+        raise ActivationCodeMalformedError
+    return code
+
+
+def check_character(data: str) -> str:
+    """Luhn modulo 32: any one character mistyped is found, and nearly every pair of neighbours swapped."""
+    total = 0
+    for place, character in enumerate(reversed(data)):
+        value = ALPHABET.index(character) * (1 if place % 2 else 2)
+        total += value // len(ALPHABET) + value % len(ALPHABET)
+    return ALPHABET[-total % len(ALPHABET)]

@@ -1,0 +1,73 @@
+"""Whom to call: in an emergency, the trusted person (personne de confiance, L1111-6), who helps at home."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from typing import Final, Literal, get_args
+
+import orjson
+
+from shared.errors import InvalidError
+from shared.values import Unprinted
+
+Role = Literal["emergency", "trusted", "help"]
+MOST_PEOPLE: Final = 10
+LONGEST: Final = 100
+_PHONE = re.compile(r"\+[1-9]\d{5,14}")
+_FRENCH = re.compile(r"0[1-9]\d{8}")
+_SEPARATORS = re.compile(r"[\s.()\-\u00a0]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class PeopleToCallInvalidError(InvalidError):
+    """Up to ten people to call, one trusted person at most, each with a role (emergency, trusted, help), a name, a
+    relation, and a telephone number such as 01 23 45 67 89 or +32 2 123 45 67."""
+
+    code = "people-to-call-invalid"
+    french = (
+        "Jusqu’à dix personnes à appeler, dont une personne de confiance au plus, chacune avec un rôle (emergency, "
+        "trusted, help), un nom, un lien et un numéro de téléphone tel que 01 23 45 67 89 ou +32 2 123 45 67."
+    )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PersonToCall(Unprinted):
+    """One of them. `relation` in the holder's own words (sœur, voisin); `phone` as E.164."""
+
+    role: Role
+    name: str
+    phone: str
+    relation: str
+
+
+def person_to_call(role: str, name: str, phone: str, relation: str) -> PersonToCall:
+    """Raises PeopleToCallInvalidError."""
+    known: Role | None = next((one for one in get_args(Role) if one == role), None)
+    texts = name.strip(), relation.strip()
+    if known is None or any(not text or len(text) > LONGEST or _CONTROL.search(text) for text in texts):
+        raise PeopleToCallInvalidError
+    return PersonToCall(known, texts[0], _number(phone), texts[1])
+
+
+def check_people(people: Sequence[PersonToCall]) -> None:
+    """Raises PeopleToCallInvalidError."""
+    if len(people) > MOST_PEOPLE or sum(one.role == "trusted" for one in people) > 1:
+        raise PeopleToCallInvalidError
+
+
+def people_as_json(people: Sequence[PersonToCall]) -> bytes:
+    """What is sealed."""
+    return orjson.dumps([astuple(one) for one in people])
+
+
+def people_from_json(data: bytes) -> tuple[PersonToCall, ...]:
+    """The people of `people_as_json`."""
+    return tuple(PersonToCall(*one) for one in orjson.loads(data))
+
+
+def _number(phone: str) -> str:
+    bare = _SEPARATORS.sub("", phone)
+    number = f"+33{bare[1:]}" if _FRENCH.fullmatch(bare) else bare
+    if _PHONE.fullmatch(number) is None:
+        raise PeopleToCallInvalidError
+    return number

@@ -1,0 +1,172 @@
+"""A campaign: a record for everyone who does not refuse (R1111-28). Notices, the time to object, then the openings.
+
+Who was noticed before, has a record, is on the suppression list, is under eighteen or cannot be written to is passed
+over. The time to object is a national parameter: one month in the documents that are followed here, six weeks in the
+law as it stands.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+from services.identity.domain.insured import Insured, InsuredPerson, Selection
+from services.identity.domain.online import is_minor
+from services.identity.domain.openings import OpeningRules
+from services.identity.domain.persons import regime_code, region_code
+from shared.contracts.base import Actor
+from shared.errors import ConflictError, InvalidError, NotFoundError
+
+Status = Literal["noticing", "waiting", "opening", "done"]
+Skip = Literal["has-record", "objected", "erased", "minor", "unreachable", "noticed-before"]
+YEARS: Final = range(1850, 2200)
+FASTEST: Final = 50_000
+
+
+class CampaignUnknownError(NotFoundError):
+    """There is no such campaign."""
+
+    code = "campaign-unknown"
+    french = "Cette campagne n’existe pas."
+
+
+class SelectionInvalidError(InvalidError):
+    """A campaign selects by years of birth (born_from not after born_to), INSEE regions and codes of regimes."""
+
+    code = "selection-invalid"
+    french = (
+        "Une campagne choisit par années de naissance (born_from pas après born_to), régions de l’INSEE et codes de "
+        "régimes."
+    )
+
+
+class WindowTooShortError(InvalidError):
+    """People have at least the national time to object; a campaign may give more, up to a year."""
+
+    code = "window-too-short"
+    french = "Chacun dispose au moins du délai national pour s’opposer ; une campagne peut donner plus, jusqu’à un an."
+
+
+class PaceInvalidError(InvalidError):
+    """The pace of a campaign is 1 to 50,000 notices per second."""
+
+    code = "pace-invalid"
+    french = "Le rythme d’une campagne est de 1 à 50 000 avis par seconde."
+
+
+class CampaignOverError(ConflictError):
+    """This campaign has ended: nothing of it can be paused or resumed."""
+
+    code = "campaign-over"
+    french = "Cette campagne est terminée : elle ne peut être ni suspendue ni reprise."
+
+
+@dataclass(frozen=True, slots=True)
+class NewCampaign:
+    """Who is to be told, how long they may object, how fast."""
+
+    selection: Selection
+    window_days: int
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign as it stands. `after`: the last row that was dealt with in this phase; `counts`: what was done."""
+
+    id: UUID
+    status: Status
+    is_paused: bool
+    selection: Selection
+    window_days: int
+    rate: int
+    wave_id: UUID
+    created_at: datetime
+    noticed_at: datetime | None
+    opens_at: datetime | None
+    ended_at: datetime | None
+    next_page_at: datetime
+    after: UUID | None
+    counts: Mapping[str, int]
+
+    @property
+    def actor(self) -> Actor:
+        """How the ledger names it."""
+        return Actor(kind="system", id=f"campaign:{self.id}")
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether there is a page to be dealt with now."""
+        over = self.opens_at is not None and self.opens_at <= now
+        works = self.status in ("noticing", "opening") or (self.status == "waiting" and over)
+        return works and not self.is_paused and self.next_page_at <= now
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Candidate:
+    """A row of the register, opened, with every fingerprint by which the person may be known."""
+
+    row: Insured
+    insured: InsuredPerson
+    fingerprints: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a page's people: fingerprints with a record, and reasons of the suppression list."""
+
+    recorded: Collection[str]
+    suppressed: Mapping[str, str]
+
+
+def new_campaign(
+    rules: OpeningRules,
+    *,
+    regions: Sequence[str],
+    regimes: Sequence[str],
+    born_from: int | None,
+    born_to: int | None,
+    window_days: int | None,
+    rate: int | None,
+) -> NewCampaign:
+    """Raises SelectionInvalidError, WindowTooShortError, PaceInvalidError, RegionUnknownError, RegimeInvalidError."""
+    years = [year for year in (born_from, born_to) if year is not None]
+    if any(year not in YEARS for year in years) or years != sorted(years):
+        raise SelectionInvalidError
+    days = rules.window_days if window_days is None else window_days
+    if not rules.window_days <= days <= 366:
+        raise WindowTooShortError
+    pace = rules.rate if rate is None else rate
+    if not 1 <= pace <= FASTEST:
+        raise PaceInvalidError
+    chosen = sorted({region_code(one) for one in regions}), sorted({regime_code(one) for one in regimes})
+    return NewCampaign(Selection(born_from, born_to, *chosen), days, pace)
+
+
+def skip_of(candidate: Candidate, known: Known, today: date) -> Skip | None:
+    """Why somebody is passed over; None: they are not."""
+    if any(one in known.recorded for one in candidate.fingerprints):
+        return "has-record"
+    reasons = {known.suppressed[one] for one in candidate.fingerprints if one in known.suppressed}
+    if reasons:
+        return "erased" if "erased" in reasons else "objected"
+    traits, reach = candidate.insured.person.traits, candidate.insured.reach
+    if is_minor(date.fromisoformat(traits.birth_date or ""), today):
+        return "minor"
+    return None if reach.mail or reach.address else "unreachable"
+
+
+def counted(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    """The sum."""
+    return dict(Counter(counts) + Counter(more))
+
+
+def deadline(now: datetime, window_days: int) -> datetime:
+    """Until when somebody who is told now may object."""
+    return now + timedelta(days=window_days)
+
+
+def next_page(campaign: Campaign, started_at: datetime, handled: int) -> datetime:
+    """When the next page may begin, so that the pace is kept; what was not used up is not made up for."""
+    return max(campaign.next_page_at, started_at) + timedelta(seconds=handled / campaign.rate)

@@ -1,0 +1,208 @@
+"""Carers (aidants) by invitation: how an invitation is answered, and how the relation ends. Pure."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final, Literal, get_args
+from uuid import UUID
+
+import orjson
+
+from services.identity.domain.activation import ALPHABET, LENGTH, check_character, read_code
+from services.identity.domain.opening import Person
+from services.identity.domain.sealing import Sealed
+from shared.crypto import Keyring
+from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidError, NotFoundError
+from shared.values import Unprinted, normalise_name
+
+MOST_CARERS: Final = 10
+KEPT_UNANSWERED: Final = timedelta(days=90)
+"""How long an invitation that came to nothing is shown."""
+Status = Literal["pending", "accepted", "refused", "expired", "withdrawn", "ended"]
+Action = Literal["accept", "refuse", "end", "expire"]
+Party = Literal["holder", "representative", "invited", "carer", "administrator", "system", "stranger"]
+"""Who acts: `invited`: the one whom it is about, before and after the answer; `carer`: another one."""
+STATUSES: Final = get_args(Status)
+ACTIONS: Final = get_args(Action)
+PARTIES: Final = get_args(Party)
+
+
+class InvitationInvalidError(InvalidError):
+    """Invite somebody by their INS, birth name, first given name and birth date, or by a mail address."""
+
+    code = "invitation-invalid"
+    french = (
+        "Invitez une personne par son INS, son nom de naissance, son premier prénom et sa date de naissance, ou par "
+        "une adresse mail."
+    )
+
+
+class CarerSelfError(InvalidError):
+    """Nobody is their own carer."""
+
+    code = "carer-self"
+    french = "Personne n’est son propre aidant."
+
+
+class CarersManyError(ConflictError):
+    """This record has as many carers and open invitations as there may be. End one first."""
+
+    code = "carers-many"
+    french = "Ce dossier a autant d’aidants et d’invitations en cours que possible. Mettez fin à l’une d’abord."
+
+
+class InvitationUnknownError(NotFoundError):
+    """There is no such invitation for you. Look at the latest message, and sign in as the person who was invited."""
+
+    code = "invitation-unknown"
+    french = (
+        "Il n’y a pas de telle invitation pour vous. Regardez le dernier message, et connectez-vous comme la personne "
+        "invitée."
+    )
+
+
+class InvitationOverError(ConflictError):
+    """This invitation was answered, withdrawn, or is too old. Ask for a new one."""
+
+    code = "invitation-over"
+    french = "Cette invitation a reçu une réponse, a été retirée ou est trop ancienne. Demandez-en une nouvelle."
+
+
+class CareExistsError(ConflictError):
+    """You are a carer of this person already."""
+
+    code = "care-exists"
+    french = "Vous êtes déjà l’aidant de cette personne."
+
+
+class CareUnknownError(NotFoundError):
+    """There is no such carer or invitation, or none that you may see."""
+
+    code = "care-unknown"
+    french = "Cet aidant ou cette invitation n’existe pas, ou vous ne pouvez pas le voir."
+
+
+REFUSALS: Final[dict[str, type[ClientError]]] = {error.code: error for error in (ForbiddenError, InvitationOverError)}
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """It may be done, and leads there (which may be where it already is)."""
+
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """It may not be done; `code` is a key of REFUSALS."""
+
+    code: str
+
+    def error(self) -> ClientError:
+        """What the caller is told."""
+        return REFUSALS[self.code]()
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """An invitation and what became of it. `invited`: the fingerprint of the INS that must answer."""
+
+    id: UUID
+    record_id: UUID
+    carer_id: UUID | None
+    invited: str | None
+    code_hash: str
+    detail: Sealed
+    status: Status
+    invited_at: datetime
+    expires_at: datetime
+    settled_at: datetime | None = None
+
+    def status_at(self, now: datetime) -> Status:
+        """An invitation whose time is over has expired, whether that was written down or not."""
+        return "expired" if self.status == "pending" and now >= self.expires_at else self.status
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Invited(Unprinted):
+    """Somebody as the holder names them: by a number with names and birth date, by a mail address, or both."""
+
+    language: Literal["fr", "en"]
+    mail: str | None = None
+    birth_name: str | None = None
+    given_name: str | None = None
+    birth_date: str | None = None
+
+    def as_json(self) -> bytes:
+        """What is sealed."""
+        return orjson.dumps([self.language, self.mail, self.birth_name, self.given_name, self.birth_date])
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Invited":
+        """The person of `as_json`."""
+        return cls(*orjson.loads(data))
+
+    def is_named(self, person: Person) -> bool:
+        """Whether names and birth date are this person's; what was not stated is not compared."""
+        traits = person.traits
+        pairs = ((self.birth_name, traits.birth_name), (self.given_name, traits.given_name))
+        same = all(said is None or normalise_name(said) == normalise_name(known or "") for said, known in pairs)
+        return same and self.birth_date in (None, traits.birth_date)
+
+
+_WHO: Final[dict[Action, frozenset[Party]]] = {
+    "accept": frozenset({"invited"}),
+    "refuse": frozenset({"invited"}),
+    "end": frozenset({"holder", "representative", "invited"}),
+    "expire": frozenset({"system"}),
+}
+_OVER: Final = InvitationOverError.code
+_RULES: Final[dict[Action, tuple[Status | str, ...]]] = {  # in the order of STATUSES
+    #          pending      accepted    refused    expired    withdrawn    ended
+    "accept": ("accepted",  "accepted", _OVER,     _OVER,     _OVER,       _OVER),
+    "refuse": ("refused",   _OVER,      "refused", _OVER,     _OVER,       _OVER),
+    "end":    ("withdrawn", "ended",    "refused", "expired", "withdrawn", "ended"),
+    "expire": ("expired",   _OVER,      _OVER,     "expired", _OVER,       _OVER),
+}  # fmt: skip
+_EXCEPTIONS: Final[dict[tuple[Status, Action, Party], Status]] = {
+    ("pending", "end", "invited"): "refused",  # whoever was invited does not withdraw the invitation, but refuses it
+}
+
+
+def _decide(status: Status, action: Action, party: Party) -> Move | Refusal:
+    if party not in _WHO[action]:
+        return Refusal(ForbiddenError.code)
+    outcome = _EXCEPTIONS.get((status, action, party), _RULES[action][STATUSES.index(status)])
+    known: dict[str, Status] = {one: one for one in STATUSES}
+    return Move(known[outcome]) if outcome in known else Refusal(outcome)
+
+
+TABLE: Final = MappingProxyType(
+    {
+        (status, action, party): _decide(status, action, party)
+        for status in STATUSES
+        for action in ACTIONS
+        for party in PARTIES
+    }
+)
+"""Everything, decided once."""
+
+
+def decide(status: Status, action: Action, party: Party) -> Move | Refusal:
+    """What becomes of it."""
+    return TABLE[status, action, party]
+
+
+def new_code() -> str:
+    """55 random bits in the form of an activation code."""
+    data = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH - 1))
+    return data + check_character(data)
+
+
+def code_hashes(lookups: Keyring, code: str) -> list[str]:
+    """What is kept of a code and looked for, under each key of the ring, the active one first.
+
+    Raises ActivationCodeMalformedError.
+    """
+    return lookups.fingerprints("carer-invitation", read_code(code))

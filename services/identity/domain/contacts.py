@@ -1,0 +1,122 @@
+"""Where a person is told things, and what is told: messages to notify, which keeps their words."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+import orjson
+
+from services.identity.domain.accounts import SecondFactor, SecondFactorInvalidError
+from services.identity.domain.opening import Contact, contact
+from shared.contracts.notify import MessageRequested
+from shared.crypto import Keyring
+from shared.errors import ConflictError, InvalidError
+
+Channel = Literal["mail", "sms"]
+_MOBILE = re.compile(r"\+[1-9]\d{7,14}")
+_FRENCH_MOBILE = re.compile(r"0([67]\d{8})")
+_SEPARATORS = re.compile(r"[\s.()\-\u00a0]")
+
+
+class MobileInvalidError(InvalidError):
+    """This is not a mobile number that can be written to: +33 6 12 34 56 78, or 06 12 34 56 78 for France."""
+
+    code = "mobile-invalid"
+    french = "Ce n’est pas un numéro de mobile joignable : +33 6 12 34 56 78, ou 06 12 34 56 78 pour la France."
+
+
+class ContactChangeInvalidError(InvalidError):
+    """Give one new mail address or one new mobile number, which is not the one on file."""
+
+    code = "contact-change-invalid"
+    french = "Donnez une nouvelle adresse mail ou un nouveau numéro de mobile, différent de celui qui est connu."
+
+
+class ContactMissingError(ConflictError):
+    """No mail address and no mobile number is on file to send a code to. Ask a pharmacist, a doctor or your insurance
+    fund to enter one."""
+
+    code = "contact-missing"
+    french = (
+        "Aucune adresse mail ni aucun numéro de mobile n’est connu pour envoyer un code. Demandez à un pharmacien, un "
+        "médecin ou votre caisse d’en inscrire un."
+    )
+
+
+def mobile_number(text: str) -> str:
+    """E.164. Raises MobileInvalidError."""
+    bare = _SEPARATORS.sub("", text)
+    french = _FRENCH_MOBILE.fullmatch(bare)
+    number = f"+33{french[1]}" if french else bare
+    if _MOBILE.fullmatch(number) is None:
+        raise MobileInvalidError
+    return number
+
+
+def changed(known: Contact, mail: str | None, mobile: str | None) -> Contact:
+    """The contact with one of the two replaced. Raises ContactChangeInvalidError, MailInvalidError,
+    MobileInvalidError."""
+    if (mail is None) == (mobile is None):
+        raise ContactChangeInvalidError
+    if mail is not None:
+        new = replace(known, mail=contact(mail, known.language, known.relation).mail)
+    else:
+        new = replace(known, mobile=mobile_number(mobile or ""))
+    if new == known:
+        raise ContactChangeInvalidError
+    return new
+
+
+def reaches(known: Contact, channel: Channel) -> bool:
+    """Whether the person can be told something on this channel."""
+    return (known.mail if channel == "mail" else known.mobile) is not None
+
+
+def any_channel(known: Contact, *preferred: Channel) -> Channel:
+    """The first that reaches the person. Raises ContactMissingError."""
+    channels: tuple[Channel, ...] = (*preferred, "mail", "sms")
+    for channel in channels:
+        if reaches(known, channel):
+            return channel
+    raise ContactMissingError
+
+
+def check_second_factor(second_factor: SecondFactor, known: Contact) -> Channel:
+    """A second factor that is sent. Raises SecondFactorInvalidError."""
+    if second_factor == "totp" or not reaches(known, second_factor):
+        raise SecondFactorInvalidError
+    return second_factor
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a message says: notify has the text of its `kind`, `values` go into it."""
+
+    kind: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    expires_at: datetime | None = None
+
+
+def message(
+    keyring: Keyring, request_id: UUID, record_id: UUID, told: Contact, note: Note, channel: Channel | None = None
+) -> MessageRequested:
+    """A request to notify, sealed for it (`keyring` is that of contacts). Raises ContactMissingError."""
+    channel = channel or any_channel(told)
+    to = {"mail": told.mail} if channel == "mail" else {"mobile": told.mobile}
+    plain = orjson.dumps({"to": to, "language": told.language, "values": dict(note.values)})
+    return MessageRequested(
+        request_id=request_id,
+        record_id=record_id,
+        channel=channel,
+        kind=note.kind,
+        sealed=keyring.seal_for_addressee(plain),
+        expires_at=note.expires_at,
+    )
+
+
+def moment(now: datetime) -> str:
+    """A time as a message tells it: the same in every language."""
+    return now.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

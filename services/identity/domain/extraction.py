@@ -1,0 +1,131 @@
+"""The public extraction of the Annuaire Santé (PS_LibreAcces_Personne_activite): a line for each activity of somebody.
+
+Source: ANS, "Annuaire Santé, données en accès libre", file of persons and activities; columns in docs/imports.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from services.identity.domain.directory import (
+    Professional,
+    ProfessionUnknownError,
+    professional_id,
+    specialty_code,
+    structure_id,
+)
+from shared.errors import CodedError, InvalidError
+from shared.terminology.professions import professions
+
+TITLES = {
+    "id": "Identification nationale PP",
+    "title": "Code civilité d'exercice",
+    "family_name": "Nom d'exercice",
+    "given_name": "Prénom d'exercice",
+    "profession": "Code profession",
+    "category": "Code catégorie professionnelle",
+    "specialty": "Code savoir-faire",
+    "siret": "Numéro SIRET site",
+    "siren": "Numéro SIREN site",
+    "finess": "Numéro FINESS site",
+    "legal_finess": "Numéro FINESS établissement juridique",
+    "technical_id": "Identifiant technique de la structure",
+    "structure_name": "Raison sociale site",
+}
+NEEDED = ("id", "family_name", "given_name", "profession", "specialty", "finess", "siret", "technical_id")
+_HONORIFICS = {"DR": "Dr", "PR": "Pr"}
+_STUDENT = "E"
+_TABLES = ("TRE_G15", "TRE_R95", "TRE_R94", "TRE_R291")
+_LONGEST_NAME = 200
+# Struct_IdNat: the digit of the kind and the number; what the technical identifier begins with names its kind.
+_KINDS = (("finess", "1"), ("siret", "3"), ("siren", "2"), ("legal_finess", "1"))
+_TECHNICAL_KINDS = {"F": "1", "R": "4", "C": "0"}
+
+
+class NameMissingError(InvalidError):
+    """A professional has a name of exercise, at most 200 characters."""
+
+    code = "professional-name-missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A line. Without `profession`: not one that this record knows; without `structure_id`: no place of work."""
+
+    professional_id: str
+    line: int
+    name: str
+    profession: str | None
+    specialty: str | None
+    structure_id: str | None
+    structure_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Activities:
+    """All that the lines say of one professional."""
+
+    professional_id: str
+    names: Sequence[str]
+    professions: Sequence[str]
+    specialties: Sequence[str]
+    structure_ids: Sequence[str]
+
+
+def read_activity(number: int, fields: Mapping[str, str]) -> tuple[Activity, CodedError | None]:
+    """The line, and what of it cannot be used: the professional is then known to be in the file, without that.
+
+    Raises InvalidNationalIdError, NameMissingError when it does not say who it is about.
+    """
+    identifier = professional_id(fields["id"])
+    name = _name(fields)
+    wrong: CodedError | None = None
+    profession = specialty = structure = None
+    try:
+        profession = _profession(fields["profession"], fields.get("category", ""))
+        specialty = specialty_code(fields["specialty"]) if fields["specialty"] else None
+        structure = _structure(fields)
+    except CodedError as error:
+        wrong = error
+    place = fields.get("structure_name", "")[:_LONGEST_NAME] or None
+    return Activity(identifier, number, name, profession, specialty, structure, place if structure else None), wrong
+
+
+def entry_of(told: Activities) -> Professional | None:
+    """One entry for all activities; of several professions the first by code. None: no profession that is known."""
+    if not told.professions:
+        return None
+    return Professional(
+        told.professional_id,
+        max(told.names),
+        min(told.professions),
+        "active",
+        tuple(sorted(set(told.structure_ids))),
+        tuple(sorted(set(told.specialties))),
+    )
+
+
+def _name(fields: Mapping[str, str]) -> str:
+    honorific = _HONORIFICS.get(fields.get("title", "").upper(), "")
+    parts = (honorific, fields["given_name"], fields["family_name"])
+    name = " ".join(part for part in parts if part)
+    if not parts[2] or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise NameMissingError
+    return name
+
+
+def _profession(code: str, category: str) -> str:
+    tables = ("TRE_G16",) if category == _STUDENT else _TABLES
+    for table in tables:
+        if (table, code) in professions():
+            return f"{table.removeprefix('TRE_')}_{code}"
+    raise ProfessionUnknownError
+
+
+def _structure(fields: Mapping[str, str]) -> str | None:
+    for column, kind in _KINDS:
+        if number := fields.get(column, ""):
+            return structure_id(kind + number)
+    technical = fields.get("technical_id", "")
+    if not technical:
+        return None
+    return structure_id(_TECHNICAL_KINDS.get(technical[0], technical[0]) + technical[1:])

@@ -1,0 +1,116 @@
+"""The programme's figures: what may be told of how many, so that no figure and no difference of figures tells a person.
+
+Every figure, totals included, is rounded on its own to the nearest ten, under eleven it is "< 11"; the whole grid of
+regions and channels is published, so that a missing cell tells nothing; a week is published once.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
+from typing import Final, Literal, NamedTuple, get_args
+
+from services.identity.domain.channels import OPENING_CHANNELS
+from services.identity.domain.persons import REGIONS
+from shared.errors import InvalidError
+
+LifeEvent = Literal["opening", "activation", "objection", "closure"]
+LIFE_EVENTS: Final[tuple[LifeEvent, ...]] = get_args(LifeEvent)
+CHANNELS: Final[dict[LifeEvent, tuple[str, ...]]] = {
+    "opening": OPENING_CHANNELS,
+    "activation": OPENING_CHANNELS,
+    "objection": ("online", "phone-agent", "letter"),
+    "closure": ("online", "phone-agent", "letter"),
+}
+"""By which way; an activation counts under the way by which its record was opened."""
+UNKNOWN: Final = "unknown"
+"""The region of the person is not known."""
+ALL: Final = "all"
+TO_DATE: Final = "-to-date"
+ACTIVATION_RATE: Final = "activation-rate"
+FEWEST, STEP = 11, 10
+FEW: Final = f"< {FEWEST}"
+SETTLED_AFTER: Final = timedelta(days=1)
+"""A week is published so long after its end: what began in it has long been committed."""
+LONGEST_SPAN: Final = timedelta(days=366)
+
+
+class SpanInvalidError(InvalidError):
+    """Give two days as from=YYYY-MM-DD and to=YYYY-MM-DD, the first not after the second, at most a year apart."""
+
+    code = "span-invalid"
+    french = (
+        "Indiquez deux jours sous la forme from=AAAA-MM-JJ et to=AAAA-MM-JJ, le premier pas après le second, à un an "
+        "d’écart au plus."
+    )
+
+
+class Cell(NamedTuple):
+    """What one figure counts; `all` is a total."""
+
+    kind: str
+    region: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure as it was published for a week (its Monday)."""
+
+    week: date
+    cell: Cell
+    text: str
+
+
+def week_of(at: datetime) -> date:
+    """The Monday of the week, in UTC."""
+    day = at.astimezone(UTC).date()
+    return day - timedelta(days=day.weekday())
+
+
+def settled_before(now: datetime) -> date:
+    """Weeks that begin before this day are over and may be published."""
+    return week_of(now - SETTLED_AFTER)
+
+
+def region_of(code: str | None) -> str:
+    """A region that is counted as such, else UNKNOWN."""
+    return code if code is not None and code in REGIONS else UNKNOWN
+
+
+def rounded(number: int) -> str:
+    """To the nearest ten (halves upwards), "< 11" under eleven."""
+    return FEW if number < FEWEST else str((number + STEP // 2) // STEP * STEP)
+
+
+def rate(part: str, whole: str) -> str:
+    """Percent, from two figures that are published anyway; "-" where one of them is not told."""
+    if FEW in (part, whole):
+        return "-"
+    return f"{min(100, round(100 * int(part) / int(whole)))} %"
+
+
+def figures_of(numbers: Mapping[Cell, int]) -> Iterator[tuple[Cell, str]]:
+    """Every figure of a week, whole: each cell and each total, rounded on its own."""
+    for kind in LIFE_EVENTS:
+        for region, channel in product((*sorted(REGIONS), UNKNOWN, ALL), (*CHANNELS[kind], ALL)):
+            counted = (number for cell, number in numbers.items() if _is_in(cell, Cell(kind, region, channel)))
+            yield Cell(kind, region, channel), rounded(sum(counted))
+
+
+def figures_to_date(numbers: Mapping[str, int]) -> Iterator[tuple[Cell, str]]:
+    """Totals since the beginning, and the part of the opened records whose holders have an account."""
+    shown = {kind: rounded(numbers.get(kind, 0)) for kind in LIFE_EVENTS}
+    for kind, figure in shown.items():
+        yield Cell(kind + TO_DATE, ALL, ALL), figure
+    yield Cell(ACTIVATION_RATE, ALL, ALL), rate(shown["activation"], shown["opening"])
+
+
+def check_span(first: date, last: date) -> None:
+    """Raises SpanInvalidError."""
+    if first > last or last - first > LONGEST_SPAN:
+        raise SpanInvalidError
+
+
+def _is_in(cell: Cell, total: Cell) -> bool:
+    return cell.kind == total.kind and total.region in (ALL, cell.region) and total.channel in (ALL, cell.channel)

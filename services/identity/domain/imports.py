@@ -1,0 +1,91 @@
+"""Imports of files: what is known of a file and of how far it was read, and what may be wrong with it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from shared.errors import ConflictError, InvalidError
+
+Kind = Literal["insured", "directory"]
+Step = Literal["reading", "structures", "professionals", "absent", "done"]
+_FEW = 100
+
+
+class FileEncodingError(InvalidError):
+    """The file is not UTF-8 (Latin-1, Windows-1252 or UTF-16, it seems). Convert it first: iconv -f LATIN1 -t UTF-8."""
+
+    code = "file-not-utf-8"
+
+
+class FileHeaderError(InvalidError):
+    """The first line must name the columns, separated by ; , or |. See docs/imports.md."""
+
+    code = "file-header-invalid"
+
+
+class LineEncodingError(InvalidError):
+    """The line is not UTF-8."""
+
+    code = "line-not-utf-8"
+
+
+class LineTooLongError(InvalidError):
+    """The line is longer than 64 KiB."""
+
+    code = "line-too-long"
+
+
+class LineMalformedError(InvalidError):
+    """The line does not have the columns of the header, or its quotation marks do not match."""
+
+    code = "line-malformed"
+
+
+class ImportRunningError(ConflictError):
+    """Another import of this kind is running. Wait until it has ended."""
+
+    code = "import-running"
+
+
+class ImportOvertakenError(ConflictError):
+    """Another import of the same file has gone on in the meantime. Begin again with --resume."""
+
+    code = "import-overtaken"
+
+
+class AbsenceImplausibleError(ConflictError):
+    """More than a tenth of the active professionals are not in this file. If it is complete, say --strike-off-many."""
+
+    code = "absence-implausible"
+
+
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """A file as it is recognised: SHA-256 of its first MiB, and its size."""
+
+    digest: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import has come: bytes, lines read, rows that changed, lines rejected.
+
+    `rejected_bytes` is the length of the file of rejected lines; `unreadable` counts rejected lines that do not tell
+    whom they are about; `cursor` is the last id that the present step has dealt with.
+    """
+
+    started_at: datetime
+    offset: int = 0
+    lines: int = 0
+    changed: int = 0
+    rejected: int = 0
+    rejected_bytes: int = 0
+    unreadable: int = 0
+    step: Step = "reading"
+    cursor: str = ""
+
+
+def is_plausible(active: int, absent: int) -> bool:
+    """Whether so many professionals can have left between two extractions; a truncated file is the likelier cause."""
+    return absent <= max(_FEW, active // 10)

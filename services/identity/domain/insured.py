@@ -1,0 +1,203 @@
+"""The insured register: who is insured, as the file of the health insurance says it (docs/imports.md)."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal, cast
+from uuid import UUID
+
+import orjson
+
+from services.identity.domain.contacts import mobile_number
+from services.identity.domain.opening import LANGUAGES, LanguageUnknownError, Person, check_traits, contact, sex
+from services.identity.domain.persons import IdentityStatus, UsedNames, regime_code, region_code
+from services.identity.domain.sealing import Keyrings, Sealed, open_row, seal_row
+from shared.crypto import Keyring
+from shared.errors import InvalidError
+from shared.fingerprints import ins_parts
+from shared.terminology.oids import INS_NIR
+from shared.values import Ins, StrictTraits, Unprinted, check_key
+
+KIND = "insured"
+Language = Literal["fr", "en"]
+COLUMNS_NEEDED = ("ins", "birth_name", "given_name", "birth_date", "sex", "regime", "region")
+ADDRESS_COLUMNS = tuple(f"address_{number}" for number in range(1, 7))
+COLUMNS_POSSIBLE = (
+    *("ins_oid", "birth_place", "used_family_name", "used_given_name", "identity_status", "card_serial"),
+    *("mail", "mobile", "language", *ADDRESS_COLUMNS),
+)
+_VERSION_8, _VARIANT = 8 << 76, 0b10 << 62
+_CARD = re.compile(r"[0-9A-Za-z]{6,24}")
+_ADDRESS_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,60}")
+_SEXES = {"1": "male", "2": "female", "M": "male", "F": "female"}
+
+
+class CardSerialInvalidError(InvalidError):
+    """The serial number of a Vitale card has 6 to 24 letters and digits."""
+
+    code = "card-serial-invalid"
+
+
+class AddressInvalidError(InvalidError):
+    """A postal address has up to six lines of 60 characters at most, without control characters."""
+
+    code = "address-invalid"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Reach(Unprinted):
+    """Where an insured person can be written to."""
+
+    mail: str | None = None
+    mobile: str | None = None
+    address: tuple[str, ...] = ()
+    language: Language = "fr"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class InsuredPerson(Unprinted):
+    """Everything that the register says of one person; `card` is the serial number of the Vitale card."""
+
+    person: Person
+    reach: Reach
+    card: str | None = None
+
+    def as_json(self) -> bytes:
+        """What is sealed: everything but the card, which is only ever compared."""
+        reach = self.reach
+        told = {"mail": reach.mail, "mobile": reach.mobile, "address": reach.address, "language": reach.language}
+        return orjson.dumps({**self.person.as_dict(), "reach": told})
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "InsuredPerson":
+        """The person of `as_json`."""
+        reach = orjson.loads(data)["reach"]
+        return cls(Person.from_json(data), Reach(**{**reach, "address": tuple(reach["address"])}))
+
+
+@dataclass(frozen=True, slots=True)
+class Insured:
+    """A row of the register. `sealed` is opened with `open_insured`; `card` is compared with `is_card_of`."""
+
+    id: UUID
+    fingerprint: str
+    card: str | None
+    birth_year: int
+    region: str
+    regime: str
+    identity_status: str
+    sealed: Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class SealedInsured:
+    """A row to be written; `content` is the keyed hash of all that the register says of the person."""
+
+    row: Insured
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Who a campaign is for: birth years, both ends included, and codes; None and empty sequences do not select.
+
+    `statuses`: an INS may be shared for a qualified identity only.
+    """
+
+    born_from: int | None = None
+    born_to: int | None = None
+    regions: Sequence[str] = ()
+    regimes: Sequence[str] = ()
+    statuses: Sequence[str] = (IdentityStatus.QUALIFIED,)
+
+
+def insured_id(fingerprint: str) -> UUID:
+    """The id of a row: UUIDv8 of the SHA-256 of the fingerprint, the bucket in its last 16 bits (`clock.bucket_in`)."""
+    value = int.from_bytes(hashlib.sha256(fingerprint.encode()).digest()[:16], "big")
+    return UUID(int=(value & ~(0xF << 76) & ~(0b11 << 62)) | _VERSION_8 | _VARIANT)
+
+
+def seal_insured(keyrings: Keyrings, one: InsuredPerson, fingerprint: str | None = None) -> SealedInsured:
+    """The row of a person, under the active keys; `fingerprint` is that of a row that stands under an older key."""
+    person, plain = one.person, one.as_json()
+    fingerprint = fingerprint or keyrings.ins.fingerprint(*ins_parts(person.ins))
+    id = insured_id(fingerprint)
+    assert person.traits.birth_date is not None
+    row = Insured(
+        id=id,
+        fingerprint=fingerprint,
+        card=None if one.card is None else keyrings.ins.fingerprint(*_card_parts(person.ins, one.card)),
+        birth_year=int(person.traits.birth_date[:4]),
+        region=person.region or "",
+        regime=person.regime or "",
+        identity_status=person.status,
+        sealed=seal_row(keyrings.persons, plain, KIND, id),
+    )
+    return SealedInsured(row, keyrings.ins.fingerprint("insured", plain.decode(), one.card or ""))
+
+
+def open_insured(keyring: Keyring, row: Insured) -> InsuredPerson:
+    """`keyring` is `keyrings.persons`. Raises SealBrokenError."""
+    return InsuredPerson.from_json(open_row(keyring, row.sealed, KIND, row.id))
+
+
+def is_card_of(keyring: Keyring, row: Insured, ins: Ins, serial: str) -> bool:
+    """Whether this is the serial number of the card in the register; `keyring` is `keyrings.ins`."""
+    return row.card is not None and keyring.matches(row.card, *_card_parts(ins, _card(serial)))
+
+
+def read_insured(fields: Mapping[str, str], today: date, *, test_keys: bool) -> InsuredPerson:
+    """The person of a line. Raises a CodedError whose code says what is wrong.
+
+    `test_keys`: numbers under a test OID may have a wrong key.
+    """
+    ins = Ins.parse(fields["ins"], fields.get("ins_oid") or INS_NIR)
+    check_key(ins, lenient_test_oids=test_keys)
+    stated_sex = fields["sex"]
+    traits = StrictTraits(
+        birth_name=fields["birth_name"],
+        given_name=fields["given_name"],
+        birth_date=fields["birth_date"],
+        sex=sex(_SEXES.get(stated_sex, stated_sex)),
+        birth_place=fields.get("birth_place") or None,
+    )
+    check_traits(traits, today)
+    person = Person(
+        ins,
+        traits,
+        UsedNames(fields.get("used_family_name") or None, fields.get("used_given_name") or None),
+        IdentityStatus.of(fields.get("identity_status") or IdentityStatus.QUALIFIED),
+        regime_code(fields["regime"]),
+        region_code(fields["region"]),
+    )
+    serial = fields.get("card_serial")
+    return InsuredPerson(person, _reach(fields), _card(serial) if serial else None)
+
+
+def _reach(fields: Mapping[str, str]) -> Reach:
+    language = fields.get("language") or "fr"
+    if language not in LANGUAGES:
+        raise LanguageUnknownError
+    lines = tuple([line for column in ADDRESS_COLUMNS if (line := fields.get(column))])
+    if not all(_ADDRESS_LINE.fullmatch(line) for line in lines):
+        raise AddressInvalidError
+    mail, number = fields.get("mail"), fields.get("mobile")
+    return Reach(
+        contact(mail, language, "holder").mail if mail else None,
+        mobile_number(number) if number else None,
+        lines,
+        cast(Language, language),
+    )
+
+
+def _card(text: str) -> str:
+    serial = "".join(text.split()).upper()
+    if _CARD.fullmatch(serial) is None:
+        raise CardSerialInvalidError
+    return serial
+
+
+def _card_parts(ins: Ins, serial: str) -> tuple[Any, ...]:
+    return "card", *ins_parts(ins)[1:], serial

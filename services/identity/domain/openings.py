@@ -1,0 +1,111 @@
+"""What openings have in common: the parameters of this installation, whom a message reaches, who may be named."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import orjson
+
+from services.identity.domain.directory import Professional
+from services.identity.domain.insured import Reach
+from services.identity.domain.opening import Contact
+from shared.contracts.notify import MessageRequested
+from shared.crypto import Keyring
+from shared.errors import ConflictError, InvalidError, NotFoundError
+
+DOCTOR: Final = "G15_10"
+
+
+class InsuredUnknownError(NotFoundError):
+    """No insured person has this number and this card. Read the card again, or ask the person's insurance fund."""
+
+    code = "insured-unknown"
+    french = (
+        "Aucun assuré n’a ce numéro et cette carte. Relisez la carte, ou adressez-vous à la caisse d’assurance maladie "
+        "de la personne."
+    )
+
+
+class ConsentNeededError(InvalidError):
+    """A record opens with help only when the person has agreed, and you state it: consent_noted is true."""
+
+    code = "consent-needed"
+    french = "L’ouverture avec de l’aide demande l’accord de la personne, et que vous le déclariez (consent_noted)."
+
+
+class RepresentativeNeededError(ConflictError):
+    """This person is under eighteen: a legal representative opens the record."""
+
+    code = "representative-needed"
+    french = "Cette personne a moins de dix-huit ans : un représentant légal ouvre le dossier."
+
+
+class UnreachableError(ConflictError):
+    """Neither a mail address nor a postal address of this person is known: give a mail address."""
+
+    code = "unreachable"
+    french = "Aucune adresse mail ni postale de cette personne n’est connue : donnez une adresse mail."
+
+
+class AttendingDoctorUnknownError(InvalidError):
+    """The médecin traitant is a doctor in activity of the directory: give their national id, 8 and the RPPS number."""
+
+    code = "attending-doctor-unknown"
+    french = (
+        "Le médecin traitant est un médecin en activité de l’annuaire : donnez son identifiant, 8 puis son numéro RPPS."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningRules:
+    """Parameters. `window_days`: how long one may object; `rate`: notices per second at most; `page`: at once."""
+
+    window_days: int
+    rate: int
+    page: int
+    objection_url: str
+    terms_version: str
+
+
+def check_attending_doctor(found: Professional | None) -> str:
+    """The id of who may be named. Raises AttendingDoctorUnknownError."""
+    if found is None or found.status != "active" or found.profession != DOCTOR:
+        raise AttendingDoctorUnknownError
+    return found.id
+
+
+def reach_of(told: Contact, known: Reach | None) -> Reach:
+    """What the person gives now before what the register says; the postal address is the register's."""
+    register = known or Reach()
+    return Reach(told.mail or register.mail, told.mobile or register.mobile, register.address, told.language)
+
+
+def contact_of(reach: Reach) -> Contact:
+    """Where a person is told things whose record opens without them."""
+    return Contact(reach.mail, reach.language, "holder", reach.mobile)
+
+
+def mail_or_letter(
+    keyring: Keyring,
+    request_id: UUID,
+    record_id: UUID | None,
+    reach: Reach,
+    kind: str,
+    values: Mapping[str, str],
+    expires_at: datetime | None = None,
+) -> MessageRequested | None:
+    """A request to notify, sealed for it (`keyring` is that of contacts); None where there is nowhere to write."""
+    if reach.mail is None and not reach.address:
+        return None
+    to: dict[str, object] = {"address": list(reach.address)} if reach.mail is None else {"mail": reach.mail}
+    plain = orjson.dumps({"to": to, "language": reach.language, "values": dict(values)})
+    return MessageRequested(
+        request_id=request_id,
+        record_id=record_id,
+        channel="letter" if reach.mail is None else "mail",
+        kind=kind,
+        sealed=keyring.seal_for_addressee(plain),
+        expires_at=expires_at,
+    )

@@ -1,0 +1,153 @@
+"""A professional who has proved who they are: what the proof says, held against the directory."""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+from services.identity.domain.directory import acting_for
+from services.identity.domain.kinds import check_specialties
+from services.identity.domain.modes import Stated, check_fitting, role_of_professional
+from shared.crypto import Keyring
+from shared.errors import ForbiddenError
+
+Method = Literal["pro-sante-connect", "card", "token-exchange"]
+PSC_CLIENT: Final = "pro-sante-connect"
+"""The client id in tokens of a professional who signed in at the provider by a browser."""
+CARD_CLIENT: Final = "card"
+"""The client id in tokens of a professional who signed in with a card."""
+
+
+class NotInDirectoryError(ForbiddenError):
+    """The directory has no active entry for you. Ask your professional body to correct it."""
+
+    code = "professional-not-in-directory"
+    french = "L’annuaire n’a pas d’inscription active pour vous. Demandez à votre ordre de la corriger."
+
+
+class ProfessionDiffersError(ForbiddenError):
+    """Your proof names another profession or specialty than the directory. Ask for one of the two to be corrected."""
+
+    code = "profession-differs"
+    french = "Votre preuve d’identité nomme une autre profession ou spécialité que l’annuaire. Faites corriger l’une."
+
+
+class StructureDiffersError(ForbiddenError):
+    """The structure named is not among your active structures in the directory and in your proof of identity."""
+
+    code = "structure-differs"
+    french = (
+        "La structure nommée n’est pas parmi vos structures actives dans l’annuaire et dans votre preuve d’identité."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A professional as the directory lists them; `structure_ids` are the active ones."""
+
+    id: str
+    profession: str
+    is_active: bool
+    specialties: frozenset[str]
+    structure_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """A profession that a proof names: its code within its table, whether as a student, and the specialty if any."""
+
+    profession: str
+    is_student: bool = False
+    specialty: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """What a proof of identity says. None: it says nothing about this."""
+
+    id: str
+    exercises: tuple[Exercise, ...] | None = None
+    structure_ids: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A professional who may be given a token, for one structure or none."""
+
+    id: str
+    profession: str
+    organisation_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One sign-in of a professional; it lives as long as its token."""
+
+    id: UUID
+    professional_id: str
+    organisation_id: str | None
+    client_id: str
+    method: Method
+    stated: Stated
+    started_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class SignInRules:
+    """How professionals sign in here. `keys` derives what only this service may know; `motives` seals for audit;
+    `centres_15`: the structures whose doctors regulate emergencies."""
+
+    keys: Keyring
+    motives: Keyring | None
+    emergency_life: timedelta
+    centres_15: frozenset[str]
+
+
+def sign_in_keys(persons: Keyring) -> Keyring:
+    """The ring behind nonces and PKCE verifiers: derived, so that no key serves two purposes."""
+    return Keyring(
+        {kid: hmac.digest(key, b"identity.professionals.sign-in", hashlib.sha256) for kid, key in persons.keys.items()}
+    )
+
+
+def admit(listed: Listed | None, vouched: Vouched, wanted: str | None, stated: Stated, rules: SignInRules) -> Admitted:
+    """The professional with profession and structure as the directory has them.
+
+    Raises NotInDirectoryError, ProfessionDiffersError, StructureDiffersError, ActingStructureError,
+    OccupationalMedicineNeverError, ModeNotFittingError.
+    """
+    if listed is None or not listed.is_active:
+        raise NotInDirectoryError
+    if vouched.exercises is not None and not any(_agrees(listed, one) for one in vouched.exercises):
+        raise ProfessionDiffersError
+    check_specialties(listed.specialties or _specialties(vouched.exercises or ()))
+    organisation = _structure(listed.structure_ids, vouched.structure_ids, wanted)
+    check_fitting(stated, role_of_professional(listed.profession, organisation, rules.centres_15))
+    return Admitted(listed.id, listed.profession, organisation)
+
+
+def _agrees(listed: Listed, exercise: Exercise) -> bool:
+    table, _, number = listed.profession.partition("_")
+    if exercise.profession != number or exercise.is_student != (table == "G16"):
+        return False
+    return exercise.specialty is None or not listed.specialties or exercise.specialty in listed.specialties
+
+
+def _specialties(exercises: Sequence[Exercise]) -> frozenset[str]:
+    return frozenset(one.specialty for one in exercises if one.specialty is not None)
+
+
+def _structure(active: Sequence[str], vouched: frozenset[str] | None, wanted: str | None) -> str | None:
+    if vouched is None:
+        possible = list(active)
+    else:
+        possible = [one for one in active if one in vouched]
+        if vouched and not possible:
+            raise StructureDiffersError
+    if wanted is not None and wanted not in possible:
+        raise StructureDiffersError
+    return acting_for(possible, wanted)

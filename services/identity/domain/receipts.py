@@ -1,0 +1,141 @@
+"""The erasure receipt: what was destroyed, when (T1), from when no backup brings it back (T2), who has said so.
+
+A JWS in compact form (RFC 7515) under Ed25519 (RFC 8037; `alg` Ed25519 of RFC 9864). Anyone can verify it with the
+public keys alone.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self
+from uuid import UUID
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OKPKey
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
+
+from services.identity.domain.lifecycle import Reason
+from shared.contracts.topics import DEAD_LETTERS_KEPT, FACTS_KEPT, SERVICES, Service
+from shared.errors import CodedError
+
+ALGORITHM = "Ed25519"
+TYPE = "erasure-receipt+jws"
+LONGEST = 16 * 1024
+
+
+class ReceiptKeysError(CodedError):
+    """The keys of receipts are a JSON array of private JWKs: OKP, Ed25519, each with a `kid` of its own."""
+
+    code = "receipt-keys-invalid"
+
+
+class ReceiptInvalidError(CodedError):
+    """This is not a receipt of this system, or it was altered."""
+
+    code = "receipt-invalid"
+
+
+class Acknowledgement(BaseModel):
+    """One service's word. `destroyed`: how many of what, by plural noun."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    service: Service
+    acknowledged_at: AwareDatetime
+    destroyed: dict[str, int]
+
+
+class Receipt(BaseModel):
+    """What is signed. Each service has acknowledged once; T1 is the last of their words."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    erasure_id: UUID
+    record_id: UUID
+    reason: Reason
+    decided_at: AwareDatetime
+    destroyed_at: AwareDatetime
+    unrecoverable_from: AwareDatetime
+    acknowledgements: tuple[Acknowledgement, ...]
+
+    @model_validator(mode="after")
+    def _hold_together(self) -> Self:
+        if tuple(one.service for one in self.acknowledgements) != tuple(sorted(SERVICES)):
+            raise ValueError("not one acknowledgement of each service")
+        if self.destroyed_at != max(one.acknowledged_at for one in self.acknowledgements):
+            raise ValueError("destroyed_at is not the last acknowledgement's")
+        if self.unrecoverable_from < self.destroyed_at:
+            raise ValueError("recoverable for less than no time")
+        return self
+
+
+def longest_kept(backups: timedelta) -> timedelta:
+    """The longest for which anything outside the services can hold what is destroyed: backups, topics, dead letters."""
+    return max(backups, FACTS_KEPT, DEAD_LETTERS_KEPT)
+
+
+def receipt(
+    erasure_id: UUID,
+    record_id: UUID,
+    reason: Reason,
+    decided_at: datetime,
+    acknowledgements: tuple[Acknowledgement, ...],
+    *,
+    backups: timedelta,
+) -> Receipt:
+    """Of an erasure that all services have acknowledged."""
+    told = tuple(sorted(acknowledgements, key=lambda one: one.service))
+    destroyed_at = max(one.acknowledged_at for one in told)
+    return Receipt(
+        erasure_id=erasure_id,
+        record_id=record_id,
+        reason=reason,
+        decided_at=decided_at,
+        destroyed_at=destroyed_at,
+        unrecoverable_from=destroyed_at + longest_kept(backups),
+        acknowledgements=told,
+    )
+
+
+@dataclass(frozen=True, repr=False)
+class ReceiptKeys:
+    """The keys of receipts: the first signs, all are published."""
+
+    keys: tuple[OKPKey, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "ReceiptKeys":
+        """From the JSON array of the settings. Raises ReceiptKeysError."""
+        try:
+            keys = tuple(OKPKey.import_key(jwk) for jwk in json.loads(text))
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+            raise ReceiptKeysError from None  # the cause quotes the key
+        kids = {key.kid for key in keys if key.is_private and key.curve_name == "Ed25519" and key.kid}
+        if not keys or len(kids) != len(keys):
+            raise ReceiptKeysError
+        return cls(keys)
+
+    def sign(self, signed: Receipt) -> str:
+        """The receipt in compact form, under the first key."""
+        header = {"alg": ALGORITHM, "kid": self.keys[0].kid, "typ": TYPE}
+        return jws.serialize_compact(header, signed.model_dump_json(), self.keys[0], algorithms=[ALGORITHM])
+
+    def published(self) -> list[dict[str, Any]]:
+        """The public halves as JWKs, with the members that a verifier needs and nothing else."""
+        publics = [key.as_dict(private=False) for key in self.keys]
+        wanted = ("kty", "crv", "x", "kid")
+        return [{**{name: key[name] for name in wanted}, "use": "sig", "alg": ALGORITHM} for key in publics]
+
+
+def verify(text: str, published: object) -> Receipt:
+    """The receipt that these public keys (a JWKS: `{"keys": [...]}`) vouch for. Raises ReceiptInvalidError."""
+    stripped = text.strip()
+    if len(stripped) > LONGEST:
+        raise ReceiptInvalidError
+    try:
+        keys = KeySet.import_key_set(published)  # type: ignore[arg-type]  # whatever it is, it is tried
+        found = jws.deserialize_compact(stripped, keys, algorithms=[ALGORITHM])
+        if found.headers().get("typ") != TYPE:
+            raise ReceiptInvalidError
+        return Receipt.model_validate_json(found.payload)
+    except (JoseError, ValidationError, ValueError, TypeError, KeyError, AttributeError):
+        raise ReceiptInvalidError from None  # the cause may quote what it stumbled over

@@ -1,0 +1,61 @@
+"""A record that is to be opened: its rows, sealed, and what the others are told."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.identity.domain.announcing import record_changed
+from services.identity.domain.channels import OpeningChannel
+from services.identity.domain.opening import Contact, Person
+from services.identity.domain.sealing import Keyrings, Sealed, seal_row
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Actor, Event
+from shared.contracts.identity import ContactChanged
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NewRecord:
+    """The rows of a record at version 1; `fingerprint` is that of the INS, under the active key."""
+
+    record_id: UUID
+    person_id: UUID
+    fingerprint: str
+    person: Sealed
+    contact: Sealed
+    channel: OpeningChannel
+    opened_at: datetime
+    events: tuple[Event, ...]
+
+
+def new_record(
+    keyrings: Keyrings,
+    ids: tuple[UUID, UUID],
+    person: Person,
+    contact: Contact,
+    channel: OpeningChannel,
+    actor: Actor,
+    now: datetime,
+) -> NewRecord:
+    """`ids`: of the record and, in its bucket, of the person."""
+    record_id, person_id = ids
+    changed = record_changed(keyrings.ins, record_id, 1, "open", person, now)
+    told = keyrings.contacts.seal_for_addressee(contact.as_json())
+    contact_changed = ContactChanged(record_id=record_id, version=1, sealed=told)
+    opened = AccessRecorded(
+        record_id=record_id,
+        actor=actor,
+        action="open-record",
+        outcome="permitted",
+        reason=f"opened-{channel}",
+        state_version=1,
+    )
+    return NewRecord(
+        record_id=record_id,
+        person_id=person_id,
+        fingerprint=changed.ins,
+        person=seal_row(keyrings.persons, person.as_json(), "person", person_id),
+        contact=seal_row(keyrings.persons, contact.as_json(), "contact", record_id),
+        channel=channel,
+        opened_at=now,
+        events=(changed, contact_changed, opened),
+    )

@@ -1,0 +1,226 @@
+"""Legal representation: of whom, on which evidence, how it begins and ends. Pure.
+
+Code civil: parental authority (371-1, 388), protection of adults (414 to 515), future protection mandate (477); Code de
+la santé publique R1111-40. A second representative waits until an administrator or the first one has agreed.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from types import MappingProxyType
+from typing import Final, Literal, get_args
+from uuid import UUID
+
+from services.identity.domain.sealing import Sealed
+from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidError, NotFoundError
+
+MAJORITY_YEARS: Final = 18
+Basis = Literal["representative-of-minor", "representative-of-adult"]
+Evidence = Literal["birth-certificate", "family-booklet", "court-decision", "protection-mandate", "insured-register"]
+"""`insured-register`: the person was found there with the card on which they are insured."""
+Status = Literal["waiting", "validated", "refused", "ended"]
+Action = Literal["validate", "refuse", "end"]
+Party = Literal["administrator", "representative", "self", "holder", "carer", "system", "stranger"]
+"""Who acts: `representative`: another one of the same record; `self`: the one whom it is about."""
+STATUSES: Final = get_args(Status)
+ACTIONS: Final = get_args(Action)
+PARTIES: Final = get_args(Party)
+ENOUGH: Final[dict[Basis, frozenset[Evidence]]] = {
+    "representative-of-minor": frozenset({"birth-certificate", "family-booklet", "court-decision", "insured-register"}),
+    "representative-of-adult": frozenset({"court-decision", "protection-mandate"}),
+}
+"""Which evidence is enough for whom."""
+
+
+class EvidenceUnknownError(InvalidError):
+    """The evidence is one of: birth-certificate, family-booklet, court-decision, protection-mandate."""
+
+    code = "evidence-unknown"
+    french = "La pièce est l’une de : birth-certificate, family-booklet, court-decision, protection-mandate."
+
+
+class EvidenceInsufficientError(InvalidError):
+    """This evidence is not enough: an adult is represented on a court decision or a protection mandate, a minor on a
+    birth certificate, a family booklet or a court decision."""
+
+    code = "evidence-insufficient"
+    french = (
+        "Cette pièce ne suffit pas : un adulte est représenté en vertu d’une décision de justice ou d’un mandat de "
+        "protection, un mineur sur acte de naissance, livret de famille ou décision de justice."
+    )
+
+
+class RepresentativeUnfitError(InvalidError):
+    """A representative is another person, of age, with a record of their own."""
+
+    code = "representative-unfit"
+    french = "Un représentant est une autre personne, majeure, qui a son propre dossier."
+
+
+class RepresentationPeriodInvalidError(InvalidError):
+    """A representation ends after it begins, and not before today."""
+
+    code = "representation-period-invalid"
+    french = "Une représentation se termine après son début, et pas avant aujourd’hui."
+
+
+class RepresentationUnknownError(NotFoundError):
+    """There is no such representation, or none that you may see."""
+
+    code = "representation-unknown"
+    french = "Cette représentation n’existe pas, ou vous ne pouvez pas la voir."
+
+
+class RepresentationExistsError(ConflictError):
+    """This person represents the holder already, or has asked to."""
+
+    code = "representation-exists"
+    french = "Cette personne représente déjà le titulaire, ou l’a déjà demandé."
+
+
+class RepresentationOverError(ConflictError):
+    """This representation was refused or has ended. Ask for a new one."""
+
+    code = "representation-over"
+    french = "Cette représentation a été refusée ou a pris fin. Demandez-en une nouvelle."
+
+
+class RepresentationUnprovenError(ForbiddenError):
+    """What you state does not show that you represent this person. Check the number, the names, the birth date and the
+    card, or go to your insurance fund with the evidence."""
+
+    code = "representation-unproven"
+    french = (
+        "Ces indications ne montrent pas que vous représentez cette personne. Vérifiez le numéro, les noms, la date de "
+        "naissance et la carte, ou présentez un justificatif à votre caisse."
+    )
+
+
+REFUSALS: Final[dict[str, type[ClientError]]] = {
+    error.code: error for error in (ForbiddenError, RepresentationOverError)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """It may be done, and leads there (which may be where it already is)."""
+
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """It may not be done; `code` is a key of REFUSALS."""
+
+    code: str
+
+    def error(self) -> ClientError:
+        """What the caller is told."""
+        return REFUSALS[self.code]()
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """One of them. `record_id` is the record of the person represented, `representative_id` that of who represents."""
+
+    id: UUID
+    record_id: UUID
+    representative_id: UUID
+    basis: Basis
+    evidence: Evidence
+    reference: Sealed
+    status: Status
+    starts_at: datetime
+    ends_at: datetime | None
+    requested_at: datetime
+
+    def is_in_force(self, now: datetime, *, holder_is_minor: bool) -> bool:
+        """Whether the representative may act now."""
+        begun = self.starts_at <= now and (self.ends_at is None or now < self.ends_at)
+        fits = holder_is_minor == (self.basis == "representative-of-minor")
+        return self.status == "validated" and begun and fits
+
+
+_WHO: Final[dict[Action, frozenset[Party]]] = {
+    "validate": frozenset({"administrator", "representative"}),
+    "refuse": frozenset({"administrator", "representative", "self"}),
+    "end": frozenset({"administrator", "system"}),
+}
+_OVER: Final = RepresentationOverError.code
+_RULES: Final[dict[Action, tuple[Status | str, ...]]] = {  # in the order of STATUSES
+    #            waiting      validated    refused    ended
+    "validate": ("validated", "validated", _OVER,     _OVER),
+    "refuse":   ("refused",   _OVER,       "refused", _OVER),
+    "end":      ("refused",   "ended",     "refused", "ended"),
+}  # fmt: skip
+
+
+def _decide(status: Status, action: Action, party: Party) -> Move | Refusal:
+    if party not in _WHO[action]:
+        return Refusal(ForbiddenError.code)
+    outcome = _RULES[action][STATUSES.index(status)]
+    known: dict[str, Status] = {one: one for one in STATUSES}
+    return Move(known[outcome]) if outcome in known else Refusal(outcome)
+
+
+TABLE: Final = MappingProxyType(
+    {
+        (status, action, party): _decide(status, action, party)
+        for status in STATUSES
+        for action in ACTIONS
+        for party in PARTIES
+    }
+)
+"""Everything, decided once."""
+
+
+def decide(status: Status, action: Action, party: Party) -> Move | Refusal:
+    """What becomes of it."""
+    return TABLE[status, action, party]
+
+
+def first_status(validated_before: int) -> Status:
+    """The first representative's word counts at once; whoever comes later waits."""
+    return "validated" if validated_before == 0 else "waiting"
+
+
+def coming_of_age(born: date) -> date:
+    """The 18th birthday; who was born on 29 February has it on 1 March where there is none."""
+    year = born.year + MAJORITY_YEARS
+    try:
+        return born.replace(year=year)
+    except ValueError:
+        return date(year, 3, 1)
+
+
+def is_minor(born: date, at: datetime) -> bool:
+    """Whether somebody born on that day is under age; the day begins in UTC."""
+    return at.astimezone(UTC).date() < coming_of_age(born)
+
+
+def basis_at(born: date, at: datetime) -> Basis:
+    """Why somebody is represented from then on."""
+    return "representative-of-minor" if is_minor(born, at) else "representative-of-adult"
+
+
+def check_evidence(basis: Basis, stated: str) -> Evidence:
+    """Raises EvidenceUnknownError, EvidenceInsufficientError."""
+    evidence: Evidence | None = next((one for one in get_args(Evidence) if one == stated), None)
+    if evidence is None:
+        raise EvidenceUnknownError
+    if evidence not in ENOUGH[basis]:
+        raise EvidenceInsufficientError
+    return evidence
+
+
+def period(
+    born: date, starts_at: datetime | None, ends_at: datetime | None, now: datetime
+) -> tuple[datetime, datetime | None]:
+    """From when until when. An end at or after the coming of age of a minor is not kept: it comes by itself, and would
+    tell the birth date. Raises RepresentationPeriodInvalidError."""
+    begins = starts_at or now
+    if ends_at is not None and (ends_at <= begins or ends_at <= now):
+        raise RepresentationPeriodInvalidError
+    of_minor = basis_at(born, begins) == "representative-of-minor"
+    if ends_at is not None and of_minor and not is_minor(born, ends_at):
+        return begins, None
+    return begins, ends_at

@@ -1,0 +1,134 @@
+"""How fast somebody may try: a delay that grows with each failure, per account and per address of origin.
+
+After OWASP, "Slow Down Online Guessing Attacks with Device Cookies": strangers share one count per account, so that
+many addresses do not help them; a device that has signed in to the account before has a count of its own, so that
+strangers cannot lock the holder out. A try is counted before the password is looked at, and given back when it ends
+in a sign-in: however many come at once, no more are looked at than the rule says.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from shared.crypto import Keyring
+from shared.errors import TooManyRequestsError
+
+
+class TooManyTriesError(TooManyRequestsError):
+    """Too many tries. Wait, then try again; what strangers try does not slow a device that has signed in before."""
+
+    code = "too-many-tries"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            f"Too many tries. Wait {seconds} seconds, then try again; what strangers try does not slow a device that "
+            "has signed in before."
+        )
+        self.retry_after = seconds
+        self.french = (
+            f"Trop d’essais. Attendez {seconds} secondes, puis réessayez ; les essais d’inconnus ne retardent pas un "
+            "appareil déjà connecté auparavant."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`free` tries without a wait; then `first_s` seconds, doubled by each further one, up to `longest_s`. One try is
+    forgotten every `forgotten_s` seconds."""
+
+    free: int
+    first_s: int
+    longest_s: int
+    forgotten_s: int = 3600
+
+    def delay(self, tries: int) -> timedelta:
+        """How long nothing more is looked at after that many tries."""
+        over = tries - self.free
+        if over <= 0:
+            return timedelta()
+        return timedelta(seconds=min(self.longest_s, self.first_s << min(over - 1, 20)))
+
+
+RULES = {
+    "account": Rule(free=5, first_s=2, longest_s=900),
+    "device": Rule(free=5, first_s=2, longest_s=900),
+    "source": Rule(free=30, first_s=1, longest_s=60, forgotten_s=60),
+    "confirm": Rule(free=5, first_s=2, longest_s=900),
+    "reset": Rule(free=3, first_s=60, longest_s=3600),
+    "reset-device": Rule(free=3, first_s=60, longest_s=3600),
+    "contact": Rule(free=3, first_s=60, longest_s=3600),
+    "enrolment": Rule(free=5, first_s=10, longest_s=900),
+    "represent": Rule(free=5, first_s=60, longest_s=3600),
+    "invite": Rule(free=10, first_s=60, longest_s=3600),
+    "invitation": Rule(free=5, first_s=10, longest_s=900),
+}
+"""By the first word of a key `<kind>:<whose>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How often something was tried, when the next try may be, and from when on tries are forgotten."""
+
+    tries: int
+    next_at: datetime
+    forgotten_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The try may be made; `counts` hold it. `slowed`: at least one of them makes the next one wait."""
+
+    counts: Mapping[str, Count]
+    slowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """The try may not be made yet."""
+
+    seconds: int
+
+
+def take(known: Mapping[str, Count], keys: Iterable[str], now: datetime) -> Taken | Withheld:
+    """One try at all of these keys, or none."""
+    wait = max((count.next_at - now for count in known.values()), default=timedelta())
+    if wait > timedelta():
+        return Withheld(max(1, -int(-wait.total_seconds() // 1)))
+    counts = {key: _next(known.get(key), RULES[key.partition(":")[0]], now) for key in keys}
+    return Taken(counts, any(count.next_at > now for count in counts.values()))
+
+
+def _next(known: Count | None, rule: Rule, now: datetime) -> Count:
+    if known is None:
+        return Count(1, now + rule.delay(1), now)
+    step = timedelta(seconds=rule.forgotten_s)
+    forgotten = max(0, (now - known.forgotten_from) // step)
+    if forgotten >= known.tries:
+        return Count(1, now + rule.delay(1), now)
+    tries = known.tries - forgotten + 1
+    return Count(tries, now + rule.delay(tries), known.forgotten_from + forgotten * step)
+
+
+def keys_of_try(
+    lookups: Keyring, identifier: str, source: str, device_id: UUID | None, what: str = "account"
+) -> list[str]:
+    """Whose tries are counted: the known device's alone, or those of all strangers at this account and this address."""
+    if device_id is not None:
+        return [f"{'device' if what == 'account' else what + '-device'}:{device_id}"]
+    origin = lookups.fingerprint("source", network_of(source))
+    return sorted([f"{what}:{lookups.fingerprint('identifier', identifier)}", f"source:{origin}"])
+
+
+def network_of(address: str) -> str:
+    """The address, or its /64: whoever has one IPv6 address has all of those."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False).network_address)
+    return str(parsed)

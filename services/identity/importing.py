@@ -1,0 +1,171 @@
+"""Imports of files into identity's own database: read in a thread, a batch ahead; one transaction for each batch."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from services.identity import preparing
+from services.identity.domain.imports import FileMark, ImportRunningError, Kind, Progress
+from services.identity.domain.sealing import Keyrings
+from services.identity.files import Columns, LineFile, Lines, RejectedLines
+from services.identity.preparing import Batch, Preparation
+from services.identity.store import imports
+from services.identity.usecases.apply_professionals import apply_professionals
+from services.identity.usecases.apply_structures import apply_structures
+from services.identity.usecases.begin_import import begin_import
+from services.identity.usecases.end_import import end_import
+from services.identity.usecases.import_activities import import_activities
+from services.identity.usecases.import_insured import import_insured
+from services.identity.usecases.retire_absent import retire_absent
+from shared import clock
+from shared.db.pool import Pool, create_pool
+from shared.settings import PostgresSettings
+
+BATCH = 4000
+PAGE = 1000
+UNREADABLE = "lines that cannot be read may be about them"
+Report = Callable[[Progress, FileMark], None]
+ContentT = TypeVar("ContentT")
+WrittenT = TypeVar("WrittenT", contravariant=True)  # noqa: PLC0105
+
+
+class Write(Protocol[WrittenT]):
+    """Writes a batch, and how far the file has been read."""
+
+    def __call__(self, batch: WrittenT, was: Progress, now: Progress, /) -> Awaitable[Progress]:
+        """What stands now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an import has done. `absent_kept`: why nobody became inactive although that was asked for."""
+
+    progress: Progress
+    rejected_file: Path
+    resumed: bool
+    absent_kept: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The file names every professional: who is absent becomes inactive; `however_many` there are."""
+
+    however_many: bool = False
+
+
+@dataclass(frozen=True)
+class Importer:
+    """Imports files as the app role. `test_keys`: numbers under a test OID may have a wrong key."""
+
+    postgres: PostgresSettings
+    keyrings: Keyrings
+    test_keys: bool
+
+    async def insured(self, file: Path, report: Report, *, resume: bool = False) -> Outcome:
+        """The insured register. Raises FileEncodingError, FileHeaderError, ImportRunningError, OSError."""
+        preparation = Preparation(self.keyrings, clock.now().date(), self.test_keys)
+        async with self._run("insured", file, preparing.INSURED, report, resume=resume) as run:
+            write = partial(import_insured, run.pool, self.keyrings, run.mark)
+            progress = await run.read(preparation.insured, write)
+            return run.outcome(await end_import(run.pool, "insured", run.mark, progress))
+
+    async def directory(
+        self, file: Path, report: Report, *, complete: Complete | None = None, resume: bool = False
+    ) -> Outcome:
+        """The directory. Raises also AbsenceImplausibleError; what the file says is in the directory by then."""
+        async with self._run("directory", file, preparing.DIRECTORY, report, resume=resume) as run:
+            progress = await run.read(preparing.activities, partial(import_activities, run.pool, run.mark))
+            if progress.step == "reading":
+                progress = replace(progress, step="structures")
+            kept = UNREADABLE if complete and progress.unreadable else None
+            progress = await run.apply(progress, None if kept else complete)
+            return run.outcome(await end_import(run.pool, "directory", run.mark, progress), kept)
+
+    @asynccontextmanager
+    async def _run(
+        self, kind: Kind, file: Path, columns: Columns, report: Report, *, resume: bool
+    ) -> AsyncIterator["_Run"]:
+        lines = await asyncio.to_thread(LineFile, file, columns)
+        pool = await create_pool(self.postgres, application=f"identity-import-{kind}", size=2)
+        with closing(lines):
+            try:
+                async with pool.acquire() as guard:
+                    if not await imports.lock_kind(guard, kind):
+                        raise ImportRunningError
+                    begun = await begin_import(pool, kind, lines.mark, resume=resume)
+                    yield _Run(pool, lines, RejectedLines(file, lines, begun.rejected_bytes), begun, report)
+            finally:
+                pool.terminate()
+
+
+@dataclass(frozen=True)
+class _Run:
+    pool: Pool
+    lines: LineFile
+    rejected: RejectedLines
+    begun: Progress
+    report: Report
+
+    @property
+    def mark(self) -> FileMark:
+        """Which file it is."""
+        return self.lines.mark
+
+    async def read(self, prepare: Callable[[Lines], Batch[ContentT]], write: Write[ContentT]) -> Progress:
+        """From where it was left to the end of the file; the next batch is prepared while one is written."""
+        progress = self.begun
+        if progress.step != "reading":
+            return progress
+        ahead = self._prepared(prepare, progress.offset, progress.lines)
+        try:
+            while (batch := await ahead).read.count:
+                now = await self._rejecting(batch, progress)
+                ahead = self._prepared(prepare, now.offset, now.lines)
+                progress = await write(batch.content, progress, now)
+                self.report(progress, self.mark)
+        finally:
+            ahead.cancel()
+        return progress
+
+    async def apply(self, progress: Progress, complete: Complete | None) -> Progress:
+        """What the lines say, page by page; then who is in none of them."""
+        while True:
+            match progress.step:
+                case "structures":
+                    progress = await apply_structures(self.pool, self.mark, progress, PAGE)
+                case "professionals":
+                    progress = await apply_professionals(self.pool, self.mark, progress, PAGE)
+                case "absent" if complete:
+                    many = complete.however_many
+                    progress = await retire_absent(self.pool, self.mark, progress, PAGE, however_many=many)
+                case _:
+                    return progress
+            self.report(progress, self.mark)
+
+    def outcome(self, progress: Progress, absent_kept: str | None = None) -> Outcome:
+        """What is told at the end."""
+        return Outcome(progress, self.rejected.path, self.begun.lines > 0, absent_kept)
+
+    def _prepared(
+        self, prepare: Callable[[Lines], Batch[ContentT]], offset: int, lines: int
+    ) -> "asyncio.Task[Batch[ContentT]]":
+        def work() -> Batch[ContentT]:
+            return prepare(self.lines.read(offset, lines + 2, BATCH))  # the header is line 1
+
+        return asyncio.create_task(asyncio.to_thread(work))
+
+    async def _rejecting(self, batch: Batch[ContentT], was: Progress) -> Progress:
+        """Keeps what is rejected before it is counted."""
+        await asyncio.to_thread(self.rejected.write, batch.rejected)
+        return replace(
+            was,
+            offset=batch.read.end,
+            lines=was.lines + batch.read.count,
+            rejected=was.rejected + len(batch.rejected),
+            rejected_bytes=self.rejected.size,
+            unreadable=was.unreadable + batch.unreadable,
+        )

@@ -1,0 +1,63 @@
+"""Campaigns."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from services.identity.domain.campaigns import Campaign
+from services.identity.models.base import Body, Text
+
+Codes = Annotated[list[Text], Field(max_length=40)]
+
+
+class CampaignBody(Body):
+    """Whom a campaign is for. What is left out does not select."""
+
+    regions: Codes = Field(default=[], description="INSEE codes", examples=[["11", "84"]])
+    regimes: Codes = Field(default=[], description="codes of two digits", examples=[["01"]])
+    born_from: int | None = Field(default=None, description="year of birth, included", examples=[1950])
+    born_to: int | None = Field(default=None, description="year of birth, included", examples=[1959])
+    window_days: int | None = Field(default=None, description="days to object; by default the national parameter")
+    rate: int | None = Field(default=None, description="notices per second at most")
+
+
+class CampaignView(BaseModel):
+    """How far a campaign has come. `counts`: selected, noticed, opened, and who was passed over for which reason; a
+    reason that ends in `-since` came up between the notice and the opening."""
+
+    campaign_id: UUID
+    status: Literal["noticing", "waiting", "opening", "done"]
+    is_paused: bool
+    regions: list[str]
+    regimes: list[str]
+    born_from: int | None
+    born_to: int | None
+    window_days: int
+    rate: int
+    created_at: datetime
+    noticed_at: datetime | None
+    opens_at: datetime | None
+    ended_at: datetime | None
+    counts: dict[str, int]
+
+    @classmethod
+    def of(cls, campaign: Campaign) -> "CampaignView":
+        """The view of a campaign."""
+        return cls(
+            campaign_id=campaign.id,
+            status=campaign.status,
+            is_paused=campaign.is_paused,
+            regions=list(campaign.selection.regions),
+            regimes=list(campaign.selection.regimes),
+            born_from=campaign.selection.born_from,
+            born_to=campaign.selection.born_to,
+            window_days=campaign.window_days,
+            rate=campaign.rate,
+            created_at=campaign.created_at,
+            noticed_at=campaign.noticed_at,
+            opens_at=campaign.opens_at,
+            ended_at=campaign.ended_at,
+            counts=dict(campaign.counts),
+        )

@@ -1,0 +1,32 @@
+"""Figures of the programme."""
+
+from datetime import date
+
+from pydantic import BaseModel, Field
+
+from services.identity.domain.figures import Figure
+
+
+class FigureView(BaseModel):
+    """One figure of the week that begins on this Monday. `all` is a total, `-to-date` since the beginning."""
+
+    week: date
+    kind: str = Field(examples=["opening", "activation", "objection", "closure", "activation-rate"])
+    region: str = Field(description="INSEE code, 99 abroad, unknown, or all")
+    channel: str
+    figure: str = Field(description="rounded to the nearest ten, < 11, or percent", examples=["1230", "< 11"])
+
+    @classmethod
+    def of(cls, one: Figure) -> "FigureView":
+        """The view of a figure."""
+        return cls(week=one.week, kind=one.cell.kind, region=one.cell.region, channel=one.cell.channel, figure=one.text)
+
+
+class FiguresView(BaseModel):
+    """What was published, and how."""
+
+    figures: list[FigureView]
+    note: str = (
+        "Each figure, totals included, is rounded on its own to the nearest ten and shown as < 11 under eleven: parts "
+        "need not add up to totals. A week is published once and never computed again."
+    )

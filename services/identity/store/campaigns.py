@@ -1,0 +1,160 @@
+"""Campaigns, how far they have come, and who was told that a record will be opened."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from services.identity.domain.campaigns import Campaign, Status
+from services.identity.domain.insured import Insured, Selection
+from services.identity.domain.sealing import Sealed
+from shared.clock import bucket_in
+from shared.db.pool import Connection
+
+INSERT_CAMPAIGN = """
+insert into campaigns (id, status, regions, regimes, born_from, born_to, window_days, rate, wave_id, created_by,
+                       created_at, next_page_at)
+values ($1, 'noticing', $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)"""
+
+
+async def insert_campaign(connection: Connection, new: Campaign, created_by: str) -> None:
+    """A campaign at its beginning."""
+    chosen = new.selection
+    await connection.execute(
+        INSERT_CAMPAIGN,
+        new.id,
+        list(chosen.regions),
+        list(chosen.regimes),
+        chosen.born_from,
+        chosen.born_to,
+        new.window_days,
+        new.rate,
+        new.wave_id,
+        created_by,
+        new.created_at,
+    )
+
+
+SELECT_CAMPAIGN = """
+select id, status, is_paused, regions, regimes, born_from, born_to, window_days, rate, wave_id, created_at,
+  noticed_at, opens_at, ended_at, next_page_at, after, counts
+from campaigns where id = $1"""
+LOCK_CAMPAIGN = """
+select id, status, is_paused, regions, regimes, born_from, born_to, window_days, rate, wave_id, created_at,
+  noticed_at, opens_at, ended_at, next_page_at, after, counts
+from campaigns where id = $1 for update skip locked"""
+SELECT_CAMPAIGNS = """
+select id, status, is_paused, regions, regimes, born_from, born_to, window_days, rate, wave_id, created_at,
+  noticed_at, opens_at, ended_at, next_page_at, after, counts
+from campaigns where $1 or status <> 'done' order by created_at"""
+
+
+async def load_campaign(connection: Connection, campaign_id: UUID) -> Campaign | None:
+    """A campaign as it stands."""
+    row = await connection.fetchrow(SELECT_CAMPAIGN, campaign_id)
+    return None if row is None else _campaign(row)
+
+
+async def lock_campaign(connection: Connection, campaign_id: UUID) -> Campaign | None:
+    """The same, held until the transaction ends; None where another worker is at it."""
+    row = await connection.fetchrow(LOCK_CAMPAIGN, campaign_id)
+    return None if row is None else _campaign(row)
+
+
+async def list_campaigns(connection: Connection, *, ended: bool) -> list[Campaign]:
+    """Those that are not done, and with `ended` all, oldest first."""
+    return [_campaign(row) for row in await connection.fetch(SELECT_CAMPAIGNS, ended)]
+
+
+SET_PROGRESS = """
+update campaigns set status = $2, after = $3, counts = $4, next_page_at = $5 where id = $1"""
+
+
+async def set_progress(
+    connection: Connection,
+    campaign_id: UUID,
+    status: Status,
+    after: UUID | None,
+    counts: Mapping[str, int],
+    next_page_at: datetime,
+) -> None:
+    """How far it has come, in the transaction of the page."""
+    kept = orjson.dumps(dict(counts)).decode()
+    await connection.execute(SET_PROGRESS, campaign_id, status, after, kept, next_page_at)
+
+
+SET_WAITING = """
+update campaigns set status = 'waiting', after = null, noticed_at = $2, opens_at = $3 where id = $1"""
+
+
+async def set_waiting(connection: Connection, campaign_id: UUID, noticed_at: datetime, opens_at: datetime) -> None:
+    """Everybody is told; from now on the time to object runs."""
+    await connection.execute(SET_WAITING, campaign_id, noticed_at, opens_at)
+
+
+SET_DONE = "update campaigns set status = 'done', after = null, ended_at = $2 where id = $1"
+
+
+async def set_done(connection: Connection, campaign_id: UUID, now: datetime) -> None:
+    """Everything is open that was to be."""
+    await connection.execute(SET_DONE, campaign_id, now)
+
+
+SET_PAUSED = "update campaigns set is_paused = $2 where id = $1 and status <> 'done' returning id"
+
+
+async def set_paused(connection: Connection, campaign_id: UUID, paused: bool) -> bool:
+    """Whether it was not done yet."""
+    return await connection.fetchval(SET_PAUSED, campaign_id, paused) is not None
+
+
+INSERT_NOTICES = """
+insert into opening_notices (bucket, insured_id, campaign_id, noticed_at)
+select bucket, id, $3, $4 from unnest($1::integer[], $2::uuid[]) as told(bucket, id)
+on conflict on constraint opening_notices_pkey do nothing
+returning insured_id"""
+
+
+async def insert_notices(connection: Connection, campaign_id: UUID, ids: Sequence[UUID], now: datetime) -> set[UUID]:
+    """Who of them was not told before, and is now."""
+    rows = await connection.fetch(INSERT_NOTICES, [bucket_in(one) for one in ids], list(ids), campaign_id, now)
+    return {row["insured_id"] for row in rows}
+
+
+SELECT_NOTICED = """
+select insured.id, insured.fingerprint, card, birth_year, region, regime, identity_status, key_id, sealed
+from opening_notices notice
+join insured on insured.bucket = notice.bucket and insured.id = notice.insured_id
+where notice.campaign_id = $1 and (notice.bucket, notice.insured_id) > ($2, $3)
+order by notice.bucket, notice.insured_id limit $4"""
+_BEFORE_ALL = (-1, UUID(int=0))
+
+
+async def page_of_noticed(connection: Connection, campaign_id: UUID, after: UUID | None, limit: int) -> list[Insured]:
+    """The next of those who were told by a campaign, in order of (bucket, id)."""
+    bucket, id = _BEFORE_ALL if after is None else (bucket_in(after), after)
+    rows = await connection.fetch(SELECT_NOTICED, campaign_id, bucket, id, limit)
+    return [
+        Insured(
+            id=row["id"],
+            fingerprint=row["fingerprint"],
+            card=row["card"],
+            birth_year=row["birth_year"],
+            region=row["region"],
+            regime=row["regime"],
+            identity_status=row["identity_status"],
+            sealed=Sealed(row["key_id"], row["sealed"]),
+        )
+        for row in rows
+    ]
+
+
+def _campaign(row: asyncpg.Record) -> Campaign:
+    kept = {name: row[name] for name in row.keys() if name not in _CHOSEN}  # noqa: SIM118 - a Record iterates values
+    chosen = Selection(row["born_from"], row["born_to"], tuple(row["regions"]), tuple(row["regimes"]))
+    return Campaign(**{**kept, "counts": orjson.loads(row["counts"])}, selection=chosen)
+
+
+_CHOSEN = ("born_from", "born_to", "regions", "regimes", "counts")

@@ -1,0 +1,28 @@
+"""Where people are told things, sealed, with the version that was announced."""
+
+from uuid import UUID
+
+from services.identity.domain.sealing import Sealed
+from shared.clock import bucket_of
+from shared.db.pool import Connection
+
+SELECT_CONTACT = "select version, key_id, sealed from contacts where bucket = $1 and record_id = $2"
+
+
+async def load_contact(connection: Connection, record_id: UUID) -> tuple[int, Sealed] | None:
+    """The contact of a record and its version."""
+    row = await connection.fetchrow(SELECT_CONTACT, bucket_of(record_id), record_id)
+    return None if row is None else (row["version"], Sealed(row["key_id"], row["sealed"]))
+
+
+REPLACE_CONTACT = """
+update contacts set version = version + 1, key_id = $4, sealed = $5
+where bucket = $1 and record_id = $2 and version = $3 returning version"""
+
+
+async def replace_contact(connection: Connection, record_id: UUID, version: int, sealed: Sealed) -> int | None:
+    """The next version; None when the contact is no longer at this one."""
+    replaced: int | None = await connection.fetchval(
+        REPLACE_CONTACT, bucket_of(record_id), record_id, version, sealed.key_id, sealed.data
+    )
+    return replaced

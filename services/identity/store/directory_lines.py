@@ -1,0 +1,95 @@
+"""The lines of the directory file that is being imported, and who is not in them."""
+
+from collections.abc import Sequence
+
+from services.identity.domain.directory import Professional
+from services.identity.domain.extraction import Activities, Activity
+from shared.db.pool import Connection
+
+CLEAR = "truncate directory_lines"
+
+
+async def clear(connection: Connection) -> None:
+    """None are left."""
+    await connection.execute(CLEAR)
+
+
+INSERT_LINES = """
+insert into directory_lines (professional_id, line, name, profession, specialty, structure_id, structure_name)
+select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])"""
+
+
+async def insert_lines(connection: Connection, lines: Sequence[Activity]) -> None:
+    """Keeps a batch until all have been read."""
+    await connection.execute(
+        INSERT_LINES,
+        [one.professional_id for one in lines],
+        [one.line for one in lines],
+        [one.name for one in lines],
+        [one.profession for one in lines],
+        [one.specialty for one in lines],
+        [one.structure_id for one in lines],
+        [one.structure_name for one in lines],
+    )
+
+
+SELECT_STRUCTURES = """
+select structure_id, max(structure_name) as name from directory_lines
+where structure_id > $1 group by structure_id order by structure_id limit $2"""
+
+
+async def page_of_structures(connection: Connection, after: str, limit: int) -> dict[str, str | None]:
+    """The next structures by id, with their names where one is given."""
+    rows = await connection.fetch(SELECT_STRUCTURES, after, limit)
+    return {row["structure_id"]: row["name"] for row in rows}
+
+
+SELECT_PROFESSIONALS = """
+select professional_id, array_agg(distinct name) as names,
+       coalesce(array_agg(distinct profession) filter (where profession is not null), '{}') as professions,
+       coalesce(array_agg(distinct specialty) filter (where specialty is not null), '{}') as specialties,
+       coalesce(array_agg(distinct structure_id) filter (where structure_id is not null), '{}') as structure_ids
+from directory_lines where professional_id > $1
+group by professional_id order by professional_id limit $2"""
+
+
+async def page_of_professionals(connection: Connection, after: str, limit: int) -> list[Activities]:
+    """The next professionals by id, with all that the lines say of them."""
+    return [Activities(*row.values()) for row in await connection.fetch(SELECT_PROFESSIONALS, after, limit)]
+
+
+COUNT_ABSENT = """
+select count(*) as active,
+       count(*) filter (where not exists (
+         select from directory_lines where professional_id = professionals.id)) as absent
+from professionals where status = 'active'"""
+
+
+async def count_absent(connection: Connection) -> tuple[int, int]:
+    """How many professionals are active, and how many of them are in no line."""
+    row = await connection.fetchrow(COUNT_ABSENT)
+    assert row is not None
+    return row["active"], row["absent"]
+
+
+SELECT_ABSENT = """
+select id, name, profession, status, structure_ids, specialties from professionals
+where status = 'active' and id > $1
+  and not exists (select from directory_lines where professional_id = professionals.id)
+order by id limit $2 for update"""
+
+
+async def page_of_absent(connection: Connection, after: str, limit: int) -> list[Professional]:
+    """The next active professionals by id who are in no line, locked."""
+    rows = await connection.fetch(SELECT_ABSENT, after, limit)
+    return [
+        Professional(
+            row["id"],
+            row["name"],
+            row["profession"],
+            row["status"],
+            tuple(row["structure_ids"]),
+            tuple(row["specialties"]),
+        )
+        for row in rows
+    ]

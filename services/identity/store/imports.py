@@ -1,0 +1,68 @@
+"""How far imports have come."""
+
+import asyncpg
+
+from services.identity.domain.imports import FileMark, ImportOvertakenError, Kind, Progress
+from shared.db.pool import Connection
+from shared.outbox.append import lock_number
+
+LOCK_KIND = "select pg_try_advisory_lock($1)"
+
+
+async def lock_kind(connection: Connection, kind: Kind) -> bool:
+    """One import of a kind at a time, while the connection lives. False when there is another one."""
+    held: bool = await connection.fetchval(LOCK_KIND, lock_number(f"import:{kind}"))
+    return held
+
+
+SELECT_IMPORT = """
+select started_at, byte_offset, lines, changed, rejected, rejected_bytes, unreadable, step, cursor
+from imports where kind = $1 and file_digest = $2 and file_size = $3"""
+
+
+async def load_import(connection: Connection, kind: Kind, file: FileMark) -> Progress | None:
+    """How far this file was read."""
+    row = await connection.fetchrow(SELECT_IMPORT, kind, file.digest, file.size)
+    return None if row is None else _progress(row)
+
+
+RESET_IMPORT = """
+insert into imports (kind, file_digest, file_size, started_at) values ($1, $2, $3, $4)
+on conflict on constraint imports_pkey do update
+set byte_offset = 0, lines = 0, changed = 0, rejected = 0, rejected_bytes = 0, unreadable = 0, step = 'reading',
+    cursor = '', started_at = excluded.started_at, finished_at = null"""
+
+
+async def reset_import(connection: Connection, kind: Kind, file: FileMark, progress: Progress) -> None:
+    """From the beginning of the file."""
+    await connection.execute(RESET_IMPORT, kind, file.digest, file.size, progress.started_at)
+
+
+SET_PROGRESS = """
+update imports
+set byte_offset = $6, lines = $7, changed = $8, rejected = $9, rejected_bytes = $10, unreadable = $11, step = $12,
+    cursor = $13, finished_at = case when $12 = 'done' then clock_timestamp() end
+where kind = $1 and file_digest = $2 and file_size = $3 and byte_offset = $4 and cursor = $5
+returning 1"""
+
+
+async def set_progress(connection: Connection, kind: Kind, file: FileMark, was: Progress, now: Progress) -> None:
+    """In the transaction of the rows. Raises ImportOvertakenError when it does not stand where it was left."""
+    counts = (now.lines, now.changed, now.rejected, now.rejected_bytes, now.unreadable)
+    place = (kind, file.digest, file.size, was.offset, was.cursor)
+    if await connection.fetchval(SET_PROGRESS, *place, now.offset, *counts, now.step, now.cursor) is None:
+        raise ImportOvertakenError
+
+
+def _progress(row: asyncpg.Record) -> Progress:
+    return Progress(
+        started_at=row["started_at"],
+        offset=row["byte_offset"],
+        lines=row["lines"],
+        changed=row["changed"],
+        rejected=row["rejected"],
+        rejected_bytes=row["rejected_bytes"],
+        unreadable=row["unreadable"],
+        step=row["step"],
+        cursor=row["cursor"],
+    )

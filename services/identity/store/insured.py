@@ -1,0 +1,114 @@
+"""The insured register."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import asyncpg
+
+from services.identity.domain.insured import Insured, SealedInsured, Selection, insured_id
+from services.identity.domain.sealing import Sealed
+from shared.clock import bucket_in
+from shared.db.pool import Connection
+
+FIND_INSURED = """
+select insured.id, insured.fingerprint, card, birth_year, region, regime, identity_status, key_id, sealed
+from insured
+join unnest($1::integer[], $2::uuid[], $3::text[]) as wanted(bucket, id, fingerprint)
+  on insured.bucket = wanted.bucket and insured.id = wanted.id and insured.fingerprint = wanted.fingerprint
+limit 1"""
+
+
+async def find_insured(connection: Connection, fingerprints: Sequence[str]) -> Insured | None:
+    """The person whose INS has one of these fingerprints (`keyrings.ins.fingerprints(*ins_parts(ins))`)."""
+    ids = [insured_id(one) for one in fingerprints]
+    row = await connection.fetchrow(FIND_INSURED, [bucket_in(one) for one in ids], ids, list(fingerprints))
+    return None if row is None else _insured(row)
+
+
+SELECT_PAGE = """
+select id, fingerprint, card, birth_year, region, regime, identity_status, key_id, sealed
+from insured
+where (bucket, id) > ($1, $2) and birth_year between $3 and $4
+  and (cardinality($5::text[]) = 0 or region = any($5)) and (cardinality($6::text[]) = 0 or regime = any($6))
+  and (cardinality($7::text[]) = 0 or identity_status = any($7))
+order by bucket, id limit $8"""
+_BEFORE_ALL = (-1, UUID(int=0))
+_FIRST_YEAR, _LAST_YEAR = 0, 9999
+
+
+async def page_of_insured(
+    connection: Connection, selection: Selection, after: UUID | None, limit: int
+) -> list[Insured]:
+    """The next rows in order of (bucket, id), beginning after the id of the last one seen (None: at the beginning).
+
+    The page is over when it has fewer rows than `limit`.
+    """
+    bucket, id = _BEFORE_ALL if after is None else (bucket_in(after), after)
+    born_from = _FIRST_YEAR if selection.born_from is None else selection.born_from
+    born_to = _LAST_YEAR if selection.born_to is None else selection.born_to
+    codes = (list(selection.regions), list(selection.regimes), list(selection.statuses))
+    rows = await connection.fetch(SELECT_PAGE, bucket, id, born_from, born_to, *codes, limit)
+    return [_insured(row) for row in rows]
+
+
+SELECT_PRESENT = """
+select insured.fingerprint from insured
+join unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
+  on insured.bucket = wanted.bucket and insured.id = wanted.id"""
+
+
+async def present_among(connection: Connection, fingerprints: Iterable[str]) -> set[str]:
+    """Which of these fingerprints have a row."""
+    ids = [insured_id(one) for one in fingerprints]
+    rows = await connection.fetch(SELECT_PRESENT, [bucket_in(one) for one in ids], ids)
+    return {row["fingerprint"] for row in rows}
+
+
+UPSERT_INSURED = """
+with told as (
+  insert into insured (bucket, id, fingerprint, card, birth_year, region, regime, identity_status, content, key_id,
+                       sealed)
+  select * from unnest($1::integer[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::text[],
+                       $8::text[], $9::text[], $10::text[], $11::bytea[])
+  on conflict on constraint insured_pkey do update
+  set card = excluded.card, birth_year = excluded.birth_year, region = excluded.region, regime = excluded.regime,
+      identity_status = excluded.identity_status, content = excluded.content, key_id = excluded.key_id,
+      sealed = excluded.sealed
+  where (insured.content, insured.key_id) is distinct from (excluded.content, excluded.key_id)
+  returning 1
+)
+select count(*) from told"""
+
+
+async def put_insured(connection: Connection, people: Iterable[SealedInsured]) -> int:
+    """Writes what is new or other than it stands, ids in order; returns how many. Each id at most once."""
+    ordered = sorted(people, key=lambda one: (bucket_in(one.row.id), one.row.id.int))
+    rows = [one.row for one in ordered]
+    written: int = await connection.fetchval(
+        UPSERT_INSURED,
+        [bucket_in(one.id) for one in rows],
+        [one.id for one in rows],
+        [one.fingerprint for one in rows],
+        [one.card for one in rows],
+        [one.birth_year for one in rows],
+        [one.region for one in rows],
+        [one.regime for one in rows],
+        [one.identity_status for one in rows],
+        [one.content for one in ordered],
+        [one.sealed.key_id for one in rows],
+        [one.sealed.data for one in rows],
+    )
+    return written
+
+
+def _insured(row: asyncpg.Record) -> Insured:
+    return Insured(
+        id=row["id"],
+        fingerprint=row["fingerprint"],
+        card=row["card"],
+        birth_year=row["birth_year"],
+        region=row["region"],
+        regime=row["regime"],
+        identity_status=row["identity_status"],
+        sealed=Sealed(row["key_id"], row["sealed"]),
+    )

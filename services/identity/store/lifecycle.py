@@ -1,0 +1,150 @@
+"""Closing, reopening and vanishing of records; who is on the suppression list."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from services.identity.domain.lifecycle import Cause, Channel, State, state_of
+from services.identity.domain.sealing import Sealed
+from shared.clock import bucket_of
+from shared.db.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRecord:
+    """A record with what is needed to move it and to announce it."""
+
+    id: UUID
+    person_id: UUID
+    version: int
+    opened_at: datetime
+    cause: Cause | None
+    closed_at: datetime | None
+    person: Sealed
+
+    @property
+    def state(self) -> State:
+        """Its place in the table."""
+        return state_of(self.cause)
+
+
+LOCK_RECORD = "select version from records where bucket = $1 and id = $2 for update"
+SELECT_KEPT = """
+select record.id, record.person_id, record.version, record.opened_at, closure.cause, closure.closed_at,
+  person.key_id, person.sealed
+from records record
+join persons person on person.bucket = record.bucket and person.id = record.person_id
+left join closures closure on closure.bucket = record.bucket and closure.record_id = record.id
+where record.bucket = $1 and record.id = $2"""
+
+
+async def load_kept(connection: Connection, record_id: UUID, *, lock: bool = True) -> KeptRecord | None:
+    """A record, locked until the transaction ends; None where there is none."""
+    place = (bucket_of(record_id), record_id)
+    if lock:
+        await connection.execute(LOCK_RECORD, *place)
+    row = await connection.fetchrow(SELECT_KEPT, *place)
+    if row is None:
+        return None
+    sealed = Sealed(row["key_id"], row["sealed"])
+    return KeptRecord(
+        row["id"], row["person_id"], row["version"], row["opened_at"], row["cause"], row["closed_at"], sealed
+    )
+
+
+FIND_FINGERPRINT = "select fingerprint from ins_fingerprints where fingerprint = any($1::text[]) and record_id = $2"
+
+
+async def find_fingerprint(connection: Connection, record_id: UUID, fingerprints: Sequence[str]) -> str | None:
+    """The one of these fingerprints by which this record is found."""
+    found: str | None = await connection.fetchval(FIND_FINGERPRINT, fingerprints, record_id)
+    return found
+
+
+SET_STATUS = "update records set status = $3, version = $4 where bucket = $1 and id = $2"
+UPSERT_CLOSURE = """
+insert into closures (bucket, record_id, cause, closed_at) values ($1, $2, $3, $4)
+on conflict on constraint closures_pkey do update set cause = excluded.cause"""
+DELETE_CLOSURE = "delete from closures where bucket = $1 and record_id = $2"
+
+
+async def close(connection: Connection, record_id: UUID, version: int, cause: Cause, at: datetime) -> None:
+    """Closed at this version. One that is closed already keeps the time since when it is."""
+    await connection.execute(SET_STATUS, bucket_of(record_id), record_id, "closed", version)
+    await connection.execute(UPSERT_CLOSURE, bucket_of(record_id), record_id, cause, at)
+
+
+async def reopen(connection: Connection, record_id: UUID, version: int) -> None:
+    """Open at this version."""
+    await connection.execute(SET_STATUS, bucket_of(record_id), record_id, "open", version)
+    await connection.execute(DELETE_CLOSURE, bucket_of(record_id), record_id)
+
+
+FIND_CLOSED_LONG = "select record_id from closures where closed_at <= $1 order by closed_at limit $2"
+
+
+async def find_closed_long(connection: Connection, closed_before: datetime, limit: int) -> list[UUID]:
+    """Records that were closed at this moment or earlier, the oldest first."""
+    return [row["record_id"] for row in await connection.fetch(FIND_CLOSED_LONG, closed_before, limit)]
+
+
+DELETE_CONTACTS = "delete from contacts where bucket = $1 and record_id = $2"
+DELETE_RECORD = "delete from records where bucket = $1 and id = $2"
+DELETE_PERSON = "delete from persons where bucket = $1 and id = $2"
+DELETE_FINGERPRINTS = "delete from ins_fingerprints where fingerprint = any($1::text[]) and record_id = $2"
+
+
+async def delete_contacts(connection: Connection, record_id: UUID) -> int:
+    """How many there were."""
+    return _count(await connection.execute(DELETE_CONTACTS, bucket_of(record_id), record_id))
+
+
+async def delete_closures(connection: Connection, record_id: UUID) -> int:
+    """How many there were."""
+    return _count(await connection.execute(DELETE_CLOSURE, bucket_of(record_id), record_id))
+
+
+async def delete_fingerprints(connection: Connection, record_id: UUID, fingerprints: Sequence[str]) -> int:
+    """How many there were."""
+    return _count(await connection.execute(DELETE_FINGERPRINTS, fingerprints, record_id))
+
+
+async def delete_record(connection: Connection, record_id: UUID) -> int:
+    """The row that all others about a record point at: last but the person."""
+    return _count(await connection.execute(DELETE_RECORD, bucket_of(record_id), record_id))
+
+
+async def delete_person(connection: Connection, record_id: UUID, person_id: UUID) -> int:
+    """The person: the last of all."""
+    return _count(await connection.execute(DELETE_PERSON, bucket_of(record_id), person_id))
+
+
+def _count(status: str) -> int:
+    return int(status.rpartition(" ")[2])
+
+
+INSERT_SUPPRESSION = """
+insert into opening_suppressions (fingerprint, reason, channel, since) values ($1, $2, $3, $4)
+on conflict on constraint opening_suppressions_pkey do nothing"""
+LIFT_SUPPRESSION = "delete from opening_suppressions where fingerprint = any($1::text[])"
+FIND_SUPPRESSIONS = "select fingerprint, reason from opening_suppressions where fingerprint = any($1::text[])"
+SuppressionReason = Literal["objected", "erased"]
+
+
+async def suppress(
+    connection: Connection, fingerprint: str, reason: SuppressionReason, channel: Channel | None, since: datetime
+) -> bool:
+    """No campaign opens a record for this person from now on. Who is on the list stays as they are: False."""
+    return _count(await connection.execute(INSERT_SUPPRESSION, fingerprint, reason, channel, since)) > 0
+
+
+async def lift_suppression(connection: Connection, fingerprints: Sequence[str]) -> int:
+    """Off the list. Returns how many rows there were."""
+    return _count(await connection.execute(LIFT_SUPPRESSION, fingerprints))
+
+
+async def suppressed_among(connection: Connection, fingerprints: Sequence[str]) -> dict[str, SuppressionReason]:
+    """Which of these fingerprints are on the list, and why: what a campaign asks before it opens anything."""
+    return {row["fingerprint"]: row["reason"] for row in await connection.fetch(FIND_SUPPRESSIONS, fingerprints)}

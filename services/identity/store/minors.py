@@ -1,0 +1,66 @@
+"""Holders under age: the month in which they come of age, and the contact that was their own."""
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+from services.identity.domain.sealing import Sealed
+from shared.clock import bucket_of
+from shared.db.pool import Connection
+
+INSERT_MINOR = """
+insert into minors (bucket, record_id, due_month) values ($1, $2, $3)
+on conflict on constraint minors_pkey do nothing"""
+
+
+async def note_minor(connection: Connection, record_id: UUID, due: date) -> None:
+    """This holder is under age until a day of that month."""
+    await connection.execute(INSERT_MINOR, bucket_of(record_id), record_id, due.replace(day=1))
+
+
+IS_MINOR = "select exists (select from minors where bucket = $1 and record_id = $2)"
+
+
+async def is_minor(connection: Connection, record_id: UUID) -> bool:
+    """Whether the holder was noted as under age."""
+    return bool(await connection.fetchval(IS_MINOR, bucket_of(record_id), record_id))
+
+
+KEEP_OWN_CONTACT = """
+update minors set own_key_id = $3, own_sealed = $4 where bucket = $1 and record_id = $2 and own_sealed is null"""
+SELECT_OWN_CONTACT = "select own_key_id, own_sealed from minors where bucket = $1 and record_id = $2"
+
+
+async def keep_own_contact(connection: Connection, record_id: UUID, sealed: Sealed) -> None:
+    """The contact that was the holder's own, for later. One that is kept already stays."""
+    await connection.execute(KEEP_OWN_CONTACT, bucket_of(record_id), record_id, sealed.key_id, sealed.data)
+
+
+async def own_contact(connection: Connection, record_id: UUID) -> Sealed | None:
+    """The contact of `keep_own_contact`."""
+    row = await connection.fetchrow(SELECT_OWN_CONTACT, bucket_of(record_id), record_id)
+    return None if row is None or row["own_sealed"] is None else Sealed(row["own_key_id"], row["own_sealed"])
+
+
+FIND_DUE = """
+select record_id from minors where due_month <= $1 and (looked_on is null or looked_on < $1)
+order by due_month, looked_on nulls first limit $2"""
+NOTE_LOOK = "update minors set looked_on = $3 where bucket = $1 and record_id = $2"
+
+
+async def find_due(connection: Connection, today: date, limit: int) -> list[UUID]:
+    """Some who come of age this month or should have before, and were not looked at today."""
+    return [row["record_id"] for row in await connection.fetch(FIND_DUE, today, limit)]
+
+
+async def note_look(connection: Connection, record_id: UUID, today: date) -> None:
+    """Looked at on that day: not again before the next one."""
+    await connection.execute(NOTE_LOOK, bucket_of(record_id), record_id, today)
+
+
+DELETE_MINORS = "delete from minors where (bucket, record_id) in (select * from unnest($1::integer[], $2::uuid[]))"
+
+
+async def delete_minors(connection: Connection, record_ids: Sequence[UUID]) -> None:
+    """Of age, or erased."""
+    await connection.execute(DELETE_MINORS, [bucket_of(one) for one in record_ids], list(record_ids))

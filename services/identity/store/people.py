@@ -1,0 +1,58 @@
+"""Who is named for a record, as it was last announced."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.identity.domain.people import People
+from shared.clock import bucket_of
+from shared.db.pool import Connection
+
+SELECT_PEOPLE = "select people from people_states where bucket = $1 and record_id = $2"
+
+
+async def load_people(connection: Connection, record_id: UUID) -> People:
+    """Nobody where nobody was named."""
+    kept: str | None = await connection.fetchval(SELECT_PEOPLE, bucket_of(record_id), record_id)
+    return People() if kept is None else People.from_json(kept)
+
+
+LOCK_PEOPLE = """
+select people from people_states where bucket = $1 and record_id = $2 for update"""
+
+
+async def lock_people(connection: Connection, record_id: UUID) -> People:
+    """The same, for a change: the row, where there is one, is held until the transaction ends."""
+    kept: str | None = await connection.fetchval(LOCK_PEOPLE, bucket_of(record_id), record_id)
+    return People() if kept is None else People.from_json(kept)
+
+
+UPSERT_PEOPLE = """
+insert into people_states (bucket, record_id, version, people) values ($1, $2, 1, $3)
+on conflict on constraint people_states_pkey do update
+set people = excluded.people, version = people_states.version + 1
+returning version"""
+
+
+async def save_people(connection: Connection, record_id: UUID, people: People) -> int:
+    """The whole state; returns its version, to be announced (`people.changed(record_id, version)`)."""
+    version: int = await connection.fetchval(UPSERT_PEOPLE, bucket_of(record_id), record_id, people.as_json().decode())
+    return version
+
+
+SELECT_VERSION = "select version from people_states where bucket = $1 and record_id = $2"
+
+
+async def load_version(connection: Connection, record_id: UUID) -> int:
+    """The version that was announced last; 0 where nothing was."""
+    version: int | None = await connection.fetchval(SELECT_VERSION, bucket_of(record_id), record_id)
+    return version or 0
+
+
+DELETE_PEOPLE = """
+delete from people_states
+where (bucket, record_id) in (select * from unnest($1::integer[], $2::uuid[]))"""
+
+
+async def delete_people(connection: Connection, record_ids: Sequence[UUID]) -> None:
+    """Of records that are erased."""
+    await connection.execute(DELETE_PEOPLE, [bucket_of(one) for one in record_ids], list(record_ids))

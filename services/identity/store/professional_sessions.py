@@ -1,0 +1,93 @@
+"""Sign-ins of professionals that were begun, their sessions, and what the directory says of who signs in."""
+
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.identity.domain.modes import Stated
+from services.identity.domain.professionals import Listed, Session
+from services.identity.domain.psc import Pending
+from shared.db.pool import Connection
+
+INSERT_PENDING = """
+insert into pending_sign_ins (state_digest, browser_digest, key_id, organisation_id, mode, motive, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7)"""
+
+
+async def insert_pending(connection: Connection, pending: Pending) -> None:
+    """A sign-in that was begun."""
+    row = (pending.state_digest, pending.browser_digest, pending.key_id, pending.organisation_id)
+    await connection.execute(INSERT_PENDING, *row, pending.stated.mode, pending.stated.motive, pending.expires_at)
+
+
+TAKE_PENDING = """
+delete from pending_sign_ins where state_digest = $1
+returning state_digest, browser_digest, key_id, organisation_id, mode, motive, expires_at"""
+
+
+async def take_pending(connection: Connection, state_digest: bytes) -> Pending | None:
+    """The sign-in with that state, which is gone with this: of two at once only one gets it."""
+    row = await connection.fetchrow(TAKE_PENDING, state_digest)
+    if row is None:
+        return None
+    stated = Stated(row["mode"], row["motive"])
+    parts = (row["state_digest"], row["browser_digest"], row["key_id"], row["organisation_id"])
+    return Pending(*parts, stated, row["expires_at"])
+
+
+INSERT_SESSION = """
+insert into professional_sessions
+  (id, professional_id, organisation_id, client_id, method, mode, motive, started_at, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
+
+
+async def insert_session(connection: Connection, session: Session) -> None:
+    """A session that begins."""
+    who = (session.id, session.professional_id, session.organisation_id, session.client_id, session.method)
+    stated, times = session.stated, (session.started_at, session.expires_at)
+    await connection.execute(INSERT_SESSION, *who, stated.mode, stated.motive, *times)
+
+
+SELECT_SESSION = """
+select id, professional_id, organisation_id, client_id, method, mode, motive, started_at, expires_at
+from professional_sessions where id = $1"""
+
+
+async def load_session(connection: Connection, session_id: UUID) -> Session | None:
+    """A session, over or not."""
+    row = await connection.fetchrow(SELECT_SESSION, session_id)
+    if row is None:
+        return None
+    who = (row["id"], row["professional_id"], row["organisation_id"], row["client_id"], row["method"])
+    return Session(*who, Stated(row["mode"], row["motive"]), row["started_at"], row["expires_at"])
+
+
+SELECT_LISTED = """
+select p.id, p.profession, p.status = 'active' as is_active, p.specialties,
+       array(select s.id from structures s where s.id = any(p.structure_ids) and s.status = 'active' order by s.id)
+         as structure_ids
+from professionals p where p.id = $1"""
+
+
+async def load_listed(connection: Connection, professional_id: str) -> Listed | None:
+    """A professional as the directory lists them, with the structures that are active."""
+    row: asyncpg.Record | None = await connection.fetchrow(SELECT_LISTED, professional_id)
+    if row is None:
+        return None
+    specialties, structures = frozenset(row["specialties"]), tuple(row["structure_ids"])
+    return Listed(row["id"], row["profession"], row["is_active"], specialties, structures)
+
+
+SWEEP_PENDING = """
+delete from pending_sign_ins where state_digest in (
+  select state_digest from pending_sign_ins where expires_at < $1 order by expires_at limit 1000)"""
+SWEEP_SESSIONS = """
+delete from professional_sessions where id in (
+  select id from professional_sessions where expires_at < $1 order by expires_at limit 1000)"""
+
+
+async def sweep(connection: Connection, now: datetime) -> None:
+    """Forgets what is over."""
+    await connection.execute(SWEEP_PENDING, now)
+    await connection.execute(SWEEP_SESSIONS, now)

@@ -1,0 +1,114 @@
+"""Who represents whom."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.identity.domain.representation import Representation, Status
+from services.identity.domain.sealing import Sealed
+from shared.clock import bucket_in, bucket_of
+from shared.db.pool import Connection
+
+LOCK_RECORDS = """
+select record.id from records record
+join unnest($1::integer[], $2::uuid[]) as wanted(bucket, id) on record.bucket = wanted.bucket and record.id = wanted.id
+order by record.bucket, record.id for update of record"""
+
+
+async def lock_records(connection: Connection, record_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these records that exist, locked in order until the transaction ends."""
+    rows = await connection.fetch(LOCK_RECORDS, [bucket_of(one) for one in record_ids], list(record_ids))
+    return {row["id"] for row in rows}
+
+
+INSERT_REPRESENTATION = """
+insert into representations (bucket, id, record_id, representative_id, basis, evidence, key_id, sealed, status,
+  starts_at, ends_at, requested_at, settled_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, case when $9 = 'validated' then $12 end)
+on conflict do nothing returning id"""
+
+
+async def insert_representation(connection: Connection, new: Representation) -> bool:
+    """False when this person represents the holder already, or has asked to."""
+    row = await connection.fetchval(
+        INSERT_REPRESENTATION,
+        bucket_of(new.record_id),
+        new.id,
+        new.record_id,
+        new.representative_id,
+        new.basis,
+        new.evidence,
+        new.reference.key_id,
+        new.reference.data,
+        new.status,
+        new.starts_at,
+        new.ends_at,
+        new.requested_at,
+    )
+    return row is not None
+
+
+SELECT_REPRESENTATIONS = """
+select id, record_id, representative_id, basis, evidence, key_id, sealed, status, starts_at, ends_at, requested_at
+from representations where bucket = $1 and record_id = $2 order by requested_at, id"""
+SELECT_REPRESENTED = """
+select id, record_id, representative_id, basis, evidence, key_id, sealed, status, starts_at, ends_at, requested_at
+from representations where representative_id = $1 order by requested_at, id"""
+
+
+async def representations_of(connection: Connection, record_id: UUID) -> list[Representation]:
+    """All that ever were of a record, the first to be asked for first."""
+    rows = await connection.fetch(SELECT_REPRESENTATIONS, bucket_of(record_id), record_id)
+    return [_representation(row) for row in rows]
+
+
+async def represented_by(connection: Connection, record_id: UUID) -> list[Representation]:
+    """All that the holder of this record ever had of others."""
+    return [_representation(row) for row in await connection.fetch(SELECT_REPRESENTED, record_id)]
+
+
+SETTLE_REPRESENTATION = """
+update representations set status = $3, settled_at = $4, ended_for = $5 where bucket = $1 and id = $2"""
+
+
+async def settle_representation(
+    connection: Connection, id: UUID, status: Status, at: datetime, ended_for: str | None = None
+) -> None:
+    """Validated, refused or ended; `ended_for`: a code. The record is locked."""
+    await connection.execute(SETTLE_REPRESENTATION, bucket_in(id), id, status, at, ended_for)
+
+
+FIND_ENDED = """
+select distinct record_id from representations where status = 'validated' and ends_at <= $1 limit $2"""
+
+
+async def records_with_ended(connection: Connection, now: datetime, limit: int) -> list[UUID]:
+    """Records with a representation whose end has come."""
+    return [row["record_id"] for row in await connection.fetch(FIND_ENDED, now, limit)]
+
+
+DELETE_OF_RECORD = "delete from representations where bucket = $1 and record_id = $2 returning id"
+DELETE_BY_REPRESENTATIVE = "delete from representations where representative_id = $1 returning id"
+
+
+async def delete_representations(connection: Connection, record_id: UUID) -> int:
+    """Those of a record and those that its holder had of others. Returns how many."""
+    own = await connection.fetch(DELETE_OF_RECORD, bucket_of(record_id), record_id)
+    return len(own) + len(await connection.fetch(DELETE_BY_REPRESENTATIVE, record_id))
+
+
+def _representation(row: asyncpg.Record) -> Representation:
+    return Representation(
+        id=row["id"],
+        record_id=row["record_id"],
+        representative_id=row["representative_id"],
+        basis=row["basis"],
+        evidence=row["evidence"],
+        reference=Sealed(row["key_id"], row["sealed"]),
+        status=row["status"],
+        starts_at=row["starts_at"],
+        ends_at=row["ends_at"],
+        requested_at=row["requested_at"],
+    )

@@ -1,0 +1,130 @@
+"""Creates the account of somebody who has the activation code of their record."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from services.identity.domain.accounts import AccountRules, own_words
+from services.identity.domain.activation import ActivationCodeWrongError, code_hashes, read_code
+from services.identity.domain.figures import region_of
+from services.identity.domain.opening import Contact, Person
+from services.identity.domain.passwords import check_length
+from services.identity.domain.sealing import Keyrings, open_row, seal_row
+from services.identity.domain.throttling import network_of
+from services.identity.store import activation, contacts, figures, openings, records
+from services.identity.usecases.create_account import Choices, create_account
+from services.identity.usecases.hash_password import hash_password
+from services.identity.usecases.load_contact import load_contact
+from services.identity.usecases.open_alone import Wanted
+from services.identity.usecases.take_turn import take_turn
+from shared import clock
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Actor, Event
+from shared.contracts.identity import ContactChanged
+from shared.db.pool import Connection, Pool, transaction
+from shared.fingerprints import ins_parts
+from shared.metrics import REFUSED
+from shared.outbox import announce, append
+from shared.values import Ins, Unprinted
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Activating(Unprinted):
+    """Whose code it is said to be, the code as it was typed, where a second factor may be sent, and from where."""
+
+    ins: Ins
+    code: str
+    mail: str | None
+    mobile: str | None
+    source: str
+
+
+async def activate_account(
+    pool: Pool, accounts: AccountRules, keyrings: Keyrings, activating: Activating, chosen: Wanted
+) -> UUID:
+    """Returns the record's id. A number without a record is answered as a wrong code is; what is refused for another
+    reason leaves the code as it was.
+
+    Raises ActivationCodeMalformedError, ActivationCodeWrongError, TooManyOpeningsError, and what `hash_password` and
+    `create_account` raise.
+    """
+    code = read_code(activating.code)
+    check_length(chosen.password)
+    lookups = accounts.lookups
+    turns = [
+        f"activation-ins:{lookups.fingerprint(*ins_parts(activating.ins))}",
+        f"activation-source:{lookups.fingerprint('source', network_of(activating.source))}",
+    ]
+    await take_turn(pool, "activate-account", turns)
+    async with pool.acquire() as connection:
+        record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(activating.ins)))
+        hashes = [] if record_id is None else code_hashes(lookups, record_id, code)
+        usable = record_id is not None and await activation.is_usable(connection, record_id, hashes, clock.now())
+        words = await _words(connection, keyrings, record_id, chosen) if record_id and usable else None
+    if record_id is None or words is None:
+        raise await _refused(pool, record_id)
+    password_hash = await hash_password(accounts, chosen.password, words)
+    choices = Choices(chosen.identifier, password_hash, chosen.second_factor, chosen.terms_version)
+    async with transaction(pool) as connection:
+        used = await activation.use_code(connection, record_id, hashes, clock.now())
+        if used:
+            told, changed = await _contact(connection, keyrings, record_id, activating)
+            await create_account(connection, accounts, keyrings, record_id, told, choices)
+            await activation.revoke_codes(connection, record_id, clock.now())
+            await _count(connection, keyrings, record_id)
+            await append(connection, [announce(one) for one in (*changed, _access(record_id, "activated"))])
+    if not used:
+        raise await _refused(pool, record_id)
+    return record_id
+
+
+async def _words(connection: Connection, keyrings: Keyrings, record_id: UUID, chosen: Wanted) -> tuple[str, ...]:
+    _, told = await load_contact(connection, keyrings, record_id)
+    return own_words(await _holder(connection, keyrings, record_id), told, chosen.identifier)
+
+
+async def _holder(connection: Connection, keyrings: Keyrings, record_id: UUID) -> Person:
+    person_id, sealed = await records.load_person(connection, record_id)
+    return Person.from_json(open_row(keyrings.persons, sealed, "person", person_id))
+
+
+async def _contact(
+    connection: Connection, keyrings: Keyrings, record_id: UUID, activating: Activating
+) -> tuple[Contact, list[Event]]:
+    """Where the person is told things from now on: what they give now stands before what was known."""
+    version, known = await load_contact(connection, keyrings, record_id)
+    told = replace(known, mail=activating.mail or known.mail, mobile=activating.mobile or known.mobile)
+    if told == known:
+        return known, []
+    sealed = seal_row(keyrings.persons, told.as_json(), "contact", record_id)
+    new = await contacts.replace_contact(connection, record_id, version, sealed)
+    if new is None:
+        raise ActivationCodeWrongError
+    shown = keyrings.contacts.seal_for_addressee(told.as_json())
+    return told, [ContactChanged(record_id=record_id, version=new, sealed=shown)]
+
+
+async def _count(connection: Connection, keyrings: Keyrings, record_id: UUID) -> None:
+    channel = await openings.load_channel(connection, record_id) or "hospital"
+    region = region_of((await _holder(connection, keyrings, record_id)).region)
+    await figures.count_life_event(connection, "activation", channel, region, clock.now())
+
+
+async def _refused(pool: Pool, record_id: UUID | None) -> ActivationCodeWrongError:
+    """Counted, and in the ledger where there is a record."""
+    REFUSED.labels("activate-account", ActivationCodeWrongError.code).inc()
+    if record_id is not None:
+        async with transaction(pool) as connection:
+            await append(connection, [announce(_access(record_id, ActivationCodeWrongError.code, refused=True))])
+    return ActivationCodeWrongError()
+
+
+def _access(record_id: UUID, reason: str, *, refused: bool = False) -> AccessRecorded:
+    """Who fails the code is not the holder, as far as is known."""
+    holder = Actor(kind="patient", id=str(record_id))
+    return AccessRecorded(
+        record_id=record_id,
+        actor=Actor(kind="unknown", id="unknown") if refused else holder,
+        action="activate-account",
+        outcome="refused" if refused else "permitted",
+        reason=reason,
+    )

@@ -1,0 +1,115 @@
+"""Enters a representative of a record, inside the transaction of whoever has checked that they are one."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from services.identity.domain.acting import entry
+from services.identity.domain.contacts import Note
+from services.identity.domain.opening import RecordUnknownError
+from services.identity.domain.representation import (
+    Representation,
+    RepresentationExistsError,
+    RepresentativeUnfitError,
+    basis_at,
+    check_evidence,
+    coming_of_age,
+    first_status,
+    is_minor,
+    period,
+)
+from services.identity.domain.sealing import Keyrings, seal_row
+from services.identity.store import minors, representations
+from services.identity.usecases.announce_people import announce_people
+from services.identity.usecases.load_holder import birth_date, load_holder
+from services.identity.usecases.settle_contact import settle_contact
+from services.identity.usecases.tell_holder import tell_holder
+from shared import clock
+from shared.clock import bucket_of
+from shared.contracts.base import Actor, Event
+from shared.db.pool import Connection
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Stated:
+    """Who is to represent, on which evidence, from when until when (None: now, and until it ends by itself)."""
+
+    representative_id: UUID
+    evidence: str
+    reference: str = ""
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The representation, the version of the people of the record, and what is to be announced."""
+
+    representation: Representation
+    version: int
+    events: tuple[Event, ...]
+
+
+async def admit_representative(
+    connection: Connection, keyrings: Keyrings, record_id: UUID, stated: Stated, actor: Actor
+) -> Admitted:
+    """Both records are locked here, in order. The first representative is in force at once, a later one waits.
+
+    Raises RecordUnknownError, RepresentativeUnfitError, EvidenceUnknownError, EvidenceInsufficientError,
+    RepresentationPeriodInvalidError, RepresentationExistsError.
+    """
+    now = clock.now()
+    found = await representations.lock_records(connection, [record_id, stated.representative_id])
+    if record_id not in found:
+        raise RecordUnknownError
+    if stated.representative_id not in found or stated.representative_id == record_id:
+        raise RepresentativeUnfitError
+    born = birth_date(await load_holder(connection, keyrings, record_id))
+    new = await _representation(connection, keyrings, record_id, stated, (born, now))
+    if not await representations.insert_representation(connection, new):
+        raise RepresentationExistsError
+    if is_minor(born, now):
+        await minors.note_minor(connection, record_id, coming_of_age(born))
+    events: list[Event] = [entry(record_id, actor, "represent", new.status, subject=new.representative_id)]
+    version, people = await announce_people(connection, record_id)
+    events += people
+    if new.status == "validated":
+        events += await told_of_representation(connection, keyrings, new)
+    return Admitted(new, version, tuple(events))
+
+
+async def told_of_representation(connection: Connection, keyrings: Keyrings, new: Representation) -> list[Event]:
+    """That somebody represents from now on: the holder (an adult's own contact) and the representative are told, and a
+    minor's contact becomes the representative's."""
+    note, events = Note("representation-added"), list[Event]()
+    if new.basis == "representative-of-minor":
+        events += await settle_contact(connection, keyrings, new.record_id)
+    else:
+        events += await tell_holder(connection, keyrings, new.record_id, note)
+    return events + list(await tell_holder(connection, keyrings, new.representative_id, note))
+
+
+async def _representation(
+    connection: Connection, keyrings: Keyrings, record_id: UUID, stated: Stated, born_and_now: tuple[date, datetime]
+) -> Representation:
+    born, now = born_and_now
+    starts_at, ends_at = period(born, stated.starts_at, stated.ends_at, now)
+    basis = basis_at(born, starts_at)
+    if basis == "representative-of-adult":
+        representative = await load_holder(connection, keyrings, stated.representative_id)
+        if is_minor(birth_date(representative), now):
+            raise RepresentativeUnfitError
+    known = await representations.representations_of(connection, record_id)
+    id = clock.new_id(bucket_of(record_id))
+    return Representation(
+        id=id,
+        record_id=record_id,
+        representative_id=stated.representative_id,
+        basis=basis,
+        evidence=check_evidence(basis, stated.evidence),
+        reference=seal_row(keyrings.persons, stated.reference.encode(), "representation", id),
+        status=first_status(sum(one.status == "validated" for one in known)),
+        starts_at=starts_at,
+        ends_at=ends_at,
+        requested_at=now,
+    )

@@ -1,0 +1,48 @@
+"""Codes are sent from now on, by mail or by SMS; an application's secret is forgotten."""
+
+from uuid import UUID
+
+from services.identity.domain.accounts import AccountMissingError, AccountRules, SecondFactor
+from services.identity.domain.contacts import check_second_factor
+from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sessions import holder_of
+from services.identity.store import accounts as store
+from services.identity.store import challenges
+from services.identity.usecases.check_session import check_session
+from services.identity.usecases.confirm_password import confirm_password
+from services.identity.usecases.load_contact import load_contact
+from shared import clock
+from shared.contracts.audit import AccessRecorded
+from shared.db.pool import Pool, transaction
+from shared.outbox import announce, append
+
+
+async def change_second_factor(
+    pool: Pool,
+    accounts: AccountRules,
+    keyrings: Keyrings,
+    holder: tuple[UUID, UUID | None],
+    second_factor: SecondFactor,
+    password: str,
+) -> None:
+    """Raises SessionOverError, AccountMissingError, PasswordWrongError, TooManyTriesError, SecondFactorInvalidError,
+    ContactMissingError."""
+    record_id, session_id = holder
+    async with pool.acquire() as connection:
+        await check_session(connection, session_id)
+        if await store.load_account(connection, record_id) is None:
+            raise AccountMissingError
+        _, told = await load_contact(connection, keyrings, record_id)
+        channel = check_second_factor(second_factor, told)
+        await confirm_password(connection, accounts, record_id, password)
+    async with transaction(pool) as connection:
+        await store.set_sent_codes(connection, record_id, channel)
+        await challenges.end_challenges(connection, record_id, clock.now())
+        entry = AccessRecorded(
+            record_id=record_id,
+            actor=holder_of(record_id),
+            action="change-credentials",
+            outcome="permitted",
+            reason=f"codes-by-{channel}",
+        )
+        await append(connection, [announce(entry)])

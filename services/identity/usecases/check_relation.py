@@ -1,0 +1,61 @@
+"""In which relation somebody is to the holder of a record, now, and whether that is enough for what they ask."""
+
+from datetime import datetime
+from uuid import UUID
+
+from services.identity.domain.acting import Act, Relation, RelationInsufficientError, may
+from services.identity.domain.opening import RecordUnknownError
+from services.identity.domain.representation import is_minor
+from services.identity.domain.sealing import Keyrings
+from services.identity.store import care, records, representations
+from services.identity.usecases.load_holder import birth_date, load_holder
+from shared import clock
+from shared.db.pool import Connection
+from shared.http.tokens import Caller
+
+
+async def check_relation(
+    connection: Connection, keyrings: Keyrings, asking: Caller, record_id: UUID, act: Act
+) -> Relation:
+    """A token outlives what it rests on by minutes; here the relation itself is looked at.
+
+    Raises RecordUnknownError, RelationInsufficientError.
+    """
+    relation = await _relation(connection, keyrings, asking, record_id)
+    if relation is None or await records.load_record(connection, record_id) is None:
+        raise RecordUnknownError
+    if not may(relation, act):
+        raise RelationInsufficientError
+    return relation
+
+
+async def relation_of(
+    connection: Connection, keyrings: Keyrings, record_id: UUID, own_id: UUID, now: datetime
+) -> Relation | None:
+    """What the holder of the record `own_id` may now act as in `record_id`: representative before carer."""
+    if record_id == own_id or await records.load_record(connection, record_id) is None:
+        return None
+    theirs = [
+        one
+        for one in await representations.representations_of(connection, record_id)
+        if one.representative_id == own_id and one.status == "validated"
+    ]
+    if theirs:
+        minor = is_minor(birth_date(await load_holder(connection, keyrings, record_id)), now)
+        if any(one.is_in_force(now, holder_is_minor=minor) for one in theirs):
+            return "representative"
+    cared = await care.carers_of(connection, record_id)
+    return "carer" if any(one.carer_id == own_id and one.status == "accepted" for one in cared) else None
+
+
+async def _relation(connection: Connection, keyrings: Keyrings, asking: Caller, record_id: UUID) -> Relation | None:
+    if asking.record_id != record_id:
+        return None
+    match asking.kind:
+        case "patient":
+            return "holder"
+        case "representative" | "carer":
+            found = await relation_of(connection, keyrings, record_id, UUID(asking.id), clock.now())
+            return found if found == asking.kind else None
+        case _:
+            return None

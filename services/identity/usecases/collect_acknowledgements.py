@@ -1,0 +1,46 @@
+"""Collects the services' words about erasures; when all five have answered, the receipt is signed."""
+
+from datetime import timedelta
+
+from services.identity.domain.lifecycle import Retention
+from services.identity.domain.receipts import Acknowledgement, ReceiptKeys, receipt
+from services.identity.store import erasures
+from services.identity.store.erasures import Erasure
+from shared import clock
+from shared.contracts.identity import ErasureAcknowledged
+from shared.contracts.topics import SERVICES, Service
+from shared.db.pool import Connection
+from shared.decoding import Message
+
+
+async def collect_acknowledgements(
+    connection: Connection, messages: list[Message[ErasureAcknowledged]], *, keys: ReceiptKeys, retention: Retention
+) -> None:
+    """The first word of each service counts, and a receipt is never replaced. Words about nothing that was decided
+    here, or of nobody that is known, are passed over."""
+    events = [message.event for message in messages]
+    known = await erasures.lock_erasures(connection, sorted({event.erasure_id for event in events}))
+    for erasure in known:
+        for event in events:
+            service = _service_of(event)
+            if service is not None and (event.erasure_id, event.record_id) == (erasure.id, erasure.record_id):
+                await erasures.insert_acknowledgement(connection, erasure.id, _word(service, event))
+        if erasure.receipt is None:
+            await _complete(connection, erasure, keys, retention)
+
+
+def _service_of(event: ErasureAcknowledged) -> Service | None:
+    return next((service for service in SERVICES if service == event.service), None)
+
+
+def _word(service: Service, event: ErasureAcknowledged) -> Acknowledgement:
+    return Acknowledgement(service=service, acknowledged_at=event.acknowledged_at, destroyed=event.destroyed)
+
+
+async def _complete(connection: Connection, erasure: Erasure, keys: ReceiptKeys, retention: Retention) -> None:
+    told = await erasures.load_acknowledgements(connection, erasure.id)
+    if len(told) < len(SERVICES):
+        return
+    backups = timedelta(days=retention.backups_days)
+    signed = receipt(erasure.id, erasure.record_id, erasure.reason, erasure.decided_at, told, backups=backups)
+    await erasures.complete_erasure(connection, erasure.id, clock.now(), keys.sign(signed))

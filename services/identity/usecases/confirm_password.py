@@ -1,0 +1,51 @@
+"""The holder's password once more, before what cannot be taken lightly (closing a record, other credentials)."""
+
+import asyncio
+from uuid import UUID
+
+from services.identity.domain.accounts import AccountRules
+from services.identity.domain.passwords import PasswordNeededError, PasswordWrongError, normalise_password
+from services.identity.store import accounts as store
+from services.identity.store import throttles
+from services.identity.usecases.take_try import take_try
+from shared import clock
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Actor
+from shared.db.pool import Connection
+from shared.metrics import REFUSED
+from shared.outbox import announce, append
+
+
+async def confirm_password(
+    connection: Connection, accounts: AccountRules, record_id: UUID, password: str | None
+) -> None:
+    """`confirm_password(connection, accounts: AccountRules, record_id: UUID, password: str | None) -> None`
+
+    `accounts` is `context.accounts` of the API. Call it on a connection outside of a transaction and before the one of
+    your change: a wrong try must stay counted, and argon2 (in a thread) must hold no lock. A record without an account
+    needs no password: only the demonstration's sign-in can have made its token.
+
+    Raises PasswordNeededError (403, `password-needed`), PasswordWrongError (403, `password-wrong`) and
+    TooManyTriesError (429, `too-many-tries`, with Retry-After).
+    """
+    account = await store.load_account(connection, record_id)
+    if account is None:
+        return
+    if not password:
+        raise PasswordNeededError
+    keys = [f"confirm:{record_id}"]
+    await take_try(connection, keys, "confirm-password")
+    found = await asyncio.to_thread(accounts.hasher.check, account.password_hash, normalise_password(password))
+    async with connection.transaction():
+        if found != "wrong":
+            await throttles.give_back(connection, keys, clock.now())
+            return
+        await append(connection, [announce(_refused(record_id))])
+    REFUSED.labels("confirm-password", PasswordWrongError.code).inc()
+    raise PasswordWrongError
+
+
+def _refused(record_id: UUID) -> AccessRecorded:
+    holder = Actor(kind="patient", id=str(record_id))
+    reason = PasswordWrongError.code
+    return AccessRecorded(record_id=record_id, actor=holder, action="sign-in", outcome="refused", reason=reason)

@@ -1,0 +1,36 @@
+"""Begins a campaign: from now on the worker tells everybody it selects."""
+
+from uuid import UUID
+
+from services.identity.domain.activation import new_wave
+from services.identity.domain.campaigns import Campaign, NewCampaign
+from services.identity.domain.sealing import Keyrings
+from services.identity.store import activation, campaigns
+from shared import clock
+from shared.db.pool import Pool, transaction
+
+
+async def create_campaign(pool: Pool, keyrings: Keyrings, new: NewCampaign, created_by: str) -> UUID:
+    """Returns its id. The key of its codes is made before any code is."""
+    now, campaign_id = clock.now(), clock.new_id()
+    wave, sealed = new_wave(clock.new_id(), keyrings.persons)
+    campaign = Campaign(
+        id=campaign_id,
+        status="noticing",
+        is_paused=False,
+        selection=new.selection,
+        window_days=new.window_days,
+        rate=new.rate,
+        wave_id=wave.id,
+        created_at=now,
+        noticed_at=None,
+        opens_at=None,
+        ended_at=None,
+        next_page_at=now,
+        after=None,
+        counts={},
+    )
+    async with transaction(pool) as connection:
+        await activation.insert_wave(connection, wave.id, f"campaign-{campaign_id}", sealed, now)
+        await campaigns.insert_campaign(connection, campaign, created_by)
+    return campaign_id

@@ -1,0 +1,182 @@
+"""Erases a record: it was closed long enough ago, or a decision under the GDPR (article 17) asks for it.
+
+One transaction destroys everything that identity holds of it, puts the person on the suppression list as a keyed hash,
+and tells the other services. A record that is erased already answers with the same erasure.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from services.identity.domain.lifecycle import Reason, Refusal, Retention, decide
+from services.identity.domain.opening import RecordUnknownError
+from services.identity.domain.sealing import Keyrings
+from services.identity.store import (
+    accounts,
+    activation,
+    calling,
+    care,
+    challenges,
+    erasures,
+    lifecycle,
+    minors,
+    people,
+    records,
+    representations,
+    sessions,
+)
+from services.identity.store.erasures import Erasure
+from services.identity.store.lifecycle import KeptRecord
+from services.identity.usecases.move_record import Moving, access, counted, fingerprints_of, holder
+from shared import clock, erasing
+from shared.clock import bucket_of
+from shared.contracts.identity import RecordErased
+from shared.contracts.topics import IDENTITY_CONTACTS, IDENTITY_PEOPLE, IDENTITY_RECORDS
+from shared.db.pool import Connection, Pool, transaction
+from shared.errors import ClientError, CodedError
+from shared.outbox import Announcement, announce, append, tombstone
+
+Destroy = Callable[[Connection, UUID], Awaitable[Mapping[str, int]]]
+STATE_TOPICS: Final = (IDENTITY_RECORDS, IDENTITY_CONTACTS, IDENTITY_PEOPLE)
+"""Compacted topics of identity that have a record's id as their key."""
+
+
+async def _codes(connection: Connection, record_id: UUID) -> dict[str, int]:
+    return {"activation-codes": await activation.delete_codes(connection, record_id)}
+
+
+async def _people(connection: Connection, record_id: UUID) -> dict[str, int]:
+    await people.delete_people(connection, [record_id])
+    return {}
+
+
+async def _minors(connection: Connection, record_id: UUID) -> dict[str, int]:
+    await minors.delete_minors(connection, [record_id])
+    return {}
+
+
+async def _representations(connection: Connection, record_id: UUID) -> dict[str, int]:
+    return {"representations": await representations.delete_representations(connection, record_id)}
+
+
+async def _people_to_call(connection: Connection, record_id: UUID) -> dict[str, int]:
+    return {"people-to-call": await calling.delete_people_to_call(connection, record_id)}
+
+
+async def _contacts(connection: Connection, record_id: UUID) -> dict[str, int]:
+    return {"contacts": await lifecycle.delete_contacts(connection, record_id)}
+
+
+async def _closures(connection: Connection, record_id: UUID) -> dict[str, int]:
+    await lifecycle.delete_closures(connection, record_id)
+    return {}
+
+
+DESTROY: Final[tuple[Destroy, ...]] = (
+    challenges.delete_challenges_of,
+    sessions.delete_sessions_of,
+    accounts.delete_accounts_of,
+    _codes,
+    _people,
+    _minors,
+    _representations,
+    _people_to_call,
+    _contacts,
+    _closures,
+)
+"""What there is about a record beside its own row, its person and its fingerprint; a new table is added here."""
+
+
+class FingerprintUnknownError(CodedError):
+    """The key under which this record is found is no longer in the keyring of the INS: put it back, then erase."""
+
+    code = "fingerprint-key-missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Erasing:
+    """What was decided, by whom, why. `now` is given so that a test can be ten years later."""
+
+    moving: Moving
+    reason: Reason
+    now: datetime
+
+
+async def erase_record(
+    pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, asked: Erasing
+) -> Erasure:
+    """Raises RecordUnknownError, FingerprintUnknownError, and what the table refuses."""
+    async with transaction(pool) as connection:
+        await erasing.hold(connection, [record_id])
+        known = await erasures.find_erasure(connection, record_id)
+        if known is not None:
+            return known
+        kept = await _locked(connection, keyrings, record_id)
+        refused = _refused(kept, retention, asked)
+        if refused is None:
+            erasure = await _erase(connection, keyrings, kept, asked)
+        else:
+            told = access(record_id, asked.moving, reason=refused.code, refused=True)
+            await append(connection, [announce(told)])
+    if refused is not None:
+        raise counted(asked.moving, refused)
+    return erasure
+
+
+async def _locked(connection: Connection, keyrings: Keyrings, record_id: UUID) -> KeptRecord:
+    """The number first, then the record: the order of whoever opens."""
+    seen = await lifecycle.load_kept(connection, record_id, lock=False)
+    if seen is None:
+        raise RecordUnknownError
+    await records.lock_ins(connection, fingerprints_of(keyrings, holder(keyrings, seen)))
+    kept = await lifecycle.load_kept(connection, record_id)
+    if kept is None:
+        raise RecordUnknownError
+    return kept
+
+
+def _refused(kept: KeptRecord, retention: Retention, asked: Erasing) -> ClientError | None:
+    decided = decide(kept.state, "erase", asked.moving.party)
+    if isinstance(decided, Refusal):
+        return decided.error()
+    over = kept.closed_at is not None and retention.is_over(kept.closed_at, asked.now)
+    return Refusal("retention-running").error() if asked.reason == "retention-over" and not over else None
+
+
+async def _erase(connection: Connection, keyrings: Keyrings, kept: KeptRecord, asked: Erasing) -> Erasure:
+    erasure = Erasure(clock.new_id(bucket_of(kept.id)), kept.id, asked.reason, asked.now)
+    await erasing.begin(connection, kept.id, erasure.id, asked.now)
+    await erasures.insert_erasure(connection, erasure)
+    await erasing.count_destroyed(connection, kept.id, await destroy(connection, keyrings, kept, asked.now))
+    await append(connection, _told(erasure, asked))
+    return erasure
+
+
+async def destroy(connection: Connection, keyrings: Keyrings, kept: KeptRecord, now: datetime) -> dict[str, int]:
+    """Everything that identity holds of a record. Returns how many of what."""
+    fingerprints = fingerprints_of(keyrings, holder(keyrings, kept))
+    gone: dict[str, int] = {}
+    for one in DESTROY:
+        gone |= await one(connection, kept.id)
+    gone["care-relations"] = await care.delete_care(connection, kept.id, fingerprints)
+    gone["fingerprints"] = await lifecycle.delete_fingerprints(connection, kept.id, fingerprints)
+    if not gone["fingerprints"]:
+        raise FingerprintUnknownError
+    gone["records"] = await lifecycle.delete_record(connection, kept.id)
+    gone["persons"] = await lifecycle.delete_person(connection, kept.id, kept.person_id)
+    await lifecycle.suppress(connection, fingerprints[0], "erased", None, now)
+    return gone
+
+
+def _told(erasure: Erasure, asked: Erasing) -> list[Announcement]:
+    erased = RecordErased(
+        record_id=erasure.record_id, erasure_id=erasure.id, reason=erasure.reason, decided_at=erasure.decided_at
+    )
+    key = str(erasure.record_id)
+    return [
+        *(tombstone(topic, key) for topic in STATE_TOPICS),
+        announce(access(erasure.record_id, asked.moving, reason=erasure.reason)),
+        announce(erased),
+    ]

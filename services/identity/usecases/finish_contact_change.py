@@ -1,0 +1,79 @@
+"""A contact changes, once the codes from the old and the new place are here."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from services.identity.domain.accounts import AccountRules
+from services.identity.domain.codes import CodeOverError, open_detail
+from services.identity.domain.contacts import Note, message
+from services.identity.domain.opening import Contact
+from services.identity.domain.sealing import Keyrings, seal_row
+from services.identity.domain.sessions import holder_of
+from services.identity.store import contacts, throttles
+from services.identity.usecases.answer_challenge import answer_challenge
+from services.identity.usecases.check_session import check_session
+from services.identity.usecases.load_contact import load_contact
+from services.identity.usecases.refuse_try import refuse_try
+from shared import clock
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Event
+from shared.contracts.identity import ContactChanged
+from shared.db.pool import Connection, Pool, transaction
+from shared.outbox import announce, append
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BothCodes:
+    """The codes of both places."""
+
+    challenge_id: UUID
+    old_code: str
+    new_code: str
+
+
+async def finish_contact_change(
+    pool: Pool, accounts: AccountRules, keyrings: Keyrings, holder: tuple[UUID, UUID | None], codes: BothCodes
+) -> None:
+    """Raises SessionOverError, CodeWrongError, CodeOverError (also when the contact has changed meanwhile)."""
+    record_id, session_id = holder
+    async with transaction(pool) as connection:
+        await check_session(connection, session_id)
+        both = (codes.old_code, codes.new_code)
+        challenge, wrong = await answer_challenge(
+            connection, accounts, keyrings, "contact-change", codes.challenge_id, both, record_id
+        )
+        if wrong is not None:
+            await refuse_try(connection, keyrings, None if challenge is None else record_id, wrong.code)
+        else:
+            assert challenge is not None, "nothing wrong means a challenge"
+            await _change(connection, keyrings, record_id, open_detail(keyrings, challenge))
+    if wrong is not None:
+        raise wrong
+
+
+async def _change(connection: Connection, keyrings: Keyrings, record_id: UUID, detail: dict[str, Any]) -> None:
+    _, old = await load_contact(connection, keyrings, record_id)
+    new = Contact.from_json(detail["contact"].encode())
+    sealed = seal_row(keyrings.persons, new.as_json(), "contact", record_id)
+    version = await contacts.replace_contact(connection, record_id, detail["version"], sealed)
+    if version is None:
+        raise CodeOverError
+    await throttles.give_back(connection, detail["keys"], clock.now())
+    old_channel, new_channel = detail["channels"]
+    note = Note("contact-changed")
+    told: list[Event] = [
+        ContactChanged(
+            record_id=record_id, version=version, sealed=keyrings.contacts.seal_for_addressee(new.as_json())
+        ),
+        AccessRecorded(
+            record_id=record_id,
+            actor=holder_of(record_id),
+            action="change-contact",
+            outcome="permitted",
+            reason="both-confirmed",
+        ),
+        message(keyrings.contacts, clock.new_id(), record_id, old, note, old_channel),
+        message(keyrings.contacts, clock.new_id(), record_id, new, note, new_channel),
+    ]
+    await append(connection, [announce(one) for one in told])

@@ -1,0 +1,103 @@
+"""Signing in, the second half: the code is looked at, and a session begins on this device."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.identity.domain.accounts import AccountRules
+from services.identity.domain.codes import Challenge, open_detail
+from services.identity.domain.contacts import Note, moment
+from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sessions import Secret, holder_of, new_secret, session_subject
+from services.identity.domain.tokens import AccessToken, Issuer
+from services.identity.store import sessions, throttles
+from services.identity.usecases.answer_challenge import answer_challenge
+from services.identity.usecases.keep_device import keep_device
+from services.identity.usecases.refuse_try import refuse_try
+from services.identity.usecases.tell_holder import tell_holder
+from shared import clock
+from shared.clock import bucket_of
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Event
+from shared.db.pool import Connection, Pool, transaction
+from shared.outbox import announce, append
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SignedIn:
+    """What the device is given. `device_token`: for a device that was not known before."""
+
+    access: AccessToken
+    refresh_token: str
+    device_token: str | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Answer:
+    """A code, and the device it comes from."""
+
+    challenge_id: UUID
+    code: str
+    device_name: str
+
+
+async def finish_sign_in(
+    pool: Pool, accounts: AccountRules, keyrings: Keyrings, issuer: Issuer, answer: Answer
+) -> SignedIn:
+    """A code serves once, whoever comes at the same time. Raises CodeWrongError, CodeOverError."""
+    async with transaction(pool) as connection:
+        challenge, wrong = await answer_challenge(
+            connection, accounts, keyrings, "sign-in", answer.challenge_id, (answer.code,)
+        )
+        record_id = None if challenge is None else challenge.record_id
+        if wrong is not None:
+            await refuse_try(connection, keyrings, record_id, wrong.code)
+        else:
+            assert challenge is not None, "nothing wrong means a challenge"
+            refresh, device_token = await _begin(connection, accounts, keyrings, challenge, answer.device_name)
+    if wrong is not None:
+        raise wrong
+    assert record_id is not None, "a decoy is never answered"
+    subject = session_subject(record_id, refresh.id)
+    access = issuer.issue(subject, token_id=clock.new_id(), now=clock.now())
+    return SignedIn(access, refresh.text, device_token)
+
+
+async def _begin(
+    connection: Connection, accounts: AccountRules, keyrings: Keyrings, challenge: Challenge, device_name: str
+) -> tuple[Secret, str | None]:
+    record_id, now = challenge.record_id, clock.now()
+    assert record_id is not None, "a decoy is never answered"
+    detail = open_detail(keyrings, challenge)
+    await throttles.give_back(connection, detail["keys"], now)
+    device_id, token = UUID(detail["device"]) if detail["device"] else None, None
+    if device_id is None or not await sessions.touch_device(connection, record_id, device_id, now):
+        token = await keep_device(connection, keyrings, record_id, device_name)
+        device_id = token.id
+    refresh = await _begin_session(connection, accounts, record_id, device_id, now)
+    told: list[Event] = [
+        AccessRecorded(
+            record_id=record_id,
+            actor=holder_of(record_id),
+            action="sign-in",
+            outcome="permitted",
+            reason="password-and-code",
+        )
+    ]
+    if token is not None:
+        note = Note("new-device", {"when": moment(now), "device": device_name})
+        told += await tell_holder(connection, keyrings, record_id, note)
+    await append(connection, [announce(one) for one in told])
+    return refresh, None if token is None else token.text
+
+
+async def _begin_session(
+    connection: Connection, accounts: AccountRules, record_id: UUID, device_id: UUID, now: datetime
+) -> Secret:
+    """One session is alive on a device: an earlier one ends."""
+    await sessions.end_device_sessions(connection, record_id, device_id, "signed-in-again", now)
+    refresh = new_secret(clock.new_id(bucket_of(record_id)))
+    ends_at = now + accounts.session_life
+    await sessions.insert_session(connection, record_id, refresh.id, device_id, now, ends_at)
+    await sessions.insert_refresh_token(connection, refresh, min(now + accounts.session_idle, ends_at))
+    return refresh

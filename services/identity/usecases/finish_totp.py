@@ -1,0 +1,53 @@
+"""The application's first code: from now on it gives the codes of this account."""
+
+from uuid import UUID
+
+from services.identity.domain.accounts import AccountMissingError
+from services.identity.domain.codes import CodeOverError, CodeWrongError, open_detail, totp_step
+from services.identity.domain.sealing import Keyrings, seal_row
+from services.identity.domain.sessions import holder_of
+from services.identity.store import accounts as store
+from services.identity.store import challenges
+from services.identity.usecases.check_session import check_session
+from services.identity.usecases.refuse_try import refuse_try
+from shared import clock
+from shared.contracts.audit import AccessRecorded
+from shared.db.pool import Connection, Pool, transaction
+from shared.outbox import announce, append
+
+
+async def finish_totp(
+    pool: Pool, keyrings: Keyrings, holder: tuple[UUID, UUID | None], challenge_id: UUID, code: str
+) -> None:
+    """Raises SessionOverError, CodeWrongError, CodeOverError."""
+    record_id, session_id = holder
+    async with transaction(pool) as connection:
+        await check_session(connection, session_id)
+        now = clock.now()
+        challenge = await challenges.try_challenge(connection, challenge_id, "totp-enrolment", now)
+        if challenge is None or challenge.record_id != record_id:
+            raise CodeOverError
+        secret = open_detail(keyrings, challenge)["secret"]
+        step = totp_step(secret, code, now, last_step=0)
+        if step is None:
+            await refuse_try(connection, keyrings, record_id, CodeWrongError.code)
+        else:
+            await challenges.use_challenge(connection, challenge_id, now)
+            await _enrol(connection, keyrings, record_id, secret, step)
+    if step is None:
+        raise CodeWrongError
+
+
+async def _enrol(connection: Connection, keyrings: Keyrings, record_id: UUID, secret: str, step: int) -> None:
+    if await store.lock_account(connection, record_id) is None:
+        raise AccountMissingError
+    sealed = seal_row(keyrings.persons, secret.encode(), "totp", record_id)
+    await store.set_totp(connection, record_id, sealed, step)
+    entry = AccessRecorded(
+        record_id=record_id,
+        actor=holder_of(record_id),
+        action="change-credentials",
+        outcome="permitted",
+        reason="application-enrolled",
+    )
+    await append(connection, [announce(entry)])

@@ -1,0 +1,64 @@
+"""Issues an activation code, in the transaction of whoever opens the record or asks for another code."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from services.identity.domain.activation import Wave, issue, new_wave, open_wave, printed
+from services.identity.domain.insured import Reach
+from services.identity.domain.openings import UnreachableError, mail_or_letter
+from services.identity.domain.sealing import Keyrings
+from services.identity.store import activation
+from shared import clock
+from shared.contracts.notify import MessageRequested
+from shared.crypto import Keyring
+from shared.db.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The letter or mail with the code, to be announced."""
+
+    message: MessageRequested
+
+    @property
+    def channel(self) -> Literal["mail", "letter"]:
+        """How it goes out."""
+        return "letter" if self.message.channel == "letter" else "mail"
+
+
+async def issue_code(
+    connection: Connection, keyrings: Keyrings, lookups: Keyring, record_id: UUID, person: str, reach: Reach
+) -> Told:
+    """The next attempt of a record, from the wave of the month; earlier codes are revoked. `person`: the fingerprint of
+    the INS. Raises UnreachableError."""
+    now = clock.now()
+    wave = await wave_for(connection, keyrings, f"assisted-{now:%Y-%m}", now)
+    attempt = await activation.last_attempt(connection, record_id) + 1
+    await activation.revoke_codes(connection, record_id, now)
+    issued = issue(wave, lookups, record_id, person, attempt, now)
+    await activation.insert_codes(connection, [issued])
+    values = code_values(wave.code(person, attempt), issued.expires_at)
+    message = mail_or_letter(
+        keyrings.contacts, clock.new_id(), record_id, reach, "activation-code", values, issued.expires_at
+    )
+    if message is None:
+        raise UnreachableError
+    return Told(message)
+
+
+async def wave_for(connection: Connection, keyrings: Keyrings, purpose: str, now: datetime) -> Wave:
+    """The wave for that purpose, made with a fresh key where there is none."""
+    found = await activation.load_wave(connection, purpose)
+    if found is None:
+        wave, sealed = new_wave(clock.new_id(), keyrings.persons)
+        await activation.insert_wave(connection, wave.id, purpose, sealed, now)
+        found = await activation.load_wave(connection, purpose)
+        assert found is not None, "the wave was written a statement ago"
+    return open_wave(*found, keyrings.persons)
+
+
+def code_values(code: str, expires_at: datetime) -> dict[str, str]:
+    """What the letter says."""
+    return {"code": printed(code), "valid_until": expires_at.date().isoformat()}

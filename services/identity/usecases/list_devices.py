@@ -1,0 +1,27 @@
+"""The devices from which a holder has signed in."""
+
+from uuid import UUID
+
+from services.identity.domain.sealing import Keyrings, Sealed, open_row
+from services.identity.domain.sessions import Device
+from services.identity.store import sessions
+from services.identity.usecases.check_session import check_session
+from shared import clock
+from shared.db.pool import Pool
+
+
+async def list_devices(pool: Pool, keyrings: Keyrings, record_id: UUID, session_id: UUID | None) -> list[Device]:
+    """The last seen first. Raises SessionOverError."""
+    async with pool.acquire() as connection:
+        await check_session(connection, session_id)
+        rows = await sessions.load_devices(connection, record_id, clock.now())
+    return [
+        Device(
+            row["id"],
+            open_row(keyrings.persons, Sealed(row["key_id"], row["sealed"]), "device", row["id"]).decode(),
+            row["first_seen_at"],
+            row["last_seen_at"],
+            row["session_id"],
+        )
+        for row in rows
+    ]

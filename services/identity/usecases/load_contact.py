@@ -1,0 +1,18 @@
+"""Where the holder of a record is told things."""
+
+from uuid import UUID
+
+from services.identity.domain.contacts import ContactMissingError
+from services.identity.domain.opening import Contact
+from services.identity.domain.sealing import Keyrings, open_row
+from services.identity.store import contacts
+from shared.db.pool import Connection
+
+
+async def load_contact(connection: Connection, keyrings: Keyrings, record_id: UUID) -> tuple[int, Contact]:
+    """The version that was announced, and the contact. Raises ContactMissingError."""
+    found = await contacts.load_contact(connection, record_id)
+    if found is None:
+        raise ContactMissingError
+    version, sealed = found
+    return version, Contact.from_json(open_row(keyrings.persons, sealed, "contact", record_id))

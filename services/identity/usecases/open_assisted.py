@@ -1,0 +1,126 @@
+"""Opens a record with help: the person is there with their card and has agreed; the way to their account is sent to
+them. Asked again before the account is activated, it sends another code."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+from uuid import UUID
+
+from services.identity.domain.channels import OpeningChannel
+from services.identity.domain.figures import region_of
+from services.identity.domain.insured import InsuredPerson, is_card_of, open_insured
+from services.identity.domain.lifecycle import Party, Refusal, decide
+from services.identity.domain.online import is_minor
+from services.identity.domain.opening import Contact
+from services.identity.domain.openings import (
+    InsuredUnknownError,
+    RepresentativeNeededError,
+    contact_of,
+    reach_of,
+)
+from services.identity.domain.sealing import Keyrings
+from services.identity.store import accounts, insured, records
+from services.identity.usecases.issue_code import issue_code
+from services.identity.usecases.name_attending_doctor import name_attending_doctor
+from services.identity.usecases.open_record import add_record
+from services.identity.usecases.send_opening_codes import state_of_person
+from services.identity.usecases.take_turn import take_turn
+from shared import clock
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Actor, Event
+from shared.crypto import Keyring
+from shared.db.pool import Connection, Pool, transaction
+from shared.errors import ClientError
+from shared.fingerprints import ins_parts
+from shared.metrics import REFUSED
+from shared.outbox import announce, append
+from shared.values import Ins, Unprinted
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Helped(Unprinted):
+    """Who is there, where they are told things, and by which way the record opens."""
+
+    ins: Ins
+    card_serial: str
+    told: Contact
+    channel: OpeningChannel
+    actor: Actor
+    attending_doctor_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assisted:
+    """What became of it. `code_sent` None: the account is active, no code is needed."""
+
+    record_id: UUID
+    is_new: bool
+    code_sent: Literal["mail", "letter"] | None
+
+
+async def open_assisted(pool: Pool, keyrings: Keyrings, lookups: Keyring, helped: Helped) -> Assisted:
+    """Raises InsuredUnknownError, RepresentativeNeededError, UnreachableError, AttendingDoctorUnknownError,
+    TooManyOpeningsError, and what the table of lives refuses."""
+    await take_turn(pool, "open-record", [f"assisted-ins:{lookups.fingerprint(*ins_parts(helped.ins))}"])
+    fingerprints = keyrings.ins.fingerprints(*ins_parts(helped.ins))
+    async with transaction(pool) as connection:
+        await records.lock_ins(connection, fingerprints)
+        refused = await _refused(connection, fingerprints, helped)
+        if refused is None:
+            person = await _person(connection, keyrings, fingerprints, helped)
+            done, events = await _open(connection, keyrings, lookups, person, helped)
+        else:
+            events = await _refusal(connection, fingerprints, helped, refused)
+        await append(connection, [announce(one) for one in events])
+    if refused is not None:
+        REFUSED.labels("open-record", refused.code).inc()
+        raise refused
+    return done
+
+
+async def _refused(connection: Connection, fingerprints: list[str], helped: Helped) -> ClientError | None:
+    party: Party = "professional" if helped.actor.kind == "professional" else "administrator"
+    decided = decide(await state_of_person(connection, fingerprints), "open", party)
+    return decided.error() if isinstance(decided, Refusal) else None
+
+
+async def _refusal(
+    connection: Connection, fingerprints: list[str], helped: Helped, refused: ClientError
+) -> list[Event]:
+    known = await records.find_record(connection, fingerprints)
+    if known is None:
+        return []
+    told = AccessRecorded(
+        record_id=known, actor=helped.actor, action="open-record", outcome="refused", reason=refused.code
+    )
+    return [told]
+
+
+async def _person(connection: Connection, keyrings: Keyrings, fingerprints: list[str], helped: Helped) -> InsuredPerson:
+    row = await insured.find_insured(connection, fingerprints)
+    if row is None or (row.card and not is_card_of(keyrings.ins, row, helped.ins, helped.card_serial)):
+        raise InsuredUnknownError
+    found = open_insured(keyrings.persons, row)
+    if is_minor(date.fromisoformat(found.person.traits.birth_date or ""), clock.now().date()):
+        raise RepresentativeNeededError
+    return found
+
+
+async def _open(
+    connection: Connection, keyrings: Keyrings, lookups: Keyring, found: InsuredPerson, helped: Helped
+) -> tuple[Assisted, list[Event]]:
+    fingerprints = keyrings.ins.fingerprints(*ins_parts(helped.ins))
+    reach = reach_of(helped.told, found.reach)
+    known = await records.find_record(connection, fingerprints)
+    events: list[Event] = []
+    if known is None:
+        region = region_of(found.person.region)
+        told = contact_of(reach)
+        new = await add_record(connection, keyrings, found.person, told, helped.channel, region, helped.actor)
+        events += new.events
+    record_id = new.record_id if known is None else known
+    events += await name_attending_doctor(connection, record_id, helped.attending_doctor_id)
+    if known is not None and await accounts.load_account(connection, record_id) is not None:
+        return Assisted(record_id, False, None), events
+    sent = await issue_code(connection, keyrings, lookups, record_id, fingerprints[0], reach)
+    return Assisted(record_id, known is None, sent.channel), [*events, sent.message]

@@ -1,0 +1,130 @@
+"""Opens the record of somebody who is represented, and enters who represents them.
+
+A representative who is signed in opens for a minor whom the insured register knows under the stated card, which is the
+proof; an administrator states what was shown. Where the record exists it stays, and the representation is entered.
+"""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from services.identity.domain.figures import region_of
+from services.identity.domain.insured import Insured, is_card_of, open_insured
+from services.identity.domain.lifecycle import Refusal, decide
+from services.identity.domain.opening import Contact, Person, TraitsDifferError, are_same, check_traits
+from services.identity.domain.representation import RepresentationUnprovenError, is_minor
+from services.identity.domain.sealing import Keyrings
+from services.identity.store import insured, lifecycle, records, representations, throttles
+from services.identity.usecases.add_representative import find_representative
+from services.identity.usecases.admit_representative import Admitted, Stated, admit_representative
+from services.identity.usecases.load_holder import birth_date, load_holder
+from services.identity.usecases.open_record import add_record
+from services.identity.usecases.settle_contact import representatives_contact
+from services.identity.usecases.take_try import take_try
+from services.identity.usecases.telling_refusals import telling_refusals
+from shared import clock
+from shared.contracts.base import Actor, Event
+from shared.db.pool import Connection, Pool, transaction
+from shared.fingerprints import ins_parts
+from shared.outbox import announce, append
+from shared.values import Ins, Unprinted, check_key
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ByRepresentative(Unprinted):
+    """The signed-in holder of `own_id` opens for a minor with the card on which they are insured."""
+
+    own_id: UUID
+    card: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ByAdministrator(Unprinted):
+    """An administrator states who represents, and was shown the evidence."""
+
+    actor: Actor
+    representative: Ins
+    stated: Stated
+
+
+async def open_represented(
+    pool: Pool, keyrings: Keyrings, person: Person, by: ByRepresentative | ByAdministrator, *, test_keys: bool
+) -> tuple[Admitted, bool]:
+    """The representation, and whether the record is new.
+
+    Raises WrongInsKeyError, InvalidTraitsError, TooManyTriesError, RepresentationUnprovenError, TraitsDifferError, what
+    the table of the lifecycle refuses, and what `admit_representative` raises.
+    """
+    check_key(person.ins, lenient_test_oids=test_keys)
+    check_traits(person.traits, clock.now().date())
+    fingerprints = keyrings.ins.fingerprints(*ins_parts(person.ins))
+    actor = _actor(by)
+    if isinstance(by, ByRepresentative):
+        async with pool.acquire() as connection:
+            await take_try(connection, [f"represent:{by.own_id}"], "represent")
+    async with pool.acquire() as connection:
+        known = await records.find_record(connection, fingerprints)
+    async with telling_refusals(pool, known, actor, "represent"), transaction(pool) as connection:
+        await records.lock_ins(connection, fingerprints)
+        row = await insured.find_insured(connection, fingerprints)
+        if isinstance(by, ByRepresentative):
+            person, stated = _proven(keyrings, person, by, row)
+            await throttles.give_back(connection, [f"represent:{by.own_id}"], clock.now())
+        else:
+            stated = await _stated(connection, keyrings, by)
+        record_id, opened = await _record(connection, keyrings, person, stated, actor, row)
+        admitted = await admit_representative(connection, keyrings, record_id, stated, actor)
+        await append(connection, [announce(one) for one in (*opened, *admitted.events)])
+    return admitted, bool(opened)
+
+
+def _actor(by: ByRepresentative | ByAdministrator) -> Actor:
+    return Actor(kind="representative", id=str(by.own_id)) if isinstance(by, ByRepresentative) else by.actor
+
+
+def _proven(keyrings: Keyrings, person: Person, by: ByRepresentative, row: Insured | None) -> tuple[Person, Stated]:
+    """The minor as the register knows them. One refusal for everything that does not fit."""
+    if row is None or not is_card_of(keyrings.ins, row, person.ins, by.card):
+        raise RepresentationUnprovenError
+    found = open_insured(keyrings.persons, row).person
+    same = are_same(found.traits.normalised(), person.traits.normalised())
+    if not same or not is_minor(birth_date(found), clock.now()):
+        raise RepresentationUnprovenError
+    return found, Stated(by.own_id, "insured-register")
+
+
+async def _stated(connection: Connection, keyrings: Keyrings, by: ByAdministrator) -> Stated:
+    who = await find_representative(connection, keyrings, by.representative)
+    return replace(by.stated, representative_id=who)
+
+
+async def _record(
+    connection: Connection, keyrings: Keyrings, person: Person, stated: Stated, actor: Actor, row: Insured | None
+) -> tuple[UUID, tuple[Event, ...]]:
+    """The person's record, and the events of its opening where it is new."""
+    fingerprints = keyrings.ins.fingerprints(*ins_parts(person.ins))
+    known = await records.find_record(connection, fingerprints)
+    if known is not None:
+        await _check_known(connection, keyrings, known, person, stated)
+        return known, ()
+    contact = Contact(None, "fr", "holder")
+    if is_minor(birth_date(person), clock.now()):
+        contact = await representatives_contact(connection, keyrings, stated.representative_id)
+    region = region_of(row.region if row else None)
+    new = await add_record(connection, keyrings, person, contact, "representative", region, actor)
+    await lifecycle.lift_suppression(connection, fingerprints)
+    return new.record_id, new.events
+
+
+async def _check_known(
+    connection: Connection, keyrings: Keyrings, record_id: UUID, person: Person, stated: Stated
+) -> None:
+    """Raises TraitsDifferError and what the table of the lifecycle refuses."""
+    await representations.lock_records(connection, [record_id, stated.representative_id])
+    kept = await lifecycle.load_kept(connection, record_id, lock=False)
+    assert kept is not None, "its fingerprint was there a statement ago"
+    decided = decide(kept.state, "open", "representative")
+    if isinstance(decided, Refusal):
+        raise decided.error()
+    holder = await load_holder(connection, keyrings, record_id)
+    if not are_same(holder.traits.normalised(), person.traits.normalised()):
+        raise TraitsDifferError

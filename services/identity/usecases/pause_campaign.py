@@ -1,0 +1,16 @@
+"""Pauses a campaign between two pages, or lets it go on where it stood."""
+
+from uuid import UUID
+
+from services.identity.domain.campaigns import CampaignOverError, CampaignUnknownError
+from services.identity.store import campaigns
+from shared.db.pool import Pool, transaction
+
+
+async def pause_campaign(pool: Pool, campaign_id: UUID, *, paused: bool) -> None:
+    """Raises CampaignUnknownError, CampaignOverError. The time to object runs on while it is paused."""
+    async with transaction(pool) as connection:
+        if await campaigns.set_paused(connection, campaign_id, paused):
+            return
+        known = await campaigns.load_campaign(connection, campaign_id)
+    raise CampaignUnknownError if known is None else CampaignOverError

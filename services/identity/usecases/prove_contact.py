@@ -1,0 +1,39 @@
+"""Takes the code of an opening that somebody has begun alone, and gives a ticket for it."""
+
+import secrets
+from uuid import UUID
+
+from services.identity.domain.online import (
+    TRIES,
+    OpeningCodeWrongError,
+    OpeningOverError,
+    is_code,
+    ticket_hash,
+)
+from services.identity.store import online
+from shared import clock
+from shared.crypto import Keyring
+from shared.db.pool import Pool, transaction
+from shared.metrics import REFUSED
+
+
+async def prove_contact(pool: Pool, lookups: Keyring, opening_id: UUID, code: str) -> str:
+    """Five tries; of several at once with the right code exactly one gets the ticket. Whether a code was sent makes
+    no difference to what a wrong one is answered.
+
+    Raises OpeningCodeWrongError, OpeningOverError.
+    """
+    ticket = secrets.token_urlsafe(32)
+    refused: OpeningCodeWrongError | OpeningOverError | None = None
+    async with transaction(pool) as connection:
+        opening = await online.try_opening(connection, opening_id, clock.now(), TRIES)
+        if opening is None:
+            refused = OpeningOverError()
+        elif not is_code(lookups, opening, code):
+            refused = OpeningCodeWrongError()
+        else:
+            await online.set_proved(connection, opening_id, ticket_hash(lookups, opening_id, ticket))
+    if refused is not None:
+        REFUSED.labels("open-record", refused.code).inc()
+        raise refused
+    return ticket

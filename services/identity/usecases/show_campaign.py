@@ -1,0 +1,22 @@
+"""Shows how far a campaign has come."""
+
+from uuid import UUID
+
+from services.identity.domain.campaigns import Campaign, CampaignUnknownError
+from services.identity.store import campaigns
+from shared.db.pool import Pool
+
+
+async def show_campaign(pool: Pool, campaign_id: UUID) -> Campaign:
+    """Raises CampaignUnknownError."""
+    async with pool.acquire() as connection:
+        found = await campaigns.load_campaign(connection, campaign_id)
+    if found is None:
+        raise CampaignUnknownError
+    return found
+
+
+async def list_campaigns(pool: Pool) -> list[Campaign]:
+    """All of them, oldest first."""
+    async with pool.acquire() as connection:
+        return await campaigns.list_campaigns(connection, ended=True)

@@ -1,0 +1,35 @@
+"""Signs a holder out of one device, or of all."""
+
+from uuid import UUID
+
+from services.identity.domain.sessions import DeviceUnknownError, holder_of
+from services.identity.store import sessions
+from services.identity.usecases.check_session import check_session
+from shared import clock
+from shared.contracts.audit import AccessRecorded
+from shared.db.pool import Pool, transaction
+from shared.outbox import announce, append
+
+
+async def sign_out(pool: Pool, record_id: UUID, session_id: UUID | None, device_id: UUID | None) -> None:
+    """Of all devices when none is named. A device is forgotten with its session: the next sign-in there is one of a new
+    device. Access tokens that are out live on for five minutes at most.
+
+    Raises SessionOverError, DeviceUnknownError.
+    """
+    async with transaction(pool) as connection:
+        await check_session(connection, session_id)
+        now = clock.now()
+        if device_id is None:
+            await sessions.end_sessions(connection, record_id, "signed-out", now)
+            await sessions.forget_devices(connection, record_id)
+        elif not await sessions.forget_device(connection, record_id, device_id, "signed-out", now):
+            raise DeviceUnknownError
+        entry = AccessRecorded(
+            record_id=record_id,
+            actor=holder_of(record_id),
+            action="sign-out",
+            outcome="permitted",
+            reason="one-device" if device_id else "all-devices",
+        )
+        await append(connection, [announce(entry)])

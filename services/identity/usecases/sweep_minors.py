@@ -1,0 +1,76 @@
+"""Lets holders come of age: on the 18th birthday their representation ends by itself, and both are told.
+
+The birth date lies sealed; only the month stands in clear, so each of that month is looked at once a day, in the
+transaction that acts on it. Whoever is interrupted goes on where it was. No event carries a date of birth.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from services.identity.domain.contacts import Note
+from services.identity.domain.representation import Representation, is_minor
+from services.identity.domain.sealing import Keyrings
+from services.identity.store import minors, representations
+from services.identity.usecases.announce_people import announce_people
+from services.identity.usecases.answer_representation import settle
+from services.identity.usecases.load_holder import birth_date, load_holder
+from services.identity.usecases.settle_contact import settle_contact
+from services.identity.usecases.tell_holder import tell_holder
+from shared.contracts.base import Actor, Event
+from shared.db.pool import Connection, Pool, transaction
+from shared.errors import CodedError
+from shared.logs import log
+from shared.outbox import announce, append
+
+BATCH: Final = 100
+SWEEPER: Final = Actor(kind="system", id="sweep-minors")
+NOTE: Final = Note("coming-of-age")
+
+
+async def sweep_minors(pool: Pool, keyrings: Keyrings, now: datetime, *, limit: int = BATCH) -> int:
+    """How many were looked at; 0 when none is left for today."""
+    today = now.astimezone(UTC).date()
+    async with pool.acquire() as connection:
+        due = await minors.find_due(connection, today, limit)
+    for record_id in due:
+        try:
+            await _look(pool, keyrings, record_id, now)
+        except CodedError as error:  # its keys are not all here: again tomorrow, and the others are not kept waiting
+            log("loop.interrupted", place="sweep-minors", error=error)
+            async with transaction(pool) as connection:
+                await minors.note_look(connection, record_id, today)
+    return len(due)
+
+
+async def _look(pool: Pool, keyrings: Keyrings, record_id: UUID, now: datetime) -> None:
+    async with transaction(pool) as connection:
+        await representations.lock_records(connection, [record_id])
+        if not await minors.is_minor(connection, record_id):
+            return
+        if is_minor(birth_date(await load_holder(connection, keyrings, record_id)), now):
+            await minors.note_look(connection, record_id, now.astimezone(UTC).date())
+            return
+        events = await _come_of_age(connection, keyrings, record_id, now)
+        await append(connection, [announce(one) for one in events])
+
+
+async def _come_of_age(connection: Connection, keyrings: Keyrings, record_id: UUID, now: datetime) -> list[Event]:
+    events: list[Event] = []
+    known = await representations.representations_of(connection, record_id)
+    for one in known:
+        events += await _end(connection, keyrings, one, now)
+    events += await settle_contact(connection, keyrings, record_id)
+    events += await tell_holder(connection, keyrings, record_id, NOTE)
+    await minors.delete_minors(connection, [record_id])
+    _, people = await announce_people(connection, record_id)
+    return [*people, *events]
+
+
+async def _end(connection: Connection, keyrings: Keyrings, one: Representation, now: datetime) -> list[Event]:
+    if one.basis != "representative-of-minor" or one.status not in ("waiting", "validated"):
+        return []
+    if one.status == "waiting":
+        return await settle(connection, keyrings, one, "refused", now, SWEEPER, "come-of-age")
+    ended = await settle(connection, keyrings, one, "ended", now, SWEEPER, "come-of-age")
+    return [*ended, *await tell_holder(connection, keyrings, one.representative_id, NOTE)]

@@ -1,0 +1,43 @@
+"""Ends the representations whose end has come, one record at a time; whoever is interrupted goes on where it was."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from services.identity.domain.sealing import Keyrings
+from services.identity.store import representations
+from services.identity.usecases.announce_people import announce_people
+from services.identity.usecases.answer_representation import settle
+from shared.contracts.base import Actor, Event
+from shared.db.pool import Pool, transaction
+from shared.errors import CodedError
+from shared.logs import log
+from shared.outbox import announce, append
+
+BATCH: Final = 100
+SWEEPER: Final = Actor(kind="system", id="sweep-representations")
+
+
+async def sweep_representations(pool: Pool, keyrings: Keyrings, now: datetime, *, limit: int = BATCH) -> int:
+    """In how many records something ended; 0 when nothing is left to do."""
+    async with pool.acquire() as connection:
+        due = await representations.records_with_ended(connection, now, limit)
+    swept = 0
+    for record_id in due:
+        try:
+            await _end(pool, keyrings, record_id, now)
+            swept += 1
+        except CodedError as error:  # its keys are not all here
+            log("loop.interrupted", place="sweep-representations", error=error)
+    return swept
+
+
+async def _end(pool: Pool, keyrings: Keyrings, record_id: UUID, now: datetime) -> None:
+    events: list[Event] = []
+    async with transaction(pool) as connection:
+        await representations.lock_records(connection, [record_id])
+        for one in await representations.representations_of(connection, record_id):
+            if one.status == "validated" and one.ends_at is not None and one.ends_at <= now:
+                events += await settle(connection, keyrings, one, "ended", now, SWEEPER, "end-reached")
+        _, people = await announce_people(connection, record_id)
+        await append(connection, [announce(one) for one in (*people, *events)])

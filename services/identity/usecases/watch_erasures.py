@@ -1,0 +1,22 @@
+"""Looks for erasures that not all services have acknowledged in time: an alarm."""
+
+from datetime import datetime, timedelta
+
+from prometheus_client import Gauge
+
+from services.identity.domain.lifecycle import Retention
+from services.identity.store import erasures
+from shared.db.pool import Pool
+from shared.logs import log
+
+OVERDUE = Gauge("identity_erasures_overdue", "Erasures that a service has not acknowledged in time.")
+
+
+async def watch_erasures(pool: Pool, retention: Retention, now: datetime) -> int:
+    """How many are overdue, measured and, when there are any, told."""
+    async with pool.acquire() as connection:
+        count = await erasures.count_overdue(connection, now - timedelta(seconds=retention.acknowledgement_s))
+    OVERDUE.set(count)
+    if count:
+        log("erasure.overdue", count=count)
+    return count

@@ -1,0 +1,95 @@
+"""The senders' work on alerts: decided anew when they leave, then handed to the mail server."""
+
+from collections import Counter as Counts
+from collections.abc import Sequence
+from datetime import timedelta
+
+from prometheus_client import Counter
+
+from services.notify.domain import (
+    Deferred,
+    Delivered,
+    DueAlert,
+    NotTried,
+    Outcome,
+    Parcel,
+    Refused,
+    Send,
+    Unwanted,
+    decide,
+)
+from services.notify.gateways import Gateway
+from services.notify.mails import AddressUnusableError, compose, mailbox
+from services.notify.sealed import ContactUnreadableError, open_contact
+from services.notify.store.alerts import WAKE_CHANNEL
+from services.notify.usecases.settle_alerts import Result, settle_alerts
+from services.notify.usecases.take_due_alerts import take_due_alerts
+from shared import clock, tracing
+from shared.crypto import Keyring, SealBrokenError
+from shared.db.pool import Pool
+from shared.logs import LogEvent, log
+
+MAILS = Counter("notify_mails_total", "Alerts by mail, by what became of the attempt.", ["outcome"])
+LOGGED: tuple[tuple[str, LogEvent], ...] = (
+    ("sent", "mail.sent"),
+    ("deferred", "mail.deferred"),
+    ("failed", "mail.failed"),
+    ("not-tried", "mail.deferred"),
+)
+
+
+class AlertWork:
+    """Alerts, from `sender` to whoever the record's contact is now."""
+
+    queue = WAKE_CHANNEL
+
+    def __init__(self, sender: str, keyring: Keyring) -> None:
+        self._sender = sender
+        self._keyring = keyring
+
+    async def take(self, pool: Pool, limit: int, held_for: timedelta) -> list[DueAlert]:
+        """The longest due first."""
+        return await take_due_alerts(pool, limit, held_for)
+
+    async def attempt(self, gateway: Gateway, due: DueAlert) -> Outcome:
+        """Decided anew: the person, the address and the choices are those of now."""
+        alert, known = due.alert, due.circumstances
+        if known is None:
+            return Unwanted("no-address")
+        try:
+            contact = open_contact(self._keyring, known.sealed)
+            decision = decide(alert.kind, alert.audience, contact, known.preferences)
+            if not isinstance(decision, Send):
+                return decision
+            trace = tracing.continued(alert.trace)
+            message = compose(alert.kind, contact, self._sender, alert.id, trace, clock.now())
+        except (SealBrokenError, ContactUnreadableError):
+            return Deferred("contact-unreadable")  # a key may be missing here; it can be put back
+        except AddressUnusableError as error:
+            return Refused(error.code)
+        return await gateway.send(Parcel(alert.id, mailbox(contact), message))
+
+    async def settle(self, pool: Pool, results: Sequence[Result]) -> None:
+        """Written down, announced, counted."""
+        await settle_alerts(pool, results)
+        counts = Counts(name_of(outcome) for _, outcome in results)
+        for name, count in counts.items():
+            MAILS.labels(name).inc(count)
+        for name, event in LOGGED:
+            if counts[name]:
+                log(event, count=counts[name])
+
+
+def name_of(outcome: object) -> str:
+    """What an attempt is called in metrics."""
+    match outcome:
+        case Delivered():
+            return "sent"
+        case Refused():
+            return "failed"
+        case Deferred():
+            return "deferred"
+        case NotTried():
+            return "not-tried"
+        case _:
+            return "not-sent"

@@ -1,0 +1,61 @@
+"""The senders' work on codes, notices and letters of one channel."""
+
+from collections import Counter as Counts
+from collections.abc import Sequence
+from datetime import timedelta
+
+from services.notify.alerting import LOGGED, name_of
+from services.notify.domain import Channel, Deferred, DueMessage, Expired, MessageOutcome, Refused
+from services.notify.gateways import Gateway
+from services.notify.mails import AddressUnusableError
+from services.notify.parcels import make_parcel
+from services.notify.sealed import RequestUnreadableError, SealUnusableError, open_request
+from services.notify.store.alerts import WAKE_CHANNEL
+from services.notify.store.messages import CHANNELS, queue_of
+from services.notify.texts import KindUnknownError
+from services.notify.usecases.settle_messages import MessageResult, settle_messages
+from services.notify.usecases.take_due_messages import take_due_messages
+from services.notify.values import ValuesUnfitError
+from shared import clock, tracing
+from shared.crypto import Keyring
+from shared.db.pool import Pool
+from shared.logs import log
+
+QUEUES = (WAKE_CHANNEL, *(queue_of(channel) for channel in CHANNELS))
+"""All that wakes senders."""
+
+
+class MessageWork:
+    """The messages of one channel; mails come from `sender`."""
+
+    def __init__(self, channel: Channel, sender: str, keyring: Keyring) -> None:
+        self.queue = queue_of(channel)
+        self._channel = channel
+        self._sender = sender
+        self._keyring = keyring
+
+    async def take(self, pool: Pool, limit: int, held_for: timedelta) -> list[DueMessage]:
+        """The longest due first."""
+        return await take_due_messages(pool, self._channel, limit, held_for)
+
+    async def attempt(self, gateway: Gateway, due: DueMessage) -> MessageOutcome:
+        """Opened only now; not at all when it has expired."""
+        request, now = due.request, clock.now()
+        if request.has_expired(now):
+            return Expired()
+        try:
+            addressed = open_request(self._keyring, request.sealed, request.channel)
+            parcel = make_parcel(request, addressed, self._sender, tracing.continued(request.trace), now)
+        except SealUnusableError:
+            return Deferred("request-unreadable")  # a key may be missing here; it can be put back
+        except (AddressUnusableError, KindUnknownError, ValuesUnfitError, RequestUnreadableError) as error:
+            return Refused(error.code)
+        return await gateway.send(parcel)
+
+    async def settle(self, pool: Pool, results: Sequence[MessageResult]) -> None:
+        """Written down, counted."""
+        await settle_messages(pool, results)
+        counts = Counts(name_of(outcome) for _, outcome in results)
+        for name, event in LOGGED:
+            if counts[name]:
+                log(event, count=counts[name])

@@ -1,0 +1,38 @@
+"""Keeps what others ask to be sent, sealed as it came, for the senders."""
+
+from services.notify.domain import Request
+from services.notify.sealed import open_request
+from services.notify.store import messages
+from services.notify.texts import check_message
+from shared import clock
+from shared.contracts.notify import MessageRequested
+from shared.crypto import Keyring
+from shared.db.pool import Connection
+from shared.decoding import Message
+
+
+async def keep_messages(connection: Connection, told: list[Message[MessageRequested]], *, keyring: Keyring) -> None:
+    """Each request once, however often it comes.
+
+    Raises SealUnusableError, RequestUnreadableError, KindUnknownError, ValuesUnfitError.
+    """
+    requests: dict[object, Request] = {}
+    for message in told:
+        request = _request(message)
+        check_message(request.kind, request.channel, open_request(keyring, request.sealed, request.channel))
+        requests.setdefault(request.id, request)
+    await messages.insert_messages(connection, list(requests.values()), clock.now())
+
+
+def _request(message: Message[MessageRequested]) -> Request:
+    event = message.event
+    return Request(
+        id=event.request_id,
+        record_id=event.record_id,
+        channel=event.channel,
+        kind=event.kind,
+        sealed=event.sealed,
+        requested_at=message.time,
+        expires_at=event.expires_at,
+        trace=message.trace,
+    )

@@ -1,0 +1,15 @@
+"""Takes messages whose time has come, for a while: if their sender dies, another takes them after it."""
+
+from datetime import timedelta
+
+from services.notify.domain import Channel, DueMessage
+from services.notify.store import messages
+from shared import clock
+from shared.db.pool import Pool, transaction
+
+
+async def take_due_messages(pool: Pool, channel: Channel, limit: int, held_for: timedelta) -> list[DueMessage]:
+    """The longest due of one channel first."""
+    now = clock.now()
+    async with transaction(pool) as connection:
+        return await messages.take_due(connection, channel, now, limit, now + held_for)

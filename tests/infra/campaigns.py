@@ -1,0 +1,84 @@
+"""Campaigns step by step; as a program a worker that kills itself with SIGKILL in the middle of one.
+
+`python -m tests.infra.campaigns PLACE`, the database as JSON on stdin.
+"""
+
+import asyncio
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from services.identity.store import activation, campaigns
+from services.identity.usecases.open_noticed import open_noticed
+from services.identity.usecases.send_notices import send_notices
+from shared.db.pool import Pool, create_pool
+from shared.outbox.append import INSERT_ROWS
+from shared.settings import PostgresSettings
+from tests.infra.accounts import KEYRINGS, RULES
+from tests.infra.crashing import die
+from tests.infra.databases import Database
+from tests.infra.openings import RULES_NOW
+
+ROOT = Path(__file__).parents[2]
+PLACES: dict[str, tuple[str, str, int]] = {
+    "notices: said, not yet counted": ("execute", campaigns.SET_PROGRESS, 3),
+    "notices: counted, not yet committed": ("execute", INSERT_ROWS, 3),
+    "notices: committed, before the next page": ("fetchrow", campaigns.LOCK_CAMPAIGN, 4),
+    "openings: opened, without codes": ("execute", activation.INSERT_CODES, 3),
+    "openings: counted, not yet committed": ("execute", INSERT_ROWS, 3),
+    "openings: committed, before the next page": ("fetchrow", campaigns.LOCK_CAMPAIGN, 4),
+}
+"""Method, statement, and at which call of it the process dies, before it is sent."""
+
+
+async def tell_all(pool: Pool, campaign_id: UUID) -> None:
+    """Page after page of notices."""
+    while await send_notices(pool, KEYRINGS, RULES_NOW, campaign_id):
+        pass
+
+
+async def open_all(pool: Pool, campaign_id: UUID) -> None:
+    """Page after page of openings."""
+    while await open_noticed(pool, KEYRINGS, RULES.lookups, RULES_NOW, campaign_id):
+        pass
+
+
+async def die_at(place: str, database: Database, campaign_id: UUID) -> int | None:
+    """Lets a process of its own work on the campaign until it has killed itself there; how it ended."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.infra.campaigns", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
+    )
+    spec = orjson.dumps({"database": asdict(database), "campaign_id": str(campaign_id)})
+    await asyncio.wait_for(process.communicate(spec), 60)
+    return process.returncode
+
+
+def _prepare(method: str, statement: str, time: int) -> None:
+    original, calls = getattr(asyncpg.Connection, method), 0
+
+    async def killing(self: Any, query: str, *arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += query == statement
+        if query == statement and calls == time:
+            die()
+        return await original(self, query, *arguments, **options)
+
+    setattr(asyncpg.Connection, method, killing)
+
+
+async def main(place: str, spec: dict[str, Any]) -> None:
+    """Works until the line comes."""
+    _prepare(*PLACES[place])
+    dsn = Database(**spec["database"]).dsn
+    pool = await create_pool(PostgresSettings.model_validate({"dsn": dsn}), application="tests")
+    await tell_all(pool, UUID(spec["campaign_id"]))
+    await open_all(pool, UUID(spec["campaign_id"]))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], orjson.loads(sys.stdin.buffer.read())))

@@ -1,0 +1,69 @@
+"""records' worker that kills itself with SIGKILL in the middle of an erasure: `python -m tests.infra.dying PLACE`."""
+
+import asyncio
+import sys
+from typing import Any
+
+import asyncpg
+import orjson
+from aiokafka import AIOKafkaConsumer
+
+from services.records.app import make_plan
+from services.records.store import erasing as store
+from shared import erasing
+from shared.outbox.append import INSERT_ROWS
+from shared.settings import KafkaSettings
+from shared.worker import at_work
+from tests.infra.crashing import die
+from tests.infra.databases import Database
+from tests.infra.records import settings_of
+from tests.infra.tokens import TestKeys
+
+
+def _die_at(method: str, statement: str, time: int = 1) -> None:
+    """At the `time`-th call of this statement, before it is sent."""
+    original, calls = getattr(asyncpg.Connection, method), 0
+
+    async def killing(self: Any, query: str, *arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += query == statement
+        if query == statement and calls == time:
+            die()
+        return await original(self, query, *arguments, **options)
+
+    setattr(asyncpg.Connection, method, killing)
+
+
+def _die_before_the_offset_is_committed() -> None:
+    commit = AIOKafkaConsumer.commit
+
+    async def killing(self: Any, *arguments: Any) -> Any:
+        if any("identity.erasures" in partition.topic for partition in self.assignment()):
+            die()
+        return await commit(self, *arguments)
+
+    AIOKafkaConsumer.commit = killing
+
+
+PLACES: dict[str, Any] = {
+    "the keys destroyed, not yet committed": lambda: _die_at("execute", erasing.ADD_DESTROYED),
+    "begun, before the offset's commit": _die_before_the_offset_is_committed,
+    "before the second batch": lambda: _die_at("fetchrow", store.REMOVE_DEPOSITS, 2),
+    "a batch removed, not yet committed": lambda: _die_at("execute", erasing.ADD_DESTROYED, 2),
+    "nothing left, not yet acknowledged": lambda: _die_at("fetchrow", erasing.ACKNOWLEDGE),
+    "acknowledged, not yet committed": lambda: _die_at("execute", INSERT_ROWS),
+}
+
+
+async def main(place: str, spec: dict[str, Any]) -> None:
+    """Works until the line comes."""
+    store.DEPOSITS_AT_ONCE = 1
+    PLACES[place]()
+    kafka = KafkaSettings.model_validate(spec["kafka"])
+    settings = settings_of(Database(**spec["database"]), kafka=kafka)
+    async with at_work(make_plan(settings, TestKeys()), settings):
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], orjson.loads(sys.stdin.buffer.read())))

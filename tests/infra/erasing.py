@@ -1,0 +1,67 @@
+"""Erasing in tests: the fact, a whole database searched for what may still be there, and what was acknowledged."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from shared import clock
+from shared.contracts.identity import ErasureAcknowledged, RecordErased
+from shared.db.pool import Pool, transaction
+from shared.erasing import Finisher
+from tests.infra.databases import Database
+from tests.infra.messages import message
+
+SELECT_TABLES = """
+select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition order by c.relname"""
+KEPT_HERE = frozenset({"erased_records", "ledger_entries", "inbox"})
+"""The memory itself, the ledger, and the ids of handled events."""
+
+
+def erased(record_id: UUID) -> RecordErased:
+    """The fact, as identity tells it."""
+    return RecordErased(record_id=record_id, erasure_id=uuid4(), reason="gdpr-decision", decided_at=clock.now())
+
+
+async def tables_with(database: Database, ids: Iterable[UUID], *, besides: frozenset[str] = KEPT_HERE) -> set[str]:
+    """The tables, whichever there are, in which one of these ids stands anywhere: as a value, in a text, in bytes."""
+    needles = [form for id in ids for form in (str(id), id.hex, str(id).encode().hex())]
+    patterns = [f"%{needle}%" for needle in needles]
+    connection = await asyncpg.connect(database.owner_dsn)
+    try:
+        tables = [row["relname"] for row in await connection.fetch(SELECT_TABLES)]
+        assert len(tables) > 7
+        found = set()
+        for table in set(tables) - besides:
+            query = f'select exists (select from "{table}" as line where line::text like any($1::text[]))'
+            if await connection.fetchval(query, patterns):
+                found.add(table)
+        return found
+    finally:
+        await connection.close()
+
+
+async def erase(pool: Pool, handler: Any, *record_ids: UUID) -> None:
+    """The service's own beginning, in one transaction."""
+    async with transaction(pool) as connection:
+        await handler(connection, [message(erased(one)) for one in record_ids])
+
+
+async def finish(pool: Pool, finisher: Finisher, record_id: UUID) -> int:
+    """All that is left to do. Returns in how many batches."""
+    for batches in range(1000):
+        async with transaction(pool) as connection:
+            if await finisher.step(connection, record_id):
+                return batches
+    raise AssertionError("it does not end")
+
+
+async def acknowledged(pool: Pool, record_id: UUID) -> list[ErasureAcknowledged]:
+    """What was said of it and is not sent yet."""
+    rows = await pool.fetch(
+        "select payload from outbox where topic = 'identity.erasure-acknowledgements.v1' and key = $1",
+        str(record_id).encode(),
+    )
+    return [ErasureAcknowledged.model_validate_json(row["payload"]) for row in rows]

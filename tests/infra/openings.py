@@ -1,0 +1,113 @@
+"""Invented insured people in the register, and openings over HTTP."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from services.identity.domain.insured import InsuredPerson, Reach, seal_insured
+from services.identity.domain.opening import Person
+from services.identity.domain.openings import OpeningRules
+from services.identity.store.insured import put_insured
+from services.identity.usecases.send_opening_codes import send_opening_codes
+from shared.db.pool import Pool, transaction
+from shared.terminology.oids import INS_NIR_TEST
+from shared.values import Ins, Sex, StrictTraits, ins_key
+from tests.infra.accounts import KEYRINGS, MAIL, PASSWORD, RULES, House
+from tests.infra.tokens import bearer, make_token, professional_token
+
+CARD = "1234567890"
+TERMS = "2026-11"
+RULES_NOW = OpeningRules(0, 1_000_000, 100, "https://dmp.example/opposition", TERMS)
+"""No time to object, no pace."""
+
+
+def number_of(number: int, born: str = "1955-06-12") -> str:
+    """A number nobody has, with its key: department 99."""
+    first = f"2{born[2:4]}{born[5:7]}99{number // 1000:03d}{number % 1000:03d}"
+    return first + ins_key(first)
+
+
+def insured(number: int = 1, *, born: str = "1955-06-12", **changes: Any) -> InsuredPerson:
+    """Somebody of the register; `regime`, `region`, `card`, `mail`, `address` may be other."""
+    ins = Ins(number_of(number, born), INS_NIR_TEST)
+    traits = StrictTraits("D'INVENTÉE-EXEMPLE", f"Zoé{'abcdefghij'[number % 10]}", born, Sex.FEMALE, "63220")
+    person = replace(Person(ins, traits), regime=changes.get("regime", "01"), region=changes.get("region", "84"))
+    reach = Reach(
+        mail=changes.get("mail", f"invente.{number}@patient.example"),
+        address=changes.get("address", ("ZOE INVENTEE", "1 RUE INVENTEE", "99999 NULLEPART")),
+    )
+    return InsuredPerson(person, reach, changes.get("card", CARD))
+
+
+async def enter(pool: Pool, people: Iterable[InsuredPerson]) -> None:
+    """Into the register."""
+    async with transaction(pool) as connection:
+        await put_insured(connection, [seal_insured(KEYRINGS, one) for one in people])
+
+
+def ins_body(number: int = 1, born: str = "1955-06-12") -> dict[str, str]:
+    """Whose number it is, for a request."""
+    return {"value": number_of(number, born), "oid": INS_NIR_TEST}
+
+
+def asking(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """The body of an opening alone."""
+    born = changes.pop("born", "1955-06-12")
+    return {"ins": ins_body(number, born), "card_serial": CARD, "mail": MAIL, **changes}
+
+
+def assisting(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """The body of an opening with help."""
+    born = changes.pop("born", "1955-06-12")
+    return {"ins": ins_body(number, born), "card_serial": CARD, "consent_noted": True, **changes}
+
+
+def choosing(**changes: Any) -> dict[str, Any]:
+    """What the person chooses."""
+    return {"terms_version": TERMS, "identifier": MAIL, "password": PASSWORD, "second_factor": "mail", **changes}
+
+
+def pharmacist() -> dict[str, str]:
+    """A pharmacist's headers."""
+    return bearer(professional_token("899700000021", "G15_21"))
+
+
+def campaigner() -> dict[str, str]:
+    """Headers of who may run campaigns."""
+    return bearer(make_token("administrator", "admin-1", scope="campaigns.run records.assist records.open"))
+
+
+async def decide(house: House) -> int:
+    """What the worker does with those who asked alone."""
+    return await send_opening_codes(house.pool, KEYRINGS, RULES.lookups)
+
+
+async def ask_alone(house: House, number: int = 1, **changes: Any) -> UUID:
+    """Asks, and lets the worker decide."""
+    answer = await house.client.post("/openings/online", json=asking(number, **changes))
+    assert answer.status_code == 202, answer.text
+    await decide(house)
+    return UUID(answer.json()["opening_id"])
+
+
+async def give_code(house: House, opening_id: UUID, code: str) -> httpx.Response:
+    """The code of an opening alone."""
+    return await house.client.post(f"/openings/online/{opening_id}/code", json={"code": code})
+
+
+async def ticket(house: House, number: int = 1) -> tuple[UUID, str]:
+    """An opening alone whose code was given."""
+    opening_id = await ask_alone(house, number)
+    answer = await give_code(house, opening_id, await house.code("opening-code"))
+    assert answer.status_code == 200, answer.text
+    return opening_id, answer.json()["ticket"]
+
+
+async def complete(house: House, opening_id: UUID, given: str, **changes: Any) -> httpx.Response:
+    """The last step of an opening alone."""
+    return await house.client.post(
+        f"/openings/online/{opening_id}/complete", json={"ticket": given, **choosing(**changes)}
+    )

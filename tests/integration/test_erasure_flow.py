@@ -1,0 +1,149 @@
+"""Erasure on the real broker: said once by each service, whatever dies in the middle, and forgotten by the topics."""
+
+import asyncio
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+
+from services.audit.app import make_plan as plan_of_audit
+from services.audit.settings import Settings as AuditSettings
+from services.consent.app import make_plan as plan_of_consent
+from services.notify.app import make_plan as plan_of_notify
+from services.records.app import make_plan as plan_of_records
+from shared import clock
+from shared.contracts.consent import ConsentStateChanged
+from shared.contracts.identity import ErasureAcknowledged
+from shared.contracts.topics import CONSENT_STATES, IDENTITY_ERASURE_ACKNOWLEDGEMENTS
+from shared.settings import FreshnessSettings, PostgresSettings, ServiceSettings
+from shared.worker import Plan, at_work
+from tests.conftest import NewDatabase
+from tests.infra import notify, plumbing
+from tests.infra.databases import Database
+from tests.infra.dying import PLACES
+from tests.infra.erasing import KEPT_HERE, erased, tables_with
+from tests.infra.load import Person
+from tests.infra.plumbing import record_changed
+from tests.infra.records import a_deposit, house, settings_of
+from tests.infra.tokens import SETTINGS, TestKeys
+from tests.infra.topics import Topics
+from tests.infra.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+SOMEBODY = Person(81)
+
+
+def on(service: str, database: Database, kafka: Topics) -> tuple[Plan, ServiceSettings]:
+    """A service's plan and settings."""
+    if service == "records":
+        records = settings_of(database, kafka=kafka.settings("records"))
+        return plan_of_records(records, TestKeys()), records
+    if service == "notify":
+        notified = notify.settings(database, kafka)
+        return plan_of_notify(notified, TestKeys()), notified
+    settings = AuditSettings(
+        postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
+        kafka=kafka.settings(service),
+        tokens=SETTINGS,
+        freshness=FreshnessSettings(heartbeat_s=0.2),
+    )
+    return (plan_of_consent if service == "consent" else plan_of_audit)(TestKeys()), settings
+
+
+async def acknowledgements(kafka: Topics, count: int = 1) -> list[ErasureAcknowledged]:
+    topic = IDENTITY_ERASURE_ACKNOWLEDGEMENTS.name
+    found = await kafka.wait_for(topic, lambda messages: len(messages) >= count)
+    return [one.event for one in found if isinstance(one.event, ErasureAcknowledged)]
+
+
+@pytest.mark.parametrize("service", ["records", "consent", "audit", "notify"])
+async def test_each_service_acknowledges_even_what_it_never_knew(
+    service: str, new_database: NewDatabase, kafka: Topics
+) -> None:
+    fact = erased(uuid4())
+    async with at_work(*on(service, await new_database(service), kafka)):
+        await kafka.put(fact)
+        [said] = await acknowledgements(kafka)
+    assert (said.service, said.record_id, said.erasure_id) == (service, fact.record_id, fact.erasure_id)
+    assert said.destroyed == {}
+
+
+async def test_the_topic_of_choices_is_told_to_forget_and_its_readers_pass_over_it(
+    new_database: NewDatabase, kafka: Topics
+) -> None:
+    consent, records = await new_database("consent"), await new_database("records")
+    gone, other = uuid4(), uuid4()
+    async with at_work(*on("consent", consent, kafka)), at_work(*on("records", records, kafka)):
+        await kafka.put(record_changed(gone))
+        await kafka.wait_for("records.copies.v1", lambda found: len(found) == 2)
+        await kafka.put(erased(gone))
+        tombstones = await eventually(lambda: tombstones_of(kafka))
+        assert [record.key for record in tombstones] == [str(gone).encode()]
+        assert {one.service for one in await acknowledgements(kafka, 2)} == {"consent", "records"}
+        await kafka.put(record_changed(gone, version=2))
+        await kafka.put(ConsentStateChanged(record_id=gone, version=9, changed_at=clock.now()))
+        for _ in range(8):  # wherever its partition is, something behind is applied
+            await kafka.put(ConsentStateChanged(record_id=uuid4(), version=1, changed_at=clock.now()))
+        await kafka.put(record_changed(other))
+        await eventually(lambda: is_known(consent, other))
+        await eventually(lambda: is_known(records, other))
+    for database in (consent, records):
+        assert await tables_with(database, [gone], besides=KEPT_HERE | {"outbox"}) == set()
+        assert await plumbing.value(database, "select count(*) from parked_messages") == 0
+
+
+async def is_known(database: Database, record_id: UUID) -> bool:
+    query = "select exists (select from consent_states where record_id = $1)"
+    return bool(await plumbing.value(database, query, record_id))
+
+
+async def tombstones_of(kafka: Topics) -> list[Any] | None:
+    return [one for one in await kafka.read_raw(CONSENT_STATES.name) if one.value is None] or None
+
+
+async def a_full_record(database: Database) -> UUID:
+    async with house(database) as home:
+        record_id = await home.open_record(SOMEBODY)
+        for _ in range(3):
+            await home.publish(a_deposit(SOMEBODY), a_deposit(SOMEBODY))
+        await home.pool.execute("delete from outbox")
+    return record_id
+
+
+async def let_it_die(place: str, database: Database, kafka: Topics) -> None:
+    spec = {"database": asdict(database), "kafka": kafka.environment("records")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.infra.dying", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
+    )
+    await asyncio.wait_for(process.communicate(orjson.dumps(spec)), 60)
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("place", list(PLACES))
+async def test_killed_there_an_erasure_goes_on_and_is_acknowledged_once_with_the_right_counts(
+    place: str, new_database: NewDatabase, kafka: Topics
+) -> None:
+    database = await new_database("records")
+    record_id = await a_full_record(database)
+    await kafka.put(erased(record_id))
+    await let_it_die(place, database, kafka)
+    assert await plumbing.value(database, "select count(*) from erased_records where acknowledged_at is not null") == 0
+    async with at_work(*on("records", database, kafka)):
+        [said] = await acknowledgements(kafka)
+    assert said.destroyed == {
+        "records": 1,
+        "fingerprints": 1,
+        "keys": 1,
+        "documents": 6,
+        "contents": 6,
+        "deposits": 3,
+        "deposit_requests": 3,
+        "organisation_deposits": 3,
+    }
+    assert await tables_with(database, [record_id], besides=KEPT_HERE | {"outbox"}) == set()
+    assert len(await acknowledgements(kafka)) == 1

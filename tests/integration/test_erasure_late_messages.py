@@ -1,0 +1,104 @@
+"""Whatever comes late about an erased record, through whichever group: nothing of it is kept."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+
+from services.audit.consumers import subscriptions as of_audit
+from services.consent.consumers import subscriptions as of_consent
+from services.notify.app import make_plan as plan_of_notify
+from services.records.consumers import subscriptions as of_records
+from services.records.sealing import Vault
+from shared import clock, erasing
+from shared.consuming import Consumer, Subscription
+from shared.contracts.base import Event
+from shared.contracts.topics import (
+    EVENTS,
+    IDENTITY_ERASURE_ACKNOWLEDGEMENTS,
+    IDENTITY_ERASURES,
+    topic_of,
+)
+from shared.crypto import Keyring
+from shared.db.pool import create_pool, transaction
+from shared.decoding import KeptRecord
+from shared.metrics import DROPPED
+from shared.outbox import announce
+from shared.settings import PostgresSettings
+from tests.conftest import NewDatabase
+from tests.infra import notify
+from tests.infra.databases import Database
+from tests.infra.erasing import KEPT_HERE, tables_with
+from tests.infra.records import KEK
+
+EXAMPLES = Path(__file__).parents[2] / "shared" / "contracts" / "examples"
+LEDGER = "audit.ledger"
+
+
+def subscriptions_of(service: str, database: Database) -> Sequence[Subscription]:
+    match service:
+        case "records":
+            return of_records(Vault(Keyring.parse(KEK)))
+        case "consent":
+            return of_consent()
+        case "audit":
+            return of_audit()
+        case _:
+            return plan_of_notify(notify.settings(database, None)).subscriptions
+
+
+def late(event: type[Event], record_id: UUID, offset: int) -> KeptRecord:
+    """The golden example of that event, about this record."""
+    body = orjson.loads((EXAMPLES / f"{event.wire}.json").read_bytes())
+    body["record_id"] = str(record_id)
+    about = EVENTS[event.wire].model_validate(body)
+    said = announce(about)
+    headers = {"ce_id": str(said.id), "ce_type": said.type, "ce_time": said.occurred_at.isoformat()}
+    pairs = [(name, text.encode()) for name, text in headers.items()]
+    return KeptRecord(
+        topic_of(EVENTS[said.type].model_validate(body)).name, 0, offset, said.key.encode(), said.body, pairs
+    )
+
+
+def is_about_a_record(event: type[Event]) -> bool:
+    return "record_id" in event.model_fields
+
+
+@pytest.mark.parametrize("service", ["records", "consent", "audit", "notify"])
+async def test_no_group_brings_an_erased_record_back(service: str, new_database: NewDatabase) -> None:
+    database, record_id = await new_database(service), uuid4()
+    pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
+    async with transaction(pool) as connection:
+        await erasing.begin(connection, record_id, uuid4(), clock.now())
+        await erasing.acknowledge(connection, service, record_id)
+    groups = 0
+    for subscription in subscriptions_of(service, database):
+        events = [event for event in subscription.events if is_about_a_record(event)]
+        if not events or subscription.group.topics == (IDENTITY_ERASURES,):
+            continue
+        groups += 1
+        before = _dropped(subscription)
+        records = [late(event, record_id, offset) for offset, event in enumerate(events)]
+        await Consumer(pool, subscription).consume(records)
+        assert _dropped(subscription) - before == (0 if subscription.group.name == LEDGER else len(events))
+    assert groups >= 1
+    assert await tables_with(database, [record_id], besides=KEPT_HERE | {"outbox"}) == set()
+    rows = await pool.fetch("select topic from outbox where key = $1", str(record_id).encode())
+    allowed = {IDENTITY_ERASURE_ACKNOWLEDGEMENTS.name} | ({"audit.entries.v1"} if service == "audit" else set())
+    assert {row["topic"] for row in rows} <= allowed
+    pool.terminate()
+
+
+def _dropped(subscription: Subscription) -> float:
+    count: float = DROPPED.labels(subscription.group.name)._value.get()
+    return count
+
+
+async def test_only_who_deals_with_erasure_itself_and_the_ledger_do_not_heed_it(new_database: NewDatabase) -> None:
+    database = await new_database("notify")
+    found = [one for name in ("records", "consent", "audit", "notify") for one in subscriptions_of(name, database)]
+    for one in found:
+        about_erasure = one.group.topics == (IDENTITY_ERASURES,)
+        assert one.heeds_erasures is not (about_erasure or one.group.name == LEDGER), one.group.name

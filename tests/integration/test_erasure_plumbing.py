@@ -1,0 +1,310 @@
+"""What is about an erased record is dropped, before anything else happens to it, and cannot come back by any road."""
+
+import asyncio
+import base64
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+
+from shared import clock, consuming, erasing
+from shared.consuming import Consumer, Subscription
+from shared.contracts.base import Event
+from shared.contracts.topics import CONSENT_DEPOSIT_CHECKS, CONSENT_ERASURES, IDENTITY_ERASURES
+from shared.db.pool import Connection, Pool, create_pool, transaction
+from shared.decoding import KeptRecord
+from shared.errors import PermanentError
+from shared.metrics import DROPPED
+from shared.outbox import announce, append
+from shared.redriving import Redriver
+from shared.settings import PostgresSettings
+from tests.conftest import NewDatabase
+from tests.infra import plumbing
+from tests.infra.databases import Database
+from tests.infra.erasing import erased, tables_with
+from tests.infra.plumbing import Recorder, document_received, record_changed
+from tests.infra.waiting import eventually
+
+FACTS, STATES = "consent.deposit-checks", "consent.record-copies"
+
+
+class House:
+    """Consumers on a database, given records without a broker."""
+
+    def __init__(self, database: Database, pool: Pool) -> None:
+        self.database, self.pool = database, pool
+        self.recorder = Recorder()
+        self.offset = 0
+
+    def consumer(self, group: str = FACTS, **changed: Any) -> Consumer:
+        [found] = [one for one in self.recorder.subscriptions() if one.group.name == group]
+        return Consumer(self.pool, replace(found, **changed))
+
+    def record(self, event: Event, **changed: Any) -> KeptRecord:
+        said = announce(event)
+        self.offset += 1
+        headers = [
+            ("ce_id", str(said.id).encode()),
+            ("ce_type", said.type.encode()),
+            ("ce_time", said.occurred_at.isoformat().encode()),
+        ]
+        record = KeptRecord(said.topic.name, 0, self.offset, said.key.encode(), said.body, headers)
+        return replace(record, **changed)
+
+    async def effects(self) -> list[UUID]:
+        return [row["document_id"] for row in await plumbing.effects(self.database)]
+
+    async def erase(self, record_id: UUID) -> None:
+        async with transaction(self.pool) as connection:
+            assert await erasing.begin(connection, record_id, uuid4(), clock.now())
+
+    async def left(self, record_id: UUID) -> set[str]:
+        return await tables_with(self.database, [record_id], besides=frozenset({"erased_records"}))
+
+
+@pytest.fixture
+async def house(new_database: NewDatabase) -> Any:
+    database = await new_database("consent")
+    await plumbing.prepare(database)
+    pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
+    yield House(database, pool)
+    pool.terminate()
+
+
+def dropped(group: str = FACTS) -> float:
+    count: float = DROPPED.labels(group)._value.get()
+    return count
+
+
+async def test_a_message_about_an_erased_record_is_dropped_and_counted_and_its_neighbours_are_done(
+    house: House,
+) -> None:
+    gone, there = document_received(uuid4()), [document_received(uuid4()) for _ in range(2)]
+    await house.erase(gone.record_id)
+    before = dropped()
+    await house.consumer().consume([house.record(one) for one in (there[0], gone, there[1], gone)])
+    assert await house.effects() == [one.document_id for one in there]
+    assert dropped() == before + 2
+    assert await house.left(gone.record_id) == set()
+
+
+async def test_a_late_state_of_an_erased_record_is_no_copy(house: House) -> None:
+    record_id = uuid4()
+    await house.erase(record_id)
+    applied: list[set[bytes]] = []
+
+    async def after(keys: set[bytes]) -> None:
+        applied.append(keys)
+
+    consumer = house.consumer(STATES)
+    consumer._after_states = after
+    await consumer.consume([house.record(record_changed(record_id, 9))])
+    assert await house.left(record_id) == set()
+    assert applied == []
+
+
+@pytest.mark.parametrize("group", [FACTS, STATES])
+async def test_what_cannot_be_used_of_an_erased_record_is_no_letter_and_breaks_no_copy(
+    house: House, group: str
+) -> None:
+    record_id = uuid4()
+    event = document_received(record_id) if group == FACTS else record_changed(record_id)
+    await house.erase(record_id)
+    bad = house.record(event, value=b"\x00 garbage", key=str(record_id).upper().encode())
+    await house.consumer(group).consume([bad, house.record(event, headers=[])])
+    assert await house.left(record_id) == set()
+    assert await house.pool.fetchval("select count(*) from parked_messages") == 0
+
+
+async def test_a_tombstone_leaves_no_letter_and_no_broken_copy(house: House) -> None:
+    record = house.record(record_changed(uuid4()), value=None)
+    await house.consumer(STATES).consume([record])
+    assert await house.pool.fetchval("select count(*) from parked_messages") == 0
+    assert await house.pool.fetchval("select count(*) from broken_copies") == 0
+
+
+async def test_keys_that_are_no_records_are_not_asked(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[set[UUID]] = []
+    ask = erasing.erased_among
+
+    async def noting(connection: Any, ids: Any) -> set[UUID]:
+        asked.append(set(ids))
+        return await ask(connection, ids)
+
+    monkeypatch.setattr(erasing, "erased_among", noting)
+    event = document_received(uuid4())
+    await house.consumer().consume(
+        [house.record(event, key=key) for key in (b"heartbeat-1", b"\xff\x00", b"", None, b"899700000001")]
+    )
+    assert asked == []
+    await house.consumer().consume([house.record(event), house.record(event)])
+    assert asked == [{event.record_id}]
+
+
+async def test_who_does_not_heed_erasures_is_given_everything(house: House) -> None:
+    event = document_received(uuid4())
+    await house.erase(event.record_id)
+    await house.consumer(heeds_erasures=False).consume([house.record(event)])
+    assert await house.effects() == [event.document_id]
+
+
+async def test_an_erased_record_is_dropped_before_it_waits_for_a_copy(house: House) -> None:
+    house.recorder.waits_for_copies = True
+    event = document_received(uuid4(), seen={"identity.records.v1": 7})
+    await house.erase(event.record_id)
+    await house.consumer().consume([house.record(event)])
+    assert await house.effects() == []
+
+
+async def test_what_waited_for_a_copy_when_the_erasure_came_is_not_put_aside(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = document_received(uuid4(), seen={"identity.records.v1": 7})
+    monkeypatch.setattr(consuming, "COPY_WAIT_S", 0)
+    consumer = house.consumer()
+    await house.erase(event.record_id)
+    await consumer._park_waiting([house.record(event)])
+    assert await house.left(event.record_id) == set()
+
+
+async def test_what_failed_while_the_erasure_began_is_not_buried(house: House) -> None:
+    event = document_received(uuid4())
+    await house.erase(event.record_id)
+    assert not await house.consumer()._comes_again(house.record(event), PermanentError())
+    assert await house.left(event.record_id) == set()
+
+
+@pytest.mark.parametrize("body", [None, b"\x00 garbage"])
+async def test_a_letter_about_an_erased_record_is_redriven_into_nothing(house: House, body: bytes | None) -> None:
+    event = document_received(uuid4())
+    record = house.record(event) if body is None else house.record(event, value=body)
+    letter_id = uuid4()
+    await house.erase(event.record_id)
+    await house.pool.execute(
+        'insert into parked_messages (id, group_name, topic, partition, "offset", key, headers, body, reason)'
+        " values ($1, $2, $3, 0, 1, $4, $5, $6, 'dead')",
+        letter_id,
+        FACTS,
+        record.topic,
+        record.key,
+        orjson.dumps([(name, base64.b64encode(value).decode()) for name, value in record.headers]).decode(),
+        record.value,
+    )
+    redriver = Redriver(house.pool, {FACTS: house.consumer()})
+    assert await redriver.redrive_letter(letter_id) == (1, None)
+    assert await house.effects() == []
+    assert await house.left(event.record_id) == set()
+
+
+async def test_beginning_destroys_what_waits_here_but_not_what_the_ledger_is_told(house: House) -> None:
+    from tests.integration.test_plumbing_flow import access
+
+    gone, other = document_received(uuid4()), document_received(uuid4())
+    bad = [house.record(one, value=b"garbage") for one in (gone, other)]
+    await house.consumer().consume([*bad, house.record(gone), house.record(other)])
+    await house.consumer(STATES).consume([house.record(record_changed(gone.record_id), value=b"garbage")])
+    async with transaction(house.pool) as connection:
+        await append(connection, [announce(gone), announce(access(gone.record_id, 1)), announce(other)])
+    assert await house.left(gone.record_id) >= {"parked_messages", "broken_copies", "outbox"}
+    await house.erase(gone.record_id)
+    assert await house.left(gone.record_id) == {"outbox"}
+    rows = await house.pool.fetch("select topic from outbox where key = $1", str(gone.record_id).encode())
+    assert [row["topic"] for row in rows] == ["audit.accesses.v1"]
+    assert await house.left(other.record_id) >= {"parked_messages", "outbox"}
+
+
+async def test_beginning_twice_changes_nothing(house: House) -> None:
+    record_id, first = uuid4(), uuid4()
+    async with transaction(house.pool) as connection:
+        assert await erasing.begin(connection, record_id, first, clock.now())
+        assert not await erasing.begin(connection, record_id, uuid4(), clock.now())
+        assert await erasing.unfinished(connection) == [record_id]
+    assert await house.pool.fetchval("select erasure_id from erased_records") == first
+
+
+async def test_an_erasure_waits_for_who_writes_about_the_record_and_who_comes_later_sees_it(house: House) -> None:
+    event = document_received(uuid4())
+    async with house.pool.acquire() as writing:
+        begun = writing.transaction()
+        await begun.start()
+        assert await erasing.erased_among(writing, [event.record_id]) == set()
+        erasure = asyncio.create_task(house.erase(event.record_id))
+        await eventually(lambda: waits_for_lock(house.database, 1))
+        late = asyncio.create_task(house.consumer().consume([house.record(event)]))
+        await eventually(lambda: waits_for_lock(house.database, 2))
+        await writing.execute(plumbing.INSERT_EFFECT, uuid4(), event.record_id, event.document_id)
+        await begun.commit()
+    await erasure
+    await late
+    assert await house.effects() == [event.document_id]
+
+
+async def waits_for_lock(database: Database, count: int) -> bool:
+    query = """
+        select count(*) from pg_locks where not granted and locktype = 'advisory'
+        and database = (select oid from pg_database where datname = current_database())"""
+    return bool(await plumbing.value(database, query) >= count)
+
+
+async def test_many_erasures_at_once_and_many_who_ask_do_not_stop_each_other(house: House) -> None:
+    ids = [uuid4() for _ in range(60)]
+
+    async def ask(some: Sequence[UUID]) -> None:
+        await house.consumer().consume([house.record(document_received(one)) for one in some])
+
+    async def begin(some: Sequence[UUID]) -> None:
+        async with transaction(house.pool) as connection:
+            await erasing.hold(connection, some)
+            for one in some:
+                await erasing.begin(connection, one, uuid4(), clock.now())
+
+    await asyncio.gather(*(ask(ids[n::3]) for n in range(3)), *(begin(ids[n::4][::-1]) for n in range(4)))
+    assert await house.pool.fetchval("select count(*) from erased_records") == 60
+
+
+async def test_the_counts_of_several_batches_add_up_and_are_told_once(house: House) -> None:
+    record_id = uuid4()
+    await house.erase(record_id)
+    batches = [{"pages": 3, "keys": 1}, {"pages": 2, "keys": 0}]
+
+    async def remove(_connection: Connection, _record_id: UUID) -> dict[str, int]:
+        return batches.pop(0) if batches else {"pages": 0}
+
+    finisher = erasing.Finisher("consent", remove)
+    for _ in range(3):
+        await finisher.round(house.pool)
+    rows = await house.pool.fetch("select payload, topic from outbox")
+    [said] = [orjson.loads(row["payload"]) for row in rows]
+    assert (said["service"], said["destroyed"]) == ("consent", {"pages": 5, "keys": 1})
+    assert rows[0]["topic"] == "identity.erasure-acknowledgements.v1"
+
+
+async def test_a_record_that_another_worker_is_at_is_left_to_it(house: House) -> None:
+    record_id = uuid4()
+    await house.erase(record_id)
+
+    async def remove(_connection: Connection, _record_id: UUID) -> dict[str, int]:
+        raise AssertionError("the other one does it")
+
+    async with house.pool.acquire() as other, other.transaction():
+        await other.execute("select from erased_records where record_id = $1 for update", record_id)
+        await erasing.Finisher("consent", remove).round(house.pool)
+
+
+def test_groups_that_deal_with_erasure_do_not_heed_it() -> None:
+    from services.audit.consumers import subscriptions as of_audit
+    from services.consent.consumers import subscriptions as of_consent
+
+    found: list[Subscription] = [*of_audit(), *of_consent()]
+    unheeding = {one.group.name for one in found if not one.heeds_erasures}
+    assert unheeding == {"audit.ledger", "audit.erasures", "consent.erasures"}
+    assert CONSENT_ERASURES.topics == (IDENTITY_ERASURES,)
+    assert CONSENT_DEPOSIT_CHECKS.name not in unheeding
+
+
+def test_the_fact_is_keyed_by_its_record() -> None:
+    record_id = uuid4()
+    assert erased(record_id).key == str(record_id)

@@ -1,0 +1,369 @@
+"""Each service erases a record whole: unknown from the first commit on, gone from every table at the end."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from services.audit.app import make_api as make_audit
+from services.audit.settings import Settings as AuditSettings
+from services.audit.store import remove_visibilities
+from services.audit.usecases.erase_record import erase_record as erase_in_audit
+from services.audit.usecases.write_entries import write_entries
+from services.consent.app import make_api as make_consent
+from services.consent.settings import Settings as ConsentSettings
+from services.consent.store import remove_changes
+from services.consent.usecases.copy_records import copy_records
+from services.consent.usecases.erase_record import erase_record as erase_in_consent
+from services.notify.domain import Preferences
+from services.notify.store.erasing import remove_alerts
+from services.notify.usecases.alert_consultations import alert_consultations
+from services.notify.usecases.alert_documents import alert_documents
+from services.notify.usecases.change_preferences import change_preferences
+from services.notify.usecases.erase_record import erase_record as erase_in_notify
+from services.notify.usecases.keep_contacts import keep_contacts
+from services.notify.usecases.show_preferences import show_preferences
+from services.records.store import deposits
+from services.records.store import erasing as records_store
+from services.records.store.erasing import remove_deposits
+from services.records.usecases.erase_record import erase_record as erase_in_records
+from shared import clock
+from shared.clock import bucket_of
+from shared.db.pool import Pool, create_pool, transaction
+from shared.erasing import Finisher
+from shared.errors import NotFoundError
+from shared.fingerprints import ins_parts
+from shared.http.tokens import Caller, TokenVerifier
+from shared.settings import KafkaSettings, PostgresSettings
+from tests.conftest import NewDatabase
+from tests.infra import notify
+from tests.infra.databases import Database
+from tests.infra.erasing import KEPT_HERE, acknowledged, erase, finish, tables_with
+from tests.infra.load import Person
+from tests.infra.messages import message
+from tests.infra.plumbing import document_received, record_changed
+from tests.infra.records import (
+    CLINIC,
+    RING,
+    House,
+    a_deposit,
+    as_doctor,
+    as_patient,
+    as_software,
+    bundle_of,
+    codes,
+    deposit_id,
+    document_ids,
+    house,
+    ins_of,
+)
+from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token
+
+SOMEBODY, ANOTHER = Person(71), Person(72)
+DOCTOR, HOSPITAL = "899700000001", "1750000001"
+TOLD_ON = {"audit.accesses.v1", "identity.erasure-acknowledgements.v1"}
+"""What may still wait to be sent about an erased record."""
+
+
+async def all_gone(database: Database, pool: Pool, record_id: UUID, *inner: UUID) -> None:
+    """Nothing names the record or what lay in it, in whichever table."""
+    assert await tables_with(database, [record_id, *inner], besides=KEPT_HERE | {"outbox"}) == set()
+    rows = await pool.fetch("select topic, payload from outbox where key = $1", str(record_id).encode())
+    assert {row["topic"] for row in rows if row["payload"] is not None} <= TOLD_ON
+
+
+@pytest.fixture
+async def records(new_database: NewDatabase) -> AsyncIterator[tuple[Database, House]]:
+    database = await new_database("records")
+    async with house(database) as home:
+        await home.be_fresh()
+        yield database, home
+
+
+async def filled(home: House, person: Person) -> tuple[UUID, list[UUID], list[UUID]]:
+    """A record with three deposits of four documents: published, refused, undecided. Also their ids."""
+    record_id = await home.open_record(person)
+    await home.choose(record_id, 1, authorised=[DOCTOR])
+    published = await home.publish(a_deposit(person), a_deposit(person))
+    refused = document_ids(await home.deposit(bundle_of(a_deposit(person)), organisation=CLINIC))
+    await home.decide(*refused, reason="feeding-objected")
+    received = await home.deposit(bundle_of(a_deposit(person)))
+    rows = await home.pool.fetch("select id from deposits where record_id = $1", record_id)
+    return record_id, [*published, *refused, *document_ids(received)], [row["id"] for row in rows]
+
+
+async def test_records_forgets_a_record_whole_and_the_neighbour_stays(records: tuple[Database, House]) -> None:
+    database, home = records
+    record_id, documents, places = await filled(home, SOMEBODY)
+    other, other_documents, _ = await filled(home, ANOTHER)
+    await erase(home.pool, erase_in_records, record_id)
+    batches = await finish(home.pool, Finisher("records", remove_deposits), record_id)
+    assert batches == 1
+    await all_gone(database, home.pool, record_id, *documents, *places)
+    fingerprint = RING.fingerprint(*ins_parts(ins_of(SOMEBODY)))
+    assert await home.pool.fetchval("select count(*) from record_fingerprints where ins = $1", fingerprint) == 0
+    [said] = await acknowledged(home.pool, record_id)
+    assert (said.service, said.destroyed) == (
+        "records",
+        {
+            "records": 1,
+            "fingerprints": 1,
+            "keys": 1,
+            "consent_states": 1,
+            "documents": 4,
+            "contents": 4,
+            "deposits": 3,
+            "deposit_requests": 3,
+            "organisation_deposits": 3,
+        },
+    )
+    for document in other_documents[:2]:
+        assert (await home.get(f"/fhir/DocumentReference/{document}", as_patient(other))).status_code == 200
+    counts = "select (select count(*) from contents), (select count(*) from deposits), (select count(*) from documents)"
+    assert tuple(await home.pool.fetchrow(counts) or ()) == (4, 3, 4)
+
+
+async def test_between_the_commit_and_the_last_byte_records_answers_as_if_there_were_nothing(
+    records: tuple[Database, House],
+) -> None:
+    _, home = records
+    record_id, documents, places = await filled(home, SOMEBODY)
+    await erase(home.pool, erase_in_records, record_id)
+    assert await home.pool.fetchval("select count(*) from contents") == 4
+    for token in (as_patient(record_id), as_doctor(DOCTOR), as_software()):
+        for path in (f"/fhir/DocumentReference/{documents[0]}", f"/fhir/Binary/{documents[0]}"):
+            unknown = path.replace(str(documents[0]), str(clock.new_id(bucket_of(record_id))))
+            answer, never = await home.get(path, token), await home.get(unknown, token)
+            assert (answer.status_code, codes(answer)) == (never.status_code, codes(never))
+            assert answer.status_code in (403, 404)
+    answer = await home.deposit(bundle_of(a_deposit(SOMEBODY)))
+    assert (answer.status_code, codes(answer)) == (422, ["record-unknown"])
+    for place in places:
+        assert (await home.get(f"/deposits/{place}", as_software())).status_code == 404
+    listed = await home.client.get("/deposits", params={"since": "2020-01-01T00:00:00Z"}, headers=bearer(as_software()))
+    assert (listed.status_code, listed.json()["deposits"]) == (200, [])
+
+
+async def test_a_page_of_deposits_goes_on_behind_those_of_a_record_that_vanishes(
+    records: tuple[Database, House],
+) -> None:
+    _, home = records
+    await home.open_record(SOMEBODY)
+    gone = await home.open_record(ANOTHER)
+    kept = []
+    for person in (ANOTHER, SOMEBODY, ANOTHER, SOMEBODY, SOMEBODY):
+        answer = await home.deposit(bundle_of(a_deposit(person)))
+        kept += [str(deposit_id(answer))] if person is SOMEBODY else []
+    await erase(home.pool, erase_in_records, gone)
+    found: list[str] = []
+    params: dict[str, str] | None = {"since": "2020-01-01T00:00:00Z", "limit": "2"}
+    path: str | None = "/deposits"
+    while path is not None:
+        answer = await home.client.get(path, params=params, headers=bearer(as_software()))
+        page = answer.json()
+        found += [one["deposit_id"] for one in page["deposits"]]
+        path, params = page.get("next"), None
+    assert found == kept
+
+
+async def test_a_deposit_under_way_when_the_record_vanishes_leaves_nothing(
+    records: tuple[Database, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, home = records
+    record_id = await home.open_record(SOMEBODY)
+    insert = deposits.insert_deposit
+
+    async def too_late(*given: object) -> object:
+        await erase(home.pool, erase_in_records, record_id)
+        return await insert(*given)  # type: ignore[arg-type] # passed on as they came
+
+    monkeypatch.setattr(deposits, "insert_deposit", too_late)
+    answer = await home.deposit(bundle_of(a_deposit(SOMEBODY)))
+    assert (answer.status_code, codes(answer)) == (422, ["record-unknown"])
+    await finish(home.pool, Finisher("records", remove_deposits), record_id)
+    await all_gone(database, home.pool, record_id)
+
+
+async def test_the_persons_other_record_is_no_longer_linked(records: tuple[Database, House]) -> None:
+    database, home = records
+    gone, other = await home.open_record(SOMEBODY), await home.open_record(ANOTHER)
+    for one, linked in ((gone, other), (other, gone)):
+        await home.pool.execute("update records set linked_to = $1 where id = $2", linked, one)
+    await erase(home.pool, erase_in_records, gone)
+    assert await home.pool.fetchval("select linked_to from records where id = $1", other) is None
+    await all_gone(database, home.pool, gone)
+
+
+async def test_many_documents_go_in_batches_and_each_is_counted_once(
+    records: tuple[Database, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, home = records
+    record_id, documents, places = await filled(home, SOMEBODY)
+    monkeypatch.setattr(records_store, "DEPOSITS_AT_ONCE", 1)
+    await erase(home.pool, erase_in_records, record_id)
+    assert await finish(home.pool, Finisher("records", remove_deposits), record_id) == 3
+    [said] = await acknowledged(home.pool, record_id)
+    assert (said.destroyed["documents"], said.destroyed["deposits"]) == (4, 3)
+    await all_gone(database, home.pool, record_id, *documents, *places)
+
+
+@pytest.fixture
+async def consent(new_database: NewDatabase) -> AsyncIterator[tuple[Database, httpx.AsyncClient, Pool]]:
+    database = await new_database("consent")
+    app = make_consent(ConsentSettings(**settings_on(database)))  # type: ignore[arg-type] # validated by it
+    async with app.router.lifespan_context(app):
+        app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://consent") as client:
+            yield database, client, app.state.pool
+
+
+def settings_on(database: Database) -> dict[str, object]:
+    return {
+        "postgres": PostgresSettings.model_validate({"dsn": database.dsn}),
+        "kafka": KafkaSettings(bootstrap="nowhere:1"),
+        "tokens": SETTINGS,
+    }
+
+
+async def test_consent_forgets_the_choices_and_their_history(
+    consent: tuple[Database, httpx.AsyncClient, Pool],
+) -> None:
+    database, client, pool = consent
+    record_id, other = uuid4(), uuid4()
+    async with transaction(pool) as connection:
+        await copy_records(connection, [message(record_changed(one)) for one in (record_id, other)])
+    for one in (record_id, other):
+        path = f"/records/{one}/authorisations/{DOCTOR}"
+        assert (await client.put(path, headers=bearer(patient_token(one)))).status_code == 202
+    async with pool.acquire() as connection:
+        assert await remove_changes(connection, record_id) == {"state_changes": 0}, "not erased yet"
+    await erase(pool, erase_in_consent, record_id)
+
+    for method, path in (("GET", "choices"), ("PUT", f"blocks/{DOCTOR}"), ("DELETE", f"authorisations/{DOCTOR}")):
+        headers = bearer(patient_token(record_id))
+        answer = await client.request(method, f"/records/{record_id}/{path}", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found"), path
+
+    [row] = await pool.fetch("select key, payload, event_type from outbox where payload is null")
+    assert (row["key"], row["event_type"]) == (str(record_id).encode(), "consent.state-changed.v1")
+    await finish(pool, Finisher("consent", remove_changes), record_id)
+    await all_gone(database, pool, record_id)
+    [said] = await acknowledged(pool, record_id)
+    assert said.destroyed == {"consent_states": 1, "record_copies": 1, "state_changes": 2}
+    assert (await client.get(f"/records/{other}/choices", headers=bearer(patient_token(other)))).status_code == 200
+
+
+@pytest.fixture
+async def audit(new_database: NewDatabase) -> AsyncIterator[tuple[Database, httpx.AsyncClient, Pool]]:
+    database = await new_database("audit")
+    app = make_audit(AuditSettings(**settings_on(database)))  # type: ignore[arg-type] # validated by it
+    async with app.router.lifespan_context(app):
+        app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://audit") as client:
+            yield database, client, app.state.pool
+
+
+async def test_the_ledger_keeps_its_entries_about_nobody_and_takes_late_ones(
+    audit: tuple[Database, httpx.AsyncClient, Pool],
+) -> None:
+    database, client, pool = audit
+    record_id, other = uuid4(), uuid4()
+    events = [document_received(one) for one in (record_id, record_id, other)]
+
+    async def tell(*told: object) -> None:
+        async with transaction(pool) as connection:
+            await write_entries(connection, [message(one) for one in told])  # type: ignore[arg-type] # any event
+
+    await tell(*events)
+    await erase(pool, erase_in_audit, record_id)
+    answer = await client.get(f"/records/{record_id}/accesses", headers=bearer(patient_token(record_id)))
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+    await finish(pool, Finisher("audit", remove_visibilities), record_id)
+    await tell(document_received(record_id))
+    entries = await pool.fetchval("select count(*) from ledger_entries where record_id = $1", record_id)
+    assert entries == 3
+    assert await tables_with(database, [record_id], besides=KEPT_HERE | {"outbox"}) == set()
+    [said] = await acknowledged(pool, record_id)
+    assert said.destroyed == {"document_visibilities": 2}
+    assert await pool.fetchval("select count(*) from document_visibilities") == 1
+
+
+async def test_notify_forgets_whom_to_tell_and_what_was_told(new_database: NewDatabase) -> None:
+    database = await new_database("notify")
+    pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
+    record_id, other = uuid4(), uuid4()
+    published = [
+        notify.published(one, *labels) for one in (record_id, other) for labels in ((), ("INVISIBLE_PATIENT",))
+    ]
+    me = Caller("patient", str(record_id), "app", frozenset(), record_id)
+    async with transaction(pool) as connection:
+        await keep_contacts(connection, [message(notify.contact(one)) for one in (record_id, other)])
+        told = [message(one) for one in published]
+        await alert_documents(connection, told, keyring=notify.KEYRING)
+        read = [message(notify.consulted(one.record_id, document_id=one.document_id)) for one in published]
+        await alert_consultations(connection, read, keyring=notify.KEYRING)
+        for status in ("queued", "sent"):
+            await connection.execute(INSERT_MESSAGE, bucket_of(record_id), uuid4(), record_id, status, clock.now())
+    await change_preferences(pool, me, record_id, Preferences(consultation=False))
+    before = {table: await pool.fetchval(f"select count(*) from {table}") for table in NOTIFY_TABLES}
+    assert all(before.values()), before
+    await erase(pool, erase_in_notify, record_id)
+    assert await pool.fetchval(WAITING, record_id) == 0
+    with pytest.raises(NotFoundError):
+        await show_preferences(pool, me, record_id)
+    with pytest.raises(NotFoundError):
+        await change_preferences(pool, me, record_id, Preferences())
+    await finish(pool, Finisher("notify", remove_alerts), record_id)
+    inner = [one.document_id for one in published if one.record_id == record_id]
+    await all_gone(database, pool, record_id, *inner)
+    [said] = await acknowledged(pool, record_id)
+    counts = ("contacts", "preferences", "restricted_documents", "messages")
+    assert [said.destroyed[name] for name in counts] == [1, 1, 1, 2]
+    assert said.destroyed["alerts"] + await pool.fetchval("select count(*) from alerts") == before["alerts"]
+    assert await pool.fetchval("select count(*) from restricted_documents") == 1
+    pool.terminate()
+
+
+INSERT_MESSAGE = """
+insert into messages (bucket, request_id, record_id, channel, kind, sealed, requested_at, traceparent, status,
+                      created_at, due_at, handled_at)
+select $1, $2, $3, 'mail', 'some-notice', case given.status when 'queued' then 'sealed' end, given.at, '',
+       given.status, given.at, case given.status when 'queued' then given.at end,
+       case given.status when 'sent' then given.at end
+from (select $4::text, $5::timestamptz) as given(status, at)"""
+NOTIFY_TABLES = ("contacts", "preferences", "alerts", "restricted_documents", "consultation_windows", "messages")
+WAITING = """
+select (select count(*) from alerts where record_id = $1 and status = 'queued')
+     + (select count(*) from messages where record_id = $1 and status = 'queued')"""
+Handler = Callable[..., Awaitable[None]]
+
+
+@pytest.mark.parametrize(
+    ("service", "handler", "remove"),
+    [
+        ("records", erase_in_records, remove_deposits),
+        ("consent", erase_in_consent, remove_changes),
+        ("audit", erase_in_audit, remove_visibilities),
+        ("notify", erase_in_notify, remove_alerts),
+    ],
+)
+async def test_who_holds_nothing_says_so_and_only_once(
+    new_database: NewDatabase,
+    new_pool: Callable[[str], Awaitable[Pool]],
+    service: str,
+    handler: Handler,
+    remove: Handler,
+) -> None:
+    pool, record_id = await new_pool(service), uuid4()
+    finisher = Finisher(service, remove)  # type: ignore[arg-type] # each of the four
+    for _ in range(3):
+        await erase(pool, handler, record_id, record_id)
+        await finish(pool, finisher, record_id)
+    [said] = await acknowledged(pool, record_id)
+    assert (said.service, said.destroyed) == (service, {})
+    assert clock.now() - said.acknowledged_at < timedelta(minutes=1)
+    kept = partial(pool.fetchval, "select count(*) from erased_records where acknowledged_at is not null")
+    assert await kept() == 1

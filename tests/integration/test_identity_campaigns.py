@@ -1,0 +1,303 @@
+"""A campaign opens a record for everyone who does not refuse, once, whatever happens to the process."""
+
+import signal
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from services.identity.campaigning import opening_loops
+from services.identity.domain.activation import open_wave, printed
+from services.identity.domain.insured import InsuredPerson
+from services.identity.store import activation, campaigns
+from services.identity.usecases.send_notices import send_notices
+from shared import clock
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.identity import RecordChanged
+from shared.contracts.notify import MessageRequested
+from tests.conftest import NewDatabase
+from tests.infra.accounts import KEYRINGS, RULES, House, at_home
+from tests.infra.campaigns import PLACES, die_at, open_all, tell_all
+from tests.infra.identity_api import administrator, query, settings_of
+from tests.infra.openings import (
+    RULES_NOW,
+    assisting,
+    campaigner,
+    choosing,
+    enter,
+    ins_body,
+    insured,
+    number_of,
+    pharmacist,
+)
+from tests.infra.waiting import eventually
+
+
+@pytest_asyncio.fixture
+async def house(new_database: NewDatabase) -> AsyncIterator[House]:
+    database = await new_database("identity")
+    settings = settings_of(database, accounts={"refusal_s": 0}, openings={"window_days": 0})
+    async with at_home(database, settings=settings) as house:
+        yield house
+
+
+async def begin(house: House, **chosen: Any) -> UUID:
+    answer = await house.client.post("/campaigns", json={"rate": 50_000, **chosen}, headers=campaigner())
+    assert answer.status_code == 201, answer.text
+    return UUID(answer.json()["campaign_id"])
+
+
+async def shown(house: House, campaign_id: UUID) -> dict[str, Any]:
+    answer = await house.client.get(f"/campaigns/{campaign_id}", headers=campaigner())
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def object_(house: House, number: int, channel: str = "letter", **how: Any) -> None:
+    person = insured(number, **how).person
+    traits = {
+        "birth_name": person.traits.birth_name,
+        "given_name": person.traits.given_name,
+        "birth_date": person.traits.birth_date,
+        "sex": "female",
+    }
+    body = {"ins": ins_body(number), "traits": traits, "channel": channel}
+    answer = await house.client.put("/opening-objections", json=body, headers=administrator())
+    assert answer.status_code in (200, 201), answer.text
+
+
+def people(count: int) -> list[InsuredPerson]:
+    """A fifth of them without a mail address."""
+    return [insured(n, **({"mail": None} if n % 5 == 0 else {})) for n in range(1, count + 1)]
+
+
+def addressees(events: list[Any], kind: str) -> list[str]:
+    """Whom messages of that kind are for."""
+    told = [one for one in events if isinstance(one, MessageRequested) and one.kind == kind]
+    return [KEYRINGS.contacts.open_sealed(one.sealed).decode() for one in told]
+
+
+async def test_a_thousand_are_told_three_object_and_the_others_get_a_record_once_though_the_worker_is_killed(
+    house: House,
+) -> None:
+    await enter(house.pool, people(1000))
+    campaign_id = await begin(house)
+    for place in (one for one in PLACES if one.startswith("notices")):
+        assert await die_at(place, house.database, campaign_id) == -signal.SIGKILL
+    await tell_all(house.pool, campaign_id)
+    waiting = await shown(house, campaign_id)
+    assert (waiting["status"], waiting["counts"]) == ("waiting", {"selected": 1000, "noticed": 1000})
+    for number, channel in ((17, "letter"), (400, "phone-agent"), (999, "online")):
+        await object_(house, number, channel)
+    for place in (one for one in PLACES if one.startswith("openings")):
+        assert await die_at(place, house.database, campaign_id) == -signal.SIGKILL
+    await open_all(house.pool, campaign_id)
+    done = await shown(house, campaign_id)
+    assert done["status"] == "done"
+    assert done["counts"] == {"selected": 1000, "noticed": 1000, "opened": 997, "objected-since": 3}
+    events = await house.events()
+    notices = addressees(events, "opening-notice")
+    assert len(notices) == 1000
+    assert sum('"mail"' in one for one in notices) == 800
+    assert len(addressees(events, "activation-code")) == 997
+    assert len({one.ins for one in events if isinstance(one, RecordChanged)}) == 997
+    assert len([one for one in events if isinstance(one, RecordChanged)]) == 997
+    entries = {(one.reason, one.actor.kind, one.actor.id) for one in events if isinstance(one, AccessRecorded)}
+    assert entries == {("opened-automatic", "system", f"campaign:{campaign_id}")}
+    assert (await query(house.database, "select size from activation_waves where purpose like 'campaign-%'"))[0][
+        "size"
+    ] == 997
+    counted = (
+        "select kind, channel, sum(number)::int as n from life_events group by kind, channel order by kind, channel"
+    )
+    assert [tuple(row) for row in await query(house.database, counted)] == [
+        ("objection", "letter", 1),
+        ("objection", "online", 1),
+        ("objection", "phone-agent", 1),
+        ("opening", "automatic", 997),
+    ]
+
+
+async def test_who_is_opened_for_activates_with_the_code_of_the_letter_which_can_be_printed_again(
+    house: House,
+) -> None:
+    await enter(house.pool, people(5))
+    campaign_id = await begin(house)
+    await tell_all(house.pool, campaign_id)
+    await open_all(house.pool, campaign_id)
+    letters = await house.messages("activation-code")
+    wave_id = (await query(house.database, "select wave_id from campaigns"))[0]["wave_id"]
+    async with house.pool.acquire() as connection:
+        found = await activation.load_wave_by_id(connection, wave_id)
+        assert found is not None
+        kept = await activation.page_of_codes(connection, wave_id, (-1, UUID(int=0)), 100)
+    wave = open_wave(*found, KEYRINGS.persons)
+    again = {printed(wave.code(one.person, one.attempt)) for one in kept}
+    assert again == {one["values"]["code"] for one in letters}
+    mine = next(one for one in letters if one["to"] == {"mail": "invente.1@patient.example"})
+    body = {"ins": ins_body(1), "code": mine["values"]["code"], **choosing()}
+    answer = await house.client.post("/activations", json=body)
+    assert answer.status_code == 201, answer.text
+
+
+async def test_who_has_a_record_objected_is_a_minor_or_cannot_be_reached_is_passed_over(house: House) -> None:
+    unreachable, minor = insured(4, mail=None, address=()), insured(5, born="2015-06-12")
+    await enter(house.pool, [insured(1), insured(2), insured(3), unreachable, minor])
+    assert (await house.client.post("/openings/assisted", json=assisting(2), headers=pharmacist())).status_code == 201
+    await object_(house, 3)
+    campaign_id = await begin(house)
+    await tell_all(house.pool, campaign_id)
+    assert (await shown(house, campaign_id))["counts"] == {
+        "selected": 5,
+        "noticed": 1,
+        "has-record": 1,
+        "objected": 1,
+        "unreachable": 1,
+        "minor": 1,
+    }
+
+
+async def test_nobody_is_told_twice_by_a_later_campaign(house: House) -> None:
+    await enter(house.pool, people(3))
+    await tell_all(house.pool, await begin(house))
+    await enter(house.pool, people(5))
+    second = await begin(house)
+    await tell_all(house.pool, second)
+    assert (await shown(house, second))["counts"] == {"selected": 5, "noticed": 2, "noticed-before": 3}
+    assert len(await house.messages("opening-notice")) == 5
+
+
+async def test_only_who_is_selected_is_told(house: House) -> None:
+    chosen = insured(1, region="11", regime="91", born="1950-01-02")
+    others = [
+        insured(2, region="84", regime="91", born="1950-01-02"),
+        insured(3, region="11", regime="01", born="1950-01-02"),
+        insured(4, region="11", regime="91", born="1949-12-31"),
+    ]
+    await enter(house.pool, [chosen, *others])
+    campaign_id = await begin(house, regions=["11"], regimes=["91"], born_from=1950, born_to=1959)
+    await tell_all(house.pool, campaign_id)
+    told = await house.messages("opening-notice")
+    assert [one["to"] for one in told] == [{"mail": "invente.1@patient.example"}]
+
+
+async def test_nothing_opens_before_the_time_to_object_is_over_and_then_it_does(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await enter(house.pool, people(2))
+    campaign_id = await begin(house, window_days=30)
+    await tell_all(house.pool, campaign_id)
+    until = date.today() + timedelta(days=30)
+    assert (await house.messages("opening-notice"))[0]["values"] == {
+        "deadline": until.isoformat(),
+        "url": RULES_NOW.objection_url,
+    }
+    await open_all(house.pool, campaign_id)
+    assert (await shown(house, campaign_id))["status"] == "waiting"
+    later = clock.now() + timedelta(days=30, seconds=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    await open_all(house.pool, campaign_id)
+    monkeypatch.undo()
+    assert (await shown(house, campaign_id))["counts"]["opened"] == 2
+
+
+async def test_whoever_opens_a_record_meanwhile_gets_no_second_one(house: House) -> None:
+    await enter(house.pool, people(2))
+    campaign_id = await begin(house)
+    await tell_all(house.pool, campaign_id)
+    assert (await house.client.post("/openings/assisted", json=assisting(1), headers=pharmacist())).status_code == 201
+    await open_all(house.pool, campaign_id)
+    assert (await shown(house, campaign_id))["counts"] == {
+        "selected": 2,
+        "noticed": 2,
+        "opened": 1,
+        "has-record-since": 1,
+    }
+
+
+async def test_a_paused_campaign_does_nothing_until_it_is_resumed(house: House) -> None:
+    await enter(house.pool, people(1))
+    campaign_id = await begin(house)
+    paused = await house.client.post(f"/campaigns/{campaign_id}/pause", headers=campaigner())
+    assert paused.json()["is_paused"] is True
+    assert await send_notices(house.pool, KEYRINGS, RULES_NOW, campaign_id) == 0
+    await house.client.post(f"/campaigns/{campaign_id}/resume", headers=campaigner())
+    assert await send_notices(house.pool, KEYRINGS, RULES_NOW, campaign_id) == 1
+    await tell_all(house.pool, campaign_id)
+    await open_all(house.pool, campaign_id)
+    over = await house.client.post(f"/campaigns/{campaign_id}/pause", headers=campaigner())
+    assert (over.status_code, over.json()["code"]) == (409, "campaign-over")
+
+
+async def test_the_pace_is_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await enter(house.pool, people(250))
+    campaign_id = await begin(house, rate=100)
+    start = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: start)
+    assert await send_notices(house.pool, KEYRINGS, RULES_NOW, campaign_id) == 100
+    assert await send_notices(house.pool, KEYRINGS, RULES_NOW, campaign_id) == 0
+    monkeypatch.setattr(clock, "now", lambda: start + timedelta(seconds=1))
+    assert await send_notices(house.pool, KEYRINGS, RULES_NOW, campaign_id) == 100
+    async with house.pool.acquire() as connection:
+        known = await campaigns.load_campaign(connection, campaign_id)
+    assert known is not None
+    assert known.next_page_at == start + timedelta(seconds=2)
+
+
+async def test_the_worker_runs_a_campaign_to_its_end(house: House) -> None:
+    await enter(house.pool, people(30))
+    campaign_id = await begin(house)
+    run = opening_loops(KEYRINGS, RULES.lookups, RULES_NOW)["run-campaigns"]
+
+    async def done() -> bool:
+        await run(house.pool)
+        return (await shown(house, campaign_id))["status"] == "done"
+
+    await eventually(done)
+    assert (await shown(house, campaign_id))["counts"]["opened"] == 30
+
+
+@pytest.mark.parametrize(
+    ("chosen", "code"),
+    [
+        ({"born_from": 1960, "born_to": 1950}, "selection-invalid"),
+        ({"regions": ["00"]}, "region-unknown"),
+        ({"regimes": ["general"]}, "regime-invalid"),
+        ({"rate": 0}, "pace-invalid"),
+        ({"window_days": -1}, "window-too-short"),
+    ],
+)
+async def test_what_cannot_be_run_is_refused_in_both_languages(house: House, chosen: dict[str, Any], code: str) -> None:
+    english = await house.client.post("/campaigns", json=chosen, headers=campaigner())
+    french = await house.client.post("/campaigns", json=chosen, headers=campaigner() | {"accept-language": "fr"})
+    assert (english.status_code, english.json()["code"], french.json()["code"]) == (422, code, code)
+    if code not in ("region-unknown", "regime-invalid"):
+        assert english.json()["detail"] != french.json()["detail"]
+
+
+async def test_campaigns_are_run_by_those_with_the_scope_only(house: House) -> None:
+    for method, path in (("POST", "/campaigns"), ("GET", "/campaigns"), ("GET", f"/campaigns/{UUID(int=1)}")):
+        json = {} if method == "POST" else None
+        refused = await house.client.request(method, path, json=json, headers=administrator())
+        assert refused.status_code == 403
+    unknown = await house.client.get(f"/campaigns/{UUID(int=1)}", headers=campaigner())
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "campaign-unknown")
+    campaign_id = await begin(house)
+    listed = await house.client.get("/campaigns", headers=campaigner())
+    assert [one["campaign_id"] for one in listed.json()] == [str(campaign_id)]
+
+
+async def test_nothing_readable_of_who_was_told_is_kept(house: House) -> None:
+    await enter(house.pool, people(1))
+    campaign_id = await begin(house)
+    await tell_all(house.pool, campaign_id)
+    await open_all(house.pool, campaign_id)
+    for table in ("opening_notices", "campaigns", "activation_codes", "outbox", "life_events"):
+        rows = await query(house.database, f"select encode(t::text::bytea, 'escape') as row from {table} t")
+        kept = "".join(row["row"] for row in rows)
+        for readable in (number_of(1)[:13], "patient.example", "INVENT", "RUE"):
+            assert readable not in kept, table

@@ -1,0 +1,175 @@
+"""Guessing at an account: slowed, counted, told of, and never a way to lock the holder out."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from services.identity.loops import sweep_accounts
+from shared import metrics
+from shared.metrics import REFUSED
+from tests.conftest import NewDatabase
+from tests.infra.accounts import MAIL, OTHER_PASSWORD, House, at_home
+from tests.infra.databases import Database
+from tests.infra.identity_api import query
+
+WRONG = "not this one, surely not"
+
+
+@pytest_asyncio.fixture
+async def database(new_database: NewDatabase) -> Database:
+    return await new_database("identity")
+
+
+@pytest_asyncio.fixture
+async def house(database: Database) -> AsyncIterator[House]:
+    async with at_home(database) as made:
+        yield made
+
+
+async def wait_is_over(house: House) -> None:
+    await query(house.database, "update throttles set next_at = now() - interval '1 second'")
+
+
+async def test_a_stranger_is_slowed_and_told_for_how_long(house: House) -> None:
+    await house.open_account()
+    answers = [await house.start(password=WRONG) for _ in range(8)]
+    assert [one.status_code for one in answers] == [403] * 6 + [429] * 2
+    assert answers[-1].json()["code"] == "too-many-tries"
+    assert answers[-1].headers["retry-after"] in ("1", "2")
+    right = await house.start()
+    assert right.status_code == 429, "the right password is not looked at either"
+
+
+async def test_the_wait_grows_with_each_failure(house: House) -> None:
+    await house.open_account()
+    for _ in range(6):
+        await house.start(password=WRONG)
+    waits = []
+    for _ in range(4):
+        await wait_is_over(house)
+        await house.start(password=WRONG)
+        waits.append(int((await house.start()).headers["retry-after"]))
+    assert waits == [4, 8, 16, 32]
+
+
+async def test_an_unknown_identifier_is_slowed_alike(house: House) -> None:
+    answers = [(await house.start("nobody@patient.example", WRONG)).status_code for _ in range(8)]
+    assert answers == [403] * 6 + [429] * 2
+
+
+async def test_strangers_at_many_addresses_share_one_count(house: House, database: Database) -> None:
+    await house.open_account()
+    statuses = []
+    for last in range(8):
+        async with at_home(database, peer=f"10.0.0.{last}") as elsewhere:
+            statuses.append((await elsewhere.start(password=WRONG)).status_code)
+    assert statuses == [403] * 6 + [429] * 2
+
+
+async def test_many_accounts_tried_from_one_address_slow_that_address(house: House, database: Database) -> None:
+    statuses = Counter([(await house.start(f"guess-{n}", WRONG)).status_code for n in range(34)])
+    assert statuses[429] >= 2
+    async with at_home(database, peer="10.0.0.9") as elsewhere:
+        assert (await elsewhere.start("guess-100", WRONG)).status_code == 403
+
+
+async def test_strangers_do_not_lock_the_holder_out_of_a_known_device(house: House, database: Database) -> None:
+    await house.open_account()
+    own = await house.sign_in()
+    async with at_home(database, peer="10.0.0.9") as stranger:
+        for _ in range(20):
+            await stranger.start(password=WRONG)
+        assert (await stranger.start(password=WRONG, device_token="A" * 64)).status_code == 429
+    assert (await house.sign_in(device_token=own["device_token"]))["access_token"]
+    still = await house.start(password=WRONG)
+    assert still.status_code == 429, "the holder's sign-in gives strangers nothing back"
+
+
+async def test_a_reset_opens_a_way_for_a_device_while_strangers_go_on_trying(house: House, database: Database) -> None:
+    await house.open_account()
+    async with at_home(database, peer="10.0.0.9") as stranger:
+        for _ in range(20):
+            await stranger.start(password=WRONG)
+    assert (await house.start()).status_code == 429
+    challenge = (await house.client.post("/password-resets", json={"identifier": MAIL})).json()["challenge_id"]
+    body = {"code": await house.code("password-reset-code"), "password": OTHER_PASSWORD}
+    answer = await house.client.post(f"/password-resets/{challenge}/password", json=body)
+    device_token = answer.json()["device_token"]
+    assert (await house.sign_in(password=OTHER_PASSWORD, device_token=device_token))["access_token"]
+
+
+async def test_a_known_device_is_slowed_by_its_own_failures(house: House) -> None:
+    await house.open_account()
+    own = await house.sign_in()
+    tries = [(await house.start(password=WRONG, device_token=own["device_token"])).status_code for _ in range(8)]
+    assert tries == [403] * 6 + [429] * 2
+    assert (await house.start()).status_code == 200, "as a stranger it has tried nothing"
+
+
+async def test_a_sign_in_gives_the_tries_back(house: House) -> None:
+    await house.open_account()
+    for _ in range(3):
+        for _ in range(4):
+            assert (await house.start(password=WRONG)).status_code == 403
+        await house.sign_in()
+
+
+async def test_a_right_password_alone_gives_nothing_back(house: House) -> None:
+    await house.open_account()
+    statuses = [(await house.start()).status_code for _ in range(8)]
+    assert statuses == [200] * 6 + [429] * 2
+    assert len(await house.messages("sign-in-code")) == 6
+
+
+async def test_a_flood_is_refused_counted_and_summed_up_in_the_ledger(house: House) -> None:
+    await house.open_account()
+    counted = REFUSED.labels("sign-in", "too-many-tries")._value.get()
+    statuses: Counter[int] = Counter()
+    for _ in range(25):
+        answers = await asyncio.gather(*(house.start(password=WRONG) for _ in range(40)))
+        statuses.update(one.status_code for one in answers)
+    assert set(statuses) == {403, 429}
+    assert 6 <= statuses[403] <= 11
+    assert metrics.REFUSED.labels("sign-in", "too-many-tries")._value.get() - counted == statuses[429]
+    entries = Counter(await house.entries("sign-in"))
+    assert entries == {
+        ("refused", "credentials-wrong", "unknown"): statuses[403],
+        ("refused", "too-many-tries", "unknown"): 1,
+    }
+    (told,) = await house.messages("account-locked")
+    assert told == {"to": {"mail": MAIL}, "language": "fr", "values": {}}
+
+
+async def test_processes_count_together(house: House, database: Database) -> None:
+    await house.open_account()
+    async with at_home(database) as second:
+        pairs = await asyncio.gather(*(one.start(password=WRONG) for one in (house, second) for _ in range(10)))
+    assert Counter(one.status_code for one in pairs) == {403: 6, 429: 14}
+
+
+async def test_resets_are_slowed_too_and_send_no_flood_of_codes(house: House) -> None:
+    await house.open_account()
+    statuses = [(await house.client.post("/password-resets", json={"identifier": MAIL})).status_code for _ in range(8)]
+    assert statuses == [202] * 4 + [429] * 4
+    assert len(await house.messages("password-reset-code")) == 4
+
+
+async def test_what_has_run_out_is_swept(house: House) -> None:
+    await house.open_account()
+    await house.sign_in()
+    sweeping = asyncio.create_task(sweep_accounts(house.pool))
+    await asyncio.wait([sweeping], timeout=0.5)
+    sweeping.cancel()
+    for table in ("challenges", "sessions", "refresh_tokens", "throttles"):
+        assert await query(house.database, f"select * from {table}"), table
+    await query(house.database, "update challenges set expires_at = now() - interval '2 hours'")
+    await query(house.database, "update sessions set expires_at = now() - interval '1 second'")
+    await query(house.database, "update refresh_tokens set expires_at = now() - interval '1 second'")
+    await query(house.database, "update throttles set next_at = now() - interval '3 days'")
+    sweeping = asyncio.create_task(sweep_accounts(house.pool))
+    await asyncio.wait([sweeping], timeout=0.5)
+    sweeping.cancel()
+    for table in ("challenges", "sessions", "refresh_tokens", "throttles"):
+        assert await query(house.database, f"select * from {table}") == [], table

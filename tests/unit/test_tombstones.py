@@ -1,0 +1,38 @@
+"""A null payload: on a state topic the word that nothing stands there any more, on a facts topic a letter."""
+
+from uuid import uuid4
+
+import pytest
+
+from shared.contracts.topics import CONSENT_STATES, TOPICS, Topic
+from shared.decoding import KeptRecord, Letter, decode
+from shared.outbox import tombstone
+
+
+def record(topic: Topic, key: bytes | None, headers: list[tuple[str, bytes]] | None = None) -> KeptRecord:
+    return KeptRecord(f"p.{topic.name}", 0, 0, key, None, headers or [])
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+def test_a_null_payload_is_passed_over_on_a_state_topic_and_a_letter_on_a_facts_topic(topic: Topic) -> None:
+    headers = [
+        ("ce_type", topic.events[0].wire.encode()),
+        ("ce_id", str(uuid4()).encode()),
+        ("ce_time", b"2026-11-22T10:00:00+00:00"),
+    ]
+    for some in (headers, []):
+        found = decode(record(topic, b"key", some), "p.")
+        if topic.kind == "state":
+            assert found is None
+        else:
+            assert isinstance(found, Letter)
+            assert found.code == ("body-or-key-missing" if some else "envelope-invalid")
+
+
+def test_without_a_key_nothing_is_a_tombstone() -> None:
+    assert isinstance(decode(record(CONSENT_STATES, None), "p."), Letter)
+
+
+def test_a_tombstone_is_announced_under_its_key_without_a_body() -> None:
+    said = tombstone(CONSENT_STATES, "some-key")
+    assert (said.topic, said.key, said.body) == (CONSENT_STATES, "some-key", None)
