@@ -29,7 +29,7 @@ class TestKeys:
 
 
 def make_token(kind: str, subject: str, *, key: ECKey = KEY, scope: str = "", **claims: Any) -> str:
-    """A signed token; `record_id`, `profession`, `organisation_id`, `mode` go into the `dmp` claim, the rest overrides."""
+    """Signed; `record_id`, `profession`, `organisation_id`, `mode` go into the `dmp` claim, the rest overrides."""
     granted = {
         name: claims.pop(name) for name in ("record_id", "profession", "organisation_id", "mode") if name in claims
     }

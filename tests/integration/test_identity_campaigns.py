@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -191,7 +191,7 @@ async def test_nothing_opens_before_the_time_to_object_is_over_and_then_it_does(
     await enter(house.pool, people(2))
     campaign_id = await begin(house, window_days=30)
     await tell_all(house.pool, campaign_id)
-    until = date.today() + timedelta(days=30)
+    until = clock.now().date() + timedelta(days=30)
     assert (await house.messages("opening-notice"))[0]["values"] == {
         "deadline": until.isoformat(),
         "url": RULES_NOW.objection_url,

@@ -60,6 +60,7 @@ async def test_a_structure_and_its_professional_are_entered_and_announced(
         "status": "active",
         **DOCTOR,
         "profession": "G15_10",
+        "specialties": [],
     }
     assert await announced(database) == [
         StructureChanged(structure_id="1750000001", version=1, name=HOSPITAL["name"]),

@@ -132,7 +132,10 @@ async def test_nothing_readable_of_a_person_is_stored_or_announced(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     await open_one(client)
-    tables = await query(database, "select tablename from pg_tables where schemaname = 'public'")
+    tables = await query(
+        database,
+        "select tablename from pg_tables where schemaname = 'public' and tablename <> 'schema_migrations'",  # checksums
+    )
     stored = ""
     for table in tables:
         rows = await query(database, f"select encode(t::text::bytea, 'escape') as row from {table['tablename']} t")

@@ -26,7 +26,8 @@ async def lock_records(connection: Connection, record_ids: Sequence[UUID]) -> se
 INSERT_REPRESENTATION = """
 insert into representations (bucket, id, record_id, representative_id, basis, evidence, key_id, sealed, status,
   starts_at, ends_at, requested_at, settled_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, case when $9 = 'validated' then $12 end)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text, $10, $11, $12::timestamptz,
+  case when $9::text = 'validated' then $12::timestamptz end)
 on conflict do nothing returning id"""
 
 
