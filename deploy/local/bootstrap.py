@@ -23,7 +23,10 @@ from shared.errors import CodedError
 
 ADMINISTRATOR, HOSPITAL, SECOND_HOSPITAL, OPERATOR = "administrator", "hospital", "second-hospital", "operator"
 DOCTOR, SECOND_DOCTOR = "doctor", "second-doctor"
-ADMINISTRATOR_SCOPES = ("records.open", "records.erase", "directory.write", "clients.write", "operations")
+ADMINISTRATOR_SCOPES = (
+    *("records.open", "records.assist", "records.erase", "campaigns.run"),
+    *("directory.write", "clients.write", "operations"),
+)
 
 
 @dataclass(frozen=True)

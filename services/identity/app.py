@@ -26,6 +26,7 @@ from services.identity.domain.tokens import Issuer, SigningKeys
 from services.identity.importing import Importer
 from services.identity.loops import erasure_loops, sweep_accounts, sweep_assertions, sweep_sign_ins
 from services.identity.provider import HttpProvider
+from services.identity.relations import relation_loops
 from services.identity.revocations import RevocationLists, read_authorities
 from services.identity.settings import (
     AccountSettings,
@@ -71,6 +72,7 @@ def make_worker(settings: Settings) -> FastAPI:
     loops["sweep-sign-ins"] = sweep_sign_ins
     loops |= erasure_loops(context.keyrings, context.retention)
     loops |= opening_loops(context.keyrings, context.accounts.lookups, context.openings)
+    loops |= relation_loops(context.keyrings)
     listening = subscriptions(context.receipts, context.retention)
     plan = Plan("identity", listening, loops=loops, keys=context.issuer.keys)
     return make_worker_app(plan, settings)
@@ -94,6 +96,7 @@ def _context(settings: Settings) -> Context:
         receipts=ReceiptKeys.parse(settings.keys.receipts.get_secret_value()),
         retention=Retention(**settings.retention.model_dump()),
         openings=OpeningRules(**settings.openings.model_dump()),
+        invitation_life=timedelta(days=settings.care.invitation_days),
         entrances=_entrances(settings.professionals, keyrings.persons),
     )
 

@@ -139,9 +139,15 @@ class OpeningSettings(Section):
         default=30, ge=0, description="days to object before a campaign opens (national parameter; the law now says 42)"
     )
     rate: int = Field(default=5000, ge=1, description="notices that a campaign hands over per second at most")
-    page: int = Field(default=500, ge=1, le=2000, description="people that a campaign deals with in one transaction")
+    page: int = Field(default=250, ge=1, le=2000, description="people that a campaign deals with in one transaction")
     objection_url: str = Field(default="https://dmp.example/opposition", description="where a notice says to object")
     terms_version: str = Field(default="2026-11", description="the terms of use that are accepted now")
+
+
+class CareSettings(Section):
+    """Carers by invitation."""
+
+    invitation_days: int = Field(default=30, ge=1, description="how long an invitation can be answered")
 
 
 class Settings(ServiceSettings):
@@ -153,6 +159,7 @@ class Settings(ServiceSettings):
     accounts: AccountSettings = AccountSettings()
     professionals: ProfessionalSettings = ProfessionalSettings()
     openings: OpeningSettings = OpeningSettings()
+    care: CareSettings = CareSettings()
     retention: RetentionSettings = RetentionSettings()
 
     @model_validator(mode="after")

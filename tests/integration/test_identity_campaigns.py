@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 import pytest_asyncio
 
@@ -13,6 +14,7 @@ from services.identity.campaigning import opening_loops
 from services.identity.domain.activation import open_wave, printed
 from services.identity.domain.insured import InsuredPerson
 from services.identity.store import activation, campaigns
+from services.identity.usecases.print_again import print_again
 from services.identity.usecases.send_notices import send_notices
 from shared import clock
 from shared.contracts.audit import AccessRecorded
@@ -142,6 +144,30 @@ async def test_who_is_opened_for_activates_with_the_code_of_the_letter_which_can
     body = {"ins": ins_body(1), "code": mine["values"]["code"], **choosing()}
     answer = await house.client.post("/activations", json=body)
     assert answer.status_code == 201, answer.text
+
+
+async def test_letters_are_printed_again_with_the_same_codes_for_those_who_have_not_used_theirs(house: House) -> None:
+    await enter(house.pool, people(7))
+    campaign_id = await begin(house)
+    await tell_all(house.pool, campaign_id)
+    await open_all(house.pool, campaign_id)
+    first = {orjson.dumps(one) for one in await house.messages("activation-code")}
+    mine = next(one for one in map(orjson.loads, first) if one["to"] == {"mail": "invente.1@patient.example"})
+    used = {"ins": ins_body(1), "code": mine["values"]["code"], **choosing()}
+    assert (await house.client.post("/activations", json=used)).status_code == 201
+    printing, after, pages = str(UUID(int=7)), None, []
+    while after is not None or not pages:
+        pages.append(await print_again(house.pool, KEYRINGS, campaign_id, UUID(printing), after, 4))
+        after = pages[-1][1]
+    assert [count for count, _ in pages] == [4, 2]
+    body = {"printing": printing}
+    again = await house.client.post(f"/campaigns/{campaign_id}/letters", json=body, headers=campaigner())
+    assert again.json() == {"letters": 6, "next_after": None}
+    requests = [one for one in await house.events() if isinstance(one, MessageRequested)]
+    letters = [one for one in requests if one.kind == "activation-code"]
+    told = [orjson.dumps(one) for one in await house.messages("activation-code")]
+    assert (len(told), len({one.request_id for one in letters})) == (7 + 6 + 6, 7 + 6)
+    assert set(told[7:]) == first - {orjson.dumps(mine)}
 
 
 async def test_who_has_a_record_objected_is_a_minor_or_cannot_be_reached_is_passed_over(house: House) -> None:

@@ -115,6 +115,7 @@ async def test_changes_at_the_same_time_get_versions_in_the_order_they_are_annou
         ("/professionals/dr-camille", {**DOCTOR, "structure_ids": []}, "national-id-invalid"),
         ("/professionals/899700000001", {**DOCTOR, "structure_ids": [], "profession": "11"}, "profession-unknown"),
         ("/professionals/899700000001", {**DOCTOR, "structure_ids": ["x"]}, "national-id-invalid"),
+        ("/professionals/899700000001", {**DOCTOR, "specialties": ["SM 26"]}, "specialty-invalid"),
         ("/professionals/899700000001", DOCTOR, "structure-unknown"),
     ],
 )

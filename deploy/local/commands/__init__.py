@@ -3,11 +3,13 @@
 import typer
 
 from deploy.local.commands import (
+    campaigns,
     choices,
     clients,
     demo,
     deposits,
     erasures,
+    figures,
     imports,
     letters,
     mails,
@@ -19,5 +21,19 @@ from deploy.local.commands import (
 
 def register(app: typer.Typer) -> None:
     """Adds them."""
-    for module in (demo, clients, records, deposits, reading, choices, mails, topics, letters, imports, erasures):
+    for module in (
+        demo,
+        clients,
+        records,
+        deposits,
+        reading,
+        choices,
+        mails,
+        topics,
+        letters,
+        imports,
+        erasures,
+        campaigns,
+        figures,
+    ):
         module.register(app)

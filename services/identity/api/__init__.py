@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.identity.api import (
     accounts,
     campaigns,
+    carers,
     clients,
     demo,
     directory,
@@ -13,6 +14,7 @@ from services.identity.api import (
     lifecycle,
     oauth,
     openings,
+    people,
     professionals,
     records,
     sessions,
@@ -20,6 +22,8 @@ from services.identity.api import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     records.router,
+    people.router,
+    carers.router,
     openings.router,
     campaigns.router,
     figures.router,

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Path, Response
 from services.identity.api.context import OurContext, problems
 from services.identity.domain.campaigns import new_campaign
 from services.identity.domain.kinds import CAMPAIGNS
-from services.identity.models.campaigns import CampaignBody, CampaignView
+from services.identity.models.campaigns import CampaignBody, CampaignView, PrintingBody, PrintingView
 from services.identity.usecases.create_campaign import create_campaign
 from services.identity.usecases.pause_campaign import pause_campaign
+from services.identity.usecases.print_again import print_again
 from services.identity.usecases.show_campaign import list_campaigns, show_campaign
 from shared.http.app import AuthenticatedCaller, ServicePool
 
@@ -87,3 +88,19 @@ async def post_resume(campaign_id: CampaignId, asking: AuthenticatedCaller, pool
     asking.require(CAMPAIGNS)
     await pause_campaign(pool, campaign_id, paused=False)
     return CampaignView.of(await show_campaign(pool, campaign_id))
+
+
+@router.post(
+    "/campaigns/{campaign_id}/letters",
+    summary="Print a page of a campaign's letters again",
+    responses=problems(_403=NEEDS, _404="campaign-unknown"),
+)
+async def post_letters(
+    campaign_id: CampaignId, body: PrintingBody, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+) -> PrintingView:
+    """The same codes, to all whose code can still be used. Ask page after page under one printing; one that was
+    interrupted is taken up again anywhere, and no letter goes out twice."""
+    asking.require(CAMPAIGNS)
+    page = context.openings.page
+    done = await print_again(pool, context.keyrings, campaign_id, body.printing, body.after, page)
+    return PrintingView(letters=done[0], next_after=done[1])

@@ -1,6 +1,7 @@
 """What identity's routes need beside the pool and the caller."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -28,6 +29,7 @@ class Context:
     accounts: AccountRules
     entrances: Entrances
     openings: OpeningRules
+    invitation_life: timedelta
 
 
 def _context(request: Request) -> Context:

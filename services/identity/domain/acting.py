@@ -14,6 +14,8 @@ from shared.contracts.base import Actor
 from shared.errors import ForbiddenError
 
 Relation = Literal["holder", "representative", "carer"]
+Proxy = Literal["representative", "carer"]
+"""Who acts for another."""
 Act = Literal[
     "read-documents",
     "add-documents",

@@ -67,6 +67,10 @@ RULES = {
 """By the first word of a key `<kind>:<whose>`."""
 
 
+OF_RECORDS = ("confirm", "represent", "invite", "invitation")
+"""Kinds whose keys name a record."""
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """How often something was tried, when the next try may be, and from when on tries are forgotten."""

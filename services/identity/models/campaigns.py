@@ -61,3 +61,17 @@ class CampaignView(BaseModel):
             ended_at=campaign.ended_at,
             counts=dict(campaign.counts),
         )
+
+
+class PrintingBody(Body):
+    """Which printing this is (a UUID of your choice), and after which record the page begins (null: the first)."""
+
+    printing: Annotated[UUID, Field(strict=False)]
+    after: Annotated[UUID | None, Field(strict=False)] = None
+
+
+class PrintingView(BaseModel):
+    """How many letters were asked for, and after which record the next page begins; null: this was the last."""
+
+    letters: int
+    next_after: UUID | None

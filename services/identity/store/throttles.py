@@ -78,5 +78,13 @@ async def sweep_throttles(connection: Connection, before: datetime) -> None:
     await connection.execute(SWEEP_THROTTLES, before)
 
 
+DELETE_COUNTS = "delete from throttles where key = any($1::text[])"
+
+
+async def delete_counts(connection: Connection, keys: Sequence[str]) -> None:
+    """What was counted of a record that is erased."""
+    await connection.execute(DELETE_COUNTS, keys)
+
+
 def _counts(rows: Sequence[asyncpg.Record]) -> dict[str, Count]:
     return {row["key"]: Count(row["tries"], row["next_at"], row["forgotten_from"]) for row in rows}

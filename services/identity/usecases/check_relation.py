@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.domain.acting import Act, Relation, RelationInsufficientError, may
+from services.identity.domain.acting import Act, Proxy, Relation, RelationInsufficientError, may
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.representation import is_minor
 from services.identity.domain.sealing import Keyrings
@@ -31,7 +31,7 @@ async def check_relation(
 
 async def relation_of(
     connection: Connection, keyrings: Keyrings, record_id: UUID, own_id: UUID, now: datetime
-) -> Relation | None:
+) -> Proxy | None:
     """What the holder of the record `own_id` may now act as in `record_id`: representative before carer."""
     if record_id == own_id or await records.load_record(connection, record_id) is None:
         return None

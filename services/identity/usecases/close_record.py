@@ -19,8 +19,13 @@ async def close_record(  # the password's rules beside what every move needs
     moving: Moving,
     password: str | None,
 ) -> None:
-    """The password again, then the move. Raises what `confirm_password` and `move_record` raise."""
+    """The password again (a representative's own), then the move. Raises what `confirm_password` and `move_record`
+    raise."""
     if moving.party in ("holder", "representative"):
         async with pool.acquire() as connection:
-            await confirm_password(connection, accounts, record_id, password)
+            await confirm_password(connection, accounts, _whose(record_id, moving), password)
     await move_record(pool, keyrings, retention, record_id, moving)
+
+
+def _whose(record_id: UUID, moving: Moving) -> UUID:
+    return UUID(moving.actor.id) if moving.party == "representative" else record_id

@@ -13,6 +13,7 @@ from uuid import UUID
 from services.identity.domain.lifecycle import Reason, Refusal, Retention, decide
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings
+from services.identity.domain.throttling import OF_RECORDS
 from services.identity.store import (
     accounts,
     activation,
@@ -26,10 +27,12 @@ from services.identity.store import (
     records,
     representations,
     sessions,
+    throttles,
 )
 from services.identity.store.erasures import Erasure
 from services.identity.store.lifecycle import KeptRecord
 from services.identity.usecases.move_record import Moving, access, counted, fingerprints_of, holder
+from services.identity.usecases.release_people import release_people
 from shared import clock, erasing
 from shared.clock import bucket_of
 from shared.contracts.identity import RecordErased
@@ -65,6 +68,11 @@ async def _people_to_call(connection: Connection, record_id: UUID) -> dict[str, 
     return {"people-to-call": await calling.delete_people_to_call(connection, record_id)}
 
 
+async def _tries(connection: Connection, record_id: UUID) -> dict[str, int]:
+    await throttles.delete_counts(connection, [f"{kind}:{record_id}" for kind in OF_RECORDS])
+    return {}
+
+
 async def _contacts(connection: Connection, record_id: UUID) -> dict[str, int]:
     return {"contacts": await lifecycle.delete_contacts(connection, record_id)}
 
@@ -83,6 +91,7 @@ DESTROY: Final[tuple[Destroy, ...]] = (
     _minors,
     _representations,
     _people_to_call,
+    _tries,
     _contacts,
     _closures,
 )
@@ -149,8 +158,9 @@ async def _erase(connection: Connection, keyrings: Keyrings, kept: KeptRecord, a
     erasure = Erasure(clock.new_id(bucket_of(kept.id)), kept.id, asked.reason, asked.now)
     await erasing.begin(connection, kept.id, erasure.id, asked.now)
     await erasures.insert_erasure(connection, erasure)
+    released = await release_people(connection, keyrings, kept.id, asked.now, asked.moving.actor)
     await erasing.count_destroyed(connection, kept.id, await destroy(connection, keyrings, kept, asked.now))
-    await append(connection, _told(erasure, asked))
+    await append(connection, [*_told(erasure, asked), *(announce(one) for one in released)])
     return erasure
 
 

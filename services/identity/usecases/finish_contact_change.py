@@ -13,6 +13,7 @@ from services.identity.domain.sessions import holder_of
 from services.identity.store import contacts, throttles
 from services.identity.usecases.answer_challenge import answer_challenge
 from services.identity.usecases.check_session import check_session
+from services.identity.usecases.follow_contact import follow_contact
 from services.identity.usecases.load_contact import load_contact
 from services.identity.usecases.refuse_try import refuse_try
 from shared import clock
@@ -75,5 +76,6 @@ async def _change(connection: Connection, keyrings: Keyrings, record_id: UUID, d
         ),
         message(keyrings.contacts, clock.new_id(), record_id, old, note, old_channel),
         message(keyrings.contacts, clock.new_id(), record_id, new, note, new_channel),
+        *await follow_contact(connection, keyrings, record_id),
     ]
     await append(connection, [announce(one) for one in told])

@@ -1,5 +1,6 @@
 """Opens the record of an insured person, or finds the one that is open."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from services.identity.domain.channels import OpeningChannel
@@ -16,6 +17,7 @@ from services.identity.domain.opening import (
 from services.identity.domain.records import NewRecord, new_record
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.store import figures, insured, lifecycle, openings, records
+from services.identity.usecases.note_minor import note_minor
 from shared import clock
 from shared.clock import bucket_of
 from shared.contracts.audit import AccessRecorded
@@ -84,7 +86,7 @@ async def add_record(
     await openings.insert_records(connection, [new])
     await lifecycle.lift_suppression(connection, keyrings.ins.fingerprints(*ins_parts(person.ins)))
     await figures.count_life_event(connection, "opening", channel, region, now)
-    return new
+    return replace(new, events=(*new.events, *await note_minor(connection, record_id, person, now)))
 
 
 async def _refused(

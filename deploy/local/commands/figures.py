@@ -1,0 +1,49 @@
+"""`dmp figures`."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from deploy.local.cli import JsonOption, VarOption
+from deploy.local.client import Dmp, send
+from deploy.local.commands.common import perform, show_json, show_table
+
+_SPAN = timedelta(days=84)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(figures)
+
+
+def figures(
+    var: VarOption,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day; today.")] = None,
+    region: Annotated[str, typer.Option(help="INSEE code, 99 abroad, unknown, or all for the total.")] = "all",
+    as_json: JsonOption = False,
+) -> None:
+    """Show the published figures: records opened, accounts activated, objections, closures, by week and channel.
+
+    Each is rounded on its own to the nearest ten, < 11 under eleven. A week is published once, a day after its end.
+
+    Exit codes: 0 shown, 1 refused, 3 nothing runs.
+
+    Example: dmp figures --from 2026-01-01 --region 84
+    """
+    until = (last or datetime.now().astimezone()).date()
+    since = first.date() if first else until - _SPAN
+    span = {"from": since.isoformat(), "to": until.isoformat()}
+    found = perform(var, lambda dmp, _: _ask(dmp, span))
+    shown = [one for one in found["figures"] if one["region"] == region]
+    if as_json:
+        show_json(shown)
+        return
+    rows = [(one["week"], one["kind"], one["channel"], one["figure"]) for one in shown]
+    show_table(("week", "what", "channel", "figure"), rows, "nothing was published of these weeks")
+
+
+async def _ask(dmp: Dmp, span: Mapping[str, str]) -> Any:
+    return (await send(dmp.http, dmp.urls, "GET", "identity", "/figures", params=span)).json()

@@ -1,0 +1,102 @@
+"""Carers by invitation."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from services.identity.api.context import OurContext, problems
+from services.identity.api.holders import Holder
+from services.identity.models.carers import (
+    CarerView,
+    CareView,
+    InvitationAnswerBody,
+    InvitationBody,
+    InvitationView,
+    MyInvitationView,
+)
+from services.identity.usecases.answer_invitation import answer_invitation
+from services.identity.usecases.end_care import end_care
+from services.identity.usecases.invite_carer import invite_carer
+from services.identity.usecases.list_people import list_carers, list_invitations
+from shared import clock
+from shared.http.app import AuthenticatedCaller, ServicePool
+
+router = APIRouter(tags=["carers"])
+
+
+@router.post(
+    "/records/{record_id}/invitations",
+    summary="Invite a carer",
+    status_code=201,
+    responses=problems(
+        _403="relation-insufficient",
+        _404="record-unknown",
+        _409="carers-many",
+        _422="invitation-invalid, carer-self, mail-invalid, language-unknown, ins-malformed, ins-system-unknown",
+        _429="too-many-tries",
+    ),
+)
+async def post_invitation(
+    record_id: UUID, body: InvitationBody, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+) -> InvitationView:
+    """For the holder and representatives. A code goes to the stated mail address, else to the contact on file of the
+    person named; the answer is the same whether such a person is known here or not."""
+    inviting = body.inviting(context.invitation_life)
+    lookups = context.accounts.lookups
+    return InvitationView.of(await invite_carer(pool, context.keyrings, lookups, asking, record_id, inviting))
+
+
+@router.get(
+    "/records/{record_id}/carers",
+    summary="Carers and invitations",
+    responses=problems(_403="relation-insufficient", _404="record-unknown"),
+)
+async def get_carers(
+    record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+) -> list[CarerView]:
+    """For the holder and representatives."""
+    now = clock.now()
+    return [CarerView.of(one, now) for one in await list_carers(pool, context.keyrings, asking, record_id)]
+
+
+@router.delete(
+    "/records/{record_id}/carers/{care_id}",
+    summary="End the care, or withdraw an invitation",
+    responses=problems(_403="relation-insufficient", _404="record-unknown, care-unknown"),
+)
+async def delete_carer(
+    record_id: UUID, care_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+) -> CareView:
+    """For the holder, representatives, and the carer."""
+    return CareView.of(await end_care(pool, context.keyrings, asking, record_id, care_id))
+
+
+@router.get("/invitations", summary="Invitations that name the caller", responses=problems(_403="holder-needed"))
+async def get_invitations(own: Holder, pool: ServicePool, context: OurContext) -> list[MyInvitationView]:
+    """They can be answered without the code."""
+    return [MyInvitationView.of(one) for one in await list_invitations(pool, context.keyrings, own[0])]
+
+
+@router.post(
+    "/invitations/answer",
+    summary="Accept or refuse an invitation",
+    responses=problems(
+        _403="holder-needed",
+        _404="invitation-unknown",
+        _409="invitation-over, care-exists",
+        _422="activation-code-malformed, invitation-invalid",
+        _429="too-many-tries",
+    ),
+)
+async def post_answer(
+    body: InvitationAnswerBody,
+    asking: AuthenticatedCaller,
+    own: Holder,
+    pool: ServicePool,
+    context: OurContext,
+) -> CareView:
+    """For the person invited, signed in with their own account: with the code, or the id where the invitation names
+    them. Number, names and birth date are compared where the holder gave them."""
+    answer = body.given_by(own[0])
+    lookups = context.accounts.lookups
+    return CareView.of(await answer_invitation(pool, context.keyrings, lookups, asking, answer))

@@ -1,0 +1,203 @@
+"""Representatives, acting for somebody, people to call."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from services.identity.api.context import OurContext, problems
+from services.identity.api.holders import Holder, NoStore, holder, no_sooner_than
+from services.identity.domain.representation import Action, RepresentationUnprovenError
+from services.identity.models.people import (
+    ActingForBody,
+    ActingForView,
+    ActingTokenView,
+    PeopleToCallBody,
+    PeopleToCallView,
+    RepresentationAnswerBody,
+    RepresentationView,
+    RepresentativeBody,
+    RepresentativeView,
+    RepresentedBody,
+)
+from services.identity.usecases.act_for import act_for
+from services.identity.usecases.add_representative import add_representative
+from services.identity.usecases.admit_representative import Admitted
+from services.identity.usecases.answer_representation import answer_representation
+from services.identity.usecases.list_people import list_acting_for, list_representatives
+from services.identity.usecases.open_represented import ByAdministrator, ByRepresentative, open_represented
+from services.identity.usecases.put_people_to_call import put_people_to_call
+from services.identity.usecases.read_people_to_call import read_people_to_call
+from shared.errors import ForbiddenError
+from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.tokens import Caller
+
+router = APIRouter(tags=["people of a record"])
+INS = "ins-malformed, ins-system-unknown, ins-key-wrong"
+EVIDENCE = "evidence-unknown, evidence-insufficient, representative-unfit, representation-period-invalid"
+
+
+def _administrator(asking: Caller) -> None:
+    """Raises ForbiddenError."""
+    if asking.kind != "administrator":
+        raise ForbiddenError
+    asking.require("records.open")
+
+
+@router.post(
+    "/records/represented",
+    summary="Open the record of somebody who is represented",
+    status_code=201,
+    responses={
+        200: {"model": RepresentationView, "description": "The record was open; the representation is entered"},
+        **problems(
+            _403="representation-unproven, forbidden",
+            _409="traits-differ, record-closed, holder-deceased, representation-exists",
+            _422=f"{INS}, traits-invalid, {EVIDENCE}",
+            _429="too-many-tries",
+        ),
+    },
+)
+async def post_represented(
+    body: RepresentedBody, response: Response, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+) -> RepresentationView:
+    """A signed-in representative opens for a minor with the card on which the minor is insured (`card_serial`); an
+    administrator with the scope records.open states who represents (`by`), a minor or a protected adult. The first
+    representative is in force at once, a second one waits for an administrator or the first one."""
+    by: ByRepresentative | ByAdministrator
+    if asking.kind == "patient":
+        own_id, _ = holder(asking)
+        if body.card_serial is None or body.by is not None:
+            raise RepresentationUnprovenError
+        by = ByRepresentative(own_id, body.card_serial)
+    else:
+        _administrator(asking)
+        if body.by is None:
+            raise RepresentationUnprovenError
+        by = ByAdministrator(asking.actor(), body.by.representative_ins(), body.by.stated())
+    async with no_sooner_than(context.accounts.refusal_s):
+        admitted, is_new = await open_represented(
+            pool, context.keyrings, body.person(), by, test_keys=context.test_nir_keys
+        )
+    response.status_code = 201 if is_new else 200
+    response.headers["location"] = f"/records/{admitted.representation.record_id}"
+    return RepresentationView.of(admitted)
+
+
+@router.post(
+    "/records/{record_id}/representatives",
+    summary="Enter who represents the holder",
+    status_code=201,
+    responses=problems(
+        _403="forbidden", _404="record-unknown", _409="representation-exists", _422=f"{INS}, {EVIDENCE}"
+    ),
+)
+async def post_representative(
+    record_id: UUID,
+    body: RepresentativeBody,
+    asking: AuthenticatedCaller,
+    pool: ServicePool,
+    context: OurContext,
+) -> RepresentationView:
+    """For an administrator with the scope records.open. `state`: validated for the first, waiting for a later one."""
+    _administrator(asking)
+    admitted = await add_representative(
+        pool, context.keyrings, record_id, body.representative_ins(), body.stated(), asking.actor()
+    )
+    return RepresentationView.of(admitted)
+
+
+@router.get(
+    "/records/{record_id}/representatives",
+    summary="Who represents the holder",
+    responses=problems(_403="relation-insufficient, forbidden", _404="record-unknown"),
+)
+async def get_representatives(
+    record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+) -> list[RepresentativeView]:
+    """For the holder, representatives, and an administrator with the scope records.open."""
+    found = await list_representatives(pool, context.keyrings, asking, record_id)
+    return [RepresentativeView.of(one) for one in found]
+
+
+_ANSWERED = problems(
+    _403="forbidden, relation-insufficient",
+    _404="record-unknown, representation-unknown",
+    _409="representation-over",
+)
+
+
+@router.post(
+    "/records/{record_id}/representatives/{representation_id}/answer",
+    summary="Validate or refuse a representation that waits",
+    responses=_ANSWERED,
+)
+async def post_representation_answer(  # FastAPI gives each as a parameter
+    record_id: UUID,
+    representation_id: UUID,
+    body: RepresentationAnswerBody,
+    asking: AuthenticatedCaller,
+    pool: ServicePool,
+    context: OurContext,
+) -> RepresentationView:
+    """For an administrator with the scope records.open, and for another representative who acts for the holder."""
+    action: Action = "validate" if body.answer == "validated" else "refuse"
+    return await _answered(pool, context, asking, record_id, (representation_id, action))
+
+
+@router.delete(
+    "/records/{record_id}/representatives/{representation_id}", summary="End a representation", responses=_ANSWERED
+)
+async def delete_representative(
+    record_id: UUID, representation_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+) -> RepresentationView:
+    """For an administrator with the scope records.open."""
+    return await _answered(pool, context, asking, record_id, (representation_id, "end"))
+
+
+async def _answered(
+    pool: ServicePool, context: OurContext, asking: Caller, record_id: UUID, what: tuple[UUID, Action]
+) -> RepresentationView:
+    known, version = await answer_representation(pool, context.keyrings, asking, record_id, *what)
+    return RepresentationView.of(Admitted(known, version, ()))
+
+
+@router.get("/acting-for", summary="For whom the caller may act", responses=problems(_403="holder-needed"))
+async def get_acting_for(own: Holder, pool: ServicePool, context: OurContext) -> list[ActingForView]:
+    """Records whose holders the caller represents or cares for, now."""
+    return [ActingForView.of(one) for one in await list_acting_for(pool, context.keyrings, own[0])]
+
+
+@router.post(
+    "/token/acting-for",
+    summary="A token to act for another",
+    dependencies=[NoStore],
+    responses=problems(_401="session-over", _403="holder-needed", _404="record-unknown"),
+)
+async def post_acting_for(
+    body: ActingForBody, asking: AuthenticatedCaller, own: Holder, pool: ServicePool, context: OurContext
+) -> ActingTokenView:
+    """Five minutes, as representative or as carer. What is done with it is recorded with both ids."""
+    token, relation = await act_for(pool, context.keyrings, context.issuer, asking, own[0], body.record_id)
+    return ActingTokenView.of(token, relation)
+
+
+@router.get("/records/{record_id}/people-to-call", summary="Whom to call", responses=problems(_404="record-unknown"))
+async def get_people_to_call(
+    record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+) -> PeopleToCallView:
+    """For the holder, representatives and carers."""
+    return PeopleToCallView.of(await read_people_to_call(pool, context.keyrings, asking, record_id))
+
+
+@router.put(
+    "/records/{record_id}/people-to-call",
+    summary="Replace the list of people to call",
+    responses=problems(_403="relation-insufficient", _404="record-unknown", _422="people-to-call-invalid"),
+)
+async def put_list(
+    record_id: UUID, body: PeopleToCallBody, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+) -> PeopleToCallView:
+    """For the holder and representatives. Ten people at most, one trusted person at most."""
+    people = tuple(one.person() for one in body.people)
+    await put_people_to_call(pool, context.keyrings, asking, record_id, people)
+    return PeopleToCallView.of(people)

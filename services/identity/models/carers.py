@@ -1,0 +1,128 @@
+"""Carers and invitations."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from services.identity.domain.care import Care, InvitationInvalidError, Invited, Status
+from services.identity.domain.opening import contact
+from services.identity.models.base import Body, Name, Text, one_of
+from services.identity.models.records import InsBody
+from services.identity.usecases.answer_invitation import Answer
+from services.identity.usecases.invite_carer import Inviting
+from services.identity.usecases.list_people import NamedCare
+from shared.values import Ins, is_day
+
+InForce = Literal["on-its-way"]
+
+
+class NamedBody(Body):
+    """Somebody by number, names and birth date: they alone can answer."""
+
+    ins: InsBody
+    birth_name: Name = Field(examples=["PAT-TROIS"])
+    given_name: Name = Field(examples=["DOMINIQUE"])
+    birth_date: Text = Field(description="YYYY-MM-DD", examples=["1955-06-12"])
+
+
+class InvitationBody(Body):
+    """Whom to invite: a person, a mail address, or a person at a mail address."""
+
+    person: NamedBody | None = None
+    mail: Text | None = Field(default=None, examples=["dominique.pat-trois@patient.example"])
+    language: Text = Field(default="fr", json_schema_extra=one_of("fr", "en"))
+
+    def inviting(self, life: timedelta) -> Inviting:
+        """Raises InvitationInvalidError, MailInvalidError, LanguageUnknownError, InvalidInsError,
+        UnknownInsSystemError."""
+        to, person = contact(self.mail, self.language, "holder"), self.person
+        if person is None:
+            if to.mail is None:
+                raise InvitationInvalidError
+            return Inviting(Invited(to.language, to.mail), None, life)
+        if not is_day(person.birth_date):
+            raise InvitationInvalidError
+        named = Invited(to.language, to.mail, person.birth_name, person.given_name, person.birth_date)
+        return Inviting(named, Ins.parse(person.ins.value, person.ins.oid), life)
+
+
+class InvitationView(BaseModel):
+    """An invitation that was sent, where there was somewhere to send it."""
+
+    care_id: UUID
+    state: Status
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, one: Care) -> "InvitationView":
+        """The view of one."""
+        return cls(care_id=one.id, state=one.status, expires_at=one.expires_at)
+
+
+class CarerView(BaseModel):
+    """A carer, or somebody who was invited, as their holder sees them."""
+
+    care_id: UUID
+    state: Status
+    name: str | None
+    mail: str | None
+    invited_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, named: NamedCare, now: datetime) -> "CarerView":
+        """The view at that moment."""
+        one = named.care
+        return cls(
+            care_id=one.id,
+            state=one.status_at(now),
+            name=named.name,
+            mail=named.mail,
+            invited_at=one.invited_at,
+            expires_at=one.expires_at,
+        )
+
+
+class MyInvitationView(BaseModel):
+    """An invitation that names the caller; `name` is the holder's who invites."""
+
+    care_id: UUID
+    name: str | None
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, named: NamedCare) -> "MyInvitationView":
+        """The view of one."""
+        return cls(care_id=named.care.id, name=named.name, expires_at=named.care.expires_at)
+
+
+class InvitationAnswerBody(Body):
+    """Yes or no, with the code that was sent or the id of an invitation that names the caller."""
+
+    answer: Literal["accepted", "refused"]
+    code: Text | None = None
+    care_id: Annotated[UUID, Field(strict=False)] | None = None
+
+    def given_by(self, own_id: UUID) -> Answer:
+        """Raises InvitationInvalidError without exactly one of the two."""
+        if (self.code is None) == (self.care_id is None):
+            raise InvitationInvalidError
+        return Answer(own_id, self.answer == "accepted", self.code, self.care_id)
+
+
+class CareView(BaseModel):
+    """What became of an invitation or a carer; `version` is that of the people of the record."""
+
+    record_id: UUID
+    care_id: UUID
+    state: Status
+    version: int
+    status: InForce = "on-its-way"
+
+    @classmethod
+    def of(cls, settled: tuple[Care, int]) -> "CareView":
+        """The view of one and of that version."""
+        one, version = settled
+        return cls(record_id=one.record_id, care_id=one.id, state=one.status, version=version)

@@ -1,0 +1,196 @@
+"""Representatives, acting for somebody, and people to call."""
+
+from datetime import datetime
+from typing import Annotated, Literal, get_args
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from services.identity.domain.acting import Proxy
+from services.identity.domain.calling import PersonToCall, person_to_call
+from services.identity.domain.calling import Role as CallRole
+from services.identity.domain.opening import Person, sex
+from services.identity.domain.representation import Basis, Evidence, Status
+from services.identity.domain.tokens import AccessToken
+from services.identity.models.base import Body, Name, Text, one_of
+from services.identity.models.records import InsBody, TraitsBody
+from services.identity.usecases.add_representative import NOBODY
+from services.identity.usecases.admit_representative import Admitted, Stated
+from services.identity.usecases.list_people import ActingFor, NamedRepresentation
+from shared.values import Ins, StrictTraits
+
+Moment = Annotated[AwareDatetime, Field(strict=False)]
+InForce = Literal["on-its-way"]
+"""No service says yet that it has applied the people of a record."""
+
+
+class EvidenceBody(Body):
+    """What was shown, by an administrator who has seen it."""
+
+    kind: Text = Field(json_schema_extra=one_of(*get_args(Evidence)[:4]), examples=["family-booklet"])
+    reference: Text = Field(description="where it can be found again; kept sealed", examples=["Livret 2019-114"])
+
+
+class RepresentativeBody(Body):
+    """Who is to represent, and on which evidence."""
+
+    representative: InsBody
+    evidence: EvidenceBody
+    starts_at: Moment | None = None
+    ends_at: Moment | None = Field(default=None, description="a minor's ends by itself at 18")
+
+    def stated(self) -> Stated:
+        """With the record of the representative still to be found."""
+        evidence = self.evidence
+        return Stated(NOBODY, evidence.kind, evidence.reference, self.starts_at, self.ends_at)
+
+    def representative_ins(self) -> Ins:
+        """Raises InvalidInsError, UnknownInsSystemError."""
+        return Ins.parse(self.representative.value, self.representative.oid)
+
+
+class RepresentedBody(Body):
+    """Whose record is to be opened; the card by a signed-in representative, the rest by an administrator."""
+
+    ins: InsBody
+    traits: TraitsBody
+    card_serial: Text | None = Field(default=None, description="of the card on which the minor is insured")
+    by: RepresentativeBody | None = Field(default=None, description="by an administrator: who represents")
+
+    def person(self) -> Person:
+        """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
+        stated = self.traits
+        traits = StrictTraits(
+            birth_name=stated.birth_name,
+            given_name=stated.given_name,
+            birth_date=stated.birth_date,
+            sex=sex(stated.sex),
+            birth_place=stated.birth_place,
+        )
+        return Person(Ins.parse(self.ins.value, self.ins.oid), traits)
+
+
+class RepresentationView(BaseModel):
+    """A representation as it was entered or answered; `version` is that of the people of the record."""
+
+    record_id: UUID
+    representation_id: UUID
+    state: Status
+    version: int
+    status: InForce = "on-its-way"
+
+    @classmethod
+    def of(cls, admitted: Admitted) -> "RepresentationView":
+        """The view of what was entered."""
+        one = admitted.representation
+        return cls(record_id=one.record_id, representation_id=one.id, state=one.status, version=admitted.version)
+
+
+class RepresentationAnswerBody(Body):
+    """What becomes of a representation that waits."""
+
+    answer: Literal["validated", "refused"]
+
+
+class RepresentativeView(BaseModel):
+    """A representative of a record. `reference` of the evidence: for administrators."""
+
+    representation_id: UUID
+    name: str
+    basis: Basis
+    evidence: Evidence
+    reference: str | None
+    state: Status
+    starts_at: datetime
+    ends_at: datetime | None
+
+    @classmethod
+    def of(cls, named: NamedRepresentation) -> "RepresentativeView":
+        """The view of one."""
+        one = named.representation
+        return cls(
+            representation_id=one.id,
+            name=named.name,
+            basis=one.basis,
+            evidence=one.evidence,
+            reference=named.reference,
+            state=one.status,
+            starts_at=one.starts_at,
+            ends_at=one.ends_at,
+        )
+
+
+class ActingForBody(Body):
+    """For whom the token is to be."""
+
+    record_id: Annotated[UUID, Field(strict=False)]
+
+
+class ActingTokenView(BaseModel):
+    """An access token (RFC 6749, section 5.1) with which to act for another."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a type, not a secret
+    expires_in: int
+    relation: Proxy
+
+    @classmethod
+    def of(cls, token: AccessToken, relation: Proxy) -> "ActingTokenView":
+        """The answer that carries it."""
+        return cls(access_token=token.text, expires_in=token.seconds, relation=relation)
+
+
+class ActingForView(BaseModel):
+    """A record in which the caller may act for its holder."""
+
+    record_id: UUID
+    relation: Proxy
+    name: str
+
+    @classmethod
+    def of(cls, one: ActingFor) -> "ActingForView":
+        """The view of one."""
+        return cls(record_id=one.record_id, relation=one.relation, name=one.name)
+
+
+class PersonToCallBody(Body):
+    """Somebody to call. The relation in the holder's own words."""
+
+    role: Text = Field(json_schema_extra=one_of(*get_args(CallRole)), examples=["emergency"])
+    name: Name = Field(examples=["Dominique PAT-TROIS"])
+    phone: Text = Field(examples=["01 23 45 67 89"])
+    relation: Name = Field(examples=["sœur"])
+
+    def person(self) -> PersonToCall:
+        """Raises PeopleToCallInvalidError."""
+        return person_to_call(self.role, self.name, self.phone, self.relation)
+
+
+class PeopleToCallBody(Body):
+    """The whole list."""
+
+    people: list[PersonToCallBody] = Field(max_length=50)
+
+
+class PersonToCallView(BaseModel):
+    """Somebody to call; the number as E.164."""
+
+    role: CallRole
+    name: str
+    phone: str
+    relation: str
+
+
+class PeopleToCallView(BaseModel):
+    """The list as it stands."""
+
+    people: list[PersonToCallView]
+
+    @classmethod
+    def of(cls, people: tuple[PersonToCall, ...]) -> "PeopleToCallView":
+        """The view of a list."""
+        return cls(
+            people=[
+                PersonToCallView(role=one.role, name=one.name, phone=one.phone, relation=one.relation) for one in people
+            ]
+        )

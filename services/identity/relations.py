@@ -1,0 +1,35 @@
+"""Loops of identity's worker about who acts for whom: coming of age, ends that have come, invitations."""
+
+import asyncio
+
+from services.identity.domain.sealing import Keyrings
+from services.identity.usecases.sweep_invitations import sweep_invitations
+from services.identity.usecases.sweep_minors import sweep_minors
+from services.identity.usecases.sweep_representations import sweep_representations
+from shared import clock
+from shared.db.pool import Pool
+from shared.worker import Loop
+
+LOOK_EVERY_S = 10.0
+
+
+def relation_loops(keyrings: Keyrings) -> dict[str, Loop]:
+    """By name. Every round can be interrupted anywhere: what it does is one transaction a record."""
+
+    async def minors(pool: Pool) -> None:
+        if not await sweep_minors(pool, keyrings, clock.now()):
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def representations(pool: Pool) -> None:
+        if not await sweep_representations(pool, keyrings, clock.now()):
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def invitations(pool: Pool) -> None:
+        if not await sweep_invitations(pool, clock.now()):
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    return {
+        "sweep-minors": minors,
+        "sweep-representations": representations,
+        "sweep-invitations": invitations,
+    }

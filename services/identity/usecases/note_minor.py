@@ -1,0 +1,21 @@
+"""Notes that the holder of a record that opens is under age, and tells the others, who need no birth date for it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from services.identity.domain.opening import Person
+from services.identity.domain.representation import coming_of_age, is_minor
+from services.identity.store import minors
+from services.identity.usecases.announce_people import announce_people
+from services.identity.usecases.load_holder import birth_date
+from shared.contracts.base import Event
+from shared.db.pool import Connection
+
+
+async def note_minor(connection: Connection, record_id: UUID, person: Person, now: datetime) -> list[Event]:
+    """Nothing for an adult. In the transaction of the opening."""
+    born = birth_date(person)
+    if not is_minor(born, now):
+        return []
+    await minors.note_minor(connection, record_id, coming_of_age(born))
+    return (await announce_people(connection, record_id))[1]

@@ -1,0 +1,17 @@
+"""Writes down which invitations have expired, and forgets those that came to nothing long ago."""
+
+from datetime import datetime
+from typing import Final
+
+from services.identity.domain.care import KEPT_UNANSWERED
+from services.identity.store import care
+from shared.db.pool import Pool, transaction
+
+BATCH: Final = 500
+
+
+async def sweep_invitations(pool: Pool, now: datetime, *, limit: int = BATCH) -> int:
+    """How many rows were changed or deleted; 0 when nothing is left to do."""
+    async with transaction(pool) as connection:
+        expired = await care.expire_invitations(connection, now, limit)
+        return expired + await care.forget_unanswered(connection, now - KEPT_UNANSWERED, limit)

@@ -1,0 +1,126 @@
+"""Representatives and carers over HTTP: invented adults and minors, and what was announced of them."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+import orjson
+
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.identity import ContactChanged, PeopleChanged
+from tests.infra.accounts import RING, House
+from tests.infra.identity_api import TEST_OID, administrator
+from tests.infra.openings import CARD, number_of
+from tests.infra.tokens import bearer, patient_token
+
+MINOR = "2016-05-17"
+EVIDENCE = {"kind": "family-booklet", "reference": "Livret inventé 2019-114"}
+DECISION = {"kind": "court-decision", "reference": "RG 26/00001"}
+
+
+def traits(number: int, born: str) -> dict[str, Any]:
+    """As the register of `tests.infra.openings` has them."""
+    return {
+        "birth_name": "D'INVENTÉE-EXEMPLE",
+        "given_name": f"Zoé{'abcdefghij'[number % 10]}",
+        "birth_date": born,
+        "sex": "female",
+        "birth_place": "63220",
+    }
+
+
+def ins(number: int, born: str = "1955-06-12") -> dict[str, str]:
+    """Whose number it is."""
+    return {"value": number_of(number, born), "oid": TEST_OID}
+
+
+async def adult(house: House, number: int, *, born: str = "1955-06-12", mail: str | None = "") -> UUID:
+    """The record of somebody of age (or of whom nobody represents)."""
+    to = f"adult.{number}@patient.example" if mail == "" else mail
+    body = {"ins": ins(number, born), "traits": traits(number, born), "contact": {"mail": to, "language": "fr"}}
+    opened = await house.client.post("/records", json=body, headers=administrator())
+    assert opened.status_code in (201, 202), opened.text
+    return UUID(opened.json()["record_id"])
+
+
+def by(number: int, evidence: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+    """Who represents, as an administrator states it."""
+    return {"representative": ins(number), "evidence": evidence or EVIDENCE, **more}
+
+
+async def open_minor(
+    house: House, representative: int, number: int = 50, *, born: str = MINOR, evidence: dict[str, str] | None = None
+) -> httpx.Response:
+    """By an administrator."""
+    body = {"ins": ins(number, born), "traits": traits(number, born), "by": by(representative, evidence)}
+    return await house.client.post("/records/represented", json=body, headers=administrator())
+
+
+async def open_own_minor(
+    house: House, own_id: UUID, number: int = 50, *, born: str = MINOR, **changes: Any
+) -> httpx.Response:
+    """By the representative, with the card."""
+    body = {"ins": ins(number, born), "traits": traits(number, born), "card_serial": CARD, **changes}
+    return await house.client.post("/records/represented", json=body, headers=bearer(patient_token(own_id)))
+
+
+async def add(house: House, record_id: UUID, number: int, **more: Any) -> httpx.Response:
+    """Another representative, by an administrator."""
+    return await house.client.post(
+        f"/records/{record_id}/representatives", json=by(number, **more), headers=administrator()
+    )
+
+
+async def acting(house: House, own_id: UUID, record_id: UUID) -> dict[str, str]:
+    """The headers of somebody who acts for another."""
+    answer = await ask_to_act(house, own_id, record_id)
+    assert answer.status_code == 200, answer.text
+    return bearer(answer.json()["access_token"])
+
+
+async def ask_to_act(house: House, own_id: UUID, record_id: UUID) -> httpx.Response:
+    """A token to act for another."""
+    return await house.client.post(
+        "/token/acting-for", json={"record_id": str(record_id)}, headers=bearer(patient_token(own_id))
+    )
+
+
+async def people(house: House, record_id: UUID) -> list[PeopleChanged]:
+    """What was announced of a record's people, in order."""
+    return [one for one in await house.events() if isinstance(one, PeopleChanged) and one.record_id == record_id]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One of the ledger's."""
+
+    outcome: str
+    reason: str
+    kind: str
+    actor: str
+    subject: str | None
+
+
+async def entries(house: House, record_id: UUID, action: str) -> list[Entry]:
+    """The ledger's of a record."""
+    return [
+        Entry(one.outcome, one.reason, one.actor.kind, one.actor.id, one.subject_id)
+        for one in await house.events()
+        if isinstance(one, AccessRecorded) and one.record_id == record_id and one.action == action
+    ]
+
+
+async def contacts(house: House, record_id: UUID) -> list[tuple[str | None, str]]:
+    """Mail and relation of each contact that was announced of a record."""
+    found = []
+    for one in await house.events():
+        if isinstance(one, ContactChanged) and one.record_id == record_id:
+            said = orjson.loads(RING.open_sealed(one.sealed))
+            found.append((said["mail"], said["relation"]))
+    return found
+
+
+async def told(house: House, kind: str) -> list[str]:
+    """The addresses to which a notice of that kind went."""
+    return sorted(one["to"]["mail"] for one in await house.messages(kind))

@@ -1,0 +1,477 @@
+"""Imports of files: whole, once, from where they were left, and with what was rejected told."""
+
+import stat
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from services.identity import importing
+from services.identity.app import make_importer
+from services.identity.domain.imports import (
+    AbsenceImplausibleError,
+    FileEncodingError,
+    FileHeaderError,
+    FileMark,
+    ImportRunningError,
+    Progress,
+)
+from services.identity.domain.insured import Insured, Selection, is_card_of, open_insured
+from services.identity.importing import Complete, Importer, Outcome
+from services.identity.settings import ImportSettings
+from services.identity.store.insured import find_insured, page_of_insured
+from shared.contracts.identity import ProfessionalChanged, StructureChanged
+from shared.crypto import Keyring
+from shared.db.pool import create_pool
+from shared.fingerprints import ins_parts
+from shared.http.tokens import TokenVerifier
+from shared.terminology.oids import INS_NIR_TEST
+from shared.values import Ins
+from tests.conftest import NewDatabase
+from tests.infra.databases import Database
+from tests.infra.identity_api import KEYRING, OTHER_KEYRING, announced, query, running, settings_of
+from tests.infra.registers import (
+    REGISTER_HEADER,
+    activity,
+    number_of,
+    register_lines,
+    write_directory,
+    write_register,
+)
+from tests.infra.tokens import SETTINGS, TestKeys
+
+RING = Keyring.parse(KEYRING)
+COUNT = "select count(*) from insured"
+
+
+class Killed(BaseException):
+    """The process has ended."""
+
+
+@pytest_asyncio.fixture
+async def database(new_database: NewDatabase) -> Database:
+    return await new_database("identity")
+
+
+def importer_of(database: Database, keyring: str = KEYRING) -> Importer:
+    keys = {"ins_hmac": keyring, "contacts": KEYRING, "persons": keyring}
+    values: dict[str, Any] = {"postgres": {"dsn": SecretStr(database.dsn)}, "keys": keys}
+    return make_importer(ImportSettings.model_validate(values))
+
+
+def nothing(progress: Progress, mark: FileMark) -> None:
+    pass
+
+
+async def found(database: Database, ins: str, keyrings: str = KEYRING) -> Insured | None:
+    pool = await create_pool(settings_of(database).postgres, application="tests")
+    try:
+        async with pool.acquire() as connection:
+            prints = Keyring.parse(keyrings).fingerprints(*ins_parts(Ins(ins, INS_NIR_TEST)))
+            return await find_insured(connection, prints)
+    finally:
+        pool.terminate()
+
+
+async def pages(database: Database, selection: Selection, limit: int) -> list[list[Insured]]:
+    pool = await create_pool(settings_of(database).postgres, application="tests")
+    seen: list[list[Insured]] = []
+    after: UUID | None = None
+    try:
+        async with pool.acquire() as connection:
+            while page := await page_of_insured(connection, selection, after, limit):
+                seen.append(page)
+                after = page[-1].id
+    finally:
+        pool.terminate()
+    return seen
+
+
+def rejected(outcome: Outcome) -> list[tuple[int, str]]:
+    lines = outcome.rejected_file.read_text("utf-8").splitlines()[1:]
+    return [(int(one.split(";")[0]), one.split(";")[1]) for one in lines]
+
+
+async def test_an_imported_person_is_found_by_the_fingerprint_and_opened_whole(
+    database: Database, tmp_path: Path
+) -> None:
+    line = next(register_lines(1)).split(";")
+    file = write_register(tmp_path / "register.csv", 1)
+    outcome = await importer_of(database).insured(file, nothing)
+    assert (outcome.progress.lines, outcome.progress.changed, outcome.progress.rejected) == (1, 1, 0)
+    row = await found(database, line[0])
+    assert row is not None
+    person = open_insured(RING, row)
+    assert (person.person.ins.matricule, person.person.traits.birth_name) == (line[0], line[2])
+    assert (row.birth_year, row.region, row.regime) == (int(line[4][:4]), line[11], line[10])
+    assert person.reach.address == tuple(line[16:19])
+    assert person.person.used.given_name == line[8]
+    assert is_card_of(RING, row, person.person.ins, line[12])
+    assert not is_card_of(RING, row, person.person.ins, "0000000000")
+    assert not outcome.rejected_file.exists()
+    assert await announced(database) == []
+
+
+async def test_nothing_readable_of_a_person_is_kept(database: Database, tmp_path: Path) -> None:
+    await importer_of(database).insured(write_register(tmp_path / "register.csv", 20), nothing)
+    text = str([dict(row) for row in await query(database, "select * from insured")])
+    for line in register_lines(20):
+        cells = line.split(";")
+        for cell in (cells[0], cells[2], cells[12], cells[13], cells[14], cells[16]):
+            assert not cell or cell not in text
+
+
+async def test_the_same_file_again_changes_nothing_and_a_changed_line_changes_one(
+    database: Database, tmp_path: Path
+) -> None:
+    file = write_register(tmp_path / "register.csv", 300)
+    importer = importer_of(database)
+    assert (await importer.insured(file, nothing)).progress.changed == 300
+    before = await query(database, "select * from insured order by bucket, id")
+    assert (await importer.insured(file, nothing)).progress.changed == 0
+    assert await query(database, "select * from insured order by bucket, id") == before
+    file.write_text(file.read_text("utf-8").replace("invente.1@", "nouveau.1@"), encoding="utf-8")
+    again = await importer.insured(file, nothing)
+    assert (again.progress.changed, again.resumed) == (1, False)
+    assert (await query(database, COUNT))[0][0] == 300
+
+
+async def test_pages_go_over_everybody_selected_once(database: Database, tmp_path: Path) -> None:
+    await importer_of(database).insured(write_register(tmp_path / "register.csv", 300), nothing)
+    whole = await pages(database, Selection(statuses=()), 37)
+    ids = [(one.id.int & 0xFFFF, one.id.int) for page in whole for one in page]
+    assert len(ids) == 300
+    assert ids == sorted(set(ids))
+    chosen = Selection(born_from=1950, born_to=1960, regions=("11", "84"), regimes=("01",))
+    rows = [one for page in await pages(database, chosen, 5) for one in page]
+    assert rows
+    everybody = [one for page in whole for one in page]
+    assert {one.id for one in rows} == {
+        one.id
+        for one in everybody
+        if 1950 <= one.birth_year <= 1960
+        and one.region in ("11", "84")
+        and one.regime == "01"
+        and one.identity_status == "qualified"
+    }
+
+
+@pytest.mark.parametrize("place", ["before the commit", "after the commit"])
+async def test_a_killed_import_goes_on_where_it_was_left(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(importing, "BATCH", 50)
+    file = write_register(tmp_path / "register.csv", 400)
+    lines = file.read_text("utf-8").splitlines()
+    for number in range(20, 400, 20):  # a wrong key in each
+        lines[number] = ("1" if lines[number][0] == "2" else "2") + lines[number][1:]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    importer, seen = importer_of(database), 0
+    write = importing.import_insured
+
+    async def dying(*arguments: Any) -> Progress:
+        nonlocal seen
+        seen += 1
+        if seen == 4 and place == "before the commit":
+            raise Killed
+        progress = await write(*arguments)
+        if seen == 4:
+            raise Killed
+        return progress
+
+    monkeypatch.setattr(importing, "import_insured", dying)
+    with pytest.raises(Killed):
+        await importer.insured(file, nothing)
+    kept = (await query(database, COUNT))[0][0]
+    assert 0 < kept < 381
+    outcome = await importer.insured(file, nothing, resume=True)
+    assert outcome.resumed
+    assert (outcome.progress.lines, outcome.progress.changed, outcome.progress.rejected) == (400, 381, 19)
+    assert (await query(database, COUNT))[0][0] == 381
+    assert rejected(outcome) == [(number + 1, "ins-key-wrong") for number in range(20, 400, 20)]
+    again = await importer.insured(file, nothing, resume=True)
+    assert again.progress == outcome.progress
+
+
+WRONG = {
+    "ins": ("279035121518980", "ins-key-wrong"),
+    "ins_oid": ("1.2.3", "ins-system-unknown"),
+    "birth_name": ("", "traits-invalid"),
+    "birth_date": ("2999-01-01", "traits-invalid"),
+    "sex": ("3", "traits-invalid"),
+    "birth_place": ("7511", "traits-invalid"),
+    "used_family_name": ("x" * 101, "used-names-invalid"),
+    "identity_status": ("sure", "identity-status-unknown"),
+    "regime": ("1", "regime-invalid"),
+    "region": ("99999", "region-unknown"),
+    "card_serial": ("12", "card-serial-invalid"),
+    "mail": ("nobody", "mail-invalid"),
+    "mobile": ("12", "mobile-invalid"),
+    "language": ("de", "language-unknown"),
+    "address_1": ("x" * 61, "address-invalid"),
+}
+
+
+async def test_rejected_lines_are_kept_with_their_codes_and_can_be_corrected_and_imported(
+    database: Database, tmp_path: Path
+) -> None:
+    names, good = REGISTER_HEADER.split(";"), next(register_lines(1)).split(";")
+    whole_line = dict(zip(names, good, strict=True))
+    lines = [";".join({**whole_line, name: text}.values()) for name, (text, _) in WRONG.items()]
+    whole = [REGISTER_HEADER, *lines, '"unbalanced;x', "too;few", "", ";".join(good)]
+    file = tmp_path / "register.csv"
+    padding = "\n" * 1024 * 1024  # what is not UTF-8 in the first MiB refuses the whole file
+    file.write_bytes(("\n".join(whole) + padding).encode() + b"\xe9\xff\n" + b"x" * 70_000 + b"\n")
+    outcome = await importer_of(database).insured(file, nothing)
+    codes = [code for _, code in WRONG.values()] + ["line-malformed", "line-malformed"]
+    expected = [(number, code) for number, code in enumerate(codes, start=2)]
+    last = len(whole) + len(padding)
+    expected += [(last, "line-not-utf-8"), (last + 1, "line-too-long")]
+    raw = outcome.rejected_file.read_bytes().split(b"\n")
+    assert [(int(one.split(b";")[0]), one.split(b";")[1].decode()) for one in raw[1:-1]] == expected
+    assert raw[2].split(b";", 2)[2] == lines[1].encode()
+    assert stat.S_IMODE(outcome.rejected_file.stat().st_mode) == 0o600
+    assert (outcome.progress.changed, outcome.progress.rejected) == (1, len(expected))
+    corrected = tmp_path / "corrected.csv"
+    corrected.write_bytes(b"\n".join([raw[0], raw[1].replace(WRONG["ins"][0].encode(), number_of(77).encode())]))
+    assert (await importer_of(database).insured(corrected, nothing)).progress.changed == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ("nom;prénom\nLÉVY;Odile\n".encode("latin-1"), FileEncodingError),
+        ("ins;birth_name\n".encode("utf-16"), FileEncodingError),
+        (b"", FileHeaderError),
+        (b"ins;birth_name\n", FileHeaderError),
+        (f"{REGISTER_HEADER};ins\n".encode(), FileHeaderError),
+    ],
+)
+async def test_a_file_of_another_kind_is_refused_at_once(
+    database: Database, tmp_path: Path, content: bytes, error: type[Exception]
+) -> None:
+    file = tmp_path / "file.csv"
+    file.write_bytes(content)
+    with pytest.raises(error):
+        await importer_of(database).insured(file, nothing)
+
+
+@pytest.mark.parametrize("delimiter", [";", ",", "|"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+async def test_delimiters_and_a_byte_order_mark_are_recognised(
+    database: Database, tmp_path: Path, delimiter: str, mark: str
+) -> None:
+    file = tmp_path / "register.csv"
+    text = "\r\n".join((REGISTER_HEADER, *register_lines(3)))
+    file.write_text(mark + text.replace(";", delimiter), encoding="utf-8", newline="")
+    outcome = await importer_of(database).insured(file, nothing)
+    assert (outcome.progress.changed, outcome.progress.rejected) == (3, 0)
+
+
+async def test_a_person_who_stands_under_an_older_key_stays_one_person(database: Database, tmp_path: Path) -> None:
+    file = write_register(tmp_path / "register.csv", 30)
+    await importer_of(database).insured(file, nothing)
+    rotated = f"{OTHER_KEYRING},{KEYRING}"
+    assert (await importer_of(database, rotated).insured(file, nothing)).progress.changed == 30
+    assert (await importer_of(database, rotated).insured(file, nothing)).progress.changed == 0
+    assert (await query(database, COUNT))[0][0] == 30
+    row = await found(database, next(register_lines(1)).split(";")[0], rotated)
+    assert row is not None
+    assert (row.fingerprint.split(".")[0], row.sealed.key_id) == ("test", "next")
+
+
+async def test_one_import_of_a_kind_runs_at_a_time(database: Database, tmp_path: Path) -> None:
+    importer, file = importer_of(database), write_register(tmp_path / "register.csv", 3)
+    refused = []
+
+    async def second() -> None:
+        with pytest.raises(ImportRunningError):
+            await importer.insured(file, nothing)
+        refused.append(True)
+
+    write = importing.import_insured
+
+    async def waiting(*arguments: Any) -> Progress:
+        await second()
+        return await write(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importing, "import_insured", waiting)
+        await importer.insured(file, nothing)
+    assert refused == [True]
+
+
+async def test_activities_of_a_professional_are_one_entry_and_only_changes_are_announced(
+    database: Database, tmp_path: Path
+) -> None:
+    importer = importer_of(database)
+    lines = (
+        activity(),
+        activity("99900000202", name="VAUTRELLE", given="Noé", profession="60", specialty="", finess="", place=""),
+        activity(specialty="SM54", finess="", siret="99999999900011", place="Cabinet Perdu"),
+        activity(finess="", technical="R99900000202001", place="Cabinet Marbeuf"),
+    )
+    outcome = await importer.directory(write_directory(tmp_path / "one.txt", *lines), nothing)
+    assert (outcome.progress.lines, outcome.progress.changed, outcome.progress.step) == (4, 5, "done")
+    assert await announced(database) == [
+        StructureChanged(structure_id="1990000105", version=1, name="Hôpital des Trois Rivières"),
+        StructureChanged(structure_id="399999999900011", version=1, name="Cabinet Perdu"),
+        StructureChanged(structure_id="499900000202001", version=1, name="Cabinet Marbeuf"),
+        ProfessionalChanged(
+            professional_id="899900000101",
+            version=1,
+            name="Dr Camille MARBEUF",
+            profession="G15_10",
+            structure_ids=("1990000105", "399999999900011", "499900000202001"),
+            specialties=("SM26", "SM54"),
+        ),
+        ProfessionalChanged(professional_id="899900000202", version=1, name="Dr Noé VAUTRELLE", profession="G15_60"),
+    ]
+    again = await importer.directory(write_directory(tmp_path / "two.txt", *reversed(lines)), nothing)
+    assert again.progress.changed == 0
+    moved = await importer.directory(write_directory(tmp_path / "three.txt", lines[0]), nothing)
+    assert moved.progress.changed == 1
+    assert (await announced(database))[5:] == [
+        ProfessionalChanged(
+            professional_id="899900000101",
+            version=2,
+            name="Dr Camille MARBEUF",
+            profession="G15_10",
+            structure_ids=("1990000105",),
+            specialties=("SM26",),
+        )
+    ]
+    assert await query(database, "select 1 from directory_lines") == []
+
+
+async def status_of(database: Database) -> dict[str, str]:
+    return {row["id"]: row["status"] for row in await query(database, "select id, status from professionals")}
+
+
+async def test_whoever_is_absent_from_a_complete_extraction_becomes_inactive(
+    database: Database, tmp_path: Path
+) -> None:
+    importer = importer_of(database)
+    both = write_directory(tmp_path / "both.txt", activity(), activity("99900000202"))
+    await importer.directory(both, nothing)
+    one = write_directory(tmp_path / "one.txt", activity())
+    await importer.directory(one, nothing)
+    assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
+    outcome = await importer.directory(one, nothing, complete=Complete())
+    assert outcome.progress.changed == 1
+    assert await status_of(database) == {"899900000101": "active", "899900000202": "inactive"}
+    await importer.directory(both, nothing, complete=Complete())
+    assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
+
+
+async def test_nobody_becomes_inactive_for_a_line_that_cannot_be_read(database: Database, tmp_path: Path) -> None:
+    importer = importer_of(database)
+    await importer.directory(write_directory(tmp_path / "both.txt", activity(), activity("99900000202")), nothing)
+    broken = write_directory(tmp_path / "broken.txt", activity(), activity(national="x"))
+    outcome = await importer.directory(broken, nothing, complete=Complete())
+    assert (outcome.absent_kept, outcome.progress.unreadable) == (importing.UNREADABLE, 1)
+    assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
+
+
+async def test_a_profession_that_is_not_known_here_ends_what_went_with_the_former_one(
+    database: Database, tmp_path: Path
+) -> None:
+    importer = importer_of(database)
+    await importer.directory(write_directory(tmp_path / "one.txt", activity()), nothing)
+    changed = write_directory(
+        tmp_path / "two.txt",
+        activity(profession="77"),
+        activity("99900000303", profession="78"),
+        activity("99900000404", specialty="no code"),
+        activity("99900000505", finess="99 0"),
+    )
+    outcome = await importer.directory(changed, nothing)
+    told = [line.split("|")[:2] for line in outcome.rejected_file.read_text("utf-8").splitlines()[1:]]
+    assert told == [
+        ["2", "profession-unknown"],
+        ["3", "profession-unknown"],
+        ["4", "specialty-invalid"],
+        ["5", "national-id-invalid"],
+    ]
+    assert await status_of(database) == {
+        "899900000101": "inactive",
+        "899900000404": "active",
+        "899900000505": "active",
+    }
+
+
+async def test_a_truncated_file_strikes_nobody_off(database: Database, tmp_path: Path) -> None:
+    importer = importer_of(database)
+    many = (activity(f"99900001{number:03d}") for number in range(150))
+    await importer.directory(write_directory(tmp_path / "many.txt", *many), nothing)
+    short = write_directory(tmp_path / "short.txt", activity("99900001000"))
+    with pytest.raises(AbsenceImplausibleError):
+        await importer.directory(short, nothing, complete=Complete())
+    assert set((await status_of(database)).values()) == {"active"}
+    await importer.directory(short, nothing, complete=Complete(however_many=True), resume=True)
+    assert list((await status_of(database)).values()).count("inactive") == 149
+
+
+@pytest.mark.parametrize("step", ["apply_structures", "apply_professionals", "retire_absent"])
+async def test_a_directory_that_was_killed_half_way_is_finished_and_announces_each_change_once(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    monkeypatch.setattr(importing, "PAGE", 10)
+    importer = importer_of(database)
+    leaving = [activity(f"99900009{number:03d}", finess=f"99{number:07d}") for number in range(25)]
+    await importer.directory(write_directory(tmp_path / "leaving.txt", *leaving), nothing)
+    staying = [activity(f"99900001{number:03d}", finess=f"98{number:07d}") for number in range(35)]
+    file, work, calls = write_directory(tmp_path / "staying.txt", *staying), getattr(importing, step), 0
+
+    async def dying(*arguments: Any, **options: Any) -> Progress:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise Killed
+        done: Progress = await work(*arguments, **options)
+        return done
+
+    monkeypatch.setattr(importing, step, dying)
+    whole = Complete(however_many=True)
+    with pytest.raises(Killed):
+        await importer.directory(file, nothing, complete=whole)
+    outcome = await importer.directory(file, nothing, complete=whole, resume=True)
+    assert (outcome.progress.step, outcome.progress.changed) == ("done", 35 + 35 + 25)
+    keys = [(event.key, event.model_dump()["version"]) for event in await announced(database)]
+    assert len(keys) == len(set(keys)) == 25 + 25 + 35 + 35 + 25
+
+
+async def test_what_the_directory_took_away_is_in_no_token_that_is_issued_afterwards(
+    database: Database, tmp_path: Path
+) -> None:
+    importer = importer_of(database)
+
+    async def token() -> tuple[int, dict[str, Any]]:
+        async with running(settings_of(database)) as client:
+            body = {"kind": "professional", "professional_id": "899900000101"}
+            response = await client.post("/demo/sign-in", json=body)
+            return response.status_code, response.json()
+
+    async def said() -> tuple[str | None, str | None, int]:
+        status, answer = await token()
+        assert status == 200, answer
+        caller = await TokenVerifier(SETTINGS, TestKeys()).verify(answer["access_token"])
+        return caller.profession, caller.organisation_id, answer["expires_in"]
+
+    await importer.directory(write_directory(tmp_path / "one.txt", activity()), nothing)
+    profession, place, lifetime = await said()
+    assert (profession, place) == ("G15_10", "1990000105")
+    assert lifetime <= 300
+    await importer.directory(write_directory(tmp_path / "two.txt", activity(finess="990000204")), nothing)
+    assert (await said())[:2] == ("G15_10", "1990000204")
+    await importer.directory(
+        write_directory(tmp_path / "three.txt", activity(profession="60", finess="990000204")), nothing
+    )
+    assert (await said())[:2] == ("G15_60", "1990000204")
+    empty = write_directory(tmp_path / "four.txt", activity("99900000909"))
+    await importer.directory(empty, nothing, complete=Complete())
+    status, answer = await token()
+    assert (status, answer["code"]) == (404, "professional-unknown")
