@@ -5,6 +5,91 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that one decision rests on: one flat value of codes. What is not given is not known to be so.
+
+    Codes stand for what the asker, the record, the person's choices, the document and the parameters are at one moment;
+    no name, no number, no free text. A code that the rules do not know is refused.
+
+    The asker. `actor_kind`: a kind of `shared.contracts.base.ActorKind`, `application`, or any other word.
+    `profession`: table and code (`G15_10`, `A00_DISPOSITIF`). `relation`: holder, representative, carer, application or none, as the
+    copy of the record's people says at this moment. `never`: insurer, mutuelle, bank, employer, occupational-medicine
+    where the asker or the structure acted for is one. `regulator`: identity vouched for a regulating doctor of a centre
+    15. `mode`: TRE_R248; `secret`: secret connection of a minor; `motive`: one was given, sealed. `card_present`: the
+    card of this record's holder was read in this session. `about_self`: the change is about the asker.
+
+    The record. `record_status`: open, closed or unknown. `minor`: the holder is a minor. `choices_known`: a state of
+    consent is here. `copies_fresh`: every copy that counts is younger than the limit.
+
+    The choices. `authorisation`: none, future, expired or valid, of the professional or the structure, given by the
+    person's side. `care_team`: none, future, expired or valid, by a structure's attestation. `blocked`: none,
+    professional, structure or both. `section_hidden`: the person hides the document's section. `application_may`: the
+    application may read this section.
+
+    The document; left out where the question is about the record alone. `document_status`: received, published,
+    refused, archived, superseded or deleted. `author`: the asker wrote it. `own_deposit`: the software asking is of the
+    organisation that deposited it. `deposited_by`: whose document it is: organisation, patient, representative, carer
+    or application, `self_deposited`: deposited by this very asker. `masked_by`: author or patient, where it is masked.
+    `by_minor_in_secret`: deposited in a secret connection.
+
+    The change, for actions that change: `change`, a code of `decide.CHANGES`; `labels_asked`: those that a deposit
+    comes with. `organisation_objected`: the person objects to what this organisation deposits.
+
+    The parameters. `matrix_cell`: allowed, denied, allowed-by-default, denied-by-default or unknown, of this profession
+    and type in the matrix in force. `masked_and_invisible_allowed`: the national parameter
+    `cumul-invisible_patient-masque_ps`. `occupational_medicine`: never or allowed.
+    """
+
+    action: str
+    actor_kind: str
+    profession: str | None = None
+    relation: str = "none"
+    never: str | None = None
+    regulator: bool = False
+    mode: str = "normal"
+    secret: bool = False
+    motive: bool = False
+    card_present: bool = False
+    about_self: bool = False
+
+    record_status: str = "unknown"
+    minor: bool = False
+    choices_known: bool = False
+    copies_fresh: bool = False
+
+    authorisation: str = "none"
+    care_team: str = "none"
+    care_team_objected: bool = False
+    attending_doctor: bool = False
+    blocked: str = "unknown"
+    break_glass: bool = False
+    regulation_centre: bool = False
+    masked_in_emergency: bool = False
+    section_hidden: bool = True
+    application_may: bool = False
+    organisation_objected: bool = True
+
+    document_status: str | None = None
+    document_type: str | None = None
+    class_code: str | None = None
+    section: str | None = None
+    labels: frozenset[str] = frozenset()
+    author: bool = False
+    own_deposit: bool = False
+    self_deposited: bool = False
+    deposited_by: str = "unknown"
+    masked_by: str | None = None
+    by_minor_in_secret: bool = False
+
+    change: str | None = None
+    labels_asked: frozenset[str] = frozenset()
+
+    matrix_cell: str = "unknown"
+    masked_and_invisible_allowed: bool = False
+    occupational_medicine: str = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DepositFacts:
     """What is known when a deposit is decided. `record_status`: open, closed or unknown."""
 
@@ -40,15 +125,20 @@ class ReadFacts:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """The word that opens: `rule` is the stable code of the rule that permitted."""
+    """The word that opens: `rule` is the stable code of the rule that permitted, `passed` those met before it.
+
+    `marks`: what the reader is to be told beside the answer (`not-from-the-decree`, `emergency`).
+    """
 
     rule: str
     rules_version: str
+    passed: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The word that closes, with the stable code of the first requirement that was not met.
+    """The word that closes, with the stable code of the first requirement that was not met; `passed`: those before it.
 
     `by_choice`: it rests on somebody's choice, or on something the asker must not learn: the answer is the same as for
     what does not exist. `retry`: it cannot be checked now, a later attempt may be permitted.
@@ -58,3 +148,4 @@ class Refusal:
     by_choice: bool
     rules_version: str
     retry: bool = False
+    passed: tuple[str, ...] = ()

@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from shared.contracts.base import NOTHING_SEEN, Actor, Code, RecordEvent, Seen
 
 Action = Literal[
@@ -37,11 +39,49 @@ Action = Literal[
     "end-care",
     "link-records",
     "unlink-records",
+    "replace-document",
+    "label-document",
+    "archive-document",
+    "delete-document",
+    "read-summary",
+    "read-reimbursements",
+    "choose-emergency-access",
+    "hide-section",
+    "show-section",
+    "choose-default-label",
+    "attest-care-team",
+    "end-attestation",
+    "object-to-care-team",
+    "withdraw-care-team-objection",
+    "end-attending-doctor",
+    "reference-application",
+    "end-application",
+    "change-rights",
+    "ask-what-if",
+    "explain-decision",
+    "list-emergencies",
 ]
 
 
+FactsTold = dict[str, str | bool | int | tuple[str, ...]]
+"""Facts of a decision, by name, as `shared.access.told` gives them: those left out have their default."""
+
+
+class CombinationDecided(BaseModel):
+    """The answer about all documents of a search that have these facts in common."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    facts: FactsTold
+    outcome: Literal["permitted", "refused"]
+    reason: Code
+
+
 class AccessRecorded(RecordEvent):
-    """Somebody read, changed or was refused at the door. Written by every service, in the transaction of the act."""
+    """Somebody read, changed or was refused at the door. Written by every service, in the transaction of the act.
+
+    `facts`: what the rules were asked with; of a search those that all its documents have in common, `combinations` the
+    rest. `motive`: of an emergency, sealed for audit (JWE); `session_id`: of the sign-in in which it happened.
+    """
 
     wire: ClassVar[str] = "audit.access-recorded.v1"
     actor: Actor
@@ -54,6 +94,11 @@ class AccessRecorded(RecordEvent):
     rules_version: Code | None = None
     state_version: int | None = None
     seen: Seen = NOTHING_SEEN
+    facts: FactsTold | None = None
+    combinations: tuple[CombinationDecided, ...] = ()
+    matrix: Code | None = None
+    motive: str | None = Field(default=None, max_length=4096)
+    session_id: UUID | None = None
 
 
 class EntryRecorded(RecordEvent):

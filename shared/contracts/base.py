@@ -63,6 +63,7 @@ ActorKind = Literal[
     "carer",
     "professional",
     "software",
+    "application",
     "administrator",
     "operator",
     "system",

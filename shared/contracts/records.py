@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from shared.contracts.base import NOTHING_SEEN, Code, RecordEvent, Seen, Version
+from shared.contracts.audit import FactsTold
+from shared.contracts.base import NOTHING_SEEN, Actor, Code, RecordEvent, Seen, Version
 
 
 class DocumentEvent(RecordEvent):
@@ -46,6 +47,29 @@ class DocumentRefused(DocumentEvent):
     reason: Code
     decision_id: UUID
     refused_at: datetime
+
+
+class DocumentRelabelled(DocumentEvent):
+    """Who must not see the document has changed, or whether it is archived; `change` is a code of the access rules."""
+
+    wire: ClassVar[str] = "records.document-relabelled.v1"
+    actor: Actor
+    change: Code
+    labels: tuple[Code, ...]
+    archived: bool = False
+    rules_version: Code | None = None
+    facts: FactsTold | None = None
+    changed_at: datetime
+
+
+class DocumentWithdrawn(DocumentEvent):
+    """The document was deleted by its author, its depositing organisation, or the patient's side where it is theirs."""
+
+    wire: ClassVar[str] = "records.document-withdrawn.v1"
+    actor: Actor
+    rules_version: Code | None = None
+    facts: FactsTold | None = None
+    withdrawn_at: datetime
 
 
 class CopyApplied(RecordEvent):

@@ -109,7 +109,13 @@ RECORDS_DOCUMENTS = Topic(
     "records.documents.v1",
     "records",
     "facts",
-    (records.DocumentReceived, records.DocumentPublished, records.DocumentRefused),
+    (
+        records.DocumentReceived,
+        records.DocumentPublished,
+        records.DocumentRefused,
+        records.DocumentRelabelled,
+        records.DocumentWithdrawn,
+    ),
     "The life of documents.",
     retention=FACTS_KEPT,
 )
@@ -135,6 +141,16 @@ CONSENT_DECISIONS = Topic(
     (consent.DepositDecided,),
     "Decisions about deposits with the facts they saw.",
     retention=FACTS_KEPT,
+)
+CONSENT_MATRICES = Topic(
+    "consent.matrices.v1",
+    "consent",
+    "state",
+    (consent.MatrixChanged,),
+    "Which profession may read which document type, by version of the national matrix.",
+    key="name of the matrix",
+    national_partitions=1,
+    local_partitions=1,
 )
 AUDIT_ACCESSES = Topic(
     "audit.accesses.v1",
@@ -183,6 +199,7 @@ TOPICS: tuple[Topic, ...] = (
     RECORDS_COPIES,
     CONSENT_STATES,
     CONSENT_DECISIONS,
+    CONSENT_MATRICES,
     AUDIT_ACCESSES,
     AUDIT_ENTRIES,
     NOTIFY_REQUESTS,
