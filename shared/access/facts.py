@@ -11,9 +11,9 @@ class Facts:
     Codes stand for what the asker, the record, the person's choices, the document and the parameters are at one moment;
     no name, no number, no free text. A code that the rules do not know is refused.
 
-    The asker. `actor_kind`: a kind of `shared.contracts.base.ActorKind`, `application`, or any other word.
-    `profession`: table and code (`G15_10`, `A00_DISPOSITIF`). `relation`: holder, representative, carer, application or none, as the
-    copy of the record's people says at this moment. `never`: insurer, mutuelle, bank, employer, occupational-medicine
+    The asker. `actor_kind`: a kind of `shared.contracts.base.ActorKind`, or any other word. `profession`: table and
+    code (`G15_10`, `A00_DISPOSITIF`). `relation`: holder, representative, carer, application or none, as the copy of
+    the record's people says at this moment. `never`: insurer, mutuelle, bank, employer, occupational-medicine
     where the asker or the structure acted for is one. `regulator`: identity vouched for a regulating doctor of a centre
     15. `mode`: TRE_R248; `secret`: secret connection of a minor; `motive`: one was given, sealed. `card_present`: the
     card of this record's holder was read in this session. `about_self`: the change is about the asker.

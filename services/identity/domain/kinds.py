@@ -29,6 +29,7 @@ HOLDS: Final[Mapping[str, frozenset[str]]] = {
     "carer": frozenset(),
     "professional": frozenset(),
     "software": RECORD_SCOPES | {ASSIST},
+    "application": frozenset(),
     "administrator": frozenset({CREATION, "records.erase", "directory.write", "clients.write", "operations"}),
     "operator": frozenset({"operations"}),
     "system": frozenset(),

@@ -183,6 +183,8 @@ def party_of(kind: ActorKind, own_record: UUID | None, record_id: UUID | None) -
             if record_id is None or own_record != record_id:
                 raise RecordUnknownError
             return "holder" if kind == "patient" else kind
+        case "application":
+            return "unknown"
         case _:
             return kind
 

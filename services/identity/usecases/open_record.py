@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.identity.domain.channels import OpeningChannel
 from services.identity.domain.figures import region_of
-from services.identity.domain.lifecycle import Refusal, decide
+from services.identity.domain.lifecycle import Refusal, decide, party_of
 from services.identity.domain.opening import (
     Contact,
     Person,
@@ -99,7 +99,7 @@ async def _refused(
     holder = Person.from_json(open_row(keyrings.persons, kept.person, "person", kept.person_id))
     if not are_same(holder.traits.normalised(), person.traits.normalised()):
         return TraitsDifferError()
-    decided = decide(kept.state, "open", "holder" if actor.kind == "patient" else actor.kind)
+    decided = decide(kept.state, "open", party_of(actor.kind, record_id, record_id))
     return decided.error() if isinstance(decided, Refusal) else None
 
 
