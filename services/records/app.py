@@ -11,13 +11,13 @@ from services.records.api.bodies import LargeBodies
 from services.records.api.outcomes import render
 from services.records.api.parts import Parts
 from services.records.consumers import subscriptions
-from services.records.sealing import Vault
 from services.records.settings import Settings
 from services.records.store.erasing import remove_deposits
 from shared.crypto import Keyring
 from shared.erasing import Finisher
 from shared.http.app import make_app, serving
 from shared.http.tokens import Keys
+from shared.vault import Vault
 from shared.worker import Loop, Plan, make_worker_app
 
 

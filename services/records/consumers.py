@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from services.records.sealing import Vault
 from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.apply_record_copies import apply_record_copies
 from services.records.usecases.erase_record import erase_record
@@ -20,6 +19,7 @@ from shared.contracts.topics import (
     RECORDS_ERASURES,
     RECORDS_RECORD_COPIES,
 )
+from shared.vault import Vault
 
 
 def subscriptions(vault: Vault) -> list[Subscription]:

@@ -1,7 +1,6 @@
 """How a record's bytes are sealed: compressed with zstd, then AES-256-GCM under the record's data key.
 
-Every seal is bound to its place (kind and id as additional data), so that no sealed bytes can be put in another's. The
-data key itself is wrapped by a key-encryption key that lives outside the database.
+Data keys and what binds sealed bytes to their place: `shared.vault`.
 """
 
 import base64
@@ -14,29 +13,14 @@ from uuid import UUID
 import cramjam
 import orjson
 
-from services.records.domain.documents import Metadata, WrappedKey
-from shared.crypto import Keyring, SealBrokenError, new_data_key, seal, unseal
+from services.records.domain.documents import Metadata
+from shared.crypto import SealBrokenError, seal, unseal
 from shared.fhir.submission import SubmittedDocument
+from shared.vault import place
 
 _LEVEL = 1
 """zstd: of a 220 KB CDA level 1 makes 17.1 KB in 0.37 ms, level 3 16.7 KB in 0.46 ms."""
 _HEAD_BYTES = 4
-
-
-@dataclass(frozen=True, repr=False)
-class Vault:
-    """Makes, wraps and unwraps data keys."""
-
-    kek: Keyring
-
-    def new_key(self, record_id: UUID) -> WrappedKey:
-        """A fresh data key, wrapped under the active key-encryption key."""
-        kid = self.kek.active
-        return WrappedKey(kid, seal(self.kek[kid], new_data_key(), _place("record-key", record_id)))
-
-    def unwrap(self, record_id: UUID, key: WrappedKey) -> bytes:
-        """The data key. Raises SealBrokenError."""
-        return unseal(self.kek[key.kid], key.wrapped, _place("record-key", record_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +33,22 @@ class Cut:
 
 def seal_content(key: bytes, document_id: UUID, content: bytes) -> bytes:
     """A document's bytes."""
-    return seal(key, bytes(cramjam.zstd.compress(content, _LEVEL)), _place("content", document_id))
+    return seal(key, bytes(cramjam.zstd.compress(content, _LEVEL)), place("content", document_id))
 
 
 def open_content(key: bytes, document_id: UUID, sealed: bytes) -> bytes:
     """The document's bytes again. Raises SealBrokenError."""
-    return bytes(cramjam.zstd.decompress(unseal(key, sealed, _place("content", document_id))))
+    return bytes(cramjam.zstd.decompress(unseal(key, sealed, place("content", document_id))))
 
 
 def seal_metadata(key: bytes, document_id: UUID, metadata: Metadata) -> bytes:
     """What can be read of a document."""
-    return seal(key, metadata.model_dump_json().encode(), _place("metadata", document_id))
+    return seal(key, metadata.model_dump_json().encode(), place("metadata", document_id))
 
 
 def open_metadata(key: bytes, document_id: UUID, sealed: bytes) -> Metadata:
     """The same, readable. Raises SealBrokenError."""
-    return Metadata.model_validate_json(unseal(key, sealed, _place("metadata", document_id)))
+    return Metadata.model_validate_json(unseal(key, sealed, place("metadata", document_id)))
 
 
 def seal_request(
@@ -83,7 +67,7 @@ def seal_request(
     pieces.append(view[position:])
     head = orjson.dumps([(cut.at, cut.document_id) for cut in cuts])
     whole = b"".join([len(head).to_bytes(_HEAD_BYTES, "big"), head, *pieces])
-    return seal(key, bytes(cramjam.zstd.compress(whole, _LEVEL)), _place("request", deposit_id))
+    return seal(key, bytes(cramjam.zstd.compress(whole, _LEVEL)), place("request", deposit_id))
 
 
 def open_request(key: bytes, deposit_id: UUID, sealed: bytes, contents: Mapping[UUID, bytes]) -> bytes:
@@ -100,7 +84,7 @@ def open_request(key: bytes, deposit_id: UUID, sealed: bytes, contents: Mapping[
 
 
 def _rest_of_request(key: bytes, deposit_id: UUID, sealed: bytes) -> tuple[bytes, list[Cut]]:
-    whole = bytes(cramjam.zstd.decompress(unseal(key, sealed, _place("request", deposit_id))))
+    whole = bytes(cramjam.zstd.decompress(unseal(key, sealed, place("request", deposit_id))))
     end = _HEAD_BYTES + int.from_bytes(whole[:_HEAD_BYTES], "big")
     cuts = [Cut(at, UUID(document_id)) for at, document_id in orjson.loads(whole[_HEAD_BYTES:end])]
     return whole[end:], cuts
@@ -116,7 +100,3 @@ def fingerprint_of(key: bytes, document: SubmittedDocument, organisation_id: str
     said = [document.type.code, ",".join(document.labels), organisation_id]
     digest = hashlib.sha256(document.content).digest()
     return hmac.digest(key, digest + orjson.dumps(said), "sha256")
-
-
-def _place(kind: str, id: UUID) -> bytes:
-    return kind.encode() + b":" + id.bytes

@@ -12,7 +12,6 @@ import orjson
 
 from services.records.app import make_api
 from services.records.domain.reading import COPIED
-from services.records.sealing import Vault
 from services.records.settings import KeySettings, Settings
 from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.apply_record_copies import apply_record_copies
@@ -32,6 +31,7 @@ from shared.settings import FreshnessSettings, HttpSettings, KafkaSettings, Post
 from shared.terminology import oids
 from shared.terminology.documents import document_type
 from shared.values import Ins, NationalProfessionalId, NationalStructureId, Sex, StrictTraits
+from shared.vault import Vault
 from tests.infra.databases import Database
 from tests.infra.load import Person
 from tests.infra.messages import message, outbox

@@ -11,7 +11,6 @@ from services.audit.consumers import subscriptions as of_audit
 from services.consent.consumers import subscriptions as of_consent
 from services.notify.app import make_plan as plan_of_notify
 from services.records.consumers import subscriptions as of_records
-from services.records.sealing import Vault
 from shared import clock, erasing
 from shared.consuming import Consumer, Subscription
 from shared.contracts.base import Event
@@ -27,6 +26,7 @@ from shared.decoding import KeptRecord
 from shared.metrics import DROPPED
 from shared.outbox import announce
 from shared.settings import PostgresSettings
+from shared.vault import Vault
 from tests.conftest import NewDatabase
 from tests.infra import notify
 from tests.infra.databases import Database

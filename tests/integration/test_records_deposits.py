@@ -9,12 +9,12 @@ import pytest
 import pytest_asyncio
 
 from services.records import sealing
-from services.records.domain.documents import WrappedKey
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentReceived
 from shared.crypto import Keyring
 from shared.fhir.submission import Author, AuthorKind
 from shared.values import Ins, NationalProfessionalId, SentTraits
+from shared.vault import WrappedKey
 from tests.infra.databases import Databases
 from tests.infra.load import Person
 from tests.infra.records import (

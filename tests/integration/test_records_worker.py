@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 from services.records.consumers import subscriptions
-from services.records.sealing import Vault
 from shared import clock
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged
@@ -14,6 +13,7 @@ from shared.contracts.notify import AlertUnwanted
 from shared.contracts.records import CopyApplied, DocumentPublished, DocumentReceived
 from shared.crypto import Keyring
 from shared.fingerprints import ins_parts, trait_fingerprints
+from shared.vault import Vault
 from shared.worker import Machinery, Plan, at_work
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.records import sealing
-from services.records.domain.documents import WrappedKey, metadata_of
+from services.records.domain.documents import metadata_of
 from services.records.domain.submissions import examine
-from services.records.sealing import Vault
 from shared.crypto import Keyring, SealBrokenError, new_data_key
+from shared.vault import Vault, WrappedKey
 from tests.infra.load import Person
 from tests.infra.records import KEK, a_deposit, bundle_of
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import Request
 
-from services.records.sealing import Vault
 from services.records.usecases.deposit_documents import DepositKeys
 from shared.crypto import Keyring
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError, NotAuthenticatedError
 from shared.http.tokens import Caller
+from shared.vault import Vault
 
 
 @dataclass(frozen=True)

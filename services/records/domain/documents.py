@@ -10,17 +10,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from shared.fhir.submission import SubmittedDocument
+from shared.vault import WrappedKey
 
 DocumentStatus = Literal["received", "published", "refused"]
 _SAFE_MEDIA_TYPE = re.compile(r"[a-zA-Z0-9!#$&^_.+-]+/[a-zA-Z0-9!#$&^_.+-]+(?:; ?charset=[a-zA-Z0-9_-]+)?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class WrappedKey:
-    """A record's data key under the key-encryption key `kid`."""
-
-    kid: str
-    wrapped: bytes
 
 
 @dataclass(frozen=True, slots=True)

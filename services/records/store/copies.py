@@ -5,12 +5,12 @@ from uuid import UUID
 
 import orjson
 
-from services.records.domain.documents import WrappedKey
 from shared.clock import bucket_of
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.identity import RecordChanged
 from shared.db.pool import Connection
 from shared.decoding import Message
+from shared.vault import WrappedKey
 
 LOCK_RECORDS = """
 select r.id, r.version, r.ins

@@ -7,9 +7,10 @@ from uuid import UUID
 
 import orjson
 
-from services.records.domain.documents import DocumentStatus, KnownRecord, WrappedKey
+from services.records.domain.documents import DocumentStatus, KnownRecord
 from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
+from shared.vault import WrappedKey
 
 # By fingerprint the bucket is not known yet; the row that is found names it for the rest.
 FIND_RECORD = """

@@ -12,12 +12,13 @@ from uuid import UUID
 
 import asyncpg
 
-from services.records.domain.documents import Head, WrappedKey
+from services.records.domain.documents import Head
 from services.records.domain.reading import COPIED, CopyAge, RecordFacts, nothing, stand_in_age
 from shared.access import Permit
 from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
 from shared.errors import NotFoundError, UncheckableError
+from shared.vault import WrappedKey
 
 # The timer of the session's own transaction_timeout runs already; only switching it off lets a shorter one begin.
 BEGIN = "begin; set local transaction_timeout = 0; set local transaction_timeout = 2000"

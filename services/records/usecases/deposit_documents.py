@@ -13,7 +13,6 @@ from services.records.domain.submissions import (
     professionals_of,
     refusal_at_the_door,
 )
-from services.records.sealing import Vault
 from services.records.store import deposits as store
 from services.records.store.deposits import NewDeposit, NewDocument
 from shared import clock
@@ -28,6 +27,7 @@ from shared.fingerprints import ins_parts
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
 from shared.outbox import announce, append
+from shared.vault import Vault
 
 ATTEMPTS = 3
 WORTH_A_THREAD = 1_000_000

@@ -10,7 +10,6 @@ from uuid import UUID
 from services.records import sealing
 from services.records.domain.documents import Head, Metadata
 from services.records.domain.reading import RecordFacts, access_of, insisted, read_facts
-from services.records.sealing import Vault
 from services.records.store import reading as store
 from shared import clock
 from shared.access import Permit, Refusal, decide_read
@@ -19,6 +18,7 @@ from shared.errors import NotFoundError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
 from shared.outbox import announce, append
+from shared.vault import Vault
 
 LOOKED_AT = 1000
 """Documents looked at for one page; what lies beyond is for the next."""

@@ -7,7 +7,6 @@ from uuid import UUID
 from services.records import sealing
 from services.records.domain.documents import Head, Metadata
 from services.records.domain.reading import ReadAction, access_of, insisted, read_facts
-from services.records.sealing import Vault
 from services.records.store import reading as store
 from shared import clock
 from shared.access import Permit, Refusal, decide_read
@@ -17,6 +16,7 @@ from shared.errors import NotFoundError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
 from shared.outbox import announce, append
+from shared.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
