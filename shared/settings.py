@@ -1,7 +1,24 @@
 """Settings that every service has. Each service's own class sets the prefix: `<SERVICE>_<SECTION>__<FIELD>`."""
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.crypto import Keyring
+from shared.errors import CodedError
+
+
+def _keyring(value: SecretStr) -> SecretStr:
+    try:
+        Keyring.parse(value.get_secret_value())
+    except CodedError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+KeyringText = Annotated[SecretStr, AfterValidator(_keyring)]
+"""A keyring `kid:base64url[,...]`, the active key first."""
 
 
 class Section(BaseModel):

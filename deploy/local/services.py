@@ -94,6 +94,11 @@ class Services:
                     "KEYS__INS_HMAC": self.secrets.keyring("ins-hmac"),
                     "KEYS__KEK": self.secrets.keyring("kek"),
                 }
+            case "audit":
+                return {
+                    "KEYS__MOTIVES": self.secrets.keyring("motives"),
+                    "KEYS__KEK": self.secrets.keyring("audit-kek"),
+                }
             case "notify":
                 return {
                     "KEYS__CONTACTS": self.secrets.keyring("contacts"),

@@ -9,10 +9,13 @@ from services.audit import store
 from services.audit.api import router
 from services.audit.consumers import subscriptions
 from services.audit.loops import PartitionKeeper
+from services.audit.motives import Motives
 from services.audit.settings import Settings
+from shared.crypto import Keyring
 from shared.erasing import Finisher
 from shared.http.app import make_app, serving
 from shared.http.tokens import Keys
+from shared.vault import Vault
 from shared.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 16 * 1024
@@ -38,13 +41,19 @@ def make_api(settings: Settings) -> FastAPI:
 
 def make_worker(settings: Settings) -> FastAPI:
     """The worker: writes the ledger, and keeps the names that a patient's list shows."""
-    return make_worker_app(make_plan(), settings)
+    return make_worker_app(make_plan(settings), settings)
 
 
-def make_plan(keys: Keys | None = None) -> Plan:
+def make_motives(settings: Settings) -> Motives:
+    """How motives of emergencies are opened and kept."""
+    sent = Keyring.parse(settings.keys.motives.get_secret_value())
+    return Motives(sent, Vault(Keyring.parse(settings.keys.kek.get_secret_value())))
+
+
+def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """What the worker does."""
     loops: dict[str, Loop] = {
         "ledger-partitions": PartitionKeeper().keep,
         "finish-erasures": Finisher("audit", store.remove_visibilities).round,
     }
-    return Plan("audit", subscriptions(), loops, keys)
+    return Plan("audit", subscriptions(make_motives(settings)), loops, keys)

@@ -1,5 +1,8 @@
 """What audit hears on Kafka, and the use case that answers it."""
 
+from functools import partial
+
+from services.audit.motives import Motives
 from services.audit.usecases.copy_names import copy_names
 from services.audit.usecases.erase_record import erase_record
 from services.audit.usecases.quarantine_letters import quarantine_letters
@@ -9,7 +12,13 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import DepositDecided
 from shared.contracts.identity import ProfessionalChanged, RecordErased, StructureChanged
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
-from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused
+from shared.contracts.records import (
+    DocumentPublished,
+    DocumentReceived,
+    DocumentRefused,
+    DocumentRelabelled,
+    DocumentWithdrawn,
+)
 from shared.contracts.topics import AUDIT_ERASURES, AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES
 
 LEDGER_EVENTS = (
@@ -17,6 +26,8 @@ LEDGER_EVENTS = (
     DocumentReceived,
     DocumentPublished,
     DocumentRefused,
+    DocumentRelabelled,
+    DocumentWithdrawn,
     DepositDecided,
     AlertSent,
     AlertFailed,
@@ -25,7 +36,7 @@ LEDGER_EVENTS = (
 )
 
 
-def subscriptions() -> list[Subscription]:
+def subscriptions(motives: Motives) -> list[Subscription]:
     """The ledger's natural key is its memory; a letter is entered as such and nothing waits behind it.
 
     It also takes what is told late of a record that was erased.
@@ -33,7 +44,7 @@ def subscriptions() -> list[Subscription]:
     ledger = Subscription(
         AUDIT_LEDGER,
         LEDGER_EVENTS,
-        write_entries,
+        partial(write_entries, motives),
         remember=False,
         quarantine=quarantine_letters,
         heeds_erasures=False,

@@ -12,16 +12,30 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
-from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused
+from shared.contracts.records import (
+    DocumentPublished,
+    DocumentReceived,
+    DocumentRefused,
+    DocumentRelabelled,
+    DocumentWithdrawn,
+)
 from shared.decoding import Letter, Message
 from shared.errors import InvalidError
 from shared.terminology.visibility import Visibility
 
 QUARANTINED = "audit.letter-quarantined.v1"
-SHOWN_TO_PATIENTS = (AccessRecorded.wire, DocumentReceived.wire, DocumentPublished.wire, DocumentRefused.wire)
+SHOWN_TO_PATIENTS = (
+    AccessRecorded.wire,
+    DocumentReceived.wire,
+    DocumentPublished.wire,
+    DocumentRefused.wire,
+    DocumentRelabelled.wire,
+    DocumentWithdrawn.wire,
+)
 """Types of entries in a patient's list. The checks between them and the patient's own alerts tell nothing more."""
 STRUCTURE_ACTIONS = frozenset({"object-to-feeding", "withdraw-feeding-objection"})
 """Actions whose subject is a structure; any other subject is a professional."""
+ARCHIVING = frozenset({"archive", "unarchive"})
 _PLACES = UUID("6b0f3a52-5a0e-5c39-9d0c-2f6f0d1b7e11")
 _PLAUSIBLE_YEARS = range(2000, 2200)
 
@@ -31,12 +45,14 @@ LedgerEvent: TypeAlias = (
     | DocumentReceived
     | DocumentPublished
     | DocumentRefused
+    | DocumentRelabelled
+    | DocumentWithdrawn
     | AlertSent
     | AlertFailed
     | AlertWithheld
     | AlertUnwanted
 )
-LabelledEvent: TypeAlias = DocumentReceived | DocumentPublished
+LabelledEvent: TypeAlias = DocumentReceived | DocumentPublished | DocumentRelabelled
 """Events that say which labels a document has from then on."""
 
 
@@ -69,11 +85,11 @@ class Entry(NamedTuple):
     details: str = "{}"
 
 
-_COLUMNS = {"actor", *Entry._fields}
+_COLUMNS = {"actor", "motive", *Entry._fields}
 
 
-def entry_of(message: Message[LedgerEvent]) -> Entry:
-    """The entry of an event."""
+def entry_of(message: Message[LedgerEvent], motive: str | None = None) -> Entry:
+    """The entry of an event. `motive`: that of an emergency, as the ledger keeps it."""
     event = message.event
     action, outcome, reason, actor = _told(event)
     held: dict[str, Any] = event.__dict__
@@ -95,8 +111,15 @@ def entry_of(message: Message[LedgerEvent]) -> Entry:
         subject_id=held.get("subject_id"),
         mode=held.get("mode", "normal"),
         rules_version=held.get("rules_version"),
-        details=event.model_dump_json(exclude=_COLUMNS, exclude_none=True),
+        details=_details(event, motive),
     )
+
+
+def _details(event: LedgerEvent, motive: str | None) -> str:
+    if motive is None:
+        return event.model_dump_json(exclude=_COLUMNS, exclude_none=True)
+    held = event.model_dump(mode="json", exclude=_COLUMNS, exclude_none=True)
+    return orjson.dumps({**held, "motive": motive}).decode()
 
 
 def _told(event: LedgerEvent) -> tuple[str, str, str | None, Actor]:
@@ -116,6 +139,11 @@ def _told(event: LedgerEvent) -> tuple[str, str, str | None, Actor]:
             # Told as the depositor's: the person wants to see whose deposit was refused, and why.
             structure = event.organisation_id
             return "deposit-document", "refused", event.reason, Actor(kind="software", id=structure)
+        case DocumentRelabelled():
+            action = "archive-document" if event.change in ARCHIVING else "label-document"
+            return action, "permitted", event.change, event.actor
+        case DocumentWithdrawn():
+            return "delete-document", "permitted", "deleted", event.actor
         case AlertEvent():
             return "send-alert", *_alerted(event), _service("notify")
 
@@ -137,9 +165,22 @@ def _service(name: str) -> Actor:
     return Actor(kind="system", id=name)
 
 
-def is_visible_to_patient(event: LabelledEvent) -> bool:
-    """Whether the patient may know of this document."""
-    return Visibility.INVISIBLE_TO_PATIENT not in event.labels
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """Who of the person's side may know of a document, since when."""
+
+    to_patient: bool
+    to_representatives: bool
+    as_of: datetime
+
+
+def visible_by(event: LabelledEvent, as_of: datetime) -> Visible:
+    """What the labels of this document say from then on."""
+    return Visible(
+        Visibility.INVISIBLE_TO_PATIENT not in event.labels,
+        Visibility.INVISIBLE_TO_REPRESENTATIVES not in event.labels,
+        as_of,
+    )
 
 
 def entry_of_letter(letter: Letter, put_aside_at: datetime) -> Entry:

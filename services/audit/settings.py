@@ -2,10 +2,21 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import ServiceSettings
+from shared.settings import KeyringText, Section, ServiceSettings
+
+
+class KeySettings(Section):
+    """Keyrings `kid:base64url[,...]`, active one first; old keys stay for as long as something lies under them.
+
+    `motives`: shared with identity, which seals the motives of emergencies with it; `kek`: wraps the records' keys.
+    """
+
+    motives: KeyringText
+    kek: KeyringText
 
 
 class Settings(ServiceSettings):
-    """What all services have; audit needs nothing more."""
+    """Everything audit is told at its start."""
 
     model_config = SettingsConfigDict(env_prefix="AUDIT_", env_nested_delimiter="__", frozen=True, extra="ignore")
+    keys: KeySettings

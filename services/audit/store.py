@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.audit.domain import SHOWN_TO_PATIENTS, Cursor, Entry, Names, Shown
+from services.audit.domain import SHOWN_TO_PATIENTS, Cursor, Entry, Names, Shown, Visible
 from shared.clock import bucket_of
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import Connection, Pool
 from shared.decoding import Letter, Message
+from shared.vault import WrappedKey
 
 MONTHS_AHEAD = 3
 
@@ -35,29 +36,66 @@ async def insert_entries(connection: Connection, entries: Sequence[Entry], recor
 
 
 UPSERT_VISIBILITIES = """
-insert into document_visibilities (bucket, record_id, document_id, visible_to_patient, as_of)
-select bucket, record_id, document_id, visible_to_patient, as_of
-from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::boolean[], $5::timestamptz[])
-  as document(bucket, record_id, document_id, visible_to_patient, as_of)
+insert into document_visibilities
+  (bucket, record_id, document_id, visible_to_patient, visible_to_representatives, as_of)
+select bucket, record_id, document_id, visible_to_patient, visible_to_representatives, as_of
+from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::boolean[], $5::boolean[], $6::timestamptz[])
+  as document(bucket, record_id, document_id, visible_to_patient, visible_to_representatives, as_of)
 order by bucket, record_id, document_id
 on conflict on constraint document_visibilities_pkey do update
-set visible_to_patient = excluded.visible_to_patient, as_of = excluded.as_of
+set visible_to_patient = excluded.visible_to_patient,
+    visible_to_representatives = excluded.visible_to_representatives, as_of = excluded.as_of
 where document_visibilities.as_of < excluded.as_of
-  and document_visibilities.visible_to_patient <> excluded.visible_to_patient"""
+  and (document_visibilities.visible_to_patient <> excluded.visible_to_patient
+       or document_visibilities.visible_to_representatives <> excluded.visible_to_representatives)"""
 
 
-async def upsert_visibilities(
-    connection: Connection, visibilities: Mapping[tuple[UUID, UUID], tuple[bool, datetime]]
-) -> None:
-    """(record, document) -> (may the patient know of it, since when). What is older than known is passed over."""
+async def upsert_visibilities(connection: Connection, visibilities: Mapping[tuple[UUID, UUID], Visible]) -> None:
+    """(record, document) -> who may know of it. What is older than known is passed over."""
     await connection.execute(
         UPSERT_VISIBILITIES,
         [bucket_of(record_id) for record_id, _ in visibilities],
         [record_id for record_id, _ in visibilities],
         [document_id for _, document_id in visibilities],
-        [visible for visible, _ in visibilities.values()],
-        [as_of for _, as_of in visibilities.values()],
+        [visible.to_patient for visible in visibilities.values()],
+        [visible.to_representatives for visible in visibilities.values()],
+        [visible.as_of for visible in visibilities.values()],
     )
+
+
+INSERT_KEYS = """
+insert into record_keys (bucket, record_id, kid, wrapped)
+select bucket, record_id, kid, wrapped
+from unnest($1::integer[], $2::uuid[], $3::text[], $4::bytea[]) as made(bucket, record_id, kid, wrapped)
+order by bucket, record_id
+on conflict on constraint record_keys_pkey do nothing"""
+SELECT_KEYS = """
+select known.record_id, known.kid, known.wrapped
+from unnest($1::integer[], $2::uuid[]) as wanted(bucket, record_id)
+join record_keys known on known.bucket = wanted.bucket and known.record_id = wanted.record_id"""
+
+
+async def keep_keys(connection: Connection, made: Mapping[UUID, WrappedKey]) -> dict[UUID, WrappedKey]:
+    """The keys of these records: those that were here, else those made now."""
+    ids = list(made)
+    keys = list(made.values())
+    buckets = [bucket_of(id) for id in ids]
+    await connection.execute(INSERT_KEYS, buckets, ids, [key.kid for key in keys], [key.wrapped for key in keys])
+    return await find_keys(connection, ids)
+
+
+async def find_keys(connection: Connection, record_ids: Sequence[UUID]) -> dict[UUID, WrappedKey]:
+    """Keys by record; none where the record has none, or was erased."""
+    rows = await connection.fetch(SELECT_KEYS, [bucket_of(id) for id in record_ids], record_ids)
+    return {row["record_id"]: WrappedKey(row["kid"], row["wrapped"]) for row in rows}
+
+
+DESTROY_KEY = "delete from record_keys where bucket = $1 and record_id = $2 returning record_id"
+
+
+async def destroy_key(connection: Connection, record_id: UUID) -> dict[str, int]:
+    """Without it no motive of this record can be read. How many of what."""
+    return {"keys": len(await connection.fetch(DESTROY_KEY, bucket_of(record_id), record_id))}
 
 
 REMOVE_VISIBILITIES = """

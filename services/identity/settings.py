@@ -9,17 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.identity.domain.places import is_loopback
 from services.identity.domain.receipts import ReceiptKeys
 from services.identity.domain.tokens import SigningKeys
-from shared.crypto import Keyring
 from shared.errors import CodedError
-from shared.settings import PostgresSettings, Section, ServiceSettings
-
-
-def _keyring(value: SecretStr) -> SecretStr:
-    try:
-        Keyring.parse(value.get_secret_value())
-    except CodedError as error:
-        raise ValueError(str(error)) from None
-    return value
+from shared.settings import KeyringText, PostgresSettings, Section, ServiceSettings
 
 
 def _signing_keys(value: SecretStr) -> SecretStr:
@@ -38,7 +29,6 @@ def _receipt_keys(value: SecretStr) -> SecretStr:
     return value
 
 
-KeyringText = Annotated[SecretStr, AfterValidator(_keyring)]
 SigningKeysText = Annotated[SecretStr, AfterValidator(_signing_keys)]
 ReceiptKeysText = Annotated[SecretStr, AfterValidator(_receipt_keys)]
 

@@ -1,24 +1,8 @@
 """Settings of records; environment prefix RECORDS_."""
 
-from typing import Annotated
-
-from pydantic import AfterValidator, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from shared.crypto import Keyring
-from shared.errors import CodedError
-from shared.settings import Section, ServiceSettings
-
-
-def _keyring(value: SecretStr) -> SecretStr:
-    try:
-        Keyring.parse(value.get_secret_value())
-    except CodedError as error:
-        raise ValueError(str(error)) from None
-    return value
-
-
-KeyringText = Annotated[SecretStr, AfterValidator(_keyring)]
+from shared.settings import KeyringText, Section, ServiceSettings
 
 
 class KeySettings(Section):

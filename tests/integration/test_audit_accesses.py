@@ -22,6 +22,7 @@ from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
 from shared.settings import KafkaSettings, PostgresSettings
 from tests.conftest import NewDatabase
+from tests.infra.audit import KEYS, MOTIVES
 from tests.infra.messages import message, outbox
 from tests.infra.plumbing import document_received
 from tests.infra.tokens import (
@@ -45,6 +46,7 @@ async def client(new_database: NewDatabase) -> AsyncIterator[httpx.AsyncClient]:
             postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
             kafka=KafkaSettings(bootstrap="nowhere:1"),
             tokens=SETTINGS,
+            keys=KEYS,
         )
     )
     async with app.router.lifespan_context(app):
@@ -68,7 +70,7 @@ class Life:
             self._time += timedelta(seconds=1)
             messages.append(message(event, time=self._time))
         async with transaction(self.pool) as connection:
-            await write_entries(connection, messages)
+            await write_entries(MOTIVES, connection, messages)
 
     async def deposit(self, *labels: str) -> DocumentReceived:
         event = document_received(self.record_id).model_copy(update={"labels": labels or ("N",)})
@@ -189,7 +191,7 @@ async def test_a_document_made_visible_shows_its_whole_history_and_an_old_word_h
     assert await life.lines() == []
     await life.publish(hidden, "N")
     async with transaction(life.pool) as connection:
-        await write_entries(connection, [message(hidden, time=clock.now() - timedelta(days=1))])
+        await write_entries(MOTIVES, connection, [message(hidden, time=clock.now() - timedelta(days=1))])
     assert {action for action, _, _ in await life.lines()} == {"deposit-document", "read-document", "publish-document"}
 
 
@@ -237,7 +239,7 @@ async def test_pages_follow_one_another_without_gap_or_repetition(life: Life) ->
         for n in range(4)
     ]
     async with transaction(life.pool) as connection:
-        await write_entries(connection, [message(one, time=at_once) for one in same_time])
+        await write_entries(MOTIVES, connection, [message(one, time=at_once) for one in same_time])
     seen: list[str] = []
     page = await life.page(limit=2)
     while True:

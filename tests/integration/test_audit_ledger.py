@@ -5,10 +5,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import orjson
 import pytest
 
+from services.audit import store
 from services.audit.consumers import subscriptions
 from services.audit.usecases.copy_names import copy_names
+from services.audit.usecases.erase_record import erase_record
 from services.audit.usecases.write_entries import write_entries
 from shared import clock
 from shared.consuming import Consumer
@@ -16,12 +19,15 @@ from shared.contracts.audit import AccessRecorded, EntryRecorded
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
+from shared.crypto import Keyring
 from shared.db.pool import Pool, create_pool, transaction
 from shared.decoding import KeptRecord, Message
 from shared.settings import PostgresSettings
 from shared.tracing import trace_id
 from tests.conftest import NewDatabase
+from tests.infra.audit import MOTIVES
 from tests.infra.databases import Database
+from tests.infra.erasing import erase
 from tests.infra.messages import message, outbox, traces
 from tests.infra.plumbing import document_received
 
@@ -48,7 +54,7 @@ def access(record_id: UUID | None = None) -> AccessRecorded:
 
 async def write(pool: Pool, *messages: Message[Any]) -> None:
     async with transaction(pool) as connection:
-        await write_entries(connection, list(messages))
+        await write_entries(MOTIVES, connection, list(messages))
 
 
 async def ledger(pool: Pool) -> list[asyncpg.Record]:
@@ -102,7 +108,7 @@ async def test_nothing_is_announced_when_the_transaction_is_rolled_back(pool: Po
     async with pool.acquire() as connection:
         failing = connection.transaction()
         await failing.start()
-        await write_entries(connection, [told])
+        await write_entries(MOTIVES, connection, [told])
         await failing.rollback()
     assert (await ledger(pool), await outbox(pool)) == ([], [])
     await write(pool, told)
@@ -161,7 +167,7 @@ def garbage(offset: int, key: bytes | None = None, body: bytes = b"{", **headers
 
 
 async def test_an_unusable_message_is_a_letter_and_one_entry_and_what_follows_it_is_entered(pool: Pool) -> None:
-    [ledger_group] = [one for one in subscriptions() if one.quarantine is not None]
+    [ledger_group] = [one for one in subscriptions(MOTIVES) if one.quarantine is not None]
     consumer, record_id = Consumer(pool, ledger_group), uuid4()
     good = access(record_id)
     records = [
@@ -204,3 +210,42 @@ async def test_names_are_kept_in_their_highest_version_whatever_the_order(pool: 
     [person] = await pool.fetch("select version, name, partition from professional_copies")
     [place] = await pool.fetch("select version, name, partition from structure_copies")
     assert (tuple(person), tuple(place)) == ((2, "Dr Marbeuf", 2), (3, "Clinique C", 2))
+
+
+async def test_a_motive_lies_under_the_key_of_its_record_and_dies_with_it(pool: Pool) -> None:
+    record_id = uuid4()
+    told = message(an_emergency(record_id, "Patient inconscient, antécédents inconnus"))
+    await write(pool, told, told)
+    entry = await pool.fetchrow("select details from ledger_entries where event_id = $1", told.id)
+    kept = orjson.loads(entry["details"])["motive"]
+    assert "inconscient" not in entry["details"]
+    async with pool.acquire() as connection:
+        keys = await store.find_keys(connection, [record_id])
+    assert MOTIVES.opened(record_id, keys[record_id], told.id, kept) == "Patient inconscient, antécédents inconnus"
+    await erase(pool, erase_record, record_id)
+    async with pool.acquire() as connection:
+        assert await store.find_keys(connection, [record_id]) == {}
+    late = message(an_emergency(record_id, "Encore un motif, venu trop tard"))
+    await write(pool, late)
+    entry = await pool.fetchrow("select details from ledger_entries where event_id = $1", late.id)
+    assert "motive" not in orjson.loads(entry["details"])
+
+
+async def test_a_motive_that_nobody_can_open_is_not_kept_but_its_entry_is(pool: Pool) -> None:
+    told = message(an_emergency(uuid4(), "Motif scellé ailleurs", Keyring.parse("other:" + "O" * 43)))
+    await write(pool, told)
+    entry = await pool.fetchrow("select action, details from ledger_entries where event_id = $1", told.id)
+    assert entry["action"] == "read-document"
+    assert "motive" not in orjson.loads(entry["details"])
+
+
+def an_emergency(record_id: UUID, motive: str, ring: Keyring = MOTIVES.sent) -> AccessRecorded:
+    return AccessRecorded(
+        record_id=record_id,
+        actor=Actor(kind="professional", id="899700000001", profession="G15_10"),
+        action="read-document",
+        outcome="permitted",
+        reason="emergency",
+        mode="bris_de_glace",
+        motive=ring.seal_for_addressee(motive.encode()),
+    )

@@ -22,6 +22,7 @@ from shared.settings import PostgresSettings
 from shared.tracing import trace_id
 from shared.worker import Machinery
 from tests.conftest import NewDatabase
+from tests.infra.audit import KEYS
 from tests.infra.databases import Database
 from tests.infra.plumbing import document_received
 from tests.infra.tokens import SETTINGS
@@ -40,7 +41,10 @@ async def database(new_database: NewDatabase) -> Database:
 @asynccontextmanager
 async def worker(database: Database, kafka: Topics) -> AsyncIterator[Machinery]:
     settings = Settings(
-        postgres=PostgresSettings.model_validate({"dsn": database.dsn}), kafka=kafka.settings("audit"), tokens=SETTINGS
+        postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
+        kafka=kafka.settings("audit"),
+        tokens=SETTINGS,
+        keys=KEYS,
     )
     app = make_worker(settings)
     async with app.router.lifespan_context(app):

@@ -14,6 +14,7 @@ import pytest
 from services.audit.app import make_plan as plan_of_audit
 from services.audit.settings import Settings as AuditSettings
 from services.consent.app import make_plan as plan_of_consent
+from services.consent.settings import Settings as ConsentSettings
 from services.notify.app import make_plan as plan_of_notify
 from services.records.app import make_plan as plan_of_records
 from shared import clock
@@ -24,6 +25,7 @@ from shared.settings import FreshnessSettings, PostgresSettings, ServiceSettings
 from shared.worker import Plan, at_work
 from tests.conftest import NewDatabase
 from tests.infra import notify, plumbing
+from tests.infra.audit import KEYS
 from tests.infra.databases import Database
 from tests.infra.dying import PLACES
 from tests.infra.erasing import KEPT_HERE, erased, tables_with
@@ -46,13 +48,16 @@ def on(service: str, database: Database, kafka: Topics) -> tuple[Plan, ServiceSe
     if service == "notify":
         notified = notify.settings(database, kafka)
         return plan_of_notify(notified, TestKeys()), notified
-    settings = AuditSettings(
-        postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
-        kafka=kafka.settings(service),
-        tokens=SETTINGS,
-        freshness=FreshnessSettings(heartbeat_s=0.2),
-    )
-    return (plan_of_consent if service == "consent" else plan_of_audit)(TestKeys()), settings
+    common: dict[str, Any] = {
+        "postgres": PostgresSettings.model_validate({"dsn": database.dsn}),
+        "kafka": kafka.settings(service),
+        "tokens": SETTINGS,
+        "freshness": FreshnessSettings(heartbeat_s=0.2),
+    }
+    if service == "audit":
+        settings = AuditSettings(**common, keys=KEYS)
+        return plan_of_audit(settings, TestKeys()), settings
+    return plan_of_consent(TestKeys()), ConsentSettings(**common)
 
 
 async def acknowledgements(kafka: Topics, count: int = 1) -> list[ErasureAcknowledged]:

@@ -29,6 +29,7 @@ from shared.settings import PostgresSettings
 from shared.vault import Vault
 from tests.conftest import NewDatabase
 from tests.infra import notify
+from tests.infra.audit import MOTIVES
 from tests.infra.databases import Database
 from tests.infra.erasing import KEPT_HERE, tables_with
 from tests.infra.records import KEK
@@ -44,7 +45,7 @@ def subscriptions_of(service: str, database: Database) -> Sequence[Subscription]
         case "consent":
             return of_consent()
         case "audit":
-            return of_audit()
+            return of_audit(MOTIVES)
         case _:
             return plan_of_notify(notify.settings(database, None)).subscriptions
 

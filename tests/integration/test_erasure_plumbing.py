@@ -23,6 +23,7 @@ from shared.redriving import Redriver
 from shared.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
+from tests.infra.audit import MOTIVES
 from tests.infra.databases import Database
 from tests.infra.erasing import erased, tables_with
 from tests.infra.plumbing import Recorder, document_received, record_changed
@@ -298,7 +299,7 @@ def test_groups_that_deal_with_erasure_do_not_heed_it() -> None:
     from services.audit.consumers import subscriptions as of_audit
     from services.consent.consumers import subscriptions as of_consent
 
-    found: list[Subscription] = [*of_audit(), *of_consent()]
+    found: list[Subscription] = [*of_audit(MOTIVES), *of_consent()]
     unheeding = {one.group.name for one in found if not one.heeds_erasures}
     assert unheeding == {"audit.ledger", "audit.erasures", "consent.erasures"}
     assert CONSENT_ERASURES.topics == (IDENTITY_ERASURES,)

@@ -40,6 +40,7 @@ from shared.http.tokens import Caller, TokenVerifier
 from shared.settings import KafkaSettings, PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra import notify
+from tests.infra.audit import KEYS, MOTIVES
 from tests.infra.databases import Database
 from tests.infra.erasing import KEPT_HERE, acknowledged, erase, finish, tables_with
 from tests.infra.load import Person
@@ -259,7 +260,7 @@ async def test_consent_forgets_the_choices_and_their_history(
 @pytest.fixture
 async def audit(new_database: NewDatabase) -> AsyncIterator[tuple[Database, httpx.AsyncClient, Pool]]:
     database = await new_database("audit")
-    app = make_audit(AuditSettings(**settings_on(database)))  # type: ignore[arg-type] # validated by it
+    app = make_audit(AuditSettings(**settings_on(database), keys=KEYS))  # type: ignore[arg-type] # validated by it
     async with app.router.lifespan_context(app):
         app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://audit") as client:
@@ -275,7 +276,7 @@ async def test_the_ledger_keeps_its_entries_about_nobody_and_takes_late_ones(
 
     async def tell(*told: object) -> None:
         async with transaction(pool) as connection:
-            await write_entries(connection, [message(one) for one in told])  # type: ignore[arg-type] # any event
+            await write_entries(MOTIVES, connection, [message(one) for one in told])  # type: ignore[arg-type] # any event
 
     await tell(*events)
     await erase(pool, erase_in_audit, record_id)

@@ -13,7 +13,7 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
-from shared.contracts.records import DocumentPublished, DocumentRefused
+from shared.contracts.records import DocumentPublished, DocumentRefused, DocumentRelabelled, DocumentWithdrawn
 from shared.contracts.topics import AUDIT_LEDGER
 from shared.decoding import KeptRecord, Letter
 from tests.infra.messages import message
@@ -57,6 +57,18 @@ CASES = [
         ("deposit-document", "refused", "consent-opposed", "software", FED["organisation_id"]),
     ),
     (AlertSent(**ALERT), ("send-alert", "sent", "mail", "system", "notify")),
+    (
+        DocumentRelabelled(**FED, actor=DOCTOR, change="mask", labels=("N", "MASQUE_PS"), changed_at=NOW),
+        ("label-document", "permitted", "mask", "professional", "899700000001"),
+    ),
+    (
+        DocumentRelabelled(**FED, actor=DOCTOR, change="archive", labels=("N",), archived=True, changed_at=NOW),
+        ("archive-document", "permitted", "archive", "professional", "899700000001"),
+    ),
+    (
+        DocumentWithdrawn(**FED, actor=DOCTOR, withdrawn_at=NOW),
+        ("delete-document", "permitted", "deleted", "professional", "899700000001"),
+    ),
     (AlertFailed(**ALERT, reason="mailbox-unknown"), ("send-alert", "failed", "mailbox-unknown", "system", "notify")),
     (AlertWithheld(**ALERT, reason="invisible"), ("send-alert", "withheld", "invisible", "system", "notify")),
     (AlertUnwanted(**ALERT, reason="switched-off"), ("send-alert", "unwanted", "switched-off", "system", "notify")),

@@ -4,10 +4,11 @@ from datetime import datetime
 from uuid import UUID
 
 from services.audit import store
-from services.audit.domain import LedgerEvent, entry_of, is_visible_to_patient
+from services.audit.domain import LedgerEvent, Visible, entry_of, visible_by
+from services.audit.motives import Motives
 from shared import clock
-from shared.contracts.audit import EntryRecorded
-from shared.contracts.records import DocumentPublished, DocumentReceived
+from shared.contracts.audit import AccessRecorded, EntryRecorded
+from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRelabelled
 from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.erasing import erased_among
@@ -15,13 +16,16 @@ from shared.metrics import STEP_SECONDS
 from shared.outbox import announce, append
 
 
-async def write_entries(connection: Connection, messages: list[Message[LedgerEvent]]) -> None:
+async def write_entries(motives: Motives, connection: Connection, messages: list[Message[LedgerEvent]]) -> None:
     """An event that comes again is passed over: neither entered nor announced a second time.
 
-    What is told late of an erased record is entered like all, but no patient is left who might know of its documents.
+    What is told late of an erased record is entered like all, but no patient is left who might know of its documents,
+    and no key under which a motive could be kept.
     """
     recorded_at = clock.now()
-    new = await store.insert_entries(connection, [entry_of(message) for message in messages], recorded_at)
+    kept = await _keep_motives(motives, connection, messages)
+    entries = [entry_of(message, kept.get(message.id)) for message in messages]
+    new = await store.insert_entries(connection, entries, recorded_at)
     if visibilities := _visibilities(messages):
         erased = await erased_among(connection, (record_id for record_id, _ in visibilities))
         left = {place: said for place, said in visibilities.items() if place[0] not in erased}
@@ -30,6 +34,29 @@ async def write_entries(connection: Connection, messages: list[Message[LedgerEve
     for message in entered.values():
         STEP_SECONDS.labels("audited").observe(max(0.0, (recorded_at - message.time).total_seconds()))
     await append(connection, [announce(_recorded(one, recorded_at), trace=one.trace) for one in entered.values()])
+
+
+async def _keep_motives(
+    motives: Motives, connection: Connection, messages: list[Message[LedgerEvent]]
+) -> dict[UUID, str]:
+    """Event id -> its motive, under the record's own key."""
+    told = {
+        message.id: (message.event.record_id, message.event.motive)
+        for message in messages
+        if isinstance(message.event, AccessRecorded) and message.event.motive is not None
+    }
+    if not told:
+        return {}
+    ids = {record_id for record_id, _ in told.values()}
+    left = sorted(ids - await erased_among(connection, ids))
+    wrapped = await store.keep_keys(connection, {id: motives.vault.new_key(id) for id in left})
+    keys = {id: motives.vault.unwrap(id, key) for id, key in wrapped.items()}
+    kept = {
+        event_id: motives.kept(keys[record_id], event_id, sent)
+        for event_id, (record_id, sent) in told.items()
+        if record_id in keys
+    }
+    return {event_id: motive for event_id, motive in kept.items() if motive is not None}
 
 
 def _recorded(message: Message[LedgerEvent], at: datetime) -> EntryRecorded:
@@ -44,13 +71,13 @@ def _recorded(message: Message[LedgerEvent], at: datetime) -> EntryRecorded:
     )
 
 
-def _visibilities(messages: list[Message[LedgerEvent]]) -> dict[tuple[UUID, UUID], tuple[bool, datetime]]:
+def _visibilities(messages: list[Message[LedgerEvent]]) -> dict[tuple[UUID, UUID], Visible]:
     """The latest word of the batch on each document."""
-    found: dict[tuple[UUID, UUID], tuple[bool, datetime]] = {}
+    found: dict[tuple[UUID, UUID], Visible] = {}
     for message in messages:
         event = message.event
-        if isinstance(event, DocumentReceived | DocumentPublished):
-            place, said = (event.record_id, event.document_id), (is_visible_to_patient(event), message.time)
-            if place not in found or found[place][1] < said[1]:
+        if isinstance(event, DocumentReceived | DocumentPublished | DocumentRelabelled):
+            place, said = (event.record_id, event.document_id), visible_by(event, message.time)
+            if place not in found or found[place].as_of < said.as_of:
                 found[place] = said
     return found

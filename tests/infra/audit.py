@@ -1,0 +1,11 @@
+"""Keys of audit in tests."""
+
+from services.audit.motives import Motives
+from services.audit.settings import KeySettings
+from shared.crypto import Keyring
+from shared.vault import Vault
+
+SENT = "motives-1:" + "M" * 43
+KEK = "audit-kek-1:" + "K" * 43
+KEYS = KeySettings.model_validate({"motives": SENT, "kek": KEK})
+MOTIVES = Motives(Keyring.parse(SENT), Vault(Keyring.parse(KEK)))
