@@ -31,7 +31,8 @@ from tests.infra.people import (
 from tests.infra.tokens import bearer, make_token, patient_token, professional_token
 
 MAIL = "carer@patient.example"
-OLD = "update care_relations set invited_at = invited_at - interval '31 days', expires_at = expires_at - interval '31 days'"
+OLD = """
+update care_relations set invited_at = invited_at - interval '31 days', expires_at = expires_at - interval '31 days'"""
 
 
 @pytest_asyncio.fixture

@@ -97,12 +97,12 @@ def reprint(
     Exit codes: 0 all are asked for, 1 refused or interrupted (the printing is told), 3 nothing runs.
     """
     chosen = printing or uuid4()
-    typer.echo(f"printing {chosen}", err=True)
     count = perform(var, lambda dmp, found: _reprint(dmp, found, campaign_id, chosen))
     typer.echo(f"{count} letters")
 
 
 async def _reprint(dmp: Dmp, found: Mapping[str, Any], campaign_id: UUID, printing: UUID) -> int:
+    typer.echo(f"printing {printing}", err=True)
     count, after = 0, None
     while True:
         body = {"printing": str(printing), "after": after}

@@ -112,7 +112,7 @@ async def _object(
 def _moving(action: Action, asking: Caller, record_id: UUID, channel: Channel = "online") -> Moving:
     """Raises ForbiddenError, RecordUnknownError."""
     party = party_of(asking.kind, asking.record_id, record_id)
-    is_own = party in ("holder", "representative")
+    is_own = party in ("holder", "representative", "carer")
     if not is_own:
         asking.require(SCOPE)
     return Moving(action, party, asking.actor(), channel if is_own else "phone-agent")

@@ -30,7 +30,9 @@ HOLDS: Final[Mapping[str, frozenset[str]]] = {
     "professional": frozenset(),
     "software": RECORD_SCOPES | {ASSIST},
     "application": frozenset(),
-    "administrator": frozenset({CREATION, "records.erase", "directory.write", "clients.write", "operations"}),
+    "administrator": frozenset(
+        {CREATION, ASSIST, CAMPAIGNS, "records.erase", "directory.write", "clients.write", "operations"}
+    ),
     "operator": frozenset({"operations"}),
     "system": frozenset(),
     "unknown": frozenset(),
