@@ -30,7 +30,8 @@ class Facts:
     refused, archived, superseded or deleted. `author`: the asker wrote it. `own_deposit`: the software asking is of the
     organisation that deposited it. `deposited_by`: whose document it is: organisation, patient, representative, carer
     or application, `self_deposited`: deposited by this very asker. `masked_by`: author or patient, where it is masked.
-    `by_minor_in_secret`: deposited in a secret connection.
+    `by_minor_in_secret`: deposited in a secret connection. `shown_to_representatives`: it was invisible to them once,
+    and that was lifted.
 
     The change, for actions that change: `change`, a code of `decide.CHANGES`; `labels_asked`: those that a deposit
     comes with. `organisation_objected`: the person objects to what this organisation deposits.
@@ -80,6 +81,7 @@ class Facts:
     deposited_by: str = "unknown"
     masked_by: str | None = None
     by_minor_in_secret: bool = False
+    shown_to_representatives: bool = False
 
     change: str | None = None
     labels_asked: frozenset[str] = frozenset()

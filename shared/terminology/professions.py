@@ -20,6 +20,10 @@ class Profession:
         return self.table == "TRE_G15"
 
 
+PRODUCERS = "A00"
+"""Table of those that may stand as an author and never read."""
+
+
 @cache
 def professions() -> dict[tuple[str, str], Profession]:
     """All of JDV_J65 by table and code."""
@@ -38,3 +42,25 @@ def profession_of_author(code: str) -> Profession | None:
     if separator and len(table) == 3 and (found := profession(number, f"TRE_{table}")):
         return found
     return profession(code, "TRE_A00")
+
+
+@cache
+def role_codes() -> frozenset[str]:
+    """Professions and roles that may act in a record (JDV_J65), as table and code (`G15_10`); no producers."""
+    return frozenset(code for code in _codes() if not code.startswith(PRODUCERS))
+
+
+@cache
+def producer_codes() -> frozenset[str]:
+    """Automated producers and the like (TRE_A00), as table and code: they only feed."""
+    return _codes() - role_codes()
+
+
+def _codes() -> frozenset[str]:
+    return frozenset(f"{one.table.removeprefix('TRE_')}_{one.code}" for one in professions().values())
+
+
+def role_code(said: str) -> str:
+    """A profession as table and code, whether it came so (`G15_10`, `G15_10/SM26`) or as the bare code of TRE_G15."""
+    code = said.partition("/")[0]
+    return code if "_" in code else f"G15_{code}"

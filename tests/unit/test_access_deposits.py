@@ -6,7 +6,8 @@ from itertools import chain, combinations, product
 
 import pytest
 
-from shared.access import DepositFacts, Permit, Refusal, decide, decide_deposit
+from shared.access import DepositFacts, Permit, Refusal, decide_deposit
+from shared.access import old as decide
 
 LABELS = ("N", "R", "V", "MASQUE_PS", "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX", "TOMORROWS_LABEL")
 PLAIN = DepositFacts(

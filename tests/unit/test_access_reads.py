@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.access import Permit, ReadFacts, Refusal, decide, decide_read
+from shared.access import Permit, ReadFacts, Refusal, decide_read
+from shared.access import old as decide
 
 READERS = ("patient", "professional", "software")
 NEVER = ("administrator", "operator", "system", "unknown", "mutuelle", "employer", "insurer", "")

@@ -1,0 +1,137 @@
+"""Who may read: the lists of requirements for `read`, `find`, `read-summary` and `read-reimbursements`.
+
+Sources: Code de la santé publique L1111-15, L1111-17 to L1111-19, R1111-46, R1111-49; arrêté of 26 October 2023 (the
+matrix); DMPi EX_3.1-1030 (masked documents are found by few).
+"""
+
+from shared.access.facts import Facts
+from shared.access.requirements import (
+    ALLOWED_CELLS,
+    CARER,
+    CHOICES,
+    FRESH,
+    FRESH_UNLESS_EMERGENCY,
+    HOLDER,
+    KIND,
+    LABELLED,
+    MODE,
+    MOTIVE,
+    OPEN,
+    PUBLISHED,
+    READING_ROLE,
+    RECORD,
+    REPRESENTATIVE,
+    SECRET,
+    VISIBLE_STATUSES,
+    VISIBLE_TO_PATIENT,
+    VISIBLE_TO_REPRESENTATIVES,
+    Requirement,
+    asks_for_a_document,
+    is_emergency,
+    of_document,
+)
+from shared.terminology.visibility import Visibility
+
+READING = frozenset({"read", "find", "read-summary", "read-reimbursements"})
+
+
+def _is_author(facts: Facts) -> bool:
+    return asks_for_a_document(facts) and facts.author
+
+
+def _unblocked(facts: Facts) -> bool:
+    """A block of the person wins in every mode; one of the structure does not stop the regulation of an emergency."""
+    return facts.blocked == "none" or (facts.blocked == "structure" and facts.mode == "centre_15")
+
+
+def _consented(facts: Facts) -> bool:
+    if facts.never is not None:  # express consent only: no team, no status
+        return facts.authorisation == "valid"
+    in_team = facts.care_team == "valid" and not facts.care_team_objected
+    return facts.authorisation == "valid" or facts.attending_doctor or in_team
+
+
+def _unopposed(facts: Facts) -> bool:
+    match facts.mode:
+        case "bris_de_glace":
+            return facts.break_glass
+        case "centre_15":
+            return facts.regulation_centre
+        case _:
+            return True
+
+
+def _sees_what_is_hidden(facts: Facts) -> bool:
+    """Masked documents and hidden sections (EX_3.1-1030, R1111-49)."""
+    return facts.author or facts.attending_doctor or (is_emergency(facts) and facts.masked_in_emergency)
+
+
+BLOCKED = Requirement("blocked", _unblocked, by_choice=True)
+AUTHORISED = Requirement("not-authorised", lambda f: is_emergency(f) or _is_author(f) or _consented(f), by_choice=True)
+UNOPPOSED = Requirement("emergency-opposed", lambda f: _is_author(f) or _unopposed(f), by_choice=True)
+MATRIX = Requirement("not-in-matrix", of_document(lambda f: f.author or f.matrix_cell in ALLOWED_CELLS), by_choice=True)
+SECTION = Requirement(
+    "section-hidden", of_document(lambda f: not f.section_hidden or _sees_what_is_hidden(f)), by_choice=True
+)
+MASKED = Requirement(
+    "masked", of_document(lambda f: Visibility.MASKED not in f.labels or _sees_what_is_hidden(f)), by_choice=True
+)
+REFERENCED = Requirement("not-referenced", lambda f: f.relation == "application", by_choice=True)
+GRANTED = Requirement("section-not-granted", of_document(lambda f: f.application_may), by_choice=True)
+ONE_DOCUMENT = Requirement("search-not-permitted", lambda f: f.action == "read" or f.document_status is not None)
+DOCUMENTS_ONLY = Requirement("action-not-permitted", lambda f: f.action in ("read", "find"))
+OWN_DEPOSIT = Requirement("not-own-deposit", lambda f: f.own_deposit, by_choice=True)
+STRUCTURE_UNBLOCKED = Requirement("blocked", lambda f: f.blocked in ("none", "professional"), by_choice=True)
+KEPT = Requirement(
+    "not-published", lambda f: f.document_status in VISIBLE_STATUSES | {"received", "refused"}, by_choice=True
+)
+
+PATIENT = (KIND, MODE, HOLDER, PUBLISHED, LABELLED, VISIBLE_TO_PATIENT)
+_FOR_ANOTHER = (RECORD, OPEN, PUBLISHED, LABELLED, VISIBLE_TO_PATIENT, VISIBLE_TO_REPRESENTATIVES)
+READERS: dict[str, tuple[Requirement, ...]] = {
+    "patient": PATIENT,
+    "representative": (KIND, MODE, FRESH, REPRESENTATIVE, *_FOR_ANOTHER),
+    "carer": (KIND, MODE, FRESH, CARER, *_FOR_ANOTHER),
+    "application": (KIND, MODE, FRESH, RECORD, OPEN, CHOICES, REFERENCED, GRANTED, *_FOR_ANOTHER[2:]),
+    "professional": (
+        *(KIND, READING_ROLE, MODE, MOTIVE, FRESH_UNLESS_EMERGENCY),
+        *(RECORD, OPEN, SECRET, CHOICES, BLOCKED, AUTHORISED, UNOPPOSED, MATRIX, PUBLISHED, LABELLED, SECTION, MASKED),
+    ),
+    "software": (*(KIND, MODE, DOCUMENTS_ONLY, ONE_DOCUMENT, RECORD, OPEN, OWN_DEPOSIT, STRUCTURE_UNBLOCKED, KEPT),),
+}
+"""Whoever is not named here never reads: insurers, employers, funds, support, operators, and what nobody knows."""
+
+
+def rule_of(facts: Facts) -> str:
+    """The code of the rule that permitted a reading."""
+    match facts.actor_kind:
+        case "patient":
+            return "own-record"
+        case "software":
+            return "own-deposit"
+        case "professional":
+            return _professional_rule(facts)
+        case kind:
+            return kind
+
+
+def _professional_rule(facts: Facts) -> str:
+    if _is_author(facts):
+        return "author"
+    if is_emergency(facts):
+        return "break-glass" if facts.mode == "bris_de_glace" else "regulation-centre"
+    if facts.attending_doctor and facts.never is None:
+        return "attending-doctor"
+    return "authorised" if facts.authorisation == "valid" else "care-team"
+
+
+def marks_of(facts: Facts) -> tuple[str, ...]:
+    """What the reader is told beside the answer."""
+    by_default = facts.actor_kind == "professional" and facts.matrix_cell == "allowed-by-default" and not facts.author
+    state = facts.document_status if facts.document_status in ("archived", "superseded") else None
+    marks = (
+        "emergency" if is_emergency(facts) else None,
+        "not-from-the-decree" if by_default and asks_for_a_document(facts) else None,
+        state,
+    )
+    return tuple(mark for mark in marks if mark is not None)

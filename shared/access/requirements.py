@@ -1,0 +1,114 @@
+"""What the rules ask, one question at a time: a requirement is met only when its fact is known to be so.
+
+The questions that several lists ask stand here; each list (`reading`, `writing`, `rights`) puts them in its one order.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from shared.access.facts import Facts
+from shared.terminology.professions import producer_codes, role_codes
+from shared.terminology.visibility import Confidentiality, Visibility
+
+MODES = frozenset({"normal", "bris_de_glace", "centre_15"})
+EMERGENCIES = frozenset({"bris_de_glace", "centre_15"})
+VISIBLE_STATUSES = frozenset({"published", "archived", "superseded"})
+"""Of documents that somebody beside the depositor may ever see."""
+CONFIDENTIALITY = frozenset(one.value for one in Confidentiality)
+KNOWN_LABELS = CONFIDENTIALITY | frozenset(one.value for one in Visibility)
+ALLOWED_CELLS = frozenset({"allowed", "allowed-by-default"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Requirement:
+    """What must be so, and how it is refused where it is not. `reason` names the question whichever way it ends."""
+
+    reason: str
+    met: Callable[[Facts], bool]
+    by_choice: bool = False
+    retry: bool = False
+
+
+Lists = Mapping[str, tuple[Requirement, ...]]
+"""Kind of actor -> what must be met, in the order in which it is asked."""
+
+
+def of_document(met: Callable[[Facts], bool]) -> Callable[[Facts], bool]:
+    """The requirement holds for a document; a search in the record as a whole is not asked for it."""
+    return lambda facts: not asks_for_a_document(facts) or met(facts)
+
+
+def asks_for_a_document(facts: Facts) -> bool:
+    """Whether one document is asked for, and not the record as a whole."""
+    return facts.action != "find" or facts.document_status is not None
+
+
+def is_emergency(facts: Facts) -> bool:
+    """Whether the mode goes around the person's authorisation (L1111-17 I)."""
+    return facts.mode in EMERGENCIES
+
+
+def _may_ever(facts: Facts) -> bool:
+    if facts.never is None:
+        return True
+    # L1111-17 IV, with the person's express consent and never around it, where the national parameter lets it.
+    allowed = facts.never == "occupational-medicine" and facts.occupational_medicine == "allowed"
+    return allowed and facts.actor_kind == "professional" and facts.mode == "normal"
+
+
+def _mode_fits(facts: Facts) -> bool:
+    if facts.actor_kind != "professional":
+        return facts.mode == "normal" and not facts.secret
+    match facts.mode:
+        case "normal":
+            return True
+        case "bris_de_glace":
+            return is_health_profession(facts) and not facts.secret
+        case "centre_15":
+            return facts.profession == "G15_10" and facts.regulator and not facts.secret
+        case _:
+            return False
+
+
+def is_health_profession(facts: Facts) -> bool:
+    """Whether the asker's profession stands in TRE_G15."""
+    return facts.profession is not None and facts.profession.startswith("G15_") and facts.profession in role_codes()
+
+
+def is_labelled(labels: frozenset[str]) -> bool:
+    """Whether there is exactly one confidentiality, and nothing unknown beside it."""
+    return len(labels & CONFIDENTIALITY) == 1 and labels <= KNOWN_LABELS
+
+
+def _is_secret_of_a_minor(facts: Facts) -> bool:
+    return not facts.secret or facts.minor
+
+
+KIND = Requirement("kind-not-permitted", _may_ever)
+MODE = Requirement("mode-not-permitted", _mode_fits)
+READING_ROLE = Requirement("profession-not-permitted", lambda f: f.profession in role_codes())
+WRITING_ROLE = Requirement(
+    "profession-not-permitted", lambda f: f.profession in role_codes() or f.profession in producer_codes()
+)
+MOTIVE = Requirement("motive-missing", lambda f: not is_emergency(f) or f.motive)
+FRESH = Requirement("copies-too-old", lambda f: f.copies_fresh, retry=True)
+# Asked before anything that differs from record to record: an old copy answers the same for all of them. In an
+# emergency the last known choices are better than none.
+FRESH_UNLESS_EMERGENCY = Requirement("copies-too-old", lambda f: f.copies_fresh or is_emergency(f), retry=True)
+RECORD = Requirement("record-unknown", lambda f: f.record_status in ("open", "closed"), by_choice=True)
+OPEN = Requirement("record-closed", lambda f: f.record_status == "open", by_choice=True)
+SECRET = Requirement("minor-only", _is_secret_of_a_minor, by_choice=True)
+CHOICES = Requirement("choices-unknown", lambda f: f.choices_known, retry=True)
+HOLDER = Requirement("not-own-record", lambda f: f.relation == "holder", by_choice=True)
+REPRESENTATIVE = Requirement("not-own-record", lambda f: f.relation == "representative", by_choice=True)
+CARER = Requirement("not-own-record", lambda f: f.relation == "carer", by_choice=True)
+PUBLISHED = Requirement("not-published", of_document(lambda f: f.document_status in VISIBLE_STATUSES), by_choice=True)
+LABELLED = Requirement("label-unknown", of_document(lambda f: is_labelled(f.labels)), by_choice=True)
+VISIBLE_TO_PATIENT = Requirement(
+    "invisible-to-patient", of_document(lambda f: Visibility.INVISIBLE_TO_PATIENT not in f.labels), by_choice=True
+)
+VISIBLE_TO_REPRESENTATIVES = Requirement(
+    "invisible-to-representatives",
+    of_document(lambda f: Visibility.INVISIBLE_TO_REPRESENTATIVES not in f.labels),
+    by_choice=True,
+)

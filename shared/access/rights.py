@@ -1,0 +1,77 @@
+"""Who may see who did what, and who may change who may see what.
+
+Sources: Code de la santé publique L1111-19 (the person sees every access and changes who has one), R1111-40 (legal
+representatives), R1111-46 (a care team's information), L1111-17; a carer's limits as Mon espace santé tells them.
+"""
+
+from shared.access.facts import Facts
+from shared.access.requirements import (
+    FRESH,
+    HOLDER,
+    KIND,
+    MODE,
+    OPEN,
+    READING_ROLE,
+    RECORD,
+    REPRESENTATIVE,
+    Requirement,
+)
+
+ATTESTATIONS = frozenset({"attest-care-team", "end-attestation"})
+CHANGES = ATTESTATIONS | {
+    *("authorise-professional", "end-authorisation", "block-professional", "unblock-professional"),
+    *("object-to-feeding", "withdraw-feeding-objection", "choose-emergency-access", "hide-section", "show-section"),
+    *("choose-default-label", "object-to-care-team", "withdraw-care-team-objection"),
+    *("name-attending-doctor", "end-attending-doctor", "reference-application", "end-application"),
+}
+_PERSONS = CHANGES - {"attest-care-team"}
+
+
+def _professional_may(facts: Facts) -> bool:
+    match facts.change:
+        case "authorise-professional":
+            return facts.about_self and facts.card_present
+        case "block-professional":
+            return facts.attending_doctor and not facts.about_self
+        case "attest-care-team" | "end-attestation":
+            return facts.about_self
+        case _:
+            return False
+
+
+def _attests_unopposed(facts: Facts) -> bool:
+    """Nobody attests that a person did not object who did."""
+    return facts.change != "attest-care-team" or not facts.care_team_objected
+
+
+PERSONS_CHANGE = Requirement("change-not-permitted", lambda f: f.change in _PERSONS)
+PROFESSIONALS_CHANGE = Requirement("change-not-permitted", _professional_may)
+STRUCTURES_CHANGE = Requirement("change-not-permitted", lambda f: f.change in ATTESTATIONS and f.about_self)
+UNBLOCKED = Requirement("blocked", lambda f: f.blocked == "none" or f.change == "end-attestation", by_choice=True)
+UNOPPOSED = Requirement("care-team-objected", _attests_unopposed, by_choice=True)
+
+CHANGERS: dict[str, tuple[Requirement, ...]] = {
+    "patient": (KIND, MODE, HOLDER, RECORD, OPEN, PERSONS_CHANGE),
+    "representative": (KIND, MODE, FRESH, REPRESENTATIVE, RECORD, OPEN, PERSONS_CHANGE),
+    "professional": (KIND, READING_ROLE, MODE, PROFESSIONALS_CHANGE, RECORD, OPEN, UNBLOCKED, UNOPPOSED),
+    "software": (KIND, MODE, STRUCTURES_CHANGE, RECORD, OPEN, UNBLOCKED, UNOPPOSED),
+}
+"""A carer changes no rights; nor does anybody else."""
+LISTERS: dict[str, tuple[Requirement, ...]] = {
+    "patient": (KIND, MODE, HOLDER),
+    "representative": (KIND, MODE, REPRESENTATIVE, RECORD, OPEN),
+}
+"""Carers and professionals do not see who did what."""
+
+
+def rule_of(facts: Facts) -> str:
+    """The code of the rule that permitted a change of rights, or the list of accesses."""
+    match facts.actor_kind:
+        case "patient":
+            return "own-record"
+        case "representative":
+            return "representative"
+        case _ if facts.change in ATTESTATIONS:
+            return "care-team"
+        case _:
+            return "attending-doctor" if facts.change == "block-professional" else "card-present"

@@ -1,0 +1,28 @@
+"""Facts as the ledger keeps them: only what differs from not being known, in the types of JSON."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from shared.access.facts import Facts
+
+Told = dict[str, str | bool | int | tuple[str, ...]]
+
+_DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(Facts)}
+_SETS = frozenset(one.name for one in fields(Facts) if one.default == frozenset())
+
+
+def told(facts: Facts) -> Told:
+    """Name -> value of each fact that is known; sets as sorted tuples."""
+    found: Told = {}
+    for name, default in _DEFAULTS.items():
+        value = getattr(facts, name)
+        if value != default:
+            found[name] = tuple(sorted(value)) if name in _SETS else value
+    return found
+
+
+def facts_from(said: Mapping[str, Any]) -> Facts:
+    """The facts again: `facts_from(told(facts)) == facts`. Raises TypeError for a fact that the rules do not know."""
+    values: dict[str, Any] = {name: frozenset(value) if name in _SETS else value for name, value in said.items()}
+    return Facts(**values)

@@ -1,0 +1,185 @@
+"""Who may deposit, replace, label, archive and delete.
+
+Sources: Code de la santé publique L1111-15, R1111-49; DMPi EX_2.1-1050 (a document is not both masked and invisible to
+the patient), EX_3.3-1045 (showing to representatives is final), TD3.3a to d; CI-SIS HL7 v2 (confidentiality R and V are
+not shared). No decree limits which profession deposits which type.
+"""
+
+from shared.access.facts import Facts
+from shared.access.requirements import (
+    CARER,
+    CONFIDENTIALITY,
+    FRESH,
+    HOLDER,
+    KIND,
+    KNOWN_LABELS,
+    LABELLED,
+    MODE,
+    OPEN,
+    RECORD,
+    REPRESENTATIVE,
+    SECRET,
+    VISIBLE_STATUSES,
+    VISIBLE_TO_PATIENT,
+    VISIBLE_TO_REPRESENTATIVES,
+    WRITING_ROLE,
+    Lists,
+    Requirement,
+)
+from shared.terminology.visibility import Confidentiality, Visibility
+
+LABEL_CHANGES = frozenset(
+    {
+        *("mask", "unmask", "hide-from-patient", "show-to-patient"),
+        *("hide-from-representatives", "show-to-representatives"),
+    }
+)
+ARCHIVE_CHANGES = frozenset({"archive", "unarchive"})
+PATIENT_SIDE = frozenset({"patient", "representative", "carer"})
+_SHARED = frozenset({Confidentiality.NORMAL.value})
+_INVISIBLE = frozenset({Visibility.INVISIBLE_TO_PATIENT.value, Visibility.INVISIBLE_TO_REPRESENTATIVES.value})
+
+
+def _is_patient_side(facts: Facts) -> bool:
+    return facts.actor_kind in PATIENT_SIDE
+
+
+def _is_own(facts: Facts) -> bool:
+    """Of an author, or of the software of the organisation that deposited it."""
+    return facts.author if facts.actor_kind == "professional" else facts.own_deposit
+
+
+def _of_patient_side(facts: Facts) -> bool:
+    """The person's own document; a carer's are those that this very carer deposited."""
+    return facts.self_deposited if facts.actor_kind == "carer" else facts.deposited_by in PATIENT_SIDE
+
+
+def _combination_allowed(facts: Facts) -> bool:
+    both = facts.labels_asked >= {Visibility.MASKED.value, Visibility.INVISIBLE_TO_PATIENT.value}
+    return facts.masked_and_invisible_allowed or not both
+
+
+def _secret_is_kept(facts: Facts) -> bool:
+    """In the secret connection of a minor only what representatives do not see is deposited."""
+    return not facts.secret or Visibility.INVISIBLE_TO_REPRESENTATIVES in facts.labels_asked
+
+
+def _own_labels_only(facts: Facts) -> bool:
+    """Invisible codes are an author's; the holder may keep the own documents from representatives."""
+    asked = facts.labels_asked & _INVISIBLE
+    return asked == set() or (facts.relation == "holder" and asked == {Visibility.INVISIBLE_TO_REPRESENTATIVES.value})
+
+
+def _own_type(facts: Facts) -> bool:
+    of_patients = facts.document_type is not None and facts.document_type.startswith("DOCPAT")
+    return facts.class_code == "90" or of_patients
+
+
+def _may_set(facts: Facts) -> bool:
+    """Whether this actor may make this change of labels at all."""
+    match facts.change:
+        case "mask" | "unmask":
+            return True
+        case "hide-from-patient" | "show-to-patient":
+            return not _is_patient_side(facts)
+        case "hide-from-representatives" | "show-to-representatives":
+            own = facts.deposited_by == "patient" or facts.by_minor_in_secret
+            return not _is_patient_side(facts) or (facts.relation == "holder" and own)
+        case _:
+            return False
+
+
+def _may_unmask(facts: Facts) -> bool:
+    """A mask that the patient set only the patient's side lifts; one of which nobody knows who set it, too."""
+    masked = Visibility.MASKED in facts.labels
+    return facts.change != "unmask" or not masked or _is_patient_side(facts) or facts.masked_by == "author"
+
+
+def _leaves_an_allowed_combination(facts: Facts) -> bool:
+    """Asked of the author's labels alone: a mask of the patient's may stand beside what the author hides."""
+    masked_by_author = Visibility.MASKED in facts.labels and facts.masked_by != "patient"
+    match facts.change:
+        case "mask":
+            clash = not _is_patient_side(facts) and Visibility.INVISIBLE_TO_PATIENT in facts.labels
+        case "hide-from-patient":
+            clash = masked_by_author
+        case _:
+            clash = False
+    return facts.masked_and_invisible_allowed or not clash
+
+
+UNBLOCKED = Requirement("blocked", lambda f: f.blocked in _may_feed(f), by_choice=True)
+UNOBJECTED = Requirement("consent-opposed", lambda f: not f.organisation_objected, by_choice=True)
+LABELS_KNOWN = Requirement("label-unknown", lambda f: f.labels_asked <= KNOWN_LABELS)
+LABELS_SHARED = Requirement("labels-not-allowed", lambda f: f.labels_asked & CONFIDENTIALITY == _SHARED)
+COMBINATION = Requirement("masked-and-invisible", _combination_allowed)
+SECRET_KEPT = Requirement("secret-not-kept", _secret_is_kept)
+OWN_LABELS = Requirement("label-not-yours", _own_labels_only)
+OWN_TYPE = Requirement("type-not-yours", _own_type)
+OWN = Requirement("not-own-document", _is_own, by_choice=True)
+PATIENTS_OWN = Requirement("not-own-document", _of_patient_side)
+LIVE = Requirement("not-published", lambda f: f.document_status in VISIBLE_STATUSES, by_choice=True)
+REPLACEABLE = Requirement("not-published", lambda f: f.document_status in ("published", "archived"), by_choice=True)
+CHANGE = Requirement("change-not-permitted", _may_set)
+UNMASKABLE = Requirement("masked-by-patient", _may_unmask)
+STAYS_ALLOWED = Requirement("masked-and-invisible", _leaves_an_allowed_combination)
+FINAL = Requirement(
+    "lifting-is-final", lambda f: f.change != "hide-from-representatives" or not f.shown_to_representatives
+)
+ARCHIVES = Requirement("change-not-permitted", lambda f: f.change in ARCHIVE_CHANGES)
+
+
+def _may_feed(facts: Facts) -> frozenset[str]:
+    """Which blocks do not stop a deposit: software speaks for its organisation, a professional for both."""
+    return frozenset({"none", "professional"}) if facts.actor_kind == "software" else frozenset({"none"})
+
+
+_ASKING: dict[str, tuple[Requirement, ...]] = {
+    "patient": (KIND, MODE, HOLDER, RECORD, OPEN),
+    "representative": (KIND, MODE, FRESH, REPRESENTATIVE, RECORD, OPEN),
+    "carer": (KIND, MODE, FRESH, CARER, RECORD, OPEN),
+    "professional": (KIND, WRITING_ROLE, MODE, RECORD, OPEN, SECRET),
+    "software": (KIND, MODE, RECORD, OPEN),
+}
+"""Who is asking, and of which record. Writing is not hindered in an emergency."""
+_LABELS = (LABELS_KNOWN, LABELS_SHARED, COMBINATION)
+_SEES = (LIVE, LABELLED, VISIBLE_TO_PATIENT)
+_SIDES: dict[str, tuple[Requirement, ...]] = {
+    "patient": _SEES,
+    "representative": (*_SEES, VISIBLE_TO_REPRESENTATIVES),
+    "carer": (*_SEES, VISIBLE_TO_REPRESENTATIVES),
+    "professional": (OWN, LIVE, LABELLED),
+    "software": (OWN, LIVE, LABELLED),
+}
+"""What lets somebody touch a document: the person's side what it sees, an author and a depositor what is theirs."""
+
+
+def _each(patients: tuple[Requirement, ...], authors: tuple[Requirement, ...]) -> Lists:
+    own = {kind: patients if kind in PATIENT_SIDE else authors for kind in _ASKING}
+    return {kind: (*_ASKING[kind], *own[kind]) for kind in _ASKING}
+
+
+def _each_touching(
+    more: tuple[Requirement, ...], patients: tuple[Requirement, ...] = ()
+) -> dict[str, tuple[Requirement, ...]]:
+    own = {kind: patients if kind in PATIENT_SIDE else () for kind in _ASKING}
+    return {kind: (*_ASKING[kind], *_SIDES[kind], *own[kind], *more) for kind in _ASKING}
+
+
+DEPOSITORS = _each((OWN_TYPE, *_LABELS, OWN_LABELS), (UNBLOCKED, UNOBJECTED, *_LABELS, SECRET_KEPT))
+REPLACERS = {
+    kind: (*requirements, REPLACEABLE, *_LABELS, *((OWN_LABELS,) if kind in PATIENT_SIDE else ()))
+    for kind, requirements in _each_touching((), (PATIENTS_OWN,)).items()
+}
+LABELLERS = _each_touching((CHANGE, UNMASKABLE, STAYS_ALLOWED, FINAL))
+ARCHIVERS = _each_touching((ARCHIVES,), (PATIENTS_OWN,))
+DELETERS = _each_touching((), (PATIENTS_OWN,))
+
+
+def rule_of(facts: Facts) -> str:
+    """The code of the rule that permitted a writing."""
+    if _is_patient_side(facts):
+        return "own-document" if facts.action == "deposit" else "patient-side"
+    if facts.action == "deposit":
+        return "feeding"
+    return "author" if facts.actor_kind == "professional" else "own-deposit"

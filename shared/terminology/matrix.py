@@ -1,0 +1,108 @@
+"""The national matrix (matrice d'habilitation): which profession reads which type of document, by version.
+
+Arrêté of 26 October 2023 (JO of 29 October 2023), read rights only. A version is data: cells with their answer and
+where it comes from; a profession or type without a cell is denied by default. Packaged versions: data/matrices.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Final, Literal
+
+from shared.errors import InvalidError
+from shared.terminology.documents import document_types
+from shared.terminology.professions import role_codes
+
+Cell = Literal["allowed", "denied", "allowed-by-default", "denied-by-default", "unknown"]
+Listed = Mapping[str, Iterable[str]]
+"""Profession -> types."""
+
+COLUMNS: Final = ("profession", "type", "answer", "status")
+_CELLS: Final[Mapping[tuple[str, str], Cell]] = {
+    ("allowed", "decree"): "allowed",
+    ("allowed", "court"): "allowed",
+    ("denied", "decree"): "denied",
+    ("denied", "court"): "denied",
+    ("allowed", "default"): "allowed-by-default",
+    ("denied", "default"): "denied-by-default",
+}
+_IN_FORCE_SINCE: Final = {"2023-10-26": datetime(2023, 10, 30, tzinfo=UTC)}
+"""Packaged versions and from when each is in force: the day after its publication."""
+
+
+class MatrixInvalidError(InvalidError):
+    """A matrix is a CSV with the columns profession (G15_10), type (a code of JDV_J66), answer (allowed or denied) and
+    status (decree, court or default), each profession and type once."""
+
+    code = "matrix-invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """One version. `cells`: profession -> type -> cell; `active_from` None: known, not activated."""
+
+    name: str
+    active_from: datetime | None
+    cells: Mapping[str, Mapping[str, Cell]]
+
+    def cell(self, profession: str | None, document_type: str | None) -> Cell:
+        """The cell; `unknown` for a profession outside JDV_J65 or a type outside JDV_J66."""
+        if profession not in role_codes() or document_type not in document_types():
+            return "unknown"
+        return self.cells.get(profession, {}).get(document_type, "denied-by-default")
+
+    def listed(self, cell: Cell) -> dict[str, tuple[str, ...]]:
+        """Profession -> types with this cell, sorted."""
+        found = {one: tuple(sorted(t for t, c in types.items() if c == cell)) for one, types in self.cells.items()}
+        return {one: types for one, types in sorted(found.items()) if types}
+
+
+def matrix_of(
+    name: str, active_from: datetime | None, allowed: Listed, denied: Listed, allowed_by_default: Listed
+) -> Matrix:
+    """A version from its lists, as they travel."""
+    cells: dict[str, dict[str, Cell]] = {}
+    listed: tuple[tuple[Cell, Listed], ...] = (
+        ("allowed", allowed),
+        ("denied", denied),
+        ("allowed-by-default", allowed_by_default),
+    )
+    for cell, professions in listed:
+        for profession, types in professions.items():
+            cells.setdefault(profession, {}).update(dict.fromkeys(types, cell))
+    return Matrix(name, active_from, cells)
+
+
+def read_matrix(name: str, text: str, active_from: datetime | None = None) -> Matrix:
+    """A version from its CSV. Raises MatrixInvalidError, which names the line."""
+    reader = csv.DictReader(text.splitlines())
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise MatrixInvalidError
+    cells: dict[str, dict[str, Cell]] = {}
+    for row in reader:
+        cell = _CELLS.get((row["answer"], row["status"]))
+        known = row["profession"] in role_codes() and row["type"] in document_types()
+        of_profession = cells.setdefault(row["profession"], {})
+        if cell is None or not known or row["type"] in of_profession:
+            raise MatrixInvalidError(f"Line {reader.line_num} of the matrix: {MatrixInvalidError.__doc__}")
+        of_profession[row["type"]] = cell
+    return Matrix(name, active_from, cells)
+
+
+@cache
+def packaged() -> tuple[Matrix, ...]:
+    """The versions that every service knows without being told, oldest first."""
+    folder = files("shared.terminology") / "data" / "matrices"
+    return tuple(
+        read_matrix(name, (folder / f"{name}.csv").read_text(encoding="utf-8"), since)
+        for name, since in _IN_FORCE_SINCE.items()
+    )
+
+
+def in_force(matrices: Iterable[Matrix], now: datetime) -> Matrix | None:
+    """Of those activated the one with the latest date that has come."""
+    active = [(one.active_from, one.name, one) for one in matrices if one.active_from and one.active_from <= now]
+    return max(active, key=lambda found: found[:2])[2] if active else None
