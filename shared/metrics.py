@@ -27,3 +27,8 @@ STEP_SECONDS = Histogram(
     ["step"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )
+IN_FORCE_SECONDS = Histogram(
+    "change_in_force_seconds",
+    "Time from a change of rights to the word that no read is decided under the older version any more.",
+    buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30, 60),
+)

@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.consent import store
-from services.consent.api import router
+from services.consent.api import choices
+from services.consent.api.changing import show_present
 from services.consent.consumers import subscriptions
+from services.consent.domain.states import VersionDiffersError
 from services.consent.settings import Settings
+from services.consent.store import states
+from services.consent.waking import InForce
 from shared.erasing import Finisher
 from shared.http.app import make_app, serving
 from shared.http.tokens import Keys
@@ -18,11 +21,12 @@ LARGEST_BODY = 16 * 1024
 
 
 def make_api(settings: Settings) -> FastAPI:
-    """The API: a patient sees and changes the choices about the own record."""
+    """The API: the choices about a record are seen and changed by whom the rules let."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with serving(app, settings, "consent"):
+        app.state.in_force = InForce(settings.postgres.dsn.get_secret_value())
+        async with serving(app, settings, "consent"), app.state.in_force.listening():
             yield
 
     app = make_app(
@@ -31,7 +35,8 @@ def make_api(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, LARGEST_BODY),
     )
-    app.include_router(router)
+    app.add_exception_handler(VersionDiffersError, show_present)
+    app.include_router(choices.router)
     return app
 
 
@@ -42,5 +47,5 @@ def make_worker(settings: Settings) -> FastAPI:
 
 def make_plan(keys: Keys | None = None) -> Plan:
     """What the worker does."""
-    loops: dict[str, Loop] = {"finish-erasures": Finisher("consent", store.remove_changes).round}
+    loops: dict[str, Loop] = {"finish-erasures": Finisher("consent", states.remove_changes).round}
     return Plan("consent", subscriptions(), loops, keys)

@@ -1,16 +1,18 @@
 """What consent hears on Kafka, and the use case that answers it."""
 
 from services.consent.usecases.acknowledge_copies import acknowledge_copies
+from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
 from services.consent.usecases.decide_deposits import decide_deposits, deposits_behind
 from services.consent.usecases.erase_record import erase_record
 from shared.consuming import Subscription
-from shared.contracts.identity import RecordChanged, RecordErased
+from shared.contracts.identity import PeopleChanged, RecordChanged, RecordErased
 from shared.contracts.records import CopyApplied, DocumentReceived
 from shared.contracts.topics import (
     CONSENT_COPY_ACKNOWLEDGEMENTS,
     CONSENT_DEPOSIT_CHECKS,
     CONSENT_ERASURES,
+    CONSENT_PEOPLE_COPIES,
     CONSENT_RECORD_COPIES,
 )
 
@@ -22,6 +24,7 @@ def subscriptions() -> list[Subscription]:
     """
     return [
         Subscription(CONSENT_RECORD_COPIES, (RecordChanged,), copy_records, remember=False),
+        Subscription(CONSENT_PEOPLE_COPIES, (PeopleChanged,), copy_people, remember=False),
         Subscription(CONSENT_DEPOSIT_CHECKS, (DocumentReceived,), decide_deposits, behind=deposits_behind),
         Subscription(CONSENT_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), acknowledge_copies, remember=False),
         Subscription(CONSENT_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),

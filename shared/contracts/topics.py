@@ -225,6 +225,9 @@ RECORDS_DEPOSIT_TRACKING = Group(
     "records.deposit-tracking", (AUDIT_ENTRIES, NOTIFY_ALERTS), "Fills the tracking of deposits."
 )
 CONSENT_RECORD_COPIES = Group("consent.record-copies", (IDENTITY_RECORDS,), "Announces the state of a new record.")
+CONSENT_PEOPLE_COPIES = Group(
+    "consent.people-copies", (IDENTITY_PEOPLE,), "Who may act for a person; the médecin traitant named at the opening."
+)
 CONSENT_DEPOSIT_CHECKS = Group("consent.deposit-checks", (RECORDS_DOCUMENTS,), "Decides deposits.")
 CONSENT_COPY_ACKNOWLEDGEMENTS = Group(
     "consent.copy-acknowledgements", (RECORDS_COPIES,), "Changes of rights that are in force."
@@ -254,6 +257,7 @@ GROUPS: tuple[Group, ...] = (
     RECORDS_DEPOSIT_DECISIONS,
     RECORDS_DEPOSIT_TRACKING,
     CONSENT_RECORD_COPIES,
+    CONSENT_PEOPLE_COPIES,
     CONSENT_DEPOSIT_CHECKS,
     CONSENT_COPY_ACKNOWLEDGEMENTS,
     AUDIT_LEDGER,

@@ -8,9 +8,9 @@ import asyncpg
 import httpx
 import pytest
 
-from services.consent import store
 from services.consent.app import make_api
 from services.consent.settings import Settings
+from services.consent.store import states as store
 from services.consent.usecases.copy_records import copy_records
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import ConsentStateChanged
@@ -184,8 +184,8 @@ async def test_who_has_waited_in_vain_is_told_that_it_is_on_its_way(patient: Pat
 async def test_nobody_but_the_patient_of_the_record_changes_a_choice(patient: Patient, method: str, path: str) -> None:
     tokens = {
         patient_token(uuid4()): (404, "not-found"),
-        professional_token(DOCTOR): (403, "forbidden"),
-        software_token("software-1", HOSPITAL): (403, "forbidden"),
+        professional_token(DOCTOR): (403, "change-not-permitted"),
+        software_token("software-1", HOSPITAL): (403, "change-not-permitted"),
         operator_token(): (403, "forbidden"),
     }
     url = f"/records/{patient.record_id}/{path}"
@@ -250,7 +250,16 @@ async def test_the_api_describes_itself(client: httpx.AsyncClient) -> None:
     described = (await client.get("/openapi.json")).json()
     assert set(described["paths"]) == {
         "/records/{record_id}/choices",
-        "/records/{record_id}/authorisations/{professional_id}",
-        "/records/{record_id}/blocks/{professional_id}",
+        "/records/{record_id}/choices/history",
+        "/records/{record_id}/choices/versions/{version}",
+        "/records/{record_id}/authorisations/{holder_id}",
+        "/records/{record_id}/attestations/{structure_id}",
+        "/records/{record_id}/blocks/{holder_id}",
+        "/records/{record_id}/attending-doctors/{professional_id}",
+        "/records/{record_id}/care-team",
+        "/records/{record_id}/emergency",
+        "/records/{record_id}/hidden-sections/{section}",
+        "/records/{record_id}/default-label",
         "/records/{record_id}/feeding-objections/{structure_id}",
+        "/records/{record_id}/applications/{application_id}",
     }

@@ -6,18 +6,20 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from services.consent import store
+from services.consent.domain.states import RecordCopy
+from services.consent.store import states as store
+from services.consent.store.copies import upsert_record_copies
 from services.consent.usecases.acknowledge_copies import acknowledge_copies
-from services.consent.usecases.change_choices import change_choices
 from services.consent.usecases.copy_records import copy_records
 from services.consent.usecases.decide_deposits import decide_deposits, deposits_behind
-from shared.contracts.base import Actor, Event
+from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.identity import RecordChanged
 from shared.contracts.records import CopyApplied, DocumentReceived
 from shared.db.pool import Pool, transaction
 from shared.tracing import trace_id
 from tests.conftest import NewPool
+from tests.infra.consent import choose
 from tests.infra.messages import message, outbox, traces
 from tests.infra.plumbing import document_received, record_changed
 
@@ -54,7 +56,7 @@ async def opened(pool: Pool, **changes: Any) -> UUID:
 
 
 async def object_to(pool: Pool, record_id: UUID, structure: str) -> None:
-    await change_choices(pool, record_id, Actor(kind="patient", id=str(record_id)), "object-to-feeding", structure)
+    await choose(pool, record_id, "object-to-feeding", structure)
 
 
 def deposit(record_id: UUID, *labels: str, organisation: str = HOSPITAL, **seen: int) -> DocumentReceived:
@@ -110,13 +112,17 @@ async def test_a_deposit_that_nobody_objects_to_is_permitted_with_what_was_seen(
         event.document_id,
         event.deposit_id,
     )
-    assert (decided.outcome, decided.reason, decided.rules_version) == ("permitted", "feeding", "1")
+    assert (decided.outcome, decided.reason, decided.rules_version) == ("permitted", "feeding", "2")
     assert decided.seen == {RECORDS: 1, STATES: 1}
     assert decided.facts == {
+        "action": "deposit",
+        "actor_kind": "software",
         "record_status": "open",
+        "choices_known": True,
+        "blocked": "none",
         "organisation_id": HOSPITAL,
         "organisation_objected": False,
-        "labels": ("MASQUE_PS", "N"),
+        "labels_asked": ("MASQUE_PS", "N"),
     }
 
 
@@ -153,7 +159,7 @@ async def test_a_deposit_waits_for_the_version_of_the_record_that_its_sender_saw
 async def test_a_deposit_waits_for_the_first_state_of_an_open_record(pool: Pool) -> None:
     record_id = await opened(pool, status="closed")
     async with transaction(pool) as connection:
-        await store.upsert_record_copies(connection, [store.RecordCopy(record_id, 2, "open", 0)])
+        await upsert_record_copies(connection, [RecordCopy(record_id, 2, "open", 0)])
     assert await behind(pool, deposit(record_id)) == [True]
 
 

@@ -6,15 +6,14 @@ from uuid import uuid4
 
 import pytest
 
-from services.consent import store
 from services.consent.consumers import subscriptions
-from services.consent.usecases.change_choices import change_choices
-from shared.contracts.base import Actor
+from services.consent.store import states as store
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.records import CopyApplied
 from shared.tracing import trace_id
 from shared.worker import Machinery, Plan, at_work
 from tests.conftest import NewDatabase
+from tests.infra.consent import choose
 from tests.infra.databases import Database
 from tests.infra.plumbing import document_received, record_changed, settings
 from tests.infra.tokens import TestKeys
@@ -40,7 +39,6 @@ async def test_a_record_is_opened_a_deposit_decided_and_a_change_of_rights_comes
     database: Database, kafka: Topics
 ) -> None:
     record_id = uuid4()
-    patient = Actor(kind="patient", id=str(record_id))
     async with worker(database, kafka) as machinery:
         await kafka.put(record_changed(record_id))
         await kafka.wait_for(STATES, lambda found: any(isinstance(one.event, ConsentStateChanged) for one in found))
@@ -51,7 +49,7 @@ async def test_a_record_is_opened_a_deposit_decided_and_a_change_of_rights_comes
         assert permitted.event.outcome == "permitted"
         assert trace_id(permitted.trace) == trace_id(TRACE)
 
-        objected = await change_choices(machinery.pool, record_id, patient, "object-to-feeding", "1750000001")
+        objected = await choose(machinery.pool, record_id, "object-to-feeding", "1750000001")
         assert not objected.is_in_force
         await kafka.put(CopyApplied(record_id=record_id, topic=STATES, version=objected.version))
 

@@ -2,11 +2,13 @@
 
 from uuid import UUID
 
-from services.consent import store
+from services.consent.store import states
+from shared import clock
 from shared.contracts.records import CopyApplied
 from shared.contracts.topics import CONSENT_STATES
 from shared.db.pool import Connection
 from shared.decoding import Message
+from shared.metrics import IN_FORCE_SECONDS
 
 
 async def acknowledge_copies(connection: Connection, messages: list[Message[CopyApplied]]) -> None:
@@ -16,4 +18,6 @@ async def acknowledge_copies(connection: Connection, messages: list[Message[Copy
         if event.topic == CONSENT_STATES.name:
             versions[event.record_id] = max(event.version, versions.get(event.record_id, 0))
     if versions:
-        await store.raise_versions_in_force(connection, versions)
+        now = clock.now()
+        for changed_at in await states.raise_versions_in_force(connection, versions):
+            IN_FORCE_SECONDS.observe(max(0.0, (now - changed_at).total_seconds()))

@@ -1,7 +1,11 @@
 """A record is opened or closed: keep the copy, and give a record that is new here its first state."""
 
-from services.consent import store
-from services.consent.domain import Choices, RecordCopy, State
+from collections.abc import Mapping
+from uuid import UUID
+
+from services.consent.domain.choices import Choices
+from services.consent.domain.states import RecordCopy, State
+from services.consent.store import copies, states
 from shared import clock
 from shared.contracts.base import Actor
 from shared.contracts.identity import RecordChanged
@@ -13,26 +17,36 @@ OURSELVES = Actor(kind="system", id="consent")
 
 
 async def copy_records(connection: Connection, messages: list[Message[RecordChanged]]) -> None:
-    """Nobody is authorised at first; emergency access is allowed. Later versions of the record change the copy only."""
+    """Nobody is authorised at first but the médecin traitant named at the opening; emergency access is allowed.
+
+    Later versions of the record change the copy only.
+    """
     latest: dict[str, Message[RecordChanged]] = {}
     for message in messages:
         known = latest.get(message.event.key)
         if known is None or known.event.version < message.event.version:
             latest[message.event.key] = message
-    await store.upsert_record_copies(connection, [_copy(message) for message in latest.values()])
-    first = {m.event.record_id: (_first_state(m.event), m) for m in latest.values() if m.event.status == "open"}
-    new = await store.insert_states(connection, [state for state, _ in first.values()]) if first else set()
+    await copies.upsert_record_copies(connection, [_copy(message) for message in latest.values()])
+    opened = {message.event.record_id: message for message in latest.values() if message.event.status == "open"}
+    if not opened:
+        return
+    await copies.hold_first_states(connection, list(opened))
+    doctors = await copies.find_attending_doctors(connection, list(opened))
+    first = {record_id: _first_state(message.event, doctors) for record_id, message in opened.items()}
+    new = await states.insert_states(connection, list(first.values()))
     if not new:
         return
-    opened = [(state, message) for record_id, (state, message) in first.items() if record_id in new]
-    await store.insert_changes(connection, [state for state, _ in opened], "open-record", None, OURSELVES)
-    await append(connection, [announce(state.as_event(), trace=message.trace) for state, message in opened])
+    made = [state for record_id, state in first.items() if record_id in new]
+    await states.insert_changes(connection, made, "open-record", None, OURSELVES)
+    await append(connection, [announce(state.as_event(), trace=opened[state.record_id].trace) for state in made])
 
 
 def _copy(message: Message[RecordChanged]) -> RecordCopy:
     event = message.event
-    return RecordCopy(event.record_id, event.version, event.status, message.partition)
+    return RecordCopy(event.record_id, event.version, event.status, message.partition, event.linked_to)
 
 
-def _first_state(event: RecordChanged) -> State:
-    return State(event.record_id, 1, Choices(), clock.now(), event.version)
+def _first_state(event: RecordChanged, doctors: Mapping[UUID, str]) -> State:
+    named = doctors.get(event.record_id)
+    choices = Choices(attending_doctors=() if named is None else (named,))
+    return State(event.record_id, 1, choices, clock.now(), event.version)

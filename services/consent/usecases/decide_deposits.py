@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from services.consent import store
-from services.consent.domain import KnownRecord
+from services.consent.domain.states import KnownRecord
+from services.consent.store import states as store
 from shared import clock
-from shared.access import DepositFacts, Permit, decide_deposit
+from shared.access import Permit, decide, told
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentReceived
 from shared.contracts.topics import IDENTITY_RECORDS
@@ -42,7 +42,7 @@ async def decide_deposits(connection: Connection, messages: list[Message[Documen
 
 def _decide(event: DocumentReceived, known: KnownRecord) -> DepositDecided:
     facts = known.facts_of(event.organisation_id, frozenset(event.labels))
-    answer = decide_deposit(facts)
+    answer = decide(facts)
     return DepositDecided(
         record_id=event.record_id,
         document_id=event.document_id,
@@ -51,17 +51,8 @@ def _decide(event: DocumentReceived, known: KnownRecord) -> DepositDecided:
         outcome="permitted" if isinstance(answer, Permit) else "refused",
         reason=answer.rule if isinstance(answer, Permit) else answer.reason,
         rules_version=answer.rules_version,
-        facts=_told(facts),
+        facts={**told(facts), "organisation_id": event.organisation_id},
         seen=known.seen,
         decided_at=clock.now(),
+        mask=known.mask_new_documents and isinstance(answer, Permit),
     )
-
-
-def _told(facts: DepositFacts) -> dict[str, str | bool | int | tuple[str, ...]]:
-    """The facts as the ledger keeps them: enough to decide the same again."""
-    return {
-        "record_status": facts.record_status,
-        "organisation_id": facts.organisation_id,
-        "organisation_objected": facts.organisation_objected,
-        "labels": tuple(sorted(facts.labels)),
-    }

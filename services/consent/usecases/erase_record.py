@@ -1,6 +1,6 @@
 """A record vanishes: what its holder chose goes at once, the history of it in steps."""
 
-from services.consent import store
+from services.consent.store import states as store
 from shared.contracts.identity import RecordErased
 from shared.contracts.topics import CONSENT_STATES
 from shared.db.pool import Connection

@@ -1,18 +1,72 @@
-"""A person looks at the own choices."""
+"""A person, or who acts for them, looks at the choices: the present ones, their history, an earlier version."""
 
 from uuid import UUID
 
-from services.consent import store
-from services.consent.domain import RecordNotReadyError, State
-from shared.db.pool import Pool
+from services.consent.domain.choices import Choices
+from services.consent.domain.states import HistoryEntry, RecordNotReadyError, State
+from services.consent.store import copies, states
+from shared import clock
+from shared.db.pool import Connection, Pool
 from shared.erasing import erased_among
-from shared.errors import NotFoundError
+from shared.errors import ForbiddenError, NotFoundError
+from shared.http.tokens import Caller
+
+PERSONS = frozenset({"patient", "representative", "carer"})
 
 
 async def see_choices(pool: Pool, record_id: UUID) -> State:
     """The present state. Raises NotFoundError where the record was erased, RecordNotReadyError."""
     async with pool.acquire() as connection:
-        state = await store.find_state(connection, record_id)
-        if state is None:
-            raise NotFoundError if await erased_among(connection, [record_id]) else RecordNotReadyError
-        return state
+        return await _state(connection, record_id)
+
+
+async def see_own_choices(pool: Pool, record_id: UUID, caller: Caller) -> State:
+    """The same for the person's side: another's record is answered like one that does not exist.
+
+    Raises ForbiddenError, NotFoundError, RecordNotReadyError.
+    """
+    async with pool.acquire() as connection:
+        await _check(connection, record_id, caller)
+        return await _state(connection, record_id)
+
+
+async def see_history(
+    pool: Pool, record_id: UUID, caller: Caller, before: int, limit: int
+) -> tuple[list[HistoryEntry], bool]:
+    """What made the versions before this one, newest first, and whether there are more. Raises as above."""
+    async with pool.acquire() as connection:
+        await _check(connection, record_id, caller)
+        await _state(connection, record_id)
+        found = await states.list_history(connection, record_id, before, limit + 1)
+        return found[:limit], len(found) > limit
+
+
+async def see_version(pool: Pool, record_id: UUID, caller: Caller, version: int) -> Choices:
+    """All that was chosen in one version. Raises as above."""
+    async with pool.acquire() as connection:
+        await _check(connection, record_id, caller)
+        await _state(connection, record_id)
+        found = await states.find_version(connection, record_id, version)
+        if found is None:
+            raise NotFoundError
+        return found
+
+
+async def _check(connection: Connection, record_id: UUID, caller: Caller) -> None:
+    if caller.kind not in PERSONS:
+        raise ForbiddenError("Only the patient's side can see the choices about a record.")
+    about = await copies.find_about(connection, record_id)
+    if about is None:
+        own = caller.kind == "patient" and caller.record_id == record_id
+        if own and not await erased_among(connection, [record_id]):
+            raise RecordNotReadyError
+        raise NotFoundError
+    if about.relation_of(caller.kind, caller.id, caller.record_id, record_id, clock.now()) == "none":
+        raise NotFoundError
+
+
+async def _state(connection: Connection, record_id: UUID) -> State:
+    state = await states.find_state(connection, record_id)
+    if state is None:
+        raise NotFoundError if await erased_among(connection, [record_id]) else RecordNotReadyError
+    return state

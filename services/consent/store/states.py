@@ -1,84 +1,67 @@
-"""Every SQL statement of consent. Rows of several records are always taken in the order of bucket and id."""
+"""The states of records and their history. Rows of several records are always taken in the order of bucket and id."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 
-from services.consent.domain import ChangeAction, Choices, KnownRecord, RecordCopy, State
+from services.consent.domain.choices import Change, Choices
+from services.consent.domain.states import HistoryEntry, KnownRecord, State
 from shared.clock import bucket_of
 from shared.contracts.base import Actor
-from shared.contracts.consent import EmergencyChoices
 from shared.db.pool import Connection, Pool
 
-UPSERT_RECORD_COPIES = """
-insert into record_copies (bucket, record_id, version, status, partition)
-select bucket, record_id, version, status, partition
-from unnest($1::integer[], $2::uuid[], $3::integer[], $4::text[], $5::integer[])
-  as copy(bucket, record_id, version, status, partition)
-order by bucket, record_id
-on conflict on constraint record_copies_pkey do update
-set version = excluded.version, status = excluded.status, partition = excluded.partition
-where excluded.version > record_copies.version"""
-
-
-async def upsert_record_copies(connection: Connection, copies: Sequence[RecordCopy]) -> None:
-    """Keeps what is newer than what is here. Each record at most once."""
-    await connection.execute(
-        UPSERT_RECORD_COPIES,
-        [bucket_of(copy.record_id) for copy in copies],
-        [copy.record_id for copy in copies],
-        [copy.version for copy in copies],
-        [copy.status for copy in copies],
-        [copy.partition for copy in copies],
-    )
-
-
 INSERT_STATES = """
-insert into consent_states (bucket, record_id, version, changed_at)
-select bucket, record_id, version, changed_at
-from unnest($1::integer[], $2::uuid[], $3::integer[], $4::timestamptz[])
-  as state(bucket, record_id, version, changed_at)
+insert into consent_states (bucket, record_id, version, changed_at, choices)
+select bucket, record_id, version, changed_at, choices
+from unnest($1::integer[], $2::uuid[], $3::integer[], $4::timestamptz[], $5::jsonb[])
+  as state(bucket, record_id, version, changed_at, choices)
 order by bucket, record_id
 on conflict on constraint consent_states_pkey do nothing
 returning record_id"""
 
 
 async def insert_states(connection: Connection, states: Sequence[State]) -> set[UUID]:
-    """First states, with the defaults of the table. Returns the records that had none."""
+    """First states. Returns the records that had none."""
     rows = await connection.fetch(
         INSERT_STATES,
         [bucket_of(state.record_id) for state in states],
         [state.record_id for state in states],
         [state.version for state in states],
         [state.changed_at for state in states],
+        [state.choices.model_dump_json() for state in states],
     )
     return {row["record_id"] for row in rows}
 
 
 INSERT_CHANGES = """
 insert into state_changes
-  (bucket, record_id, version, action, subject_id, actor_kind, actor_id, client_id, changed_at)
-select bucket, record_id, version, $5, $6, $7, $8, $9, changed_at
-from unnest($1::integer[], $2::uuid[], $3::integer[], $4::timestamptz[])
-  as change(bucket, record_id, version, changed_at)"""
+  (bucket, record_id, version, action, subject_id, actor_kind, actor_id, client_id, changed_at, change, choices)
+select bucket, record_id, version, $6, $7, $8, $9, $10, changed_at, $11::jsonb, choices
+from unnest($1::integer[], $2::uuid[], $3::integer[], $4::timestamptz[], $5::jsonb[])
+  as change(bucket, record_id, version, changed_at, choices)"""
 
 
 async def insert_changes(
-    connection: Connection, states: Sequence[State], action: str, subject_id: str | None, actor: Actor
+    connection: Connection, states: Sequence[State], action: str, change: Change | None, actor: Actor
 ) -> None:
-    """Remembers who made these versions, and by what."""
+    """Remembers who made these versions, by what, and all that was chosen from then on."""
     await connection.execute(
         INSERT_CHANGES,
         [bucket_of(state.record_id) for state in states],
         [state.record_id for state in states],
         [state.version for state in states],
         [state.changed_at for state in states],
+        [state.choices.model_dump_json() for state in states],
         action,
-        subject_id,
+        change.subject_id if change else None,
         actor.kind,
         actor.id,
         actor.client_id,
+        change.model_dump_json(exclude_defaults=True) if change else None,
     )
 
 
@@ -100,14 +83,15 @@ SHARE_KNOWN_RECORDS = """
 with wanted as materialized (
   select bucket, record_id from unnest($1::integer[], $2::uuid[]) as wanted(bucket, record_id)
 ), state as materialized (
-  select state.record_id, state.version, state.feeding_objections
+  select state.record_id, state.version, state.feeding_objections, state.blocked, state.mask_new_documents
   from consent_states state
   join wanted on state.bucket = wanted.bucket and state.record_id = wanted.record_id
   order by state.bucket, state.record_id
   for share of state
 )
 select copy.record_id, copy.status, copy.version as record_version, state.version as state_version,
-       coalesce(state.feeding_objections, '{}') as feeding_objections
+       coalesce(state.feeding_objections, '{}') as feeding_objections, coalesce(state.blocked, '{}') as blocked,
+       coalesce(state.mask_new_documents, false) as mask_new_documents
 from wanted
 join record_copies copy on copy.bucket = wanted.bucket and copy.record_id = wanted.record_id
 left join state on state.record_id = wanted.record_id"""
@@ -119,15 +103,19 @@ async def share_known_records(connection: Connection, record_ids: Iterable[UUID]
     rows = await connection.fetch(SHARE_KNOWN_RECORDS, [bucket_of(one) for one in wanted], wanted)
     return {
         row["record_id"]: KnownRecord(
-            row["status"], row["record_version"], row["state_version"], frozenset(row["feeding_objections"])
+            row["status"],
+            row["record_version"],
+            row["state_version"],
+            frozenset(row["feeding_objections"]),
+            frozenset(row["blocked"]),
+            row["mask_new_documents"],
         )
         for row in rows
     }
 
 
 SELECT_STATE = """
-select state.record_id, state.version, state.version_in_force, state.authorised, state.blocked,
-       state.feeding_objections, state.break_glass, state.regulation_centre, state.masked_documents, state.changed_at,
+select state.record_id, state.version, state.version_in_force, state.choices, state.changed_at,
        (select copy.version from record_copies copy
         where copy.bucket = state.bucket and copy.record_id = state.record_id) as record_version
 from consent_states state where state.bucket = $1 and state.record_id = $2"""
@@ -148,12 +136,11 @@ async def lock_state(connection: Connection, record_id: UUID) -> State | None:
 
 UPDATE_STATE = """
 update consent_states
-set version = $3, authorised = $4, blocked = $5, feeding_objections = $6, break_glass = $7, regulation_centre = $8,
-    masked_documents = $9, changed_at = $10
+set version = $3, choices = $4::jsonb, blocked = $5, feeding_objections = $6, mask_new_documents = $7, changed_at = $8
 where bucket = $1 and record_id = $2"""
 
 
-async def update_state(connection: Connection, state: State, action: ChangeAction, subject: str, actor: Actor) -> None:
+async def update_state(connection: Connection, state: State, change: Change, actor: Actor) -> None:
     """Writes a new version and who made it."""
     choices = state.choices
     await connection.execute(
@@ -161,15 +148,45 @@ async def update_state(connection: Connection, state: State, action: ChangeActio
         bucket_of(state.record_id),
         state.record_id,
         state.version,
-        choices.authorised,
+        choices.model_dump_json(),
         choices.blocked,
         choices.feeding_objections,
-        choices.emergency.break_glass,
-        choices.emergency.regulation_centre,
-        choices.emergency.masked_documents,
+        choices.mask_new_documents,
         state.changed_at,
     )
-    await insert_changes(connection, [state], action, subject, actor)
+    await insert_changes(connection, [state], change.action, change, actor)
+
+
+COUNT_CHANGES = """
+select count(*), min(changed_at) as first_at
+from (select changed_at from state_changes
+      where bucket = $1 and record_id = $2 and version > 1 order by version desc limit $3) latest
+where changed_at > $4"""
+
+
+async def count_changes(connection: Connection, record_id: UUID, since: datetime, most: int) -> int:
+    """How many changes this record took since then, `most` of them looked at."""
+    return int(await connection.fetchval(COUNT_CHANGES, bucket_of(record_id), record_id, most, since))
+
+
+SELECT_HISTORY = """
+select version, action, subject_id, actor_kind, actor_id, changed_at, change
+from state_changes where bucket = $1 and record_id = $2 and version < $3 order by version desc limit $4"""
+
+
+async def list_history(connection: Connection, record_id: UUID, before: int, limit: int) -> list[HistoryEntry]:
+    """What made the versions before this one, newest first."""
+    rows = await connection.fetch(SELECT_HISTORY, bucket_of(record_id), record_id, before, limit)
+    return [HistoryEntry(**{**row, "change": _json(row["change"])}) for row in rows]
+
+
+SELECT_VERSION = "select choices from state_changes where bucket = $1 and record_id = $2 and version = $3"
+
+
+async def find_version(connection: Connection, record_id: UUID, version: int) -> Choices | None:
+    """All that was chosen in that version; None where there was none, or where it was not kept yet."""
+    kept = await connection.fetchval(SELECT_VERSION, bucket_of(record_id), record_id, version)
+    return None if kept is None else Choices.model_validate_json(kept)
 
 
 UPDATE_VERSIONS_IN_FORCE = """
@@ -183,13 +200,21 @@ with newer as materialized (
 )
 update consent_states state set version_in_force = newer.version
 from newer
-where state.bucket = newer.bucket and state.record_id = newer.record_id"""
+where state.bucket = newer.bucket and state.record_id = newer.record_id
+returning state.record_id, state.changed_at, state.version = newer.version as is_latest"""
+NOTIFY_IN_FORCE = "select pg_notify('in_force', record_id::text) from unnest($1::uuid[]) as record_id"
 
 
-async def raise_versions_in_force(connection: Connection, versions: dict[UUID, int]) -> None:
-    """Up to and including these versions the states are in force where reads are decided."""
+async def raise_versions_in_force(connection: Connection, versions: dict[UUID, int]) -> list[datetime]:
+    """Up to and including these versions the states are in force where reads are decided.
+
+    Wakes those who wait for it; returns when the latest changes were made that came into force by this.
+    """
     buckets = [bucket_of(record_id) for record_id in versions]
-    await connection.execute(UPDATE_VERSIONS_IN_FORCE, buckets, list(versions), list(versions.values()))
+    rows = await connection.fetch(UPDATE_VERSIONS_IN_FORCE, buckets, list(versions), list(versions.values()))
+    if rows:
+        await connection.execute(NOTIFY_IN_FORCE, [row["record_id"] for row in rows])
+    return [row["changed_at"] for row in rows if row["is_latest"]]
 
 
 LOCK_STATES = """
@@ -209,8 +234,11 @@ with gone_states as (
   delete from consent_states where bucket = $1 and record_id = $2 returning record_id
 ), gone_copies as (
   delete from record_copies where bucket = $1 and record_id = $2 returning record_id
+), gone_people as (
+  delete from people_copies where bucket = $1 and record_id = $2 returning record_id
 )
-select (select count(*) from gone_states) as consent_states, (select count(*) from gone_copies) as record_copies"""
+select (select count(*) from gone_states) as consent_states, (select count(*) from gone_copies) as record_copies,
+       (select count(*) from gone_people) as people_copies"""
 
 
 async def destroy_state(connection: Connection, record_id: UUID) -> dict[str, int]:
@@ -232,17 +260,15 @@ async def remove_changes(connection: Connection, record_id: UUID) -> dict[str, i
 def _state(row: asyncpg.Record | None) -> State | None:
     if row is None:
         return None
-    emergency = EmergencyChoices(
-        break_glass=row["break_glass"],
-        regulation_centre=row["regulation_centre"],
-        masked_documents=row["masked_documents"],
-    )
-    choices = Choices(tuple(row["authorised"]), tuple(row["blocked"]), tuple(row["feeding_objections"]), emergency)
     return State(
         record_id=row["record_id"],
         version=row["version"],
-        choices=choices,
+        choices=Choices.model_validate_json(row["choices"]),
         changed_at=row["changed_at"],
         record_version=row["record_version"],
         version_in_force=row["version_in_force"],
     )
+
+
+def _json(text: str | None) -> Any:
+    return None if text is None else orjson.loads(text)

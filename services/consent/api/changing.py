@@ -1,0 +1,96 @@
+"""One change as a dependency of a route: who asks, of which record, what is expected, how long to wait."""
+
+import re
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Request, Response
+from fastapi.responses import JSONResponse
+
+from services.consent.domain.choices import Change
+from services.consent.domain.states import VersionDiffersError
+from services.consent.models.choices import ChangeView, ChoicesView
+from services.consent.usecases.change_choices import change_choices
+from services.consent.usecases.see_choices import see_choices
+from services.consent.waking import InForce
+from shared import clock
+from shared.errors import InvalidError
+from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.prefer import seconds_to_wait
+
+Prefer = Annotated[
+    str | None, Header(description="`wait=N`: answer when the change is in force, N seconds later at most.")
+]
+IfMatch = Annotated[str | None, Header(description='The version that was seen, such as `"4"` (`ETag` of a GET).')]
+_ETAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
+
+
+class EtagInvalidError(InvalidError):
+    """If-Match is the version that was seen, as the ETag of a GET gives it: "4"."""
+
+    code = "etag-invalid"
+
+
+def show_present(_: Request, error: Exception) -> Response:
+    """412 with the choices as they are now (RFC 9110, section 13.1.1)."""
+    assert isinstance(error, VersionDiffersError)
+    view = ChoicesView.of(error.present).model_dump(mode="json", by_alias=True)
+    return JSONResponse(view, error.status, {"etag": etag_of(error.present.version)})
+
+
+def etag_of(version: int) -> str:
+    """The entity tag of a version."""
+    return f'"{version}"'
+
+
+class Changing:
+    """What every change needs."""
+
+    def __init__(
+        self,
+        request: Request,
+        record_id: UUID,
+        caller: AuthenticatedCaller,
+        pool: ServicePool,
+        response: Response,
+        prefer: Prefer = None,
+        if_match: IfMatch = None,
+    ) -> None:
+        self.record_id = record_id
+        self.caller = caller
+        self.pool = pool
+        self._response = response
+        self._in_force: InForce = request.app.state.in_force
+        self._seconds = seconds_to_wait(prefer)
+        self._expected = _version(if_match)
+
+    async def make(self, change: Change) -> ChangeView:
+        """Changes, then waits as long as was asked for. 200 when in force, 202 when on its way."""
+        state = await change_choices(self.pool, self.record_id, self.caller, change, self._expected)
+        version, latest = state.version, state
+        if self._seconds:
+            latest = await self._in_force.wait_for(
+                self.record_id,
+                lambda: see_choices(self.pool, self.record_id),
+                lambda found: found.version_in_force >= version,
+                self._seconds,
+            )
+        view = ChangeView.of(version, latest.version_in_force)
+        self._response.status_code = 200 if view.status == "in-force" else 202
+        self._response.headers["etag"] = etag_of(version)
+        if self._seconds and view.status == "in-force":
+            took = (clock.now() - state.changed_at).total_seconds() * 1000
+            self._response.headers["server-timing"] = f"in-force;dur={took:.0f}"
+        return view
+
+
+def _version(if_match: str | None) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    match = _ETAG.fullmatch(if_match.strip())
+    if match is None:
+        raise EtagInvalidError
+    return int(match[1])
+
+
+ChangingHere = Annotated[Changing, Depends()]

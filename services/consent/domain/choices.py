@@ -1,0 +1,250 @@
+"""Everything that a person has chosen, as one value, and what a change does to it."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts.base import ActorKind, Code
+from shared.contracts.consent import ApplicationChoice, Authorisation, EmergencyChoices
+from shared.errors import ConflictError, InvalidError
+from shared.terminology.documents import section_labels
+
+LONGEST_LIST = 1000
+"""Professionals or organisations a person can name in one list; the state travels whole."""
+LONGEST_ATTESTATION = timedelta(days=366)
+"""National parameter: how long a structure's word about its care team holds at most."""
+_CLOCKS_DIFFER = timedelta(minutes=5)
+
+ChangeAction = Literal[
+    "authorise-professional",
+    "end-authorisation",
+    "block-professional",
+    "unblock-professional",
+    "object-to-feeding",
+    "withdraw-feeding-objection",
+    "choose-emergency-access",
+    "hide-section",
+    "show-section",
+    "choose-default-label",
+    "attest-care-team",
+    "end-attestation",
+    "object-to-care-team",
+    "withdraw-care-team-objection",
+    "name-attending-doctor",
+    "end-attending-doctor",
+    "reference-application",
+    "end-application",
+]
+ACTIONS: Final[tuple[ChangeAction, ...]] = get_args(ChangeAction)
+NEVER_TOO_MANY: Final = frozenset({"end-authorisation", "end-attestation", "block-professional", "object-to-care-team"})
+"""What takes a right away is never refused because there were many changes."""
+
+
+class HolderBlockedError(ConflictError):
+    """You have blocked this professional or structure. Unblock first (DELETE .../blocks/{id})."""
+
+    code = "professional-blocked"
+    french = "Vous avez bloqué ce professionnel ou cette structure. Débloquez d’abord, puis recommencez."
+
+
+class ListFullError(ConflictError):
+    """You have already named as many as one list holds. Take one out first."""
+
+    code = "list-full"
+    french = "Cette liste est pleine. Retirez d’abord quelqu’un."
+
+
+class PeriodInvalidError(InvalidError):
+    """The end comes after the beginning and after now; what has begun long ago begins now."""
+
+    code = "period-invalid"
+    french = "La fin vient après le début et après maintenant."
+
+
+class AttestationInvalidError(InvalidError):
+    """A structure attests for a year at most, of a person informed on a day that has come."""
+
+    code = "attestation-invalid"
+    french = "Une structure atteste pour un an au plus, et d’une information déjà donnée."
+
+
+class SectionUnknownError(InvalidError):
+    """This is no section of the record. GET .../choices lists them."""
+
+    code = "section-unknown"
+    french = "Cette rubrique n’existe pas."
+
+
+class Choices(BaseModel):
+    """The lists are sorted and name nobody twice; of one holder there is one authorisation and one attestation."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", serialize_by_alias=True)
+    authorisations: tuple[Authorisation, ...] = ()
+    blocked: tuple[Code, ...] = ()
+    attending_doctors: tuple[Code, ...] = ()
+    care_team_objected: bool = False
+    emergency: EmergencyChoices = EmergencyChoices()
+    hidden_sections: tuple[Code, ...] = ()
+    mask_new_documents: bool = False
+    feeding_objections: tuple[Code, ...] = ()
+    applications: tuple[ApplicationChoice, ...] = ()
+
+
+class Change(BaseModel):
+    """One change: which, about whom or what, and what it says."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    action: ChangeAction
+    subject_id: Code | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    how: Literal["online", "card-present", "care-team"] = "online"
+    informed_on: date | None = None
+    emergency: EmergencyChoices | None = None
+    masked: bool | None = None
+    sections: tuple[Code, ...] = Field(default=(), max_length=40)
+
+
+def is_valid(one: Authorisation, now: datetime) -> bool:
+    """Whether it holds at this moment."""
+    return one.since <= now and (one.until is None or now < one.until)
+
+
+def apply_change(choices: Choices, change: Change, by: ActorKind, now: datetime) -> Choices:
+    """The choices after a change; the same value when it changes nothing.
+
+    Raises HolderBlockedError, ListFullError, PeriodInvalidError, AttestationInvalidError, SectionUnknownError.
+    """
+    subject = change.subject_id or ""
+    match change.action:
+        case "authorise-professional" | "attest-care-team":
+            return _authorised(choices, change, by, now)
+        case "end-authorisation":
+            return _with(choices, authorisations=_others(choices, subject, team=False))
+        case "end-attestation":
+            return _with(choices, authorisations=_others(choices, subject, team=True))
+        case "block-professional":
+            return _blocked(choices, subject)
+        case "unblock-professional":
+            return _with(choices, blocked=_without(choices.blocked, subject))
+        case "object-to-feeding":
+            return _with(choices, feeding_objections=_added(choices.feeding_objections, subject))
+        case "withdraw-feeding-objection":
+            return _with(choices, feeding_objections=_without(choices.feeding_objections, subject))
+        case "name-attending-doctor":
+            _refuse_blocked(choices, subject)
+            return _with(choices, attending_doctors=_added(choices.attending_doctors, subject))
+        case "end-attending-doctor":
+            return _with(choices, attending_doctors=_without(choices.attending_doctors, subject))
+        case _:
+            return _chosen(choices, change, subject)
+
+
+def _chosen(choices: Choices, change: Change, subject: str) -> Choices:
+    match change.action:
+        case "hide-section":
+            _check_sections([subject])
+            return _with(choices, hidden_sections=_added(choices.hidden_sections, subject))
+        case "show-section":
+            return _with(choices, hidden_sections=_without(choices.hidden_sections, subject))
+        case "choose-emergency-access":
+            return _with(choices, emergency=change.emergency or choices.emergency)
+        case "choose-default-label":
+            return _with(choices, mask_new_documents=bool(change.masked))
+        case "object-to-care-team":
+            return _with(choices, care_team_objected=True)
+        case "withdraw-care-team-objection":
+            return _with(choices, care_team_objected=False)
+        case "reference-application":
+            _check_sections(change.sections)
+            return _referenced(choices, ApplicationChoice(application_id=subject, sections=_sorted(change.sections)))
+        case _:  # end-application
+            left = tuple(one for one in choices.applications if one.application_id != subject)
+            return _with(choices, applications=left)
+
+
+def _authorised(choices: Choices, change: Change, by: ActorKind, now: datetime) -> Choices:
+    subject, team = change.subject_id or "", change.action == "attest-care-team"
+    _refuse_blocked(choices, subject)
+    since = max(change.since or now, now - _CLOCKS_DIFFER)
+    if change.until is not None and change.until <= max(since, now):
+        raise PeriodInvalidError
+    if team:
+        _check_attestation(change, since, now)
+    same = [one for one in choices.authorisations if one.holder_id == subject and (one.how == "care-team") == team]
+    how = "care-team" if team else change.how
+    if (
+        any(
+            is_valid(one, now) and (one.until, one.how, one.informed_on) == (change.until, how, change.informed_on)
+            for one in same
+        )
+        and change.since is None
+    ):
+        return choices
+    others = _others(choices, subject, team=team)
+    if len(others) >= LONGEST_LIST:
+        raise ListFullError
+    new = Authorisation(
+        holder_id=subject, since=since, until=change.until, given_by=by, how=how, informed_on=change.informed_on
+    )
+    return _with(choices, authorisations=tuple(sorted((*others, new), key=lambda one: (one.holder_id, one.how))))
+
+
+def _check_attestation(change: Change, since: datetime, now: datetime) -> None:
+    informed = change.informed_on
+    if informed is None or informed > now.astimezone(UTC).date() + timedelta(days=1):
+        raise AttestationInvalidError
+    if change.until is None or change.until > since + LONGEST_ATTESTATION:
+        raise AttestationInvalidError
+
+
+def _blocked(choices: Choices, subject: str) -> Choices:
+    """A block ends what the person had given; nothing of it comes back by itself."""
+    left = tuple(one for one in choices.authorisations if one.holder_id != subject)
+    return _with(
+        choices,
+        authorisations=left,
+        attending_doctors=_without(choices.attending_doctors, subject),
+        blocked=_added(choices.blocked, subject),
+    )
+
+
+def _referenced(choices: Choices, application: ApplicationChoice) -> Choices:
+    others = [one for one in choices.applications if one.application_id != application.application_id]
+    if len(others) >= LONGEST_LIST:
+        raise ListFullError
+    return _with(choices, applications=tuple(sorted((*others, application), key=lambda one: one.application_id)))
+
+
+def _refuse_blocked(choices: Choices, subject: str) -> None:
+    if subject in choices.blocked:
+        raise HolderBlockedError
+
+
+def _check_sections(sections: Iterable[str]) -> None:
+    if not {*sections} <= {*section_labels()}:
+        raise SectionUnknownError
+
+
+def _others(choices: Choices, subject: str, *, team: bool) -> tuple[Authorisation, ...]:
+    return tuple(one for one in choices.authorisations if one.holder_id != subject or (one.how == "care-team") != team)
+
+
+def _with(choices: Choices, **changed: object) -> Choices:
+    return choices.model_copy(update=changed)
+
+
+def _added(listed: tuple[str, ...], one: str) -> tuple[str, ...]:
+    if one not in listed and len(listed) >= LONGEST_LIST:
+        raise ListFullError
+    return _sorted({*listed, one})
+
+
+def _sorted(listed: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*listed}))
+
+
+def _without(listed: tuple[str, ...], one: str) -> tuple[str, ...]:
+    return tuple(other for other in listed if other != one)

@@ -1,0 +1,165 @@
+"""The state of a record in its versions, what consent knows of the record, and who asks for a change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.consent.domain.choices import Choices, is_valid
+from shared.access import Facts
+from shared.contracts.consent import ConsentStateChanged
+from shared.contracts.identity import PeopleChanged, PersonNamed
+from shared.contracts.topics import CONSENT_STATES, IDENTITY_RECORDS
+from shared.errors import ClientError, TooManyRequestsError, UncheckableError
+
+MOST_CHANGES = 100
+CHANGES_WITHIN = timedelta(hours=1)
+
+
+class RecordNotReadyError(UncheckableError):
+    """This record is being opened. Try again in a few seconds."""
+
+    code = "record-not-ready"
+    french = "Ce dossier est en cours d’ouverture. Réessayez dans quelques secondes."
+
+
+class TooManyChangesError(TooManyRequestsError):
+    """A record takes 100 changes an hour. Wait before the next; blocking and ending an authorisation always work."""
+
+    code = "too-many-changes"
+    french = "Un dossier accepte 100 changements par heure. Patientez ; bloquer et mettre fin restent possibles."
+    retry_after = 60
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The choices of one record in one version. `record_version`: that of the record's copy which it rests on."""
+
+    record_id: UUID
+    version: int
+    choices: Choices
+    changed_at: datetime
+    record_version: int
+    version_in_force: int = 0
+
+    @property
+    def is_in_force(self) -> bool:
+        """Whether no read can be decided under an older version any more."""
+        return self.version_in_force >= self.version
+
+    def changed(self, choices: Choices, at: datetime) -> "State":
+        """The next version."""
+        return replace(self, version=self.version + 1, choices=choices, changed_at=at)
+
+    def as_event(self) -> ConsentStateChanged:
+        """What the other services are told: the whole state."""
+        chosen = self.choices
+        plain = {
+            one.holder_id
+            for one in chosen.authorisations
+            if one.how != "care-team" and one.until is None and is_valid(one, self.changed_at)
+        }
+        return ConsentStateChanged(
+            record_id=self.record_id,
+            version=self.version,
+            authorised=tuple(sorted(plain)),
+            changed_at=self.changed_at,
+            seen={IDENTITY_RECORDS.name: self.record_version},
+            **{name: getattr(chosen, name) for name in Choices.model_fields},
+        )
+
+
+class VersionDiffersError(ClientError):
+    """The choices were changed meanwhile. Look at them again (GET .../choices), then change."""
+
+    code = "version-differs"
+    status = 412
+
+    def __init__(self, present: State) -> None:
+        super().__init__()
+        self.present = present
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """What made one version: when, by whom, what."""
+
+    version: int
+    action: str
+    subject_id: str | None
+    actor_kind: str
+    actor_id: str
+    changed_at: datetime
+    change: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCopy:
+    """What consent knows of a record. `partition`: where it came from, by which its freshness is judged."""
+
+    record_id: UUID
+    version: int
+    status: str
+    partition: int
+    linked_to: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a change is decided on beside the state: the record, and who may act for its holder."""
+
+    status: str
+    linked_to: UUID | None
+    people: PeopleChanged | None
+
+    def relation_of(self, kind: str, id: str, own_record: UUID | None, record_id: UUID, now: datetime) -> str:
+        """What somebody of that kind is to the record's holder at this moment: holder, representative, carer, none.
+
+        `id`: the asker's; `own_record`: the record that the token speaks for.
+        """
+        if kind == "patient":
+            return "holder" if own_record in (record_id, self.linked_to or record_id) else "none"
+        if self.people is None or own_record != record_id:
+            return "none"
+        named = {"representative": self.people.representatives, "carer": self.people.carers}.get(kind, ())
+        return kind if any(_is_now(one, id, now) for one in named) else "none"
+
+
+def _is_now(one: PersonNamed, person_id: str, now: datetime) -> bool:
+    return str(one.person_id) == person_id and one.since <= now and (one.until is None or now < one.until)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecord:
+    """What a deposit is decided on. `state_version` None: no state of choices is here."""
+
+    status: str
+    record_version: int
+    state_version: int | None
+    feeding_objections: frozenset[str] = frozenset()
+    blocked: frozenset[str] = frozenset()
+    mask_new_documents: bool = False
+    seen: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        states = {} if self.state_version is None else {CONSENT_STATES.name: self.state_version}
+        object.__setattr__(self, "seen", {IDENTITY_RECORDS.name: self.record_version, **states})
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a deposit can be decided: a record that was never open here has no choices to look at."""
+        return self.state_version is not None or self.status != "open"
+
+    def facts_of(self, organisation_id: str, labels: frozenset[str]) -> Facts:
+        """The facts of a deposit. Without a state, an objection cannot be ruled out."""
+        known = self.state_version is not None
+        return Facts(
+            action="deposit",
+            actor_kind="software",
+            record_status=self.status,
+            choices_known=known,
+            organisation_objected=not known or organisation_id in self.feeding_objections,
+            blocked="unknown" if not known else "structure" if organisation_id in self.blocked else "none",
+            labels_asked=labels,
+        )

@@ -1,0 +1,1 @@
+"""What consent takes and answers over HTTP."""

@@ -1,0 +1,98 @@
+"""What consent keeps of records and of those who may act for their holders."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.consent.domain.states import About, RecordCopy
+from shared.clock import bucket_of
+from shared.contracts.identity import PeopleChanged
+from shared.db.pool import Connection
+from shared.decoding import Message
+
+UPSERT_RECORD_COPIES = """
+insert into record_copies (bucket, record_id, version, status, partition, linked_to)
+select bucket, record_id, version, status, partition, linked_to
+from unnest($1::integer[], $2::uuid[], $3::integer[], $4::text[], $5::integer[], $6::uuid[])
+  as copy(bucket, record_id, version, status, partition, linked_to)
+order by bucket, record_id
+on conflict on constraint record_copies_pkey do update
+set version = excluded.version, status = excluded.status, partition = excluded.partition, linked_to = excluded.linked_to
+where excluded.version > record_copies.version"""
+
+
+async def upsert_record_copies(connection: Connection, copies: Sequence[RecordCopy]) -> None:
+    """Keeps what is newer than what is here. Each record at most once."""
+    await connection.execute(
+        UPSERT_RECORD_COPIES,
+        [bucket_of(copy.record_id) for copy in copies],
+        [copy.record_id for copy in copies],
+        [copy.version for copy in copies],
+        [copy.status for copy in copies],
+        [copy.partition for copy in copies],
+        [copy.linked_to for copy in copies],
+    )
+
+
+UPSERT_PEOPLE = """
+insert into people_copies (bucket, record_id, version, partition, people)
+select bucket, record_id, version, partition, people
+from unnest($1::integer[], $2::uuid[], $3::integer[], $4::integer[], $5::jsonb[])
+  as copy(bucket, record_id, version, partition, people)
+order by bucket, record_id
+on conflict on constraint people_copies_pkey do update
+set version = excluded.version, partition = excluded.partition, people = excluded.people
+where excluded.version > people_copies.version
+returning record_id"""
+
+
+async def upsert_people(connection: Connection, messages: Sequence[Message[PeopleChanged]]) -> set[UUID]:
+    """Keeps what is newer; the records of which it was. Each record at most once."""
+    events = [message.event for message in messages]
+    rows = await connection.fetch(
+        UPSERT_PEOPLE,
+        [bucket_of(event.record_id) for event in events],
+        [event.record_id for event in events],
+        [event.version for event in events],
+        [message.partition for message in messages],
+        [event.model_dump_json() for event in events],
+    )
+    return {row["record_id"] for row in rows}
+
+
+SELECT_ATTENDING_DOCTORS = """
+select known.record_id, known.people ->> 'attending_doctor_id' as doctor_id
+from unnest($1::integer[], $2::uuid[]) as wanted(bucket, record_id)
+join people_copies known on known.bucket = wanted.bucket and known.record_id = wanted.record_id
+where known.people ->> 'attending_doctor_id' is not null"""
+
+
+async def find_attending_doctors(connection: Connection, record_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Who was named at identity, by record."""
+    buckets = [bucket_of(one) for one in record_ids]
+    rows = await connection.fetch(SELECT_ATTENDING_DOCTORS, buckets, record_ids)
+    return {row["record_id"]: row["doctor_id"] for row in rows}
+
+
+SELECT_ABOUT = """
+select record.status, record.linked_to, known.people
+from record_copies record
+left join people_copies known on known.bucket = record.bucket and known.record_id = record.record_id
+where record.bucket = $1 and record.record_id = $2"""
+
+
+async def find_about(connection: Connection, record_id: UUID) -> About | None:
+    """What a change of rights is decided on beside the state."""
+    row = await connection.fetchrow(SELECT_ABOUT, bucket_of(record_id), record_id)
+    if row is None:
+        return None
+    people = None if row["people"] is None else PeopleChanged.model_validate_json(row["people"])
+    return About(row["status"], row["linked_to"], people)
+
+
+HOLD_FIRST_STATES = """
+select pg_advisory_xact_lock(1146097667, bucket) from unnest($1::integer[]) as bucket"""
+
+
+async def hold_first_states(connection: Connection, record_ids: Sequence[UUID]) -> None:
+    """Who gives these records their first state, or names their médecin traitant, does so one after the other."""
+    await connection.execute(HOLD_FIRST_STATES, sorted({bucket_of(one) for one in record_ids}))

@@ -1,0 +1,56 @@
+"""Identity has told who may act for a record's holder, and whom the holder named as médecin traitant at the opening."""
+
+from uuid import UUID
+
+from services.consent.domain.choices import Change, apply_change
+from services.consent.domain.states import State
+from services.consent.store import copies, states
+from services.consent.usecases.copy_records import OURSELVES
+from shared import clock
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Event
+from shared.contracts.identity import PeopleChanged
+from shared.db.pool import Connection
+from shared.decoding import Message
+from shared.outbox import Announcement, announce, append
+
+
+async def copy_people(connection: Connection, messages: list[Message[PeopleChanged]]) -> None:
+    """A médecin traitant who is named anew becomes one of the record's; one whom the person ended stays ended."""
+    latest = {one.event.record_id: one for one in sorted(messages, key=lambda message: message.event.version)}
+    ids = sorted(latest)
+    await copies.hold_first_states(connection, ids)
+    before = await copies.find_attending_doctors(connection, ids)
+    applied = await copies.upsert_people(connection, [latest[id] for id in ids])
+    told: list[Announcement] = []
+    for id in (one for one in ids if one in applied):
+        named = latest[id].event.attending_doctor_id
+        if named is not None and named != before.get(id):
+            told += [announce(event, trace=latest[id].trace) for event in await _name(connection, id, named)]
+    await append(connection, told)
+
+
+async def _name(connection: Connection, record_id: UUID, doctor_id: str) -> list[Event]:
+    """What is to be announced: nothing where the record has no state yet, or where the person blocked this doctor."""
+    state = await states.lock_state(connection, record_id)
+    if state is None or doctor_id in state.choices.blocked:
+        return []
+    change = Change(action="name-attending-doctor", subject_id=doctor_id)
+    choices = apply_change(state.choices, change, OURSELVES.kind, clock.now())
+    if choices == state.choices:
+        return []
+    changed = state.changed(choices, clock.now())
+    await states.update_state(connection, changed, change, OURSELVES)
+    return [changed.as_event(), _entry(changed, change)]
+
+
+def _entry(state: State, change: Change) -> AccessRecorded:
+    return AccessRecorded(
+        record_id=state.record_id,
+        actor=OURSELVES,
+        action="name-attending-doctor",
+        outcome="permitted",
+        reason="named-at-opening",
+        subject_id=change.subject_id,
+        state_version=state.version,
+    )
