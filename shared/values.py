@@ -92,7 +92,8 @@ class Ins(Unprinted):
         if oid not in oids.INS_OIDS:
             raise UnknownInsSystemError
         matricule = "".join(text.split()).upper()
-        if not (_NIR.fullmatch(matricule) or (oid in oids.INS_NIA_OIDS and _NIA.fullmatch(matricule))):
+        is_nir = oid != oids.INS_NIA and _NIR.fullmatch(matricule)
+        if not (is_nir or (oid in oids.INS_NIA_OIDS and _NIA.fullmatch(matricule))):
             raise InvalidInsError
         return cls(matricule, oid)
 
