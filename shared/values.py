@@ -206,7 +206,7 @@ class SentTraits(Unprinted):
 
     def __post_init__(self) -> None:
         for name in (self.birth_name, self.given_name):
-            if name is not None and not normalise_name(name):
+            if name is not None and not _begins_with_letter(name) and not normalise_name(name):
                 raise InvalidTraitsError
         if self.birth_date is not None and not is_day(self.birth_date):
             raise InvalidTraitsError
@@ -270,6 +270,11 @@ def normalise_name(name: str) -> str:
     decomposed = unicodedata.normalize("NFKD", upper)
     plain = "".join([letter for letter in decomposed if not unicodedata.combining(letter)])
     return _SEPARATORS.sub(" ", plain).strip()
+
+
+def _begins_with_letter(name: str) -> bool:
+    """Whether it cannot be blank; most names need no more."""
+    return name[:1].isascii() and name[:1].isalpha()
 
 
 def _normal(name: str | None) -> str | None:
