@@ -29,6 +29,8 @@ RECEIPTS = json.dumps([RECEIPT_KEY.as_dict(private=True)])
 TEST_OID, NIR_OID, DEMO_OID = "1.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.8", "1.2.250.1.213.1.4.11"
 TOKEN_ENDPOINT = f"{ISSUER}/oauth/token"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+CHEAP = {"password_memory_kib": 8, "password_passes": 1, "password_lanes": 1}
+"""argon2id below what the settings allow: nothing is at stake in a test, and thousands of passwords are checked."""
 SELECT_OUTBOX = "select topic, key, event_type, payload, traceparent from outbox order by id"
 
 
@@ -44,7 +46,9 @@ def settings_of(database: Database, **changes: Any) -> Settings:
         "demo": {"sign_in": True, "test_nir_keys": True},
         **changes,
     }
-    return Settings.model_validate(values)
+    settings = Settings.model_validate(values)
+    accounts = settings.accounts.model_copy(update=CHEAP if "password_passes" not in values.get("accounts", {}) else {})
+    return settings.model_copy(update={"accounts": accounts})
 
 
 @asynccontextmanager
