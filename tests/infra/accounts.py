@@ -25,6 +25,7 @@ from shared.crypto import Keyring
 from shared.db.pool import Pool, transaction
 from tests.infra.databases import Database
 from tests.infra.identity_api import CHEAP, KEYRING, announced, open_one, settings_of
+from tests.infra.routes import known_routes
 from tests.infra.tokens import bearer
 
 PASSWORD = "trois vaches sur un toit bleu"
@@ -100,7 +101,7 @@ async def at_home(
     database: Database, *, peer: str = "127.0.0.1", settings: Settings | None = None
 ) -> AsyncIterator[House]:
     """The house; refusals are answered at once."""
-    app = make_api(settings or settings_of(database, accounts={"refusal_s": 0}))
+    app = known_routes(make_api(settings or settings_of(database, accounts={"refusal_s": 0})))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, client=(peer, 50000))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8401") as client:

@@ -19,6 +19,7 @@ from shared.contracts.topics import EVENTS
 from shared.settings import KafkaSettings
 from shared.values import ins_key
 from tests.infra.databases import Database
+from tests.infra.routes import known_routes
 from tests.infra.tokens import ISSUER, KEY, SETTINGS, bearer, make_token
 
 KEYRING = "test:" + "A" * 43
@@ -56,7 +57,7 @@ async def running(
     settings: Settings, *, peer: str = "127.0.0.1", base_url: str = "http://127.0.0.1:8401"
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The API in its lifespan, and a client of it."""
-    app = make_api(settings)
+    app = known_routes(make_api(settings))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, client=(peer, 50000))
         async with httpx.AsyncClient(transport=transport, base_url=base_url) as client:

@@ -47,6 +47,12 @@ async def parts() -> AsyncIterator[Parts]:
     if SHARED in os.environ:
         yield await _read(Path(os.environ[SHARED]))
         return
+    async with _own_parts() as found:
+        yield found
+
+
+@asynccontextmanager
+async def _own_parts() -> AsyncIterator[Parts]:
     dsn, bootstrap = os.environ.get("DMP_TEST_POSTGRES_DSN"), os.environ.get("DMP_TEST_KAFKA_BOOTSTRAP")
     passwords = {user: os.environ.get(f"DMP_TEST_KAFKA_PASSWORD_{user.upper()}", "") for user in USERS}
     async with AsyncExitStack() as resources:
@@ -106,7 +112,7 @@ class Shared:
             self._loop.close()
 
     async def _run(self) -> None:
-        async with parts() as found:
+        async with _own_parts() as found:
             self._write(asdict(found))
             await self._over.wait()
 
