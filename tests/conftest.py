@@ -28,7 +28,7 @@ _SHARED = pytest.StashKey[Shared]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """The process that starts workers starts their servers."""
-    if config.getoption("tx", None) and not config.getoption("collectonly"):
+    if config.getoption("tx", None) and not hasattr(config, "workerinput") and not config.getoption("collectonly"):
         os.environ.setdefault("PYTHONHASHSEED", "0")  # sets have one order in all workers
         config.option.loadscopereorder = False
         config.stash[_SHARED] = Shared()
