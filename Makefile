@@ -21,7 +21,7 @@ status: install ## show what runs
 	@.venv/bin/python -m deploy.local status
 
 test: install ## run all tests
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n 2
 
 lint: install ## ruff, mypy, import-linter
 	@.venv/bin/python -m ruff format --check .

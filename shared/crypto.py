@@ -70,12 +70,24 @@ class Keyring:
     def _jwe_keys(self) -> dict[str, OctKey]:
         return {kid: OctKey.import_key(key, {"kid": kid}) for kid, key in self.keys.items()}
 
+    @cached_property
+    def _macs(self) -> dict[str, hmac.HMAC]:
+        """Keyed once; a copy is for one message."""
+        return {kid: hmac.new(key, digestmod=hashlib.sha256) for kid, key in self.keys.items()}
+
+    @cached_property
+    def _ciphers(self) -> dict[str, AESGCM]:
+        return {kid: AESGCM(key) for kid, key in self.keys.items()}
+
     def fingerprint(self, *parts: str, kid: str | None = None) -> str:
         """`<kid>.<hex>` of HMAC-SHA-256 over the length-prefixed parts."""
         kid = kid or self.active
+        if kid not in self.keys:
+            raise SealBrokenError(f"no key {kid}")
+        mac = self._macs[kid].copy()
         encoded = [part.encode() for part in parts]
-        message = b"".join([len(data).to_bytes(4, "big") + data for data in encoded])
-        return f"{kid}.{hmac.digest(self[kid], message, hashlib.sha256).hex()}"
+        mac.update(b"".join([len(data).to_bytes(4, "big") + data for data in encoded]))
+        return f"{kid}.{mac.hexdigest()}"
 
     def matches(self, fingerprint: str, *parts: str) -> bool:
         """Whether `fingerprint`, under whichever key of the ring it was made, is that of these parts."""
@@ -85,6 +97,10 @@ class Keyring:
     def fingerprints(self, *parts: str) -> list[str]:
         """The fingerprint under each key of the ring: what a look-up must accept during a rotation."""
         return [self.fingerprint(*parts, kid=kid) for kid in self.keys]
+
+    def seal(self, plain: bytes, context: bytes) -> bytes:
+        """`seal` under the active key."""
+        return _seal(self._ciphers[self.active], plain, context)
 
     def seal_for_addressee(self, plain: bytes) -> str:
         """JWE compact: what travels in secret between one sender and one addressee."""
@@ -109,8 +125,12 @@ def new_data_key() -> bytes:
 
 def seal(key: bytes, plain: bytes, context: bytes) -> bytes:
     """nonce || AES-256-GCM ciphertext and tag; `context` binds the bytes to their place."""
+    return _seal(AESGCM(key), plain, context)
+
+
+def _seal(cipher: AESGCM, plain: bytes, context: bytes) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, plain, context)
+    return nonce + cipher.encrypt(nonce, plain, context)
 
 
 def unseal(key: bytes, sealed: bytes, context: bytes) -> bytes:

@@ -66,7 +66,7 @@ async def _migrate(service: str, settings: ServiceSettings) -> None:
 
 
 def _serve(app: FastAPI, host: str, port: int) -> None:
-    _spare_the_collector()
+    spare_the_collector()
     config = uvicorn.Config(
         app,
         host=host,
@@ -82,7 +82,7 @@ def _serve(app: FastAPI, host: str, port: int) -> None:
     uvicorn.Server(config).run()
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """What the imports made lives as long as the process: garbage collection need not look at it again and again."""
     gc.collect()
     gc.freeze()

@@ -92,7 +92,8 @@ class Ins(Unprinted):
         if oid not in oids.INS_OIDS:
             raise UnknownInsSystemError
         matricule = "".join(text.split()).upper()
-        if not (_NIR.fullmatch(matricule) or (oid in oids.INS_NIA_OIDS and _NIA.fullmatch(matricule))):
+        is_nir = oid != oids.INS_NIA and _NIR.fullmatch(matricule)
+        if not (is_nir or (oid in oids.INS_NIA_OIDS and _NIA.fullmatch(matricule))):
             raise InvalidInsError
         return cls(matricule, oid)
 
@@ -205,7 +206,7 @@ class SentTraits(Unprinted):
 
     def __post_init__(self) -> None:
         for name in (self.birth_name, self.given_name):
-            if name is not None and not normalise_name(name):
+            if name is not None and not _begins_with_letter(name) and not normalise_name(name):
                 raise InvalidTraitsError
         if self.birth_date is not None and not is_day(self.birth_date):
             raise InvalidTraitsError
@@ -269,6 +270,11 @@ def normalise_name(name: str) -> str:
     decomposed = unicodedata.normalize("NFKD", upper)
     plain = "".join([letter for letter in decomposed if not unicodedata.combining(letter)])
     return _SEPARATORS.sub(" ", plain).strip()
+
+
+def _begins_with_letter(name: str) -> bool:
+    """Whether it cannot be blank; most names need no more."""
+    return name[:1].isascii() and name[:1].isalpha()
 
 
 def _normal(name: str | None) -> str | None:

@@ -1,8 +1,13 @@
-"""One broker and one server for the whole run; a database and a prefix of topics for each test that asks."""
+"""One broker and one server for the whole run; a database and a prefix of topics for each test that asks.
 
-import itertools
+With `-n 2` two processes share the files of tests among them, and the broker and the server.
+"""
+
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -10,12 +15,50 @@ import pytest_asyncio
 from shared.db.pool import Pool, create_pool
 from shared.settings import PostgresSettings
 from tests.infra.databases import Database, Databases
-from tests.infra.parts import Parts, parts
-from tests.infra.topics import Topics, make_topics
+from tests.infra.parts import Parts, Shared, parts
+from tests.infra.supply import Supply
+from tests.infra.topics import Topics
+from tests.infra.workers import ByFile
 
 NewDatabase = Callable[[str], Awaitable[Database]]
 NewPool = Callable[[str], Awaitable[Pool]]
-_prefixes = itertools.count(1)
+_OWN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-|[\w-]{40}")
+_SHARED = pytest.StashKey[Shared]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that starts workers starts their servers."""
+    if config.getoption("tx", None) and not hasattr(config, "workerinput") and not config.getoption("collectonly"):
+        os.environ.setdefault("PYTHONHASHSEED", "0")  # sets have one order in all workers
+        config.option.loadscopereorder = False
+        config.stash[_SHARED] = Shared()
+        config.stash[_SHARED].start()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """And ends them, after the last test as after an interruption."""
+    if shared := config.stash.get(_SHARED, None):
+        shared.end()
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Keys and ids of one process are not part of a case's name: all workers must know it by the same."""
+    return argname if isinstance(val, str | bytes) and _OWN.search(repr(val)) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of few and long tests come first, lest one worker have to wait for the other at the end."""
+    place: dict[Path, int] = {}
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        weight = 0 if "stack" in fixtures else 1 if "kafka" in fixtures else 2
+        place[item.path] = min(weight, place.get(item.path, weight))
+    items.sort(key=lambda item: place[item.path])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """The tests of a file run one after another in one process."""
+    return ByFile(config, log)
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -45,7 +88,7 @@ async def new_database(databases: Databases) -> AsyncIterator[NewDatabase]:
 
     yield new
     for database in made:
-        await databases.drop(database)
+        await databases.give_back(database)
 
 
 @pytest_asyncio.fixture
@@ -63,10 +106,16 @@ async def new_pool(new_database: NewDatabase) -> AsyncIterator[NewPool]:
         pool.terminate()
 
 
+@pytest_asyncio.fixture(scope="session")
+async def supply(servers: Parts) -> Supply:
+    """Where topics come from."""
+    return Supply(servers)
+
+
 @pytest_asyncio.fixture
-async def kafka(servers: Parts) -> AsyncIterator[Topics]:
+async def kafka(supply: Supply) -> AsyncIterator[Topics]:
     """All declared topics and their permissions under a prefix of this test's own."""
-    topics = await make_topics(servers, f"t{os.getpid()}-{next(_prefixes)}.")
+    topics = await supply.new()
     yield topics
     await topics.close()
 

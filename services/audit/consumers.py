@@ -3,6 +3,7 @@
 from functools import partial
 
 from services.audit.motives import Motives
+from services.audit.usecases.copy_links import copy_links
 from services.audit.usecases.copy_names import copy_names
 from services.audit.usecases.erase_record import erase_record
 from services.audit.usecases.quarantine_letters import quarantine_letters
@@ -10,7 +11,7 @@ from services.audit.usecases.write_entries import write_entries
 from shared.consuming import Subscription
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import DepositDecided
-from shared.contracts.identity import ProfessionalChanged, RecordErased, StructureChanged
+from shared.contracts.identity import ProfessionalChanged, RecordChanged, RecordErased, StructureChanged
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.records import (
     DocumentPublished,
@@ -19,7 +20,7 @@ from shared.contracts.records import (
     DocumentRelabelled,
     DocumentWithdrawn,
 )
-from shared.contracts.topics import AUDIT_ERASURES, AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES
+from shared.contracts.topics import AUDIT_ERASURES, AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES, AUDIT_RECORD_COPIES
 
 LEDGER_EVENTS = (
     AccessRecorded,
@@ -53,4 +54,5 @@ def subscriptions(motives: Motives) -> list[Subscription]:
         ledger,
         Subscription(AUDIT_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),
         Subscription(AUDIT_PROFESSIONAL_COPIES, (ProfessionalChanged, StructureChanged), copy_names, remember=False),
+        Subscription(AUDIT_RECORD_COPIES, (RecordChanged,), copy_links, remember=False),
     ]

@@ -34,7 +34,11 @@ SHOWN_TO_PATIENTS = (
 )
 """Types of entries in a patient's list. The checks between them and the patient's own alerts tell nothing more."""
 STRUCTURE_ACTIONS = frozenset({"object-to-feeding", "withdraw-feeding-objection"})
-"""Actions whose subject is a structure; any other subject is a professional."""
+"""Actions whose subject is a structure."""
+RECORD_ACTIONS = frozenset({"link-records", "unlink-records"})
+"""Actions whose subject is a record."""
+NOT_PEOPLE = STRUCTURE_ACTIONS | RECORD_ACTIONS
+"""Any other action's subject is a professional."""
 ARCHIVING = frozenset({"archive", "unarchive"})
 _PLACES = UUID("6b0f3a52-5a0e-5c39-9d0c-2f6f0d1b7e11")
 _PLAUSIBLE_YEARS = range(2000, 2200)
@@ -264,7 +268,7 @@ class Shown:
     def professional_ids(self) -> set[str]:
         """The professionals that it names."""
         actors = {self.actor_id} if self.actor_kind == "professional" else set()
-        return actors | ({self.subject_id} if self.subject_id and self.action not in STRUCTURE_ACTIONS else set())
+        return actors | ({self.subject_id} if self.subject_id and self.action not in NOT_PEOPLE else set())
 
     @property
     def structure_ids(self) -> set[str]:

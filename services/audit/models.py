@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.audit.domain import STRUCTURE_ACTIONS, Cursor, Names, Shown
+from services.audit.domain import RECORD_ACTIONS, STRUCTURE_ACTIONS, Cursor, Names, Shown
 
 _EXAMPLE: dict[str, JsonValue] = {
     "accesses": [
@@ -65,12 +65,12 @@ class AccessView(BaseModel):
     subject: NamedView | None = Field(description="who was authorised, blocked or objected to")
 
     @classmethod
-    def of(cls, shown: Shown, names: Names, reader: str) -> "AccessView":
-        """The line of an entry, as `reader` (the patient's own id) sees it."""
+    def of(cls, shown: Shown, names: Names, own: frozenset[str]) -> "AccessView":
+        """The line of an entry, as the patient sees it whose records `own` are."""
         return cls(
             event_id=shown.event_id,
             occurred_at=shown.occurred_at,
-            who=_who(shown, names, reader),
+            who=_who(shown, names, own),
             organisation=_named(shown.organisation_id, names.structures),
             action=shown.action,
             outcome=shown.outcome,
@@ -89,13 +89,13 @@ class AccessesView(BaseModel):
     next: str | None
 
     @classmethod
-    def of(cls, page: list[Shown], names: Names, has_more: bool, reader: str) -> "AccessesView":
+    def of(cls, page: list[Shown], names: Names, has_more: bool, own: frozenset[str]) -> "AccessesView":
         """The page."""
         following = str(Cursor(page[-1].occurred_at, page[-1].event_id)) if has_more else None
-        return cls(accesses=[AccessView.of(one, names, reader) for one in page], next=following)
+        return cls(accesses=[AccessView.of(one, names, own) for one in page], next=following)
 
 
-def _who(shown: Shown, names: Names, reader: str) -> WhoView:
+def _who(shown: Shown, names: Names, own: frozenset[str]) -> WhoView:
     match shown.actor_kind:
         case "professional":
             return WhoView(
@@ -109,10 +109,12 @@ def _who(shown: Shown, names: Names, reader: str) -> WhoView:
             return WhoView(kind=shown.actor_kind, id=structure, name=names.structures.get(structure or ""))
         case kind:
             # Another patient's id is the id of a record: it is nobody else's affair.
-            return WhoView(kind=kind, you=kind == "patient" and shown.actor_id == reader)
+            return WhoView(kind=kind, you=kind == "patient" and shown.actor_id in own)
 
 
 def _subject(shown: Shown, names: Names) -> NamedView | None:
+    if shown.action in RECORD_ACTIONS:  # should the link be undone, the other record was somebody else's
+        return None
     known = names.structures if shown.action in STRUCTURE_ACTIONS else names.professionals
     return _named(shown.subject_id, known)
 

@@ -240,6 +240,9 @@ AUDIT_LEDGER = Group(
 AUDIT_PROFESSIONAL_COPIES = Group(
     "audit.professional-copies", (IDENTITY_PROFESSIONALS,), "Names for the patient's list."
 )
+AUDIT_RECORD_COPIES = Group(
+    "audit.record-copies", (IDENTITY_RECORDS,), "Which two records are of one person, who sees one list of both."
+)
 NOTIFY_CONTACT_COPIES = Group("notify.contact-copies", (IDENTITY_CONTACTS,), "Where persons are told things.")
 NOTIFY_DOCUMENT_ALERTS = Group("notify.document-alerts", (RECORDS_DOCUMENTS,), "Alerts for new documents.")
 NOTIFY_CONSULTATION_ALERTS = Group("notify.consultation-alerts", (AUDIT_ACCESSES,), "Alerts for consultations.")
@@ -262,6 +265,7 @@ GROUPS: tuple[Group, ...] = (
     CONSENT_COPY_ACKNOWLEDGEMENTS,
     AUDIT_LEDGER,
     AUDIT_PROFESSIONAL_COPIES,
+    AUDIT_RECORD_COPIES,
     NOTIFY_CONTACT_COPIES,
     NOTIFY_DOCUMENT_ALERTS,
     NOTIFY_CONSULTATION_ALERTS,

@@ -12,7 +12,7 @@ from deploy.local.client import Dmp, connect
 from deploy.local.stack import Stack
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def stack() -> AsyncIterator[Stack]:
     """Five services in ten processes, PostgreSQL, Kafka and the mail catcher, in a folder of their own."""
     with tempfile.TemporaryDirectory(prefix="dmp-e2e-") as folder:
@@ -21,7 +21,7 @@ async def stack() -> AsyncIterator[Stack]:
             yield running
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def dmp(stack: Stack) -> AsyncIterator[Dmp]:
     """A client of it."""
     async with connect(endpoints.read(stack.layout)) as connected:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,13 +20,15 @@ COMMANDS = [
     for line in block.splitlines()
     if line.split("#")[0].strip()
 ]
+TIED = [sys.executable, "-I", "-S", str(ROOT / "deploy" / "local" / "launch.py")]
+"""What it starts ends when the tests end, however they end."""
 MAKE = re.compile(r"^make (demo|up|down)$")
 
 
 def as_run(command: str) -> list[str]:
     """`make X` and `.venv/bin/dmp X` are both `python -m deploy.local X`."""
     words = command.removeprefix("make ").removeprefix(".venv/bin/dmp ").split()
-    return [sys.executable, "-m", "deploy.local", *words]
+    return [*TIED, str(os.getpid()), str(int(signal.SIGTERM)), "-1", "-1", sys.executable, "-m", "deploy.local", *words]
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -12,6 +12,7 @@ import orjson
 from services.identity.app import make_api
 from services.identity.domain.accounts import AccountRules, SecondFactor, lookup_keys
 from services.identity.domain.opening import Contact
+from services.identity.domain.passwords import Hasher
 from services.identity.domain.sealing import Keyrings
 from services.identity.settings import Settings
 from services.identity.store import records
@@ -23,7 +24,8 @@ from shared.contracts.notify import MessageRequested
 from shared.crypto import Keyring
 from shared.db.pool import Pool, transaction
 from tests.infra.databases import Database
-from tests.infra.identity_api import KEYRING, announced, open_one, settings_of
+from tests.infra.identity_api import CHEAP, KEYRING, announced, open_one, settings_of
+from tests.infra.routes import known_routes
 from tests.infra.tokens import bearer
 
 PASSWORD = "trois vaches sur un toit bleu"
@@ -32,7 +34,7 @@ MAIL = "zoe.inventee@patient.example"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 RING = Keyring.parse(KEYRING)
 KEYRINGS = Keyrings(ins=RING, contacts=RING, persons=RING)
-RULES = AccountRules(lookup_keys(RING))
+RULES = AccountRules(lookup_keys(RING), Hasher(CHEAP["password_memory_kib"], CHEAP["password_passes"]))
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ async def at_home(
     database: Database, *, peer: str = "127.0.0.1", settings: Settings | None = None
 ) -> AsyncIterator[House]:
     """The house; refusals are answered at once."""
-    app = make_api(settings or settings_of(database, accounts={"refusal_s": 0}))
+    app = known_routes(make_api(settings or settings_of(database, accounts={"refusal_s": 0})))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, client=(peer, 50000))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8401") as client:

@@ -19,6 +19,7 @@ from shared.contracts.topics import EVENTS
 from shared.settings import KafkaSettings
 from shared.values import ins_key
 from tests.infra.databases import Database
+from tests.infra.routes import known_routes
 from tests.infra.tokens import ISSUER, KEY, SETTINGS, bearer, make_token
 
 KEYRING = "test:" + "A" * 43
@@ -29,6 +30,8 @@ RECEIPTS = json.dumps([RECEIPT_KEY.as_dict(private=True)])
 TEST_OID, NIR_OID, DEMO_OID = "1.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.8", "1.2.250.1.213.1.4.11"
 TOKEN_ENDPOINT = f"{ISSUER}/oauth/token"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+CHEAP = {"password_memory_kib": 8, "password_passes": 1, "password_lanes": 1}
+"""argon2id below what the settings allow: nothing is at stake in a test, and thousands of passwords are checked."""
 SELECT_OUTBOX = "select topic, key, event_type, payload, traceparent from outbox order by id"
 
 
@@ -44,7 +47,9 @@ def settings_of(database: Database, **changes: Any) -> Settings:
         "demo": {"sign_in": True, "test_nir_keys": True},
         **changes,
     }
-    return Settings.model_validate(values)
+    settings = Settings.model_validate(values)
+    accounts = settings.accounts.model_copy(update=CHEAP if "password_passes" not in values.get("accounts", {}) else {})
+    return settings.model_copy(update={"accounts": accounts})
 
 
 @asynccontextmanager
@@ -52,7 +57,7 @@ async def running(
     settings: Settings, *, peer: str = "127.0.0.1", base_url: str = "http://127.0.0.1:8401"
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The API in its lifespan, and a client of it."""
-    app = make_api(settings)
+    app = known_routes(make_api(settings))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, client=(peer, 50000))
         async with httpx.AsyncClient(transport=transport, base_url=base_url) as client:

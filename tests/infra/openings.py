@@ -1,7 +1,6 @@
 """Invented insured people in the register, and openings over HTTP."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +9,7 @@ import httpx
 from services.identity.domain.insured import InsuredPerson, Reach, seal_insured
 from services.identity.domain.opening import Person
 from services.identity.domain.openings import OpeningRules
+from services.identity.domain.persons import NO_USED_NAMES, IdentityStatus
 from services.identity.store.insured import put_insured
 from services.identity.usecases.send_opening_codes import send_opening_codes
 from shared.db.pool import Pool, transaction
@@ -31,10 +31,11 @@ def number_of(number: int, born: str = "1955-06-12") -> str:
 
 
 def insured(number: int = 1, *, born: str = "1955-06-12", **changes: Any) -> InsuredPerson:
-    """Somebody of the register; `regime`, `region`, `card`, `mail`, `address` may be other."""
+    """Somebody of the register; `regime`, `region`, `status`, `card`, `mail`, `address` may be other."""
     ins = Ins(number_of(number, born), INS_NIR_TEST)
     traits = StrictTraits("D'INVENTÉE-EXEMPLE", f"Zoé{'abcdefghij'[number % 10]}", born, Sex.FEMALE, "63220")
-    person = replace(Person(ins, traits), regime=changes.get("regime", "01"), region=changes.get("region", "84"))
+    status = IdentityStatus(changes.get("status", "qualified"))
+    person = Person(ins, traits, NO_USED_NAMES, status, changes.get("regime", "01"), changes.get("region", "84"))
     reach = Reach(
         mail=changes.get("mail", f"invente.{number}@patient.example"),
         address=changes.get("address", ("ZOE INVENTEE", "1 RUE INVENTEE", "99999 NULLEPART")),

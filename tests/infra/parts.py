@@ -1,21 +1,29 @@
 """The real PostgreSQL and Kafka of a test run: from the environment, else containers, else the embedded ones.
 
+Several workers (pytest-xdist) share those of the process that started them, see `Shared`.
+
 Environment: `DMP_TEST_POSTGRES_DSN` (a superuser) and `DMP_TEST_KAFKA_BOOTSTRAP`, with
 `DMP_TEST_KAFKA_PASSWORD_<USER>` for SASL/SCRAM-SHA-512 users (admin, ops and the services); without them, plain text.
 """
 
+import asyncio
+import json
 import os
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import asyncpg
 
 from deploy.local.stack import Part, Stack
 from shared.contracts.topics import SERVICES
+from tests.infra.waiting import eventually
 
+SHARED = "DMP_TEST_SHARED_PARTS"
+"""Names the file in which the workers find where the servers are, once they are."""
 USERS = ("admin", "ops", *SERVICES)
 
 
@@ -36,6 +44,15 @@ class Parts:
 @asynccontextmanager
 async def parts() -> AsyncIterator[Parts]:
     """Both servers for the time of the block."""
+    if SHARED in os.environ:
+        yield await _read(Path(os.environ[SHARED]))
+        return
+    async with _own_parts() as found:
+        yield found
+
+
+@asynccontextmanager
+async def _own_parts() -> AsyncIterator[Parts]:
     dsn, bootstrap = os.environ.get("DMP_TEST_POSTGRES_DSN"), os.environ.get("DMP_TEST_KAFKA_BOOTSTRAP")
     passwords = {user: os.environ.get(f"DMP_TEST_KAFKA_PASSWORD_{user.upper()}", "") for user in USERS}
     async with AsyncExitStack() as resources:
@@ -60,6 +77,59 @@ async def parts() -> AsyncIterator[Parts]:
         assert dsn is not None
         assert bootstrap is not None
         yield Parts(dsn, bootstrap, passwords if all(passwords.values()) else {})
+
+
+class Shared:
+    """The servers of all workers of a run: they start beside the collection of the tests, and end with `end`."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="dmp-test-")
+        self._file = Path(self._folder.name) / "parts.json"
+        self._loop = asyncio.new_event_loop()
+        self._over = asyncio.Event()
+        # Servers end with the thread that started them, whatever happens to this process.
+        self._thread = threading.Thread(target=self._keep, name="servers", daemon=True)
+
+    def start(self) -> None:
+        """Returns before they are ready; `parts` of the workers waits for them."""
+        self._thread.start()
+        os.environ[SHARED] = str(self._file)
+
+    def end(self) -> None:
+        """Returns when they have ended."""
+        os.environ.pop(SHARED, None)
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join()
+        self._folder.cleanup()
+
+    def _keep(self) -> None:
+        try:
+            self._loop.run_until_complete(self._run())
+        except BaseException as error:
+            self._write({"error": repr(error)})
+            raise
+        finally:
+            self._loop.close()
+
+    async def _run(self) -> None:
+        async with _own_parts() as found:
+            self._write(asdict(found))
+            await self._over.wait()
+
+    def _write(self, said: Mapping[str, object]) -> None:
+        draft = self._file.with_suffix(".new")
+        draft.touch(0o600)
+        draft.write_text(json.dumps(said))
+        draft.rename(self._file)
+
+
+async def _read(file: Path) -> Parts:
+    async def look() -> str | None:
+        return await asyncio.to_thread(file.read_text) if await asyncio.to_thread(file.exists) else None
+
+    said = json.loads(await eventually(look, seconds=180))
+    assert "error" not in said, f"the servers of the run did not start: {said['error']}"
+    return Parts(**said)
 
 
 async def _hurry(dsn: str) -> None:

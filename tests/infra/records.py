@@ -35,6 +35,7 @@ from shared.vault import Vault
 from tests.infra.databases import Database
 from tests.infra.load import Person
 from tests.infra.messages import message, outbox
+from tests.infra.routes import known_routes
 from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token, professional_token, software_token
 
 INS_HMAC = "hmac-2:" + "B" * 43 + ",hmac-1:" + "A" * 43
@@ -268,7 +269,7 @@ def settings_of(database: Database, **changed: Any) -> Settings:
 @asynccontextmanager
 async def house(database: Database, **changed: Any) -> AsyncIterator[House]:
     """The API, at work, over ASGI."""
-    app = make_api(settings_of(database, **changed), TestKeys())
+    app = known_routes(make_api(settings_of(database, **changed), TestKeys()))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

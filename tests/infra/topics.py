@@ -1,6 +1,5 @@
 """The declared topics under a prefix of the test's own, and a client that reads and writes them."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -117,15 +116,3 @@ def client_options(parts: Parts, user: str) -> dict[str, Any]:
             "sasl_plain_password": parts.passwords[user],
         }
     return options
-
-
-async def make_topics(parts: Parts, prefix: str) -> Topics:
-    """All declared topics with their permissions, under a prefix."""
-    from deploy.local.kafka import Credentials
-    from deploy.local.topics import create_topics, grant
-
-    admin = Credentials("admin", parts.passwords["admin"]) if parts.has_acls else None
-    await asyncio.to_thread(create_topics, parts.kafka_bootstrap, admin, prefix)
-    if admin is not None:
-        await asyncio.to_thread(grant, parts.kafka_bootstrap, admin, prefix)
-    return Topics(parts, prefix)

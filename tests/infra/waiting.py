@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def eventually(look: Callable[[], Awaitable[T | None]], *, seconds: float = 20) -> T:
+async def eventually(look: Callable[[], Awaitable[T | None]], *, seconds: float = 60) -> T:
     """The first look that is neither None nor False. Fails when the time is over."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:

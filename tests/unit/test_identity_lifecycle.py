@@ -50,6 +50,8 @@ EXPECTED: dict[tuple[Action, str], tuple[str, ...]] = {
     ("record-death", "system"):              (N, N, "dead", "dead", "dead", N),
     ("erase", "administrator"):              (N, N, "erased", "erased", "erased", "erased"),
     ("erase", "system"):                     (N, N, "record-open", "erased", "erased", "erased"),
+    ("link", "administrator"):               (N, N, "open", "closed", "holder-deceased", N),
+    ("unlink", "administrator"):             (N, N, "open", "closed", "dead", N),
 }
 # fmt: on
 CASES = list(product(STATES, ACTIONS, PARTIES))
@@ -57,7 +59,7 @@ CASES = list(product(STATES, ACTIONS, PARTIES))
 
 def test_the_table_is_whole_and_has_the_size_it_must() -> None:
     assert set(TABLE) == set(CASES)
-    assert len(TABLE) == len(STATES) * len(ACTIONS) * len(PARTIES) == 6 * 7 * 9 == 378
+    assert len(TABLE) == len(STATES) * len(ACTIONS) * len(PARTIES) == 6 * 9 * 9 == 486
 
 
 @pytest.mark.parametrize(("action", "party"), list(product(ACTIONS, PARTIES)))

@@ -36,6 +36,20 @@ def test_the_environment_is_enough_and_the_conveniences_are_off_by_default(envir
     assert (settings.demo.sign_in, settings.demo.test_nir_keys) == (False, False)
 
 
+def test_passwords_cost_an_attacker_what_owasp_asks_for(environment: pytest.MonkeyPatch) -> None:
+    accounts = load().accounts
+    assert (accounts.password_memory_kib, accounts.password_passes, accounts.password_lanes) == (19456, 2, 1)
+
+
+@pytest.mark.parametrize(("name", "value"), [("MEMORY_KIB", "19455"), ("PASSES", "1"), ("LANES", "0")])
+def test_a_service_does_not_start_with_cheaper_passwords(
+    environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    environment.setenv(f"IDENTITY_ACCOUNTS__PASSWORD_{name}", value)
+    with pytest.raises(ValidationError, match="greater than or equal"):
+        load()
+
+
 @pytest.mark.parametrize("name", ["SIGN_IN", "TEST_NIR_KEYS"])
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "identity.example"])
 def test_conveniences_are_refused_where_the_api_listens_to_others(

@@ -21,7 +21,7 @@ T0, T1 = "2026-11-22T10:00:00.000000Z", "2026-11-22T10:00:00.310000Z"
 COMMANDS = (
     *("up", "down", "status", "demo", "bootstrap", "open", "deposit", "track", "documents", "get", "accesses"),
     *("authorise", "block", "unblock", "object", "choices", "preferences", "mails", "topics", "dlt"),
-    "figures",
+    *("figures", "link", "unlink"),
 )
 
 
@@ -54,6 +54,8 @@ def test_every_command_explains_itself_with_its_exit_codes(command: str, tmp_pat
         ("preferences", "--record", RECORD),
         ("topics",),
         ("figures",),
+        ("link", RECORD, RECORD),
+        ("unlink", RECORD, RECORD),
         ("campaign", "list"),
         ("campaign", "create", "--regions", "11"),
         ("campaign", "show", RECORD),

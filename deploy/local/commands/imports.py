@@ -20,6 +20,7 @@ from services.identity.importing import Complete, Importer, Outcome
 from services.identity.settings import ImportSettings
 from shared.db.pool import TRANSIENT
 from shared.errors import CodedError
+from shared.process import spare_the_collector
 
 EXIT_REJECTED = 3
 _OVERRIDE = "IDENTITY_POSTGRES__DSN"
@@ -106,6 +107,7 @@ def _importer(var: Path) -> Importer:
 
 def _perform(file: Path, as_json: bool, work: Callable[[Report], Awaitable[Outcome]]) -> None:
     started = time.monotonic()
+    spare_the_collector()
     try:
         outcome = run(_watched(file, work))
     except (AbsenceImplausibleError, LocalError) as error:

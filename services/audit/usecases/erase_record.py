@@ -3,6 +3,8 @@
 The key goes under which its motives lie, and the list of accesses has no reader from this commit on.
 """
 
+from uuid import UUID
+
 from services.audit import store
 from shared.contracts.identity import RecordErased
 from shared.db.pool import Connection
@@ -11,5 +13,9 @@ from shared.erasing import begin_each
 
 
 async def erase_record(connection: Connection, messages: list[Message[RecordErased]]) -> None:
-    """Remembers the ids and destroys the keys; what the patient might know of is removed in steps."""
-    await begin_each(connection, messages, store.destroy_key)
+    """Remembers the ids, destroys the keys, forgets links; what the patient might know of is removed in steps."""
+    await begin_each(connection, messages, _destroy)
+
+
+async def _destroy(connection: Connection, record_id: UUID) -> dict[str, int]:
+    return await store.destroy_key(connection, record_id) | await store.delete_link(connection, record_id)

@@ -12,6 +12,7 @@ from services.identity.api import (
     erasures,
     figures,
     lifecycle,
+    links,
     oauth,
     openings,
     people,
@@ -34,6 +35,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     sessions.router,
     accounts.router,
     lifecycle.router,
+    links.router,
     erasures.router,
     professionals.router,
 )

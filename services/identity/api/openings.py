@@ -128,7 +128,7 @@ async def post_complete(  # FastAPI gives each as a parameter
         **problems(
             _403="assistance-refused",
             _404="insured-unknown",
-            _409="representative-needed, unreachable, record-closed, holder-deceased",
+            _409="representative-needed, identity-not-qualified, unreachable, record-closed, holder-deceased",
             _422=f"{INS}, consent-needed, channel-unknown, mail-invalid, mobile-invalid, attending-doctor-unknown",
             _429="too-many-openings",
         ),

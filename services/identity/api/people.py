@@ -51,7 +51,7 @@ def _administrator(asking: Caller) -> None:
         200: {"model": RepresentationView, "description": "The record was open; the representation is entered"},
         **problems(
             _403="representation-unproven, forbidden",
-            _409="traits-differ, record-closed, holder-deceased, representation-exists",
+            _409="identity-not-qualified, traits-differ, record-closed, holder-deceased, representation-exists",
             _422=f"{INS}, traits-invalid, {EVIDENCE}",
             _429="too-many-tries",
         ),

@@ -29,9 +29,9 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10
         202: {"model": RecordView, "description": "Opened and on its way"},
         **problems(
             _403="needs the scope records.open",
-            _409="traits-differ",
+            _409="identity-not-qualified, traits-differ",
             _422="ins-malformed, ins-system-unknown, ins-key-wrong, traits-invalid, mail-invalid, language-unknown, "
-            "channel-unknown",
+            "channel-unknown, identity-status-unknown",
         ),
     },
 )

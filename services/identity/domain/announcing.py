@@ -18,9 +18,9 @@ def record_changed(
     person: Person,
     opened_at: datetime,
     *,
-    linked_to: UUID | None = None,
+    linked_to: UUID | None,
 ) -> RecordChanged:
-    """The whole state at this version; `keyring` is that of the INS."""
+    """The whole state at this version; `keyring` is that of the INS, `linked_to` what the record names now."""
     return RecordChanged(
         record_id=record_id,
         version=version,

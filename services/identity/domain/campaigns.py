@@ -1,8 +1,8 @@
 """A campaign: a record for everyone who does not refuse (R1111-28). Notices, the time to object, then the openings.
 
-Who was noticed before, has a record, is on the suppression list, is under eighteen or cannot be written to is passed
-over. The time to object is a national parameter: one month in the documents that are followed here, six weeks in the
-law as it stands.
+Who was noticed before, has a record, is on the suppression list, is under eighteen, has no qualified identity or cannot
+be written to is passed over. The time to object is a national parameter: one month in the documents that are followed
+here, six weeks in the law as it stands.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from shared.contracts.base import Actor
 from shared.errors import ConflictError, InvalidError, NotFoundError
 
 Status = Literal["noticing", "waiting", "opening", "done"]
-Skip = Literal["has-record", "objected", "erased", "minor", "unreachable", "noticed-before"]
+Skip = Literal["has-record", "objected", "erased", "minor", "not-qualified", "unreachable", "noticed-before"]
 YEARS: Final = range(1850, 2200)
 FASTEST: Final = 50_000
 
@@ -154,6 +154,8 @@ def skip_of(candidate: Candidate, known: Known, today: date) -> Skip | None:
     traits, reach = candidate.insured.person.traits, candidate.insured.reach
     if is_minor(date.fromisoformat(traits.birth_date or ""), today):
         return "minor"
+    if not candidate.insured.person.status.may_share_ins:
+        return "not-qualified"
     return None if reach.mail or reach.address else "unreachable"
 
 

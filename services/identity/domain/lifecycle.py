@@ -16,7 +16,7 @@ from shared.errors import ClientError, ConflictError, ForbiddenError
 
 State = Literal["none", "objected", "open", "closed", "dead", "erased"]
 """Of one person. `none`, `objected` and `erased`: there is no record; `dead`: closed because its holder has died."""
-Action = Literal["open", "object", "withdraw-objection", "close", "reopen", "record-death", "erase"]
+Action = Literal["open", "object", "withdraw-objection", "close", "reopen", "record-death", "erase", "link", "unlink"]
 Party = Literal[
     "holder",
     "representative",
@@ -131,6 +131,8 @@ _WHO: Final[dict[Action, frozenset[Party]]] = {
     "reopen": _OWN | {"administrator"},
     "record-death": frozenset({"administrator", "system"}),
     "erase": frozenset({"administrator", "system"}),
+    "link": frozenset({"administrator"}),
+    "unlink": frozenset({"administrator"}),
 }
 _NO_RECORD: Final = "record-unknown"
 _RULES: Final[dict[Action, tuple[State | str, ...]]] = {  # in the order of STATES
@@ -142,6 +144,8 @@ _RULES: Final[dict[Action, tuple[State | str, ...]]] = {  # in the order of STAT
     "reopen":              (_NO_RECORD, _NO_RECORD, "open",   "open",          "holder-deceased", _NO_RECORD),
     "record-death":        (_NO_RECORD, _NO_RECORD, "dead",   "dead",          "dead",            _NO_RECORD),
     "erase":               (_NO_RECORD, _NO_RECORD, "erased", "erased",        "erased",          "erased"),
+    "link":                (_NO_RECORD, _NO_RECORD, "open",   "closed",        "holder-deceased", _NO_RECORD),
+    "unlink":              (_NO_RECORD, _NO_RECORD, "open",   "closed",        "dead",            _NO_RECORD),
 }  # fmt: skip
 _EXCEPTIONS: Final[dict[tuple[State, Action, Party], State | str]] = {
     ("objected", "open", "system"): "opening-objected",  # a campaign opens for nobody who refused

@@ -13,6 +13,7 @@ import orjson
 
 from services.identity.domain.lifecycle import Move, State, decide
 from services.identity.domain.opening import LANGUAGES, Contact, LanguageUnknownError, contact
+from services.identity.domain.persons import IdentityStatus
 from services.identity.domain.regimes import ONLINE
 from services.identity.domain.sealing import Keyrings, Sealed, open_row, seal_row
 from shared.crypto import Keyring
@@ -129,6 +130,7 @@ class Facts:
     birth_date: date
     is_own_card: bool
     state: State
+    status: IdentityStatus = IdentityStatus.QUALIFIED
 
 
 def seal_asked(keyrings: Keyrings, opening_id: UUID, asked: Asked) -> Sealed:
@@ -148,8 +150,10 @@ def told_at(mail: str | None, mobile: str | None, language: str) -> Contact:
 
 
 def may_open_alone(facts: Facts, today: date) -> bool:
-    """Adults of the listed regimes who hold their card and have no record."""
+    """Adults of the listed regimes whose identity is qualified, who hold their card and have no record."""
     if facts.regime not in ONLINE or not facts.is_own_card or is_minor(facts.birth_date, today):
+        return False
+    if not facts.status.may_share_ins:
         return False
     return facts.state != "open" and decide(facts.state, "open", "holder") == Move("open")
 

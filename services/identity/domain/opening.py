@@ -124,6 +124,7 @@ class RecordState:
     version: int
     in_force_version: int
     state: Literal["open", "closed"] = "open"
+    linked_to: UUID | None = None
 
     @property
     def is_in_force(self) -> bool:

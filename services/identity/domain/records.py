@@ -38,7 +38,7 @@ def new_record(
 ) -> NewRecord:
     """`ids`: of the record and, in its bucket, of the person."""
     record_id, person_id = ids
-    changed = record_changed(keyrings.ins, record_id, 1, "open", person, now)
+    changed = record_changed(keyrings.ins, record_id, 1, "open", person, now, linked_to=None)
     told = keyrings.contacts.seal_for_addressee(contact.as_json())
     contact_changed = ContactChanged(record_id=record_id, version=1, sealed=told)
     opened = AccessRecorded(

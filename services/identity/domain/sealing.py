@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.crypto import Keyring, seal, unseal
+from shared.crypto import Keyring, unseal
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Sealed:
 
 def seal_row(keyring: Keyring, plain: bytes, kind: str, row_id: UUID) -> Sealed:
     """Under the active key."""
-    return Sealed(keyring.active, seal(keyring[keyring.active], plain, _context(kind, row_id)))
+    return Sealed(keyring.active, keyring.seal(plain, _context(kind, row_id)))
 
 
 def open_row(keyring: Keyring, sealed: Sealed, kind: str, row_id: UUID) -> bytes:

@@ -1,11 +1,13 @@
 """Records and their opening."""
 
+from dataclasses import replace
 from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from services.identity.domain.opening import Contact, Person, RecordState, contact, sex
+from services.identity.domain.persons import IdentityStatus
 from services.identity.models.base import Body, Text, one_of
 from shared.values import Ins, StrictTraits
 
@@ -61,9 +63,15 @@ class OpenRecordBody(Body):
         json_schema_extra=one_of("hospital", "cpam-agent", "care-home"),
     )
 
+    identity_status: Text = Field(
+        default="qualified",
+        description="how far the identity was established (RNIV); a record opens for a qualified one",
+        json_schema_extra=one_of(*IdentityStatus),
+    )
+
     def person(self) -> Person:
-        """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
-        return person_of(self.ins, self.traits)
+        """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError, IdentityStatusUnknownError."""
+        return replace(person_of(self.ins, self.traits), status=IdentityStatus.of(self.identity_status))
 
     def to_be_told(self) -> Contact:
         """Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""

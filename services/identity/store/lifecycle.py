@@ -23,6 +23,7 @@ class KeptRecord:
     cause: Cause | None
     closed_at: datetime | None
     person: Sealed
+    linked_to: UUID | None
 
     @property
     def state(self) -> State:
@@ -33,7 +34,7 @@ class KeptRecord:
 LOCK_RECORD = "select version from records where bucket = $1 and id = $2 for update"
 SELECT_KEPT = """
 select record.id, record.person_id, record.version, record.opened_at, closure.cause, closure.closed_at,
-  person.key_id, person.sealed
+  person.key_id, person.sealed, record.linked_to
 from records record
 join persons person on person.bucket = record.bucket and person.id = record.person_id
 left join closures closure on closure.bucket = record.bucket and closure.record_id = record.id
@@ -50,7 +51,14 @@ async def load_kept(connection: Connection, record_id: UUID, *, lock: bool = Tru
         return None
     sealed = Sealed(row["key_id"], row["sealed"])
     return KeptRecord(
-        row["id"], row["person_id"], row["version"], row["opened_at"], row["cause"], row["closed_at"], sealed
+        row["id"],
+        row["person_id"],
+        row["version"],
+        row["opened_at"],
+        row["cause"],
+        row["closed_at"],
+        sealed,
+        row["linked_to"],
     )
 
 

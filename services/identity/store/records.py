@@ -69,7 +69,7 @@ async def insert_contact(connection: Connection, record_id: UUID, sealed: Sealed
     await connection.execute(INSERT_CONTACT, bucket_of(record_id), record_id, sealed.key_id, sealed.data)
 
 
-SELECT_RECORD = "select id, version, in_force_version, status from records where bucket = $1 and id = $2"
+SELECT_RECORD = "select id, version, in_force_version, status, linked_to from records where bucket = $1 and id = $2"
 
 
 async def load_record(connection: Connection, record_id: UUID) -> RecordState | None:

@@ -7,6 +7,7 @@ and tells the other services. A record that is erased already answers with the s
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Final
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from services.identity.store import (
     challenges,
     erasures,
     lifecycle,
+    links,
     minors,
     people,
     records,
@@ -31,6 +33,7 @@ from services.identity.store import (
 )
 from services.identity.store.erasures import Erasure
 from services.identity.store.lifecycle import KeptRecord
+from services.identity.usecases.change_link import name_other
 from services.identity.usecases.move_record import Moving, access, counted, fingerprints_of, holder
 from services.identity.usecases.release_people import release_people
 from shared import clock, erasing
@@ -122,10 +125,10 @@ async def erase_record(
         known = await erasures.find_erasure(connection, record_id)
         if known is not None:
             return known
-        kept = await _locked(connection, keyrings, record_id)
+        kept, *other = await _locked(connection, keyrings, record_id)
         refused = _refused(kept, retention, asked)
         if refused is None:
-            erasure = await _erase(connection, keyrings, kept, asked)
+            erasure = await _erase(connection, keyrings, kept, other, asked)
         else:
             told = access(record_id, asked.moving, reason=refused.code, refused=True)
             await append(connection, [announce(told)])
@@ -134,16 +137,16 @@ async def erase_record(
     return erasure
 
 
-async def _locked(connection: Connection, keyrings: Keyrings, record_id: UUID) -> KeptRecord:
-    """The number first, then the record: the order of whoever opens."""
+async def _locked(connection: Connection, keyrings: Keyrings, record_id: UUID) -> list[KeptRecord]:
+    """The number first, then the record: the order of whoever opens. Behind it the one that it is linked to."""
     seen = await lifecycle.load_kept(connection, record_id, lock=False)
     if seen is None:
         raise RecordUnknownError
     await records.lock_ins(connection, fingerprints_of(keyrings, holder(keyrings, seen)))
-    kept = await lifecycle.load_kept(connection, record_id)
-    if kept is None:
+    found = await links.lock_linked(connection, record_id)
+    if not found:
         raise RecordUnknownError
-    return kept
+    return found
 
 
 def _refused(kept: KeptRecord, retention: Retention, asked: Erasing) -> ClientError | None:
@@ -154,13 +157,17 @@ def _refused(kept: KeptRecord, retention: Retention, asked: Erasing) -> ClientEr
     return Refusal("retention-running").error() if asked.reason == "retention-over" and not over else None
 
 
-async def _erase(connection: Connection, keyrings: Keyrings, kept: KeptRecord, asked: Erasing) -> Erasure:
+async def _erase(
+    connection: Connection, keyrings: Keyrings, kept: KeptRecord, linked: list[KeptRecord], asked: Erasing
+) -> Erasure:
     erasure = Erasure(clock.new_id(bucket_of(kept.id)), kept.id, asked.reason, asked.now)
     await erasing.begin(connection, kept.id, erasure.id, asked.now)
     await erasures.insert_erasure(connection, erasure)
     released = await release_people(connection, keyrings, kept.id, asked.now, asked.moving.actor)
     await erasing.count_destroyed(connection, kept.id, await destroy(connection, keyrings, kept, asked.now))
-    await append(connection, [*_told(erasure, asked), *(announce(one) for one in released)])
+    unlinking = Moving("unlink", asked.moving.party, asked.moving.actor)
+    alone = [await name_other(connection, keyrings, one, None, unlinking, "erased", kept.id) for one in linked]
+    await append(connection, [*_told(erasure, asked), *(announce(one) for one in released), *chain(*alone)])
     return erasure
 
 

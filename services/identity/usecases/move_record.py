@@ -36,9 +36,12 @@ LEDGER: Final[dict[Action, LedgerAction]] = {
     "reopen": "reopen-record",
     "record-death": "close-record",
     "erase": "erase-record",
+    "link": "link-records",
+    "unlink": "unlink-records",
 }
 """How the ledger calls each action."""
-_STATUS: Final[dict[State, Literal["open", "closed"]]] = {"open": "open", "closed": "closed", "dead": "closed"}
+STATUS: Final[dict[State, Literal["open", "closed"]]] = {"open": "open", "closed": "closed", "dead": "closed"}
+"""How the other services are told of each state that a record can be in."""
 _REASONS: Final[dict[State, str]] = {"open": "reopened", "closed": "closed", "dead": "death-recorded"}
 
 CLOSED: Final = Note("record-closed")
@@ -81,7 +84,8 @@ async def move_within(
         return None, []
     person = holder(keyrings, kept)
     version = await _write(connection, kept, decided.state, now)
-    changed = record_changed(keyrings.ins, kept.id, version, _STATUS[decided.state], person, kept.opened_at)
+    status = STATUS[decided.state]
+    changed = record_changed(keyrings.ins, kept.id, version, status, person, kept.opened_at, linked_to=kept.linked_to)
     told = [announce(changed), announce(access(kept.id, moving, reason=_REASONS[decided.state], version=version))]
     if decided.state == "closed":
         await figures.count_life_event(connection, "closure", moving.channel, region_of(person.region), now)
@@ -102,9 +106,15 @@ def fingerprints_of(keyrings: Keyrings, person: Person) -> list[str]:
 
 
 def access(
-    record_id: UUID, moving: Moving, *, reason: str, refused: bool = False, version: int | None = None
+    record_id: UUID,
+    moving: Moving,
+    *,
+    reason: str,
+    refused: bool = False,
+    version: int | None = None,
+    subject: UUID | None = None,
 ) -> AccessRecorded:
-    """The ledger's entry."""
+    """The ledger's entry; `subject` is another record."""
     return AccessRecorded(
         record_id=record_id,
         actor=moving.actor,
@@ -112,6 +122,7 @@ def access(
         outcome="refused" if refused else "permitted",
         reason=reason,
         state_version=version,
+        subject_id=None if subject is None else str(subject),
     )
 
 

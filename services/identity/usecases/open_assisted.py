@@ -59,8 +59,8 @@ class Assisted:
 
 
 async def open_assisted(pool: Pool, keyrings: Keyrings, lookups: Keyring, helped: Helped) -> Assisted:
-    """Raises InsuredUnknownError, RepresentativeNeededError, UnreachableError, AttendingDoctorUnknownError,
-    TooManyOpeningsError, and what the table of lives refuses."""
+    """Raises InsuredUnknownError, RepresentativeNeededError, IdentityNotQualifiedError, UnreachableError,
+    AttendingDoctorUnknownError, TooManyOpeningsError, and what the table of lives refuses."""
     await take_turn(pool, "open-record", [f"assisted-ins:{lookups.fingerprint(*ins_parts(helped.ins))}"])
     fingerprints = keyrings.ins.fingerprints(*ins_parts(helped.ins))
     async with transaction(pool) as connection:

@@ -14,6 +14,7 @@ from services.identity.domain.opening import (
     are_same,
     check_traits,
 )
+from services.identity.domain.persons import check_may_share_ins
 from services.identity.domain.records import NewRecord, new_record
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.store import figures, insured, lifecycle, openings, records
@@ -43,7 +44,7 @@ async def open_record(
     """Returns the record's id and whether it is new. The contact of a record that exists stays as it is.
 
     `test_keys`: numbers under a test OID may have a wrong key. Raises WrongInsKeyError, InvalidTraitsError,
-    TraitsDifferError, RecordClosedError, HolderDeceasedError.
+    IdentityNotQualifiedError, TraitsDifferError, RecordClosedError, HolderDeceasedError.
     """
     check_key(person.ins, lenient_test_oids=test_keys)
     check_traits(person.traits, clock.now().date())
@@ -77,8 +78,10 @@ async def add_record(
 ) -> NewRecord:
     """Inside a transaction that holds the lock of the INS and has found no record; its events are to be appended.
 
-    `actor` None: the holder, who has no other name than the record.
+    `actor` None: the holder, who has no other name than the record. A record shares the INS with every service: raises
+    IdentityNotQualifiedError.
     """
+    check_may_share_ins(person.status)
     now, record_id = clock.now(), clock.new_id()
     ids = record_id, clock.new_id(bucket_of(record_id))
     who = actor or Actor(kind="patient", id=str(record_id))

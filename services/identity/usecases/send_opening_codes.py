@@ -68,6 +68,7 @@ async def _facts(connection: Connection, keyrings: Keyrings, asked: Asked) -> Fa
         birth_date=date.fromisoformat(person.traits.birth_date),
         is_own_card=is_card_of(keyrings.ins, row, asked.ins, asked.card_serial),
         state=await state_of_person(connection, fingerprints),
+        status=person.status,
     )
 
 

@@ -1,0 +1,97 @@
+"""Duplicates: two records of one person are linked, and the link is ended."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Response
+
+from services.identity.api.context import OurContext, problems
+from services.identity.domain.lifecycle import party_of
+from services.identity.models.links import LinkBody, LinkView
+from services.identity.usecases.link_records import link_records
+from services.identity.usecases.move_record import Moving
+from services.identity.usecases.read_link import read_link
+from services.identity.usecases.unlink_records import unlink_records
+from shared.db.pool import Pool
+from shared.errors import ForbiddenError
+from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.prefer import seconds_to_wait, wait_for
+from shared.http.tokens import Caller
+
+router = APIRouter(tags=["duplicates"])
+SCOPE = "records.open"
+Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": LinkView, "description": "In force for both records"},
+    202: {"model": LinkView, "description": "On its way"},
+    **problems(
+        _403="forbidden; needs the scope records.open",
+        _404="record-unknown",
+        _409="record-linked, holder-deceased",
+        _422="same-record",
+    ),
+}
+
+
+@router.post(
+    "/records/{record_id}/link", summary="Link two records of one person", status_code=202, responses=RESPONSES
+)
+async def post_link(  # FastAPI gives each as a parameter
+    record_id: UUID,
+    body: LinkBody,
+    response: Response,
+    asking: AuthenticatedCaller,
+    pool: ServicePool,
+    context: OurContext,
+    prefer: Prefer = None,
+) -> LinkView:
+    """For an administrator, who has made sure that both are of one person. No document moves: the person sees both
+    records as one, each document is judged by its own record's state and both records' blocks. Twice
+    is once."""
+    await link_records(pool, context.keyrings, record_id, body.linked_to, _moving("link", asking))
+    return await _settled(pool, record_id, body.linked_to, response, prefer)
+
+
+@router.post("/records/{record_id}/unlink", summary="End the link of two records", status_code=202, responses=RESPONSES)
+async def post_unlink(  # FastAPI gives each as a parameter
+    record_id: UUID,
+    body: LinkBody,
+    response: Response,
+    asking: AuthenticatedCaller,
+    pool: ServicePool,
+    context: OurContext,
+    prefer: Prefer = None,
+) -> LinkView:
+    """For an administrator. Everything reads as before the link. Twice is once."""
+    await unlink_records(pool, context.keyrings, record_id, body.linked_to, _moving("unlink", asking))
+    return await _settled(pool, record_id, body.linked_to, response, prefer)
+
+
+@router.get(
+    "/records/{record_id}/link",
+    summary="Which record this one is linked to",
+    responses=problems(_403="forbidden; needs the scope records.open", _404="record-unknown"),
+)
+async def get_link(record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool) -> LinkView:
+    """For an administrator. `records` holds the other one too, where there is one."""
+    asking.require(SCOPE)
+    if asking.kind != "administrator":
+        raise ForbiddenError
+    return LinkView.of(await read_link(pool, record_id))
+
+
+def _moving(action: Literal["link", "unlink"], asking: Caller) -> Moving:
+    """Raises ForbiddenError, RecordUnknownError."""
+    asking.require(SCOPE)
+    return Moving(action, party_of(asking.kind, None, None), asking.actor())
+
+
+async def _settled(pool: Pool, record_id: UUID, other: UUID, response: Response, prefer: str | None) -> LinkView:
+    found = await wait_for(
+        lambda: read_link(pool, record_id, other),
+        lambda pair: all(one.is_in_force for one in pair),
+        seconds_to_wait(prefer),
+    )
+    view = LinkView.of(found)
+    response.status_code = 200 if view.status == "in-force" else 202
+    return view

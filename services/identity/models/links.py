@@ -1,0 +1,33 @@
+"""Two records of one person."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from services.identity.domain.opening import RecordState
+from services.identity.models.base import Body
+from services.identity.models.records import InForce, RecordView
+
+
+class LinkBody(Body):
+    """The other record of the same person."""
+
+    linked_to: Annotated[UUID, Field(strict=False)]
+
+
+class LinkView(BaseModel):
+    """Whether two records are linked, and whether this is in force: once both versions are."""
+
+    linked: bool
+    status: InForce
+    records: list[RecordView] = Field(description="both, or the one alone that is linked to none")
+
+    @classmethod
+    def of(cls, records: tuple[RecordState, ...]) -> "LinkView":
+        """The view of one record or two."""
+        return cls(
+            linked=records[0].linked_to is not None,
+            status="in-force" if all(one.is_in_force for one in records) else "on-its-way",
+            records=[RecordView.of(one) for one in records],
+        )

@@ -1,0 +1,36 @@
+"""Two records of one person name each other: the link, written and locked on both sides."""
+
+from uuid import UUID
+
+from services.identity.store.lifecycle import KeptRecord, load_kept
+from services.identity.store.representations import lock_records
+from shared.clock import bucket_of
+from shared.db.pool import Connection
+
+SET_LINK = "update records set linked_to = $3, version = $4 where bucket = $1 and id = $2"
+
+
+async def set_link(connection: Connection, record_id: UUID, other: UUID | None, version: int) -> None:
+    """Names the other record at this version; None: there is none any more."""
+    await connection.execute(SET_LINK, bucket_of(record_id), record_id, other, version)
+
+
+async def lock_pair(connection: Connection, first: UUID, second: UUID) -> list[KeptRecord]:
+    """Those of two records that exist, in the order given, locked in their own until the transaction ends."""
+    await lock_records(connection, [first, second])
+    found = [await load_kept(connection, one, lock=False) for one in (first, second)]
+    return [one for one in found if one is not None]
+
+
+async def lock_linked(connection: Connection, record_id: UUID) -> list[KeptRecord]:
+    """A record and, behind it, the one that it is linked to, locked in order; empty where there is none.
+
+    Which one that is can change until both are locked: then it is looked at again.
+    """
+    while True:
+        seen = await load_kept(connection, record_id, lock=False)
+        if seen is None:
+            return []
+        found = await lock_pair(connection, record_id, seen.linked_to or record_id)
+        if not found or found[0].linked_to == seen.linked_to:
+            return found[:1] if seen.linked_to is None else found

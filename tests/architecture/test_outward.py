@@ -1,0 +1,166 @@
+"""Every way out of the five services, by name: none leads to the reimbursement side, so that refusing or closing a
+record has no effect on reimbursements."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from deploy.generate import settings_class
+from deploy.local.topics import declared_grants
+from shared.contracts import audit, identity, notify
+from shared.contracts.base import Event
+from shared.contracts.topics import GROUPS, SERVICES, TOPICS, topic_of
+
+ROOT = Path(__file__).parents[2]
+
+NETWORK = {
+    *("aiohttp", "aioftp", "aiokafka", "aiosmtplib", "asyncpg", "boto3", "botocore", "confluent_kafka", "faststream"),
+    *("ftplib", "grpc", "http.client", "httplib2", "httpx", "hl7apy", "imaplib", "kafka", "niquests", "paramiko"),
+    *("psycopg", "pycurl", "redis", "requests", "smtplib", "socket", "ssl", "subprocess", "telnetlib", "uvicorn"),
+    *("urllib.request", "urllib3", "websockets", "xmlrpc", "zeep", "zmq", "multiprocessing.connection"),
+}
+OPENERS = {"create_connection", "create_datagram_endpoint", "create_subprocess_exec", "create_subprocess_shell"}
+OPENERS |= {"open_connection", "open_unix_connection", "popen", "sock_connect"}
+
+CLIENTS = {
+    "services/identity/provider.py": {"httpx"},  # Pro Santé Connect: the sign-in of professionals
+    "services/notify/smtp.py": {"aiosmtplib"},  # mail to patients
+    "shared/http/tokens.py": {"httpx"},  # the keys of identity's own tokens
+}
+"""Who speaks to a server that is neither the service's own database nor the broker."""
+
+OWN = {"asyncpg", "aiokafka", "faststream", "uvicorn"}
+"""Drivers of the own database and the broker, the server of the own API: addresses come from the settings below."""
+
+ADDRESSES = {
+    "POSTGRES__DSN": "the service's own database",
+    "POSTGRES__OWNER_DSN": "the service's own database",
+    "KAFKA__BOOTSTRAP": "the broker",
+    "HTTP__HOST": "where it listens",
+    "HTTP__PORT": "where it listens",
+    "WORKER__HOST": "where it listens",
+    "WORKER__PORT": "where it listens",
+    "TOKENS__ISSUER": "identity",
+    "TOKENS__JWKS_URL": "identity",
+    "PROFESSIONALS__PSC_ISSUER": "Pro Santé Connect",
+    "PROFESSIONALS__PSC_REDIRECT_URI": "identity, told to Pro Santé Connect",
+    "OPENINGS__OBJECTION_URL": "printed in a notice, never called",
+    "SMTP__HOST": "the mail relay",
+    "SMTP__PORT": "the mail relay",
+    "FOLDERS__SMS": "what a gateway takes from",
+    "FOLDERS__LETTERS": "what a gateway takes from",
+}
+_ADDRESS = re.compile(r"^FOLDERS__|(URL|URI|DSN|HOST|PORT|ISSUER|BOOTSTRAP|ENDPOINT|SERVER|ADDRESS|GATEWAY)S?$")
+
+READERS = {
+    "identity.records.v1": {"records", "consent", "audit"},
+    "identity.people.v1": set(),
+    "identity.contacts.v1": {"notify"},
+    "identity.erasures.v1": {"records", "consent", "audit", "notify"},
+    "identity.erasure-acknowledgements.v1": {"identity"},
+    "audit.accesses.v1": {"audit", "notify"},
+    "notify.requests.v1": {"notify"},
+}
+"""Who may know that a record was refused, closed or erased. Whoever is added here is one of the five."""
+
+TELLING = (
+    identity.RecordChanged,
+    identity.PeopleChanged,
+    identity.ContactChanged,
+    identity.RecordErased,
+    identity.ErasureAcknowledged,
+    audit.AccessRecorded,
+    notify.MessageRequested,
+)
+_REIMBURSING = re.compile(
+    r"reimburs|rembours|\bclaims?\b|claim[-_.]|sesam|feuille|\bfse\b|noemie|\bpayers?\b|cotisation|tiers[-_ ]payant"
+    r"|\bamo\b|\bamc\b|mutuelle|insurer",
+    re.IGNORECASE,
+)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Modules that a file imports, and what it calls to open a connection by itself."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        match node:
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom(module=str(module), level=0):
+                yield module
+                yield from (f"{module}.{alias.name}" for alias in node.names)
+            case ast.Attribute(value=ast.Name(id="os"), attr="system"):
+                yield "call system"
+            case ast.Attribute(attr=attr) if attr in OPENERS:
+                yield f"call {attr}"
+            case _:
+                pass
+
+
+def clients() -> dict[str, set[str]]:
+    """Which files of the five services can reach the network by which means."""
+    found: dict[str, set[str]] = {}
+    for folder in ("services", "shared"):
+        for path in (ROOT / folder).rglob("*.py"):
+            names = {name for one in imported(path) for name in NETWORK if one == name or one.startswith(f"{name}.")}
+            names |= {one for one in imported(path) if one.startswith("call ")}
+            if names - OWN:
+                found[path.relative_to(ROOT).as_posix()] = names - OWN
+    return found
+
+
+def settings_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from settings_of(field.annotation, f"{prefix}{name.upper()}__")
+        else:
+            yield prefix + name.upper(), field.default
+
+
+def addresses(service: str) -> set[str]:
+    """Settings by which a service can be told of a place."""
+    named = settings_of(settings_class(service))
+    return {name for name, default in named if _ADDRESS.search(name) or "://" in str(default)}
+
+
+def test_every_client_of_another_server_is_named() -> None:
+    assert clients() == CLIENTS
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_setting_that_names_a_place_is_known(service: str) -> None:
+    assert addresses(service) <= set(ADDRESSES)
+
+
+def test_no_place_is_named_that_no_setting_has() -> None:
+    assert set().union(*(addresses(service) for service in SERVICES)) == set(ADDRESSES)
+
+
+def test_nobody_outside_the_five_services_reads_or_writes_a_topic() -> None:
+    five = set(SERVICES)
+    assert {group.service for group in GROUPS} <= five
+    for topic in TOPICS:
+        assert {topic.owner} | topic.writers <= five, topic.name
+    reading = {grant.user for grant in declared_grants() if grant.operation in ("READ", "ALL", "ANY")}
+    writing = {grant.user for grant in declared_grants() if grant.operation in ("WRITE", "ALL", "ANY")}
+    assert reading <= five
+    assert writing <= five
+
+
+@pytest.mark.parametrize("event", TELLING)
+def test_who_learns_of_refusals_closings_and_erasures_is_named(event: type[Event]) -> None:
+    topic = topic_of(event.model_construct())
+    readers = {group.service for group in GROUPS if topic in group.topics}
+    assert readers == READERS[topic.name]
+    assert readers <= set(SERVICES)
+
+
+def test_no_topic_group_or_setting_names_the_reimbursement_side() -> None:
+    topics = [text for topic in TOPICS for text in (topic.name, topic.key, topic.about)]
+    groups = [text for group in GROUPS for text in (group.name, group.about)]
+    events = [event.wire for topic in TOPICS for event in topic.events]
+    settings = [name for service in SERVICES for name, _ in settings_of(settings_class(service))]
+    assert [text for text in (*topics, *groups, *events, *settings) if _REIMBURSING.search(text)] == []

@@ -1,0 +1,92 @@
+"""A process that kills itself in the middle of linking two records: `python -m tests.infra.linking PLACE`, on stdin the
+database, the keyring of the INS and both ids."""
+
+import asyncio
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from services.identity.store import links
+from services.identity.usecases import change_link as module
+from services.identity.usecases.link_records import link_records
+from services.identity.usecases.move_record import Moving
+from shared.contracts.base import Actor
+from shared.crypto import Keyring
+from shared.db.pool import create_pool
+from shared.settings import PostgresSettings
+from tests.infra.crashing import die
+from tests.infra.databases import Database
+from tests.infra.erasures import KEYRINGS
+from tests.infra.identity_api import KEYRING
+
+LINKING = Moving("link", "administrator", Actor(kind="administrator", id="admin-1"))
+
+
+def _die_between_the_two() -> None:
+    write, calls = links.set_link, 0
+
+    async def killing(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            die()
+        await write(*arguments)
+
+    links.set_link = killing
+
+
+def _die_instead_of(name: str) -> None:
+    async def killing(*_: Any) -> None:
+        die()
+
+    setattr(module, name, killing)
+
+
+def _die_when_told() -> None:
+    tell = module.append  # type: ignore[attr-defined] # imported there
+
+    async def killing(*arguments: Any) -> None:
+        await tell(*arguments)
+        die()
+
+    module.append = killing  # type: ignore[attr-defined] # imported there
+
+
+PLACES: dict[str, Any] = {
+    "one written, the other not": _die_between_the_two,
+    "both written, not announced": lambda: _die_instead_of("append"),
+    "announced, not committed": _die_when_told,
+    "after the commit": lambda: None,
+}
+
+
+async def let_it_die(place: str, database: Database, first: UUID, second: UUID, *, ins_hmac: str = KEYRING) -> None:
+    """Starts such a process and waits for its end."""
+    spec = {"dsn": database.dsn, "ins_hmac": ins_hmac, "first": first, "second": second}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.infra.linking",
+        place,
+        cwd=Path(__file__).parents[2],
+        stdin=asyncio.subprocess.PIPE,
+    )
+    await asyncio.wait_for(process.communicate(orjson.dumps(spec)), 60)
+    assert process.returncode == -signal.SIGKILL
+
+
+async def _main(place: str, spec: dict[str, Any]) -> None:
+    PLACES[place]()
+    pool = await create_pool(PostgresSettings.model_validate({"dsn": spec["dsn"]}), application="tests")
+    keyrings = replace(KEYRINGS, ins=Keyring.parse(spec["ins_hmac"]))
+    await link_records(pool, keyrings, UUID(spec["first"]), UUID(spec["second"]), LINKING)
+    die()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(sys.argv[1], orjson.loads(sys.stdin.buffer.read())))

@@ -1,0 +1,160 @@
+"""Two records of one person in audit: one list of both while they are linked, by time, paged, told in each ledger."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from services.audit.app import make_api
+from services.audit.settings import Settings
+from services.audit.usecases.copy_links import copy_links
+from services.audit.usecases.erase_record import erase_record
+from services.audit.usecases.write_entries import write_entries
+from shared import clock
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Actor
+from shared.db.pool import Pool, transaction
+from shared.http.tokens import TokenVerifier
+from shared.settings import KafkaSettings, PostgresSettings
+from tests.conftest import NewDatabase
+from tests.infra.audit import KEYS, MOTIVES
+from tests.infra.erasing import erased
+from tests.infra.messages import message, outbox
+from tests.infra.plumbing import record_changed
+from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token
+
+FIRST, SECOND = UUID(int=0x8001), UUID(int=0x8002)
+
+
+class House:
+    """Audit's API, and what it is told."""
+
+    def __init__(self, client: httpx.AsyncClient, pool: Pool) -> None:
+        self.client, self.pool = client, pool
+        self._time = clock.now() - timedelta(hours=1)
+
+    async def change(self, record_id: UUID, version: int, linked_to: UUID | None) -> None:
+        event = record_changed(record_id, version).model_copy(update={"linked_to": linked_to})
+        async with transaction(self.pool) as connection:
+            await copy_links(connection, [message(event)])
+
+    async def link(self, version: int = 2) -> None:
+        await self.change(FIRST, version, SECOND)
+        await self.change(SECOND, version, FIRST)
+
+    async def access(self, record_id: UUID, reason: str, **more: Any) -> datetime:
+        self._time += timedelta(seconds=1)
+        fact = {"action": "find-documents", "outcome": "permitted", "reason": reason, **more}
+        actor = more.pop("actor", Actor(kind="patient", id=str(record_id)))
+        event = AccessRecorded.model_validate({"record_id": record_id, "actor": actor} | fact)
+        async with transaction(self.pool) as connection:
+            await write_entries(MOTIVES, connection, [message(event, time=self._time)])
+        return self._time
+
+    async def page(self, record_id: UUID, **query: Any) -> dict[str, Any]:
+        headers = bearer(patient_token(record_id))
+        answer = await self.client.get(f"/records/{record_id}/accesses", params=query, headers=headers)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def reasons(self, record_id: UUID) -> list[str]:
+        return [one["reason"] for one in (await self.page(record_id))["accesses"]]
+
+    async def rows(self) -> set[UUID]:
+        return {row["record_id"] for row in await self.pool.fetch("select record_id from record_copies")}
+
+
+@pytest.fixture
+async def home(new_database: NewDatabase) -> AsyncIterator[House]:
+    database = await new_database("audit")
+    app = make_api(
+        Settings(
+            postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
+            kafka=KafkaSettings(bootstrap="nowhere:1"),
+            tokens=SETTINGS,
+            keys=KEYS,
+        )
+    )
+    async with app.router.lifespan_context(app):
+        app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://audit") as client:
+            yield House(client, app.state.pool)
+
+
+async def test_the_person_sees_one_list_of_both_records_and_after_the_end_of_the_link_their_own(home: House) -> None:
+    for record_id, reason in ((FIRST, "one"), (SECOND, "two"), (FIRST, "three"), (SECOND, "four")):
+        await home.access(record_id, reason)
+    assert await home.reasons(FIRST) == ["three", "one"]
+    await home.link()
+    assert await home.reasons(FIRST) == await home.reasons(SECOND) == ["four", "three", "two", "one"]
+    await home.change(FIRST, 3, None)
+    await home.change(SECOND, 3, None)
+    assert await home.reasons(FIRST) == ["three", "one"]
+    assert await home.reasons(SECOND) == ["four", "two"]
+
+
+async def test_it_is_paged_in_one_order_without_a_gap_or_a_double(home: House) -> None:
+    await home.link()
+    for number in range(7):
+        await home.access((FIRST, SECOND, SECOND)[number % 3], str(number))
+    page = await home.page(FIRST, limit=2)
+    found = [one["reason"] for one in page["accesses"]]
+    while page["next"] is not None:
+        page = await home.page(FIRST, limit=2, before=page["next"])
+        found += [one["reason"] for one in page["accesses"]]
+    assert found == list("6543210")
+
+
+async def test_the_asking_stands_in_both_ledgers_and_both_names_of_the_person_are_you(home: House) -> None:
+    await home.link()
+    await home.access(SECOND, "own")
+    assert [one["who"]["you"] for one in (await home.page(FIRST))["accesses"]] == [True]
+    told = [one for one in await outbox(home.pool) if isinstance(one, AccessRecorded)]
+    assert {(one.record_id, one.action, one.actor.id) for one in told} == {
+        (id, "list-accesses", str(FIRST)) for id in (FIRST, SECOND)
+    }
+
+
+@pytest.mark.parametrize("named_by", [FIRST, SECOND])
+async def test_a_link_that_only_one_side_names_shows_nothing_of_the_other(home: House, named_by: UUID) -> None:
+    await home.access(FIRST, "one")
+    await home.access(SECOND, "two")
+    await home.link()
+    await home.change(named_by, 3, None)
+    assert (await home.reasons(FIRST), await home.reasons(SECOND)) == (["one"], ["two"])
+
+
+async def test_an_older_word_never_brings_a_link_back(home: House) -> None:
+    await home.access(SECOND, "two")
+    await home.change(FIRST, 3, None)
+    await home.change(SECOND, 3, None)
+    await home.link(2)
+    assert await home.reasons(FIRST) == []
+
+
+async def test_a_record_that_was_only_opened_takes_no_row(home: House) -> None:
+    await home.change(uuid4(), 1, None)
+    assert await home.rows() == set()
+
+
+async def test_of_an_erased_record_nothing_is_known_or_shown_to_the_holder_of_the_other(home: House) -> None:
+    await home.access(FIRST, "one")
+    await home.access(SECOND, "two")
+    await home.link()
+    async with transaction(home.pool) as connection:
+        await erase_record(connection, [message(erased(SECOND))])
+    assert await home.rows() == {FIRST}
+    assert await home.reasons(FIRST) == ["one"]
+    told = [one for one in await outbox(home.pool) if isinstance(one, AccessRecorded)]
+    assert {one.record_id for one in told} == {FIRST}
+
+
+async def test_the_entry_of_a_link_does_not_name_the_other_record(home: House) -> None:
+    agent = Actor(kind="administrator", id="admin-1")
+    await home.access(FIRST, "linked", action="link-records", actor=agent, subject_id=str(SECOND))
+    [line] = (await home.page(FIRST))["accesses"]
+    assert (line["action"], line["subject"]) == ("link-records", None)
