@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 from services.records.app import make_api
-from services.records.domain.reading import COPIED
+from services.records.domain.copies import COPIED
 from services.records.settings import KeySettings, Settings
 from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.apply_people_copies import apply_people_copies
