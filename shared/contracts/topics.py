@@ -218,6 +218,8 @@ AUDIT_ERASURES = Group("audit.erasures", (IDENTITY_ERASURES,), "Destroys what ca
 NOTIFY_ERASURES = Group("notify.erasures", (IDENTITY_ERASURES,), "Destroys what notify holds of a record.")
 RECORDS_RECORD_COPIES = Group("records.record-copies", (IDENTITY_RECORDS,), "Copy of the records' states.")
 RECORDS_CONSENT_COPIES = Group("records.consent-copies", (CONSENT_STATES,), "Copy of the persons' choices.")
+RECORDS_PEOPLE_COPIES = Group("records.people-copies", (IDENTITY_PEOPLE,), "Copy of who may act for a holder.")
+RECORDS_MATRIX_COPIES = Group("records.matrix-copies", (CONSENT_MATRICES,), "Copy of the matrices.")
 RECORDS_DEPOSIT_DECISIONS = Group(
     "records.deposit-decisions", (CONSENT_DECISIONS,), "Publishes or refuses what was deposited."
 )
@@ -257,6 +259,8 @@ GROUPS: tuple[Group, ...] = (
     NOTIFY_ERASURES,
     RECORDS_RECORD_COPIES,
     RECORDS_CONSENT_COPIES,
+    RECORDS_PEOPLE_COPIES,
+    RECORDS_MATRIX_COPIES,
     RECORDS_DEPOSIT_DECISIONS,
     RECORDS_DEPOSIT_TRACKING,
     CONSENT_RECORD_COPIES,

@@ -21,6 +21,10 @@ from shared.values import Ins, NationalStructureId
 COMPREHENSIVE: Final = (
     "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-comprehensive-document-reference"
 )
+IS_ARCHIVED: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived"
+ACT_REASON: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
+ACCESS_MARKS: Final = "https://dmp.example/fhir/CodeSystem/access-marks"
+"""Codes of this project's own, told beside an answer."""
 FHIR_JSON: Final = "application/fhir+json"
 
 Json = dict[str, object]
@@ -41,8 +45,8 @@ class StoredDocument:
     id: str
     version: int
     last_updated: datetime
-    current: bool
-    """status current, else superseded."""
+    status: str
+    """current, superseded or entered-in-error."""
     unique_id: str
     """Canonical form, as in SubmittedDocument."""
     type: DocumentType
@@ -63,6 +67,11 @@ class StoredDocument:
     practice_setting: Coding
     period_end: datetime | None = None
     ins: Ins | None = None
+    archived: bool = False
+    marks: tuple[str, ...] = ()
+    """What the reader is told beside it, as codes of ours."""
+    access_mode: str | None = None
+    """The emergency mode (TRE_R248) in which it is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +99,12 @@ def searchset(
     next_url: str | None = None,
     total: int | None = None,
     issues: Sequence[Issue] = (),
+    access_mode: str | None = None,
 ) -> bytes:
     """The Bundle that answers a search: (fullUrl, resource) pairs, and what there is to say as an OperationOutcome.
 
-    With a `next_url` there is more, and how much in all is told only when `total` says so.
+    With a `next_url` there is more, and how much in all is told only when `total` says so. `access_mode`: the emergency
+    mode (TRE_R248) in which it is given.
     """
     entries: list[Json] = [
         {"fullUrl": url, "resource": orjson.Fragment(resource), "search": {"mode": "match"}}
@@ -106,6 +117,8 @@ def searchset(
         "type": "searchset",
         "link": [{"relation": "self", "url": self_url}],
     }
+    if access_mode is not None:
+        bundle["meta"] = {"security": [purpose_of_use(access_mode)]}
     if next_url is not None:
         bundle["link"] = [{"relation": "self", "url": self_url}, {"relation": "next", "url": next_url}]
     if total is not None or next_url is None:
@@ -122,13 +135,9 @@ def document_reference(document: StoredDocument) -> bytes:
     resource: Json = {
         "resourceType": "DocumentReference",
         "id": document.id,
-        "meta": {
-            "versionId": str(document.version),
-            "lastUpdated": instant(document.last_updated),
-            "profile": [COMPREHENSIVE],
-        },
+        "meta": _meta(document),
         "masterIdentifier": identifier(document.unique_id),
-        "status": "current" if document.current else "superseded",
+        "status": document.status,
         "type": type_concept(document.type),
         "category": [class_concept(document.type)],
     }
@@ -142,6 +151,8 @@ def document_reference(document: StoredDocument) -> bytes:
     resource["context"] = context(
         document.period_start, document.period_end, document.facility_type, document.practice_setting
     )
+    if document.archived:
+        resource["extension"] = [{"url": IS_ARCHIVED, "valueBoolean": True}]
     if contained:
         resource["contained"] = contained
     return orjson.dumps(resource)
@@ -180,6 +191,11 @@ def capability_statement(base_url: str, software_version: str, date: datetime) -
             "rest": [rest],
         }
     )
+
+
+def purpose_of_use(access_mode: str) -> Json:
+    """An emergency mode of TRE_R248 as a security label (HL7 v3 ActReason): BTG break the glass, ETREAT emergency."""
+    return {"system": ACT_REASON, "code": "BTG" if access_mode == "bris_de_glace" else "ETREAT"}
 
 
 def instant(moment: datetime) -> str:
@@ -258,6 +274,19 @@ def organisation_resource(id_: str, structure: NationalStructureId | None) -> Js
 
 def _role_system(role: str | None) -> str:
     return oids.TRE_A02_SYSTEM if role is not None and "_" in role[:4] else oids.TRE_A00_SYSTEM
+
+
+def _meta(document: StoredDocument) -> Json:
+    meta: Json = {
+        "versionId": str(document.version),
+        "lastUpdated": instant(document.last_updated),
+        "profile": [COMPREHENSIVE],
+    }
+    if document.access_mode is not None:
+        meta["security"] = [purpose_of_use(document.access_mode)]
+    if document.marks:
+        meta["tag"] = [{"system": ACCESS_MARKS, "code": one} for one in document.marks]
+    return meta
 
 
 def _refer(resource: Json, contained: list[Json]) -> Json:

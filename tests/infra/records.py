@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,15 +11,16 @@ import httpx
 import orjson
 
 from services.records.app import make_api
-from services.records.domain.reading import COPIED
+from services.records.domain.copies import COPIED
 from services.records.settings import KeySettings, Settings
 from services.records.usecases.apply_consent_copies import apply_consent_copies
+from services.records.usecases.apply_people_copies import apply_people_copies
 from services.records.usecases.apply_record_copies import apply_record_copies
 from services.records.usecases.settle_deposits import settle_deposits
 from shared import clock
 from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
-from shared.contracts.identity import RecordChanged, TraitFingerprints
+from shared.contracts.identity import PeopleChanged, PersonNamed, RecordChanged, TraitFingerprints
 from shared.copies import UPSERT_WATERMARKS
 from shared.crypto import Keyring
 from shared.db.pool import Pool, transaction
@@ -44,7 +45,8 @@ RING = Keyring.parse(INS_HMAC)
 HOSPITAL, CLINIC = "1750000001", "1750000002"
 DOCTOR, OTHER_DOCTOR = "899900000018", "899900000026"
 _TABLES = (
-    *("records", "record_fingerprints", "record_keys", "consent_states", "deposits", "deposit_requests"),
+    *("records", "record_fingerprints", "record_keys", "consent_states", "record_people", "matrices"),
+    *("deposits", "deposit_requests"),
     *("organisation_deposits", "documents", "contents"),
     *("outbox", "inbox", "parked_messages", "copy_watermarks", "broken_copies"),
 )
@@ -143,18 +145,31 @@ class House:
         return record_id
 
     async def choose(
-        self, record_id: UUID, version: int, *, authorised: Sequence[str] = (), blocked: Sequence[str] = ()
+        self,
+        record_id: UUID,
+        version: int,
+        *,
+        authorised: Sequence[str] = (),
+        blocked: Sequence[str] = (),
+        **chosen: Any,
     ) -> None:
-        """As consent would tell it."""
+        """As consent would tell it; `chosen`: any other member of the event."""
         event = ConsentStateChanged(
             record_id=record_id,
             version=version,
             authorised=tuple(authorised),
             blocked=tuple(blocked),
             changed_at=clock.now(),
+            **chosen,
         )
         async with transaction(self.pool) as connection:
             await apply_consent_copies(connection, [message(event)])
+
+    async def name_people(self, record_id: UUID, version: int, **named: Any) -> None:
+        """As identity would tell it: `representatives`, `carers`, `is_minor`."""
+        async with transaction(self.pool) as connection:
+            told = PeopleChanged(record_id=record_id, version=version, **named)
+            await apply_people_copies(connection, [message(told)])
 
     async def be_fresh(self, at: datetime | None = None, *, partitions: int = 4) -> None:
         """Heartbeats of all partitions."""
@@ -236,6 +251,15 @@ def codes(answer: httpx.Response) -> list[str]:
     body = answer.json()
     assert body["resourceType"] == "OperationOutcome", body
     return [issue["details"]["coding"][0]["code"] for issue in body["issue"]]
+
+
+def named(
+    person_id: UUID, kind: str = "mother", *, since: datetime | None = None, until: datetime | None = None
+) -> Any:
+    """Somebody who may act for a holder, from an hour ago on or as said."""
+    return PersonNamed.model_validate(
+        {"person_id": person_id, "kind": kind, "from": since or clock.now() - timedelta(hours=1), "until": until}
+    )
 
 
 def as_doctor(professional_id: str = DOCTOR) -> str:

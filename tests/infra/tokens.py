@@ -13,6 +13,8 @@ ISSUER = "http://identity.test"
 KEY = ECKey.generate_key("P-256", {"kid": "test", "use": "sig", "alg": "ES256"}, private=True)
 SETTINGS = TokenSettings(issuer=ISSUER, jwks_url=f"{ISSUER}/.well-known/jwks.json")
 
+GRANTED = ("record_id", "profession", "organisation_id", "mode", "motive", "patient_present")
+
 
 class TestKeys:
     """Stands where identity's published keys do."""
@@ -29,10 +31,8 @@ class TestKeys:
 
 
 def make_token(kind: str, subject: str, *, key: ECKey = KEY, scope: str = "", **claims: Any) -> str:
-    """Signed; `record_id`, `profession`, `organisation_id`, `mode` go into the `dmp` claim, the rest overrides."""
-    granted = {
-        name: claims.pop(name) for name in ("record_id", "profession", "organisation_id", "mode") if name in claims
-    }
+    """Signed; what GRANTED names goes into the `dmp` claim, the rest overrides."""
+    granted = {name: claims.pop(name) for name in GRANTED if name in claims}
     now = int(time.time())
     payload: dict[str, Any] = {
         "iss": ISSUER,

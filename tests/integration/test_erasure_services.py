@@ -60,6 +60,7 @@ from tests.infra.records import (
     document_ids,
     house,
     ins_of,
+    named,
 )
 from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token
 
@@ -88,6 +89,7 @@ async def filled(home: House, person: Person) -> tuple[UUID, list[UUID], list[UU
     """A record with three deposits of four documents: published, refused, undecided. Also their ids."""
     record_id = await home.open_record(person)
     await home.choose(record_id, 1, authorised=[DOCTOR])
+    await home.name_people(record_id, 1, carers=[named(uuid4())])
     published = await home.publish(a_deposit(person), a_deposit(person))
     refused = document_ids(await home.deposit(bundle_of(a_deposit(person)), organisation=CLINIC))
     await home.decide(*refused, reason="feeding-objected")
@@ -114,6 +116,7 @@ async def test_records_forgets_a_record_whole_and_the_neighbour_stays(records: t
             "fingerprints": 1,
             "keys": 1,
             "consent_states": 1,
+            "record_people": 1,
             "documents": 4,
             "contents": 4,
             "deposits": 3,

@@ -141,7 +141,9 @@ async def test_a_change_in_the_other_record_waits_for_a_reader_of_this_one(
         await holder.execute("select id from records where id = any($1) order by id for update", list(records))
         reading = asyncio.create_task(home.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR)))
         await eventually(lambda: _somebody_waits(home))
-        await holder.execute("update consent_states set blocked = $2 where record_id = $1", second, [OTHER_DOCTOR])
+        block = """
+        update consent_states set state = jsonb_set(state, '{blocked}', to_jsonb($2::text[])) where record_id = $1"""
+        await holder.execute(block, second, [OTHER_DOCTOR])
     assert (await reading).status_code == 404
 
 

@@ -306,14 +306,13 @@ async def test_a_search_that_lacks_something_says_what_to_do(home: House) -> Non
             assert (answer.status_code, codes(answer)) == (400, ["search-invalid"]), parameters
 
 
-async def test_an_emergency_token_is_judged_and_traced_in_its_mode(home: House, record: UUID) -> None:
-    """The rules know no emergency mode yet, so it is refused, and the ledger says in which mode it was asked."""
+async def test_an_emergency_without_a_motive_is_refused_and_traced_in_its_mode(home: House, record: UUID) -> None:
     [document] = await home.publish(a_deposit(SOMEBODY))
     token = make_token("professional", OTHER_DOCTOR, profession="10", mode="bris_de_glace")
     answer = await home.get(f"/fhir/Binary/{document}", token)
     assert answer.status_code == 403
     trace = await trace_of(home)
-    assert (trace.mode, trace.outcome, trace.reason) == ("bris_de_glace", "refused", "mode-unsupported")
+    assert (trace.mode, trace.outcome, trace.reason) == ("bris_de_glace", "refused", "motive-missing")
 
 
 async def test_software_does_not_search(home: House, record: UUID) -> None:
@@ -342,7 +341,8 @@ async def test_once_a_choice_is_in_force_no_read_under_the_older_one_can_follow(
     assert (await home.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR))).status_code == 404
     async with transaction(home.pool) as applier:
         await applier.execute("select id from records where id = $1 for update", record)
-        await applier.execute("update consent_states set blocked = '{}' where record_id = $1", record)
+        unblock = "update consent_states set state = jsonb_set(state, '{blocked}', '[]') where record_id = $1"
+        await applier.execute(unblock, record)
         reading = asyncio.create_task(home.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR)))
         await eventually(lambda: someone_waits(home))
     assert (await reading).status_code == 200, "it saw what was committed while it waited"

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.records.api.searching import SearchError, parse_form, parse_query
+from services.records.domain.copies import COPIED, CopyAge, stand_in_age
 from services.records.domain.documents import served_type
-from services.records.domain.reading import COPIED, CopyAge, insisted, stand_in_age
+from services.records.domain.reading import insisted
 from services.records.domain.submissions import as_code, differing_traits
 from shared.access import Permit, Refusal
 from shared.errors import ForbiddenError, NotFoundError, UncheckableError
@@ -132,6 +133,6 @@ def test_the_parameters_of_a_search() -> None:
     )
     assert query.wanted.record_id is None
     assert [one.partition(".")[0] for one in query.wanted.ins_fingerprints] == ["hmac-2", "hmac-1"]
-    assert (query.wanted.count, query.wanted.current) == (50, True)
+    assert (query.wanted.count, query.wanted.statuses) == (50, {"current"})
     query = parse_query(RING, {"patient": f"Patient/{RECORD}", "status": "superseded", "_count": "5000"})
-    assert (query.wanted.record_id, query.wanted.count, query.wanted.current) == (RECORD, 100, False)
+    assert (query.wanted.record_id, query.wanted.count, query.wanted.statuses) == (RECORD, 100, {"superseded"})

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.records.api.parts import flagged
 from shared.fhir.outcomes import Issue, IssueType, operation_outcome
 from shared.fhir.submission import InvalidSubmissionError
 from shared.fhir.write import FHIR_JSON
@@ -25,8 +26,11 @@ _TYPES = {
 def render(request: Request, status: int, code: str, detail: str) -> Response:
     """The answer to an error, in the format of the path."""
     if not is_fhir(request.url.path):
-        return problem(request, status, code, detail)
-    return outcome(status, [Issue(code, detail, None, _TYPES.get(status, IssueType.EXCEPTION))])
+        answer = problem(request, status, code, detail)
+    else:
+        answer = outcome(status, [Issue(code, detail, None, _TYPES.get(status, IssueType.EXCEPTION))])
+    answer.headers.update(flagged(request))
+    return answer
 
 
 def outcome(status: int, issues: list[Issue] | tuple[Issue, ...]) -> Response:

@@ -1,17 +1,26 @@
 """What the routes find on the app: the composition root puts it there."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import Request
 
+from services.records.domain.facts import EMERGENCIES
+from services.records.store.matrices import Matrices
 from services.records.usecases.deposit_documents import DepositKeys
+from services.records.usecases.desk import Desk
 from shared.crypto import Keyring
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError, NotAuthenticatedError
 from shared.http.tokens import Caller
 from shared.vault import Vault
+
+ACCESS_MODE = "x-access-mode"
+ACCESS_MARKS = "x-access-marks"
+NOT_FROM_THE_DECREE = "not-from-the-decree"
+"""A mark: the matrix of the decree says nothing of this profession and type; this project's default opens it."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +30,7 @@ class Parts:
     ins_hmac: Keyring
     vault: Vault
     copy_limit: timedelta
+    matrices: Matrices = field(default_factory=Matrices)
 
     @property
     def deposit_keys(self) -> DepositKeys:
@@ -40,13 +50,35 @@ def pool_of(request: Request) -> Pool:
     return pool
 
 
+def desk_of(request: Request) -> Desk:
+    """What reading needs."""
+    parts = parts_of(request)
+    return Desk(pool_of(request), parts.vault, parts.matrices, parts.copy_limit)
+
+
 async def caller_of(request: Request) -> Caller:
-    """Who asks. Raises NotAuthenticatedError."""
+    """Who asks. From here on each answer to a request in an emergency mode says so. Raises NotAuthenticatedError."""
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     if scheme.lower() != "bearer" or not token:
         raise NotAuthenticatedError
     caller: Caller = await request.app.state.verifier.verify(token)
+    if caller.mode in EMERGENCIES:
+        request.state.access_mode = caller.mode
     return caller
+
+
+def mode_of(request: Request) -> str | None:
+    """The emergency mode in which this is asked, if it is."""
+    mode: str | None = getattr(request.state, "access_mode", None)
+    return mode
+
+
+def flagged(request: Request, marks: Iterable[str] = ()) -> dict[str, str]:
+    """The headers of an answer that say in which emergency mode it was given, and what goes beside it."""
+    headers = {} if (mode := mode_of(request)) is None else {ACCESS_MODE: mode}
+    if told := [one for one in marks if one == NOT_FROM_THE_DECREE]:
+        headers[ACCESS_MARKS] = ",".join(told)
+    return headers
 
 
 def depositing_organisation(caller: Caller) -> str:

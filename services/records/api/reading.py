@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from services.records.api.bodies import body_of, check_form
 from services.records.api.documentation import METADATA, POST_SEARCH, READ_CONTENT, READ_REFERENCE, SEARCH
-from services.records.api.parts import caller_of, parts_of, pool_of
-from services.records.api.resources import document_reference, url_of
+from services.records.api.parts import caller_of, desk_of, flagged, mode_of, parts_of
+from services.records.api.resources import document_reference, etag_of, url_of
 from services.records.api.searching import Query, SearchError, parse_form, parse_query
 from services.records.domain.documents import served_type
 from services.records.usecases.find_documents import Page, find_documents
@@ -58,7 +58,9 @@ async def post_search(request: Request) -> Response:
 async def read_reference(request: Request) -> Response:
     """The metadata of one document."""
     opened = await _open(request, with_content=False)
-    return Response(document_reference(opened.head, opened.metadata), 200, PRIVATE, FHIR_JSON)
+    headers = {**PRIVATE, **flagged(request, opened.marks), "etag": etag_of(opened.head)}
+    body = document_reference(opened.head, opened.metadata, opened.marks, mode_of(request))
+    return Response(body, 200, headers, FHIR_JSON)
 
 
 @router.get("/fhir/Binary/{id}", **READ_CONTENT)
@@ -67,34 +69,35 @@ async def read_binary(request: Request) -> Response:
     opened = await _open(request, with_content=True)
     assert opened.content is not None
     content_type = served_type(opened.metadata.content_type)
+    flags = flagged(request, opened.marks)
     if FHIR_JSON in request.headers.get("accept", ""):
-        return Response(binary(str(opened.head.id), content_type, opened.content), 200, PRIVATE, FHIR_JSON)
-    return Response(opened.content, 200, {**SHIELDED, "content-type": content_type})
+        return Response(binary(str(opened.head.id), content_type, opened.content), 200, {**PRIVATE, **flags}, FHIR_JSON)
+    return Response(opened.content, 200, {**SHIELDED, **flags, "content-type": content_type})
 
 
 async def _open(request: Request, *, with_content: bool) -> Opened:
     caller = await caller_of(request)
-    parts = parts_of(request)
     try:
         id = UUID(request.path_params["id"])
     except ValueError as error:
         raise NotFoundError from error
-    return await read_document(
-        pool_of(request), parts.vault, caller, id, limit=parts.copy_limit, with_content=with_content
-    )
+    return await read_document(desk_of(request), caller, id, with_content=with_content)
 
 
 async def _search(request: Request, parameters: dict[str, str]) -> Response:
     caller = await caller_of(request)
-    parts = parts_of(request)
-    query = parse_query(parts.ins_hmac, parameters)
-    page = await find_documents(pool_of(request), parts.vault, caller, query.wanted, limit=parts.copy_limit)
-    return Response(_searchset(str(request.base_url), page, query), 200, PRIVATE, FHIR_JSON)
+    query = parse_query(parts_of(request).ins_hmac, parameters)
+    page = await find_documents(desk_of(request), caller, query.wanted)
+    body = _searchset(str(request.base_url), page, query, mode_of(request))
+    return Response(body, 200, {**PRIVATE, **flagged(request)}, FHIR_JSON)
 
 
-def _searchset(base: str, page: Page, query: Query) -> bytes:
-    listed = [(url_of(base, one.head.id), document_reference(one.head, one.metadata)) for one in page.documents]
-    return searchset(listed, self_url=f"{base}fhir/DocumentReference", next_url=_next(base, page, query))
+def _searchset(base: str, page: Page, query: Query, mode: str | None) -> bytes:
+    listed = [
+        (url_of(base, one.head.id), document_reference(one.head, one.metadata, one.marks)) for one in page.documents
+    ]
+    next_url = _next(base, page, query)
+    return searchset(listed, self_url=f"{base}fhir/DocumentReference", next_url=next_url, access_mode=mode)
 
 
 def _next(base: str, page: Page, query: Query) -> str | None:

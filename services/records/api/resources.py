@@ -2,7 +2,10 @@
 
 from uuid import UUID
 
+from services.records.api.parts import NOT_FROM_THE_DECREE
 from services.records.domain.documents import Head, Metadata, StoredCode
+from services.records.domain.facts import status_of
+from services.records.domain.listing import fhir_status
 from shared.fhir import write
 from shared.fhir.submission import Author, AuthorKind, Coding
 from shared.terminology.documents import document_types
@@ -10,15 +13,20 @@ from shared.terminology.visibility import label, normalised
 from shared.values import Ins, NationalProfessionalId, NationalStructureId
 
 
-def document_reference(head: Head, metadata: Metadata) -> bytes:
-    """The DocumentReference. Only a refused document is not current."""
+def document_reference(
+    head: Head, metadata: Metadata, marks: tuple[str, ...] = (), access_mode: str | None = None
+) -> bytes:
+    """The DocumentReference; `marks` and the emergency mode of the answer go into its meta."""
     labels = normalised(found for code in head.labels if (found := label(code)) is not None)
     return write.document_reference(
         write.StoredDocument(
             id=str(head.id),
-            version=1,
-            last_updated=head.received_at,
-            current=is_current(head),
+            version=head.version,
+            last_updated=head.changed_at or head.received_at,
+            status=fhir_status(status_of(head.status, head.life, archived=head.archived)),
+            archived=head.archived,
+            marks=tuple(one for one in marks if one == NOT_FROM_THE_DECREE),
+            access_mode=access_mode,
             unique_id=metadata.unique_id,
             type=document_types()[head.type],
             labels=labels,
@@ -50,9 +58,9 @@ def document_reference(head: Head, metadata: Metadata) -> bytes:
     )
 
 
-def is_current(head: Head) -> bool:
-    """Whether FHIR's status is current."""
-    return head.status != "refused"
+def etag_of(head: Head) -> str:
+    """The version of the labels and the life, as HTTP says it."""
+    return f'W/"{head.version}"'
 
 
 def url_of(base: str, document_id: UUID) -> str:

@@ -56,7 +56,7 @@ def parse_query(ring: Keyring, parameters: dict[str, str]) -> Query:
         raise SearchError
     statuses = _statuses(parameters["status"])
     record_id, fingerprints = _patient(ring, patients[0])
-    wanted = Wanted(record_id, fingerprints, _count(parameters), _after(parameters), "current" in statuses)
+    wanted = Wanted(record_id, fingerprints, _count(parameters), _after(parameters), statuses)
     return Query(wanted, statuses)
 
 

@@ -13,6 +13,8 @@ from shared.fhir.submission import SubmittedDocument
 from shared.vault import WrappedKey
 
 DocumentStatus = Literal["received", "published", "refused"]
+DocumentLife = Literal["current", "superseded", "deleted"]
+"""What became of a document after its publication."""
 _SAFE_MEDIA_TYPE = re.compile(r"[a-zA-Z0-9!#$&^_.+-]+/[a-zA-Z0-9!#$&^_.+-]+(?:; ?charset=[a-zA-Z0-9_-]+)?", re.ASCII)
 
 
@@ -72,7 +74,7 @@ class Metadata(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the rules and the lists need of a document."""
+    """What the rules and the lists need of a document. `version`, `changed_at`: of its labels and its life."""
 
     id: UUID
     record_id: UUID
@@ -85,6 +87,13 @@ class Head:
     client_id: str
     author_ids: frozenset[str]
     received_at: datetime
+    deposit_id: UUID
+    life: DocumentLife = "current"
+    archived: bool = False
+    masked_by: str | None = None
+    shown_to_representatives: bool = False
+    version: int = 1
+    changed_at: datetime | None = None
 
 
 def metadata_of(document: SubmittedDocument) -> Metadata:

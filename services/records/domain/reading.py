@@ -1,173 +1,69 @@
-"""Facts of a read: what the copies say, how old they are, and what is said of what does not exist."""
+"""What a decision about a read leads to: what the ledger is told, and which error who asked gets."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from collections.abc import Sequence
+from typing import Literal
 from uuid import UUID
 
-from services.records.domain.documents import Head
-from shared.access import Permit, ReadFacts, Refusal
-from shared.contracts.audit import AccessRecorded
-from shared.contracts.base import Actor, Seen
-from shared.contracts.topics import CONSENT_STATES, IDENTITY_RECORDS
+from services.records.domain.copies import RecordFacts
+from services.records.domain.facts import EMERGENCIES, Asker
+from shared.access import Facts, Permit, Refusal, told
+from shared.contracts.audit import AccessRecorded, Action, CombinationDecided, FactsTold
 from shared.errors import ForbiddenError, NotFoundError, UncheckableError
 
-COPIED = (IDENTITY_RECORDS.name, CONSENT_STATES.name)
-"""The topics that a read rests on."""
 ReadAction = Literal["read-document", "find-documents"]
-
-
-@dataclass(frozen=True, slots=True)
-class CopyAge:
-    """How old the copies are that a read rests on: the watermarks of the record's partitions; whether one is broken."""
-
-    record_at: datetime | None
-    choices_at: datetime | None
-    broken: bool = False
-
-    def older(self, other: "CopyAge") -> "CopyAge":
-        """The age of both together."""
-        return CopyAge(
-            _earlier(self.record_at, other.record_at),
-            _earlier(self.choices_at, other.choices_at),
-            self.broken or other.broken,
-        )
-
-    def is_fresh(self, now: datetime, limit: timedelta) -> bool:
-        """Whether both are known and young enough."""
-        if self.broken or self.record_at is None or self.choices_at is None:
-            return False
-        return now - min(self.record_at, self.choices_at) <= limit
-
-
-@dataclass(frozen=True, slots=True)
-class RecordFacts:
-    """What is known of a record for one who asks. `id` None: there is no such record.
-
-    `linked_to`: the other record of the same person. Its blocks hold here too, and `age` is that of the older copies.
-    """
-
-    id: UUID | None
-    status: str
-    record_version: int
-    choices_version: int | None
-    authorised: bool
-    blocked: bool
-    age: CopyAge
-    linked_to: UUID | None = None
-
-    def beside(self, other: "RecordFacts") -> "RecordFacts":
-        """The same, knowing the other record of the person: what is blocked there is blocked here."""
-        return replace(self, blocked=self.blocked or other.blocked, age=self.age.older(other.age))
-
-    @property
-    def seen(self) -> Seen:
-        """The versions of the copies that a decision rests on."""
-        versions = {IDENTITY_RECORDS.name: self.record_version}
-        return versions if self.choices_version is None else versions | {CONSENT_STATES.name: self.choices_version}
-
-
-class Asker(Protocol):
-    """The part of a caller that the rules look at."""
-
-    @property
-    def kind(self) -> str:
-        """patient, professional, software ..."""
-
-    @property
-    def id(self) -> str:
-        """Record id, national id, client id."""
-
-    @property
-    def profession(self) -> str | None:
-        """Of a professional."""
-
-    @property
-    def organisation_id(self) -> str | None:
-        """Where there is one."""
-
-    @property
-    def record_id(self) -> UUID | None:
-        """Of a patient."""
-
-    @property
-    def mode(self) -> str:
-        """The access mode stated when the token was asked for."""
-
-    def actor(self) -> Actor:
-        """The same for the ledger."""
-
-
-def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
-    return None if one is None or other is None else min(one, other)
-
-
-def nothing(age: CopyAge) -> RecordFacts:
-    """The facts of a record that does not exist, or that nobody can tell of."""
-    return RecordFacts(None, "unknown", 0, None, False, False, age)
-
-
-def stand_in_age(watermarks: Mapping[str, Sequence[datetime]], number: int) -> CopyAge:
-    """An age for what does not exist: that of some partition, always the same for the same thing.
-
-    So that "too old to be checked" is told as often, and as steadily, of what does not exist as of what does.
-    """
-    record_at, choices_at = (
-        marks[number % len(marks)] if (marks := watermarks.get(topic, ())) else None for topic in COPIED
-    )
-    return CopyAge(record_at, choices_at)
-
-
-def read_facts(
-    asker: Asker, action: Literal["read", "find"], record: RecordFacts, head: Head | None, *, fresh: bool
-) -> ReadFacts:
-    """What the access rules are asked with."""
-    return ReadFacts(
-        actor_kind=asker.kind,
-        profession=asker.profession,
-        mode=asker.mode,
-        action=action,
-        own_record=asker.kind == "patient"
-        and asker.record_id is not None
-        and asker.record_id in (record.id, record.linked_to),
-        record_status=record.status,
-        choices_known=record.choices_version is not None,
-        copies_fresh=fresh,
-        authorised=record.authorised,
-        blocked=record.blocked,
-        document_status=head.status if head else None,
-        labels=head.labels if head else frozenset(),
-        own_deposit=head is not None
-        and asker.organisation_id is not None
-        and asker.organisation_id == head.organisation_id,
-        author=head is not None and asker.kind == "professional" and asker.id in head.author_ids,
-    )
+Judged = tuple[Facts, Permit | Refusal]
+"""What was asked and what was answered."""
 
 
 def access_of(
     asker: Asker,
-    action: ReadAction,
-    decision: Permit | Refusal,
+    action: Action,
+    judged: Judged,
     record: RecordFacts,
     document_id: UUID | None = None,
+    combinations: Sequence[Judged] = (),
 ) -> AccessRecorded | None:
-    """What the ledger is told; nothing where there is no record to tell it of."""
+    """What the ledger is told; nothing where there is no record to tell it of.
+
+    `combinations`: of a search, what its documents have beyond the facts of `judged`, each with its answer.
+    """
     if record.id is None:
         return None
-    permitted = isinstance(decision, Permit)
+    facts, decision = judged
+    common: FactsTold = told(facts)
+    emergency = asker.mode in EMERGENCIES
     return AccessRecorded(
         record_id=record.id,
         actor=asker.actor(),
         mode=asker.mode,
         action=action,
-        outcome="permitted" if permitted else "refused",
-        reason=decision.rule if isinstance(decision, Permit) else decision.reason,
+        outcome=outcome_of(decision),
+        reason=reason_of(decision),
         document_id=document_id,
         rules_version=decision.rules_version,
         state_version=record.choices_version,
-        seen=record.seen,
+        seen=record.seen_by(asker.kind),
+        facts=common,
+        combinations=tuple(_combination(common, *one) for one in combinations),
+        matrix=record.matrix.name if record.matrix is not None and asker.kind == "professional" else None,
+        motive=asker.motive if emergency else None,
+        session_id=asker.session_id if emergency else None,
     )
+
+
+def _combination(common: FactsTold, facts: Facts, decision: Permit | Refusal) -> CombinationDecided:
+    own = {name: value for name, value in told(facts).items() if name not in common}
+    return CombinationDecided(facts=own, outcome=outcome_of(decision), reason=reason_of(decision))
+
+
+def outcome_of(decision: Permit | Refusal) -> Literal["permitted", "refused"]:
+    """In the ledger's words."""
+    return "permitted" if isinstance(decision, Permit) else "refused"
+
+
+def reason_of(decision: Permit | Refusal) -> str:
+    """The rule that permitted, or what was missing."""
+    return decision.rule if isinstance(decision, Permit) else decision.reason
 
 
 def insisted(decision: Permit | Refusal) -> Permit:

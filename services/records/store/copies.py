@@ -1,13 +1,18 @@
-"""Copies of the neighbours' states. Whoever applies one takes the record's row FOR UPDATE first: that is the fence."""
+"""Copies of the neighbours' states. Whoever applies one takes the record's row FOR UPDATE first: that is the fence.
+
+Where the row is not there yet a lock of its bucket stands for it, so that none comes while a copy of it is applied.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID
 
 import orjson
 
+from services.records.domain.choices import kept_of
+from services.records.domain.people import kept_people
 from shared.clock import bucket_of
-from shared.contracts.consent import ConsentStateChanged
-from shared.contracts.identity import RecordChanged
+from shared.contracts.consent import ConsentStateChanged, MatrixChanged
+from shared.contracts.identity import PeopleChanged, RecordChanged
 from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.vault import WrappedKey
@@ -17,6 +22,7 @@ select r.id, r.version, r.ins
 from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
 join records r on r.bucket = wanted.bucket and r.id = wanted.id
 order by r.id for update of r"""
+LOCK_ABSENT = "select pg_advisory_xact_lock(1146097667, bucket) from unnest($1::integer[]) as absent(bucket)"
 UPSERT_RECORDS = """
 insert into records (bucket, id, version, partition, status, ins, traits, linked_to)
 select bucket, id, version, partition, status, ins, traits, linked_to
@@ -45,17 +51,35 @@ DELETE_FINGERPRINTS = """
 delete from record_fingerprints f using unnest($1::text[], $2::uuid[]) as gone(ins, record_id)
 where f.ins = gone.ins and f.record_id = gone.record_id"""
 UPSERT_CONSENT_STATES = """
-insert into consent_states (bucket, record_id, version, partition, authorised, blocked, emergency)
+insert into consent_states (bucket, record_id, version, partition, authorised, blocked, emergency, state)
 select bucket, record_id, version, partition, array(select jsonb_array_elements_text(authorised)),
-       array(select jsonb_array_elements_text(blocked)), emergency
-from unnest($1::integer[], $2::uuid[], $3::bigint[], $4::integer[], $5::jsonb[], $6::jsonb[], $7::jsonb[])
-  as given(bucket, record_id, version, partition, authorised, blocked, emergency)
+       array(select jsonb_array_elements_text(state -> 'blocked')), state -> 'emergency', state
+from unnest($1::integer[], $2::uuid[], $3::bigint[], $4::integer[], $5::jsonb[], $6::jsonb[])
+  as given(bucket, record_id, version, partition, authorised, state)
 order by record_id
 on conflict on constraint consent_states_pkey do update
 set version = excluded.version, partition = excluded.partition, authorised = excluded.authorised,
-    blocked = excluded.blocked, emergency = excluded.emergency
+    blocked = excluded.blocked, emergency = excluded.emergency, state = excluded.state
 where excluded.version > consent_states.version
 returning record_id"""
+UPSERT_PEOPLE = """
+insert into record_people (bucket, record_id, version, partition, people, is_minor)
+select bucket, record_id, version, partition, people, is_minor
+from unnest($1::integer[], $2::uuid[], $3::bigint[], $4::integer[], $5::jsonb[], $6::boolean[])
+  as given(bucket, record_id, version, partition, people, is_minor)
+order by record_id
+on conflict on constraint record_people_pkey do update
+set version = excluded.version, partition = excluded.partition, people = excluded.people, is_minor = excluded.is_minor
+where excluded.version > record_people.version
+returning record_id"""
+UPSERT_MATRICES = """
+insert into matrices (name, version, active_from, cells)
+select name, version, active_from, cells
+from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::jsonb[]) as given(name, version, active_from, cells)
+order by name
+on conflict on constraint matrices_pkey do update
+set version = excluded.version, active_from = excluded.active_from, cells = excluded.cells
+where excluded.version > matrices.version"""
 SELECT_VERSIONS = """
 select wanted.id, coalesce(r.version, 0) as record_version, coalesce(c.version, 0) as choices_version
 from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
@@ -64,7 +88,19 @@ left join consent_states c on c.bucket = wanted.bucket and c.record_id = wanted.
 
 
 async def lock_records(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[int, str]]:
-    """Takes the rows of these records, sorted; the version and INS fingerprint of each that is here."""
+    """Takes the rows of these records, sorted; the version and INS fingerprint of each that is here.
+
+    Of the others nobody else makes or reads one before this transaction ends.
+    """
+    found = await _lock(connection, ids)
+    absent = [id for id in ids if id not in found]
+    if absent:
+        await connection.execute(LOCK_ABSENT, sorted(set(_buckets(absent))))
+        found |= await _lock(connection, absent)
+    return found
+
+
+async def _lock(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[int, str]]:
     rows = await connection.fetch(LOCK_RECORDS, _buckets(ids), ids)
     return {row["id"]: (row["version"], row["ins"]) for row in rows}
 
@@ -115,10 +151,35 @@ async def upsert_consent_states(connection: Connection, messages: Sequence[Messa
         [event.version for event in events],
         [message.partition for message in messages],
         [orjson.dumps(event.authorised).decode() for event in events],
-        [orjson.dumps(event.blocked).decode() for event in events],
-        [event.emergency.model_dump_json() for event in events],
+        [orjson.dumps(kept_of(event)).decode() for event in events],
     )
     return {row["record_id"] for row in rows}
+
+
+async def upsert_people(connection: Connection, messages: Sequence[Message[PeopleChanged]]) -> set[UUID]:
+    """Applies what is newer; the ids of the records to which that happened."""
+    events = [message.event for message in messages]
+    rows = await connection.fetch(
+        UPSERT_PEOPLE,
+        _buckets([event.record_id for event in events]),
+        [event.record_id for event in events],
+        [event.version for event in events],
+        [message.partition for message in messages],
+        [orjson.dumps(kept_people(event)).decode() for event in events],
+        [event.is_minor for event in events],
+    )
+    return {row["record_id"] for row in rows}
+
+
+async def upsert_matrices(connection: Connection, events: Sequence[MatrixChanged]) -> None:
+    """Applies what is newer."""
+    await connection.execute(
+        UPSERT_MATRICES,
+        [event.name for event in events],
+        [event.version for event in events],
+        [event.active_from for event in events],
+        [event.model_dump_json(include={"allowed", "denied", "allowed_by_default"}) for event in events],
+    )
 
 
 async def versions_of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:

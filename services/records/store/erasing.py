@@ -16,9 +16,12 @@ with gone_records as (
   delete from record_keys where bucket = $1 and record_id = $2 returning record_id
 ), gone_states as (
   delete from consent_states where bucket = $1 and record_id = $2 returning record_id
+), gone_people as (
+  delete from record_people where bucket = $1 and record_id = $2 returning record_id
 )
 select (select count(*) from gone_records) as records, (select count(*) from gone_fingerprints) as fingerprints,
        (select count(*) from gone_keys) as keys, (select count(*) from gone_states) as consent_states,
+       (select count(*) from gone_people) as record_people,
        (select linked_to from records where bucket = $1 and id = $2) as linked_to"""
 UNLINK = "update records set linked_to = null where bucket = $1 and id = $2 and linked_to = $3"
 # A deposit lies in one record, with all its documents: they go together, so that no row is left that nothing leads to.

@@ -11,11 +11,16 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+import orjson
 
+from services.records.domain.choices import NO_CHOICES, choices_of
+from services.records.domain.copies import COPIED, CopyAge, RecordFacts, nothing, stand_in_age
 from services.records.domain.documents import Head
-from services.records.domain.reading import COPIED, CopyAge, RecordFacts, nothing, stand_in_age
+from services.records.domain.people import NOBODY, people_of
+from services.records.store.matrices import Matrices
 from shared.access import Permit
 from shared.clock import bucket_in, bucket_of
+from shared.contracts.topics import CONSENT_MATRICES
 from shared.db.pool import Connection
 from shared.errors import NotFoundError, UncheckableError
 from shared.vault import WrappedKey
@@ -32,24 +37,34 @@ FENCE_BY_ID = "select id, linked_to from records where bucket = $1 and id = $2 f
 FENCE_BY_INS = """
 select r.id, r.linked_to from record_fingerprints f join records r on r.bucket = f.bucket and r.id = f.record_id
 where f.ins = any($1::text[]) for share of r"""
+# What was chosen before the whole of it was kept stands in three columns.
 SELECT_FACTS = """
 select r.id, r.linked_to, r.status, r.version as record_version, c.version as choices_version,
-       coalesce($3 = any(c.authorised), false) as authorised, coalesce($3 = any(c.blocked), false) as blocked,
-       record_mark.at as record_at, choices_mark.at as choices_at,
-       exists (select from broken_copies where topic in ($4, $5) and key = r.id::text) as broken
+       coalesce(c.state, jsonb_build_object('authorised', c.authorised, 'blocked', c.blocked,
+                                            'emergency', c.emergency)) as choices,
+       p.version as people_version, p.people, p.is_minor,
+       record_mark.at as record_at, choices_mark.at as choices_at, people_mark.at as people_at,
+       array(select topic from broken_copies where topic in ($3, $4, $5) and key = r.id::text) as broken,
+       m.name as matrix_name, m.version as matrix_version, m.active_from as matrix_from, statement_timestamp() as at,
+       exists (select from broken_copies where topic = $6 and key = m.name) as matrix_broken
 from records r
 left join consent_states c on c.bucket = $1 and c.record_id = r.id
-left join copy_watermarks record_mark on record_mark.topic = $4 and record_mark.partition = r.partition
+left join record_people p on p.bucket = $1 and p.record_id = r.id
+left join copy_watermarks record_mark on record_mark.topic = $3 and record_mark.partition = r.partition
 left join copy_watermarks choices_mark
-  on choices_mark.topic = $5 and choices_mark.partition = coalesce(c.partition, r.partition)
+  on choices_mark.topic = $4 and choices_mark.partition = coalesce(c.partition, r.partition)
+left join copy_watermarks people_mark
+  on people_mark.topic = $5 and people_mark.partition = coalesce(p.partition, r.partition)
+left join lateral (
+  select name, version, active_from from matrices
+  where active_from <= statement_timestamp() order by active_from desc, name desc limit 1
+) m on true
 where r.bucket = $1 and r.id = $2"""
 SELECT_HEAD = """
-select id, record_id, status, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at
+select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
+       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at
 from documents where bucket = $1 and id = $2"""
-SELECT_HEADS = """
-select id, record_id, status, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at
-from documents where bucket = $1 and record_id = $2 and id < $3 order by id desc limit $4"""
-SELECT_WATERMARKS = "select topic, at from copy_watermarks where topic in ($1, $2) order by topic, partition"
+SELECT_WATERMARKS = "select topic, at from copy_watermarks where topic in ($1, $2, $3) order by topic, partition"
 SELECT_CONTENT = """
 select c.metadata, c.content, k.kid, k.wrapped
 from contents c join record_keys k on k.bucket = $1 and k.record_id = $3
@@ -118,31 +133,41 @@ async def _fenced_too(connection: Connection, found: asyncpg.Record | None) -> U
     return record_id
 
 
-async def load_facts(connection: Connection, record_id: UUID | None, asker_id: str, stand_in: int) -> RecordFacts:
-    """What the copies say of the record, for this asker; the fence must be taken.
+async def load_facts(connection: Connection, matrices: Matrices, record_id: UUID | None, stand_in: int) -> RecordFacts:
+    """What the copies say of the record; the fence must be taken.
 
     Of what does not exist only an age is told: that of the partition that `stand_in` picks.
     """
     if record_id is None:
-        return nothing(stand_in_age(await _load_watermarks(connection), stand_in))
-    own = await _load_own_facts(connection, record_id, asker_id)
+        age = stand_in_age(await _load_watermarks(connection), stand_in)
+        return nothing(age, await matrices.now(connection))
+    own = await _load_own_facts(connection, matrices, record_id)
     if own.linked_to is None:
         return own
-    return own.beside(await _load_own_facts(connection, own.linked_to, asker_id))
+    return own.beside(await _load_own_facts(connection, matrices, own.linked_to))
 
 
-async def _load_own_facts(connection: Connection, record_id: UUID, asker_id: str) -> RecordFacts:
-    row = await connection.fetchrow(SELECT_FACTS, bucket_of(record_id), record_id, asker_id, *COPIED)
+async def _load_own_facts(connection: Connection, matrices: Matrices, record_id: UUID) -> RecordFacts:
+    row = await connection.fetchrow(SELECT_FACTS, bucket_of(record_id), record_id, *COPIED, CONSENT_MATRICES.name)
     assert row is not None, "the fence holds the row"
+    broken = set(row["broken"])
     return RecordFacts(
-        row["id"],
-        row["status"],
-        row["record_version"],
-        row["choices_version"],
-        row["authorised"],
-        row["blocked"],
-        CopyAge(row["record_at"], row["choices_at"], row["broken"]),
-        row["linked_to"],
+        id=row["id"],
+        status=row["status"],
+        record_version=row["record_version"],
+        choices_version=row["choices_version"],
+        age=CopyAge(
+            row["record_at"],
+            row["choices_at"],
+            not broken.isdisjoint(COPIED[:2]),
+            row["people_at"],
+            COPIED[2] in broken,
+        ),
+        choices=choices_of(orjson.loads(row["choices"])) if row["choices_version"] is not None else NO_CHOICES,
+        people=people_of(orjson.loads(row["people"]), row["is_minor"]) if row["people_version"] is not None else NOBODY,
+        people_version=row["people_version"],
+        linked_to=row["linked_to"],
+        matrix=await matrices.in_force(connection, row),
     )
 
 
@@ -156,13 +181,7 @@ async def _load_watermarks(connection: Connection) -> dict[str, list[datetime]]:
 async def load_head(connection: Connection, document_id: UUID) -> Head | None:
     """One document's codes."""
     row = await connection.fetchrow(SELECT_HEAD, bucket_in(document_id), document_id)
-    return _head(row) if row is not None else None
-
-
-async def load_heads(connection: Connection, record_id: UUID, before: UUID, limit: int) -> list[Head]:
-    """The record's documents with a smaller id than `before`, newest first."""
-    rows = await connection.fetch(SELECT_HEADS, bucket_of(record_id), record_id, before, limit)
-    return [_head(row) for row in rows]
+    return head_of(row) if row is not None else None
 
 
 async def read_content(connection: Connection, _permit: Permit, record_id: UUID, document_id: UUID) -> SealedDocument:
@@ -189,11 +208,19 @@ async def list_metadata(
     return {row["document_id"]: SealedDocument(WrappedKey(row["kid"], row["wrapped"]), row["metadata"]) for row in rows}
 
 
-def _head(row: asyncpg.Record) -> Head:
+def head_of(row: asyncpg.Record) -> Head:
+    """A document's codes from its columns."""
     return Head(
         id=row["id"],
         record_id=row["record_id"],
+        deposit_id=row["deposit_id"],
         status=row["status"],
+        life=row["life"],
+        archived=row["archived"],
+        masked_by=row["masked_by"],
+        shown_to_representatives=row["shown_to_representatives"],
+        version=row["version"],
+        changed_at=row["changed_at"],
         type=row["type"],
         class_code=row["class_code"],
         section=row["section"],

@@ -1,40 +1,44 @@
 """The documents of a record are asked for: each is listed only where the rules permit it to this asker.
 
-Of a person with two linked records both are searched, each under its own rights.
+The rules are asked once for each combination of what they look at that the record's documents have; the list is of the
+documents with a permitted one. Of a person with two linked records both are searched, each under its own rights.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from uuid import UUID
 
 from services.records import sealing
+from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import Head, Metadata
-from services.records.domain.reading import RecordFacts, access_of, insisted, read_facts
+from services.records.domain.facts import combination_of, record_facts
+from services.records.domain.listing import Searched, insisted_of, is_wanted, search
+from services.records.domain.reading import access_of
+from services.records.store import finding
 from services.records.store import reading as store
+from services.records.usecases.desk import Desk
 from shared import clock
-from shared.access import Permit, Refusal, decide_read
-from shared.db.pool import Connection, Pool
+from shared.access import Permit, Refusal
+from shared.db.pool import Connection
 from shared.errors import NotFoundError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
 from shared.outbox import announce, append
-from shared.vault import Vault
 
-LOOKED_AT = 1000
-"""Documents looked at for one page; what lies beyond is for the next."""
 LAST = UUID(int=(1 << 128) - 1)
+CURRENT = frozenset({"current"})
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which record, by its id or by the fingerprints of an INS, and which page of it."""
+    """Which record, by its id or by the fingerprints of an INS; which page; which statuses, in FHIR's words."""
 
     record_id: UUID | None
     ins_fingerprints: tuple[str, ...]
     count: int
     before: UUID = LAST
-    current: bool = True
-    """Whether current documents are among those asked for; there are no others that may be listed yet."""
+    statuses: frozenset[str] = CURRENT
 
     @property
     def stand_in(self) -> int:
@@ -44,10 +48,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A document that may be listed."""
+    """A document that may be listed; `marks`: what the reader is to be told beside it."""
 
     head: Head
     metadata: Metadata
+    marks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,89 +64,82 @@ class Page:
     after: UUID | None = None
 
 
-async def find_documents(pool: Pool, vault: Vault, caller: Caller, wanted: Wanted, *, limit: timedelta) -> Page:
+async def find_documents(desk: Desk, caller: Caller, wanted: Wanted) -> Page:
     """An empty page for an unknown record as for one that somebody chose to hide.
 
     Raises ForbiddenError, UncheckableError.
     """
-    async with pool.acquire() as connection:
+    async with desk.pool.acquire() as connection:
         async with store.fenced(connection):
-            judged = await _judge(connection, caller, wanted, limit)
-            heads, after = await _look(connection, caller, judged, wanted)
-            await _trace(connection, caller, judged)
+            searched = [
+                await _search(connection, caller, one, desk, clock.now())
+                for one in await _records(desk, connection, wanted)
+            ]
+            heads = await _look(connection, caller, searched, wanted)
+            await _trace(connection, caller, searched)
         try:
-            permit = insisted(next((one.decision for one in judged if one.permitted), judged[0].decision))
+            permit = insisted_of(searched)
         except NotFoundError:
             return Page(None, ())
-        found = await _open(connection, vault, permit, heads)
-    return Page(judged[0].record.id, found, after)
+        listed = heads[: wanted.count]
+        found = await _open(connection, desk, permit, caller, searched, listed)
+    return Page(searched[0].record.id, found, listed[-1].id if len(heads) > wanted.count else None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """A record, what is decided of a search in it, and whether its copies are young enough."""
-
-    record: RecordFacts
-    decision: Permit | Refusal
-    fresh: bool
-
-    @property
-    def permitted(self) -> bool:
-        return isinstance(self.decision, Permit)
-
-
-async def _judge(connection: Connection, caller: Caller, wanted: Wanted, limit: timedelta) -> list[_Judged]:
+async def _records(desk: Desk, connection: Connection, wanted: Wanted) -> list[RecordFacts]:
     """The record asked for, and the other one of the same person."""
     if wanted.record_id is not None:
         record_id = await store.fence_by_id(connection, wanted.record_id)
     else:
         record_id = await store.fence_by_ins(connection, wanted.ins_fingerprints)
-    records = [await store.load_facts(connection, record_id, caller.id, wanted.stand_in)]
+    records = [await store.load_facts(connection, desk.matrices, record_id, wanted.stand_in)]
     if records[0].linked_to is not None:
-        records.append(await store.load_facts(connection, records[0].linked_to, caller.id, wanted.stand_in))
-    fresh = [record.age.is_fresh(clock.now(), limit) for record in records]
-    return [
-        _Judged(record, decide_read(read_facts(caller, "find", record, None, fresh=is_fresh)), is_fresh)
-        for record, is_fresh in zip(records, fresh, strict=True)
-    ]
+        records.append(await store.load_facts(connection, desk.matrices, records[0].linked_to, wanted.stand_in))
+    return records
 
 
-async def _look(
-    connection: Connection, caller: Caller, judged: list[_Judged], wanted: Wanted
-) -> tuple[list[Head], UUID | None]:
-    """The first documents that may be listed, newest first, and where the next page begins if there may be one."""
-    if not wanted.current:
-        return [], None
-    open_to_caller = {one.record.id: one for one in judged if one.permitted and one.record.id is not None}
-    looked_at: list[Head] = []
-    for record_id in open_to_caller:
-        looked_at += await store.load_heads(connection, record_id, wanted.before, LOOKED_AT)
-    looked_at = sorted(looked_at, key=lambda head: head.id, reverse=True)[:LOOKED_AT]
-    listed = [head for head in looked_at if _may_list(caller, open_to_caller[head.record_id], head)]
-    if len(listed) > wanted.count:
-        return listed[: wanted.count], listed[wanted.count - 1].id
-    return listed, looked_at[-1].id if len(looked_at) == LOOKED_AT else None
+async def _search(connection: Connection, caller: Caller, record: RecordFacts, desk: Desk, now: datetime) -> Searched:
+    common = record_facts(caller, "find", record, now=now, limit=desk.limit)
+    counted = await finding.load_combinations(connection, record.id, caller) if record.id is not None else []
+    return search(common, caller, record, {one.key: one.combination for one in counted})
 
 
-def _may_list(caller: Caller, judged: _Judged, head: Head) -> bool:
-    return isinstance(decide_read(read_facts(caller, "find", judged.record, head, fresh=judged.fresh)), Permit)
+async def _look(connection: Connection, caller: Caller, searched: Iterable[Searched], wanted: Wanted) -> list[Head]:
+    """The first documents that may be listed, newest first, and one more if there is one."""
+    heads: list[Head] = []
+    for one in searched:
+        keys = [key for key in one.permitted if is_wanted(one.combinations[key], wanted.statuses)]
+        if keys and one.record.id is not None:
+            heads += await finding.load_permitted(
+                connection, one.record.id, caller, keys, wanted.before, wanted.count + 1
+            )
+    return sorted(heads, key=lambda head: head.id, reverse=True)[: wanted.count + 1]
 
 
-async def _trace(connection: Connection, caller: Caller, judged: list[_Judged]) -> None:
-    for decision in (one.decision for one in judged):
-        if isinstance(decision, Refusal):
-            REFUSED.labels("find-documents", decision.reason).inc()
-    accesses = [access_of(caller, "find-documents", one.decision, one.record) for one in judged]
+async def _trace(connection: Connection, caller: Caller, searched: Iterable[Searched]) -> None:
+    accesses = []
+    for one in searched:
+        if isinstance(one.decision, Refusal):
+            REFUSED.labels("find-documents", one.decision.reason).inc()
+        judged = (one.common, one.decision)
+        accesses.append(access_of(caller, "find-documents", judged, one.record, None, list(one.judged.values())))
     await append(connection, [announce(access) for access in accesses if access is not None])
 
 
-async def _open(connection: Connection, vault: Vault, permit: Permit, heads: list[Head]) -> tuple[Found, ...]:
+async def _open(
+    connection: Connection, desk: Desk, permit: Permit, caller: Caller, searched: Iterable[Searched], heads: list[Head]
+) -> tuple[Found, ...]:
     metadata: dict[UUID, Metadata] = {}
     for record_id in {head.record_id for head in heads}:
         ids = [head.id for head in heads if head.record_id == record_id]
         sealed = await store.list_metadata(connection, permit, record_id, ids)
         if not sealed:  # erased since
             continue
-        key = vault.unwrap(record_id, next(iter(sealed.values())).key)
+        key = desk.vault.unwrap(record_id, next(iter(sealed.values())).key)
         metadata |= {id: sealing.open_metadata(key, id, one.metadata) for id, one in sealed.items()}
-    return tuple(Found(head, metadata[head.id]) for head in heads if head.id in metadata)
+    marks: Mapping[UUID | None, Searched] = {one.record.id: one for one in searched}
+    return tuple(
+        Found(head, metadata[head.id], marks[head.record_id].marks_of(combination_of(head, caller)))
+        for head in heads
+        if head.id in metadata
+    )

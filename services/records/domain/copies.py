@@ -1,0 +1,104 @@
+"""What the copies say of a record and how old they are; and what is said of what does not exist."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.records.domain.choices import NO_CHOICES, Choices
+from services.records.domain.people import NOBODY, People
+from shared.contracts.base import Seen
+from shared.contracts.topics import CONSENT_STATES, IDENTITY_PEOPLE, IDENTITY_RECORDS
+from shared.terminology.matrix import Matrix
+
+COPIED = (IDENTITY_RECORDS.name, CONSENT_STATES.name, IDENTITY_PEOPLE.name)
+"""The topics that a read rests on; the last only where somebody acts for the holder."""
+PROXIES = frozenset({"representative", "carer"})
+
+
+@dataclass(frozen=True, slots=True)
+class CopyAge:
+    """How old the copies are that a read rests on: the watermarks of the record's partitions; whether one is broken."""
+
+    record_at: datetime | None
+    choices_at: datetime | None
+    broken: bool = False
+    people_at: datetime | None = None
+    people_broken: bool = False
+
+    def older(self, other: "CopyAge") -> "CopyAge":
+        """The age of both together."""
+        return CopyAge(
+            _earlier(self.record_at, other.record_at),
+            _earlier(self.choices_at, other.choices_at),
+            self.broken or other.broken,
+            _earlier(self.people_at, other.people_at),
+            self.people_broken or other.people_broken,
+        )
+
+    def is_fresh(self, now: datetime, limit: timedelta, *, for_another: bool = False) -> bool:
+        """Whether all are known and young enough; who may act for the holder counts where somebody does."""
+        marks = [self.record_at, self.choices_at] + ([self.people_at] if for_another else [])
+        if self.broken or (for_another and self.people_broken):
+            return False
+        return all(one is not None and now - one <= limit for one in marks)
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return None if one is None or other is None else min(one, other)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFacts:
+    """What is known of a record. `id` None: there is no such record.
+
+    `linked_to`: the other record of the same person. Its blocks hold here too, and `age` is that of the older copies.
+    `matrix` None: the one in force is not known here.
+    """
+
+    id: UUID | None
+    status: str
+    record_version: int
+    choices_version: int | None
+    age: CopyAge
+    choices: Choices = NO_CHOICES
+    people: People = NOBODY
+    people_version: int | None = None
+    linked_to: UUID | None = None
+    matrix: Matrix | None = field(default=None, compare=False)
+
+    def beside(self, other: "RecordFacts") -> "RecordFacts":
+        """The same, knowing the other record of the person: what is blocked there is blocked here."""
+        blocked = self.choices.blocked | other.choices.blocked
+        return replace(self, choices=replace(self.choices, blocked=blocked), age=self.age.older(other.age))
+
+    def is_fresh_for(self, kind: str, now: datetime, limit: timedelta) -> bool:
+        """Whether what a decision about somebody of that kind rests on is young enough, and here at all."""
+        if kind == "professional" and self.matrix is None:
+            return False
+        return self.age.is_fresh(now, limit, for_another=kind in PROXIES)
+
+    def seen_by(self, kind: str) -> Seen:
+        """The versions of the copies that a decision about somebody of that kind rests on."""
+        seen = {IDENTITY_RECORDS.name: self.record_version}
+        if self.choices_version is not None:
+            seen[CONSENT_STATES.name] = self.choices_version
+        if kind in PROXIES and self.people_version is not None:
+            seen[IDENTITY_PEOPLE.name] = self.people_version
+        return seen
+
+
+def nothing(age: CopyAge, matrix: Matrix | None) -> RecordFacts:
+    """The facts of a record that does not exist, or that nobody can tell of."""
+    return RecordFacts(None, "unknown", 0, None, age, matrix=matrix)
+
+
+def stand_in_age(watermarks: Mapping[str, Sequence[datetime]], number: int) -> CopyAge:
+    """An age for what does not exist: that of some partition, always the same for the same thing.
+
+    So that "too old to be checked" is told as often, and as steadily, of what does not exist as of what does.
+    """
+    record_at, choices_at, people_at = (
+        marks[number % len(marks)] if (marks := watermarks.get(topic, ())) else None for topic in COPIED
+    )
+    return CopyAge(record_at, choices_at, people_at=people_at)

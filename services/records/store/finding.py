@@ -1,0 +1,76 @@
+"""Searching a record: which combinations its documents have, and the documents that have one of those permitted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.records.domain.documents import Head
+from services.records.domain.facts import Asker, Combination, masked_by, status_of
+from services.records.store.reading import head_of
+from shared.clock import bucket_of
+from shared.db.pool import Connection
+
+# The key names what the rules look at, and both statements make it in the same way. No rule stands here.
+SELECT_COMBINATIONS = """
+select concat_ws('|', status, life, archived, type, class_code, section, array_to_string(labels, ' '),
+                 coalesce(masked_by, ''), coalesce(organisation_id = $3, false), coalesce($4 = any(author_ids), false)
+                ) as key,
+       count(*) as documents
+from documents where bucket = $1 and record_id = $2 group by 1"""
+SELECT_PERMITTED = """
+select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
+       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at
+from documents
+where bucket = $1 and record_id = $2 and id < $5
+  and concat_ws('|', status, life, archived, type, class_code, section, array_to_string(labels, ' '),
+                coalesce(masked_by, ''), coalesce(organisation_id = $3, false), coalesce($4 = any(author_ids), false)
+               ) = any($6::text[])
+order by id desc limit $7"""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A combination, how many documents have it, and how the store names it."""
+
+    key: str
+    combination: Combination
+    documents: int
+
+
+async def load_combinations(connection: Connection, record_id: UUID, asker: Asker) -> list[Counted]:
+    """The distinct combinations in a record, for this asker."""
+    rows = await connection.fetch(SELECT_COMBINATIONS, bucket_of(record_id), record_id, *_as_asked(asker))
+    return [Counted(row["key"], _combination(row["key"]), row["documents"]) for row in rows]
+
+
+async def load_permitted(
+    connection: Connection, record_id: UUID, asker: Asker, permitted: Sequence[str], before: UUID, limit: int
+) -> list[Head]:
+    """The documents with a smaller id than `before` that have one of these combinations, newest first."""
+    rows = await connection.fetch(
+        SELECT_PERMITTED, bucket_of(record_id), record_id, *_as_asked(asker), before, permitted, limit
+    )
+    return [head_of(row) for row in rows]
+
+
+def _as_asked(asker: Asker) -> tuple[str | None, str | None]:
+    """Whose deposits are the asker's own, and whose writings: of software the one, of a professional the other."""
+    return (
+        asker.organisation_id if asker.kind == "software" else None,
+        asker.id if asker.kind == "professional" else None,
+    )
+
+
+def _combination(key: str) -> Combination:
+    status, life, archived, type_, class_code, section, labels, masker, own, author = key.split("|")
+    known = frozenset(labels.split(" "))
+    return Combination(
+        status=status_of(status, life, archived=archived == "t"),
+        type=type_,
+        class_code=class_code,
+        section=section,
+        labels=known,
+        masked_by=masked_by(known, masker or None),
+        own=own == "t",
+        author=author == "t",
+    )

@@ -1,0 +1,12 @@
+"""A version of the matrix becomes known here; it is in force from its date on."""
+
+from services.records.store import copies as store
+from shared.contracts.consent import MatrixChanged
+from shared.db.pool import Connection
+from shared.decoding import Message
+
+
+async def apply_matrix_copies(connection: Connection, messages: list[Message[MatrixChanged]]) -> None:
+    """Only what is newer is kept. It is about no record: there is nobody to tell."""
+    latest = {one.event.name: one.event for one in sorted(messages, key=lambda message: message.event.version)}
+    await store.upsert_matrices(connection, [latest[name] for name in sorted(latest)])

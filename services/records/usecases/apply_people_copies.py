@@ -1,0 +1,26 @@
+"""Who may act for a holder comes into force here: once this has committed, no read by who may no longer can follow."""
+
+from services.records.store import copies as store
+from shared.contracts.identity import PeopleChanged
+from shared.contracts.records import CopyApplied
+from shared.db.pool import Connection
+from shared.decoding import Message
+from shared.outbox import announce, append
+
+
+async def apply_people_copies(connection: Connection, messages: list[Message[PeopleChanged]]) -> None:
+    """Takes the records' rows first, which waits for reads under way. Only what is newer is applied and told."""
+    latest = {one.event.record_id: one for one in sorted(messages, key=lambda message: message.event.version)}
+    ids = sorted(latest)
+    await store.lock_records(connection, ids)
+    applied = await store.upsert_people(connection, [latest[id] for id in ids])
+    told = [latest[id] for id in ids if id in applied]
+    await append(
+        connection,
+        [
+            announce(
+                CopyApplied(record_id=one.event.record_id, topic=one.topic, version=one.event.version), trace=one.trace
+            )
+            for one in told
+        ],
+    )

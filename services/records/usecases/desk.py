@@ -1,0 +1,18 @@
+"""What every use case that reads needs: the pool, the keys, the matrices, and how old a copy may be."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.records.store.matrices import Matrices
+from shared.db.pool import Pool
+from shared.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """`limit`: the age of a copy beyond which reads by others are refused."""
+
+    pool: Pool
+    vault: Vault
+    matrices: Matrices
+    limit: timedelta

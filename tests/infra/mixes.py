@@ -1,0 +1,135 @@
+"""Documents of every sort in one record, put there at once, and those who might ask for them."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import orjson
+
+from services.records import sealing
+from services.records.domain.documents import Metadata
+from services.records.usecases.desk import Desk
+from shared import clock
+from shared.clock import bucket_of
+from shared.terminology.documents import document_types
+from shared.vault import WrappedKey
+from tests.infra.records import CLINIC, DOCTOR, HOSPITAL, OTHER_DOCTOR, House
+from tests.infra.tokens import make_token, patient_token, professional_token, software_token
+
+STATES = (
+    ("received", "current", False),
+    ("refused", "current", False),
+    ("published", "current", False),
+    ("published", "current", True),
+    ("published", "superseded", False),
+    ("published", "deleted", False),
+)
+LABELS = (
+    (("N",), None),
+    (("N", "MASQUE_PS"), None),
+    (("N", "MASQUE_PS"), "patient"),
+    (("N", "INVISIBLE_PATIENT"), None),
+    (("N", "INVISIBLE_REPRESENTANTS_LEGAUX"), None),
+)
+TYPES = ("11488-4", "ATTEST-RESID", "11502-2")
+"""For every doctor; for none; of the section BIOLOGIE."""
+INSERT = """
+insert into documents (bucket, id, record_id, deposit_id, unique_id, fingerprint, status, type, class_code, section,
+                       labels, organisation_id, client_id, author_ids, received_at, settled_at, reason, life, archived,
+                       masked_by)
+select $1, id, $2, $3, case when status = 'refused' then null else decode(md5(id::text), 'hex') end, '\\x00', status,
+       type, class_code, section, string_to_array(labels, ' '), organisation_id, 'software-1', array[author],
+       $4::timestamptz, case when status = 'received' then null else $4::timestamptz end, 'x', life, archived, masked_by
+from jsonb_to_recordset($5::jsonb) as made(id uuid, status text, life text, archived boolean, type text,
+  class_code text, section text, labels text, masked_by text, author text, organisation_id text)"""
+INSERT_CONTENTS = """
+insert into contents (bucket, document_id, metadata, content) select $1, id, sealed, '\\x00'
+from unnest($2::uuid[], $3::bytea[]) as made(id, sealed)"""
+
+
+@dataclass(frozen=True)
+class Sort:
+    """What a document is."""
+
+    status: str
+    life: str
+    archived: bool
+    labels: tuple[str, ...]
+    masked_by: str | None
+    type: str
+    author: str
+    organisation_id: str
+
+
+def every_sort() -> Iterator[Sort]:
+    """All of them."""
+    makers = ((DOCTOR, HOSPITAL), (OTHER_DOCTOR, CLINIC))
+    for state, (labels, masker), kind, maker in itertools.product(STATES, LABELS, TYPES, makers):
+        yield Sort(*state, labels, masker, kind, *maker)
+
+
+async def fill(home: House, desk: Desk, record_id: UUID, sorts: list[Sort], metadata: Metadata) -> dict[UUID, Sort]:
+    """Puts one document of each sort into the record."""
+    bucket, at = bucket_of(record_id), clock.now()
+    row = await home.pool.fetchrow("select kid, wrapped from record_keys where record_id = $1", record_id)
+    key = desk.vault.unwrap(record_id, WrappedKey(row["kid"], row["wrapped"]))
+    made = {clock.new_id(bucket): one for one in sorts}
+    rows = [
+        {
+            **one.__dict__,
+            "id": str(id),
+            "labels": " ".join(one.labels),
+            "class_code": document_types()[one.type].class_code,
+            "section": document_types()[one.type].section,
+        }
+        for id, one in made.items()
+    ]
+    await home.pool.execute(INSERT, bucket, record_id, clock.new_id(bucket), at, orjson.dumps(rows).decode())
+    sealed = [sealing.seal_metadata(key, id, metadata) for id in made]
+    await home.pool.execute(INSERT_CONTENTS, bucket, list(made), sealed)
+    return made
+
+
+def in_mode(mode: str, professional_id: str = OTHER_DOCTOR, **claims: object) -> str:
+    """A physician's token in an access mode, with a motive where it is an emergency."""
+    motive = {} if mode == "secret" else {"motive": "sealed.motive"}
+    return make_token(
+        "professional", professional_id, profession="G15_10", mode=mode, sid=str(uuid4()), **motive, **claims
+    )
+
+
+def acting(kind: str, person_id: UUID, record_id: UUID) -> str:
+    """Somebody who acts for the holder of a record."""
+    return make_token(kind, str(person_id), record_id=record_id)
+
+
+def application(client_id: str = "app-1") -> str:
+    """A referenced application's token."""
+    return make_token("application", client_id)
+
+
+def askers(record_id: UUID, proxies: dict[str, UUID]) -> dict[str, str]:
+    """Name -> token of those who might ask. `proxies`: representative and carer by the ids of their own records."""
+    return {
+        "patient": patient_token(record_id),
+        "stranger": patient_token(uuid4()),
+        **{kind: acting(kind, id, record_id) for kind, id in proxies.items()},
+        "representative of nobody": acting("representative", uuid4(), record_id),
+        "author": professional_token(DOCTOR),
+        "other doctor": professional_token(OTHER_DOCTOR),
+        "doctor of the clinic": professional_token("899900000034", organisation_id=CLINIC),
+        "unknown doctor": professional_token("899900000042"),
+        "pharmacist": professional_token("899900000059", "21"),
+        "break-glass": in_mode("bris_de_glace", "899900000042"),
+        "regulation": in_mode("centre_15", "899900000042"),
+        "secret": in_mode("secret"),
+        "application": application(),
+        "unknown application": application("app-2"),
+        "administrator": make_token("administrator", "admin-1"),
+    }
+
+
+def depositors() -> dict[str, str]:
+    """Software, which reads its own and does not search."""
+    return {"hospital": software_token("software-1", HOSPITAL), "clinic": software_token("software-1", CLINIC)}
