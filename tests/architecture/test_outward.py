@@ -58,7 +58,7 @@ _ADDRESS = re.compile(r"^FOLDERS__|(URL|URI|DSN|HOST|PORT|ISSUER|BOOTSTRAP|ENDPO
 
 READERS = {
     "identity.records.v1": {"records", "consent", "audit"},
-    "identity.people.v1": {"consent"},
+    "identity.people.v1": {"consent", "records"},
     "identity.contacts.v1": {"notify"},
     "identity.erasures.v1": {"records", "consent", "audit", "notify"},
     "identity.erasure-acknowledgements.v1": {"identity"},
