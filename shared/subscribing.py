@@ -25,6 +25,8 @@ from shared.settings import KafkaSettings
 
 SHORTEST_WAIT_S = 0.05
 LONGEST_WAIT_S = 5.0
+PROMPT_GATHER_MS = 20
+"""Of groups for whose work somebody waits: an idle one looks every other of these, 5 ms of waiting on average."""
 LONGEST_WAIT_FOR_COPY_S = 0.5
 WAIT_WHEN_STOPPED_S = 30.0
 
@@ -131,19 +133,20 @@ def producer_factory(settings: KafkaSettings, service: str) -> Callable[[], Any]
 def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) -> Running:
     """Declares one group on the broker and asserts that nothing can be lost by a default."""
     group = consumer.subscription.group
+    gather_ms = min(settings.gather_ms, PROMPT_GATHER_MS) if group.is_prompt else settings.gather_ms
     subscriber = broker.subscriber(
         *[settings.prefix + topic.name for topic in group.topics],
         group_id=settings.prefix + group.name,
         group_instance_id=f"{settings.prefix}{group.name}-{settings.slot}" if settings.slot else None,
         batch=True,
         max_records=settings.batch,
-        batch_timeout_ms=settings.gather_ms,
+        batch_timeout_ms=gather_ms,
         auto_offset_reset="earliest",
         decoder=_raw,
         ack_policy=AckPolicy.NACK_ON_ERROR,
         max_poll_interval_ms=600_000,
     )
-    running = Running(consumer, subscriber, settings.gather_ms / 1000)
+    running = Running(consumer, subscriber, gather_ms / 1000)
 
     @subscriber
     async def on_batch(message: KafkaMessage) -> None:

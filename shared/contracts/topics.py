@@ -18,7 +18,10 @@ LOCAL_PARTITIONS = 4
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic. `kind` "state": compacted, whole values with versions; "facts": events kept for `retention`."""
+    """One topic. `kind` "state": compacted, whole values with versions; "facts": events kept for `retention`.
+
+    `prompt`: somebody waits at a screen for what it brings, so nobody on its way gathers first.
+    """
 
     name: str
     owner: Service
@@ -30,6 +33,7 @@ class Topic:
     writers: frozenset[Service] = field(default_factory=frozenset)
     national_partitions: int = NATIONAL_PARTITIONS
     local_partitions: int = LOCAL_PARTITIONS
+    prompt: bool = False
 
     def __post_init__(self) -> None:
         if not self.writers:
@@ -52,6 +56,11 @@ class Group:
         return self.name.split(".", 1)[0]
 
     @property
+    def is_prompt(self) -> bool:
+        """Whether somebody waits for what it does."""
+        return any(topic.prompt for topic in self.topics)
+
+    @property
     def dead_letters(self) -> str:
         """The topic that receives what this group cannot use."""
         return f"{self.name}.dlt"
@@ -66,6 +75,7 @@ IDENTITY_RECORDS = Topic(
     "state",
     (identity.RecordChanged,),
     "Which records exist, their status, and fingerprints to find one and to compare strict traits.",
+    prompt=True,
 )
 IDENTITY_PEOPLE = Topic(
     "identity.people.v1",
@@ -73,6 +83,7 @@ IDENTITY_PEOPLE = Topic(
     "state",
     (identity.PeopleChanged,),
     "The médecin traitant, representatives and carers of a record.",
+    prompt=True,
 )
 IDENTITY_CONTACTS = Topic(
     "identity.contacts.v1",
@@ -126,6 +137,7 @@ RECORDS_COPIES = Topic(
     (records.CopyApplied,),
     "Which version of a neighbour's state is in force where reads are decided.",
     retention=FACTS_KEPT,
+    prompt=True,
 )
 CONSENT_STATES = Topic(
     "consent.states.v1",
@@ -133,6 +145,7 @@ CONSENT_STATES = Topic(
     "state",
     (consent.ConsentStateChanged,),
     "Who may read and who may deposit, per record, whole and versioned.",
+    prompt=True,
 )
 CONSENT_DECISIONS = Topic(
     "consent.decisions.v1",

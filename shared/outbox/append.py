@@ -26,7 +26,9 @@ with locked as materialized (
   join unnest($1::text[], $2::bytea[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::bytea[])
     as told on counted.locks > 0
 )
-select pg_notify('outbox', '')"""
+select pg_notify('outbox', $10)"""
+HURRY = "now"
+"""The word to the relay that somebody waits for one of the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +90,5 @@ async def append(connection: Connection, announcements: Sequence[Announcement]) 
         [one.occurred_at for one in announcements],
         [one.body for one in announcements],
         sorted({lock_number(one.key) for one in announcements}),
+        HURRY if any(one.topic.prompt for one in announcements) else "",
     )

@@ -20,6 +20,7 @@ from shared.contracts.topics import Topic
 from shared.db.pool import KEEPALIVES, TRANSIENT, Connection
 from shared.enduring import endure
 from shared.logs import log
+from shared.outbox.append import HURRY
 
 LEAD = "select pg_try_advisory_lock(1146097665, 1)"
 SELECT_ROWS = """
@@ -33,7 +34,8 @@ from unnest($1::text[]) as watched(topic)"""
 BATCH = 500
 POLL_S = 1.0
 GATHER_S = 0.05
-"""After a wake-up the relay waits this long, so that one read and one delete serve several transactions."""
+"""After a wake-up the relay waits this long, so that one read and one delete serve several transactions, unless somebody
+waits for one of them."""
 NOT_LEADING_S = 0.5
 
 
@@ -70,6 +72,7 @@ class Relay:
         self._states = states
         self._heartbeat_s = heartbeat_s
         self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._stopping = False
         self._next_heartbeat = 0.0
         self.came_round = asyncio.get_running_loop().time()
@@ -98,18 +101,19 @@ class Relay:
                     return True
                 self._beat()
                 await asyncio.sleep(NOT_LEADING_S)
-            await connection.add_listener("outbox", lambda *_: self._wake.set())
+            await connection.add_listener("outbox", self._called)
             producer = await self._make_producer()
             log("relay.led")
             while not self._stopping:
                 self._wake.clear()  # before reading: a notification during the read is kept
+                self._hurry.clear()
                 sent = await self._step(connection, producer)
                 await self._send_heartbeats(connection, producer)
                 self._beat()
                 if sent < BATCH:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), POLL_S)
-                        await asyncio.sleep(GATHER_S)
+                        await asyncio.wait_for(self._hurry.wait(), GATHER_S)
             return True
         finally:
             if producer is not None:
@@ -117,6 +121,11 @@ class Relay:
                     await asyncio.wait_for(producer.stop(), 5)
             with contextlib.suppress(*TRANSIENT):
                 await connection.close(timeout=2)
+
+    def _called(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        self._wake.set()
+        if payload == HURRY:
+            self._hurry.set()
 
     async def _step(self, connection: Connection, producer: Producer) -> int:
         rows = await connection.fetch(SELECT_ROWS, BATCH)
