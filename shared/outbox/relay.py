@@ -34,7 +34,7 @@ from unnest($1::text[]) as watched(topic)"""
 BATCH = 500
 POLL_S = 1.0
 GATHER_S = 0.05
-"""After a wake-up the relay waits this long, so that one read and one delete serve several transactions, unless somebody
+"""After a wake-up the relay waits so long, so that one read and one delete serve several transactions, unless somebody
 waits for one of them."""
 NOT_LEADING_S = 0.5
 
