@@ -115,6 +115,29 @@ READ_REFERENCE: dict[str, Any] = {
     "responses": {200: _outcome("The DocumentReference."), **UNAUTHENTICATED, **HIDDEN},
     "openapi_extra": _BY_ID,
 }
+PATCH_REFERENCE: dict[str, Any] = {
+    **_BYTES,
+    "summary": "Change the labels of a document, archive or delete it (TD3.3a to d)",
+    "description": "A JSON Patch of securityLabel, of the extension pdsm-ext-is-archived, or of status "
+    "(entered-in-error, or superseded with pdsm-ext-is-deleted: deleted for ever). By the patient's side, the author, "
+    "or the software that deposited it. All of it is in force with the answer, or none.",
+    "responses": {
+        200: _outcome("The DocumentReference as it is now, with its ETag."),
+        **UNAUTHENTICATED,
+        **HIDDEN,
+        405: _outcome("Another element is fixed."),
+        412: _outcome("The document was changed since (If-Match)."),
+        415: _outcome("Not application/json-patch+json."),
+        422: _outcome("Not a patch that is understood here."),
+    },
+    "openapi_extra": {
+        **_BY_ID,
+        "requestBody": {
+            "required": True,
+            "content": {"application/json-patch+json": {"schema": {"type": "array", "items": {"type": "object"}}}},
+        },
+    },
+}
 READ_CONTENT: dict[str, Any] = {
     **_BYTES,
     "summary": "The content of a document (ITI-68)",
