@@ -109,6 +109,29 @@ POST_SEARCH: dict[str, Any] = {
         },
     },
 }
+_IDENTIFIER = _query("identifier", "INS as system|value; prefer POST _search", "urn:oid:1.2.250.1.213.1.4.10|...")
+STANDING: dict[str, Any] = {
+    **_SEARCH,
+    "summary": "Whether a person has a record, and how one stands to it (TD0.2)",
+    "description": "For professionals and their software. active: open, or closed; the extensions tell the "
+    "authorisation (NON_EXISTE, INTERDIT, EXPIRE, VALIDE) and whether the asker is a médecin traitant. No traits.",
+    "openapi_extra": {**_SECURED, "parameters": [_IDENTIFIER]},
+}
+POST_STANDING: dict[str, Any] = {
+    **STANDING,
+    "summary": "The same (TD0.2), without an INS in the URL",
+    "openapi_extra": {
+        **_SECURED,
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/x-www-form-urlencoded": {
+                    "schema": {"type": "object", "properties": {"identifier": {"type": "string"}}}
+                }
+            },
+        },
+    },
+}
 READ_REFERENCE: dict[str, Any] = {
     **_BYTES,
     "summary": "One DocumentReference",
