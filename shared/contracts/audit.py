@@ -60,6 +60,7 @@ Action = Literal[
     "ask-what-if",
     "explain-decision",
     "list-emergencies",
+    "check-record",
 ]
 
 

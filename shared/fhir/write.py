@@ -22,6 +22,9 @@ COMPREHENSIVE: Final = (
     "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-comprehensive-document-reference"
 )
 IS_ARCHIVED: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived"
+ATTENDING_DOCTOR: Final = "https://interop.esante.gouv.fr/ig/fhir/dmp/StructureDefinition/dmp-medecin-traitant"
+AUTHORISATION: Final = "https://dmp.example/fhir/StructureDefinition/authorisation"
+"""No guide says yet how FHIR tells the authorisation of TD0.2."""
 ACT_REASON: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 ACCESS_MARKS: Final = "https://dmp.example/fhir/CodeSystem/access-marks"
 """Codes of this project's own, told beside an answer."""
@@ -158,6 +161,22 @@ def document_reference(document: StoredDocument) -> bytes:
     return orjson.dumps(resource)
 
 
+def patient_standing(id_: str, ins: Ins, *, active: bool, authorisation: str, attending_doctor: bool) -> bytes:
+    """A Patient that says no more than the state of the record and how the asker stands to it (TD0.2)."""
+    return orjson.dumps(
+        {
+            "resourceType": "Patient",
+            "id": id_,
+            "extension": [
+                {"url": AUTHORISATION, "valueCode": authorisation},
+                {"url": ATTENDING_DOCTOR, "valueBoolean": attending_doctor},
+            ],
+            "identifier": [{"system": ins.system, "value": ins.matricule}],
+            "active": active,
+        }
+    )
+
+
 def binary(id_: str, content_type: str, content: bytes) -> bytes:
     """A Binary with its content in base64, for who asks for FHIR instead of the content itself."""
     data = base64.b64encode(content).decode("ascii")
@@ -166,7 +185,11 @@ def binary(id_: str, content_type: str, content: bytes) -> bytes:
 
 def capability_statement(base_url: str, software_version: str, date: datetime) -> bytes:
     """What this server can do (GET metadata)."""
-    interactions = {"DocumentReference": ("read", "search-type"), "Binary": ("read",)}
+    interactions = {
+        "DocumentReference": ("read", "search-type", "patch"),
+        "Binary": ("read",),
+        "Patient": ("search-type",),
+    }
     parameters = [
         {"name": "patient", "type": "reference"},
         {"name": "patient.identifier", "type": "token"},
@@ -177,6 +200,7 @@ def capability_statement(base_url: str, software_version: str, date: datetime) -
         for kind, codes in interactions.items()
     ]
     resources[0] |= {"supportedProfile": [COMPREHENSIVE], "searchParam": parameters}
+    resources[2] |= {"searchParam": [{"name": "identifier", "type": "token"}]}
     rest: Json = {"mode": "server", "resource": resources, "interaction": [{"code": "transaction"}]}
     return orjson.dumps(
         {
@@ -188,6 +212,7 @@ def capability_statement(base_url: str, software_version: str, date: datetime) -
             "implementation": {"description": "Dossier médical partagé, PDSm (MHD)", "url": base_url},
             "fhirVersion": "4.0.1",
             "format": [FHIR_JSON, "json"],
+            "patchFormat": ["application/json-patch+json"],
             "rest": [rest],
         }
     )

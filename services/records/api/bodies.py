@@ -11,6 +11,7 @@ LARGE = 1_000_000
 LARGE_AT_ONCE = 4
 LONGEST_UPLOAD_S = 60.0
 _JSON = frozenset({"application/fhir+json", "application/json"})
+_JSON_PATCH = "application/json-patch+json"
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -50,6 +51,12 @@ def check_json(request: Request) -> None:
     """Raises MediaTypeError when the body is said to be something else."""
     if _media_type(request) not in _JSON:
         raise MediaTypeError
+
+
+def check_json_patch(request: Request) -> None:
+    """The same for a patch."""
+    if _media_type(request) != _JSON_PATCH:
+        raise MediaTypeError(f"Send a JSON Patch (RFC 6902) with Content-Type {_JSON_PATCH}.")
 
 
 def check_form(request: Request) -> None:

@@ -109,11 +109,57 @@ POST_SEARCH: dict[str, Any] = {
         },
     },
 }
+_IDENTIFIER = _query("identifier", "INS as system|value; prefer POST _search", "urn:oid:1.2.250.1.213.1.4.10|...")
+STANDING: dict[str, Any] = {
+    **_SEARCH,
+    "summary": "Whether a person has a record, and how one stands to it (TD0.2)",
+    "description": "For professionals and their software. active: open, or closed; the extensions tell the "
+    "authorisation (NON_EXISTE, INTERDIT, EXPIRE, VALIDE) and whether the asker is a médecin traitant. No traits.",
+    "openapi_extra": {**_SECURED, "parameters": [_IDENTIFIER]},
+}
+POST_STANDING: dict[str, Any] = {
+    **STANDING,
+    "summary": "The same (TD0.2), without an INS in the URL",
+    "openapi_extra": {
+        **_SECURED,
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/x-www-form-urlencoded": {
+                    "schema": {"type": "object", "properties": {"identifier": {"type": "string"}}}
+                }
+            },
+        },
+    },
+}
 READ_REFERENCE: dict[str, Any] = {
     **_BYTES,
     "summary": "One DocumentReference",
     "responses": {200: _outcome("The DocumentReference."), **UNAUTHENTICATED, **HIDDEN},
     "openapi_extra": _BY_ID,
+}
+PATCH_REFERENCE: dict[str, Any] = {
+    **_BYTES,
+    "summary": "Change the labels of a document, archive or delete it (TD3.3a to d)",
+    "description": "A JSON Patch of securityLabel, of the extension pdsm-ext-is-archived, or of status "
+    "(entered-in-error, or superseded with pdsm-ext-is-deleted: deleted for ever). By the patient's side, the author, "
+    "or the software that deposited it. All of it is in force with the answer, or none.",
+    "responses": {
+        200: _outcome("The DocumentReference as it is now, with its ETag."),
+        **UNAUTHENTICATED,
+        **HIDDEN,
+        405: _outcome("Another element is fixed."),
+        412: _outcome("The document was changed since (If-Match)."),
+        415: _outcome("Not application/json-patch+json."),
+        422: _outcome("Not a patch that is understood here."),
+    },
+    "openapi_extra": {
+        **_BY_ID,
+        "requestBody": {
+            "required": True,
+            "content": {"application/json-patch+json": {"schema": {"type": "array", "items": {"type": "object"}}}},
+        },
+    },
 }
 READ_CONTENT: dict[str, Any] = {
     **_BYTES,

@@ -16,6 +16,7 @@ _TYPES = {
     404: IssueType.NOT_FOUND,
     405: IssueType.NOT_SUPPORTED,
     409: IssueType.CONFLICT,
+    412: IssueType.CONFLICT,
     413: IssueType.TOO_LONG,
     415: IssueType.NOT_SUPPORTED,
     422: IssueType.BUSINESS_RULE,

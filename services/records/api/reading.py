@@ -12,7 +12,7 @@ from services.records.api.bodies import body_of, check_form
 from services.records.api.documentation import METADATA, POST_SEARCH, READ_CONTENT, READ_REFERENCE, SEARCH
 from services.records.api.parts import caller_of, desk_of, flagged, mode_of, parts_of
 from services.records.api.resources import document_reference, etag_of, url_of
-from services.records.api.searching import Query, SearchError, parse_form, parse_query
+from services.records.api.searching import LONGEST_FORM, Query, SearchError, parse_form, parse_query
 from services.records.domain.documents import served_type
 from services.records.usecases.find_documents import Page, find_documents
 from services.records.usecases.read_document import Opened, read_document
@@ -27,7 +27,6 @@ SHIELDED = {
     "cache-control": "no-store",
 }
 PRIVATE = {"cache-control": "no-store"}
-LONGEST_FORM = 16_384
 CAPABILITIES_OF = datetime(2026, 11, 22, tzinfo=UTC)
 
 

@@ -16,6 +16,7 @@ STATUSES = frozenset({"current", "superseded", "entered-in-error"})
 STATUS_SYSTEM = "http://hl7.org/fhir/document-reference-status"
 LARGEST_PAGE = 100
 USUAL_PAGE = 50
+LONGEST_FORM = 16_384
 MOST_PARAMETERS = 20
 
 

@@ -79,6 +79,7 @@ class Combination:
     section: str
     labels: frozenset[str]
     masked_by: str | None
+    shown_to_representatives: bool
     own: bool
     author: bool
 
@@ -134,6 +135,7 @@ def document_facts(facts: Facts, asker: Asker, record: RecordFacts, one: Combina
         own_deposit=one.own,
         deposited_by="organisation",
         masked_by=one.masked_by,
+        shown_to_representatives=one.shown_to_representatives,
         matrix_cell=cell,
     )
 
@@ -147,6 +149,7 @@ def combination_of(head: Head, asker: Asker) -> Combination:
         section=head.section,
         labels=head.labels,
         masked_by=masked_by(head.labels, head.masked_by),
+        shown_to_representatives=head.shown_to_representatives,
         own=asker.kind == "software" and asker.organisation_id == head.organisation_id,
         author=asker.kind == "professional" and asker.id in head.author_ids,
     )

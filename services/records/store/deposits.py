@@ -60,9 +60,10 @@ order by d.id for update of d"""
 SETTLE_DOCUMENTS = """
 update documents d
 set status = given.status, checked_at = given.checked_at, settled_at = $7, decision_id = given.decision_id,
-    reason = given.reason, unique_id = case given.status when 'refused' then null else d.unique_id end
-from unnest($1::integer[], $2::uuid[], $3::text[], $4::timestamptz[], $5::uuid[], $6::text[])
-  as given(bucket, id, status, checked_at, decision_id, reason)
+    reason = given.reason, unique_id = case given.status when 'refused' then null else d.unique_id end,
+    labels = string_to_array(given.labels, ' '), masked_by = given.masked_by
+from unnest($1::integer[], $2::uuid[], $3::text[], $4::timestamptz[], $5::uuid[], $6::text[], $8::text[], $9::text[])
+  as given(bucket, id, status, checked_at, decision_id, reason, labels, masked_by)
 where d.bucket = given.bucket and d.id = given.id and d.status = 'received'"""
 
 
@@ -115,17 +116,20 @@ class Undecided:
     status: DocumentStatus
     labels: tuple[str, ...]
     received_at: datetime
+    masked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What becomes of a document."""
+    """What becomes of a document; `labels` and whose mask is among them, if one is."""
 
     document_id: UUID
     status: DocumentStatus
     checked_at: datetime
     decision_id: UUID
     reason: str
+    labels: tuple[str, ...]
+    masked_by: str | None
 
 
 async def find_record(connection: Connection, ins_fingerprints: Sequence[str]) -> KnownRecord | None:
@@ -213,6 +217,8 @@ async def settle_documents(connection: Connection, settled: Sequence[Settlement]
         [one.decision_id for one in settled],
         [one.reason for one in settled],
         at,
+        [" ".join(one.labels) for one in settled],
+        [one.masked_by for one in settled],
     )
 
 

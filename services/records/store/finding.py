@@ -13,7 +13,8 @@ from shared.db.pool import Connection
 # The key names what the rules look at, and both statements make it in the same way. No rule stands here.
 SELECT_COMBINATIONS = """
 select concat_ws('|', status, life, archived, type, class_code, section, array_to_string(labels, ' '),
-                 coalesce(masked_by, ''), coalesce(organisation_id = $3, false), coalesce($4 = any(author_ids), false)
+                 coalesce(masked_by, ''), shown_to_representatives, coalesce(organisation_id = $3, false),
+                 coalesce($4 = any(author_ids), false)
                 ) as key,
        count(*) as documents
 from documents where bucket = $1 and record_id = $2 group by 1"""
@@ -23,7 +24,8 @@ select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_re
 from documents
 where bucket = $1 and record_id = $2 and id < $5
   and concat_ws('|', status, life, archived, type, class_code, section, array_to_string(labels, ' '),
-                coalesce(masked_by, ''), coalesce(organisation_id = $3, false), coalesce($4 = any(author_ids), false)
+                coalesce(masked_by, ''), shown_to_representatives, coalesce(organisation_id = $3, false),
+                 coalesce($4 = any(author_ids), false)
                ) = any($6::text[])
 order by id desc limit $7"""
 
@@ -62,7 +64,7 @@ def _as_asked(asker: Asker) -> tuple[str | None, str | None]:
 
 
 def _combination(key: str) -> Combination:
-    status, life, archived, type_, class_code, section, labels, masker, own, author = key.split("|")
+    status, life, archived, type_, class_code, section, labels, masker, shown, own, author = key.split("|")
     known = frozenset(labels.split(" "))
     return Combination(
         status=status_of(status, life, archived=archived == "t"),
@@ -71,6 +73,7 @@ def _combination(key: str) -> Combination:
         section=section,
         labels=known,
         masked_by=masked_by(known, masker or None),
+        shown_to_representatives=shown == "t",
         own=own == "t",
         author=author == "t",
     )

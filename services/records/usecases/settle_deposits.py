@@ -1,9 +1,12 @@
 """A deposit was decided: its document is published, or refused for ever. It happens exactly once."""
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from services.records.domain.documents import DocumentStatus
+from services.records.domain.facts import LABEL_MASKED, masked_by
+from services.records.domain.patching import sorted_labels
 from services.records.store import copies, deposits
 from services.records.store.deposits import Settlement, Undecided
 from shared import clock
@@ -32,10 +35,10 @@ async def settle_deposits(connection: Connection, messages: list[Decided]) -> No
     if any(id not in known or known[id].record_id != one.event.record_id for id, one in first.items()):
         raise DocumentUnknownError
     at = clock.now()
-    due = [(one, known[id]) for id, one in first.items() if known[id].status == "received"]
+    due = [(one, _masked(one, known[id])) for id, one in first.items() if known[id].status == "received"]
     if not due:
         return
-    await deposits.settle_documents(connection, [_settlement(one) for one, _ in due], at)
+    await deposits.settle_documents(connection, [_settlement(one, document) for one, document in due], at)
     events = [(one, _event(one, document, at)) for one, document in due]
     await append(connection, [announce(event, trace=one.trace, occurred_at=at) for one, event in events])
     for one, _ in due:
@@ -55,10 +58,18 @@ def _is_behind(one: Decided, record_version: int, choices_version: int) -> bool:
     return record_version < seen.get(IDENTITY_RECORDS.name, 0) or choices_version < seen.get(CONSENT_STATES.name, 0)
 
 
-def _settlement(one: Decided) -> Settlement:
+def _masked(one: Decided, document: Undecided) -> Undecided:
+    """With the mask that the person wants on new documents: added after the check, whatever else is hidden."""
+    if not one.event.mask or one.event.outcome == "refused" or LABEL_MASKED in document.labels:
+        return document
+    return replace(document, labels=sorted_labels(frozenset(document.labels) | {LABEL_MASKED}), masked_by="patient")
+
+
+def _settlement(one: Decided, document: Undecided) -> Settlement:
     event = one.event
     status: DocumentStatus = "published" if event.outcome == "permitted" else "refused"
-    return Settlement(event.document_id, status, event.decided_at, one.id, event.reason)
+    masker = masked_by(frozenset(document.labels), document.masked_by)
+    return Settlement(event.document_id, status, event.decided_at, one.id, event.reason, document.labels, masker)
 
 
 def _event(one: Decided, document: Undecided, at: datetime) -> DocumentPublished | DocumentRefused:

@@ -1,0 +1,39 @@
+"""Changing what a published document is: its labels, whether it is archived, whether it is still there."""
+
+from datetime import datetime
+from uuid import UUID
+
+from services.records.domain.documents import Head
+from services.records.domain.patching import sorted_labels
+from shared.clock import bucket_in
+from shared.db.pool import Connection
+
+FIND_PLACE = """
+select r.id, r.linked_to from documents d join records r on r.bucket = $1 and r.id = d.record_id
+where d.bucket = $1 and d.id = $2"""
+UPDATE_DOCUMENT = """
+update documents
+set labels = $3, masked_by = $4, shown_to_representatives = $5, archived = $6, life = $7, version = version + 1,
+    changed_at = $8
+where bucket = $1 and id = $2"""
+
+
+async def find_place(connection: Connection, document_id: UUID) -> tuple[UUID, UUID | None] | None:
+    """The record in which a document lies, and the other record of the same person. No lock is taken."""
+    row = await connection.fetchrow(FIND_PLACE, bucket_in(document_id), document_id)
+    return (row["id"], row["linked_to"]) if row is not None else None
+
+
+async def update_document(connection: Connection, head: Head, at: datetime) -> None:
+    """Makes the document what `head` says; its version rises. The record's row must be taken FOR UPDATE."""
+    await connection.execute(
+        UPDATE_DOCUMENT,
+        bucket_in(head.id),
+        head.id,
+        sorted_labels(head.labels),
+        head.masked_by,
+        head.shown_to_representatives,
+        head.archived,
+        head.life,
+        at,
+    )

@@ -1,0 +1,198 @@
+"""Somebody changes who must not see a document, archives it, or deletes it: in force at the commit.
+
+The record's row is taken FOR UPDATE first, which waits for reads under way. All changes that are asked for are made, or
+none. Nothing is removed: a deleted document is one that nobody sees.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from services.records import sealing
+from services.records.domain.copies import RecordFacts
+from services.records.domain.documents import Head
+from services.records.domain.facts import Asker, combination_of, document_facts, record_facts
+from services.records.domain.patching import Asked, VersionDiffersError, changes_between, labels_after, sorted_labels
+from services.records.domain.reading import Judged, access_of, insisted
+from services.records.store import changing, copies
+from services.records.store import reading as store
+from services.records.usecases.desk import Desk
+from services.records.usecases.read_document import ABSENT, Opened
+from shared import clock
+from shared.access import Permit, Refusal, decide, told
+from shared.clock import bucket_in
+from shared.contracts.audit import Action
+from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
+from shared.db.pool import Connection
+from shared.errors import ForbiddenError, NotFoundError, UncheckableError
+from shared.http.tokens import Caller
+from shared.metrics import REFUSED
+from shared.outbox import announce, append
+
+Ask = Callable[[Head], Asked]
+_ACTIONS: dict[str, tuple[str, Action]] = {
+    "delete": ("delete", "delete-document"),
+    "archive": ("archive", "archive-document"),
+    "unarchive": ("archive", "archive-document"),
+}
+_LABEL: tuple[str, Action] = ("label", "label-document")
+_PATIENT_SIDE = frozenset({"patient", "representative", "carer"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One change that was decided, and what the document is after it."""
+
+    change: str
+    judged: Judged
+    after: Head | None
+
+
+async def change_document(desk: Desk, caller: Caller, document_id: UUID, ask: Ask, *, known: int | None) -> Opened:
+    """`ask` says what the document is to be, given what it is; `known`: the version that the asker has seen.
+
+    What is so already is no change. Raises NotFoundError, ForbiddenError, UncheckableError, VersionDiffersError, and
+    whatever `ask` raises.
+    """
+    async with desk.pool.acquire() as connection:
+        async with store.fenced(connection):
+            record = await _fenced(desk, connection, document_id)
+            head = await store.load_head(connection, document_id) if record.id is not None else None
+            at = clock.now()
+            steps = _judged(caller, record, head, ask, known, desk, at)
+            await _keep(connection, caller, record, head, steps, at)
+        for step in steps:
+            _insist(step.judged[1])
+        permit, changed = insisted(steps[-1].judged[1]), steps[-1].after
+        if record.id is None or changed is None:
+            raise NotFoundError
+        sealed = await store.read_metadata(connection, permit, record.id, document_id)
+    key = desk.vault.unwrap(record.id, sealed.key)
+    if steps[-1].change:
+        changed = replace(changed, version=changed.version + 1, changed_at=at)
+    return Opened(changed, sealing.open_metadata(key, document_id, sealed.metadata), None, permit.marks)
+
+
+async def _fenced(desk: Desk, connection: Connection, document_id: UUID) -> RecordFacts:
+    """Takes the rows of the document's record and of the person's other one, sorted, and loads the facts."""
+    found = await changing.find_place(connection, document_id)
+    if found is None:
+        return await store.load_facts(connection, desk.matrices, None, bucket_in(document_id))
+    taken = await copies.lock_records(connection, sorted({one for one in found if one is not None}))
+    if any(one is not None and one not in taken for one in found):
+        raise UncheckableError
+    record = await store.load_facts(connection, desk.matrices, found[0], bucket_in(document_id))
+    if record.linked_to != found[1]:
+        raise UncheckableError
+    return record
+
+
+def _judged(
+    caller: Caller, record: RecordFacts, head: Head | None, ask: Ask, known: int | None, desk: Desk, now: datetime
+) -> list[_Step]:
+    """The changes with their answers, up to the first that is refused; without a change, whether one may look.
+
+    What is asked for is looked at only for who may see the document, or owns it: so nothing of it is told to others.
+    """
+    looks = [_decide(caller, record, head, look, desk, now) for look in _looks(caller)]
+    looked = _Step("", next((one for one in looks if isinstance(one[1], Permit)), looks[0]), head)
+    if head is None or isinstance(looked.judged[1], Refusal):
+        return [looked]
+    if known is not None and known != head.version:
+        raise VersionDiffersError
+    steps: list[_Step] = []
+    for change in changes_between(head, ask(head)):
+        judged = _decide(caller, record, head, change, desk, now)
+        head = after(head, change, by_patient_side=caller.kind in _PATIENT_SIDE)
+        steps.append(_Step(change, judged, head))
+        if isinstance(judged[1], Refusal):
+            break
+    return steps or [looked]
+
+
+def _looks(caller: Caller) -> tuple[str, ...]:
+    """By what it is found out whether somebody may know of a document: seeing it, or for a writer owning it."""
+    return ("",) if caller.kind in _PATIENT_SIDE else ("archive", "")
+
+
+def _decide(caller: Asker, record: RecordFacts, head: Head | None, change: str, desk: Desk, now: datetime) -> Judged:
+    action = _ACTIONS.get(change, _LABEL)[0] if change else "find"
+    common = record_facts(caller, action, record, now=now, limit=desk.limit, change=change or None)
+    asked = combination_of(head, caller) if head is not None else ABSENT
+    facts = document_facts(common, caller, record, asked)
+    return facts, decide(facts)
+
+
+def after(head: Head, change: str, *, by_patient_side: bool) -> Head:
+    """The document with one change made."""
+    match change:
+        case "delete":
+            return replace(head, life="deleted", archived=False)
+        case "archive" | "unarchive":
+            return replace(head, archived=change == "archive")
+        case "mask":
+            masker = "patient" if by_patient_side else "author"
+            return replace(head, labels=labels_after(head.labels, change), masked_by=masker)
+        case "unmask":
+            return replace(head, labels=labels_after(head.labels, change), masked_by=None)
+        case "show-to-representatives":
+            return replace(head, labels=labels_after(head.labels, change), shown_to_representatives=True)
+        case _:
+            return replace(head, labels=labels_after(head.labels, change))
+
+
+async def _keep(
+    connection: Connection, caller: Caller, record: RecordFacts, head: Head | None, steps: list[_Step], at: datetime
+) -> None:
+    """Writes and announces; what was refused is told to the ledger alone."""
+    last = steps[-1]
+    action = _ACTIONS.get(last.change, _LABEL)[1] if last.change else "find-documents"
+    if isinstance(last.judged[1], Refusal) or not last.change or last.after is None:
+        if isinstance(last.judged[1], Refusal):
+            REFUSED.labels(action, last.judged[1].reason).inc()
+        access = access_of(caller, action, last.judged, record, head.id if head else None)
+        await append(connection, [announce(access)] if access is not None else [])
+        return
+    await changing.update_document(connection, last.after, at)
+    events = [_event(caller, record, step, step.after, at) for step in steps if step.after is not None]
+    await append(connection, [announce(event, occurred_at=at) for event in events])
+
+
+def _event(
+    caller: Caller, record: RecordFacts, step: _Step, head: Head, at: datetime
+) -> DocumentRelabelled | DocumentWithdrawn:
+    facts, decision = step.judged
+    if step.change == "delete":
+        return DocumentWithdrawn(
+            record_id=head.record_id,
+            document_id=head.id,
+            deposit_id=head.deposit_id,
+            organisation_id=head.organisation_id,
+            seen=record.seen_by(caller.kind),
+            actor=caller.actor(),
+            rules_version=decision.rules_version,
+            facts=told(facts),
+            withdrawn_at=at,
+        )
+    return DocumentRelabelled(
+        record_id=head.record_id,
+        document_id=head.id,
+        deposit_id=head.deposit_id,
+        organisation_id=head.organisation_id,
+        seen=record.seen_by(caller.kind),
+        actor=caller.actor(),
+        change=step.change,
+        labels=sorted_labels(head.labels),
+        archived=head.archived,
+        rules_version=decision.rules_version,
+        facts=told(facts),
+        changed_at=at,
+    )
+
+
+def _insist(decision: Permit | Refusal) -> None:
+    """Raises as `insisted`, with the rule's code where it may be told."""
+    if isinstance(decision, Refusal) and not (decision.by_choice or decision.retry):
+        raise ForbiddenError(f"The access rules do not permit this: {decision.reason}.")
+    insisted(decision)

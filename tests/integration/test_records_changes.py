@@ -1,0 +1,320 @@
+"""Labels, archive and deletion of one document: who may, in force with the answer, told with the facts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import orjson
+import pytest
+import pytest_asyncio
+
+from services.records.domain.patching import IS_DELETED
+from services.records.usecases.settle_deposits import settle_deposits
+from shared.access import Permit, decide, facts_from
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentWithdrawn
+from shared.db.pool import transaction
+from shared.fhir.write import IS_ARCHIVED
+from shared.terminology import oids
+from tests.infra.databases import Databases
+from tests.infra.load import Person
+from tests.infra.messages import message
+from tests.infra.mixes import acting
+from tests.infra.records import (
+    CLINIC,
+    DOCTOR,
+    OTHER_DOCTOR,
+    House,
+    a_deposit,
+    as_doctor,
+    as_patient,
+    as_software,
+    bundle_of,
+    codes,
+    decided,
+    deposit_id,
+    document_ids,
+    house,
+    named,
+)
+from tests.infra.tokens import bearer, make_token
+from tests.infra.waiting import eventually
+
+SOMEBODY = Person(87)
+PATCH = {"content-type": "application/json-patch+json"}
+REPRESENTATIVE, CARER = uuid4(), uuid4()
+MASK = {
+    "op": "add",
+    "path": "/securityLabel/-",
+    "value": {"coding": [{"system": oids.TRE_A07_SYSTEM, "code": "MASQUE_PS"}]},
+}
+UNMASK = {"op": "remove", "path": "/securityLabel/1"}
+ARCHIVE = {"op": "add", "path": "/extension/-", "value": {"url": IS_ARCHIVED, "valueBoolean": True}}
+DELETE = {"op": "replace", "path": "/status", "value": "entered-in-error"}
+
+
+def hide(code: str) -> dict[str, Any]:
+    return {"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": code}]}}
+
+
+@pytest_asyncio.fixture(scope="module")
+async def house_of_all(databases: Databases) -> AsyncIterator[House]:
+    database = await databases.new("records")
+    async with house(database) as made:
+        yield made
+    await databases.drop(database)
+
+
+@pytest.fixture
+async def home(house_of_all: House) -> House:
+    await house_of_all.be_empty()
+    await house_of_all.be_fresh()
+    return house_of_all
+
+
+@pytest.fixture
+async def record(home: House) -> UUID:
+    """OTHER_DOCTOR is authorised, DOCTOR writes."""
+    record_id = await home.open_record(SOMEBODY)
+    await home.choose(record_id, 1, authorised=[OTHER_DOCTOR])
+    await home.name_people(record_id, 1, representatives=[named(REPRESENTATIVE)], carers=[named(CARER, "carer")])
+    return record_id
+
+
+async def patch(home: House, document: UUID, token: str, *operations: dict[str, Any], **headers: str) -> httpx.Response:
+    return await home.client.patch(
+        f"/fhir/DocumentReference/{document}",
+        content=orjson.dumps(operations),
+        headers={**bearer(token), **PATCH, **{name.replace("_", "-"): value for name, value in headers.items()}},
+    )
+
+
+def labels(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [one["coding"][0]["code"] for one in answer.json()["securityLabel"]]
+
+
+async def test_the_patient_masks_and_it_is_in_force_with_the_answer(home: House, record: UUID) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    path, reader = f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR)
+    assert (await home.get(path, reader)).status_code == 200
+    answer = await patch(home, document, as_patient(record), MASK)
+    assert (labels(answer), answer.headers["etag"]) == (["N", "MASQUE_PS"], 'W/"2"')
+    assert answer.json()["meta"]["versionId"] == "2"
+    assert (await home.get(path, reader)).status_code == 404
+    assert (await home.get(path, as_doctor(DOCTOR))).status_code == 200, "the author goes on reading it"
+    [told] = await home.announced(DocumentRelabelled)
+    assert (told.change, told.labels, told.actor.kind, told.document_id) == (
+        "mask",
+        ("N", "MASQUE_PS"),
+        "patient",
+        document,
+    )
+    assert isinstance(decide(facts_from(told.facts)), Permit)
+    assert labels(await patch(home, document, as_patient(record), UNMASK)) == ["N"]
+    assert (await home.get(path, reader)).status_code == 200
+
+
+async def test_a_mask_of_the_patient_is_lifted_by_the_patients_side_alone(home: House, record: UUID) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    for masker, lifters in (
+        (as_patient(record), [acting("carer", CARER, record)]),
+        (acting("representative", REPRESENTATIVE, record), [as_patient(record)]),
+    ):
+        assert labels(await patch(home, document, masker, MASK)) == ["N", "MASQUE_PS"]
+        for author in (as_doctor(DOCTOR), as_software()):
+            refused = await patch(home, document, author, UNMASK)
+            assert (refused.status_code, codes(refused)) == (403, ["forbidden"])
+            assert "masked-by-patient" in refused.text
+            refusal = (await home.announced(AccessRecorded))[-1]
+            assert (refusal.action, refusal.outcome, refusal.reason) == (
+                "label-document",
+                "refused",
+                "masked-by-patient",
+            )
+        for lifter in lifters:
+            assert labels(await patch(home, document, lifter, UNMASK)) == ["N"]
+
+
+async def test_an_author_hides_from_the_patient_and_shows_again(home: House, record: UUID) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    hidden = await patch(home, document, as_doctor(DOCTOR), hide("INVISIBLE_PATIENT"))
+    assert labels(hidden) == ["N", "INVISIBLE_PATIENT"]
+    assert (await home.get(f"/fhir/Binary/{document}", as_patient(record))).status_code == 404
+    mask = await patch(home, document, as_software(), MASK)
+    assert mask.status_code == 403, "not both masked and invisible to the patient"
+    swap = await patch(home, document, as_software(), UNMASK, MASK)
+    assert labels(swap) == ["N", "MASQUE_PS"], "what is lifted is lifted first"
+    assert [one.change for one in await home.announced(DocumentRelabelled)] == [
+        "hide-from-patient",
+        "show-to-patient",
+        "mask",
+    ]
+    assert (await home.get(f"/fhir/Binary/{document}", as_patient(record))).status_code == 200
+
+
+async def test_showing_to_representatives_is_final(home: House, record: UUID) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY, labels=("N", "INVISIBLE_REPRESENTANTS_LEGAUX")))
+    mother = acting("representative", REPRESENTATIVE, record)
+    assert (await home.get(f"/fhir/Binary/{document}", mother)).status_code == 404
+    assert labels(await patch(home, document, as_doctor(DOCTOR), UNMASK)) == ["N"]
+    assert (await home.get(f"/fhir/Binary/{document}", mother)).status_code == 200
+    again = await patch(home, document, as_doctor(DOCTOR), hide("INVISIBLE_REPRESENTANTS_LEGAUX"))
+    assert (again.status_code, "lifting-is-final" in again.text) == (403, True)
+
+
+async def test_an_archived_document_is_read_and_marked(home: House, record: UUID) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    archived = await patch(home, document, as_software(), ARCHIVE)
+    assert archived.json()["extension"] == [{"url": IS_ARCHIVED, "valueBoolean": True}]
+    assert (await home.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR))).status_code == 200
+    back = await patch(
+        home, document, as_doctor(DOCTOR), {"op": "replace", "path": "/extension/0/valueBoolean", "value": False}
+    )
+    assert "extension" not in back.json()
+    assert (await patch(home, document, as_patient(record), ARCHIVE)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        (DELETE,),
+        (
+            {"op": "replace", "path": "/status", "value": "superseded"},
+            {"op": "add", "path": "/extension/-", "value": {"url": IS_DELETED, "valueBoolean": True}},
+        ),
+    ],
+)
+async def test_a_deleted_document_is_gone_for_everybody(
+    home: House, record: UUID, operations: tuple[dict[str, Any], ...]
+) -> None:
+    [document, other] = await home.publish(a_deposit(SOMEBODY), a_deposit(SOMEBODY, content=b"other"))
+    assert (await patch(home, document, as_patient(record), *operations)).status_code == 403, "it is not the patient's"
+    answer = await patch(home, document, as_doctor(DOCTOR), *operations)
+    assert (answer.status_code, answer.json()["status"]) == (200, "entered-in-error")
+    [told] = await home.announced(DocumentWithdrawn)
+    assert (told.document_id, told.actor.id) == (document, DOCTOR)
+    for token in (as_patient(record), as_doctor(DOCTOR), as_doctor(OTHER_DOCTOR), as_software()):
+        assert (await home.get(f"/fhir/Binary/{document}", token)).status_code == 404
+    found = await home.search(as_patient(record), patient=str(record), status="current,superseded,entered-in-error")
+    assert [one["resource"]["id"] for one in found.json()["entry"]] == [str(other)]
+    assert (await patch(home, document, as_doctor(DOCTOR), *operations)).status_code == 404
+    assert await home.pool.fetchval("select count(*) from contents where document_id = $1", document) == 1
+
+
+async def test_who_may_not_know_of_a_document_gets_the_answer_for_what_is_not_there(home: House, record: UUID) -> None:
+    [plain, hidden] = await home.publish(
+        a_deposit(SOMEBODY), a_deposit(SOMEBODY, content=b"hidden", labels=("N", "INVISIBLE_PATIENT"))
+    )
+    stranger, admin = as_patient(uuid4()), make_token("administrator", "admin-1")
+    cases = [
+        (plain, stranger),
+        (plain, as_doctor("899900000042")),
+        (plain, as_doctor(OTHER_DOCTOR)),
+        (plain, as_software(CLINIC)),
+        (hidden, as_patient(record)),
+        (hidden, acting("carer", CARER, record)),
+        (plain, admin),
+    ]
+    for document, token in cases:
+        answers = [await patch(home, one, token, MASK) for one in (document, uuid4())]
+        assert answers[0].status_code == (403 if token == admin else 404), document
+        assert answers[0].content == answers[1].content
+    assert await home.announced(DocumentRelabelled) == []
+    refusals = [one for one in await home.announced(AccessRecorded) if one.outcome == "refused"]
+    assert len(refusals) == len(cases)
+
+
+@pytest.mark.parametrize(
+    ("operations", "status"),
+    [
+        ([{"op": "replace", "path": "/title", "value": "x"}], 405),
+        ([{"op": "replace", "path": "/content/0/attachment/title", "value": "x"}], 405),
+        ([{"op": "replace", "path": f"/extension[url:'{IS_ARCHIVED}']/valueBoolean", "value": True}], 422),
+        ([{"op": "replace", "path": "/extension/0/valueBoolean", "value": True}], 422),
+        ([{"op": "replace", "path": "/securityLabel/9", "value": {}}], 422),
+        ([{"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": "R"}]}}], 422),
+        ([{"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": "SECRET"}]}}], 422),
+        ([{"op": "add", "path": "/securityLabel/-", "value": "MASQUE_PS"}], 422),
+        ([{"op": "add", "path": "/extension/-", "value": {"url": IS_ARCHIVED, "valueBoolean": "true"}}], 422),
+        ([{"op": "add", "path": "/extension/-", "value": {"url": "http://other.example", "valueBoolean": True}}], 422),
+        ([{"op": "replace", "path": "/status", "value": "current "}], 422),
+        ([{"op": "test", "path": "/status", "value": "superseded"}, MASK], 422),
+        ([{"op": "move", "from": "/status", "path": "/securityLabel"}], 422),
+        ([{"op": "remove", "path": "/status"}], 422),
+        ([{"op": "remove", "path": "/securityLabel/00"}], 422),
+        ([], 422),
+        ([MASK] * 21, 422),
+    ],
+)
+async def test_a_patch_that_cannot_be_is_refused_and_nothing_changes(
+    home: House, record: UUID, operations: list[dict[str, Any]], status: int
+) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    assert (await patch(home, document, as_patient(record), *operations)).status_code == status
+    assert await home.pool.fetchval("select version from documents") == 1
+
+
+async def test_all_that_is_asked_for_is_done_or_nothing(home: House, record: UUID) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    answer = await patch(home, document, as_patient(record), MASK, hide("INVISIBLE_PATIENT"))
+    assert answer.status_code == 403
+    assert await home.pool.fetchval("select labels from documents") == ["N"]
+    assert await home.announced(DocumentRelabelled) == []
+
+
+async def test_what_is_so_already_changes_nothing(home: House, record: UUID) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY, labels=("N", "MASQUE_PS")))
+    answer = await patch(home, document, as_patient(record), {"op": "test", "path": "/status", "value": "current"})
+    assert (labels(answer), answer.headers["etag"]) == (["N", "MASQUE_PS"], 'W/"1"')
+    assert await home.announced(DocumentRelabelled) == []
+
+
+async def test_an_older_version_is_told_from_the_present_one(home: House, record: UUID) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    token = as_patient(record)
+    etag = (await home.get(f"/fhir/DocumentReference/{document}", token)).headers["etag"]
+    assert labels(await patch(home, document, token, MASK, if_match=etag)) == ["N", "MASQUE_PS"]
+    late = await patch(home, document, token, UNMASK, if_match=etag)
+    assert (late.status_code, codes(late)) == (412, ["version-differs"])
+    assert (await patch(home, document, token, UNMASK, if_match="one")).status_code == 422
+
+
+async def test_another_media_type_is_not_taken(home: House, record: UUID) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    answer = await patch(home, document, as_patient(record), MASK, content_type="application/fhir+json")
+    assert answer.status_code == 415
+
+
+async def test_who_masks_waits_for_the_readers_of_the_record(home: House, record: UUID) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    async with transaction(home.pool) as reader:
+        await reader.execute("select id from records where id = $1 for share", record)
+        masking = asyncio.create_task(patch(home, document, as_patient(record), MASK))
+        await eventually(lambda: someone_waits(home))
+        assert not masking.done()
+    assert (await masking).status_code == 200
+
+
+async def someone_waits(home: House) -> bool:
+    query = """
+    select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"""
+    return bool(await home.pool.fetchval(query))
+
+
+async def test_new_documents_are_masked_where_the_patient_wants_it(home: House, record: UUID) -> None:
+    """Even beside the author's INVISIBLE_PATIENT; and the mask is the patient's."""
+    answer = await home.deposit(bundle_of(a_deposit(SOMEBODY, labels=("N", "INVISIBLE_PATIENT"))))
+    [document] = document_ids(answer)
+    decision = decided(record, document, deposit_id(answer)).model_copy(update={"mask": True})
+    async with transaction(home.pool) as connection:
+        await settle_deposits(connection, [message(decision)])
+    [published] = await home.announced(DocumentPublished)
+    assert published.labels == ("N", "INVISIBLE_PATIENT", "MASQUE_PS")
+    row = await home.pool.fetchrow("select labels, masked_by from documents")
+    assert (row["labels"], row["masked_by"]) == (["N", "INVISIBLE_PATIENT", "MASQUE_PS"], "patient")
+    assert (await home.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR))).status_code == 404
+    lifted = await patch(home, document, as_doctor(DOCTOR), {"op": "remove", "path": "/securityLabel/2"})
+    assert (lifted.status_code, "masked-by-patient" in lifted.text) == (403, True)
