@@ -1,4 +1,4 @@
-"""The senders' work on alerts: decided anew when they leave, then handed to the mail server."""
+"""The senders' work on alerts of one channel: decided anew when they leave, then handed to its gateway."""
 
 from collections import Counter as Counts
 from collections.abc import Sequence
@@ -7,21 +7,22 @@ from datetime import timedelta
 from prometheus_client import Counter
 
 from services.notify.domain import (
+    AlertChannel,
     Deferred,
     Delivered,
     DueAlert,
     NotTried,
     Outcome,
-    Parcel,
     Refused,
     Send,
     Unwanted,
     decide,
 )
 from services.notify.gateways import Gateway
-from services.notify.mails import AddressUnusableError, compose, mailbox
+from services.notify.mails import AddressUnusableError
+from services.notify.parcels import make_alert
 from services.notify.sealed import ContactUnreadableError, open_contact
-from services.notify.store.alerts import WAKE_CHANNEL
+from services.notify.store.alerts import queue_of
 from services.notify.usecases.settle_alerts import Result, settle_alerts
 from services.notify.usecases.take_due_alerts import take_due_alerts
 from shared import clock, tracing
@@ -30,6 +31,7 @@ from shared.db.pool import Pool
 from shared.logs import LogEvent, log
 
 MAILS = Counter("notify_mails_total", "Alerts by mail, by what became of the attempt.", ["outcome"])
+TEXTS = Counter("notify_alert_sms_total", "Alerts by SMS, by what became of the attempt.", ["outcome"])
 LOGGED: tuple[tuple[str, LogEvent], ...] = (
     ("sent", "mail.sent"),
     ("deferred", "mail.deferred"),
@@ -41,15 +43,15 @@ LOGGED: tuple[tuple[str, LogEvent], ...] = (
 class AlertWork:
     """Alerts, from `sender` to whoever the record's contact is now."""
 
-    queue = WAKE_CHANNEL
-
-    def __init__(self, sender: str, keyring: Keyring) -> None:
+    def __init__(self, channel: AlertChannel, sender: str, keyring: Keyring) -> None:
+        self.queue = queue_of(channel)
+        self._channel: AlertChannel = channel
         self._sender = sender
         self._keyring = keyring
 
     async def take(self, pool: Pool, limit: int, held_for: timedelta) -> list[DueAlert]:
         """The longest due first."""
-        return await take_due_alerts(pool, limit, held_for)
+        return await take_due_alerts(pool, self._channel, limit, held_for)
 
     async def attempt(self, gateway: Gateway, due: DueAlert) -> Outcome:
         """Decided anew: the person, the address and the choices are those of now."""
@@ -58,23 +60,22 @@ class AlertWork:
             return Unwanted("no-address")
         try:
             contact = open_contact(self._keyring, known.sealed)
-            decision = decide(alert.kind, alert.audience, contact, known.preferences)
+            decision = decide(alert.kind, alert.audience, contact, known.preferences, alert.channel)
             if not isinstance(decision, Send):
                 return decision
-            trace = tracing.continued(alert.trace)
-            message = compose(alert.kind, contact, self._sender, alert.id, trace, clock.now())
+            parcel = make_alert(alert, contact, self._sender, tracing.continued(alert.trace), clock.now())
         except (SealBrokenError, ContactUnreadableError):
             return Deferred("contact-unreadable")  # a key may be missing here; it can be put back
         except AddressUnusableError as error:
             return Refused(error.code)
-        return await gateway.send(Parcel(alert.id, mailbox(contact), message))
+        return await gateway.send(parcel)
 
     async def settle(self, pool: Pool, results: Sequence[Result]) -> None:
         """Written down, announced, counted."""
         await settle_alerts(pool, results)
         counts = Counts(name_of(outcome) for _, outcome in results)
         for name, count in counts.items():
-            MAILS.labels(name).inc(count)
+            (MAILS if self._channel == "mail" else TEXTS).labels(name).inc(count)
         for name, event in LOGGED:
             if counts[name]:
                 log(event, count=counts[name])

@@ -16,7 +16,11 @@ router = APIRouter(prefix="/records/{record_id}", tags=["preferences"], response
 
 @router.get("/preferences", summary="Which alerts are switched on")
 async def get_preferences(record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool) -> PreferencesModel:
-    """The person's own; everything is on until the person chooses otherwise."""
+    """The person's own; everything is on until the person chooses otherwise.
+
+    Emergencies are no choice: whoever opens a record in one is told of at once, by mail and by SMS, and by mail again
+    when the session has ended.
+    """
     return PreferencesModel.of(await show_preferences(pool, caller, record_id))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI
 
@@ -49,11 +50,12 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
         "forget": loops.forget,
         "finish-erasures": Finisher("notify", remove_alerts).round,
     }
-    return Plan("notify", subscriptions(keyring), rounds, keys)
+    follow_up_after = timedelta(seconds=settings.emergencies.follow_up_after_s)
+    return Plan("notify", subscriptions(keyring, follow_up_after), rounds, keys)
 
 
 def _senders(settings: Settings, keyring: Keyring) -> dict[str, Loop]:
-    """One loop for the alerts and one for each channel: none holds another up."""
+    """A loop for the alerts and one for the messages of each channel: none holds another up."""
     smtp, folders = settings.smtp, settings.folders
     wake = Wake(settings.postgres.dsn.get_secret_value(), QUEUES)
     longest_s = 3 * smtp.timeout_s
@@ -62,10 +64,10 @@ def _senders(settings: Settings, keyring: Keyring) -> dict[str, Loop]:
         "sms": [FolderGateway(folders.sms)],
         "letter": [FolderGateway(folders.letters)],
     }
-    alerts = Senders(
-        AlertWork(smtp.sender, keyring), [MailGateway(smtp) for _ in range(smtp.connections)], wake, longest_s
-    )
-    rounds: dict[str, Loop] = {"senders": alerts.round}
+    mails = [MailGateway(smtp) for _ in range(smtp.connections)]
+    by_mail = Senders(AlertWork("mail", smtp.sender, keyring), mails, wake, longest_s)
+    by_sms = Senders(AlertWork("sms", smtp.sender, keyring), [FolderGateway(folders.sms)], wake, longest_s)
+    rounds: dict[str, Loop] = {"senders": by_mail.round, "sms-alert-senders": by_sms.round}
     for channel, of_channel in gateways.items():
         rounds[f"{channel}-senders"] = Senders(
             MessageWork(channel, smtp.sender, keyring), of_channel, wake, longest_s

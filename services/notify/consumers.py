@@ -1,18 +1,21 @@
-"""What notify hears: contacts, published documents, accesses."""
+"""What notify hears: contacts, documents and their labels, accesses."""
 
+from datetime import timedelta
 from functools import partial
 
 from services.notify.usecases.alert_consultations import alert_consultations
 from services.notify.usecases.alert_documents import alert_documents
+from services.notify.usecases.alert_emergencies import alert_emergencies
 from services.notify.usecases.erase_record import erase_record
 from services.notify.usecases.find_waiting import find_waiting_consultations, find_waiting_documents
+from services.notify.usecases.follow_labels import follow_labels
 from services.notify.usecases.keep_contacts import keep_contacts
 from services.notify.usecases.keep_messages import keep_messages
 from shared.consuming import Subscription
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import ContactChanged, RecordErased
 from shared.contracts.notify import MessageRequested
-from shared.contracts.records import DocumentPublished
+from shared.contracts.records import DocumentPublished, DocumentRelabelled
 from shared.contracts.topics import (
     NOTIFY_CONSULTATION_ALERTS,
     NOTIFY_CONTACT_COPIES,
@@ -22,24 +25,27 @@ from shared.contracts.topics import (
 )
 from shared.crypto import Keyring
 from shared.db.pool import Connection
-from shared.decoding import Letter
+from shared.decoding import Letter, Message
 
 
-def subscriptions(keyring: Keyring) -> list[Subscription]:
-    """None goes through the inbox: versions, derived alert ids and windows mind nothing twice by themselves."""
+def subscriptions(keyring: Keyring, follow_up_after: timedelta) -> list[Subscription]:
+    """`follow_up_after`: how long after the first access of an emergency the person is told again.
+
+    None goes through the inbox: versions, derived alert ids and windows mind nothing twice by themselves.
+    """
     return [
         Subscription(NOTIFY_CONTACT_COPIES, (ContactChanged,), keep_contacts, remember=False),
         Subscription(
             NOTIFY_DOCUMENT_ALERTS,
-            (DocumentPublished,),
-            partial(alert_documents, keyring=keyring),
+            (DocumentPublished, DocumentRelabelled),
+            partial(hear_of_documents, keyring=keyring),
             remember=False,
             behind=find_waiting_documents,
         ),
         Subscription(
             NOTIFY_CONSULTATION_ALERTS,
             (AccessRecorded,),
-            partial(alert_consultations, keyring=keyring),
+            partial(hear_of_accesses, keyring=keyring, follow_up_after=follow_up_after),
             remember=False,
             behind=find_waiting_consultations,
         ),
@@ -56,3 +62,21 @@ def subscriptions(keyring: Keyring) -> list[Subscription]:
 
 async def let_others_pass(_: Connection, __: list[Letter]) -> None:
     """No message rests on an earlier one: a code must not wait behind a notice that cannot be used."""
+
+
+async def hear_of_documents(
+    connection: Connection, messages: list[Message[DocumentPublished | DocumentRelabelled]], *, keyring: Keyring
+) -> None:
+    """What is published is told; new labels, which come after it, count for what is told from then on."""
+    published = [one for one in messages if isinstance(one.event, DocumentPublished)]
+    relabelled = [one for one in messages if isinstance(one.event, DocumentRelabelled)]
+    await alert_documents(connection, published, keyring=keyring)  # type: ignore[arg-type] # their event was looked at
+    await follow_labels(connection, relabelled)  # type: ignore[arg-type] # the other of the two
+
+
+async def hear_of_accesses(
+    connection: Connection, messages: list[Message[AccessRecorded]], *, keyring: Keyring, follow_up_after: timedelta
+) -> None:
+    """Emergencies at once and once a session, other consultations once a day."""
+    await alert_emergencies(connection, messages, keyring=keyring, follow_up_after=follow_up_after)
+    await alert_consultations(connection, messages, keyring=keyring)

@@ -11,7 +11,8 @@ from uuid import UUID
 from shared.clock import bucket_of
 from shared.terminology.visibility import Visibility
 
-Kind = Literal["document", "consultation"]
+Kind = Literal["document", "consultation", "emergency", "emergency-follow-up"]
+AlertChannel = Literal["mail", "sms"]
 Channel = Literal["mail", "sms", "letter"]
 Language = Literal["fr", "en"]
 Relation = Literal["holder", "representative"]
@@ -19,7 +20,10 @@ Window = tuple[UUID, str, bool]
 """A record, a professional, and whether what the professional reads there must be withheld from the person."""
 T = TypeVar("T")
 
+ALERT_CHANNELS: tuple[AlertChannel, ...] = ("mail", "sms")
+EMERGENCY_KINDS: frozenset[Kind] = frozenset({"emergency", "emergency-follow-up"})
 CONSULTATION_WINDOW = timedelta(hours=24)
+EMERGENCY_WINDOW = timedelta(hours=1)
 TRIED_FOR = timedelta(hours=48)
 _WAITS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 7200, 14400, 21600, 28800, 43200))
 _VERSION_8, _VARIANT = 8 << 76, 0b10 << 62
@@ -40,23 +44,29 @@ class Contact:
     mail: str | None
     language: Language
     relation: Relation
+    mobile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """Which kinds of alerts the person wants."""
+    """Which kinds of alerts the person wants. Emergencies are not a matter of choice."""
 
     document: bool = True
     consultation: bool = True
 
     def wants(self, kind: Kind) -> bool:
         """Whether this kind is switched on."""
+        if kind in EMERGENCY_KINDS:
+            return True
         return self.document if kind == "document" else self.consultation
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert of one cause; `trace` and `caused_at` are those of the event that caused it."""
+    """One alert of one cause by one channel; `trace` and `caused_at` are those of the event that caused it.
+
+    `not_before`: when it is to leave, if not at once.
+    """
 
     id: UUID
     record_id: UUID
@@ -67,6 +77,8 @@ class Alert:
     caused_at: datetime
     trace: str
     audience: Audience
+    channel: AlertChannel = "mail"
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +229,9 @@ def audience(labels: Iterable[str]) -> Audience:
     return Audience.HOLDER if Visibility.INVISIBLE_TO_REPRESENTATIVES.value in carried else Audience.EVERYBODY
 
 
-def decide(kind: Kind, may_know: Audience, contact: Contact, preferences: Preferences) -> Decision:
+def decide(
+    kind: Kind, may_know: Audience, contact: Contact, preferences: Preferences, channel: AlertChannel = "mail"
+) -> Decision:
     """Whether the person at this contact is told. Asked when the alert is born and again when it is sent."""
     match may_know, contact.relation:
         case Audience.NOBODY, _:
@@ -226,12 +240,22 @@ def decide(kind: Kind, may_know: Audience, contact: Contact, preferences: Prefer
             return Withheld("invisible-to-representatives")
     if not preferences.wants(kind):
         return Unwanted("switched-off")
+    if channel == "sms":
+        return Send(contact) if contact.mobile else Unwanted("no-mobile")
     return Send(contact) if contact.mail else Unwanted("no-address")
 
 
-def alert_id(record_id: UUID, kind: Kind, cause: UUID) -> UUID:
+def emergency_of(record_id: UUID, professional_id: str, at: datetime) -> UUID:
+    """What stands for a session that nobody named: a professional in a record within an hour of the clock."""
+    begun = int(at.timestamp() // EMERGENCY_WINDOW.total_seconds() * EMERGENCY_WINDOW.total_seconds() * 1000)
+    digest = hashlib.sha256(record_id.bytes + professional_id.encode() + begun.to_bytes(8, "big")).digest()
+    return UUID(int=begun << 80 | _VERSION_8 | _VARIANT | int.from_bytes(digest[:6], "big"))
+
+
+def alert_id(record_id: UUID, kind: Kind, cause: UUID, channel: AlertChannel = "mail") -> UUID:
     """The id of the alert of one cause, the same each time: UUIDv8 with the cause's time and the record's bucket."""
-    digest = hashlib.sha256(b"alert" + kind.encode() + record_id.bytes + cause.bytes).digest()
+    by = b"" if channel == "mail" else channel.encode()
+    digest = hashlib.sha256(b"alert" + kind.encode() + by + record_id.bytes + cause.bytes).digest()
     random = int.from_bytes(digest[:10], "big")
     low = (random & 0x3FFF_FFFF_FFFF_0000) | bucket_of(record_id)
     return UUID(int=cause.int >> 80 << 80 | _VERSION_8 | (random >> 62 & 0xFFF) << 64 | _VARIANT | low)

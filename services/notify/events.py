@@ -38,9 +38,9 @@ def alert_event(alert: Alert, end: Handled, now: datetime) -> AlertEvent:
     }
     match end:
         case Delivered():
-            return AlertSent(**said)
+            return AlertSent(**said, channel=alert.channel)
         case Refused(reason):
-            return AlertFailed(**said, reason=reason)
+            return AlertFailed(**said, channel=alert.channel, reason=reason)
         case Withheld(reason):
             return AlertWithheld(**said, reason=reason)
         case Unwanted(reason):

@@ -11,7 +11,7 @@ from functools import cache
 from html import escape
 from uuid import UUID
 
-from services.notify.domain import Contact, Kind, Language, Relation
+from services.notify.domain import EMERGENCY_KINDS, Contact, Kind, Language, Relation
 from shared.errors import CodedError
 
 # RFC 5321, section 4.1.2, without quoted local parts; nothing that could end a header or a command.
@@ -30,18 +30,21 @@ class _Text:
     lines: tuple[str, ...]
 
 
-_SIGNATURES: dict[Language, tuple[str, ...]] = {
-    "fr": (
-        "Pour votre sécurité, ce message ne donne aucun détail et ne contient aucun lien. "
-        "Connectez-vous comme vous en avez l'habitude pour en savoir plus.",
-        "Vous pouvez désactiver ces messages dans vos préférences.",
-        "Ceci est un message automatique, merci de ne pas y répondre.",
-    ),
-    "en": (
-        "For your safety this message gives no details and contains no link. Sign in as you usually do to learn more.",
-        "You can switch these messages off in your preferences.",
-        "This is an automatic message; please do not reply.",
-    ),
+_SAFETY: dict[Language, str] = {
+    "fr": "Pour votre sécurité, ce message ne donne aucun détail et ne contient aucun lien. "
+    "Connectez-vous comme vous en avez l'habitude pour en savoir plus.",
+    "en": "For your safety this message gives no details and contains no link. "
+    "Sign in as you usually do to learn more.",
+}
+_SWITCH: dict[tuple[bool, Language], str] = {
+    (False, "fr"): "Vous pouvez désactiver ces messages dans vos préférences.",
+    (False, "en"): "You can switch these messages off in your preferences.",
+    (True, "fr"): "Ces messages sont envoyés à chaque accès en urgence et ne peuvent pas être désactivés.",
+    (True, "en"): "These messages are sent at each emergency access and cannot be switched off.",
+}
+_AUTOMATIC: dict[Language, str] = {
+    "fr": "Ceci est un message automatique, merci de ne pas y répondre.",
+    "en": "This is an automatic message; please do not reply.",
 }
 GREETINGS: dict[Language, str] = {"fr": "Bonjour,", "en": "Hello,"}
 _TEXTS: dict[tuple[Kind, Language, Relation], _Text] = {
@@ -89,7 +92,85 @@ _TEXTS: dict[tuple[Kind, Language, Relation], _Text] = {
             "The list of accesses to that record tells you who, and when.",
         ),
     ),
+    ("emergency", "fr", "holder"): _Text(
+        "Votre dossier médical partagé a été ouvert en urgence",
+        (
+            "Un professionnel de santé vient d'ouvrir votre dossier médical partagé en urgence.",
+            "La liste des accès à votre dossier vous dit qui, quand, et pour quel motif.",
+            "Si vous ne voulez plus de tels accès, vous pouvez vous y opposer dans vos réglages.",
+        ),
+    ),
+    ("emergency", "en", "holder"): _Text(
+        "Your shared medical record was opened in an emergency",
+        (
+            "A health professional has just opened your shared medical record in an emergency.",
+            "The list of accesses to your record tells you who, when, and for which reason.",
+            "If you do not want such accesses any more, you can object to them in your settings.",
+        ),
+    ),
+    ("emergency", "fr", "representative"): _Text(
+        "Un dossier médical partagé a été ouvert en urgence",
+        (
+            "Un professionnel de santé vient d'ouvrir en urgence le dossier médical partagé d'une personne que vous "
+            "représentez.",
+            "La liste des accès à ce dossier vous dit qui, quand, et pour quel motif.",
+        ),
+    ),
+    ("emergency", "en", "representative"): _Text(
+        "A shared medical record was opened in an emergency",
+        (
+            "A health professional has just opened, in an emergency, the shared medical record of a person whom you "
+            "represent.",
+            "The list of accesses to that record tells you who, when, and for which reason.",
+        ),
+    ),
+    ("emergency-follow-up", "fr", "holder"): _Text(
+        "Accès en urgence à votre dossier médical partagé : ce qui a été consulté",
+        (
+            "L'accès en urgence à votre dossier médical partagé, dont nous vous avons informé, est terminé.",
+            "La liste des accès à votre dossier vous dit le motif donné et ce qui a été consulté.",
+        ),
+    ),
+    ("emergency-follow-up", "en", "holder"): _Text(
+        "Emergency access to your shared medical record: what was read",
+        (
+            "The emergency access to your shared medical record, of which we told you, has ended.",
+            "The list of accesses to your record tells you the reason that was given and what was read.",
+        ),
+    ),
+    ("emergency-follow-up", "fr", "representative"): _Text(
+        "Accès en urgence à un dossier médical partagé : ce qui a été consulté",
+        (
+            "L'accès en urgence au dossier médical partagé d'une personne que vous représentez, dont nous vous avons "
+            "informé, est terminé.",
+            "La liste des accès à ce dossier vous dit le motif donné et ce qui a été consulté.",
+        ),
+    ),
+    ("emergency-follow-up", "en", "representative"): _Text(
+        "Emergency access to a shared medical record: what was read",
+        (
+            "The emergency access to the shared medical record of a person whom you represent, of which we told you, "
+            "has ended.",
+            "The list of accesses to that record tells you the reason that was given and what was read.",
+        ),
+    ),
 }
+# 160 characters of the GSM 7-bit default alphabet at most (3GPP TS 23.038, section 6.2.1); only emergencies have one.
+_SMS: dict[tuple[Language, Relation], str] = {
+    ("fr", "holder"): "DMP : un professionnel de santé vient d'ouvrir votre dossier en urgence. "
+    "Qui, et pour quel motif : connectez-vous et voyez la liste des accès.",
+    ("en", "holder"): "DMP: a health professional has just opened your record in an emergency. "
+    "Sign in and see the list of accesses for who, and why.",
+    ("fr", "representative"): "DMP : accès en urgence au dossier d'une personne que vous représentez. "
+    "Qui, et pour quel motif : connectez-vous et voyez la liste des accès.",
+    ("en", "representative"): "DMP: emergency access to the record of a person whom you represent. "
+    "Sign in and see the list of accesses for who, and why.",
+}
+
+
+def sms_of(contact: Contact) -> str:
+    """What an emergency says by SMS."""
+    return _SMS[contact.language, contact.relation]
 
 
 def compose(kind: Kind, contact: Contact, sender: str, alert: UUID, trace: str, now: datetime) -> bytes:
@@ -128,7 +209,8 @@ def mailbox_of(mail: str) -> str:
 @cache
 def _rest(kind: Kind, language: Language, relation: Relation) -> bytes:
     text = _TEXTS[kind, language, relation]
-    return message_of(language, text.subject, (GREETINGS[language], *text.lines, *_SIGNATURES[language]))
+    signature = (_SAFETY[language], _SWITCH[kind in EMERGENCY_KINDS, language], _AUTOMATIC[language])
+    return message_of(language, text.subject, (GREETINGS[language], *text.lines, *signature))
 
 
 def message_of(language: Language, subject: str, paragraphs: Sequence[str]) -> bytes:

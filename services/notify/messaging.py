@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from services.notify.alerting import LOGGED, name_of
-from services.notify.domain import Channel, Deferred, DueMessage, Expired, MessageOutcome, Refused
+from services.notify.domain import ALERT_CHANNELS, Channel, Deferred, DueMessage, Expired, MessageOutcome, Refused
 from services.notify.gateways import Gateway
 from services.notify.mails import AddressUnusableError
 from services.notify.parcels import make_parcel
 from services.notify.sealed import RequestUnreadableError, SealUnusableError, open_request
-from services.notify.store.alerts import WAKE_CHANNEL
+from services.notify.store import alerts
 from services.notify.store.messages import CHANNELS, queue_of
 from services.notify.texts import KindUnknownError
 from services.notify.usecases.settle_messages import MessageResult, settle_messages
@@ -21,7 +21,7 @@ from shared.crypto import Keyring
 from shared.db.pool import Pool
 from shared.logs import log
 
-QUEUES = (WAKE_CHANNEL, *(queue_of(channel) for channel in CHANNELS))
+QUEUES = (*(alerts.queue_of(channel) for channel in ALERT_CHANNELS), *(queue_of(channel) for channel in CHANNELS))
 """All that wakes senders."""
 
 

@@ -8,7 +8,7 @@ _EXAMPLES: list[JsonValue] = [{"document": True, "consultation": False}]
 
 
 class PreferencesModel(BaseModel):
-    """Which kinds of alerts are switched on."""
+    """Which kinds of alerts are switched on. That somebody opened the record in an emergency is told in any case."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, json_schema_extra={"examples": _EXAMPLES})
     document: bool = Field(description="a mail when a document is added to the record")

@@ -1,12 +1,21 @@
-"""Codes, notices and letters as the gateways take them: a mail, an SMS, the text of a letter."""
+"""Alerts, codes, notices and letters as the gateways take them: a mail, an SMS, the text of a letter."""
 
 import re
 import textwrap
 import unicodedata
 from datetime import datetime
 
-from services.notify.domain import Addressed, Language, Parcel, Request
-from services.notify.mails import GREETINGS, AddressUnusableError, envelope, mailbox_of, message_of
+from services.notify.domain import Addressed, Alert, Contact, Language, Parcel, Request
+from services.notify.mails import (
+    GREETINGS,
+    AddressUnusableError,
+    compose,
+    envelope,
+    mailbox,
+    mailbox_of,
+    message_of,
+    sms_of,
+)
 from services.notify.texts import Worded, check_message
 from services.notify.values import PARIS, UNBROKEN, shown_day
 
@@ -42,6 +51,15 @@ def make_parcel(request: Request, addressed: Addressed, sender: str, trace: str,
             return Parcel(request.id, to, _letter(to, addressed.language, worded, now).encode())
         case _:
             raise AddressUnusableError
+
+
+def make_alert(alert: Alert, contact: Contact, sender: str, trace: str, now: datetime) -> Parcel:
+    """An alert as its channel's gateway takes it, the same each time but for the date. Raises AddressUnusableError."""
+    if alert.channel == "mail":
+        body = compose(alert.kind, contact, sender, alert.id, trace, now)
+        return Parcel(alert.id, mailbox(contact), body)
+    to = mobile(contact.mobile or "")
+    return Parcel(alert.id, to, f"To: {to}\n\n{sms_of(contact)}\n".encode())
 
 
 def mobile(number: str) -> str:

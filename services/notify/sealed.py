@@ -24,11 +24,13 @@ def open_contact(keyring: Keyring, sealed: str) -> Contact:
     try:
         said: Any = orjson.loads(keyring.open_sealed(sealed))
         mail, language, relation = said["mail"], said["language"], said["relation"]
-    except (ValueError, KeyError, TypeError):
+        mobile = said.get("mobile")
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise ContactUnreadableError from None  # the cause quotes what was sealed
-    if language not in _LANGUAGES or relation not in _RELATIONS or not (mail is None or isinstance(mail, str)):
+    texts = all(one is None or isinstance(one, str) for one in (mail, mobile))
+    if language not in _LANGUAGES or relation not in _RELATIONS or not texts:
         raise ContactUnreadableError
-    return Contact(mail or None, language, relation)
+    return Contact(mail or None, language, relation, mobile or None)
 
 
 class SealUnusableError(PermanentError):

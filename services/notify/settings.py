@@ -38,6 +38,12 @@ class SmtpSettings(Section):
     connections: int = Field(default=4, ge=1, le=32, description="at most; as many again for codes and notices")
 
 
+class EmergencySettings(Section):
+    """When the person is told again of an emergency: once the session of it has ended."""
+
+    follow_up_after_s: int = Field(default=3600, ge=0, le=86400, description="after the first access of the session")
+
+
 class FoldersSettings(Section):
     """Where SMS and letters are put, one file each, for whoever sends or prints them. The folders must exist."""
 
@@ -52,6 +58,7 @@ class Settings(ServiceSettings):
     keys: KeysSettings
     smtp: SmtpSettings
     folders: FoldersSettings
+    emergencies: EmergencySettings = EmergencySettings()
 
     @cached_property
     def contacts_keyring(self) -> Keyring:

@@ -32,10 +32,10 @@ class MessageRequested(Event):
 
 
 class AlertEvent(RecordEvent):
-    """One alert of one cause. `alert_id` is derived from the cause, so that an alert exists once."""
+    """One alert of one cause by one channel. `alert_id` is derived from both, so that an alert exists once."""
 
     alert_id: UUID
-    kind: Literal["document", "consultation"]
+    kind: Literal["document", "consultation", "emergency", "emergency-follow-up"]
     document_id: UUID | None = None
     deposit_id: UUID | None = None
     caused_by: UUID
@@ -46,14 +46,14 @@ class AlertSent(AlertEvent):
     """The channel's server has taken the message."""
 
     wire: ClassVar[str] = "notify.alert-sent.v1"
-    channel: Literal["mail"] = "mail"
+    channel: Literal["mail", "sms"] = "mail"
 
 
 class AlertFailed(AlertEvent):
     """The message could not be delivered and will not be tried again."""
 
     wire: ClassVar[str] = "notify.alert-failed.v1"
-    channel: Literal["mail"] = "mail"
+    channel: Literal["mail", "sms"] = "mail"
     reason: Code
 
 

@@ -167,9 +167,11 @@ def contact(
     language: str = "fr",
     relation: str = "holder",
     version: int = 1,
+    mobile: str | None = None,
 ) -> ContactChanged:
     """Sealed as identity does it."""
-    said = orjson.dumps({"mail": mail, "language": language, "relation": relation})
+    reached = {} if mobile is None else {"mobile": mobile}
+    said = orjson.dumps({"mail": mail, "language": language, "relation": relation, **reached})
     return ContactChanged(record_id=record_id, version=version, sealed=KEYRING.seal_for_addressee(said))
 
 
@@ -195,6 +197,8 @@ def consulted(
     outcome: str = "permitted",
     kind: str = "professional",
     action: str = "read-document",
+    mode: str = "normal",
+    session_id: UUID | None = None,
 ) -> AccessRecorded:
     """Somebody read something, or not."""
     return AccessRecorded.model_validate(
@@ -205,5 +209,7 @@ def consulted(
             "outcome": outcome,
             "reason": "authorised",
             "document_id": document_id or uuid4(),
+            "mode": mode,
+            "session_id": session_id,
         }
     )

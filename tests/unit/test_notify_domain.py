@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,6 +18,7 @@ from services.notify.domain import (
     alert_id,
     audience,
     decide,
+    emergency_of,
     first_of_each_day,
     made_at,
     wait_after,
@@ -68,6 +70,34 @@ def test_the_whole_table_of_who_is_told() -> None:
     assert len(expected) == len(cases)
     for kind in ("document", "consultation"):
         assert {case: decide(kind, *case) for case in cases} == expected
+
+
+@pytest.mark.parametrize("kind", ["emergency", "emergency-follow-up"])
+def test_an_emergency_is_told_whatever_the_person_prefers(kind: Any) -> None:
+    reached = Contact("someone@mail.example", "fr", "holder", "+33699990001")
+    assert decide(kind, Audience.EVERYBODY, reached, NONE) == Send(reached)
+    assert decide(kind, Audience.EVERYBODY, reached, NONE, "sms") == Send(reached)
+    assert decide(kind, Audience.EVERYBODY, NOWHERE, ALL) == Unwanted("no-address")
+    assert decide(kind, Audience.EVERYBODY, HOLDER, ALL, "sms") == Unwanted("no-mobile")
+
+
+def test_a_session_that_nobody_named_is_an_hour_of_a_professional_in_a_record() -> None:
+    record_id, doctor = uuid4(), "899700000001"
+    one = emergency_of(record_id, doctor, NOON)
+    assert one == emergency_of(record_id, doctor, NOON + timedelta(minutes=59))
+    others = {
+        emergency_of(record_id, doctor, NOON + timedelta(hours=1)),
+        emergency_of(record_id, "899700000002", NOON),
+        emergency_of(uuid4(), doctor, NOON),
+    }
+    assert len(others | {one}) == 4
+    assert made_at(one) == NOON
+
+
+def test_each_channel_of_a_cause_has_an_alert_of_its_own() -> None:
+    record_id, cause = uuid4(), clock.new_id()
+    assert alert_id(record_id, "emergency", cause) != alert_id(record_id, "emergency", cause, "sms")
+    assert alert_id(record_id, "emergency", cause) == alert_id(record_id, "emergency", cause, "mail")
 
 
 def test_each_kind_has_its_own_switch() -> None:

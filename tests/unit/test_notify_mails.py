@@ -13,13 +13,15 @@ import pytest
 from pydantic import ValidationError
 
 from services.notify.domain import Contact
-from services.notify.mails import AddressUnusableError, compose, mailbox
+from services.notify.mails import AddressUnusableError, compose, mailbox, sms_of
 from services.notify.settings import SmtpSettings
+from services.notify.texts import GSM, LONGEST_SMS
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ALERT = uuid4()
-SORTS: list[Any] = list(product(("document", "consultation"), ("fr", "en"), ("holder", "representative")))
+KINDS = ("document", "consultation", "emergency", "emergency-follow-up")
+SORTS: list[Any] = list(product(KINDS, ("fr", "en"), ("holder", "representative")))
 
 
 def composed(kind: Any, language: Any, relation: Any) -> EmailMessage:
@@ -70,6 +72,21 @@ def test_each_sort_of_mail_has_its_own_words() -> None:
     assert len(bodies) == len(SORTS)
     assert "votre dossier" in texts(composed("document", "fr", "holder"))[0]
     assert "whom you represent" in texts(composed("document", "en", "representative"))[0]
+
+
+@pytest.mark.parametrize(("kind", "language", "relation"), SORTS)
+def test_a_mail_offers_to_be_switched_off_only_where_it_can_be(kind: str, language: str, relation: str) -> None:
+    plain = texts(composed(kind, language, relation))[0]
+    offered = ("You can switch these messages off", "Vous pouvez désactiver ces messages")
+    assert any(one in plain for one in offered) == (kind in ("document", "consultation"))
+
+
+@pytest.mark.parametrize(("language", "relation"), list(product(("fr", "en"), ("holder", "representative"))))
+def test_the_sms_of_an_emergency_fits_and_is_generic(language: Any, relation: Any) -> None:
+    text = sms_of(Contact(None, language, relation, "+33699990001"))
+    assert len(text) <= LONGEST_SMS
+    assert GSM.issuperset(text)
+    assert not re.search(r"\d|http", text)
 
 
 @pytest.mark.parametrize(

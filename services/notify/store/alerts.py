@@ -7,12 +7,23 @@ from uuid import UUID
 
 import asyncpg
 
-from services.notify.domain import Alert, Audience, Circumstances, DueAlert, Preferences, Window
+from services.notify.domain import Alert, AlertChannel, Audience, Circumstances, DueAlert, Preferences, Window
 from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
 
-WAKE_CHANNEL = "alerts"
-"""Notified by INSERT_ALERTS."""
+
+def queue_of(channel: AlertChannel) -> str:
+    """What INSERT_ALERTS notifies."""
+    return f"{channel}_alerts"
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """Who may know of a document of this record, by the word of that moment."""
+
+    record_id: UUID
+    audience: Audience
+    as_of: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +90,19 @@ async def find_alerts(connection: Connection, ids: list[UUID]) -> set[UUID]:
 INSERT_ALERTS = """
 with inserted as (
   insert into alerts (bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
-                      status, reason, created_at, due_at, handled_at)
+                      status, reason, channel, created_at, due_at, handled_at)
   select bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
-         status, reason, $13::timestamptz, case when status = 'queued' then $13 end,
+         status, reason, channel, $13::timestamptz, case when status = 'queued' then coalesce(not_before, $13) end,
          case when status <> 'queued' then $13 end
   from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::timestamptz[],
-              $9::text[], $10::text[], $11::text[], $12::text[])
+              $9::text[], $10::text[], $11::text[], $12::text[], $14::text[], $15::timestamptz[])
     as raised(bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
-              status, reason)
+              status, reason, channel, not_before)
   order by id
   on conflict on constraint alerts_pkey do nothing
-  returning id, status
+  returning id, status, channel
 )
-select id, case when status = 'queued' then pg_notify('alerts', '') end from inserted"""
+select id, case when status = 'queued' then pg_notify(channel || '_alerts', '') end from inserted"""
 
 
 async def insert_alerts(
@@ -114,27 +125,32 @@ async def insert_alerts(
         [status for _, status, _ in raised],
         [reason for _, _, reason in raised],
         now,
+        [alert.channel for alert in alerts],
+        [alert.not_before for alert in alerts],
     )
     return {row["id"] for row in rows}
 
 
 INSERT_RESTRICTED = """
-insert into restricted_documents (bucket, document_id, audience, record_id)
-select bucket, document_id, audience, record_id from unnest($1::integer[], $2::uuid[], $3::text[], $4::uuid[])
-  as told(bucket, document_id, audience, record_id)
+insert into restricted_documents (bucket, document_id, audience, record_id, as_of)
+select bucket, document_id, audience, record_id, as_of
+from unnest($1::integer[], $2::uuid[], $3::text[], $4::uuid[], $5::timestamptz[])
+  as told(bucket, document_id, audience, record_id, as_of)
 order by document_id
-on conflict on constraint restricted_documents_pkey do update set audience = excluded.audience"""
+on conflict on constraint restricted_documents_pkey do update set audience = excluded.audience, as_of = excluded.as_of
+where restricted_documents.as_of is null or restricted_documents.as_of < excluded.as_of"""
 
 
-async def keep_restrictions(connection: Connection, restricted: Mapping[UUID, tuple[UUID, Audience]]) -> None:
-    """Remembers which documents not everybody may know of: document -> (its record, who may)."""
+async def keep_restrictions(connection: Connection, restricted: Mapping[UUID, Restriction]) -> None:
+    """Remembers of documents who may know of them. What is older than known is passed over."""
     ids = list(restricted)
     await connection.execute(
         INSERT_RESTRICTED,
         [bucket_in(one) for one in ids],
         ids,
-        [audience.value for _, audience in restricted.values()],
-        [record_id for record_id, _ in restricted.values()],
+        [one.audience.value for one in restricted.values()],
+        [one.record_id for one in restricted.values()],
+        [one.as_of for one in restricted.values()],
     )
 
 
@@ -185,23 +201,26 @@ def _columns(windows: list[Window]) -> tuple[list[UUID], list[str], list[bool]]:
 
 TAKE_DUE = """
 with due as (
-  select bucket, id from alerts where status = 'queued' and due_at <= $1 order by due_at limit $2
+  select bucket, id from alerts where status = 'queued' and channel = $4 and due_at <= $1
+  order by due_at limit $2
   for update skip locked
 ), taken as (
   update alerts set due_at = $3 from due where alerts.bucket = due.bucket and alerts.id = due.id
   returning alerts.id, alerts.record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
-            attempts, created_at
+            channel, attempts, created_at
 )
 select taken.id, taken.record_id, taken.kind, taken.document_id, taken.deposit_id, taken.caused_by, taken.caused_at,
-       taken.traceparent, taken.audience, taken.attempts, taken.created_at, contacts.sealed,
+       taken.traceparent, taken.audience, taken.channel, taken.attempts, taken.created_at, contacts.sealed,
        coalesce(preferences.document, true) as document, coalesce(preferences.consultation, true) as consultation
 from taken left join contacts on contacts.record_id = taken.record_id
 left join preferences on preferences.record_id = taken.record_id"""
 
 
-async def take_due(connection: Connection, now: datetime, limit: int, held_until: datetime) -> list[DueAlert]:
-    """Alerts whose time has come; nobody else takes them before `held_until`."""
-    return [_due(row) for row in await connection.fetch(TAKE_DUE, now, limit, held_until)]
+async def take_due(
+    connection: Connection, channel: AlertChannel, now: datetime, limit: int, held_until: datetime
+) -> list[DueAlert]:
+    """Alerts of one channel whose time has come; nobody else takes them before `held_until`."""
+    return [_due(row) for row in await connection.fetch(TAKE_DUE, now, limit, held_until, channel)]
 
 
 SETTLE = """
@@ -290,5 +309,6 @@ def _due(row: asyncpg.Record) -> DueAlert:
         caused_at=row["caused_at"],
         trace=row["traceparent"],
         audience=Audience(row["audience"]),
+        channel=row["channel"],
     )
     return DueAlert(alert, row["attempts"], row["created_at"], _circumstances(row) if row["sealed"] else None)

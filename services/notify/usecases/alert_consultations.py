@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.notify.domain import Alert, Audience, Decision, Window, Withheld, alert_id, first_of_each_day
 from services.notify.store import alerts as store
+from services.notify.usecases.alert_emergencies import is_emergency
 from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
 from shared.contracts.audit import AccessRecorded
 from shared.crypto import Keyring
@@ -13,8 +14,9 @@ from shared.decoding import Message
 
 
 def is_consultation(event: AccessRecorded) -> bool:
-    """Whether a professional has read a document."""
-    return (event.action, event.outcome, event.actor.kind) == ("read-document", "permitted", "professional")
+    """Whether a professional has read a document; an emergency is told of as such."""
+    read = (event.action, event.outcome, event.actor.kind) == ("read-document", "permitted", "professional")
+    return read and not is_emergency(event)
 
 
 async def alert_consultations(

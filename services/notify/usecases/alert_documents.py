@@ -2,6 +2,7 @@
 
 from services.notify.domain import Alert, Audience, alert_id, audience
 from services.notify.store import alerts as store
+from services.notify.store.alerts import Restriction
 from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
 from shared.contracts.records import DocumentPublished
 from shared.crypto import Keyring
@@ -15,7 +16,7 @@ async def alert_documents(
     """A document's alert exists once, however often it is told of. Restricted documents are remembered."""
     alerts = [_alert(message) for message in messages]
     restricted = {
-        alert.document_id: (alert.record_id, alert.audience)
+        alert.document_id: Restriction(alert.record_id, alert.audience, alert.caused_at)
         for alert in alerts
         if alert.document_id and alert.audience is not Audience.EVERYBODY
     }

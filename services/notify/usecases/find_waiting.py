@@ -6,9 +6,10 @@ from uuid import UUID
 from services.notify.domain import alert_id, made_at
 from services.notify.store import alerts as store
 from services.notify.usecases.alert_consultations import is_consultation
+from services.notify.usecases.alert_emergencies import is_emergency
 from shared import clock
 from shared.contracts.audit import AccessRecorded
-from shared.contracts.records import DocumentPublished
+from shared.contracts.records import DocumentPublished, DocumentRelabelled
 from shared.db.pool import Connection
 from shared.decoding import Message
 
@@ -16,23 +17,27 @@ DOCUMENTS_MAY_BE_LATE = timedelta(days=30)
 """As long as topics keep facts: what was published before must have come."""
 
 
-async def find_waiting_documents(connection: Connection, messages: list[Message[DocumentPublished]]) -> set[UUID]:
-    """Those of whose record no contact is here."""
-    here = await store.find_contacted(connection, list({message.event.record_id for message in messages}))
-    return {message.id for message in messages if message.event.record_id not in here}
+async def find_waiting_documents(
+    connection: Connection, messages: list[Message[DocumentPublished | DocumentRelabelled]]
+) -> set[UUID]:
+    """Those published of whose record no contact is here; of new labels nobody is told."""
+    published = [message for message in messages if isinstance(message.event, DocumentPublished)]
+    here = await store.find_contacted(connection, list({message.event.record_id for message in published}))
+    return {message.id for message in published if message.event.record_id not in here}
 
 
 async def find_waiting_consultations(connection: Connection, messages: list[Message[AccessRecorded]]) -> set[UUID]:
     """Those of whose record no contact is here, or of whose document we were not told yet who may know of it."""
     read = [message for message in messages if is_consultation(message.event)]
-    if not read:
+    told_of = [*read, *(message for message in messages if is_emergency(message.event))]
+    if not told_of:
         return set()
-    here = await store.find_contacted(connection, list({message.event.record_id for message in read}))
+    here = await store.find_contacted(connection, list({message.event.record_id for message in told_of}))
     since = clock.now() - DOCUMENTS_MAY_BE_LATE
     expected = {message.id: alert for message in read if (alert := _alert_of_recent_document(message.event, since))}
     told = await store.find_alerts(connection, list(set(expected.values()))) if expected else set()
     untold = {one for one, alert in expected.items() if alert not in told}
-    return untold | {message.id for message in read if message.event.record_id not in here}
+    return untold | {message.id for message in told_of if message.event.record_id not in here}
 
 
 def _alert_of_recent_document(event: AccessRecorded, since: datetime) -> UUID | None:

@@ -22,7 +22,7 @@ async def decide_alerts(connection: Connection, alerts: Sequence[Alert], keyring
     for alert in alerts:
         person = known[alert.record_id]
         contact = open_contact(keyring, person.sealed)
-        decided.append((alert, decide(alert.kind, alert.audience, contact, person.preferences)))
+        decided.append((alert, decide(alert.kind, alert.audience, contact, person.preferences, alert.channel)))
     return decided
 
 

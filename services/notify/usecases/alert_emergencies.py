@@ -1,0 +1,63 @@
+"""Tells of emergencies: at once by every channel, once a session, and again by mail when the session has ended."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from services.notify.domain import ALERT_CHANNELS, Alert, AlertChannel, Audience, Kind, alert_id, emergency_of
+from services.notify.store import alerts as store
+from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
+from shared.contracts.audit import AccessRecorded
+from shared.crypto import Keyring
+from shared.db.pool import Connection
+from shared.decoding import Message
+
+EMERGENCIES = frozenset({"bris_de_glace", "centre_15"})
+READINGS = frozenset({"read-document", "find-documents", "read-summary", "read-reimbursements"})
+
+
+def is_emergency(event: AccessRecorded) -> bool:
+    """Whether a professional has gone around the person's authorisation and has seen something of the record."""
+    opened = event.mode in EMERGENCIES and event.outcome == "permitted"
+    return opened and event.actor.kind == "professional" and event.action in READINGS
+
+
+async def alert_emergencies(
+    connection: Connection, messages: list[Message[AccessRecorded]], *, keyring: Keyring, follow_up_after: timedelta
+) -> None:
+    """The first access of each session; ids derived from the session make that the others find its alerts there.
+
+    Nothing is withheld and no preference counts: the person is told that it happened, and of no document.
+    """
+    alerts: dict[UUID, Alert] = {}
+    for message in sorted(messages, key=lambda one: one.time):
+        if is_emergency(message.event):
+            for alert in _alerts(message, follow_up_after):
+                alerts.setdefault(alert.id, alert)
+    known = await store.find_alerts(connection, list(alerts)) if alerts else set()
+    new = [alert for id, alert in alerts.items() if id not in known]
+    await raise_alerts(connection, await decide_alerts(connection, new, keyring))
+
+
+def _alerts(message: Message[AccessRecorded], follow_up_after: timedelta) -> list[Alert]:
+    at_once = [_alert(message, "emergency", channel) for channel in ALERT_CHANNELS]
+    return [*at_once, _alert(message, "emergency-follow-up", "mail", follow_up_after)]
+
+
+def _alert(
+    message: Message[AccessRecorded], kind: Kind, channel: AlertChannel, after: timedelta | None = None
+) -> Alert:
+    event = message.event
+    session = event.session_id or emergency_of(event.record_id, event.actor.id, message.time)
+    return Alert(
+        id=alert_id(event.record_id, kind, session, channel),
+        record_id=event.record_id,
+        kind=kind,
+        document_id=None,
+        deposit_id=None,
+        caused_by=message.id,
+        caused_at=message.time,
+        trace=message.trace,
+        audience=Audience.EVERYBODY,
+        channel=channel,
+        not_before=None if after is None else message.time + after,
+    )
