@@ -1,0 +1,176 @@
+"""No read under an old right after "in force", while records' API runs twice and workers are killed.
+
+    .venv/bin/python tests/chaos/rights.py [--changes 10000] [--records 24]
+
+Everything runs in a temporary folder. For each record a patient authorises a doctor and ends it again, each time until
+it is in force, while the doctor's software reads the record's document without pause at two instances of records' API.
+Meanwhile the workers of records and consent, one API of records, and consent's API are killed with SIGKILL in turn and
+restarted. Exit code 0 when no read saw what was over, or missed what was in force (tests/infra/rights.py says how).
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local import endpoints
+from deploy.local.bootstrap import DOCTOR, PROFESSIONALS, bootstrap
+from deploy.local.client import Dmp, connect
+from deploy.local.errors import LocalError
+from deploy.local.probes import answers
+from deploy.local.running import Interrupted, print_progress, run
+from deploy.local.stack import Stack
+from tests.benchmarks.figures import Latency
+from tests.e2e.acting import set_scene
+from tests.infra.rights import Held, Seen, change_and_read
+
+VICTIMS = ("records-worker", "consent-worker", "records-api", "records-worker", "consent-api")
+KILL_EVERY_S = 6.0
+RENEW_EVERY_S = 120.0
+SECOND = "records-api-2"
+
+
+@asynccontextmanager
+async def two_readers(stack: Stack) -> AsyncIterator[tuple[str, str]]:
+    """The URLs of records' API and of a second instance of it, under the same supervisor."""
+    spec, port = stack.services.process("records", "api"), _free_port()
+
+    async def healthy() -> bool:
+        return await answers(port, "/readyz")
+
+    second = dataclasses.replace(
+        spec,
+        name=SECOND,
+        log=stack.layout.log(SECOND),
+        healthy=healthy,
+        environment={**spec.environment, "RECORDS_HTTP__PORT": str(port)},
+    )
+    await stack.supervisor.start(second)
+    try:
+        yield stack.url("records"), f"http://127.0.0.1:{port}"
+    finally:
+        await stack.stop(SECOND)
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+async def hold(stack: Stack, dmp: Dmp) -> Held:
+    """A record with a published document."""
+    scene = await set_scene(stack, dmp)
+    progress = await scene.done(await scene.deposit())
+    held = Held(scene.record_id, progress["document_id"], {}, {})
+    await renew(dmp, held)
+    return held
+
+
+async def renew(dmp: Dmp, held: Held) -> None:
+    """Fresh tokens, in place."""
+    doctor = dmp.professional(PROFESSIONALS[DOCTOR].id)
+    held.patient["authorization"] = f"Bearer {await dmp.patient(held.record_id).token()}"
+    held.doctor["authorization"] = f"Bearer {await doctor.token()}"
+
+
+async def play(stack: Stack, dmp: Dmp, changes: int, records: int, *, kill: bool) -> list[Seen]:
+    """So many changes over so many records, with readers at two instances."""
+    held = [await hold(stack, dmp) for _ in range(records)]
+    each = max(2, changes // records // 2 * 2)
+    limits = httpx.Limits(max_connections=None)
+    async with (
+        two_readers(stack) as readers,
+        httpx.AsyncClient(timeout=30, trust_env=False, limits=limits) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        beside = [group.create_task(_renew_all(dmp, held))]
+        if kill:
+            beside.append(group.create_task(_kill_in_turn(stack)))
+        doctor_id, consent = PROFESSIONALS[DOCTOR].id, stack.url("consent")
+        seen = await asyncio.gather(*(change_and_read(one, consent, readers, client, each, doctor_id) for one in held))
+        for task in beside:
+            task.cancel()
+    return list(seen)
+
+
+async def _renew_all(dmp: Dmp, held: list[Held]) -> None:
+    while True:
+        await asyncio.sleep(RENEW_EVERY_S)
+        for one in held:
+            with contextlib.suppress(LocalError):
+                await renew(dmp, one)
+
+
+async def _kill_in_turn(stack: Stack) -> None:
+    number = 0
+    while True:
+        await asyncio.sleep(KILL_EVERY_S)
+        name = VICTIMS[number % len(VICTIMS)]
+        with contextlib.suppress(TimeoutError):
+            await stack.wait_ready(name, 60)
+        await stack.kill(name)
+        print(f"  killed {name}", file=sys.stderr, flush=True)
+        number += 1
+
+
+async def _run(folder: Path, changes: int, records: int) -> tuple[list[Seen], float]:
+    async with Stack(folder / "var", report=print_progress) as stack:
+        await bootstrap(stack.layout)
+        async with connect(endpoints.read(stack.layout)) as dmp:
+            began = time.monotonic()
+            return await play(stack, dmp, changes, records, kill=True), time.monotonic() - began
+
+
+def main(
+    changes: Annotated[int, typer.Option(help="Changes of rights, all records together.", min=2)] = 10_000,
+    records: Annotated[int, typer.Option(help="Records at the same time.", min=1)] = 24,
+) -> None:
+    """Change rights and read at the same time, while processes are killed."""
+    with tempfile.TemporaryDirectory(prefix="dmp-rights-") as folder:
+        Path(folder).chmod(0o711)
+        try:
+            seen, seconds = run(_run(Path(folder), changes, records))
+        except Interrupted:
+            raise SystemExit(130) from None
+        except LocalError as error:
+            raise SystemExit(f"error: {error}") from None
+    wrong = [one for record in seen for one in record.wrong()]
+    took = Latency.of([one for record in seen for one in record.took])
+    table = Table("what", "figure")
+    statuses = [status for record in seen for _, _, status in record.reads]
+    for name, value in (
+        ("changes that came into force", took.count),
+        ("of these after more than one asking", sum(record.late for record in seen)),
+        ("change asked -> in force, p50 / p99 / longest (ms)", f"{took.p50} / {took.p99} / {took.longest}"),
+        ("reads permitted", statuses.count(200)),
+        ("reads refused", statuses.count(404)),
+        ("seconds", round(seconds)),
+        ("reads under an old right", len(wrong)),
+    ):
+        table.add_row(name, str(value))
+    console = Console(width=100)
+    console.print(table)
+    for one in wrong[:10]:
+        console.print(f"[red]{one}[/red]")
+    raise SystemExit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

@@ -1,0 +1,113 @@
+"""Changes of rights and reads at the same time, judged by what each saw: after "in force" nobody reads under the old.
+
+Each record is taken by one patient who authorises a doctor and ends it again, waiting for "in force" each time, while
+readers ask for the record's document without pause at every instance of records' API. A read that began after the end
+was in force, and was answered before the next authorisation was asked for, must have been refused; in the same way one
+that lies wholly inside a time in which the authorisation was in force must not be told that there is nothing.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+
+WAIT = "wait=10"
+REFUSED = 404
+TIRED = frozenset({429, 500, 502, 503, 504})
+"""Answers of a service that is being restarted, or whose copies are too old to be sure."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A record, its document, and who asks: headers with the patient's and the doctor's token, renewed in place."""
+
+    record_id: str
+    document_id: str
+    patient: dict[str, str]
+    doctor: dict[str, str]
+
+
+@dataclass
+class Seen:
+    """What one record went through. Times are of one monotonic clock."""
+
+    forbidden: list[tuple[float, float]] = field(default_factory=list)
+    """From "the end is in force" to the next asking for an authorisation."""
+    allowed: list[tuple[float, float]] = field(default_factory=list)
+    reads: list[tuple[float, float, int]] = field(default_factory=list)
+    """Began, answered, status."""
+    took: list[float] = field(default_factory=list)
+    late: int = 0
+
+    def wrong(self) -> list[str]:
+        """Reads that saw what was over, or did not see what was in force."""
+        return [
+            *self._inside(self.forbidden, lambda status: status == 200, "read what was ended"),
+            *self._inside(self.allowed, lambda status: status == REFUSED, "was refused what was in force"),
+        ]
+
+    def _inside(self, spans: Sequence[tuple[float, float]], bad: Callable[[int], bool], what: str) -> list[str]:
+        return [
+            f"{what}: {began:.3f}-{ended:.3f} in {start:.3f}-{end:.3f}"
+            for start, end in spans
+            for began, ended, status in self.reads
+            if start <= began and ended <= end and bad(status)
+        ]
+
+
+async def change_and_read(
+    held: Held, consent: str, readers: Sequence[str], client: httpx.AsyncClient, changes: int, doctor_id: str
+) -> Seen:
+    """So many changes of one record, with one reader at each of the URLs meanwhile."""
+    seen = Seen()
+    over = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for url in readers:
+            group.create_task(_read(held, f"{url}/fhir/Binary/{held.document_id}", client, seen, over))
+        url = f"{consent}/records/{held.record_id}/authorisations/{doctor_id}"
+        opened = closed = 0.0
+        for number in range(changes):
+            authorise = number % 2 == 0
+            asked = time.monotonic()
+            if authorise and closed:
+                seen.forbidden.append((closed, asked))
+            elif not authorise and opened:
+                seen.allowed.append((opened, asked))
+            in_force = await _change(client, "PUT" if authorise else "DELETE", url, held.patient, seen)
+            opened, closed = (in_force, 0.0) if authorise else (0.0, in_force)
+        if closed:
+            seen.forbidden.append((closed, time.monotonic() + 3600))
+            await asyncio.sleep(0.2)  # readers see the end as well
+        over.set()
+    return seen
+
+
+async def _change(client: httpx.AsyncClient, method: str, url: str, headers: dict[str, str], seen: Seen) -> float:
+    """Asks until it is in force; when that was known."""
+    began = time.monotonic()
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            answer = await client.request(method, url, headers={**headers, "prefer": WAIT})
+            if answer.status_code == 200:
+                seen.took.append(time.monotonic() - began)
+                return time.monotonic()
+            if answer.status_code != 202 and answer.status_code not in TIRED:
+                raise AssertionError(f"{method} {answer.status_code} {answer.text}")
+            seen.late += answer.status_code == 202
+        await asyncio.sleep(0.1)
+
+
+async def _read(held: Held, url: str, client: httpx.AsyncClient, seen: Seen, over: asyncio.Event) -> None:
+    while not over.is_set():
+        began = time.monotonic()
+        status = 0
+        with contextlib.suppress(httpx.TransportError):
+            status = (await client.get(url, headers=held.doctor)).status_code
+        if status in (200, REFUSED):
+            seen.reads.append((began, time.monotonic(), status))
+        else:
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(0)
