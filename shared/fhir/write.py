@@ -183,41 +183,6 @@ def binary(id_: str, content_type: str, content: bytes) -> bytes:
     return orjson.dumps({"resourceType": "Binary", "id": id_, "contentType": content_type, "data": data})
 
 
-def capability_statement(base_url: str, software_version: str, date: datetime) -> bytes:
-    """What this server can do (GET metadata)."""
-    interactions = {
-        "DocumentReference": ("read", "search-type", "patch"),
-        "Binary": ("read",),
-        "Patient": ("search-type",),
-    }
-    parameters = [
-        {"name": "patient", "type": "reference"},
-        {"name": "patient.identifier", "type": "token"},
-        {"name": "status", "type": "token"},
-    ]
-    resources: list[Json] = [
-        {"type": kind, "interaction": [{"code": code} for code in codes], "versioning": "versioned"}
-        for kind, codes in interactions.items()
-    ]
-    resources[0] |= {"supportedProfile": [COMPREHENSIVE], "searchParam": parameters}
-    resources[2] |= {"searchParam": [{"name": "identifier", "type": "token"}]}
-    rest: Json = {"mode": "server", "resource": resources, "interaction": [{"code": "transaction"}]}
-    return orjson.dumps(
-        {
-            "resourceType": "CapabilityStatement",
-            "status": "active",
-            "date": instant(date),
-            "kind": "instance",
-            "software": {"name": "dmp", "version": software_version},
-            "implementation": {"description": "Dossier médical partagé, PDSm (MHD)", "url": base_url},
-            "fhirVersion": "4.0.1",
-            "format": [FHIR_JSON, "json"],
-            "patchFormat": ["application/json-patch+json"],
-            "rest": [rest],
-        }
-    )
-
-
 def purpose_of_use(access_mode: str) -> Json:
     """An emergency mode of TRE_R248 as a security label (HL7 v3 ActReason): BTG break the glass, ETREAT emergency."""
     return {"system": ACT_REASON, "code": "BTG" if access_mode == "bris_de_glace" else "ETREAT"}

@@ -10,6 +10,7 @@ import pytest
 from shared.cda.errors import InvalidCdaError
 from shared.fhir import iti65, write
 from shared.fhir.bundle import parse_submission
+from shared.fhir.capabilities import capability_statement
 from shared.fhir.outcomes import ERROR_CODES, Issue, IssueType, Severity, operation_outcome
 from shared.fhir.submission import Author, AuthorKind, Coding, SubmittedDocument
 from shared.fhir.write import EntryResponse, StoredDocument
@@ -113,13 +114,15 @@ def test_a_binary_holds_its_content_in_base64() -> None:
 
 
 def test_metadata_says_what_the_server_can_do() -> None:
-    statement = json.loads(
-        write.capability_statement("https://dmp.example/fhir", "1.0", datetime(2026, 1, 1, tzinfo=UTC))
-    )
+    statement = json.loads(capability_statement("https://dmp.example/fhir", "1.0", datetime(2026, 1, 1, tzinfo=UTC)))
     assert statement["fhirVersion"] == "4.0.1"
     assert statement["rest"][0]["interaction"] == [{"code": "transaction"}]
     kinds = {one["type"]: [i["code"] for i in one["interaction"]] for one in statement["rest"][0]["resource"]}
-    assert kinds == {"DocumentReference": ["read", "search-type"], "Binary": ["read"]}
+    assert kinds == {
+        "DocumentReference": ["read", "search-type", "patch"],
+        "Binary": ["read"],
+        "Patient": ["search-type"],
+    }
 
 
 def same(document: SubmittedDocument, deposit: iti65.Deposit) -> None:
