@@ -1,10 +1,12 @@
 """What the tracking answers."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from shared.terminology.documents import section_labels
 
 
 class DocumentProgress(BaseModel):
@@ -55,6 +57,78 @@ class DepositProgress(BaseModel):
     deposit_id: UUID
     received_at: datetime
     documents: list[DocumentProgress]
+
+
+class SupposedChange(BaseModel):
+    """A change of rights, by the name it has in the ledger, and what it is about."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    change: Literal[
+        "block-professional",
+        "unblock-professional",
+        "end-authorisation",
+        "end-attestation",
+        "end-attending-doctor",
+        "hide-section",
+        "show-section",
+        "object-to-care-team",
+        "withdraw-care-team-objection",
+        "choose-emergency-access",
+    ]
+    holder_id: str | None = Field(default=None, max_length=64, description="professional or structure (national id)")
+    section: str | None = Field(default=None, max_length=64)
+    break_glass: bool | None = None
+    regulation_centre: bool | None = None
+    masked_documents: bool | None = None
+
+    @model_validator(mode="after")
+    def _is_about_something(self) -> Self:
+        needs_section, needs_nobody = self.change.endswith("-section"), "care-team" in self.change
+        if needs_section and self.section not in section_labels():
+            raise ValueError("section")
+        if not (needs_section or needs_nobody or self.change == "choose-emergency-access") and not self.holder_id:
+            raise ValueError("holder_id")
+        return self
+
+
+class SupposedLabel(BaseModel):
+    """A document that would be masked, or no longer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    document_id: UUID
+    change: Literal["mask", "unmask"]
+
+
+class WhatIf(BaseModel):
+    """What is supposed, all of it together."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"examples": [{"changes": [{"change": "hide-section", "section": "BIOLOGIE"}]}]},
+    )
+    changes: list[SupposedChange] = Field(default=[], max_length=20)
+    documents: list[SupposedLabel] = Field(default=[], max_length=20)
+
+
+class WhatIfEffect(BaseModel):
+    """How many documents somebody sees now and would see. Who is authorised is counted as a physician."""
+
+    model_config = ConfigDict(frozen=True)
+    who: Literal["professional", "structure", "care-team", "attending-doctor", "emergency", "profession"]
+    id: str = Field(description="national id, access mode of an emergency, or profession")
+    before: int
+    after: int
+    lost: int
+    gained: int
+
+
+class WhatIfAnswer(BaseModel):
+    """In words (by Accept-Language) and in counts. Nothing has changed."""
+
+    model_config = ConfigDict(frozen=True)
+    sentences: list[str]
+    effects: list[WhatIfEffect]
 
 
 class DepositList(BaseModel):

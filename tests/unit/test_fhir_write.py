@@ -10,7 +10,7 @@ import pytest
 from shared.cda.errors import InvalidCdaError
 from shared.fhir import iti65, write
 from shared.fhir.bundle import parse_submission
-from shared.fhir.capability import capability_statement
+from shared.fhir.capabilities import capability_statement
 from shared.fhir.outcomes import ERROR_CODES, Issue, IssueType, Severity, operation_outcome
 from shared.fhir.submission import Author, AuthorKind, Coding, SubmittedDocument
 from shared.fhir.write import EntryResponse, StoredDocument

@@ -17,7 +17,7 @@ from services.records.domain.documents import served_type
 from services.records.usecases.find_documents import Page, find_documents
 from services.records.usecases.read_document import Opened, read_document
 from shared.errors import NotFoundError
-from shared.fhir.capability import capability_statement
+from shared.fhir.capabilities import capability_statement
 from shared.fhir.write import FHIR_JSON, binary, searchset
 
 router = APIRouter()

@@ -4,7 +4,7 @@ PDSm `st_maj`: only status, securityLabel and the extensions isArchived and isDe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Literal
 
 import orjson
@@ -107,6 +107,24 @@ def changes_between(head: Head, asked: Asked) -> list[str]:
     set_ = [code for one, (code, _) in _CHANGES.items() if one in asked.labels and one not in head.labels]
     moved = [] if asked.archived == head.archived else ["archive" if asked.archived else "unarchive"]
     return lifted + set_ + moved
+
+
+def after(head: Head, change: str, *, by_patient_side: bool) -> Head:
+    """The document with one change made."""
+    match change:
+        case "delete":
+            return replace(head, life="deleted", archived=False)
+        case "archive" | "unarchive":
+            return replace(head, archived=change == "archive")
+        case "mask":
+            masker = "patient" if by_patient_side else "author"
+            return replace(head, labels=labels_after(head.labels, change), masked_by=masker)
+        case "unmask":
+            return replace(head, labels=labels_after(head.labels, change), masked_by=None)
+        case "show-to-representatives":
+            return replace(head, labels=labels_after(head.labels, change), shown_to_representatives=True)
+        case _:
+            return replace(head, labels=labels_after(head.labels, change))
 
 
 def labels_after(labels: frozenset[str], change: str) -> frozenset[str]:

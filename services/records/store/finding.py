@@ -1,11 +1,13 @@
 """Searching a record: which combinations its documents have, and the documents that have one of those permitted."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from services.records.domain.documents import Head
 from services.records.domain.facts import Asker, Combination, masked_by, status_of
+from services.records.domain.what_if import Written
 from services.records.store.reading import head_of
 from shared.clock import bucket_of
 from shared.db.pool import Connection
@@ -30,6 +32,14 @@ where bucket = $1 and record_id = $2 and id < $5
 order by id desc limit $7"""
 
 
+# For many askers at once: the authors are told, and who deposited it is nobody of them.
+SELECT_ALL_COMBINATIONS = """
+select status, life, archived, type, class_code, section, labels, masked_by, shown_to_representatives, author_ids,
+       count(*) as documents
+from documents where bucket = $1 and record_id = $2
+group by status, life, archived, type, class_code, section, labels, masked_by, shown_to_representatives, author_ids"""
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
     """A combination, how many documents have it, and how the store names it."""
@@ -43,6 +53,27 @@ async def load_combinations(connection: Connection, record_id: UUID, asker: Aske
     """The distinct combinations in a record, for this asker."""
     rows = await connection.fetch(SELECT_COMBINATIONS, bucket_of(record_id), record_id, *_as_asked(asker))
     return [Counted(row["key"], _combination(row["key"]), row["documents"]) for row in rows]
+
+
+async def count_all(connection: Connection, record_id: UUID) -> Counter[Written]:
+    """How many documents of the record have which combination and authors."""
+    rows = await connection.fetch(SELECT_ALL_COMBINATIONS, bucket_of(record_id), record_id)
+    found: Counter[Written] = Counter()
+    for row in rows:
+        labels = frozenset(row["labels"])
+        combination = Combination(
+            status=status_of(row["status"], row["life"], archived=row["archived"]),
+            type=row["type"],
+            class_code=row["class_code"],
+            section=row["section"],
+            labels=labels,
+            masked_by=masked_by(labels, row["masked_by"]),
+            shown_to_representatives=row["shown_to_representatives"],
+            own=False,
+            author=False,
+        )
+        found[Written(combination, frozenset(row["author_ids"]))] += row["documents"]
+    return found
 
 
 async def load_permitted(

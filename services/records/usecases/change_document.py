@@ -13,7 +13,7 @@ from services.records import sealing
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import Head
 from services.records.domain.facts import Asker, combination_of, document_facts, record_facts
-from services.records.domain.patching import Asked, VersionDiffersError, changes_between, labels_after, sorted_labels
+from services.records.domain.patching import Asked, VersionDiffersError, after, changes_between, sorted_labels
 from services.records.domain.reading import Judged, access_of, insisted
 from services.records.store import changing, copies
 from services.records.store import reading as store
@@ -122,24 +122,6 @@ def _decide(caller: Asker, record: RecordFacts, head: Head | None, change: str, 
     asked = combination_of(head, caller) if head is not None else ABSENT
     facts = document_facts(common, caller, record, asked)
     return facts, decide(facts)
-
-
-def after(head: Head, change: str, *, by_patient_side: bool) -> Head:
-    """The document with one change made."""
-    match change:
-        case "delete":
-            return replace(head, life="deleted", archived=False)
-        case "archive" | "unarchive":
-            return replace(head, archived=change == "archive")
-        case "mask":
-            masker = "patient" if by_patient_side else "author"
-            return replace(head, labels=labels_after(head.labels, change), masked_by=masker)
-        case "unmask":
-            return replace(head, labels=labels_after(head.labels, change), masked_by=None)
-        case "show-to-representatives":
-            return replace(head, labels=labels_after(head.labels, change), shown_to_representatives=True)
-        case _:
-            return replace(head, labels=labels_after(head.labels, change))
 
 
 async def _keep(

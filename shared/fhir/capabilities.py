@@ -1,7 +1,4 @@
-"""What the server says it can do (GET /fhir/metadata).
-
-Source: PDSm 3.1.1 (CapabilityStatement of the GestionnaireDePartageDeDocuments), FHIR R4 CapabilityStatement.
-"""
+"""What the FHIR server can do: its CapabilityStatement (PDSm 3.1.1, GestionnaireDePartageDeDocuments)."""
 
 from datetime import datetime
 

@@ -1,0 +1,190 @@
+"""What a change of rights or of a label would do, before it is done: the same rules, asked with changed facts.
+
+Each reader that the record knows is imagined asking, and beside them one of each profession and of each emergency.
+Records does not know the profession of who is authorised: they are counted as physicians.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from services.records.domain.choices import Choices
+from services.records.domain.copies import RecordFacts
+from services.records.domain.documents import Head
+from services.records.domain.facts import Asker, Combination, combination_of, document_facts, record_facts
+from shared.access import Permit, decide
+from shared.contracts.base import Actor
+
+PROFESSIONS = ("G15_10", "G15_21", "G15_40", "G15_50", "G15_60", "G15_70", "G15_80", "G15_91")
+"""Those of which one is imagined, authorised by the person."""
+PHYSICIAN = "G15_10"
+NEWCOMER = "imagined"
+Who = Literal["professional", "structure", "care-team", "attending-doctor", "emergency", "profession"]
+
+
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """One change of rights that is supposed: a code of the access rules, and what it is about.
+
+    `holder_id`: whom; `section`; the emergency choices, of which None stays as it is.
+    """
+
+    change: str
+    holder_id: str | None = None
+    section: str | None = None
+    break_glass: bool | None = None
+    regulation_centre: bool | None = None
+    masked_documents: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A combination of a document's facts, and who wrote it."""
+
+    combination: Combination
+    author_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Imagined:
+    """Somebody who might read."""
+
+    who: Who
+    id: str
+    profession: str | None = PHYSICIAN
+    organisation_id: str | None = None
+    mode: str = "normal"
+    motive: str | None = None
+    kind: str = "professional"
+    client_id: str = NEWCOMER
+    record_id: UUID | None = None
+    session_id: UUID | None = None
+    patient_present: UUID | None = None
+    newcomer: bool = False
+    """Not known to the record: as if the person had authorised them."""
+
+    def actor(self) -> Actor:
+        """As the ledger would have it."""
+        return Actor(kind="professional", id=self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """How many documents somebody sees before and after, and of how many each way that is."""
+
+    who: Who
+    id: str
+    before: int
+    after: int
+    lost: int
+    gained: int
+
+
+def supposed_choices(choices: Choices, one: Supposed) -> Choices:
+    """The choices after one change."""
+    holder = {one.holder_id} - {None}
+    match one.change:
+        case "block-professional":
+            return replace(choices, blocked=choices.blocked | frozenset(str(id) for id in holder))
+        case "unblock-professional":
+            return replace(choices, blocked=choices.blocked - holder)
+        case "end-authorisation" | "end-attestation":
+            team = one.change == "end-attestation"
+            kept = (
+                a for a in choices.authorisations if a["holder_id"] not in holder or (a["how"] == "care-team") != team
+            )
+            return replace(choices, authorisations=tuple(kept))
+        case "end-attending-doctor":
+            return replace(choices, attending_doctors=choices.attending_doctors - holder)
+        case "hide-section":
+            return replace(choices, hidden_sections=choices.hidden_sections | frozenset({one.section or ""}))
+        case "show-section":
+            return replace(choices, hidden_sections=choices.hidden_sections - {one.section})
+        case "object-to-care-team":
+            return replace(choices, care_team_objected=True)
+        case "withdraw-care-team-objection":
+            return replace(choices, care_team_objected=False)
+        case "choose-emergency-access":
+            told = {
+                "break_glass": one.break_glass,
+                "regulation_centre": one.regulation_centre,
+                "masked_documents": one.masked_documents,
+            }
+            update = {name: value for name, value in told.items() if value is not None}
+            return replace(choices, emergency=choices.emergency.model_copy(update=update))
+        case _:
+            return choices
+
+
+def audience(choices: Choices) -> list[Imagined]:
+    """Everybody who may see something of the record now, or in an emergency, and one of each profession."""
+    found: list[Imagined] = []
+    for holder, how in sorted({(one["holder_id"], one["how"] == "care-team") for one in choices.authorisations}):
+        if how:
+            found.append(Imagined("care-team", NEWCOMER, organisation_id=holder))
+        elif is_structure(holder):
+            found.append(Imagined("structure", NEWCOMER, organisation_id=holder))
+        else:
+            found.append(Imagined("professional", holder))
+    found += [Imagined("attending-doctor", one) for one in sorted(choices.attending_doctors)]
+    found += [Imagined("emergency", NEWCOMER, mode=one, motive="-") for one in ("bris_de_glace", "centre_15")]
+    return found + [Imagined("profession", NEWCOMER, profession=one, newcomer=True) for one in PROFESSIONS]
+
+
+def is_structure(holder: str) -> bool:
+    """Whether a national id is a structure's and not a person's (12 characters, 0 or 8 first)."""
+    return not (len(holder) == 12 and holder[0] in "08" and holder.isdigit())
+
+
+def seen_by(
+    asker: Asker | Imagined, record: RecordFacts, documents: Iterable[Written], now: datetime
+) -> frozenset[Written]:
+    """Which of these documents the rules let somebody find, were every copy young."""
+    common = replace(record_facts(asker, "find", record, now=now, limit=timedelta(0)), copies_fresh=True)
+    if isinstance(asker, Imagined) and asker.newcomer:
+        common = replace(common, authorisation="valid")
+    found = set()
+    for one in documents:
+        combination = replace(one.combination, author=asker.kind == "professional" and asker.id in one.author_ids)
+        if isinstance(decide(document_facts(common, asker, record, combination)), Permit):
+            found.add(one)
+    return frozenset(found)
+
+
+def effects(
+    before: RecordFacts,
+    after: RecordFacts,
+    counted: Mapping[Written, int],
+    moved: Mapping[UUID, tuple[Written, Written]],
+    now: datetime,
+) -> list[Effect]:
+    """What becomes of everybody's view. `moved`: documents that would be others: what they are, what they would be."""
+    staying = Counter(counted)
+    staying.subtract(was for was, _ in moved.values())
+    kinds = {*counted, *(will_be for _, will_be in moved.values())}
+    found = []
+    for one in audience(before.choices):
+        old, new = seen_by(one, before, kinds, now), seen_by(one, after, kinds, now)
+        pairs = [(kind, kind, number) for kind, number in staying.items()] + [(a, b, 1) for a, b in moved.values()]
+        lost = sum(number for was, is_, number in pairs if was in old and is_ not in new)
+        gained = sum(number for was, is_, number in pairs if was not in old and is_ in new)
+        seen = sum(number for was, _, number in pairs if was in old)
+        found.append(Effect(one.who, _named(one), seen, seen - lost + gained, lost, gained))
+    return found
+
+
+def written(head: Head, asker: Asker) -> Written:
+    """What counts of one document, whoever asks."""
+    return Written(replace(combination_of(head, asker), own=False, author=False), head.author_ids)
+
+
+def _named(one: Imagined) -> str:
+    """By what the person knows them."""
+    if one.who == "emergency":
+        return one.mode
+    if one.who == "profession":
+        return one.profession or ""
+    return one.organisation_id or one.id

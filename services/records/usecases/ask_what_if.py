@@ -1,0 +1,74 @@
+"""The patient's side asks what a change would do. Nothing changes and nobody is told; that it was asked is an entry."""
+
+from dataclasses import dataclass, replace
+from functools import reduce
+from uuid import UUID
+
+from services.records.domain.copies import RecordFacts
+from services.records.domain.facts import record_facts
+from services.records.domain.patching import after
+from services.records.domain.reading import access_of, insisted
+from services.records.domain.what_if import Effect, Supposed, Written, effects, seen_by, supposed_choices, written
+from services.records.store import finding
+from services.records.store import reading as store
+from services.records.usecases.desk import Desk
+from shared import clock
+from shared.access import Permit, Refusal, decide
+from shared.clock import bucket_in, bucket_of
+from shared.db.pool import Connection
+from shared.errors import NotFoundError
+from shared.http.tokens import Caller
+from shared.metrics import REFUSED
+from shared.outbox import announce, append
+
+ASKED_LIKE = "hide-section"
+"""Who may change this of the rights may ask what a change would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is supposed: changes of rights, and labels of documents."""
+
+    changes: tuple[Supposed, ...] = ()
+    labels: tuple[tuple[UUID, str], ...] = ()
+
+
+async def ask_what_if(desk: Desk, caller: Caller, record_id: UUID, question: Question) -> list[Effect]:
+    """Only what the asker may see is counted. Raises NotFoundError, ForbiddenError, UncheckableError."""
+    async with desk.pool.acquire() as connection:
+        async with store.fenced(connection):
+            found = await store.fence_by_id(connection, record_id)
+            record = await store.load_facts(connection, desk.matrices, found, record_id.int)
+            now = clock.now()
+            facts = record_facts(caller, "change-rights", record, now=now, limit=desk.limit, change=ASKED_LIKE)
+            decision = decide(facts)
+            counted: dict[Written, int] = {}
+            moved: dict[UUID, tuple[Written, Written]] = {}
+            if isinstance(decision, Permit):
+                counted = await finding.count_all(connection, record_id)
+                moved = await _moved(connection, caller, record, question)
+            if isinstance(decision, Refusal):
+                REFUSED.labels("ask-what-if", decision.reason).inc()
+            access = access_of(caller, "ask-what-if", (facts, decision), record)
+            await append(connection, [announce(access)] if access is not None else [])
+        insisted(decision)
+    visible = seen_by(caller, record, {*counted, *(was for was, _ in moved.values())}, now)
+    if any(was not in visible for was, _ in moved.values()) or len(moved) < len({id for id, _ in question.labels}):
+        raise NotFoundError
+    supposed = replace(record, choices=reduce(supposed_choices, question.changes, record.choices))
+    return effects(record, supposed, {one: n for one, n in counted.items() if one in visible}, moved, now)
+
+
+async def _moved(
+    connection: Connection, caller: Caller, record: RecordFacts, question: Question
+) -> dict[UUID, tuple[Written, Written]]:
+    """Of each document whose label is supposed to change: what it is, and what it would be."""
+    found: dict[UUID, tuple[Written, Written]] = {}
+    for document_id, change in question.labels:
+        if record.id is None or bucket_in(document_id) != bucket_of(record.id):
+            continue
+        head = await store.load_head(connection, document_id)
+        if head is not None and head.record_id == record.id:
+            changed = after(head, change, by_patient_side=True)
+            found[document_id] = (written(head, caller), written(changed, caller))
+    return found

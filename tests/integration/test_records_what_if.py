@@ -1,0 +1,203 @@
+"""What a change would do is told before it is done, by the same rules, of what the asker sees; nothing changes."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from shared.contracts.audit import AccessRecorded
+from shared.terminology.documents import document_type
+from tests.infra.databases import Databases
+from tests.infra.load import Person
+from tests.infra.mixes import acting
+from tests.infra.records import (
+    CLINIC,
+    DOCTOR,
+    OTHER_DOCTOR,
+    House,
+    a_deposit,
+    as_doctor,
+    as_patient,
+    as_software,
+    house,
+    named,
+)
+from tests.infra.tokens import bearer
+
+SOMEBODY = Person(90)
+REPRESENTATIVE, CARER = uuid4(), uuid4()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def house_of_all(databases: Databases) -> AsyncIterator[House]:
+    database = await databases.new("records")
+    async with house(database) as made:
+        yield made
+    await databases.drop(database)
+
+
+@pytest.fixture
+async def home(house_of_all: House) -> House:
+    await house_of_all.be_empty()
+    await house_of_all.be_fresh()
+    return house_of_all
+
+
+@pytest.fixture
+async def record(home: House) -> UUID:
+    """OTHER_DOCTOR is authorised, the clinic a care team; DOCTOR wrote all."""
+    record_id = await home.open_record(SOMEBODY)
+    given = {"from": "2026-01-01T00:00:00Z"}
+    await home.choose(
+        record_id,
+        1,
+        authorisations=[{"holder_id": OTHER_DOCTOR, **given}, {"holder_id": CLINIC, "how": "care-team", **given}],
+        attending_doctors=[DOCTOR],
+    )
+    await home.name_people(record_id, 1, representatives=[named(REPRESENTATIVE)], carers=[named(CARER, "carer")])
+    return record_id
+
+
+@pytest.fixture
+async def documents(home: House, record: UUID) -> list[UUID]:
+    """Two reports, one of biology, one masked by its author, one that the patient does not see."""
+    biology = document_type("11502-2")
+    assert biology is not None
+    return await home.publish(
+        a_deposit(SOMEBODY),
+        a_deposit(SOMEBODY, content=b"2"),
+        a_deposit(SOMEBODY, content=b"3", type=biology),
+        a_deposit(SOMEBODY, content=b"4", labels=("N", "MASQUE_PS")),
+        a_deposit(SOMEBODY, content=b"5", labels=("N", "INVISIBLE_PATIENT")),
+    )
+
+
+async def ask(home: House, record: UUID, token: str, language: str = "en", **body: Any) -> httpx.Response:
+    return await home.client.post(
+        f"/records/{record}/what-if", json=body, headers={**bearer(token), "accept-language": language}
+    )
+
+
+def changed(answer: httpx.Response) -> dict[tuple[str, str], tuple[int, int]]:
+    """Who -> before, after; of those whose view would change."""
+    assert answer.status_code == 200, answer.text
+    effects = answer.json()["effects"]
+    return {(one["who"], one["id"]): (one["before"], one["after"]) for one in effects if one["lost"] or one["gained"]}
+
+
+PROFESSION = ("profession", "G15_10")
+
+
+async def test_hiding_a_section(home: House, record: UUID, documents: list[UUID]) -> None:
+    answer = await ask(home, record, as_patient(record), changes=[{"change": "hide-section", "section": "BIOLOGIE"}])
+    found = changed(answer)
+    assert found["professional", OTHER_DOCTOR] == (3, 2)
+    assert found["care-team", CLINIC] == (3, 2)
+    assert found["emergency", "bris_de_glace"] == (3, 2)
+    assert found[PROFESSION] == (3, 2)
+    assert ("attending-doctor", DOCTOR) not in found, "sees hidden sections"
+    assert (
+        f"The professional {OTHER_DOCTOR} could no longer see 1 of the 3 documents seen now."
+        in answer.json()["sentences"]
+    )
+
+
+async def test_blocking_ending_objecting_and_opposing(home: House, record: UUID, documents: list[UUID]) -> None:
+    token = as_patient(record)
+
+    async def after(change: str, **more: Any) -> dict[tuple[str, str], tuple[int, int]]:
+        return changed(await ask(home, record, token, changes=[{"change": change, **more}]))
+
+    assert await after("block-professional", holder_id=OTHER_DOCTOR) == {("professional", OTHER_DOCTOR): (3, 0)}
+    assert await after("end-authorisation", holder_id=OTHER_DOCTOR) == {("professional", OTHER_DOCTOR): (3, 0)}
+    assert await after("end-authorisation", holder_id=CLINIC) == {}, "a team's word is ended otherwise"
+    assert await after("end-attestation", holder_id=CLINIC) == {("care-team", CLINIC): (3, 0)}
+    assert await after("object-to-care-team") == {("care-team", CLINIC): (3, 0)}
+    assert await after("choose-emergency-access", break_glass=False) == {("emergency", "bris_de_glace"): (3, 0)}
+    opened = await after("choose-emergency-access", masked_documents=True)
+    assert opened == {("emergency", "bris_de_glace"): (3, 4), ("emergency", "centre_15"): (3, 4)}
+    assert await after("block-professional", holder_id=DOCTOR) == {("attending-doctor", DOCTOR): (4, 0)}
+
+
+async def test_masking_a_document_and_no_longer(home: House, record: UUID, documents: list[UUID]) -> None:
+    token = as_patient(record)
+    masked = changed(await ask(home, record, token, documents=[{"document_id": str(documents[0]), "change": "mask"}]))
+    assert masked["professional", OTHER_DOCTOR] == (3, 2)
+    assert ("attending-doctor", DOCTOR) not in masked
+    lifted = changed(await ask(home, record, token, documents=[{"document_id": str(documents[3]), "change": "unmask"}]))
+    assert lifted["professional", OTHER_DOCTOR] == (3, 4)
+    both = await ask(
+        home,
+        record,
+        token,
+        changes=[{"change": "block-professional", "holder_id": OTHER_DOCTOR}],
+        documents=[{"document_id": str(documents[3]), "change": "unmask"}],
+    )
+    assert changed(both)["professional", OTHER_DOCTOR] == (3, 0)
+
+
+async def test_what_was_foretold_comes_true(home: House, record: UUID, documents: list[UUID]) -> None:
+    foretold = changed(
+        await ask(home, record, as_patient(record), changes=[{"change": "hide-section", "section": "BIOLOGIE"}])
+    )
+    before = await home.search(as_doctor(OTHER_DOCTOR), patient=str(record), status="current")
+    await home.choose(record, 2, authorised=[OTHER_DOCTOR], hidden_sections=["BIOLOGIE"])
+    after = await home.search(as_doctor(OTHER_DOCTOR), patient=str(record), status="current")
+    # One more each time: the one that the patient must not learn of.
+    assert foretold["professional", OTHER_DOCTOR] == (before.json()["total"] - 1, after.json()["total"] - 1)
+
+
+async def test_it_is_told_in_french(home: House, record: UUID, documents: list[UUID]) -> None:
+    body: dict[str, Any] = {"changes": [{"change": "block-professional", "holder_id": OTHER_DOCTOR}]}
+    answer = await ask(home, record, as_patient(record), "fr-FR", **body)
+    assert answer.headers["content-language"] == "fr"
+    assert answer.json()["sentences"] == [f"Le professionnel {OTHER_DOCTOR} ne verrait plus aucun document."]
+    nothing = await ask(home, record, as_patient(record), "fr", changes=[])
+    assert nothing.json()["sentences"] == ["Rien ne change pour personne."]
+
+
+async def test_asking_changes_and_announces_nothing_but_is_an_entry(
+    home: House, record: UUID, documents: list[UUID]
+) -> None:
+    announced = "select count(*) from outbox"
+    before = await home.pool.fetchval(announced)
+    assert changed(await ask(home, record, as_patient(record), changes=[{"change": "object-to-care-team"}]))
+    assert await home.pool.fetchval(announced) == before + 1
+    entry = (await home.announced(AccessRecorded))[-1]
+    assert (entry.action, entry.outcome, entry.actor.kind) == ("ask-what-if", "permitted", "patient")
+
+
+async def test_who_may_ask(home: House, record: UUID, documents: list[UUID]) -> None:
+    assert (await ask(home, record, acting("representative", REPRESENTATIVE, record), changes=[])).status_code == 200
+    assert (await ask(home, record, as_patient(uuid4()), changes=[])).status_code == 404
+    assert (await ask(home, uuid4(), as_patient(record), changes=[])).status_code == 404
+    for token in (acting("carer", CARER, record), as_doctor(OTHER_DOCTOR), as_software()):
+        for one in (record, uuid4()):
+            assert (await ask(home, one, token, changes=[])).status_code == 403
+
+
+async def test_a_document_that_may_not_be_seen_is_not_there(home: House, record: UUID, documents: list[UUID]) -> None:
+    token = as_patient(record)
+    answers = [
+        await ask(home, record, token, documents=[{"document_id": str(one), "change": "mask"}])
+        for one in (documents[4], uuid4())
+    ]
+    assert [one.status_code for one in answers] == [404, 404]
+    assert answers[0].content == answers[1].content
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"change": "hide-section", "section": "NOWHERE"},
+        {"change": "hide-section"},
+        {"change": "block-professional"},
+        {"change": "close-record"},
+        {"change": "object-to-care-team", "more": 1},
+    ],
+)
+async def test_a_question_that_cannot_be_is_refused(home: House, record: UUID, change: dict[str, Any]) -> None:
+    assert (await ask(home, record, as_patient(record), changes=[change])).status_code == 422
