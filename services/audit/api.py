@@ -4,14 +4,18 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query, Response
 
 from services.audit.domain import Cursor
+from services.audit.explaining import Language
+from services.audit.explanations import ExplanationView
 from services.audit.models import AccessesView
+from services.audit.usecases.explain_decision import explain_decision
 from services.audit.usecases.list_accesses import list_accesses
 from shared import clock
 from shared.errors import ForbiddenError, NotFoundError
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.problems import prefers_french
 
 LONGEST_PAGE = 200
 _CLOCKS_DIFFER = timedelta(days=1)
@@ -44,3 +48,26 @@ async def get_accesses(
     cursor = Cursor(clock.now() + _CLOCKS_DIFFER, UUID(int=0)) if before is None else Cursor.parse(before)
     page, names, has_more, own = await list_accesses(pool, record_id, caller.actor(), cursor, limit)
     return AccessesView.of(page, names, has_more, frozenset(str(id) for id in own))
+
+
+@router.get(
+    "/entries/{event_id}/explanation",
+    summary="Why something was permitted or refused",
+    responses={
+        403: {"description": "`forbidden`: only the person, a representative, or the professional who asked."},
+        404: {"description": "`not-found`: no such entry, not yours, or nothing that you may know."},
+    },
+)
+async def get_explanation(
+    event_id: UUID,
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    response: Response,
+    accept_language: Annotated[str, Header(max_length=500)] = "",
+) -> ExplanationView:
+    """The questions of the rules in their order, what each looked at, and the sentence, in French or English
+    (`Accept-Language`). To the professional only what that one may know. The asking is itself an entry."""
+    language: Language = "fr" if prefers_french(accept_language) else "en"
+    explanation = await explain_decision(pool, caller, event_id, language)
+    response.headers.update({"content-language": language, "vary": "accept-language"})
+    return ExplanationView.of(explanation)

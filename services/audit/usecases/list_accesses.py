@@ -21,7 +21,7 @@ async def list_accesses(
     Raises NotFoundError where the record was erased.
     """
     async with transaction(pool) as connection:
-        records = await _records_of_one(connection, record_id)
+        records = await records_of_one(connection, record_id)
         found = [one for id in records for one in await store.find_shown_to_patient(connection, id, before, limit + 1)]
         shown = sorted(found, key=lambda one: (one.occurred_at, one.event_id), reverse=True)
         page = shown[:limit]
@@ -36,7 +36,7 @@ async def list_accesses(
     return page, names, len(shown) > limit, frozenset(records)
 
 
-async def _records_of_one(connection: Connection, record_id: UUID) -> list[UUID]:
+async def records_of_one(connection: Connection, record_id: UUID) -> list[UUID]:
     """The record and the one that is linked with it, if that is not erased. Raises NotFoundError."""
     other = await store.find_linked(connection, record_id)
     erased = await erased_among(connection, [record_id] if other is None else [record_id, other])
