@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.audit import store
+from services.audit import replays, store
 from services.audit.api import router
 from services.audit.consumers import subscriptions
 from services.audit.loops import PartitionKeeper
@@ -36,6 +36,7 @@ def make_api(settings: Settings) -> FastAPI:
         body_limit=min(settings.http.body_limit, LARGEST_BODY),
     )
     app.include_router(router)
+    app.include_router(replays.router)
     return app
 
 

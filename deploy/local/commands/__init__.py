@@ -16,6 +16,7 @@ from deploy.local.commands import (
     mails,
     reading,
     records,
+    replay,
     topics,
 )
 
@@ -37,5 +38,6 @@ def register(app: typer.Typer) -> None:
         erasures,
         campaigns,
         figures,
+        replay,
     ):
         module.register(app)
