@@ -22,11 +22,13 @@ LARGEST_BODY = 16 * 1024
 
 
 def make_api(settings: Settings) -> FastAPI:
-    """The API: a patient reads who did what with the own record."""
+    """The API: who did what with a record, and why."""
+    motives = make_motives(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with serving(app, settings, "audit"):
+            app.state.motives = motives
             yield
 
     app = make_app(

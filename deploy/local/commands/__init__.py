@@ -8,6 +8,7 @@ from deploy.local.commands import (
     clients,
     demo,
     deposits,
+    emergencies,
     erasures,
     figures,
     imports,
@@ -39,5 +40,6 @@ def register(app: typer.Typer) -> None:
         campaigns,
         figures,
         replay,
+        emergencies,
     ):
         module.register(app)
