@@ -37,3 +37,10 @@ def bucket_of(record_id: UUID) -> int:
 def bucket_in(inner_id: UUID) -> int:
     """The bucket carried by the id of something that lies in a record."""
     return inner_id.int & 0xFFFF
+
+
+def made_at(id: UUID) -> datetime | None:
+    """When an id of the house was made; None for one that does not say."""
+    if id.version != 8:
+        return None
+    return datetime.fromtimestamp((id.int >> 80) / 1000, UTC)

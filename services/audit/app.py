@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.audit import store
+from services.audit import replays, store
 from services.audit.api import router
 from services.audit.consumers import subscriptions
 from services.audit.loops import PartitionKeeper
@@ -22,11 +22,13 @@ LARGEST_BODY = 16 * 1024
 
 
 def make_api(settings: Settings) -> FastAPI:
-    """The API: a patient reads who did what with the own record."""
+    """The API: who did what with a record, and why."""
+    motives = make_motives(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with serving(app, settings, "audit"):
+            app.state.motives = motives
             yield
 
     app = make_app(
@@ -36,6 +38,7 @@ def make_api(settings: Settings) -> FastAPI:
         body_limit=min(settings.http.body_limit, LARGEST_BODY),
     )
     app.include_router(router)
+    app.include_router(replays.router)
     return app
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.audit.domain import RECORD_ACTIONS, STRUCTURE_ACTIONS, Cursor, Names, Shown
 
+_PERSONS = ("patient", "representative")
 _EXAMPLE: dict[str, JsonValue] = {
     "accesses": [
         {
@@ -41,9 +42,11 @@ class NamedView(BaseModel):
 
 
 class WhoView(BaseModel):
-    """Who acted. `you`: the patient who reads. Identifiers of professionals and structures only."""
+    """Who acted. `you`: the patient or representative who reads. Identifiers of professionals and structures only."""
 
-    kind: str = Field(description="patient, professional, software, administrator, operator, system or unknown")
+    kind: str = Field(
+        description="patient, representative, carer, professional, software, administrator, operator, system or unknown"
+    )
     you: bool = False
     id: str | None = None
     name: str | None = Field(default=None, description="of the professional, or of the structure whose software it is")
@@ -66,7 +69,7 @@ class AccessView(BaseModel):
 
     @classmethod
     def of(cls, shown: Shown, names: Names, own: frozenset[str]) -> "AccessView":
-        """The line of an entry, as the patient sees it whose records `own` are."""
+        """The line of an entry, as whoever sees it who has acted under the ids `own`."""
         return cls(
             event_id=shown.event_id,
             occurred_at=shown.occurred_at,
@@ -109,7 +112,7 @@ def _who(shown: Shown, names: Names, own: frozenset[str]) -> WhoView:
             return WhoView(kind=shown.actor_kind, id=structure, name=names.structures.get(structure or ""))
         case kind:
             # Another patient's id is the id of a record: it is nobody else's affair.
-            return WhoView(kind=kind, you=kind == "patient" and shown.actor_id in own)
+            return WhoView(kind=kind, you=kind in _PERSONS and shown.actor_id in own)
 
 
 def _subject(shown: Shown, names: Names) -> NamedView | None:

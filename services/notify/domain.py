@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, TypeVar
 from uuid import UUID
@@ -298,10 +298,3 @@ def judge_message(due: DueMessage, outcome: MessageOutcome, now: datetime) -> Ag
         return TOO_LATE
     again = put_off(outcome, due.attempts, now)
     return again if due.request.expires_at is None else replace(again, due_at=min(again.due_at, due.request.expires_at))
-
-
-def made_at(inner_id: UUID) -> datetime | None:
-    """When an id of the house was made; None for one that does not say."""
-    if inner_id.version != 8:
-        return None
-    return datetime.fromtimestamp((inner_id.int >> 80) / 1000, UTC)

@@ -20,10 +20,10 @@ from services.notify.domain import (
     decide,
     emergency_of,
     first_of_each_day,
-    made_at,
     wait_after,
 )
 from shared import clock
+from shared.clock import made_at
 
 HOLDER = Contact("someone@mail.example", "fr", "holder")
 PARENT = Contact("parent@mail.example", "fr", "representative")

@@ -8,6 +8,7 @@ from deploy.local.commands import (
     clients,
     demo,
     deposits,
+    emergencies,
     erasures,
     figures,
     imports,
@@ -16,6 +17,7 @@ from deploy.local.commands import (
     mails,
     reading,
     records,
+    replay,
     topics,
 )
 
@@ -37,5 +39,7 @@ def register(app: typer.Typer) -> None:
         erasures,
         campaigns,
         figures,
+        replay,
+        emergencies,
     ):
         module.register(app)

@@ -20,6 +20,7 @@ from deploy.local.commands.common import (
     show_table,
     someone,
 )
+from deploy.local.deeds import deed
 from deploy.local.errors import LocalError
 from shared.terminology.oids import INS_NIR_TEST
 
@@ -179,7 +180,7 @@ def _access(line: Mapping[str, Any]) -> tuple[object, ...]:
     return (
         moment(line["occurred_at"]),
         "the patient" if who["you"] else who["name"] or who["id"] or who["kind"],
-        line["action"],
+        deed(line["action"]),
         about,
         line["outcome"],
         line["reason"],

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.notify.domain import alert_id, made_at
+from services.notify.domain import alert_id
 from services.notify.store import alerts as store
 from services.notify.usecases.alert_consultations import is_consultation
 from services.notify.usecases.alert_emergencies import is_emergency
@@ -43,7 +43,7 @@ async def find_waiting_consultations(connection: Connection, messages: list[Mess
 def _alert_of_recent_document(event: AccessRecorded, since: datetime) -> UUID | None:
     if event.document_id is None:
         return None
-    made = made_at(event.document_id)
+    made = clock.made_at(event.document_id)
     if made is None or made < since:
         return None
     return alert_id(event.record_id, "document", event.document_id)

@@ -144,12 +144,17 @@ left join document_visibilities document
   on document.bucket = $1 and document.record_id = $2 and document.document_id = entry.document_id
 where entry.record_id = $2 and entry.event_type = any($3::text[])
   and entry.occurred_at <= $4 and (entry.occurred_at, entry.event_id) < ($4, $5)
-  and (entry.document_id is null or document.visible_to_patient)
+  and (entry.document_id is null
+       or (document.visible_to_patient and (document.visible_to_representatives or not $7)))
+  and (entry.mode <> 'secret' or not $7)
 order by entry.occurred_at desc, entry.event_id desc limit $6"""
 
 
-async def find_shown_to_patient(connection: Connection, record_id: UUID, before: Cursor, limit: int) -> list[Shown]:
-    """The newest entries of a record before a place, without those about documents that the patient must not know of.
+async def find_shown(
+    connection: Connection, record_id: UUID, before: Cursor, limit: int, *, to_representatives: bool
+) -> list[Shown]:
+    """The newest entries of a record before a place, without those about documents that the patient, or whoever
+    represents the patient, must not know of; to the latter also without those of a secret connection.
 
     A document is shown by its positive word only: one whose labels have not reached the ledger is not.
     """
@@ -161,6 +166,7 @@ async def find_shown_to_patient(connection: Connection, record_id: UUID, before:
         before.occurred_at,
         before.event_id,
         limit,
+        to_representatives,
     )
     return [Shown(**row) for row in rows]
 

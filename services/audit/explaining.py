@@ -1,0 +1,193 @@
+"""Why something was permitted or refused: the rules in order, what each saw, and the sentence. Pure.
+
+Told to the person's side whole; to the professional who asked only what that one may know: a refusal by somebody's
+choice is not told at all, as if there were nothing.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+from shared.access import RULES_VERSION, Facts, Permit, Refusal, decide, facts_from
+from shared.access.decide import ACTIONS
+from shared.terminology.visibility import Visibility
+
+Language = Literal["fr", "en"]
+Told = Mapping[str, Any]
+Party = Literal["patient", "representative", "professional"]
+ASKERS_OWN = frozenset(
+    {
+        *("action", "actor_kind", "never", "profession", "mode", "secret", "motive", "regulator"),
+        *("card_present", "about_self", "copies_fresh", "matrix_cell"),
+    }
+)
+"""Facts about who asks and how, which the asker may see; the others tell of the person's choices."""
+DOCUMENT_FACTS = frozenset({"document_status", "document_type", "class_code", "section", "labels"})
+_HIDDEN_FROM: dict[Party, frozenset[str]] = {
+    "patient": frozenset({Visibility.INVISIBLE_TO_PATIENT.value}),
+    "representative": frozenset({Visibility.INVISIBLE_TO_PATIENT.value, Visibility.INVISIBLE_TO_REPRESENTATIVES.value}),
+    "professional": frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An entry of the ledger as far as it tells of a decision. `details`: what has no column of its own."""
+
+    event_id: UUID
+    event_type: str
+    occurred_at: datetime
+    record_id: UUID
+    action: str
+    outcome: str
+    reason: str | None
+    actor_kind: str
+    actor_id: str
+    document_id: UUID | None
+    mode: str
+    rules_version: str | None
+    details: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One requirement: its code, whether it was met, the facts that it looked at, question and answer in words."""
+
+    code: str
+    met: bool
+    facts: Told
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The answer about all documents of a search that have these facts in common."""
+
+    outcome: str
+    reason: str
+    facts: Told
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`recomputed`: the rules of today were asked again with the same facts, and these are the rules of then."""
+
+    entry: Decided
+    recomputed: bool
+    steps: tuple[Step, ...]
+    sentence: str
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """The words of one requirement, by language: question, met, unmet; and the facts that it looks at."""
+
+    facts: tuple[str, ...]
+    words: Mapping[Language, tuple[str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """All that is said, from `explanations.toml`."""
+
+    requirements: Mapping[str, Requirement]
+    sentences: Mapping[str, Mapping[Language, str]]
+
+
+@cache
+def words() -> Words:
+    """The whole table."""
+    said = tomllib.loads(Path(__file__).with_name("explanations.toml").read_text("utf-8"))
+    requirements = {
+        code: Requirement(tuple(one["facts"]), {"fr": tuple(one["fr"]), "en": tuple(one["en"])})
+        for code, one in said["requirements"].items()
+    }
+    sentences: dict[str, Mapping[Language, str]] = {
+        code: {"fr": french, "en": english} for code, (french, english) in (said["rules"] | said["sentences"]).items()
+    }
+    return Words(requirements, sentences)
+
+
+@cache
+def chosen_reasons() -> frozenset[str]:
+    """Reasons that rest on somebody's choice in at least one list."""
+    lists = [requirements for by_kind, _ in ACTIONS.values() for requirements in by_kind.values()]
+    return frozenset(one.reason for requirements in lists for one in requirements if one.by_choice)
+
+
+def decide_again(said: Told) -> tuple[Facts, Permit | Refusal] | None:
+    """What the rules of today answer to these facts; None for facts that they do not know."""
+    try:
+        facts = facts_from(said)
+    except TypeError:
+        return None
+    return facts, decide(facts)
+
+
+def is_told_to_asker(entry: Decided) -> bool:
+    """Whether the professional who asked may learn why: not of a refusal by choice, nor of one unknown now."""
+    if entry.outcome != "refused":
+        return True
+    again = decide_again(entry.details["facts"]) if "facts" in entry.details else None
+    if again is not None and entry.rules_version == RULES_VERSION:
+        decision = again[1]
+        return isinstance(decision, Permit) or (decision.reason == entry.reason and not decision.by_choice)
+    return entry.reason in words().requirements and entry.reason not in chosen_reasons()
+
+
+def explain(entry: Decided, told_to: Party, language: Language) -> Explanation:
+    """The explanation, for somebody who may see this entry."""
+    said: Told = entry.details.get("facts") or {}
+    again = decide_again(said) if said else None
+    groups = tuple(_groups(entry, said, told_to, language))
+    if again is None or entry.rules_version != RULES_VERSION:
+        return Explanation(entry, False, (), _sentence(entry.reason, entry.outcome, language), groups)
+    decision = again[1]
+    steps = tuple(_steps(decision, said, told_to, language))
+    if isinstance(decision, Permit) and entry.outcome == "refused":
+        return Explanation(entry, True, steps, words().sentences["other-reason"][language], groups)
+    reason = decision.rule if isinstance(decision, Permit) else decision.reason
+    return Explanation(entry, True, steps, _sentence(reason, entry.outcome, language), groups)
+
+
+def _steps(decision: Permit | Refusal, said: Told, told_to: Party, language: Language) -> Iterator[Step]:
+    for code in decision.passed:
+        yield _step(code, True, said, told_to, language)
+    if isinstance(decision, Refusal):
+        yield _step(decision.reason, False, said, told_to, language)
+
+
+def _step(code: str, met: bool, said: Told, told_to: Party, language: Language) -> Step:
+    requirement = words().requirements[code]
+    question, yes, no = requirement.words[language]
+    seen = {name: said[name] for name in requirement.facts if name in said}
+    return Step(code, met, _told_facts(seen, told_to), question, yes if met else no)
+
+
+def _told_facts(seen: Told, told_to: Party) -> dict[str, Any]:
+    return {name: value for name, value in seen.items() if told_to != "professional" or name in ASKERS_OWN}
+
+
+def _groups(entry: Decided, common: Told, told_to: Party, language: Language) -> Iterator[Group]:
+    hidden = _HIDDEN_FROM[told_to]
+    for one in entry.details.get("combinations") or ():
+        facts = {**common, **one["facts"]}
+        if hidden.intersection(facts.get("labels", ())) or (told_to == "professional" and one["outcome"] == "refused"):
+            continue
+        shown = {name: facts[name] for name in sorted(DOCUMENT_FACTS) if name in facts}
+        yield Group(one["outcome"], one["reason"], shown, _sentence(one["reason"], one["outcome"], language))
+
+
+def _sentence(reason: str | None, outcome: str, language: Language) -> str:
+    known, code = words(), reason or ""
+    if outcome == "refused" and code in known.requirements:
+        return known.requirements[code].words[language][2]
+    return known.sentences.get(code, known.sentences["no-decision"])[language]

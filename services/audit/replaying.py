@@ -1,0 +1,96 @@
+"""Decisions of the ledger, decided again from the facts that were stored with them. Pure.
+
+Under the same version of the rules nothing may differ; what differs between versions shows what a release has changed.
+Codes and counts only: no person is named.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from services.audit.explaining import Decided, Told, words
+from shared.access import RULES_VERSION, Permit, Refusal, decide, facts_from
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.consent import DepositDecided
+from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
+
+REPLAYED = (AccessRecorded.wire, DepositDecided.wire, DocumentRelabelled.wire, DocumentWithdrawn.wire)
+"""Types of entries behind which a decision of the rules may lie; it does where they name a version of the rules."""
+NOT_A_FACT = frozenset({"organisation_id"})
+"""What stands beside the facts of a deposit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One decision that is answered otherwise now. `combination`: its place among those of a search."""
+
+    event_id: UUID
+    action: str
+    combination: int | None
+    outcome: str
+    reason: str | None
+    outcome_now: str
+    reason_now: str
+    rules_version: str
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What came of some entries. `decisions`: with each combination of a search counted; `unreadable`: with facts of
+    another form than those of today; `without_facts`: entries of decisions that tell none."""
+
+    entries: int = 0
+    decisions: int = 0
+    without_facts: int = 0
+    unreadable: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+
+def replay(entries: Iterable[Decided]) -> Replayed:
+    """All of them."""
+    done = Replayed()
+    for entry in entries:
+        done.entries += 1
+        told: Told = entry.details.get("facts") or {}
+        if not told:
+            done.without_facts += 1
+            continue
+        for number, said, outcome, reason in _asked(entry, told):
+            _decide(done, entry, number, said, outcome, reason)
+    return done
+
+
+def _asked(entry: Decided, common: Told) -> Iterator[tuple[int | None, Told, str, str | None]]:
+    yield None, common, entry.outcome, entry.reason
+    for number, one in enumerate(entry.details.get("combinations") or ()):
+        yield number, {**common, **one["facts"]}, one["outcome"], one["reason"]
+
+
+def _decide(
+    done: Replayed, entry: Decided, number: int | None, said: Mapping[str, Any], outcome: str, reason: str | None
+) -> None:
+    try:
+        decision = decide(facts_from({name: value for name, value in said.items() if name not in NOT_A_FACT}))
+    except TypeError:
+        done.unreadable += 1
+        return
+    done.decisions += 1
+    if agrees(outcome, reason, decision):
+        return
+    now = ("permitted", decision.rule) if isinstance(decision, Permit) else ("refused", decision.reason)
+    version = entry.rules_version or RULES_VERSION
+    done.differences.append(Difference(entry.event_id, entry.action, number, outcome, reason, *now, version))
+
+
+def agrees(outcome: str, reason: str | None, decision: Permit | Refusal) -> bool:
+    """Whether the ledger says the same. An act that the rules permit may still be refused, or told, for reasons of
+    another kind; these are no codes of the rules."""
+    table = words()
+    match decision:
+        case Refusal():
+            return (outcome, reason) == ("refused", decision.reason)
+        case Permit() if outcome == "permitted":
+            return reason == decision.rule or reason not in table.sentences
+        case Permit():
+            return reason not in table.requirements

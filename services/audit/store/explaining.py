@@ -1,0 +1,38 @@
+"""Entries of the ledger one by one, by the time that their id carries."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import orjson
+
+from services.audit.explaining import Decided
+from shared.clock import bucket_of, made_at
+from shared.db.pool import Connection
+
+CLOCK_AND_ID = timedelta(seconds=10)
+"""An event's id is made with its time: a moment before or after it."""
+SELECT_ENTRY = """
+select entry.event_id, entry.event_type, entry.occurred_at, entry.record_id, entry.action, entry.outcome, entry.reason,
+       entry.actor_kind, entry.actor_id, entry.document_id, entry.mode, entry.rules_version, entry.details
+from ledger_entries entry
+where entry.occurred_at between $1 and $2 and entry.event_id = $3 and entry.record_id is not null"""
+SELECT_VISIBILITY = """
+select visible_to_patient, visible_to_representatives from document_visibilities
+where bucket = $1 and record_id = $2 and document_id = $3"""
+
+
+async def find_entry(connection: Connection, event_id: UUID) -> Decided | None:
+    """The entry of an event, found by the ledger's key; None for an id that tells no time."""
+    made = made_at(event_id)
+    if made is None:
+        return None
+    row = await connection.fetchrow(SELECT_ENTRY, made - CLOCK_AND_ID, made + CLOCK_AND_ID, event_id)
+    return None if row is None else Decided(**{**row, "details": orjson.loads(row["details"])})
+
+
+async def may_be_known(connection: Connection, record_id: UUID, document_id: UUID, *, to_representatives: bool) -> bool:
+    """Whether the person, or with `to_representatives` also whoever represents them, may know of this document."""
+    row = await connection.fetchrow(SELECT_VISIBILITY, bucket_of(record_id), record_id, document_id)
+    if row is None:
+        return False
+    return bool(row["visible_to_patient"] and (row["visible_to_representatives"] or not to_representatives))

@@ -1,0 +1,58 @@
+"""The person's side asks who opened the record in an emergency, why, and what was read."""
+
+import binascii
+from collections.abc import Mapping
+from uuid import UUID
+
+from services.audit import store as names_store
+from services.audit.domain import Names
+from services.audit.emergencies import EmergencySession, sessions_of
+from services.audit.motives import Motives
+from services.audit.store import emergencies as store
+from services.audit.usecases.list_accesses import own_side, records_of_one
+from shared.contracts.audit import AccessRecorded
+from shared.crypto import SealBrokenError
+from shared.db.pool import Pool, transaction
+from shared.http.tokens import Caller
+from shared.outbox import announce, append
+from shared.vault import WrappedKey
+
+LONGEST = 2000
+"""Readings that are looked at, the newest of each record."""
+Told = tuple[EmergencySession, str | None]
+"""A session and its motive, where one was given and can be read."""
+
+
+async def list_emergencies(pool: Pool, motives: Motives, caller: Caller, record_id: UUID) -> tuple[list[Told], Names]:
+    """The newest first, of both records where a person has two. The asking is announced in each.
+
+    Raises ForbiddenError for anybody but the person's side, NotFoundError for another record or an erased one.
+    """
+    representing = own_side(caller, record_id)
+    async with transaction(pool) as connection:
+        records = await records_of_one(connection, record_id)
+        asked_of = [record_id] if representing else records
+        found = [
+            one
+            for id in asked_of
+            for one in await store.find_of_record(connection, id, LONGEST, to_representatives=representing)
+        ]
+        keys = await names_store.find_keys(connection, asked_of)
+        people = {one.actor_id for one in found}
+        places = {one.organisation_id for one in found if one.organisation_id}
+        names = await names_store.find_names(connection, people, places)
+        asked = {"actor": caller.actor(), "action": "list-emergencies", "outcome": "permitted", "mode": caller.mode}
+        reason = "representative" if representing else "own-record"
+        accesses = [AccessRecorded.model_validate({"record_id": id, "reason": reason, **asked}) for id in asked_of]
+        await append(connection, [announce(one) for one in accesses])
+    return [(one, _motive(one, motives, keys)) for one in sessions_of(found)], names
+
+
+def _motive(session: EmergencySession, motives: Motives, keys: Mapping[UUID, WrappedKey]) -> str | None:
+    given = session.motive
+    if given is None or given.motive is None or given.record_id not in keys:
+        return None
+    try:
+        return motives.opened(given.record_id, keys[given.record_id], given.event_id, given.motive)
+    except (SealBrokenError, binascii.Error):
+        return None

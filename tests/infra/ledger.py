@@ -1,0 +1,115 @@
+"""The ledger of one record as audit is told of it, and audit's API over it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+
+from services.audit.app import make_api
+from services.audit.settings import Settings
+from services.audit.usecases.write_entries import write_entries
+from shared import clock
+from shared.access import RULES_VERSION, Facts, Permit, decide, told
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Actor, Event
+from shared.db.pool import Pool, transaction
+from shared.http.tokens import TokenVerifier
+from shared.settings import KafkaSettings, PostgresSettings
+from tests.infra.audit import KEYS, MOTIVES
+from tests.infra.databases import Database
+from tests.infra.messages import message
+from tests.infra.plumbing import document_received
+from tests.infra.tokens import SETTINGS, TestKeys
+
+DOCTOR, HOSPITAL = "899700000001", "1750000001"
+
+
+def id_at(time: datetime) -> UUID:
+    """An id of the house as it would have been made then."""
+    return UUID(int=int(time.timestamp() * 1000) << 80 | clock.new_id().int & (1 << 80) - 1)
+
+
+def doctor(id: str = DOCTOR, structure: str = HOSPITAL) -> Actor:
+    """A physician of a structure."""
+    return Actor(kind="professional", id=id, profession="10", organisation_id=structure)
+
+
+def judged(facts: Facts) -> dict[str, Any]:
+    """What the ledger is told of a decision about these facts."""
+    decision = decide(facts)
+    permitted = isinstance(decision, Permit)
+    reason = decision.rule if isinstance(decision, Permit) else decision.reason
+    said = {"outcome": "permitted" if permitted else "refused", "reason": reason}
+    return {**said, "rules_version": RULES_VERSION, "facts": told(facts)}
+
+
+def reading(**more: Any) -> Facts:
+    """A physician who is authorised reads a letter; whatever is named is otherwise."""
+    facts: dict[str, Any] = {
+        "action": "read",
+        "actor_kind": "professional",
+        "profession": "G15_10",
+        "record_status": "open",
+        "choices_known": True,
+        "copies_fresh": True,
+        "blocked": "none",
+        "authorisation": "valid",
+        "document_status": "published",
+        "document_type": "34133-9",
+        "labels": frozenset({"N"}),
+        "section_hidden": False,
+        "matrix_cell": "allowed",
+    }
+    return Facts(**facts | more)
+
+
+class Ledger:
+    """One record's; each event a second after the one before, its id of its time."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client, self.record_id = client, uuid4()
+        self.pool: Pool = client._transport.app.state.pool  # type: ignore[attr-defined] # the app behind the transport
+        self.time = clock.now() - timedelta(hours=1)
+
+    async def tell(self, event: Event, at: datetime | None = None) -> UUID:
+        """Enters an event; returns its id."""
+        self.time += timedelta(seconds=1)
+        time = at or self.time
+        id = id_at(time)
+        async with transaction(self.pool) as connection:
+            await write_entries(MOTIVES, connection, [message(event, id=id, time=time)])
+        return id
+
+    async def document(self, *labels: str) -> UUID:
+        """A document with these labels that audit was told of."""
+        event = document_received(self.record_id).model_copy(update={"labels": labels or ("N",)})
+        await self.tell(event)
+        return event.document_id
+
+    async def access(
+        self, actor: Actor, action: str, said: dict[str, Any], at: datetime | None = None, **more: Any
+    ) -> UUID:
+        """Somebody did something, or was refused."""
+        fact = {"record_id": self.record_id, "actor": actor, "action": action, **said, **more}
+        return await self.tell(AccessRecorded.model_validate(fact), at)
+
+
+@asynccontextmanager
+async def audit_api(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    """Running in this process."""
+    app = make_api(
+        Settings(
+            postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
+            kafka=KafkaSettings(bootstrap="nowhere:1"),
+            tokens=SETTINGS,
+            keys=KEYS,
+        )
+    )
+    async with app.router.lifespan_context(app):
+        app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://audit") as found:
+            yield found

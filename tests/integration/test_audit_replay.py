@@ -1,0 +1,145 @@
+"""Decisions are decided again from what the ledger keeps: nothing differs, until a rule is taken away."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from shared import clock
+from shared.access import Facts, reading, told
+from shared.contracts.base import Actor, Seen
+from shared.contracts.consent import DepositDecided
+from shared.contracts.records import DocumentRelabelled
+from tests.conftest import NewDatabase
+from tests.infra import ledger as made
+from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged
+from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
+
+
+@pytest.fixture
+async def ledger(new_database: NewDatabase) -> AsyncIterator[Ledger]:
+    async with audit_api(await new_database("audit")) as client:
+        yield Ledger(client)
+
+
+async def replay(ledger: Ledger, **query: Any) -> dict[str, Any]:
+    """All parts, summed up as `dmp replay` does."""
+    span = {"from": (clock.now() - timedelta(days=1)).isoformat(), "to": clock.now().isoformat(), **query}
+    answer = await ledger.client.get("/replay", params=span, headers=bearer(operator_token()))
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    if found["next"]:
+        rest = await replay(ledger, **{**query, "after": found["next"]})
+        for name in ("entries", "decisions", "without_facts", "unreadable", "differences"):
+            found[name] += rest[name]
+    return found
+
+
+async def fill(ledger: Ledger) -> None:
+    """A read, a masked one, a change of rights, a change of labels, a deposit, a search of three kinds of documents."""
+    document = await ledger.document()
+    masked = made.reading(labels=frozenset({"N", "MASQUE_PS"}))
+    await ledger.access(doctor(), "read-document", judged(made.reading()), document_id=document)
+    await ledger.access(doctor(), "read-document", judged(masked), document_id=document)
+    holder = {"actor_kind": "patient", "relation": "holder", "record_status": "open"}
+    change = Facts(action="change-rights", change="block-professional", **holder)  # type: ignore[arg-type]
+    patient = Actor(kind="patient", id=str(ledger.record_id))
+    await ledger.access(patient, "block-professional", judged(change), subject_id=DOCTOR)
+    too_many = {**judged(change), "outcome": "refused", "reason": "too-many-changes"}
+    await ledger.access(patient, "block-professional", too_many, subject_id=DOCTOR)
+    ids: dict[str, Any] = {
+        "record_id": ledger.record_id,
+        "document_id": document,
+        "deposit_id": uuid4(),
+        "organisation_id": HOSPITAL,
+    }
+    label = Facts(action="label", change="mask", document_status="published", labels=frozenset({"N"}), **holder)  # type: ignore[arg-type]
+    facts = {"rules_version": "2", "facts": told(label)}
+    labels = ("N", "MASQUE_PS")
+    await ledger.tell(
+        DocumentRelabelled(**ids, actor=patient, change="mask", labels=labels, changed_at=clock.now(), **facts)  # type: ignore[arg-type]
+    )
+    deposit = judged(Facts(action="deposit", actor_kind="software", record_status="open", blocked="none"))
+    deposit["facts"] = {**deposit["facts"], "organisation_id": HOSPITAL}
+    await ledger.tell(DepositDecided(**ids, **deposit, seen=Seen(), decided_at=clock.now()))
+    await search(ledger)
+
+
+async def search(ledger: Ledger) -> None:
+    common = made.reading(
+        action="find", document_status=None, document_type=None, labels=frozenset(), matrix_cell="unknown"
+    )
+    shared = told(common)
+    combinations = []
+    for more in ({}, {"labels": frozenset({"N", "MASQUE_PS"})}, {"matrix_cell": "denied"}):
+        one = judged(made.reading(**{"action": "find", **more}))
+        own = {name: value for name, value in one["facts"].items() if name not in shared}
+        combinations.append({"facts": own, "outcome": one["outcome"], "reason": one["reason"]})
+    await ledger.access(doctor(), "find-documents", judged(common), combinations=combinations)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 2000])
+async def test_under_the_same_rules_nothing_differs(ledger: Ledger, limit: int) -> None:
+    await fill(ledger)
+    found = await replay(ledger, limit=limit)
+    assert (found["entries"], found["decisions"]) == (7, 10)
+    assert (found["without_facts"], found["unreadable"], found["differences"]) == (0, 0, [])
+
+
+async def test_a_rule_that_is_taken_away_shows_in_each_decision_that_it_made(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(ledger)
+    readers = {kind: tuple(one for one in asked if one.reason != "masked") for kind, asked in reading.READERS.items()}
+    monkeypatch.setitem(reading.READERS, "professional", readers["professional"])
+    differences = (await replay(ledger))["differences"]
+    assert [(one["action"], one["combination"]) for one in differences] == [
+        ("read-document", None),
+        ("find-documents", 1),
+    ]
+    for one in differences:
+        assert one["then"] == {"outcome": "refused", "reason": "masked"}
+        assert one["now"] == {"outcome": "permitted", "reason": "authorised"}
+        assert one["rules_version"] == "2"
+    said = str(differences)
+    assert not any(id in said for id in (DOCTOR, HOSPITAL, str(ledger.record_id)))
+
+
+async def test_decisions_of_other_rules_and_those_without_facts_are_told_apart(ledger: Ledger) -> None:
+    older = {**judged(made.reading(blocked="both")), "rules_version": "1", "reason": "barred"}
+    entry = await ledger.access(doctor(), "read-document", older)
+    await ledger.access(
+        doctor(), "read-document", {"outcome": "permitted", "reason": "authorised", "rules_version": "1"}
+    )
+    odd = {**judged(made.reading()), "facts": {"authorised": True}, "rules_version": "1"}
+    await ledger.access(doctor(), "read-document", odd)
+    await ledger.access(doctor(), "sign-in", {"outcome": "permitted", "reason": "code-right"})
+    found = await replay(ledger)
+    assert (found["entries"], found["decisions"], found["without_facts"], found["unreadable"]) == (3, 1, 1, 1)
+    [difference] = found["differences"]
+    assert (difference["event_id"], difference["rules_version"]) == (str(entry), "1")
+    assert (difference["then"]["reason"], difference["now"]["reason"]) == ("barred", "blocked")
+
+
+async def test_what_lies_outside_the_time_asked_for_is_left_alone(ledger: Ledger) -> None:
+    await fill(ledger)
+    before = (clock.now() - timedelta(hours=2)).isoformat()
+    assert (await replay(ledger, to=before))["entries"] == 0
+
+
+async def test_only_an_operator_has_decisions_decided_again(ledger: Ledger) -> None:
+    span = {"from": clock.now().isoformat(), "to": clock.now().isoformat()}
+    others = (
+        patient_token(ledger.record_id),
+        professional_token(DOCTOR),
+        software_token("software-1", HOSPITAL),
+        make_token("administrator", "admin", scope="operations"),
+        make_token("operator", "ops"),
+    )
+    for token in others:
+        assert (await ledger.client.get("/replay", params=span, headers=bearer(token))).status_code == 403
+    wrong = {**span, "after": "yesterday"}
+    answer = await ledger.client.get("/replay", params=wrong, headers=bearer(operator_token()))
+    assert (answer.status_code, answer.json()["code"]) == (422, "cursor-invalid")

@@ -1,0 +1,157 @@
+"""The words for each code of the access rules: none is missing, none is left over, and what is told to whom."""
+
+import ast
+import inspect
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.audit.explaining import Decided, Party, explain, is_told_to_asker, words
+from shared.access import RULES_VERSION, Facts, Permit, Refusal, decide, reading, rights, told, writing
+from shared.access.decide import ACTIONS
+
+OPEN = {"record_status": "open", "choices_known": True, "copies_fresh": True, "blocked": "none"}
+DOCTOR = {"action": "read", "actor_kind": "professional", "profession": "G15_10", **OPEN}
+LETTER = {
+    "document_status": "published",
+    "labels": frozenset({"N"}),
+    "section_hidden": False,
+    "matrix_cell": "allowed",
+    "authorisation": "valid",
+}
+
+
+def reasons() -> set[str]:
+    lists = [requirements for by_kind, _ in ACTIONS.values() for requirements in by_kind.values()]
+    return {one.reason for requirements in lists for one in requirements} | {"action-unknown", "kind-not-permitted"}
+
+
+def rules() -> set[str]:
+    """All that a function of the rules returns as the code of a permission."""
+    found = {"representative", "carer", "application"}  # where a kind of actor is its own rule
+    for module in (reading, writing, rights):
+        for function in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(function, ast.FunctionDef) and function.name in ("rule_of", "_professional_rule"):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Return) and node.value is not None:
+                        found |= _texts(node.value)
+    return found
+
+
+def _texts(node: ast.expr) -> set[str]:
+    if isinstance(node, ast.IfExp):
+        return _texts(node.body) | _texts(node.orelse)
+    return {node.value} if isinstance(node, ast.Constant) and isinstance(node.value, str) else set()
+
+
+def test_each_requirement_and_each_rule_has_its_words_and_no_word_is_left_over() -> None:
+    table = words()
+    assert set(table.requirements) == reasons()
+    assert set(table.sentences) == rules() | {"no-decision", "other-reason"}
+
+
+def test_each_text_stands_in_both_languages_and_says_something_of_its_own() -> None:
+    names = set(Facts.__slots__)
+    for code, one in words().requirements.items():
+        assert set(one.facts) <= names, code
+        texts = [text for language in ("fr", "en") for text in one.words[language]]  # type: ignore[index]
+        assert len(texts) == 6, code
+        assert len(set(texts)) == 6, code
+        assert all(text.endswith(("?", ".")) for text in texts), code
+    for code, both in words().sentences.items():
+        assert both["fr"] != both["en"], code
+
+
+def entry(facts: dict[str, Any], **more: Any) -> Decided:
+    """As the ledger has it."""
+    asked = Facts(**facts)
+    decision = decide(asked)
+    permitted = isinstance(decision, Permit)
+    return Decided(
+        event_id=uuid4(),
+        event_type="audit.access-recorded.v1",
+        occurred_at=datetime(2026, 3, 1, tzinfo=UTC),
+        record_id=uuid4(),
+        action="read-document",
+        outcome=more.pop("outcome", "permitted" if permitted else "refused"),
+        reason=more.pop("reason", decision.rule if isinstance(decision, Permit) else decision.reason),
+        actor_kind="professional",
+        actor_id="899700000001",
+        document_id=None,
+        mode="normal",
+        rules_version=more.pop("rules_version", RULES_VERSION),
+        details={"facts": told(asked), **more},
+    )
+
+
+def test_the_steps_are_the_requirements_in_their_order_with_the_deciding_one_last() -> None:
+    masked = entry({**DOCTOR, **LETTER, "labels": frozenset({"N", "MASQUE_PS"})})
+    explained = explain(masked, "patient", "en")
+    assert explained.recomputed
+    decision = decide(Facts(**{**DOCTOR, **LETTER, "labels": frozenset({"N", "MASQUE_PS"})}))
+    assert isinstance(decision, Refusal)
+    assert [one.code for one in explained.steps] == [*decision.passed, "masked"]
+    assert [one.met for one in explained.steps] == [*(True for _ in decision.passed), False]
+    assert explained.steps[-1].facts == {"labels": ("MASQUE_PS", "N")}
+    assert explained.sentence == explained.steps[-1].answer == "The document is masked from professionals."
+    assert explain(masked, "patient", "fr").sentence == "Le document est masqué aux professionnels."
+
+
+def test_the_professional_sees_no_fact_of_the_persons_choices() -> None:
+    permitted = entry({**DOCTOR, **LETTER})
+    seen: dict[str, Any] = {}
+    for step in explain(permitted, "professional", "en").steps:
+        seen |= step.facts
+    assert seen.keys() == {"actor_kind", "profession", "copies_fresh", "matrix_cell"}
+    for_patient = explain(permitted, "patient", "en").steps
+    assert {"authorisation": "valid"} in [one.facts for one in for_patient]
+
+
+@pytest.mark.parametrize(
+    ("facts", "more", "expected"),
+    [
+        ({**DOCTOR, **LETTER}, {}, True),
+        ({**DOCTOR, **LETTER, "blocked": "professional"}, {}, False),
+        ({**DOCTOR, **LETTER, "authorisation": "none"}, {}, False),
+        ({**DOCTOR, **LETTER, "section_hidden": True}, {}, False),
+        ({**DOCTOR, **LETTER, "matrix_cell": "denied"}, {}, False),
+        ({**DOCTOR, **LETTER, "copies_fresh": False}, {}, True),
+        ({**DOCTOR, **LETTER, "mode": "bris_de_glace"}, {}, True),
+        ({**DOCTOR, **LETTER, "mode": "bris_de_glace"}, {"rules_version": "1"}, True),
+        ({**DOCTOR, **LETTER, "blocked": "both"}, {"rules_version": "1"}, False),
+        ({**DOCTOR, **LETTER}, {"outcome": "refused", "reason": "version-differs"}, True),
+        ({**DOCTOR, **LETTER}, {"outcome": "refused", "reason": "of-another-time", "rules_version": "1"}, False),
+    ],
+    ids=str,
+)
+def test_a_refusal_by_choice_is_not_told_to_the_one_refused(
+    facts: dict[str, Any], more: dict[str, Any], expected: bool
+) -> None:
+    assert is_told_to_asker(entry(facts, **more)) is expected
+
+
+def test_another_version_of_the_rules_is_not_asked_again() -> None:
+    explained = explain(entry({**DOCTOR, **LETTER, "blocked": "both"}, rules_version="1"), "patient", "en")
+    assert (explained.recomputed, explained.steps) == (False, ())
+    assert explained.sentence == "The person has blocked this professional or the structure."
+
+
+@pytest.mark.parametrize(
+    ("party", "shown"), [("patient", ["10", "20", "40"]), ("representative", ["10", "20"]), ("professional", ["10"])]
+)
+def test_of_a_search_each_sees_the_combinations_that_are_theirs_to_know(party: Party, shown: list[str]) -> None:
+    def one(kind: str, outcome: str, *labels: str) -> dict[str, Any]:
+        return {"facts": {"document_type": kind, "labels": labels}, "outcome": outcome, "reason": "authorised"}
+
+    searched = entry(
+        {**DOCTOR, "action": "find", "authorisation": "valid"},
+        combinations=[
+            one("10", "permitted", "N"),
+            one("20", "refused", "MASQUE_PS", "N"),
+            one("30", "refused", "INVISIBLE_PATIENT", "N"),
+            one("40", "refused", "INVISIBLE_REPRESENTANTS_LEGAUX", "N"),
+        ],
+    )
+    assert [group.facts["document_type"] for group in explain(searched, party, "en").groups] == shown

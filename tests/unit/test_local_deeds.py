@@ -1,0 +1,25 @@
+"""What `dmp accesses` says: words, for every action that the ledger may show."""
+
+from typing import get_args
+
+import pytest
+
+from deploy.local.deeds import DEEDS, deed
+from shared.contracts.audit import Action
+
+SHOWN = {*get_args(Action), "publish-document"}
+
+
+@pytest.mark.parametrize("action", sorted(SHOWN))
+def test_each_action_that_may_be_shown_has_its_words(action: str) -> None:
+    assert action in DEEDS
+    assert "-" not in deed(action).replace("break-glass", "")
+
+
+def test_no_words_stand_for_what_nobody_does_and_no_two_deeds_read_alike() -> None:
+    assert set(DEEDS) == SHOWN
+    assert len(set(DEEDS.values())) == len(DEEDS)
+
+
+def test_a_code_of_tomorrow_is_still_readable() -> None:
+    assert deed("do-something-new") == "do something new"
