@@ -25,7 +25,7 @@ ADMINISTRATOR, HOSPITAL, SECOND_HOSPITAL, OPERATOR = "administrator", "hospital"
 DOCTOR, SECOND_DOCTOR = "doctor", "second-doctor"
 ADMINISTRATOR_SCOPES = (
     *("records.open", "records.assist", "records.erase", "campaigns.run"),
-    *("directory.write", "clients.write", "operations"),
+    *("directory.write", "clients.write", "matrices.write", "operations"),
 )
 
 

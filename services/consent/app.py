@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.consent.api import choices
+from services.consent.api import choices, matrices
 from services.consent.api.changing import show_present
 from services.consent.consumers import subscriptions
 from services.consent.domain.states import VersionDiffersError
@@ -17,7 +18,8 @@ from shared.http.app import make_app, serving
 from shared.http.tokens import Keys
 from shared.worker import Loop, Plan, make_worker_app
 
-LARGEST_BODY = 16 * 1024
+LARGEST_BODY = 512 * 1024
+"""A matrix of all professions and types; everything else is far smaller."""
 
 
 def make_api(settings: Settings) -> FastAPI:
@@ -25,6 +27,7 @@ def make_api(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.copy_limit = timedelta(seconds=settings.freshness.limit_s)
         app.state.in_force = InForce(settings.postgres.dsn.get_secret_value())
         async with serving(app, settings, "consent"), app.state.in_force.listening():
             yield
@@ -36,7 +39,8 @@ def make_api(settings: Settings) -> FastAPI:
         body_limit=min(settings.http.body_limit, LARGEST_BODY),
     )
     app.add_exception_handler(VersionDiffersError, show_present)
-    app.include_router(choices.router)
+    for router in (choices.router, matrices.router):
+        app.include_router(router)
     return app
 
 

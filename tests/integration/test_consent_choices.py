@@ -184,7 +184,7 @@ async def test_who_has_waited_in_vain_is_told_that_it_is_on_its_way(patient: Pat
 async def test_nobody_but_the_patient_of_the_record_changes_a_choice(patient: Patient, method: str, path: str) -> None:
     tokens = {
         patient_token(uuid4()): (404, "not-found"),
-        professional_token(DOCTOR): (403, "change-not-permitted"),
+        professional_token(NURSE): (403, "change-not-permitted"),
         software_token("software-1", HOSPITAL): (403, "change-not-permitted"),
         operator_token(): (403, "forbidden"),
     }
@@ -249,6 +249,9 @@ async def test_the_history_says_who_made_which_version_and_cannot_be_rewritten(p
 async def test_the_api_describes_itself(client: httpx.AsyncClient) -> None:
     described = (await client.get("/openapi.json")).json()
     assert set(described["paths"]) == {
+        "/matrices",
+        "/matrices/{name}/diff",
+        "/matrices/{name}/activation",
         "/records/{record_id}/choices",
         "/records/{record_id}/choices/history",
         "/records/{record_id}/choices/versions/{version}",

@@ -56,6 +56,8 @@ def test_every_command_explains_itself_with_its_exit_codes(command: str, tmp_pat
         ("figures",),
         ("link", RECORD, RECORD),
         ("unlink", RECORD, RECORD),
+        ("matrix", "list"),
+        ("matrix", "activate", "2027-01-01", "--from", "2027-01-01"),
         ("campaign", "list"),
         ("campaign", "create", "--regions", "11"),
         ("campaign", "show", RECORD),

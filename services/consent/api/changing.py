@@ -1,6 +1,7 @@
 """One change as a dependency of a route: who asks, of which record, what is expected, how long to wait."""
 
 import re
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -61,12 +62,13 @@ class Changing:
         self.pool = pool
         self._response = response
         self._in_force: InForce = request.app.state.in_force
+        self._limit: timedelta = request.app.state.copy_limit
         self._seconds = seconds_to_wait(prefer)
         self._expected = _version(if_match)
 
     async def make(self, change: Change) -> ChangeView:
         """Changes, then waits as long as was asked for. 200 when in force, 202 when on its way."""
-        state = await change_choices(self.pool, self.record_id, self.caller, change, self._expected)
+        state = await change_choices(self.pool, self.record_id, self.caller, change, self._expected, self._limit)
         version, latest = state.version, state
         if self._seconds:
             latest = await self._in_force.wait_for(

@@ -29,9 +29,9 @@ router = APIRouter(prefix="/records/{record_id}", tags=["choices"])
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"model": ChangeView, "description": "Accepted; it is on its way to where reads are decided."},
-    403: {"description": "`forbidden`, `change-not-permitted`: this is not yours to change."},
+    403: {"description": "`forbidden`, `change-not-permitted`: this is not yours to change; `blocking-oneself`."},
     404: {"description": "`not-found`: no such record, or not yours."},
-    409: {"description": "`professional-blocked`: unblock first; `list-full`."},
+    409: {"description": "`professional-blocked`: unblock first; `list-full`; `record-closed`: reopen first."},
     412: {
         "description": "`version-differs`: the choices were changed meanwhile; look at them again (GET .../choices)."
     },

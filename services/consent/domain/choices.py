@@ -16,6 +16,8 @@ LONGEST_LIST = 1000
 LONGEST_ATTESTATION = timedelta(days=366)
 """National parameter: how long a structure's word about its care team holds at most."""
 _CLOCKS_DIFFER = timedelta(minutes=5)
+_EASTERNMOST = timedelta(hours=12)
+"""Where a French day begins first: Wallis-et-Futuna (UTC+12)."""
 
 ChangeAction = Literal[
     "authorise-professional",
@@ -112,6 +114,12 @@ def is_valid(one: Authorisation, now: datetime) -> bool:
     return one.since <= now and (one.until is None or now < one.until)
 
 
+def without_past(choices: Choices, now: datetime) -> Choices:
+    """Without what has ended by itself."""
+    left = tuple(one for one in choices.authorisations if one.until is None or now < one.until)
+    return choices if left == choices.authorisations else _with(choices, authorisations=left)
+
+
 def apply_change(choices: Choices, change: Change, by: ActorKind, now: datetime) -> Choices:
     """The choices after a change; the same value when it changes nothing.
 
@@ -194,7 +202,7 @@ def _authorised(choices: Choices, change: Change, by: ActorKind, now: datetime) 
 
 def _check_attestation(change: Change, since: datetime, now: datetime) -> None:
     informed = change.informed_on
-    if informed is None or informed > now.astimezone(UTC).date() + timedelta(days=1):
+    if informed is None or informed > (now.astimezone(UTC) + _EASTERNMOST).date():
         raise AttestationInvalidError
     if change.until is None or change.until > since + LONGEST_ATTESTATION:
         raise AttestationInvalidError

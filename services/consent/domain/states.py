@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.consent.domain.choices import Choices, is_valid
+from services.consent.domain.choices import Choices, is_valid, without_past
 from shared.access import Facts
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.identity import PeopleChanged, PersonNamed
 from shared.contracts.topics import CONSENT_STATES, IDENTITY_RECORDS
-from shared.errors import ClientError, TooManyRequestsError, UncheckableError
+from shared.errors import ClientError, ConflictError, TooManyRequestsError, UncheckableError
 
 MOST_CHANGES = 100
 CHANGES_WITHIN = timedelta(hours=1)
@@ -22,6 +22,13 @@ class RecordNotReadyError(UncheckableError):
 
     code = "record-not-ready"
     french = "Ce dossier est en cours d’ouverture. Réessayez dans quelques secondes."
+
+
+class RecordClosedError(ConflictError):
+    """This record is closed: its choices can be seen, not changed. Reopen it first."""
+
+    code = "record-closed"
+    french = "Ce dossier est clos : ses choix se consultent mais ne changent plus. Rouvrez-le d’abord."
 
 
 class TooManyChangesError(TooManyRequestsError):
@@ -49,8 +56,8 @@ class State:
         return self.version_in_force >= self.version
 
     def changed(self, choices: Choices, at: datetime) -> "State":
-        """The next version."""
-        return replace(self, version=self.version + 1, choices=choices, changed_at=at)
+        """The next version; what has ended by itself is in it no more."""
+        return replace(self, version=self.version + 1, choices=without_past(choices, at), changed_at=at)
 
     def as_event(self) -> ConsentStateChanged:
         """What the other services are told: the whole state."""
@@ -107,11 +114,19 @@ class RecordCopy:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a change is decided on beside the state: the record, and who may act for its holder."""
+    """What a change is decided on beside the state: the record, and who may act for its holder.
+
+    `told_until`: everything that identity told of both until then is here; None where that is not known, or broken.
+    """
 
     status: str
-    linked_to: UUID | None
-    people: PeopleChanged | None
+    linked_to: UUID | None = None
+    people: PeopleChanged | None = None
+    told_until: datetime | None = None
+
+    def is_fresh(self, now: datetime, limit: timedelta) -> bool:
+        """Whether somebody may still act for the holder on the word of these copies."""
+        return self.told_until is not None and now - self.told_until <= limit
 
     def relation_of(self, kind: str, id: str, own_record: UUID | None, record_id: UUID, now: datetime) -> str:
         """What somebody of that kind is to the record's holder at this moment: holder, representative, carer, none.

@@ -6,6 +6,7 @@ from uuid import UUID
 from services.consent.domain.states import About, RecordCopy
 from shared.clock import bucket_of
 from shared.contracts.identity import PeopleChanged
+from shared.contracts.topics import IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.decoding import Message
 
@@ -74,19 +75,26 @@ async def find_attending_doctors(connection: Connection, record_ids: Sequence[UU
 
 
 SELECT_ABOUT = """
-select record.status, record.linked_to, known.people
+select record.status, record.linked_to, known.people,
+       case when record_mark.at is not null and people_mark.at is not null and not exists (
+              select from broken_copies broken
+              where broken.topic in ($3, $4) and broken.key = record.record_id::text)
+            then least(record_mark.at, people_mark.at) end as told_until
 from record_copies record
 left join people_copies known on known.bucket = record.bucket and known.record_id = record.record_id
+left join copy_watermarks record_mark on record_mark.topic = $3 and record_mark.partition = record.partition
+left join copy_watermarks people_mark on people_mark.topic = $4 and people_mark.partition = known.partition
 where record.bucket = $1 and record.record_id = $2"""
 
 
 async def find_about(connection: Connection, record_id: UUID) -> About | None:
     """What a change of rights is decided on beside the state."""
-    row = await connection.fetchrow(SELECT_ABOUT, bucket_of(record_id), record_id)
+    topics = IDENTITY_RECORDS.name, IDENTITY_PEOPLE.name
+    row = await connection.fetchrow(SELECT_ABOUT, bucket_of(record_id), record_id, *topics)
     if row is None:
         return None
     people = None if row["people"] is None else PeopleChanged.model_validate_json(row["people"])
-    return About(row["status"], row["linked_to"], people)
+    return About(row["status"], row["linked_to"], people, row["told_until"])
 
 
 HOLD_FIRST_STATES = """

@@ -247,6 +247,14 @@ async def destroy_state(connection: Connection, record_id: UUID) -> dict[str, in
     return dict(row) if row is not None else {}
 
 
+COUNT_STATES = "select count(*) from consent_states"
+
+
+async def count_states(connection: Connection | Pool) -> int:
+    """How many records have choices."""
+    return int(await connection.fetchval(COUNT_STATES))
+
+
 REMOVE_CHANGES = "select remove_history($1, $2, $3)"
 CHANGES_AT_ONCE = 500
 

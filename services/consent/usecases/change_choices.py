@@ -3,14 +3,16 @@
 What is refused is told to the ledger too; nothing is ever half changed.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
-from services.consent.domain.choices import NEVER_TOO_MANY, Change, apply_change
+from services.consent.domain.choices import NEVER_TOO_MANY, Change, Choices, apply_change
 from services.consent.domain.states import (
     CHANGES_WITHIN,
     MOST_CHANGES,
     About,
+    RecordClosedError,
     RecordNotReadyError,
     State,
     TooManyChangesError,
@@ -28,6 +30,9 @@ from shared.metrics import REFUSED
 from shared.outbox import announce, append
 from shared.terminology.professions import role_code
 
+PERSONS: Final = frozenset({"patient", "representative", "carer"})
+COPY_LIMIT: Final = timedelta(seconds=120)
+
 
 class ChangeForbiddenError(ForbiddenError):
     """This is not yours to change: the person does, and professionals only what concerns themselves."""
@@ -36,22 +41,40 @@ class ChangeForbiddenError(ForbiddenError):
     french = "Ce choix ne vous appartient pas : il revient à la personne."
 
 
+class BlockingOneselfError(ForbiddenError):
+    """You cannot block yourself or your own structure."""
+
+    code = "blocking-oneself"
+    french = "Vous ne pouvez pas vous bloquer vous-même, ni votre propre structure."
+
+
 async def change_choices(
-    pool: Pool, record_id: UUID, caller: Caller, change: Change, expected: int | None = None
+    pool: Pool,
+    record_id: UUID,
+    caller: Caller,
+    change: Change,
+    expected: int | None = None,
+    limit: timedelta = COPY_LIMIT,
 ) -> State:
     """The state afterwards; what changes nothing is no new version and is not announced.
 
-    `expected`: the version that the caller saw. Raises NotFoundError, RecordNotReadyError, ForbiddenError,
-    VersionDiffersError, TooManyChangesError, and what `apply_change` raises.
+    `expected`: the version that the person's side saw; of nobody else is it asked, for they see no choices. `limit`:
+    how old the copies may be on which a representative acts. Raises NotFoundError, RecordNotReadyError,
+    RecordClosedError, ForbiddenError, VersionDiffersError, TooManyChangesError, and what `apply_change` raises.
     """
     refused: ClientError | None = None
     async with transaction(pool) as connection:
-        state, about = await _load(connection, record_id)
+        state = await states.lock_state(connection, record_id)
+        about = await copies.find_about(connection, record_id)
         now = clock.now()
-        facts = facts_of(caller, record_id, about, state, change, now)
+        if state is None or about is None:
+            raise await _unknown(connection, record_id, caller, change, now)
+        facts = facts_of(caller, record_id, about, state.choices, change, now, limit)
         decision = decide(facts)
         try:
-            changed = await _changed(connection, state, caller, change, expected, decision, now)
+            if isinstance(decision, Refusal):
+                raise _error(decision, facts)
+            changed = await _changed(connection, state, caller, change, expected, now)
         except ClientError as error:
             refused, changed = error, state
         if changed is state and refused is None:
@@ -68,12 +91,15 @@ async def change_choices(
     return changed
 
 
-async def _load(connection: Connection, record_id: UUID) -> tuple[State, About]:
-    state = await states.lock_state(connection, record_id)
-    about = await copies.find_about(connection, record_id)
-    if state is None or about is None:
-        raise NotFoundError if await erased_among(connection, [record_id]) else RecordNotReadyError
-    return state, about
+async def _unknown(
+    connection: Connection, record_id: UUID, caller: Caller, change: Change, now: datetime
+) -> ClientError:
+    """Whose record this is may know that it is being opened; all others are answered as of any record."""
+    if caller.kind in PERSONS and caller.record_id == record_id:
+        return NotFoundError() if await erased_among(connection, [record_id]) else RecordNotReadyError()
+    facts = facts_of(caller, record_id, About("unknown"), Choices(), change, now, COPY_LIMIT)
+    decision = decide(facts)
+    return _error(decision, facts) if isinstance(decision, Refusal) else NotFoundError()
 
 
 async def _changed(  # everything that may refuse a change, in one order
@@ -82,12 +108,9 @@ async def _changed(  # everything that may refuse a change, in one order
     caller: Caller,
     change: Change,
     expected: int | None,
-    decision: Permit | Refusal,
     now: datetime,
 ) -> State:
-    if isinstance(decision, Refusal):
-        raise _error(decision)
-    if expected is not None and expected != state.version:
+    if expected is not None and caller.kind in PERSONS and expected != state.version:
         raise VersionDiffersError(state)
     choices = apply_change(state.choices, change, caller.kind, now)
     if choices == state.choices:
@@ -99,8 +122,12 @@ async def _changed(  # everything that may refuse a change, in one order
     return state.changed(choices, now)
 
 
-def _error(refusal: Refusal) -> ClientError:
+def _error(refusal: Refusal, facts: Facts) -> ClientError:
     match refusal:
+        case Refusal(reason="record-closed") if facts.relation in ("holder", "representative"):
+            return RecordClosedError()
+        case Refusal(reason="change-not-permitted") if facts.change == "block-professional" and facts.about_self:
+            return BlockingOneselfError()
         case Refusal(retry=True):
             return UncheckableError()
         case Refusal(by_choice=True):
@@ -132,9 +159,10 @@ def _access(
     )
 
 
-def facts_of(caller: Caller, record_id: UUID, about: About, state: State, change: Change, now: datetime) -> Facts:
+def facts_of(
+    caller: Caller, record_id: UUID, about: About, chosen: Choices, change: Change, now: datetime, limit: timedelta
+) -> Facts:
     """What the rules are asked with."""
-    chosen = state.choices
     in_person = caller.id in chosen.blocked
     by_structure = caller.organisation_id is not None and caller.organisation_id in chosen.blocked
     blocked = "both" if in_person and by_structure else "professional" if in_person else "structure"
@@ -151,7 +179,7 @@ def facts_of(caller: Caller, record_id: UUID, about: About, state: State, change
         record_status=about.status,
         minor=about.people is not None and about.people.is_minor,
         choices_known=True,
-        copies_fresh=True,
+        copies_fresh=about.is_fresh(now, limit),
         care_team_objected=chosen.care_team_objected,
         attending_doctor=caller.id in chosen.attending_doctors,
         blocked=blocked if in_person or by_structure else "none",
@@ -159,5 +187,11 @@ def facts_of(caller: Caller, record_id: UUID, about: About, state: State, change
 
 
 def _is_about_self(caller: Caller, change: Change) -> bool:
-    own = caller.organisation_id if change.action in ("attest-care-team", "end-attestation") else caller.id
-    return own is not None and change.subject_id == own
+    match change.action:
+        case "attest-care-team" | "end-attestation":
+            own: tuple[str | None, ...] = (caller.organisation_id,)
+        case "block-professional":
+            own = (caller.id, caller.organisation_id)
+        case _:
+            own = (caller.id,)
+    return change.subject_id is not None and change.subject_id in own

@@ -57,7 +57,7 @@ async def _check(connection: Connection, record_id: UUID, caller: Caller) -> Non
         raise ForbiddenError("Only the patient's side can see the choices about a record.")
     about = await copies.find_about(connection, record_id)
     if about is None:
-        own = caller.kind == "patient" and caller.record_id == record_id
+        own = caller.record_id == record_id
         if own and not await erased_among(connection, [record_id]):
             raise RecordNotReadyError
         raise NotFoundError

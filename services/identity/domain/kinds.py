@@ -31,7 +31,10 @@ HOLDS: Final[Mapping[str, frozenset[str]]] = {
     "software": RECORD_SCOPES | {ASSIST},
     "application": frozenset(),
     "administrator": frozenset(
-        {CREATION, ASSIST, CAMPAIGNS, "records.erase", "directory.write", "clients.write", "operations"}
+        {
+            *(CREATION, ASSIST, CAMPAIGNS, "records.erase"),
+            *("directory.write", "clients.write", "matrices.write", "operations"),
+        }
     ),
     "operator": frozenset({"operations"}),
     "system": frozenset(),

@@ -1,0 +1,112 @@
+"""`dmp matrix`: versions of the national matrix of professions and document types."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deploy.local.bootstrap import ADMINISTRATOR
+from deploy.local.cli import JsonOption, VarOption
+from deploy.local.commands.common import EXIT_USAGE, leave, perform, show_json, show_table, someone
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="As it was imported, such as 2027-01-01.")]
+_HEADINGS = ("matrix", "in force from", "in force", "cells", "professions")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    matrix = typer.Typer(help="Which profession may read which type of document.", no_args_is_help=True)
+    for name, command in (("import", import_), ("list", list_), ("diff", diff), ("activate", activate)):
+        matrix.command(name)(command)
+    app.add_typer(matrix, name="matrix")
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="CSV of the version.")],
+    var: VarOption,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The file's without its ending, unless said.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import a version: known everywhere, in force nowhere before it is activated.
+
+    The columns are profession, type, answer (allowed, denied), status (decree, court, default).
+
+    Exit codes: 0 imported, 1 refused, 3 nothing runs.
+
+    Example: dmp matrix import 2027-01-01.csv
+    """
+    sent = {"params": {"name": name or file.stem}, "content": file.read_bytes()}
+    _show([_call(var, "POST", "/matrices", headers={"content-type": "text/csv"}, **sent)], as_json)
+
+
+def list_(var: VarOption, as_json: JsonOption = False) -> None:
+    """Show all versions, packaged ones first.
+
+    Exit codes: 0 shown, 1 refused, 3 nothing runs.
+    """
+    _show(_call(var, "GET", "/matrices"), as_json)
+
+
+def diff(name: NameArgument, var: VarOption, as_json: JsonOption = False) -> None:
+    """Show in words what a version changes for whom, against the one in force.
+
+    Exit codes: 0 shown, 1 refused, 3 nothing runs.
+
+    Example: dmp matrix diff 2027-01-01
+    """
+    found = _call(var, "GET", f"/matrices/{name}/diff")
+    if as_json:
+        show_json(found)
+        return
+    for one in found["changes"]:
+        print(one["sentence"])
+    print(
+        f"{found['name']} against {found['against']}: {found['cells']} cells of {found['professions']} professions "
+        f"change, in {found['records']} records"
+    )
+
+
+def activate(
+    name: NameArgument,
+    var: VarOption,
+    since: Annotated[str | None, typer.Option("--from", metavar="DATE", help="2027-01-01; now without it.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say from when a version is in force, everywhere.
+
+    Exit codes: 0 done, 1 refused, 2 no date, 3 nothing runs.
+
+    Example: dmp matrix activate 2027-01-01 --from 2027-01-01
+    """
+    body = {} if since is None else {"from": _moment(since)}
+    _show([_call(var, "POST", f"/matrices/{name}/activation", json=body)], as_json)
+
+
+def _moment(text: str) -> str:
+    """The date with its zone: this machine's where none is said."""
+    try:
+        return datetime.fromisoformat(text).astimezone().isoformat()
+    except ValueError:
+        leave(EXIT_USAGE, f"{text} is no date: write 2027-01-01 or 2027-01-01T08:00:00+01:00")
+
+
+def _call(var: Path, method: str, path: str, **options: Any) -> Any:
+    async def call(dmp: Any, found: Any) -> Any:
+        asking = someone(dmp, found, ADMINISTRATOR)
+        return (await asking.call(method, "consent", path, **options)).json()
+
+    return perform(var, call)
+
+
+def _show(found: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        (one["name"], one["active_from"], "yes" if one["in_force"] else "no", one["cells"], one["professions"])
+        for one in found
+    ]
+    show_table(_HEADINGS, rows, "no matrix")

@@ -1,0 +1,77 @@
+"""The national matrix: administrators import versions, look at what they change, and activate them."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+
+from services.consent.models.matrices import ActivationBody, DiffView, MatrixView
+from services.consent.usecases.activate_matrix import activate_matrix
+from services.consent.usecases.compare_matrix import compare_matrix, list_matrices
+from services.consent.usecases.import_matrix import import_matrix
+from shared.contracts.base import CODE_PATTERN
+from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.problems import prefers_french
+from shared.terminology.matrix import MatrixInvalidError
+
+SCOPE = "matrices.write"
+_ANSWERS: dict[int | str, dict[str, Any]] = {403: {"description": f"needs the scope {SCOPE}"}}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "`matrix-unknown`"}}
+_CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}, "required": True}
+_NAME = {"pattern": CODE_PATTERN, "max_length": 64, "examples": ["2027-01-01"]}
+MatrixName = Annotated[str, Path(**_NAME)]
+
+
+async def administrator(caller: AuthenticatedCaller) -> None:
+    """FastAPI dependency. Raises ForbiddenError without the scope."""
+    caller.require(SCOPE)
+
+
+router = APIRouter(prefix="/matrices", tags=["matrices"], dependencies=[Depends(administrator)], responses=_ANSWERS)
+
+
+@router.post(
+    "",
+    summary="Import a version of the matrix",
+    status_code=201,
+    openapi_extra={"requestBody": _CSV},
+    responses={409: {"description": "`matrix-name-taken`"}, 422: {"description": "`matrix-invalid`, which line"}},
+)
+async def post_matrix(
+    request: Request,
+    pool: ServicePool,
+    name: Annotated[str, Query(**_NAME)],
+) -> MatrixView:
+    """CSV with the columns profession, type, answer, status. In force nowhere before it is activated."""
+    try:
+        text = (await request.body()).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MatrixInvalidError from error
+    stored = await import_matrix(pool, name, text)
+    _, present = await list_matrices(pool)
+    return MatrixView.of(stored.matrix, present)
+
+
+@router.get("", summary="All versions of the matrix")
+async def get_matrices(pool: ServicePool) -> list[MatrixView]:
+    """Packaged ones first, then as they were imported."""
+    known, present = await list_matrices(pool)
+    return [MatrixView.of(one, present) for one in known]
+
+
+@router.get("/{name}/diff", summary="What a version changes", responses=_UNKNOWN)
+async def get_diff(name: MatrixName, request: Request, pool: ServicePool) -> DiffView:
+    """Against the version in force, in words: for whom what opens and closes. In French with `Accept-Language: fr`."""
+    french = prefers_french(request.headers.get("accept-language", ""))
+    return DiffView.of(await compare_matrix(pool, name), french)
+
+
+@router.post(
+    "/{name}/activation",
+    summary="Say from when a version is in force",
+    responses={**_UNKNOWN, 409: {"description": "`matrix-in-force`"}, 422: {"description": "`activation-invalid`"}},
+)
+async def post_activation(name: MatrixName, body: ActivationBody, pool: ServicePool) -> MatrixView:
+    """Of the activated versions the one with the latest date that has come is in force, everywhere."""
+    stored = await activate_matrix(pool, name, body.active_from)
+    _, present = await list_matrices(pool)
+    return MatrixView.of(stored.matrix, present)

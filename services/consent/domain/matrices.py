@@ -1,0 +1,93 @@
+"""Versions of the national matrix: which may be activated, and what a version changes for whom. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.contracts.consent import MatrixChanged
+from shared.errors import ConflictError, InvalidError, NotFoundError
+from shared.terminology.documents import document_types
+from shared.terminology.matrix import Matrix
+from shared.terminology.professions import role_codes
+
+_ALLOWED: Final = frozenset({"allowed", "allowed-by-default"})
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
+
+
+class MatrixUnknownError(NotFoundError):
+    """There is no matrix of this name here. Import it first, or look at the list."""
+
+    code = "matrix-unknown"
+    french = "Aucune matrice de ce nom ici. Importez-la d’abord, ou consultez la liste."
+
+
+class MatrixNameTakenError(ConflictError):
+    """A matrix of this name is known with other cells. A version is never changed: give the new one a name of its own,
+    such as the date of its decree."""
+
+    code = "matrix-name-taken"
+    french = "Une matrice de ce nom existe avec d’autres cellules. Donnez un autre nom à la nouvelle version."
+
+
+class MatrixInForceError(ConflictError):
+    """This matrix has been in force: decisions rest on its date. Import a new version instead."""
+
+    code = "matrix-in-force"
+    french = "Cette matrice a déjà été en vigueur : des décisions reposent sur sa date. Importez une nouvelle version."
+
+
+class ActivationInvalidError(InvalidError):
+    """A matrix comes into force now or later, not in the past: what was decided stays decided."""
+
+    code = "activation-invalid"
+    french = "Une matrice entre en vigueur maintenant ou plus tard, pas dans le passé."
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMatrix:
+    """A version as it is kept here; `version` counts what was told of it."""
+
+    matrix: Matrix
+    version: int
+    imported_at: datetime
+
+    def as_event(self) -> MatrixChanged:
+        """What the other services are told."""
+        matrix = self.matrix
+        return MatrixChanged(
+            name=matrix.name,
+            version=self.version,
+            active_from=matrix.active_from,
+            allowed=matrix.listed("allowed"),
+            denied=matrix.listed("denied"),
+            allowed_by_default=matrix.listed("allowed-by-default"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What changes for one profession: types that it may read from then on, and no more."""
+
+    profession: str
+    opens: tuple[str, ...]
+    closes: tuple[str, ...]
+
+
+def check_activation(matrix: Matrix, active_from: datetime, now: datetime) -> None:
+    """Raises MatrixInForceError, ActivationInvalidError."""
+    if matrix.active_from is not None and matrix.active_from <= now:
+        raise MatrixInForceError
+    if active_from < now - _CLOCKS_DIFFER:
+        raise ActivationInvalidError
+
+
+def compare(before: Matrix | None, after: Matrix) -> tuple[Difference, ...]:
+    """Whose reading changes, by profession; a cell that only changes its source changes nothing."""
+    found = (_compared(before, after, profession) for profession in sorted(role_codes()))
+    return tuple(one for one in found if one.opens or one.closes)
+
+
+def _compared(before: Matrix | None, after: Matrix, profession: str) -> Difference:
+    had = {one for one in document_types() if before is not None and before.cell(profession, one) in _ALLOWED}
+    has = {one for one in document_types() if after.cell(profession, one) in _ALLOWED}
+    return Difference(profession, tuple(sorted(has - had)), tuple(sorted(had - has)))

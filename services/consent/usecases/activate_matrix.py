@@ -1,0 +1,33 @@
+"""An administrator says from when a version of the national matrix is in force."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.consent.domain.matrices import MatrixInForceError, MatrixUnknownError, StoredMatrix, check_activation
+from services.consent.store import matrices
+from shared import clock
+from shared.db.pool import Pool, transaction
+from shared.outbox import announce, append
+from shared.terminology.matrix import packaged
+
+
+async def activate_matrix(pool: Pool, name: str, active_from: datetime | None) -> StoredMatrix:
+    """The version with its date: now where none is given. Until it has come it can be moved.
+
+    Raises MatrixUnknownError, MatrixInForceError, ActivationInvalidError.
+    """
+    if any(one.name == name for one in packaged()):
+        raise MatrixInForceError
+    async with transaction(pool) as connection:
+        known = await matrices.lock_matrix(connection, name)
+        if known is None:
+            raise MatrixUnknownError
+        now = clock.now()
+        wanted = active_from or now
+        if known.matrix.active_from == wanted:
+            return known
+        check_activation(known.matrix, wanted, now)
+        active = replace(known, matrix=replace(known.matrix, active_from=wanted), version=known.version + 1)
+        await matrices.activate_matrix(connection, active)
+        await append(connection, [announce(active.as_event())])
+        return active

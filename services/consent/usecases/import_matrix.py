@@ -1,0 +1,24 @@
+"""An administrator imports a version of the national matrix: known everywhere from now on, in force nowhere yet."""
+
+from services.consent.domain.matrices import MatrixNameTakenError, StoredMatrix
+from services.consent.store import matrices
+from shared import clock
+from shared.db.pool import Pool, transaction
+from shared.outbox import announce, append
+from shared.terminology.matrix import packaged, read_matrix
+
+
+async def import_matrix(pool: Pool, name: str, text: str) -> StoredMatrix:
+    """The version. The same again changes nothing. Raises MatrixInvalidError, MatrixNameTakenError."""
+    if any(one.name == name for one in packaged()):
+        raise MatrixNameTakenError
+    new = StoredMatrix(read_matrix(name, text), 1, clock.now())
+    async with transaction(pool) as connection:
+        if await matrices.insert_matrix(connection, new):
+            await append(connection, [announce(new.as_event())])
+            return new
+        known = await matrices.lock_matrix(connection, name)
+    told = new.as_event().model_dump(exclude={"version", "active_from"})
+    if known is None or known.as_event().model_dump(exclude={"version", "active_from"}) != told:
+        raise MatrixNameTakenError
+    return known

@@ -1,0 +1,113 @@
+"""Consent's API over HTTP, with whoever asks it something about one record."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+
+from services.consent.app import make_api
+from services.consent.settings import Settings
+from services.consent.store import states
+from services.consent.usecases.copy_people import copy_people
+from services.consent.usecases.copy_records import copy_records
+from shared import clock
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Event
+from shared.contracts.identity import PeopleChanged, PersonNamed
+from shared.copies import UPSERT_WATERMARKS
+from shared.db.pool import Pool, transaction
+from shared.http.tokens import TokenVerifier
+from shared.settings import KafkaSettings, PostgresSettings
+from tests.infra.databases import Database
+from tests.infra.messages import message, outbox
+from tests.infra.plumbing import record_changed
+from tests.infra.tokens import SETTINGS, TestKeys, bearer, make_token, patient_token
+
+APPLICATION = "application-1"
+RECORDS, PEOPLE = "identity.records.v1", "identity.people.v1"
+
+
+class ConsentApi:
+    """The API and its database."""
+
+    def __init__(self, client: httpx.AsyncClient, pool: Pool) -> None:
+        self.client, self.pool = client, pool
+
+    async def open_record(self) -> "Record":
+        """A record that has its first state, with nothing waiting in the outbox; the copies are fresh."""
+        record_id = uuid4()
+        async with transaction(self.pool) as connection:
+            await copy_records(connection, [message(record_changed(record_id))])
+            await connection.execute("delete from outbox")
+            await connection.execute(UPSERT_WATERMARKS, [RECORDS, PEOPLE], [0, 0], [clock.now(), clock.now()])
+        return Record(self, record_id)
+
+
+class Record:
+    """One record and those who ask about it."""
+
+    def __init__(self, api: ConsentApi, id: UUID) -> None:
+        self.api, self.id = api, id
+        self.holder = patient_token(id)
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
+    ) -> httpx.Response:
+        """By the holder, unless another token is given."""
+        sent = {**bearer(token or self.holder), **{name.replace("_", "-"): text for name, text in headers.items()}}
+        return await self.api.client.request(method, f"/records/{self.id}/{path}", json=body, headers=sent)
+
+    async def choices(self) -> dict[str, Any]:
+        """The present ones."""
+        answer = await self.ask("GET", "choices")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def named(self, version: int = 1, **people: Any) -> None:
+        """Identity tells who is named for the record."""
+        event = PeopleChanged(record_id=self.id, version=version, **people)
+        async with transaction(self.api.pool) as connection:
+            await copy_people(connection, [message(event)])
+
+    async def put_in_force(self, version: int) -> None:
+        """Records says that it has applied this version."""
+        async with transaction(self.api.pool) as connection:
+            await states.raise_versions_in_force(connection, {self.id: version})
+
+    async def told(self) -> list[Event]:
+        """Everything announced about it."""
+        return [one for one in await outbox(self.api.pool) if one.key == str(self.id)]
+
+    async def entries(self) -> list[AccessRecorded]:
+        """What the ledger is told."""
+        return [one for one in await self.told() if isinstance(one, AccessRecorded)]
+
+
+def representative(record_id: UUID, own_id: UUID, kind: str = "representative") -> str:
+    """The token of who acts for the holder of a record."""
+    return make_token(kind, str(own_id), record_id=record_id)
+
+
+def person(id: UUID, **more: Any) -> PersonNamed:
+    """Somebody named for a record since long ago."""
+    return PersonNamed.model_validate({"person_id": id, "kind": "parental", "from": "2020-01-01T00:00:00Z", **more})
+
+
+@asynccontextmanager
+async def consent_api(database: Database) -> AsyncIterator[ConsentApi]:
+    """The API, serving."""
+    app = make_api(
+        Settings(
+            postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
+            kafka=KafkaSettings(bootstrap="nowhere:1"),
+            tokens=SETTINGS,
+        )
+    )
+    async with app.router.lifespan_context(app):
+        app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://consent") as client:
+            yield ConsentApi(client, app.state.pool)

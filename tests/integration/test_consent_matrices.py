@@ -1,0 +1,134 @@
+"""Versions of the national matrix: imported, compared, activated, and told to everybody."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from importlib.resources import files
+from typing import Any
+
+import httpx
+import pytest
+
+from shared import clock
+from shared.contracts.consent import MatrixChanged
+from shared.terminology.matrix import matrix_of, packaged
+from tests.conftest import NewDatabase
+from tests.infra.consent_api import ConsentApi, consent_api
+from tests.infra.messages import outbox
+from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token
+
+NEW = "2027-01-01"
+FIRST = packaged()[0]
+HEAD = "profession,type,answer,status\n"
+
+
+@pytest.fixture
+async def api(new_database: NewDatabase) -> AsyncIterator[ConsentApi]:
+    async with consent_api(await new_database("consent")) as found:
+        yield found
+
+
+def first_text() -> str:
+    data = files("shared.terminology") / "data" / "matrices" / f"{FIRST.name}.csv"
+    return data.read_text(encoding="utf-8")
+
+
+def changed_text() -> str:
+    """The first version, but doctors lose one type and osteopaths gain another."""
+    lines = [one for one in first_text().splitlines() if one != "G15_10,11502-2,allowed,decree"]
+    return "\n".join([*lines, "G15_10,11502-2,denied,court", "R95_71,11502-2,allowed,decree"])
+
+
+async def ask(api: ConsentApi, method: str, path: str, *, token: str | None = None, **options: Any) -> httpx.Response:
+    headers = bearer(token or make_token("administrator", "admin-1", scope="matrices.write"))
+    return await api.client.request(
+        method, f"/matrices{path}", headers={**headers, **options.pop("headers", {})}, **options
+    )
+
+
+async def test_a_version_is_imported_compared_in_words_and_activated(api: ConsentApi) -> None:
+    await api.open_record()
+    imported = await ask(api, "POST", "", params={"name": NEW}, content=changed_text())
+    assert (imported.status_code, imported.json()["active_from"], imported.json()["in_force"]) == (201, None, False)
+
+    diff = (await ask(api, "GET", f"/{NEW}/diff")).json()
+    assert (diff["against"], diff["cells"], diff["professions"], diff["records"]) == (FIRST.name, 2, 2, 1)
+    doctor, other = diff["changes"]
+    assert (doctor["profession"], [one["code"] for one in doctor["closes"]], doctor["opens"]) == (
+        "G15_10",
+        ["11502-2"],
+        [],
+    )
+    assert "may no longer read" in doctor["sentence"]
+    assert "11502-2" in doctor["sentence"]
+    assert (other["profession"], [one["code"] for one in other["opens"]]) == ("R95_71", ["11502-2"])
+    french = (await ask(api, "GET", f"/{NEW}/diff", headers={"accept-language": "fr"})).json()
+    assert "ne pourra plus lire" in french["changes"][0]["sentence"]
+
+    later = clock.now() + timedelta(days=30)
+    active = await ask(api, "POST", f"/{NEW}/activation", json={"from": later.isoformat()})
+    assert (active.status_code, active.json()["in_force"]) == (200, False)
+    now = await ask(api, "POST", f"/{NEW}/activation", json={})
+    assert (now.status_code, now.json()["in_force"]) == (200, True)
+    listed = (await ask(api, "GET", "")).json()
+    assert [(one["name"], one["in_force"]) for one in listed] == [(FIRST.name, False), (NEW, True)]
+
+    told = await outbox(api.pool)
+    events = [one for one in told if isinstance(one, MatrixChanged)]
+    assert [(one.name, one.version) for one in events] == [(NEW, 1), (NEW, 2), (NEW, 3)]
+    assert [one.active_from for one in events][:2] == [None, later]
+    last = events[-1]
+    travelled = matrix_of(NEW, last.active_from, last.allowed, last.denied, last.allowed_by_default)
+    assert travelled.cell("G15_10", "11502-2") == "denied"
+    assert travelled.cell("G15_21", "11502-2") == FIRST.cell("G15_21", "11502-2")
+
+
+async def test_the_same_version_again_changes_nothing_and_other_cells_need_another_name(api: ConsentApi) -> None:
+    for _ in range(2):
+        assert (await ask(api, "POST", "", params={"name": NEW}, content=changed_text())).status_code == 201
+    assert len(await outbox(api.pool)) == 1
+    for name, text in ((NEW, first_text()), (FIRST.name, changed_text())):
+        refused = await ask(api, "POST", "", params={"name": name}, content=text)
+        assert (refused.status_code, refused.json()["code"]) == (409, "matrix-name-taken")
+    assert len(await outbox(api.pool)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a,b\n",
+        HEAD + "G15_10,11502-2,perhaps,decree",
+        HEAD + "G15_99,11502-2,allowed,decree",
+        HEAD + "G15_10,nothing,allowed,decree",
+        HEAD + "G15_10,11502-2,allowed,decree\nG15_10,11502-2,denied,decree",
+        b"\xff\xfe",
+    ],
+)
+async def test_what_is_no_matrix_is_refused(api: ConsentApi, text: str | bytes) -> None:
+    refused = await ask(api, "POST", "", params={"name": NEW}, content=text)
+    assert (refused.status_code, refused.json()["code"]) == (422, "matrix-invalid")
+    assert await outbox(api.pool) == []
+
+
+async def test_a_matrix_comes_into_force_now_or_later_and_only_once(api: ConsentApi) -> None:
+    await ask(api, "POST", "", params={"name": NEW}, content=changed_text())
+    past = {"from": (clock.now() - timedelta(days=1)).isoformat()}
+    refused = await ask(api, "POST", f"/{NEW}/activation", json=past)
+    assert (refused.status_code, refused.json()["code"]) == (422, "activation-invalid")
+    assert (await ask(api, "POST", f"/{NEW}/activation", json={"from": "2027-01-01T00:00:00"})).status_code == 422
+    assert (await ask(api, "POST", f"/{NEW}/activation", json={})).status_code == 200
+    for name in (NEW, FIRST.name):
+        again = await ask(api, "POST", f"/{name}/activation", json={})
+        assert (again.status_code, again.json()["code"]) == (409, "matrix-in-force")
+    for method, path in (("GET", "/unknown/diff"), ("POST", "/unknown/activation")):
+        missing = await ask(api, method, path, json={})
+        assert (missing.status_code, missing.json()["code"]) == (404, "matrix-unknown")
+
+
+async def test_administrators_alone_see_and_change_matrices(api: ConsentApi) -> None:
+    record = await api.open_record()
+    tokens = (patient_token(record.id), professional_token("899700000001"), operator_token())
+    asked = (("POST", f"?name={NEW}"), ("GET", ""), ("GET", f"/{NEW}/diff"), ("POST", f"/{NEW}/activation"))
+    for token in tokens:
+        for method, path in asked:
+            assert (await ask(api, method, path, token=token, json={})).status_code == 403
