@@ -1,7 +1,7 @@
 """What the access rules are asked with: who asks, what the copies say, and what a document is."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Protocol
@@ -16,6 +16,7 @@ SECRET = "secret"  # noqa: S105 - the secret connection of a minor
 REGULATION = "centre_15"
 EMERGENCIES = frozenset({"bris_de_glace", REGULATION})
 LABEL_MASKED = "MASQUE_PS"
+_NAMES = tuple(one.name for one in fields(Facts))
 _NO_APPLICATIONS: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 
@@ -119,25 +120,35 @@ def record_facts(
 
 def document_facts(facts: Facts, asker: Asker, record: RecordFacts, one: Combination) -> Facts:
     """The same with a document."""
-    cell = "unknown"
-    if facts.actor_kind == "professional" and record.matrix is not None:
-        cell = record.matrix.cell(facts.profession, one.type)
-    return replace(
-        facts,
-        document_status=one.status,
-        document_type=one.type,
-        class_code=one.class_code,
-        section=one.section,
-        section_hidden=one.section in record.choices.hidden_sections,
-        application_may=one.section in _sections_of(asker, record),
-        labels=one.labels,
-        author=one.author,
-        own_deposit=one.own,
-        deposited_by="organisation",
-        masked_by=one.masked_by,
-        shown_to_representatives=one.shown_to_representatives,
-        matrix_cell=cell,
-    )
+    return with_documents(facts, asker, record)(one)
+
+
+def with_documents(facts: Facts, asker: Asker, record: RecordFacts) -> Callable[[Combination], Facts]:
+    """The same with one document after another: what they have in common is taken apart once."""
+    common = {name: getattr(facts, name) for name in _NAMES}
+    granted = _sections_of(asker, record)
+    matrix = record.matrix if facts.actor_kind == "professional" else None
+
+    def of_document(one: Combination) -> Facts:
+        values = {
+            **common,
+            "document_status": one.status,
+            "document_type": one.type,
+            "class_code": one.class_code,
+            "section": one.section,
+            "section_hidden": one.section in record.choices.hidden_sections,
+            "application_may": one.section in granted,
+            "labels": one.labels,
+            "author": one.author,
+            "own_deposit": one.own,
+            "deposited_by": "organisation",
+            "masked_by": one.masked_by,
+            "shown_to_representatives": one.shown_to_representatives,
+            "matrix_cell": "unknown" if matrix is None else matrix.cell(facts.profession, one.type),
+        }
+        return Facts(**values)
+
+    return of_document
 
 
 def combination_of(head: Head, asker: Asker) -> Combination:

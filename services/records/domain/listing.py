@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.records.domain.copies import RecordFacts
-from services.records.domain.facts import Asker, Combination, document_facts
+from services.records.domain.facts import Asker, Combination, with_documents
 from services.records.domain.reading import Judged, insisted
 from shared.access import Facts, Permit, Refusal, decide
 
@@ -20,6 +20,7 @@ class Searched:
     decision: Permit | Refusal
     combinations: Mapping[str, Combination]
     judged: Mapping[str, Judged]
+    marks: Mapping[Combination, tuple[str, ...]]
 
     @property
     def permitted(self) -> tuple[str, ...]:
@@ -30,11 +31,7 @@ class Searched:
 
     def marks_of(self, combination: Combination) -> tuple[str, ...]:
         """What a reader is told beside a document of this combination."""
-        for key, one in self.combinations.items():
-            decision = self.judged[key][1]
-            if one == combination and isinstance(decision, Permit):
-                return decision.marks
-        return ()
+        return self.marks.get(combination, ())
 
 
 def search(common: Facts, asker: Asker, record: RecordFacts, combinations: Mapping[str, Combination]) -> Searched:
@@ -45,14 +42,19 @@ def search(common: Facts, asker: Asker, record: RecordFacts, combinations: Mappi
     """
     decision = decide(common)
     if isinstance(decision, Refusal) and not decision.by_choice:
-        return Searched(record, common, decision, {}, {})
+        return Searched(record, common, decision, {}, {}, {})
     judged: dict[str, Judged] = {}
+    marks: dict[Combination, tuple[str, ...]] = {}
+    of_document = with_documents(common, asker, record)
     for key, one in combinations.items():
-        facts = document_facts(common, asker, record, one)
-        judged[key] = (facts, decide(facts))
+        facts = of_document(one)
+        answer = decide(facts)
+        judged[key] = (facts, answer)
+        if isinstance(answer, Permit):
+            marks[one] = answer.marks
     if isinstance(decision, Refusal):
         decision = next((one for _, one in judged.values() if isinstance(one, Permit)), decision)
-    return Searched(record, common, decision, combinations, judged)
+    return Searched(record, common, decision, combinations, judged, marks)
 
 
 def insisted_of(searched: Sequence[Searched]) -> Permit:

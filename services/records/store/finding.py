@@ -14,24 +14,21 @@ from shared.db.pool import Connection
 
 # The key names what the rules look at, and both statements make it in the same way. No rule stands here.
 SELECT_COMBINATIONS = """
-select concat_ws('|', status, life, archived, type, class_code, section, array_to_string(labels, ' '),
-                 coalesce(masked_by, ''), shown_to_representatives, coalesce(organisation_id = $3, false),
-                 coalesce($4 = any(author_ids), false)
-                ) as key,
-       count(*) as documents
+select status || '|' || life || '|' || archived || '|' || type || '|' || class_code || '|' || section
+       || '|' || labels::text || '|' || coalesce(masked_by, '') || '|' || shown_to_representatives
+       || '|' || coalesce(organisation_id = $3, false) || '|' || coalesce($4 = any(author_ids), false)
+       as key, count(*) as documents
 from documents where bucket = $1 and record_id = $2 group by 1"""
 SELECT_PERMITTED = """
 select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
        changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at
 from documents
 where bucket = $1 and record_id = $2 and id < $5
-  and concat_ws('|', status, life, archived, type, class_code, section, array_to_string(labels, ' '),
-                coalesce(masked_by, ''), shown_to_representatives, coalesce(organisation_id = $3, false),
-                 coalesce($4 = any(author_ids), false)
-               ) = any($6::text[])
+  and (status || '|' || life || '|' || archived || '|' || type || '|' || class_code || '|' || section
+       || '|' || labels::text || '|' || coalesce(masked_by, '') || '|' || shown_to_representatives
+       || '|' || coalesce(organisation_id = $3, false) || '|' || coalesce($4 = any(author_ids), false)
+      ) = any($6::text[])
 order by id desc limit $7"""
-
-
 # For many askers at once: the authors are told, and who deposited it is nobody of them.
 SELECT_ALL_COMBINATIONS = """
 select status, life, archived, type, class_code, section, labels, masked_by, shown_to_representatives, author_ids,
@@ -96,15 +93,15 @@ def _as_asked(asker: Asker) -> tuple[str | None, str | None]:
 
 def _combination(key: str) -> Combination:
     status, life, archived, type_, class_code, section, labels, masker, shown, own, author = key.split("|")
-    known = frozenset(labels.split(" "))
+    known = frozenset(labels.strip("{}").split(","))
     return Combination(
-        status=status_of(status, life, archived=archived == "t"),
+        status=status_of(status, life, archived=archived == "true"),
         type=type_,
         class_code=class_code,
         section=section,
         labels=known,
         masked_by=masked_by(known, masker or None),
-        shown_to_representatives=shown == "t",
-        own=own == "t",
-        author=author == "t",
+        shown_to_representatives=shown == "true",
+        own=own == "true",
+        author=author == "true",
     )
