@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.consent.api import choices, matrices
+from services.consent.api import choices, consents, matrices
 from services.consent.api.changing import show_present
 from services.consent.consumers import subscriptions
 from services.consent.domain.states import VersionDiffersError
@@ -15,6 +15,7 @@ from services.consent.store import states
 from services.consent.waking import InForce
 from shared.erasing import Finisher
 from shared.http.app import make_app, serving
+from shared.http.outcomes import render
 from shared.http.tokens import Keys
 from shared.worker import Loop, Plan, make_worker_app
 
@@ -37,9 +38,10 @@ def make_api(settings: Settings) -> FastAPI:
         summary="Who may read a record, and who may deposit in it.",
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, LARGEST_BODY),
+        render=render,
     )
     app.add_exception_handler(VersionDiffersError, show_present)
-    for router in (choices.router, matrices.router):
+    for router in (choices.router, consents.router, matrices.router):
         app.include_router(router)
     return app
 

@@ -5,7 +5,7 @@
 Everything runs in a temporary folder. For each record a patient authorises a doctor and ends it again, each time until
 it is in force, while the doctor's software reads the record's document without pause at two instances of records' API.
 Meanwhile the workers of records and consent, one API of records, and consent's API are killed with SIGKILL in turn and
-restarted. Exit code 0 when no read saw what was over, or missed what was in force (tests/infra/rights.py says how).
+restarted. Exit code 0 when no read saw what was over, or missed what was in force (tests/chaos/judging.py says how).
 """
 
 import asyncio
@@ -36,7 +36,7 @@ from deploy.local.running import Interrupted, print_progress, run
 from deploy.local.stack import Stack
 from tests.benchmarks.figures import Latency
 from tests.e2e.acting import set_scene
-from tests.infra.rights import Held, Seen, change_and_read
+from tests.chaos.judging import Held, Seen, change_and_read
 
 VICTIMS = ("records-worker", "consent-worker", "records-api", "records-worker", "consent-api")
 KILL_EVERY_S = 6.0

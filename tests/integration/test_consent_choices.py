@@ -249,6 +249,9 @@ async def test_the_history_says_who_made_which_version_and_cannot_be_rewritten(p
 async def test_the_api_describes_itself(client: httpx.AsyncClient) -> None:
     described = (await client.get("/openapi.json")).json()
     assert set(described["paths"]) == {
+        "/fhir/Consent",
+        "/fhir/Consent/_search",
+        "/fhir/Consent/{id}",
         "/matrices",
         "/matrices/{name}/diff",
         "/matrices/{name}/activation",

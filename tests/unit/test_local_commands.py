@@ -21,6 +21,7 @@ T0, T1 = "2026-11-22T10:00:00.000000Z", "2026-11-22T10:00:00.310000Z"
 COMMANDS = (
     *("up", "down", "status", "demo", "bootstrap", "open", "deposit", "track", "documents", "get", "accesses"),
     *("authorise", "block", "unblock", "object", "choices", "preferences", "mails", "topics", "dlt"),
+    *("hide-section", "emergency", "care-team", "choices-history"),
     *("figures", "link", "unlink"),
 )
 
@@ -50,6 +51,11 @@ def test_every_command_explains_itself_with_its_exit_codes(command: str, tmp_pat
         ("get", RECORD, "--as", "doctor"),
         ("accesses", "--record", RECORD),
         ("authorise", "899900000101", "--record", RECORD),
+        ("authorise", "899900000101", "--record", RECORD, "--until", "2027-01-01"),
+        ("hide-section", "BIOLOGIE", "--record", RECORD),
+        ("emergency", "--record", RECORD, "--no-break-glass"),
+        ("care-team", "--record", RECORD, "--object"),
+        ("choices-history", "--record", RECORD),
         ("object", "1990000204", "--record", RECORD),
         ("preferences", "--record", RECORD),
         ("topics",),

@@ -104,6 +104,14 @@ def moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
+def with_zone(text: str) -> str:
+    """A date or time as a person writes it, with its zone: this machine's where none is said. Exits with 2."""
+    try:
+        return datetime.fromisoformat(text).astimezone().isoformat()
+    except ValueError:
+        leave(EXIT_USAGE, f"{text} is no date: write 2027-01-01 or 2027-01-01T08:00:00+01:00")
+
+
 def after(start: str, end: str | None) -> str:
     """How long from one time to the other."""
     if end is None:

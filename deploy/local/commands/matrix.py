@@ -1,6 +1,5 @@
 """`dmp matrix`: versions of the national matrix of professions and document types."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +7,7 @@ import typer
 
 from deploy.local.bootstrap import ADMINISTRATOR
 from deploy.local.cli import JsonOption, VarOption
-from deploy.local.commands.common import EXIT_USAGE, leave, perform, show_json, show_table, someone
+from deploy.local.commands.common import perform, show_json, show_table, someone, with_zone
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="As it was imported, such as 2027-01-01.")]
 _HEADINGS = ("matrix", "in force from", "in force", "cells", "professions")
@@ -81,16 +80,8 @@ def activate(
 
     Example: dmp matrix activate 2027-01-01 --from 2027-01-01
     """
-    body = {} if since is None else {"from": _moment(since)}
+    body = {} if since is None else {"from": with_zone(since)}
     _show([_call(var, "POST", f"/matrices/{name}/activation", json=body)], as_json)
-
-
-def _moment(text: str) -> str:
-    """The date with its zone: this machine's where none is said."""
-    try:
-        return datetime.fromisoformat(text).astimezone().isoformat()
-    except ValueError:
-        leave(EXIT_USAGE, f"{text} is no date: write 2027-01-01 or 2027-01-01T08:00:00+01:00")
 
 
 def _call(var: Path, method: str, path: str, **options: Any) -> Any:

@@ -17,6 +17,7 @@ from services.consent.waking import InForce
 from shared import clock
 from shared.errors import InvalidError
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.outcomes import is_fhir, render
 from shared.http.prefer import seconds_to_wait
 
 Prefer = Annotated[
@@ -32,9 +33,11 @@ class EtagInvalidError(InvalidError):
     code = "etag-invalid"
 
 
-def show_present(_: Request, error: Exception) -> Response:
+def show_present(request: Request, error: Exception) -> Response:
     """412 with the choices as they are now (RFC 9110, section 13.1.1)."""
     assert isinstance(error, VersionDiffersError)
+    if is_fhir(request.url.path):
+        return render(request, error.status, error.code, str(error))
     view = ChoicesView.of(error.present).model_dump(mode="json", by_alias=True)
     return JSONResponse(view, error.status, {"etag": etag_of(error.present.version)})
 

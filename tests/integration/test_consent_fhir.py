@@ -1,0 +1,168 @@
+"""Authorisations as FHIR R4 Consent: created by an explicit act, searched, ended; errors as OperationOutcome."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import orjson
+import pytest
+
+from shared import clock
+from tests.conftest import NewDatabase
+from tests.infra.consent_api import Record, consent_api
+from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
+
+DOCTOR, NURSE, HOSPITAL = "899700000001", "899700000002", "1750000001"
+PROFESSIONAL, STRUCTURE = "urn:oid:1.2.250.1.71.4.2.1", "urn:oid:1.2.250.1.71.4.2.2"
+
+
+@pytest.fixture
+async def record(new_database: NewDatabase) -> AsyncIterator[Record]:
+    async with consent_api(await new_database("consent")) as api:
+        yield await api.open_record()
+
+
+def consent(record_id: UUID, holder: str = DOCTOR, system: str = PROFESSIONAL, **changes: Any) -> dict[str, Any]:
+    provision = {
+        "type": "permit",
+        "actor": [
+            {
+                "role": {
+                    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP"}]
+                },
+                "reference": {"identifier": {"system": system, "value": holder}},
+            }
+        ],
+    }
+    return {
+        "resourceType": "Consent",
+        "status": "active",
+        "scope": {
+            "coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]
+        },
+        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+        "patient": {"reference": f"Patient/{record_id}"},
+        "provision": provision | changes.pop("provision", {}),
+        **changes,
+    }
+
+
+async def ask(
+    record: Record, method: str, path: str = "", body: Any = None, token: str | None = None, **options: Any
+) -> httpx.Response:
+    headers = {**bearer(token or record.holder), **options.pop("headers", {})}
+    if body is not None:
+        options |= {"content": body if isinstance(body, bytes) else orjson.dumps(body)}
+        headers["content-type"] = "application/fhir+json"
+    return await record.api.client.request(method, f"/fhir/Consent{path}", headers=headers, **options)
+
+
+def code_of(answer: httpx.Response) -> str:
+    assert answer.headers["content-type"].startswith("application/fhir+json")
+    outcome = answer.json()
+    assert outcome["resourceType"] == "OperationOutcome"
+    code: str = outcome["issue"][0]["details"]["coding"][0]["code"]
+    return code
+
+
+async def found(record: Record, token: str | None = None, **parameters: str) -> list[str]:
+    params = {"patient": f"Patient/{record.id}", **parameters}
+    got = await ask(record, "GET", token=token, params=params)
+    posted = await ask(record, "POST", "/_search", token=token, data=params)
+    assert (got.status_code, got.content) == (200, posted.content)
+    assert (got.json()["resourceType"], got.json()["total"]) == ("Bundle", len(got.json()["entry"]))
+    return [one["resource"]["provision"]["actor"][0]["reference"]["identifier"]["value"] for one in got.json()["entry"]]
+
+
+async def test_an_authorisation_is_created_found_read_changed_and_ended(record: Record) -> None:
+    end = (clock.now() + timedelta(days=30)).isoformat()
+    created = await ask(record, "POST", body=consent(record.id, provision={"period": {"end": end}}))
+    assert created.status_code == 202
+    assert created.headers["etag"] == 'W/"2"'
+    id = created.json()["id"]
+    assert created.headers["location"] == f"http://consent/fhir/Consent/{id}"
+    [given] = (await record.choices())["authorisations"]
+    assert (given["holder_id"], given["how"], given["given_by"]) == (DOCTOR, "online", "patient")
+    assert (await ask(record, "GET", f"/{id}")).json() == created.json()
+    assert await found(record) == [DOCTOR]
+
+    unlimited = await ask(record, "PUT", f"/{id}", consent(record.id, id=id))
+    assert (unlimited.status_code, "end" in unlimited.json()["provision"]["period"]) == (202, False)
+    ended = await ask(record, "PUT", f"/{id}", consent(record.id, id=id, status="inactive"))
+    assert (ended.status_code, ended.json()["status"]) == (202, "inactive")
+    assert await found(record) == []
+    assert (await ask(record, "GET", f"/{id}")).status_code == 404
+    assert (await ask(record, "DELETE", f"/{id}")).status_code == 202
+    assert [one.action for one in await record.entries()] == ["authorise-professional"] * 2 + ["end-authorisation"]
+
+
+async def test_what_is_in_force_is_201_and_204(record: Record) -> None:
+    created = await ask(record, "POST", body=consent(record.id))
+    await record.put_in_force(2)
+    again = await ask(record, "POST", body=consent(record.id))
+    assert (again.status_code, again.json()["id"]) == (201, created.json()["id"])
+    await record.ask("PUT", f"authorisations/{NURSE}")
+    await record.put_in_force(3)
+    assert (await ask(record, "DELETE", f"/{record.id.hex}.{HOSPITAL}")).status_code == 204
+
+
+async def test_a_professional_creates_the_own_with_the_card_and_each_finds_only_what_is_theirs(record: Record) -> None:
+    with_card = make_token("professional", DOCTOR, profession="10", patient_present=record.id)
+    assert code_of(await ask(record, "POST", body=consent(record.id), token=professional_token(DOCTOR))) == (
+        "change-not-permitted"
+    )
+    assert (await ask(record, "POST", body=consent(record.id, NURSE), token=with_card)).status_code == 403
+    assert (await ask(record, "POST", body=consent(record.id), token=with_card)).status_code == 202
+    await ask(record, "POST", body=consent(record.id, HOSPITAL, STRUCTURE))
+    assert await found(record) == [HOSPITAL, DOCTOR]
+    assert await found(record, actor=f"{STRUCTURE}|{HOSPITAL}") == [HOSPITAL]
+    assert await found(record, status="inactive") == []
+    assert await found(record, professional_token(DOCTOR)) == [DOCTOR]
+    assert await found(record, professional_token(NURSE)) == []
+    assert await found(record, software_token("software-1", HOSPITAL)) == [HOSPITAL]
+    missing = Record(record.api, uuid4())
+    assert await found(missing, professional_token(DOCTOR)) == []
+    for token, status in ((patient_token(uuid4()), 404), (operator_token(), 403)):
+        answer = await ask(record, "GET", token=token, params={"patient": str(record.id)})
+        assert (answer.status_code, code_of(answer)) == (status, "not-found" if status == 404 else "forbidden")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "proposed"},
+        {"status": "inactive"},
+        {"scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "research"}]}},
+        {"patient": {"reference": "Patient/Dupont"}},
+        {"provision": {"type": "deny"}},
+        {"provision": {"actor": []}},
+        {"provision": {"securityLabel": [{"code": "R"}]}},
+        {"provision": {"period": {"end": "2030-01-01T00:00:00"}}},
+        {"provision": {"provision": [{"type": "deny"}]}},
+        {"modifierExtension": [{"url": "https://dmp.example/not"}]},
+    ],
+)
+async def test_what_says_more_or_else_than_an_authorisation_is_refused(record: Record, changes: dict[str, Any]) -> None:
+    answer = await ask(record, "POST", body=consent(record.id, **changes))
+    assert (answer.status_code, code_of(answer)) == (400, "consent-invalid")
+    assert (await record.choices())["version"] == 1
+
+
+async def test_refusals_are_operation_outcomes(record: Record) -> None:
+    await record.ask("PUT", f"blocks/{DOCTOR}")
+    past = consent(record.id, NURSE, provision={"period": {"end": "2020-01-01T00:00:00Z"}})
+    conditional: dict[str, Any] = {"headers": {"if-match": 'W/"1"'}}
+    for answer, status, code in (
+        (await ask(record, "POST", body=consent(record.id)), 409, "professional-blocked"),
+        (await ask(record, "POST", body=past), 422, "period-invalid"),
+        (await ask(record, "POST", body=b"{"), 400, "consent-invalid"),
+        (await ask(record, "POST", body=consent(record.id, NURSE), **conditional), 412, "version-differs"),
+        (await ask(record, "PUT", "/other", consent(record.id)), 404, "not-found"),
+        (await ask(record, "PUT", f"/{record.id.hex}.{NURSE}", consent(record.id)), 400, "consent-invalid"),
+        (await ask(record, "GET", params={"patient": "Dupont"}), 400, "search-invalid"),
+        (await ask(record, "POST", "/_search", data={"patient": str(record.id), "status": "x"}), 400, "search-invalid"),
+        (await ask(record, "GET"), 422, "invalid"),
+    ):
+        assert (answer.status_code, code_of(answer)) == (status, code)
