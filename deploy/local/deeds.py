@@ -1,6 +1,7 @@
 """What people did, in words: the ledger speaks in codes."""
 
 DEEDS = {
+    "check-record": "checked whether the record is there and open to them",
     "open-record": "opened the record",
     "deposit-document": "deposited a document",
     "publish-document": "published a document",
@@ -57,6 +58,9 @@ DEEDS = {
 }
 
 
-def deed(action: str) -> str:
+_HOW = {"bris_de_glace": " in an emergency", "centre_15": " in an emergency", "secret": " in a secret connection"}
+
+
+def deed(action: str, mode: str = "normal") -> str:
     """The words for a code of the ledger; a code of tomorrow with blanks for its dashes."""
-    return DEEDS.get(action, action.replace("-", " "))
+    return DEEDS.get(action, action.replace("-", " ")) + _HOW.get(mode, "")

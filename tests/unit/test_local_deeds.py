@@ -23,3 +23,12 @@ def test_no_words_stand_for_what_nobody_does_and_no_two_deeds_read_alike() -> No
 
 def test_a_code_of_tomorrow_is_still_readable() -> None:
     assert deed("do-something-new") == "do something new"
+
+
+def test_an_emergency_is_told_with_the_deed() -> None:
+    assert (
+        deed("read-document", "bris_de_glace")
+        == deed("read-document", "centre_15")
+        == "read a document in an emergency"
+    )
+    assert deed("read-document", "normal") == "read a document"

@@ -180,7 +180,7 @@ def _access(line: Mapping[str, Any]) -> tuple[object, ...]:
     return (
         moment(line["occurred_at"]),
         "the patient" if who["you"] else who["name"] or who["id"] or who["kind"],
-        deed(line["action"]),
+        deed(line["action"], line["mode"]),
         about,
         line["outcome"],
         line["reason"],
