@@ -35,8 +35,8 @@ from deploy.local.probes import answers
 from deploy.local.running import Interrupted, print_progress, run
 from deploy.local.stack import Stack
 from tests.benchmarks.figures import Latency
-from tests.e2e.acting import set_scene
 from tests.chaos.judging import Held, Seen, change_and_read
+from tests.e2e.acting import set_scene
 
 VICTIMS = ("records-worker", "consent-worker", "records-api", "records-worker", "consent-api")
 KILL_EVERY_S = 6.0
