@@ -51,7 +51,6 @@ DEEDS = {
     "reference-application": "let an application in",
     "end-application": "ended what an application may do",
     "change-rights": "changed rights",
-    "check-record": "checked how they stand to the record",
     "ask-what-if": "asked what a change would do",
     "explain-decision": "asked why",
     "list-emergencies": "looked at the emergencies",
