@@ -96,9 +96,9 @@ class Dmp:
         """The holder of a record, by the demonstration's sign-in."""
         return self._signed_in(f"patient {record_id}", {"kind": "patient", "record_id": str(record_id)})
 
-    def professional(self, professional_id: str, organisation_id: str | None = None) -> Session:
-        """A professional of the directory, by the demonstration's sign-in."""
-        body = {"kind": "professional", "professional_id": professional_id}
+    def professional(self, professional_id: str, organisation_id: str | None = None, **stated: str) -> Session:
+        """A professional of the directory, by the demonstration's sign-in. `stated`: mode, and motive if needed."""
+        body = {"kind": "professional", "professional_id": professional_id, **stated}
         if organisation_id is not None:
             body["organisation_id"] = organisation_id
         return self._signed_in(f"professional {professional_id}", body)

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
+from deploy.local.deeds import deed
+
 T = TypeVar("T")
 LOOK_EVERY_S = 0.02
 STATIONS = {
@@ -36,7 +38,7 @@ def describe_access(line: Mapping[str, Any]) -> str:
     """One entry of the list of accesses in a line."""
     who, at = line["who"], datetime.fromisoformat(line["occurred_at"]).astimezone()
     actor = "you" if who["you"] else who["name"] or who["id"] or _KINDS.get(who["kind"], who["kind"])
-    action = line["action"].replace("-", " ")
+    action = deed(line["action"], line["mode"])
     subject = line.get("subject") or {}
     about = f": {subject.get('name') or subject.get('id')}" if subject else ""
     outcome = line["outcome"] if line["outcome"] == "permitted" else f"REFUSED ({line['reason']})"

@@ -141,12 +141,13 @@ def test_an_access_is_told_in_a_line() -> None:
         "action": "read-document",
         "outcome": "refused",
         "reason": "blocked",
+        "mode": "normal",
         "subject": None,
     }
-    assert describe_access(line).split()[1:] == ["899900000101", "read", "document", "REFUSED", "(blocked)"]
+    assert describe_access(line).split()[1:] == ["899900000101", "read", "a", "document", "REFUSED", "(blocked)"]
     own = line | {"who": {"kind": "patient", "you": True, "id": None, "name": None}, "outcome": "permitted"}
     own |= {"action": "block-professional", "subject": {"id": "899900000101", "name": "Dr A"}}
-    assert describe_access(own).split()[1:] == ["you", "block", "professional:", "Dr", "A", "permitted"]
+    assert describe_access(own).split()[1:] == ["you", "blocked", "a", "professional:", "Dr", "A", "permitted"]
 
 
 def test_topics_and_groups_are_counted_over_their_partitions() -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Request, Response
 
 from services.identity.api.context import OurContext, problems
+from services.identity.domain.modes import state_mode
 from services.identity.domain.places import SignInRefusedError, is_loopback
 from services.identity.models.tokens import PatientSignIn, ProfessionalSignIn, TokenView
 from services.identity.usecases.sign_in_patient import sign_in_patient
@@ -30,9 +31,9 @@ def _from_here(request: Request, context: OurContext) -> None:
     summary="Sign an invented person in, on this machine only",
     dependencies=[Depends(_from_here)],
     responses=problems(
-        _403="sign-in-refused: switched off, or not from this machine",
+        _403="sign-in-refused: switched off, or not from this machine; mode-not-fitting",
         _404="record-unknown, professional-unknown",
-        _422="acting-structure-needed",
+        _422="acting-structure-needed, mode-unknown, motive-invalid",
     ),
 )
 async def post_sign_in(body: SignIn, response: Response, pool: ServicePool, context: OurContext) -> TokenView:
@@ -42,5 +43,8 @@ async def post_sign_in(body: SignIn, response: Response, pool: ServicePool, cont
         case PatientSignIn():
             token = await sign_in_patient(pool, context.issuer, body.record_id)
         case ProfessionalSignIn():
-            token = await sign_in_professional(pool, context.issuer, body.professional_id, body.organisation_id)
+            rules = context.entrances.rules
+            stated = state_mode(body.mode, body.motive, rules.motives)
+            wanted = (body.professional_id, body.organisation_id)
+            token = await sign_in_professional(pool, context.issuer, rules, *wanted, stated)
     return TokenView.of(token)

@@ -19,11 +19,16 @@ class PatientSignIn(Body):
 
 
 class ProfessionalSignIn(Body):
-    """As a professional of the directory; `organisation_id` is needed where several structures are named there."""
+    """As a professional of the directory; `organisation_id` is needed where several structures are named there.
+
+    `mode`: the access mode (TRE_R248, or `secret`), with its `motive` in an emergency.
+    """
 
     kind: Literal["professional"]
     professional_id: Text
     organisation_id: Text | None = None
+    mode: Text | None = None
+    motive: str | None = Field(default=None, max_length=1000)
 
 
 class TokenView(BaseModel):

@@ -2,6 +2,8 @@
 
 from services.identity.domain.directory import Professional, ProfessionalUnknownError, acting_for
 from services.identity.domain.directory import professional_id as parse_id
+from services.identity.domain.modes import Stated, check_fitting, role_of_professional
+from services.identity.domain.professionals import SignInRules
 from services.identity.domain.tokens import DEMO_CLIENT, AccessToken, Issuer, Subject
 from services.identity.store import directory
 from shared import clock
@@ -9,11 +11,11 @@ from shared.db.pool import Pool
 
 
 async def sign_in_professional(
-    pool: Pool, issuer: Issuer, professional_id: str, organisation_id: str | None
+    pool: Pool, issuer: Issuer, rules: SignInRules, professional_id: str, organisation_id: str | None, stated: Stated
 ) -> AccessToken:
-    """A token of an active professional, with profession and structure as the directory has them.
+    """A token of an active professional, with profession and structure as the directory has them, in the mode stated.
 
-    Raises InvalidNationalIdError, ProfessionalUnknownError, ActingStructureError.
+    Raises InvalidNationalIdError, ProfessionalUnknownError, ActingStructureError, ModeNotFittingError.
     """
     wanted = parse_id(professional_id)
     async with pool.acquire() as connection:
@@ -22,15 +24,20 @@ async def sign_in_professional(
             raise ProfessionalUnknownError
         structures = await directory.load_structures(connection, known[0].structure_ids)
     active = [one for one, (structure, _) in structures.items() if structure.status == "active"]
-    subject = _subject(known[0], acting_for(active, organisation_id))
+    organisation = acting_for(active, organisation_id)
+    check_fitting(stated, role_of_professional(known[0].profession, organisation, rules.centres_15))
+    subject = _subject(known[0], organisation, stated)
     return issuer.issue(subject, token_id=clock.new_id(), now=clock.now())
 
 
-def _subject(professional: Professional, organisation_id: str | None) -> Subject:
+def _subject(professional: Professional, organisation_id: str | None, stated: Stated) -> Subject:
     return Subject(
         "professional",
         professional.id,
         DEMO_CLIENT,
         profession=professional.profession,
         organisation_id=organisation_id,
+        session_id=clock.new_id() if stated.is_emergency else None,
+        mode=stated.mode,
+        motive=stated.motive,
     )
