@@ -7,12 +7,13 @@ like what does not exist. The lists stand in `reading`, `writing` and `rights`.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
 from shared.access import reading, rights, writing
 from shared.access.facts import Facts, Permit, Refusal
-from shared.access.requirements import Lists
+from shared.access.requirements import Lists, Requirement
 
 RULES_VERSION = "2"
 """Raised with every change that may answer otherwise than before; replay tells decisions of two versions apart."""
@@ -41,10 +42,13 @@ def decide(facts: Facts) -> Permit | Refusal:
     requirements = lists.get(facts.actor_kind)
     if requirements is None:
         return Refusal("kind-not-permitted", False, RULES_VERSION)
-    passed: list[str] = []
-    for one in requirements:
+    for passed, one in enumerate(requirements):
         if not one.met(facts):
-            return Refusal(one.reason, one.by_choice, RULES_VERSION, one.retry, tuple(passed))
-        passed.append(one.reason)
+            return Refusal(one.reason, one.by_choice, RULES_VERSION, one.retry, _reasons(requirements)[:passed])
     marks = reading.marks_of(facts) if facts.action in reading.READING else ()
-    return Permit(rule_of(facts), RULES_VERSION, tuple(passed), marks)
+    return Permit(rule_of(facts), RULES_VERSION, _reasons(requirements), marks)
+
+
+@cache
+def _reasons(requirements: tuple[Requirement, ...]) -> tuple[str, ...]:
+    return tuple(one.reason for one in requirements)

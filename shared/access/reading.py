@@ -27,6 +27,7 @@ from shared.access.requirements import (
     VISIBLE_TO_REPRESENTATIVES,
     Requirement,
     asks_for_a_document,
+    is_attending,
     is_emergency,
     of_document,
 )
@@ -48,7 +49,7 @@ def _consented(facts: Facts) -> bool:
     if facts.never is not None:  # express consent only: no team, no status
         return facts.authorisation == "valid"
     in_team = facts.care_team == "valid" and not facts.care_team_objected
-    return facts.authorisation == "valid" or facts.attending_doctor or in_team
+    return facts.authorisation == "valid" or is_attending(facts) or in_team
 
 
 def _unopposed(facts: Facts) -> bool:
@@ -63,7 +64,7 @@ def _unopposed(facts: Facts) -> bool:
 
 def _sees_what_is_hidden(facts: Facts) -> bool:
     """Masked documents and hidden sections (EX_3.1-1030, R1111-49)."""
-    return facts.author or facts.attending_doctor or (is_emergency(facts) and facts.masked_in_emergency)
+    return facts.author or is_attending(facts) or (is_emergency(facts) and facts.masked_in_emergency)
 
 
 BLOCKED = Requirement("blocked", _unblocked, by_choice=True)
@@ -120,13 +121,15 @@ def _professional_rule(facts: Facts) -> str:
         return "author"
     if is_emergency(facts):
         return "break-glass" if facts.mode == "bris_de_glace" else "regulation-centre"
-    if facts.attending_doctor and facts.never is None:
+    if is_attending(facts):
         return "attending-doctor"
     return "authorised" if facts.authorisation == "valid" else "care-team"
 
 
 def marks_of(facts: Facts) -> tuple[str, ...]:
     """What the reader is told beside the answer."""
+    if facts.mode == "normal" and facts.matrix_cell == "allowed" and facts.document_status == "published":
+        return ()  # what is read most
     by_default = facts.actor_kind == "professional" and facts.matrix_cell == "allowed-by-default" and not facts.author
     state = facts.document_status if facts.document_status in ("archived", "superseded") else None
     marks = (

@@ -35,7 +35,7 @@ Lists = Mapping[str, tuple[Requirement, ...]]
 
 def of_document(met: Callable[[Facts], bool]) -> Callable[[Facts], bool]:
     """The requirement holds for a document; a search in the record as a whole is not asked for it."""
-    return lambda facts: not asks_for_a_document(facts) or met(facts)
+    return lambda facts: (facts.action == "find" and facts.document_status is None) or met(facts)
 
 
 def asks_for_a_document(facts: Facts) -> bool:
@@ -73,6 +73,11 @@ def _mode_fits(facts: Facts) -> bool:
 def is_health_profession(facts: Facts) -> bool:
     """Whether the asker's profession stands in TRE_G15."""
     return facts.profession is not None and facts.profession.startswith("G15_") and facts.profession in role_codes()
+
+
+def is_attending(facts: Facts) -> bool:
+    """Whether the status of attending doctor counts: where express consent is asked for (L1111-17 IV), it does not."""
+    return facts.attending_doctor and facts.never is None
 
 
 def is_labelled(labels: frozenset[str]) -> bool:

@@ -15,6 +15,7 @@ from shared.access.requirements import (
     RECORD,
     REPRESENTATIVE,
     Requirement,
+    is_attending,
 )
 
 ATTESTATIONS = frozenset({"attest-care-team", "end-attestation"})
@@ -32,7 +33,7 @@ def _professional_may(facts: Facts) -> bool:
         case "authorise-professional":
             return facts.about_self and facts.card_present
         case "block-professional":
-            return facts.attending_doctor and not facts.about_self
+            return is_attending(facts) and not facts.about_self
         case "attest-care-team" | "end-attestation":
             return facts.about_self
         case _:
@@ -59,7 +60,7 @@ CHANGERS: dict[str, tuple[Requirement, ...]] = {
 """A carer changes no rights; nor does anybody else."""
 LISTERS: dict[str, tuple[Requirement, ...]] = {
     "patient": (KIND, MODE, HOLDER),
-    "representative": (KIND, MODE, REPRESENTATIVE, RECORD, OPEN),
+    "representative": (KIND, MODE, FRESH, REPRESENTATIVE, RECORD, OPEN),
 }
 """Carers and professionals do not see who did what."""
 

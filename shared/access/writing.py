@@ -5,6 +5,8 @@ the patient), EX_3.3-1045 (showing to representatives is final), TD3.3a to d; CI
 not shared). No decree limits which profession deposits which type.
 """
 
+from collections.abc import Mapping
+
 from shared.access.facts import Facts
 from shared.access.requirements import (
     CARER,
@@ -154,26 +156,32 @@ _SIDES: dict[str, tuple[Requirement, ...]] = {
 """What lets somebody touch a document: the person's side what it sees, an author and a depositor what is theirs."""
 
 
-def _each(patients: tuple[Requirement, ...], authors: tuple[Requirement, ...]) -> Lists:
-    own = {kind: patients if kind in PATIENT_SIDE else authors for kind in _ASKING}
-    return {kind: (*_ASKING[kind], *own[kind]) for kind in _ASKING}
+def _each(own: Mapping[str, tuple[Requirement, ...]]) -> Lists:
+    return {kind: (*_ASKING[kind], *more) for kind, more in own.items()}
 
 
-def _each_touching(
-    more: tuple[Requirement, ...], patients: tuple[Requirement, ...] = ()
+def _each_touching(own: Mapping[str, tuple[Requirement, ...]]) -> Lists:
+    return _each({kind: (*_SIDES[kind], *more) for kind, more in own.items()})
+
+
+def _of_sides(
+    patients: tuple[Requirement, ...], professionals: tuple[Requirement, ...], software: tuple[Requirement, ...]
 ) -> dict[str, tuple[Requirement, ...]]:
-    own = {kind: patients if kind in PATIENT_SIDE else () for kind in _ASKING}
-    return {kind: (*_ASKING[kind], *_SIDES[kind], *own[kind], *more) for kind in _ASKING}
+    return {**dict.fromkeys(sorted(PATIENT_SIDE), patients), "professional": professionals, "software": software}
 
 
-DEPOSITORS = _each((OWN_TYPE, *_LABELS, OWN_LABELS), (UNBLOCKED, UNOBJECTED, *_LABELS, SECRET_KEPT))
+_FEEDING = (UNBLOCKED, UNOBJECTED, *_LABELS)
+DEPOSITORS = _each(_of_sides((OWN_TYPE, *_LABELS, OWN_LABELS), (*_FEEDING, SECRET_KEPT), _FEEDING))
 REPLACERS = {
-    kind: (*requirements, REPLACEABLE, *_LABELS, *((OWN_LABELS,) if kind in PATIENT_SIDE else ()))
-    for kind, requirements in _each_touching((), (PATIENTS_OWN,)).items()
+    kind: tuple(REPLACEABLE if one is LIVE else one for one in requirements)
+    for kind, requirements in _each_touching(
+        _of_sides((PATIENTS_OWN, *_LABELS, OWN_LABELS), (*_LABELS, SECRET_KEPT), _LABELS)
+    ).items()
 }
-LABELLERS = _each_touching((CHANGE, UNMASKABLE, STAYS_ALLOWED, FINAL))
-ARCHIVERS = _each_touching((ARCHIVES,), (PATIENTS_OWN,))
-DELETERS = _each_touching((), (PATIENTS_OWN,))
+_OF_AUTHORS = (CHANGE, UNMASKABLE, STAYS_ALLOWED, FINAL)
+LABELLERS = _each_touching({**_of_sides((CHANGE,), _OF_AUTHORS, _OF_AUTHORS), "patient": (CHANGE, FINAL)})
+ARCHIVERS = _each_touching(_of_sides((PATIENTS_OWN, ARCHIVES), (ARCHIVES,), (ARCHIVES,)))
+DELETERS = _each_touching(_of_sides((PATIENTS_OWN,), (), ()))
 
 
 def rule_of(facts: Facts) -> str:

@@ -1,0 +1,99 @@
+"""Whether every rule is needed: each requirement of the access rules is taken out in turn, and a test must fail.
+
+    .venv/bin/python tests/chaos/mutation.py
+
+In one process, without touching a file: wherever a list asks for the requirement it is asked for no longer, then the
+unit tests of the rules are run. A table says which tests told it; exit code 1 when a requirement can go unnoticed.
+"""
+
+import contextlib
+import importlib
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import pytest
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from shared.access.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[2]
+rules = importlib.import_module("shared.access.decide")
+"""The module; the package shows the function of the same name."""
+TESTS = ("tests/unit/test_access_table.py",)
+
+
+class _Failures:
+    """Remembers which tests failed."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Hook of pytest."""
+        if report.failed:
+            self.names.append(report.nodeid.rpartition("::")[2])
+
+
+def places() -> dict[Requirement, list[tuple[str, str]]]:
+    """Each requirement, and where it is asked for: (action, kind of actor)."""
+    found: dict[Requirement, list[tuple[str, str]]] = {}
+    for action, (lists, _) in rules.ACTIONS.items():
+        for kind, requirements in lists.items():
+            for one in requirements:
+                found.setdefault(one, []).append((action, kind))
+    return found
+
+
+@contextlib.contextmanager
+def without(gone: Requirement) -> Iterator[None]:
+    """The rules with one requirement less, everywhere."""
+    whole = rules.ACTIONS
+    less = {
+        action: (
+            {kind: tuple(one for one in asked if one is not gone) for kind, asked in lists.items()},
+            rule_of,
+        )
+        for action, (lists, rule_of) in whole.items()
+    }
+    rules.ACTIONS = less
+    try:
+        yield
+    finally:
+        rules.ACTIONS = whole
+
+
+def failures() -> list[str]:
+    """The tests of the rules that fail now; the first is enough."""
+    told = _Failures()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        pytest.main(["-q", "-x", "-p", "no:cacheprovider", *(str(ROOT / one) for one in TESTS)], plugins=[told])
+    return told.names
+
+
+def main() -> int:
+    """Takes each out in turn."""
+    console = Console(width=120)
+    if names := failures():
+        console.print(f"[red]the tests fail as it is: {names[0]}[/red]")
+        return 1
+    table = Table("requirement", "asked for", "told by")
+    unnoticed = 0
+    for one, where in track(places().items(), "taking out", console=console):
+        with without(one):
+            names = failures()
+        unnoticed += not names
+        asked = f"{len(where)} lists, such as {where[0][0]} by {where[0][1]}"
+        table.add_row(one.reason, asked, names[0] if names else "[red]nobody[/red]")
+    console.print(table)
+    console.print(f"{len(places())} requirements, {unnoticed} unnoticed")
+    return 1 if unnoticed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
