@@ -1,0 +1,282 @@
+"""What was settled, row by row, in plain words: who, what, and the code of the rule that answers."""
+
+from typing import Any
+
+import pytest
+
+from shared.access import Facts, Permit, Refusal, decide
+from tests.infra.access_table import MASKED, NOT_FOR_PATIENT, NOT_FOR_REPRESENTATIVES, N, asking
+
+NOBODYS: dict[str, Any] = {"authorisation": "none"}
+URGENT: dict[str, Any] = {**NOBODYS, "mode": "bris_de_glace", "motive": True, "break_glass": True}
+SAMU: dict[str, Any] = {**NOBODYS, "mode": "centre_15", "motive": True, "regulator": True, "regulation_centre": True}
+MINE: dict[str, Any] = {**NOBODYS, "author": True, "own_deposit": True}
+
+ROWS: dict[str, tuple[Facts, str]] = {
+    # blocks
+    "a personal block wins over an authorisation": (asking("professional", blocked="professional"), "blocked"),
+    "a personal block wins in break-glass": (asking("professional", **URGENT, blocked="professional"), "blocked"),
+    "a personal block wins in a regulation centre": (asking("professional", **SAMU, blocked="professional"), "blocked"),
+    "a block of the structure wins": (asking("professional", blocked="structure"), "blocked"),
+    "a block of the structure wins in break-glass": (asking("professional", **URGENT, blocked="structure"), "blocked"),
+    "a block of the structure does not stop a regulation centre": (
+        asking("professional", **SAMU, blocked="structure"),
+        "regulation-centre",
+    ),
+    "a blocked author reads nothing": (asking("professional", **MINE, blocked="professional"), "blocked"),
+    "a blocked author may archive": (
+        asking("professional", "archive", **MINE, blocked="professional", change="archive"),
+        "author",
+    ),
+    "a blocked author may withdraw": (asking("professional", "delete", **MINE, blocked="professional"), "author"),
+    "a blocked author may correct": (
+        asking("professional", "replace", **MINE, blocked="both", labels_asked=N),
+        "author",
+    ),
+    # author and depositing software
+    "an author reads what is masked, without authorisation and matrix": (
+        asking("professional", **MINE, labels=MASKED, matrix_cell="denied", section_hidden=True),
+        "author",
+    ),
+    "the software of the depositing organisation reads it": (asking("software", labels=MASKED), "own-deposit"),
+    "other staff of the organisation do not": (asking("professional", **NOBODYS, own_deposit=True), "not-authorised"),
+    "other software does not": (asking("software", own_deposit=False), "not-own-deposit"),
+    "software alone searches no record": (
+        asking("software", "find", document_status=None, labels=frozenset()),
+        "search-not-permitted",
+    ),
+    # médecin traitant
+    "the médecin traitant needs no authorisation and sees masked documents and hidden sections": (
+        asking("professional", **NOBODYS, attending_doctor=True, labels=MASKED, section_hidden=True),
+        "attending-doctor",
+    ),
+    "the matrix holds for the médecin traitant": (
+        asking("professional", **NOBODYS, attending_doctor=True, matrix_cell="denied"),
+        "not-in-matrix",
+    ),
+    # care team
+    "a care team reads by attestation": (asking("professional", **NOBODYS, care_team="valid"), "care-team"),
+    "not against the person's objection": (
+        asking("professional", **NOBODYS, care_team="valid", care_team_objected=True),
+        "not-authorised",
+    ),
+    "not after its end": (asking("professional", **NOBODYS, care_team="expired"), "not-authorised"),
+    "an authorisation to come does not hold yet": (asking("professional", authorisation="future"), "not-authorised"),
+    # emergency
+    "break-glass without opposition": (asking("professional", **URGENT), "break-glass"),
+    "break-glass against the opposition": (
+        asking("professional", **{**URGENT, "break_glass": False}),
+        "emergency-opposed",
+    ),
+    "break-glass without a motive": (asking("professional", **{**URGENT, "motive": False}), "motive-missing"),
+    "a regulation centre against the opposition": (
+        asking("professional", **{**SAMU, "regulation_centre": False}),
+        "emergency-opposed",
+    ),
+    "a regulation centre by somebody who does not regulate": (
+        asking("professional", **{**SAMU, "regulator": False}),
+        "mode-not-permitted",
+    ),
+    "masked documents stay masked in an emergency": (asking("professional", **URGENT, labels=MASKED), "masked"),
+    "unless the person permits them, hidden sections too": (
+        asking("professional", **URGENT, labels=MASKED, section_hidden=True, masked_in_emergency=True),
+        "break-glass",
+    ),
+    "an emergency is judged by the last known choices": (
+        asking("professional", **URGENT, copies_fresh=False),
+        "break-glass",
+    ),
+    "a patient has no emergency": (asking("patient", mode="bris_de_glace", motive=True), "mode-not-permitted"),
+    "a social worker breaks no glass": (
+        asking("professional", **{**URGENT, "profession": "R94_41"}),
+        "mode-not-permitted",
+    ),
+    "writing is not hindered in an emergency": (
+        asking("professional", "deposit", **URGENT, labels_asked=N),
+        "feeding",
+    ),
+    # secret connection
+    "a secret connection of a minor reads": (asking("professional", secret=True, minor=True), "authorised"),
+    "of an adult it does not": (asking("professional", secret=True), "minor-only"),
+    "together with an emergency it is refused": (
+        asking("professional", **URGENT, secret=True, minor=True),
+        "mode-not-permitted",
+    ),
+    "in it only what representatives do not see is deposited": (
+        asking("professional", "deposit", secret=True, minor=True, labels_asked=N),
+        "secret-not-kept",
+    ),
+    # matrix
+    "what the decree denies": (asking("professional", matrix_cell="denied"), "not-in-matrix"),
+    "what it does not say, for a health profession": (
+        asking("professional", matrix_cell="allowed-by-default"),
+        "authorised",
+    ),
+    "what it does not say, for the others": (asking("professional", matrix_cell="denied-by-default"), "not-in-matrix"),
+    "a type that nobody knows": (asking("professional", matrix_cell="unknown"), "not-in-matrix"),
+    # labels
+    "a masked document": (asking("professional", labels=MASKED), "masked"),
+    "invisible to the patient": (asking("patient", labels=NOT_FOR_PATIENT), "invisible-to-patient"),
+    "invisible to the patient is invisible to a carer": (
+        asking("carer", labels=NOT_FOR_PATIENT),
+        "invisible-to-patient",
+    ),
+    "and to an application": (asking("application", labels=NOT_FOR_PATIENT), "invisible-to-patient"),
+    "a professional reads what is invisible to the patient": (
+        asking("professional", labels=NOT_FOR_PATIENT),
+        "authorised",
+    ),
+    "invisible to representatives, by one": (
+        asking("representative", labels=NOT_FOR_REPRESENTATIVES),
+        "invisible-to-representatives",
+    ),
+    "invisible to representatives, by the holder": (asking("patient", labels=NOT_FOR_REPRESENTATIVES), "own-record"),
+    "archived is readable": (asking("professional", document_status="archived"), "authorised"),
+    "superseded is readable": (asking("patient", document_status="superseded"), "own-record"),
+    "deleted by nobody: the patient": (asking("patient", document_status="deleted"), "not-published"),
+    "deleted by nobody: the author": (asking("professional", **MINE, document_status="deleted"), "not-published"),
+    "deleted by nobody: the depositor": (asking("software", document_status="deleted"), "not-published"),
+    "refused is the depositor's": (asking("software", document_status="refused"), "own-deposit"),
+    "received is nobody else's": (asking("patient", document_status="received"), "not-published"),
+    "confidentiality R is refused at deposit": (
+        asking("software", "deposit", labels_asked=frozenset({"R"})),
+        "labels-not-allowed",
+    ),
+    "masked and invisible to the patient together": (
+        asking("software", "deposit", labels_asked=MASKED | NOT_FOR_PATIENT),
+        "masked-and-invisible",
+    ),
+    "the patient's mask may stand beside what the author hides": (
+        asking("software", "label", change="hide-from-patient", labels=MASKED, masked_by="patient"),
+        "own-deposit",
+    ),
+    # who labels
+    "the patient masks any document": (asking("patient", "label", change="mask"), "patient-side"),
+    "a carer too": (asking("carer", "label", change="mask"), "patient-side"),
+    "a professional who is not the author does not": (
+        asking("professional", "label", change="mask"),
+        "not-own-document",
+    ),
+    "an author does not lift the patient's mask": (
+        asking("professional", "label", **MINE, change="unmask", labels=MASKED, masked_by="patient"),
+        "masked-by-patient",
+    ),
+    "the patient does": (
+        asking("patient", "label", change="unmask", labels=MASKED, masked_by="patient"),
+        "patient-side",
+    ),
+    "invisible codes are an author's": (asking("patient", "label", change="hide-from-patient"), "change-not-permitted"),
+    "showing to representatives is final": (
+        asking("professional", "label", **MINE, change="hide-from-representatives", shown_to_representatives=True),
+        "lifting-is-final",
+    ),
+    # who deletes
+    "the patient deletes own documents": (asking("patient", "delete", deposited_by="patient"), "patient-side"),
+    "not a hospital's": (asking("patient", "delete"), "not-own-document"),
+    "a carer what the carer deposited": (
+        asking("carer", "delete", deposited_by="carer", self_deposited=True),
+        "patient-side",
+    ),
+    "not what the patient deposited": (asking("carer", "delete", deposited_by="patient"), "not-own-document"),
+    # patient's deposits
+    "the patient deposits documents of class 90": (
+        asking("patient", "deposit", class_code="90", labels_asked=N),
+        "own-document",
+    ),
+    "no report": (asking("patient", "deposit", class_code="10", labels_asked=N), "type-not-yours"),
+    # closed record
+    "a closed record is the holder's": (asking("patient", record_status="closed"), "own-record"),
+    "not a representative's": (asking("representative", record_status="closed"), "record-closed"),
+    "nor the depositor's": (asking("software", record_status="closed"), "record-closed"),
+    "nobody writes in it": (asking("patient", "label", change="mask", record_status="closed"), "record-closed"),
+    "a record that nobody knows": (asking("professional", record_status="unknown"), "record-unknown"),
+    "nor does a deposit find it": (
+        asking("software", "deposit", record_status="unknown", labels_asked=N),
+        "record-unknown",
+    ),
+    # access list
+    "the patient sees who did what": (asking("patient", "read-access-list"), "own-record"),
+    "a representative too": (asking("representative", "read-access-list"), "representative"),
+    "a carer does not": (asking("carer", "read-access-list"), "kind-not-permitted"),
+    "a professional does not": (asking("professional", "read-access-list"), "kind-not-permitted"),
+    # rights
+    "a carer changes no rights": (asking("carer", "change-rights", change="hide-section"), "kind-not-permitted"),
+    "a professional authorises nobody else": (
+        asking("professional", "change-rights", change="authorise-professional", card_present=True),
+        "change-not-permitted",
+    ),
+    "the own person with the card": (
+        asking("professional", "change-rights", change="authorise-professional", card_present=True, about_self=True),
+        "card-present",
+    ),
+    "nobody attests against an objection": (
+        asking("software", "change-rights", change="attest-care-team", about_self=True, care_team_objected=True),
+        "care-team-objected",
+    ),
+    # never
+    **{
+        f"{never} never, by no authorisation": (asking("professional", never=never), "kind-not-permitted")
+        for never in ("insurer", "mutuelle", "bank", "employer", "occupational-medicine")
+    },
+    "occupational medicine where the parameter lets it, with express consent": (
+        asking("professional", never="occupational-medicine", occupational_medicine="allowed"),
+        "authorised",
+    ),
+    "but never by break-glass": (
+        asking("professional", **URGENT, never="occupational-medicine", occupational_medicine="allowed"),
+        "kind-not-permitted",
+    ),
+    "support and agents see nothing": (Facts(action="find", actor_kind="administrator"), "kind-not-permitted"),
+    "an automated producer reads nothing": (
+        asking("professional", profession="A00_AUTOMATE"),
+        "profession-not-permitted",
+    ),
+    "it feeds": (asking("professional", "deposit", profession="A00_AUTOMATE", labels_asked=N), "feeding"),
+    "what nobody knows is refused": (Facts(action="burn", actor_kind="patient"), "action-unknown"),
+}
+OPEN_REASONS = frozenset(
+    {
+        *("kind-not-permitted", "action-unknown", "action-not-permitted", "profession-not-permitted"),
+        *("mode-not-permitted", "motive-missing", "search-not-permitted", "copies-too-old", "choices-unknown"),
+    }
+)
+"""Refusals of a reading that may be told: they say nothing of the record, the person's choices or a document."""
+
+
+@pytest.mark.parametrize("row", sorted(ROWS))
+def test_what_was_settled(row: str) -> None:
+    facts, code = ROWS[row]
+    answer = decide(facts)
+    assert (answer.rule if isinstance(answer, Permit) else answer.reason) == code
+
+
+@pytest.mark.parametrize("row", sorted(row for row in ROWS if ROWS[row][0].action in ("read", "find")))
+def test_a_reading_refused_by_somebodys_choice_is_answered_like_what_does_not_exist(row: str) -> None:
+    answer = decide(ROWS[row][0])
+    assert isinstance(answer, Permit) or answer.by_choice is (answer.reason not in OPEN_REASONS)
+
+
+def test_an_old_copy_answers_the_same_whatever_the_record_and_the_document() -> None:
+    asked = asking("professional", copies_fresh=False)
+    for other in (
+        {"record_status": "unknown"},
+        {"blocked": "both"},
+        {"labels": MASKED},
+        {"document_status": "deleted"},
+    ):
+        told = decide(asking("professional", copies_fresh=False, **other))
+        assert isinstance(told, Refusal)
+        assert told == decide(asked)
+        assert told.retry
+
+
+def test_the_reader_is_told_of_an_emergency_and_of_what_the_decree_does_not_say() -> None:
+    for facts, marks in (
+        (asking("professional", **URGENT), ("emergency",)),
+        (asking("professional", matrix_cell="allowed-by-default"), ("not-from-the-decree",)),
+        (asking("professional", document_status="archived"), ("archived",)),
+        (asking("professional"), ()),
+    ):
+        answer = decide(facts)
+        assert isinstance(answer, Permit)
+        assert answer.marks == marks
