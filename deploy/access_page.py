@@ -1,0 +1,229 @@
+"""Writes docs/access.md: who may do what, as the rules answer it, for whoever reads law rather than code.
+
+Every answer on the page is that of `shared.access.decide`; the questions are those with which audit explains a decision
+(services/audit/explanations.toml). Nothing is typed but the situations that are asked about and the sources.
+"""
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from shared.access import RULES_VERSION, Facts, Permit, decide
+from shared.access.decide import ACTIONS
+from shared.terminology.documents import document_types
+from shared.terminology.matrix import packaged
+from shared.terminology.professions import professions
+
+_TEXTS: Final = Path(__file__).parents[1] / "services" / "audit" / "explanations.toml"
+_N: Final = frozenset({"N"})
+_GOOD: Final[dict[str, Any]] = {
+    "record_status": "open",
+    "choices_known": True,
+    "copies_fresh": True,
+    "blocked": "none",
+    "section_hidden": False,
+    "organisation_objected": False,
+    "matrix_cell": "allowed",
+    "labels_asked": _N,
+}
+_DOCUMENT: Final[dict[str, Any]] = {"document_status": "published", "labels": _N, "deposited_by": "organisation"}
+_DOCTOR: Final[dict[str, Any]] = {"actor_kind": "professional", "profession": "G15_10"}
+_URGENT: Final[dict[str, Any]] = {**_DOCTOR, "motive": True}
+
+_READERS: Final[Mapping[str, dict[str, Any]]] = {
+    "holder": {"actor_kind": "patient", "relation": "holder"},
+    "representative": {"actor_kind": "representative", "relation": "representative"},
+    "carer": {"actor_kind": "carer", "relation": "carer"},
+    "application with this section": {
+        "actor_kind": "application",
+        "relation": "application",
+        "application_may": True,
+    },
+    "doctor, nothing chosen": _DOCTOR,
+    "doctor, authorised": {**_DOCTOR, "authorisation": "valid"},
+    "doctor, authorisation expired": {**_DOCTOR, "authorisation": "expired"},
+    "doctor of an attested care team": {**_DOCTOR, "care_team": "valid"},
+    "the same, objected to": {**_DOCTOR, "care_team": "valid", "care_team_objected": True},
+    "médecin traitant": {**_DOCTOR, "attending_doctor": True},
+    "author": {**_DOCTOR, "author": True},
+    "doctor, blocked but authorised": {**_DOCTOR, "authorisation": "valid", "blocked": "professional"},
+    "profession that the matrix denies": {**_DOCTOR, "authorisation": "valid", "matrix_cell": "denied"},
+    "break-glass": {**_URGENT, "mode": "bris_de_glace", "break_glass": True},
+    "break-glass, opposed": {**_URGENT, "mode": "bris_de_glace"},
+    "break-glass, masked documents permitted": {
+        **_URGENT,
+        "mode": "bris_de_glace",
+        "break_glass": True,
+        "masked_in_emergency": True,
+    },
+    "centre 15, structure blocked": {
+        **_URGENT,
+        "mode": "centre_15",
+        "regulator": True,
+        "regulation_centre": True,
+        "blocked": "structure",
+    },
+    "software of the depositor": {"actor_kind": "software", "own_deposit": True},
+    "other software": {"actor_kind": "software"},
+    "insurer, mutuelle, bank, employer": {**_DOCTOR, "authorisation": "valid", "never": "insurer"},
+    "occupational medicine": {**_DOCTOR, "authorisation": "valid", "never": "occupational-medicine"},
+    "agent, support, operator": {"actor_kind": "administrator"},
+}
+_DOCUMENTS: Final[Mapping[str, dict[str, Any]]] = {
+    "ordinary": {},
+    "masked": {"labels": _N | {"MASQUE_PS"}},
+    "in a hidden section": {"section_hidden": True},
+    "invisible to the patient": {"labels": _N | {"INVISIBLE_PATIENT"}},
+    "invisible to representatives": {"labels": _N | {"INVISIBLE_REPRESENTANTS_LEGAUX"}},
+    "refused at deposit": {"document_status": "refused"},
+    "deleted": {"document_status": "deleted"},
+    "in a closed record": {"record_status": "closed"},
+}
+_OWN: Final[dict[str, Any]] = {"author": True, "own_deposit": True}
+_WRITERS: Final[Mapping[str, dict[str, Any]]] = {
+    "holder, own document": {
+        "actor_kind": "patient",
+        "relation": "holder",
+        "deposited_by": "patient",
+        "self_deposited": True,
+        "class_code": "90",
+    },
+    "holder, a hospital's": {"actor_kind": "patient", "relation": "holder", "class_code": "10"},
+    "representative, a hospital's": {
+        "actor_kind": "representative",
+        "relation": "representative",
+        "class_code": "10",
+    },
+    "carer, deposited by this carer": {
+        "actor_kind": "carer",
+        "relation": "carer",
+        "deposited_by": "carer",
+        "self_deposited": True,
+        "class_code": "90",
+    },
+    "author": {**_DOCTOR, **_OWN},
+    "author, blocked": {**_DOCTOR, **_OWN, "blocked": "professional"},
+    "another professional, authorised": {**_DOCTOR, "authorisation": "valid"},
+    "software of the depositor": {"actor_kind": "software", **_OWN},
+    "software of an organisation objected to": {"actor_kind": "software", **_OWN, "organisation_objected": True},
+}
+_WRITING: Final[Mapping[str, dict[str, Any]]] = {
+    "deposit": {"action": "deposit"},
+    "replace": {"action": "replace"},
+    "mask": {"action": "label", "change": "mask"},
+    "hide from the patient": {"action": "label", "change": "hide-from-patient"},
+    "archive": {"action": "archive", "change": "archive"},
+    "delete": {"action": "delete"},
+}
+_CHANGERS: Final[Mapping[str, dict[str, Any]]] = {
+    "holder": {"actor_kind": "patient", "relation": "holder"},
+    "representative": {"actor_kind": "representative", "relation": "representative"},
+    "carer": {"actor_kind": "carer", "relation": "carer"},
+    "professional": _DOCTOR,
+    "professional, the card present, about self": {**_DOCTOR, "card_present": True, "about_self": True},
+    "médecin traitant": {**_DOCTOR, "attending_doctor": True},
+    "software of a structure, about it": {"actor_kind": "software", "about_self": True},
+}
+_CHANGES: Final = (
+    *("authorise-professional", "end-authorisation", "block-professional", "object-to-feeding"),
+    *("choose-emergency-access", "hide-section", "attest-care-team", "end-attestation"),
+)
+_SOURCES: Final[Mapping[str, str]] = {
+    "kind-not-permitted": "L1111-18; L1111-17 IV",
+    "profession-not-permitted": "JDV_J65; L1111-15",
+    "motive-missing": "L1111-17 I; DMPi BB 121",
+    "record-closed": "L1111-18",
+    "not-authorised": "L1111-17 III, R1111-46",
+    "emergency-opposed": "L1111-17 I",
+    "blocked": "L1111-19, R1111-49; P4D TD02 NB1",
+    "not-in-matrix": "arrêté of 26 October 2023",
+    "masked": "R1111-49; DMPi EX_3.1-1030",
+    "section-hidden": "R1111-49",
+    "invisible-to-patient": "TRE_A07; DMPi BB 113",
+    "invisible-to-representatives": "R1111-40; DMPi BB 113, BB 128",
+    "masked-and-invisible": "DMPi EX_2.1-1050",
+    "lifting-is-final": "DMPi EX_3.3-1045",
+    "consent-opposed": "L1111-15",
+    "labels-not-allowed": "CI-SIS HL7 v2, confidentiality N/R/V",
+    "minor-only": "DMPi BB 60, BB 113",
+}
+
+
+def access_page() -> str:
+    """The page."""
+    questions = tomllib.loads(_TEXTS.read_text("utf-8"))["requirements"]
+    return "\n".join(
+        [
+            "# Who may see what, and who may do what",
+            "",
+            f"Written by `python -m deploy.generate` from the rules, version {RULES_VERSION}. Every answer below was given",
+            "by the same function that answers each request; the code after it is the rule that permitted, or the question",
+            "whose answer forbade. What is not known is refused. Articles: Code de la santé publique.",
+            "",
+            *_order(questions),
+            *_reading(),
+            *_table("Who writes", _WRITERS, _WRITING),
+            *_table("Who changes who may see what", _CHANGERS, {one: _changing(one) for one in _CHANGES}),
+            *_table("Who sees who did what", _CHANGERS, {"list of accesses": {"action": "read-access-list"}}),
+            *_matrix(),
+        ]
+    )
+
+
+def _changing(change: str) -> dict[str, Any]:
+    return {"action": "change-rights", "change": change}
+
+
+def _order(questions: Mapping[str, Any]) -> Iterator[str]:
+    yield "## The order of the questions\n"
+    yield "The first whose answer forbids decides. A professional who reads is asked all of these, others fewer.\n"
+    asked = [one.reason for one in ACTIONS["read"][0]["professional"]]
+    for number, code in enumerate(asked, 1):
+        source = f" ({_SOURCES[code]})" if code in _SOURCES else ""
+        yield f"{number}. {questions[code]['en'][0]} `{code}`{source}"
+    yield "\nOther questions, to other askers or about other actions:\n"
+    others = {one.reason for lists, _ in ACTIONS.values() for asked_of in lists.values() for one in asked_of}
+    for code in sorted(others - {*asked}):
+        source = f" ({_SOURCES[code]})" if code in _SOURCES else ""
+        yield f"- {questions[code]['en'][0]} `{code}`{source}"
+    yield "\nWhat is refused by somebody's choice is answered like what does not exist.\n"
+
+
+def _reading() -> Iterator[str]:
+    of_documents = {name: {**_DOCUMENT, **facts, "action": "read"} for name, facts in _DOCUMENTS.items()}
+    yield from _table("Who reads a document", _READERS, of_documents)
+
+
+def _table(title: str, askers: Mapping[str, dict[str, Any]], columns: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+    yield f"## {title}\n"
+    yield f"| | {' | '.join(columns)} |"
+    yield f"|---|{'---|' * len(columns)}"
+    for name, asker in askers.items():
+        cells = " | ".join(_cell({**_GOOD, **_document_of(asked), **asker, **asked}) for asked in columns.values())
+        yield f"| {name} | {cells} |"
+    yield ""
+
+
+def _document_of(asked: Mapping[str, Any]) -> dict[str, Any]:
+    return {} if asked["action"] in ("deposit", "change-rights", "read-access-list") else _DOCUMENT
+
+
+def _cell(facts: dict[str, Any]) -> str:
+    answer = decide(Facts(**facts))
+    return f"**yes** `{answer.rule}`" if isinstance(answer, Permit) else f"no `{answer.reason}`"
+
+
+def _matrix() -> Iterator[str]:
+    matrix = packaged()[-1]
+    yield f"## The matrix {matrix.name}\n"
+    yield f"Of {len(document_types())} document types, how many each profession may read, and by whose word.\n"
+    yield "| profession | decree: yes | decree: no | this project: yes | this project: no |\n|---|---|---|---|---|"
+    for (table, code), profession in sorted(professions().items()):
+        role = f"{table.removeprefix('TRE_')}_{code}"
+        if table != "TRE_A00":
+            counts = Counter(matrix.cell(role, one) for one in document_types())
+            numbers = (counts[cell] for cell in ("allowed", "denied", "allowed-by-default", "denied-by-default"))
+            yield f"| {profession.label} `{role}` | {' | '.join(str(number) for number in numbers)} |"
+    yield ""
