@@ -158,9 +158,9 @@ def access_page() -> str:
         [
             "# Who may see what, and who may do what",
             "",
-            f"Written by `python -m deploy.generate` from the rules, version {RULES_VERSION}. Every answer below was given",
-            "by the same function that answers each request; the code after it is the rule that permitted, or the question",
-            "whose answer forbade. What is not known is refused. Articles: Code de la santé publique.",
+            f"Written by `python -m deploy.generate` from the rules, version {RULES_VERSION}. Every answer below was",
+            "given by the same function that answers each request; the code after it is the rule that permitted, or",
+            "the question whose answer forbade. What is not known is refused. Articles: Code de la santé publique.",
             "",
             *_order(questions),
             *_reading(),
