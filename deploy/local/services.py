@@ -86,6 +86,7 @@ class Services:
                     "KEYS__RECEIPTS": self.secrets.receipt_keys("identity"),
                     **psc_variables(self.secrets, self.ports["psc"], self.url("identity")),
                     "PROFESSIONALS__MOTIVES": self.secrets.keyring("motives"),
+                    "OPENINGS__WINDOW_DAYS": "0",  # a campaign on one machine is watched to its end
                     "DEMO__SIGN_IN": "true",
                     "DEMO__TEST_NIR_KEYS": "true",
                 }

@@ -56,7 +56,7 @@ def insured(file: FileArgument, var: VarOption, resume: ResumeOption = False, as
 
     Example: dmp import insured register.csv --resume
     """
-    importer = _importer(var)
+    importer = importer_of(var)
     _perform(file, as_json, lambda report: importer.insured(file, report, resume=resume))
 
 
@@ -81,12 +81,13 @@ def directory(
 
     Example: dmp import directory PS_LibreAcces_Personne_activite.txt --complete
     """
-    importer = _importer(var)
+    importer = importer_of(var)
     whole = Complete(strike_off_many) if complete else None
     _perform(file, as_json, lambda report: importer.directory(file, report, complete=whole, resume=resume))
 
 
-def _importer(var: Path) -> Importer:
+def importer_of(var: Path) -> Importer:
+    """What imports into the database of IDENTITY_POSTGRES__DSN, else of what runs here. Raises LocalError."""
     if os.environ.get(_OVERRIDE):
         return make_importer(ImportSettings())
     found, secrets = running(var), Secrets.load(Layout(var).secrets)

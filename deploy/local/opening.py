@@ -1,0 +1,195 @@
+"""Records that open by themselves: one alone, online; a thousand by a campaign, but for those who object."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import secrets
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deploy.local import mailbox
+from deploy.local.bootstrap import ADMINISTRATOR, session_of
+from deploy.local.client import Session, send
+from deploy.local.commands.imports import importer_of
+from deploy.local.following import describe_access, until
+from deploy.local.people import InventedPerson, invent
+from shared.values import ins_key
+
+if TYPE_CHECKING:
+    from deploy.local.story import Story
+
+CROWD, OBJECTING = 1000, 3
+REGION_OF_CAMPAIGN, ELSEWHERE, GENERAL_REGIME = "94", "11", "01"
+WITH_A_MAIL = 10
+"""Every so many of the crowd have a mail address; the others are written letters."""
+COLUMNS = (
+    "ins;ins_oid;birth_name;given_name;birth_date;sex;birth_place;used_family_name;used_given_name;identity_status;"
+    "regime;region;card_serial;mail;mobile;language;address_1;address_2;address_3"
+)
+_DICE = random.SystemRandom()
+_CODE = re.compile(r"\b(\d{3})\s?(\d{3})\b")
+
+
+async def open_alone(story: Story) -> None:
+    """An adult of the insured register opens the own record online, then signs in with a second factor."""
+    story.deposited_at = None
+    person, card = _another(set()), _card()
+    await _import(story, [_line(person, card, ELSEWHERE, person.mail)])
+    story.happened("health insurance", f"has {person.name} (invented) in the insured register")
+    body = {"ins": {"value": person.ins, "oid": person.oid}, "card_serial": card, "mail": person.mail}
+    asked = await _post(story, "/openings/online", body)
+    story.happened(person.name, "asks for a record online, with the number of the card")
+    code = await _code(story, person, 1)
+    story.happened("mail", f"brings a code of six digits, valid {asked['valid_minutes']} minutes")
+    place = f"/openings/online/{asked['opening_id']}"
+    ticket = (await _post(story, f"{place}/code", {"code": code}))["ticket"]
+    terms = (await send(story.dmp.http, story.dmp.urls, "GET", "identity", "/terms")).json()["version"]
+    password = secrets.token_urlsafe(18)
+    chosen = {"terms_version": terms, "identifier": person.mail, "password": password, "second_factor": "mail"}
+    opened = await _post(story, f"{place}/complete", {"ticket": ticket, **chosen}, {"prefer": "wait=10"})
+    story.expect(opened["status"] == "in-force", "the record is still on its way after 10 s")
+    story.happened(person.name, "accepts the terms, chooses a password; the record is open and in force")
+    await _sign_in(story, person, password, opened["record_id"])
+
+
+async def _sign_in(story: Story, person: InventedPerson, password: str, record_id: str) -> None:
+    """Password, then the code that comes by mail; with the token the list of accesses."""
+    sent = len(_codes(story, person))
+    asked = await _post(story, "/sign-in", {"identifier": person.mail, "password": password})
+    story.happened(person.name, "signs in: the password, and a second code is on its way")
+    code = await _code(story, person, sent + 1)
+    session = await _post(story, f"/sign-in/{asked['challenge_id']}/code", {"code": code})
+    signed_in = _holding(story, person.name, session["access_token"])
+    path = f"/records/{record_id}/accesses"
+
+    async def listed() -> list[dict[str, Any]] | None:
+        lines: list[dict[str, Any]] = (await signed_in.call("GET", "audit", path)).json()["accesses"]
+        return lines if any(line["action"] == "open-record" for line in lines) else None
+
+    story.happened(person.name, "gives the code, is signed in, and lists who did what:")
+    for line in await until(listed, every_s=0.3):
+        if line["action"] != "list-accesses":
+            story.tell(f"      {describe_access(line)}")
+
+
+async def run_campaign(story: Story) -> None:
+    """A thousand insured are written to; three object; the records of the others open by themselves."""
+    crowd = _crowd()
+    lines = [
+        _line(one, _card(), REGION_OF_CAMPAIGN, one.mail if number % WITH_A_MAIL == 0 else "")
+        for number, one in enumerate(crowd)
+    ]
+    await _import(story, lines)
+    story.happened("health insurance", f"has {len(crowd)} more invented people in the insured register")
+    administrator = session_of(story.dmp, story.credentials, ADMINISTRATOR)
+    for one in crowd[:OBJECTING]:
+        await administrator.call("PUT", "identity", "/opening-objections", json=_objection(one))
+    story.happened("by telephone", f"{OBJECTING} of them object before they are written to")
+    before = _told(story)
+    body = {"regions": [REGION_OF_CAMPAIGN], "regimes": [GENERAL_REGIME], "window_days": 0}
+    campaign = (await administrator.call("POST", "identity", "/campaigns", json=body)).json()
+    story.happened("administrator", "begins a campaign; by law there are six weeks to object, here none")
+    done = await _follow(story, administrator, campaign["campaign_id"])
+    counts = done["counts"]
+    story.expect(counts["opened"] == CROWD - OBJECTING, f"{counts['opened']} records were opened")
+    story.expect(counts["noticed"] == CROWD - OBJECTING, f"{counts['noticed']} people were written to")
+    story.happened("campaign", f"{counts['noticed']} notices, {counts['opened']} records opened, none of the three")
+    wanted = CROWD - OBJECTING  # a notice that comes when the time to object is over is not sent
+    await until(lambda: _all_told(story, before, wanted), every_s=0.2)
+    await asyncio.sleep(0.5)  # one too many would come now
+    told = _told(story) - before
+    story.expect(told == wanted, f"{told} mails and letters came, not {wanted}")
+    story.happened("mails and letters", f"{told} activation codes, one each (notices are over before they leave)")
+
+
+async def _follow(story: Story, administrator: Session, campaign_id: str) -> dict[str, Any]:
+    told = ""
+    while True:
+        found: dict[str, Any] = (await administrator.call("GET", "identity", f"/campaigns/{campaign_id}")).json()
+        counts = found["counts"]
+        news = f"{found['status']}: {counts.get('noticed', 0)} written to, {counts.get('opened', 0)} opened"
+        if news != told:
+            story.happened("   the campaign is", news)
+            told = news
+        if found["status"] == "done":
+            return found
+        await asyncio.sleep(0.5)
+
+
+async def _import(story: Story, lines: Sequence[str]) -> None:
+    """By the same code as `dmp import insured`."""
+    with tempfile.TemporaryDirectory(prefix="dmp-register-") as folder:
+        file = Path(folder) / "register.csv"
+        file.write_text("\n".join((COLUMNS, *lines)) + "\n", encoding="utf-8")
+        outcome = await importer_of(story.layout.folder).insured(file, lambda *_: None)
+    story.expect(outcome.progress.rejected == 0, f"{outcome.progress.rejected} lines of the register were rejected")
+
+
+def _crowd() -> list[InventedPerson]:
+    taken: set[str] = set()
+    return [_another(taken) for _ in range(CROWD)]
+
+
+def _another(taken: set[str]) -> InventedPerson:
+    """Nobody whom an earlier demonstration here may have met: 99600 to 99899 stand for no country."""
+    while True:
+        person = invent()
+        stem = f"{person.ins[:5]}99{_DICE.randrange(600, 900)}{person.ins[10:13]}"
+        number = stem + ins_key(stem)
+        if number not in taken:
+            taken.add(number)
+            return replace(person, ins=number)
+
+
+def _card() -> str:
+    return str(_DICE.randrange(10**9, 10**10))
+
+
+def _line(person: InventedPerson, card: str, region: str, mail: str) -> str:
+    who = (person.ins, person.oid, person.birth_name, person.given_name, person.birth_date.isoformat())
+    what = ("2" if person.sex == "female" else "1", person.birth_place, "", "", "qualified", GENERAL_REGIME, region)
+    return ";".join((*who, *what, card, mail, "", "fr", person.name.upper(), "1 RUE INVENTEE", "99999 NULLEPART"))
+
+
+def _objection(person: InventedPerson) -> dict[str, Any]:
+    opening = person.opening()
+    return {"ins": opening["ins"], "traits": opening["traits"], "channel": "phone-agent"}
+
+
+def _holding(story: Story, who: str, token: str) -> Session:
+    async def ask() -> tuple[str, int]:
+        return token, 240
+
+    return Session(story.dmp.http, story.dmp.urls, who, ask)
+
+
+async def _post(story: Story, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
+    answer = await send(story.dmp.http, story.dmp.urls, "POST", "identity", path, json=body, headers=headers or {})
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _codes(story: Story, person: InventedPerson) -> list[str]:
+    mails = mailbox.caught(story.layout.mail, person.mail)
+    return [found[1] + found[2] for mail in mails if (found := _CODE.search(mail.text))]
+
+
+async def _code(story: Story, person: InventedPerson, number: int) -> str:
+    async def look() -> str | None:
+        found = _codes(story, person)
+        return found[number - 1] if len(found) >= number else None
+
+    return await until(look, every_s=0.05)
+
+
+def _told(story: Story) -> int:
+    return mailbox.count(story.layout.mail) + sum(1 for _ in story.layout.letters.glob("*.txt"))
+
+
+async def _all_told(story: Story, before: int, wanted: int) -> bool | None:
+    return True if _told(story) - before >= wanted else None
