@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from deploy.local import mailbox
 from deploy.local.bootstrap import ADMINISTRATOR, session_of
 from deploy.local.client import Session, send
-from deploy.local.commands.imports import importer_of
 from deploy.local.following import describe_access, until
+from deploy.local.importing import importer_of
 from deploy.local.people import InventedPerson, invent
 from shared.values import ins_key
 

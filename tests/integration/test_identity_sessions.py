@@ -178,7 +178,7 @@ async def test_a_refresh_token_that_comes_again_ends_the_session_and_the_holder_
         over = await house.client.post("/token/refresh", json={"refresh_token": token})
         assert over.status_code == 401
     assert (await house.client.get("/devices", headers=session(second))).json()["code"] == "session-over"
-    assert len(await house.messages("account-locked")) == 1
+    assert len(await house.messages("session-ended")) == 1
     assert ("refused", "refresh-token-reused", "unknown") in await house.entries("sign-in")
     known = await house.sign_in(device_token=first["device_token"])
     assert known["device_token"], "the device is a new one"

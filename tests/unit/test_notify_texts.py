@@ -42,6 +42,7 @@ LETTERS = {
 NO_SMS = {"activation-code", "opening-notice"}
 KINDS = LETTERS | {
     *("sign-in-code", "opening-code", "password-reset-code", "new-device", "contact-change-code", "account-locked"),
+    "session-ended",
 }
 VALUES_OF: dict[str, set[str]] = {
     "sign-in-code": {"code", "minutes"},

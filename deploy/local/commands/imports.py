@@ -11,19 +11,15 @@ import typer
 from deploy.local.cli import JsonOption, VarOption
 from deploy.local.commands.common import leave, running, show_json, show_table
 from deploy.local.errors import LocalError
-from deploy.local.paths import Layout
+from deploy.local.importing import OVERRIDE, importer_of
 from deploy.local.running import run
-from deploy.local.secrets import Secrets
-from services.identity.app import make_importer
 from services.identity.domain.imports import AbsenceImplausibleError, FileMark, Progress
 from services.identity.importing import Complete, Importer, Outcome
-from services.identity.settings import ImportSettings
 from shared.db.pool import TRANSIENT
 from shared.errors import CodedError
 from shared.process import spare_the_collector
 
 EXIT_REJECTED = 3
-_OVERRIDE = "IDENTITY_POSTGRES__DSN"
 _STEPS = {
     "reading": "reading",
     "structures": "entering structures",
@@ -56,7 +52,7 @@ def insured(file: FileArgument, var: VarOption, resume: ResumeOption = False, as
 
     Example: dmp import insured register.csv --resume
     """
-    importer = importer_of(var)
+    importer = _importer(var)
     _perform(file, as_json, lambda report: importer.insured(file, report, resume=resume))
 
 
@@ -81,29 +77,15 @@ def directory(
 
     Example: dmp import directory PS_LibreAcces_Personne_activite.txt --complete
     """
-    importer = importer_of(var)
+    importer = _importer(var)
     whole = Complete(strike_off_many) if complete else None
     _perform(file, as_json, lambda report: importer.directory(file, report, complete=whole, resume=resume))
 
 
-def importer_of(var: Path) -> Importer:
-    """What imports into the database of IDENTITY_POSTGRES__DSN, else of what runs here. Raises LocalError."""
-    if os.environ.get(_OVERRIDE):
-        return make_importer(ImportSettings())
-    found, secrets = running(var), Secrets.load(Layout(var).secrets)
-    return make_importer(
-        ImportSettings.model_validate(
-            {
-                "postgres": {"dsn": found["services"]["identity"]["app_dsn"]},
-                "keys": {
-                    "ins_hmac": secrets.keyring("ins-hmac"),
-                    "contacts": secrets.keyring("contacts"),
-                    "persons": secrets.keyring("persons"),
-                },
-                "demo": {"test_nir_keys": True},
-            }
-        )
-    )
+def _importer(var: Path) -> Importer:
+    if not os.environ.get(OVERRIDE):
+        running(var)
+    return importer_of(var)
 
 
 def _perform(file: Path, as_json: bool, work: Callable[[Report], Awaitable[Outcome]]) -> None:

@@ -4,12 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from services.identity.domain.accounts import AccountRules
+from services.identity.domain.contacts import Note
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.sessions import RefreshTokenInvalidError, Secret, new_secret, read_secret, session_subject
 from services.identity.domain.tokens import Issuer
 from services.identity.store import sessions
 from services.identity.usecases.finish_sign_in import SignedIn
-from services.identity.usecases.refuse_try import LOCKED, SOMEBODY
+from services.identity.usecases.refuse_try import SOMEBODY
 from services.identity.usecases.tell_holder import tell_holder
 from shared import clock
 from shared.contracts.audit import AccessRecorded
@@ -19,6 +20,7 @@ from shared.metrics import REFUSED
 from shared.outbox import announce, append
 
 REUSED = "refresh-token-reused"
+ENDED = Note("session-ended")
 
 
 async def refresh_session(
@@ -63,5 +65,5 @@ async def _follow(
 async def _end(connection: Connection, keyrings: Keyrings, record_id: UUID, device_id: UUID, now: datetime) -> None:
     await sessions.forget_device(connection, record_id, device_id, REUSED, now)
     entry = AccessRecorded(record_id=record_id, actor=SOMEBODY, action="sign-in", outcome="refused", reason=REUSED)
-    told: list[Event] = [entry, *await tell_holder(connection, keyrings, record_id, LOCKED)]
+    told: list[Event] = [entry, *await tell_holder(connection, keyrings, record_id, ENDED)]
     await append(connection, [announce(one) for one in told])

@@ -1,0 +1,33 @@
+"""What imports files into identity's database, on one machine."""
+
+import os
+from pathlib import Path
+
+from deploy.local import endpoints
+from deploy.local.paths import Layout
+from deploy.local.secrets import Secrets
+from services.identity.app import make_importer
+from services.identity.importing import Importer
+from services.identity.settings import ImportSettings
+
+OVERRIDE = "IDENTITY_POSTGRES__DSN"
+
+
+def importer_of(var: Path) -> Importer:
+    """What imports into the database of IDENTITY_POSTGRES__DSN, else of what runs here. Raises LocalError."""
+    if os.environ.get(OVERRIDE):
+        return make_importer(ImportSettings())
+    found, secrets = endpoints.read(Layout(var)), Secrets.load(Layout(var).secrets)
+    return make_importer(
+        ImportSettings.model_validate(
+            {
+                "postgres": {"dsn": found["services"]["identity"]["app_dsn"]},
+                "keys": {
+                    "ins_hmac": secrets.keyring("ins-hmac"),
+                    "contacts": secrets.keyring("contacts"),
+                    "persons": secrets.keyring("persons"),
+                },
+                "demo": {"test_nir_keys": True},
+            }
+        )
+    )
