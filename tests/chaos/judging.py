@@ -1,7 +1,7 @@
 """Changes of rights and reads at the same time, judged by what each saw: after "in force" nobody reads under the old.
 
 Each record is taken by one patient who authorises a doctor and ends it again, waiting for "in force" each time, while
-readers ask for the record's document without pause at every instance of records' API. A read that began after the end
+readers ask for the record's document again and again at every instance of records' API. A read that began after the end
 was in force, and was answered before the next authorisation was asked for, must have been refused; in the same way one
 that lies wholly inside a time in which the authorisation was in force must not be told that there is nothing.
 """
@@ -59,14 +59,20 @@ class Seen:
 
 
 async def change_and_read(
-    held: Held, consent: str, readers: Sequence[str], client: httpx.AsyncClient, changes: int, doctor_id: str
+    held: Held,
+    consent: str,
+    readers: Sequence[str],
+    client: httpx.AsyncClient,
+    changes: int,
+    doctor_id: str,
+    pause_s: float,
 ) -> Seen:
-    """So many changes of one record, with one reader at each of the URLs meanwhile."""
+    """So many changes of one record, with one reader at each of the URLs meanwhile, `pause_s` between two reads."""
     seen = Seen()
     over = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for url in readers:
-            group.create_task(_read(held, f"{url}/fhir/Binary/{held.document_id}", client, seen, over))
+            group.create_task(_read(held, f"{url}/fhir/Binary/{held.document_id}", client, seen, over, pause_s))
         url = f"{consent}/records/{held.record_id}/authorisations/{doctor_id}"
         opened = closed = 0.0
         for number in range(changes):
@@ -100,7 +106,9 @@ async def _change(client: httpx.AsyncClient, method: str, url: str, headers: dic
         await asyncio.sleep(0.1)
 
 
-async def _read(held: Held, url: str, client: httpx.AsyncClient, seen: Seen, over: asyncio.Event) -> None:
+async def _read(
+    held: Held, url: str, client: httpx.AsyncClient, seen: Seen, over: asyncio.Event, pause_s: float
+) -> None:
     while not over.is_set():
         began = time.monotonic()
         status = 0
@@ -110,4 +118,4 @@ async def _read(held: Held, url: str, client: httpx.AsyncClient, seen: Seen, ove
             seen.reads.append((began, time.monotonic(), status))
         else:
             await asyncio.sleep(0.1)
-        await asyncio.sleep(0)
+        await asyncio.sleep(pause_s)

@@ -3,7 +3,7 @@
     .venv/bin/python tests/chaos/rights.py [--changes 10000] [--records 24]
 
 Everything runs in a temporary folder. For each record a patient authorises a doctor and ends it again, each time until
-it is in force, while the doctor's software reads the record's document without pause at two instances of records' API.
+it is in force, while the doctor reads the record's document again and again at two instances of records' API.
 Meanwhile the workers of records and consent, one API of records, and consent's API are killed with SIGKILL in turn and
 restarted. Exit code 0 when no read saw what was over, or missed what was in force (tests/chaos/judging.py says how).
 """
@@ -39,7 +39,9 @@ from tests.chaos.judging import Held, Seen, change_and_read
 from tests.e2e.acting import set_scene
 
 VICTIMS = ("records-worker", "consent-worker", "records-api", "records-worker", "consent-api")
-KILL_EVERY_S = 6.0
+KILL_EVERY_S = 15.0
+PAUSE_S = 0.01
+"""Between two reads, for each record that is read: changes are to have their share of two cores."""
 RENEW_EVERY_S = 120.0
 SECOND = "records-api-2"
 
@@ -90,6 +92,7 @@ async def renew(dmp: Dmp, held: Held) -> None:
 
 async def play(stack: Stack, dmp: Dmp, changes: int, records: int, *, kill: bool) -> list[Seen]:
     """So many changes over so many records, with readers at two instances."""
+    pause_s = PAUSE_S * records
     held = [await hold(stack, dmp) for _ in range(records)]
     each = max(2, changes // records // 2 * 2)
     limits = httpx.Limits(max_connections=None)
@@ -102,7 +105,9 @@ async def play(stack: Stack, dmp: Dmp, changes: int, records: int, *, kill: bool
         if kill:
             beside.append(group.create_task(_kill_in_turn(stack)))
         doctor_id, consent = PROFESSIONALS[DOCTOR].id, stack.url("consent")
-        seen = await asyncio.gather(*(change_and_read(one, consent, readers, client, each, doctor_id) for one in held))
+        seen = await asyncio.gather(
+            *(change_and_read(one, consent, readers, client, each, doctor_id, pause_s) for one in held)
+        )
         for task in beside:
             task.cancel()
     return list(seen)
