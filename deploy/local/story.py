@@ -37,7 +37,7 @@ from deploy.local.rights import ask_and_hide, break_the_glass, decide_again
 from shared.fhir.iti65 import bundle_of_cda
 
 Tell = Callable[[str], None]
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class StoryError(LocalError):
