@@ -22,7 +22,7 @@ from services.identity.usecases.register_client import register_client
 from shared.errors import CodedError
 
 ADMINISTRATOR, HOSPITAL, SECOND_HOSPITAL, OPERATOR = "administrator", "hospital", "second-hospital", "operator"
-DOCTOR, SECOND_DOCTOR = "doctor", "second-doctor"
+DOCTOR, SECOND_DOCTOR, PHARMACIST = "doctor", "second-doctor", "pharmacist"
 ADMINISTRATOR_SCOPES = (
     *("records.open", "records.assist", "records.erase", "campaigns.run"),
     *("directory.write", "clients.write", "matrices.write", "operations"),
@@ -53,6 +53,7 @@ STRUCTURES = {
 PROFESSIONALS = {
     DOCTOR: Professional("899900000101", "Dr Camille Marbeuf", "G15_10"),
     SECOND_DOCTOR: Professional("899900000202", "Dr Noé Vautrelle", "G15_10"),
+    PHARMACIST: Professional("899900000303", "Ysaline Corbeval", "G15_21"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Records that open by themselves: one alone, online; a thousand by a campaign, but for those who object."""
+"""Records that open: one alone, online; one at a pharmacy; a thousand by a campaign, but for those who object."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.local import mailbox
-from deploy.local.bootstrap import ADMINISTRATOR, session_of
+from deploy.local.bootstrap import ADMINISTRATOR, HOSPITAL, PHARMACIST, PROFESSIONALS, STRUCTURES, session_of
 from deploy.local.client import Session, send
 from deploy.local.following import describe_access, until
 from deploy.local.importing import importer_of
@@ -33,6 +33,7 @@ COLUMNS = (
 )
 _DICE = random.SystemRandom()
 _CODE = re.compile(r"\b(\d{3})\s?(\d{3})\b")
+_ACTIVATION_CODE = re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b")
 
 
 async def open_alone(story: Story) -> None:
@@ -48,13 +49,38 @@ async def open_alone(story: Story) -> None:
     story.happened("mail", f"brings a code of six digits, valid {asked['valid_minutes']} minutes")
     place = f"/openings/online/{asked['opening_id']}"
     ticket = (await _post(story, f"{place}/code", {"code": code}))["ticket"]
-    terms = (await send(story.dmp.http, story.dmp.urls, "GET", "identity", "/terms")).json()["version"]
-    password = secrets.token_urlsafe(18)
-    chosen = {"terms_version": terms, "identifier": person.mail, "password": password, "second_factor": "mail"}
+    chosen = await _account(story, person)
     opened = await _post(story, f"{place}/complete", {"ticket": ticket, **chosen}, {"prefer": "wait=10"})
     story.expect(opened["status"] == "in-force", "the record is still on its way after 10 s")
     story.happened(person.name, "accepts the terms, chooses a password; the record is open and in force")
-    await _sign_in(story, person, password, opened["record_id"])
+    await _sign_in(story, person, chosen["password"], opened["record_id"])
+
+
+async def open_at_a_pharmacy(story: Story) -> None:
+    """A pharmacist opens a record for somebody who is there with the card; the code for the account comes by mail."""
+    person, card = _another(set()), _card()
+    await _import(story, [_line(person, card, ELSEWHERE, "")])
+    story.happened("health insurance", f"has {person.name} (invented) in the insured register")
+    pharmacist = session_of(story.dmp, story.credentials, PHARMACIST)
+    who = {"ins": {"value": person.ins, "oid": person.oid}}
+    there = {"card_serial": card, "consent_noted": True, "mail": person.mail}
+    opened = (await pharmacist.call("POST", "identity", "/openings/assisted", json={**who, **there})).json()
+    story.expect(opened["code_sent"] == "mail", "the activation code did not leave by mail")
+    name = PROFESSIONALS[PHARMACIST].name
+    story.happened(f"{name}, pharmacist", "notes the consent, reads the card, opens the record; sees no code")
+    code = await _activation_code(story, person)
+    story.happened("mail", f"brings {person.name} an activation code")
+    chosen = await _account(story, person)
+    await _post(story, "/activations", {**who, "code": code, **chosen})
+    story.happened(person.name, "gives it, accepts the terms, chooses a password: the account is there")
+    await _sign_in(story, person, chosen["password"], opened["record_id"])
+
+
+async def _account(story: Story, person: InventedPerson) -> dict[str, str]:
+    """The terms are accepted, a password is chosen, the second factor comes by mail."""
+    terms = (await send(story.dmp.http, story.dmp.urls, "GET", "identity", "/terms")).json()["version"]
+    chosen = {"identifier": person.mail, "password": secrets.token_urlsafe(18), "second_factor": "mail"}
+    return {"terms_version": terms, **chosen}
 
 
 async def _sign_in(story: Story, person: InventedPerson, password: str, record_id: str) -> None:
@@ -107,6 +133,17 @@ async def run_campaign(story: Story) -> None:
     story.expect(len(mails) == len({*mails}) == len(by_mail), f"{len(mails)} mails came for {len(by_mail)} people")
     story.expect(len(mails) + written == CROWD - OBJECTING, f"{written} letters came beside {len(mails)} mails")
     story.happened("activation codes", f"{len(mails)} by mail, {written} by letter: one each, nobody twice")
+    hospital = story.organisation(HOSPITAL)
+    await until(lambda: _has_record(hospital, crowd[-1]))
+    with_record = [one for one in crowd[:OBJECTING] if await _has_record(hospital, one)]
+    story.expect(not with_record, f"{len(with_record)} of those who objected have a record")
+    story.happened(STRUCTURES[HOSPITAL].name, "checks who has a record (TD0.2): the last of the crowd, none of the three")
+
+
+async def _has_record(software: Session, person: InventedPerson) -> bool | None:
+    asked = {"identifier": f"urn:oid:{person.oid}|{person.ins}"}
+    answer = await software.call("POST", "records", "/fhir/Patient/_search", data=asked)
+    return True if answer.json()["total"] else None
 
 
 async def _follow(story: Story, administrator: Session, campaign_id: str) -> dict[str, Any]:
@@ -185,6 +222,14 @@ async def _code(story: Story, person: InventedPerson, number: int) -> str:
     async def look() -> str | None:
         found = _codes(story, person)
         return found[number - 1] if len(found) >= number else None
+
+    return await until(look, every_s=0.05)
+
+
+async def _activation_code(story: Story, person: InventedPerson) -> str:
+    async def look() -> str | None:
+        mails = mailbox.caught(story.layout.mail, person.mail)
+        return next((found[0] for mail in mails if (found := _ACTIVATION_CODE.search(mail.text))), None)
 
     return await until(look, every_s=0.05)
 

@@ -30,7 +30,7 @@ from deploy.local.errors import LocalError
 from deploy.local.following import LOOK_EVERY_S, STATIONS, describe_access, is_done, until
 from deploy.local.letter import letter
 from deploy.local.mailbox import CaughtMail
-from deploy.local.opening import open_alone, run_campaign
+from deploy.local.opening import open_alone, open_at_a_pharmacy, run_campaign
 from deploy.local.paths import Layout
 from deploy.local.people import InventedPerson, invent
 from deploy.local.rights import ask_and_hide, break_the_glass, decide_again
@@ -215,6 +215,7 @@ STEPS: tuple[tuple[str, Callable[[Story], Awaitable[None]]], ...] = (
     ("The patient lists who did what", list_accesses),
     ("Every decision is decided again from its facts", decide_again),
     ("Somebody opens a record alone, online, and signs in with a second factor", open_alone),
+    ("A pharmacist opens a record for somebody who is there with the card", open_at_a_pharmacy),
     ("A campaign opens the records of a thousand people, but for three who object", run_campaign),
     ("The patient closes the record", close_record),
     ("The record is erased, and the receipt verified", erase_record),

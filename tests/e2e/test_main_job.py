@@ -34,6 +34,14 @@ async def test_the_story_comes_true_from_the_opening_to_the_list_of_accesses(sta
         "byte for byte",
         "404",
         "REFUSED",
+        "breaks the glass",
+        "decided again",
+        "gives the code, is signed in",
+        "notes the consent, reads the card, opens the record",
+        "997 records opened, none of the three",
+        "checks who has a record (TD0.2)",
+        "closes the record",
+        "verified; no backup",
     ):
         assert words in text, words
 
