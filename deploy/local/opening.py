@@ -137,7 +137,9 @@ async def run_campaign(story: Story) -> None:
     await until(lambda: _has_record(hospital, crowd[-1]))
     with_record = [one for one in crowd[:OBJECTING] if await _has_record(hospital, one)]
     story.expect(not with_record, f"{len(with_record)} of those who objected have a record")
-    story.happened(STRUCTURES[HOSPITAL].name, "checks who has a record (TD0.2): the last of the crowd, none of the three")
+    story.happened(
+        STRUCTURES[HOSPITAL].name, "checks who has a record (TD0.2): the last of the crowd, none of the three"
+    )
 
 
 async def _has_record(software: Session, person: InventedPerson) -> bool | None:

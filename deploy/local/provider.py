@@ -14,8 +14,9 @@ CLIENT_ID = "dmp"
 PEOPLE = (
     {"id": "899900000101", "name": "Camille Marbeuf", "specialty": "SM26"},
     {"id": "899900000202", "name": "Noé Vautrelle", "specialty": "SM26"},
+    {"id": "899900000303", "name": "Ysaline Corbeval", "profession": "21"},
 )
-"""The invented doctors of `dmp bootstrap`; without a structure of their own, as in the directory there."""
+"""The invented professionals of `dmp bootstrap`; without a structure of their own, as in the directory there."""
 
 
 def psc_variables(secrets: Secrets, port: int, identity: str) -> dict[str, str]:

@@ -32,7 +32,15 @@ from shared.terminology.oids import INS_NIR_TEST
 from shared.values import Ins
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
-from tests.infra.identity_api import KEYRING, OTHER_KEYRING, announced, query, running, settings_of
+from tests.infra.identity_api import (
+    KEYRING,
+    OTHER_KEYRING,
+    administrator,
+    announced,
+    query,
+    running,
+    settings_of,
+)
 from tests.infra.registers import (
     REGISTER_HEADER,
     activity,
@@ -365,6 +373,20 @@ async def test_whoever_is_absent_from_a_complete_extraction_becomes_inactive(
     assert await status_of(database) == {"899900000101": "active", "899900000202": "inactive"}
     await importer.directory(both, nothing, complete=Complete())
     assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
+
+
+async def test_who_was_entered_by_hand_stays_until_a_file_has_named_them(database: Database, tmp_path: Path) -> None:
+    importer, both = importer_of(database), tmp_path / "both.txt"
+    one = write_directory(tmp_path / "one.txt", activity())
+    entry = {"name": "Léo INVENTÉ", "profession": "G15_10", "specialties": ["SM26"]}
+    async with running(settings_of(database)) as client:
+        put = await client.put("/professionals/899900000202", json=entry, headers=administrator())
+        assert put.status_code == 200, put.text
+    await importer.directory(one, nothing, complete=Complete())
+    assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
+    await importer.directory(write_directory(both, activity(), activity("99900000202")), nothing)
+    await importer.directory(one, nothing, complete=Complete())
+    assert await status_of(database) == {"899900000101": "active", "899900000202": "inactive"}
 
 
 async def test_nobody_becomes_inactive_for_a_line_that_cannot_be_read(database: Database, tmp_path: Path) -> None:

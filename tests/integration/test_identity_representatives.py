@@ -271,6 +271,12 @@ async def test_a_representative_closes_with_their_own_password_and_no_other_reco
     headers = await acting(house, own_id, record_id)
     without = await house.client.post(f"/records/{record_id}/close", json={}, headers=headers)
     assert (without.status_code, without.json()["code"]) == (403, "password-needed")
+    wrong = await house.client.post(f"/records/{record_id}/close", json={"password": "not this"}, headers=headers)
+    assert (wrong.status_code, wrong.json()["code"]) == (403, "password-wrong")
+    entry = (await entries(house, record_id, "sign-in"))[-1]
+    assert (entry.outcome, entry.reason, entry.kind) == ("refused", "password-wrong", "representative")
+    assert entry.actor == str(own_id)
+    assert "password-wrong" not in {one.reason for one in await entries(house, own_id, "sign-in")}
     elsewhere = await house.client.post(f"/records/{other}/close", json={"password": PASSWORD}, headers=headers)
     assert elsewhere.status_code == 404
     closed = await house.client.post(f"/records/{record_id}/close", json={"password": PASSWORD}, headers=headers)

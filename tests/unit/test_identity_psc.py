@@ -146,5 +146,6 @@ def test_a_way_in_is_set_up_whole_or_not_at_all(partly: dict[str, str]) -> None:
         ProfessionalSettings.model_validate(partly)
 
 
-def test_the_test_provider_knows_the_doctors_of_the_bootstrap() -> None:
-    assert {one["id"] for one in PEOPLE} == {one.id for one in PROFESSIONALS.values()}
+def test_the_test_provider_knows_the_professionals_of_the_bootstrap() -> None:
+    told = {(one["id"], f"G15_{one.get('profession', '10')}") for one in PEOPLE}
+    assert told == {(one.id, one.profession) for one in PROFESSIONALS.values()}

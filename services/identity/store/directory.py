@@ -38,6 +38,14 @@ async def put_professionals(connection: Connection, entries: Iterable[Profession
     return {row["id"]: row["version"] for row in rows}
 
 
+MARK_LISTED = "update professionals set listed = true where id = any($1::text[]) and not listed"
+
+
+async def mark_listed(connection: Connection, ids: Iterable[str]) -> None:
+    """They came with a file of the directory."""
+    await connection.execute(MARK_LISTED, list(ids))
+
+
 SELECT_PROFESSIONALS = """
 select id, name, profession, status, structure_ids, specialties, version
 from professionals where id = any($1::text[])"""

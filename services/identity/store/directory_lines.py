@@ -62,11 +62,11 @@ COUNT_ABSENT = """
 select count(*) as active,
        count(*) filter (where not exists (
          select from directory_lines where professional_id = professionals.id)) as absent
-from professionals where status = 'active'"""
+from professionals where status = 'active' and listed"""
 
 
 async def count_absent(connection: Connection) -> tuple[int, int]:
-    """How many professionals are active, and how many of them are in no line."""
+    """How many active professionals came with a file, and how many of them are in no line of this one."""
     row = await connection.fetchrow(COUNT_ABSENT)
     assert row is not None
     return row["active"], row["absent"]
@@ -74,13 +74,13 @@ async def count_absent(connection: Connection) -> tuple[int, int]:
 
 SELECT_ABSENT = """
 select id, name, profession, status, structure_ids, specialties from professionals
-where status = 'active' and id > $1
+where status = 'active' and listed and id > $1
   and not exists (select from directory_lines where professional_id = professionals.id)
 order by id limit $2 for update"""
 
 
 async def page_of_absent(connection: Connection, after: str, limit: int) -> list[Professional]:
-    """The next active professionals by id who are in no line, locked."""
+    """The next active professionals by id who came with a file and are in no line of this one, locked."""
     rows = await connection.fetch(SELECT_ABSENT, after, limit)
     return [
         Professional(

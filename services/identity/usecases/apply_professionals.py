@@ -21,6 +21,7 @@ async def apply_professionals(pool: Pool, file: FileMark, was: Progress, limit: 
         strangers = [told.professional_id for told in page if told.professional_id not in entries]
         entries |= await _retired(connection, strangers)
         versions = await directory.put_professionals(connection, entries.values())
+        await directory.mark_listed(connection, entries)
         now = replace(was, cursor=page[-1].professional_id if page else "", changed=was.changed + len(versions))
         if len(page) < limit:
             now = replace(now, step="absent", cursor="")

@@ -23,7 +23,8 @@ async def close_record(  # the password's rules beside what every move needs
     raise."""
     if moving.party in ("holder", "representative"):
         async with pool.acquire() as connection:
-            await confirm_password(connection, accounts, _whose(record_id, moving), password)
+            whose = _whose(record_id, moving)
+            await confirm_password(connection, accounts, whose, password, acting=moving.actor, record_id=record_id)
     await move_record(pool, keyrings, retention, record_id, moving)
 
 

@@ -17,35 +17,42 @@ from shared.outbox import announce, append
 
 
 async def confirm_password(
-    connection: Connection, accounts: AccountRules, record_id: UUID, password: str | None
+    connection: Connection,
+    accounts: AccountRules,
+    account_id: UUID,
+    password: str | None,
+    *,
+    acting: Actor | None = None,
+    record_id: UUID | None = None,
 ) -> None:
-    """`confirm_password(connection, accounts: AccountRules, record_id: UUID, password: str | None) -> None`
+    """`account_id`: the record whose account's password it is. A wrong one is told to the ledger of `record_id`, as
+    tried by `acting`; without them to the own record's, as tried by its holder.
 
-    `accounts` is `context.accounts` of the API. Call it on a connection outside of a transaction and before the one of
-    your change: a wrong try must stay counted, and argon2 (in a thread) must hold no lock. A record without an account
-    needs no password: only the demonstration's sign-in can have made its token.
+    Call it on a connection outside of a transaction and before the one of your change: a wrong try must stay counted,
+    and argon2 (in a thread) must hold no lock. A record without an account needs no password: only the
+    demonstration's sign-in can have made its token.
 
     Raises PasswordNeededError (403, `password-needed`), PasswordWrongError (403, `password-wrong`) and
     TooManyTriesError (429, `too-many-tries`, with Retry-After).
     """
-    account = await store.load_account(connection, record_id)
+    account = await store.load_account(connection, account_id)
     if account is None:
         return
     if not password:
         raise PasswordNeededError
-    keys = [f"confirm:{record_id}"]
+    keys = [f"confirm:{account_id}"]
     await take_try(connection, keys, "confirm-password")
     found = await asyncio.to_thread(accounts.hasher.check, account.password_hash, normalise_password(password))
     async with connection.transaction():
         if found != "wrong":
             await throttles.give_back(connection, keys, clock.now())
             return
-        await append(connection, [announce(_refused(record_id))])
+        who = acting or Actor(kind="patient", id=str(account_id))
+        await append(connection, [announce(_refused(record_id or account_id, who))])
     REFUSED.labels("confirm-password", PasswordWrongError.code).inc()
     raise PasswordWrongError
 
 
-def _refused(record_id: UUID) -> AccessRecorded:
-    holder = Actor(kind="patient", id=str(record_id))
+def _refused(record_id: UUID, who: Actor) -> AccessRecorded:
     reason = PasswordWrongError.code
-    return AccessRecorded(record_id=record_id, actor=holder, action="sign-in", outcome="refused", reason=reason)
+    return AccessRecorded(record_id=record_id, actor=who, action="sign-in", outcome="refused", reason=reason)

@@ -1,4 +1,6 @@
-"""Makes the next professionals inactive who are in no line of a complete extraction, and announces it."""
+"""Makes the next professionals inactive who are in no line of a complete extraction, and announces it.
+
+Who was entered by hand and never came with a file stays."""
 
 from dataclasses import replace
 
