@@ -54,6 +54,7 @@ class ForbiddenError(ClientError):
 
     code = "forbidden"
     status = 403
+    french = "Ce jeton ne le permet pas."
 
 
 class NotFoundError(ClientError):
@@ -61,6 +62,7 @@ class NotFoundError(ClientError):
 
     code = "not-found"
     status = 404
+    french = "Il n’y a rien ici, ou rien que vous puissiez voir."
 
 
 class ConflictError(ClientError):
@@ -68,6 +70,7 @@ class ConflictError(ClientError):
 
     code = "conflict"
     status = 409
+    french = "Cela contredit ce qui est déjà enregistré."
 
 
 class TooLargeError(ClientError):
@@ -75,6 +78,7 @@ class TooLargeError(ClientError):
 
     code = "body-too-large"
     status = 413
+    french = "Le contenu dépasse ce que ce service accepte."
 
 
 class UnsupportedEncodingError(ClientError):
@@ -82,6 +86,7 @@ class UnsupportedEncodingError(ClientError):
 
     code = "encoding-unsupported"
     status = 415
+    french = "Envoyez le contenu tel quel, sans Content-Encoding."
 
 
 class InvalidError(ClientError):
@@ -89,6 +94,7 @@ class InvalidError(ClientError):
 
     code = "invalid"
     status = 422
+    french = "Le contenu n’est pas valable."
 
 
 class TooManyRequestsError(ClientError):
@@ -96,6 +102,7 @@ class TooManyRequestsError(ClientError):
 
     code = "too-many-requests"
     status = 429
+    french = "Trop de demandes en peu de temps. Attendez, puis recommencez."
 
 
 class UncheckableError(ClientError):
@@ -103,4 +110,5 @@ class UncheckableError(ClientError):
 
     code = "cannot-be-checked-now"
     status = 503
+    french = "Cela ne peut pas être vérifié maintenant. Réessayez dans une minute."
     retry_after = 30

@@ -40,30 +40,39 @@ class InvalidInsError(InvalidError):
     """This is not an INS: 15 characters with its key, under an INS-NIR or INS-NIA system."""
 
     code = "ins-malformed"
+    french = "Ce n’est pas un INS : 15 caractères avec la clé, sous un système INS-NIR ou INS-NIA."
 
 
 class UnknownInsSystemError(InvalidInsError):
     """An INS is under urn:oid:1.2.250.1.213.1.4.8 (NIR), .9 (NIA), or .10 and .11 for tests. INS-C is not accepted."""
 
     code = "ins-system-unknown"
+    french = (
+        "Un INS est sous urn:oid:1.2.250.1.213.1.4.8 (NIR), .9 (NIA), ou .10 et .11 pour les tests. L’INS-C est refusé."
+    )
 
 
 class WrongInsKeyError(InvalidInsError):
     """The key of this INS does not fit its number: it was mistyped or invented."""
 
     code = "ins-key-wrong"
+    french = "La clé de cet INS ne correspond pas à son numéro : il est mal saisi ou inventé."
 
 
 class InvalidTraitsError(InvalidError):
     """Strict traits: names not blank, birth date as YYYY-MM-DD, birth place as a COG code of 5 characters."""
 
     code = "traits-invalid"
+    french = (
+        "Traits stricts : noms non vides, date de naissance AAAA-MM-JJ, lieu de naissance en code COG de 5 caractères."
+    )
 
 
 class InvalidNationalIdError(InvalidError):
     """A national id (PS_IdNat, Struct_IdNat) starts with a digit, its kind, and has 3 to 100 characters, no blank."""
 
     code = "national-id-invalid"
+    french = "Un identifiant national commence par un chiffre et compte 3 à 100 caractères, sans blanc."
 
 
 class Unprinted:

@@ -38,6 +38,9 @@ class MatrixInvalidError(InvalidError):
     status (decree, court or default), each profession and type once."""
 
     code = "matrix-invalid"
+    french = (
+        "Une matrice est un CSV aux colonnes profession, type, answer et status, chaque profession et type une fois."
+    )
 
 
 @dataclass(frozen=True, slots=True)

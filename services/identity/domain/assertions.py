@@ -29,6 +29,8 @@ _CLIENT_ID = re.compile(CODE_PATTERN)
 class OAuthError(ClientError):
     """The token request is refused; `error` is the code of RFC 6749, section 5.2."""
 
+    french = "La demande de jeton est refusée ; error est le code de la RFC 6749, section 5.2."
+
     error: ClassVar[str] = "invalid_request"
 
 
@@ -38,12 +40,16 @@ class TokenRequestError(OAuthError):
     exchange also subject_token and subject_token_type."""
 
     code = "token-request-invalid"
+    french = (
+        "La demande de jeton est incomplète ou répète un champ : grant_type, l’assertion du client, et scope au besoin."
+    )
 
 
 class GrantUnsupportedError(OAuthError):
     """The grant_type here is client_credentials or urn:ietf:params:oauth:grant-type:token-exchange."""
 
     code = "grant-unsupported"
+    french = "Le grant_type est ici client_credentials ou urn:ietf:params:oauth:grant-type:token-exchange."
     error = "unsupported_grant_type"
 
 
@@ -51,6 +57,7 @@ class ScopeRefusedError(OAuthError):
     """This client was not registered with these scopes."""
 
     code = "scope-refused"
+    french = "Ce client n’a pas été enregistré avec ces droits."
     error = "invalid_scope"
 
 
@@ -59,6 +66,7 @@ class AssertionRefusedError(OAuthError):
 
     code = "assertion-invalid"
     status = 401
+    french = "Le client n’est pas reconnu par cette assertion : vérifiez iss et sub, la clé et l’algorithme."
     error = "invalid_client"
 
 
@@ -66,24 +74,28 @@ class AssertionExpiredError(AssertionRefusedError):
     """The assertion is past its time, or not yet valid: check the clock and make a new one for each request."""
 
     code = "assertion-expired"
+    french = "L’assertion a expiré ou n’est pas encore valable : vérifiez l’horloge, faites-en une à chaque demande."
 
 
 class AssertionTooLongError(AssertionRefusedError):
     """The assertion's exp is more than 5 minutes ahead: make short ones, a new one for each request."""
 
     code = "assertion-too-long"
+    french = "L’assertion expire dans plus de 5 minutes : faites-en de courtes, une nouvelle à chaque demande."
 
 
 class AssertionMisaddressedError(AssertionRefusedError):
     """The assertion's aud is neither the token endpoint nor the issuer."""
 
     code = "assertion-misaddressed"
+    french = "L’assertion n’est adressée ni au point de jeton ni à l’émetteur (aud)."
 
 
 class AssertionReplayedError(AssertionRefusedError):
     """This assertion was used before: make a new one, with a new jti, for each request."""
 
     code = "assertion-replayed"
+    french = "Cette assertion a déjà servi : faites-en une nouvelle, avec un nouveau jti, à chaque demande."
 
 
 @dataclass(frozen=True, slots=True)

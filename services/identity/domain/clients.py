@@ -29,36 +29,44 @@ class ClientInvalidError(InvalidError):
     """A client has a name of 1 to 100 characters and a kind: software, administrator or operator."""
 
     code = "client-invalid"
+    french = "Un client a un nom de 1 à 100 caractères et un genre : software, administrator ou operator."
 
 
 class ScopeUnknownError(InvalidError):
     """A client of this kind cannot be granted these scopes."""
 
     code = "scope-unknown"
+    french = "Un client de ce genre ne peut pas recevoir ces droits."
 
 
 class KeyUnusableError(InvalidError):
     """Keys are 1 to 4 public JWKs: EC P-256, RSA of 2048 to 4096 bits, or OKP Ed25519. Never send a private key."""
 
     code = "key-unusable"
+    french = (
+        "Il faut 1 à 4 clés JWK publiques : EC P-256, RSA de 2048 à 4096 bits ou OKP Ed25519. Jamais de clé privée."
+    )
 
 
 class OrganisationNeededError(InvalidError):
     """Software acts for one structure: give its national id as organisation_id. Other kinds have none."""
 
     code = "organisation-needed"
+    french = "Un logiciel agit pour une structure : donnez son identifiant national. Les autres clients n’en ont pas."
 
 
 class ScopeNotGrantableError(ForbiddenError):
     """You can grant documents.deposit and documents.read, and otherwise only scopes that your own token has."""
 
     code = "scope-not-grantable"
+    french = "Vous pouvez accorder documents.deposit et documents.read, et sinon seulement vos propres droits."
 
 
 class ClientNameTakenError(ConflictError):
     """Another client has this name, with other keys or rights. Choose another name."""
 
     code = "client-name-taken"
+    french = "Un autre client porte ce nom, avec d’autres clés ou droits. Choisissez un autre nom."
 
 
 @dataclass(frozen=True, slots=True)

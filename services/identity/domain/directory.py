@@ -21,30 +21,35 @@ class ProfessionUnknownError(InvalidError):
     """The profession is a code of JDV_J65: `G15_10` (table and code), or `10` for a health profession of TRE_G15."""
 
     code = "profession-unknown"
+    french = "La profession est un code de JDV_J65 : G15_10, ou 10 pour une profession de santé de TRE_G15."
 
 
 class StructureUnknownError(InvalidError):
     """A structure named here is not in the directory. Enter it first: PUT /structures/{structure_id}."""
 
     code = "structure-unknown"
+    french = "Une structure citée ici n’est pas dans l’annuaire. Saisissez-la d’abord."
 
 
 class ProfessionalUnknownError(NotFoundError):
     """There is no active professional with this id in the directory."""
 
     code = "professional-unknown"
+    french = "Aucun professionnel actif n’a cet identifiant dans l’annuaire."
 
 
 class SpecialtyInvalidError(InvalidError):
     """A specialty is a code of savoir-faire, such as SM26: letters, digits, dot, dash, at most 64 characters."""
 
     code = "specialty-invalid"
+    french = "Une spécialité est un code de savoir-faire, comme SM26 : 64 lettres, chiffres, points ou tirets au plus."
 
 
 class ActingStructureError(InvalidError):
     """Give the organisation_id of one of the professional's active structures in the directory."""
 
     code = "acting-structure-needed"
+    french = "Donnez l’organisation_id d’une des structures actives du professionnel dans l’annuaire."
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class NameMissingError(InvalidError):
     """A professional has a name of exercise, at most 200 characters."""
 
     code = "professional-name-missing"
+    french = "Un professionnel a un nom d’exercice de 200 caractères au plus."
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,14 @@ class CardSerialInvalidError(InvalidError):
     """The serial number of a Vitale card has 6 to 24 letters and digits."""
 
     code = "card-serial-invalid"
+    french = "Le numéro de série d’une carte Vitale compte 6 à 24 lettres et chiffres."
 
 
 class AddressInvalidError(InvalidError):
     """A postal address has up to six lines of 60 characters at most, without control characters."""
 
     code = "address-invalid"
+    french = "Une adresse postale a au plus six lignes de 60 caractères, sans caractère de contrôle."
 
 
 @dataclass(frozen=True, slots=True, repr=False)

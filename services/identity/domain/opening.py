@@ -24,30 +24,35 @@ class MailInvalidError(InvalidError):
     """This is not a mail address that can be written to: name@domain, ASCII, at most 254 characters."""
 
     code = "mail-invalid"
+    french = "Ce n’est pas une adresse de courriel : nom@domaine, en ASCII, 254 caractères au plus."
 
 
 class LanguageUnknownError(InvalidError):
     """The language is fr or en."""
 
     code = "language-unknown"
+    french = "La langue est fr ou en."
 
 
 class RelationUnknownError(InvalidError):
     """The relation of the contact is holder or representative."""
 
     code = "relation-unknown"
+    french = "Le lien du contact est holder ou representative."
 
 
 class TraitsDifferError(ConflictError):
     """This INS has a record under other strict traits. Check the identity of the person."""
 
     code = "traits-differ"
+    french = "Cet INS a un dossier sous d’autres traits stricts. Vérifiez l’identité de la personne."
 
 
 class RecordUnknownError(NotFoundError):
     """There is no such record, or none that you may see."""
 
     code = "record-unknown"
+    french = "Ce dossier n’existe pas, ou vous ne pouvez pas le voir."
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -27,6 +27,7 @@ class IdentityStatusUnknownError(InvalidError):
     """The status of an identity is provisional, retrieved, validated or qualified."""
 
     code = "identity-status-unknown"
+    french = "Le statut d’une identité est provisional, retrieved, validated ou qualified."
 
 
 class IdentityNotQualifiedError(ConflictError):
@@ -43,18 +44,21 @@ class RegimeInvalidError(InvalidError):
     """A regime of health insurance is a code of two digits, such as 01 for the general regime."""
 
     code = "regime-invalid"
+    french = "Un régime d’assurance maladie est un code de deux chiffres, par exemple 01 pour le régime général."
 
 
 class RegionUnknownError(InvalidError):
     """A region is the INSEE code of a French region (11, 84 ...), an overseas collectivity (987 ...), or 99: abroad."""
 
     code = "region-unknown"
+    french = "Une région est le code INSEE d’une région française, d’une collectivité d’outre-mer, ou 99 : étranger."
 
 
 class UsedNamesInvalidError(InvalidError):
     """A used name is not blank, has no control characters and at most 100 characters."""
 
     code = "used-names-invalid"
+    french = "Un nom utilisé n’est pas vide, n’a pas de caractère de contrôle et compte au plus 100 caractères."
 
 
 class IdentityStatus(StrEnum):

@@ -10,6 +10,9 @@ class SignInRefusedError(ForbiddenError):
     """The direct sign-in is for demonstrations: it is switched off here, or you are not on this machine."""
 
     code = "sign-in-refused"
+    french = (
+        "La connexion directe sert aux démonstrations : elle est éteinte ici, ou vous n’êtes pas sur cette machine."
+    )
 
 
 # A name or IPv4 address, an IPv6 address in brackets, both with or without a port; an IPv6 address alone.

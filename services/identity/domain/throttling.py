@@ -20,6 +20,9 @@ class TooManyTriesError(TooManyRequestsError):
     """Too many tries. Wait, then try again; what strangers try does not slow a device that has signed in before."""
 
     code = "too-many-tries"
+    french = (
+        "Trop d’essais. Attendez, puis recommencez ; les essais d’inconnus ne ralentissent pas vos appareils habituels."
+    )
 
     def __init__(self, seconds: int) -> None:
         super().__init__(

@@ -1,0 +1,46 @@
+"""What identity refuses is said in French too: patients, pharmacists and agents read its sentences."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import pytest
+
+import services.identity
+import shared
+from shared.errors import ClientError
+
+FOR_SOFTWARE_ALONE = ("shared.cda", "shared.fhir", "shared.redriving")
+"""Formats and dead letters: nobody but programs and operators meets them."""
+
+
+def _known(kind: type[ClientError]) -> Iterator[type[ClientError]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from _known(one)
+
+
+def _errors() -> list[type[ClientError]]:
+    for package in (services.identity, shared):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    ours = (services.identity.__name__, shared.__name__)
+    found = {one for one in _known(ClientError) if one.__module__.startswith(ours)}
+    return sorted(
+        (one for one in found if not one.__module__.startswith(FOR_SOFTWARE_ALONE)), key=lambda one: one.__qualname__
+    )
+
+
+@pytest.mark.parametrize("kind", _errors(), ids=lambda kind: kind.__name__)
+def test_each_refusal_has_a_code_a_sentence_and_the_same_in_french(kind: type[ClientError]) -> None:
+    french = kind.__dict__.get("french")
+    assert kind.code
+    assert (kind.__doc__ or "").strip()
+    assert french, "a subclass inherits no sentence: it says something else"
+    assert french != kind.__doc__
+    assert french.endswith((".", "»"))
+
+
+def test_there_are_refusals_to_look_at() -> None:
+    assert len(_errors()) > 100
