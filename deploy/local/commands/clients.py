@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def bootstrap(var: VarOption, as_json: JsonOption = False) -> None:
-    """Make the first clients and people: an administrator, two hospitals, an operator, two doctors.
+    """Make the first clients and people: an administrator, two hospitals, an operator, three professionals.
 
     What is there already stays. The private keys lie in var/secrets/clients; var/endpoints.json names them by path.
 
