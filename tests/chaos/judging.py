@@ -16,7 +16,7 @@ import httpx
 
 WAIT = "wait=10"
 REFUSED = 404
-TIRED = frozenset({429, 500, 502, 503, 504})
+TIRED = frozenset({500, 502, 503, 504})
 """Answers of a service that is being restarted, or whose copies are too old to be sure."""
 
 

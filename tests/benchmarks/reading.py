@@ -1,0 +1,245 @@
+"""What rights cost a reader: a page of a long record with and without them, and one traced read.
+
+    .venv/bin/python tests/benchmarks/reading.py [--documents 5000] [--pages 300] [--reads 1500] [--json FILE]
+
+Everything runs in a temporary folder. A hospital deposits that many letters in one record; their types are then spread
+over those of JDV_J66, so that the rules are asked about many combinations. An authorised doctor asks for the page of
+the 50 newest at records' API and, in turn, at one that asks for no rights (without_rights.py): the same HTTP, fence,
+trace and metadata. Then, the workers stopped, the doctor reads one document of 20 kB again and again: CPU of API and
+PostgreSQL together, trace included. Everything before the measurement is not counted.
+"""
+
+import asyncio
+import dataclasses
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import asyncpg
+import httpx
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local import endpoints
+from deploy.local.bootstrap import DOCTOR, HOSPITAL, PROFESSIONALS, STRUCTURES, bootstrap
+from deploy.local.client import FHIR, connect
+from deploy.local.databases import app_dsn
+from deploy.local.errors import LocalError
+from deploy.local.letter import letter
+from deploy.local.probes import answers
+from deploy.local.running import Interrupted, print_progress, run
+from deploy.local.services import NAMES
+from deploy.local.stack import Stack
+from shared.fhir.iti65 import bundle_of_cda
+from shared.terminology.documents import document_types
+from tests.chaos.rights import free_port
+from tests.e2e.acting import Scene, set_scene
+from tests.infra import costs
+from tests.infra.waiting import eventually
+
+AT_ONCE, READERS = 12, 4
+SIZE = 20_000
+PLAIN = "records-api-plain"
+GOAL_RATIO, GOAL_READ_MS = 1.5, 2.5
+PUBLISHED = "select count(*) from documents where status = 'published' and record_id = $1"
+SPREAD = """
+update documents d set type = t.type, class_code = t.class_code, section = t.section
+from (select id, row_number() over (order by id) % cardinality($2::text[]) + 1 as place from documents
+      where record_id = $1) n,
+     unnest($2::text[], $3::text[], $4::text[]) with ordinality as t(type, class_code, section, place)
+where d.id = n.id and n.place = t.place"""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Milliseconds: medians of a page with and without rights; CPU of one read, API and PostgreSQL."""
+
+    documents: int
+    listed: int
+    page: float
+    plain: float
+    read_api: float
+    read_postgres: float
+    pace: tuple[float, float]
+
+    @property
+    def ratio(self) -> float:
+        """With rights over without."""
+        return round(self.page / self.plain, 2)
+
+    @property
+    def read(self) -> float:
+        """CPU of one read."""
+        return round(self.read_api + self.read_postgres, 2)
+
+
+async def measure(folder: Path, documents: int, pages: int, reads: int) -> Figures:
+    """Everything up, the record filled, both measured."""
+    async with Stack(folder / "var", report=print_progress) as stack:
+        await bootstrap(stack.layout)
+        async with (
+            connect(endpoints.read(stack.layout)) as dmp,
+            httpx.AsyncClient(timeout=30, trust_env=False) as client,
+        ):
+            scene = await set_scene(stack, dmp)
+            await scene.holder.call(
+                "PUT",
+                "consent",
+                f"/records/{scene.record_id}/authorisations/{PROFESSIONALS[DOCTOR].id}",
+                headers={"prefer": "wait=10"},
+            )
+            read_id = await _deposit_large(scene)
+            await _fill(stack, scene, documents)
+            doctor = {"authorization": f"Bearer {await dmp.professional(PROFESSIONALS[DOCTOR].id).token()}"}
+            before = costs.pace()
+            async with _plain(stack) as plain:
+                _tell("asking for pages")
+                page, bare, listed = await _pages(client, (stack.url("records"), plain), scene, doctor, pages)
+            _tell("reading")
+            api, postgres = await _reads(stack, client, f"{stack.url('records')}/fhir/Binary/{read_id}", doctor, reads)
+            return Figures(documents, listed, page, bare, api, postgres, (before, costs.pace()))
+
+
+async def _deposit_large(scene: Scene) -> str:
+    """A document of 20 kB: the letter, padded by a comment."""
+    text = letter(scene.person, STRUCTURES[HOSPITAL])
+    at = text.rindex(b"</ClinicalDocument>")
+    padded = text[:at] + b"<!--" + b"x" * (SIZE - len(text) - 7) + b"-->" + text[at:]
+    answer = await scene.hospital.call("POST", "records", "/fhir", content=bundle_of_cda(padded), headers=FHIR)
+    progress = await scene.done(str(answer.headers["location"]))
+    return str(progress["document_id"])
+
+
+async def _fill(stack: Stack, scene: Scene, documents: int) -> None:
+    left = iter(range(documents))
+
+    async def deposit() -> None:
+        for number in left:
+            await scene.deposit()
+            if number % 500 == 0:
+                _tell(f"{number} documents deposited")
+
+    await asyncio.gather(*(deposit() for _ in range(AT_ONCE)))
+    connection = await asyncpg.connect(app_dsn(stack.postgres, stack.secrets, "records"))
+    try:
+
+        async def published() -> bool:
+            return bool(await connection.fetchval(PUBLISHED, scene.record_id) > documents)
+
+        await eventually(published, seconds=120)
+        types = document_types().values()
+        codes = ([one.code for one in types], [one.class_code for one in types], [one.section for one in types])
+        await connection.execute(SPREAD, scene.record_id, *codes)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def _plain(stack: Stack) -> AsyncIterator[str]:
+    """The URL of an API without rights, under the same supervisor."""
+    spec, port = stack.services.process("records", "api"), free_port()
+
+    async def healthy() -> bool:
+        return await answers(port, "/readyz")
+
+    command = (sys.executable, "-m", "tests.benchmarks.without_rights", "api")
+    environment = {**spec.environment, "RECORDS_HTTP__PORT": str(port)}
+    await stack.supervisor.start(
+        dataclasses.replace(
+            spec,
+            name=PLAIN,
+            command=command,
+            log=stack.layout.log(PLAIN),
+            healthy=healthy,
+            environment=environment,
+        )
+    )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await stack.stop(PLAIN)
+
+
+async def _pages(
+    client: httpx.AsyncClient, urls: tuple[str, str], scene: Scene, doctor: dict[str, str], pages: int
+) -> tuple[float, float, int]:
+    """Medians in milliseconds, one page here and one there in turn, and how many documents the page lists."""
+    query = {"patient": scene.record_id, "status": "current", "_count": "50"}
+    took: dict[str, list[float]] = {url: [] for url in urls}
+    listed = 0
+    for number in range(pages + 20):
+        for url in urls:
+            started = time.perf_counter()
+            answer = await client.post(f"{url}/fhir/DocumentReference/_search", data=query, headers=doctor)
+            if number >= 20:
+                took[url].append(time.perf_counter() - started)
+            listed = len(answer.raise_for_status().json()["entry"])
+    page, plain = (round(statistics.median(took[url]) * 1000, 2) for url in urls)
+    return page, plain, listed
+
+
+async def _reads(
+    stack: Stack, client: httpx.AsyncClient, url: str, doctor: dict[str, str], reads: int
+) -> tuple[float, float]:
+    """CPU milliseconds of API and of PostgreSQL for each read."""
+    for name in NAMES:
+        await stack.stop(f"{name}-worker")
+    pids = {"records-api": stack.pids["records-api"], "postgres": stack.pids["postgres"]}
+    left = iter(range(reads))
+
+    async def read() -> None:
+        for _ in left:
+            answer = await client.get(url, headers=doctor)
+            assert len(answer.raise_for_status().content) == SIZE
+
+    before = costs.look(pids)
+    await asyncio.gather(*(read() for _ in range(READERS)))
+    spent = costs.spent(before, costs.look(pids))
+    return round(1000 * spent["records-api"] / reads, 2), round(1000 * spent["postgres"] / reads, 2)
+
+
+def _tell(news: str) -> None:
+    print(f"  {news}", file=sys.stderr, flush=True)
+
+
+def main(
+    documents: Annotated[int, typer.Option(help="Documents in the record.", min=60)] = 5000,
+    pages: Annotated[int, typer.Option(help="Pages asked for, each way.", min=10)] = 300,
+    reads: Annotated[int, typer.Option(help="Reads of one document.", min=10)] = 1500,
+    json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
+) -> None:
+    """Measure what rights cost a reader."""
+    with tempfile.TemporaryDirectory(prefix="dmp-reading-") as folder:
+        Path(folder).chmod(0o711)
+        try:
+            found = run(measure(Path(folder), documents, pages, reads))
+        except Interrupted:
+            raise SystemExit(130) from None
+        except LocalError as error:
+            raise SystemExit(f"error: {error}") from None
+    table = Table("what", "measured", "goal")
+    table.add_row(f"page of {found.listed} out of {found.documents}, with rights", f"{found.page} ms", "")
+    table.add_row("the same without rights", f"{found.plain} ms", "")
+    table.add_row("ratio", f"{found.ratio}", f"<= {GOAL_RATIO}")
+    table.add_row("CPU of a traced read of 20 kB: API", f"{found.read_api} ms", "")
+    table.add_row("PostgreSQL", f"{found.read_postgres} ms", "")
+    table.add_row("together", f"{found.read} ms", f"<= {GOAL_READ_MS} ms")
+    console = Console(width=100)
+    console.print(table)
+    console.print(f"a fixed piece of work took {found.pace[0]} ms of CPU before and {found.pace[1]} ms after")
+    if json is not None:
+        json.write_bytes(orjson.dumps(dataclasses.asdict(found)))
+
+
+if __name__ == "__main__":
+    typer.run(main)
