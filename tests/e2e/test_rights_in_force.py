@@ -6,7 +6,7 @@ from tests.chaos.rights import play
 
 
 async def test_no_read_is_decided_under_the_old_right_once_the_new_one_is_in_force(stack: Stack, dmp: Dmp) -> None:
-    seen = await play(stack, dmp, changes=300, records=6, kill=False)
+    seen = await play(stack, dmp, changes=300, at_once=6, kill=False)
     assert sum(len(one.took) for one in seen) == 300
     statuses = [status for one in seen for _, _, status in one.reads]
     assert statuses.count(200) > 50
