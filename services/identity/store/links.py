@@ -25,12 +25,17 @@ async def lock_pair(connection: Connection, first: UUID, second: UUID) -> list[K
 async def lock_linked(connection: Connection, record_id: UUID) -> list[KeptRecord]:
     """A record and, behind it, the one that it is linked to, locked in order; empty where there is none.
 
-    Which one that is can change until both are locked: then it is looked at again.
+    Which one that is can change until both are locked: then the locks are given back, and it is looked at again. Locks
+    that were kept meanwhile would be out of order, and two who wait for each other would both be refused.
     """
     while True:
         seen = await load_kept(connection, record_id, lock=False)
         if seen is None:
             return []
+        locks = connection.transaction()
+        await locks.start()
         found = await lock_pair(connection, record_id, seen.linked_to or record_id)
         if not found or found[0].linked_to == seen.linked_to:
+            await locks.commit()
             return found[:1] if seen.linked_to is None else found
+        await locks.rollback()

@@ -18,8 +18,8 @@ async def take_try(connection: Connection, keys: Sequence[str], action: str) -> 
     decided = take(await throttles.load_counts(connection, keys), keys, clock.now())
     if not isinstance(decided, Withheld):
         async with connection.transaction():
-            now = clock.now()
-            decided = take(await throttles.lock_counts(connection, keys, now), keys, now)
+            known = await throttles.lock_counts(connection, keys, clock.now())
+            decided = take(known, keys, clock.now())  # now, not before it waited for others: their tries are past
             if not isinstance(decided, Withheld):
                 await throttles.set_counts(connection, decided.counts)
     if isinstance(decided, Withheld):
