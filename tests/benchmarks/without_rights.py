@@ -22,7 +22,8 @@ from shared.process import main
 
 SELECT_NEWEST = """
 select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
-       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at
+       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
+       depositor_id, in_secret
 from documents where bucket = $1 and record_id = $2 and id < $3 and status = 'published' order by id desc limit $4"""
 NO_RIGHTS: Final = Permit("none-asked", "none")
 

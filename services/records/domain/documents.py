@@ -15,6 +15,8 @@ from shared.vault import WrappedKey
 DocumentStatus = Literal["received", "published", "refused"]
 DocumentLife = Literal["current", "superseded", "deleted"]
 """What became of a document after its publication."""
+Depositor = Literal["organisation", "patient", "representative", "carer"]
+"""Whose document it is."""
 _SAFE_MEDIA_TYPE = re.compile(r"[a-zA-Z0-9!#$&^_.+-]+/[a-zA-Z0-9!#$&^_.+-]+(?:; ?charset=[a-zA-Z0-9_-]+)?", re.ASCII)
 
 
@@ -74,7 +76,10 @@ class Metadata(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the rules and the lists need of a document. `version`, `changed_at`: of its labels and its life."""
+    """What the rules and the lists need of a document. `version`, `changed_at`: of its labels and its life.
+
+    `depositor_id`: who of the person's side deposited it; `in_secret`: in the secret connection of a minor.
+    """
 
     id: UUID
     record_id: UUID
@@ -94,6 +99,9 @@ class Head:
     shown_to_representatives: bool = False
     version: int = 1
     changed_at: datetime | None = None
+    deposited_by: Depositor = "organisation"
+    depositor_id: str | None = None
+    in_secret: bool = False
 
 
 def metadata_of(document: SubmittedDocument) -> Metadata:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
@@ -16,6 +17,7 @@ SECRET = "secret"  # noqa: S105 - the secret connection of a minor
 REGULATION = "centre_15"
 EMERGENCIES = frozenset({"bris_de_glace", REGULATION})
 LABEL_MASKED = "MASQUE_PS"
+PATIENT_SIDE = frozenset({"patient", "representative", "carer"})
 _NAMES = tuple(one.name for one in fields(Facts))
 _NO_APPLICATIONS: Mapping[str, frozenset[str]] = MappingProxyType({})
 
@@ -71,7 +73,9 @@ class Asker(Protocol):
 class Combination:
     """What the rules look at of a document; any number of documents of a record have it in common.
 
-    `own`: deposited by the organisation whose software asks; `author`: the professional who asks wrote it.
+    `deposited_by`: organisation, patient, representative or carer; `in_secret`: in the secret connection of a minor.
+    `mine`: deposited by the organisation whose software asks, or by who asks of the person's side; or the professional
+    who asks wrote it.
     """
 
     status: str
@@ -81,8 +85,9 @@ class Combination:
     labels: frozenset[str]
     masked_by: str | None
     shown_to_representatives: bool
-    own: bool
-    author: bool
+    deposited_by: str
+    in_secret: bool
+    mine: bool
 
 
 def record_facts(
@@ -125,28 +130,28 @@ def document_facts(facts: Facts, asker: Asker, record: RecordFacts, one: Combina
 
 def with_documents(facts: Facts, asker: Asker, record: RecordFacts) -> Callable[[Combination], Facts]:
     """The same with one document after another: what they have in common is taken apart once."""
-    common = {name: getattr(facts, name) for name in _NAMES}
+    with_common = partial(Facts, **{name: getattr(facts, name) for name in _NAMES})
     granted = _sections_of(asker, record)
     matrix = record.matrix if facts.actor_kind == "professional" else None
 
     def of_document(one: Combination) -> Facts:
-        values = {
-            **common,
-            "document_status": one.status,
-            "document_type": one.type,
-            "class_code": one.class_code,
-            "section": one.section,
-            "section_hidden": one.section in record.choices.hidden_sections,
-            "application_may": one.section in granted,
-            "labels": one.labels,
-            "author": one.author,
-            "own_deposit": one.own,
-            "deposited_by": "organisation",
-            "masked_by": one.masked_by,
-            "shown_to_representatives": one.shown_to_representatives,
-            "matrix_cell": "unknown" if matrix is None else matrix.cell(facts.profession, one.type),
-        }
-        return Facts(**values)
+        return with_common(
+            document_status=one.status,
+            document_type=one.type,
+            class_code=one.class_code,
+            section=one.section,
+            section_hidden=one.section in record.choices.hidden_sections,
+            application_may=one.section in granted,
+            labels=one.labels,
+            author=one.mine and facts.actor_kind == "professional",
+            own_deposit=one.mine and facts.actor_kind == "software",
+            self_deposited=one.mine and facts.actor_kind in PATIENT_SIDE,
+            deposited_by=one.deposited_by,
+            masked_by=one.masked_by,
+            by_minor_in_secret=one.in_secret,
+            shown_to_representatives=one.shown_to_representatives,
+            matrix_cell="unknown" if matrix is None else matrix.cell(facts.profession, one.type),
+        )
 
     return of_document
 
@@ -161,9 +166,21 @@ def combination_of(head: Head, asker: Asker) -> Combination:
         labels=head.labels,
         masked_by=masked_by(head.labels, head.masked_by),
         shown_to_representatives=head.shown_to_representatives,
-        own=asker.kind == "software" and asker.organisation_id == head.organisation_id,
-        author=asker.kind == "professional" and asker.id in head.author_ids,
+        deposited_by=head.deposited_by,
+        in_secret=head.in_secret,
+        mine=is_own(head, asker),
     )
+
+
+def is_own(head: Head, asker: Asker) -> bool:
+    """Whether who asks deposited the document, or wrote it."""
+    match asker.kind:
+        case "software":
+            return asker.organisation_id == head.organisation_id
+        case "professional":
+            return asker.id in head.author_ids
+        case _:
+            return asker.id == head.depositor_id
 
 
 def status_of(status: str, life: str, *, archived: bool) -> str:

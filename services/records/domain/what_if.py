@@ -148,7 +148,7 @@ def seen_by(
         common = replace(common, authorisation="valid")
     found = set()
     for one in documents:
-        combination = replace(one.combination, author=asker.kind == "professional" and asker.id in one.author_ids)
+        combination = replace(one.combination, mine=asker.kind == "professional" and asker.id in one.author_ids)
         if isinstance(decide(document_facts(common, asker, record, combination)), Permit):
             found.add(one)
     return frozenset(found)
@@ -178,7 +178,7 @@ def effects(
 
 def written(head: Head, asker: Asker) -> Written:
     """What counts of one document, whoever asks."""
-    return Written(replace(combination_of(head, asker), own=False, author=False), head.author_ids)
+    return Written(replace(combination_of(head, asker), mine=False), head.author_ids)
 
 
 def _named(one: Imagined) -> str:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from services.records.domain.documents import Head
@@ -12,44 +12,42 @@ from services.records.store.reading import head_of
 from shared.clock import bucket_of
 from shared.db.pool import Connection
 
-# The key names what the rules look at, and both statements make it in the same way. No rule stands here.
+# `facts` is what the rules look at of a document; whether it is the asker's own depends on who asks. Both statements
+# make the key in the same way; no rule stands here.
 SELECT_COMBINATIONS = """
-select status || '|' || life || '|' || archived || '|' || type || '|' || class_code || '|' || section
-       || '|' || labels::text || '|' || coalesce(masked_by, '') || '|' || shown_to_representatives
-       || '|' || coalesce(organisation_id = $3, false) || '|' || coalesce($4 = any(author_ids), false)
-       as key, count(*) as documents
-from documents where bucket = $1 and record_id = $2 group by 1"""
+select facts || '|' || mine as key
+from (
+  select distinct coalesce(facts, document_facts(status, life, archived, type, class_code, section, labels, masked_by,
+                                                 shown_to_representatives, deposited_by, in_secret)) as facts,
+    coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
+      or coalesce(depositor_id = $5, false) as mine
+  from documents where bucket = $1 and record_id = $2
+) combination"""
 SELECT_PERMITTED = """
 select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
-       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at
+       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
+       depositor_id, in_secret
 from documents
-where bucket = $1 and record_id = $2 and id < $5
-  and (status || '|' || life || '|' || archived || '|' || type || '|' || class_code || '|' || section
-       || '|' || labels::text || '|' || coalesce(masked_by, '') || '|' || shown_to_representatives
-       || '|' || coalesce(organisation_id = $3, false) || '|' || coalesce($4 = any(author_ids), false)
-      ) = any($6::text[])
-order by id desc limit $7"""
+where bucket = $1 and record_id = $2 and id < $6
+  and coalesce(facts, document_facts(status, life, archived, type, class_code, section, labels, masked_by,
+                                     shown_to_representatives, deposited_by, in_secret))
+      || '|' || (coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
+                 or coalesce(depositor_id = $5, false))
+      = any($7::text[])
+order by id desc limit $8"""
 # For many askers at once: the authors are told, and who deposited it is nobody of them.
 SELECT_ALL_COMBINATIONS = """
-select status, life, archived, type, class_code, section, labels, masked_by, shown_to_representatives, author_ids,
-       count(*) as documents
+select status, life, archived, type, class_code, section, labels, masked_by, shown_to_representatives, deposited_by,
+       in_secret, author_ids, count(*) as documents
 from documents where bucket = $1 and record_id = $2
-group by status, life, archived, type, class_code, section, labels, masked_by, shown_to_representatives, author_ids"""
+group by status, life, archived, type, class_code, section, labels, masked_by, shown_to_representatives, deposited_by,
+         in_secret, author_ids"""
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A combination, how many documents have it, and how the store names it."""
-
-    key: str
-    combination: Combination
-    documents: int
-
-
-async def load_combinations(connection: Connection, record_id: UUID, asker: Asker) -> list[Counted]:
-    """The distinct combinations in a record, for this asker."""
+async def load_combinations(connection: Connection, record_id: UUID, asker: Asker) -> dict[str, Combination]:
+    """The distinct combinations in a record, for this asker, by the store's name of each."""
     rows = await connection.fetch(SELECT_COMBINATIONS, bucket_of(record_id), record_id, *_as_asked(asker))
-    return [Counted(row["key"], _combination(row["key"]), row["documents"]) for row in rows]
+    return {key: _combination(key) for (key,) in rows}
 
 
 async def count_all(connection: Connection, record_id: UUID) -> Counter[Written]:
@@ -66,8 +64,9 @@ async def count_all(connection: Connection, record_id: UUID) -> Counter[Written]
             labels=labels,
             masked_by=masked_by(labels, row["masked_by"]),
             shown_to_representatives=row["shown_to_representatives"],
-            own=False,
-            author=False,
+            deposited_by=row["deposited_by"],
+            in_secret=row["in_secret"],
+            mine=False,
         )
         found[Written(combination, frozenset(row["author_ids"]))] += row["documents"]
     return found
@@ -83,17 +82,21 @@ async def load_permitted(
     return [head_of(row) for row in rows]
 
 
-def _as_asked(asker: Asker) -> tuple[str | None, str | None]:
-    """Whose deposits are the asker's own, and whose writings: of software the one, of a professional the other."""
-    return (
-        asker.organisation_id if asker.kind == "software" else None,
-        asker.id if asker.kind == "professional" else None,
-    )
+def _as_asked(asker: Asker) -> tuple[str | None, str | None, str | None]:
+    """By what documents are the asker's own: an organisation's deposits, a professional's writings, one's deposits."""
+    match asker.kind:
+        case "software":
+            return asker.organisation_id, None, None
+        case "professional":
+            return None, asker.id, None
+        case _:
+            return None, None, asker.id
 
 
+@lru_cache(maxsize=4096)
 def _combination(key: str) -> Combination:
-    status, life, archived, type_, class_code, section, labels, masker, shown, own, author = key.split("|")
-    known = frozenset(labels.strip("{}").split(","))
+    status, life, archived, type_, class_code, section, labels, masker, shown, depositor, hidden, mine = key.split("|")
+    known = frozenset(labels.split(","))
     return Combination(
         status=status_of(status, life, archived=archived == "true"),
         type=type_,
@@ -102,6 +105,7 @@ def _combination(key: str) -> Combination:
         labels=known,
         masked_by=masked_by(known, masker or None),
         shown_to_representatives=shown == "true",
-        own=own == "true",
-        author=author == "true",
+        deposited_by=depositor,
+        in_secret=hidden == "true",
+        mine=mine == "true",
     )

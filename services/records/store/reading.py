@@ -62,7 +62,8 @@ left join lateral (
 where r.bucket = $1 and r.id = $2"""
 SELECT_HEAD = """
 select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
-       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at
+       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
+       depositor_id, in_secret
 from documents where bucket = $1 and id = $2"""
 SELECT_WATERMARKS = "select topic, at from copy_watermarks where topic in ($1, $2, $3) order by topic, partition"
 SELECT_CONTENT = """
@@ -229,4 +230,7 @@ def head_of(row: asyncpg.Record) -> Head:
         client_id=row["client_id"],
         author_ids=frozenset(row["author_ids"]),
         received_at=row["received_at"],
+        deposited_by=row["deposited_by"],
+        depositor_id=row["depositor_id"],
+        in_secret=row["in_secret"],
     )

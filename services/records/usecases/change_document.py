@@ -12,7 +12,7 @@ from uuid import UUID
 from services.records import sealing
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import Head
-from services.records.domain.facts import Asker, combination_of, document_facts, record_facts
+from services.records.domain.facts import PATIENT_SIDE, Asker, combination_of, document_facts, record_facts
 from services.records.domain.patching import Asked, VersionDiffersError, after, changes_between, sorted_labels
 from services.records.domain.reading import Judged, access_of, insisted
 from services.records.store import changing, copies
@@ -37,7 +37,6 @@ _ACTIONS: dict[str, tuple[str, Action]] = {
     "unarchive": ("archive", "archive-document"),
 }
 _LABEL: tuple[str, Action] = ("label", "label-document")
-_PATIENT_SIDE = frozenset({"patient", "representative", "carer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ def _judged(
     steps: list[_Step] = []
     for change in changes_between(head, ask(head)):
         judged = _decide(caller, record, head, change, desk, now)
-        head = after(head, change, by_patient_side=caller.kind in _PATIENT_SIDE)
+        head = after(head, change, by_patient_side=caller.kind in PATIENT_SIDE)
         steps.append(_Step(change, judged, head))
         if isinstance(judged[1], Refusal):
             break
@@ -113,7 +112,7 @@ def _judged(
 
 def _looks(caller: Caller) -> tuple[str, ...]:
     """By what it is found out whether somebody may know of a document: seeing it, or for a writer owning it."""
-    return ("",) if caller.kind in _PATIENT_SIDE else ("archive", "")
+    return ("",) if caller.kind in PATIENT_SIDE else ("archive", "")
 
 
 def _decide(caller: Asker, record: RecordFacts, head: Head | None, change: str, desk: Desk, now: datetime) -> Judged:

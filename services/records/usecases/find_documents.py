@@ -100,8 +100,8 @@ async def _records(desk: Desk, connection: Connection, wanted: Wanted) -> list[R
 
 async def _search(connection: Connection, caller: Caller, record: RecordFacts, desk: Desk, now: datetime) -> Searched:
     common = record_facts(caller, "find", record, now=now, limit=desk.limit)
-    counted = await finding.load_combinations(connection, record.id, caller) if record.id is not None else []
-    return search(common, caller, record, {one.key: one.combination for one in counted})
+    combinations = await finding.load_combinations(connection, record.id, caller) if record.id is not None else {}
+    return search(common, caller, record, combinations)
 
 
 async def _look(connection: Connection, caller: Caller, searched: Iterable[Searched], wanted: Wanted) -> list[Head]:

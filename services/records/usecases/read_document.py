@@ -18,7 +18,13 @@ from shared.http.tokens import Caller
 from shared.metrics import REFUSED
 from shared.outbox import announce, append
 
-ABSENT = Combination("unknown", "", "", "", frozenset(), None, shown_to_representatives=False, own=False, author=False)
+ABSENT = Combination(
+    *("unknown", "", "", "", frozenset(), None),
+    shown_to_representatives=False,
+    deposited_by="unknown",
+    in_secret=False,
+    mine=False,
+)
 """What is asked about a document that is not there."""
 
 
