@@ -18,6 +18,7 @@ from shared.contracts.records import (
     DocumentReceived,
     DocumentRefused,
     DocumentRelabelled,
+    DocumentReplaced,
     DocumentWithdrawn,
 )
 from shared.contracts.topics import AUDIT_ERASURES, AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES, AUDIT_RECORD_COPIES
@@ -28,6 +29,7 @@ LEDGER_EVENTS = (
     DocumentPublished,
     DocumentRefused,
     DocumentRelabelled,
+    DocumentReplaced,
     DocumentWithdrawn,
     DepositDecided,
     AlertSent,

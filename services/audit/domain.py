@@ -17,6 +17,7 @@ from shared.contracts.records import (
     DocumentReceived,
     DocumentRefused,
     DocumentRelabelled,
+    DocumentReplaced,
     DocumentWithdrawn,
 )
 from shared.decoding import Letter, Message
@@ -30,6 +31,7 @@ SHOWN_TO_PATIENTS = (
     DocumentPublished.wire,
     DocumentRefused.wire,
     DocumentRelabelled.wire,
+    DocumentReplaced.wire,
     DocumentWithdrawn.wire,
 )
 """Types of entries in a patient's list. The checks between them and the patient's own alerts tell nothing more."""
@@ -50,6 +52,7 @@ LedgerEvent: TypeAlias = (
     | DocumentPublished
     | DocumentRefused
     | DocumentRelabelled
+    | DocumentReplaced
     | DocumentWithdrawn
     | AlertSent
     | AlertFailed
@@ -108,7 +111,7 @@ def entry_of(message: Message[LedgerEvent], motive: str | None = None) -> Entry:
         actor_kind=actor.kind,
         actor_id=actor.id,
         profession=actor.profession,
-        organisation_id=actor.organisation_id or held.get("organisation_id"),
+        organisation_id=actor.organisation_id or _structure(held.get("organisation_id")),
         client_id=actor.client_id,
         document_id=held.get("document_id"),
         deposit_id=held.get("deposit_id"),
@@ -117,6 +120,11 @@ def entry_of(message: Message[LedgerEvent], motive: str | None = None) -> Entry:
         rules_version=held.get("rules_version"),
         details=_details(event, motive),
     )
+
+
+def _structure(owner: str | None) -> str | None:
+    """The national id of a structure; the person's side owns a deposit by the id of a record."""
+    return None if owner is None or _uuid(owner.encode()) is not None else owner
 
 
 def _details(event: LedgerEvent, motive: str | None) -> str:
@@ -134,15 +142,17 @@ def _told(event: LedgerEvent) -> tuple[str, str, str | None, Actor]:
         case DocumentReceived():
             sender, structure = event.client_id, event.organisation_id
             software = Actor(kind="software", id=sender, organisation_id=structure, client_id=sender)
-            return "deposit-document", "permitted", "received", software
+            return "deposit-document", "permitted", "received", event.actor or software
         case DepositDecided():
             return "check-deposit", event.outcome, event.reason, _service("consent")
         case DocumentPublished():
             return "publish-document", "permitted", "published", _service("records")
         case DocumentRefused():
             # Told as the depositor's: the person wants to see whose deposit was refused, and why.
-            structure = event.organisation_id
-            return "deposit-document", "refused", event.reason, Actor(kind="software", id=structure)
+            software = Actor(kind="software", id=event.organisation_id)
+            return "deposit-document", "refused", event.reason, event.actor or software
+        case DocumentReplaced():
+            return "replace-document", "permitted", "replaced", event.actor
         case DocumentRelabelled():
             action = "archive-document" if event.change in ARCHIVING else "label-document"
             return action, "permitted", event.change, event.actor

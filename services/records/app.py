@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.records.api import changing, deposits, reading, standing, tracking, what_if
+from services.records.api import changing, deposits, personal, reading, standing, tracking, what_if
 from services.records.api.bodies import LargeBodies
 from services.records.api.outcomes import render
 from services.records.api.parts import Parts
@@ -43,7 +43,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         body_limit=settings.http.body_limit,
         render=render,
     )
-    for module in (changing, deposits, reading, standing, tracking, what_if):
+    for module in (changing, deposits, personal, reading, standing, tracking, what_if):
         app.include_router(module.router)
     return app
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from shared.terminology.documents import section_labels
 
@@ -57,6 +57,43 @@ class DepositProgress(BaseModel):
     deposit_id: UUID
     received_at: datetime
     documents: list[DocumentProgress]
+
+
+class PersonalDocument(BaseModel):
+    """A document that the person's side deposits."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "title": "Mes directives",
+                    "type": "EXPPAT_3",
+                    "content_type": "application/pdf",
+                    "content": "JVBERi0...",
+                }
+            ]
+        },
+    )
+    title: str = Field(min_length=1, max_length=200)
+    type: str = Field(max_length=64, description="class 90 (EXPPAT_1 to 3, 74465-6) or DOCPAT01 to 09")
+    content_type: Literal[
+        "application/pdf",
+        "image/jpeg",
+        "image/png",
+        "image/tiff",
+        "application/msword",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "application/rtf",
+        "text/rtf",
+        "text/plain",
+    ]
+    content: str = Field(min_length=1, description="base64")
+    creation: AwareDatetime | None = Field(default=None, description="when it was written; now, if nothing is said")
+    masked: bool = Field(default=False, description="hidden from professionals")
+    hidden_from_representatives: bool = Field(default=False, description="the holder alone may say so")
+    replaces: UUID | None = Field(default=None, description="a document of one's own whose place this one takes")
 
 
 class SupposedChange(BaseModel):

@@ -18,7 +18,11 @@ class DocumentEvent(RecordEvent):
 
 
 class DocumentReceived(DocumentEvent):
-    """A deposit passed the checks at the door and is kept safe, invisible until it is decided."""
+    """A deposit passed the checks at the door and is kept safe, invisible until it is decided.
+
+    `actor`: who deposits, where it is not the software `client_id` by itself; `mode`: the access mode of its token.
+    `replaced`: of a document that takes another's place, the facts of that other one that the rules look at.
+    """
 
     wire: ClassVar[str] = "records.document-received.v1"
     client_id: Code
@@ -28,25 +32,39 @@ class DocumentReceived(DocumentEvent):
     section: Code
     labels: tuple[Code, ...]
     received_at: datetime
+    actor: Actor | None = None
+    mode: Code = "normal"
+    replaced: FactsTold | None = None
 
 
 class DocumentPublished(DocumentEvent):
-    """The document is visible from now on, within its labels."""
+    """The document is visible from now on, within its labels. `deposited_by`: organisation, patient, carer ..."""
 
     wire: ClassVar[str] = "records.document-published.v1"
     labels: tuple[Code, ...]
     decision_id: UUID
     received_at: datetime
     published_at: datetime
+    deposited_by: Code = "organisation"
 
 
 class DocumentRefused(DocumentEvent):
-    """The document will never be visible; the depositor learns the reason by its tracking."""
+    """The document will never be visible; the depositor learns why by its tracking. `actor`: who deposited it."""
 
     wire: ClassVar[str] = "records.document-refused.v1"
     reason: Code
     decision_id: UUID
     refused_at: datetime
+    actor: Actor | None = None
+
+
+class DocumentReplaced(DocumentEvent):
+    """Another document has taken the place of this one, which is superseded. `actor`: who deposited that other one."""
+
+    wire: ClassVar[str] = "records.document-replaced.v1"
+    replaced_by: UUID
+    actor: Actor
+    replaced_at: datetime
 
 
 class DocumentRelabelled(DocumentEvent):

@@ -124,6 +124,7 @@ RECORDS_DOCUMENTS = Topic(
         records.DocumentReceived,
         records.DocumentPublished,
         records.DocumentRefused,
+        records.DocumentReplaced,
         records.DocumentRelabelled,
         records.DocumentWithdrawn,
     ),

@@ -81,7 +81,8 @@ class SubmittedDocument(Unprinted):
     format: Coding
     labels: tuple[str, ...]
     """One of N, R, V, then MASQUE_PS, INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX as far as sent."""
-    ins: Ins
+    ins: Ins | None
+    """None where the record is known without it."""
     traits: SentTraits | None
     authors: tuple[Author, ...]
     custodian: NationalStructureId | None
@@ -110,7 +111,7 @@ class Submission(Unprinted):
     unique_id: str | None
     """The SubmissionSet's identifier (use usual), canonical like a document's; the PDSm examples leave it out."""
     source_id: str | None
-    ins: Ins
+    ins: Ins | None
     date: datetime
     documents: tuple[SubmittedDocument, ...]
     entries: tuple[str, ...]

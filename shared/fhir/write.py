@@ -43,7 +43,7 @@ _RESOURCES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document as it is given back. Without `ins` the subject is left out."""
+    """A document as it is given back. Without `ins` the subject is named by the record's id, if that is given."""
 
     id: str
     version: int
@@ -70,6 +70,7 @@ class StoredDocument:
     practice_setting: Coding
     period_end: datetime | None = None
     ins: Ins | None = None
+    record_id: str | None = None
     archived: bool = False
     marks: tuple[str, ...] = ()
     """What the reader is told beside it, as codes of ours."""
@@ -146,6 +147,8 @@ def document_reference(document: StoredDocument) -> bytes:
     }
     if document.ins is not None:
         resource["subject"] = subject(document.ins)
+    elif document.record_id is not None:
+        resource["subject"] = {"reference": f"Patient/{document.record_id}"}
     resource |= {"date": instant(document.date), "author": authors}
     if document.custodian is not None:
         resource["custodian"] = _refer(organisation_resource("custodian", document.custodian), contained)

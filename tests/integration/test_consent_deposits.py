@@ -123,6 +123,10 @@ async def test_a_deposit_that_nobody_objects_to_is_permitted_with_what_was_seen(
         "organisation_id": HOSPITAL,
         "organisation_objected": False,
         "labels_asked": ("MASQUE_PS", "N"),
+        "document_type": event.type,
+        "class_code": event.class_code,
+        "section": event.section,
+        "copies_fresh": True,
     }
 
 

@@ -13,7 +13,13 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
-from shared.contracts.records import DocumentPublished, DocumentRefused, DocumentRelabelled, DocumentWithdrawn
+from shared.contracts.records import (
+    DocumentPublished,
+    DocumentRefused,
+    DocumentRelabelled,
+    DocumentReplaced,
+    DocumentWithdrawn,
+)
 from shared.contracts.topics import AUDIT_LEDGER
 from shared.decoding import KeptRecord, Letter
 from tests.infra.messages import message
@@ -68,6 +74,10 @@ CASES = [
     (
         DocumentWithdrawn(**FED, actor=DOCTOR, withdrawn_at=NOW),
         ("delete-document", "permitted", "deleted", "professional", "899700000001"),
+    ),
+    (
+        DocumentReplaced(**FED, replaced_by=OTHER, actor=DOCTOR, replaced_at=NOW),
+        ("replace-document", "permitted", "replaced", "professional", "899700000001"),
     ),
     (AlertFailed(**ALERT, reason="mailbox-unknown"), ("send-alert", "failed", "mailbox-unknown", "system", "notify")),
     (AlertWithheld(**ALERT, reason="invisible"), ("send-alert", "withheld", "invisible", "system", "notify")),

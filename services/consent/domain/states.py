@@ -1,16 +1,16 @@
 """The state of a record in its versions, what consent knows of the record, and who asks for a change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from services.consent.domain.choices import Choices, is_valid, without_past
-from shared.access import Facts
+from shared.contracts.base import Seen
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.identity import PeopleChanged, PersonNamed
-from shared.contracts.topics import CONSENT_STATES, IDENTITY_RECORDS
+from shared.contracts.topics import CONSENT_STATES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.errors import ClientError, ConflictError, TooManyRequestsError, UncheckableError
 
 MOST_CHANGES = 100
@@ -155,26 +155,23 @@ class KnownRecord:
     feeding_objections: frozenset[str] = frozenset()
     blocked: frozenset[str] = frozenset()
     mask_new_documents: bool = False
-    seen: dict[str, int] = field(init=False)
+    linked_to: UUID | None = None
+    people: PeopleChanged | None = None
 
-    def __post_init__(self) -> None:
+    @property
+    def seen(self) -> Seen:
+        """The versions that a decision rests on."""
         states = {} if self.state_version is None else {CONSENT_STATES.name: self.state_version}
-        object.__setattr__(self, "seen", {IDENTITY_RECORDS.name: self.record_version, **states})
+        return {IDENTITY_RECORDS.name: self.record_version, **states}
+
+    def is_behind(self, seen: Seen) -> bool:
+        """Whether the sender of a fact knew more of the record than is here."""
+        people_version = 0 if self.people is None else self.people.version
+        if self.record_version < seen.get(IDENTITY_RECORDS.name, 1):
+            return True
+        return people_version < seen.get(IDENTITY_PEOPLE.name, 0)
 
     @property
     def is_complete(self) -> bool:
         """Whether a deposit can be decided: a record that was never open here has no choices to look at."""
         return self.state_version is not None or self.status != "open"
-
-    def facts_of(self, organisation_id: str, labels: frozenset[str]) -> Facts:
-        """The facts of a deposit. Without a state, an objection cannot be ruled out."""
-        known = self.state_version is not None
-        return Facts(
-            action="deposit",
-            actor_kind="software",
-            record_status=self.status,
-            choices_known=known,
-            organisation_objected=not known or organisation_id in self.feeding_objections,
-            blocked="unknown" if not known else "structure" if organisation_id in self.blocked else "none",
-            labels_asked=labels,
-        )

@@ -93,8 +93,12 @@ async def find_about(connection: Connection, record_id: UUID) -> About | None:
     row = await connection.fetchrow(SELECT_ABOUT, bucket_of(record_id), record_id, *topics)
     if row is None:
         return None
-    people = None if row["people"] is None else PeopleChanged.model_validate_json(row["people"])
-    return About(row["status"], row["linked_to"], people, row["told_until"])
+    return About(row["status"], row["linked_to"], people_of(row["people"]), row["told_until"])
+
+
+def people_of(kept: str | None) -> PeopleChanged | None:
+    """Who may act for a holder, as the copy keeps it."""
+    return None if kept is None else PeopleChanged.model_validate_json(kept)
 
 
 HOLD_FIRST_STATES = """

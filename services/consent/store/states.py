@@ -10,6 +10,7 @@ import orjson
 
 from services.consent.domain.choices import Change, Choices
 from services.consent.domain.states import HistoryEntry, KnownRecord, State
+from services.consent.store.copies import people_of
 from shared.clock import bucket_of
 from shared.contracts.base import Actor
 from shared.db.pool import Connection, Pool
@@ -66,9 +67,11 @@ async def insert_changes(
 
 
 SELECT_KNOWN_RECORDS = """
-select copy.record_id, copy.status, copy.version as record_version, state.version as state_version
+select copy.record_id, copy.status, copy.version as record_version, state.version as state_version,
+       known.people
 from unnest($1::integer[], $2::uuid[]) as wanted(bucket, record_id)
 join record_copies copy on copy.bucket = wanted.bucket and copy.record_id = wanted.record_id
+left join people_copies known on known.bucket = wanted.bucket and known.record_id = wanted.record_id
 left join consent_states state on state.bucket = wanted.bucket and state.record_id = wanted.record_id"""
 
 
@@ -76,7 +79,12 @@ async def find_known_records(connection: Connection, record_ids: Iterable[UUID])
     """Which versions are here; without the choices."""
     wanted = list(set(record_ids))
     rows = await connection.fetch(SELECT_KNOWN_RECORDS, [bucket_of(one) for one in wanted], wanted)
-    return {row["record_id"]: KnownRecord(row["status"], row["record_version"], row["state_version"]) for row in rows}
+    return {
+        row["record_id"]: KnownRecord(
+            row["status"], row["record_version"], row["state_version"], people=people_of(row["people"])
+        )
+        for row in rows
+    }
 
 
 SHARE_KNOWN_RECORDS = """
@@ -91,9 +99,10 @@ with wanted as materialized (
 )
 select copy.record_id, copy.status, copy.version as record_version, state.version as state_version,
        coalesce(state.feeding_objections, '{}') as feeding_objections, coalesce(state.blocked, '{}') as blocked,
-       coalesce(state.mask_new_documents, false) as mask_new_documents
+       coalesce(state.mask_new_documents, false) as mask_new_documents, copy.linked_to, known.people
 from wanted
 join record_copies copy on copy.bucket = wanted.bucket and copy.record_id = wanted.record_id
+left join people_copies known on known.bucket = wanted.bucket and known.record_id = wanted.record_id
 left join state on state.record_id = wanted.record_id"""
 
 
@@ -109,6 +118,8 @@ async def share_known_records(connection: Connection, record_ids: Iterable[UUID]
             frozenset(row["feeding_objections"]),
             frozenset(row["blocked"]),
             row["mask_new_documents"],
+            row["linked_to"],
+            people_of(row["people"]),
         )
         for row in rows
     }

@@ -1,6 +1,8 @@
 """Tells of new documents: one alert per published document."""
 
-from services.notify.domain import Alert, Audience, alert_id, audience
+from typing import Final
+
+from services.notify.domain import Alert, Audience, Unwanted, alert_id, audience
 from services.notify.store import alerts as store
 from services.notify.store.alerts import Restriction
 from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
@@ -8,6 +10,9 @@ from shared.contracts.records import DocumentPublished
 from shared.crypto import Keyring
 from shared.db.pool import Connection
 from shared.decoding import Message
+
+OWN: Final = Unwanted("own-deposit")
+"""What somebody deposited is no news to them."""
 
 
 async def alert_documents(
@@ -22,8 +27,10 @@ async def alert_documents(
     }
     if restricted:
         await store.keep_restrictions(connection, restricted)
+    own = {alert.id for alert, message in zip(alerts, messages, strict=True) if message.event.deposited_by == "patient"}
     once = list({alert.id: alert for alert in alerts}.values())
-    await raise_alerts(connection, await decide_alerts(connection, once, keyring))
+    decided = await decide_alerts(connection, once, keyring)
+    await raise_alerts(connection, [(one, OWN if one.id in own else decision) for one, decision in decided])
 
 
 def _alert(message: Message[DocumentPublished]) -> Alert:

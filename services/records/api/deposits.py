@@ -11,17 +11,18 @@ from starlette.responses import Response
 from services.records.api.bodies import LargeBodies, body_of, check_json, is_large
 from services.records.api.documentation import DEPOSIT
 from services.records.api.outcomes import refused_submission
-from services.records.api.parts import caller_of, depositing_organisation, parts_of, pool_of
+from services.records.api.parts import caller_of, desk_of, parts_of, pool_of
+from services.records.depositing import Depositing, depositing
 from services.records.domain.submissions import examine, warnings_of
 from services.records.store.tracking import TrackedDeposit, TrackedDocument
-from services.records.usecases.deposit_documents import WORTH_A_THREAD, Deposited, deposit_documents
-from services.records.usecases.show_deposits import show_deposit
+from services.records.usecases.deposit_documents import WORTH_A_THREAD, Deposited, Where, deposit_documents
+from services.records.usecases.show_deposits import show_deposit, told_reason
 from shared.db.pool import Pool
+from shared.errors import ForbiddenError
 from shared.fhir.outcomes import Issue, IssueType, Severity
 from shared.fhir.submission import InvalidSubmissionError, Submission
 from shared.fhir.write import FHIR_JSON, EntryResponse, transaction_response
 from shared.http.prefer import seconds_to_wait, wait_for
-from shared.http.tokens import Caller
 from shared.metrics import REFUSED
 
 router = APIRouter()
@@ -32,7 +33,9 @@ CREATED = "201 Created"
 async def deposit(request: Request) -> Response:
     """Parses the bytes itself: this is the hot path."""
     caller = await caller_of(request)
-    organisation_id = depositing_organisation(caller)
+    who = depositing(caller)
+    if who.is_of_patient_side:
+        raise ForbiddenError("Patients and who acts for them deposit by PUT /records/{id}/documents/{id}.")
     check_json(request)
     large: LargeBodies = request.app.state.large_bodies
     async with large if is_large(request) else contextlib.nullcontext():
@@ -42,22 +45,21 @@ async def deposit(request: Request) -> Response:
         except InvalidSubmissionError as error:
             REFUSED.labels("deposit-document", error.issues[0].code).inc()
             return refused_submission(error)
-        deposited = await _keep(request, caller, organisation_id, submission, body)
+        deposited = await _keep(request, who, submission, body)
     seconds = seconds_to_wait(request.headers.get("prefer"))
-    tracked = await _wait(pool_of(request), organisation_id, deposited.id, seconds) if seconds else None
+    tracked = await wait_settled(pool_of(request), who.owner, deposited.id, seconds) if seconds else None
     return _answer(submission, deposited, tracked)
 
 
-async def _keep(
-    request: Request, caller: Caller, organisation_id: str, submission: Submission, body: bytes
-) -> Deposited:
-    keys = parts_of(request).deposit_keys
-    return await deposit_documents(pool_of(request), keys, caller, organisation_id, submission, body)
+async def _keep(request: Request, who: Depositing, submission: Submission, body: bytes) -> Deposited:
+    where = Where(parts_of(request).ins_hmac)
+    return await deposit_documents(desk_of(request), where, who, submission, body)
 
 
-async def _wait(pool: Pool, organisation_id: str, deposit_id: UUID, seconds: float) -> TrackedDeposit | None:
+async def wait_settled(pool: Pool, owner: str, deposit_id: UUID, seconds: float) -> TrackedDeposit | None:
+    """How far the deposit has come when it is published or refused, or when the time is over."""
     return await wait_for(
-        lambda: show_deposit(pool, organisation_id, deposit_id),
+        lambda: show_deposit(pool, owner, deposit_id),
         lambda tracked: tracked is not None and tracked.is_settled,
         seconds,
     )
@@ -87,7 +89,7 @@ def _issue_of(deposit_id: UUID, document: TrackedDocument | None) -> Issue:
             return Issue("document-published", text, None, IssueType.INFORMATIONAL, Severity.INFORMATION)
         case "refused":
             text = f"Refused: never visible. See /deposits/{deposit_id}."
-            code = document.reason if document and document.reason else "refused"
+            code = told_reason(document.reason) if document and document.reason else "refused"
             return Issue(code, text, None, IssueType.BUSINESS_RULE, Severity.ERROR)
         case _:
             text = f"Accepted, invisible until it is checked. Follow it at /deposits/{deposit_id}."

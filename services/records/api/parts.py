@@ -9,11 +9,10 @@ from starlette.requests import Request
 
 from services.records.domain.facts import EMERGENCIES
 from services.records.store.matrices import Matrices
-from services.records.usecases.deposit_documents import DepositKeys
 from services.records.usecases.desk import Desk
 from shared.crypto import Keyring
 from shared.db.pool import Pool
-from shared.errors import ForbiddenError, NotAuthenticatedError
+from shared.errors import NotAuthenticatedError
 from shared.http.tokens import Caller
 from shared.vault import Vault
 
@@ -31,11 +30,6 @@ class Parts:
     vault: Vault
     copy_limit: timedelta
     matrices: Matrices = field(default_factory=Matrices)
-
-    @property
-    def deposit_keys(self) -> DepositKeys:
-        """What a deposit needs of them."""
-        return DepositKeys(self.ins_hmac, self.vault)
 
 
 def parts_of(request: Request) -> Parts:
@@ -79,11 +73,3 @@ def flagged(request: Request, marks: Iterable[str] = ()) -> dict[str, str]:
     if told := [one for one in marks if one == NOT_FROM_THE_DECREE]:
         headers[ACCESS_MARKS] = ",".join(told)
     return headers
-
-
-def depositing_organisation(caller: Caller) -> str:
-    """The organisation whose software this is. Raises ForbiddenError."""
-    if caller.kind != "software" or caller.organisation_id is None:
-        raise ForbiddenError("This is for the software of an organisation: use its client_credentials token.")
-    caller.require("documents.deposit")
-    return caller.organisation_id

@@ -53,7 +53,8 @@ def document_reference(
             period_end=metadata.period_end,
             facility_type=_coding(metadata.facility_type),
             practice_setting=_coding(metadata.practice_setting),
-            ins=Ins(metadata.ins, metadata.ins_system.removeprefix("urn:oid:")),
+            ins=_ins(metadata),
+            record_id=str(head.record_id),
         )
     )
 
@@ -66,6 +67,13 @@ def etag_of(head: Head) -> str:
 def url_of(base: str, document_id: UUID) -> str:
     """The address of a DocumentReference."""
     return f"{base}fhir/DocumentReference/{document_id}"
+
+
+def _ins(metadata: Metadata) -> Ins | None:
+    """Of whom the document says that it is; what the person's side deposits says no number."""
+    if metadata.ins is None or metadata.ins_system is None:
+        return None
+    return Ins(metadata.ins, metadata.ins_system.removeprefix("urn:oid:"))
 
 
 def _coding(code: StoredCode) -> Coding:

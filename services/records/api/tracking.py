@@ -8,10 +8,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
-from services.records.api.parts import depositing_organisation
+from services.records.depositing import depositing
 from services.records.models import DepositList, DepositProgress, DocumentProgress
 from services.records.store.tracking import TrackedDeposit, TrackedDocument
-from services.records.usecases.show_deposits import FIRST, show_deposit, show_deposits
+from services.records.usecases.show_deposits import FIRST, show_deposit, show_deposits, told_reason
 from shared.errors import NotFoundError
 from shared.http.app import AuthenticatedCaller, ServicePool
 
@@ -21,17 +21,17 @@ router = APIRouter(tags=["Tracking"])
 @router.get(
     "/deposits/{deposit_id}",
     summary="How far a deposit has come",
-    responses={404: {"description": "No such deposit of the caller's organisation."}},
+    responses={404: {"description": "No such deposit of yours."}},
 )
 async def get_deposit(deposit_id: UUID, caller: AuthenticatedCaller, pool: ServicePool) -> DepositProgress:
     """Received, checked, published or refused, audited, alert handled, with their times.
 
     Whether the patient was alerted or not is never told.
     """
-    found = await show_deposit(pool, depositing_organisation(caller), deposit_id)
+    found = await show_deposit(pool, depositing(caller).owner, deposit_id)
     if found is None:
         raise NotFoundError
-    return _progress(found)
+    return progress_of(found)
 
 
 @router.get("/deposits", summary="One's own deposits since a moment")
@@ -47,8 +47,8 @@ async def list_deposits(
     A deposit that was being kept while this was asked may come before others that are listed already: ask again from a
     few seconds before the last.
     """
-    found = await show_deposits(pool, depositing_organisation(caller), since, after=after, limit=limit)
-    return DepositList(deposits=[_progress(one) for one in found.deposits], next=_next(since, found.after, limit))
+    found = await show_deposits(pool, depositing(caller).owner, since, after=after, limit=limit)
+    return DepositList(deposits=[progress_of(one) for one in found.deposits], next=_next(since, found.after, limit))
 
 
 def _next(since: datetime, after: UUID | None, limit: int) -> str | None:
@@ -57,7 +57,8 @@ def _next(since: datetime, after: UUID | None, limit: int) -> str | None:
     return f"/deposits?{urlencode({'since': since.isoformat(), 'after': after, 'limit': limit})}"
 
 
-def _progress(deposit: TrackedDeposit) -> DepositProgress:
+def progress_of(deposit: TrackedDeposit) -> DepositProgress:
+    """The same for who follows it."""
     return DepositProgress(
         deposit_id=deposit.id,
         received_at=deposit.received_at,
@@ -74,7 +75,7 @@ def _document(one: TrackedDocument) -> DocumentProgress:
         checked_at=one.checked_at,
         published_at=None if refused else one.settled_at,
         refused_at=one.settled_at if refused else None,
-        reason=one.reason if refused else None,
+        reason=told_reason(one.reason) if refused and one.reason else None,
         audited_at=one.audited_at,
         alert_handled_at=one.alert_handled_at,
     )

@@ -55,8 +55,8 @@ class Metadata(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     unique_id: str
-    ins_system: str
-    ins: str
+    ins_system: str | None
+    ins: str | None
     title: str
     language: str
     content_type: str
@@ -108,8 +108,8 @@ def metadata_of(document: SubmittedDocument) -> Metadata:
     """What is kept of a submitted document to be read again."""
     return Metadata(
         unique_id=document.unique_id,
-        ins_system=document.ins.system,
-        ins=document.ins.matricule,
+        ins_system=document.ins.system if document.ins is not None else None,
+        ins=document.ins.matricule if document.ins is not None else None,
         title=document.title,
         language=document.language,
         content_type=document.content_type,

@@ -90,6 +90,16 @@ class Combination:
     mine: bool
 
 
+ABSENT = Combination(
+    *("unknown", "", "", "", frozenset(), None),
+    shown_to_representatives=False,
+    deposited_by="unknown",
+    in_secret=False,
+    mine=False,
+)
+"""What is asked about a document that is not there."""
+
+
 def record_facts(
     asker: Asker, action: str, record: RecordFacts, *, now: datetime, limit: timedelta, change: str | None = None
 ) -> Facts:

@@ -78,3 +78,10 @@ def insisted(decision: Permit | Refusal) -> Permit:
             raise NotFoundError
         case Refusal():
             raise ForbiddenError
+
+
+def insist_openly(decision: Permit | Refusal) -> None:
+    """Raises as `insisted`, with the rule's code where it may be told."""
+    if isinstance(decision, Refusal) and not (decision.by_choice or decision.retry):
+        raise ForbiddenError(f"The access rules do not permit this: {decision.reason}.")
+    insisted(decision)

@@ -19,6 +19,9 @@ from shared.values import SentTraits, Sex
 
 _CODE = re.compile(CODE_PATTERN)
 _CODE_LENGTH = 64
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+REPLACES = "replaces"
+"""DocumentReference.relatesTo.code of a document that takes the place of another (IHE XDS RPLC)."""
 
 
 class RecordUnknownError(InvalidError):
@@ -31,6 +34,7 @@ class RecordClosedError(InvalidError):
     """The record of this person is closed: nothing can be deposited in it."""
 
     code = "record-closed"
+    french = "Le dossier de cette personne est clos : rien ne peut y être ajouté."
 
 
 class TraitsMismatchError(InvalidError):
@@ -44,12 +48,24 @@ class UniqueIdTakenError(ConflictError):
     or the set of documents differ. Give new documents new identifiers, and send known ones as they were sent."""
 
     code = "unique-id-taken"
+    french = "Cet identifiant désigne déjà un autre document. Donnez un identifiant nouveau à un document nouveau."
+
+
+class ReplacedUnknownError(InvalidError):
+    """The document to be replaced is not here, is not yours, or was replaced already. Search for it again."""
+
+    code = "replaced-document-unknown"
+    french = "Le document à remplacer n’est pas ici, n’est pas le vôtre ou a déjà été remplacé. Cherchez-le à nouveau."
 
 
 def examine(body: bytes) -> Submission:
     """The submission, when its form and its contents may be taken. Raises InvalidSubmissionError."""
     submission = parse_submission(body)
-    issues = tuple(issue for document in submission.documents for issue in _issues_of_content(document))
+    issues = tuple(
+        issue
+        for document in submission.documents
+        for issue in (*_issues_of_content(document), *_issues_of_relations(document))
+    )
     if issues:
         raise InvalidSubmissionError(issues)
     return submission
@@ -64,11 +80,21 @@ def _issues_of_content(document: SubmittedDocument) -> Iterator[Issue]:
     except InvalidCdaError as error:
         yield Issue(error.code, str(error), place, IssueType.INVALID)
         return
-    if checked.ins and ins_parts(document.ins) not in map(ins_parts, checked.ins):
+    if checked.ins and document.ins is not None and ins_parts(document.ins) not in map(ins_parts, checked.ins):
         yield Issue(
             "patient-mismatch",
             "The CDA is about another patient than its DocumentReference: send each document with its own metadata.",
             place,
+            IssueType.BUSINESS_RULE,
+        )
+
+
+def _issues_of_relations(document: SubmittedDocument) -> Iterator[Issue]:
+    if sum(one.code == REPLACES for one in document.relations) > 1:
+        yield Issue(
+            "replaces-several",
+            "A document takes the place of one other at most.",
+            f"Bundle.entry[{document.entry}].resource.relatesTo",
             IssueType.BUSINESS_RULE,
         )
 
@@ -117,6 +143,15 @@ def differing_traits(
 def professionals_of(document: SubmittedDocument) -> list[str]:
     """National ids of the professionals among the authors."""
     return [one.professional for one in document.authors if one.professional]
+
+
+def replaced_of(document: SubmittedDocument) -> UUID | str | None:
+    """Whose place the document takes: the id of a DocumentReference here, or a producer's identifier (canonical)."""
+    for one in document.relations:
+        if one.code == REPLACES:
+            last = one.target.rpartition("/")[2]
+            return UUID(last) if _UUID.fullmatch(last) else one.target
+    return None
 
 
 def as_code(text: str | None) -> str | None:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 import orjson
 
-from services.records.domain.documents import DocumentStatus, KnownRecord
+from services.records.domain.documents import Depositor, DocumentLife, DocumentStatus, Head, KnownRecord
+from services.records.store.reading import head_of
 from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
 from shared.vault import WrappedKey
@@ -19,20 +21,32 @@ from record_fingerprints f
 join records r on r.bucket = f.bucket and r.id = f.record_id
 join record_keys k on k.bucket = f.bucket and k.record_id = f.record_id
 where f.ins = any($1::text[])"""
+FIND_RECORD_BY_ID = """
+select r.bucket, r.id, r.version, r.status, r.traits, k.kid, k.wrapped
+from records r join record_keys k on k.bucket = $1 and k.record_id = r.id
+where r.bucket = $1 and r.id = $2"""
+FIND_HEAD = """
+select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
+       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
+       depositor_id, in_secret
+from documents where bucket = $1 and record_id = $2 and (id = $3 or unique_id = $4)"""
 # The share of the record's row is the fence against an erasure: where the row is gone, nothing is kept.
 INSERT_DEPOSIT = """
 with fence as materialized (
   select id as record_id from records where bucket = $1 and id = $2 for key share
 ), came as (
   select ordinality, id, unique_id, fingerprint, type, class_code, section, string_to_array(labels, ' ') as labels,
-         array(select jsonb_array_elements_text(author_ids)) as author_ids, metadata, content
+         array(select jsonb_array_elements_text(author_ids)) as author_ids, metadata, content, replaces
   from unnest($7::uuid[], $8::bytea[], $9::bytea[], $10::text[], $11::text[], $12::text[], $13::text[], $14::jsonb[],
-              $15::bytea[], $16::bytea[]) with ordinality
-    as given(id, unique_id, fingerprint, type, class_code, section, labels, author_ids, metadata, content, ordinality)
+              $15::bytea[], $16::bytea[], $21::uuid[]) with ordinality
+    as given(id, unique_id, fingerprint, type, class_code, section, labels, author_ids, metadata, content, replaces,
+             ordinality)
 ), new_documents as (
   insert into documents (bucket, id, record_id, deposit_id, unique_id, fingerprint, type, class_code, section, labels,
-                         organisation_id, client_id, author_ids, received_at)
-  select $1, id, record_id, $3, unique_id, fingerprint, type, class_code, section, labels, $4, $5, author_ids, $6
+                         organisation_id, client_id, author_ids, received_at, deposited_by, depositor_id, in_secret,
+                         replaces)
+  select $1, id, record_id, $3, unique_id, fingerprint, type, class_code, section, labels, $4, $5, author_ids, $6,
+         $18, $19, $20, replaces
   from came cross join fence order by unique_id
   on conflict on constraint documents_bucket_record_id_unique_id_key do nothing
   returning id
@@ -53,18 +67,31 @@ select id, deposit_id, unique_id, fingerprint from documents
 where bucket = $1 and record_id = $2 and unique_id = any($3::bytea[])"""
 COUNT_OF_DEPOSIT = "select cardinality(document_ids) from deposits where bucket = $1 and id = $2"
 LOCK_DOCUMENTS = """
-select d.id, d.record_id, d.deposit_id, d.organisation_id, d.status, d.labels, d.received_at
-from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
-join documents d on d.bucket = wanted.bucket and d.id = wanted.id
+with given as materialized (
+  select d.bucket, d.id, d.replaces
+  from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
+  join documents d on d.bucket = wanted.bucket and d.id = wanted.id
+), wanted as materialized (
+  select bucket, id from given union select bucket, replaces from given where replaces is not null
+)
+select d.id, d.record_id, d.deposit_id, d.organisation_id, d.client_id, d.deposited_by, d.depositor_id, d.status,
+       d.life, d.labels, d.masked_by, d.shown_to_representatives, d.replaces, d.received_at
+from wanted join documents d on d.bucket = wanted.bucket and d.id = wanted.id
 order by d.id for update of d"""
 SETTLE_DOCUMENTS = """
 update documents d
 set status = given.status, checked_at = given.checked_at, settled_at = $7, decision_id = given.decision_id,
     reason = given.reason, unique_id = case given.status when 'refused' then null else d.unique_id end,
-    labels = string_to_array(given.labels, ' '), masked_by = given.masked_by
-from unnest($1::integer[], $2::uuid[], $3::text[], $4::timestamptz[], $5::uuid[], $6::text[], $8::text[], $9::text[])
-  as given(bucket, id, status, checked_at, decision_id, reason, labels, masked_by)
+    labels = string_to_array(given.labels, ' '), masked_by = given.masked_by,
+    shown_to_representatives = given.shown_to_representatives
+from unnest($1::integer[], $2::uuid[], $3::text[], $4::timestamptz[], $5::uuid[], $6::text[], $8::text[], $9::text[],
+            $10::boolean[])
+  as given(bucket, id, status, checked_at, decision_id, reason, labels, masked_by, shown_to_representatives)
 where d.bucket = given.bucket and d.id = given.id and d.status = 'received'"""
+SUPERSEDE_DOCUMENTS = """
+update documents d set life = 'superseded', version = d.version + 1, changed_at = $3
+from unnest($1::integer[], $2::uuid[]) as given(bucket, id)
+where d.bucket = given.bucket and d.id = given.id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +108,15 @@ class NewDocument:
     author_ids: list[str]
     metadata: bytes
     content: bytes
+    replaces: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewDeposit:
-    """A submission ready to be kept. `request` is sealed."""
+    """A submission ready to be kept. `request` is sealed. `organisation_id`: by whom it is followed.
+
+    `depositor_id`: which person deposits, where it is not software by itself.
+    """
 
     id: UUID
     record_id: UUID
@@ -94,6 +125,9 @@ class NewDeposit:
     received_at: datetime
     documents: tuple[NewDocument, ...]
     request: bytes
+    deposited_by: Depositor
+    depositor_id: str | None
+    in_secret: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +141,30 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """A document that a decision is about."""
+    """A document that a decision is about, or whose place one takes that a decision is about."""
 
     id: UUID
     record_id: UUID
     deposit_id: UUID
     organisation_id: str
+    client_id: str
+    deposited_by: Depositor
+    depositor_id: str | None
     status: DocumentStatus
+    life: DocumentLife
     labels: tuple[str, ...]
+    masked_by: str | None
+    shown_to_representatives: bool
+    replaces: UUID | None
     received_at: datetime
-    masked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What becomes of a document; `labels` and whose mask is among them, if one is."""
+    """What becomes of a document; `labels` and whose mask is among them, if one is.
+
+    `shown_to_representatives`: it takes the place of one that was shown to them for ever.
+    """
 
     document_id: UUID
     status: DocumentStatus
@@ -130,11 +173,20 @@ class Settlement:
     reason: str
     labels: tuple[str, ...]
     masked_by: str | None
+    shown_to_representatives: bool
 
 
 async def find_record(connection: Connection, ins_fingerprints: Sequence[str]) -> KnownRecord | None:
     """The record that one of these fingerprints stands for."""
-    row = await connection.fetchrow(FIND_RECORD, ins_fingerprints)
+    return _known(await connection.fetchrow(FIND_RECORD, ins_fingerprints))
+
+
+async def find_record_by_id(connection: Connection, record_id: UUID) -> KnownRecord | None:
+    """The record itself."""
+    return _known(await connection.fetchrow(FIND_RECORD_BY_ID, bucket_of(record_id), record_id))
+
+
+def _known(row: asyncpg.Record | None) -> KnownRecord | None:
     if row is None:
         return None
     return KnownRecord(
@@ -145,6 +197,14 @@ async def find_record(connection: Connection, ins_fingerprints: Sequence[str]) -
         traits=orjson.loads(row["traits"]),
         key=WrappedKey(row["kid"], row["wrapped"]),
     )
+
+
+async def find_head(
+    connection: Connection, record_id: UUID, document_id: UUID | None, unique_id: bytes | None
+) -> Head | None:
+    """A document of this record by its id, or by what stands for its producer's identifier."""
+    row = await connection.fetchrow(FIND_HEAD, bucket_of(record_id), record_id, document_id, unique_id)
+    return head_of(row) if row is not None else None
 
 
 async def insert_deposit(connection: Connection, deposit: NewDeposit) -> int | None:
@@ -172,6 +232,10 @@ async def insert_deposit(connection: Connection, deposit: NewDeposit) -> int | N
         [one.metadata for one in documents],
         [one.content for one in documents],
         deposit.request,
+        deposit.deposited_by,
+        deposit.depositor_id,
+        deposit.in_secret,
+        [one.replaces for one in documents],
     )
     return count
 
@@ -189,20 +253,9 @@ async def count_documents(connection: Connection, deposit_id: UUID) -> int:
 
 
 async def lock_documents(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Undecided]:
-    """Takes the rows of these documents, sorted."""
+    """Takes the rows of these documents and of those whose place they take, sorted."""
     rows = await connection.fetch(LOCK_DOCUMENTS, _buckets(ids), ids)
-    return {
-        row["id"]: Undecided(
-            row["id"],
-            row["record_id"],
-            row["deposit_id"],
-            row["organisation_id"],
-            row["status"],
-            tuple(row["labels"]),
-            row["received_at"],
-        )
-        for row in rows
-    }
+    return {row["id"]: Undecided(**{**row, "labels": tuple(row["labels"])}) for row in rows}
 
 
 async def settle_documents(connection: Connection, settled: Sequence[Settlement], at: datetime) -> None:
@@ -219,7 +272,13 @@ async def settle_documents(connection: Connection, settled: Sequence[Settlement]
         at,
         [" ".join(one.labels) for one in settled],
         [one.masked_by for one in settled],
+        [one.shown_to_representatives for one in settled],
     )
+
+
+async def supersede_documents(connection: Connection, ids: Sequence[UUID], at: datetime) -> None:
+    """Others have taken their places. Their rows must be taken."""
+    await connection.execute(SUPERSEDE_DOCUMENTS, _buckets(ids), ids, at)
 
 
 def _buckets(ids: Sequence[UUID]) -> list[int]:

@@ -12,20 +12,20 @@ from uuid import UUID
 from services.records import sealing
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import Head
-from services.records.domain.facts import PATIENT_SIDE, Asker, combination_of, document_facts, record_facts
+from services.records.domain.facts import ABSENT, PATIENT_SIDE, Asker, combination_of, document_facts, record_facts
 from services.records.domain.patching import Asked, VersionDiffersError, after, changes_between, sorted_labels
-from services.records.domain.reading import Judged, access_of, insisted
+from services.records.domain.reading import Judged, access_of, insist_openly, insisted
 from services.records.store import changing, copies
 from services.records.store import reading as store
 from services.records.usecases.desk import Desk
-from services.records.usecases.read_document import ABSENT, Opened
+from services.records.usecases.read_document import Opened
 from shared import clock
 from shared.access import Permit, Refusal, decide, told
 from shared.clock import bucket_in
 from shared.contracts.audit import Action
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
 from shared.db.pool import Connection
-from shared.errors import ForbiddenError, NotFoundError, UncheckableError
+from shared.errors import NotFoundError, UncheckableError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
 from shared.outbox import announce, append
@@ -62,7 +62,7 @@ async def change_document(desk: Desk, caller: Caller, document_id: UUID, ask: As
             steps = _judged(caller, record, head, ask, known, desk, at)
             await _keep(connection, caller, record, head, steps, at)
         for step in steps:
-            _insist(step.judged[1])
+            insist_openly(step.judged[1])
         permit, changed = insisted(steps[-1].judged[1]), steps[-1].after
         if record.id is None or changed is None:
             raise NotFoundError
@@ -170,10 +170,3 @@ def _event(
         facts=told(facts),
         changed_at=at,
     )
-
-
-def _insist(decision: Permit | Refusal) -> None:
-    """Raises as `insisted`, with the rule's code where it may be told."""
-    if isinstance(decision, Refusal) and not (decision.by_choice or decision.retry):
-        raise ForbiddenError(f"The access rules do not permit this: {decision.reason}.")
-    insisted(decision)

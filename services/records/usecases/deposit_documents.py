@@ -1,33 +1,31 @@
-"""A submission is kept safe, invisible until it is decided; the same submission again gets the same answer."""
+"""A submission is kept safe, invisible until it is decided; the same submission again gets the same answer.
+
+What consent cannot know is decided at the door: whether a document may take another's place, and what the person's side
+may deposit. Consent decides the rest from the person's choices.
+"""
 
 import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.records import sealing
-from services.records.domain.documents import KnownRecord, metadata_of
-from services.records.domain.submissions import (
-    RecordUnknownError,
-    UniqueIdTakenError,
-    as_code,
-    professionals_of,
-    refusal_at_the_door,
-)
+from services.records.depositing import Depositing, Source
+from services.records.domain.documents import KnownRecord
+from services.records.domain.submissions import RecordUnknownError, UniqueIdTakenError, refusal_at_the_door
+from services.records.judging import Judgement, judge_deposits
 from services.records.store import deposits as store
-from services.records.store.deposits import NewDeposit, NewDocument
-from shared import clock
+from services.records.store.deposits import NewDeposit
+from services.records.usecases.desk import Desk
 from shared.contracts.audit import AccessRecorded
-from shared.contracts.records import DocumentReceived
+from shared.contracts.base import Seen
 from shared.contracts.topics import IDENTITY_RECORDS
 from shared.crypto import Keyring
-from shared.db.pool import Connection, Pool
-from shared.errors import ClientError, TransientError
-from shared.fhir.submission import Submission, SubmittedDocument
+from shared.db.pool import Connection
+from shared.errors import ClientError, NotFoundError, TransientError
+from shared.fhir.submission import Submission
 from shared.fingerprints import ins_parts
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
 from shared.outbox import announce, append
-from shared.vault import Vault
 
 ATTEMPTS = 3
 WORTH_A_THREAD = 1_000_000
@@ -48,12 +46,12 @@ class Deposited:
     document_ids: tuple[UUID, ...]
 
 
-@dataclass(frozen=True)
-class DepositKeys:
-    """The keys that a deposit needs: to find the record and compare traits, and to seal."""
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The record: by the INS of the submission, or by the id in the address."""
 
     ins_hmac: Keyring
-    vault: Vault
+    record_id: UUID | None = None
 
 
 class _SomeKnownError(Exception):
@@ -61,76 +59,56 @@ class _SomeKnownError(Exception):
 
 
 async def deposit_documents(
-    pool: Pool, keys: DepositKeys, caller: Caller, organisation_id: str, submission: Submission, body: bytes
+    desk: Desk, where: Where, who: Depositing, submission: Submission, body: bytes
 ) -> Deposited:
-    """Raises RecordUnknownError, RecordClosedError, TraitsMismatchError, UniqueIdTakenError."""
-    async with pool.acquire() as connection:
-        record = await store.find_record(connection, keys.ins_hmac.fingerprints(*ins_parts(submission.ins)))
-        if record is None:
-            REFUSED.labels("deposit-document", RecordUnknownError.code).inc()
-            raise RecordUnknownError
-        refusal = refusal_at_the_door(keys.ins_hmac, record, submission)
+    """Raises RecordUnknownError, RecordClosedError, TraitsMismatchError, UniqueIdTakenError, ReplacedUnknownError;
+    for the person's side NotFoundError, ForbiddenError, UncheckableError."""
+    async with desk.pool.acquire() as connection:
+        record = await _find(connection, where, who, submission)
+        refusal = None if who.is_of_patient_side else refusal_at_the_door(where.ins_hmac, record, submission)
         if refusal is not None:
-            await _trace_refusal(connection, caller, record, refusal)
+            await _trace_refusal(connection, who.caller, record, refusal)
             raise refusal
-        key = keys.vault.unwrap(record.id, record.key)
-        source = _Source(record, key, caller.client_id, organisation_id, submission, body)
+        key = desk.vault.unwrap(record.id, record.key)
+        judgement = await judge_deposits(desk, connection, who, record, key, submission)
+        source = Source(record, key, who, submission, body, judgement.replaced)
         deposit = await asyncio.to_thread(source.seal) if len(body) > WORTH_A_THREAD else source.seal()
-        for _ in range(ATTEMPTS):
-            if await _keep(connection, deposit, source):
-                return Deposited(deposit.id, tuple(one.id for one in deposit.documents))
-            try:
-                earlier = await _find_the_same(connection, deposit)
-            except UniqueIdTakenError as taken:
-                await _trace_refusal(connection, caller, record, taken)
+        return await _kept_once(connection, source, deposit, judgement)
+
+
+async def _find(connection: Connection, where: Where, who: Depositing, submission: Submission) -> KnownRecord:
+    record = None
+    if where.record_id is not None:
+        record = await store.find_record_by_id(connection, where.record_id)
+    elif submission.ins is not None:
+        record = await store.find_record(connection, where.ins_hmac.fingerprints(*ins_parts(submission.ins)))
+    if record is None:
+        REFUSED.labels("deposit-document", RecordUnknownError.code).inc()
+        raise NotFoundError if who.is_of_patient_side else RecordUnknownError
+    return record
+
+
+async def _kept_once(connection: Connection, source: Source, deposit: NewDeposit, judgement: Judgement) -> Deposited:
+    """What was kept already is answered as then, whatever has changed since."""
+    for _ in range(ATTEMPTS):
+        if judgement.refusal is None and await _keep(connection, deposit, source, judgement.seen):
+            return Deposited(deposit.id, tuple(one.id for one in deposit.documents))
+        try:
+            earlier = await _find_the_same(connection, deposit)
+        except UniqueIdTakenError as taken:
+            if judgement.refusal is None:
+                await _trace_refusal(connection, source.who.caller, source.record, taken)
                 raise
-            if earlier is not None:
-                return earlier
-        raise DepositRacedError
+            earlier = None
+        if earlier is not None:
+            return earlier
+        if judgement.refusal is not None:
+            await _trace(connection, judgement)
+            raise judgement.refusal
+    raise DepositRacedError
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """What a deposit is made from."""
-
-    record: KnownRecord
-    key: bytes
-    client_id: str
-    organisation_id: str
-    submission: Submission
-    body: bytes
-
-    def seal(self) -> NewDeposit:
-        """The deposit, ready to be kept. Ids come after the moment, so that they never sort before it."""
-        received_at = clock.now()
-        bucket, deposit_id = self.record.bucket, clock.new_id(self.record.bucket)
-        named = [(clock.new_id(bucket), document) for document in self.submission.documents]
-        return NewDeposit(
-            id=deposit_id,
-            record_id=self.record.id,
-            organisation_id=self.organisation_id,
-            client_id=self.client_id,
-            received_at=received_at,
-            documents=tuple(self._seal_document(id, document) for id, document in named),
-            request=sealing.seal_request(self.key, deposit_id, self.body, named),
-        )
-
-    def _seal_document(self, id: UUID, document: SubmittedDocument) -> NewDocument:
-        return NewDocument(
-            id=id,
-            unique_id=sealing.unique_id_of(self.key, document.unique_id),
-            fingerprint=sealing.fingerprint_of(self.key, document, self.organisation_id),
-            type=document.type.code,
-            class_code=document.type.class_code,
-            section=document.type.section,
-            labels=document.labels,
-            author_ids=professionals_of(document),
-            metadata=sealing.seal_metadata(self.key, id, metadata_of(document)),
-            content=sealing.seal_content(self.key, id, document.content),
-        )
-
-
-async def _keep(connection: Connection, deposit: NewDeposit, source: _Source) -> bool:
+async def _keep(connection: Connection, deposit: NewDeposit, source: Source, seen: Seen) -> bool:
     """All of it or nothing; False when identifiers stand for documents already.
 
     Raises RecordUnknownError when the record has vanished since it was found.
@@ -146,30 +124,13 @@ async def _keep(connection: Connection, deposit: NewDeposit, source: _Source) ->
             await append(
                 connection,
                 [
-                    announce(_received(deposit, new, document, source.record.version), occurred_at=deposit.received_at)
+                    announce(source.received(deposit, new, document, seen), occurred_at=deposit.received_at)
                     for new, document in zip(deposit.documents, source.submission.documents, strict=True)
                 ],
             )
     except _SomeKnownError:
         return False
     return True
-
-
-def _received(deposit: NewDeposit, new: NewDocument, document: SubmittedDocument, version: int) -> DocumentReceived:
-    return DocumentReceived(
-        record_id=deposit.record_id,
-        document_id=new.id,
-        deposit_id=deposit.id,
-        organisation_id=deposit.organisation_id,
-        seen={IDENTITY_RECORDS.name: version},
-        client_id=deposit.client_id,
-        author_id=next((code for one in professionals_of(document) if (code := as_code(one))), None),
-        type=new.type,
-        class_code=new.class_code,
-        section=new.section,
-        labels=new.labels,
-        received_at=deposit.received_at,
-    )
 
 
 async def _find_the_same(connection: Connection, deposit: NewDeposit) -> Deposited | None:
@@ -189,6 +150,15 @@ async def _find_the_same(connection: Connection, deposit: NewDeposit) -> Deposit
         if await store.count_documents(connection, deposit_id) == len(same):
             return Deposited(deposit_id, tuple(one.id for one in same))
     raise UniqueIdTakenError
+
+
+async def _trace(connection: Connection, judgement: Judgement) -> None:
+    """What the rules refused, with what they saw; in a transaction of its own, before the answer."""
+    if judgement.access is None:
+        return
+    REFUSED.labels(judgement.access.action, judgement.access.reason).inc()
+    async with connection.transaction():
+        await append(connection, [announce(judgement.access)])
 
 
 async def _trace_refusal(connection: Connection, caller: Caller, record: KnownRecord, refusal: ClientError) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.records import sealing
 from services.records.domain.documents import Head, Metadata
-from services.records.domain.facts import Combination, combination_of, document_facts, record_facts
+from services.records.domain.facts import ABSENT, combination_of, document_facts, record_facts
 from services.records.domain.reading import ReadAction, access_of, insisted
 from services.records.store import reading as store
 from services.records.usecases.desk import Desk
@@ -17,15 +17,6 @@ from shared.errors import NotFoundError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
 from shared.outbox import announce, append
-
-ABSENT = Combination(
-    *("unknown", "", "", "", frozenset(), None),
-    shown_to_representatives=False,
-    deposited_by="unknown",
-    in_secret=False,
-    mine=False,
-)
-"""What is asked about a document that is not there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,10 @@
-"""A deposit was decided: its document is published, or refused for ever. It happens exactly once."""
+"""A deposit was decided: its document is published, or refused for ever. It happens exactly once.
 
-from dataclasses import replace
+A published document takes the place of the one that it replaces in the same moment. Of two that would replace the same
+one the first is published and the other refused.
+"""
+
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -10,8 +14,9 @@ from services.records.domain.patching import sorted_labels
 from services.records.store import copies, deposits
 from services.records.store.deposits import Settlement, Undecided
 from shared import clock
+from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
-from shared.contracts.records import DocumentPublished, DocumentRefused
+from shared.contracts.records import DocumentPublished, DocumentRefused, DocumentReplaced
 from shared.contracts.topics import CONSENT_STATES, IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.decoding import Message
@@ -20,6 +25,8 @@ from shared.metrics import REFUSED, STEP_SECONDS
 from shared.outbox import announce, append
 
 Decided = Message[DepositDecided]
+REPLACED_ALREADY = "replaced-already"
+"""Why a deposit that consent permitted is refused: the document whose place it would take is not there any more."""
 
 
 class DocumentUnknownError(PermanentError):
@@ -28,23 +35,39 @@ class DocumentUnknownError(PermanentError):
     code = "document-unknown"
 
 
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A decision, its document as it will be, and the one whose place that takes. `reason`: why, if it is refused."""
+
+    message: Decided
+    document: Undecided
+    reason: str | None
+    old: Undecided | None = None
+
+    @property
+    def is_published(self) -> bool:
+        return self.reason is None
+
+
 async def settle_deposits(connection: Connection, messages: list[Decided]) -> None:
     """What is settled already stays as it is. Raises DocumentUnknownError."""
     first = {one.event.document_id: one for one in reversed(messages)}
     known = await deposits.lock_documents(connection, sorted(first))
     if any(id not in known or known[id].record_id != one.event.record_id for id, one in first.items()):
         raise DocumentUnknownError
-    at = clock.now()
-    due = [(one, _masked(one, known[id])) for id, one in first.items() if known[id].status == "received"]
+    due = _due([one for id, one in first.items() if known[id].status == "received"], known)
     if not due:
         return
-    await deposits.settle_documents(connection, [_settlement(one, document) for one, document in due], at)
-    events = [(one, _event(one, document, at)) for one, document in due]
+    at = clock.now()
+    await deposits.settle_documents(connection, [_settlement(one) for one in due], at)
+    if superseded := [one.old.id for one in due if one.old is not None]:
+        await deposits.supersede_documents(connection, superseded, at)
+    events = [(one.message, event) for one in due for event in _events(one, at)]
     await append(connection, [announce(event, trace=one.trace, occurred_at=at) for one, event in events])
-    for one, _ in due:
-        STEP_SECONDS.labels("published").observe((at - one.time).total_seconds())
-        if one.event.outcome == "refused":
-            REFUSED.labels("deposit-document", one.event.reason).inc()
+    for one in due:
+        STEP_SECONDS.labels("published").observe((at - one.message.time).total_seconds())
+        if one.reason is not None:
+            REFUSED.labels("deposit-document", one.reason).inc()
 
 
 async def find_behind(connection: Connection, messages: list[Decided]) -> set[UUID]:
@@ -58,40 +81,106 @@ def _is_behind(one: Decided, record_version: int, choices_version: int) -> bool:
     return record_version < seen.get(IDENTITY_RECORDS.name, 0) or choices_version < seen.get(CONSENT_STATES.name, 0)
 
 
-def _masked(one: Decided, document: Undecided) -> Undecided:
-    """With the mask that the person wants on new documents: added after the check, whatever else is hidden."""
-    if not one.event.mask or one.event.outcome == "refused" or LABEL_MASKED in document.labels:
-        return document
-    return replace(document, labels=sorted_labels(frozenset(document.labels) | {LABEL_MASKED}), masked_by="patient")
+def _due(messages: list[Decided], known: dict[UUID, Undecided]) -> list[_Due]:
+    """In the order of the messages: of two with the same place the first gets it."""
+    taken: set[UUID] = set()
+    found = []
+    for one in messages:
+        document = known[one.event.document_id]
+        if one.event.outcome == "refused":
+            found.append(_Due(one, document, one.event.reason))
+            continue
+        old = known.get(document.replaces) if document.replaces is not None else None
+        if document.replaces is not None and (old is None or old.id in taken or not _is_replaceable(old)):
+            found.append(_Due(one, document, REPLACED_ALREADY))
+            continue
+        if old is not None:
+            taken.add(old.id)
+        found.append(_Due(one, _labelled(one, document, old), None, old))
+    return found
 
 
-def _settlement(one: Decided, document: Undecided) -> Settlement:
-    event = one.event
-    status: DocumentStatus = "published" if event.outcome == "permitted" else "refused"
-    masker = masked_by(frozenset(document.labels), document.masked_by)
-    return Settlement(event.document_id, status, event.decided_at, one.id, event.reason, document.labels, masker)
+def _is_replaceable(old: Undecided) -> bool:
+    return old.status == "published" and old.life == "current"
 
 
-def _event(one: Decided, document: Undecided, at: datetime) -> DocumentPublished | DocumentRefused:
-    if one.event.outcome == "refused":
-        return DocumentRefused(
-            record_id=document.record_id,
-            document_id=document.id,
-            deposit_id=document.deposit_id,
-            organisation_id=document.organisation_id,
-            seen=one.event.seen,
-            reason=one.event.reason,
-            decision_id=one.id,
-            refused_at=at,
-        )
-    return DocumentPublished(
+def _labelled(one: Decided, document: Undecided, old: Undecided | None) -> Undecided:
+    """With the mask that the person wants: on new documents, or set on the one that is replaced, which only they lift.
+
+    Added after the check, whatever else is hidden. What was shown to representatives for ever stays so.
+    """
+    masked = LABEL_MASKED in document.labels
+    kept = old is not None and LABEL_MASKED in old.labels and old.masked_by == "patient"
+    if kept or (one.event.mask and not masked):
+        labels = sorted_labels(frozenset(document.labels) | {LABEL_MASKED})
+        document = replace(document, labels=labels, masked_by="patient")
+    return replace(document, shown_to_representatives=old is not None and old.shown_to_representatives)
+
+
+def _settlement(one: _Due) -> Settlement:
+    event, document = one.message.event, one.document
+    status: DocumentStatus = "published" if one.is_published else "refused"
+    return Settlement(
+        event.document_id,
+        status,
+        event.decided_at,
+        one.message.id,
+        one.reason or event.reason,
+        document.labels,
+        masked_by(frozenset(document.labels), document.masked_by),
+        document.shown_to_representatives,
+    )
+
+
+def _events(one: _Due, at: datetime) -> list[DocumentPublished | DocumentRefused | DocumentReplaced]:
+    document, event = one.document, one.message.event
+    if one.reason is not None:
+        return [
+            DocumentRefused(
+                record_id=document.record_id,
+                document_id=document.id,
+                deposit_id=document.deposit_id,
+                organisation_id=document.organisation_id,
+                seen=event.seen,
+                reason=one.reason,
+                decision_id=one.message.id,
+                refused_at=at,
+                actor=_depositor(document) if document.depositor_id is not None else None,
+            )
+        ]
+    published = DocumentPublished(
         record_id=document.record_id,
         document_id=document.id,
         deposit_id=document.deposit_id,
         organisation_id=document.organisation_id,
-        seen=one.event.seen,
+        seen=event.seen,
         labels=document.labels,
-        decision_id=one.id,
+        decision_id=one.message.id,
         received_at=document.received_at,
         published_at=at,
+        deposited_by=document.deposited_by,
     )
+    return [published] if one.old is None else [published, _replaced(one.old, document, at)]
+
+
+def _replaced(old: Undecided, by: Undecided, at: datetime) -> DocumentReplaced:
+    return DocumentReplaced(
+        record_id=old.record_id,
+        document_id=old.id,
+        deposit_id=old.deposit_id,
+        organisation_id=old.organisation_id,
+        replaced_by=by.id,
+        actor=_depositor(by),
+        replaced_at=at,
+    )
+
+
+def _depositor(document: Undecided) -> Actor:
+    """Who deposited a document, as far as it is kept beside it."""
+    if document.deposited_by != "organisation":
+        id = document.depositor_id or document.organisation_id
+        return Actor(kind=document.deposited_by, id=id, client_id=document.client_id)
+    structure, software = document.organisation_id, document.client_id
+    if document.depositor_id is None:
+        return Actor(kind="software", id=software, organisation_id=structure, client_id=software)
+    return Actor(kind="professional", id=document.depositor_id, organisation_id=structure, client_id=software)

@@ -35,6 +35,12 @@ async def show_deposits(pool: Pool, organisation_id: str, since: datetime, *, af
     return Listed(tuple(found), next_after)
 
 
+def told_reason(reason: str) -> str:
+    """Why a deposit was refused, as its depositor is told: that one is blocked reads like any opposition (TD0.2 alone
+    tells of a block)."""
+    return "consent-opposed" if reason == "blocked" else reason
+
+
 def _first_id(moment: datetime) -> UUID:
     """The smallest id of that millisecond: ids sort by time."""
     milliseconds = int(moment.timestamp() * 1000)

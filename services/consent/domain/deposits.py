@@ -1,0 +1,56 @@
+"""What the rules are asked about a deposit: who deposits, what records says of it, and what the person chose."""
+
+from typing import Final
+from uuid import UUID
+
+from services.consent.domain.states import About, KnownRecord
+from shared.access import Facts, facts_from
+from shared.contracts.base import Actor
+from shared.contracts.records import DocumentReceived
+from shared.terminology.professions import role_code
+
+SECRET: Final = "secret"  # noqa: S105 - the secret connection of a minor
+REGULATION: Final = "centre_15"
+
+
+def facts_of(event: DocumentReceived, known: KnownRecord, *, masked_and_invisible: bool) -> Facts:
+    """Without a state an objection cannot be ruled out. `masked_and_invisible`: the national parameter.
+
+    That the copies are fresh is so because a deposit waits until all is here that its sender had seen.
+    """
+    actor = event.actor or Actor(kind="software", id=event.client_id, organisation_id=event.organisation_id)
+    told = {} if event.replaced is None else event.replaced
+    about = About(known.status, known.linked_to, known.people)
+    own_record = UUID(actor.id) if actor.kind == "patient" else event.record_id
+    chosen = known.state_version is not None
+    return facts_from(
+        {
+            "document_type": event.type,
+            "class_code": event.class_code,
+            "section": event.section,
+            **told,
+            "action": "deposit" if event.replaced is None else "replace",
+            "actor_kind": actor.kind,
+            "profession": None if actor.profession is None else role_code(actor.profession),
+            "relation": about.relation_of(actor.kind, actor.id, own_record, event.record_id, event.received_at),
+            "mode": "normal" if event.mode == SECRET else event.mode,
+            "secret": event.mode == SECRET,
+            "regulator": event.mode == REGULATION,
+            "minor": known.people is not None and known.people.is_minor,
+            "record_status": known.status,
+            "choices_known": chosen,
+            "copies_fresh": True,
+            "organisation_objected": not chosen or event.organisation_id in known.feeding_objections,
+            "blocked": _blocked(actor, known) if chosen else "unknown",
+            "labels_asked": event.labels,
+            "masked_and_invisible_allowed": masked_and_invisible,
+        }
+    )
+
+
+def _blocked(actor: Actor, known: KnownRecord) -> str:
+    in_person = actor.kind == "professional" and actor.id in known.blocked
+    by_structure = actor.organisation_id is not None and actor.organisation_id in known.blocked
+    if in_person:
+        return "both" if by_structure else "professional"
+    return "structure" if by_structure else "none"
