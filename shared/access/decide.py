@@ -15,8 +15,16 @@ from shared.access import reading, rights, writing
 from shared.access.facts import Facts, Permit, Refusal
 from shared.access.requirements import Lists, Requirement
 
-RULES_VERSION = "2"
-"""Raised with every change that may answer otherwise than before; replay tells decisions of two versions apart."""
+RELEASES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "1": "who deposits, and who reads",
+        "2": "one decision for every action: labels, rights and the list of accesses too, emergencies, the matrix",
+        "3": "a carer changes who may see what, as a representative does",
+    }
+)
+"""Version of the rules -> what it brought, the oldest first. A change that may answer otherwise than before is a new
+one: replay tells decisions of two versions apart, and by which release."""
+RULES_VERSION: Final = tuple(RELEASES)[-1]
 
 ACTIONS: Final[Mapping[str, tuple[Lists, Callable[[Facts], str]]]] = MappingProxyType(
     {

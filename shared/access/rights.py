@@ -1,11 +1,13 @@
 """Who may see who did what, and who may change who may see what.
 
 Sources: Code de la santé publique L1111-19 (the person sees every access and changes who has one), R1111-40 (legal
-representatives), R1111-46 (a care team's information), L1111-17; a carer's limits as Mon espace santé tells them.
+representatives), R1111-46 (a care team's information), L1111-17. A carer changes what a representative does: what Mon
+espace santé keeps from carers (closing, other carers, contact and login) is no change of these rights.
 """
 
 from shared.access.facts import Facts
 from shared.access.requirements import (
+    CARER,
     FRESH,
     HOLDER,
     KIND,
@@ -54,10 +56,11 @@ UNOPPOSED = Requirement("care-team-objected", _attests_unopposed, by_choice=True
 CHANGERS: dict[str, tuple[Requirement, ...]] = {
     "patient": (KIND, MODE, HOLDER, RECORD, OPEN, PERSONS_CHANGE),
     "representative": (KIND, MODE, FRESH, REPRESENTATIVE, RECORD, OPEN, PERSONS_CHANGE),
+    "carer": (KIND, MODE, FRESH, CARER, RECORD, OPEN, PERSONS_CHANGE),
     "professional": (KIND, READING_ROLE, MODE, PROFESSIONALS_CHANGE, RECORD, OPEN, UNBLOCKED, UNOPPOSED),
     "software": (KIND, MODE, STRUCTURES_CHANGE, RECORD, OPEN, UNBLOCKED, UNOPPOSED),
 }
-"""A carer changes no rights; nor does anybody else."""
+"""Nobody else changes any."""
 LISTERS: dict[str, tuple[Requirement, ...]] = {
     "patient": (KIND, MODE, HOLDER),
     "representative": (KIND, MODE, FRESH, REPRESENTATIVE, RECORD, OPEN),
@@ -70,8 +73,8 @@ def rule_of(facts: Facts) -> str:
     match facts.actor_kind:
         case "patient":
             return "own-record"
-        case "representative":
-            return "representative"
+        case "representative" | "carer":
+            return facts.actor_kind
         case _ if facts.change in ATTESTATIONS:
             return "care-team"
         case _:

@@ -125,7 +125,7 @@ def _professional_may_read(f: Facts, shown: bool, whole: bool) -> bool:
 
 
 def _may_change_rights(f: Facts) -> bool:
-    if f.actor_kind in ("patient", "representative"):
+    if f.actor_kind in ("patient", "representative", "carer"):
         mine = f.relation == "holder" if f.actor_kind == "patient" else _acts_for_the_holder(f)
         return _plain(f) and mine and f.change in RIGHTS
     ends = f.change == "end-attestation" and f.about_self

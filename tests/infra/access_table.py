@@ -134,6 +134,7 @@ def _writing() -> Iterator[Facts]:
 def _rights() -> Iterator[Facts]:
     for kind in ("patient", "representative"):
         yield asking(kind, "read-access-list")
+    for kind in ("patient", "representative", "carer"):
         yield asking(kind, "change-rights", change="block-professional")
     card = {"about_self": True, "card_present": True}
     yield asking("professional", "change-rights", change="authorise-professional", **card)

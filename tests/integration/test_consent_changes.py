@@ -11,7 +11,7 @@ import pytest
 from services.consent.usecases import change_choices
 from services.consent.usecases.copy_records import copy_records
 from shared import clock
-from shared.access import Permit, decide, facts_from
+from shared.access import RULES_VERSION, Permit, decide, facts_from
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import ConsentStateChanged
 from shared.db.pool import transaction
@@ -111,24 +111,85 @@ async def test_a_representative_changes_and_sees_what_the_person_could_while_the
     assert (entry.actor.kind, entry.actor.id, entry.reason) == ("representative", str(parent), "representative")
 
 
-async def test_a_representative_waits_while_the_copy_of_the_people_is_old(record: Record) -> None:
-    parent = uuid4()
-    await record.named(representatives=(person(parent),))
+@pytest.mark.parametrize("kind", ["representative", "carer"])
+async def test_who_acts_for_the_person_waits_while_the_copy_of_the_people_is_old(record: Record, kind: str) -> None:
+    one = uuid4()
+    await record.named(**{f"{kind}s": (person(one),)})
     await record.api.pool.execute("update copy_watermarks set at = at - interval '1 hour'")
-    answer = await record.ask("PUT", "hidden-sections/BIOLOGIE", token=representative(record.id, parent))
-    assert (answer.status_code, answer.json()["code"]) == (503, "cannot-be-checked-now")
-    assert (await record.ask("PUT", "hidden-sections/BIOLOGIE")).status_code == 202
+    token = representative(record.id, one, kind)
+    for method, path in (("PUT", "hidden-sections/BIOLOGIE"), ("GET", "choices"), ("GET", "choices/history")):
+        answer = await record.ask(method, path, token=token)
+        assert (answer.status_code, answer.json()["code"]) == (503, "cannot-be-checked-now")
+        assert (await record.ask(method, path)).status_code in PERMITTED
+    refused = (await record.entries())[0]
+    assert (refused.outcome, refused.reason, refused.actor.kind) == ("refused", "copies-too-old", kind)
 
 
-async def test_a_carer_changes_no_rights(record: Record) -> None:
+async def test_a_carer_makes_every_change_that_the_person_does_and_is_named_as_who_made_it(record: Record) -> None:
     carer = uuid4()
     await record.named(carers=(person(carer, kind="carer"),))
     token = representative(record.id, carer, "carer")
+    for method, path, body, action in EVERY_CHANGE:
+        answer = await record.ask(method, path, body, token=token)
+        assert answer.status_code in PERMITTED, (path, answer.text)
+        if action == "authorise-professional":
+            [given] = (await record.choices())["authorisations"]
+            assert (given["holder_id"], given["how"], given["given_by"]) == (DOCTOR, "online", "carer")
+        entry = (await record.entries())[-1]
+        assert (entry.action, entry.outcome, entry.reason, entry.rules_version) == (
+            action,
+            "permitted",
+            "carer",
+            RULES_VERSION,
+        )
+        assert (entry.actor.kind, entry.actor.id) == ("carer", str(carer))
+        assert isinstance(decide(facts_from(entry.facts or {})), Permit)
+    history = (await record.ask("GET", "choices/history", token=token)).json()["changes"]
+    assert [one["by"] for one in history[:-1]] == ["carer"] * len(EVERY_CHANGE)
+    assert str(carer) not in str(history)
+
+
+async def test_a_carer_sees_the_present_choices_when_another_was_first(record: Record) -> None:
+    carer = uuid4()
+    await record.named(carers=(person(carer),))
+    await record.ask("PUT", f"blocks/{NURSE}")
+    token = representative(record.id, carer, "carer")
+    late = await record.ask("PUT", f"authorisations/{DOCTOR}", token=token, if_match='"1"')
+    assert (late.status_code, late.json()) == (412, await record.choices())
+    again = await record.ask("PUT", f"authorisations/{DOCTOR}", token=token, if_match=late.headers["etag"])
+    assert (again.status_code, again.json()["version"]) == (202, 3)
+
+
+async def test_no_carer_attests_a_care_team(record: Record) -> None:
+    carer = uuid4()
+    await record.named(carers=(person(carer),))
+    token = representative(record.id, carer, "carer")
+    answer = await record.ask("PUT", f"attestations/{HOSPITAL}", attestation(), token=token)
+    assert (answer.status_code, answer.json()["code"]) == (403, "change-not-permitted")
+    [entry] = await record.entries()
+    assert (entry.outcome, entry.reason) == ("refused", "change-not-permitted")
+
+
+@pytest.mark.parametrize("kind", ["representative", "carer"])
+async def test_who_acts_for_the_person_no_more_is_answered_like_for_what_does_not_exist(
+    record: Record, kind: str
+) -> None:
+    former, other = uuid4(), uuid4()
+    await record.named(**{f"{kind}s": (person(former, until="2024-01-01T00:00:00Z"), person(other))})
+    missing = Record(record.api, uuid4())
+    ended, anothers = representative(record.id, former, kind), representative(uuid4(), other, kind)
     for method, path, body, _ in EVERY_CHANGE:
-        assert (await record.ask(method, path, body, token=token)).status_code == 403
+        unknown = await missing.ask(method, path, body, token=ended)
+        assert unknown.status_code == 404
+        for token in (ended, anothers):
+            answer = await record.ask(method, path, body, token=token)
+            assert (answer.status_code, answer.content) == (404, unknown.content)
+    for token in (ended, anothers):
+        assert (await record.ask("GET", "choices", token=token)).status_code == 404
     entries = await record.entries()
-    assert {(one.outcome, one.reason) for one in entries} == {("refused", "kind-not-permitted")}
-    assert len(entries) == len(EVERY_CHANGE)
+    assert len(entries) == 2 * len(EVERY_CHANGE)
+    assert {(one.outcome, one.reason) for one in entries} == {("refused", "not-own-record")}
+    assert await missing.told() == []
 
 
 async def test_a_professional_adds_the_own_authorisation_with_the_card_and_no_other(record: Record) -> None:
@@ -325,13 +386,22 @@ async def test_of_two_changes_of_the_same_version_one_is_answered_with_the_prese
     assert (await record.ask("PUT", "default-label", {"masked": True}, if_match="four")).status_code == 422
 
 
-async def test_a_closed_record_changes_no_more_but_its_holder_sees_the_choices(record: Record) -> None:
+async def test_a_closed_record_changes_no_more_and_its_holder_alone_sees_the_choices(record: Record) -> None:
+    parent, carer = uuid4(), uuid4()
+    await record.named(representatives=(person(parent),), carers=(person(carer),))
     await record.api.pool.execute("update record_copies set status = 'closed' where record_id = $1", record.id)
     assert (await record.ask("GET", "choices")).status_code == 200
     refused = await record.ask("PUT", f"blocks/{DOCTOR}")
     assert (refused.status_code, refused.json()["code"]) == (409, "record-closed")
     token = software_token("software-1", HOSPITAL)
     assert (await record.ask("PUT", f"attestations/{HOSPITAL}", attestation(), token=token)).status_code == 404
+    for kind, id in (("representative", parent), ("carer", carer)):
+        token = representative(record.id, id, kind)
+        answer = await record.ask("PUT", f"blocks/{DOCTOR}", token=token)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+        for path in ("choices", "choices/history", "choices/versions/1"):
+            assert (await record.ask("GET", path, token=token)).status_code == 404
+    assert {(one.outcome, one.reason) for one in await record.entries()} == {("refused", "record-closed")}
 
 
 async def test_a_change_that_cannot_be_announced_is_not_made(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:

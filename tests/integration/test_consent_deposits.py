@@ -12,6 +12,7 @@ from services.consent.store.copies import upsert_record_copies
 from services.consent.usecases.acknowledge_copies import acknowledge_copies
 from services.consent.usecases.copy_records import copy_records
 from services.consent.usecases.decide_deposits import decide_deposits, deposits_behind
+from shared.access import RULES_VERSION
 from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.identity import RecordChanged
@@ -112,7 +113,7 @@ async def test_a_deposit_that_nobody_objects_to_is_permitted_with_what_was_seen(
         event.document_id,
         event.deposit_id,
     )
-    assert (decided.outcome, decided.reason, decided.rules_version) == ("permitted", "feeding", "2")
+    assert (decided.outcome, decided.reason, decided.rules_version) == ("permitted", "feeding", RULES_VERSION)
     assert decided.seen == {RECORDS: 1, STATES: 1}
     assert decided.facts == {
         "action": "deposit",

@@ -200,7 +200,26 @@ ROWS: dict[str, tuple[Facts, str]] = {
     "a carer does not": (asking("carer", "read-access-list"), "kind-not-permitted"),
     "a professional does not": (asking("professional", "read-access-list"), "kind-not-permitted"),
     # rights
-    "a carer changes no rights": (asking("carer", "change-rights", change="hide-section"), "kind-not-permitted"),
+    **{
+        f"a carer may {change}": (asking("carer", "change-rights", change=change), "carer")
+        for change in ("authorise-professional", "block-professional", "hide-section", "end-attestation")
+    },
+    "a carer attests for no structure": (
+        asking("carer", "change-rights", change="attest-care-team"),
+        "change-not-permitted",
+    ),
+    "whose delegation has ended is no carer": (
+        asking("carer", "change-rights", change="hide-section", relation="none"),
+        "not-own-record",
+    ),
+    "a carer waits while the copies are old": (
+        asking("carer", "change-rights", change="hide-section", copies_fresh=False),
+        "copies-too-old",
+    ),
+    "of a closed record a carer changes nothing": (
+        asking("carer", "change-rights", change="hide-section", record_status="closed"),
+        "record-closed",
+    ),
     "a professional authorises nobody else": (
         asking("professional", "change-rights", change="authorise-professional", card_present=True),
         "change-not-permitted",

@@ -24,6 +24,15 @@ Prefer = Annotated[
     str | None, Header(description="`wait=N`: answer when the change is in force, N seconds later at most.")
 ]
 IfMatch = Annotated[str | None, Header(description='The version that was seen, such as `"4"` (`ETag` of a GET).')]
+
+
+def copy_limit_of(request: Request) -> timedelta:
+    """FastAPI dependency: how old the copies may be on which somebody acts for the holder."""
+    limit: timedelta = request.app.state.copy_limit
+    return limit
+
+
+CopyLimit = Annotated[timedelta, Depends(copy_limit_of)]
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 
 
@@ -65,13 +74,13 @@ class Changing:
         self.pool = pool
         self._response = response
         self._in_force: InForce = request.app.state.in_force
-        self._limit: timedelta = request.app.state.copy_limit
+        self.limit = copy_limit_of(request)
         self._seconds = seconds_to_wait(prefer)
         self._expected = _version(if_match)
 
     async def make(self, change: Change) -> ChangeView:
         """Changes, then waits as long as was asked for. 200 when in force, 202 when on its way."""
-        state = await change_choices(self.pool, self.record_id, self.caller, change, self._expected, self._limit)
+        state = await change_choices(self.pool, self.record_id, self.caller, change, self._expected, self.limit)
         version, latest = state.version, state
         if self._seconds:
             latest = await self._in_force.wait_for(

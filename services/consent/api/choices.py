@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
-from services.consent.api.changing import ChangingHere, etag_of
+from services.consent.api.changing import ChangingHere, CopyLimit, etag_of
 from services.consent.domain.choices import Change, ChangeAction
 from services.consent.models.choices import (
     ApplicationBody,
@@ -37,7 +37,9 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     },
     422: {"description": "`invalid`, `national-id-invalid`, `period-invalid`, `section-unknown`, `etag-invalid`"},
     429: {"description": "`too-many-changes`: 100 an hour; blocking and ending an authorisation always work."},
-    503: {"description": "`record-not-ready`: the record is being opened; try again."},
+    503: {
+        "description": "`record-not-ready`: it is being opened; `cannot-be-checked-now`: who acts for the person waits."
+    },
 }
 _SEEING: dict[int | str, dict[str, Any]] = {code: _ANSWERS[code] for code in (403, 404, 503)}
 LONGEST_PAGE = 100
@@ -60,10 +62,10 @@ ApplicationId = Annotated[str, Path(pattern=CODE_PATTERN, max_length=64, descrip
 
 @router.get("/choices", summary="See the choices", responses=_SEEING)
 async def get_choices(
-    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, response: Response
+    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, copy_limit: CopyLimit, response: Response
 ) -> ChoicesView:
     """Who may read, who is blocked, whose deposits are objected to, and the rest. `ETag` is the version."""
-    state = await see_own_choices(pool, record_id, caller)
+    state = await see_own_choices(pool, record_id, caller, copy_limit)
     response.headers["etag"] = etag_of(state.version)
     return ChoicesView.of(state)
 
@@ -73,11 +75,12 @@ async def get_history(
     record_id: UUID,
     caller: AuthenticatedCaller,
     pool: ServicePool,
+    copy_limit: CopyLimit,
     before: Annotated[int, Query(ge=1, description="`next` of the page before")] = 2**31 - 1,
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
 ) -> HistoryView:
     """Every change, newest first: what, by whom, when, and how."""
-    found, has_more = await see_history(pool, record_id, caller, before, limit)
+    found, has_more = await see_history(pool, record_id, caller, copy_limit, before=before, count=limit)
     return HistoryView(
         changes=[HistoryEntryView.of(one) for one in found], next=found[-1].version if has_more else None
     )
@@ -89,16 +92,18 @@ async def get_version(
     version: Annotated[int, Path(ge=1, le=2**31 - 1)],
     caller: AuthenticatedCaller,
     pool: ServicePool,
+    copy_limit: CopyLimit,
 ) -> VersionView:
     """All that was chosen in that version."""
-    return VersionView(version=version, choices=await see_version(pool, record_id, caller, version))
+    return VersionView(version=version, choices=await see_version(pool, record_id, caller, copy_limit, version))
 
 
 @router.put("/authorisations/{holder_id}", summary="Authorise a professional or structure", responses=_ANSWERS)
 async def authorise(holder_id: HolderId, changing: ChangingHere, body: AuthorisationBody | None = None) -> ChangeView:
     """May read the record, within the matrix and the documents' labels, until this ends.
 
-    The patient's side authorises anybody; a professional only the own person, with the patient's card present.
+    The patient, a representative or a carer authorises anybody; a professional only the own person, with the patient's
+    card present.
     """
     said = body or AuthorisationBody()
     change = Change(

@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.consent.api.changing import Changing, IfMatch, Prefer, etag_of
+from services.consent.api.changing import Changing, CopyLimit, IfMatch, Prefer, copy_limit_of, etag_of
 from services.consent.domain.choices import Change
 from services.consent.domain.consents import consent_id, named_by
 from services.consent.models.choices import ChangeView
@@ -102,10 +102,10 @@ async def search_by_post(request: Request, caller: AuthenticatedCaller, pool: Se
 
 
 @router.get("/{id}", summary="One authorisation")
-async def read(id: Id, caller: AuthenticatedCaller, pool: ServicePool) -> Response:
+async def read(id: Id, caller: AuthenticatedCaller, pool: ServicePool, copy_limit: CopyLimit) -> Response:
     """As it stands."""
     record_id, holder_id = _named(id)
-    state, held = await find_consents(pool, record_id, caller)
+    state, held = await find_consents(pool, record_id, caller, copy_limit)
     found = next((one for one in held if one.holder_id == holder_id), None)
     if state is None or found is None:
         raise NotFoundError
@@ -161,7 +161,7 @@ async def _search(
         record_id = UUID(patient.removeprefix("Patient/"))
     except ValueError as error:
         raise SearchInvalidError from error
-    state, held = await find_consents(pool, record_id, caller)
+    state, held = await find_consents(pool, record_id, caller, copy_limit_of(request))
     wanted = None if actor is None else actor.rpartition("|")[2]
     found = [one for one in held if wanted in (None, one.holder_id) and consent_id(record_id, one.holder_id)]
     resources = [] if state is None else [consent_resource(state, one, clock.now()) for one in found]
@@ -179,7 +179,7 @@ def _form(body: bytes) -> dict[str, str]:
 async def _one(
     changing: Changing, holder_id: str, view: ChangeView, request: Request, *, created: bool = False
 ) -> Response:
-    state, held = await find_consents(changing.pool, changing.record_id, changing.caller)
+    state, held = await find_consents(changing.pool, changing.record_id, changing.caller, changing.limit)
     found = next((one for one in held if one.holder_id == holder_id), None)
     if state is None or found is None:  # ended by another while this was being answered
         raise NotFoundError

@@ -30,7 +30,8 @@ from shared.metrics import REFUSED
 from shared.outbox import announce, append
 from shared.terminology.professions import role_code
 
-PERSONS: Final = frozenset({"patient", "representative", "carer"})
+PROXIES: Final = frozenset({"representative", "carer"})
+PERSONS: Final = PROXIES | {"patient"}
 COPY_LIMIT: Final = timedelta(seconds=120)
 
 
@@ -59,7 +60,7 @@ async def change_choices(
     """The state afterwards; what changes nothing is no new version and is not announced.
 
     `expected`: the version that the person's side saw; of nobody else is it asked, for they see no choices. `limit`:
-    how old the copies may be on which a representative acts. Raises NotFoundError, RecordNotReadyError,
+    how old the copies may be on which somebody acts for the holder. Raises NotFoundError, RecordNotReadyError,
     RecordClosedError, ForbiddenError, VersionDiffersError, TooManyChangesError, and what `apply_change` raises.
     """
     refused: ClientError | None = None
@@ -124,7 +125,7 @@ async def _changed(  # everything that may refuse a change, in one order
 
 def _error(refusal: Refusal, facts: Facts) -> ClientError:
     match refusal:
-        case Refusal(reason="record-closed") if facts.relation in ("holder", "representative"):
+        case Refusal(reason="record-closed") if facts.relation == "holder":
             return RecordClosedError()
         case Refusal(reason="change-not-permitted") if facts.change == "block-professional" and facts.about_self:
             return BlockingOneselfError()
@@ -165,6 +166,8 @@ def facts_of(
     """What the rules are asked with."""
     in_person = caller.id in chosen.blocked
     by_structure = caller.organisation_id is not None and caller.organisation_id in chosen.blocked
+    # No copy counts for who speaks for another record: refused alike whatever the copies, and whether there is one.
+    for_another_record = caller.kind in PROXIES and caller.record_id != record_id
     blocked = "both" if in_person and by_structure else "professional" if in_person else "structure"
     return Facts(
         action="change-rights",
@@ -179,7 +182,7 @@ def facts_of(
         record_status=about.status,
         minor=about.people is not None and about.people.is_minor,
         choices_known=True,
-        copies_fresh=about.is_fresh(now, limit),
+        copies_fresh=for_another_record or about.is_fresh(now, limit),
         care_team_objected=chosen.care_team_objected,
         attending_doctor=caller.id in chosen.attending_doctors,
         blocked=blocked if in_person or by_structure else "none",

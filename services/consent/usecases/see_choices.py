@@ -1,5 +1,6 @@
 """A person, or who acts for them, looks at the choices: the present ones, their history, an earlier version."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from services.consent.domain.choices import Choices
@@ -8,7 +9,7 @@ from services.consent.store import copies, states
 from shared import clock
 from shared.db.pool import Connection, Pool
 from shared.erasing import erased_among
-from shared.errors import ForbiddenError, NotFoundError
+from shared.errors import ForbiddenError, NotFoundError, UncheckableError
 from shared.http.tokens import Caller
 
 PERSONS = frozenset({"patient", "representative", "carer"})
@@ -20,31 +21,32 @@ async def see_choices(pool: Pool, record_id: UUID) -> State:
         return await _state(connection, record_id)
 
 
-async def see_own_choices(pool: Pool, record_id: UUID, caller: Caller) -> State:
-    """The same for the person's side: another's record is answered like one that does not exist.
+async def see_own_choices(pool: Pool, record_id: UUID, caller: Caller, limit: timedelta) -> State:
+    """The same for the person's side: another's record is answered like one that does not exist, and to who acts for
+    the holder a closed one too. `limit`: how old the copies may be on which they act.
 
-    Raises ForbiddenError, NotFoundError, RecordNotReadyError.
+    Raises ForbiddenError, NotFoundError, RecordNotReadyError, UncheckableError.
     """
     async with pool.acquire() as connection:
-        await _check(connection, record_id, caller)
+        await _check(connection, record_id, caller, limit)
         return await _state(connection, record_id)
 
 
 async def see_history(
-    pool: Pool, record_id: UUID, caller: Caller, before: int, limit: int
+    pool: Pool, record_id: UUID, caller: Caller, limit: timedelta, *, before: int, count: int
 ) -> tuple[list[HistoryEntry], bool]:
     """What made the versions before this one, newest first, and whether there are more. Raises as above."""
     async with pool.acquire() as connection:
-        await _check(connection, record_id, caller)
+        await _check(connection, record_id, caller, limit)
         await _state(connection, record_id)
-        found = await states.list_history(connection, record_id, before, limit + 1)
-        return found[:limit], len(found) > limit
+        found = await states.list_history(connection, record_id, before, count + 1)
+        return found[:count], len(found) > count
 
 
-async def see_version(pool: Pool, record_id: UUID, caller: Caller, version: int) -> Choices:
+async def see_version(pool: Pool, record_id: UUID, caller: Caller, limit: timedelta, version: int) -> Choices:
     """All that was chosen in one version. Raises as above."""
     async with pool.acquire() as connection:
-        await _check(connection, record_id, caller)
+        await _check(connection, record_id, caller, limit)
         await _state(connection, record_id)
         found = await states.find_version(connection, record_id, version)
         if found is None:
@@ -52,7 +54,7 @@ async def see_version(pool: Pool, record_id: UUID, caller: Caller, version: int)
         return found
 
 
-async def _check(connection: Connection, record_id: UUID, caller: Caller) -> None:
+async def _check(connection: Connection, record_id: UUID, caller: Caller, limit: timedelta) -> None:
     if caller.kind not in PERSONS:
         raise ForbiddenError("Only the patient's side can see the choices about a record.")
     about = await copies.find_about(connection, record_id)
@@ -61,7 +63,11 @@ async def _check(connection: Connection, record_id: UUID, caller: Caller) -> Non
         if own and not await erased_among(connection, [record_id]):
             raise RecordNotReadyError
         raise NotFoundError
-    if about.relation_of(caller.kind, caller.id, caller.record_id, record_id, clock.now()) == "none":
+    now = clock.now()
+    if caller.kind != "patient" and caller.record_id == record_id and not about.is_fresh(now, limit):
+        raise UncheckableError
+    relation = about.relation_of(caller.kind, caller.id, caller.record_id, record_id, now)
+    if relation == "none" or (relation != "holder" and about.status != "open"):
         raise NotFoundError
 
 
