@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from services.audit.explaining import Decided, Told, words
-from shared.access import RULES_VERSION, Permit, Refusal, decide, facts_from
+from shared.access import RELEASES, RULES_VERSION, Permit, Refusal, decide, facts_from
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
@@ -23,7 +23,8 @@ NOT_A_FACT = frozenset({"organisation_id"})
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One decision that is answered otherwise now. `combination`: its place among those of a search."""
+    """One decision that is answered otherwise now. `combination`: its place among those of a search. `made_by`: the
+    versions of the rules since then, one of which made it; none under the same rules, or after rules not known here."""
 
     event_id: UUID
     action: str
@@ -33,6 +34,7 @@ class Difference:
     outcome_now: str
     reason_now: str
     rules_version: str
+    made_by: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -80,7 +82,15 @@ def _decide(
         return
     now = ("permitted", decision.rule) if isinstance(decision, Permit) else ("refused", decision.reason)
     version = entry.rules_version or RULES_VERSION
-    done.differences.append(Difference(entry.event_id, entry.action, number, outcome, reason, *now, version))
+    done.differences.append(
+        Difference(entry.event_id, entry.action, number, outcome, reason, *now, version, releases_since(version))
+    )
+
+
+def releases_since(version: str) -> tuple[str, ...]:
+    """The versions of the rules after this one, the oldest first."""
+    known = tuple(RELEASES)
+    return known[known.index(version) + 1 :] if version in known else ()
 
 
 def agrees(outcome: str, reason: str | None, decision: Permit | Refusal) -> bool:

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from services.audit.domain import Cursor
 from services.audit.replaying import Difference, Replayed
 from services.audit.usecases.replay_decisions import replay_decisions
-from shared.access import RULES_VERSION
+from shared.access import RELEASES, RULES_VERSION
 from shared.errors import ForbiddenError
 from shared.http.app import AuthenticatedCaller, ServicePool
 
@@ -31,6 +31,7 @@ class DifferenceView(BaseModel):
     action: str
     combination: int | None = Field(description="of a search: its place among the combinations, from 0")
     rules_version: str
+    made_by: list[str] = Field(description="the versions of the rules since then: one of these releases made it")
     then: AnswerView
     now: AnswerView
 
@@ -42,6 +43,7 @@ class DifferenceView(BaseModel):
             action=one.action,
             combination=one.combination,
             rules_version=one.rules_version,
+            made_by=list(one.made_by),
             then=AnswerView(outcome=one.outcome, reason=one.reason),
             now=AnswerView(outcome=one.outcome_now, reason=one.reason_now),
         )
@@ -51,6 +53,7 @@ class ReplayView(BaseModel):
     """What came of a part of the ledger; `next` is the `after` of the following part."""
 
     rules_version: str
+    releases: dict[str, str] = Field(description="what each version of the rules has brought")
     entries: int
     decisions: int = Field(description="decided again; a search counts once for each of its combinations")
     without_facts: int
@@ -63,6 +66,7 @@ class ReplayView(BaseModel):
         """As it is shown."""
         return cls(
             rules_version=RULES_VERSION,
+            releases=dict(RELEASES),
             entries=done.entries,
             decisions=done.decisions,
             without_facts=done.without_facts,

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from shared import clock
-from shared.access import Facts, reading, told
+from shared.access import RELEASES, RULES_VERSION, Facts, reading, told
 from shared.contracts.base import Actor, Seen
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentRelabelled
@@ -56,7 +56,7 @@ async def fill(ledger: Ledger) -> None:
         "organisation_id": HOSPITAL,
     }
     label = Facts(action="label", change="mask", document_status="published", labels=frozenset({"N"}), **holder)  # type: ignore[arg-type]
-    facts = {"rules_version": "2", "facts": told(label)}
+    facts = {"rules_version": RULES_VERSION, "facts": told(label)}
     labels = ("N", "MASQUE_PS")
     await ledger.tell(
         DocumentRelabelled(**ids, actor=patient, change="mask", labels=labels, changed_at=clock.now(), **facts)  # type: ignore[arg-type]
@@ -102,7 +102,7 @@ async def test_a_rule_that_is_taken_away_shows_in_each_decision_that_it_made(
     for one in differences:
         assert one["then"] == {"outcome": "refused", "reason": "masked"}
         assert one["now"] == {"outcome": "permitted", "reason": "authorised"}
-        assert one["rules_version"] == "2"
+        assert (one["rules_version"], one["made_by"]) == (RULES_VERSION, [])
     said = str(differences)
     assert not any(id in said for id in (DOCTOR, HOSPITAL, str(ledger.record_id)))
 
@@ -120,7 +120,39 @@ async def test_decisions_of_other_rules_and_those_without_facts_are_told_apart(l
     assert (found["entries"], found["decisions"], found["without_facts"], found["unreadable"]) == (3, 1, 1, 1)
     [difference] = found["differences"]
     assert (difference["event_id"], difference["rules_version"]) == (str(entry), "1")
+    assert difference["made_by"] == list(RELEASES)[1:]
     assert (difference["then"]["reason"], difference["now"]["reason"]) == ("barred", "blocked")
+
+
+async def test_what_a_release_changed_is_told_with_it(ledger: Ledger) -> None:
+    carers = Facts(
+        action="change-rights",
+        change="hide-section",
+        actor_kind="carer",
+        relation="carer",
+        record_status="open",
+        copies_fresh=True,
+    )
+    carer = Actor(kind="carer", id=str(uuid4()))
+    then = {"outcome": "refused", "reason": "kind-not-permitted", "rules_version": "2", "facts": told(carers)}
+    entry = await ledger.access(carer, "hide-section", then)
+    await ledger.access(carer, "hide-section", judged(carers))
+    await ledger.access(doctor(), "read-document", {**judged(made.reading()), "rules_version": "2"})
+    future = {**judged(made.reading()), "reason": "blocked", "outcome": "refused", "rules_version": "99"}
+    unknown = await ledger.access(doctor(), "read-document", future)
+    found = await replay(ledger)
+    assert (found["rules_version"], found["releases"]) == (RULES_VERSION, RELEASES)
+    by_carer, by_later_rules = found["differences"]
+    assert by_carer == {
+        "event_id": str(entry),
+        "action": "hide-section",
+        "combination": None,
+        "rules_version": "2",
+        "made_by": list(RELEASES)[2:],
+        "then": {"outcome": "refused", "reason": "kind-not-permitted"},
+        "now": {"outcome": "permitted", "reason": "carer"},
+    }
+    assert (by_later_rules["event_id"], by_later_rules["made_by"]) == (str(unknown), [])
 
 
 async def test_what_lies_outside_the_time_asked_for_is_left_alone(ledger: Ledger) -> None:

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.local.__main__ import build
+from deploy.local.commands import replay
 from deploy.local.commands.common import after, cell_of
 from deploy.local.commands.deposits import _exit_code
 from deploy.local.commands.topics import GroupState, TopicState, group_states, metrics_in, topic_states
@@ -223,3 +224,27 @@ def test_caught_sms_and_letters_are_listed_the_newest_last(tmp_path: Path) -> No
     assert "75001 PARIS" in run("mails", "show", "--letters", "1", var=tmp_path).stdout
     assert run("mails", "show", "--letters", "2", var=tmp_path).exit_code == 1
     assert run("mails", "--sms", "--letters", var=tmp_path).exit_code == 1
+
+
+@pytest.mark.parametrize(("version", "made_by", "code"), [("2", ["3"], 0), ("3", [], 1)])
+def test_a_replay_tells_of_each_difference_the_release_that_made_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, made_by: list[str], code: int
+) -> None:
+    difference = {
+        "event_id": RECORD,
+        "action": "hide-section",
+        "combination": None,
+        "rules_version": version,
+        "made_by": made_by,
+        "then": {"outcome": "refused", "reason": "kind-not-permitted"},
+        "now": {"outcome": "permitted", "reason": "carer"},
+    }
+    counts = {"entries": 1, "decisions": 1, "without_facts": 0, "unreadable": 0}
+    releases = {"1": "reads", "2": "everything", "3": "carers change rights"}
+    found = {**counts, "rules_version": "3", "releases": releases, "differences": [difference]}
+    monkeypatch.setattr(replay, "perform", lambda *_: found)
+    result = run("replay", "--from", "2026-11-01", var=tmp_path)
+    assert result.exit_code == code
+    assert f"1 differences, {code} under the same rules" in result.output
+    assert ("rules 3: carers change rights" in result.output) is bool(made_by)
+    assert "everything" not in result.output

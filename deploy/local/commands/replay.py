@@ -28,7 +28,8 @@ def replay(
 ) -> None:
     """Decide again, from the facts that the ledger keeps, and list every decision that is answered otherwise now.
 
-    Under the same version of the rules there must be none; between versions they show what a release has changed.
+    Under the same version of the rules there must be none; between versions each is listed with the release of the
+    rules that made it, and what that release brought.
     Reads, searches by combination, changes and deposits; codes and counts only.
 
     Exit codes: 0 no difference under the same rules, 1 there are some, or refused, 3 nothing runs.
@@ -56,13 +57,17 @@ def _show(found: Mapping[str, Any], same: int) -> None:
         typer.echo(f"no difference: {counts}")
         return
     typer.echo(f"{len(found['differences'])} differences, {same} under the same rules: {counts}")
-    headings = ("entry", "what", "combination", "rules", "then", "now")
+    headings = ("entry", "what", "combination", "rules", "then", "now", "made by")
     show_table(headings, [_row(one) for one in found["differences"]], "")
+    told = {release for one in found["differences"] for release in one["made_by"]}
+    for release in (one for one in found["releases"] if one in told):
+        typer.echo(f"rules {release}: {found['releases'][release]}")
 
 
 def _row(one: Mapping[str, Any]) -> tuple[object, ...]:
     then, now = (f"{one[name]['outcome']}: {one[name]['reason']}" for name in ("then", "now"))
-    return one["event_id"], one["action"], one["combination"], one["rules_version"], then, now
+    made_by = " or ".join(one["made_by"]) or None
+    return one["event_id"], one["action"], one["combination"], one["rules_version"], then, now, made_by
 
 
 async def _replay(dmp: Dmp, found: Mapping[str, Any], span: Mapping[str, str]) -> dict[str, Any]:
@@ -73,7 +78,8 @@ async def _replay(dmp: Dmp, found: Mapping[str, Any], span: Mapping[str, str]) -
         query = {**span, **({"after": after} if after else {})}
         part = (await operator.call("GET", "audit", "/replay", params=query)).json()
         total |= {name: total[name] + part[name] for name in _COUNTS}
-        total |= {"rules_version": part["rules_version"], "differences": [*total["differences"], *part["differences"]]}
+        total |= {name: part[name] for name in ("rules_version", "releases")}
+        total["differences"] += part["differences"]
         after = part["next"]
         if after is None:
             return total
