@@ -1,6 +1,6 @@
 """Settings that every service has. Each service's own class sets the prefix: `<SERVICE>_<SECTION>__<FIELD>`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -76,6 +76,20 @@ class FreshnessSettings(Section):
 
     limit_s: float = 120
     heartbeat_s: float = 5
+
+
+class ParameterSettings(Section):
+    """National parameters of the record; the same in every service."""
+
+    occupational_medicine: Literal["never", "allowed"] = Field(
+        default="never",
+        description="occupational medicine (L1111-17 IV): has no access, or with the person's express authorisation",
+    )
+    masked_and_invisible: bool = Field(
+        default=False,
+        description="whether an author may label a document MASQUE_PS and INVISIBLE_PATIENT at once "
+        "(`cumul-invisible_patient-masque_ps`)",
+    )
 
 
 class ServiceSettings(BaseSettings):

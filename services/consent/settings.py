@@ -2,10 +2,11 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import ServiceSettings
+from shared.settings import ParameterSettings, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """What all services have; consent needs nothing more."""
+    """Everything consent is told at its start."""
 
     model_config = SettingsConfigDict(env_prefix="CONSENT_", env_nested_delimiter="__", frozen=True, extra="ignore")
+    parameters: ParameterSettings = ParameterSettings()

@@ -97,7 +97,7 @@ def _context(settings: Settings) -> Context:
         retention=Retention(**settings.retention.model_dump()),
         openings=OpeningRules(**settings.openings.model_dump()),
         invitation_life=timedelta(days=settings.care.invitation_days),
-        entrances=_entrances(settings.professionals, keyrings.persons),
+        entrances=_entrances(settings, keyrings.persons),
     )
 
 
@@ -121,12 +121,14 @@ def _account_rules(settings: AccountSettings, keyrings: Keyrings) -> AccountRule
     )
 
 
-def _entrances(settings: ProfessionalSettings, persons: Keyring) -> Entrances:
+def _entrances(all_settings: Settings, persons: Keyring) -> Entrances:
+    settings = all_settings.professionals
     rules = SignInRules(
         keys=sign_in_keys(persons),
         motives=None if settings.motives is None else Keyring.parse(settings.motives.get_secret_value()),
         emergency_life=timedelta(seconds=settings.emergency_s),
         centres_15=frozenset(settings.centres_15),
+        occupational_medicine=all_settings.parameters.occupational_medicine,
     )
     entrances = Entrances(rules, _provider(settings))
     if not (settings.edge_keys and settings.card_roots and settings.card_persons):

@@ -10,7 +10,7 @@ from services.identity.domain.places import is_loopback
 from services.identity.domain.receipts import ReceiptKeys
 from services.identity.domain.tokens import SigningKeys
 from shared.errors import CodedError
-from shared.settings import KeyringText, PostgresSettings, Section, ServiceSettings
+from shared.settings import KeyringText, ParameterSettings, PostgresSettings, Section, ServiceSettings
 
 
 def _signing_keys(value: SecretStr) -> SecretStr:
@@ -151,6 +151,7 @@ class Settings(ServiceSettings):
     openings: OpeningSettings = OpeningSettings()
     care: CareSettings = CareSettings()
     retention: RetentionSettings = RetentionSettings()
+    parameters: ParameterSettings = ParameterSettings()
 
     @model_validator(mode="after")
     def _keep_demo_at_home(self) -> Self:

@@ -11,6 +11,7 @@ from services.records.api.bodies import LargeBodies
 from services.records.api.outcomes import render
 from services.records.api.parts import Parts
 from services.records.consumers import subscriptions
+from services.records.domain.parameters import Parameters
 from services.records.settings import Settings
 from services.records.store.erasing import remove_deposits
 from shared.crypto import Keyring
@@ -27,6 +28,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         ins_hmac=Keyring.parse(settings.keys.ins_hmac.get_secret_value()),
         vault=_vault(settings),
         copy_limit=timedelta(seconds=settings.freshness.limit_s),
+        parameters=Parameters(**settings.parameters.model_dump()),
     )
 
     @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import KeyringText, Section, ServiceSettings
+from shared.settings import KeyringText, ParameterSettings, Section, ServiceSettings
 
 
 class KeySettings(Section):
@@ -21,3 +21,4 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="RECORDS_", env_nested_delimiter="__", frozen=True, extra="ignore")
     keys: KeySettings
+    parameters: ParameterSettings = ParameterSettings()

@@ -55,13 +55,15 @@ class _Granted(BaseModel):
     mode: str = "normal"
     motive: str | None = None
     patient_present: UUID | None = None
+    never: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks, as identity vouched for it. `id`: record id of a patient, national id of a professional, client id
     of software, administrators and operators. `mode`: the access mode stated for this token (TRE_R248, or `secret`);
-    `motive`: of an emergency, sealed for audit; `patient_present`: the record whose card was read in this session."""
+    `motive`: of an emergency, sealed for audit; `patient_present`: the record whose card was read in this session;
+    `never`: a kind that has no access, or none but by express consent (insurer, occupational-medicine ...)."""
 
     kind: ActorKind
     id: str
@@ -74,6 +76,7 @@ class Caller:
     mode: str = "normal"
     motive: str | None = None
     patient_present: UUID | None = None
+    never: str | None = None
 
     def actor(self) -> Actor:
         """The same for the ledger."""
@@ -246,4 +249,5 @@ def _caller(claims: dict[str, Any]) -> Caller:
         mode=granted.mode,
         motive=granted.motive,
         patient_present=granted.patient_present,
+        never=granted.never,
     )

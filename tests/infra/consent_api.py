@@ -97,13 +97,14 @@ def person(id: UUID, **more: Any) -> PersonNamed:
 
 
 @asynccontextmanager
-async def consent_api(database: Database) -> AsyncIterator[ConsentApi]:
-    """The API, serving."""
+async def consent_api(database: Database, **changed: Any) -> AsyncIterator[ConsentApi]:
+    """The API, serving; `changed`: other settings."""
     app = make_api(
         Settings(
             postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
             kafka=KafkaSettings(bootstrap="nowhere:1"),
             tokens=SETTINGS,
+            **changed,
         )
     )
     async with app.router.lifespan_context(app):

@@ -8,18 +8,19 @@ import pytest
 from services.identity.domain.clients import SCOPES, ClientInvalidError, ClientKind, ScopeUnknownError, new_client
 from services.identity.domain.kinds import (
     HOLDS,
-    OCCUPATIONAL_MEDICINE,
     PROFILES,
     RECORD_SCOPES,
     Never,
     OccupationalMedicineNeverError,
     OrganisationNeverError,
     check_organisation,
-    check_specialties,
+    check_professional,
     never_of,
+    never_of_professional,
 )
 from services.identity.domain.modes import FITTING, MODES, Role, role_of_professional
 from shared.contracts.base import ActorKind
+from shared.settings import ParameterSettings
 from tests.infra.identity_api import new_key, public
 
 NEVER = get_args(Never)
@@ -89,12 +90,37 @@ def test_an_activity_of_care_does_not_make_up_for_a_sector_of_never() -> None:
         check_organisation("1750000001", "86.21Z", "SA66")
 
 
-def test_occupational_medicine_stands_on_never() -> None:
-    assert OCCUPATIONAL_MEDICINE == "never"
+@pytest.mark.parametrize(
+    ("specialties", "sector", "never"),
+    [
+        ({"SM25"}, None, True),
+        ({"SM25", "SM26"}, None, False),
+        (set(), None, False),
+        ({"SM26"}, "SA01", False),
+        ({"SM26"}, "SA13", True),
+        ({"SM25", "SM26"}, "SA66", True),
+        (set(), "SA23", False),
+    ],
+)
+def test_occupational_medicine_is_an_only_specialty_or_the_sector_one_acts_for(
+    specialties: set[str], sector: str | None, never: bool
+) -> None:
+    found = never_of_professional(frozenset(specialties), sector)
+    assert found == ("occupational-medicine" if never else None)
+
+
+def test_occupational_medicine_stands_on_never_unless_the_parameter_allows_it() -> None:
+    assert ParameterSettings().occupational_medicine == "never"
     with pytest.raises(OccupationalMedicineNeverError):
-        check_specialties(["SM25"])
-    check_specialties(["SM25", "SM26"])
-    check_specialties([])
+        check_professional("occupational-medicine", "never")
+    check_professional("occupational-medicine", "allowed")
+    check_professional(None, "never")
+    with pytest.raises(OrganisationNeverError):
+        check_organisation("1750000001", None, "SA13")
+    check_organisation("1750000001", None, "SA13", "allowed")
+    for sector in ("SA23", "SA48"):
+        with pytest.raises(OrganisationNeverError):
+            check_organisation("1750000001", None, sector, "allowed")
 
 
 def test_every_role_against_every_mode(capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,4 +150,6 @@ def test_every_role_against_every_mode(capsys: pytest.CaptureFixture[str]) -> No
     ],
 )
 def test_a_professional_has_one_role(profession: str, structure: str | None, role: str) -> None:
-    assert role_of_professional(profession, structure, frozenset({"1750000015"})) == role
+    centres = frozenset({"1750000015"})
+    assert role_of_professional(profession, structure, centres) == role
+    assert role_of_professional(profession, structure, centres, "occupational-medicine") == "occupational-doctor"

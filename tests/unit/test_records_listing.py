@@ -14,6 +14,7 @@ from services.records.domain.copies import CopyAge, RecordFacts
 from services.records.domain.documents import Head
 from services.records.domain.facts import combination_of, document_facts, record_facts
 from services.records.domain.listing import search
+from services.records.domain.parameters import Parameters
 from services.records.domain.people import People
 from shared.access import Permit, Refusal, decide, facts_from, told
 from shared.contracts.base import Actor
@@ -44,6 +45,7 @@ class Somebody:
     mode: str
     motive: str | None
     patient_present: UUID | None
+    never: str | None = None
 
     def actor(self) -> Actor:
         """Nobody asks for it here."""
@@ -67,6 +69,7 @@ def somebody(choose: random.Random) -> Somebody:
         mode="normal" if of_person and choose.random() < 0.8 else mode,
         motive=choose.choice(["sealed", None]),
         patient_present=None,
+        never=choose.choice([None] * 8 + ["occupational-medicine", "insurer"]),
     )
 
 
@@ -139,7 +142,8 @@ def test_lists_and_single_decisions_are_equal() -> None:
         heads = [some_head(choose, number) for number in range(DOCUMENTS)]
         of_heads = {head.id: combination_of(head, asker) for head in heads}
         combinations = {repr(one): one for one in of_heads.values()}
-        common = record_facts(asker, "find", record, now=NOW, limit=LIMIT)
+        parameters = Parameters(choose.choice(("never", "allowed")))
+        common = record_facts(asker, "find", record, now=NOW, limit=LIMIT, parameters=parameters)
         searched = search(common, asker, record, combinations)
         listed = set(searched.permitted)
         for head in heads:

@@ -1,7 +1,6 @@
 """One change as a dependency of a route: who asks, of which record, what is expected, how long to wait."""
 
 import re
-from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from fastapi.responses import JSONResponse
 from services.consent.domain.choices import Change
 from services.consent.domain.states import VersionDiffersError
 from services.consent.models.choices import ChangeView, ChoicesView
-from services.consent.usecases.change_choices import change_choices
+from services.consent.usecases.change_choices import Terms, change_choices
 from services.consent.usecases.see_choices import see_choices
 from services.consent.waking import InForce
 from shared import clock
@@ -75,12 +74,13 @@ class Changing:
         self._response = response
         self._in_force: InForce = request.app.state.in_force
         self.limit = copy_limit_of(request)
+        self._terms = Terms(self.limit, request.app.state.occupational_medicine)
         self._seconds = seconds_to_wait(prefer)
         self._expected = _version(if_match)
 
     async def make(self, change: Change) -> ChangeView:
         """Changes, then waits as long as was asked for. 200 when in force, 202 when on its way."""
-        state = await change_choices(self.pool, self.record_id, self.caller, change, self._expected, self.limit)
+        state = await change_choices(self.pool, self.record_id, self.caller, change, self._expected, self._terms)
         version, latest = state.version, state
         if self._seconds:
             latest = await self._in_force.wait_for(

@@ -3,6 +3,7 @@
 What is refused is told to the ledger too; nothing is ever half changed.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -32,7 +33,18 @@ from shared.terminology.professions import role_code
 
 PROXIES: Final = frozenset({"representative", "carer"})
 PERSONS: Final = PROXIES | {"patient"}
-COPY_LIMIT: Final = timedelta(seconds=120)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """`copy_limit`: how old the copies may be on which somebody acts for the holder; `occupational_medicine`: the
+    national parameter, never or allowed."""
+
+    copy_limit: timedelta = timedelta(seconds=120)
+    occupational_medicine: str = "never"
+
+
+USUAL: Final = Terms()
 
 
 class ChangeForbiddenError(ForbiddenError):
@@ -55,13 +67,13 @@ async def change_choices(
     caller: Caller,
     change: Change,
     expected: int | None = None,
-    limit: timedelta = COPY_LIMIT,
+    terms: Terms = USUAL,
 ) -> State:
     """The state afterwards; what changes nothing is no new version and is not announced.
 
-    `expected`: the version that the person's side saw; of nobody else is it asked, for they see no choices. `limit`:
-    how old the copies may be on which somebody acts for the holder. Raises NotFoundError, RecordNotReadyError,
-    RecordClosedError, ForbiddenError, VersionDiffersError, TooManyChangesError, and what `apply_change` raises.
+    `expected`: the version that the person's side saw; of nobody else is it asked, for they see no choices. Raises
+    NotFoundError, RecordNotReadyError, RecordClosedError, ForbiddenError, VersionDiffersError, TooManyChangesError,
+    and what `apply_change` raises.
     """
     refused: ClientError | None = None
     async with transaction(pool) as connection:
@@ -69,8 +81,8 @@ async def change_choices(
         about = await copies.find_about(connection, record_id)
         now = clock.now()
         if state is None or about is None:
-            raise await _unknown(connection, record_id, caller, change, now)
-        facts = facts_of(caller, record_id, about, state.choices, change, now, limit)
+            raise await _unknown(connection, record_id, caller, change, now, terms)
+        facts = facts_of(caller, record_id, about, state.choices, change, now, terms)
         decision = decide(facts)
         try:
             if isinstance(decision, Refusal):
@@ -93,12 +105,12 @@ async def change_choices(
 
 
 async def _unknown(
-    connection: Connection, record_id: UUID, caller: Caller, change: Change, now: datetime
+    connection: Connection, record_id: UUID, caller: Caller, change: Change, now: datetime, terms: Terms
 ) -> ClientError:
     """Whose record this is may know that it is being opened; all others are answered as of any record."""
     if caller.kind in PERSONS and caller.record_id == record_id:
         return NotFoundError() if await erased_among(connection, [record_id]) else RecordNotReadyError()
-    facts = facts_of(caller, record_id, About("unknown"), Choices(), change, now, COPY_LIMIT)
+    facts = facts_of(caller, record_id, About("unknown"), Choices(), change, now, terms)
     decision = decide(facts)
     return _error(decision, facts) if isinstance(decision, Refusal) else NotFoundError()
 
@@ -161,7 +173,7 @@ def _access(
 
 
 def facts_of(
-    caller: Caller, record_id: UUID, about: About, chosen: Choices, change: Change, now: datetime, limit: timedelta
+    caller: Caller, record_id: UUID, about: About, chosen: Choices, change: Change, now: datetime, terms: Terms
 ) -> Facts:
     """What the rules are asked with."""
     in_person = caller.id in chosen.blocked
@@ -173,6 +185,8 @@ def facts_of(
         action="change-rights",
         change=change.action,
         actor_kind=caller.kind,
+        never=caller.never,
+        occupational_medicine=terms.occupational_medicine,
         profession=None if caller.profession is None else role_code(caller.profession),
         relation=about.relation_of(caller.kind, caller.id, caller.record_id, record_id, now),
         mode="normal" if caller.mode == "secret" else caller.mode,
@@ -182,7 +196,7 @@ def facts_of(
         record_status=about.status,
         minor=about.people is not None and about.people.is_minor,
         choices_known=True,
-        copies_fresh=for_another_record or about.is_fresh(now, limit),
+        copies_fresh=for_another_record or about.is_fresh(now, terms.copy_limit),
         care_team_objected=chosen.care_team_objected,
         attending_doctor=caller.id in chosen.attending_doctors,
         blocked=blocked if in_person or by_structure else "none",

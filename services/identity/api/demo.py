@@ -31,7 +31,7 @@ def _from_here(request: Request, context: OurContext) -> None:
     summary="Sign an invented person in, on this machine only",
     dependencies=[Depends(_from_here)],
     responses=problems(
-        _403="sign-in-refused: switched off, or not from this machine; mode-not-fitting",
+        _403="sign-in-refused: switched off, or not from this machine; mode-not-fitting, occupational-medicine-never",
         _404="record-unknown, professional-unknown",
         _422="acting-structure-needed, mode-unknown, motive-invalid",
     ),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from services.identity.api.context import problems
+from services.identity.api.context import OurContext, problems
 from services.identity.models.directory import ProfessionalBody, ProfessionalView, StructureBody, StructureView
 from services.identity.usecases.put_professional import put_professional
 from services.identity.usecases.put_structure import put_structure
@@ -51,10 +51,14 @@ async def put_one_professional(
     ),
 )
 async def put_one_structure(
-    structure_id: StructureId, body: StructureBody, asking: AuthenticatedCaller, pool: ServicePool
+    structure_id: StructureId,
+    body: StructureBody,
+    asking: AuthenticatedCaller,
+    pool: ServicePool,
+    context: OurContext,
 ) -> StructureView:
     """The whole entry; public data. The same entry again changes nothing."""
     asking.require(SCOPE)
-    entry = body.entry(structure_id)
+    entry = body.entry(structure_id, context.entrances.rules.occupational_medicine)
     version = await put_structure(pool, entry)
     return StructureView(structure_id=entry.id, version=version, name=entry.name, status=entry.status)

@@ -78,11 +78,12 @@ class Professional:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A structure's entry, without its version."""
+    """A structure's entry, without its version. `sector`: TRE_R02; None: not said."""
 
     id: str
     name: str
     status: Status
+    sector: str | None = None
 
     def changed(self, version: int) -> StructureChanged:
         """What is announced of it."""

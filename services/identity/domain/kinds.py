@@ -1,18 +1,18 @@
 """Which kinds of actors there are, what each may hold, and who never gets an account.
 
 Code de la santé publique L1111-18: insurers, mutuelles, banks and employers have no access, not even with consent.
-Occupational medicine (L1111-17 IV) neither, while the national parameter below stands on never. Activities: NAF rev. 2
-(INSEE); sectors: TRE_R02-SecteurActivite. What is not known to be care is refused.
+Occupational medicine (L1111-17 IV) neither, while its parameter stands on never. Activities: NAF rev. 2 (INSEE);
+sectors: TRE_R02-SecteurActivite. What is not known to be care is refused.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from shared.errors import ForbiddenError, InvalidError
 
-OCCUPATIONAL_MEDICINE: Final[Literal["never", "allowed"]] = "never"
-"""The national parameter on occupational medicine."""
+OccupationalMedicine = Literal["never", "allowed"]
+"""The values of the national parameter on occupational medicine."""
 
 CREATION, FEEDING, CONSULTATION = "records.open", "documents.deposit", "documents.read"
 ASSIST, CAMPAIGNS = "records.assist", "campaigns.run"
@@ -60,6 +60,7 @@ _NEVER_ACTIVITIES: Final[tuple[tuple[str, Never], ...]] = (
     ("64", "bank"),
     ("66", "bank"),
 )
+_OCCUPATIONAL: Final = "occupational-medicine"
 _CARE_SECTORS: Final = frozenset(
     f"SA{number:02d}"
     for number in (
@@ -69,8 +70,8 @@ _CARE_SECTORS: Final = frozenset(
     )
 )
 _NEVER_SECTORS: Final[Mapping[str, Never]] = {
-    "SA13": "occupational-medicine",
-    "SA66": "occupational-medicine",
+    "SA13": _OCCUPATIONAL,
+    "SA66": _OCCUPATIONAL,
     "SA23": "insurer",
 }
 _OCCUPATIONAL_SPECIALTIES: Final = frozenset({"SM25"})
@@ -118,19 +119,31 @@ def never_of(activity: str | None, sector: str | None) -> Never | None:
     return next((one for one in found if one is not None), None)
 
 
-def check_organisation(structure_id: str | None, activity: str | None, sector: str | None) -> None:
+def check_organisation(
+    structure_id: str | None,
+    activity: str | None,
+    sector: str | None,
+    occupational_medicine: OccupationalMedicine = "never",
+) -> None:
     """Whether an organisation may be registered. FINESS lists health and social establishments only; others say what
     they do. Raises OrganisationNeverError, ActivityInvalidError, ActivityNeededError."""
-    if never_of(activity, sector) is not None:
+    never = never_of(activity, sector)
+    if never is not None and (never != _OCCUPATIONAL or occupational_medicine == "never"):
         raise OrganisationNeverError
     if structure_id is not None and not structure_id.startswith(_FINESS) and activity is None:
         raise ActivityNeededError
 
 
-def check_specialties(specialties: Iterable[str]) -> None:
-    """Raises OccupationalMedicineNeverError for whoever has no other specialty than occupational medicine."""
-    known = frozenset(specialties)
-    if OCCUPATIONAL_MEDICINE == "never" and known and known <= _OCCUPATIONAL_SPECIALTIES:
+def never_of_professional(specialties: frozenset[str], sector: str | None) -> Never | None:
+    """Occupational medicine, for who has no other specialty or acts for a structure of that sector; else None."""
+    by_specialty = bool(specialties) and specialties <= _OCCUPATIONAL_SPECIALTIES
+    by_sector = sector is not None and _NEVER_SECTORS.get(sector) == _OCCUPATIONAL
+    return _OCCUPATIONAL if by_specialty or by_sector else None
+
+
+def check_professional(never: Never | None, occupational_medicine: OccupationalMedicine) -> None:
+    """Raises OccupationalMedicineNeverError while the parameter stands on never."""
+    if never is not None and occupational_medicine == "never":
         raise OccupationalMedicineNeverError
 
 
@@ -150,5 +163,4 @@ def _of_sector(sector: str) -> Never | None:
         raise ActivityInvalidError
     if code in _CARE_SECTORS:
         return None
-    never = _NEVER_SECTORS.get(code, "employer")
-    return None if never == "occupational-medicine" and OCCUPATIONAL_MEDICINE != "never" else never
+    return _NEVER_SECTORS.get(code, "employer")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal, get_args
 
+from services.identity.domain.kinds import Never
 from shared.crypto import Keyring
 from shared.errors import ForbiddenError, InvalidError
 
@@ -22,6 +23,7 @@ Role = Literal[
     "patient",
     "health-professional",
     "regulating-doctor",
+    "occupational-doctor",
     "other-professional",
     "software",
     "administrator",
@@ -35,6 +37,7 @@ FITTING: Final[Mapping[Role, frozenset[AccessMode]]] = {
     "patient": _NORMAL,
     "health-professional": _CARE,
     "regulating-doctor": _CARE | {"centre_15"},
+    "occupational-doctor": _NORMAL,
     "other-professional": _NORMAL,
     "software": _NORMAL,
     "administrator": _NORMAL,
@@ -115,8 +118,12 @@ def check_fitting(stated: Stated, role: Role) -> None:
         raise ModeNotFittingError
 
 
-def role_of_professional(profession: str, organisation_id: str | None, centres_15: frozenset[str]) -> Role:
+def role_of_professional(
+    profession: str, organisation_id: str | None, centres_15: frozenset[str], never: Never | None = None
+) -> Role:
     """What a professional is when a mode is stated; `profession` as the directory has it (`G15_10`)."""
+    if never is not None:
+        return "occupational-doctor"
     if not profession.startswith("G15_"):
         return "other-professional"
     if profession == _DOCTOR and organisation_id in centres_15:

@@ -2,14 +2,14 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
 from services.identity.domain.directory import acting_for
-from services.identity.domain.kinds import check_specialties
+from services.identity.domain.kinds import Never, OccupationalMedicine, check_professional, never_of_professional
 from services.identity.domain.modes import Stated, check_fitting, role_of_professional
 from shared.crypto import Keyring
 from shared.errors import ForbiddenError
@@ -46,13 +46,14 @@ class StructureDiffersError(ForbiddenError):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A professional as the directory lists them; `structure_ids` are the active ones."""
+    """A professional as the directory lists them; `structure_ids` are the active ones, `sectors` theirs (TRE_R02)."""
 
     id: str
     profession: str
     is_active: bool
     specialties: frozenset[str]
     structure_ids: tuple[str, ...]
+    sectors: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,12 @@ class Vouched:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A professional who may be given a token, for one structure or none."""
+    """A professional who may be given a token, for one structure or none. `never`: what the token says of the kind."""
 
     id: str
     profession: str
     organisation_id: str | None
+    never: Never | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +96,19 @@ class Session:
     stated: Stated
     started_at: datetime
     expires_at: datetime
+    never: Never | None = None
 
 
 @dataclass(frozen=True)
 class SignInRules:
     """How professionals sign in here. `keys` derives what only this service may know; `motives` seals for audit;
-    `centres_15`: the structures whose doctors regulate emergencies."""
+    `centres_15`: the structures whose doctors regulate emergencies; `occupational_medicine`: the national parameter."""
 
     keys: Keyring
     motives: Keyring | None
     emergency_life: timedelta
     centres_15: frozenset[str]
+    occupational_medicine: OccupationalMedicine = "never"
 
 
 def sign_in_keys(persons: Keyring) -> Keyring:
@@ -124,10 +128,12 @@ def admit(listed: Listed | None, vouched: Vouched, wanted: str | None, stated: S
         raise NotInDirectoryError
     if vouched.exercises is not None and not any(_agrees(listed, one) for one in vouched.exercises):
         raise ProfessionDiffersError
-    check_specialties(listed.specialties or _specialties(vouched.exercises or ()))
     organisation = _structure(listed.structure_ids, vouched.structure_ids, wanted)
-    check_fitting(stated, role_of_professional(listed.profession, organisation, rules.centres_15))
-    return Admitted(listed.id, listed.profession, organisation)
+    specialties = listed.specialties or _specialties(vouched.exercises or ())
+    never = never_of_professional(specialties, listed.sectors.get(organisation or ""))
+    check_professional(never, rules.occupational_medicine)
+    check_fitting(stated, role_of_professional(listed.profession, organisation, rules.centres_15, never))
+    return Admitted(listed.id, listed.profession, organisation, never)
 
 
 def _agrees(listed: Listed, exercise: Exercise) -> bool:

@@ -12,7 +12,7 @@ from services.identity.domain.directory import (
     specialty_code,
     structure_id,
 )
-from services.identity.domain.kinds import check_organisation
+from services.identity.domain.kinds import OccupationalMedicine, check_organisation
 from services.identity.models.base import Body, Name, Text
 
 DirectoryStatus = Literal["active", "inactive"]
@@ -57,12 +57,15 @@ class StructureBody(Body):
     name: Name = Field(examples=["Hôpital de Démonstration"])
     status: DirectoryStatus = "active"
     activity: Text | None = Field(default=None, description="NAF code", examples=["86.10Z"])
-    sector: Text | None = Field(default=None, description="TRE_R02-SecteurActivite", examples=["SA01"])
+    sector: Text | None = Field(
+        default=None, description="TRE_R02-SecteurActivite; left out, it stays as it is known", examples=["SA01"]
+    )
 
-    def entry(self, identifier: str) -> Structure:
+    def entry(self, identifier: str, occupational_medicine: OccupationalMedicine) -> Structure:
         """Raises InvalidNationalIdError, OrganisationNeverError, ActivityInvalidError."""
-        check_organisation(None, self.activity, self.sector)
-        return Structure(structure_id(identifier), self.name, self.status)
+        check_organisation(None, self.activity, self.sector, occupational_medicine)
+        sector = None if self.sector is None else self.sector.strip()
+        return Structure(structure_id(identifier), self.name, self.status, sector)
 
 
 class StructureView(BaseModel):

@@ -63,29 +63,36 @@ async def load_professional(connection: Connection, professional_id: str) -> tup
 
 
 UPSERT_STRUCTURES = """
-insert into structures (id, name, status, version)
-select id, name, status, 1 from unnest($1::text[], $2::text[], $3::text[]) as told(id, name, status)
+insert into structures (id, name, status, sector, version)
+select id, name, status, sector, 1
+from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as told(id, name, status, sector)
 order by id
 on conflict on constraint structures_pkey do update
-set name = excluded.name, status = excluded.status, version = structures.version + 1
-where (structures.name, structures.status) is distinct from (excluded.name, excluded.status)
+set name = excluded.name, status = excluded.status, sector = coalesce(excluded.sector, structures.sector),
+    version = structures.version + 1
+where (structures.name, structures.status, structures.sector)
+      is distinct from (excluded.name, excluded.status, coalesce(excluded.sector, structures.sector))
 returning id, version"""
 
 
 async def put_structures(connection: Connection, entries: Iterable[Structure]) -> dict[str, int]:
-    """The new versions by id; what is not in it stands as before. Each id at most once."""
+    """The new versions by id; what is not in it stands as before, as does a sector of which nothing is said. Each id at
+    most once."""
     places = list(entries)
     told = ([one.id for one in places], [one.name for one in places], [one.status for one in places])
-    return {row["id"]: row["version"] for row in await connection.fetch(UPSERT_STRUCTURES, *told)}
+    rows = await connection.fetch(UPSERT_STRUCTURES, *told, [one.sector for one in places])
+    return {row["id"]: row["version"] for row in rows}
 
 
-SELECT_STRUCTURES = "select id, name, status, version from structures where id = any($1::text[]) order by id"
+SELECT_STRUCTURES = "select id, name, status, sector, version from structures where id = any($1::text[]) order by id"
 
 
 async def load_structures(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Structure, int]]:
     """The entries that exist, with their versions, by id."""
     rows = await connection.fetch(SELECT_STRUCTURES, ids)
-    return {row["id"]: (Structure(row["id"], row["name"], row["status"]), row["version"]) for row in rows}
+    return {
+        row["id"]: (Structure(row["id"], row["name"], row["status"], row["sector"]), row["version"]) for row in rows
+    }
 
 
 def _professional(row: asyncpg.Record) -> Professional:

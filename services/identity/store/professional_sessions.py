@@ -38,19 +38,19 @@ async def take_pending(connection: Connection, state_digest: bytes) -> Pending |
 
 INSERT_SESSION = """
 insert into professional_sessions
-  (id, professional_id, organisation_id, client_id, method, mode, motive, started_at, expires_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
+  (id, professional_id, organisation_id, client_id, method, mode, motive, started_at, expires_at, never)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"""
 
 
 async def insert_session(connection: Connection, session: Session) -> None:
     """A session that begins."""
     who = (session.id, session.professional_id, session.organisation_id, session.client_id, session.method)
     stated, times = session.stated, (session.started_at, session.expires_at)
-    await connection.execute(INSERT_SESSION, *who, stated.mode, stated.motive, *times)
+    await connection.execute(INSERT_SESSION, *who, stated.mode, stated.motive, *times, session.never)
 
 
 SELECT_SESSION = """
-select id, professional_id, organisation_id, client_id, method, mode, motive, started_at, expires_at
+select id, professional_id, organisation_id, client_id, method, mode, motive, started_at, expires_at, never
 from professional_sessions where id = $1"""
 
 
@@ -60,13 +60,15 @@ async def load_session(connection: Connection, session_id: UUID) -> Session | No
     if row is None:
         return None
     who = (row["id"], row["professional_id"], row["organisation_id"], row["client_id"], row["method"])
-    return Session(*who, Stated(row["mode"], row["motive"]), row["started_at"], row["expires_at"])
+    return Session(*who, Stated(row["mode"], row["motive"]), row["started_at"], row["expires_at"], row["never"])
 
 
 SELECT_LISTED = """
 select p.id, p.profession, p.status = 'active' as is_active, p.specialties,
        array(select s.id from structures s where s.id = any(p.structure_ids) and s.status = 'active' order by s.id)
-         as structure_ids
+         as structure_ids,
+       array(select s.sector from structures s where s.id = any(p.structure_ids) and s.status = 'active' order by s.id)
+         as sectors
 from professionals p where p.id = $1"""
 
 
@@ -76,7 +78,8 @@ async def load_listed(connection: Connection, professional_id: str) -> Listed | 
     if row is None:
         return None
     specialties, structures = frozenset(row["specialties"]), tuple(row["structure_ids"])
-    return Listed(row["id"], row["profession"], row["is_active"], specialties, structures)
+    sectors = dict(zip(structures, row["sectors"], strict=True))
+    return Listed(row["id"], row["profession"], row["is_active"], specialties, structures, sectors)
 
 
 SWEEP_PENDING = """

@@ -39,6 +39,7 @@ async def open_session(connection: Connection, issuer: Issuer, rules: SignInRule
         stated=asked.stated,
         started_at=now,
         expires_at=min(over, asked.until or over),
+        never=admitted.never,
     )
     await professional_sessions.insert_session(connection, session)
     subject = subject_of(session, admitted.profession)
@@ -57,4 +58,5 @@ def subject_of(session: Session, profession: str, patient_present: UUID | None =
         mode=session.stated.mode,
         motive=session.stated.motive,
         patient_present=patient_present,
+        never=session.never,
     )

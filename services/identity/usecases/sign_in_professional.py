@@ -2,6 +2,7 @@
 
 from services.identity.domain.directory import Professional, ProfessionalUnknownError, acting_for
 from services.identity.domain.directory import professional_id as parse_id
+from services.identity.domain.kinds import Never, check_professional, never_of_professional
 from services.identity.domain.modes import Stated, check_fitting, role_of_professional
 from services.identity.domain.professionals import SignInRules
 from services.identity.domain.tokens import DEMO_CLIENT, AccessToken, Issuer, Subject
@@ -15,7 +16,8 @@ async def sign_in_professional(
 ) -> AccessToken:
     """A token of an active professional, with profession and structure as the directory has them, in the mode stated.
 
-    Raises InvalidNationalIdError, ProfessionalUnknownError, ActingStructureError, ModeNotFittingError.
+    Raises InvalidNationalIdError, ProfessionalUnknownError, ActingStructureError, OccupationalMedicineNeverError,
+    ModeNotFittingError.
     """
     wanted = parse_id(professional_id)
     async with pool.acquire() as connection:
@@ -25,12 +27,15 @@ async def sign_in_professional(
         structures = await directory.load_structures(connection, known[0].structure_ids)
     active = [one for one, (structure, _) in structures.items() if structure.status == "active"]
     organisation = acting_for(active, organisation_id)
-    check_fitting(stated, role_of_professional(known[0].profession, organisation, rules.centres_15))
-    subject = _subject(known[0], organisation, stated)
+    sector = None if organisation is None else structures[organisation][0].sector
+    never = never_of_professional(frozenset(known[0].specialties), sector)
+    check_professional(never, rules.occupational_medicine)
+    check_fitting(stated, role_of_professional(known[0].profession, organisation, rules.centres_15, never))
+    subject = _subject(known[0], organisation, stated, never)
     return issuer.issue(subject, token_id=clock.new_id(), now=clock.now())
 
 
-def _subject(professional: Professional, organisation_id: str | None, stated: Stated) -> Subject:
+def _subject(professional: Professional, organisation_id: str | None, stated: Stated, never: Never | None) -> Subject:
     return Subject(
         "professional",
         professional.id,
@@ -40,4 +45,5 @@ def _subject(professional: Professional, organisation_id: str | None, stated: St
         session_id=clock.new_id() if stated.is_emergency else None,
         mode=stated.mode,
         motive=stated.motive,
+        never=never,
     )

@@ -8,6 +8,7 @@ from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import Request
 
 from services.records.domain.facts import EMERGENCIES
+from services.records.domain.parameters import Parameters
 from services.records.store.matrices import Matrices
 from services.records.usecases.desk import Desk
 from shared.crypto import Keyring
@@ -24,11 +25,12 @@ NOT_FROM_THE_DECREE = "not-from-the-decree"
 
 @dataclass(frozen=True)
 class Parts:
-    """The keys, and how old a copy may be."""
+    """The keys, how old a copy may be, and national parameters."""
 
     ins_hmac: Keyring
     vault: Vault
     copy_limit: timedelta
+    parameters: Parameters
     matrices: Matrices = field(default_factory=Matrices)
 
 
@@ -47,7 +49,7 @@ def pool_of(request: Request) -> Pool:
 def desk_of(request: Request) -> Desk:
     """What reading needs."""
     parts = parts_of(request)
-    return Desk(pool_of(request), parts.vault, parts.matrices, parts.copy_limit)
+    return Desk(pool_of(request), parts.vault, parts.matrices, parts.copy_limit, parts.parameters)
 
 
 async def caller_of(request: Request) -> Caller:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import Head
+from services.records.domain.parameters import STRICTEST, Parameters
 from shared.access import Facts
 from shared.contracts.base import Actor
 
@@ -65,6 +66,10 @@ class Asker(Protocol):
     def patient_present(self) -> UUID | None:
         """The record whose card was read."""
 
+    @property
+    def never(self) -> str | None:
+        """A kind that has no access, or none but by express consent."""
+
     def actor(self) -> Actor:
         """The same for the ledger."""
 
@@ -101,7 +106,14 @@ ABSENT = Combination(
 
 
 def record_facts(
-    asker: Asker, action: str, record: RecordFacts, *, now: datetime, limit: timedelta, change: str | None = None
+    asker: Asker,
+    action: str,
+    record: RecordFacts,
+    *,
+    now: datetime,
+    limit: timedelta,
+    parameters: Parameters = STRICTEST,
+    change: str | None = None,
 ) -> Facts:
     """All but the document."""
     choices, emergency = record.choices, record.choices.emergency
@@ -110,6 +122,8 @@ def record_facts(
     return Facts(
         action=action,
         actor_kind=asker.kind,
+        never=asker.never,
+        occupational_medicine=parameters.occupational_medicine,
         profession=coded(asker.profession),
         relation=relation_of(asker, record, now),
         regulator=asker.mode == REGULATION,

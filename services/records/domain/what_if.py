@@ -63,6 +63,7 @@ class Imagined:
     record_id: UUID | None = None
     session_id: UUID | None = None
     patient_present: UUID | None = None
+    never: str | None = None
     newcomer: bool = False
     """Not known to the record: as if the person had authorised them."""
 

@@ -40,7 +40,15 @@ async def ask_what_if(desk: Desk, caller: Caller, record_id: UUID, question: Que
             found = await store.fence_by_id(connection, record_id)
             record = await store.load_facts(connection, desk.matrices, found, record_id.int)
             now = clock.now()
-            facts = record_facts(caller, "change-rights", record, now=now, limit=desk.limit, change=ASKED_LIKE)
+            facts = record_facts(
+                caller,
+                "change-rights",
+                record,
+                now=now,
+                limit=desk.limit,
+                parameters=desk.parameters,
+                change=ASKED_LIKE,
+            )
             decision = decide(facts)
             counted: dict[Written, int] = {}
             moved: dict[UUID, tuple[Written, Written]] = {}

@@ -117,7 +117,9 @@ def _looks(caller: Caller) -> tuple[str, ...]:
 
 def _decide(caller: Asker, record: RecordFacts, head: Head | None, change: str, desk: Desk, now: datetime) -> Judged:
     action = _ACTIONS.get(change, _LABEL)[0] if change else "find"
-    common = record_facts(caller, action, record, now=now, limit=desk.limit, change=change or None)
+    common = record_facts(
+        caller, action, record, now=now, limit=desk.limit, parameters=desk.parameters, change=change or None
+    )
     asked = combination_of(head, caller) if head is not None else ABSENT
     facts = document_facts(common, caller, record, asked)
     return facts, decide(facts)

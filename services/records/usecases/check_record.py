@@ -41,7 +41,7 @@ async def check_record(desk: Desk, caller: Caller, ins_fingerprints: tuple[str, 
     async with desk.pool.acquire() as connection, store.fenced(connection):
         record_id = await store.fence_by_ins(connection, ins_fingerprints)
         record = await store.load_facts(connection, desk.matrices, record_id, stand_in)
-        facts = record_facts(caller, "find", record, now=clock.now(), limit=desk.limit)
+        facts = record_facts(caller, "find", record, now=clock.now(), limit=desk.limit, parameters=desk.parameters)
         known = facts.copies_fresh and (record_id is None or facts.choices_known)
         decision: Permit | Refusal = (
             Permit("record-checked", RULES_VERSION)

@@ -1,8 +1,9 @@
-"""What every use case that reads needs: the pool, the keys, the matrices, and how old a copy may be."""
+"""What every use case that reads needs: pool, keys, matrices, how old a copy may be, national parameters."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.records.domain.parameters import STRICTEST, Parameters
 from services.records.store.matrices import Matrices
 from shared.db.pool import Pool
 from shared.vault import Vault
@@ -16,3 +17,4 @@ class Desk:
     vault: Vault
     matrices: Matrices
     limit: timedelta
+    parameters: Parameters = STRICTEST

@@ -99,7 +99,7 @@ async def _records(desk: Desk, connection: Connection, wanted: Wanted) -> list[R
 
 
 async def _search(connection: Connection, caller: Caller, record: RecordFacts, desk: Desk, now: datetime) -> Searched:
-    common = record_facts(caller, "find", record, now=now, limit=desk.limit)
+    common = record_facts(caller, "find", record, now=now, limit=desk.limit, parameters=desk.parameters)
     combinations = await finding.load_combinations(connection, record.id, caller) if record.id is not None else {}
     return search(common, caller, record, combinations)
 

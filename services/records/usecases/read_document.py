@@ -57,7 +57,14 @@ async def _decide(
     record_id = await store.fence_by_document(connection, document_id)
     record = await store.load_facts(connection, desk.matrices, record_id, bucket_in(document_id))
     head = await store.load_head(connection, document_id) if record_id is not None else None
-    common = record_facts(caller, "read" if with_content else "find", record, now=clock.now(), limit=desk.limit)
+    common = record_facts(
+        caller,
+        "read" if with_content else "find",
+        record,
+        now=clock.now(),
+        limit=desk.limit,
+        parameters=desk.parameters,
+    )
     asked = combination_of(head, caller) if head is not None else ABSENT
     facts = document_facts(common, caller, record, asked)
     decision = decide(facts)

@@ -1,0 +1,145 @@
+"""Occupational medicine: a national parameter, from the sign-in at identity to the rules of records and consent."""
+
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from deploy.local.psc import Person as Professional
+from shared import clock
+from shared.settings import ParameterSettings
+from tests.conftest import NewDatabase
+from tests.infra.consent_api import consent_api
+from tests.infra.databases import Database
+from tests.infra.identity_api import administrator, running
+from tests.infra.load import Person
+from tests.infra.professionals import (
+    DOCTOR,
+    HOSPITAL,
+    MOTIVE,
+    OCCUPATIONAL,
+    REGULATOR,
+    SAMU,
+    caller_of,
+    chosen,
+    doors,
+    enter_all,
+    providing,
+    sign_in,
+)
+from tests.infra.records import House, a_deposit, codes, house
+from tests.infra.tokens import make_token
+
+NEVER, ALLOWED = ParameterSettings(), ParameterSettings(occupational_medicine="allowed")
+SOMEBODY = Person(61)
+
+
+async def enter_sector(client: httpx.AsyncClient, sector: str | None) -> httpx.Response:
+    body = {"name": "Service de santé au travail", "sector": sector}
+    return await client.put(f"/structures/{SAMU}", json=body, headers=administrator())
+
+
+async def tokens_of(database: Database, parameters: ParameterSettings, *people: Professional) -> list[httpx.Response]:
+    """What each gets who signs in where the parameter stands so."""
+    async with providing() as provider:
+        settings = doors(database, provider).model_copy(update={"parameters": parameters})
+        async with running(settings) as client:
+            return [await sign_in(client, one) for one in people]
+
+
+async def test_a_sign_in_says_that_it_is_occupational_medicine_or_is_refused(new_database: NewDatabase) -> None:
+    database = await new_database("identity")
+    async with running(doors(database).model_copy(update={"parameters": ALLOWED})) as client:
+        await enter_all(client)
+        assert (await enter_sector(client, "SA23")).json()["code"] == "organisation-never"
+        assert (await enter_sector(client, "SA13")).status_code == 200
+        assert (await enter_sector(client, None)).status_code == 200
+    people = (OCCUPATIONAL, REGULATOR, DOCTOR)
+    callers = [await caller_of(one) for one in await tokens_of(database, ALLOWED, *people)]
+    assert [one.never for one in callers] == ["occupational-medicine", "occupational-medicine", None]
+    *refused, admitted = await tokens_of(database, NEVER, *people)
+    assert {(one.status_code, one.json()["code"]) for one in refused} == {(403, "occupational-medicine-never")}
+    assert (await caller_of(admitted)).organisation_id == HOSPITAL
+
+
+async def test_no_emergency_is_for_occupational_medicine(new_database: NewDatabase) -> None:
+    database = await new_database("identity")
+    async with providing() as provider:
+        settings = doors(database, provider).model_copy(update={"parameters": ALLOWED})
+        async with running(settings) as client:
+            await enter_all(client)
+            stated = {"mode": "bris_de_glace", "motive": MOTIVE}
+            begun = await client.post("/professionals/sign-in", json=stated)
+            back = await chosen(begun.json()["authorization_url"], OCCUPATIONAL)
+            direct = {"kind": "professional", "professional_id": OCCUPATIONAL.id, **stated}
+            answers = [
+                await client.get("/professionals/callback", params=back),
+                await client.post("/demo/sign-in", json=direct),
+            ]
+    assert [(one.status_code, one.json()["code"]) for one in answers] == [(403, "mode-not-fitting")] * 2
+
+
+@pytest.fixture
+async def doctor(new_database: NewDatabase) -> str:
+    """The token that identity gives a doctor of occupational medicine where the parameter allows it."""
+    database = await new_database("identity")
+    async with running(doors(database)) as client:
+        await enter_all(client)
+    [answer] = await tokens_of(database, ALLOWED, OCCUPATIONAL)
+    return str(answer.json()["access_token"])
+
+
+async def record_of(home: House, **chosen: Any) -> tuple[UUID, UUID]:
+    await home.be_empty()
+    await home.be_fresh()
+    record = await home.open_record(SOMEBODY)
+    await home.choose(record, 1, **chosen)
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    return record, document
+
+
+async def read(home: House, document: UUID, token: str) -> tuple[int, list[str]]:
+    answer = await home.get(f"/fhir/Binary/{document}", token)
+    return answer.status_code, [] if answer.status_code == 200 else codes(answer)
+
+
+TEAM = {"holder_id": HOSPITAL, "from": clock.now(), "how": "care-team"}
+
+
+async def test_records_shows_it_only_what_the_person_authorised_and_only_where_the_parameter_allows(
+    new_database: NewDatabase, doctor: str
+) -> None:
+    database = await new_database("records")
+    express = {"authorised": [OCCUPATIONAL.id]}
+    around = {"attending_doctors": [OCCUPATIONAL.id], "authorisations": [TEAM]}
+    breaking = {"mode": "bris_de_glace", "motive": "sealed", "never": "occupational-medicine", "profession": "G15_10"}
+    broken = make_token("professional", OCCUPATIONAL.id, **breaking)
+    insured = make_token("professional", OCCUPATIONAL.id, profession="G15_10", never="insurer")
+    async with house(database, parameters=ALLOWED) as home:
+        _, document = await record_of(home, **around)
+        assert await read(home, document, doctor) == (404, ["not-found"])
+        _, document = await record_of(home, **express)
+        assert await read(home, document, doctor) == (200, [])
+        for token in (broken, insured):
+            assert await read(home, document, token) == (403, ["forbidden"])
+    async with house(database) as home:
+        for chosen in (express, around):
+            _, document = await record_of(home, **chosen)
+            for token in (doctor, broken, insured):
+                assert await read(home, document, token) == (403, ["forbidden"])
+
+
+@pytest.mark.parametrize(("parameters", "status"), [(NEVER, 403), (ALLOWED, 202)])
+async def test_consent_lets_it_add_its_own_authorisation_with_the_card_present_where_the_parameter_allows(
+    new_database: NewDatabase, parameters: ParameterSettings, status: int
+) -> None:
+    async with consent_api(await new_database("consent"), parameters=parameters) as api:
+        record = await api.open_record()
+        told = {"never": "occupational-medicine", "profession": "G15_10", "patient_present": record.id}
+        token = make_token("professional", OCCUPATIONAL.id, **told)
+        answer = await record.ask("PUT", f"authorisations/{OCCUPATIONAL.id}", {}, token=token)
+        assert answer.status_code == status, answer.text
+        [entry] = await record.entries()
+        assert entry.facts is not None
+        assert entry.facts["never"] == "occupational-medicine"
