@@ -49,10 +49,10 @@ def make_api(settings: Settings) -> FastAPI:
 
 def make_worker(settings: Settings) -> FastAPI:
     """The worker: announces new records' states, decides deposits, remembers what is in force."""
-    return make_worker_app(make_plan(), settings)
+    return make_worker_app(make_plan(masked_and_invisible=settings.parameters.masked_and_invisible), settings)
 
 
-def make_plan(keys: Keys | None = None) -> Plan:
+def make_plan(keys: Keys | None = None, *, masked_and_invisible: bool = False) -> Plan:
     """What the worker does."""
     loops: dict[str, Loop] = {"finish-erasures": Finisher("consent", states.remove_changes).round}
-    return Plan("consent", subscriptions(), loops, keys)
+    return Plan("consent", subscriptions(masked_and_invisible=masked_and_invisible), loops, keys)

@@ -1,5 +1,7 @@
 """What consent hears on Kafka, and the use case that answers it."""
 
+from functools import partial
+
 from services.consent.usecases.acknowledge_copies import acknowledge_copies
 from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
@@ -17,15 +19,20 @@ from shared.contracts.topics import (
 )
 
 
-def subscriptions() -> list[Subscription]:
-    """Copies and acknowledgements are guarded by their versions; deposits are minded by the inbox.
+def subscriptions(*, masked_and_invisible: bool = False) -> list[Subscription]:
+    """`masked_and_invisible`: the national parameter. Copies and acknowledgements are guarded by their versions; deposits are minded by the inbox.
 
     A record is erased once.
     """
     return [
         Subscription(CONSENT_RECORD_COPIES, (RecordChanged,), copy_records, remember=False),
         Subscription(CONSENT_PEOPLE_COPIES, (PeopleChanged,), copy_people, remember=False),
-        Subscription(CONSENT_DEPOSIT_CHECKS, (DocumentReceived,), decide_deposits, behind=deposits_behind),
+        Subscription(
+            CONSENT_DEPOSIT_CHECKS,
+            (DocumentReceived,),
+            partial(decide_deposits, masked_and_invisible=masked_and_invisible),
+            behind=deposits_behind,
+        ),
         Subscription(CONSENT_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), acknowledge_copies, remember=False),
         Subscription(CONSENT_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),
     ]

@@ -48,7 +48,7 @@ def depositing(caller: Caller) -> Depositing:
         case "software" if caller.organisation_id is not None:
             caller.require(SCOPE)
             return Depositing(caller, caller.organisation_id, "organisation")
-        case "professional" if caller.organisation_id is not None:
+        case "professional" if caller.organisation_id is not None and caller.never is None:
             return Depositing(caller, caller.organisation_id, "organisation")
         case "patient" | "representative" | "carer" if caller.record_id is not None:
             return Depositing(caller, caller.id, caller.kind)

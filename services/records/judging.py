@@ -85,11 +85,11 @@ def _judged(
     now, asker = clock.now(), who.caller
     asked: list[Facts] = []
     if who.is_of_patient_side:
-        common = record_facts(asker, "deposit", record, now=now, limit=desk.limit)
+        common = record_facts(asker, "deposit", record, now=now, limit=desk.limit, parameters=desk.parameters)
         kind = document.type
         asked.append(replace(common, document_type=kind.code, class_code=kind.class_code, section=kind.section))
     for head in heads:
-        common = record_facts(asker, "replace", record, now=now, limit=desk.limit)
+        common = record_facts(asker, "replace", record, now=now, limit=desk.limit, parameters=desk.parameters)
         asked.append(document_facts(common, asker, record, combination_of(head, asker) if head is not None else ABSENT))
     labelled = [replace(one, labels_asked=frozenset(document.labels)) for one in asked]
     return [(one, decide(one)) for one in labelled]

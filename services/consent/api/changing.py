@@ -1,6 +1,7 @@
 """One change as a dependency of a route: who asks, of which record, what is expected, how long to wait."""
 
 import re
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 

@@ -124,6 +124,7 @@ def record_facts(
         actor_kind=asker.kind,
         never=asker.never,
         occupational_medicine=parameters.occupational_medicine,
+        masked_and_invisible_allowed=parameters.masked_and_invisible,
         profession=coded(asker.profession),
         relation=relation_of(asker, record, now),
         regulator=asker.mode == REGULATION,
