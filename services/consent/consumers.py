@@ -20,9 +20,9 @@ from shared.contracts.topics import (
 
 
 def subscriptions(*, masked_and_invisible: bool = False) -> list[Subscription]:
-    """`masked_and_invisible`: the national parameter. Copies and acknowledgements are guarded by their versions; deposits are minded by the inbox.
+    """Copies and acknowledgements are guarded by their versions; deposits are minded by the inbox.
 
-    A record is erased once.
+    A record is erased once. `masked_and_invisible`: the national parameter.
     """
     return [
         Subscription(CONSENT_RECORD_COPIES, (RecordChanged,), copy_records, remember=False),

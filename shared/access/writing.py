@@ -128,6 +128,10 @@ STAYS_ALLOWED = Requirement("masked-and-invisible", _leaves_an_allowed_combinati
 FINAL = Requirement(
     "lifting-is-final", lambda f: f.change != "hide-from-representatives" or not f.shown_to_representatives
 )
+STAYS_SHOWN = Requirement(
+    "lifting-is-final",
+    lambda f: not (f.shown_to_representatives and Visibility.INVISIBLE_TO_REPRESENTATIVES in f.labels_asked),
+)
 ARCHIVES = Requirement("change-not-permitted", lambda f: f.change in ARCHIVE_CHANGES)
 
 
@@ -175,7 +179,11 @@ DEPOSITORS = _each(_of_sides((OWN_TYPE, *_LABELS, OWN_LABELS), (*_FEEDING, SECRE
 REPLACERS = {
     kind: tuple(REPLACEABLE if one is LIVE else one for one in requirements)
     for kind, requirements in _each_touching(
-        _of_sides((PATIENTS_OWN, *_LABELS, OWN_LABELS), (*_LABELS, SECRET_KEPT), _LABELS)
+        _of_sides(
+            (PATIENTS_OWN, *_LABELS, OWN_LABELS, STAYS_SHOWN),
+            (*_LABELS, SECRET_KEPT, STAYS_SHOWN),
+            (*_LABELS, STAYS_SHOWN),
+        )
     ).items()
 }
 _OF_AUTHORS = (CHANGE, UNMASKABLE, STAYS_ALLOWED, FINAL)

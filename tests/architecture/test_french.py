@@ -1,4 +1,4 @@
-"""What identity refuses is said in French too: patients, pharmacists and agents read its sentences."""
+"""What identity and records refuse is said in French too: patients, pharmacists and agents read their sentences."""
 
 import importlib
 import pkgutil
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import services.identity
+import services.records
 import shared
 from shared.errors import ClientError
 
@@ -21,11 +22,11 @@ def _known(kind: type[ClientError]) -> Iterator[type[ClientError]]:
 
 
 def _errors() -> list[type[ClientError]]:
-    for package in (services.identity, shared):
+    for package in (services.identity, services.records, shared):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-    ours = (services.identity.__name__, shared.__name__)
+    ours = (services.identity.__name__, services.records.__name__, shared.__name__)
     found = {one for one in _known(ClientError) if one.__module__.startswith(ours)}
     return sorted(
         (one for one in found if not one.__module__.startswith(FOR_SOFTWARE_ALONE)), key=lambda one: one.__qualname__

@@ -167,7 +167,7 @@ def _patients_side_may(f: Facts) -> bool:
     own = f.self_deposited if f.relation == "carer" else f.deposited_by in ("patient", "representative", "carer")
     match f.action:
         case "replace":
-            return own and come_in and f.document_status != "superseded"
+            return own and come_in and f.document_status != "superseded" and _stays_shown(f)
         case "archive":
             return own and f.change in ("archive", "unarchive")
         case "delete":
@@ -180,6 +180,10 @@ def _patients_side_may(f: Facts) -> bool:
             )
 
 
+def _stays_shown(f: Facts) -> bool:
+    return not f.shown_to_representatives or "INVISIBLE_REPRESENTANTS_LEGAUX" not in f.labels_asked
+
+
 def _author_may(f: Facts, own: bool) -> bool:
     secret_kept = not f.secret or "INVISIBLE_REPRESENTANTS_LEGAUX" in f.labels_asked
     if f.action == "deposit":
@@ -189,7 +193,7 @@ def _author_may(f: Facts, own: bool) -> bool:
         return False
     match f.action:
         case "replace":
-            return _labels_may_come_in(f) and secret_kept and f.document_status != "superseded"
+            return _labels_may_come_in(f) and secret_kept and f.document_status != "superseded" and _stays_shown(f)
         case "archive":
             return f.change in ("archive", "unarchive")
         case "delete":

@@ -1,5 +1,6 @@
 """Consent, told of records and deposits: the first state, the decision, and waiting for what is not here yet."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,12 +11,14 @@ from services.consent.domain.states import RecordCopy
 from services.consent.store import states as store
 from services.consent.store.copies import upsert_record_copies
 from services.consent.usecases.acknowledge_copies import acknowledge_copies
+from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
 from services.consent.usecases.decide_deposits import decide_deposits, deposits_behind
+from shared import clock
 from shared.access import RULES_VERSION
-from shared.contracts.base import Event
+from shared.contracts.base import Actor, Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
-from shared.contracts.identity import RecordChanged
+from shared.contracts.identity import PeopleChanged, PersonNamed, RecordChanged
 from shared.contracts.records import CopyApplied, DocumentReceived
 from shared.db.pool import Pool, transaction
 from shared.tracing import trace_id
@@ -195,3 +198,69 @@ async def test_only_the_word_about_states_of_consent_makes_a_state_in_force_and_
     await tell(pool, CopyApplied(record_id=first, topic=STATES, version=1))
     states = [await store.find_state(pool, one) for one in (first, second)]
     assert [state.version_in_force for state in states if state] == [3, 0]
+
+
+def by_person(event: DocumentReceived, kind: Any, person_id: Any, **changed: Any) -> DocumentReceived:
+    actor = Actor(kind=kind, id=str(person_id), client_id="portal")
+    own = {"actor": actor, "organisation_id": str(person_id), "class_code": "90", "type": "EXPPAT_1"}
+    return event.model_copy(update={**own, **changed})
+
+
+async def test_what_the_persons_side_deposits_is_checked_by_who_acts_for_whom(pool: Pool) -> None:
+    record_id, carer, stranger = await opened(pool), uuid4(), uuid4()
+    named = PersonNamed.model_validate({"person_id": carer, "kind": "carer", "from": clock.now() - timedelta(days=1)})
+    async with transaction(pool) as connection:
+        await copy_people(connection, [message(PeopleChanged(record_id=record_id, version=3, carers=(named,)))])
+    cases = {
+        "own-document": by_person(deposit(record_id), "patient", record_id),
+        "type-not-yours": by_person(deposit(record_id), "carer", carer, class_code="10", type="34112-3"),
+        "not-own-record": by_person(deposit(record_id), "carer", stranger),
+        "label-not-yours": by_person(deposit(record_id, "N", "INVISIBLE_PATIENT"), "carer", carer),
+    }
+    decisions = await tell(pool, *cases.values(), by_person(deposit(record_id), "carer", carer))
+    assert [one.reason for one in decisions if isinstance(one, DepositDecided)] == [*cases, "own-document"]
+
+
+async def test_a_carers_deposit_waits_for_the_people_that_records_had_seen(pool: Pool) -> None:
+    record_id, carer = await opened(pool), uuid4()
+    event = by_person(deposit(record_id), "carer", carer, seen={RECORDS: 1, "identity.people.v1": 2})
+    assert await behind(pool, event) == [True]
+    async with transaction(pool) as connection:
+        await copy_people(connection, [message(PeopleChanged(record_id=record_id, version=2))])
+    assert await behind(pool, event) == [False]
+
+
+async def test_in_a_minors_secret_connection_only_what_representatives_do_not_see_comes_in(pool: Pool) -> None:
+    record_id = await opened(pool)
+    doctor = Actor(kind="professional", id="899900000018", profession="10", organisation_id=HOSPITAL)
+    secret = {"actor": doctor, "mode": "secret"}
+    open_, hidden = deposit(record_id), deposit(record_id, "N", "INVISIBLE_REPRESENTANTS_LEGAUX")
+    events = [one.model_copy(update=secret) for one in (open_, hidden)]
+    assert [one.reason for one in await tell(pool, *events)] == ["minor-only"] * 2  # type: ignore[attr-defined]
+    async with transaction(pool) as connection:
+        minor = PeopleChanged(record_id=record_id, version=2, is_minor=True)
+        await copy_people(connection, [message(minor)])
+    decisions = await tell(pool, *[one.model_copy(update=secret) for one in (open_, hidden)])
+    assert [one.reason for one in decisions] == ["secret-not-kept", "feeding"]  # type: ignore[attr-defined]
+
+
+async def test_a_blocked_author_corrects_and_does_not_deposit(pool: Pool) -> None:
+    record_id = await opened(pool)
+    await choose(pool, record_id, "block-professional", "899900000018")
+    doctor = Actor(kind="professional", id="899900000018", profession="10", organisation_id=HOSPITAL)
+    told = {"author": True, "document_status": "published", "labels": ("N",), "deposited_by": "organisation"}
+    new = deposit(record_id).model_copy(update={"actor": doctor})
+    decisions = await tell(pool, new, new.model_copy(update={"replaced": told}))
+    assert [one.reason for one in decisions] == ["blocked", "author"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("allowed", "reason"), [(False, "masked-and-invisible"), (True, "feeding")])
+async def test_whether_a_document_comes_in_masked_and_invisible_is_a_national_parameter(
+    pool: Pool, allowed: bool, reason: str
+) -> None:
+    record_id = await opened(pool)
+    event = deposit(record_id, "N", "MASQUE_PS", "INVISIBLE_PATIENT")
+    async with transaction(pool) as connection:
+        await decide_deposits(connection, [message(event)], masked_and_invisible=allowed)
+    [decided] = [one for one in await outbox(pool) if isinstance(one, DepositDecided)]
+    assert decided.reason == reason

@@ -95,6 +95,10 @@ ROWS: dict[str, tuple[Facts, str]] = {
         asking("professional", "deposit", **URGENT, labels_asked=N),
         "feeding",
     ),
+    "what was shown to representatives for ever is not hidden by a new version": (
+        asking("software", "replace", shown_to_representatives=True, labels_asked=NOT_FOR_REPRESENTATIVES),
+        "lifting-is-final",
+    ),
     # secret connection
     "a secret connection of a minor reads": (asking("professional", secret=True, minor=True), "authorised"),
     "of an adult it does not": (asking("professional", secret=True), "minor-only"),

@@ -19,6 +19,7 @@ class UploadTooSlowError(ClientError):
     """The body did not arrive in time. Send it again over a faster line, or in smaller parts."""
 
     code = "upload-too-slow"
+    french = "Le contenu n’est pas arrivé à temps. Renvoyez-le par une ligne plus rapide, ou en plusieurs fois."
     status: ClassVar[int] = 408
 
 
@@ -26,12 +27,14 @@ class BodyCutError(ClientError):
     """The body ended before it was complete. Send it again."""
 
     code = "body-cut"
+    french = "Le contenu s’est interrompu avant la fin. Renvoyez-le."
 
 
 class MediaTypeError(UnsupportedEncodingError):
     """Send FHIR as JSON in UTF-8, with Content-Type application/fhir+json."""
 
     code = "media-type-unsupported"
+    french = "Envoyez du FHIR en JSON et en UTF-8, avec Content-Type application/fhir+json."
 
 
 class LargeBodies:

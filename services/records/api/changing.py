@@ -36,7 +36,10 @@ async def patch_reference(request: Request) -> Response:
         id = UUID(request.path_params["id"])
     except ValueError as error:
         raise NotFoundError from error
-    opened = await change_document(desk_of(request), caller, id, partial(_asked, operations), known=known)
+    changed = await change_document(desk_of(request), caller, id, partial(_asked, operations), known=known)
+    opened = changed.opened
+    if opened is None:
+        return Response(None, 204, {**flagged(request), "etag": etag_of(changed.head)})
     headers = {"cache-control": "no-store", **flagged(request, opened.marks), "etag": etag_of(opened.head)}
     return Response(
         document_reference(opened.head, opened.metadata, opened.marks, mode_of(request)), 200, headers, FHIR_JSON

@@ -146,6 +146,7 @@ PATCH_REFERENCE: dict[str, Any] = {
     "or the software that deposited it. All of it is in force with the answer, or none.",
     "responses": {
         200: _outcome("The DocumentReference as it is now, with its ETag."),
+        204: {"description": "Done, by an author or depositor who may not read it (who is blocked)."},
         **UNAUTHENTICATED,
         **HIDDEN,
         405: _outcome("Another element is fixed."),

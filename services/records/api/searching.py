@@ -24,6 +24,7 @@ class SearchError(ClientError):
     """Search with patient (id of the record) or patient.identifier (INS as system|value), and status, each once."""
 
     code = "search-invalid"
+    french = "Cherchez par patient (id du dossier) ou patient.identifier (système|INS) et par status, une fois chacun."
     status: ClassVar[int] = 400
 
 

@@ -34,12 +34,14 @@ class PatchInvalidError(InvalidError):
     extensions isArchived and isDeleted take a valueBoolean."""
 
     code = "patch-invalid"
+    french = "Cette modification n’est pas comprise : seuls la visibilité, l’archivage et la suppression changent."
 
 
 class ElementFixedError(ClientError):
     """Only status, securityLabel and the extensions isArchived and isDeleted of a document can be changed."""
 
     code = "element-fixed"
+    french = "D’un document, seuls la visibilité, l’archivage et la suppression peuvent changer."
     status: ClassVar[int] = 405
 
 
@@ -47,6 +49,7 @@ class VersionDiffersError(ClientError):
     """The document was changed since. Read it again, and send its ETag as If-Match."""
 
     code = "version-differs"
+    french = "Le document a changé entre-temps. Relisez-le, puis recommencez."
     status: ClassVar[int] = 412
 
 
@@ -69,6 +72,8 @@ class Asked:
     labels: frozenset[str]
     archived: bool
     deleted: bool
+    masks: bool = False
+    """Whether the patch itself sets MASQUE_PS, be it there already or not."""
 
 
 def read_patch(body: bytes) -> list[Operation]:
@@ -94,19 +99,24 @@ def asked_of(head: Head, operations: Sequence[Operation]) -> Asked:
     try:
         for one in operations:
             _apply(found, one)
-        return _read(found)
+        return replace(_read(found), masks=any(_sets_mask(one) for one in operations))
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise PatchInvalidError from error
 
 
-def changes_between(head: Head, asked: Asked) -> list[str]:
-    """Codes of the access rules, what is lifted before what is set; `delete` stands alone."""
+def changes_between(head: Head, asked: Asked, *, by_patient_side: bool) -> list[str]:
+    """Codes of the access rules, what is lifted before what is set; `delete` stands alone.
+
+    Who is of the patient's side and masks what its author has masked makes the mask the patient's.
+    """
     if asked.deleted:
         return ["delete"]
+    is_masked = Visibility.MASKED in head.labels and Visibility.MASKED in asked.labels
+    taken_over = is_masked and by_patient_side and asked.masks and head.masked_by != "patient"
     lifted = [lift for one, (_, lift) in _CHANGES.items() if one in head.labels and one not in asked.labels]
     set_ = [code for one, (code, _) in _CHANGES.items() if one in asked.labels and one not in head.labels]
     moved = [] if asked.archived == head.archived else ["archive" if asked.archived else "unarchive"]
-    return lifted + set_ + moved
+    return lifted + set_ + (["mask"] if taken_over else []) + moved
 
 
 def after(head: Head, change: str, *, by_patient_side: bool) -> Head:
@@ -138,6 +148,10 @@ def labels_after(labels: frozenset[str], change: str) -> frozenset[str]:
 def sorted_labels(labels: frozenset[str]) -> tuple[str, ...]:
     """As they are stored and told."""
     return normalised(found for code in labels if (found := label(code)) is not None)
+
+
+def _sets_mask(operation: Operation) -> bool:
+    return operation.op in ("add", "replace") and Visibility.MASKED.value.encode() in orjson.dumps(operation.value)
 
 
 def _projection(head: Head) -> dict[str, Any]:

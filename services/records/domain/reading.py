@@ -83,5 +83,7 @@ def insisted(decision: Permit | Refusal) -> Permit:
 def insist_openly(decision: Permit | Refusal) -> None:
     """Raises as `insisted`, with the rule's code where it may be told."""
     if isinstance(decision, Refusal) and not (decision.by_choice or decision.retry):
-        raise ForbiddenError(f"The access rules do not permit this: {decision.reason}.")
+        error = ForbiddenError(f"The access rules do not permit this: {decision.reason}.")
+        error.french = f"Les règles d’accès ne le permettent pas : {decision.reason}."
+        raise error
     insisted(decision)

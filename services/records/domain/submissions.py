@@ -28,6 +28,7 @@ class RecordUnknownError(InvalidError):
     """There is no record for this INS. Check the INS with the teleservice INSi; the person may have no record."""
 
     code = "record-unknown"
+    french = "Il n’y a pas de dossier pour cet INS. Vérifiez-le ; la personne n’en a peut-être pas."
 
 
 class RecordClosedError(InvalidError):
@@ -41,6 +42,7 @@ class TraitsMismatchError(InvalidError):
     """The strict traits are not those of this INS. Check the identity with the teleservice INSi, then send it again."""
 
     code = "traits-mismatch"
+    french = "Les traits stricts ne sont pas ceux de cet INS. Vérifiez l’identité, puis renvoyez le document."
 
 
 class UniqueIdTakenError(ConflictError):

@@ -22,10 +22,10 @@ from services.records.usecases.read_document import Opened
 from shared import clock
 from shared.access import Permit, Refusal, decide, told
 from shared.clock import bucket_in
-from shared.contracts.audit import Action
+from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
 from shared.db.pool import Connection
-from shared.errors import NotFoundError, UncheckableError
+from shared.errors import ClientError, NotFoundError, UncheckableError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
 from shared.outbox import announce, append
@@ -40,6 +40,14 @@ _LABEL: tuple[str, Action] = ("label", "label-document")
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """What the document is now. `opened`: how it is shown; None to who may change but not see it (a blocked author)."""
+
+    head: Head
+    opened: Opened | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Step:
     """One change that was decided, and what the document is after it."""
 
@@ -48,29 +56,42 @@ class _Step:
     after: Head | None
 
 
-async def change_document(desk: Desk, caller: Caller, document_id: UUID, ask: Ask, *, known: int | None) -> Opened:
+async def change_document(desk: Desk, caller: Caller, document_id: UUID, ask: Ask, *, known: int | None) -> Changed:
     """`ask` says what the document is to be, given what it is; `known`: the version that the asker has seen.
 
     What is so already is no change. Raises NotFoundError, ForbiddenError, UncheckableError, VersionDiffersError, and
     whatever `ask` raises.
     """
+    unusable: ClientError | None = None
     async with desk.pool.acquire() as connection:
         async with store.fenced(connection):
             record = await _fenced(desk, connection, document_id)
             head = await store.load_head(connection, document_id) if record.id is not None else None
             at = clock.now()
-            steps = _judged(caller, record, head, ask, known, desk, at)
-            await _keep(connection, caller, record, head, steps, at)
+            looks = [_decide(caller, record, head, look, desk, at) for look in _looks(caller)]
+            try:
+                steps = _judged(caller, record, head, ask, known, desk, at, looks)
+                await _keep(connection, caller, record, head, steps, at)
+            except ClientError as error:
+                unusable = error
+                await _trace_unusable(connection, caller, record, document_id, error)
+        if unusable is not None:
+            raise unusable
         for step in steps:
             insist_openly(step.judged[1])
-        permit, changed = insisted(steps[-1].judged[1]), steps[-1].after
+        insisted(steps[-1].judged[1])
+        changed = steps[-1].after
         if record.id is None or changed is None:
             raise NotFoundError
-        sealed = await store.read_metadata(connection, permit, record.id, document_id)
+        if steps[-1].change:
+            changed = replace(changed, version=changed.version + 1, changed_at=at)
+        sight = looks[-1][1]
+        if isinstance(sight, Refusal):
+            return Changed(changed, None)
+        sealed = await store.read_metadata(connection, sight, record.id, document_id)
     key = desk.vault.unwrap(record.id, sealed.key)
-    if steps[-1].change:
-        changed = replace(changed, version=changed.version + 1, changed_at=at)
-    return Opened(changed, sealing.open_metadata(key, document_id, sealed.metadata), None, permit.marks)
+    metadata = sealing.open_metadata(key, document_id, sealed.metadata)
+    return Changed(changed, Opened(changed, metadata, None, sight.marks))
 
 
 async def _fenced(desk: Desk, connection: Connection, document_id: UUID) -> RecordFacts:
@@ -87,23 +108,30 @@ async def _fenced(desk: Desk, connection: Connection, document_id: UUID) -> Reco
     return record
 
 
-def _judged(
-    caller: Caller, record: RecordFacts, head: Head | None, ask: Ask, known: int | None, desk: Desk, now: datetime
+def _judged(  # noqa: PLR0913  # all that one request rests on
+    caller: Caller,
+    record: RecordFacts,
+    head: Head | None,
+    ask: Ask,
+    known: int | None,
+    desk: Desk,
+    now: datetime,
+    looks: list[Judged],
 ) -> list[_Step]:
     """The changes with their answers, up to the first that is refused; without a change, whether one may look.
 
     What is asked for is looked at only for who may see the document, or owns it: so nothing of it is told to others.
     """
-    looks = [_decide(caller, record, head, look, desk, now) for look in _looks(caller)]
     looked = _Step("", next((one for one in looks if isinstance(one[1], Permit)), looks[0]), head)
     if head is None or isinstance(looked.judged[1], Refusal):
         return [looked]
     if known is not None and known != head.version:
         raise VersionDiffersError
     steps: list[_Step] = []
-    for change in changes_between(head, ask(head)):
+    by_patient_side = caller.kind in PATIENT_SIDE
+    for change in changes_between(head, ask(head), by_patient_side=by_patient_side):
         judged = _decide(caller, record, head, change, desk, now)
-        head = after(head, change, by_patient_side=caller.kind in PATIENT_SIDE)
+        head = after(head, change, by_patient_side=by_patient_side)
         steps.append(_Step(change, judged, head))
         if isinstance(judged[1], Refusal):
             break
@@ -111,7 +139,7 @@ def _judged(
 
 
 def _looks(caller: Caller) -> tuple[str, ...]:
-    """By what it is found out whether somebody may know of a document: seeing it, or for a writer owning it."""
+    """By what it is found out whether somebody may know of a document: for a writer owning it, and last seeing it."""
     return ("",) if caller.kind in PATIENT_SIDE else ("archive", "")
 
 
@@ -140,6 +168,26 @@ async def _keep(
     await changing.update_document(connection, last.after, at)
     events = [_event(caller, record, step, step.after, at) for step in steps if step.after is not None]
     await append(connection, [announce(event, occurred_at=at) for event in events])
+
+
+async def _trace_unusable(
+    connection: Connection, caller: Caller, record: RecordFacts, document_id: UUID, error: ClientError
+) -> None:
+    """What is asked for cannot be done, whoever asks: the ledger is told, the rules have no part in it."""
+    REFUSED.labels(_LABEL[1], error.code).inc()
+    if record.id is None:
+        return
+    refused = AccessRecorded(
+        record_id=record.id,
+        actor=caller.actor(),
+        action=_LABEL[1],
+        outcome="refused",
+        reason=error.code,
+        document_id=document_id,
+        mode=caller.mode,
+        seen=record.seen_by(caller.kind),
+    )
+    await append(connection, [announce(refused)])
 
 
 def _event(

@@ -17,6 +17,7 @@ from shared.errors import ForbiddenError, UncheckableError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
 from shared.outbox import announce, append
+from shared.terminology.professions import role_codes
 
 Authorisation = Literal["NON_EXISTE", "INTERDIT", "EXPIRE", "VALIDE"]
 ASKERS = frozenset({"professional", "software"})
@@ -34,28 +35,32 @@ class Standing:
 
 async def check_record(desk: Desk, caller: Caller, ins_fingerprints: tuple[str, ...]) -> Standing | None:
     """None where there is no record. Raises ForbiddenError, UncheckableError (for what does not exist as well)."""
-    if caller.kind not in ASKERS or caller.mode == "secret":
-        REFUSED.labels("check-record", "kind-not-permitted").inc()
-        raise ForbiddenError
     stand_in = int(ins_fingerprints[0].rpartition(".")[2][:8], 16)
     async with desk.pool.acquire() as connection, store.fenced(connection):
         record_id = await store.fence_by_ins(connection, ins_fingerprints)
         record = await store.load_facts(connection, desk.matrices, record_id, stand_in)
         facts = record_facts(caller, "find", record, now=clock.now(), limit=desk.limit, parameters=desk.parameters)
-        known = facts.copies_fresh and (record_id is None or facts.choices_known)
-        decision: Permit | Refusal = (
-            Permit("record-checked", RULES_VERSION)
-            if known
-            else Refusal("copies-too-old", False, RULES_VERSION, retry=True)
-        )
+        decision = _decide(caller, facts, is_there=record_id is not None)
         access = access_of(caller, "check-record", (facts, decision), record)
-        await append(connection, [announce(access)] if access is not None else [])
-    if not known:
-        REFUSED.labels("check-record", "copies-too-old").inc()
-        raise UncheckableError
+        if access is not None:  # the protocol decides, not the access rules: there is nothing to be decided again
+            access = access.model_copy(update={"facts": None, "rules_version": None, "matrix": None})
+            await append(connection, [announce(access)])
+    if isinstance(decision, Refusal):
+        REFUSED.labels("check-record", decision.reason).inc()
+        raise UncheckableError if decision.retry else ForbiddenError
     if record_id is None:
         return None
     return Standing(record_id, record.status == "open", authorisation_of(facts), facts.attending_doctor)
+
+
+def _decide(caller: Caller, facts: Facts, *, is_there: bool) -> Permit | Refusal:
+    """Software, and who may act in a record at all (JDV_J65); not in a secret connection."""
+    role_fits = caller.kind == "software" or facts.profession in role_codes()
+    if caller.kind not in ASKERS or facts.secret or not role_fits or facts.never is not None:
+        return Refusal("kind-not-permitted", False, RULES_VERSION)
+    if not facts.copies_fresh or (is_there and not facts.choices_known):
+        return Refusal("copies-too-old", False, RULES_VERSION, retry=True)
+    return Permit("record-checked", RULES_VERSION)
 
 
 def authorisation_of(facts: Facts) -> Authorisation:

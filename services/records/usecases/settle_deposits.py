@@ -109,9 +109,8 @@ def _labelled(one: Decided, document: Undecided, old: Undecided | None) -> Undec
 
     Added after the check, whatever else is hidden. What was shown to representatives for ever stays so.
     """
-    masked = LABEL_MASKED in document.labels
     kept = old is not None and LABEL_MASKED in old.labels and old.masked_by == "patient"
-    if kept or (one.event.mask and not masked):
+    if kept or one.event.mask:
         labels = sorted_labels(frozenset(document.labels) | {LABEL_MASKED})
         document = replace(document, labels=labels, masked_by="patient")
     return replace(document, shown_to_representatives=old is not None and old.shown_to_representatives)

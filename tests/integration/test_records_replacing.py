@@ -1,0 +1,224 @@
+"""A document takes the place of another: whose it may be, at its publication, once, and what it takes over."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import orjson
+import pytest
+import pytest_asyncio
+
+from shared.access import facts_from
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused, DocumentReplaced
+from shared.terminology import oids
+from tests.infra.databases import Databases
+from tests.infra.load import Person
+from tests.infra.records import (
+    CLINIC,
+    HOSPITAL,
+    OTHER_DOCTOR,
+    House,
+    a_deposit,
+    as_doctor,
+    as_patient,
+    bundle_of,
+    changed_bundle,
+    codes,
+    document_ids,
+    house,
+)
+from tests.infra.tokens import bearer
+
+SOMEBODY = Person(89)
+PATCH = {"content-type": "application/json-patch+json"}
+MASKED = {"coding": [{"system": oids.TRE_A07_SYSTEM, "code": "MASQUE_PS"}]}
+REPRESENTATIVES = {"coding": [{"system": oids.TRE_A07_SYSTEM, "code": "INVISIBLE_REPRESENTANTS_LEGAUX"}]}
+
+
+@pytest_asyncio.fixture(scope="module")
+async def house_of_all(databases: Databases) -> AsyncIterator[House]:
+    database = await databases.new("records")
+    async with house(database) as made:
+        yield made
+    await databases.drop(database)
+
+
+@pytest.fixture
+async def home(house_of_all: House) -> House:
+    await house_of_all.be_empty()
+    return house_of_all
+
+
+@pytest.fixture
+async def record(home: House) -> UUID:
+    record_id = await home.open_record(SOMEBODY)
+    await home.choose(record_id, 1, authorised=[OTHER_DOCTOR])
+    await home.be_fresh()
+    return record_id
+
+
+def replacing(target: dict[str, Any], *more: dict[str, Any], **changed: Any) -> bytes:
+    """A submission whose document takes the place of the target."""
+
+    def relate(bundle: Any) -> None:
+        document = next(e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "DocumentReference")
+        document["relatesTo"] = [{"code": "replaces", "target": one} for one in (target, *more)]
+
+    return changed_bundle(bundle_of(a_deposit(SOMEBODY, **changed)), relate)
+
+
+def by_id(document_id: UUID) -> dict[str, Any]:
+    return {"reference": f"DocumentReference/{document_id}"}
+
+
+def by_unique_id(unique_id: str) -> dict[str, Any]:
+    return {"identifier": {"system": "urn:ietf:rfc:3986", "value": unique_id}}
+
+
+async def status_of(home: House, document_id: UUID, token: str) -> str:
+    answer = await home.get(f"/fhir/DocumentReference/{document_id}", token)
+    return str(answer.json().get("status", answer.status_code))
+
+
+async def labels_of(home: House, document_id: UUID) -> list[str]:
+    row = await home.pool.fetchrow("select labels, masked_by from documents where id = $1", document_id)
+    assert row is not None
+    return [*row["labels"], str(row["masked_by"])]
+
+
+async def patch(home: House, token: str, document_id: UUID, *operations: dict[str, Any]) -> httpx.Response:
+    return await home.client.patch(
+        f"/fhir/DocumentReference/{document_id}",
+        content=orjson.dumps(operations),
+        headers={**bearer(token), **PATCH},
+    )
+
+
+async def test_the_old_one_is_superseded_in_the_moment_in_which_the_new_one_is_published(
+    home: House, record: UUID
+) -> None:
+    [old] = await home.publish(a_deposit(SOMEBODY))
+    answer = await home.deposit(replacing(by_id(old)))
+    [new] = document_ids(answer)
+    assert await status_of(home, old, as_patient(record)) == "current", "until the new one is checked"
+    received = (await home.announced(DocumentReceived))[-1]
+    seen = facts_from(received.replaced | {"action": "replace", "actor_kind": "software"})
+    assert (seen.own_deposit, seen.document_status) == (True, "published")
+    await home.decide(new)
+    assert await status_of(home, old, as_patient(record)) == "superseded"
+    [told] = await home.announced(DocumentReplaced)
+    assert (told.document_id, told.replaced_by, told.actor.kind) == (old, new, "software")
+    listed = await home.search(as_patient(record), patient=f"Patient/{record}", status="current")
+    assert [entry["resource"]["id"] for entry in listed.json()["entry"]] == [str(new)]
+    both = await home.search(as_patient(record), patient=f"Patient/{record}", status="superseded")
+    assert [entry["resource"]["id"] for entry in both.json()["entry"]] == [str(old)], "superseded is readable"
+
+
+async def test_the_producers_identifier_names_it_as_well(home: House, record: UUID) -> None:
+    first = a_deposit(SOMEBODY)
+    [old] = await home.publish(first)
+    [new] = document_ids(await home.deposit(replacing(by_unique_id(first.unique_id))))
+    await home.decide(new)
+    assert await status_of(home, old, as_patient(record)) == "superseded"
+
+
+async def test_the_same_replacement_again_is_the_same_deposit_though_the_old_one_is_gone(
+    home: House, record: UUID
+) -> None:
+    [old] = await home.publish(a_deposit(SOMEBODY))
+    body = replacing(by_id(old))
+    first = await home.deposit(body)
+    await home.decide(*document_ids(first))
+    again = await home.deposit(body)
+    assert again.status_code == 201
+    assert again.headers["location"] == first.headers["location"]
+
+
+async def test_what_is_unknown_of_another_organisation_or_replaced_already_is_refused_alike(
+    home: House, record: UUID
+) -> None:
+    [old] = await home.publish(a_deposit(SOMEBODY))
+    [foreign] = await home.publish(a_deposit(SOMEBODY), organisation=CLINIC)
+    [new] = document_ids(await home.deposit(replacing(by_id(old))))
+    await home.decide(new)
+    answers = [await home.deposit(replacing(by_id(one))) for one in (uuid4(), foreign, old)]
+    answers.append(await home.deposit(replacing(by_unique_id(f"urn:uuid:{uuid4()}"))))
+    assert {(one.status_code, *codes(one)) for one in answers} == {(422, "replaced-document-unknown")}
+    assert len({one.content for one in answers}) == 1
+    refused = [one for one in await home.announced(AccessRecorded) if one.action == "replace-document"]
+    assert [one.reason for one in refused] == [
+        "not-own-document",
+        "not-own-document",
+        "not-published",
+        "not-own-document",
+    ]
+    assert len(await home.announced(DocumentReceived)) == 3
+
+
+async def test_a_document_takes_the_place_of_one_at_most(home: House, record: UUID) -> None:
+    one, other = await home.publish(a_deposit(SOMEBODY), a_deposit(SOMEBODY))
+    answer = await home.deposit(replacing(by_id(one), by_id(other)))
+    assert (answer.status_code, codes(answer)) == (422, ["replaces-several"])
+
+
+async def test_of_two_that_would_take_the_same_place_the_first_does_and_the_other_is_refused(
+    home: House, record: UUID
+) -> None:
+    [old] = await home.publish(a_deposit(SOMEBODY))
+    [first] = document_ids(await home.deposit(replacing(by_id(old))))
+    [second] = document_ids(await home.deposit(replacing(by_id(old))))
+    await home.decide(first, second)
+    statuses = [await status_of(home, one, as_patient(record)) for one in (first, second)]
+    assert sorted(statuses) == ["404", "current"]
+    [refused] = await home.announced(DocumentRefused)
+    assert refused.reason == "replaced-already"
+    assert len(await home.announced(DocumentReplaced)) == 1
+
+
+async def test_a_refused_replacement_leaves_the_old_one_as_it_is(home: House, record: UUID) -> None:
+    [old] = await home.publish(a_deposit(SOMEBODY))
+    [new] = document_ids(await home.deposit(replacing(by_id(old))))
+    await home.decide(new, reason="record-closed")
+    assert await status_of(home, old, as_patient(record)) == "current"
+    assert await home.announced(DocumentReplaced) == []
+
+
+async def test_the_patients_mask_goes_over_to_the_new_version_and_its_author_cannot_lift_it(
+    home: House, record: UUID
+) -> None:
+    [old] = await home.publish(a_deposit(SOMEBODY))
+    masked = await patch(home, as_patient(record), old, {"op": "add", "path": "/securityLabel/-", "value": MASKED})
+    assert masked.status_code == 200
+    [new] = document_ids(await home.deposit(replacing(by_id(old))))
+    await home.decide(new)
+    assert await labels_of(home, new) == ["N", "MASQUE_PS", "patient"]
+    assert (await home.announced(DocumentPublished))[-1].labels == ("N", "MASQUE_PS")
+    assert (await home.get(f"/fhir/Binary/{new}", as_doctor(OTHER_DOCTOR))).status_code == 404
+    lifted = await patch(home, as_doctor(), new, {"op": "remove", "path": "/securityLabel/1"})
+    assert lifted.status_code == 403
+    assert "masked-by-patient" in lifted.text
+
+
+async def test_a_new_version_does_not_hide_from_representatives_what_was_shown_for_ever(
+    home: House, record: UUID
+) -> None:
+    [old] = await home.publish(a_deposit(SOMEBODY, labels=("N", "INVISIBLE_REPRESENTANTS_LEGAUX")))
+    shown = await patch(home, as_doctor(), old, {"op": "remove", "path": "/securityLabel/1"})
+    assert shown.status_code == 200
+    hiding = replacing(by_id(old), labels=("N", "INVISIBLE_REPRESENTANTS_LEGAUX"))
+    refused = await home.deposit(hiding)
+    assert refused.status_code == 403
+    assert "lifting-is-final" in refused.text
+    [new] = document_ids(await home.deposit(replacing(by_id(old))))
+    await home.decide(new)
+    again = await patch(home, as_doctor(), new, {"op": "add", "path": "/securityLabel/-", "value": REPRESENTATIVES})
+    assert again.status_code == 403
+
+
+async def test_software_of_the_organisation_replaces_what_a_colleague_deposited(home: House, record: UUID) -> None:
+    [old] = await home.publish(a_deposit(SOMEBODY))
+    body = replacing(by_id(old), authors=a_deposit(SOMEBODY).authors)
+    answer = await home.deposit(body, organisation=HOSPITAL)
+    assert answer.status_code == 201
