@@ -17,7 +17,7 @@ from services.audit.usecases.list_accesses import list_accesses
 from services.audit.usecases.list_emergencies import list_emergencies
 from services.audit.usecases.list_structure_emergencies import list_structure_emergencies
 from shared import clock
-from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool
 from shared.http.problems import prefers_french
 
 LONGEST_PAGE = 200
@@ -37,7 +37,8 @@ def motives_of(request: Request) -> Motives:
     summary="Who did what with one's record",
     responses={
         403: {"description": "`forbidden`: only the patient, or a representative, has this list."},
-        404: {"description": "`not-found`: no such record, or not yours."},
+        404: {"description": "`not-found`: no such record, not yours, or closed and you are not its holder."},
+        503: {"description": "`cannot-be-checked-now`: whether the record is open; to representatives only."},
         422: {"description": "`cursor-invalid`, `invalid`"},
     },
 )
@@ -45,13 +46,14 @@ async def get_accesses(
     record_id: UUID,
     caller: AuthenticatedCaller,
     pool: ServicePool,
+    copy_limit: CopyLimit,
     before: Annotated[str | None, Query(max_length=80, description="`next` of the page before, or a time")] = None,
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
 ) -> AccessesView:
     """Newest first, refusals included; of both records where a person has two that are linked. The asking is itself an
     entry of the list, a moment later."""
     cursor = Cursor(clock.now() + _CLOCKS_DIFFER, UUID(int=0)) if before is None else Cursor.parse(before)
-    page, names, has_more, own = await list_accesses(pool, record_id, caller, cursor, limit)
+    page, names, has_more, own = await list_accesses(pool, record_id, caller, cursor, limit, copy_limit)
     return AccessesView.of(page, names, has_more, own)
 
 
@@ -61,19 +63,21 @@ async def get_accesses(
     responses={
         403: {"description": "`forbidden`: only the person, a representative, or the professional who asked."},
         404: {"description": "`not-found`: no such entry, not yours, or nothing that you may know."},
+        503: {"description": "`cannot-be-checked-now`: whether the record is open; to representatives only."},
     },
 )
 async def get_explanation(
     event_id: UUID,
     caller: AuthenticatedCaller,
     pool: ServicePool,
+    copy_limit: CopyLimit,
     response: Response,
     accept_language: Annotated[str, Header(max_length=500)] = "",
 ) -> ExplanationView:
     """The questions of the rules in their order, what each looked at, and the sentence, in French or English
     (`Accept-Language`). To the professional only what that one may know. The asking is itself an entry."""
     language: Language = "fr" if prefers_french(accept_language) else "en"
-    explanation = await explain_decision(pool, caller, event_id, language)
+    explanation = await explain_decision(pool, caller, event_id, language, copy_limit)
     response.headers.update({"content-language": language, "vary": "accept-language"})
     return ExplanationView.of(explanation)
 
@@ -83,15 +87,20 @@ async def get_explanation(
     summary="Who opened one's record in an emergency",
     responses={
         403: {"description": "`forbidden`: only the patient, or a representative, has this list."},
-        404: {"description": "`not-found`: no such record, or not yours."},
+        404: {"description": "`not-found`: no such record, not yours, or closed and you are not its holder."},
+        503: {"description": "`cannot-be-checked-now`: whether the record is open; to representatives only."},
     },
 )
 async def get_emergencies(
-    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, motives: Annotated[Motives, Depends(motives_of)]
+    record_id: UUID,
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    copy_limit: CopyLimit,
+    motives: Annotated[Motives, Depends(motives_of)],
 ) -> EmergenciesView:
     """Each session, the newest first: who, from when to when, the motive that was given, and what was read. The asking
     is itself an entry."""
-    found, names = await list_emergencies(pool, motives, caller, record_id)
+    found, names = await list_emergencies(pool, motives, caller, record_id, copy_limit)
     return EmergenciesView.of(found, names)
 
 

@@ -3,8 +3,8 @@
 from functools import partial
 
 from services.audit.motives import Motives
-from services.audit.usecases.copy_links import copy_links
 from services.audit.usecases.copy_names import copy_names
+from services.audit.usecases.copy_records import copy_records
 from services.audit.usecases.erase_record import erase_record
 from services.audit.usecases.quarantine_letters import quarantine_letters
 from services.audit.usecases.write_entries import write_entries
@@ -56,5 +56,5 @@ def subscriptions(motives: Motives) -> list[Subscription]:
         ledger,
         Subscription(AUDIT_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),
         Subscription(AUDIT_PROFESSIONAL_COPIES, (ProfessionalChanged, StructureChanged), copy_names, remember=False),
-        Subscription(AUDIT_RECORD_COPIES, (RecordChanged,), copy_links, remember=False),
+        Subscription(AUDIT_RECORD_COPIES, (RecordChanged,), copy_records, remember=False),
     ]

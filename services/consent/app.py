@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 from fastapi import FastAPI
 
@@ -28,7 +27,6 @@ def make_api(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.copy_limit = timedelta(seconds=settings.freshness.limit_s)
         app.state.occupational_medicine = settings.parameters.occupational_medicine
         app.state.in_force = InForce(settings.postgres.dsn.get_secret_value())
         async with serving(app, settings, "consent"), app.state.in_force.listening():

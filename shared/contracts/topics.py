@@ -257,7 +257,7 @@ AUDIT_PROFESSIONAL_COPIES = Group(
     "audit.professional-copies", (IDENTITY_PROFESSIONALS,), "Names for the patient's list."
 )
 AUDIT_RECORD_COPIES = Group(
-    "audit.record-copies", (IDENTITY_RECORDS,), "Which two records are of one person, who sees one list of both."
+    "audit.record-copies", (IDENTITY_RECORDS,), "Which records are closed, and which two are of one person."
 )
 NOTIFY_CONTACT_COPIES = Group("notify.contact-copies", (IDENTITY_CONTACTS,), "Where persons are told things.")
 NOTIFY_DOCUMENT_ALERTS = Group("notify.document-alerts", (RECORDS_DOCUMENTS,), "Alerts for new documents.")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from typing import Annotated
 
 import asyncpg
@@ -25,7 +26,7 @@ _bearer = HTTPBearer(auto_error=False, description="An access token of identity 
 def make_app(*, title: str, summary: str, lifespan: Lifespan, body_limit: int, render: Renderer = problem) -> FastAPI:
     """An app without routes of its own but /livez, /readyz and /metrics.
 
-    The lifespan holds `serving`, or sets `app.state.pool` and `app.state.verifier` itself.
+    The lifespan holds `serving`, or sets what it sets of `app.state` itself.
     """
     app = FastAPI(
         title=title,
@@ -48,10 +49,12 @@ def make_app(*, title: str, summary: str, lifespan: Lifespan, body_limit: int, r
 async def serving(
     app: FastAPI, settings: ServiceSettings, service: str, keys: Keys | None = None
 ) -> AsyncIterator[None]:
-    """What every API holds while it serves: its pool and its verifier. `keys`: instead of identity's published ones."""
+    """What every API holds while it serves: its pool, its verifier, and how old its copies may be. `keys`: instead of
+    identity's published ones."""
     pool = await create_pool(settings.postgres, application=f"{service}-api")
     app.state.pool = pool
     app.state.verifier = TokenVerifier(settings.tokens, keys or IssuerKeys(pool, settings.tokens.jwks_url))
+    app.state.copy_limit = timedelta(seconds=settings.freshness.limit_s)
     try:
         yield
     finally:
@@ -78,6 +81,15 @@ def pool_of(request: Request) -> Pool:
 
 
 ServicePool = Annotated[Pool, Depends(pool_of)]
+
+
+def copy_limit_of(request: Request) -> timedelta:
+    """FastAPI dependency: how old the copies may be on which somebody acts for a record's holder."""
+    limit: timedelta = request.app.state.copy_limit
+    return limit
+
+
+CopyLimit = Annotated[timedelta, Depends(copy_limit_of)]
 
 
 async def metrics() -> Response:

@@ -10,18 +10,21 @@ import httpx
 
 from services.audit.app import make_api
 from services.audit.settings import Settings
+from services.audit.usecases.copy_records import copy_records
 from services.audit.usecases.write_entries import write_entries
 from shared import clock
 from shared.access import RULES_VERSION, Facts, Permit, decide, told
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
+from shared.contracts.topics import IDENTITY_RECORDS
+from shared.copies import UPSERT_WATERMARKS
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
 from shared.settings import KafkaSettings, PostgresSettings
 from tests.infra.audit import KEYS, MOTIVES
 from tests.infra.databases import Database
 from tests.infra.messages import message
-from tests.infra.plumbing import document_received
+from tests.infra.plumbing import document_received, record_changed
 from tests.infra.tokens import SETTINGS, TestKeys
 
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
@@ -82,6 +85,13 @@ class Ledger:
         async with transaction(self.pool) as connection:
             await write_entries(MOTIVES, connection, [message(event, id=id, time=time)])
         return id
+
+    async def record(self, status: str = "open", version: int = 1) -> None:
+        """Identity tells the state of the record; the copy is fresh."""
+        event = record_changed(self.record_id, version).model_copy(update={"status": status})
+        async with transaction(self.pool) as connection:
+            await copy_records(connection, [message(event)])
+            await connection.execute(UPSERT_WATERMARKS, [IDENTITY_RECORDS.name], [0], [clock.now()])
 
     async def document(self, *labels: str) -> UUID:
         """A document with these labels that audit was told of."""

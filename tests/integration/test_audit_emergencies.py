@@ -106,6 +106,7 @@ async def test_nothing_else_is_a_session_of_an_emergency(ledger: Ledger) -> None
 
 
 async def test_what_must_not_be_known_is_left_out_of_a_session_but_not_the_session(ledger: Ledger) -> None:
+    await ledger.record()
     hidden, from_parents = (
         await ledger.document("N", "INVISIBLE_PATIENT"),
         await ledger.document("N", SECRET_FROM_PARENTS),
@@ -186,6 +187,7 @@ def test_a_week_is_one_of_france_also_when_the_clocks_change() -> None:
 
 
 async def test_a_representative_has_the_list_of_accesses_without_what_is_not_theirs(ledger: Ledger) -> None:
+    await ledger.record()
     hidden, from_parents, shown = (
         await ledger.document("N", "INVISIBLE_PATIENT"),
         await ledger.document("N", SECRET_FROM_PARENTS),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.audit.domain import SHOWN_TO_PATIENTS, Cursor, Entry, Names, Shown, Visible
 from shared.clock import bucket_of
-from shared.contracts.identity import ProfessionalChanged, RecordChanged, StructureChanged
+from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import Connection, Pool
 from shared.decoding import Letter, Message
 from shared.vault import WrappedKey
@@ -239,44 +239,3 @@ MAINTAIN_PARTITIONS = "select maintain_ledger($1)"
 async def maintain_partitions(pool: Pool) -> None:
     """Makes the partitions of the months to come."""
     await pool.execute(MAINTAIN_PARTITIONS, MONTHS_AHEAD)
-
-
-UPSERT_LINKS = """
-insert into record_copies (bucket, record_id, version, linked_to, partition)
-select bucket, record_id, version, linked_to, partition
-from unnest($1::integer[], $2::uuid[], $3::integer[], $4::uuid[], $5::integer[])
-  as copy(bucket, record_id, version, linked_to, partition)
-order by bucket, record_id
-on conflict on constraint record_copies_pkey do update
-set version = excluded.version, linked_to = excluded.linked_to, partition = excluded.partition
-where excluded.version > record_copies.version"""
-# Each must name the other: so the end of a link counts as soon as one of the two words is here.
-SELECT_LINK = "select linked_to from record_copies where bucket = $1 and record_id = $2"
-DELETE_LINK = "delete from record_copies where bucket = $1 and record_id = $2"
-
-
-async def upsert_links(connection: Connection, messages: Sequence[Message[RecordChanged]]) -> None:
-    """Keeps what is newer than what is here. Each record at most once."""
-    events = [message.event for message in messages]
-    await connection.execute(
-        UPSERT_LINKS,
-        [bucket_of(event.record_id) for event in events],
-        [event.record_id for event in events],
-        [event.version for event in events],
-        [event.linked_to for event in events],
-        [message.partition for message in messages],
-    )
-
-
-async def find_linked(connection: Connection, record_id: UUID) -> UUID | None:
-    """The other record of the same person."""
-    other: UUID | None = await connection.fetchval(SELECT_LINK, bucket_of(record_id), record_id)
-    if other is None or await connection.fetchval(SELECT_LINK, bucket_of(other), other) != record_id:
-        return None
-    return other
-
-
-async def delete_link(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """What is known here of a record's other one. How many rows."""
-    status = await connection.execute(DELETE_LINK, bucket_of(record_id), record_id)
-    return {"record_copies": int(status.rpartition(" ")[2])}

@@ -1,11 +1,12 @@
 """Somebody asks why something was permitted or refused: an entry of the ledger, explained to those whom it concerns."""
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 from services.audit.explaining import Decided, Explanation, Language, Party, explain, is_told_to_asker
 from services.audit.store import explaining as store
-from services.audit.usecases.list_accesses import records_of_one
+from services.audit.usecases.check_side import Side, check_side
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
 from shared.erasing import erased_among
@@ -15,27 +16,52 @@ from shared.metrics import REFUSED
 from shared.outbox import announce, append
 
 
-async def explain_decision(pool: Pool, caller: Caller, event_id: UUID, language: Language) -> Explanation:
+async def explain_decision(
+    pool: Pool, caller: Caller, event_id: UUID, language: Language, copy_limit: timedelta
+) -> Explanation:
     """To the person and whoever represents the person, of their record; to a professional, of own entries. The asking
     is an entry itself.
 
     Raises ForbiddenError for anybody else; NotFoundError for what is not here, of others, or not theirs to know: the
-    professional learns no more of a refusal by somebody's choice than of what does not exist.
+    professional learns no more of a refusal by somebody's choice than of what does not exist, and the representative
+    nothing of a closed record. Raises UncheckableError where the copy of the record is older than `copy_limit`.
     """
     party = _party(caller)
     async with transaction(pool) as connection:
-        entry = await store.find_entry(connection, event_id)
-        if entry is None or await erased_among(connection, [entry.record_id]):
-            raise NotFoundError
-        decided = await _decided(connection, entry)
-        reason = await _concerns(connection, caller, party, entry)
-        if party == "professional" and not is_told_to_asker(decided):
-            reason = None
-        await append(connection, [announce(_asked(caller, entry, reason))])
-    if reason is None:
+        side = await _side(connection, caller, copy_limit)
+        if side is None or side.is_permitted:
+            found = await _find(connection, caller, side, event_id)
+        else:
+            found = None
+            await append(connection, side.entries("explain-decision", []))
+    if side is not None:
+        side.raise_if_refused("explain-decision")
+    if found is None:
         REFUSED.labels("explain-decision", "not-told").inc()
         raise NotFoundError
-    return explain(decided, party, language)
+    return explain(found, party, language)
+
+
+async def _side(connection: Connection, caller: Caller, copy_limit: timedelta) -> Side | None:
+    """Of the person's side, before anything is looked up; None for a professional."""
+    if caller.kind == "professional":
+        return None
+    if caller.record_id is None:
+        raise NotFoundError
+    return await check_side(connection, caller, caller.record_id, copy_limit)
+
+
+async def _find(connection: Connection, caller: Caller, side: Side | None, event_id: UUID) -> Decided | None:
+    """None for what is not theirs to know; the asking is announced. Raises NotFoundError for what is not here."""
+    entry = await store.find_entry(connection, event_id)
+    if entry is None or await erased_among(connection, [entry.record_id]):
+        raise NotFoundError
+    decided = await _decided(connection, entry)
+    reason = await _concerns(connection, caller, side, entry)
+    if side is None and not is_told_to_asker(decided):
+        reason = None
+    await append(connection, [announce(_asked(caller, entry, reason))])
+    return None if reason is None else decided
 
 
 def _party(caller: Caller) -> Party:
@@ -46,16 +72,13 @@ def _party(caller: Caller) -> Party:
             raise ForbiddenError("Only the person, whoever represents the person, and the professional who asked.")
 
 
-async def _concerns(connection: Connection, caller: Caller, party: Party, entry: Decided) -> str | None:
-    """Why this entry is the asker's affair; None where it is not."""
-    if party == "professional":
+async def _concerns(connection: Connection, caller: Caller, side: Side | None, entry: Decided) -> str | None:
+    """Why this entry is the asker's affair; None where it is not. `side`: None for a professional."""
+    if side is None:
         own = entry.actor_kind == "professional" and entry.actor_id == caller.id
         return "own-entry" if own else None
-    if caller.record_id is None:
-        return None
-    representing = party == "representative"
-    mine = [caller.record_id] if representing else await records_of_one(connection, caller.record_id)
-    if entry.record_id not in mine or (representing and entry.mode == "secret"):
+    representing = side.representing
+    if entry.record_id not in await side.records(connection) or (representing and entry.mode == "secret"):
         return None
     if entry.document_id is not None and not await store.may_be_known(
         connection, entry.record_id, entry.document_id, to_representatives=representing

@@ -2,6 +2,7 @@
 
 import binascii
 from collections.abc import Mapping
+from datetime import timedelta
 from uuid import UUID
 
 from services.audit import store as names_store
@@ -9,12 +10,11 @@ from services.audit.domain import Names
 from services.audit.emergencies import EmergencySession, sessions_of
 from services.audit.motives import Motives
 from services.audit.store import emergencies as store
-from services.audit.usecases.list_accesses import own_side, records_of_one
-from shared.contracts.audit import AccessRecorded
+from services.audit.usecases.check_side import check_side
 from shared.crypto import SealBrokenError
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import Caller
-from shared.outbox import announce, append
+from shared.outbox import append
 from shared.vault import WrappedKey
 
 LONGEST = 2000
@@ -23,28 +23,28 @@ Told = tuple[EmergencySession, str | None]
 """A session and its motive, where one was given and can be read."""
 
 
-async def list_emergencies(pool: Pool, motives: Motives, caller: Caller, record_id: UUID) -> tuple[list[Told], Names]:
-    """The newest first, of both records where a person has two. The asking is announced in each.
+async def list_emergencies(
+    pool: Pool, motives: Motives, caller: Caller, record_id: UUID, copy_limit: timedelta
+) -> tuple[list[Told], Names]:
+    """The newest first, of both records where a person has two. The asking is announced in each, a refused one too.
 
-    Raises ForbiddenError for anybody but the person's side, NotFoundError for another record or an erased one.
+    Raises ForbiddenError for anybody but the person's side; NotFoundError for another record or an erased one, and of a
+    closed one for representatives; UncheckableError where the copy is older than `copy_limit`.
     """
-    representing = own_side(caller, record_id)
     async with transaction(pool) as connection:
-        records = await records_of_one(connection, record_id)
-        asked_of = [record_id] if representing else records
+        side = await check_side(connection, caller, record_id, copy_limit)
+        records = await side.records(connection)
         found = [
             one
-            for id in asked_of
-            for one in await store.find_of_record(connection, id, LONGEST, to_representatives=representing)
+            for id in records
+            for one in await store.find_of_record(connection, id, LONGEST, to_representatives=side.representing)
         ]
-        keys = await names_store.find_keys(connection, asked_of)
+        keys = await names_store.find_keys(connection, records)
         people = {one.actor_id for one in found}
         places = {one.organisation_id for one in found if one.organisation_id}
         names = await names_store.find_names(connection, people, places)
-        asked = {"actor": caller.actor(), "action": "list-emergencies", "outcome": "permitted", "mode": caller.mode}
-        reason = "representative" if representing else "own-record"
-        accesses = [AccessRecorded.model_validate({"record_id": id, "reason": reason, **asked}) for id in asked_of]
-        await append(connection, [announce(one) for one in accesses])
+        await append(connection, side.entries("list-emergencies", records))
+    side.raise_if_refused("list-emergencies")
     return [(one, _motive(one, motives, keys)) for one in sessions_of(found)], names
 
 

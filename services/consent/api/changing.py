@@ -1,7 +1,6 @@
 """One change as a dependency of a route: who asks, of which record, what is expected, how long to wait."""
 
 import re
-from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from services.consent.usecases.see_choices import see_choices
 from services.consent.waking import InForce
 from shared import clock
 from shared.errors import InvalidError
-from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.app import AuthenticatedCaller, ServicePool, copy_limit_of
 from shared.http.outcomes import is_fhir, render
 from shared.http.prefer import seconds_to_wait
 
@@ -24,15 +23,6 @@ Prefer = Annotated[
     str | None, Header(description="`wait=N`: answer when the change is in force, N seconds later at most.")
 ]
 IfMatch = Annotated[str | None, Header(description='The version that was seen, such as `"4"` (`ETag` of a GET).')]
-
-
-def copy_limit_of(request: Request) -> timedelta:
-    """FastAPI dependency: how old the copies may be on which somebody acts for the holder."""
-    limit: timedelta = request.app.state.copy_limit
-    return limit
-
-
-CopyLimit = Annotated[timedelta, Depends(copy_limit_of)]
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 
 

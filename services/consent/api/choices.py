@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
-from services.consent.api.changing import ChangingHere, CopyLimit, etag_of
+from services.consent.api.changing import ChangingHere, etag_of
 from services.consent.domain.choices import Change, ChangeAction
 from services.consent.models.choices import (
     ApplicationBody,
@@ -23,7 +23,7 @@ from services.consent.usecases.see_choices import see_history, see_own_choices, 
 from shared import values
 from shared.contracts.base import CODE_PATTERN
 from shared.contracts.consent import EmergencyChoices
-from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool
 
 router = APIRouter(prefix="/records/{record_id}", tags=["choices"])
 

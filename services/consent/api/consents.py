@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.consent.api.changing import Changing, CopyLimit, IfMatch, Prefer, copy_limit_of, etag_of
+from services.consent.api.changing import Changing, IfMatch, Prefer, etag_of
 from services.consent.domain.choices import Change
 from services.consent.domain.consents import consent_id, named_by
 from services.consent.models.choices import ChangeView
@@ -16,7 +16,7 @@ from services.consent.usecases.find_consents import find_consents
 from shared import clock
 from shared.errors import ClientError, NotFoundError
 from shared.fhir.write import FHIR_JSON
-from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool, copy_limit_of
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"description": "Done; on its way to where reads are decided. `Prefer: wait=N` waits until it is in force."},

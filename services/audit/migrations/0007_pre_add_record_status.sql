@@ -1,0 +1,11 @@
+-- The state of a record: of a closed one, its holder alone has the list of accesses. From now on every record has a row.
+--
+-- It counts where `status_version` = `version` only: a row from before has none, and a worker of before, which may still
+-- run beside this migration, raises the version and leaves the state as it was. Such a row takes the state from the next
+-- version of the record, or from the same one when it is read again. Until then, and while a record has no row, the
+-- list cannot be checked for who represents the holder (503); the holder goes on seeing it.
+--
+-- What an installation has to do that has records already: stop audit's workers, delete identity.records.v1 from
+-- copy_watermarks, set the group audit.record-copies back to the earliest offset of that topic (it is compacted: one
+-- state of each record), and start the workers. Without it each record waits for its next change.
+alter table record_copies add column status text, add column status_version integer;

@@ -1,0 +1,74 @@
+"""What audit keeps of records: their state, and which two are of one person."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.audit.asking import Known
+from shared.clock import bucket_of
+from shared.contracts.identity import RecordChanged
+from shared.contracts.topics import IDENTITY_RECORDS
+from shared.db.pool import Connection
+from shared.decoding import Message
+
+# A row without the state of its version takes it from that version too: see migration 0007.
+UPSERT_RECORDS = """
+insert into record_copies (bucket, record_id, version, linked_to, partition, status, status_version)
+select bucket, record_id, version, linked_to, partition, status, version
+from unnest($1::integer[], $2::uuid[], $3::integer[], $4::uuid[], $5::integer[], $6::text[])
+  as copy(bucket, record_id, version, linked_to, partition, status)
+order by bucket, record_id
+on conflict on constraint record_copies_pkey do update
+set version = excluded.version, linked_to = excluded.linked_to, partition = excluded.partition,
+    status = excluded.status, status_version = excluded.status_version
+where excluded.version > record_copies.version
+   or (excluded.version = record_copies.version and record_copies.status_version is distinct from excluded.version)"""
+
+
+async def upsert_records(connection: Connection, messages: Sequence[Message[RecordChanged]]) -> None:
+    """Keeps what is newer than what is here. Each record at most once."""
+    events = [message.event for message in messages]
+    await connection.execute(
+        UPSERT_RECORDS,
+        [bucket_of(event.record_id) for event in events],
+        [event.record_id for event in events],
+        [event.version for event in events],
+        [event.linked_to for event in events],
+        [message.partition for message in messages],
+        [event.status for event in events],
+    )
+
+
+SELECT_KNOWN = """
+select record.status,
+       case when not exists (select from broken_copies where topic = $3 and key = record.record_id::text)
+            then mark.at end as told_until
+from record_copies record
+left join copy_watermarks mark on mark.topic = $3 and mark.partition = record.partition
+where record.bucket = $1 and record.record_id = $2 and record.status_version = record.version"""
+
+
+async def find_known(connection: Connection, record_id: UUID) -> Known:
+    """The state of a record, as far as it is known here."""
+    row = await connection.fetchrow(SELECT_KNOWN, bucket_of(record_id), record_id, IDENTITY_RECORDS.name)
+    return Known() if row is None else Known(**row)
+
+
+# Each must name the other: so the end of a link counts as soon as one of the two words is here.
+SELECT_LINK = "select linked_to from record_copies where bucket = $1 and record_id = $2"
+
+
+async def find_linked(connection: Connection, record_id: UUID) -> UUID | None:
+    """The other record of the same person."""
+    other: UUID | None = await connection.fetchval(SELECT_LINK, bucket_of(record_id), record_id)
+    if other is None or await connection.fetchval(SELECT_LINK, bucket_of(other), other) != record_id:
+        return None
+    return other
+
+
+DELETE_RECORD = "delete from record_copies where bucket = $1 and record_id = $2"
+
+
+async def delete_record(connection: Connection, record_id: UUID) -> dict[str, int]:
+    """What is known here of a record's state and its other one. How many rows."""
+    status = await connection.execute(DELETE_RECORD, bucket_of(record_id), record_id)
+    return {"record_copies": int(status.rpartition(" ")[2])}

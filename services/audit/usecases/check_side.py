@@ -1,0 +1,95 @@
+"""Who sees what the ledger says of a record: its holder, and who represents the holder while it is open."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from services.audit.asking import facts_of
+from services.audit.store import records as store
+from shared import clock
+from shared.access import Facts, Permit, Refusal, decide, told
+from shared.contracts.audit import AccessRecorded, Action
+from shared.db.pool import Connection
+from shared.erasing import erased_among
+from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
+from shared.http.tokens import Caller
+from shared.metrics import REFUSED
+from shared.outbox import Announcement, announce
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Who asks about a record, and what the rules answered."""
+
+    record_id: UUID
+    caller: Caller
+    facts: Facts
+    decision: Permit | Refusal
+
+    @property
+    def is_permitted(self) -> bool:
+        """Whether anything may be looked at."""
+        return isinstance(self.decision, Permit)
+
+    @property
+    def representing(self) -> bool:
+        """Whether a representative asks, and not the patient."""
+        return self.caller.kind == "representative"
+
+    async def records(self, connection: Connection) -> list[UUID]:
+        """The records that may be looked at: none where that was refused; to the holder both of one person."""
+        if not self.is_permitted:
+            return []
+        return [self.record_id] if self.representing else await records_of_one(connection, self.record_id)
+
+    def entries(self, action: Action, records: Iterable[UUID]) -> list[Announcement]:
+        """The asking, for the ledger of each record; a refused one where the token speaks for this record."""
+        if not self.is_permitted:
+            records = [self.record_id] if self.caller.record_id == self.record_id else []
+        return [announce(self._entry(action, id)) for id in records]
+
+    def raise_if_refused(self, action: Action) -> None:
+        """Raises ForbiddenError, UncheckableError, or NotFoundError for what is refused by choice."""
+        if isinstance(self.decision, Refusal):
+            REFUSED.labels(action, self.decision.reason).inc()
+            raise _error(self.decision)
+
+    def _entry(self, action: Action, record_id: UUID) -> AccessRecorded:
+        return AccessRecorded(
+            record_id=record_id,
+            actor=self.caller.actor(),
+            action=action,
+            outcome="permitted" if self.is_permitted else "refused",
+            reason=self.decision.rule if isinstance(self.decision, Permit) else self.decision.reason,
+            mode=self.caller.mode,
+            rules_version=self.decision.rules_version,
+            facts=told(self.facts),
+        )
+
+
+async def check_side(connection: Connection, caller: Caller, record_id: UUID, limit: timedelta) -> Side:
+    """`limit`: how old the copy of the record may be on which a representative acts. Raises NotFoundError where it was
+    erased."""
+    own = caller.record_id == record_id
+    if own and await erased_among(connection, [record_id]):
+        raise NotFoundError
+    known = await store.find_known(connection, record_id)
+    facts = facts_of(caller.kind, caller.mode, known, clock.now(), limit, own=own)
+    return Side(record_id, caller, facts, decide(facts))
+
+
+async def records_of_one(connection: Connection, record_id: UUID) -> list[UUID]:
+    """The record and the one that is linked with it, if that is not erased."""
+    other = await store.find_linked(connection, record_id)
+    if other is None or await erased_among(connection, [other]):
+        return [record_id]
+    return sorted([record_id, other])
+
+
+def _error(refusal: Refusal) -> ClientError:
+    if refusal.retry:
+        return UncheckableError()
+    if refusal.by_choice:
+        return NotFoundError()
+    return ForbiddenError("Only the patient, or whoever represents the patient, can see who did what with a record.")

@@ -1,0 +1,117 @@
+"""What the ledger says of a closed record is for its holder alone, and so it is while the state is not known."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from shared.access import Permit, decide, facts_from
+from shared.contracts.audit import AccessRecorded
+from shared.copies import MARK_BROKEN
+from tests.conftest import NewDatabase
+from tests.infra.ledger import Ledger, audit_api, doctor, judged, reading
+from tests.infra.messages import outbox
+from tests.infra.tokens import bearer, make_token, patient_token
+
+ROW_OF_BEFORE = "update record_copies set status = null, status_version = null"
+WORKER_OF_BEFORE = "update record_copies set version = version + 1"
+LISTS = ("accesses", "emergencies")
+
+
+class Family:
+    """A holder and who represents the holder, with an entry of a reading in the ledger."""
+
+    def __init__(self, ledger: Ledger, entry: UUID) -> None:
+        self.ledger, self.entry = ledger, entry
+        self.holder = patient_token(ledger.record_id)
+        self.parent = make_token("representative", str(uuid4()), record_id=ledger.record_id)
+
+    async def ask(self, what: str, token: str, record_id: UUID | None = None) -> httpx.Response:
+        explaining = what == "explanation"
+        path = (
+            f"/entries/{self.entry}/{what}" if explaining else f"/records/{record_id or self.ledger.record_id}/{what}"
+        )
+        return await self.ledger.client.get(path, headers=bearer(token))
+
+    async def answers(self, token: str) -> set[int]:
+        return {(await self.ask(what, token)).status_code for what in (*LISTS, "explanation")}
+
+    async def told(self) -> list[AccessRecorded]:
+        return [one for one in await outbox(self.ledger.pool) if isinstance(one, AccessRecorded)]
+
+
+@pytest.fixture
+async def family(new_database: NewDatabase) -> AsyncIterator[Family]:
+    async with audit_api(await new_database("audit")) as client:
+        ledger = Ledger(client)
+        yield Family(ledger, await ledger.access(doctor(), "find-documents", judged(reading())))
+
+
+async def test_of_a_closed_record_the_holder_alone_sees_who_did_what(family: Family) -> None:
+    await family.ledger.record()
+    assert await family.answers(family.parent) == await family.answers(family.holder) == {200}
+    await family.ledger.record("closed", 2)
+    assert await family.answers(family.holder) == {200}
+    assert await family.answers(family.parent) == {404}
+    for what in LISTS:
+        closed = await family.ask(what, family.parent)
+        missing = await family.ask(what, family.parent, uuid4())
+        assert (closed.status_code, closed.content) == (missing.status_code, missing.content)
+    await family.ledger.record("open", 3)
+    assert await family.answers(family.parent) == {200}
+
+
+async def test_each_refusal_to_who_represents_the_holder_stands_in_the_ledger_with_its_facts(family: Family) -> None:
+    await family.ledger.record("closed")
+    for what in (*LISTS, "explanation"):
+        assert (await family.ask(what, family.parent)).status_code == 404
+    told = await family.told()
+    assert [one.action for one in told] == ["list-accesses", "list-emergencies", "explain-decision"]
+    for one in told:
+        assert (one.record_id, one.outcome, one.reason) == (family.ledger.record_id, "refused", "record-closed")
+        assert one.facts is not None
+        answer = decide(facts_from(one.facts))
+        assert not isinstance(answer, Permit)
+        assert (answer.reason, answer.rules_version) == (one.reason, one.rules_version)
+
+
+async def test_while_nothing_is_known_of_a_record_its_holder_alone_sees_who_did_what(family: Family) -> None:
+    assert await family.answers(family.holder) == {200}
+    assert await family.answers(family.parent) == {503}
+
+
+@pytest.mark.parametrize("spoilt", ["old", "broken"])
+async def test_on_an_old_or_broken_copy_nobody_is_let_in_for_the_holder(family: Family, spoilt: str) -> None:
+    await family.ledger.record()
+    if spoilt == "old":
+        await family.ledger.pool.execute("update copy_watermarks set at = at - interval '1 hour'")
+    else:
+        await family.ledger.pool.execute(MARK_BROKEN, "identity.records.v1", str(family.ledger.record_id), "x")
+    answer = await family.ask("accesses", family.parent)
+    assert (answer.status_code, answer.json()["code"]) == (503, "cannot-be-checked-now")
+    assert await family.answers(family.holder) == {200}
+
+
+@pytest.mark.parametrize("status", ["open", "closed"])
+async def test_a_row_from_before_takes_its_state_when_the_same_version_is_read_again(
+    family: Family, status: str
+) -> None:
+    await family.ledger.record("open", 2)
+    await family.ledger.pool.execute(ROW_OF_BEFORE)
+    assert await family.answers(family.parent) == {503}
+    await family.ledger.record("open", 1)
+    assert await family.answers(family.parent) == {503}
+    await family.ledger.record(status, 2)
+    assert await family.answers(family.parent) == ({200} if status == "open" else {404})
+
+
+async def test_a_state_told_before_the_version_that_is_here_counts_no_more(family: Family) -> None:
+    await family.ledger.record("open", 1)
+    await family.ledger.pool.execute(WORKER_OF_BEFORE)
+    assert await family.answers(family.parent) == {503}
+    assert await family.answers(family.holder) == {200}
+    await family.ledger.record("closed", 3)
+    assert await family.answers(family.parent) == {404}
+    await family.ledger.record("open", 2)
+    assert await family.answers(family.parent) == {404}
