@@ -134,6 +134,17 @@ async def test_a_person_without_an_address_is_not_told(database: Database, kafka
     assert not server.mails
 
 
+async def test_what_somebody_deposited_is_no_news_to_them(database: Database, kafka: Topics) -> None:
+    record_id = uuid4()
+    async with mail_server() as server, worker(database, kafka, server.port):
+        await kafka.put(contact(record_id))
+        await kafka.put(published(record_id).model_copy(update={"deposited_by": "patient"}))
+        await kafka.put(published(record_id).model_copy(update={"deposited_by": "carer"}))
+        found = [message.event for message in await ends(kafka, 2)]
+        assert len(await server.received(1)) == 1
+    assert {getattr(one, "reason", "sent") for one in found} == {"own-deposit", "sent"}
+
+
 async def test_an_older_contact_does_not_replace_a_newer_one(database: Database, kafka: Topics) -> None:
     record_id = uuid4()
     newer = contact(record_id, "new@mail.example", version=2)

@@ -25,6 +25,7 @@ from tests.infra.mixes import acting
 from tests.infra.records import (
     CLINIC,
     DOCTOR,
+    HOSPITAL,
     OTHER_DOCTOR,
     House,
     a_deposit,
@@ -318,3 +319,41 @@ async def test_new_documents_are_masked_where_the_patient_wants_it(home: House, 
     assert (await home.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR))).status_code == 404
     lifted = await patch(home, document, as_doctor(DOCTOR), {"op": "remove", "path": "/securityLabel/2"})
     assert (lifted.status_code, "masked-by-patient" in lifted.text) == (403, True)
+
+
+async def test_a_blocked_author_corrects_and_sees_nothing_of_what_it_changes(home: House, record: UUID) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    await home.choose(record, 2, blocked=[DOCTOR, HOSPITAL])
+    for author in (as_doctor(DOCTOR), as_software()):
+        looked = await patch(home, document, author, {"op": "test", "path": "/status", "value": "current"})
+        done = await patch(home, document, author, ARCHIVE)
+        assert (looked.status_code, looked.content) == (done.status_code, done.content) == (204, b"")
+        assert (await home.get(f"/fhir/DocumentReference/{document}", author)).status_code == 404
+    [told] = await home.announced(DocumentRelabelled)
+    assert told.change == "archive"
+
+
+async def test_a_patient_who_masks_what_its_author_masked_makes_the_mask_the_patients(
+    home: House, record: UUID
+) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY, labels=("N", "MASQUE_PS")))
+    assert labels(await patch(home, document, as_patient(record), MASK)) == ["N", "MASQUE_PS"]
+    lifted = await patch(home, document, as_doctor(DOCTOR), UNMASK)
+    assert lifted.status_code == 403
+    assert "masked-by-patient" in lifted.text
+    again = await patch(home, document, as_patient(record), MASK)
+    assert again.headers["etag"] == 'W/"2"', "what is so already is no change"
+
+
+async def test_a_patch_that_cannot_be_is_told_to_the_ledger_which_decides_nothing_of_it(
+    home: House, record: UUID
+) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    beyond = {"op": "remove", "path": "/securityLabel/7"}
+    assert (await patch(home, document, as_patient(record), beyond)).status_code == 422
+    assert (await patch(home, document, as_patient(record), MASK, if_match='W/"9"')).status_code == 412
+    refused = await home.announced(AccessRecorded)
+    assert [(one.action, one.outcome, one.reason, one.facts) for one in refused] == [
+        ("label-document", "refused", "patch-invalid", None),
+        ("label-document", "refused", "version-differs", None),
+    ]

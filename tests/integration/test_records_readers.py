@@ -257,3 +257,20 @@ async def test_td02_by_get_and_for_whom_it_is_not(home: House, record: UUID) -> 
     await home.be_fresh(clock.now() - timedelta(minutes=5))
     for person in (SOMEBODY, NOBODY):
         assert (await check(home, as_doctor(DOCTOR), person)).status_code == 503
+
+
+async def test_who_may_not_ask_for_a_standing_is_refused_and_the_ledger_decides_none_of_it_again(
+    home: House, record: UUID
+) -> None:
+    in_secret = make_token("professional", DOCTOR, mode="secret")
+    askers = [as_patient(record), professional_token(DOCTOR, "R94_99"), in_secret]
+    for token in askers:
+        for person in (SOMEBODY, Person(4711)):
+            assert (await check(home, token, person)).status_code == 403
+    await check(home, as_doctor())
+    told = [one for one in await home.announced(AccessRecorded) if one.action == "check-record"]
+    assert [(one.outcome, one.reason) for one in told] == [
+        *[("refused", "kind-not-permitted")] * len(askers),
+        ("permitted", "record-checked"),
+    ]
+    assert all(one.facts is None and one.rules_version is None for one in told)
