@@ -5,6 +5,7 @@ from functools import partial
 from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.apply_matrix_copies import apply_matrix_copies
 from services.records.usecases.apply_people_copies import apply_people_copies
+from services.records.usecases.apply_profession_copies import apply_profession_copies
 from services.records.usecases.apply_record_copies import apply_record_copies
 from services.records.usecases.erase_record import erase_record
 from services.records.usecases.follow_deposits import follow_deposits
@@ -12,7 +13,7 @@ from services.records.usecases.settle_deposits import find_behind, settle_deposi
 from shared.consuming import Subscription
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged, DepositDecided, MatrixChanged
-from shared.contracts.identity import PeopleChanged, RecordChanged, RecordErased
+from shared.contracts.identity import PeopleChanged, ProfessionalChanged, RecordChanged, RecordErased, StructureChanged
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.topics import (
     RECORDS_CONSENT_COPIES,
@@ -21,6 +22,7 @@ from shared.contracts.topics import (
     RECORDS_ERASURES,
     RECORDS_MATRIX_COPIES,
     RECORDS_PEOPLE_COPIES,
+    RECORDS_PROFESSION_COPIES,
     RECORDS_RECORD_COPIES,
 )
 from shared.vault import Vault
@@ -36,6 +38,12 @@ def subscriptions(vault: Vault) -> list[Subscription]:
         Subscription(RECORDS_CONSENT_COPIES, (ConsentStateChanged,), apply_consent_copies, remember=False),
         Subscription(RECORDS_PEOPLE_COPIES, (PeopleChanged,), apply_people_copies, remember=False),
         Subscription(RECORDS_MATRIX_COPIES, (MatrixChanged,), apply_matrix_copies, remember=False),
+        Subscription(
+            RECORDS_PROFESSION_COPIES,
+            (ProfessionalChanged, StructureChanged),
+            apply_profession_copies,
+            remember=False,
+        ),
         Subscription(RECORDS_DEPOSIT_DECISIONS, (DepositDecided,), settle_deposits, remember=False, behind=find_behind),
         Subscription(
             RECORDS_DEPOSIT_TRACKING,

@@ -149,7 +149,7 @@ class WhatIf(BaseModel):
 
 
 class WhatIfEffect(BaseModel):
-    """How many documents somebody sees now and would see. Who is authorised is counted as a physician."""
+    """How many documents somebody sees now and would see. Of structures and care teams one doctor is counted."""
 
     model_config = ConfigDict(frozen=True)
     who: Literal["professional", "structure", "care-team", "attending-doctor", "emergency", "profession"]
@@ -158,6 +158,8 @@ class WhatIfEffect(BaseModel):
     after: int
     lost: int
     gained: int
+    profession: str | None = Field(description="with which they are counted (JDV_J65); null: they practise no longer")
+    assumed: bool = Field(description="their profession is not known here: counted as a doctor")
 
 
 class WhatIfAnswer(BaseModel):

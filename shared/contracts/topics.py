@@ -234,6 +234,9 @@ RECORDS_RECORD_COPIES = Group("records.record-copies", (IDENTITY_RECORDS,), "Cop
 RECORDS_CONSENT_COPIES = Group("records.consent-copies", (CONSENT_STATES,), "Copy of the persons' choices.")
 RECORDS_PEOPLE_COPIES = Group("records.people-copies", (IDENTITY_PEOPLE,), "Copy of who may act for a holder.")
 RECORDS_MATRIX_COPIES = Group("records.matrix-copies", (CONSENT_MATRICES,), "Copy of the matrices.")
+RECORDS_PROFESSION_COPIES = Group(
+    "records.profession-copies", (IDENTITY_PROFESSIONALS,), "Which profession somebody has, for what-if."
+)
 RECORDS_DEPOSIT_DECISIONS = Group(
     "records.deposit-decisions", (CONSENT_DECISIONS,), "Publishes or refuses what was deposited."
 )
@@ -275,6 +278,7 @@ GROUPS: tuple[Group, ...] = (
     RECORDS_CONSENT_COPIES,
     RECORDS_PEOPLE_COPIES,
     RECORDS_MATRIX_COPIES,
+    RECORDS_PROFESSION_COPIES,
     RECORDS_DEPOSIT_DECISIONS,
     RECORDS_DEPOSIT_TRACKING,
     CONSENT_RECORD_COPIES,

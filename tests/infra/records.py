@@ -15,12 +15,19 @@ from services.records.domain.copies import COPIED
 from services.records.settings import KeySettings, Settings
 from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.apply_people_copies import apply_people_copies
+from services.records.usecases.apply_profession_copies import apply_profession_copies
 from services.records.usecases.apply_record_copies import apply_record_copies
 from services.records.usecases.settle_deposits import settle_deposits
 from shared import clock
 from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
-from shared.contracts.identity import PeopleChanged, PersonNamed, RecordChanged, TraitFingerprints
+from shared.contracts.identity import (
+    PeopleChanged,
+    PersonNamed,
+    ProfessionalChanged,
+    RecordChanged,
+    TraitFingerprints,
+)
 from shared.copies import UPSERT_WATERMARKS
 from shared.crypto import Keyring
 from shared.db.pool import Pool, transaction
@@ -45,7 +52,7 @@ RING = Keyring.parse(INS_HMAC)
 HOSPITAL, CLINIC = "1750000001", "1750000002"
 DOCTOR, OTHER_DOCTOR = "899900000018", "899900000026"
 _TABLES = (
-    *("records", "record_fingerprints", "record_keys", "consent_states", "record_people", "matrices"),
+    *("records", "record_fingerprints", "record_keys", "consent_states", "record_people", "matrices", "professions"),
     *("deposits", "deposit_requests"),
     *("organisation_deposits", "documents", "contents"),
     *("outbox", "inbox", "parked_messages", "copy_watermarks", "broken_copies"),
@@ -170,6 +177,20 @@ class House:
         async with transaction(self.pool) as connection:
             told = PeopleChanged(record_id=record_id, version=version, **named)
             await apply_people_copies(connection, [message(told)])
+
+    async def enter_professional(
+        self, professional_id: str, profession: str, version: int = 1, *, active: bool = True
+    ) -> None:
+        """As identity would tell it of the directory."""
+        told = ProfessionalChanged(
+            professional_id=professional_id,
+            version=version,
+            name="Dr Camille INVENTÉE",
+            profession=profession,
+            status="active" if active else "inactive",
+        )
+        async with transaction(self.pool) as connection:
+            await apply_profession_copies(connection, [message(told)])
 
     async def be_fresh(self, at: datetime | None = None, *, partitions: int = 4) -> None:
         """Heartbeats of all partitions."""

@@ -25,7 +25,7 @@ from tests.infra.records import (
     house,
     named,
 )
-from tests.infra.tokens import bearer
+from tests.infra.tokens import bearer, professional_token
 
 SOMEBODY = Person(90)
 REPRESENTATIVE, CARER = uuid4(), uuid4()
@@ -57,6 +57,7 @@ async def record(home: House) -> UUID:
         authorisations=[{"holder_id": OTHER_DOCTOR, **given}, {"holder_id": CLINIC, "how": "care-team", **given}],
         attending_doctors=[DOCTOR],
     )
+    await home.enter_professional(OTHER_DOCTOR, "G15_10")
     await home.name_people(record_id, 1, representatives=[named(REPRESENTATIVE)], carers=[named(CARER, "carer")])
     return record_id
 
@@ -100,9 +101,11 @@ async def test_hiding_a_section(home: House, record: UUID, documents: list[UUID]
     assert found[PROFESSION] == (3, 2)
     assert ("attending-doctor", DOCTOR) not in found, "sees hidden sections"
     assert (
-        f"The professional {OTHER_DOCTOR} could no longer see 1 of the 3 documents seen now."
+        f"The professional {OTHER_DOCTOR} (Médecin) could no longer see 1 of the 3 documents seen now."
         in answer.json()["sentences"]
     )
+    team = f"A doctor of the care team of the structure {CLINIC} could no longer see 1 of the 3 documents seen now."
+    assert team in answer.json()["sentences"]
 
 
 async def test_blocking_ending_objecting_and_opposing(home: House, record: UUID, documents: list[UUID]) -> None:
@@ -150,11 +153,61 @@ async def test_what_was_foretold_comes_true(home: House, record: UUID, documents
     assert foretold["professional", OTHER_DOCTOR] == (before.json()["total"] - 1, after.json()["total"] - 1)
 
 
+async def test_a_professional_is_counted_with_the_profession_that_the_directory_gives(
+    home: House, record: UUID, documents: list[UUID]
+) -> None:
+    body: dict[str, Any] = {"changes": [{"change": "block-professional", "holder_id": OTHER_DOCTOR}]}
+    token = as_patient(record)
+
+    async def of_other_doctor(language: str = "en") -> tuple[dict[str, Any], list[str]]:
+        answer = (await ask(home, record, token, language, **body)).json()
+        [effect] = [one for one in answer["effects"] if one["id"] == OTHER_DOCTOR]
+        return {name: effect[name] for name in ("before", "after", "profession", "assumed")}, answer["sentences"]
+
+    tele = document_type("75496-0")
+    assert tele is not None
+    await home.publish(a_deposit(SOMEBODY, content=b"6", type=tele))
+    counted, _ = await of_other_doctor()
+    assert counted == {"before": 4, "after": 0, "profession": "G15_10", "assumed": False}
+    await home.enter_professional(OTHER_DOCTOR, "G15_60", version=3)
+    await home.enter_professional(OTHER_DOCTOR, "G15_10", version=2)
+    counted, sentences = await of_other_doctor()
+    assert counted == {"before": 3, "after": 0, "profession": "G15_60", "assumed": False}
+    assert sentences == [f"The professional {OTHER_DOCTOR} (Infirmier) could no longer see any document."]
+    seen = await home.search(professional_token(OTHER_DOCTOR, "60"), patient=str(record), status="current")
+    assert seen.json()["total"] == counted["before"] + 1, "one more: the one that the patient must not learn of"
+    await home.enter_professional(OTHER_DOCTOR, "G15_60", version=4, active=False)
+    assert await of_other_doctor() == (
+        {"before": 0, "after": 0, "profession": None, "assumed": False},
+        ["Nothing changes for anybody."],
+    )
+
+
+async def test_a_professional_whom_the_directory_does_not_name_is_counted_as_a_doctor_and_that_is_said(
+    home: House, record: UUID, documents: list[UUID]
+) -> None:
+    await home.pool.execute("delete from professions")
+    body: dict[str, Any] = {"changes": [{"change": "block-professional", "holder_id": OTHER_DOCTOR}]}
+    english, french = [(await ask(home, record, as_patient(record), one, **body)).json() for one in ("en", "fr")]
+    [effect] = [one for one in english["effects"] if one["id"] == OTHER_DOCTOR]
+    assert (effect["before"], effect["profession"], effect["assumed"]) == (3, "G15_10", True)
+    assert [english["sentences"], french["sentences"]] == [
+        [
+            f"The professional {OTHER_DOCTOR} (profession not known here, counted as a doctor) could no longer see any "
+            "document."
+        ],
+        [
+            f"Le professionnel {OTHER_DOCTOR} (profession inconnue ici, compté comme médecin) ne verrait plus aucun "
+            "document."
+        ],
+    ]
+
+
 async def test_it_is_told_in_french(home: House, record: UUID, documents: list[UUID]) -> None:
     body: dict[str, Any] = {"changes": [{"change": "block-professional", "holder_id": OTHER_DOCTOR}]}
     answer = await ask(home, record, as_patient(record), "fr-FR", **body)
     assert answer.headers["content-language"] == "fr"
-    assert answer.json()["sentences"] == [f"Le professionnel {OTHER_DOCTOR} ne verrait plus aucun document."]
+    assert answer.json()["sentences"] == [f"Le professionnel {OTHER_DOCTOR} (Médecin) ne verrait plus aucun document."]
     nothing = await ask(home, record, as_patient(record), "fr", changes=[])
     assert nothing.json()["sentences"] == ["Rien ne change pour personne."]
 

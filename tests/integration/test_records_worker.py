@@ -1,14 +1,16 @@
 """The worker of records on the real broker: copies, decisions that wait, publication, tracking."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from services.records.consumers import subscriptions
+from services.records.store.professions import load_professions
 from shared import clock
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged
-from shared.contracts.identity import RecordChanged, TraitFingerprints
+from shared.contracts.identity import ProfessionalChanged, RecordChanged, StructureChanged, TraitFingerprints
 from shared.contracts.notify import AlertUnwanted
 from shared.contracts.records import CopyApplied, DocumentPublished, DocumentReceived
 from shared.crypto import Keyring
@@ -19,7 +21,10 @@ from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.load import Person
 from tests.infra.records import (
+    DOCTOR,
+    HOSPITAL,
     KEK,
+    OTHER_DOCTOR,
     RING,
     a_deposit,
     as_software,
@@ -107,6 +112,32 @@ async def test_a_document_travels_from_its_deposit_to_its_tracking(new_database:
             return bool(one["audited_at"] and one["alert_handled_at"])
 
         await eventually(done)
+
+
+async def test_the_directory_is_copied_for_what_if_and_a_state_that_is_older_changes_nothing(
+    new_database: NewDatabase, kafka: Topics
+) -> None:
+    database = await new_database("records")
+    async with house(database) as home, working(database, kafka):
+
+        async def known() -> dict[str, str | None]:
+            async with home.pool.acquire() as connection:
+                return await load_professions(connection, [DOCTOR, OTHER_DOCTOR, "899900000042"])
+
+        def told(id: str, version: int, profession: str, status: Literal["active", "inactive"]) -> ProfessionalChanged:
+            values = {"professional_id": id, "version": version, "name": "X", "profession": profession}
+            return ProfessionalChanged.model_validate({**values, "status": status})
+
+        await kafka.put(StructureChanged(structure_id=HOSPITAL, version=1, name="Hôpital"))
+        await kafka.put(told(DOCTOR, 2, "G15_60", "active"))
+        await kafka.put(told(DOCTOR, 1, "G15_10", "active"))
+        await kafka.put(told(OTHER_DOCTOR, 1, "G15_10", "active"))
+        await kafka.put(told(OTHER_DOCTOR, 2, "G15_10", "inactive"))
+        await eventually(lambda: _are(known, {DOCTOR: "G15_60", OTHER_DOCTOR: None}))
+
+
+async def _are(known: Callable[[], Awaitable[Any]], expected: Any) -> bool:
+    return bool(await known() == expected)
 
 
 async def comes_again(machinery: Machinery, group: str) -> bool:

@@ -43,7 +43,16 @@ async def what_if(
     return WhatIfAnswer(
         sentences=sentences(effects, french=french),
         effects=[
-            WhatIfEffect(who=one.who, id=one.id, before=one.before, after=one.after, lost=one.lost, gained=one.gained)
+            WhatIfEffect(
+                who=one.who,
+                id=one.id,
+                before=one.before,
+                after=one.after,
+                lost=one.lost,
+                gained=one.gained,
+                profession=one.profession,
+                assumed=one.assumed,
+            )
             for one in effects
         ],
     )

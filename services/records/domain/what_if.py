@@ -1,7 +1,9 @@
 """What a change of rights or of a label would do, before it is done: the same rules, asked with changed facts.
 
 Each reader that the record knows is imagined asking, and beside them one of each profession and of each emergency.
-Records does not know the profession of who is authorised: they are counted as physicians.
+A professional is counted with the profession that the directory gives, and with none, who sees nothing, where they no
+longer practise; one whom it does not know as a doctor, who may see most, which is said. Of a structure or a care team,
+whose members nobody here knows, one doctor is imagined.
 """
 
 from collections import Counter
@@ -22,6 +24,8 @@ PROFESSIONS = ("G15_10", "G15_21", "G15_40", "G15_50", "G15_60", "G15_70", "G15_
 """Those of which one is imagined, authorised by the person."""
 PHYSICIAN = "G15_10"
 NEWCOMER = "imagined"
+Known = Mapping[str, str | None]
+"""National id -> profession (JDV_J65), of whom the directory knows; None: they do not practise (any more)."""
 Who = Literal["professional", "structure", "care-team", "attending-doctor", "emergency", "profession"]
 
 
@@ -66,6 +70,8 @@ class Imagined:
     never: str | None = None
     newcomer: bool = False
     """Not known to the record: as if the person had authorised them."""
+    assumed: bool = False
+    """The directory here does not know them: taken for a doctor."""
 
     def actor(self) -> Actor:
         """As the ledger would have it."""
@@ -74,7 +80,10 @@ class Imagined:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """How many documents somebody sees before and after, and of how many each way that is."""
+    """How many documents somebody sees before and after, and of how many each way that is.
+
+    `profession`: with which they are counted; `assumed`: because theirs is not known here.
+    """
 
     who: Who
     id: str
@@ -82,6 +91,8 @@ class Effect:
     after: int
     lost: int
     gained: int
+    profession: str | None = PHYSICIAN
+    assumed: bool = False
 
 
 def supposed_choices(choices: Choices, one: Supposed) -> Choices:
@@ -120,7 +131,13 @@ def supposed_choices(choices: Choices, one: Supposed) -> Choices:
             return choices
 
 
-def audience(choices: Choices) -> list[Imagined]:
+def named_professionals(choices: Choices) -> frozenset[str]:
+    """The national ids of the professionals of whom the choices speak as possible readers."""
+    holders = frozenset(one["holder_id"] for one in choices.authorisations if not is_structure(one["holder_id"]))
+    return holders | choices.attending_doctors
+
+
+def audience(choices: Choices, known: Known) -> list[Imagined]:
     """Everybody who may see something of the record now, or in an emergency, and one of each profession."""
     found: list[Imagined] = []
     for holder, how in sorted({(one["holder_id"], one["how"] == "care-team") for one in choices.authorisations}):
@@ -129,10 +146,14 @@ def audience(choices: Choices) -> list[Imagined]:
         elif is_structure(holder):
             found.append(Imagined("structure", NEWCOMER, organisation_id=holder))
         else:
-            found.append(Imagined("professional", holder))
-    found += [Imagined("attending-doctor", one) for one in sorted(choices.attending_doctors)]
+            found.append(_professional("professional", holder, known))
+    found += [_professional("attending-doctor", one, known) for one in sorted(choices.attending_doctors)]
     found += [Imagined("emergency", NEWCOMER, mode=one, motive="-") for one in ("bris_de_glace", "centre_15")]
     return found + [Imagined("profession", NEWCOMER, profession=one, newcomer=True) for one in PROFESSIONS]
+
+
+def _professional(who: Who, id: str, known: Known) -> Imagined:
+    return Imagined(who, id, profession=known.get(id, PHYSICIAN), assumed=id not in known)
 
 
 def is_structure(holder: str) -> bool:
@@ -160,6 +181,7 @@ def effects(
     after: RecordFacts,
     counted: Mapping[Written, int],
     moved: Mapping[UUID, tuple[Written, Written]],
+    known: Known,
     now: datetime,
 ) -> list[Effect]:
     """What becomes of everybody's view. `moved`: documents that would be others: what they are, what they would be."""
@@ -167,13 +189,14 @@ def effects(
     staying.subtract(was for was, _ in moved.values())
     kinds = {*counted, *(will_be for _, will_be in moved.values())}
     found = []
-    for one in audience(before.choices):
+    for one in audience(before.choices, known):
         old, new = seen_by(one, before, kinds, now), seen_by(one, after, kinds, now)
         pairs = [(kind, kind, number) for kind, number in staying.items()] + [(a, b, 1) for a, b in moved.values()]
         lost = sum(number for was, is_, number in pairs if was in old and is_ not in new)
         gained = sum(number for was, is_, number in pairs if was not in old and is_ in new)
         seen = sum(number for was, _, number in pairs if was in old)
-        found.append(Effect(one.who, _named(one), seen, seen - lost + gained, lost, gained))
+        counts = (seen, seen - lost + gained, lost, gained)
+        found.append(Effect(one.who, _named(one), *counts, one.profession, one.assumed))
     return found
 
 

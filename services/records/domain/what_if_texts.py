@@ -4,23 +4,25 @@ from services.records.domain.what_if import Effect
 from shared.terminology.professions import profession
 
 _WHO_FR = {
-    "professional": "Le professionnel {id}",
-    "structure": "Les professionnels de la structure {id}",
-    "care-team": "L’équipe de soins de la structure {id}",
+    "professional": "Le professionnel {id} ({profession})",
+    "structure": "Un médecin de la structure {id}",
+    "care-team": "Un médecin de l’équipe de soins de la structure {id}",
     "attending-doctor": "Le médecin traitant {id}",
-    "bris_de_glace": "Un professionnel de santé en urgence (bris de glace)",
+    "bris_de_glace": "Un médecin en urgence (bris de glace)",
     "centre_15": "Le médecin régulateur du SAMU (centre 15)",
-    "profession": "Un professionnel autorisé de la profession « {id} »",
+    "profession": "Un professionnel autorisé de la profession « {profession} »",
 }
+_ASSUMED_FR = "profession inconnue ici, compté comme médecin"
 _WHO_EN = {
-    "professional": "The professional {id}",
-    "structure": "The professionals of the structure {id}",
-    "care-team": "The care team of the structure {id}",
+    "professional": "The professional {id} ({profession})",
+    "structure": "A doctor of the structure {id}",
+    "care-team": "A doctor of the care team of the structure {id}",
     "attending-doctor": "The médecin traitant {id}",
-    "bris_de_glace": "A health professional in an emergency (break-glass)",
+    "bris_de_glace": "A doctor in an emergency (break-glass)",
     "centre_15": "The regulating doctor of the SAMU (centre 15)",
-    "profession": "An authorised professional of the profession “{id}”",
+    "profession": "An authorised professional of the profession “{profession}”",
 }
+_ASSUMED_EN = "profession not known here, counted as a doctor"
 
 
 def sentences(effects: list[Effect], *, french: bool) -> list[str]:
@@ -56,10 +58,12 @@ def _lost_en(one: Effect) -> str:
 
 
 def _who(one: Effect, *, french: bool) -> str:
-    name = one.id
-    if one.who == "profession":
-        table, _, code = one.id.partition("_")
-        found = profession(code, f"TRE_{table}")
-        name = found.label if found is not None else one.id
     key = one.id if one.who == "emergency" else one.who
-    return (_WHO_FR if french else _WHO_EN)[key].format(id=name)
+    named = (_ASSUMED_FR if french else _ASSUMED_EN) if one.assumed else _label(one.profession or "")
+    return (_WHO_FR if french else _WHO_EN)[key].format(id=one.id, profession=named)
+
+
+def _label(code: str) -> str:
+    table, _, number = code.partition("_")
+    found = profession(number, f"TRE_{table}")
+    return found.label if found is not None else code

@@ -8,9 +8,20 @@ from services.records.domain.copies import RecordFacts
 from services.records.domain.facts import record_facts
 from services.records.domain.patching import after
 from services.records.domain.reading import access_of, insisted
-from services.records.domain.what_if import Effect, Supposed, Written, effects, seen_by, supposed_choices, written
+from services.records.domain.what_if import (
+    Effect,
+    Known,
+    Supposed,
+    Written,
+    effects,
+    named_professionals,
+    seen_by,
+    supposed_choices,
+    written,
+)
 from services.records.store import finding
 from services.records.store import reading as store
+from services.records.store.professions import load_professions
 from services.records.usecases.desk import Desk
 from shared import clock
 from shared.access import Permit, Refusal, decide
@@ -51,9 +62,11 @@ async def ask_what_if(desk: Desk, caller: Caller, record_id: UUID, question: Que
             )
             decision = decide(facts)
             counted: dict[Written, int] = {}
+            known: Known = {}
             moved: dict[UUID, tuple[Written, Written]] = {}
             if isinstance(decision, Permit):
                 counted = await finding.count_all(connection, record_id)
+                known = await load_professions(connection, named_professionals(record.choices))
                 moved = await _moved(connection, caller, record, question)
             if isinstance(decision, Refusal):
                 REFUSED.labels("ask-what-if", decision.reason).inc()
@@ -64,7 +77,7 @@ async def ask_what_if(desk: Desk, caller: Caller, record_id: UUID, question: Que
     if any(was not in visible for was, _ in moved.values()) or len(moved) < len({id for id, _ in question.labels}):
         raise NotFoundError
     supposed = replace(record, choices=reduce(supposed_choices, question.changes, record.choices))
-    return effects(record, supposed, {one: n for one, n in counted.items() if one in visible}, moved, now)
+    return effects(record, supposed, {one: n for one, n in counted.items() if one in visible}, moved, known, now)
 
 
 async def _moved(

@@ -1,0 +1,38 @@
+"""The copy of the directory's professions."""
+
+from collections.abc import Iterable, Sequence
+
+from services.records.domain.what_if import Known
+from shared.contracts.identity import ProfessionalChanged
+from shared.db.pool import Connection
+
+UPSERT_PROFESSIONS = """
+insert into professions (professional_id, version, profession, active)
+select id, version, profession, active
+from unnest($1::text[], $2::bigint[], $3::text[], $4::boolean[]) as given(id, version, profession, active)
+order by id
+on conflict on constraint professions_pkey do update
+set version = excluded.version, profession = excluded.profession, active = excluded.active
+where excluded.version > professions.version"""
+
+
+async def upsert_professions(connection: Connection, events: Sequence[ProfessionalChanged]) -> None:
+    """Applies what is newer. Each professional at most once."""
+    await connection.execute(
+        UPSERT_PROFESSIONS,
+        [event.professional_id for event in events],
+        [event.version for event in events],
+        [event.profession for event in events],
+        [event.status == "active" for event in events],
+    )
+
+
+SELECT_PROFESSIONS = """
+select professional_id, case when active then profession end as profession
+from professions where professional_id = any($1::text[])"""
+
+
+async def load_professions(connection: Connection, ids: Iterable[str]) -> Known:
+    """Those of them whom the directory knows."""
+    rows = await connection.fetch(SELECT_PROFESSIONS, list(ids))
+    return {row["professional_id"]: row["profession"] for row in rows}
