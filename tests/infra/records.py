@@ -28,6 +28,7 @@ from shared.contracts.identity import (
     RecordChanged,
     TraitFingerprints,
 )
+from shared.contracts.topics import CONSENT_MATRICES
 from shared.copies import UPSERT_WATERMARKS
 from shared.crypto import Keyring
 from shared.db.pool import Pool, transaction
@@ -195,7 +196,7 @@ class House:
     async def be_fresh(self, at: datetime | None = None, *, partitions: int = 4) -> None:
         """Heartbeats of all partitions."""
         numbers = list(range(partitions))
-        for topic in COPIED:
+        for topic in (*COPIED, CONSENT_MATRICES.name):
             marks = [at or clock.now()] * partitions
             await self.pool.execute("delete from copy_watermarks where topic = $1", topic)
             await self.pool.execute(UPSERT_WATERMARKS, [topic] * partitions, numbers, marks)

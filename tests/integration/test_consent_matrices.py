@@ -1,7 +1,7 @@
 """Versions of the national matrix: imported, compared, activated, and told to everybody."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from shared import clock
 from shared.contracts.consent import MatrixChanged
+from shared.settings import FreshnessSettings
 from shared.terminology.matrix import matrix_of, packaged
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import ConsentApi, consent_api
@@ -18,6 +19,7 @@ from tests.infra.tokens import bearer, make_token, operator_token, patient_token
 
 NEW = "2027-01-01"
 FIRST = packaged()[0]
+LIMIT = timedelta(seconds=FreshnessSettings().limit_s)
 HEAD = "profession,type,answer,status\n"
 
 
@@ -36,6 +38,11 @@ def changed_text() -> str:
     """The first version, but doctors lose one type and osteopaths gain another."""
     lines = [one for one in first_text().splitlines() if one != "G15_10,11502-2,allowed,decree"]
     return "\n".join([*lines, "G15_10,11502-2,denied,court", "R95_71,11502-2,allowed,decree"])
+
+
+async def be_reached(api: ConsentApi) -> None:
+    """The date of what was activated has come."""
+    await api.pool.execute("update matrices set active_from = now() where active_from is not null")
 
 
 async def ask(api: ConsentApi, method: str, path: str, *, token: str | None = None, **options: Any) -> httpx.Response:
@@ -67,8 +74,9 @@ async def test_a_version_is_imported_compared_in_words_and_activated(api: Consen
     later = clock.now() + timedelta(days=30)
     active = await ask(api, "POST", f"/{NEW}/activation", json={"from": later.isoformat()})
     assert (active.status_code, active.json()["in_force"]) == (200, False)
-    now = await ask(api, "POST", f"/{NEW}/activation", json={})
-    assert (now.status_code, now.json()["in_force"]) == (200, True)
+    soon = await ask(api, "POST", f"/{NEW}/activation", json={})
+    assert (soon.status_code, soon.json()["in_force"]) == (200, False)
+    await be_reached(api)
     listed = (await ask(api, "GET", "")).json()
     assert [(one["name"], one["in_force"]) for one in listed] == [(FIRST.name, False), (NEW, True)]
 
@@ -92,6 +100,14 @@ async def test_the_same_version_again_changes_nothing_and_other_cells_need_anoth
     assert len(await outbox(api.pool)) == 1
 
 
+def at(moment: datetime) -> dict[str, str]:
+    return {"from": moment.isoformat()}
+
+
+def in_utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -110,16 +126,35 @@ async def test_what_is_no_matrix_is_refused(api: ConsentApi, text: str | bytes) 
     assert await outbox(api.pool) == []
 
 
-async def test_a_matrix_comes_into_force_now_or_later_and_only_once(api: ConsentApi) -> None:
+async def test_a_matrix_comes_into_force_when_every_copy_has_heard_of_it_and_only_once(api: ConsentApi) -> None:
     await ask(api, "POST", "", params={"name": NEW}, content=changed_text())
-    past = {"from": (clock.now() - timedelta(days=1)).isoformat()}
-    refused = await ask(api, "POST", f"/{NEW}/activation", json=past)
-    assert (refused.status_code, refused.json()["code"]) == (422, "activation-invalid")
+    for too_soon in (-timedelta(days=1), timedelta(0), LIMIT - timedelta(seconds=5)):
+        refused = await ask(api, "POST", f"/{NEW}/activation", json=at(clock.now() + too_soon))
+        assert (refused.status_code, refused.json()["code"]) == (422, "activation-invalid")
     assert (await ask(api, "POST", f"/{NEW}/activation", json={"from": "2027-01-01T00:00:00"})).status_code == 422
-    assert (await ask(api, "POST", f"/{NEW}/activation", json={})).status_code == 200
+    for later in (clock.now() + timedelta(days=2), clock.now() + LIMIT + timedelta(seconds=60)):
+        assert (await ask(api, "POST", f"/{NEW}/activation", json=at(later))).json()["active_from"] == in_utc(later)
+    asked = clock.now()
+    earliest = await ask(api, "POST", f"/{NEW}/activation", json={})
+    since = datetime.fromisoformat(earliest.json()["active_from"])
+    assert asked + LIMIT <= since <= clock.now() + LIMIT
+    assert earliest.json()["in_force"] is False
+
+
+async def test_a_date_that_is_near_or_has_come_is_not_moved_any_more(api: ConsentApi) -> None:
+    await ask(api, "POST", "", params={"name": NEW}, content=changed_text())
+    since = (await ask(api, "POST", f"/{NEW}/activation", json={})).json()["active_from"]
+    told = await outbox(api.pool)
     for name in (NEW, FIRST.name):
-        again = await ask(api, "POST", f"/{name}/activation", json={})
-        assert (again.status_code, again.json()["code"]) == (409, "matrix-in-force")
+        for body in ({}, at(clock.now() + timedelta(days=30))):
+            again = await ask(api, "POST", f"/{name}/activation", json=body)
+            assert (again.status_code, again.json()["code"]) == (409, "matrix-in-force")
+    same = await ask(api, "POST", f"/{NEW}/activation", json={"from": since})
+    assert (same.status_code, same.json()["active_from"]) == (200, since)
+    assert await outbox(api.pool) == told
+
+
+async def test_no_date_is_given_to_a_matrix_that_nobody_imported(api: ConsentApi) -> None:
     for method, path in (("GET", "/unknown/diff"), ("POST", "/unknown/activation")):
         missing = await ask(api, method, path, json={})
         assert (missing.status_code, missing.json()["code"]) == (404, "matrix-unknown")

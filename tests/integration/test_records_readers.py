@@ -37,6 +37,7 @@ from tests.infra.tokens import bearer, make_token, professional_token
 
 SOMEBODY, NOBODY = Person(88), Person(89)
 STRANGER = "899900000042"
+AGED = "update copy_watermarks set at = at - interval '5 minutes'"
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -189,12 +190,34 @@ async def test_the_matrix_in_force_is_the_one_with_the_latest_date_that_has_come
     assert (told.reason, told.matrix) == ("not-in-matrix", "stricter")
     await know("stricter", 2, now - timedelta(seconds=1), allowed={"G15_10": ["11488-4"]})
     assert await status(home, document, doctor) == 200
-    await home.pool.execute(
-        "insert into broken_copies (topic, key, error_code) values ('consent.matrices.v1', 'stricter', 'data-invalid')"
-    )
-    for one in (document, uuid4()):
-        assert await status(home, one, doctor) == 503
+
+
+@pytest.mark.parametrize(
+    "happened",
+    [
+        "insert into broken_copies (topic, key, error_code) values ('consent.matrices.v1', 'never-heard-of', 'x')",
+        f"{AGED} where topic = 'consent.matrices.v1'",
+        f"{AGED} where topic = 'consent.matrices.v1' and partition = 2",
+        "delete from copy_watermarks where topic = 'consent.matrices.v1'",
+    ],
+)
+async def test_where_the_matrix_in_force_may_be_one_not_heard_of_professionals_are_not_answered(
+    home: House, record: UUID, happened: str
+) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    await home.choose(record, 2, authorised=[OTHER_DOCTOR])
+    await home.pool.execute(happened)
+    doctor = as_doctor(OTHER_DOCTOR)
+    there, missing = [await home.get(f"/fhir/Binary/{one}", doctor) for one in (document, uuid4())]
+    assert (there.status_code, there.content) == (503, missing.content)
+    for person in (SOMEBODY, NOBODY):
+        assert (await check(home, doctor, person)).status_code == 503
+        ins = ins_of(person)
+        asked = {"patient_identifier": f"{ins.system}|{ins.matricule}", "status": "current"}
+        assert (await home.search(doctor, **asked)).status_code == 503
     assert await status(home, document, as_patient(record)) == 200
+    assert await status(home, document, in_mode("bris_de_glace", STRANGER)) == 200
+    assert (await accesses(home))[-1].matrix == "2023-10-26", "the last one known"
 
 
 async def check(home: House, token: str, person: Person = SOMEBODY) -> httpx.Response:

@@ -7,7 +7,7 @@ import typer
 
 from deploy.local.bootstrap import ADMINISTRATOR
 from deploy.local.cli import JsonOption, VarOption
-from deploy.local.commands.common import perform, show_json, show_table, someone, with_zone
+from deploy.local.commands.common import cell_of, moment, perform, show_json, show_table, someone, with_zone
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="As it was imported, such as 2027-01-01.")]
 _HEADINGS = ("matrix", "in force from", "in force", "cells", "professions")
@@ -71,17 +71,23 @@ def diff(name: NameArgument, var: VarOption, as_json: JsonOption = False) -> Non
 def activate(
     name: NameArgument,
     var: VarOption,
-    since: Annotated[str | None, typer.Option("--from", metavar="DATE", help="2027-01-01; now without it.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="2027-01-01; as soon as can be without it.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say from when a version is in force, everywhere.
+    """Say from when a version is in force, everywhere: at the earliest when every service is sure to know of it.
 
     Exit codes: 0 done, 1 refused, 2 no date, 3 nothing runs.
 
     Example: dmp matrix activate 2027-01-01 --from 2027-01-01
     """
     body = {} if since is None else {"from": with_zone(since)}
-    _show([_call(var, "POST", f"/matrices/{name}/activation", json=body)], as_json)
+    active = _call(var, "POST", f"/matrices/{name}/activation", json=body)
+    if as_json:
+        show_json([active])
+        return
+    print(f"{name} comes into force everywhere on {cell_of(moment(active['active_from']))}")
 
 
 def _call(var: Path, method: str, path: str, **options: Any) -> Any:
@@ -97,7 +103,7 @@ def _show(found: list[dict[str, Any]], as_json: bool) -> None:
         show_json(found)
         return
     rows = [
-        (one["name"], one["active_from"], "yes" if one["in_force"] else "no", one["cells"], one["professions"])
+        (one["name"], moment(one["active_from"]), "yes" if one["in_force"] else "no", one["cells"], one["professions"])
         for one in found
     ]
     show_table(_HEADINGS, rows, "no matrix")

@@ -70,8 +70,8 @@ async def get_diff(name: MatrixName, request: Request, pool: ServicePool) -> Dif
     summary="Say from when a version is in force",
     responses={**_UNKNOWN, 409: {"description": "`matrix-in-force`"}, 422: {"description": "`activation-invalid`"}},
 )
-async def post_activation(name: MatrixName, body: ActivationBody, pool: ServicePool) -> MatrixView:
-    """Of the activated versions the one with the latest date that has come is in force, everywhere."""
-    stored = await activate_matrix(pool, name, body.active_from)
+async def post_activation(name: MatrixName, body: ActivationBody, request: Request, pool: ServicePool) -> MatrixView:
+    """In force everywhere at `active_from`. Of those whose date has come the one with the latest is in force."""
+    stored = await activate_matrix(pool, name, body.active_from, request.app.state.copy_limit)
     _, present = await list_matrices(pool)
     return MatrixView.of(stored.matrix, present)

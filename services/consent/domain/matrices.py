@@ -1,7 +1,7 @@
 """Versions of the national matrix: which may be activated, and what a version changes for whom. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from shared.contracts.consent import MatrixChanged
@@ -11,7 +11,6 @@ from shared.terminology.matrix import Matrix
 from shared.terminology.professions import role_codes
 
 _ALLOWED: Final = frozenset({"allowed", "allowed-by-default"})
-_CLOCKS_DIFFER: Final = timedelta(minutes=5)
 
 
 class MatrixUnknownError(NotFoundError):
@@ -30,17 +29,25 @@ class MatrixNameTakenError(ConflictError):
 
 
 class MatrixInForceError(ConflictError):
-    """This matrix has been in force: decisions rest on its date. Import a new version instead."""
+    """This matrix is in force, or so soon that its date cannot be moved: decisions rest on it. Import a new version
+    instead."""
 
     code = "matrix-in-force"
-    french = "Cette matrice a déjà été en vigueur : des décisions reposent sur sa date. Importez une nouvelle version."
+    french = (
+        "Cette matrice est en vigueur, ou le sera trop tôt pour que sa date soit déplacée : des décisions reposent sur "
+        "elle. Importez une nouvelle version."
+    )
 
 
 class ActivationInvalidError(InvalidError):
-    """A matrix comes into force now or later, not in the past: what was decided stays decided."""
+    """A matrix comes into force when every service is sure to know its date: some minutes from now, or later. Leave
+    the date out for the earliest."""
 
     code = "activation-invalid"
-    french = "Une matrice entre en vigueur maintenant ou plus tard, pas dans le passé."
+    french = (
+        "Une matrice entre en vigueur quand chaque service en connaît sûrement la date : dans quelques minutes, ou "
+        "plus tard. Sans date, c’est au plus tôt."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +80,14 @@ class Difference:
     closes: tuple[str, ...]
 
 
-def check_activation(matrix: Matrix, active_from: datetime, now: datetime) -> None:
-    """Raises MatrixInForceError, ActivationInvalidError."""
-    if matrix.active_from is not None and matrix.active_from <= now:
+def check_activation(matrix: Matrix, active_from: datetime, earliest: datetime) -> None:
+    """`earliest`: when whoever has not heard of it by then knows that its copies are too old.
+
+    Raises MatrixInForceError, ActivationInvalidError.
+    """
+    if matrix.active_from is not None and matrix.active_from < earliest:
         raise MatrixInForceError
-    if active_from < now - _CLOCKS_DIFFER:
+    if active_from < earliest:
         raise ActivationInvalidError
 
 

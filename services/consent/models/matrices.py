@@ -88,7 +88,7 @@ class DiffView(BaseModel):
 
 
 class ActivationBody(BaseModel):
-    """From when; now without it."""
+    """From when; without it as soon as every service is sure to know of it, which is the limit of freshness."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
     active_from: AwareDatetime | None = Field(default=None, alias="from")

@@ -1,7 +1,7 @@
 """An administrator says from when a version of the national matrix is in force."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.consent.domain.matrices import MatrixInForceError, MatrixUnknownError, StoredMatrix, check_activation
 from services.consent.store import matrices
@@ -11,8 +11,10 @@ from shared.outbox import announce, append
 from shared.terminology.matrix import packaged
 
 
-async def activate_matrix(pool: Pool, name: str, active_from: datetime | None) -> StoredMatrix:
-    """The version with its date: now where none is given. Until it has come it can be moved.
+async def activate_matrix(pool: Pool, name: str, active_from: datetime | None, notice: timedelta) -> StoredMatrix:
+    """The version with its date: the earliest where none is given. Until `notice` before it has come it can be moved.
+
+    `notice`: how old a copy may be. Who reads at that date has heard of it, or knows that its copies are too old.
 
     Raises MatrixUnknownError, MatrixInForceError, ActivationInvalidError.
     """
@@ -22,11 +24,11 @@ async def activate_matrix(pool: Pool, name: str, active_from: datetime | None) -
         known = await matrices.lock_matrix(connection, name)
         if known is None:
             raise MatrixUnknownError
-        now = clock.now()
-        wanted = active_from or now
+        earliest = clock.now() + notice
+        wanted = active_from or earliest
         if known.matrix.active_from == wanted:
             return known
-        check_activation(known.matrix, wanted, now)
+        check_activation(known.matrix, wanted, earliest)
         active = replace(known, matrix=replace(known.matrix, active_from=wanted), version=known.version + 1)
         await matrices.activate_matrix(connection, active)
         await append(connection, [announce(active.as_event())])

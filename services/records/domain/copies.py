@@ -12,19 +12,24 @@ from shared.contracts.topics import CONSENT_STATES, IDENTITY_PEOPLE, IDENTITY_RE
 from shared.terminology.matrix import Matrix
 
 COPIED = (IDENTITY_RECORDS.name, CONSENT_STATES.name, IDENTITY_PEOPLE.name)
-"""The topics that a read rests on; the last only where somebody acts for the holder."""
+"""The topics about one record that a read rests on; the last only where somebody acts for the holder."""
 PROXIES = frozenset({"representative", "carer"})
 
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """How old the copies are that a read rests on: the watermarks of the record's partitions; whether one is broken."""
+    """How old the copies are that a read rests on: the watermarks of the record's partitions; whether one is broken.
+
+    `matrix_at`: that of the matrices' oldest partition. A broken one, whatever its name, may be the one in force.
+    """
 
     record_at: datetime | None
     choices_at: datetime | None
     broken: bool = False
     people_at: datetime | None = None
     people_broken: bool = False
+    matrix_at: datetime | None = None
+    matrix_broken: bool = False
 
     def older(self, other: "CopyAge") -> "CopyAge":
         """The age of both together."""
@@ -34,14 +39,18 @@ class CopyAge:
             self.broken or other.broken,
             _earlier(self.people_at, other.people_at),
             self.people_broken or other.people_broken,
+            _earlier(self.matrix_at, other.matrix_at),
+            self.matrix_broken or other.matrix_broken,
         )
 
-    def is_fresh(self, now: datetime, limit: timedelta, *, for_another: bool = False) -> bool:
-        """Whether all are known and young enough; who may act for the holder counts where somebody does."""
-        marks = [self.record_at, self.choices_at] + ([self.people_at] if for_another else [])
-        if self.broken or (for_another and self.people_broken):
-            return False
-        return all(one is not None and now - one <= limit for one in marks)
+    def is_fresh(self, now: datetime, limit: timedelta, kind: str = "") -> bool:
+        """Whether all are known and young enough that count for somebody of that kind."""
+        marks, broken = [self.record_at, self.choices_at], self.broken
+        if kind in PROXIES:
+            marks, broken = [*marks, self.people_at], broken or self.people_broken
+        elif kind == "professional":
+            marks, broken = [*marks, self.matrix_at], broken or self.matrix_broken
+        return not broken and all(one is not None and now - one <= limit for one in marks)
 
 
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
@@ -76,7 +85,7 @@ class RecordFacts:
         """Whether what a decision about somebody of that kind rests on is young enough, and here at all."""
         if kind == "professional" and self.matrix is None:
             return False
-        return self.age.is_fresh(now, limit, for_another=kind in PROXIES)
+        return self.age.is_fresh(now, limit, kind)
 
     def seen_by(self, kind: str) -> Seen:
         """The versions of the copies that a decision about somebody of that kind rests on."""
@@ -96,7 +105,8 @@ def nothing(age: CopyAge, matrix: Matrix | None) -> RecordFacts:
 def stand_in_age(watermarks: Mapping[str, Sequence[datetime]], number: int) -> CopyAge:
     """An age for what does not exist: that of some partition, always the same for the same thing.
 
-    So that "too old to be checked" is told as often, and as steadily, of what does not exist as of what does.
+    So that "too old to be checked" is told as often, and as steadily, of what does not exist as of what does. The age
+    of the matrices is left out: it is one for everything.
     """
     record_at, choices_at, people_at = (
         marks[number % len(marks)] if (marks := watermarks.get(topic, ())) else None for topic in COPIED

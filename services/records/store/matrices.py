@@ -11,7 +11,8 @@ from shared.terminology.matrix import Matrix, in_force, matrix_of, packaged
 
 SELECT_ACTIVE = """
 select m.name as matrix_name, m.version as matrix_version, m.active_from as matrix_from, statement_timestamp() as at,
-       exists (select from broken_copies where topic = $1 and key = m.name) as matrix_broken
+       (select min(at) from copy_watermarks where topic = $1) as matrix_at,
+       exists (select from broken_copies where topic = $1) as matrix_broken
 from (select 1) as always
 left join lateral (
   select name, version, active_from from matrices
@@ -26,21 +27,21 @@ class Matrices:
     def __init__(self) -> None:
         self._read: dict[tuple[str, int], Matrix] = {}
 
-    async def now(self, connection: Connection) -> Matrix | None:
-        """The one in force at this moment, as `in_force` says."""
+    async def active(self, connection: Connection) -> asyncpg.Record:
+        """The columns `matrix_*` and `at` of this moment; with a record they come with its facts."""
         row = await connection.fetchrow(SELECT_ACTIVE, CONSENT_MATRICES.name)
         assert row is not None, "it is one row"
-        return await self.in_force(connection, row)
+        return row
 
     async def in_force(self, connection: Connection, row: asyncpg.Record) -> Matrix | None:
-        """The one that the columns `matrix_*` and `at` of a row lead to; None where its cells cannot be had."""
+        """The one that these columns lead to, by the last that is known; None where its cells cannot be had."""
         at: datetime = row["at"]
         known = in_force(packaged(), at)
         if row["matrix_name"] is None:
             return known
         if known is not None and known.active_from is not None and known.active_from > row["matrix_from"]:
             return known
-        return None if row["matrix_broken"] else await self._read_once(connection, row)
+        return await self._read_once(connection, row)
 
     async def _read_once(self, connection: Connection, row: asyncpg.Record) -> Matrix | None:
         place = (row["matrix_name"], row["matrix_version"])

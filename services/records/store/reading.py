@@ -6,7 +6,7 @@ a copy takes the same row FOR UPDATE, so once that has committed no read under t
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -46,7 +46,8 @@ select r.id, r.linked_to, r.status, r.version as record_version, c.version as ch
        record_mark.at as record_at, choices_mark.at as choices_at, people_mark.at as people_at,
        array(select topic from broken_copies where topic in ($3, $4, $5) and key = r.id::text) as broken,
        m.name as matrix_name, m.version as matrix_version, m.active_from as matrix_from, statement_timestamp() as at,
-       exists (select from broken_copies where topic = $6 and key = m.name) as matrix_broken
+       (select min(at) from copy_watermarks where topic = $6) as matrix_at,
+       exists (select from broken_copies where topic = $6) as matrix_broken
 from records r
 left join consent_states c on c.bucket = $1 and c.record_id = r.id
 left join record_people p on p.bucket = $1 and p.record_id = r.id
@@ -137,11 +138,12 @@ async def _fenced_too(connection: Connection, found: asyncpg.Record | None) -> U
 async def load_facts(connection: Connection, matrices: Matrices, record_id: UUID | None, stand_in: int) -> RecordFacts:
     """What the copies say of the record; the fence must be taken.
 
-    Of what does not exist only an age is told: that of the partition that `stand_in` picks.
+    Of what does not exist only an age is told: that of the partition that `stand_in` picks, and the matrices' own.
     """
     if record_id is None:
-        age = stand_in_age(await _load_watermarks(connection), stand_in)
-        return nothing(age, await matrices.now(connection))
+        age, row = stand_in_age(await _load_watermarks(connection), stand_in), await matrices.active(connection)
+        age = replace(age, matrix_at=row["matrix_at"], matrix_broken=row["matrix_broken"])
+        return nothing(age, await matrices.in_force(connection, row))
     own = await _load_own_facts(connection, matrices, record_id)
     if own.linked_to is None:
         return own
@@ -163,6 +165,8 @@ async def _load_own_facts(connection: Connection, matrices: Matrices, record_id:
             not broken.isdisjoint(COPIED[:2]),
             row["people_at"],
             COPIED[2] in broken,
+            row["matrix_at"],
+            row["matrix_broken"],
         ),
         choices=choices_of(orjson.loads(row["choices"])) if row["choices_version"] is not None else NO_CHOICES,
         people=people_of(orjson.loads(row["people"]), row["is_minor"]) if row["people_version"] is not None else NOBODY,
