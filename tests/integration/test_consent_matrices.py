@@ -68,8 +68,10 @@ async def test_a_version_is_imported_compared_in_words_and_activated(api: Consen
     assert "may no longer read" in doctor["sentence"]
     assert "11502-2" in doctor["sentence"]
     assert (other["profession"], [one["code"] for one in other["opens"]]) == ("R95_71", ["11502-2"])
+    assert "records touched: at most 1 " in diff["sentence"]
     french = (await ask(api, "GET", f"/{NEW}/diff", headers={"accept-language": "fr"})).json()
     assert "ne pourra plus lire" in french["changes"][0]["sentence"]
+    assert "dossiers touchés : 1 au plus" in french["sentence"]
 
     later = clock.now() + timedelta(days=30)
     active = await ask(api, "POST", f"/{NEW}/activation", json={"from": later.isoformat()})
@@ -88,6 +90,16 @@ async def test_a_version_is_imported_compared_in_words_and_activated(api: Consen
     travelled = matrix_of(NEW, last.active_from, last.allowed, last.denied, last.allowed_by_default)
     assert travelled.cell("G15_10", "11502-2") == "denied"
     assert travelled.cell("G15_21", "11502-2") == FIRST.cell("G15_21", "11502-2")
+
+
+async def test_a_version_that_changes_no_cell_touches_no_record(api: ConsentApi) -> None:
+    await api.open_record()
+    await ask(api, "POST", "", params={"name": NEW}, content=first_text())
+    diff = (await ask(api, "GET", f"/{NEW}/diff")).json()
+    assert (diff["cells"], diff["records"], diff["changes"]) == (0, 0, [])
+    assert diff["sentence"].endswith("records touched: none.")
+    french = (await ask(api, "GET", f"/{NEW}/diff", headers={"accept-language": "fr"})).json()
+    assert french["sentence"].endswith("dossiers touchés : aucun.")
 
 
 async def test_the_same_version_again_changes_nothing_and_other_cells_need_another_name(api: ConsentApi) -> None:

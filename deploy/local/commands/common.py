@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 from uuid import UUID
@@ -21,6 +22,15 @@ from deploy.local.running import run
 EXIT_REFUSED, EXIT_USAGE, EXIT_NOT_YET = 1, 2, 4
 T = TypeVar("T")
 
+
+class Language(StrEnum):
+    """In which a person is told things."""
+
+    FR = "fr"
+    EN = "en"
+
+
+LanguageOption = Annotated[Language, typer.Option("--language")]
 RecordOption = Annotated[
     UUID, typer.Option("--record", metavar="UUID", help="The record's id, as `dmp open` tells it.")
 ]

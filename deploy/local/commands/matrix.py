@@ -7,7 +7,17 @@ import typer
 
 from deploy.local.bootstrap import ADMINISTRATOR
 from deploy.local.cli import JsonOption, VarOption
-from deploy.local.commands.common import cell_of, moment, perform, show_json, show_table, someone, with_zone
+from deploy.local.commands.common import (
+    Language,
+    LanguageOption,
+    cell_of,
+    moment,
+    perform,
+    show_json,
+    show_table,
+    someone,
+    with_zone,
+)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="As it was imported, such as 2027-01-01.")]
 _HEADINGS = ("matrix", "in force from", "in force", "cells", "professions")
@@ -49,23 +59,22 @@ def list_(var: VarOption, as_json: JsonOption = False) -> None:
     _show(_call(var, "GET", "/matrices"), as_json)
 
 
-def diff(name: NameArgument, var: VarOption, as_json: JsonOption = False) -> None:
+def diff(
+    name: NameArgument, var: VarOption, language: LanguageOption = Language.EN, as_json: JsonOption = False
+) -> None:
     """Show in words what a version changes for whom, against the one in force.
 
     Exit codes: 0 shown, 1 refused, 3 nothing runs.
 
-    Example: dmp matrix diff 2027-01-01
+    Example: dmp matrix diff 2027-01-01 --language fr
     """
-    found = _call(var, "GET", f"/matrices/{name}/diff")
+    found = _call(var, "GET", f"/matrices/{name}/diff", headers={"accept-language": language.value})
     if as_json:
         show_json(found)
         return
     for one in found["changes"]:
         print(one["sentence"])
-    print(
-        f"{found['name']} against {found['against']}: {found['cells']} cells of {found['professions']} professions "
-        f"change, in {found['records']} records"
-    )
+    print(found["sentence"])
 
 
 def activate(

@@ -11,7 +11,17 @@ import typer
 from deploy.local.bootstrap import ADMINISTRATOR
 from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import Dmp
-from deploy.local.commands.common import EXIT_NOT_YET, EXIT_USAGE, leave, perform, show_json, show_table, someone
+from deploy.local.commands.common import (
+    EXIT_NOT_YET,
+    EXIT_USAGE,
+    Language,
+    LanguageOption,
+    leave,
+    perform,
+    show_json,
+    show_table,
+    someone,
+)
 from deploy.local.errors import LocalError
 from deploy.local.people import invent, opening
 from shared.cda.header import read_header
@@ -28,13 +38,6 @@ class Sex(StrEnum):
     FEMALE = "female"
     MALE = "male"
     UNKNOWN = "unknown"
-
-
-class Language(StrEnum):
-    """In which the person is told things."""
-
-    FR = "fr"
-    EN = "en"
 
 
 class Relation(StrEnum):
@@ -59,7 +62,7 @@ def open_record(  # noqa: PLR0913  # each is an option of the command line
     sex: Annotated[Sex | None, typer.Option("--sex")] = None,
     birth_place: Annotated[str | None, typer.Option("--birth-place", help="COG code, 5 characters.")] = None,
     mail: Annotated[str | None, typer.Option("--mail", help="Where the person is told things.")] = None,
-    language: Annotated[Language, typer.Option("--language")] = Language.FR,
+    language: LanguageOption = Language.FR,
     relation: Annotated[Relation, typer.Option("--relation", help="Who is told things.")] = Relation.HOLDER,
     from_file: Annotated[
         Path | None,

@@ -70,19 +70,22 @@ class DiffView(BaseModel):
     against: str | None
     cells: int = Field(description="profession and type, of which the answer changes")
     professions: int = Field(description="whose reading changes")
-    records: int = Field(description="records in which it holds: all that are known here")
+    records: int = Field(description="records in which something changes, at most: their documents are not known here")
+    sentence: str
     changes: list[DifferenceView]
 
     @classmethod
     def of(cls, comparison: Comparison, french: bool) -> "DiffView":
         """The view of a comparison."""
         found = comparison.differences
+        cells = sum(len(one.opens) + len(one.closes) for one in found)
         return cls(
             name=comparison.matrix.name,
             against=None if comparison.against is None else comparison.against.name,
-            cells=sum(len(one.opens) + len(one.closes) for one in found),
+            cells=cells,
             professions=len(found),
             records=comparison.records,
+            sentence=_summed_up(comparison, cells, french),
             changes=[DifferenceView.of(one, french) for one in found],
         )
 
@@ -92,6 +95,19 @@ class ActivationBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
     active_from: AwareDatetime | None = Field(default=None, alias="from")
+
+
+def _summed_up(comparison: Comparison, cells: int, french: bool) -> str:
+    found, records = comparison.differences, comparison.records
+    new, old = comparison.matrix.name, "-" if comparison.against is None else comparison.against.name
+    if french:
+        many = f"{records} au plus (leurs documents ne sont pas connus ici)" if found else "aucun"
+        return (
+            f"{new} par rapport à {old} : cellules qui changent : {cells}, de professions : {len(found)} ; "
+            f"dossiers touchés : {many}."
+        )
+    many = f"at most {records} (which documents they have is not known here)" if found else "none"
+    return f"{new} against {old}: cells that change: {cells}, of professions: {len(found)}; records touched: {many}."
 
 
 def _types(codes: Iterable[str]) -> list[TypeView]:

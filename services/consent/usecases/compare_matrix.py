@@ -11,7 +11,10 @@ from shared.terminology.matrix import Matrix, in_force, packaged
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`against`: the version in force now. `records`: how many there are, whoever reads in them."""
+    """`against`: the version in force now. `records`: in how many something changes, at most.
+
+    Which documents a record has is not known here: where a cell changes, each record may have some of that type.
+    """
 
     matrix: Matrix
     against: Matrix | None
@@ -31,4 +34,5 @@ async def compare_matrix(pool: Pool, name: str) -> Comparison:
     matrix = next((one for one in known if one.name == name), None)
     if matrix is None:
         raise MatrixUnknownError
-    return Comparison(matrix, present, compare(present, matrix), await states.count_states(pool))
+    differences = compare(present, matrix)
+    return Comparison(matrix, present, differences, await states.count_states(pool) if differences else 0)
