@@ -5,7 +5,7 @@ where it comes from; a profession or type without a cell is denied by default. P
 """
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -17,10 +17,14 @@ from shared.terminology.documents import document_types
 from shared.terminology.professions import role_codes
 
 Cell = Literal["allowed", "denied", "allowed-by-default", "denied-by-default", "unknown"]
+Stated = tuple[str, str]
+"""An answer, and where it comes from: decree, court or default."""
 Listed = Mapping[str, Iterable[str]]
 """Profession -> types."""
 
 COLUMNS: Final = ("profession", "type", "answer", "status")
+SOURCES: Final = ("decree", "court", "default")
+"""On what a cell rests: the column `status`."""
 _CELLS: Final[Mapping[tuple[str, str], Cell]] = {
     ("allowed", "decree"): "allowed",
     ("allowed", "court"): "allowed",
@@ -35,11 +39,12 @@ _IN_FORCE_SINCE: Final = {"2023-10-26": datetime(2023, 10, 30, tzinfo=UTC)}
 
 class MatrixInvalidError(InvalidError):
     """A matrix is a CSV with the columns profession (G15_10), type (a code of JDV_J66), answer (allowed or denied) and
-    status (decree, court or default), each profession and type once."""
+    status (decree, court or default), each profession and type once, and at least one."""
 
     code = "matrix-invalid"
     french = (
-        "Une matrice est un CSV aux colonnes profession, type, answer et status, chaque profession et type une fois."
+        "Une matrice est un CSV aux colonnes profession, type, answer et status, chaque profession et type une fois, "
+        "et au moins une ligne."
     )
 
 
@@ -79,30 +84,52 @@ def matrix_of(
     return Matrix(name, active_from, cells)
 
 
+def read_stated(text: str) -> dict[str, dict[str, Stated]]:
+    """What the CSV of a version states, by profession and type. Raises MatrixInvalidError, which names the line."""
+    reader = csv.reader(text.splitlines())
+    stated: dict[str, dict[str, Stated]] = {}
+    try:
+        if tuple(next(reader, ())) != COLUMNS:
+            raise MatrixInvalidError
+        for row in reader:
+            if row and not _is_added(stated, row):
+                raise MatrixInvalidError(f"Line {reader.line_num} of the matrix: {MatrixInvalidError.__doc__}")
+    except csv.Error as error:
+        raise MatrixInvalidError(f"Line {reader.line_num} of the matrix: {MatrixInvalidError.__doc__}") from error
+    if not stated:
+        raise MatrixInvalidError
+    return stated
+
+
+def _is_added(stated: dict[str, dict[str, Stated]], row: Sequence[str]) -> bool:
+    if len(row) != len(COLUMNS):
+        return False
+    profession, document_type, answer, source = row
+    of_profession = stated.setdefault(profession, {})
+    known = profession in role_codes() and document_type in document_types() and (answer, source) in _CELLS
+    if not known or document_type in of_profession:
+        return False
+    of_profession[document_type] = (answer, source)
+    return True
+
+
 def read_matrix(name: str, text: str, active_from: datetime | None = None) -> Matrix:
     """A version from its CSV. Raises MatrixInvalidError, which names the line."""
-    reader = csv.DictReader(text.splitlines())
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise MatrixInvalidError
-    cells: dict[str, dict[str, Cell]] = {}
-    for row in reader:
-        cell = _CELLS.get((row["answer"], row["status"]))
-        known = row["profession"] in role_codes() and row["type"] in document_types()
-        of_profession = cells.setdefault(row["profession"], {})
-        if cell is None or not known or row["type"] in of_profession:
-            raise MatrixInvalidError(f"Line {reader.line_num} of the matrix: {MatrixInvalidError.__doc__}")
-        of_profession[row["type"]] = cell
+    stated = read_stated(text)
+    cells = {one: {code: _CELLS[cell] for code, cell in types.items()} for one, types in stated.items()}
     return Matrix(name, active_from, cells)
 
 
 @cache
 def packaged() -> tuple[Matrix, ...]:
     """The versions that every service knows without being told, oldest first."""
+    return tuple(read_matrix(name, packaged_text(name), since) for name, since in _IN_FORCE_SINCE.items())
+
+
+def packaged_text(name: str) -> str:
+    """The CSV of a packaged version."""
     folder = files("shared.terminology") / "data" / "matrices"
-    return tuple(
-        read_matrix(name, (folder / f"{name}.csv").read_text(encoding="utf-8"), since)
-        for name, since in _IN_FORCE_SINCE.items()
-    )
+    return (folder / f"{name}.csv").read_text(encoding="utf-8")
 
 
 def in_force(matrices: Iterable[Matrix], now: datetime) -> Matrix | None:

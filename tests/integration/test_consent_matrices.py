@@ -102,6 +102,61 @@ async def test_a_version_that_changes_no_cell_touches_no_record(api: ConsentApi)
     assert french["sentence"].endswith("dossiers touchés : aucun.")
 
 
+async def test_who_did_what_and_on_what_each_cell_rests_is_kept(api: ConsentApi) -> None:
+    other = make_token("administrator", "admin-2", scope="matrices.write")
+    await ask(api, "POST", "", params={"name": NEW}, content=changed_text())
+    await ask(api, "POST", "", params={"name": NEW}, content=changed_text(), token=other)
+    await ask(api, "POST", f"/{NEW}/activation", json={}, token=other)
+
+    packaged_one, new = (await ask(api, "GET", "")).json()
+    assert (packaged_one["imported_by"], packaged_one["activated_by"]) == (None, None)
+    assert (new["imported_by"], new["activated_by"]) == ("admin-1", "admin-2")
+    assert packaged_one["imported_at"] is None
+    assert new["imported_at"] <= new["activated_at"] <= clock.now().isoformat()
+    first = packaged_one["sources"]
+    assert first == {"decree": 424, "court": 0, "default": 2534}
+    assert new["sources"] == {"decree": 424, "court": 1, "default": 2534}
+    assert new["cells"] == sum(new["sources"].values())
+
+    for name, text in ((NEW, changed_text()), (FIRST.name, first_text())):
+        file = await ask(api, "GET", f"/{name}")
+        assert (file.text, file.headers["content-type"]) == (text, "text/csv; charset=utf-8")
+    assert (await ask(api, "GET", "/unknown")).json()["code"] == "matrix-unknown"
+
+    closed, opened = (await ask(api, "GET", f"/{NEW}/diff")).json()["changes"]
+    assert [one["source"] for one in (*closed["closes"], *opened["opens"])] == ["court", "decree"]
+    assert "(11502-2, court)" in closed["sentence"]
+    french = (await ask(api, "GET", f"/{NEW}/diff", headers={"accept-language": "fr"})).json()
+    assert "(11502-2, juridiction)" in french["changes"][0]["sentence"]
+
+
+async def test_a_cell_that_is_left_out_rests_on_the_default(api: ConsentApi) -> None:
+    await ask(api, "POST", "", params={"name": NEW}, content=HEAD + "G15_10,11488-4,allowed,court")
+    [doctor] = [
+        one for one in (await ask(api, "GET", f"/{NEW}/diff")).json()["changes"] if one["profession"] == "G15_10"
+    ]
+    assert {one["source"] for one in doctor["closes"]} == {"default"}
+
+
+async def test_the_same_cells_from_other_sources_are_another_version(api: ConsentApi) -> None:
+    await ask(api, "POST", "", params={"name": NEW}, content=HEAD + "G15_10,11488-4,allowed,court")
+    other = await ask(api, "POST", "", params={"name": NEW}, content=HEAD + "G15_10,11488-4,allowed,decree")
+    assert (other.status_code, other.json()["code"]) == (409, "matrix-name-taken")
+
+
+async def test_a_version_imported_before_files_were_kept_is_known_without_its_sources(api: ConsentApi) -> None:
+    await ask(api, "POST", "", params={"name": NEW}, content=changed_text())
+    await api.pool.execute("update matrices set csv = null, imported_by = null")
+    assert (await ask(api, "GET", "")).json()[1]["sources"] is None
+    file = await ask(api, "GET", f"/{NEW}")
+    assert (file.status_code, file.json()["code"]) == (404, "matrix-file-unknown")
+    assert "11502-2)" in (await ask(api, "GET", f"/{NEW}/diff")).json()["changes"][0]["sentence"]
+    again = await ask(api, "POST", "", params={"name": NEW}, content=changed_text())
+    assert again.status_code == 201
+    refused = await ask(api, "POST", "", params={"name": NEW}, content=first_text())
+    assert refused.status_code == 409
+
+
 async def test_the_same_version_again_changes_nothing_and_other_cells_need_another_name(api: ConsentApi) -> None:
     for _ in range(2):
         assert (await ask(api, "POST", "", params={"name": NEW}, content=changed_text())).status_code == 201
@@ -125,7 +180,12 @@ def in_utc(moment: datetime) -> str:
     [
         "",
         "a,b\n",
+        HEAD,
         HEAD + "G15_10,11502-2,perhaps,decree",
+        HEAD + "G15_10,11502-2,allowed",
+        HEAD + "G15_10,11502-2,allowed,decree,more",
+        HEAD + "G15_10,11502-2,allowed," + "x" * 140_000,
+        "x" * 140_000,
         HEAD + "G15_99,11502-2,allowed,decree",
         HEAD + "G15_10,nothing,allowed,decree",
         HEAD + "G15_10,11502-2,allowed,decree\nG15_10,11502-2,denied,decree",
@@ -175,7 +235,13 @@ async def test_no_date_is_given_to_a_matrix_that_nobody_imported(api: ConsentApi
 async def test_administrators_alone_see_and_change_matrices(api: ConsentApi) -> None:
     record = await api.open_record()
     tokens = (patient_token(record.id), professional_token("899700000001"), operator_token())
-    asked = (("POST", f"?name={NEW}"), ("GET", ""), ("GET", f"/{NEW}/diff"), ("POST", f"/{NEW}/activation"))
+    asked = (
+        ("POST", f"?name={NEW}"),
+        ("GET", ""),
+        ("GET", f"/{NEW}"),
+        ("GET", f"/{NEW}/diff"),
+        ("POST", f"/{NEW}/activation"),
+    )
     for token in tokens:
         for method, path in asked:
             assert (await ask(api, method, path, token=token, json={})).status_code == 403

@@ -20,7 +20,7 @@ from deploy.local.commands.common import (
 )
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="As it was imported, such as 2027-01-01.")]
-_HEADINGS = ("matrix", "in force from", "in force", "cells", "professions")
+_HEADINGS = ("matrix", "in force from", "in force", "professions", "cells", "resting on", "imported by", "activated by")
 
 
 def register(app: typer.Typer) -> None:
@@ -111,8 +111,16 @@ def _show(found: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    rows = [
-        (one["name"], moment(one["active_from"]), "yes" if one["in_force"] else "no", one["cells"], one["professions"])
-        for one in found
-    ]
-    show_table(_HEADINGS, rows, "no matrix")
+    show_table(_HEADINGS, [_row(one) for one in found], "no matrix")
+
+
+def _row(one: dict[str, Any]) -> tuple[object, ...]:
+    sources = ", ".join(f"{source} {count}" for source, count in (one["sources"] or {}).items() if count)
+    since, active = moment(one["active_from"]), "yes" if one["in_force"] else "no"
+    people = (_by(one, "imported"), _by(one, "activated"))
+    return one["name"], since, active, one["professions"], one["cells"], sources or None, *people
+
+
+def _by(one: dict[str, Any], what: str) -> str | None:
+    who, when = one[f"{what}_by"], moment(one[f"{what}_at"])
+    return None if who is None else f"{who}, {cell_of(when)}"

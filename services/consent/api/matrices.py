@@ -2,30 +2,33 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.consent.models.matrices import ActivationBody, DiffView, MatrixView
 from services.consent.usecases.activate_matrix import activate_matrix
-from services.consent.usecases.compare_matrix import compare_matrix, list_matrices
+from services.consent.usecases.compare_matrix import compare_matrix, list_matrices, show_matrix
 from services.consent.usecases.import_matrix import import_matrix
 from shared.contracts.base import CODE_PATTERN
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.problems import prefers_french
+from shared.http.tokens import Caller
 from shared.terminology.matrix import MatrixInvalidError
 
 SCOPE = "matrices.write"
 _ANSWERS: dict[int | str, dict[str, Any]] = {403: {"description": f"needs the scope {SCOPE}"}}
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "`matrix-unknown`"}}
-_CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}, "required": True}
+_CSV: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 _NAME = {"pattern": CODE_PATTERN, "max_length": 64, "examples": ["2027-01-01"]}
 MatrixName = Annotated[str, Path(**_NAME)]
 
 
-async def administrator(caller: AuthenticatedCaller) -> None:
+async def administrator(caller: AuthenticatedCaller) -> Caller:
     """FastAPI dependency. Raises ForbiddenError without the scope."""
     caller.require(SCOPE)
+    return caller
 
 
+Administrator = Annotated[Caller, Depends(administrator)]
 router = APIRouter(prefix="/matrices", tags=["matrices"], dependencies=[Depends(administrator)], responses=_ANSWERS)
 
 
@@ -33,12 +36,13 @@ router = APIRouter(prefix="/matrices", tags=["matrices"], dependencies=[Depends(
     "",
     summary="Import a version of the matrix",
     status_code=201,
-    openapi_extra={"requestBody": _CSV},
+    openapi_extra={"requestBody": {**_CSV, "required": True}},
     responses={409: {"description": "`matrix-name-taken`"}, 422: {"description": "`matrix-invalid`, which line"}},
 )
 async def post_matrix(
     request: Request,
     pool: ServicePool,
+    caller: Administrator,
     name: Annotated[str, Query(**_NAME)],
 ) -> MatrixView:
     """CSV with the columns profession, type, answer, status. In force nowhere before it is activated."""
@@ -46,9 +50,9 @@ async def post_matrix(
         text = (await request.body()).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise MatrixInvalidError from error
-    stored = await import_matrix(pool, name, text)
+    stored = await import_matrix(pool, name, text, caller.id)
     _, present = await list_matrices(pool)
-    return MatrixView.of(stored.matrix, present)
+    return MatrixView.of(stored, present)
 
 
 @router.get("", summary="All versions of the matrix")
@@ -56,6 +60,17 @@ async def get_matrices(pool: ServicePool) -> list[MatrixView]:
     """Packaged ones first, then as they were imported."""
     known, present = await list_matrices(pool)
     return [MatrixView.of(one, present) for one in known]
+
+
+@router.get(
+    "/{name}",
+    summary="The file of a version",
+    response_class=Response,
+    responses={200: _CSV, 404: {"description": "`matrix-unknown`, `matrix-file-unknown`"}},
+)
+async def get_matrix(name: MatrixName, pool: ServicePool) -> Response:
+    """As it was imported: each cell with its answer, and whether a decree, a court or a default says so."""
+    return Response(await show_matrix(pool, name), media_type="text/csv")
 
 
 @router.get("/{name}/diff", summary="What a version changes", responses=_UNKNOWN)
@@ -70,8 +85,10 @@ async def get_diff(name: MatrixName, request: Request, pool: ServicePool) -> Dif
     summary="Say from when a version is in force",
     responses={**_UNKNOWN, 409: {"description": "`matrix-in-force`"}, 422: {"description": "`activation-invalid`"}},
 )
-async def post_activation(name: MatrixName, body: ActivationBody, request: Request, pool: ServicePool) -> MatrixView:
+async def post_activation(
+    name: MatrixName, body: ActivationBody, request: Request, pool: ServicePool, caller: Administrator
+) -> MatrixView:
     """In force everywhere at `active_from`. Of those whose date has come the one with the latest is in force."""
-    stored = await activate_matrix(pool, name, body.active_from, request.app.state.copy_limit)
+    stored = await activate_matrix(pool, name, body.active_from, request.app.state.copy_limit, caller.id)
     _, present = await list_matrices(pool)
-    return MatrixView.of(stored.matrix, present)
+    return MatrixView.of(stored, present)

@@ -7,9 +7,10 @@ from typing import Final
 from shared.contracts.consent import MatrixChanged
 from shared.errors import ConflictError, InvalidError, NotFoundError
 from shared.terminology.documents import document_types
-from shared.terminology.matrix import Matrix
+from shared.terminology.matrix import Cell, Matrix, Stated, read_stated
 from shared.terminology.professions import role_codes
 
+_TOLD: Final[tuple[Cell, ...]] = ("allowed", "denied", "allowed-by-default")
 _ALLOWED: Final = frozenset({"allowed", "allowed-by-default"})
 
 
@@ -18,6 +19,13 @@ class MatrixUnknownError(NotFoundError):
 
     code = "matrix-unknown"
     french = "Aucune matrice de ce nom ici. Importez-la d’abord, ou consultez la liste."
+
+
+class MatrixFileUnknownError(NotFoundError):
+    """The file of this version was not kept when it was imported."""
+
+    code = "matrix-file-unknown"
+    french = "Le fichier de cette version n’a pas été conservé à son importation."
 
 
 class MatrixNameTakenError(ConflictError):
@@ -52,11 +60,29 @@ class ActivationInvalidError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class StoredMatrix:
-    """A version as it is kept here; `version` counts what was told of it."""
+    """A version as it is kept here; `version` counts what was told of it: 0 of a packaged one, which nobody imported.
+
+    `text`: the file as it was imported; None, as who did it, where that was before it was kept.
+    """
 
     matrix: Matrix
     version: int
-    imported_at: datetime
+    text: str | None
+    imported_at: datetime | None = None
+    imported_by: str | None = None
+    activated_at: datetime | None = None
+    activated_by: str | None = None
+
+    @property
+    def stated(self) -> dict[str, dict[str, Stated]] | None:
+        """Each cell with where it comes from."""
+        return None if self.text is None else read_stated(self.text)
+
+    def says_the_same(self, other: "StoredMatrix") -> bool:
+        """Whether it has the same cells, from the same sources as far as they are known."""
+        if self.text is None or other.text is None:
+            return all(self.matrix.listed(cell) == other.matrix.listed(cell) for cell in _TOLD)
+        return self.stated == other.stated
 
     def as_event(self) -> MatrixChanged:
         """What the other services are told."""

@@ -10,21 +10,22 @@ from shared.db.pool import Connection, Pool
 from shared.terminology.matrix import matrix_of
 
 INSERT_MATRIX = """
-insert into matrices (name, version, active_from, allowed, denied, allowed_by_default, imported_at)
-values ($1, $2, $3, $4, $5, $6, $7) on conflict on constraint matrices_pkey do nothing returning name"""
+insert into matrices (name, version, active_from, allowed, denied, allowed_by_default, csv, imported_at, imported_by)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict on constraint matrices_pkey do nothing returning name"""
 
 
 async def insert_matrix(connection: Connection, stored: StoredMatrix) -> bool:
     """Keeps a new version. False where one of this name is known."""
     event = stored.as_event()
     lists = [_json(one) for one in (event.allowed, event.denied, event.allowed_by_default)]
-    values = (event.name, event.version, event.active_from, *lists, stored.imported_at)
+    values = (event.name, event.version, event.active_from, *lists, stored.text, stored.imported_at, stored.imported_by)
     return await connection.fetchval(INSERT_MATRIX, *values) is not None
 
 
 SELECT_MATRICES = """
-select name, version, active_from, allowed, denied, allowed_by_default, imported_at from matrices
-order by imported_at, name"""
+select name, version, active_from, allowed, denied, allowed_by_default, csv, imported_at, imported_by, activated_at,
+       activated_by
+from matrices order by imported_at, name"""
 
 
 async def list_matrices(connection: Connection | Pool) -> list[StoredMatrix]:
@@ -33,8 +34,9 @@ async def list_matrices(connection: Connection | Pool) -> list[StoredMatrix]:
 
 
 LOCK_MATRIX = """
-select name, version, active_from, allowed, denied, allowed_by_default, imported_at from matrices
-where name = $1 for update"""
+select name, version, active_from, allowed, denied, allowed_by_default, csv, imported_at, imported_by, activated_at,
+       activated_by
+from matrices where name = $1 for update"""
 
 
 async def lock_matrix(connection: Connection, name: str) -> StoredMatrix | None:
@@ -43,12 +45,15 @@ async def lock_matrix(connection: Connection, name: str) -> StoredMatrix | None:
     return None if row is None else _stored(row)
 
 
-UPDATE_MATRIX = "update matrices set version = $2, active_from = $3 where name = $1"
+UPDATE_MATRIX = """
+update matrices set version = $2, active_from = $3, activated_at = $4, activated_by = $5 where name = $1"""
 
 
 async def activate_matrix(connection: Connection, stored: StoredMatrix) -> None:
-    """Keeps the date."""
-    await connection.execute(UPDATE_MATRIX, stored.matrix.name, stored.version, stored.matrix.active_from)
+    """Keeps the date, and who gave it."""
+    matrix = stored.matrix
+    by = (stored.activated_at, stored.activated_by)
+    await connection.execute(UPDATE_MATRIX, matrix.name, stored.version, matrix.active_from, *by)
 
 
 def _json(lists: Mapping[str, tuple[str, ...]]) -> str:
@@ -57,4 +62,6 @@ def _json(lists: Mapping[str, tuple[str, ...]]) -> str:
 
 def _stored(row: asyncpg.Record) -> StoredMatrix:
     lists = [orjson.loads(row[name]) for name in ("allowed", "denied", "allowed_by_default")]
-    return StoredMatrix(matrix_of(row["name"], row["active_from"], *lists), row["version"], row["imported_at"])
+    matrix = matrix_of(row["name"], row["active_from"], *lists)
+    known = ("imported_at", "imported_by", "activated_at", "activated_by")
+    return StoredMatrix(matrix, row["version"], row["csv"], *(row[name] for name in known))

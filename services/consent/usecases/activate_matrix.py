@@ -11,10 +11,13 @@ from shared.outbox import announce, append
 from shared.terminology.matrix import packaged
 
 
-async def activate_matrix(pool: Pool, name: str, active_from: datetime | None, notice: timedelta) -> StoredMatrix:
+async def activate_matrix(
+    pool: Pool, name: str, active_from: datetime | None, notice: timedelta, by: str
+) -> StoredMatrix:
     """The version with its date: the earliest where none is given. Until `notice` before it has come it can be moved.
 
-    `notice`: how old a copy may be. Who reads at that date has heard of it, or knows that its copies are too old.
+    `by`: the administrator's id. `notice`: how old a copy may be. Who reads at that date has heard of it, or knows that
+    its copies are too old.
 
     Raises MatrixUnknownError, MatrixInForceError, ActivationInvalidError.
     """
@@ -24,12 +27,14 @@ async def activate_matrix(pool: Pool, name: str, active_from: datetime | None, n
         known = await matrices.lock_matrix(connection, name)
         if known is None:
             raise MatrixUnknownError
-        earliest = clock.now() + notice
+        now = clock.now()
+        earliest = now + notice
         wanted = active_from or earliest
         if known.matrix.active_from == wanted:
             return known
         check_activation(known.matrix, wanted, earliest)
-        active = replace(known, matrix=replace(known.matrix, active_from=wanted), version=known.version + 1)
+        matrix, version = replace(known.matrix, active_from=wanted), known.version + 1
+        active = replace(known, matrix=matrix, version=version, activated_at=now, activated_by=by)
         await matrices.activate_matrix(connection, active)
         await append(connection, [announce(active.as_event())])
         return active

@@ -8,17 +8,19 @@ from shared.outbox import announce, append
 from shared.terminology.matrix import packaged, read_matrix
 
 
-async def import_matrix(pool: Pool, name: str, text: str) -> StoredMatrix:
-    """The version. The same again changes nothing. Raises MatrixInvalidError, MatrixNameTakenError."""
+async def import_matrix(pool: Pool, name: str, text: str, by: str) -> StoredMatrix:
+    """The version. The same again changes nothing. `by`: the administrator's id.
+
+    Raises MatrixInvalidError, MatrixNameTakenError.
+    """
     if any(one.name == name for one in packaged()):
         raise MatrixNameTakenError
-    new = StoredMatrix(read_matrix(name, text), 1, clock.now())
+    new = StoredMatrix(read_matrix(name, text), 1, text, clock.now(), by)
     async with transaction(pool) as connection:
         if await matrices.insert_matrix(connection, new):
             await append(connection, [announce(new.as_event())])
             return new
         known = await matrices.lock_matrix(connection, name)
-    told = new.as_event().model_dump(exclude={"version", "active_from"})
-    if known is None or known.as_event().model_dump(exclude={"version", "active_from"}) != told:
+    if known is None or not known.says_the_same(new):
         raise MatrixNameTakenError
     return known
