@@ -11,9 +11,7 @@ restarted. Exit code 0 when no read saw what was over, or missed what was in for
 
 import asyncio
 import contextlib
-import dataclasses
 import math
-import socket
 import sys
 import tempfile
 import time
@@ -33,12 +31,11 @@ from deploy.local import endpoints
 from deploy.local.bootstrap import DOCTOR, PROFESSIONALS, bootstrap
 from deploy.local.client import Dmp, connect
 from deploy.local.errors import LocalError
-from deploy.local.probes import answers
 from deploy.local.running import Interrupted, print_progress, run
 from deploy.local.stack import Stack
 from tests.benchmarks.figures import Latency
 from tests.chaos.judging import Held, Seen, change_and_read
-from tests.e2e.acting import set_scene
+from tests.e2e.acting import another_reader, set_scene
 
 VICTIMS = ("records-worker", "consent-worker", "records-api", "records-worker", "consent-api")
 KILL_EVERY_S = 15.0
@@ -47,35 +44,13 @@ OF_ONE_RECORD = 80
 PAUSE_S = 0.01
 """Between two reads, for each record that is read: changes are to have their share of two cores."""
 RENEW_EVERY_S = 120.0
-SECOND = "records-api-2"
 
 
 @asynccontextmanager
 async def two_readers(stack: Stack) -> AsyncIterator[tuple[str, str]]:
-    """The URLs of records' API and of a second instance of it, under the same supervisor."""
-    spec, port = stack.services.process("records", "api"), free_port()
-
-    async def healthy() -> bool:
-        return await answers(port, "/readyz")
-
-    second = dataclasses.replace(
-        spec,
-        name=SECOND,
-        log=stack.layout.log(SECOND),
-        healthy=healthy,
-        environment={**spec.environment, "RECORDS_HTTP__PORT": str(port)},
-    )
-    await stack.supervisor.start(second)
-    try:
-        yield stack.url("records"), f"http://127.0.0.1:{port}"
-    finally:
-        await stack.stop(SECOND)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    """The URLs of records' API and of a second instance of it."""
+    async with another_reader(stack) as url:
+        yield stack.url("records"), url
 
 
 async def hold(stack: Stack, dmp: Dmp) -> Held:

@@ -1,16 +1,22 @@
 """What the end-to-end tests do again and again: open a record, deposit, follow."""
 
-from dataclasses import dataclass
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deploy.local import endpoints
 from deploy.local.bootstrap import HOSPITAL, STRUCTURES, session_of
 from deploy.local.client import FHIR, Dmp, Session
 from deploy.local.people import InventedPerson, invent
+from deploy.local.probes import answers
 from deploy.local.stack import Stack
 from deploy.local.story import is_done, letter
 from shared.fhir.iti65 import bundle_of_cda
 from tests.infra.waiting import eventually
+
+SECOND = "records-api-2"
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,34 @@ class Scene:
             return progress if is_done(progress) else None
 
         return await eventually(look, seconds=seconds)
+
+
+@asynccontextmanager
+async def another_reader(stack: Stack, **settings: str) -> AsyncIterator[str]:
+    """The URL of a second instance of records' API, under the same supervisor, with settings of its own."""
+    spec, port = stack.services.process("records", "api"), _free_port()
+
+    async def healthy() -> bool:
+        return await answers(port, "/readyz")
+
+    second = replace(
+        spec,
+        name=SECOND,
+        log=stack.layout.log(SECOND),
+        healthy=healthy,
+        environment={**spec.environment, "RECORDS_HTTP__PORT": str(port), **settings},
+    )
+    await stack.supervisor.start(second)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await stack.stop(SECOND)
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
 
 
 async def set_scene(stack: Stack, dmp: Dmp) -> Scene:

@@ -1,0 +1,57 @@
+"""While the broker is away nobody learns of a change: soon others are not answered, the holder and emergencies are."""
+
+from collections.abc import Mapping
+from uuid import uuid4
+
+import httpx
+
+from deploy.local.bootstrap import DOCTOR, PROFESSIONALS, SECOND_DOCTOR
+from deploy.local.client import Dmp, Session
+from deploy.local.stack import Stack
+from tests.e2e.acting import Scene, another_reader, set_scene
+from tests.infra.waiting import eventually
+
+LIMIT_S = 12
+"""Heartbeats come every five seconds."""
+
+
+async def test_while_the_broker_is_away_others_are_not_answered_and_who_may_be_judged_by_old_copies_is(
+    stack: Stack, dmp: Dmp
+) -> None:
+    scene = await set_scene(stack, dmp)
+    document = (await scene.done(await scene.deposit()))["document_id"]
+    async with (
+        another_reader(stack, RECORDS_FRESHNESS__LIMIT_S=str(LIMIT_S)) as url,
+        httpx.AsyncClient(base_url=f"{url}/fhir/Binary", timeout=30, trust_env=False) as client,
+    ):
+        missing, (doctor, *others) = uuid4(), await _readers(scene)
+
+        async def ask(reader: Mapping[str, str], wanted: object = document) -> httpx.Response:
+            return await client.get(f"/{wanted}", headers=reader)
+
+        async def doctor_reads() -> bool:
+            return (await ask(doctor)).status_code == 200
+
+        async def nothing_is_answered() -> bool:  # the last heartbeat may have reached some partitions only
+            return all([(await ask(doctor, one)).status_code == 503 for one in (document, missing)])
+
+        await eventually(doctor_reads)
+        await stack.stop("kafka")
+        try:
+            await eventually(nothing_is_answered)
+            assert (await ask(doctor)).content == (await ask(doctor, missing)).content
+            assert [(await ask(other)).status_code for other in others] == [200, 200, 200]
+        finally:
+            await stack.start_again("kafka")
+        await eventually(doctor_reads)
+    await scene.done(await scene.deposit())  # everybody is at work again
+
+
+async def _readers(scene: Scene) -> list[dict[str, str]]:
+    """Headers of a doctor who is authorised, of the patient, of the depositor and of an emergency."""
+    doctor, second = PROFESSIONALS[DOCTOR].id, PROFESSIONALS[SECOND_DOCTOR].id
+    authorisation = f"/records/{scene.record_id}/authorisations/{doctor}"
+    await scene.holder.call("PUT", "consent", authorisation, headers={"prefer": "wait=10"})
+    emergency = scene.dmp.professional(second, mode="bris_de_glace", motive="Perte de connaissance, seul")
+    sessions: list[Session] = [scene.dmp.professional(doctor), scene.holder, scene.hospital, emergency]
+    return [{"authorization": f"Bearer {await one.token()}"} for one in sessions]
