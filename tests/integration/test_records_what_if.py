@@ -125,6 +125,22 @@ async def test_blocking_ending_objecting_and_opposing(home: House, record: UUID,
     assert await after("block-professional", holder_id=DOCTOR) == {("attending-doctor", DOCTOR): (4, 0)}
 
 
+async def test_blocking_somebody_who_reads_as_staff_or_as_an_author_counts_what_they_may_see(
+    home: House, record: UUID, documents: list[UUID]
+) -> None:
+    async def blocked(doctor: str) -> tuple[int, int]:
+        body = {"change": "block-professional", "holder_id": doctor}
+        return changed(await ask(home, record, as_patient(record), changes=[body]))["professional", doctor]
+
+    assert await blocked("899900000034") == (3, 0), "as staff of the clinic, whose team is attested"
+    await home.choose(record, 2, authorised=[OTHER_DOCTOR])
+    assert await blocked(DOCTOR) == (4, 0), "as the author of all of them; one the patient does not see"
+    answer = await ask(
+        home, record, as_patient(record), changes=[{"change": "block-professional", "holder_id": "899900000034"}]
+    )
+    assert changed(answer) == {}, "nobody who reads"
+
+
 async def test_masking_a_document_and_no_longer(home: House, record: UUID, documents: list[UUID]) -> None:
     token = as_patient(record)
     masked = changed(await ask(home, record, token, documents=[{"document_id": str(documents[0]), "change": "mask"}]))
@@ -224,10 +240,12 @@ async def test_asking_changes_and_announces_nothing_but_is_an_entry(
 
 
 async def test_who_may_ask(home: House, record: UUID, documents: list[UUID]) -> None:
-    assert (await ask(home, record, acting("representative", REPRESENTATIVE, record), changes=[])).status_code == 200
+    for token in (acting("representative", REPRESENTATIVE, record), acting("carer", CARER, record)):
+        assert (await ask(home, record, token, changes=[])).status_code == 200
+        assert (await ask(home, uuid4(), token, changes=[])).status_code == 404
     assert (await ask(home, record, as_patient(uuid4()), changes=[])).status_code == 404
     assert (await ask(home, uuid4(), as_patient(record), changes=[])).status_code == 404
-    for token in (acting("carer", CARER, record), as_doctor(OTHER_DOCTOR), as_software()):
+    for token in (as_doctor(OTHER_DOCTOR), as_software()):
         for one in (record, uuid4()):
             assert (await ask(home, one, token, changes=[])).status_code == 403
 

@@ -32,7 +32,10 @@ async def what_if(
     caller: AuthenticatedCaller,
     accept_language: Annotated[str, Header()] = "",
 ) -> WhatIfAnswer:
-    """For the holder and legal representatives. Counts only what they may see; asking changes and announces nothing."""
+    """For who may change the rights: the holder, representatives, carers.
+
+    Counts only what they may see; asking changes and announces nothing.
+    """
     question = Question(
         tuple(Supposed(**one.model_dump()) for one in body.changes),
         tuple((one.document_id, one.change) for one in body.documents),

@@ -7,9 +7,10 @@ whose members nobody here knows, one doctor is imagined.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Literal
 from uuid import UUID
 
@@ -131,14 +132,23 @@ def supposed_choices(choices: Choices, one: Supposed) -> Choices:
             return choices
 
 
-def named_professionals(choices: Choices) -> frozenset[str]:
-    """The national ids of the professionals of whom the choices speak as possible readers."""
+def named_professionals(choices: Choices, supposed: Iterable[Supposed]) -> frozenset[str]:
+    """The national ids of the professionals of whom the choices or the question speak as possible readers."""
     holders = frozenset(one["holder_id"] for one in choices.authorisations if not is_structure(one["holder_id"]))
-    return holders | choices.attending_doctors
+    return holders | choices.attending_doctors | asked_about(supposed)
 
 
-def audience(choices: Choices, known: Known) -> list[Imagined]:
-    """Everybody who may see something of the record now, or in an emergency, and one of each profession."""
+def asked_about(supposed: Iterable[Supposed]) -> frozenset[str]:
+    """The professionals whose block, or the end of it, is supposed."""
+    about = (one.holder_id for one in supposed if one.change in ("block-professional", "unblock-professional"))
+    return frozenset(one for one in about if one is not None and not is_structure(one))
+
+
+def audience(choices: Choices, known: Known, asked: frozenset[str] = frozenset()) -> list[Imagined]:
+    """Everybody who may see something of the record now, or in an emergency, and one of each profession.
+
+    `asked`: professionals of whom is asked: they may read as authors, or as staff of whatever structure may read.
+    """
     found: list[Imagined] = []
     for holder, how in sorted({(one["holder_id"], one["how"] == "care-team") for one in choices.authorisations}):
         if how:
@@ -148,6 +158,8 @@ def audience(choices: Choices, known: Known) -> list[Imagined]:
         else:
             found.append(_professional("professional", holder, known))
     found += [_professional("attending-doctor", one, known) for one in sorted(choices.attending_doctors)]
+    in_person = {one.id for one in found}
+    found += [_professional("professional", one, known) for one in sorted(asked - in_person)]
     found += [Imagined("emergency", NEWCOMER, mode=one, motive="-") for one in ("bris_de_glace", "centre_15")]
     return found + [Imagined("profession", NEWCOMER, profession=one, newcomer=True) for one in PROFESSIONS]
 
@@ -176,21 +188,35 @@ def seen_by(
     return frozenset(found)
 
 
+def _ways(one: Imagined, choices: Choices, asked: frozenset[str]) -> list[Imagined]:
+    """How somebody may come to read: of whom is asked, in person and as staff of each structure that may read.
+
+    Who works where is not known here: what is counted of them is the most that they may see.
+    """
+    if one.id not in asked:
+        return [one]
+    structures = {a["holder_id"] for a in choices.authorisations if is_structure(a["holder_id"])}
+    return [one, *(replace(one, organisation_id=structure) for structure in sorted(structures))]
+
+
 def effects(
     before: RecordFacts,
-    after: RecordFacts,
+    supposed: Sequence[Supposed],
     counted: Mapping[Written, int],
     moved: Mapping[UUID, tuple[Written, Written]],
     known: Known,
     now: datetime,
 ) -> list[Effect]:
     """What becomes of everybody's view. `moved`: documents that would be others: what they are, what they would be."""
+    after = replace(before, choices=reduce(supposed_choices, supposed, before.choices))
+    asked = asked_about(supposed)
     staying = Counter(counted)
     staying.subtract(was for was, _ in moved.values())
     kinds = {*counted, *(will_be for _, will_be in moved.values())}
     found = []
-    for one in audience(before.choices, known):
-        old, new = seen_by(one, before, kinds, now), seen_by(one, after, kinds, now)
+    for one in audience(before.choices, known, asked):
+        ways = _ways(one, before.choices, asked)
+        old, new = (frozenset().union(*(seen_by(way, at, kinds, now) for way in ways)) for at in (before, after))
         pairs = [(kind, kind, number) for kind, number in staying.items()] + [(a, b, 1) for a, b in moved.values()]
         lost = sum(number for was, is_, number in pairs if was in old and is_ not in new)
         gained = sum(number for was, is_, number in pairs if was not in old and is_ in new)

@@ -1,7 +1,6 @@
 """The patient's side asks what a change would do. Nothing changes and nobody is told; that it was asked is an entry."""
 
-from dataclasses import dataclass, replace
-from functools import reduce
+from dataclasses import dataclass
 from uuid import UUID
 
 from services.records.domain.copies import RecordFacts
@@ -16,7 +15,6 @@ from services.records.domain.what_if import (
     effects,
     named_professionals,
     seen_by,
-    supposed_choices,
     written,
 )
 from services.records.store import finding
@@ -66,7 +64,7 @@ async def ask_what_if(desk: Desk, caller: Caller, record_id: UUID, question: Que
             moved: dict[UUID, tuple[Written, Written]] = {}
             if isinstance(decision, Permit):
                 counted = await finding.count_all(connection, record_id)
-                known = await load_professions(connection, named_professionals(record.choices))
+                known = await load_professions(connection, named_professionals(record.choices, question.changes))
                 moved = await _moved(connection, caller, record, question)
             if isinstance(decision, Refusal):
                 REFUSED.labels("ask-what-if", decision.reason).inc()
@@ -76,8 +74,8 @@ async def ask_what_if(desk: Desk, caller: Caller, record_id: UUID, question: Que
     visible = seen_by(caller, record, {*counted, *(was for was, _ in moved.values())}, now)
     if any(was not in visible for was, _ in moved.values()) or len(moved) < len({id for id, _ in question.labels}):
         raise NotFoundError
-    supposed = replace(record, choices=reduce(supposed_choices, question.changes, record.choices))
-    return effects(record, supposed, {one: n for one, n in counted.items() if one in visible}, moved, known, now)
+    counted = {one: number for one, number in counted.items() if one in visible}
+    return effects(record, question.changes, counted, moved, known, now)
 
 
 async def _moved(
