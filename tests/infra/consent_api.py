@@ -21,6 +21,7 @@ from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
 from shared.settings import KafkaSettings, PostgresSettings
 from tests.infra.databases import Database
+from tests.infra.fhir_oracle import check_fhir
 from tests.infra.messages import message, outbox
 from tests.infra.plumbing import record_changed
 from tests.infra.tokens import SETTINGS, TestKeys, bearer, make_token, patient_token
@@ -110,5 +111,6 @@ async def consent_api(database: Database, **changed: Any) -> AsyncIterator[Conse
     async with app.router.lifespan_context(app):
         app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://consent") as client:
+        hooks = {"response": [check_fhir]}
+        async with httpx.AsyncClient(transport=transport, base_url="http://consent", event_hooks=hooks) as client:
             yield ConsentApi(client, app.state.pool)

@@ -42,6 +42,7 @@ from shared.terminology.documents import document_type
 from shared.values import Ins, NationalProfessionalId, NationalStructureId, Sex, StrictTraits
 from shared.vault import Vault
 from tests.infra.databases import Database
+from tests.infra.fhir_oracle import check_fhir
 from tests.infra.load import Person
 from tests.infra.messages import message, outbox
 from tests.infra.routes import known_routes
@@ -319,6 +320,8 @@ async def house(database: Database, **changed: Any) -> AsyncIterator[House]:
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://records.test") as client,
+        httpx.AsyncClient(
+            transport=transport, base_url="http://records.test", event_hooks={"response": [check_fhir]}
+        ) as client,
     ):
         yield House(app.state.pool, client, app.state.parts.vault)

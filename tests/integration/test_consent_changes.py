@@ -114,7 +114,8 @@ async def test_a_representative_changes_and_sees_what_the_person_could_while_the
 @pytest.mark.parametrize("kind", ["representative", "carer"])
 async def test_who_acts_for_the_person_waits_while_the_copy_of_the_people_is_old(record: Record, kind: str) -> None:
     one = uuid4()
-    await record.named(**{f"{kind}s": (person(one),)})
+    people: dict[str, Any] = {f"{kind}s": (person(one),)}
+    await record.named(**people)
     await record.api.pool.execute("update copy_watermarks set at = at - interval '1 hour'")
     token = representative(record.id, one, kind)
     for method, path in (("PUT", "hidden-sections/BIOLOGIE"), ("GET", "choices"), ("GET", "choices/history")):
@@ -175,7 +176,8 @@ async def test_who_acts_for_the_person_no_more_is_answered_like_for_what_does_no
     record: Record, kind: str
 ) -> None:
     former, other = uuid4(), uuid4()
-    await record.named(**{f"{kind}s": (person(former, until="2024-01-01T00:00:00Z"), person(other))})
+    people: dict[str, Any] = {f"{kind}s": (person(former, until="2024-01-01T00:00:00Z"), person(other))}
+    await record.named(**people)
     missing = Record(record.api, uuid4())
     ended, anothers = representative(record.id, former, kind), representative(uuid4(), other, kind)
     for method, path, body, _ in EVERY_CHANGE:

@@ -72,8 +72,9 @@ async def found(record: Record, token: str | None = None, **parameters: str) -> 
     got = await ask(record, "GET", token=token, params=params)
     posted = await ask(record, "POST", "/_search", token=token, data=params)
     assert (got.status_code, got.content) == (200, posted.content)
-    assert (got.json()["resourceType"], got.json()["total"]) == ("Bundle", len(got.json()["entry"]))
-    return [one["resource"]["provision"]["actor"][0]["reference"]["identifier"]["value"] for one in got.json()["entry"]]
+    entries = got.json().get("entry", [])
+    assert (got.json()["resourceType"], got.json()["total"]) == ("Bundle", len(entries))
+    return [one["resource"]["provision"]["actor"][0]["reference"]["identifier"]["value"] for one in entries]
 
 
 async def test_an_authorisation_is_created_found_read_changed_and_ended(record: Record) -> None:

@@ -156,9 +156,10 @@ def consent_resource(state: State, one: Authorisation, now: datetime) -> dict[st
 
 
 def searchset(resources: list[dict[str, Any]], base: str) -> dict[str, Any]:
-    """A Bundle of what was found."""
+    """A Bundle of what was found; nothing in FHIR is empty, so without any it has no `entry`."""
     entries = [
         {"fullUrl": f"{base}fhir/Consent/{one['id']}", "resource": one, "search": {"mode": "match"}}
         for one in resources
     ]
-    return {"resourceType": "Bundle", "type": "searchset", "total": len(entries), "entry": entries}
+    found = {"entry": entries} if entries else {}
+    return {"resourceType": "Bundle", "type": "searchset", "total": len(entries), **found}

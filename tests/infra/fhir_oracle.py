@@ -1,0 +1,67 @@
+"""Whether an answer is FHIR R4: read by models that others wrote, after every call of the APIs under test.
+
+`fhir.resources` has no R4; its R4B is the same for the types that are answered here. What its models know and do not
+ask, the required codes, is asked here, and that nothing is empty (http://hl7.org/fhir/R4/json.html).
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import httpx
+import orjson
+from fhir.resources.R4B import get_fhir_model_class
+from pydantic import BaseModel
+
+from shared.fhir.write import FHIR_JSON
+
+ANSWERED: Final = frozenset(
+    {"Binary", "Bundle", "CapabilityStatement", "Consent", "DocumentReference", "OperationOutcome", "Patient"}
+)
+"""Types of resources of which R4B and R4 are known to agree."""
+_NO_CODES: Final = frozenset({"CapabilityStatement.format"})
+"""What `fhir.resources` takes for a list of codes and is a remark in the specification."""
+
+
+class NotFhirError(AssertionError):
+    """What is no FHIR, and where."""
+
+
+async def check_fhir(answer: httpx.Response) -> None:
+    """Hook of an httpx client. Raises as `check_resource`, where what claims to be FHIR is none."""
+    if answer.headers.get("content-type", "").startswith(FHIR_JSON) and await answer.aread():
+        check_resource(orjson.loads(answer.content))
+
+
+def check_resource(resource: dict[str, Any]) -> None:
+    """Whole, with what it contains. Raises ValidationError, NotFhirError."""
+    kind = resource["resourceType"]
+    if kind not in ANSWERED:
+        raise NotFhirError(f"{kind}: nobody has looked whether it is the same in R4B")
+    model = get_fhir_model_class(kind).model_validate(resource)
+    wrong = [*_empty(resource, kind), *_unknown_codes(model, kind)]
+    if wrong:
+        raise NotFhirError(f"{wrong} in {resource}")
+
+
+def _empty(value: object, place: str) -> Iterator[str]:
+    if value is None or value in ("", [], {}):
+        yield f"{place} is empty"
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in parts:
+        yield from _empty(part, f"{place}.{name}")
+
+
+def _unknown_codes(value: object, place: str) -> Iterator[str]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _unknown_codes(one, place)
+    if not isinstance(value, BaseModel):
+        return
+    for name, field in type(value).model_fields.items():
+        part, there = getattr(value, name), f"{place}.{name}"
+        extra: dict[str, Any] = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        codes = () if there in _NO_CODES else extra.get("enum_values", ())
+        said = part if isinstance(part, list) else [] if part is None else [part]
+        if codes and not {*said} <= {*codes}:
+            yield f"{there} has a code that is not of {codes}"
+        yield from _unknown_codes(part, there)
