@@ -23,7 +23,7 @@ COMMANDS = (
     *("up", "down", "status", "demo", "bootstrap", "open", "deposit", "track", "documents", "get", "accesses"),
     *("authorise", "block", "unblock", "object", "choices", "preferences", "mails", "topics", "dlt"),
     *("hide-section", "emergency", "care-team", "choices-history"),
-    *("figures", "link", "unlink"),
+    *("figures", "link", "unlink", "add", "label", "what-if", "why"),
 )
 
 
@@ -49,6 +49,9 @@ def test_every_command_explains_itself_with_its_exit_codes(command: str, tmp_pat
         ("deposit", "a.xml"),
         ("track", RECORD),
         ("documents", "--record", RECORD),
+        ("label", RECORD, "mask", "--as", "doctor"),
+        ("what-if", "--record", RECORD, "--hide-section", "BIOLOGIE"),
+        ("why", RECORD, "--as", "doctor"),
         ("get", RECORD, "--as", "doctor"),
         ("accesses", "--record", RECORD),
         ("authorise", "899900000101", "--record", RECORD),

@@ -3,6 +3,7 @@
 import typer
 
 from deploy.local.commands import (
+    asking,
     campaigns,
     choices,
     clients,
@@ -16,6 +17,7 @@ from deploy.local.commands import (
     links,
     mails,
     matrix,
+    own,
     reading,
     records,
     replay,
@@ -32,7 +34,9 @@ def register(app: typer.Typer) -> None:
         links,
         deposits,
         reading,
+        own,
         choices,
+        asking,
         matrix,
         mails,
         topics,
