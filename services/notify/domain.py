@@ -232,7 +232,10 @@ def audience(labels: Iterable[str]) -> Audience:
 def decide(
     kind: Kind, may_know: Audience, contact: Contact, preferences: Preferences, channel: AlertChannel = "mail"
 ) -> Decision:
-    """Whether the person at this contact is told. Asked when the alert is born and again when it is sent."""
+    """Whether the person at this contact is told. Asked when the alert is born and again when it is sent.
+
+    The end of an emergency is told once: by mail, or by SMS who is reached by nothing else.
+    """
     match may_know, contact.relation:
         case Audience.NOBODY, _:
             return Withheld("invisible-to-patient")
@@ -241,6 +244,8 @@ def decide(
     if not preferences.wants(kind):
         return Unwanted("switched-off")
     if channel == "sms":
+        if contact.mobile and contact.mail and kind == "emergency-follow-up":
+            return Unwanted("told-by-mail")
         return Send(contact) if contact.mobile else Unwanted("no-mobile")
     return Send(contact) if contact.mail else Unwanted("no-address")
 

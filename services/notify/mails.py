@@ -156,21 +156,29 @@ _TEXTS: dict[tuple[Kind, Language, Relation], _Text] = {
     ),
 }
 # 160 characters of the GSM 7-bit default alphabet at most (3GPP TS 23.038, section 6.2.1); only emergencies have one.
-_SMS: dict[tuple[Language, Relation], str] = {
-    ("fr", "holder"): "DMP : un professionnel de santé vient d'ouvrir votre dossier en urgence. "
+_SMS: dict[tuple[Kind, Language, Relation], str] = {
+    ("emergency", "fr", "holder"): "DMP : un professionnel de santé vient d'ouvrir votre dossier en urgence. "
     "Qui, et pour quel motif : connectez-vous et voyez la liste des accès.",
-    ("en", "holder"): "DMP: a health professional has just opened your record in an emergency. "
+    ("emergency", "en", "holder"): "DMP: a health professional has just opened your record in an emergency. "
     "Sign in and see the list of accesses for who, and why.",
-    ("fr", "representative"): "DMP : accès en urgence au dossier d'une personne que vous représentez. "
+    ("emergency", "fr", "representative"): "DMP : accès en urgence au dossier d'une personne que vous représentez. "
     "Qui, et pour quel motif : connectez-vous et voyez la liste des accès.",
-    ("en", "representative"): "DMP: emergency access to the record of a person whom you represent. "
+    ("emergency", "en", "representative"): "DMP: emergency access to the record of a person whom you represent. "
     "Sign in and see the list of accesses for who, and why.",
+    ("emergency-follow-up", "fr", "holder"): "DMP : l'accès en urgence à votre dossier est terminé. "
+    "Motif, et ce qui a été consulté : connectez-vous et voyez la liste des accès.",
+    ("emergency-follow-up", "en", "holder"): "DMP: the emergency access to your record has ended. "
+    "Sign in and see the list of accesses for the reason and what was read.",
+    ("emergency-follow-up", "fr", "representative"): "DMP : l'accès en urgence au dossier d'une personne que vous "
+    "représentez est terminé. Motif, et ce qui a été consulté : voyez la liste des accès.",
+    ("emergency-follow-up", "en", "representative"): "DMP: the emergency access to the record of a person whom you "
+    "represent has ended. See the list of accesses for why, and what was read.",
 }
 
 
-def sms_of(contact: Contact) -> str:
-    """What an emergency says by SMS."""
-    return _SMS[contact.language, contact.relation]
+def sms_of(kind: Kind, contact: Contact) -> str:
+    """What an emergency, or its end, says by SMS."""
+    return _SMS[kind, contact.language, contact.relation]
 
 
 def compose(kind: Kind, contact: Contact, sender: str, alert: UUID, trace: str, now: datetime) -> bytes:

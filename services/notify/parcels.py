@@ -59,7 +59,7 @@ def make_alert(alert: Alert, contact: Contact, sender: str, trace: str, now: dat
         body = compose(alert.kind, contact, sender, alert.id, trace, now)
         return Parcel(alert.id, mailbox(contact), body)
     to = mobile(contact.mobile or "")
-    return Parcel(alert.id, to, f"To: {to}\n\n{sms_of(contact)}\n".encode())
+    return Parcel(alert.id, to, f"To: {to}\n\n{sms_of(alert.kind, contact)}\n".encode())
 
 
 def mobile(number: str) -> str:

@@ -61,17 +61,18 @@ async def test_an_emergency_is_told_at_once_by_mail_and_sms_whatever_the_person_
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         await kafka.put(contact(record_id, mobile="06 99 99 00 01", language="en"))
         cause = await kafka.put(event)
-        told = await ended(kafka, 2)
+        told = await ended(kafka, 3)
         [mail] = await server.received(1)
     [sms] = folders.sms.iterdir()
     assert sorts(told) == [(EMERGENCY, "mail"), (EMERGENCY, "sms")]
+    assert [one.reason for one in told if isinstance(one, AlertUnwanted)] == ["told-by-mail"], "of what follows by SMS"
     assert {(one.caused_by, one.document_id) for one in told} == {(cause.id, None)}
     assert "opened in an emergency" in mail["subject"]
     assert "\nDMP: a health professional has just opened your record" in sms.read_text()
     assert sms.read_text().startswith("To: +33699990001\n")
     assert str(event.document_id) not in str(mail) + sms.read_text()
-    waits = "select due_at - caused_at = interval '60 minutes' from alerts where kind = 'emergency-follow-up'"
-    assert await value(database, waits)
+    waits = "select due_at - caused_at = interval '60 minutes' from alerts where kind = '{}' and channel = 'mail'"
+    assert await value(database, waits.format(FOLLOW_UP))
 
 
 async def test_each_session_is_told_of_once(database: Database, kafka: Topics, folders: FoldersSettings) -> None:
@@ -83,9 +84,10 @@ async def test_each_session_is_told_of_once(database: Database, kafka: Topics, f
             event = consulted(record_id, mode="bris_de_glace", session_id=one)
             await kafka.put(event, occurred_at=ago + timedelta(minutes=number))
         await kafka.put(published(record_id))
-        told = await ended(kafka, 5)
+        told = await ended(kafka, 7)
     assert sorts(told) == [("document", "mail"), *[(EMERGENCY, "mail")] * 2, *[(EMERGENCY, "sms")] * 2]
-    assert await value(database, "select count(*) from alerts where kind = 'emergency-follow-up'") == 2
+    assert [one.reason for one in told if isinstance(one, AlertUnwanted)] == ["told-by-mail"] * 2
+    assert await value(database, "select count(*) from alerts where kind = 'emergency-follow-up'") == 4
 
 
 async def test_without_a_session_a_professional_is_told_of_once_an_hour(
@@ -111,14 +113,32 @@ async def test_when_the_session_has_ended_a_mail_says_where_to_find_motive_and_w
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         await kafka.put(contact(record_id, language="en"))
         await kafka.put(event, occurred_at=clock.now() - timedelta(minutes=61))
-        told = await ended(kafka, 3)
+        told = await ended(kafka, 4)
         mails = await server.received(2)
     assert sorts(told) == [(EMERGENCY, "mail"), (FOLLOW_UP, "mail")]
-    assert [one.reason for one in told if isinstance(one, AlertUnwanted)] == ["no-mobile"]
+    assert [one.reason for one in told if isinstance(one, AlertUnwanted)] == ["no-mobile"] * 2
     [after] = [mail for mail in mails if "what was read" in mail["subject"]]
     body = after.get_body(("plain",))
     assert body is not None
     assert "reason that was given and what was read" in body.get_content()
+
+
+async def test_who_is_reached_by_sms_alone_is_told_of_the_end_of_the_session_by_sms(
+    database: Database, kafka: Topics, folders: FoldersSettings
+) -> None:
+    record_id = uuid4()
+    event = consulted(record_id, mode="bris_de_glace", session_id=clock.new_id())
+    async with mail_server() as server, worker(database, kafka, server.port, folders):
+        await kafka.put(contact(record_id, mail=None, mobile="0699990001", language="en"))
+        await kafka.put(event, occurred_at=clock.now() - timedelta(minutes=61))
+        told = await ended(kafka, 4)
+    assert sorts(told) == [(EMERGENCY, "sms"), (FOLLOW_UP, "sms")]
+    assert [one.reason for one in told if isinstance(one, AlertUnwanted)] == ["no-address"] * 2
+    said = sorted(one.read_text() for one in folders.sms.iterdir())
+    assert [("has just opened" in one, "for the reason and what was read" in one) for one in said] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 async def test_the_mail_server_being_away_holds_up_no_sms(
@@ -129,7 +149,7 @@ async def test_the_mail_server_being_away_holds_up_no_sms(
         server.stop()
         await kafka.put(contact(record_id, mobile="0699990001"))
         await kafka.put(consulted(record_id, mode="centre_15", session_id=uuid4()))
-        assert sorts(await ended(kafka, 1)) == [(EMERGENCY, "sms")]
+        assert sorts(await ended(kafka, 2)) == [(EMERGENCY, "sms")]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +181,7 @@ async def test_an_emergency_takes_the_place_of_the_alert_of_a_consultation(
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         await kafka.put(contact(record_id))
         await kafka.put(consulted(record_id, mode="bris_de_glace", session_id=uuid4()))
-        assert {one.kind for one in await ended(kafka, 2)} == {EMERGENCY}
+        assert {one.kind for one in await ended(kafka, 3)} == {EMERGENCY, FOLLOW_UP}
 
 
 async def test_an_emergency_waits_for_the_contact_but_not_for_the_document(
@@ -172,7 +192,7 @@ async def test_an_emergency_waits_for_the_contact_but_not_for_the_document(
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         await kafka.put(consulted(record_id, document_id=recent, mode="bris_de_glace", session_id=uuid4()))
         await kafka.put(contact(record_id, mobile="0699990001", relation="representative"))
-        assert sorts(await ended(kafka, 2)) == [(EMERGENCY, "mail"), (EMERGENCY, "sms")]
+        assert sorts(await ended(kafka, 3)) == [(EMERGENCY, "mail"), (EMERGENCY, "sms")]
 
 
 def relabelled(of: DocumentPublished, *labels: str) -> DocumentRelabelled:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.notify.domain import (
+    ALERT_CHANNELS,
     TRIED_FOR,
     Audience,
     Contact,
@@ -72,11 +73,33 @@ def test_the_whole_table_of_who_is_told() -> None:
         assert {case: decide(kind, *case) for case in cases} == expected
 
 
+@pytest.mark.parametrize(
+    ("mail", "mobile", "told"),
+    [
+        ("someone@mail.example", "+33699990001", ["mail"]),
+        ("someone@mail.example", None, ["mail"]),
+        (None, "+33699990001", ["sms"]),
+        (None, None, []),
+    ],
+)
+def test_the_end_of_an_emergency_is_told_once_by_mail_or_else_by_sms(
+    mail: str | None, mobile: str | None, told: list[str]
+) -> None:
+    reached = Contact(mail, "fr", "holder", mobile)
+    sent = [
+        one
+        for one in ALERT_CHANNELS
+        if decide("emergency-follow-up", Audience.EVERYBODY, reached, NONE, one) == Send(reached)
+    ]
+    assert sent == told
+
+
 @pytest.mark.parametrize("kind", ["emergency", "emergency-follow-up"])
 def test_an_emergency_is_told_whatever_the_person_prefers(kind: Any) -> None:
     reached = Contact("someone@mail.example", "fr", "holder", "+33699990001")
     assert decide(kind, Audience.EVERYBODY, reached, NONE) == Send(reached)
-    assert decide(kind, Audience.EVERYBODY, reached, NONE, "sms") == Send(reached)
+    by_sms = Contact(None, "fr", "holder", "+33699990001")
+    assert decide(kind, Audience.EVERYBODY, by_sms, NONE, "sms") == Send(by_sms)
     assert decide(kind, Audience.EVERYBODY, NOWHERE, ALL) == Unwanted("no-address")
     assert decide(kind, Audience.EVERYBODY, HOLDER, ALL, "sms") == Unwanted("no-mobile")
 

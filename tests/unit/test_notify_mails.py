@@ -81,9 +81,12 @@ def test_a_mail_offers_to_be_switched_off_only_where_it_can_be(kind: str, langua
     assert any(one in plain for one in offered) == (kind in ("document", "consultation"))
 
 
-@pytest.mark.parametrize(("language", "relation"), list(product(("fr", "en"), ("holder", "representative"))))
-def test_the_sms_of_an_emergency_fits_and_is_generic(language: Any, relation: Any) -> None:
-    text = sms_of(Contact(None, language, relation, "+33699990001"))
+@pytest.mark.parametrize(
+    ("kind", "language", "relation"),
+    list(product(("emergency", "emergency-follow-up"), ("fr", "en"), ("holder", "representative"))),
+)
+def test_the_sms_of_an_emergency_fits_and_is_generic(kind: Any, language: Any, relation: Any) -> None:
+    text = sms_of(kind, Contact(None, language, relation, "+33699990001"))
     assert len(text) <= LONGEST_SMS
     assert GSM.issuperset(text)
     assert not re.search(r"\d|http", text)

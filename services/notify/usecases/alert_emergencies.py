@@ -1,4 +1,4 @@
-"""Tells of emergencies: at once by every channel, once a session, and again by mail when the session has ended."""
+"""Tells of emergencies: at once by every channel, once a session, and again by one when the session has ended."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -40,7 +40,8 @@ async def alert_emergencies(
 
 def _alerts(message: Message[AccessRecorded], follow_up_after: timedelta) -> list[Alert]:
     at_once = [_alert(message, "emergency", channel) for channel in ALERT_CHANNELS]
-    return [*at_once, _alert(message, "emergency-follow-up", "mail", follow_up_after)]
+    ended = [_alert(message, "emergency-follow-up", channel, follow_up_after) for channel in ALERT_CHANNELS]
+    return [*at_once, *ended]
 
 
 def _alert(
