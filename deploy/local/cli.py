@@ -13,6 +13,7 @@ import typer
 
 from deploy.local import endpoints
 from deploy.local.errors import AlreadyRunningError, LocalError
+from deploy.local.in_force import METRIC, in_force
 from deploy.local.lock import holder
 from deploy.local.paths import Layout, default_folder
 from deploy.local.probes import answers, listens
@@ -75,7 +76,7 @@ def down(var: VarOption) -> None:
 
 
 def status(var: VarOption, as_json: JsonOption = False) -> None:
-    """Show what runs, since when, and whether it is healthy.
+    """Show what runs, since when, and whether it is healthy; how fast changes of rights came into force.
 
     Exit codes: 0 all healthy, 1 something is not, 3 nothing runs.
     """
@@ -84,11 +85,13 @@ def status(var: VarOption, as_json: JsonOption = False) -> None:
         typer.echo("{}" if as_json else f"nothing runs in {layout.folder}: start it with `make up`", err=not as_json)
         raise typer.Exit(EXIT_NOT_RUNNING)
     found = endpoints.read(layout)
-    processes = asyncio.run(_examine(found))
+    processes, rights = asyncio.run(_examine(found)), asyncio.run(in_force(found))
     if as_json:
-        typer.echo(json.dumps({"supervisor": found["pid"], "processes": processes}, indent=1))
+        told = {"supervisor": found["pid"], "processes": processes, METRIC: rights and vars(rights)}
+        typer.echo(json.dumps(told, indent=1))
     else:
         _print_table(processes)
+        typer.echo(f"\n{rights or 'consent-worker does not tell how fast changes of rights come into force'}")
     if not all(process["healthy"] for process in processes.values()):
         raise typer.Exit(1)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from typer.testing import CliRunner
 
 from deploy.local.__main__ import build
@@ -15,10 +16,13 @@ from deploy.local.commands.common import after, cell_of
 from deploy.local.commands.deposits import _exit_code
 from deploy.local.commands.topics import GroupState, TopicState, group_states, metrics_in, topic_states
 from deploy.local.following import describe_access, is_done
+from deploy.local.in_force import METRIC, Spread, spread_in
 from deploy.local.mailbox import caught, count
+from shared.metrics import IN_FORCE_SECONDS
 
 RECORD = "0199a3c4-5d00-8a11-9b7e-2f6c1d4e9a3b"
 T0, T1 = "2026-11-22T10:00:00.000000Z", "2026-11-22T10:00:00.310000Z"
+LIMITS = (0.1, 0.2, 1.0)
 COMMANDS = (
     *("up", "down", "status", "demo", "bootstrap", "open", "deposit", "track", "documents", "get", "accesses"),
     *("authorise", "block", "unblock", "object", "choices", "preferences", "mails", "topics", "dlt"),
@@ -180,6 +184,40 @@ def test_the_workers_metrics_are_read() -> None:
         "# TYPE other gauge\nother 1.0\n"
     )
     assert metrics_in(text) == {"consumer_lag_seconds a.b t.v1": 1.5, "waiting_messages a.b dead": 2.0}
+
+
+def page(*counts: int) -> str:
+    """A metrics page on which so many of the times lie within each limit, and beyond the last."""
+    registry = CollectorRegistry()
+    histogram = Histogram(METRIC, "Times.", buckets=LIMITS, registry=registry)
+    for times, seconds in zip(counts, (*LIMITS, 100.0), strict=True):
+        for _ in range(times):
+            histogram.observe(seconds)
+    return generate_latest(registry).decode()
+
+
+@pytest.mark.parametrize(
+    ("counts", "spread"),
+    [
+        ((0, 0, 0, 0), Spread(0, None, None)),
+        ((10, 0, 0, 0), Spread(10, 0.05, 0.099)),
+        ((50, 49, 1, 0), Spread(100, 0.1, 0.2)),
+        ((0, 0, 100, 0), Spread(100, 0.6, 0.992)),
+        ((98, 0, 0, 2), Spread(100, 0.1 * 50 / 98, 1.0)),
+    ],
+)
+def test_how_fast_rights_come_into_force_is_read_from_the_histogram(counts: tuple[int, ...], spread: Spread) -> None:
+    found = spread_in(page(*counts))
+    assert found.count == spread.count
+    assert (found.p50, found.p99) == (pytest.approx(spread.p50), pytest.approx(spread.p99))
+
+
+def test_the_metric_that_is_shown_is_the_one_that_is_kept() -> None:
+    before = spread_in(generate_latest().decode()).count
+    IN_FORCE_SECONDS.observe(0.04)
+    after_it = spread_in(generate_latest().decode())
+    assert after_it.count == before + 1
+    assert "ms (p99)" in str(after_it)
 
 
 def mail(folder: Path, name: str, to: str) -> None:
