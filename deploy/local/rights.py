@@ -90,7 +90,7 @@ async def _explain(story: Story, reason: str) -> None:
     story.expect(found["steps"] and not found["steps"][-1]["met"], "the explanation names no rule")
     story.happened(story.patient.name, f"asks why: {found['sentence']}")
     for step in found["steps"]:
-        story.tell(f"      {'yes' if step['met'] else 'NO ':<4} {step['question']}")
+        story.tell(f"      {'✓' if step['met'] else '✗'} {step['answer']}")
 
 
 async def _show_emergencies(story: Story) -> None:

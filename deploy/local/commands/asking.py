@@ -84,7 +84,7 @@ def why(
     language: LanguageOption = Language.FR,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell why something was permitted or refused: each question of the rules, and the sentence.
+    """Tell why something was permitted or refused: the rules in order, what each saw, and the sentence.
 
     Exit codes: 0 told, 1 refused or not there, 3 nothing runs.
 
@@ -101,7 +101,6 @@ def why(
     if as_json:
         show_json(found)
         return
-    marks = {Language.FR: ("oui", "NON"), Language.EN: ("yes", "NO")}[language]
     for step in found["steps"]:
-        print(f"{marks[0] if step['met'] else marks[1]:<4} {step['question']}")
+        print(f"{'✓' if step['met'] else '✗'} {step['answer']}")
     print(found["sentence"])
