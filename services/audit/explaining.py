@@ -96,10 +96,11 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """All that is said, from `explanations.toml`."""
+    """All that is said, from `explanations.toml`. `of_actions`: by action and reason, what no access rule decided."""
 
     requirements: Mapping[str, Requirement]
     sentences: Mapping[str, Mapping[Language, str]]
+    of_actions: Mapping[str, Mapping[str, Mapping[Language, str]]]
 
 
 @cache
@@ -110,10 +111,12 @@ def words() -> Words:
         code: Requirement(tuple(one["facts"]), {"fr": tuple(one["fr"]), "en": tuple(one["en"])})
         for code, one in said["requirements"].items()
     }
-    sentences: dict[str, Mapping[Language, str]] = {
-        code: {"fr": french, "en": english} for code, (french, english) in (said["rules"] | said["sentences"]).items()
-    }
-    return Words(requirements, sentences)
+    of_actions = {action: _both(sentences) for action, sentences in said["actions"].items()}
+    return Words(requirements, _both(said["rules"] | said["sentences"]), of_actions)
+
+
+def _both(said: Mapping[str, tuple[str, str]]) -> dict[str, Mapping[Language, str]]:
+    return {code: {"fr": french, "en": english} for code, (french, english) in said.items()}
 
 
 @cache
@@ -144,18 +147,22 @@ def is_told_to_asker(entry: Decided) -> bool:
 
 
 def explain(entry: Decided, told_to: Party, language: Language) -> Explanation:
-    """The explanation, for somebody who may see this entry."""
+    """The explanation, for somebody who may see this entry.
+
+    Of what was permitted although the rules refuse its facts (a search that was let through for an author's own
+    documents) no steps are told: they end with a refusal that was none, and may rest on somebody's choice.
+    """
     said: Told = entry.details.get("facts") or {}
     again = decide_again(said) if said else None
     groups = tuple(_groups(entry, said, told_to, language))
-    if again is None or entry.rules_version != RULES_VERSION:
-        return Explanation(entry, False, (), _sentence(entry.reason, entry.outcome, language), groups)
-    decision = again[1]
+    decision = None if again is None or entry.rules_version != RULES_VERSION else again[1]
+    if decision is None or (isinstance(decision, Refusal) and entry.outcome == "permitted"):
+        return Explanation(entry, False, (), _sentence(entry, language), groups)
     steps = tuple(_steps(decision, said, told_to, language))
     if isinstance(decision, Permit) and entry.outcome == "refused":
         return Explanation(entry, True, steps, words().sentences["other-reason"][language], groups)
     reason = decision.rule if isinstance(decision, Permit) else decision.reason
-    return Explanation(entry, True, steps, _sentence(reason, entry.outcome, language), groups)
+    return Explanation(entry, True, steps, _said(reason, entry.outcome, language), groups)
 
 
 def _steps(decision: Permit | Refusal, said: Told, told_to: Party, language: Language) -> Iterator[Step]:
@@ -183,10 +190,16 @@ def _groups(entry: Decided, common: Told, told_to: Party, language: Language) ->
         if hidden.intersection(facts.get("labels", ())) or (told_to == "professional" and one["outcome"] == "refused"):
             continue
         shown = {name: facts[name] for name in sorted(DOCUMENT_FACTS) if name in facts}
-        yield Group(one["outcome"], one["reason"], shown, _sentence(one["reason"], one["outcome"], language))
+        yield Group(one["outcome"], one["reason"], shown, _said(one["reason"], one["outcome"], language))
 
 
-def _sentence(reason: str | None, outcome: str, language: Language) -> str:
+def _sentence(entry: Decided, language: Language) -> str:
+    """Of the entry's own reason."""
+    of_action = words().of_actions.get(entry.action, {}).get(entry.reason or "")
+    return _said(entry.reason, entry.outcome, language) if of_action is None else of_action[language]
+
+
+def _said(reason: str | None, outcome: str, language: Language) -> str:
     known, code = words(), reason or ""
     if outcome == "refused" and code in known.requirements:
         return known.requirements[code].words[language][2]

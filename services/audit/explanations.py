@@ -40,8 +40,8 @@ class GroupView(BaseModel):
 
 
 class ExplanationView(BaseModel):
-    """Why something was permitted or refused. `steps` are missing where the rules have changed since, or where no
-    decision of the rules lies behind the entry."""
+    """Why something was permitted or refused. `steps` are missing where the rules have changed since, where no
+    decision of the rules lies behind the entry, and of a search that was let through for some of its documents."""
 
     event_id: UUID
     occurred_at: datetime

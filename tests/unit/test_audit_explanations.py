@@ -2,13 +2,15 @@
 
 import ast
 import inspect
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from services.audit.explaining import Decided, Party, explain, is_told_to_asker, words
+from services.audit.explaining import Decided, Language, Party, explain, is_told_to_asker, words
+from services.records.usecases import check_record
 from shared.access import RULES_VERSION, Facts, Permit, Refusal, decide, reading, rights, told, writing
 from shared.access.decide import ACTIONS
 
@@ -40,6 +42,13 @@ def rules() -> set[str]:
     return found
 
 
+def check_record_reasons() -> set[str]:
+    """All that a decision of TD0.2 gives as its reason."""
+    calls = (one for one in ast.walk(ast.parse(inspect.getsource(check_record))) if isinstance(one, ast.Call))
+    named = (one for one in calls if isinstance(one.func, ast.Name) and one.func.id in ("Refusal", "Permit"))
+    return {text for one in named for text in _texts(one.args[0])}
+
+
 def _texts(node: ast.expr) -> set[str]:
     if isinstance(node, ast.IfExp):
         return _texts(node.body) | _texts(node.orelse)
@@ -50,6 +59,7 @@ def test_each_requirement_and_each_rule_has_its_words_and_no_word_is_left_over()
     table = words()
     assert set(table.requirements) == reasons()
     assert set(table.sentences) == rules() | {"no-decision", "other-reason"}
+    assert {action: set(said) for action, said in table.of_actions.items()} == {"check-record": check_record_reasons()}
 
 
 def test_each_text_stands_in_both_languages_and_says_something_of_its_own() -> None:
@@ -60,8 +70,8 @@ def test_each_text_stands_in_both_languages_and_says_something_of_its_own() -> N
         assert len(texts) == 6, code
         assert len(set(texts)) == 6, code
         assert all(text.endswith(("?", ".")) for text in texts), code
-    for code, both in words().sentences.items():
-        assert both["fr"] != both["en"], code
+    for said in (words().sentences, *words().of_actions.values()):
+        assert all(both["fr"] != both["en"] for both in said.values())
 
 
 def entry(facts: dict[str, Any], **more: Any) -> Decided:
@@ -74,7 +84,7 @@ def entry(facts: dict[str, Any], **more: Any) -> Decided:
         event_type="audit.access-recorded.v1",
         occurred_at=datetime(2026, 3, 1, tzinfo=UTC),
         record_id=uuid4(),
-        action="read-document",
+        action=more.pop("action", "read-document"),
         outcome=more.pop("outcome", "permitted" if permitted else "refused"),
         reason=more.pop("reason", decision.rule if isinstance(decision, Permit) else decision.reason),
         actor_kind="professional",
@@ -155,3 +165,42 @@ def test_of_a_search_each_sees_the_combinations_that_are_theirs_to_know(party: P
         ],
     )
     assert [group.facts["document_type"] for group in explain(searched, party, "en").groups] == shown
+
+
+@pytest.mark.parametrize("mode", ["normal", "bris_de_glace"])
+def test_of_an_authors_search_nobody_reads_a_refusal_that_was_none(mode: str) -> None:
+    refused = {**DOCTOR, "action": "find", "mode": mode, "motive": True, "break_glass": False}
+    own = {
+        "facts": {"author": True, "document_type": "10", "labels": ("N",)},
+        "outcome": "permitted",
+        "reason": "author",
+    }
+    searched = entry(refused, outcome="permitted", reason="author", action="find-documents", combinations=[own])
+    parties: tuple[Party, ...] = ("patient", "representative", "professional")
+    for party in parties:
+        explained = explain(searched, party, "en")
+        assert (explained.recomputed, explained.steps) == (False, ())
+        assert explained.sentence == "The professional is the author of the document."
+        assert [one.reason for one in explained.groups] == ["author"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "language", "beginning"),
+    [
+        ("permitted", "record-checked", "en", "A health professional, or their software, asked"),
+        ("permitted", "record-checked", "fr", "Un professionnel de santé, ou son logiciel, a demandé"),
+        ("refused", "kind-not-permitted", "en", "Only a professional who may act in a record"),
+        ("refused", "copies-too-old", "fr", "Ce qui était connu du dossier"),
+    ],
+)
+def test_of_td02_the_protocol_is_told_and_no_rule(
+    outcome: str, reason: str, language: Language, beginning: str
+) -> None:
+    asked = entry({**DOCTOR, "action": "find"}, outcome=outcome, reason=reason, action="check-record")
+    now = replace(asked, details={}, rules_version=None)
+    as_it_was_kept_once = asked if outcome == "permitted" else now
+    for one in (now, as_it_was_kept_once):
+        explained = explain(one, "professional", language)
+        assert (explained.steps, explained.groups) == ((), ())
+        assert explained.sentence.startswith(beginning)
+        assert is_told_to_asker(one)
