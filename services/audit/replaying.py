@@ -4,9 +4,8 @@ Under the same version of the rules nothing may differ; what differs between ver
 Codes and counts only: no person is named.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from services.audit.explaining import Decided, Told, words
@@ -63,17 +62,20 @@ def replay(entries: Iterable[Decided]) -> Replayed:
     return done
 
 
-def _asked(entry: Decided, common: Told) -> Iterator[tuple[int | None, Told, str, str | None]]:
-    yield None, common, entry.outcome, entry.reason
-    for number, one in enumerate(entry.details.get("combinations") or ()):
-        yield number, {**common, **one["facts"]}, one["outcome"], one["reason"]
+def _asked(entry: Decided, common: Told) -> Iterator[tuple[int | None, list[Told], str, str | None]]:
+    """Each answer of an entry with the facts that it rests on: of a search those of its combinations too."""
+    kinds = entry.details.get("combinations") or ()
+    combined = [{**common, **one["facts"]} for one in kinds]
+    yield None, [common, *combined], entry.outcome, entry.reason
+    for number, (one, facts) in enumerate(zip(kinds, combined, strict=True)):
+        yield number, [facts], one["outcome"], one["reason"]
 
 
 def _decide(
-    done: Replayed, entry: Decided, number: int | None, said: Mapping[str, Any], outcome: str, reason: str | None
+    done: Replayed, entry: Decided, number: int | None, asked: list[Told], outcome: str, reason: str | None
 ) -> None:
     try:
-        decision = decide(facts_from({name: value for name, value in said.items() if name not in NOT_A_FACT}))
+        decision = _decided(asked)
     except TypeError:
         done.unreadable += 1
         return
@@ -85,6 +87,18 @@ def _decide(
     done.differences.append(
         Difference(entry.event_id, entry.action, number, outcome, reason, *now, version, releases_since(version))
     )
+
+
+def _decided(asked: list[Told]) -> Permit | Refusal:
+    """As a search is decided: whom somebody's choice keeps from the record still finds what the rules permit in any
+    case, and is let in for the first of those. Raises TypeError."""
+    answers = (
+        decide(facts_from({name: value for name, value in said.items() if name not in NOT_A_FACT})) for said in asked
+    )
+    whole = next(answers)
+    if isinstance(whole, Permit) or not whole.by_choice:
+        return whole
+    return next((one for one in answers if isinstance(one, Permit)), whole)
 
 
 def releases_since(version: str) -> tuple[str, ...]:

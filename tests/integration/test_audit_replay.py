@@ -9,6 +9,7 @@ import pytest
 
 from shared import clock
 from shared.access import RELEASES, RULES_VERSION, Facts, reading, told
+from shared.access.requirements import Requirement
 from shared.contracts.base import Actor, Seen
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentRelabelled
@@ -78,6 +79,41 @@ async def search(ledger: Ledger) -> None:
         own = {name: value for name, value in one["facts"].items() if name not in shared}
         combinations.append({"facts": own, "outcome": one["outcome"], "reason": one["reason"]})
     await ledger.access(doctor(), "find-documents", judged(common), combinations=combinations)
+
+
+async def search_as_author(ledger: Ledger, **more: Any) -> None:
+    """Who may not search the record finds the own document in it, and not the other one."""
+    common = made.reading(action="find", document_status=None, document_type=None, labels=frozenset(), **more)
+    combinations = []
+    for own in ({"author": True}, {}):
+        one = judged(made.reading(action="find", **more, **own))
+        facts = {name: value for name, value in one["facts"].items() if name not in told(common)}
+        combinations.append({"facts": facts, "outcome": one["outcome"], "reason": one["reason"]})
+    assert [one["outcome"] for one in combinations] == ["permitted", "refused"]
+    said = {**judged(common), "outcome": "permitted", "reason": combinations[0]["reason"]}
+    await ledger.access(doctor(), "find-documents", said, combinations=combinations)
+
+
+@pytest.mark.parametrize(
+    "more", [{"authorisation": "none"}, {"mode": "bris_de_glace", "motive": True, "break_glass": False}], ids=str
+)
+async def test_an_authors_search_is_decided_again_as_it_was(ledger: Ledger, more: dict[str, Any]) -> None:
+    await search_as_author(ledger, **more)
+    found = await replay(ledger)
+    assert (found["decisions"], found["differences"]) == (3, [])
+
+
+async def test_a_rule_that_shuts_an_author_out_shows_in_the_search_that_was_let_through(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await search_as_author(ledger, authorisation="none")
+    nothing = Requirement("not-in-matrix", lambda facts: not facts.author, by_choice=True)
+    monkeypatch.setitem(reading.READERS, "professional", (*reading.READERS["professional"], nothing))
+    differences = (await replay(ledger))["differences"]
+    assert [(one["combination"], one["now"]["reason"]) for one in differences] == [
+        (None, "not-authorised"),
+        (0, "not-in-matrix"),
+    ]
 
 
 @pytest.mark.parametrize("limit", [1, 3, 2000])
