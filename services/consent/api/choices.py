@@ -36,7 +36,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "`version-differs`: the choices were changed meanwhile; look at them again (GET .../choices)."
     },
     422: {"description": "`invalid`, `national-id-invalid`, `period-invalid`, `section-unknown`, `etag-invalid`"},
-    429: {"description": "`too-many-changes`: 100 an hour; blocking and ending an authorisation always work."},
+    429: {"description": "`too-many-changes`: 100 an hour; what takes a right away always works."},
     503: {
         "description": "`record-not-ready`: it is being opened; `cannot-be-checked-now`: who acts for the person waits."
     },

@@ -40,8 +40,16 @@ ChangeAction = Literal[
     "end-application",
 ]
 ACTIONS: Final[tuple[ChangeAction, ...]] = get_args(ChangeAction)
-NEVER_TOO_MANY: Final = frozenset({"end-authorisation", "end-attestation", "block-professional", "object-to-care-team"})
-"""What takes a right away is never refused because there were many changes."""
+PERSONS: Final = frozenset({"patient", "representative", "carer"})
+"""The person's side."""
+NEVER_TOO_MANY: Final = frozenset(
+    {
+        *("end-authorisation", "end-attestation", "end-attending-doctor", "end-application"),
+        *("block-professional", "object-to-care-team", "object-to-feeding", "hide-section"),
+    }
+)
+"""What takes a right away is never refused because there were many changes, and counts for none: it takes what another
+change gave, which was counted, or fills a list that has an end."""
 
 
 class HolderBlockedError(ConflictError):

@@ -14,6 +14,8 @@ from shared.contracts.topics import CONSENT_STATES, IDENTITY_PEOPLE, IDENTITY_RE
 from shared.errors import ClientError, ConflictError, TooManyRequestsError, UncheckableError
 
 MOST_CHANGES = 100
+"""By the person's side together; and as many about each professional or structure by others, who change nothing but
+what concerns themselves: so nobody uses up the person's, and no structure floods a record."""
 CHANGES_WITHIN = timedelta(hours=1)
 
 
@@ -32,10 +34,13 @@ class RecordClosedError(ConflictError):
 
 
 class TooManyChangesError(TooManyRequestsError):
-    """A record takes 100 changes an hour. Wait before the next; blocking and ending an authorisation always work."""
+    """A record takes 100 changes an hour. Wait before the next; what takes a right away always works: blocking, hiding,
+    objecting, ending."""
 
     code = "too-many-changes"
-    french = "Un dossier accepte 100 changements par heure. Patientez ; bloquer et mettre fin restent possibles."
+    french = (
+        "Un dossier accepte 100 changements par heure. Patientez ; bloquer, cacher et mettre fin restent possibles."
+    )
     retry_after = 60
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.consent.domain.choices import Change, Choices
+from services.consent.domain.choices import NEVER_TOO_MANY, PERSONS, Change, Choices
 from services.consent.domain.states import HistoryEntry, KnownRecord, State
 from services.consent.store.copies import people_of
 from shared.clock import bucket_of
@@ -169,15 +169,22 @@ async def update_state(connection: Connection, state: State, change: Change, act
 
 
 COUNT_CHANGES = """
-select count(*), min(changed_at) as first_at
-from (select changed_at from state_changes
-      where bucket = $1 and record_id = $2 and version > 1 order by version desc limit $3) latest
-where changed_at > $4"""
+with older as materialized (
+  select version from state_changes where bucket = $1 and record_id = $2 and changed_at <= $3
+  order by version desc limit 1
+)
+select count(*) from state_changes
+where bucket = $1 and record_id = $2 and version > coalesce((select version from older), 0)
+  and action <> all($4::text[])
+  and case when $6::text is null then actor_kind = any($5::text[])
+           else actor_kind <> all($5::text[]) and subject_id = $6 end"""
 
 
-async def count_changes(connection: Connection, record_id: UUID, since: datetime, most: int) -> int:
-    """How many changes this record took since then, `most` of them looked at."""
-    return int(await connection.fetchval(COUNT_CHANGES, bucket_of(record_id), record_id, most, since))
+async def count_changes(connection: Connection, record_id: UUID, since: datetime, subject_id: str | None) -> int:
+    """How many changes that count this record took since then: by the person's side, or with `subject_id` by others
+    about this professional or structure."""
+    counted = (since, sorted(NEVER_TOO_MANY), sorted(PERSONS), subject_id)
+    return int(await connection.fetchval(COUNT_CHANGES, bucket_of(record_id), record_id, *counted))
 
 
 SELECT_HISTORY = """

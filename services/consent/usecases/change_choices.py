@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from services.consent.domain.choices import NEVER_TOO_MANY, Change, Choices, apply_change
+from services.consent.domain.choices import NEVER_TOO_MANY, PERSONS, Change, Choices, apply_change
 from services.consent.domain.states import (
     CHANGES_WITHIN,
     MOST_CHANGES,
@@ -31,8 +31,7 @@ from shared.metrics import REFUSED
 from shared.outbox import announce, append
 from shared.terminology.professions import role_code
 
-PROXIES: Final = frozenset({"representative", "carer"})
-PERSONS: Final = PROXIES | {"patient"}
+PROXIES: Final = PERSONS - {"patient"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +128,8 @@ async def _changed(  # everything that may refuse a change, in one order
     if choices == state.choices:
         return state
     if change.action not in NEVER_TOO_MANY:
-        since = now - CHANGES_WITHIN
-        if await states.count_changes(connection, state.record_id, since, MOST_CHANGES) >= MOST_CHANGES:
+        subject_id = None if caller.kind in PERSONS else change.subject_id
+        if await states.count_changes(connection, state.record_id, now - CHANGES_WITHIN, subject_id) >= MOST_CHANGES:
             raise TooManyChangesError
     return state.changed(choices, now)
 

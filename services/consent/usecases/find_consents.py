@@ -3,10 +3,11 @@
 from datetime import timedelta
 from uuid import UUID
 
+from services.consent.domain.choices import PERSONS
 from services.consent.domain.consents import given
 from services.consent.domain.states import State
 from services.consent.store import states
-from services.consent.usecases.see_choices import PERSONS, see_own_choices
+from services.consent.usecases.see_choices import see_own_choices
 from shared.contracts.consent import Authorisation
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from services.consent.domain.choices import Choices
+from services.consent.domain.choices import PERSONS, Choices
 from services.consent.domain.states import HistoryEntry, RecordNotReadyError, State
 from services.consent.store import copies, states
 from shared import clock
@@ -11,8 +11,6 @@ from shared.db.pool import Connection, Pool
 from shared.erasing import erased_among
 from shared.errors import ForbiddenError, NotFoundError, UncheckableError
 from shared.http.tokens import Caller
-
-PERSONS = frozenset({"patient", "representative", "carer"})
 
 
 async def see_choices(pool: Pool, record_id: UUID) -> State:
