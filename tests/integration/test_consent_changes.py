@@ -334,21 +334,38 @@ async def test_what_contradicts_itself_changes_nothing_and_says_why(
         assert french.headers["content-language"] == "fr"
 
 
-async def test_an_authorisation_with_an_end_is_told_until_it_has_ended(record: Record) -> None:
+async def end(record: Record, holder: str, until: str) -> None:
+    """As if the authorisation of this holder had had that end."""
+    [given] = [one for one in (await record.choices())["authorisations"] if one["holder_id"] == holder]
+    ended = "update consent_states set choices = replace(choices::text, $1, $2)::jsonb"
+    await record.api.pool.execute(ended, given["until"], until)
+
+
+async def latest(record: Record) -> ConsentStateChanged:
+    """The state that was told last, and its authorisations."""
+    return [one for one in await record.told() if isinstance(one, ConsentStateChanged)][-1]
+
+
+async def test_an_authorisation_with_an_end_is_told_with_it_and_stays_known_as_ended_for_a_year(record: Record) -> None:
     await record.ask("PUT", f"authorisations/{DOCTOR}", {"until": days(1)})
     await record.ask("PUT", f"authorisations/{NURSE}", {"from": days(1)})
     await record.ask("PUT", f"authorisations/{HOSPITAL}")
-    state = (await record.told())[-2]
-    assert isinstance(state, ConsentStateChanged)
-    assert [one.holder_id for one in state.authorisations or ()] == [HOSPITAL, DOCTOR, NURSE]
-    assert state.authorised == (HOSPITAL,)
-    ended = "update consent_states set choices = replace(choices::text, $1, $2)::jsonb"
-    until = (await record.choices())["authorisations"][1]["until"]
-    await record.api.pool.execute(ended, until, "2020-01-01T00:00:00Z")
-    await record.ask("PUT", "default-label", {"masked": True})
-    state = (await record.told())[-2]
-    assert isinstance(state, ConsentStateChanged)
-    assert [one.holder_id for one in state.authorisations or ()] == [HOSPITAL, NURSE]
+    for until, expected in ((days(-365), [HOSPITAL, DOCTOR, NURSE]), (days(-367), [HOSPITAL, NURSE])):
+        await end(record, DOCTOR, until)
+        version = (await record.choices())["version"]
+        assert (await record.ask("DELETE", f"authorisations/{DOCTOR}")).json()["version"] == version
+        await record.ask("PUT", "default-label", {"masked": version % 2 == 0})
+        state = await latest(record)
+        assert [one.holder_id for one in state.authorisations or ()] == expected
+        assert state.authorised == (HOSPITAL,)
+        if DOCTOR in expected:
+            await record.ask("PUT", f"authorisations/{CLINIC}")
+            await record.ask("DELETE", f"authorisations/{CLINIC}")
+    await record.ask("PUT", f"authorisations/{DOCTOR}", {"until": days(1)})
+    await end(record, DOCTOR, days(-1))
+    assert (await record.ask("PUT", f"authorisations/{DOCTOR}")).status_code == 202
+    [again] = [one for one in (await record.choices())["authorisations"] if one["holder_id"] == DOCTOR]
+    assert again["until"] is None
 
 
 async def flood(record: Record, count: int, token: str | None = None) -> None:

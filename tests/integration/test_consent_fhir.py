@@ -99,6 +99,19 @@ async def test_an_authorisation_is_created_found_read_changed_and_ended(record: 
     assert [one.action for one in await record.entries()] == ["authorise-professional"] * 2 + ["end-authorisation"]
 
 
+async def test_an_authorisation_that_has_ended_stays_found_as_inactive_when_other_things_change(record: Record) -> None:
+    end = (clock.now() + timedelta(days=30)).isoformat()
+    id = (await ask(record, "POST", body=consent(record.id, provision={"period": {"end": end}}))).json()["id"]
+    [given] = (await record.choices())["authorisations"]
+    ended = "update consent_states set choices = replace(choices::text, $1, $2)::jsonb"
+    await record.api.pool.execute(ended, given["until"], (clock.now() - timedelta(days=1)).isoformat())
+    await record.ask("PUT", f"blocks/{NURSE}")
+    for token in (record.holder, professional_token(DOCTOR)):
+        assert (await ask(record, "GET", f"/{id}", token=token)).json()["status"] == "inactive"
+        assert await found(record, token, status="inactive") == [DOCTOR]
+        assert await found(record, token, status="active") == []
+
+
 async def test_what_is_in_force_is_201_and_204(record: Record) -> None:
     created = await ask(record, "POST", body=consent(record.id))
     await record.put_in_force(2)

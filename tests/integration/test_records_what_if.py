@@ -141,6 +141,17 @@ async def test_blocking_somebody_who_reads_as_staff_or_as_an_author_counts_what_
     assert changed(answer) == {}, "nobody who reads"
 
 
+async def test_whose_authorisation_has_ended_is_no_reader(home: House, record: UUID, documents: list[UUID]) -> None:
+    over = {"from": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"}
+    ended = [{"holder_id": OTHER_DOCTOR, **over}, {"holder_id": CLINIC, "how": "care-team", **over}]
+    await home.choose(record, 2, authorisations=ended)
+    answer = await ask(home, record, as_patient(record), changes=[{"change": "hide-section", "section": "BIOLOGIE"}])
+    assert {one["who"] for one in answer.json()["effects"]} == {"profession", "emergency"}
+    block = {"change": "block-professional", "holder_id": OTHER_DOCTOR}
+    answer = await ask(home, record, as_patient(record), changes=[block])
+    assert changed(answer) == {}, "nor as staff of the clinic"
+
+
 async def test_masking_a_document_and_no_longer(home: House, record: UUID, documents: list[UUID]) -> None:
     token = as_patient(record)
     masked = changed(await ask(home, record, token, documents=[{"document_id": str(documents[0]), "change": "mask"}]))

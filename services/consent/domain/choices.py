@@ -15,6 +15,8 @@ LONGEST_LIST = 1000
 """Professionals or organisations a person can name in one list; the state travels whole."""
 LONGEST_ATTESTATION = timedelta(days=366)
 """National parameter: how long a structure's word about its care team holds at most."""
+REMEMBERED = timedelta(days=366)
+"""How long an authorisation that has ended is still known as ended (EXPIRE in TD0.2, `inactive` in FHIR)."""
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _EASTERNMOST = timedelta(hours=12)
 """Where a French day begins first: Wallis-et-Futuna (UTC+12)."""
@@ -122,10 +124,18 @@ def is_valid(one: Authorisation, now: datetime) -> bool:
     return one.since <= now and (one.until is None or now < one.until)
 
 
+def is_over(one: Authorisation, now: datetime) -> bool:
+    """Whether it has ended."""
+    return one.until is not None and one.until <= now
+
+
 def without_past(choices: Choices, now: datetime) -> Choices:
-    """Without what has ended by itself."""
-    left = tuple(one for one in choices.authorisations if one.until is None or now < one.until)
-    return choices if left == choices.authorisations else _with(choices, authorisations=left)
+    """Without what ended so long ago that nobody needs to know it as ended; of a full list the oldest ends go first."""
+    left = [one for one in choices.authorisations if one.until is None or now < one.until + REMEMBERED]
+    ended = sorted((one for one in left if is_over(one, now)), key=lambda one: one.until or now)
+    for one in ended[: max(0, len(left) - LONGEST_LIST)]:
+        left.remove(one)
+    return choices if len(left) == len(choices.authorisations) else _with(choices, authorisations=tuple(left))
 
 
 def apply_change(choices: Choices, change: Change, by: ActorKind, now: datetime) -> Choices:
@@ -138,9 +148,9 @@ def apply_change(choices: Choices, change: Change, by: ActorKind, now: datetime)
         case "authorise-professional" | "attest-care-team":
             return _authorised(choices, change, by, now)
         case "end-authorisation":
-            return _with(choices, authorisations=_others(choices, subject, team=False))
+            return _ended(choices, subject, now, team=False)
         case "end-attestation":
-            return _with(choices, authorisations=_others(choices, subject, team=True))
+            return _ended(choices, subject, now, team=True)
         case "block-professional":
             return _blocked(choices, subject)
         case "unblock-professional":
@@ -189,7 +199,7 @@ def _authorised(choices: Choices, change: Change, by: ActorKind, now: datetime) 
         raise PeriodInvalidError
     if team:
         _check_attestation(change, since, now)
-    same = [one for one in choices.authorisations if one.holder_id == subject and (one.how == "care-team") == team]
+    same = [one for one in choices.authorisations if _is_of(one, subject, team=team)]
     how = "care-team" if team else change.how
     if (
         any(
@@ -200,12 +210,18 @@ def _authorised(choices: Choices, change: Change, by: ActorKind, now: datetime) 
     ):
         return choices
     others = _others(choices, subject, team=team)
-    if len(others) >= LONGEST_LIST:
+    if sum(not is_over(one, now) for one in others) >= LONGEST_LIST:
         raise ListFullError
     new = Authorisation(
         holder_id=subject, since=since, until=change.until, given_by=by, how=how, informed_on=change.informed_on
     )
     return _with(choices, authorisations=tuple(sorted((*others, new), key=lambda one: (one.holder_id, one.how))))
+
+
+def _ended(choices: Choices, subject: str, now: datetime, *, team: bool) -> Choices:
+    """What has ended by itself stays known as ended."""
+    left = (one for one in choices.authorisations if is_over(one, now) or not _is_of(one, subject, team=team))
+    return _with(choices, authorisations=tuple(left))
 
 
 def _check_attestation(change: Change, since: datetime, now: datetime) -> None:
@@ -245,7 +261,11 @@ def _check_sections(sections: Iterable[str]) -> None:
 
 
 def _others(choices: Choices, subject: str, *, team: bool) -> tuple[Authorisation, ...]:
-    return tuple(one for one in choices.authorisations if one.holder_id != subject or (one.how == "care-team") != team)
+    return tuple(one for one in choices.authorisations if not _is_of(one, subject, team=team))
+
+
+def _is_of(one: Authorisation, subject: str, *, team: bool) -> bool:
+    return one.holder_id == subject and (one.how == "care-team") == team
 
 
 def _with(choices: Choices, **changed: object) -> Choices:

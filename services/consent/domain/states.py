@@ -61,7 +61,7 @@ class State:
         return self.version_in_force >= self.version
 
     def changed(self, choices: Choices, at: datetime) -> "State":
-        """The next version; what has ended by itself is in it no more."""
+        """The next version; what ended long ago is in it no more."""
         return replace(self, version=self.version + 1, choices=without_past(choices, at), changed_at=at)
 
     def as_event(self) -> ConsentStateChanged:

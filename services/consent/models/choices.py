@@ -64,7 +64,9 @@ class ChoicesView(BaseModel):
     version: int = Field(ge=1)
     status: Status
     authorised: tuple[str, ...] = Field(description="national ids of those whom the person authorised without an end")
-    authorisations: tuple[Authorisation, ...] = Field(description="who may read, from when until when, and how so")
+    authorisations: tuple[Authorisation, ...] = Field(
+        description="who may read, or might until a year ago, from when until when, and how so"
+    )
     blocked: tuple[str, ...] = Field(description="national ids of the professionals and structures who never may")
     attending_doctors: tuple[str, ...] = Field(description="national ids of the médecins traitants")
     care_team_objected: bool = Field(description="whether the presumption of the care team is objected to")

@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from services.consent.domain.choices import is_over
 from services.consent.domain.consents import consent_id
 from services.consent.domain.states import State
 from shared.contracts.base import CODE_PATTERN
@@ -135,13 +136,12 @@ class ConsentBody(_Element):
 def consent_resource(state: State, one: Authorisation, now: datetime) -> dict[str, Any]:
     """The authorisation as a resource."""
     period = {"start": one.since.isoformat(), **({"end": one.until.isoformat()} if one.until else {})}
-    is_over = one.until is not None and one.until <= now
     system = PROFESSIONAL if one.given_by == "professional" or one.holder_id.startswith("8") else STRUCTURE
     return {
         "resourceType": "Consent",
         "id": consent_id(state.record_id, one.holder_id),
         "meta": {"versionId": str(state.version), "lastUpdated": state.changed_at.isoformat()},
-        "status": "inactive" if is_over else "active",
+        "status": "inactive" if is_over(one, now) else "active",
         "scope": {"coding": [{"system": SCOPE_SYSTEM, "code": SCOPE}]},
         "category": [_CATEGORY],
         "patient": {"reference": f"Patient/{state.record_id}"},

@@ -4,7 +4,7 @@ The copy keeps the JSON of `ConsentStateChanged`; it is looked at without buildi
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -55,6 +55,11 @@ class Choices:
         if in_person:
             return "both" if by_structure else "professional"
         return "structure" if by_structure else "none"
+
+    def lasting(self, now: datetime) -> "Choices":
+        """Without what has ended."""
+        left = (one for one in self.authorisations if standing(one["from"], one.get("until"), now) != "expired")
+        return replace(self, authorisations=tuple(left))
 
     def _given_to(self, holders: Iterable[str], now: datetime) -> list[tuple[str, Standing]]:
         wanted = frozenset(holders)

@@ -214,8 +214,9 @@ def effects(
     staying.subtract(was for was, _ in moved.values())
     kinds = {*counted, *(will_be for _, will_be in moved.values())}
     found = []
-    for one in audience(before.choices, known, asked):
-        ways = _ways(one, before.choices, asked)
+    lasting = before.choices.lasting(now)
+    for one in audience(lasting, known, asked):
+        ways = _ways(one, lasting, asked)
         old, new = (frozenset().union(*(seen_by(way, at, kinds, now) for way in ways)) for at in (before, after))
         pairs = [(kind, kind, number) for kind, number in staying.items()] + [(a, b, 1) for a, b in moved.values()]
         lost = sum(number for was, is_, number in pairs if was in old and is_ not in new)
