@@ -267,7 +267,8 @@ async def test_an_attestation_is_shown_to_the_person_who_can_end_it(record: Reco
     assert team["informed_on"] == clock.now().date().isoformat()
     assert choices["authorised"] == []
     again = await record.ask("PUT", f"attestations/{HOSPITAL}", attestation(until=team["until"]), token=token)
-    assert again.json()["version"] == 2
+    assert (again.status_code, again.json()) == (202, {"version": None, "status": "on-its-way"})
+    assert (await record.choices())["version"] == 2
     other = software_token("software-2", CLINIC)
     for method in ("PUT", "DELETE"):
         answer = await record.ask(method, f"attestations/{HOSPITAL}", attestation(), token=other)
@@ -497,8 +498,25 @@ async def test_who_sees_no_choices_is_not_shown_them_by_a_condition(record: Reco
     path = f"attestations/{HOSPITAL}"
     token = software_token("software-1", HOSPITAL)
     answer = await record.ask("PUT", path, attestation(), token=token, if_match='"1"')
-    assert (answer.status_code, answer.json()["version"]) == (202, 3)
+    assert (answer.status_code, (await record.choices())["version"]) == (202, 3)
     assert NURSE not in answer.text
+    assert (await record.ask("PUT", path, attestation(), token=token, if_match='W/"0f"')).status_code == 202
+
+
+async def test_who_sees_no_choices_does_not_learn_that_others_were_made(record: Record) -> None:
+    token, path = software_token("software-1", HOSPITAL), f"attestations/{HOSPITAL}"
+    body = attestation()
+    assert (await record.ask("PUT", path, body, token=token)).status_code == 202
+    on_its_way = await record.ask("PUT", path, body, token=token, prefer="wait=0")
+    assert on_its_way.status_code == 202
+    await record.put_in_force(2)
+    before = await record.ask("PUT", path, body, token=token, prefer="wait=1")
+    assert (before.status_code, before.json()) == (200, {"version": None, "status": "in-force"})
+    await record.ask("PUT", f"blocks/{NURSE}")
+    await record.ask("PUT", "hidden-sections/BIOLOGIE")
+    after = await record.ask("PUT", path, body, token=token, prefer="wait=1")
+    assert (after.status_code, after.content) == (before.status_code, before.content)
+    assert not {"etag", "server-timing"} & {*before.headers, *after.headers}
 
 
 async def test_whether_a_record_exists_is_told_to_nobody_else(record: Record) -> None:

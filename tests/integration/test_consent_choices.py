@@ -253,6 +253,7 @@ async def test_the_api_describes_itself(client: httpx.AsyncClient) -> None:
         "/fhir/Consent/_search",
         "/fhir/Consent/{id}",
         "/matrices",
+        "/matrices/{name}",
         "/matrices/{name}/diff",
         "/matrices/{name}/activation",
         "/records/{record_id}/choices",

@@ -1,7 +1,7 @@
 """Authorisations as FHIR R4 Consent: created by an explicit act, searched, ended; errors as OperationOutcome."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -141,6 +141,43 @@ async def test_a_professional_creates_the_own_with_the_card_and_each_finds_only_
     for token, status in ((patient_token(uuid4()), 404), (operator_token(), 403)):
         answer = await ask(record, "GET", token=token, params={"patient": str(record.id)})
         assert (answer.status_code, code_of(answer)) == (status, "not-found" if status == 404 else "forbidden")
+
+
+async def test_a_professional_does_not_learn_from_the_own_authorisation_what_else_is_chosen(record: Record) -> None:
+    id, token = f"{record.id.hex}.{DOCTOR}", professional_token(DOCTOR)
+    await ask(record, "POST", body=consent(record.id))
+    before = await ask(record, "GET", f"/{id}", token=token)
+    await record.ask("PUT", f"blocks/{NURSE}")
+    after = await ask(record, "GET", f"/{id}", token=token)
+    assert (after.content, after.headers["etag"]) == (before.content, before.headers["etag"])
+    since = (await record.choices())["authorisations"][0]["from"]
+    assert datetime.fromisoformat(after.json()["meta"]["lastUpdated"]) == datetime.fromisoformat(since)
+    mine = await ask(record, "GET", f"/{id}")
+    assert (mine.headers["etag"], mine.json()["meta"]["versionId"]) == ('W/"3"', "3")
+    end = (clock.now() + timedelta(days=3)).isoformat()
+    with_card = make_token("professional", DOCTOR, profession="10", patient_present=record.id)
+    body = consent(record.id, id=id, provision={"period": {"end": end}})
+    moved = await ask(record, "PUT", f"/{id}", body, token=with_card, headers={"if-match": after.headers["etag"]})
+    assert moved.status_code == 202
+    assert moved.headers["etag"] == f'W/"{moved.json()["meta"]["versionId"]}"' != after.headers["etag"]
+
+
+async def test_of_a_closed_record_a_professional_finds_nothing_and_the_holder_all(record: Record) -> None:
+    await ask(record, "POST", body=consent(record.id))
+    await record.api.pool.execute("update record_copies set status = 'closed'")
+    assert await found(record, professional_token(DOCTOR)) == []
+    assert (await ask(record, "GET", f"/{record.id.hex}.{DOCTOR}", token=professional_token(DOCTOR))).status_code == 404
+    assert await found(record) == [DOCTOR]
+
+
+async def test_who_was_not_the_first_is_told_the_present_version(record: Record) -> None:
+    await record.ask("PUT", f"blocks/{NURSE}")
+    late = await ask(record, "POST", body=consent(record.id), headers={"if-match": 'W/"1"', "accept-language": "fr"})
+    assert (late.status_code, code_of(late), late.headers["etag"]) == (412, "version-differs", 'W/"2"')
+    assert late.headers["content-language"] == "fr"
+    assert "entre-temps" in late.text
+    again = await ask(record, "POST", body=consent(record.id), headers={"if-match": late.headers["etag"]})
+    assert again.status_code == 202
 
 
 @pytest.mark.parametrize(

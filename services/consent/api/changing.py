@@ -1,23 +1,25 @@
 """One change as a dependency of a route: who asks, of which record, what is expected, how long to wait."""
 
 import re
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.consent.domain.choices import Change
+from services.consent.domain.choices import PERSONS, Change
 from services.consent.domain.states import VersionDiffersError
 from services.consent.models.choices import ChangeView, ChoicesView
 from services.consent.usecases.change_choices import Terms, change_choices
-from services.consent.usecases.see_choices import see_choices
+from services.consent.usecases.see_choices import see_choices, version_about
 from services.consent.waking import InForce
 from shared import clock
 from shared.errors import InvalidError
 from shared.http.app import AuthenticatedCaller, ServicePool, copy_limit_of
 from shared.http.outcomes import is_fhir, render
 from shared.http.prefer import seconds_to_wait
+from shared.http.problems import prefers_french
 
 Prefer = Annotated[
     str | None, Header(description="`wait=N`: answer when the change is in force, N seconds later at most.")
@@ -36,12 +38,16 @@ def show_present(request: Request, error: Exception) -> Response:
     """412 with the choices as they are now (RFC 9110, section 13.1.1)."""
     assert isinstance(error, VersionDiffersError)
     if is_fhir(request.url.path):
-        return render(request, error.status, error.code, str(error))
+        french = error.french if prefers_french(request.headers.get("accept-language", "")) else None
+        response = render(request, error.status, error.code, french or str(error))
+        response.headers["etag"] = f"W/{etag_of(error.present.version)}"
+        response.headers.update({"content-language": "fr" if french else "en", "vary": "accept-language"})
+        return response
     view = ChoicesView.of(error.present).model_dump(mode="json", by_alias=True)
     return JSONResponse(view, error.status, {"etag": etag_of(error.present.version)})
 
 
-def etag_of(version: int) -> str:
+def etag_of(version: int | str) -> str:
     """The entity tag of a version."""
     return f'"{version}"'
 
@@ -67,12 +73,15 @@ class Changing:
         self.limit = copy_limit_of(request)
         self._terms = Terms(self.limit, request.app.state.occupational_medicine)
         self._seconds = seconds_to_wait(prefer)
-        self._expected = _version(if_match)
+        self._sees_choices = caller.kind in PERSONS
+        self._expected = _version(if_match) if self._sees_choices else None
 
     async def make(self, change: Change) -> ChangeView:
         """Changes, then waits as long as was asked for. 200 when in force, 202 when on its way."""
         state = await change_choices(self.pool, self.record_id, self.caller, change, self._expected, self._terms)
         version, latest = state.version, state
+        if not self._sees_choices:  # that somebody has chosen something else since is not theirs to know
+            version = await version_about(self.pool, self.record_id, change.subject_id)
         if self._seconds:
             latest = await self._in_force.wait_for(
                 self.record_id,
@@ -80,13 +89,18 @@ class Changing:
                 lambda found: found.version_in_force >= version,
                 self._seconds,
             )
-        view = ChangeView.of(version, latest.version_in_force)
+        view = ChangeView.of(version, latest.version_in_force, sees_choices=self._sees_choices)
         self._response.status_code = 200 if view.status == "in-force" else 202
-        self._response.headers["etag"] = etag_of(version)
-        if self._seconds and view.status == "in-force":
-            took = (clock.now() - state.changed_at).total_seconds() * 1000
-            self._response.headers["server-timing"] = f"in-force;dur={took:.0f}"
+        if self._sees_choices:
+            self._tell_version(view, state.changed_at)
         return view
+
+    def _tell_version(self, view: ChangeView, changed_at: datetime) -> None:
+        if view.version is not None:
+            self._response.headers["etag"] = etag_of(view.version)
+        if self._seconds and view.status == "in-force":
+            took = (clock.now() - changed_at).total_seconds() * 1000
+            self._response.headers["server-timing"] = f"in-force;dur={took:.0f}"
 
 
 def _version(if_match: str | None) -> int | None:

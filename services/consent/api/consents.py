@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.consent.api.changing import Changing, IfMatch, Prefer, etag_of
 from services.consent.domain.choices import Change
-from services.consent.domain.consents import consent_id, named_by
+from services.consent.domain.consents import Shown, consent_id, named_by
 from services.consent.models.choices import ChangeView
 from services.consent.models.consents import ConsentBody, ConsentInvalidError, consent_resource, searchset
 from services.consent.usecases.find_consents import find_consents
@@ -24,6 +24,9 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     403: {"description": "OperationOutcome `change-not-permitted`, `forbidden`."},
     404: {"description": "OperationOutcome `not-found`."},
     409: {"description": "OperationOutcome `professional-blocked`, `list-full`, `record-closed`."},
+    412: {
+        "description": "OperationOutcome `version-differs`; `ETag` is the present version. To the person's side only."
+    },
     422: {"description": "OperationOutcome `period-invalid`, `national-id-invalid`."},
 }
 _BODY = {"requestBody": {"content": {FHIR_JSON: {"schema": {"type": "object"}}}, "required": True}}
@@ -105,11 +108,8 @@ async def search_by_post(request: Request, caller: AuthenticatedCaller, pool: Se
 async def read(id: Id, caller: AuthenticatedCaller, pool: ServicePool, copy_limit: CopyLimit) -> Response:
     """As it stands."""
     record_id, holder_id = _named(id)
-    state, held = await find_consents(pool, record_id, caller, copy_limit)
-    found = next((one for one in held if one.holder_id == holder_id), None)
-    if state is None or found is None:
-        raise NotFoundError
-    return _answer(consent_resource(state, found, clock.now()), 200, {"etag": _etag(state.version)})
+    found = _of(holder_id, await find_consents(pool, record_id, caller, copy_limit))
+    return _answer(consent_resource(record_id, found, clock.now()), 200, _etag(found.version))
 
 
 @router.put("/{id}", summary="Change or end an authorisation", openapi_extra=_BODY)
@@ -130,7 +130,7 @@ async def update(
         return await _one(changing, body.holder_id, await changing.make(_authorising(body, changing)), request)
     view = await changing.make(Change(action="end-authorisation", subject_id=body.holder_id))
     ended = body.model_dump(mode="json", exclude_none=True, exclude_defaults=True) | {"id": id}
-    return _answer(ended, 200 if view.status == "in-force" else 202, {"etag": _etag(view.version)})
+    return _answer(ended, 200 if view.status == "in-force" else 202, _etag(view.version))
 
 
 @router.delete("/{id}", summary="End an authorisation", status_code=204)
@@ -146,7 +146,7 @@ async def delete(
     record_id, holder_id = _named(id)
     changing = Changing(request, record_id, caller, pool, Response(), prefer, if_match)
     view = await changing.make(Change(action="end-authorisation", subject_id=holder_id))
-    return Response(status_code=204 if view.status == "in-force" else 202, headers={"etag": _etag(view.version)})
+    return Response(status_code=204 if view.status == "in-force" else 202, headers=_etag(view.version))
 
 
 async def _search(
@@ -161,10 +161,12 @@ async def _search(
         record_id = UUID(patient.removeprefix("Patient/"))
     except ValueError as error:
         raise SearchInvalidError from error
-    state, held = await find_consents(pool, record_id, caller, copy_limit_of(request))
+    held = await find_consents(pool, record_id, caller, copy_limit_of(request))
     wanted = None if actor is None else actor.rpartition("|")[2]
-    found = [one for one in held if wanted in (None, one.holder_id) and consent_id(record_id, one.holder_id)]
-    resources = [] if state is None else [consent_resource(state, one, clock.now()) for one in found]
+    found = [
+        one for one in held if wanted in (None, one.given.holder_id) and consent_id(record_id, one.given.holder_id)
+    ]
+    resources = [consent_resource(record_id, one, clock.now()) for one in found]
     shown = [one for one in resources if status in (None, one["status"])]
     return _answer(searchset(shown, str(request.base_url)), 200, {})
 
@@ -179,14 +181,12 @@ def _form(body: bytes) -> dict[str, str]:
 async def _one(
     changing: Changing, holder_id: str, view: ChangeView, request: Request, *, created: bool = False
 ) -> Response:
-    state, held = await find_consents(changing.pool, changing.record_id, changing.caller, changing.limit)
-    found = next((one for one in held if one.holder_id == holder_id), None)
-    if state is None or found is None:  # ended by another while this was being answered
-        raise NotFoundError
-    resource = consent_resource(state, found, clock.now())
+    # Not found where another has ended it while this was being answered.
+    found = _of(holder_id, await find_consents(changing.pool, changing.record_id, changing.caller, changing.limit))
+    resource = consent_resource(changing.record_id, found, clock.now())
     done = 201 if created else 200
     location = f"{request.base_url}fhir/Consent/{resource['id']}"
-    headers = {"etag": _etag(view.version), **({"location": location} if created else {})}
+    headers = {**_etag(found.version), **({"location": location} if created else {})}
     return _answer(resource, done if view.status == "in-force" else 202, headers)
 
 
@@ -208,8 +208,15 @@ def _named(id: str) -> tuple[UUID, str]:
     return found
 
 
-def _etag(version: int) -> str:
-    return f"W/{etag_of(version)}"
+def _of(holder_id: str, held: tuple[Shown, ...]) -> Shown:
+    found = next((one for one in held if one.given.holder_id == holder_id), None)
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def _etag(version: int | str | None) -> dict[str, str]:
+    return {} if version is None else {"etag": f"W/{etag_of(version)}"}
 
 
 def _answer(resource: dict[str, Any], status: int, headers: dict[str, str]) -> Response:

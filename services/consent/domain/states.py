@@ -87,6 +87,7 @@ class VersionDiffersError(ClientError):
 
     code = "version-differs"
     status = 412
+    french = "Les choix ont changé entre-temps. Consultez-les à nouveau (GET .../choices), puis recommencez."
 
     def __init__(self, present: State) -> None:
         super().__init__()

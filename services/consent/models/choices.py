@@ -15,16 +15,17 @@ Status = Literal["on-its-way", "in-force"]
 
 
 class ChangeView(BaseModel):
-    """The version that holds the change, and whether every read is decided under it already."""
+    """Whether every read is decided under the change already; to the person's side also the version that holds it."""
 
     model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [{"version": 2, "status": "in-force"}]})
-    version: int = Field(ge=1)
+    version: int | None = Field(ge=1, description="of all choices; null to whoever does not see them")
     status: Status
 
     @classmethod
-    def of(cls, version: int, version_in_force: int) -> "ChangeView":
+    def of(cls, version: int, version_in_force: int, *, sees_choices: bool) -> "ChangeView":
         """What is said of a version, given the one that is in force."""
-        return cls(version=version, status="in-force" if version_in_force >= version else "on-its-way")
+        status: Status = "in-force" if version_in_force >= version else "on-its-way"
+        return cls(version=version if sees_choices else None, status=status)
 
 
 class ChoicesView(BaseModel):

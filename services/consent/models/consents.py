@@ -12,10 +12,8 @@ import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from services.consent.domain.choices import is_over
-from services.consent.domain.consents import consent_id
-from services.consent.domain.states import State
+from services.consent.domain.consents import Shown, consent_id
 from shared.contracts.base import CODE_PATTERN
-from shared.contracts.consent import Authorisation
 from shared.errors import ClientError
 from shared.terminology import oids
 
@@ -133,18 +131,19 @@ class ConsentBody(_Element):
         return body
 
 
-def consent_resource(state: State, one: Authorisation, now: datetime) -> dict[str, Any]:
+def consent_resource(record_id: UUID, shown: Shown, now: datetime) -> dict[str, Any]:
     """The authorisation as a resource."""
+    one = shown.given
     period = {"start": one.since.isoformat(), **({"end": one.until.isoformat()} if one.until else {})}
     system = PROFESSIONAL if one.given_by == "professional" or one.holder_id.startswith("8") else STRUCTURE
     return {
         "resourceType": "Consent",
-        "id": consent_id(state.record_id, one.holder_id),
-        "meta": {"versionId": str(state.version), "lastUpdated": state.changed_at.isoformat()},
+        "id": consent_id(record_id, one.holder_id),
+        "meta": {"versionId": shown.version, "lastUpdated": shown.changed_at.isoformat()},
         "status": "inactive" if is_over(one, now) else "active",
         "scope": {"coding": [{"system": SCOPE_SYSTEM, "code": SCOPE}]},
         "category": [_CATEGORY],
-        "patient": {"reference": f"Patient/{state.record_id}"},
+        "patient": {"reference": f"Patient/{record_id}"},
         "dateTime": one.since.isoformat(),
         "policyRule": _POLICY,
         "provision": {

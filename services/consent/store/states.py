@@ -198,6 +198,17 @@ async def list_history(connection: Connection, record_id: UUID, before: int, lim
     return [HistoryEntry(**{**row, "change": _json(row["change"])}) for row in rows]
 
 
+SELECT_VERSION_ABOUT = """
+select version from state_changes where bucket = $1 and record_id = $2 and subject_id = $3
+order by version desc limit 1"""
+
+
+async def find_version_about(connection: Connection, record_id: UUID, subject_id: str | None) -> int:
+    """The latest version that names this subject; 1, the first of all, where none does."""
+    version = await connection.fetchval(SELECT_VERSION_ABOUT, bucket_of(record_id), record_id, subject_id)
+    return 1 if version is None else int(version)
+
+
 SELECT_VERSION = "select choices from state_changes where bucket = $1 and record_id = $2 and version = $3"
 
 

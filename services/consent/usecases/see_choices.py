@@ -19,6 +19,12 @@ async def see_choices(pool: Pool, record_id: UUID) -> State:
         return await _state(connection, record_id)
 
 
+async def version_about(pool: Pool, record_id: UUID, subject_id: str | None) -> int:
+    """The version in which something was chosen last of this professional or structure."""
+    async with pool.acquire() as connection:
+        return await states.find_version_about(connection, record_id, subject_id)
+
+
 async def see_own_choices(pool: Pool, record_id: UUID, caller: Caller, limit: timedelta) -> State:
     """The same for the person's side: another's record is answered like one that does not exist, and to who acts for
     the holder a closed one too. `limit`: how old the copies may be on which they act.
