@@ -51,6 +51,7 @@ DEEDS = {
     "reference-application": "let an application in",
     "end-application": "ended what an application may do",
     "change-rights": "changed rights",
+    "see-choices": "looked at the choices",
     "ask-what-if": "asked what a change would do",
     "explain-decision": "asked why",
     "list-emergencies": "looked at the emergencies",

@@ -61,6 +61,7 @@ Action = Literal[
     "explain-decision",
     "list-emergencies",
     "check-record",
+    "see-choices",
 ]
 
 

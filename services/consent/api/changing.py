@@ -70,8 +70,7 @@ class Changing:
         self.pool = pool
         self._response = response
         self._in_force: InForce = request.app.state.in_force
-        self.limit = copy_limit_of(request)
-        self._terms = Terms(self.limit, request.app.state.occupational_medicine)
+        self._terms = Terms(copy_limit_of(request), request.app.state.occupational_medicine)
         self._seconds = seconds_to_wait(prefer)
         self._sees_choices = caller.kind in PERSONS
         self._expected = _version(if_match) if self._sees_choices else None

@@ -12,7 +12,7 @@ from services.consent.domain.choices import Change
 from services.consent.domain.consents import Shown, consent_id, named_by
 from services.consent.models.choices import ChangeView
 from services.consent.models.consents import ConsentBody, ConsentInvalidError, consent_resource, searchset
-from services.consent.usecases.find_consents import find_consents
+from services.consent.usecases.find_consents import find_consents, show_changed
 from shared import clock
 from shared.errors import ClientError, NotFoundError
 from shared.fhir.write import FHIR_JSON
@@ -182,7 +182,7 @@ async def _one(
     changing: Changing, holder_id: str, view: ChangeView, request: Request, *, created: bool = False
 ) -> Response:
     # Not found where another has ended it while this was being answered.
-    found = _of(holder_id, await find_consents(changing.pool, changing.record_id, changing.caller, changing.limit))
+    found = _of(holder_id, await show_changed(changing.pool, changing.record_id, changing.caller))
     resource = consent_resource(changing.record_id, found, clock.now())
     done = 201 if created else 200
     location = f"{request.base_url}fhir/Consent/{resource['id']}"

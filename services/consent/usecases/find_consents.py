@@ -6,11 +6,13 @@ from uuid import UUID
 from services.consent.domain.choices import PERSONS
 from services.consent.domain.consents import Shown, shown_to_holders, shown_to_person
 from services.consent.store import copies, states
-from services.consent.usecases.see_choices import see_own_choices
+from services.consent.usecases.see_choices import refuse_kind, see_choices, see_own_choices
 from shared import clock
 from shared.db.pool import Pool
-from shared.errors import ForbiddenError
 from shared.http.tokens import Caller
+
+HOLDERS = frozenset({"professional", "software"})
+"""Kinds of askers that may have been given something."""
 
 
 async def find_consents(pool: Pool, record_id: UUID, caller: Caller, limit: timedelta) -> tuple[Shown, ...]:
@@ -20,12 +22,23 @@ async def find_consents(pool: Pool, record_id: UUID, caller: Caller, limit: time
     """
     if caller.kind in PERSONS:
         return shown_to_person(await see_own_choices(pool, record_id, caller, limit))
-    own = {"professional": caller.id, "software": caller.organisation_id}.get(caller.kind)
-    if own is None:
-        raise ForbiddenError
+    if caller.kind not in HOLDERS:
+        raise await refuse_kind(pool, record_id, caller)
+    return await _own(pool, record_id, caller)
+
+
+async def show_changed(pool: Pool, record_id: UUID, caller: Caller) -> tuple[Shown, ...]:
+    """The same for who has just changed something, and has therefore been asked who they are."""
+    if caller.kind in PERSONS:
+        return shown_to_person(await see_choices(pool, record_id))
+    return await _own(pool, record_id, caller)
+
+
+async def _own(pool: Pool, record_id: UUID, caller: Caller) -> tuple[Shown, ...]:
+    own = caller.id if caller.kind == "professional" else caller.organisation_id
     async with pool.acquire() as connection:
         about = await copies.find_about(connection, record_id)
         state = await states.find_state(connection, record_id)
-    if about is None or about.status != "open" or state is None:
+    if own is None or about is None or about.status != "open" or state is None:
         return ()
     return shown_to_holders(state.choices, {own}, clock.now())
