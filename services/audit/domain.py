@@ -67,6 +67,7 @@ class CursorInvalidError(InvalidError):
     """`before` is the `next` of an earlier answer, or a time such as 2026-11-22T09:30:00Z."""
 
     code = "cursor-invalid"
+    french = "`before` est le `next` d’une réponse précédente, ou une date telle que 2026-11-22T09:30:00Z."
 
 
 class Entry(NamedTuple):

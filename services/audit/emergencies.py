@@ -19,6 +19,7 @@ class WeekInvalidError(InvalidError):
     """`week` is a week of ISO 8601, such as 2026-W47."""
 
     code = "week-invalid"
+    french = "`week` est une semaine au format ISO 8601, telle que 2026-W47."
 
 
 @dataclass(frozen=True, slots=True)

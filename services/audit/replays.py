@@ -17,6 +17,12 @@ AT_ONCE = 2000
 router = APIRouter(tags=["operations"])
 
 
+class ReplayForbiddenError(ForbiddenError):
+    """Only an operator can have decisions decided again."""
+
+    french = "Seul un opérateur peut faire décider à nouveau."
+
+
 class AnswerView(BaseModel):
     """What the rules say."""
 
@@ -91,7 +97,7 @@ async def get_replay(
 ) -> ReplayView:
     """The oldest first. Codes and counts only; nobody is named, nothing is written."""
     if caller.kind != "operator":
-        raise ForbiddenError("Only an operator can have decisions decided again.")
+        raise ReplayForbiddenError
     caller.require("operations")
     place = Cursor(since, UUID(int=0)) if after is None else Cursor.parse(after)
     done, following = await replay_decisions(pool, place, until, limit)

@@ -1,4 +1,4 @@
-"""What identity and records refuse is said in French too: patients, pharmacists and agents read their sentences."""
+"""What a service refuses is said in French too: patients, pharmacists and agents read its sentences."""
 
 import importlib
 import pkgutil
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+import services.audit
+import services.consent
 import services.identity
 import services.records
 import shared
@@ -15,6 +17,9 @@ FOR_SOFTWARE_ALONE = ("shared.cda", "shared.fhir", "shared.redriving")
 """Formats and dead letters: nobody but programs and operators meets them."""
 
 
+SPEAKING = (services.audit, services.consent, services.identity, services.records, shared)
+
+
 def _known(kind: type[ClientError]) -> Iterator[type[ClientError]]:
     for one in kind.__subclasses__():
         yield one
@@ -22,11 +27,11 @@ def _known(kind: type[ClientError]) -> Iterator[type[ClientError]]:
 
 
 def _errors() -> list[type[ClientError]]:
-    for package in (services.identity, services.records, shared):
+    for package in SPEAKING:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-    ours = (services.identity.__name__, services.records.__name__, shared.__name__)
+    ours = tuple(one.__name__ for one in SPEAKING)
     found = {one for one in _known(ClientError) if one.__module__.startswith(ours)}
     return sorted(
         (one for one in found if not one.__module__.startswith(FOR_SOFTWARE_ALONE)), key=lambda one: one.__qualname__

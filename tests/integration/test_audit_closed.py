@@ -6,13 +6,14 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from shared import clock
 from shared.access import Permit, decide, facts_from
 from shared.contracts.audit import AccessRecorded
 from shared.copies import MARK_BROKEN
 from tests.conftest import NewDatabase
-from tests.infra.ledger import Ledger, audit_api, doctor, judged, reading
+from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged, reading
 from tests.infra.messages import outbox
-from tests.infra.tokens import bearer, make_token, patient_token
+from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
 
 ROW_OF_BEFORE = "update record_copies set status = null, status_version = null"
 WORKER_OF_BEFORE = "update record_copies set version = version + 1"
@@ -74,6 +75,46 @@ async def test_each_refusal_to_who_represents_the_holder_stands_in_the_ledger_wi
         answer = decide(facts_from(one.facts))
         assert not isinstance(answer, Permit)
         assert (answer.reason, answer.rules_version) == (one.reason, one.rules_version)
+
+
+async def test_each_refusal_to_others_stands_in_the_ledger_of_the_record_that_is_there(family: Family) -> None:
+    id = family.ledger.record_id
+    never = (
+        make_token("carer", str(uuid4()), record_id=id),
+        professional_token(DOCTOR),
+        software_token("software-1", HOSPITAL),
+        operator_token(),
+    )
+    strangers = (patient_token(uuid4()), make_token("representative", str(uuid4()), record_id=uuid4()))
+    await family.ledger.record()
+    for token, status, reason in (
+        *((one, 403, "kind-not-permitted") for one in never),
+        *((one, 404, "not-own-record") for one in strangers),
+    ):
+        for what in LISTS:
+            before = len(await family.told())
+            answer, missing = await family.ask(what, token), await family.ask(what, token, uuid4())
+            assert (answer.status_code, answer.content) == (missing.status_code, missing.content)
+            [entry] = (await family.told())[before:]
+            assert (answer.status_code, entry.record_id) == (status, id)
+            assert (entry.action, entry.outcome, entry.reason) == (f"list-{what}", "refused", reason)
+            again = decide(facts_from(entry.facts or {}))
+            assert not isinstance(again, Permit)
+            assert again.reason == reason
+
+
+async def test_who_is_never_told_why_stands_in_the_ledger_of_the_entry(family: Family) -> None:
+    carer = make_token("carer", str(uuid4()), record_id=uuid4())
+    for token in (carer, software_token("software-1", HOSPITAL), operator_token()):
+        before = len(await family.told())
+        answer = await family.ask("explanation", token)
+        [entry] = (await family.told())[before:]
+        assert (entry.record_id, entry.action) == (family.ledger.record_id, "explain-decision")
+        assert (answer.status_code, entry.outcome, entry.reason) == (403, "refused", "kind-not-permitted")
+        unknown = Family(family.ledger, clock.new_id())
+        missing = await unknown.ask("explanation", token)
+        assert (answer.status_code, answer.content) == (missing.status_code, missing.content)
+    assert len(await family.told()) == 3
 
 
 async def test_while_nothing_is_known_of_a_record_its_holder_alone_sees_who_did_what(family: Family) -> None:

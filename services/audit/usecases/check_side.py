@@ -18,6 +18,12 @@ from shared.metrics import REFUSED
 from shared.outbox import Announcement, announce
 
 
+class AccessesForbiddenError(ForbiddenError):
+    """Only the patient, or whoever represents the patient, can see who did what with a record."""
+
+    french = "Seuls le patient et qui le représente voient qui a fait quoi dans un dossier."
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """Who asks about a record, and what the rules answered."""
@@ -44,9 +50,11 @@ class Side:
         return [self.record_id] if self.representing else await records_of_one(connection, self.record_id)
 
     def entries(self, action: Action, records: Iterable[UUID]) -> list[Announcement]:
-        """The asking, for the ledger of each record; a refused one where the token speaks for this record."""
+        """The asking, for the ledger of each record; a refused one where the record is known here, or said to be the
+        asker's own."""
         if not self.is_permitted:
-            records = [self.record_id] if self.caller.record_id == self.record_id else []
+            is_there = self.facts.record_status != "unknown" or self.caller.record_id == self.record_id
+            records = [self.record_id] if is_there else []
         return [announce(self._entry(action, id)) for id in records]
 
     def raise_if_refused(self, action: Action) -> None:
@@ -92,4 +100,4 @@ def _error(refusal: Refusal) -> ClientError:
         return UncheckableError()
     if refusal.by_choice:
         return NotFoundError()
-    return ForbiddenError("Only the patient, or whoever represents the patient, can see who did what with a record.")
+    return AccessesForbiddenError()

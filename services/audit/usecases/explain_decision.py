@@ -16,6 +16,12 @@ from shared.metrics import REFUSED
 from shared.outbox import announce, append
 
 
+class ExplanationForbiddenError(ForbiddenError):
+    """Why is told to the person, to whoever represents the person, and to the professional who asked."""
+
+    french = "Le pourquoi se dit à la personne, à qui la représente et au professionnel qui a demandé."
+
+
 async def explain_decision(
     pool: Pool, caller: Caller, event_id: UUID, language: Language, copy_limit: timedelta
 ) -> Explanation:
@@ -27,6 +33,8 @@ async def explain_decision(
     nothing of a closed record. Raises UncheckableError where the copy of the record is older than `copy_limit`.
     """
     party = _party(caller)
+    if party is None:
+        raise await _refuse_kind(pool, caller, event_id)
     async with transaction(pool) as connection:
         side = await _side(connection, caller, copy_limit)
         if side is None or side.is_permitted:
@@ -64,12 +72,22 @@ async def _find(connection: Connection, caller: Caller, side: Side | None, event
     return None if reason is None else decided
 
 
-def _party(caller: Caller) -> Party:
+async def _refuse_kind(pool: Pool, caller: Caller, event_id: UUID) -> ForbiddenError:
+    """Whoever is told nothing ever: refused alike whether there is such an entry; where there is, its record has it."""
+    async with transaction(pool) as connection:
+        entry = await store.find_entry(connection, event_id)
+        if entry is not None and not await erased_among(connection, [entry.record_id]):
+            await append(connection, [announce(_asked(caller, entry, None, "kind-not-permitted"))])
+    REFUSED.labels("explain-decision", "kind-not-permitted").inc()
+    return ExplanationForbiddenError()
+
+
+def _party(caller: Caller) -> Party | None:
     match caller.kind:
         case "patient" | "representative" | "professional":
             return caller.kind
         case _:
-            raise ForbiddenError("Only the person, whoever represents the person, and the professional who asked.")
+            return None
 
 
 async def _concerns(connection: Connection, caller: Caller, side: Side | None, entry: Decided) -> str | None:
@@ -105,13 +123,13 @@ async def _decided(connection: Connection, entry: Decided) -> Decided:
     )
 
 
-def _asked(caller: Caller, entry: Decided, reason: str | None) -> AccessRecorded:
+def _asked(caller: Caller, entry: Decided, reason: str | None, refused: str = "not-told") -> AccessRecorded:
     return AccessRecorded(
         record_id=entry.record_id,
         actor=caller.actor(),
         action="explain-decision",
         outcome="refused" if reason is None else "permitted",
-        reason=reason or "not-told",
+        reason=reason or refused,
         document_id=entry.document_id,
         mode=caller.mode,
     )

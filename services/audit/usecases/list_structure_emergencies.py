@@ -9,13 +9,19 @@ from shared.errors import ForbiddenError
 from shared.http.tokens import Caller
 
 
+class StructureForbiddenError(ForbiddenError):
+    """Only the structure's own software, an administrator or an operator can see a structure's emergencies."""
+
+    french = "Seuls le logiciel de la structure, un administrateur ou un opérateur voient les urgences d’une structure."
+
+
 async def list_structure_emergencies(
     pool: Pool, caller: Caller, structure_id: str, week: str
 ) -> tuple[list[EmergencySession], Names]:
     """The newest first. Raises ForbiddenError for anybody but the structure's own software, administrators and
     operators; WeekInvalidError."""
     if not _may_see(caller, structure_id):
-        raise ForbiddenError("Only the structure's own software, an administrator or an operator.")
+        raise StructureForbiddenError
     since, until = week_of(week)
     async with pool.acquire() as connection:
         found = await store.find_of_structure(connection, structure_id, since, until)

@@ -32,6 +32,7 @@ class EtagInvalidError(InvalidError):
     """If-Match is the version that was seen, as the ETag of a GET gives it: "4"."""
 
     code = "etag-invalid"
+    french = 'If-Match est la version qui a été vue, comme l’ETag d’un GET la donne : "4".'
 
 
 def show_present(request: Request, error: Exception) -> Response:

@@ -123,7 +123,9 @@ class ConsentBody(_Element):
             UUID(body.patient.reference.removeprefix("Patient/"))
         except ValidationError as error:
             places = sorted({".".join(str(part) for part in one["loc"][:6]) for one in error.errors()[:10]})
-            raise ConsentInvalidError(f"{ConsentInvalidError.__doc__} Look at: {', '.join(places)}") from error
+            invalid = ConsentInvalidError(f"{ConsentInvalidError.__doc__} Look at: {', '.join(places)}")
+            invalid.french = f"{ConsentInvalidError.french} À revoir : {', '.join(places)}"
+            raise invalid from error
         except ValueError as error:
             raise ConsentInvalidError from error
         if not any((one.system, one.code) == (SCOPE_SYSTEM, SCOPE) for one in body.scope.coding):

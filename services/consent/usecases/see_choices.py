@@ -24,6 +24,12 @@ from shared.outbox import announce, append
 T = TypeVar("T")
 
 
+class ChoicesForbiddenError(ForbiddenError):
+    """Only the patient's side can see the choices about a record."""
+
+    french = "Seuls le patient et qui agit pour lui voient les choix d’un dossier."
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """Whether somebody may look, by which code, and with which error where not. `is_known`: the record is here."""
@@ -84,7 +90,7 @@ async def refuse_kind(pool: Pool, record_id: UUID, caller: Caller) -> ClientErro
     """What a kind of asker that never sees choices is to be told; the ledger is told of it."""
     async with transaction(pool) as connection:
         is_known = await copies.find_about(connection, record_id) is not None
-        look = Look("kind-not-permitted", _not_yours(), is_known)
+        look = Look("kind-not-permitted", ChoicesForbiddenError(), is_known)
         await _enter(connection, record_id, caller, look)
     return _refused(look)
 
@@ -104,7 +110,7 @@ async def _look(
 async def _check(connection: Connection, record_id: UUID, caller: Caller, limit: timedelta) -> Look:
     about = await copies.find_about(connection, record_id)
     if caller.kind not in PERSONS:
-        return Look("kind-not-permitted", _not_yours(), about is not None)
+        return Look("kind-not-permitted", ChoicesForbiddenError(), about is not None)
     own = caller.record_id == record_id
     if about is None:
         opening = own and not await erased_among(connection, [record_id])
@@ -134,12 +140,6 @@ async def _enter(connection: Connection, record_id: UUID, caller: Caller, look: 
         session_id=caller.session_id,
     )
     await append(connection, [announce(access)])
-
-
-def _not_yours() -> ForbiddenError:
-    error = ForbiddenError("Only the patient's side can see the choices about a record.")
-    error.french = "Seuls le patient et qui agit pour lui voient les choix d’un dossier."
-    return error
 
 
 def _refused(look: Look) -> ClientError:
