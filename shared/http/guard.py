@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import tracing
 from shared.errors import ClientError, TooLargeError, UnsupportedEncodingError
+from shared.http.pacing import note_whole
 from shared.http.problems import Renderer, answer_for
 from shared.metrics import REQUESTS
 
@@ -26,6 +27,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
+        note_whole(scope)
         headers: dict[bytes, bytes] = dict(scope["headers"])
         trace = tracing.enter(headers.get(b"traceparent", b"").decode("ascii", "replace"))
         status = 500
@@ -40,7 +42,7 @@ class Guard:
         request = Request(scope)
         try:
             self._check(headers)
-            await self.app(scope, self._limited(receive), traced_send)
+            await self.app(scope, self._limited(scope, receive), traced_send)
         except ClientError as error:
             response = self.render(request, error.status, error.code, str(error))
             await response(scope, receive, traced_send)
@@ -61,12 +63,14 @@ class Guard:
     def _too_large(self) -> str:
         return f"The body is larger than the {self.body_limit} bytes that this service takes; send less at once."
 
-    def _limited(self, receive: Receive) -> Any:
+    def _limited(self, scope: Scope, receive: Receive) -> Any:
         taken = 0
 
         async def limited() -> Message:
             nonlocal taken
             message = await receive()
+            if message["type"] == "http.request":
+                note_whole(scope)
             taken += len(message.get("body", b""))
             if taken > self.body_limit:
                 raise TooLargeError(self._too_large())

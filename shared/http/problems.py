@@ -11,11 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.db.pool import is_transient
-from shared.errors import ClientError, NotAuthenticatedError
+from shared.errors import ClientError, ForbiddenError, NotAuthenticatedError, NotFoundError, UncheckableError
+from shared.http.pacing import keep_pace
 from shared.logs import log
 
 Renderer = Callable[[Request, int, str, str], Response]
 """(request, HTTP status, stable code, what is wrong and what to do) -> the answer's body in the API's format."""
+PACED = (ForbiddenError, NotFoundError, UncheckableError)
+"""What is answered in the same words whether or not something is there, and so at the same pace."""
 _WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
 _CODES = {
     400: "bad-request",
@@ -55,7 +58,7 @@ def prefers_french(accept_language: str) -> bool:
 def install(app: FastAPI, render: Renderer = problem) -> None:
     """Makes every error of the app an answer in the API's format."""
 
-    def on_client_error(request: Request, error: Exception) -> Response:
+    async def on_client_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ClientError)
         french = error.in_french()
         wanted = french if prefers_french(request.headers.get("accept-language", "")) else None
@@ -66,6 +69,8 @@ def install(app: FastAPI, render: Renderer = problem) -> None:
             response.headers["www-authenticate"] = 'Bearer error="invalid_token"'
         if error.retry_after is not None:
             response.headers["retry-after"] = str(error.retry_after)
+        if isinstance(error, PACED):
+            await keep_pace(request)
         return response
 
     def on_validation(request: Request, error: Exception) -> Response:

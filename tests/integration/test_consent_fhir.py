@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from shared import clock
+from shared.http import pacing
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import Record, consent_api
 from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
@@ -75,6 +76,26 @@ async def found(record: Record, token: str | None = None, **parameters: str) -> 
     entries = got.json().get("entry", [])
     assert (got.json()["resourceType"], got.json()["total"]) == ("Bundle", len(entries))
     return [one["resource"]["provision"]["actor"][0]["reference"]["identifier"]["value"] for one in entries]
+
+
+async def test_a_search_that_finds_nothing_is_answered_at_the_pace_of_a_record_that_is_not_there(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    async def note(moment: float) -> None:
+        waits.append(moment)
+
+    monkeypatch.setattr(pacing, "wait_until", note)
+    doctor = professional_token(DOCTOR)
+    answers = [
+        await ask(record, "GET", token=doctor, params={"patient": f"Patient/{id}"}) for id in (record.id, uuid4())
+    ]
+    assert (answers[0].content, len(waits)) == (answers[1].content, 2)
+    assert (await record.ask("PUT", f"authorisations/{DOCTOR}")).status_code == 202
+    waits.clear()
+    assert await found(record, doctor) == [DOCTOR]
+    assert waits == []
 
 
 async def test_an_authorisation_is_created_found_read_changed_and_ended(record: Record) -> None:

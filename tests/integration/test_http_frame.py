@@ -11,12 +11,22 @@ from fastapi import FastAPI, Request
 from joserfc.jwk import ECKey, KeySet
 from pydantic import BaseModel
 
-from shared.errors import ConflictError
+from shared.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotAuthenticatedError,
+    NotFoundError,
+    UncheckableError,
+)
+from shared.http import pacing
 from shared.http.app import AuthenticatedCaller, make_app
 from shared.http.tokens import IssuerKeys, TokenVerifier
 from shared.settings import TokenSettings
 from tests.conftest import NewPool
 from tests.infra.tokens import KEY, SETTINGS, TestKeys, bearer, make_token
+
+REFUSALS = (ForbiddenError, NotFoundError, UncheckableError, NotAuthenticatedError, ConflictError, InvalidError)
 
 
 class Body(BaseModel):
@@ -54,6 +64,10 @@ def build(verifier: TokenVerifier) -> FastAPI:
     @app.get("/conflict")
     async def conflict() -> None:
         raise ConflictError
+
+    @app.get("/refused/{code}")
+    async def refused(code: str) -> None:
+        raise {one.code: one for one in REFUSALS}[code]
 
     return app
 
@@ -156,6 +170,23 @@ async def test_unknown_paths_and_methods_and_conflicts_are_problems_too(client: 
         answer = await client.request(method, path)
         assert answer.status_code == status
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_only_what_may_stand_for_something_hidden_waits_for_its_beat(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    async def note(moment: float) -> None:
+        waits.append(moment)
+
+    monkeypatch.setattr(pacing, "wait_until", note)
+    for one in REFUSALS:
+        assert (await client.get(f"/refused/{one.code}")).status_code == one.status
+        assert len(waits) == (1 if one.status in (403, 404, 503) else 0), one
+        waits.clear()
+    assert (await client.get("/livez")).status_code == 200
+    assert waits == []
 
 
 async def test_a_trace_goes_on_through_the_answer(client: httpx.AsyncClient) -> None:

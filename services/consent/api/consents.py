@@ -17,6 +17,7 @@ from shared import clock
 from shared.errors import ClientError, NotFoundError
 from shared.fhir.write import FHIR_JSON
 from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool, copy_limit_of
+from shared.http.pacing import keep_pace
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"description": "Done; on its way to where reads are decided. `Prefer: wait=N` waits until it is in force."},
@@ -168,6 +169,8 @@ async def _search(
     ]
     resources = [consent_resource(record_id, one, clock.now()) for one in found]
     shown = [one for one in resources if status in (None, one["status"])]
+    if not shown:
+        await keep_pace(request)
     return _answer(searchset(shown, str(request.base_url)), 200, {})
 
 

@@ -19,6 +19,7 @@ from services.records.usecases.read_document import Opened, read_document
 from shared.errors import NotFoundError
 from shared.fhir.capabilities import capability_statement
 from shared.fhir.write import FHIR_JSON, binary, searchset
+from shared.http.pacing import keep_pace
 
 router = APIRouter()
 # Content is what somebody sent: no browser may guess at it or run it.
@@ -89,6 +90,8 @@ async def _search(request: Request, parameters: dict[str, str]) -> Response:
     query = parse_query(parts_of(request).ins_hmac, parameters)
     page = await find_documents(desk_of(request), caller, query.wanted)
     body = _searchset(str(request.base_url), page, query, mode_of(request))
+    if not page.documents:
+        await keep_pace(request)
     return Response(body, 200, {**PRIVATE, **flagged(request)}, FHIR_JSON)
 
 

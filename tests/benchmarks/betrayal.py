@@ -1,0 +1,217 @@
+"""Whether a clock tells what a refusal does not: how long "nothing here for you" takes, and for which reason.
+
+    .venv/bin/python tests/benchmarks/betrayal.py [--times 500] [--json FILE]
+
+Everything runs in a temporary folder, workers included. Three professionals, one authorised, one not, one blocked, and
+somebody with a record of their own ask again and again, in an order of chance, for what is missing and for what is
+hidden from them. For each pair: medians, how many missed the first beat, and how well a threshold on the time tells one
+from the other: the area under its curve, 0.5 for pure guessing. One request after the other on the loopback, by a
+blocking socket: no network blurs it.
+"""
+
+import asyncio
+import dataclasses
+import random
+import statistics
+import sys
+import tempfile
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlencode, urlsplit
+from uuid import uuid4
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local import endpoints
+from deploy.local.bootstrap import DOCTOR, PHARMACIST, PROFESSIONALS, SECOND_DOCTOR, bootstrap
+from deploy.local.client import Dmp, Session, connect
+from deploy.local.errors import LocalError
+from deploy.local.rights import MASK, PATCH
+from deploy.local.running import Interrupted, print_progress, run
+from deploy.local.stack import Stack
+from shared.http.pacing import BEAT_S
+from tests.e2e.acting import Scene, set_scene
+
+DELETE = [{"op": "replace", "path": "/status", "value": "entered-in-error"}]
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+JSON = {"content-type": "application/json"}
+ROUND, WARM_UP = 20, 10
+GOAL = (0.45, 0.55)
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """One request; `way` and `who` name the pair, `what` is "missing" or why it is hidden."""
+
+    who: str
+    way: str
+    what: str
+    method: str
+    path: str
+    body: bytes | None = None
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What is hidden beside what is missing: median in milliseconds, and the share that came after the first beat.
+
+    `auc`: how often the hidden one took longer.
+    """
+
+    question: str
+    hidden: tuple[float, float]
+    missing: tuple[float, float]
+    auc: float
+
+
+async def measure(folder: Path, times: int) -> list[Pair]:
+    """Everything up, the scene set, all pairs measured."""
+    async with Stack(folder / "var", report=print_progress) as stack:
+        await bootstrap(stack.layout)
+        async with connect(endpoints.read(stack.layout)) as dmp:
+            scene, other = await set_scene(stack, dmp), await set_scene(stack, dmp)
+            questions = await _questions(scene)
+            asking = _asking(dmp, other)
+            took = await _ask_all(stack.url("records"), questions, asking, times)
+    return _pairs(questions, took)
+
+
+def _asking(dmp: Dmp, other: Scene) -> dict[str, Session]:
+    names = {"authorised": DOCTOR, "not authorised": SECOND_DOCTOR, "blocked": PHARMACIST}
+    found = {who: dmp.professional(PROFESSIONALS[name].id) for who, name in names.items()}
+    return {**found, "another patient": other.holder}
+
+
+async def _questions(scene: Scene) -> list[Question]:
+    """One document plain, one masked, one deleted; who asks for what."""
+    plain, masked, deleted = [
+        str((await scene.done(await scene.deposit()))["document_id"]) for _ in ("plain", "masked", "deleted")
+    ]
+    record, wait = scene.record_id, {"prefer": "wait=10"}
+    for what, name in (("authorisations", DOCTOR), ("blocks", PHARMACIST)):
+        path = f"/records/{record}/{what}/{PROFESSIONALS[name].id}"
+        await scene.holder.call("PUT", "consent", path, headers=wait)
+    for session, id, patch in ((scene.holder, masked, MASK), (scene.hospital, deleted, DELETE)):
+        await session.call("PATCH", "records", f"/fhir/DocumentReference/{id}", json=patch, headers=PATCH)
+    found = []
+    for who, hidden in (
+        ("authorised", {"masked": masked, "deleted": deleted}),
+        ("not authorised", {"refused": plain}),
+        ("blocked", {"refused": plain}),
+    ):
+        for what, id in {"missing": None, **hidden}.items():
+            found += _of_a_document(who, what, id)
+        if who != "authorised":
+            found += [_search(who, "missing", str(uuid4())), _search(who, "hidden", record)]
+    return [*found, _what_if("missing", str(uuid4())), _what_if("another's", record)]
+
+
+def _of_a_document(who: str, what: str, id: str | None) -> list[Question]:
+    """`id` None: one that is not there."""
+    id = id or str(uuid4())
+    return [
+        Question(who, "Binary", what, "GET", f"/fhir/Binary/{id}"),
+        Question(who, "DocumentReference", what, "GET", f"/fhir/DocumentReference/{id}"),
+        Question(who, "PATCH", what, "PATCH", f"/fhir/DocumentReference/{id}", orjson.dumps(MASK), PATCH),
+    ]
+
+
+def _search(who: str, what: str, record: str) -> Question:
+    form = urlencode({"patient": record, "status": "current"}).encode()
+    return Question(who, "_search", what, "POST", "/fhir/DocumentReference/_search", form, FORM)
+
+
+def _what_if(what: str, record: str) -> Question:
+    return Question("another patient", "what-if", what, "POST", f"/records/{record}/what-if", b"{}", JSON)
+
+
+async def _ask_all(
+    url: str, questions: list[Question], asking: dict[str, Session], times: int
+) -> dict[Question, list[float]]:
+    """Milliseconds of each; every round asks each question ROUND times, mixed, after tokens were renewed."""
+    took: dict[Question, list[float]] = {one: [] for one in questions}
+    for done in range(-WARM_UP, times, ROUND):
+        tokens = {who: await session.token() for who, session in asking.items()}
+        order = [one for one in questions for _ in range(WARM_UP if done < 0 else ROUND)]
+        random.shuffle(order)
+        for question, seconds in await asyncio.to_thread(_round, url, order, tokens):
+            if done >= 0:
+                took[question].append(seconds * 1000)
+        print(f"  {max(done, 0) + ROUND} of {times}", file=sys.stderr, flush=True)
+    return took
+
+
+def _round(url: str, order: list[Question], tokens: dict[str, str]) -> list[tuple[Question, float]]:
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
+    found = []
+    for one in order:
+        headers = {**one.headers, "authorization": f"Bearer {tokens[one.who]}"}
+        started = time.perf_counter()
+        connection.request(one.method, one.path, one.body, headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        found.append((one, time.perf_counter() - started))
+        assert answer.status == 404 or b'"total":0' in body, (one, answer.status, body)
+    connection.close()
+    return found
+
+
+def _pairs(questions: list[Question], took: dict[Question, list[float]]) -> list[Pair]:
+    found = []
+    for one in questions:
+        if one.what != "missing":
+            [base] = [b for b in questions if (b.who, b.way, b.what) == (one.who, one.way, "missing")]
+            name = f"{one.way}, {one.who}: {one.what}"
+            found.append(Pair(name, _figures(took[one]), _figures(took[base]), _auc(took[one], took[base])))
+    return found
+
+
+def _figures(took: list[float]) -> tuple[float, float]:
+    """Median, and the share of those that missed the first beat."""
+    return round(statistics.median(took), 2), sum(one > 2000 * BEAT_S for one in took) / len(took)
+
+
+def _auc(hidden: list[float], missing: list[float]) -> float:
+    """How often one of the hidden takes longer than one of the missing, ties counted half (Mann and Whitney)."""
+    ranked = sorted(missing)
+    wins = sum(bisect_left(ranked, one) + bisect_right(ranked, one) for one in hidden) / 2
+    return round(wins / (len(hidden) * len(missing)), 3)
+
+
+def main(
+    times: Annotated[int, typer.Option(help="How often each question is asked.", min=ROUND)] = 500,
+    json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
+) -> None:
+    """Measure whether a clock tells what a refusal does not."""
+    with tempfile.TemporaryDirectory(prefix="dmp-betrayal-") as folder:
+        Path(folder).chmod(0o711)
+        try:
+            pairs = run(measure(Path(folder), times))
+        except Interrupted:
+            raise SystemExit(130) from None
+        except LocalError as error:
+            raise SystemExit(f"error: {error}") from None
+    table = Table("what is asked for", "median, late", "missing", f"AUC, goal {GOAL[0]} to {GOAL[1]}")
+    for one in pairs:
+        within = GOAL[0] <= one.auc <= GOAL[1]
+        figures = [f"{median} ms, {late:.1%}" for median, late in (one.hidden, one.missing)]
+        table.add_row(one.question, *figures, f"{one.auc}{'' if within else ' !'}")
+    Console(width=110).print(table)
+    if json is not None:
+        json.write_bytes(orjson.dumps([dataclasses.asdict(one) for one in pairs]))
+    raise SystemExit(0 if all(GOAL[0] <= one.auc <= GOAL[1] for one in pairs) else 1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

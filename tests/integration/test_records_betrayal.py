@@ -1,0 +1,322 @@
+"""What a reader may not see answers like what does not exist: in its words, byte for byte, and in its time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from shared import clock
+from shared.http import pacing
+from shared.terminology.documents import document_type
+from tests.infra.databases import Databases
+from tests.infra.load import Person
+from tests.infra.mixes import acting, application, in_mode
+from tests.infra.records import (
+    CLINIC,
+    DOCTOR,
+    OTHER_DOCTOR,
+    House,
+    a_deposit,
+    as_doctor,
+    as_patient,
+    as_software,
+    bundle_of,
+    document_ids,
+    house,
+    ins_of,
+    named,
+)
+from tests.infra.tokens import bearer, make_token, professional_token
+from tests.infra.waiting import eventually
+
+SOMEBODY, NOBODY = Person(92), Person(93)
+STRANGER, BLOCKED, STUDENT = "899900000042", "899900000043", "899900000044"
+MOTHER = uuid4()
+PATCH = {"content-type": "application/json-patch+json"}
+MASK = [{"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": "MASQUE_PS"}]}}]
+LOCKS = """
+select (select count(*) from pg_locks where pid <> pg_backend_pid() and database = (
+          select oid from pg_database where datname = current_database()))
+     + (select count(*) from pg_stat_activity where datname = current_database() and xact_start is not null
+          and pid <> pg_backend_pid() and backend_type = 'client backend')"""
+
+
+@pytest_asyncio.fixture(scope="module")
+async def house_of_all(databases: Databases) -> AsyncIterator[House]:
+    database = await databases.new("records")
+    async with house(database) as made:
+        yield made
+    await databases.drop(database)
+
+
+@pytest.fixture
+async def home(house_of_all: House) -> House:
+    await house_of_all.be_empty()
+    await house_of_all.be_fresh()
+    return house_of_all
+
+
+class Beats:
+    """Stands where answers wait for their beat: each is let go at once, or held."""
+
+    def __init__(self, home: House) -> None:
+        self.home = home
+        self.waits: list[float] = []
+        self.held: asyncio.Event | None = None
+
+    async def wait_until(self, moment: float) -> None:
+        self.waits.append(moment)
+        if self.held is None:
+            assert self.home.pool.get_idle_size() == self.home.pool.get_size(), "no connection is held"
+        else:
+            await self.held.wait()
+
+    async def of(self, asking: Awaitable[httpx.Response]) -> tuple[httpx.Response, int]:
+        """The answer, and for how many beats it waited."""
+        before = len(self.waits)
+        answer = await asking
+        return answer, len(self.waits) - before
+
+
+@pytest.fixture
+def beats(home: House, monkeypatch: pytest.MonkeyPatch) -> Beats:
+    made = Beats(home)
+    monkeypatch.setattr(pacing, "wait_until", made.wait_until)
+    return made
+
+
+def same(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
+    """All that can be seen of an answer, but for its trace."""
+    headers = [(name, value) for name, value in answer.headers.multi_items() if name != "traceparent"]
+    return answer.status_code, sorted(headers), answer.content
+
+
+Ask = Callable[[House, UUID, str], Awaitable[httpx.Response]]
+
+
+async def reference(home: House, document: UUID, token: str) -> httpx.Response:
+    return await home.get(f"/fhir/DocumentReference/{document}", token)
+
+
+async def content(home: House, document: UUID, token: str) -> httpx.Response:
+    return await home.get(f"/fhir/Binary/{document}", token)
+
+
+async def patch(home: House, document: UUID, token: str) -> httpx.Response:
+    path = f"/fhir/DocumentReference/{document}"
+    return await home.client.patch(path, json=MASK, headers={**bearer(token), **PATCH})
+
+
+OF_A_DOCUMENT: list[Ask] = [reference, content, patch]
+
+
+async def search(home: House, record: UUID, token: str) -> httpx.Response:
+    return await home.search(token, patient=str(record), status="current")
+
+
+async def search_by_ins(home: House, person: Person, token: str) -> httpx.Response:
+    ins = ins_of(person)
+    return await home.search(token, patient_identifier=f"{ins.system}|{ins.matricule}", status="current")
+
+
+async def what_if(home: House, record: UUID, token: str, *documents: UUID) -> httpx.Response:
+    body = {"changes": [], "documents": [{"document_id": str(one), "change": "mask"} for one in documents]}
+    return await home.client.post(f"/records/{record}/what-if", json=body, headers=bearer(token))
+
+
+async def a_record(home: House, **chosen: Any) -> tuple[UUID, dict[str, UUID]]:
+    """A record of whose documents one is plain and the others are hidden, each in another way."""
+    record = await home.open_record(SOMEBODY)
+    given = {"from": "2026-01-01T00:00:00Z"}
+    usual: dict[str, Any] = {
+        "authorisations": [{"holder_id": one, **given} for one in (OTHER_DOCTOR, BLOCKED, STUDENT)],
+        "blocked": [BLOCKED],
+        "hidden_sections": ["BIOLOGIE"],
+        "emergency": {"break_glass": False, "regulation_centre": False},
+    }
+    await home.choose(record, 1, **{**usual, **chosen})
+    await home.name_people(record, 1, representatives=[named(MOTHER)])
+    biology = document_type("11502-2")
+    assert biology is not None
+    ids = await home.publish(
+        a_deposit(SOMEBODY),
+        a_deposit(SOMEBODY, content=b"1", labels=("N", "MASQUE_PS")),
+        a_deposit(SOMEBODY, content=b"2", type=biology),
+        a_deposit(SOMEBODY, content=b"3"),
+        a_deposit(SOMEBODY, content=b"4", labels=("N", "INVISIBLE_PATIENT")),
+        a_deposit(SOMEBODY, content=b"5", labels=("N", "INVISIBLE_REPRESENTANTS_LEGAUX")),
+    )
+    names = ("plain", "masked", "of a hidden section", "deleted", "invisible", "invisible to representatives")
+    documents = dict(zip(names, ids, strict=True))
+    await home.pool.execute("update documents set life = 'deleted' where id = $1", documents["deleted"])
+    waiting = await home.deposit(bundle_of(a_deposit(SOMEBODY, content=b"6")))
+    documents["not published"] = document_ids(waiting)[0]
+    await home.pool.execute("delete from outbox")
+    return record, documents
+
+
+REFUSED: dict[str, tuple[Callable[[UUID], str], tuple[str, ...]]] = {
+    "a doctor whom nobody authorised": (lambda _: as_doctor(STRANGER), ("plain", "masked", "deleted")),
+    "a doctor who is blocked": (lambda _: as_doctor(BLOCKED), ("plain", "masked", "deleted")),
+    "a doctor who is authorised": (
+        lambda _: as_doctor(OTHER_DOCTOR),
+        ("masked", "of a hidden section", "deleted", "not published"),
+    ),
+    "a doctor in an emergency that is opposed": (lambda _: in_mode("bris_de_glace", STRANGER), ("plain", "masked")),
+    "a profession that the matrix denies": (lambda _: professional_token(STUDENT, "R94_44"), ("plain", "masked")),
+    "an author": (lambda _: as_doctor(DOCTOR), ("deleted",)),
+    "other software": (lambda _: as_software(CLINIC), ("plain", "masked", "deleted")),
+    "an application": (lambda _: application(), ("plain", "masked")),
+    "the patient": (as_patient, ("invisible", "deleted", "not published")),
+    "a representative": (
+        lambda record: acting("representative", MOTHER, record),
+        ("invisible", "invisible to representatives", "deleted"),
+    ),
+    "a representative of somebody else": (lambda record: acting("representative", uuid4(), record), ("plain",)),
+    "another patient": (lambda _: as_patient(uuid4()), ("plain", "invisible", "deleted")),
+}
+"""Who asks, and for which documents, that are there and are not for them."""
+
+
+@pytest.mark.parametrize("who", REFUSED)
+async def test_a_document_that_is_refused_by_choice_answers_like_one_that_is_missing(
+    home: House, beats: Beats, who: str
+) -> None:
+    record, documents = await a_record(home)
+    token_of, hidden = REFUSED[who]
+    token = token_of(record)
+    for ask in OF_A_DOCUMENT:
+        missing, waited = await beats.of(ask(home, uuid4(), token))
+        assert (missing.status_code, waited) == (403 if (who, ask) == ("an application", patch) else 404, 1)
+        for name in hidden:
+            refused, beat = await beats.of(ask(home, documents[name], token))
+            assert (same(refused), beat) == (same(missing), waited), (ask.__name__, name)
+
+
+@pytest.mark.parametrize("who", [one for one in REFUSED if one not in ("the patient", "a representative", "an author")])
+async def test_a_record_that_may_not_be_searched_answers_like_one_that_is_unknown(
+    home: House, beats: Beats, who: str
+) -> None:
+    record, _ = await a_record(home, hidden_sections=["BIOLOGIE", "CPT_REND"])
+    token = REFUSED[who][0](record)
+    unknown, waited = await beats.of(search(home, uuid4(), token))
+    for asking in (
+        search(home, record, token),
+        search_by_ins(home, SOMEBODY, token),
+        search_by_ins(home, NOBODY, token),
+    ):
+        hidden, beat = await beats.of(asking)
+        assert (same(hidden), beat, waited) == (same(unknown), 1, 1)
+
+
+async def test_what_if_answers_of_a_foreign_record_and_of_an_invisible_document_like_of_none(
+    home: House, beats: Beats
+) -> None:
+    record, documents = await a_record(home)
+    foreign, missing = [await beats.of(what_if(home, one, as_patient(uuid4()))) for one in (record, uuid4())]
+    assert (same(foreign[0]), foreign[1]) == (same(missing[0]), 1)
+    assert missing[1] == 1
+    for name in ("invisible", "deleted"):
+        hidden = await beats.of(what_if(home, record, as_patient(record), documents[name]))
+        assert (same(hidden[0]), hidden[1]) == (same(missing[0]), 1)
+    permitted, waited = await beats.of(what_if(home, record, as_patient(record), documents["plain"]))
+    assert (permitted.status_code, waited) == (200, 0)
+
+
+@pytest.mark.parametrize("kind", ["never", "unknown profession", "operator"])
+async def test_what_is_refused_openly_does_not_tell_by_its_time_whether_something_is_there(
+    home: House, beats: Beats, kind: str
+) -> None:
+    record, documents = await a_record(home)
+    token = {
+        "never": make_token("professional", STRANGER, profession="G15_10", never="insurer"),
+        "unknown profession": professional_token(STRANGER, "G99_1"),
+        "operator": make_token("operator", "ops"),
+    }[kind]
+    pairs = [(search(home, record, token), search(home, uuid4(), token))]
+    pairs += [(ask(home, documents["plain"], token), ask(home, uuid4(), token)) for ask in OF_A_DOCUMENT]
+    for there, not_there in pairs:
+        answers = [await beats.of(one) for one in (there, not_there)]
+        assert [(one.status_code, waited) for one, waited in answers] == [(403, 1), (403, 1)]
+        assert same(answers[0][0]) == same(answers[1][0])
+
+
+async def test_what_cannot_be_checked_now_answers_alike_too(home: House, beats: Beats) -> None:
+    record, documents = await a_record(home)
+    await home.be_fresh(clock.now() - timedelta(minutes=5))
+    token = as_doctor(OTHER_DOCTOR)
+    for ask in (reference, content):
+        there, not_there = [await beats.of(ask(home, one, token)) for one in (documents["plain"], uuid4())]
+        assert (there[0].status_code, there[1], not_there[1]) == (503, 1, 1)
+        assert same(there[0]) == same(not_there[0])
+    found, unknown = [await beats.of(search(home, one, token)) for one in (record, uuid4())]
+    assert (same(found[0]), found[1]) == (same(unknown[0]), 1)
+
+
+async def test_what_is_permitted_does_not_wait(home: House, beats: Beats) -> None:
+    record, documents = await a_record(home)
+    for token in (as_doctor(OTHER_DOCTOR), as_patient(record), acting("representative", MOTHER, record)):
+        for ask in (reference, content):
+            assert (await ask(home, documents["plain"], token)).status_code == 200
+        assert (await search(home, record, token)).json()["total"] > 0
+    assert (await patch(home, documents["plain"], as_patient(record))).status_code == 200
+    assert beats.waits == []
+
+
+async def test_an_answer_waits_for_its_beat_and_holds_nothing_meanwhile(
+    home: House, beats: Beats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, documents = await a_record(home)
+    monkeypatch.setattr(pacing, "now", lambda: 1000.0)
+    beats.held = asyncio.Event()
+    asking = [
+        asyncio.ensure_future(content(home, one, as_doctor(STRANGER)))
+        for one in (documents["plain"], documents["masked"], uuid4(), uuid4())
+    ]
+
+    async def all_wait() -> bool:
+        return len(beats.waits) == len(asking)
+
+    await eventually(all_wait)
+    assert not any(one.done() for one in asking)
+    assert set(beats.waits) == {1000.0 + pacing.BEAT_S}, "the same for what is there and what is not"
+    assert home.pool.get_idle_size() == home.pool.get_size()
+    assert await home.pool.fetchval(LOCKS) == 0
+    beats.held.set()
+    assert {one.status_code for one in await asyncio.gather(*asking)} == {404}
+
+
+TOLD_OF_A_BLOCK = {"TD0.2: POST Patient/_search", "TD0.2: GET Patient"}
+"""Where a professional learns of a block, because the field's protocol tells it; nowhere else."""
+
+
+async def test_td02_alone_tells_a_professional_of_a_block(home: House, beats: Beats) -> None:
+    record, documents = await a_record(home)
+    ins = ins_of(SOMEBODY)
+    identifier = f"{ins.system}|{ins.matricule}"
+    ways: dict[str, Callable[[str], Awaitable[httpx.Response]]] = {
+        **{
+            f"{ask.__name__} of a document": lambda token, ask=ask: ask(home, documents["plain"], token)
+            for ask in OF_A_DOCUMENT
+        },
+        "search": lambda token: search(home, record, token),
+        "search by INS": lambda token: search_by_ins(home, SOMEBODY, token),
+        "what-if": lambda token: what_if(home, record, token),
+        "TD0.2: POST Patient/_search": lambda token: home.client.post(
+            "/fhir/Patient/_search", data={"identifier": identifier}, headers=bearer(token)
+        ),
+        "TD0.2: GET Patient": lambda token: home.get(
+            f"/fhir/Patient?{httpx.QueryParams({'identifier': identifier})}", token
+        ),
+    }
+    telling = set()
+    for name, ask in ways.items():
+        blocked, stranger = await ask(as_doctor(BLOCKED)), await ask(as_doctor(STRANGER))
+        if same(blocked) != same(stranger):
+            telling.add(name)
+    assert telling == TOLD_OF_A_BLOCK

@@ -1,0 +1,67 @@
+"""When an answer that tells nothing is given: on a beat that depends on when the request was whole, on nothing else."""
+
+import asyncio
+import time
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from shared.http import pacing
+from shared.http.guard import Guard
+from shared.http.pacing import BEAT_S, keep_pace, next_beat, wait_until
+from shared.http.problems import problem
+
+
+@pytest.mark.parametrize(
+    ("took", "beats"),
+    [(0.0, 1), (0.001, 1), (0.0499, 1), (0.0501, 2), (0.0999, 2), (0.1001, 3), (1.2345, 25)],
+)
+def test_the_next_beat_is_the_first_that_is_not_over(took: float, beats: int) -> None:
+    assert next_beat(100.0, 100.0 + took) == pytest.approx(100.0 + beats * BEAT_S)
+
+
+async def test_it_is_waited_until_a_moment_and_others_go_on_meanwhile() -> None:
+    moment, turns = time.perf_counter() + 0.01, 0
+    waiting = asyncio.ensure_future(wait_until(moment))
+    while not waiting.done():
+        turns += 1
+        await asyncio.wait([waiting], timeout=0)
+    assert time.perf_counter() >= moment
+    assert turns > 1
+
+
+async def answered_on(parts: list[float], monkeypatch: pytest.MonkeyPatch) -> float:
+    """The moment for which an app waits that reads a body whose parts come at these moments, and is then done at 7."""
+    clock, waited, coming = [0.0], [], iter(parts)
+    monkeypatch.setattr(pacing, "now", lambda: clock[0])
+
+    async def note(moment: float) -> None:
+        waited.append(moment)
+
+    monkeypatch.setattr(pacing, "wait_until", note)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        await request.body()
+        clock[0] += 0.007
+        await keep_pace(request)
+        await Response()(scope, receive, send)
+
+    async def receive() -> Message:
+        clock[0] = next(coming)
+        return {"type": "http.request", "body": b"x", "more_body": clock[0] != parts[-1]}
+
+    async def send(_: Message) -> None:
+        """Nobody listens."""
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+    await Guard(app, render=problem, body_limit=100)(scope, receive, send)
+    [moment] = waited
+    return moment
+
+
+async def test_who_sends_a_body_slowly_moves_the_beat_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await answered_on([0.0], monkeypatch) == pytest.approx(BEAT_S)
+    assert await answered_on([0.01, 0.045], monkeypatch) == pytest.approx(0.045 + BEAT_S)
