@@ -14,8 +14,9 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import Scope
 
-BEAT_S: Final = 0.05
-"""Some times what a refusal takes on an idle machine (3 to 8 ms), and too short to be noticed by a person."""
+BEAT_S: Final = 0.1
+"""Many times what a refusal takes on an idle machine (3 to 8 ms), so that a busy one seldom misses it; hardly noticed
+by a person."""
 FINE_S: Final = 0.001
 """Timers of the event loop are exact to a millisecond, and when they ring would tell what came before: the last stretch
 is waited through turn by turn."""

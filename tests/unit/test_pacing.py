@@ -16,7 +16,7 @@ from shared.http.problems import problem
 
 @pytest.mark.parametrize(
     ("took", "beats"),
-    [(0.0, 1), (0.001, 1), (0.0499, 1), (0.0501, 2), (0.0999, 2), (0.1001, 3), (1.2345, 25)],
+    [(0.0, 1), (0.001, 1), (0.0999, 1), (0.1001, 2), (0.1999, 2), (0.2001, 3), (1.2345, 13)],
 )
 def test_the_next_beat_is_the_first_that_is_not_over(took: float, beats: int) -> None:
     assert next_beat(100.0, 100.0 + took) == pytest.approx(100.0 + beats * BEAT_S)
