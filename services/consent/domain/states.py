@@ -123,12 +123,14 @@ class About:
     """What a change is decided on beside the state: the record, and who may act for its holder.
 
     `told_until`: everything that identity told of both until then is here; None where that is not known, or broken.
+    `linked_to`: the other record of the same person; `blocked_there`: who is blocked in it, and so is here too.
     """
 
     status: str
     linked_to: UUID | None = None
     people: PeopleChanged | None = None
     told_until: datetime | None = None
+    blocked_there: frozenset[str] = frozenset()
 
     def is_fresh(self, now: datetime, limit: timedelta) -> bool:
         """Whether somebody may still act for the holder on the word of these copies."""
@@ -163,6 +165,10 @@ class KnownRecord:
     mask_new_documents: bool = False
     linked_to: UUID | None = None
     people: PeopleChanged | None = None
+
+    def beside(self, other: "KnownRecord | None") -> "KnownRecord":
+        """The same, knowing the other record of the person: who is blocked there is blocked here."""
+        return self if other is None else replace(self, blocked=self.blocked | other.blocked)
 
     @property
     def seen(self) -> Seen:

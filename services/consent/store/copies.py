@@ -87,18 +87,41 @@ left join copy_watermarks people_mark on people_mark.topic = $4 and people_mark.
 where record.bucket = $1 and record.record_id = $2"""
 
 
+SELECT_BLOCKED = "select blocked from consent_states where bucket = $1 and record_id = $2"
+
+
 async def find_about(connection: Connection, record_id: UUID) -> About | None:
-    """What a change of rights is decided on beside the state."""
+    """What a change of rights is decided on beside the state.
+
+    Who is blocked in the linked record is read without a lock: who changes a record holds the lock of its state, and
+    two who change two linked ones would wait for each other. What a professional adds here while the person blocks them
+    there lets nobody read: records looks at the blocks of both, whichever was chosen first.
+    """
     topics = IDENTITY_RECORDS.name, IDENTITY_PEOPLE.name
     row = await connection.fetchrow(SELECT_ABOUT, bucket_of(record_id), record_id, *topics)
     if row is None:
         return None
-    return About(row["status"], row["linked_to"], people_of(row["people"]), row["told_until"])
+    other: UUID | None = row["linked_to"]
+    blocked = None if other is None else await connection.fetchval(SELECT_BLOCKED, bucket_of(other), other)
+    return About(row["status"], other, people_of(row["people"]), row["told_until"], frozenset(blocked or ()))
 
 
 def people_of(kept: str | None) -> PeopleChanged | None:
     """Who may act for a holder, as the copy keeps it."""
     return None if kept is None else PeopleChanged.model_validate_json(kept)
+
+
+SELECT_LINKS = """
+select copy.record_id, copy.linked_to
+from unnest($1::integer[], $2::uuid[]) as wanted(bucket, record_id)
+join record_copies copy on copy.bucket = wanted.bucket and copy.record_id = wanted.record_id
+where copy.linked_to is not null"""
+
+
+async def find_links(connection: Connection, record_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """The other record of the same person, where there is one."""
+    rows = await connection.fetch(SELECT_LINKS, [bucket_of(one) for one in record_ids], record_ids)
+    return {row["record_id"]: row["linked_to"] for row in rows}
 
 
 HOLD_FIRST_STATES = """

@@ -10,7 +10,7 @@ import orjson
 
 from services.consent.domain.choices import NEVER_TOO_MANY, PERSONS, Change, Choices
 from services.consent.domain.states import HistoryEntry, KnownRecord, State
-from services.consent.store.copies import people_of
+from services.consent.store.copies import find_links, people_of
 from shared.clock import bucket_of
 from shared.contracts.base import Actor
 from shared.db.pool import Connection, Pool
@@ -107,10 +107,15 @@ left join state on state.record_id = wanted.record_id"""
 
 
 async def share_known_records(connection: Connection, record_ids: Iterable[UUID]) -> dict[UUID, KnownRecord]:
-    """The same with the choices, locked against change: no decision under an older version follows a change."""
-    wanted = list(set(record_ids))
+    """The same with the choices, locked against change: no decision under an older version follows a change.
+
+    Of linked records both are locked, with all others in one order: who is blocked in one deposits in neither.
+    """
+    asked = list(set(record_ids))
+    links = await find_links(connection, asked)
+    wanted = list({*asked, *links.values()})
     rows = await connection.fetch(SHARE_KNOWN_RECORDS, [bucket_of(one) for one in wanted], wanted)
-    return {
+    known = {
         row["record_id"]: KnownRecord(
             row["status"],
             row["record_version"],
@@ -123,6 +128,7 @@ async def share_known_records(connection: Connection, record_ids: Iterable[UUID]
         )
         for row in rows
     }
+    return {one: known[one].beside(known.get(links.get(one, one))) for one in asked if one in known}
 
 
 SELECT_STATE = """

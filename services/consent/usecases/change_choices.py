@@ -175,8 +175,9 @@ def facts_of(
     caller: Caller, record_id: UUID, about: About, chosen: Choices, change: Change, now: datetime, terms: Terms
 ) -> Facts:
     """What the rules are asked with."""
-    in_person = caller.id in chosen.blocked
-    by_structure = caller.organisation_id is not None and caller.organisation_id in chosen.blocked
+    all_blocked = about.blocked_there.union(chosen.blocked)
+    in_person = caller.id in all_blocked
+    by_structure = caller.organisation_id is not None and caller.organisation_id in all_blocked
     # No copy counts for who speaks for another record: refused alike whatever the copies, and whether there is one.
     for_another_record = caller.kind in PROXIES and caller.record_id != record_id
     blocked = "both" if in_person and by_structure else "professional" if in_person else "structure"
@@ -190,7 +191,7 @@ def facts_of(
         relation=about.relation_of(caller.kind, caller.id, caller.record_id, record_id, now),
         mode="normal" if caller.mode == "secret" else caller.mode,
         secret=caller.mode == "secret",
-        card_present=caller.patient_present == record_id,
+        card_present=caller.patient_present in {record_id, about.linked_to or record_id},
         about_self=_is_about_self(caller, change),
         record_status=about.status,
         minor=about.people is not None and about.people.is_minor,
