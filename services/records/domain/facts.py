@@ -1,11 +1,10 @@
 """What the access rules are asked with: who asks, what the copies say, and what a document is."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from services.records.domain.copies import RecordFacts
@@ -19,7 +18,6 @@ REGULATION = "centre_15"
 EMERGENCIES = frozenset({"bris_de_glace", REGULATION})
 LABEL_MASKED = "MASQUE_PS"
 PATIENT_SIDE = frozenset({"patient", "representative", "carer"})
-_NAMES = tuple(one.name for one in fields(Facts))
 _NO_APPLICATIONS: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 
@@ -105,6 +103,14 @@ ABSENT = Combination(
 """What is asked about a document that is not there."""
 
 
+class Said(NamedTuple):
+    """What a record and the matrix in force say of documents of a type and section, to who asks."""
+
+    section_hidden: bool
+    application_may: bool
+    matrix_cell: str
+
+
 def record_facts(
     asker: Asker,
     action: str,
@@ -150,35 +156,39 @@ def record_facts(
 
 def document_facts(facts: Facts, asker: Asker, record: RecordFacts, one: Combination) -> Facts:
     """The same with a document."""
-    return with_documents(facts, asker, record)(one)
+    return with_document(facts, one, said_of(asker, record, one))
 
 
-def with_documents(facts: Facts, asker: Asker, record: RecordFacts) -> Callable[[Combination], Facts]:
-    """The same with one document after another: what they have in common is taken apart once."""
-    with_common = partial(Facts, **{name: getattr(facts, name) for name in _NAMES})
-    granted = _sections_of(asker, record)
-    matrix = record.matrix if facts.actor_kind == "professional" else None
+def said_of(asker: Asker, record: RecordFacts, one: Combination) -> Said:
+    """What this person chose about documents like it, and the matrix."""
+    matrix = record.matrix if asker.kind == "professional" else None
+    return Said(
+        section_hidden=one.section in record.choices.hidden_sections,
+        application_may=one.section in _sections_of(asker, record),
+        matrix_cell="unknown" if matrix is None else matrix.cell(coded(asker.profession), one.type),
+    )
 
-    def of_document(one: Combination) -> Facts:
-        return with_common(
-            document_status=one.status,
-            document_type=one.type,
-            class_code=one.class_code,
-            section=one.section,
-            section_hidden=one.section in record.choices.hidden_sections,
-            application_may=one.section in granted,
-            labels=one.labels,
-            author=one.mine and facts.actor_kind == "professional",
-            own_deposit=one.mine and facts.actor_kind == "software",
-            self_deposited=one.mine and facts.actor_kind in PATIENT_SIDE,
-            deposited_by=one.deposited_by,
-            masked_by=one.masked_by,
-            by_minor_in_secret=one.in_secret,
-            shown_to_representatives=one.shown_to_representatives,
-            matrix_cell="unknown" if matrix is None else matrix.cell(facts.profession, one.type),
-        )
 
-    return of_document
+def with_document(facts: Facts, one: Combination, said: Said) -> Facts:
+    """The facts of a request, with those of a document."""
+    return replace(
+        facts,
+        document_status=one.status,
+        document_type=one.type,
+        class_code=one.class_code,
+        section=one.section,
+        section_hidden=said.section_hidden,
+        application_may=said.application_may,
+        labels=one.labels,
+        author=one.mine and facts.actor_kind == "professional",
+        own_deposit=one.mine and facts.actor_kind == "software",
+        self_deposited=one.mine and facts.actor_kind in PATIENT_SIDE,
+        deposited_by=one.deposited_by,
+        masked_by=one.masked_by,
+        by_minor_in_secret=one.in_secret,
+        shown_to_representatives=one.shown_to_representatives,
+        matrix_cell=said.matrix_cell,
+    )
 
 
 def combination_of(head: Head, asker: Asker) -> Combination:

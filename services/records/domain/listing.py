@@ -2,13 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.records.domain.copies import RecordFacts
-from services.records.domain.facts import Asker, Combination, with_documents
-from services.records.domain.reading import Judged, insisted
+from services.records.domain.facts import Asker, Combination, Said, said_of, with_document
+from services.records.domain.reading import combination_told, insisted
 from shared.access import Facts, Permit, Refusal, decide
+from shared.contracts.audit import CombinationDecided
 
+ANSWERS_KEPT = 8192
 _SUPERSEDED = frozenset({"superseded", "refused"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the rules say of a combination, and how the ledger is told."""
+
+    decision: Permit | Refusal
+    told: CombinationDecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +30,22 @@ class Searched:
     common: Facts
     decision: Permit | Refusal
     combinations: Mapping[str, Combination]
-    judged: Mapping[str, Judged]
-    marks: Mapping[Combination, tuple[str, ...]]
+    answers: Mapping[str, Answer]
 
     @property
     def permitted(self) -> tuple[str, ...]:
         """The keys of the combinations that may be listed."""
         if not isinstance(self.decision, Permit):
             return ()
-        return tuple(key for key, (_, decision) in self.judged.items() if isinstance(decision, Permit))
+        return tuple(key for key, answer in self.answers.items() if isinstance(answer.decision, Permit))
 
-    def marks_of(self, combination: Combination) -> tuple[str, ...]:
-        """What a reader is told beside a document of this combination."""
-        return self.marks.get(combination, ())
+    def marks(self) -> dict[Combination, tuple[str, ...]]:
+        """What a reader is told beside a document of each combination."""
+        return {
+            self.combinations[key]: answer.decision.marks
+            for key, answer in self.answers.items()
+            if isinstance(answer.decision, Permit)
+        }
 
 
 def search(common: Facts, asker: Asker, record: RecordFacts, combinations: Mapping[str, Combination]) -> Searched:
@@ -42,19 +56,20 @@ def search(common: Facts, asker: Asker, record: RecordFacts, combinations: Mappi
     """
     decision = decide(common)
     if isinstance(decision, Refusal) and not decision.by_choice:
-        return Searched(record, common, decision, {}, {}, {})
-    judged: dict[str, Judged] = {}
-    marks: dict[Combination, tuple[str, ...]] = {}
-    of_document = with_documents(common, asker, record)
-    for key, one in combinations.items():
-        facts = of_document(one)
-        answer = decide(facts)
-        judged[key] = (facts, answer)
-        if isinstance(answer, Permit):
-            marks[one] = answer.marks
+        return Searched(record, common, decision, {}, {})
+    answers = {key: _answer(common, one, said_of(asker, record, one)) for key, one in combinations.items()}
     if isinstance(decision, Refusal):
-        decision = next((one for _, one in judged.values() if isinstance(one, Permit)), decision)
-    return Searched(record, common, decision, combinations, judged, marks)
+        permits = (one.decision for one in answers.values() if isinstance(one.decision, Permit))
+        decision = next(permits, decision)
+    return Searched(record, common, decision, combinations, answers)
+
+
+@lru_cache(maxsize=ANSWERS_KEPT)
+def _answer(common: Facts, one: Combination, said: Said) -> Answer:
+    """Facts are codes and name nobody: the same question is asked again and again, and has one answer."""
+    facts = with_document(common, one, said)
+    decision = decide(facts)
+    return Answer(decision, combination_told(common, (facts, decision)))
 
 
 def insisted_of(searched: Sequence[Searched]) -> Permit:

@@ -21,16 +21,16 @@ def access_of(
     judged: Judged,
     record: RecordFacts,
     document_id: UUID | None = None,
-    combinations: Sequence[Judged] = (),
+    combinations: Sequence[CombinationDecided] = (),
 ) -> AccessRecorded | None:
     """What the ledger is told; nothing where there is no record to tell it of.
 
-    `combinations`: of a search, what its documents have beyond the facts of `judged`, each with its answer.
+    `combinations`: of a search, what its documents have beyond the facts of `judged`, each with its answer
+    (`combination_told`).
     """
     if record.id is None:
         return None
     facts, decision = judged
-    common: FactsTold = told(facts)
     emergency = asker.mode in EMERGENCIES
     return AccessRecorded(
         record_id=record.id,
@@ -43,16 +43,19 @@ def access_of(
         rules_version=decision.rules_version,
         state_version=record.choices_version,
         seen=record.seen_by(asker.kind),
-        facts=common,
-        combinations=tuple(_combination(common, *one) for one in combinations),
+        facts=told(facts),
+        combinations=tuple(combinations),
         matrix=record.matrix.name if record.matrix is not None and asker.kind == "professional" else None,
         motive=asker.motive if emergency else None,
         session_id=asker.session_id if emergency else None,
     )
 
 
-def _combination(common: FactsTold, facts: Facts, decision: Permit | Refusal) -> CombinationDecided:
-    own = {name: value for name, value in told(facts).items() if name not in common}
+def combination_told(common: Facts, judged: Judged) -> CombinationDecided:
+    """What the ledger is told of a combination: its facts beside those of the search, and the answer."""
+    facts, decision = judged
+    known = told(common)
+    own: FactsTold = {name: value for name, value in told(facts).items() if name not in known}
     # Codes of ours: there is nothing to be checked, and a search has many.
     return CombinationDecided.model_construct(facts=own, outcome=outcome_of(decision), reason=reason_of(decision))
 

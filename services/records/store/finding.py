@@ -12,29 +12,31 @@ from services.records.store.reading import head_of
 from shared.clock import bucket_of
 from shared.db.pool import Connection
 
-# `facts` is what the rules look at of a document; whether it is the asker's own depends on who asks. Both statements
-# make the key in the same way; no rule stands here.
+# A combination stands beside each document, kept by a trigger; whether the document is the asker's own depends on who
+# asks. Both statements make the key in the same way; no rule stands here.
 SELECT_COMBINATIONS = """
-select facts || '|' || mine as key
+select combination || '|' || mine as key
 from (
-  select distinct coalesce(facts, document_facts(status, life, archived, type, class_code, section, labels, masked_by,
-                                                 shown_to_representatives, deposited_by, in_secret)) as facts,
+  select distinct combination,
     coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
       or coalesce(depositor_id = $5, false) as mine
-  from documents where bucket = $1 and record_id = $2
+  from document_combinations where bucket = $1 and record_id = $2
 ) combination"""
 SELECT_PERMITTED = """
-select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
-       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
-       depositor_id, in_secret
-from documents
-where bucket = $1 and record_id = $2 and id < $6
-  and coalesce(facts, document_facts(status, life, archived, type, class_code, section, labels, masked_by,
-                                     shown_to_representatives, deposited_by, in_secret))
-      || '|' || (coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
-                 or coalesce(depositor_id = $5, false))
-      = any($7::text[])
-order by id desc limit $8"""
+with listed as materialized (
+  select document_id
+  from document_combinations
+  where bucket = $1 and record_id = $2 and document_id < $6
+    and combination || '|' || (coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
+                               or coalesce(depositor_id = $5, false))
+        = any($7::text[])
+  order by document_id desc limit $8
+)
+select d.id, d.record_id, d.deposit_id, d.status, d.life, d.archived, d.masked_by, d.shown_to_representatives,
+       d.version, d.changed_at, d.type, d.class_code, d.section, d.labels, d.organisation_id, d.client_id, d.author_ids,
+       d.received_at, d.deposited_by, d.depositor_id, d.in_secret
+from listed join documents d on d.bucket = $1 and d.id = listed.document_id
+order by d.id desc"""
 # For many askers at once: the authors are told, and who deposited it is nobody of them.
 SELECT_ALL_COMBINATIONS = """
 select status, life, archived, type, class_code, section, labels, masked_by, shown_to_representatives, deposited_by,

@@ -12,7 +12,7 @@ from uuid import UUID
 from services.records import sealing
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import Head, Metadata
-from services.records.domain.facts import combination_of, record_facts
+from services.records.domain.facts import Combination, combination_of, record_facts
 from services.records.domain.listing import Searched, insisted_of, is_wanted, search
 from services.records.domain.reading import access_of
 from services.records.store import finding
@@ -121,8 +121,9 @@ async def _trace(connection: Connection, caller: Caller, searched: Iterable[Sear
     for one in searched:
         if isinstance(one.decision, Refusal):
             REFUSED.labels("find-documents", one.decision.reason).inc()
+        combinations = [answer.told for answer in one.answers.values()]
         judged = (one.common, one.decision)
-        accesses.append(access_of(caller, "find-documents", judged, one.record, None, list(one.judged.values())))
+        accesses.append(access_of(caller, "find-documents", judged, one.record, None, combinations))
     await append(connection, [announce(access) for access in accesses if access is not None])
 
 
@@ -137,9 +138,11 @@ async def _open(
             continue
         key = desk.vault.unwrap(record_id, next(iter(sealed.values())).key)
         metadata |= {id: sealing.open_metadata(key, id, one.metadata) for id, one in sealed.items()}
-    marks: Mapping[UUID | None, Searched] = {one.record.id: one for one in searched}
+    marks: Mapping[UUID | None, Mapping[Combination, tuple[str, ...]]] = {
+        one.record.id: one.marks() for one in searched
+    }
     return tuple(
-        Found(head, metadata[head.id], marks[head.record_id].marks_of(combination_of(head, caller)))
+        Found(head, metadata[head.id], marks[head.record_id].get(combination_of(head, caller), ()))
         for head in heads
         if head.id in metadata
     )
