@@ -7,6 +7,8 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -26,7 +28,8 @@ from shared.settings import KafkaSettings
 SHORTEST_WAIT_S = 0.05
 LONGEST_WAIT_S = 5.0
 PROMPT_GATHER_MS = 20
-"""Of groups for whose work somebody waits: an idle one looks every other of these, 5 ms of waiting on average."""
+"""Of groups for whose work somebody waits."""
+IDLE_LOOK_MS = 1000
 LONGEST_WAIT_FOR_COPY_S = 0.5
 WAIT_WHEN_STOPPED_S = 30.0
 
@@ -140,12 +143,14 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
         group_instance_id=f"{settings.prefix}{group.name}-{settings.slot}" if settings.slot else None,
         batch=True,
         max_records=settings.batch,
-        batch_timeout_ms=gather_ms,
+        batch_timeout_ms=IDLE_LOOK_MS,
         auto_offset_reset="earliest",
         decoder=_raw,
         ack_policy=AckPolicy.NACK_ON_ERROR,
         max_poll_interval_ms=600_000,
     )
+    # FastStream's own sleeps as long as it has waited in vain, whatever comes meanwhile.
+    subscriber.get_msg = partial(_next_batch, subscriber)  # type: ignore[method-assign]
     running = Running(consumer, subscriber, gather_ms / 1000)
 
     @subscriber
@@ -156,6 +161,14 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
     assert subscriber.ack_policy is AckPolicy.NACK_ON_ERROR, group.name
     assert subscriber._connection_args["enable_auto_commit"] is False, group.name
     return running
+
+
+async def _next_batch(subscriber: BatchSubscriber, client: AIOKafkaConsumer) -> tuple[Any, ...]:
+    """What there is, as soon as there is something."""
+    while True:
+        found = await client.getmany(timeout_ms=subscriber.batch_timeout_ms, max_records=subscriber.max_records)
+        if found:
+            return tuple(chain(*found.values()))
 
 
 async def observe_lag(running: Running, prefix: str) -> None:
