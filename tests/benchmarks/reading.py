@@ -42,8 +42,7 @@ from deploy.local.services import NAMES
 from deploy.local.stack import Stack
 from shared.fhir.iti65 import bundle_of_cda
 from shared.terminology.documents import document_types
-from tests.chaos.rights import free_port
-from tests.e2e.acting import Scene, set_scene
+from tests.e2e.acting import Scene, free_port, set_scene
 from tests.infra import costs
 from tests.infra.waiting import eventually
 

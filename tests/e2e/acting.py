@@ -58,7 +58,7 @@ class Scene:
 @asynccontextmanager
 async def another_reader(stack: Stack, **settings: str) -> AsyncIterator[str]:
     """The URL of a second instance of records' API, under the same supervisor, with settings of its own."""
-    spec, port = stack.services.process("records", "api"), _free_port()
+    spec, port = stack.services.process("records", "api"), free_port()
 
     async def healthy() -> bool:
         return await answers(port, "/readyz")
@@ -77,7 +77,8 @@ async def another_reader(stack: Stack, **settings: str) -> AsyncIterator[str]:
         await stack.stop(SECOND)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
