@@ -1,6 +1,6 @@
 """A search in a record: the rules are asked once for each combination of facts that its documents have."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,7 +10,7 @@ from services.records.domain.reading import combination_told, insisted
 from shared.access import Facts, Permit, Refusal, decide
 from shared.contracts.audit import CombinationDecided
 
-ANSWERS_KEPT = 8192
+ASKERS_KEPT, ANSWERS_KEPT = 32, 512
 _SUPERSEDED = frozenset({"superseded", "refused"})
 
 
@@ -57,19 +57,25 @@ def search(common: Facts, asker: Asker, record: RecordFacts, combinations: Mappi
     decision = decide(common)
     if isinstance(decision, Refusal) and not decision.by_choice:
         return Searched(record, common, decision, {}, {})
-    answers = {key: _answer(common, one, said_of(asker, record, one)) for key, one in combinations.items()}
+    answer_of = _answers(common)
+    answers = {key: answer_of(one, said_of(asker, record, one)) for key, one in combinations.items()}
     if isinstance(decision, Refusal):
         permits = (one.decision for one in answers.values() if isinstance(one.decision, Permit))
         decision = next(permits, decision)
     return Searched(record, common, decision, combinations, answers)
 
 
-@lru_cache(maxsize=ANSWERS_KEPT)
-def _answer(common: Facts, one: Combination, said: Said) -> Answer:
+@lru_cache(maxsize=ASKERS_KEPT)
+def _answers(common: Facts) -> Callable[[Combination, Said], Answer]:
     """Facts are codes and name nobody: the same question is asked again and again, and has one answer."""
-    facts = with_document(common, one, said)
-    decision = decide(facts)
-    return Answer(decision, combination_told(common, (facts, decision)))
+
+    @lru_cache(maxsize=ANSWERS_KEPT)
+    def answer(one: Combination, said: Said) -> Answer:
+        facts = with_document(common, one, said)
+        decision = decide(facts)
+        return Answer(decision, combination_told(common, (facts, decision)))
+
+    return answer
 
 
 def insisted_of(searched: Sequence[Searched]) -> Permit:

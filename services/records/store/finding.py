@@ -12,23 +12,24 @@ from services.records.store.reading import head_of
 from shared.clock import bucket_of
 from shared.db.pool import Connection
 
-# A combination stands beside each document, kept by a trigger; whether the document is the asker's own depends on who
-# asks. Both statements make the key in the same way; no rule stands here.
+# The number of its combination stands beside each document, kept by a trigger; whether the document is the asker's own
+# depends on who asks. Both statements make the key in the same way; no rule stands here.
 SELECT_COMBINATIONS = """
-select combination || '|' || mine as key
+select had.combination_id || '|' || had.mine as key, combinations.facts, had.mine
 from (
-  select distinct combination,
+  select distinct combination_id,
     coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
       or coalesce(depositor_id = $5, false) as mine
   from document_combinations where bucket = $1 and record_id = $2
-) combination"""
+) had
+join combinations on combinations.id = had.combination_id"""
 SELECT_PERMITTED = """
 with listed as materialized (
   select document_id
   from document_combinations
   where bucket = $1 and record_id = $2 and document_id < $6
-    and combination || '|' || (coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
-                               or coalesce(depositor_id = $5, false))
+    and combination_id || '|' || (coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
+                                  or coalesce(depositor_id = $5, false))
         = any($7::text[])
   order by document_id desc limit $8
 )
@@ -49,7 +50,7 @@ group by status, life, archived, type, class_code, section, labels, masked_by, s
 async def load_combinations(connection: Connection, record_id: UUID, asker: Asker) -> dict[str, Combination]:
     """The distinct combinations in a record, for this asker, by the store's name of each."""
     rows = await connection.fetch(SELECT_COMBINATIONS, bucket_of(record_id), record_id, *_as_asked(asker))
-    return {key: _combination(key) for (key,) in rows}
+    return {key: _combination(facts, mine) for key, facts, mine in rows}
 
 
 async def count_all(connection: Connection, record_id: UUID) -> Counter[Written]:
@@ -96,8 +97,8 @@ def _as_asked(asker: Asker) -> tuple[str | None, str | None, str | None]:
 
 
 @lru_cache(maxsize=4096)
-def _combination(key: str) -> Combination:
-    status, life, archived, type_, class_code, section, labels, masker, shown, depositor, hidden, mine = key.split("|")
+def _combination(facts: str, mine: bool) -> Combination:
+    status, life, archived, type_, class_code, section, labels, masker, shown, depositor, hidden = facts.split("|")
     known = frozenset(labels.split(","))
     return Combination(
         status=status_of(status, life, archived=archived == "true"),
@@ -109,5 +110,5 @@ def _combination(key: str) -> Combination:
         shown_to_representatives=shown == "true",
         deposited_by=depositor,
         in_secret=hidden == "true",
-        mine=mine == "true",
+        mine=mine,
     )
