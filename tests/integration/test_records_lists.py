@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
 
+import services.records
 from services.records.domain.documents import metadata_of
 from services.records.domain.submissions import examine
 from services.records.store.matrices import Matrices
@@ -33,6 +35,8 @@ from tests.infra.tokens import professional_token
 
 SOMEBODY = Person(86)
 REPRESENTATIVE, CARER = uuid4(), uuid4()
+
+MIGRATIONS = Path(str(services.records.__file__)).parent / "migrations"
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -113,6 +117,17 @@ async def test_who_asks_finds_exactly_what_they_may_open(home: House) -> None:
     assert sizes["doctor of the clinic"] > 0
     nobody = ("stranger", "unknown doctor", "representative of nobody", "unknown application", "administrator")
     assert {sizes[one] for one in nobody} == {0}
+
+
+async def test_documents_from_before_the_combinations_are_found_as_soon_as_the_migration_has_filled_them(
+    home: House,
+) -> None:
+    record, _ = await filled(home)
+    found = await listed(home, record, as_patient(record))
+    await home.pool.execute("delete from document_combinations")
+    assert await listed(home, record, as_patient(record)) == set()
+    await home.pool.execute((MIGRATIONS / "0008_pre_fill_document_combinations.sql").read_text("utf-8"))
+    assert await listed(home, record, as_patient(record)) == found != set()
 
 
 async def test_a_search_is_one_entry_from_which_each_answer_can_be_given_again(home: House) -> None:

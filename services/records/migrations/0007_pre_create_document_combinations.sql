@@ -1,7 +1,7 @@
 -- A search in a long record reads what the rules look at of all its documents. It stands in narrow rows of their own, a
 -- tenth as wide as those of `documents`, in the order in which a page lists: whose the document is, and the number of
--- its combination of facts (`document_facts` of 0005). A trigger keeps them, whoever writes; what happens to a document
--- without changing what the rules look at does not call it.
+-- its combination of facts. A trigger keeps them, whoever writes; what happens to a document without changing what the
+-- rules look at does not call it.
 
 -- Each combination that any document has or had: codes, which name nobody; some thousands.
 create table combinations (
@@ -33,6 +33,15 @@ $$;
 
 grant select, insert, update, delete on document_combinations to {app};
 grant select, insert on combinations to {app};
+
+-- What the rules look at of a document, as one text of codes.
+create function document_facts(
+  status text, life text, archived boolean, type text, class_code text, section text, labels text[], masked_by text,
+  shown_to_representatives boolean, deposited_by text, in_secret boolean
+) returns text language sql immutable parallel safe
+return status || '|' || life || '|' || archived || '|' || type || '|' || class_code || '|' || section
+  || '|' || array_to_string(labels, ',') || '|' || coalesce(masked_by, '') || '|' || shown_to_representatives
+  || '|' || deposited_by || '|' || in_secret;
 
 -- The number of a combination; who is first gives it one. Whoever meets a number being given waits for it.
 create function combination_of(wanted text) returns bigint language plpgsql as $$
@@ -72,11 +81,3 @@ create trigger documents_combination
   after insert or delete or update of status, life, archived, type, class_code, section, labels, masked_by,
     shown_to_representatives, deposited_by, in_secret
   on documents for each row execute function keep_document_combination();
-
-insert into document_combinations (bucket, record_id, document_id, combination_id, organisation_id, author_ids,
-                                   depositor_id)
-select bucket, record_id, id,
-       combination_of(document_facts(status, life, archived, type, class_code, section, labels, masked_by,
-                                     shown_to_representatives, deposited_by, in_secret)),
-       organisation_id, author_ids, depositor_id
-from documents;
