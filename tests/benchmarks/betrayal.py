@@ -1,6 +1,6 @@
 """Whether a clock tells what a refusal does not: how long "nothing here for you" takes, and for which reason.
 
-    .venv/bin/python tests/benchmarks/betrayal.py [--times 500] [--json FILE]
+    .venv/bin/python tests/benchmarks/betrayal.py [--times 200] [--json FILE]
 
 Everything runs in a temporary folder, workers included. Three professionals, one authorised, one not, one blocked, and
 somebody with a record of their own ask again and again, in an order of chance, for what is missing and for what is
@@ -190,7 +190,7 @@ def _auc(hidden: list[float], missing: list[float]) -> float:
 
 
 def main(
-    times: Annotated[int, typer.Option(help="How often each question is asked.", min=ROUND)] = 500,
+    times: Annotated[int, typer.Option(help="How often each question is asked.", min=ROUND)] = 200,
     json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
 ) -> None:
     """Measure whether a clock tells what a refusal does not."""
