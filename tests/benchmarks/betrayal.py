@@ -11,6 +11,7 @@ blocking socket: no network blurs it.
 
 import asyncio
 import dataclasses
+import math
 import random
 import statistics
 import sys
@@ -46,7 +47,8 @@ DELETE = [{"op": "replace", "path": "/status", "value": "entered-in-error"}]
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 JSON = {"content-type": "application/json"}
 ROUND, WARM_UP = 20, 10
-GOAL = (0.45, 0.55)
+NEAR = 0.05
+"""How far from a half a distinguisher may be; with few times, as far as three standard errors of chance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,15 +204,16 @@ def main(
             raise SystemExit(130) from None
         except LocalError as error:
             raise SystemExit(f"error: {error}") from None
-    table = Table("what is asked for", "median, late", "missing", f"AUC, goal {GOAL[0]} to {GOAL[1]}")
+    near = max(NEAR, 3 * math.sqrt((2 * times + 1) / 12) / times)
+    table = Table("what is asked for", "median, late", "missing", f"AUC, goal {0.5 - near:.2f} to {0.5 + near:.2f}")
     for one in pairs:
-        within = GOAL[0] <= one.auc <= GOAL[1]
+        within = abs(one.auc - 0.5) <= near
         figures = [f"{median} ms, {late:.1%}" for median, late in (one.hidden, one.missing)]
         table.add_row(one.question, *figures, f"{one.auc}{'' if within else ' !'}")
     Console(width=110).print(table)
     if json is not None:
         json.write_bytes(orjson.dumps([dataclasses.asdict(one) for one in pairs]))
-    raise SystemExit(0 if all(GOAL[0] <= one.auc <= GOAL[1] for one in pairs) else 1)
+    raise SystemExit(0 if all(abs(one.auc - 0.5) <= near for one in pairs) else 1)
 
 
 if __name__ == "__main__":
