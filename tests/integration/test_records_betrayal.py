@@ -1,19 +1,17 @@
 """What a reader may not see answers like what does not exist: in its words, byte for byte, and in its time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from shared import clock
 from shared.http import pacing
 from shared.terminology.documents import document_type
-from tests.infra.databases import Databases
 from tests.infra.load import Person
 from tests.infra.mixes import acting, application, in_mode
 from tests.infra.records import (
@@ -27,7 +25,6 @@ from tests.infra.records import (
     as_software,
     bundle_of,
     document_ids,
-    house,
     ins_of,
     named,
 )
@@ -44,21 +41,6 @@ select (select count(*) from pg_locks where pid <> pg_backend_pid() and database
           select oid from pg_database where datname = current_database()))
      + (select count(*) from pg_stat_activity where datname = current_database() and xact_start is not null
           and pid <> pg_backend_pid() and backend_type = 'client backend')"""
-
-
-@pytest_asyncio.fixture(scope="module")
-async def house_of_all(databases: Databases) -> AsyncIterator[House]:
-    database = await databases.new("records")
-    async with house(database) as made:
-        yield made
-    await databases.drop(database)
-
-
-@pytest.fixture
-async def home(house_of_all: House) -> House:
-    await house_of_all.be_empty()
-    await house_of_all.be_fresh()
-    return house_of_all
 
 
 class Beats:

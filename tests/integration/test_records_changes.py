@@ -1,14 +1,12 @@
 """Labels, archive and deletion of one document: who may, in force with the answer, told with the facts."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import orjson
 import pytest
-import pytest_asyncio
 
 from services.records.domain.patching import IS_DELETED
 from services.records.usecases.settle_deposits import settle_deposits
@@ -18,7 +16,6 @@ from shared.contracts.records import DocumentPublished, DocumentRelabelled, Docu
 from shared.db.pool import transaction
 from shared.fhir.write import IS_ARCHIVED
 from shared.terminology import oids
-from tests.infra.databases import Databases
 from tests.infra.load import Person
 from tests.infra.messages import message
 from tests.infra.mixes import acting
@@ -37,7 +34,6 @@ from tests.infra.records import (
     decided,
     deposit_id,
     document_ids,
-    house,
     named,
 )
 from tests.infra.tokens import bearer, make_token
@@ -58,21 +54,6 @@ DELETE = {"op": "replace", "path": "/status", "value": "entered-in-error"}
 
 def hide(code: str) -> dict[str, Any]:
     return {"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": code}]}}
-
-
-@pytest_asyncio.fixture(scope="module")
-async def house_of_all(databases: Databases) -> AsyncIterator[House]:
-    database = await databases.new("records")
-    async with house(database) as made:
-        yield made
-    await databases.drop(database)
-
-
-@pytest.fixture
-async def home(house_of_all: House) -> House:
-    await house_of_all.be_empty()
-    await house_of_all.be_fresh()
-    return house_of_all
 
 
 @pytest.fixture

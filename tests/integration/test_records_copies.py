@@ -1,14 +1,12 @@
 """What a read rests on arrives: choices whole, the people of a record, matrices; and none is read while it changes."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
 import pytest
-import pytest_asyncio
 
 from services.records.domain.choices import choices_of
 from services.records.domain.people import people_of
@@ -18,21 +16,12 @@ from shared import clock
 from shared.contracts.consent import MatrixChanged
 from shared.contracts.records import CopyApplied
 from shared.db.pool import transaction
-from tests.infra.databases import Databases
 from tests.infra.load import Person
 from tests.infra.messages import message
-from tests.infra.records import DOCTOR, OTHER_DOCTOR, House, house, named
+from tests.infra.records import DOCTOR, OTHER_DOCTOR, House, named
 from tests.infra.waiting import eventually
 
 SOMEBODY = Person(85)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def house_of_all(databases: Databases) -> AsyncIterator[House]:
-    database = await databases.new("records")
-    async with house(database) as made:
-        yield made
-    await databases.drop(database)
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """A hospital deposits: what is kept, what is told, what is refused at the door, and what happens when it asks twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
-import pytest_asyncio
 
 from services.records import sealing
 from shared.contracts.audit import AccessRecorded
@@ -15,7 +13,6 @@ from shared.crypto import Keyring
 from shared.fhir.submission import Author, AuthorKind
 from shared.values import Ins, NationalProfessionalId, SentTraits
 from shared.vault import WrappedKey
-from tests.infra.databases import Databases
 from tests.infra.load import Person
 from tests.infra.records import (
     CLINIC,
@@ -31,20 +28,11 @@ from tests.infra.records import (
     codes,
     deposit_id,
     document_ids,
-    house,
     traits_of,
 )
 from tests.infra.waiting import eventually
 
 SOMEBODY = Person(71)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def house_of_all(databases: Databases) -> AsyncIterator[House]:
-    database = await databases.new("records")
-    async with house(database) as made:
-        yield made
-    await databases.drop(database)
 
 
 @pytest.fixture

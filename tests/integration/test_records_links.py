@@ -1,16 +1,13 @@
 """Two records of one person: seen as one, each document judged by its own record's state and both records' blocks."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from services.records.store.reading import fenced
 from shared.contracts.audit import AccessRecorded
-from tests.infra.databases import Databases
 from tests.infra.load import Person
 from tests.infra.records import (
     OTHER_DOCTOR,
@@ -19,27 +16,11 @@ from tests.infra.records import (
     a_deposit,
     as_doctor,
     as_patient,
-    house,
 )
 from tests.infra.waiting import eventually
 
 FIRST, SECOND = Person(83), Person(84)
 """The same person, known under two numbers."""
-
-
-@pytest_asyncio.fixture(scope="module")
-async def house_of_all(databases: Databases) -> AsyncIterator[House]:
-    database = await databases.new("records")
-    async with house(database) as made:
-        yield made
-    await databases.drop(database)
-
-
-@pytest.fixture
-async def home(house_of_all: House) -> House:
-    await house_of_all.be_empty()
-    await house_of_all.be_fresh()
-    return house_of_all
 
 
 @pytest.fixture

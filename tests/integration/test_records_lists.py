@@ -1,13 +1,9 @@
 """A list holds exactly the documents that the same asker may open one by one, and the ledger has why."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
-
-import pytest
-import pytest_asyncio
 
 import services.records
 from services.records.domain.documents import metadata_of
@@ -16,7 +12,6 @@ from services.records.store.matrices import Matrices
 from services.records.usecases.desk import Desk
 from shared.access import Permit, decide, facts_from
 from shared.contracts.audit import AccessRecorded
-from tests.infra.databases import Databases
 from tests.infra.load import Person
 from tests.infra.mixes import LABELS, STATES, TYPES, Sort, askers, every_sort, fill
 from tests.infra.records import (
@@ -28,7 +23,6 @@ from tests.infra.records import (
     as_doctor,
     as_patient,
     bundle_of,
-    house,
     named,
 )
 from tests.infra.tokens import professional_token
@@ -37,21 +31,6 @@ SOMEBODY = Person(86)
 REPRESENTATIVE, CARER = uuid4(), uuid4()
 
 MIGRATIONS = Path(str(services.records.__file__)).parent / "migrations"
-
-
-@pytest_asyncio.fixture(scope="module")
-async def house_of_all(databases: Databases) -> AsyncIterator[House]:
-    database = await databases.new("records")
-    async with house(database) as made:
-        yield made
-    await databases.drop(database)
-
-
-@pytest.fixture
-async def home(house_of_all: House) -> House:
-    await house_of_all.be_empty()
-    await house_of_all.be_fresh()
-    return house_of_all
 
 
 def desk_at(home: House) -> Desk:

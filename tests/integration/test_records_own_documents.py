@@ -1,7 +1,6 @@
 """The person's side and professionals deposit: what may come in, by whom, and who may change it afterwards."""
 
 import base64
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,13 +8,11 @@ from uuid import UUID, uuid4
 import httpx
 import orjson
 import pytest
-import pytest_asyncio
 
 from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentWithdrawn
 from shared.terminology import oids
-from tests.infra.databases import Databases
 from tests.infra.load import Person
 from tests.infra.mixes import acting
 from tests.infra.records import (
@@ -29,7 +26,6 @@ from tests.infra.records import (
     bundle_of,
     codes,
     document_ids,
-    house,
     named,
 )
 from tests.infra.tokens import bearer, make_token, professional_token
@@ -46,20 +42,6 @@ MASK = [
     }
 ]
 PATCH = {"content-type": "application/json-patch+json"}
-
-
-@pytest_asyncio.fixture(scope="module")
-async def house_of_all(databases: Databases) -> AsyncIterator[House]:
-    database = await databases.new("records")
-    async with house(database) as made:
-        yield made
-    await databases.drop(database)
-
-
-@pytest.fixture
-async def home(house_of_all: House) -> House:
-    await house_of_all.be_empty()
-    return house_of_all
 
 
 @pytest.fixture

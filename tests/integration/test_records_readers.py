@@ -1,20 +1,17 @@
 """Who asks and how: representatives, carers, applications, emergencies; and TD0.2, which tells no more than it may."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from services.records.usecases.apply_matrix_copies import apply_matrix_copies
 from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import MatrixChanged
 from shared.db.pool import transaction
-from tests.infra.databases import Databases
 from tests.infra.load import Person
 from tests.infra.messages import message
 from tests.infra.mixes import acting, application, in_mode
@@ -29,7 +26,6 @@ from tests.infra.records import (
     as_patient,
     as_software,
     codes,
-    house,
     ins_of,
     named,
 )
@@ -38,21 +34,6 @@ from tests.infra.tokens import bearer, make_token, professional_token
 SOMEBODY, NOBODY = Person(88), Person(89)
 STRANGER = "899900000042"
 AGED = "update copy_watermarks set at = at - interval '5 minutes'"
-
-
-@pytest_asyncio.fixture(scope="module")
-async def house_of_all(databases: Databases) -> AsyncIterator[House]:
-    database = await databases.new("records")
-    async with house(database) as made:
-        yield made
-    await databases.drop(database)
-
-
-@pytest.fixture
-async def home(house_of_all: House) -> House:
-    await house_of_all.be_empty()
-    await house_of_all.be_fresh()
-    return house_of_all
 
 
 @pytest.fixture

@@ -2,19 +2,16 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from services.records.store.reading import fenced
 from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import TRANSIENT, is_transient, transaction
-from tests.infra.databases import Databases
 from tests.infra.load import Person
 from tests.infra.records import (
     CLINIC,
@@ -29,7 +26,6 @@ from tests.infra.records import (
     bundle_of,
     codes,
     document_ids,
-    house,
     ins_of,
 )
 from tests.infra.tokens import make_token, operator_token
@@ -37,21 +33,6 @@ from tests.infra.waiting import eventually
 
 SOMEBODY, NOBODY = Person(81), Person(82)
 CURRENT = {"status": "current"}
-
-
-@pytest_asyncio.fixture(scope="module")
-async def house_of_all(databases: Databases) -> AsyncIterator[House]:
-    database = await databases.new("records")
-    async with house(database) as made:
-        yield made
-    await databases.drop(database)
-
-
-@pytest.fixture
-async def home(house_of_all: House) -> House:
-    await house_of_all.be_empty()
-    await house_of_all.be_fresh()
-    return house_of_all
 
 
 @pytest.fixture

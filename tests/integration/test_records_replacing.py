@@ -1,19 +1,16 @@
 """A document takes the place of another: whose it may be, at its publication, once, and what it takes over."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import orjson
 import pytest
-import pytest_asyncio
 
 from shared.access import facts_from
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused, DocumentReplaced
 from shared.terminology import oids
-from tests.infra.databases import Databases
 from tests.infra.load import Person
 from tests.infra.records import (
     CLINIC,
@@ -27,7 +24,6 @@ from tests.infra.records import (
     changed_bundle,
     codes,
     document_ids,
-    house,
 )
 from tests.infra.tokens import bearer
 
@@ -35,20 +31,6 @@ SOMEBODY = Person(89)
 PATCH = {"content-type": "application/json-patch+json"}
 MASKED = {"coding": [{"system": oids.TRE_A07_SYSTEM, "code": "MASQUE_PS"}]}
 REPRESENTATIVES = {"coding": [{"system": oids.TRE_A07_SYSTEM, "code": "INVISIBLE_REPRESENTANTS_LEGAUX"}]}
-
-
-@pytest_asyncio.fixture(scope="module")
-async def house_of_all(databases: Databases) -> AsyncIterator[House]:
-    database = await databases.new("records")
-    async with house(database) as made:
-        yield made
-    await databases.drop(database)
-
-
-@pytest.fixture
-async def home(house_of_all: House) -> House:
-    await house_of_all.be_empty()
-    return house_of_all
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """The copies, the decisions and the tracking: what the consumers of records do, and what the depositor sees of it."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-import pytest_asyncio
 
 from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.apply_record_copies import apply_record_copies
@@ -19,7 +17,6 @@ from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, Alert
 from shared.contracts.records import CopyApplied, DocumentPublished, DocumentReceived, DocumentRefused
 from shared.db.pool import transaction
 from shared.decoding import Message
-from tests.infra.databases import Databases
 from tests.infra.load import Person
 from tests.infra.messages import message
 from tests.infra.plumbing import record_changed
@@ -34,18 +31,9 @@ from tests.infra.records import (
     decided,
     deposit_id,
     document_ids,
-    house,
 )
 
 SOMEBODY = Person(91)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def house_of_all(databases: Databases) -> AsyncIterator[House]:
-    database = await databases.new("records")
-    async with house(database) as made:
-        yield made
-    await databases.drop(database)
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """What a change would do is told before it is done, by the same rules, of what the asker sees; nothing changes."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from shared.contracts.audit import AccessRecorded
 from shared.terminology.documents import document_type
-from tests.infra.databases import Databases
 from tests.infra.load import Person
 from tests.infra.mixes import acting
 from tests.infra.records import (
@@ -22,28 +19,12 @@ from tests.infra.records import (
     as_doctor,
     as_patient,
     as_software,
-    house,
     named,
 )
 from tests.infra.tokens import bearer, professional_token
 
 SOMEBODY = Person(90)
 REPRESENTATIVE, CARER = uuid4(), uuid4()
-
-
-@pytest_asyncio.fixture(scope="module")
-async def house_of_all(databases: Databases) -> AsyncIterator[House]:
-    database = await databases.new("records")
-    async with house(database) as made:
-        yield made
-    await databases.drop(database)
-
-
-@pytest.fixture
-async def home(house_of_all: House) -> House:
-    await house_of_all.be_empty()
-    await house_of_all.be_fresh()
-    return house_of_all
 
 
 @pytest.fixture
