@@ -1,7 +1,18 @@
 """The access rules: facts in, `Permit` or `Refusal` out. Pure and total; what is not known is refused."""
 
 from shared.access.decide import RELEASES, RULES_VERSION, decide
-from shared.access.facts import Facts, Permit, Refusal
+from shared.access.facts import Facts, Permit, Refusal, blocked_of
 from shared.access.telling import Told, facts_from, told
 
-__all__ = ["RELEASES", "RULES_VERSION", "Facts", "Permit", "Refusal", "Told", "decide", "facts_from", "told"]
+__all__ = [
+    "RELEASES",
+    "RULES_VERSION",
+    "Facts",
+    "Permit",
+    "Refusal",
+    "Told",
+    "blocked_of",
+    "decide",
+    "facts_from",
+    "told",
+]

@@ -1,5 +1,6 @@
 """What the rules look at, and what they answer. Whoever asks loads the facts; the rules load nothing."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -88,6 +89,14 @@ class Facts:
     matrix_cell: str = "unknown"
     masked_and_invisible_allowed: bool = False
     occupational_medicine: str = "never"
+
+
+def blocked_of(blocked: Collection[str], person_id: str | None, structure_id: str | None) -> str:
+    """The fact `blocked` of somebody who acts for a structure: none, professional, structure or both."""
+    in_person, by_structure = person_id in blocked, structure_id in blocked
+    if in_person:
+        return "both" if by_structure else "professional"
+    return "structure" if by_structure else "none"
 
 
 @dataclass(frozen=True, slots=True)

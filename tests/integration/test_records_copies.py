@@ -13,6 +13,7 @@ from services.records.domain.people import people_of
 from services.records.store.copies import lock_records
 from services.records.usecases.apply_matrix_copies import apply_matrix_copies
 from shared import clock
+from shared.access import blocked_of
 from shared.contracts.consent import MatrixChanged
 from shared.contracts.records import CopyApplied
 from shared.db.pool import transaction
@@ -61,7 +62,7 @@ async def test_the_choices_are_kept_whole(home: House) -> None:
     assert choices.authorisation_of(["1750000001"], moment) == "none", "a structure's word is not the person's"
     assert choices.care_team_of("1750000001", moment) == "expired"
     assert choices.care_team_of(None, moment) == "none"
-    assert [choices.blocked_of(DOCTOR, one) for one in ("1750000002", None)] == ["structure", "none"]
+    assert [blocked_of(choices.blocked, DOCTOR, one) for one in ("1750000002", None)] == ["structure", "none"]
     assert (choices.attending_doctors, choices.hidden_sections) == ({DOCTOR}, {"BIOLOGIE"})
     assert choices.applications == {"app-1": {"CAR_VAC"}}
     assert choices.care_team_objected
@@ -76,7 +77,7 @@ async def test_choices_of_an_older_sender_or_an_older_copy_say_who_is_authorised
     old = choices_of({"authorised": [DOCTOR], "blocked": [OTHER_DOCTOR], "emergency": {}})
     for choices in (new, old):
         assert choices.authorisation_of([DOCTOR], clock.now()) == "valid"
-        assert choices.blocked_of(OTHER_DOCTOR, None) == "professional"
+        assert blocked_of(choices.blocked, OTHER_DOCTOR, None) == "professional"
         assert choices.emergency.break_glass
 
 

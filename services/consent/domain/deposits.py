@@ -4,7 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from services.consent.domain.states import About, KnownRecord
-from shared.access import Facts, facts_from
+from shared.access import Facts, blocked_of, facts_from
 from shared.contracts.base import Actor
 from shared.contracts.records import DocumentReceived
 from shared.terminology.professions import role_code
@@ -21,6 +21,7 @@ def facts_of(event: DocumentReceived, known: KnownRecord, *, masked_and_invisibl
     actor = event.actor or Actor(kind="software", id=event.client_id, organisation_id=event.organisation_id)
     told = {} if event.replaced is None else event.replaced
     about = About(known.status, known.linked_to, known.people)
+    professional = actor.id if actor.kind == "professional" else None
     own_record = UUID(actor.id) if actor.kind == "patient" else event.record_id
     chosen = known.state_version is not None
     return facts_from(
@@ -41,16 +42,8 @@ def facts_of(event: DocumentReceived, known: KnownRecord, *, masked_and_invisibl
             "choices_known": chosen,
             "copies_fresh": True,
             "organisation_objected": not chosen or event.organisation_id in known.feeding_objections,
-            "blocked": _blocked(actor, known) if chosen else "unknown",
+            "blocked": blocked_of(known.blocked, professional, actor.organisation_id) if chosen else "unknown",
             "labels_asked": event.labels,
             "masked_and_invisible_allowed": masked_and_invisible,
         }
     )
-
-
-def _blocked(actor: Actor, known: KnownRecord) -> str:
-    in_person = actor.kind == "professional" and actor.id in known.blocked
-    by_structure = actor.organisation_id is not None and actor.organisation_id in known.blocked
-    if in_person:
-        return "both" if by_structure else "professional"
-    return "structure" if by_structure else "none"

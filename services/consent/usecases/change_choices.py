@@ -21,7 +21,7 @@ from services.consent.domain.states import (
 )
 from services.consent.store import copies, states
 from shared import clock
-from shared.access import Facts, Permit, Refusal, decide, told
+from shared.access import Facts, Permit, Refusal, blocked_of, decide, told
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
 from shared.erasing import erased_among
@@ -176,11 +176,8 @@ def facts_of(
 ) -> Facts:
     """What the rules are asked with."""
     all_blocked = about.blocked_there.union(chosen.blocked)
-    in_person = caller.id in all_blocked
-    by_structure = caller.organisation_id is not None and caller.organisation_id in all_blocked
     # No copy counts for who speaks for another record: refused alike whatever the copies, and whether there is one.
     for_another_record = caller.kind in PROXIES and caller.record_id != record_id
-    blocked = "both" if in_person and by_structure else "professional" if in_person else "structure"
     return Facts(
         action="change-rights",
         change=change.action,
@@ -199,7 +196,7 @@ def facts_of(
         copies_fresh=for_another_record or about.is_fresh(now, terms.copy_limit),
         care_team_objected=chosen.care_team_objected,
         attending_doctor=caller.id in chosen.attending_doctors,
-        blocked=blocked if in_person or by_structure else "none",
+        blocked=blocked_of(all_blocked, caller.id, caller.organisation_id),
     )
 
 

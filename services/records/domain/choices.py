@@ -49,13 +49,6 @@ class Choices:
         holders = () if structure_id is None else (structure_id,)
         return _best(one for one in self._given_to(holders, now) if one[0] == "care-team")
 
-    def blocked_of(self, professional_id: str, structure_id: str | None) -> str:
-        """none, professional, structure or both."""
-        in_person, by_structure = professional_id in self.blocked, structure_id in self.blocked
-        if in_person:
-            return "both" if by_structure else "professional"
-        return "structure" if by_structure else "none"
-
     def lasting(self, now: datetime) -> "Choices":
         """Without what has ended."""
         left = (one for one in self.authorisations if standing(one["from"], one.get("until"), now) != "expired")

@@ -10,7 +10,7 @@ from uuid import UUID
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import Head
 from services.records.domain.parameters import STRICTEST, Parameters
-from shared.access import Facts
+from shared.access import Facts, blocked_of
 from shared.contracts.base import Actor
 
 SECRET = "secret"  # noqa: S105 - the secret connection of a minor
@@ -146,7 +146,7 @@ def record_facts(
         care_team=choices.care_team_of(asker.organisation_id, now),
         care_team_objected=choices.care_team_objected,
         attending_doctor=asker.kind == "professional" and asker.id in choices.attending_doctors,
-        blocked=choices.blocked_of(asker.id, asker.organisation_id),
+        blocked=blocked_of(choices.blocked, asker.id, asker.organisation_id),
         break_glass=emergency.break_glass,
         regulation_centre=emergency.regulation_centre,
         masked_in_emergency=emergency.masked_documents,
