@@ -40,11 +40,12 @@ from listed join documents d on d.bucket = $1 and d.id = listed.document_id
 order by d.id desc"""
 # For many askers at once: the authors are told, and who deposited it is nobody of them.
 SELECT_ALL_COMBINATIONS = """
-select status, life, archived, type, class_code, section, labels, masked_by, shown_to_representatives, deposited_by,
-       in_secret, author_ids, count(*) as documents
-from documents where bucket = $1 and record_id = $2
-group by status, life, archived, type, class_code, section, labels, masked_by, shown_to_representatives, deposited_by,
-         in_secret, author_ids"""
+select combinations.facts, had.author_ids, had.documents
+from (
+  select combination_id, author_ids, count(*) as documents
+  from document_combinations where bucket = $1 and record_id = $2 group by combination_id, author_ids
+) had
+join combinations on combinations.id = had.combination_id"""
 
 
 async def load_combinations(connection: Connection, record_id: UUID, asker: Asker) -> dict[str, Combination]:
@@ -57,21 +58,8 @@ async def count_all(connection: Connection, record_id: UUID) -> Counter[Written]
     """How many documents of the record have which combination and authors."""
     rows = await connection.fetch(SELECT_ALL_COMBINATIONS, bucket_of(record_id), record_id)
     found: Counter[Written] = Counter()
-    for row in rows:
-        labels = frozenset(row["labels"])
-        combination = Combination(
-            status=status_of(row["status"], row["life"], archived=row["archived"]),
-            type=row["type"],
-            class_code=row["class_code"],
-            section=row["section"],
-            labels=labels,
-            masked_by=masked_by(labels, row["masked_by"]),
-            shown_to_representatives=row["shown_to_representatives"],
-            deposited_by=row["deposited_by"],
-            in_secret=row["in_secret"],
-            mine=False,
-        )
-        found[Written(combination, frozenset(row["author_ids"]))] += row["documents"]
+    for facts, author_ids, documents in rows:
+        found[Written(_combination(facts, False), frozenset(author_ids))] += documents
     return found
 
 
