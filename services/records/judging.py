@@ -1,6 +1,6 @@
 """What the rules are asked at the door: what the person's side deposits, and whose place a document may take."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from services.records.depositing import Depositing, Replaced
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import Head, KnownRecord
 from services.records.domain.facts import ABSENT, combination_of, document_facts, record_facts
-from services.records.domain.reading import Judged, access_of, insist_openly
+from services.records.domain.reading import access_of, error_of
 from services.records.domain.submissions import RecordClosedError, ReplacedUnknownError, replaced_of
 from services.records.store import deposits as store
 from services.records.store import reading
@@ -57,42 +57,46 @@ async def judge_deposits(
     seen = {name: version for name, version in record.seen_by(who.caller.kind).items() if name in _OF_IDENTITY}
     replaced: dict[int, Replaced] = {}
     for document in submission.documents:
-        heads = await _heads(connection, known, key, replacing.get(document.entry))
-        for judged in _judged(desk, who, record, document, heads):
-            if isinstance(judged[1], Refusal):
-                action: Action = "replace-document" if judged[0].action == "replace" else "deposit-document"
-                return Judgement(seen, _error(judged[0], judged[1]), access_of(who.caller, action, judged, record))
-            if heads and heads[0] is not None and judged[0].action == "replace":
-                facts = {name: value for name, value in told(judged[0]).items() if name in _OF_THE_REPLACED}
-                replaced[document.entry] = Replaced(heads[0].id, facts)
+        target = replacing.get(document.entry)
+        head = None if target is None else await _find(connection, known, key, target)
+        for facts in _asked(desk, who, record, document, head, replaces=target is not None):
+            decision = decide(facts)
+            if isinstance(decision, Refusal):
+                action: Action = "replace-document" if facts.action == "replace" else "deposit-document"
+                access = access_of(who.caller, action, (facts, decision), record)
+                return Judgement(seen, _error(facts, decision), access)
+            if head is not None and facts.action == "replace":
+                of_it = {name: value for name, value in told(facts).items() if name in _OF_THE_REPLACED}
+                replaced[document.entry] = Replaced(head.id, of_it)
     return Judgement(seen, replaced=replaced)
 
 
-async def _heads(
-    connection: Connection, known: KnownRecord, key: bytes, target: UUID | str | None
-) -> Sequence[Head | None]:
-    """The document that is to be replaced, where one is: None in it when there is none such."""
-    if target is None:
-        return ()
-    if isinstance(target, UUID):
-        return [await store.find_head(connection, known.id, target, None)]
-    return [await store.find_head(connection, known.id, None, sealing.unique_id_of(key, target))]
+async def _find(connection: Connection, known: KnownRecord, key: bytes, target: UUID | str) -> Head | None:
+    """The document of this record that is named by its id, or by its producer's identifier."""
+    if isinstance(target, str):
+        unique_id = sealing.unique_id_of(key, target)
+        named = (await store.find_earlier(connection, known.id, [unique_id])).get(unique_id)
+        if named is None:
+            return None
+        target = named.id
+    head = await reading.load_head(connection, target)
+    return head if head is not None and head.record_id == known.id else None
 
 
-def _judged(
-    desk: Desk, who: Depositing, record: RecordFacts, document: SubmittedDocument, heads: Sequence[Head | None]
-) -> list[Judged]:
-    now, asker = clock.now(), who.caller
-    asked: list[Facts] = []
+def _asked(
+    desk: Desk, who: Depositing, record: RecordFacts, document: SubmittedDocument, head: Head | None, *, replaces: bool
+) -> Iterator[Facts]:
+    """What the rules are asked: about what comes in, of the person's side; about what it replaces, of everybody."""
+    now, asker, labels = clock.now(), who.caller, frozenset(document.labels)
     if who.is_of_patient_side:
         common = record_facts(asker, "deposit", record, now=now, limit=desk.limit, parameters=desk.parameters)
         kind = document.type
-        asked.append(replace(common, document_type=kind.code, class_code=kind.class_code, section=kind.section))
-    for head in heads:
+        common = replace(common, document_type=kind.code, class_code=kind.class_code, section=kind.section)
+        yield replace(common, labels_asked=labels)
+    if replaces:
         common = record_facts(asker, "replace", record, now=now, limit=desk.limit, parameters=desk.parameters)
-        asked.append(document_facts(common, asker, record, combination_of(head, asker) if head is not None else ABSENT))
-    labelled = [replace(one, labels_asked=frozenset(document.labels)) for one in asked]
-    return [(one, decide(one)) for one in labelled]
+        old = combination_of(head, asker) if head is not None else ABSENT
+        yield replace(document_facts(common, asker, record, old), labels_asked=labels)
 
 
 def _error(facts: Facts, refusal: Refusal) -> ClientError:
@@ -100,8 +104,4 @@ def _error(facts: Facts, refusal: Refusal) -> ClientError:
         return RecordClosedError()
     if facts.action == "replace" and refusal.by_choice and refusal.reason != "not-own-record":
         return ReplacedUnknownError()
-    try:
-        insist_openly(refusal)
-    except ClientError as error:
-        return error
-    raise AssertionError(refusal)
+    return error_of(refusal)

@@ -8,7 +8,7 @@ from services.records.domain.copies import RecordFacts
 from services.records.domain.facts import EMERGENCIES, Asker
 from shared.access import Facts, Permit, Refusal, told
 from shared.contracts.audit import AccessRecorded, Action, CombinationDecided, FactsTold
-from shared.errors import ForbiddenError, NotFoundError, UncheckableError
+from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
 
 ReadAction = Literal["read-document", "find-documents"]
 Judged = tuple[Facts, Permit | Refusal]
@@ -83,10 +83,12 @@ def insisted(decision: Permit | Refusal) -> Permit:
             raise ForbiddenError
 
 
-def insist_openly(decision: Permit | Refusal) -> None:
-    """Raises as `insisted`, with the rule's code where it may be told."""
-    if isinstance(decision, Refusal) and not (decision.by_choice or decision.retry):
-        error = ForbiddenError(f"The access rules do not permit this: {decision.reason}.")
-        error.french = f"Les règles d’accès ne le permettent pas : {decision.reason}."
-        raise error
-    insisted(decision)
+def error_of(refusal: Refusal) -> ClientError:
+    """What `insisted` raises, with the rule's code where it may be told."""
+    if refusal.retry:
+        return UncheckableError()
+    if refusal.by_choice:
+        return NotFoundError()
+    error = ForbiddenError(f"The access rules do not permit this: {refusal.reason}.")
+    error.french = f"Les règles d’accès ne le permettent pas : {refusal.reason}."
+    return error

@@ -8,8 +8,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.records.domain.documents import Depositor, DocumentLife, DocumentStatus, Head, KnownRecord
-from services.records.store.reading import head_of
+from services.records.domain.documents import Depositor, DocumentLife, DocumentStatus, KnownRecord
 from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
 from shared.vault import WrappedKey
@@ -25,11 +24,6 @@ FIND_RECORD_BY_ID = """
 select r.bucket, r.id, r.version, r.status, r.traits, k.kid, k.wrapped
 from records r join record_keys k on k.bucket = $1 and k.record_id = r.id
 where r.bucket = $1 and r.id = $2"""
-FIND_HEAD = """
-select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
-       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
-       depositor_id, in_secret
-from documents where bucket = $1 and record_id = $2 and (id = $3 or unique_id = $4)"""
 # The share of the record's row is the fence against an erasure: where the row is gone, nothing is kept.
 INSERT_DEPOSIT = """
 with fence as materialized (
@@ -197,14 +191,6 @@ def _known(row: asyncpg.Record | None) -> KnownRecord | None:
         traits=orjson.loads(row["traits"]),
         key=WrappedKey(row["kid"], row["wrapped"]),
     )
-
-
-async def find_head(
-    connection: Connection, record_id: UUID, document_id: UUID | None, unique_id: bytes | None
-) -> Head | None:
-    """A document of this record by its id, or by what stands for its producer's identifier."""
-    row = await connection.fetchrow(FIND_HEAD, bucket_of(record_id), record_id, document_id, unique_id)
-    return head_of(row) if row is not None else None
 
 
 async def insert_deposit(connection: Connection, deposit: NewDeposit) -> int | None:

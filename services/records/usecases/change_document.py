@@ -14,7 +14,7 @@ from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import Head
 from services.records.domain.facts import ABSENT, PATIENT_SIDE, Asker, combination_of, document_facts, record_facts
 from services.records.domain.patching import Asked, VersionDiffersError, after, changes_between, sorted_labels
-from services.records.domain.reading import Judged, access_of, insist_openly, insisted
+from services.records.domain.reading import Judged, access_of, error_of
 from services.records.store import changing, copies
 from services.records.store import reading as store
 from services.records.usecases.desk import Desk
@@ -77,9 +77,9 @@ async def change_document(desk: Desk, caller: Caller, document_id: UUID, ask: As
                 await _trace_unusable(connection, caller, record, document_id, error)
         if unusable is not None:
             raise unusable
-        for step in steps:
-            insist_openly(step.judged[1])
-        insisted(steps[-1].judged[1])
+        last = steps[-1].judged[1]
+        if isinstance(last, Refusal):
+            raise error_of(last)
         changed = steps[-1].after
         if record.id is None or changed is None:
             raise NotFoundError
