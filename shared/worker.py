@@ -85,7 +85,7 @@ class Machinery:
             producer_factory(settings.kafka, plan.service),
             source=f"/services/{plan.service}",
             prefix=prefix,
-            states=[topic for topic in TOPICS if topic.owner == plan.service and topic.kind == "state"],
+            states=[topic for topic in TOPICS if topic.owner == plan.service and topic.has_heartbeats],
             heartbeat_s=settings.freshness.heartbeat_s,
         )
 

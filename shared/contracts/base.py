@@ -57,6 +57,22 @@ class HeartbeatSent(Event):
         return f"heartbeat-{self.partition}"
 
 
+class StateWithheld(Event):
+    """The relay's word that a state of this aggregate could not be sent: its copy is broken until a newer one comes.
+
+    Sent under the aggregate's own key, in place of the state that the broker refuses for ever.
+    """
+
+    wire: ClassVar[str] = "shared.state-withheld.v1"
+    aggregate_key: str = Field(max_length=256)
+    error_code: Code
+
+    @property
+    def key(self) -> str:
+        """The key of the state that was withheld."""
+        return self.aggregate_key
+
+
 ActorKind = Literal[
     "patient",
     "representative",

@@ -8,19 +8,22 @@ from datetime import timedelta
 from typing import Literal
 
 from shared.contracts import audit, consent, identity, notify, records
-from shared.contracts.base import Event, HeartbeatSent
+from shared.contracts.base import Event, HeartbeatSent, StateWithheld
 
 Service = Literal["identity", "records", "consent", "audit", "notify"]
 SERVICES: tuple[Service, ...] = ("identity", "records", "consent", "audit", "notify")
 NATIONAL_PARTITIONS = 96
 LOCAL_PARTITIONS = 4
+RELAY_EVENTS: tuple[type[Event], ...] = (HeartbeatSent, StateWithheld)
+"""What the relay says of a topic beside the events of its owner."""
 
 
 @dataclass(frozen=True)
 class Topic:
     """One topic. `kind` "state": compacted, whole values with versions; "facts": events kept for `retention`.
 
-    `prompt`: somebody waits at a screen for what it brings, so nobody on its way gathers first.
+    `prompt`: somebody waits at a screen for what it brings, so nobody on its way gathers first. `has_heartbeats`: its
+    consumers know how late they are (every state topic, and erasures).
     """
 
     name: str
@@ -34,11 +37,15 @@ class Topic:
     national_partitions: int = NATIONAL_PARTITIONS
     local_partitions: int = LOCAL_PARTITIONS
     prompt: bool = False
+    has_heartbeats: bool = False
 
     def __post_init__(self) -> None:
         if not self.writers:
             object.__setattr__(self, "writers", frozenset({self.owner}))
         if self.kind == "state":
+            object.__setattr__(self, "has_heartbeats", True)
+            object.__setattr__(self, "events", (*self.events, StateWithheld))
+        if self.has_heartbeats:
             object.__setattr__(self, "events", (*self.events, HeartbeatSent))
 
 
@@ -106,6 +113,7 @@ IDENTITY_ERASURES = Topic(
     "facts",
     (identity.RecordErased,),
     "Records that are to vanish. Kept for ever, so that nothing restored or replayed brings one back.",
+    has_heartbeats=True,
 )
 IDENTITY_ERASURE_ACKNOWLEDGEMENTS = Topic(
     "identity.erasure-acknowledgements.v1",
@@ -299,10 +307,10 @@ EVENTS: dict[str, type[Event]] = {event.wire: event for topic in TOPICS for even
 
 
 def topic_of(event: Event) -> Topic:
-    """The topic that carries this event. Heartbeats have none: their sender names the topic."""
+    """The topic that carries this event. The relay's own events have none: their sender names the topic."""
     return _TOPIC_BY_WIRE[event.wire]
 
 
 _TOPIC_BY_WIRE: dict[str, Topic] = {
-    event.wire: topic for topic in TOPICS for event in topic.events if event is not HeartbeatSent
+    event.wire: topic for topic in TOPICS for event in topic.events if event not in RELAY_EVENTS
 }
