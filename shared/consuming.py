@@ -1,40 +1,43 @@
 """What happens to a batch of records: the one place where errors get their fate.
 
-- permanent (bad bytes, unknown type, broken rule): a dead letter at once, the traffic behind goes on;
-- transient (database or broker away, own copy behind): the same batch comes again after a wait;
-- bug: a few tries, then a dead letter, with a brake: past a ratio the consumer stops instead of emptying its topic.
+- permanent (bad bytes, broken rule): a dead letter at once, the traffic behind goes on;
+- transient (database or broker away, own copy behind): the same records come again after a wait;
+- bug: a few tries, then a dead letter, with a circuit breaker: past a ratio of failures the consumer stops instead of
+  emptying its topic.
 
-Behind a dead letter of a fact topic the later messages of its key are put aside in order; on a state topic the key's
-copy is marked broken until a later version is applied. Offsets are committed after the transaction of the effect.
+A batch comes to the same as its records one at a time, in the order of offsets for each key (`batch_plan`). A batch
+that fails is halved until the culprit is alone. The next offset of each partition is written in the transaction of the
+effect.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence, Set
+from uuid import UUID
 
-from shared import copies, erasing, inbox, parking
-from shared.contracts.base import Event, HeartbeatSent
-from shared.contracts.topics import Group
+import asyncpg
+
+from shared import copies, erasing, offsets
+from shared.batch_effects import BatchEffects
+from shared.batch_pass import Pass, Progress
+from shared.batch_plan import BatchPlan, Held, Item, Key, Partition, plan_batch
+from shared.circuit_breaker import CircuitBreaker
+from shared.contracts.base import Event, HeartbeatSent, StateWithheld
+from shared.crypto import KeyUnknownError
 from shared.db.pool import Connection, Pool, is_transient, transaction
-from shared.decoding import Letter, Message, Record, decode
+from shared.decoding import Letter, Message, Record, Skipped, decode
 from shared.errors import PermanentError, TransientError
 from shared.logs import log
-from shared.metrics import BURIED, CONSUMED, DROPPED, PARKED, STOPPED
+from shared.metrics import CONSUMED, DROPPED, SKIPPED, STOPPED
 from shared.parking import Parked
+from shared.subscription import Subscription
 
 ATTEMPTS_OF_A_BUG = 3
 COPY_WAIT_S = 60.0
-BRAKE_WINDOW = 100
-BRAKE_BUGS = 10
-BRAKE_RATIO = 0.2
+TIMEOUTS = (asyncpg.QueryCanceledError, asyncpg.TransactionTimeoutError)
+"""The server ended a statement or a transaction that took too long: a smaller batch may get through."""
 
-Handler = Callable[[Connection, list[Any]], Awaitable[None]]
-"""Given the transaction and the messages (`Message[...]`, in order), does the statements and one `append`."""
-Behind = Callable[[Connection, list[Any]], Awaitable[set[Any]]]
-"""Which of these messages (their ids) rest on a version of a copy that is not here yet."""
-Quarantine = Callable[[Connection, list[Letter]], Awaitable[None]]
+Place = tuple[str, int, int]
+"""Topic, partition, offset."""
 
 
 class RetryError(TransientError):
@@ -49,53 +52,6 @@ class CopyBehindError(TransientError):
     code = "copy-behind"
 
 
-class LetterRefusedError(PermanentError):
-    """A letter that was tried again still cannot be read; the message of this error is the code."""
-
-    code = "letter-refused"
-
-
-@dataclass(frozen=True)
-class Subscription:
-    """What a service does with a group's messages.
-
-    `events`: the types it handles; other known types of the topic are passed over. `remember`: through the inbox
-    (False where the handler minds nothing twice by itself: version guard, natural key). `behind`: the wait for own
-    copies. `quarantine` replaces parking (audit): nothing waits behind a letter. `heeds_erasures`: whether what is
-    about an erased record is dropped (not where erasure itself is dealt with, nor by the ledger).
-    """
-
-    group: Group
-    events: tuple[type[Event], ...]
-    handle: Handler
-    remember: bool = True
-    behind: Behind | None = None
-    quarantine: Quarantine | None = None
-    heeds_erasures: bool = True
-
-    @property
-    def is_state(self) -> bool:
-        """Whether the group follows state topics."""
-        return self.group.topics[0].kind == "state"
-
-
-@dataclass
-class Brake:
-    """Counts bugs among the last outcomes."""
-
-    outcomes: deque[bool] = field(default_factory=lambda: deque(maxlen=BRAKE_WINDOW))
-
-    def note(self, bug: bool) -> None:
-        """One more outcome."""
-        self.outcomes.append(bug)
-
-    @property
-    def pulled(self) -> bool:
-        """Whether so much went wrong that going on would do harm."""
-        bugs = sum(self.outcomes)
-        return bugs >= BRAKE_BUGS and bugs / len(self.outcomes) > BRAKE_RATIO
-
-
 class Consumer:
     """Deals with the batches of one subscription. `after_states` is told which keys a state group has applied."""
 
@@ -106,214 +62,267 @@ class Consumer:
         *,
         prefix: str = "",
         after_states: Callable[[set[bytes]], Awaitable[None]] | None = None,
+        on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.pool = pool
         self.subscription = subscription
         self.name = subscription.group.name
         self.prefix = prefix
-        self.brake = Brake()
-        self._after_states = after_states
-        self._wires = frozenset(event.wire for event in subscription.events)
-        self._bugs: dict[tuple[str, int, int], int] = {}
-        self._waits: dict[tuple[str, int, int], float] = {}
+        self.brake = CircuitBreaker()
+        self.on_progress = on_progress
+        self.after_states = after_states
+        own: set[type[Event]] = {HeartbeatSent, StateWithheld}
+        self._types = frozenset(event.wire for event in (*subscription.events, *own))
+        self._parks = subscription.quarantine is None and not subscription.is_state
+        self._attempts: dict[Place, int] = {}
+        self._waits: dict[Place, float] = {}
+        self.effects = BatchEffects(subscription)
 
-    async def consume(self, records: Sequence[Record]) -> None:
-        """Returns when every record is dealt with. Raises a transient error when the batch must come again."""
-        if self.brake.pulled:
-            STOPPED.labels(self.name).set(1)
-            raise RetryError("this consumer has stopped: too many messages failed")
-        try:
-            waiting = await self._attempt(records)
-            self.brake.outcomes.extend([False] * min(len(records), BRAKE_WINDOW))
-        except Exception as error:  # whatever it is gets its fate here
-            if is_transient(error):
-                raise
-            log("batch.failed", group=self.name, count=len(records), error=error)
-            waiting = await self._attempt_each(records)
-        if waiting:
-            await self._wait_or_park(waiting)
-        elif self._waits or self._bugs:
-            self._waits.clear()
-            self._bugs.clear()
-        CONSUMED.labels(self.name).inc(len(records))
+    async def consume(self, records: Sequence[Record], progress: Progress | None = None) -> None:
+        """Returns when every record is dealt with. Raises a transient error when some must come again.
 
-    async def _attempt(self, records: Sequence[Record], *, redrive: bool = False) -> list[Record]:
-        """One transaction for all. Returns the records that wait for a copy, and those behind them."""
-        decoded = [(record, decode(record, self.prefix)) for record in records]
-        letters = [one for _, one in decoded if isinstance(one, Letter)]
-        messages = [(r, m) for r, m in decoded if isinstance(m, Message) and m.event.wire in self._wires]
-        beats = [m for _, m in decoded if isinstance(m, Message) and isinstance(m.event, HeartbeatSent)]
-        waiting: list[Record] = []
-        async with transaction(self.pool) as connection:
-            if erased := await self._erased(connection, [*(r for r, _ in messages), *(one.record for one in letters)]):
-                letters = [one for one in letters if one.record.key not in erased]
-                messages = [(record, message) for record, message in messages if record.key not in erased]
-            if redrive and letters:
-                raise LetterRefusedError(letters[0].code)
-            await self._bury(connection, letters)
-            if messages and not self.subscription.is_state and not redrive:
-                messages = await self._park_behind_dead(connection, messages)
-            if messages:
-                messages, waiting = await self._set_behind_apart(connection, messages)
-                await self._handle(connection, [message for _, message in messages])
-            await copies.apply_heartbeats(connection, beats)
-        if self.subscription.is_state and messages and self._after_states is not None:
-            await self._after_states({message.key for _, message in messages})
-        return waiting
-
-    async def _erased(self, connection: Connection, records: Sequence[Record]) -> set[bytes | None]:
-        """The keys among these records' that are erased records': what has them is dropped, whatever its state."""
-        if not records or not self.subscription.heeds_erasures:
-            return set()
-        erased: set[bytes | None] = {*await erasing.erased_keys(connection, (record.key for record in records))}
-        if erased:
-            DROPPED.labels(self.name).inc(sum(record.key in erased for record in records))
-        return erased
-
-    async def _handle(self, connection: Connection, messages: list[Message[Event]]) -> None:
-        fresh = messages
-        if self.subscription.remember and messages:
-            times, ids = [m.time for m in messages], [m.id for m in messages]
-            known = await inbox.claim(connection, self.name, times, ids)
-            fresh = [message for message in _first_of_each(messages) if message.id in known]
-        if fresh:
-            await self.subscription.handle(connection, fresh)
-        if self.subscription.is_state and fresh:
-            await copies.mend(connection, fresh)
-
-    async def _attempt_each(self, records: Sequence[Record]) -> list[Record]:
-        """Each record in a transaction of its own; nothing of a key overtakes what is to come again."""
-        waiting: list[Record] = []
-        held: set[bytes | None] = set()
-        for record in records:
-            if record.key in held:
-                continue
-            try:
-                waiting += await self._attempt([record])
-                self.brake.note(bug=False)
-            except Exception as error:  # the record's own fate
-                if is_transient(error):
-                    raise
-                if await self._comes_again(record, error):
-                    held.add(record.key)
-        if held:
+        `progress`: where this batch was read from in each partition, as stored; moved on as transactions commit. None
+        leaves offsets alone.
+        """
+        items = [Item(record, record.topic.removeprefix(self.prefix), self.decode(record)) for record in records]
+        batch = Pass(self._admitted(items), progress)
+        await self._process(batch, [item for item in batch.items if item not in batch.finished])
+        CONSUMED.labels(self.name).inc(len(batch.finished))
+        if batch.awaiting:
+            await self._wait_or_park(batch)
+        if len(batch.finished) < len(items):
             raise RetryError
-        return waiting
+        self._waits.clear()
+        self._attempts.clear()
 
-    async def _comes_again(self, record: Record, error: Exception) -> bool:
-        """Buries a record that is permanently unusable or has failed too often. Raises RetryError under the brake."""
-        topic = record.topic.removeprefix(self.prefix)
-        if isinstance(error, PermanentError):
-            letter = Letter(record, topic, error.code)
-        else:
-            place = (record.topic, record.partition, record.offset)
-            attempt = self._bugs[place] = self._bugs.get(place, 0) + 1
-            log("batch.failed", group=self.name, attempt=attempt, count=1, error=error)
-            if attempt < ATTEMPTS_OF_A_BUG:
-                return True
-            self.brake.note(bug=True)
-            if self.brake.pulled:
-                log("consumer.stopped", group=self.name)
-                raise RetryError from error
-            letter = Letter(record, topic, "handler-failed")
-        async with transaction(self.pool) as connection:
-            if not await self._erased(connection, [record]):
-                await self._bury(connection, [letter])
-        return False
+    def decode(self, record: Record) -> Message[Event] | Letter | Skipped:
+        """What the record is to this group."""
+        decoded = decode(record, self.prefix, self._types)
+        if self.subscription.enters_unknown_types and decoded == Skipped("type-unknown"):
+            return Letter(record, record.topic.removeprefix(self.prefix), "type-unknown")
+        return decoded
 
-    async def _bury(self, connection: Connection, letters: list[Letter]) -> None:
-        if not letters:
+    # -- The circuit breaker ------------------------------------------------------------------------------------------
+
+    def _admitted(self, items: list[Item]) -> list[Item]:
+        """The records that may be attempted now. Raises RetryError where the breaker admits none."""
+        count = self.brake.admits([self._counts(item.decoded) for item in items], asyncio.get_running_loop().time())
+        if count == 0:
+            raise RetryError("this consumer has stopped: too many messages failed")
+        return items[:count]
+
+    def _counts(self, decoded: object) -> bool:
+        return isinstance(decoded, Letter) and self.subscription.quarantine is None
+
+    def _note(self, finished: Sequence[Item], failed: bool | None = None) -> None:
+        """Outcomes of what the owner of the topic sent; passed-over records and heartbeats tell nothing."""
+        attempted = [item for item in finished if isinstance(item.decoded, Letter) or _is_of_owner(item.decoded)]
+        outcomes = [self._counts(item.decoded) if failed is None else failed for item in attempted]
+        change = self.brake.note_all(outcomes, asyncio.get_running_loop().time())
+        if change is not None:
+            STOPPED.labels(self.name).set(change == "opened")
+            log("consumer.stopped" if change == "opened" else "consumer.resumed", group=self.name)
+
+    # -- One pass: whole, or in halves --------------------------------------------------------------------------------
+
+    async def _process(self, batch: Pass, items: list[Item]) -> None:
+        """Attempts all in one transaction; what fails is halved until the culprit is alone.
+
+        Raises a transient error that concerns more than one record.
+        """
+        if not items:
             return
-        dead = [Parked(letter.record, letter.topic, "dead", letter.code) for letter in letters]
-        await parking.park(connection, self.name, dead)
-        for letter in letters:
-            record = letter.record
-            place: dict[str, Any] = {"topic": letter.topic, "partition": record.partition, "offset": record.offset}
-            BURIED.labels(self.name, letter.code).inc()
-            log("message.buried", group=self.name, code=letter.code, **place)
-            if self.subscription.is_state and letter.record.key:
-                await copies.mark_broken(connection, letter)
-                log("copy.broken", group=self.name, code=letter.code, **place)
-        if self.subscription.quarantine is not None:
-            await self.subscription.quarantine(connection, letters)
+        suspect = next((index for index, item in enumerate(items) if self._is_suspect(item)), None)
+        if suspect is not None and len(items) > 1:
+            for part in (items[:suspect], items[suspect : suspect + 1], items[suspect + 1 :]):
+                await self._process(batch, part)
+            return
+        self.on_progress()
+        try:
+            await self._attempt(batch, items)
+        except Exception as error:  # whatever it is gets its fate here
+            if is_transient(error) and not isinstance(error, (*TIMEOUTS, KeyUnknownError)):
+                raise
+            if len(items) == 1:
+                await self._decide_fate(batch, items[0], error)
+                return
+            log("batch.failed", group=self.name, count=len(items), error=error)
+            middle = len(items) // 2
+            await self._process(batch, items[:middle])
+            await self._process(batch, items[middle:])
 
-    async def _park_behind_dead(
-        self, connection: Connection, messages: list[tuple[Record, Message[Event]]]
-    ) -> list[tuple[Record, Message[Event]]]:
-        if self.subscription.quarantine is not None:
-            return messages
-        blocked = await parking.blocked_keys(connection, self.name, (message.key for _, message in messages))
-        if not blocked:
-            return messages
-        behind = [Parked(r, m.topic, "behind-dead") for r, m in messages if m.key in blocked]
-        await parking.park(connection, self.name, behind)
-        PARKED.labels(self.name).inc(len(behind))
-        return [(record, message) for record, message in messages if message.key not in blocked]
+    def _is_suspect(self, item: Item) -> bool:
+        return _place(item) in self._attempts
 
-    async def _set_behind_apart(
-        self, connection: Connection, messages: list[tuple[Record, Message[Event]]]
-    ) -> tuple[list[tuple[Record, Message[Event]]], list[Record]]:
-        if self.subscription.behind is None:
-            return messages, []
-        behind = await self.subscription.behind(connection, [message for _, message in messages])
-        if not behind:
-            return messages, []
-        held: set[bytes] = set()
-        ready, waiting = [], []
-        for record, message in messages:
-            if message.id in behind or message.key in held:
-                held.add(message.key)
-                waiting.append(record)
+    async def _attempt(self, batch: Pass, items: list[Item]) -> None:
+        """One transaction for all of these."""
+        async with transaction(self.pool) as connection:
+            plan, held, nexts = await self._begin(connection, batch, items)
+            applied = await self.effects.apply(connection, plan)
+        batch.commit(plan, held, nexts)
+        self._count(plan)
+        self._note(plan.finished)
+        if applied and self.after_states is not None:
+            await self.after_states(applied)
+
+    async def _begin(
+        self, connection: Connection, batch: Pass, items: list[Item]
+    ) -> tuple[BatchPlan, Held, dict[Partition, int]]:
+        """The plan for these items. Offsets move on as if all were finished, and back if some are not."""
+        hoped = batch.next_offsets(items, items)
+        begun = await offsets.begin_batch(
+            connection,
+            self.name,
+            batch.positions,
+            hoped,
+            erasing.record_ids(item.record.key for item in items) if self.subscription.heeds_erasures else {},
+            {item.key for item in items if isinstance(item.decoded, Message)} if self._parks else frozenset(),
+        )
+        plan, held = self._plan(batch, items, begun, frozenset())
+        if self.subscription.behind is not None and plan.handled:
+            awaiting = await self.subscription.behind(connection, plan.handled)
+            if awaiting:
+                plan, held = self._plan(batch, items, begun, awaiting)
+        nexts = batch.next_offsets(items, plan.finished)
+        if nexts != hoped:
+            await offsets.set_next(connection, self.name, nexts)
+        return plan, held, nexts
+
+    def _plan(
+        self, batch: Pass, items: list[Item], begun: offsets.Begun, awaiting: Set[UUID]
+    ) -> tuple[BatchPlan, Held]:
+        held = Held(set(batch.held.keys), set(batch.held.partitions))
+        plan = plan_batch(
+            items,
+            held=held,
+            erased=begun.erased,
+            parked=begun.parked,
+            awaiting=awaiting,
+            parks_behind_letters=self._parks,
+        )
+        return plan, held
+
+    def _count(self, plan: BatchPlan) -> None:
+        if plan.dropped:
+            DROPPED.labels(self.name).inc(plan.dropped)
+        for item in plan.finished:
+            if isinstance(item.decoded, Skipped):
+                SKIPPED.labels(self.name, item.decoded.code).inc()
+
+    # -- A record that failed alone -----------------------------------------------------------------------------------
+
+    async def _decide_fate(self, batch: Pass, item: Item, error: Exception) -> None:
+        """Makes the record a dead letter, parks it, or holds it for another attempt."""
+        if isinstance(error, PermanentError):
+            await self._give_up(batch, item, error.code)
+        elif isinstance(error, KeyUnknownError):
+            if self._has_waited(item):
+                await self._park_alone(batch, item)
             else:
-                ready.append((record, message))
-        return ready, waiting
+                batch.held.hold(item)
+        else:
+            await self._try_again(batch, item, error)
 
-    async def _wait_or_park(self, waiting: list[Record]) -> None:
-        """Raises CopyBehindError until the oldest has waited its time, or its copy is broken; then puts all aside."""
+    async def _try_again(self, batch: Pass, item: Item, error: Exception) -> None:
+        """Holds a record that met a bug or a time-out; after three attempts it is a dead letter."""
+        attempt = self._attempts[_place(item)] = self._attempts.get(_place(item), 0) + 1
+        log("batch.failed", group=self.name, attempt=attempt, count=1, error=error)
+        if attempt < ATTEMPTS_OF_A_BUG:
+            batch.held.hold(item)
+        elif self.brake.would_open():
+            self._note([item], failed=True)
+            raise RetryError from error
+        else:
+            await self._give_up(batch, item, "handler-timed-out" if isinstance(error, TIMEOUTS) else "handler-failed")
+
+    async def _give_up(self, batch: Pass, item: Item, code: str) -> None:
+        letter = Item(item.record, item.topic, Letter(item.record, item.topic, code))
+        await self._attempt_in_place(batch, item, letter)
+        self._note([item], failed=self.subscription.quarantine is None or code.startswith("handler-"))
+
+    async def _attempt_in_place(self, batch: Pass, item: Item, letter: Item) -> None:
+        """What was decoded is replaced by its letter, in a transaction of its own."""
+        async with transaction(self.pool) as connection:
+            plan, held, nexts = await self._begin(connection, batch.replace(item, letter), [letter])
+            await self.effects.record_dead_letters(connection, plan.letters)
+        batch.commit(BatchPlan(finished=[item], dropped=plan.dropped), held, nexts)
+        self._attempts.pop(_place(item), None)
+
+    async def _park_alone(self, batch: Pass, item: Item) -> None:
+        """Parks a message that is sealed under a key that is not here, so that it blocks no partition."""
+        async with transaction(self.pool) as connection:
+            letter = Item(item.record, item.topic, Letter(item.record, item.topic, KeyUnknownError.code))
+            plan, held, nexts = await self._begin(connection, batch.replace(item, letter), [letter])
+            if plan.letters:
+                await self.effects.park(connection, [Parked(item.record, item.topic, "awaiting-key")])
+                if self.subscription.is_state and item.record.key:
+                    await copies.mark_broken(
+                        connection, item.topic, item.record.key, item.record.offset, KeyUnknownError.code
+                    )
+        batch.commit(BatchPlan(finished=[item]), held, nexts)
+        self._waits.pop(_place(item), None)
+
+    def _has_waited(self, item: Item) -> bool:
+        """Whether the record has waited its time, from when this was asked first."""
         moment = asyncio.get_running_loop().time()
-        overdue: set[bytes] = set()
-        for record in waiting:
-            since = self._waits.setdefault((record.topic, record.partition, record.offset), moment)
-            if moment - since >= COPY_WAIT_S:
-                overdue.add(record.key or b"")
-        overdue |= await self._broken_keys(waiting)
-        await self._park_waiting([record for record in waiting if record.key in overdue])
-        if any(record.key not in overdue for record in waiting):
+        return moment - self._waits.setdefault(_place(item), moment) >= COPY_WAIT_S
+
+    # -- Records that await a copy ------------------------------------------------------------------------------------
+
+    async def _wait_or_park(self, batch: Pass) -> None:
+        """Parks what has waited its time or rests on a broken copy, with what is behind it; the rest comes again.
+
+        Raises CopyBehindError.
+        """
+        overdue = {item.key for item in batch.awaiting if self._has_waited(item)}
+        overdue |= await self._resting_on_broken(batch.awaiting)
+        unfinished = {*batch.awaiting, *batch.held_back}
+        parked = [
+            item
+            for item in batch.items
+            if item in unfinished and item.key in overdue and isinstance(item.decoded, Message)
+        ]
+        if parked:
+            await self._park_awaiting(batch, parked)
+        if any(item.key not in overdue for item in batch.awaiting):
             raise CopyBehindError
 
-    async def _broken_keys(self, waiting: list[Record]) -> set[bytes]:
-        topics = [topic for record in waiting for topic in _seen_topics(decode(record, self.prefix))]
+    async def _park_awaiting(self, batch: Pass, items: list[Item]) -> None:
+        nexts = batch.next_offsets(items, items)
         async with transaction(self.pool) as connection:
-            return await copies.broken_among(connection, topics, [record.key for record in waiting if record.key])
+            ids = erasing.record_ids(item.record.key for item in items) if self.subscription.heeds_erasures else {}
+            begun = await offsets.begin_batch(connection, self.name, batch.positions, nexts, ids, frozenset())
+            left = [item for item in items if item.record.key not in begun.erased]
+            await self.effects.park(connection, _first_and_behind(left))
+        batch.commit(BatchPlan(finished=items), batch.held, nexts)
 
-    async def _park_waiting(self, records: list[Record]) -> None:
-        if not records:
-            return
+    async def _resting_on_broken(self, awaiting: list[Item]) -> set[Key]:
+        topics = {topic for item in awaiting for topic in _seen_topics(item.decoded)}
         async with transaction(self.pool) as connection:
-            erased = await self._erased(connection, records)
-            left = [record for record in records if record.key not in erased]
-            parked = [Parked(r, r.topic.removeprefix(self.prefix), "copy-behind") for r in left]
-            await parking.park(connection, self.name, parked)
-        PARKED.labels(self.name).inc(len(parked))
-        log("message.parked", group=self.name, code="copy-behind", count=len(parked))
-
-    async def redrive(self, record: Record) -> str | None:
-        """One put-aside record again, in its own transaction. Returns None when done, else the code of what hinders."""
-        try:
-            waiting = await self._attempt([record], redrive=True)
-        except Exception as error:  # the letter stays where it is, with the code of its new fate
-            log("batch.failed", group=self.name, count=1, error=error)
-            if isinstance(error, PermanentError):
-                return str(error) if error.code == LetterRefusedError.code else error.code
-            return "unavailable" if is_transient(error) else "handler-failed"
-        return CopyBehindError.code if waiting else None
+            keys = [item.record.key for item in awaiting if item.record.key]
+            broken = await copies.broken_among(connection, sorted(topics), keys)
+        return {item.key for item in awaiting if item.record.key in broken}
 
 
-def _first_of_each(messages: list[Message[Event]]) -> list[Message[Event]]:
-    """Without a second copy of the same event in one batch."""
-    return list({message.id: message for message in messages}.values())
+def _place(item: Item) -> Place:
+    return item.topic, item.record.partition, item.record.offset
 
 
-def _seen_topics(message: Message[Event] | Letter | None) -> list[str]:
-    seen = getattr(message.event, "seen", {}) if isinstance(message, Message) else {}
-    return list(seen)
+def _is_of_owner(decoded: object) -> bool:
+    """Whether this is a message that the group handles, and not the relay's own."""
+    return isinstance(decoded, Message) and not isinstance(decoded.event, HeartbeatSent | StateWithheld)
+
+
+def _first_and_behind(items: list[Item]) -> list[Parked]:
+    """The first of each key awaits its copy; the others are behind it."""
+    first: dict[Key, Item] = {}
+    for item in items:
+        first.setdefault(item.key, item)
+    return [
+        Parked(item.record, item.topic, CopyBehindError.code if first[item.key] is item else "behind-dead")
+        for item in items
+    ]
+
+
+def _seen_topics(decoded: object) -> list[str]:
+    return list(getattr(decoded.event, "seen", {})) if isinstance(decoded, Message) else []

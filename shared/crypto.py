@@ -18,7 +18,7 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
-from shared.errors import CodedError
+from shared.errors import CodedError, TransientError
 
 _NONCE_BYTES = 12
 
@@ -33,6 +33,12 @@ class SealBrokenError(CodedError):
     """The sealed bytes were altered, or the key is not the one they were sealed with."""
 
     code = "seal-broken"
+
+
+class KeyUnknownError(SealBrokenError, TransientError):
+    """The sealed bytes name a key that this process does not hold; they can be opened once it does."""
+
+    code = "key-unknown"
 
 
 @dataclass(frozen=True, repr=False)

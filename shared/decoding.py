@@ -1,15 +1,15 @@
 """From a Kafka record to a typed message, or to the stable code of what is wrong with it."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from shared import tracing
-from shared.contracts.base import Event
+from shared import clock, tracing
+from shared.contracts.base import Event, HeartbeatSent
 from shared.contracts.topics import EVENTS, TOPICS
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
@@ -39,8 +39,8 @@ class Record(Protocol):
         """None is a tombstone."""
 
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        """Names and raw values."""
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """Names and raw values. A name that is not UTF-8 has surrogate escapes (PEP 383)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,16 @@ class KeptRecord:
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 _EVENTS_OF_TOPIC = {topic.name: frozenset(event.wire for event in topic.events) for topic in TOPICS}
 _STATES = frozenset(topic.name for topic in TOPICS if topic.kind == "state")
+FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+FURTHEST_AHEAD = timedelta(days=1)
+"""How far in the future the time of an event may lie: a producer's clock is wrong, but not by more than this."""
+HEARTBEAT_AHEAD = timedelta(minutes=1)
+"""A heartbeat vouches for everything before its moment, so its bound is narrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +87,40 @@ class Letter:
     code: str
 
 
-def decode(record: Record, prefix: str = "") -> Message[Event] | Letter | None:
-    """Never raises: whatever is wrong with the record becomes a Letter. None is a state topic's tombstone."""
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A record that the group passes over. `code`: tombstone, type-unhandled, type-unknown or heartbeat-ahead."""
+
+    code: str
+
+
+def decode(record: Record, prefix: str = "", handled: Set[str] | None = None) -> Message[Event] | Letter | Skipped:
+    """Returns the message, or what is wrong with the record, or why the group passes it over. Never raises.
+
+    `handled` names the event types of the group (None: all): others are passed over before their body is parsed. A
+    type that the topic's declaration does not know is passed over on a fact topic; on a state topic, where it may
+    replace what the copy holds, it is a Letter.
+    """
     topic = record.topic.removeprefix(prefix)
     if record.value is None and record.key is not None and topic in _STATES:
-        return None
-    headers = dict(record.headers)
-    try:
-        wire = headers["ce_type"].decode()
-        id, time = UUID(headers["ce_id"].decode()), datetime.fromisoformat(headers["ce_time"].decode())
-    except (KeyError, ValueError, AttributeError):
-        return Letter(record, topic, "envelope-invalid")
-    if time.tzinfo is None:
+        return Skipped("tombstone")
+    headers = _valid_headers(record.headers)
+    if headers is None or (wire := headers.get("ce_type")) is None:
         return Letter(record, topic, "envelope-invalid")
     if wire not in _EVENTS_OF_TOPIC.get(topic, frozenset()):
-        return Letter(record, topic, "type-unknown")
+        return Letter(record, topic, "type-unknown") if topic in _STATES else Skipped("type-unknown")
+    if handled is not None and wire not in handled:
+        return Skipped("type-unhandled")
+    return _decode_event(record, topic, wire, headers)
+
+
+def _decode_event(record: Record, topic: str, wire: str, headers: dict[str, str]) -> Message[Event] | Letter | Skipped:
+    try:
+        id, time = UUID(headers["ce_id"]), datetime.fromisoformat(headers["ce_time"])
+    except (KeyError, ValueError):
+        return Letter(record, topic, "envelope-invalid")
+    if not _is_plausible(time, FURTHEST_AHEAD):
+        return Letter(record, topic, "envelope-invalid")
     if record.value is None or record.key is None:
         return Letter(record, topic, "body-or-key-missing")
     try:
@@ -105,5 +129,25 @@ def decode(record: Record, prefix: str = "") -> Message[Event] | Letter | None:
         return Letter(record, topic, "data-invalid")
     if event.key.encode() != record.key:
         return Letter(record, topic, "key-mismatch")
-    trace = tracing.continued(headers.get("traceparent", b"").decode("ascii", "replace"))
+    if isinstance(event, HeartbeatSent) and not _is_plausible(event.at, HEARTBEAT_AHEAD):
+        return Skipped("heartbeat-ahead")
+    trace = tracing.continued(headers.get("traceparent"))
     return Message(event, id, time, trace, record.key, topic, record.partition, record.offset)
+
+
+def _valid_headers(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str] | None:
+    """The headers as text; None where a name or a value is not UTF-8, or a value is null."""
+    try:
+        for name, _ in headers:
+            name.encode()
+        return {name: value.decode() for name, value in headers}  # type: ignore[union-attr] # None is an AttributeError
+    except (AttributeError, UnicodeError):
+        return None
+
+
+def _is_plausible(moment: datetime, ahead: timedelta) -> bool:
+    """Whether a moment that another machine tells has a zone and lies between 2000 and shortly after now."""
+    try:
+        return FIRST_MOMENT <= moment <= clock.now() + ahead
+    except (TypeError, OverflowError):
+        return False

@@ -91,13 +91,9 @@ async def erased_among(connection: Connection, record_ids: Iterable[UUID]) -> se
     return {row["record_id"] for row in rows}
 
 
-async def erased_keys(connection: Connection, keys: Iterable[bytes | None]) -> set[bytes]:
-    """The same of Kafka keys; those that are no record's id are not asked."""
-    ids = {key: record_id for key in set(keys) if key and (record_id := _record_of(key)) is not None}
-    if not ids:
-        return set()
-    erased = await erased_among(connection, ids.values())
-    return {key for key, record_id in ids.items() if record_id in erased}
+def record_ids(keys: Iterable[bytes | None]) -> dict[bytes, UUID]:
+    """The record ids among Kafka keys, by key; other keys are left out."""
+    return {key: record_id for key in set(keys) if key and (record_id := _record_of(key)) is not None}
 
 
 def _record_of(key: bytes) -> UUID | None:

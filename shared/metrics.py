@@ -7,7 +7,13 @@ RETRIED = Counter("retried_batches_total", "Batches that came again.", ["group",
 BURIED = Counter("dead_letters_total", "Messages that can never be used.", ["group", "code"])
 PARKED = Counter("put_aside_messages_total", "Messages put aside behind a dead letter or a late copy.", ["group"])
 DROPPED = Counter("dropped_messages_total", "Messages about erased records, passed over.", ["group"])
-STOPPED = Gauge("consumer_stopped", "1 when the brake has stopped this consumer.", ["group"])
+SKIPPED = Counter("skipped_messages_total", "Records that a group passes over, by reason.", ["group", "code"])
+STOPPED = Gauge("consumer_stopped", "1 while the circuit breaker of this consumer is open.", ["group"])
+OFFSETS_LOST = Gauge(
+    "consumer_offsets_lost",
+    "1 while a stored offset is not in its partition, which is not consumed.",
+    ["group", "topic"],
+)
 LETTERS = Gauge("waiting_messages", "Messages put aside now, by reason.", ["group", "reason"])
 LAG_RECORDS = Gauge("consumer_lag_records", "Records not yet dealt with.", ["group", "topic"])
 LAG_SECONDS = Gauge("consumer_lag_seconds", "Age of the oldest record not yet dealt with.", ["group", "topic"])

@@ -1,28 +1,40 @@
-"""The consumers on FastStream: never its defaults, always `NACK_ON_ERROR`, batches with our own decoding.
+"""The consumers on FastStream: never its defaults, always acknowledged by hand, batches with our own parser.
 
-A nack makes the batch come again at once and without limit, so the wait between two tries is ours.
+Offsets live in the database (`positions`): FastStream never commits one; the broker is told of them for its lag only.
 """
 
 import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.message import FAKE_CONSUMER
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 from faststream.security import BaseSecurity, SASLScram512
 
+from shared import lenient_records
+from shared.batch_plan import Partition
 from shared.consuming import Consumer, CopyBehindError
+from shared.db.pool import is_transient
 from shared.decoding import Record
 from shared.errors import CodedError
 from shared.logs import log
 from shared.metrics import LAG_RECORDS, LAG_SECONDS, RETRIED
+from shared.offsets import OffsetsMovedError
+from shared.positions import Positions
 from shared.settings import KafkaSettings
 
 SHORTEST_WAIT_S = 0.05
@@ -31,11 +43,24 @@ PROMPT_GATHER_MS = 20
 """Of groups for whose work somebody waits."""
 IDLE_LOOK_MS = 1000
 LONGEST_WAIT_FOR_COPY_S = 0.5
-WAIT_WHEN_STOPPED_S = 30.0
 
 
-async def _raw(message: Any) -> list[bytes | None]:
-    return [record.value for record in message.raw_message]
+async def _parse(records: tuple[Any, ...]) -> KafkaMessage:
+    """FastStream's own parser decodes every header first, and drops the whole batch where one cannot be decoded."""
+    return KafkaMessage(body=b"", raw_message=records, consumer=FAKE_CONSUMER)
+
+
+async def _undecoded(message: Any) -> None:
+    """The consumer decodes each record by itself, so that a bad one costs itself alone."""
+
+
+class _SwallowedErrors:
+    """FastStream's logger: what it catches becomes a line of ours, without its text."""
+
+    def log(self, _level: int, _message: Any, /, *, exc_info: Any = None, extra: Any = None) -> None:
+        """Only errors are told."""
+        if isinstance(exc_info, BaseException):
+            log("consumer.failed", error=exc_info)
 
 
 @dataclass
@@ -45,30 +70,75 @@ class Running:
     consumer: Consumer
     subscriber: BatchSubscriber
     gather_s: float
+    positions: Positions
     came_round: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     failures: int = 0
     in_flight: int = 0
     behind_since: dict[str, float] = field(default_factory=dict)
+    committed: dict[Any, int] = field(default_factory=dict)
+
+    async def next_batch(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
+        """What there is, as soon as there is something, from the stored offsets on. A failure is told, never raised."""
+        while True:
+            try:
+                await self.positions.place(consumer, asyncio.get_running_loop().time())
+                fetched = await consumer.getmany(
+                    timeout_ms=self.subscriber.batch_timeout_ms, max_records=self.subscriber.max_records
+                )
+                if fetched and self.positions.is_current(consumer):
+                    return tuple(chain(*fetched.values()))
+            except ConsumerStoppedError:
+                raise  # ends FastStream's loop
+            except NoOffsetForPartitionError:
+                continue  # told of a partition that was not sought yet
+            except OffsetOutOfRangeError as error:
+                self.positions.forget(self._partition(place) for place in error.args[0])
+            except IllegalStateError:
+                continue  # the assignment changed meanwhile
+            except Exception as error:
+                if not isinstance(error, KafkaError) and not is_transient(error):
+                    log("consumer.failed", group=self.consumer.name, error=error)
+                await self._pause(error)
 
     async def deal(self, records: Sequence[Record]) -> None:
-        """One batch. Raises after a wait when it must come again."""
+        """One batch; what cannot be finished now is read again after a wait."""
+        client = self.subscriber.consumer
+        assert client is not None
         self.in_flight = len(records)
         started = asyncio.get_running_loop().time()
+        read = {self._partition(record): record.offset + 1 for record in records}
         try:
-            await self.consumer.consume(records)
-        except BaseException as error:
-            if not isinstance(error, asyncio.CancelledError):
-                await self._pause(error)
-            raise
+            await self.consumer.consume(records, self.positions.progress)
+            self.failures = 0
+            self.beat()
+            await asyncio.sleep(max(0.0, started + self.gather_s - asyncio.get_running_loop().time()))
+        except Exception as error:
+            if isinstance(error, OffsetsMovedError):
+                log("offsets.moved", group=self.consumer.name)
+                self.positions.forget(read)
+            elif not is_transient(error):
+                log("consumer.failed", group=self.consumer.name, error=error)
+            await self._pause(error)
         finally:
+            # Whatever happened: what is not finished is read again, or the next batch would leave a hole.
+            self.positions.seek_unfinished(client, read)
             self.in_flight = 0
-        self.failures = 0
-        self.beat()
-        await asyncio.sleep(max(0.0, started + self.gather_s - asyncio.get_running_loop().time()))
 
     def beat(self) -> None:
         """This loop is alive; a deliberate wait counts too."""
         self.came_round = asyncio.get_running_loop().time()
+
+    async def commit_for_lag(self, client: AIOKafkaConsumer) -> None:
+        """Tells the broker where the group is, if that has changed."""
+        held = client.assignment()
+        stored = self.positions.for_lag()
+        moved = {place: at for place, at in stored.items() if place in held and self.committed.get(place) != at}
+        if moved:
+            await client.commit(moved)
+            self.committed |= moved
+
+    def _partition(self, place: Any) -> Partition:
+        return place.topic.removeprefix(self.consumer.prefix), place.partition
 
     async def _pause(self, error: BaseException) -> None:
         self.beat()
@@ -79,7 +149,7 @@ class Running:
         wait = min(SHORTEST_WAIT_S * 2 ** min(self.failures, 12), longest) * random.uniform(0.5, 1)
         if self.failures in (1, 10, 100) or self.failures % 1000 == 0:
             log("batch.retried", group=self.consumer.name, attempt=self.failures, error=error)
-        await asyncio.sleep(WAIT_WHEN_STOPPED_S if self.consumer.brake.pulled else wait)
+        await asyncio.sleep(wait)
         self.beat()
 
 
@@ -92,28 +162,43 @@ def security_of(settings: KafkaSettings) -> BaseSecurity | None:
 
 def make_broker(settings: KafkaSettings, service: str) -> KafkaBroker:
     """The FastStream broker of a worker."""
+    lenient_records.install()
     return KafkaBroker(
         settings.bootstrap,
         client_id=f"{service}-worker",
         security=security_of(settings),
         allow_auto_create_topics=False,
         graceful_timeout=10.0,
-        logger=None,
+        logger=_SwallowedErrors(),
     )
+
+
+async def fetch_cluster_id(settings: KafkaSettings) -> str:
+    """The id that the Kafka cluster was formatted with: offsets count in that cluster alone."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, **_sasl(settings))
+    try:
+        await admin.start()
+        cluster_id: str = (await admin.describe_cluster())["cluster_id"]
+    finally:
+        await admin.close()
+    return cluster_id
+
+
+def _sasl(settings: KafkaSettings) -> dict[str, Any]:
+    if settings.username is None or settings.password is None:
+        return {}
+    return {
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": settings.username,
+        "sasl_plain_password": settings.password.get_secret_value(),
+    }
 
 
 def producer_factory(settings: KafkaSettings, service: str) -> Callable[[], Any]:
     """Makes started idempotent producers for the relay; a new one after every fatal error."""
 
     async def make() -> AIOKafkaProducer:
-        sasl: dict[str, Any] = {}
-        if settings.username is not None and settings.password is not None:
-            sasl = {
-                "security_protocol": "SASL_PLAINTEXT",
-                "sasl_mechanism": "SCRAM-SHA-512",
-                "sasl_plain_username": settings.username,
-                "sasl_plain_password": settings.password.get_secret_value(),
-            }
         producer = AIOKafkaProducer(
             bootstrap_servers=settings.bootstrap,
             client_id=f"{service}-relay",
@@ -121,7 +206,7 @@ def producer_factory(settings: KafkaSettings, service: str) -> Callable[[], Any]
             enable_idempotence=True,
             compression_type="lz4",
             request_timeout_ms=15_000,
-            **sasl,
+            **_sasl(settings),
         )
         try:
             await producer.start()
@@ -144,31 +229,27 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
         batch=True,
         max_records=settings.batch,
         batch_timeout_ms=IDLE_LOOK_MS,
-        auto_offset_reset="earliest",
-        decoder=_raw,
-        ack_policy=AckPolicy.NACK_ON_ERROR,
+        auto_offset_reset="none",
+        parser=_parse,
+        decoder=_undecoded,
+        ack_policy=AckPolicy.MANUAL,
         max_poll_interval_ms=600_000,
     )
-    # FastStream's own sleeps as long as it has waited in vain, whatever comes meanwhile.
-    subscriber.get_msg = partial(_next_batch, subscriber)  # type: ignore[method-assign]
-    running = Running(consumer, subscriber, gather_ms / 1000)
+    positions = Positions(consumer.pool, group.name, settings.prefix)
+    running = Running(consumer, subscriber, gather_ms / 1000, positions)
+    consumer.on_progress = running.beat
+    # FastStream's own sleeps as long as it has waited in vain, and dies of what it does not expect.
+    subscriber.get_msg = running.next_batch  # type: ignore[method-assign]
 
     @subscriber
     async def on_batch(message: KafkaMessage) -> None:
         records = message.raw_message
         await running.deal(records if isinstance(records, tuple) else (records,))
 
-    assert subscriber.ack_policy is AckPolicy.NACK_ON_ERROR, group.name
+    assert subscriber.ack_policy is AckPolicy.MANUAL, group.name
     assert subscriber._connection_args["enable_auto_commit"] is False, group.name
+    assert subscriber._connection_args["auto_offset_reset"] == "none", group.name
     return running
-
-
-async def _next_batch(subscriber: BatchSubscriber, client: AIOKafkaConsumer) -> tuple[Any, ...]:
-    """What there is, as soon as there is something."""
-    while True:
-        found = await client.getmany(timeout_ms=subscriber.batch_timeout_ms, max_records=subscriber.max_records)
-        if found:
-            return tuple(chain(*found.values()))
 
 
 async def observe_lag(running: Running, prefix: str) -> None:
@@ -177,7 +258,8 @@ async def observe_lag(running: Running, prefix: str) -> None:
     if client is None:
         return
     try:
-        behind = await asyncio.wait_for(_behind(client), 5)
+        await asyncio.wait_for(running.commit_for_lag(client), 5)
+        behind = await asyncio.wait_for(_behind(client, running), 5)
     except (KafkaError, TimeoutError, OSError):
         return
     moment = asyncio.get_running_loop().time()
@@ -192,11 +274,14 @@ async def observe_lag(running: Running, prefix: str) -> None:
         running.beat()
 
 
-async def _behind(client: AIOKafkaConsumer) -> dict[str, int]:
-    partitions = list(client.assignment())
-    ends = await client.end_offsets(partitions) if partitions else {}
+async def _behind(client: AIOKafkaConsumer, running: Running) -> dict[str, int]:
+    """Per topic, how many offsets lie between where the group goes on and the end of its partitions."""
+    places = {place: at for place, at in running.positions.for_lag().items() if place in client.assignment()}
+    ends = await client.end_offsets(list(places)) if places else {}
     found: dict[str, int] = {}
-    for partition in partitions:
-        count = max(0, ends[partition] - await client.position(partition))
-        found[partition.topic] = found.get(partition.topic, 0) + count
+    for place, at in places.items():
+        # The markers of transactions, which nobody is given, lie between the last record and the end.
+        read_to = at if running.in_flight else max(at, await client.position(place))
+        unfinished = ends[place] - read_to
+        found[place.topic] = found.get(place.topic, 0) + max(0, unfinished)
     return found

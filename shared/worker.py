@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from shared import inbox, parking
-from shared.consuming import Consumer, Subscription
+from shared.consuming import Consumer
 from shared.contracts.topics import TOPICS
 from shared.db.pool import Pool, create_pool
 from shared.enduring import endure
@@ -25,7 +25,8 @@ from shared.metrics import COPY_AGE, LETTERS, OUTBOX_LAG, OUTBOX_ROWS
 from shared.outbox.relay import Relay
 from shared.redriving import LetterUnknownError, Redriver
 from shared.settings import ServiceSettings
-from shared.subscribing import make_broker, observe_lag, producer_factory, subscribe
+from shared.subscribing import fetch_cluster_id, make_broker, observe_lag, producer_factory, subscribe
+from shared.subscription import Subscription
 
 OBSERVE_EVERY_S = 5.0
 MAINTAIN_EVERY_S = 3600.0
@@ -97,6 +98,9 @@ class Machinery:
         await endure("broker", self._connect, self._note_all)
 
     async def _connect(self) -> bool:
+        cluster_id = await fetch_cluster_id(self.settings.kafka)
+        for running in self.running:
+            running.positions.cluster_id = cluster_id
         try:
             await self.broker.start()
         except BaseException:
@@ -124,8 +128,9 @@ class Machinery:
         await asyncio.sleep(OBSERVE_EVERY_S)
 
     async def sweep(self, _: Pool) -> None:
-        """What a crash or a race has left put aside."""
+        """What a crash or a race has left parked, and dead letters that are too old to block anything."""
         await asyncio.sleep(OBSERVE_EVERY_S)
+        await self.redriver.expire()
         await self.redriver.redrive_waiting()
 
     async def maintain(self, _: Pool) -> None:

@@ -8,7 +8,6 @@ from services.audit.usecases.copy_records import copy_records
 from services.audit.usecases.erase_record import erase_record
 from services.audit.usecases.quarantine_letters import quarantine_letters
 from services.audit.usecases.write_entries import write_entries
-from shared.consuming import Subscription
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import DepositDecided
 from shared.contracts.identity import ProfessionalChanged, RecordChanged, RecordErased, StructureChanged
@@ -22,6 +21,7 @@ from shared.contracts.records import (
     DocumentWithdrawn,
 )
 from shared.contracts.topics import AUDIT_ERASURES, AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES, AUDIT_RECORD_COPIES
+from shared.subscription import Subscription
 
 LEDGER_EVENTS = (
     AccessRecorded,
@@ -51,6 +51,7 @@ def subscriptions(motives: Motives) -> list[Subscription]:
         remember=False,
         quarantine=quarantine_letters,
         heeds_erasures=False,
+        enters_unknown_types=True,
     )
     return [
         ledger,

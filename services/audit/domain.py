@@ -221,17 +221,17 @@ def entry_of_letter(letter: Letter, put_aside_at: datetime) -> Entry:
     )
 
 
-def _plausible_time(text: bytes) -> datetime | None:
+def _plausible_time(text: bytes | None) -> datetime | None:
     try:
-        time = datetime.fromisoformat(text.decode())
+        time = datetime.fromisoformat((text or b"").decode())
         return time.astimezone(UTC) if time.tzinfo and time.year in _PLAUSIBLE_YEARS else None
     except (ValueError, OverflowError, AttributeError):  # a header may have no value at all
         return None
 
 
-def _uuid(text: bytes) -> UUID | None:
+def _uuid(text: bytes | None) -> UUID | None:
     try:
-        return UUID(text.decode())
+        return UUID((text or b"").decode())
     except (ValueError, AttributeError):
         return None
 

@@ -7,7 +7,6 @@ from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
 from services.consent.usecases.decide_deposits import decide_deposits, deposits_behind
 from services.consent.usecases.erase_record import erase_record
-from shared.consuming import Subscription
 from shared.contracts.identity import PeopleChanged, RecordChanged, RecordErased
 from shared.contracts.records import CopyApplied, DocumentReceived
 from shared.contracts.topics import (
@@ -17,6 +16,7 @@ from shared.contracts.topics import (
     CONSENT_PEOPLE_COPIES,
     CONSENT_RECORD_COPIES,
 )
+from shared.subscription import Subscription
 
 
 def subscriptions(*, masked_and_invisible: bool = False) -> list[Subscription]:

@@ -6,10 +6,10 @@ from services.identity.domain.lifecycle import Retention
 from services.identity.domain.receipts import ReceiptKeys
 from services.identity.usecases.apply_copies import apply_copies
 from services.identity.usecases.collect_acknowledgements import collect_acknowledgements
-from shared.consuming import Subscription
 from shared.contracts.identity import ErasureAcknowledged
 from shared.contracts.records import CopyApplied
 from shared.contracts.topics import IDENTITY_ACKNOWLEDGED_ERASURES, IDENTITY_COPY_ACKNOWLEDGEMENTS
+from shared.subscription import Subscription
 
 
 def subscriptions(keys: ReceiptKeys, retention: Retention) -> list[Subscription]:

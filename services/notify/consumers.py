@@ -11,7 +11,6 @@ from services.notify.usecases.find_waiting import find_waiting_consultations, fi
 from services.notify.usecases.follow_labels import follow_labels
 from services.notify.usecases.keep_contacts import keep_contacts
 from services.notify.usecases.keep_messages import keep_messages
-from shared.consuming import Subscription
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import ContactChanged, RecordErased
 from shared.contracts.notify import MessageRequested
@@ -26,6 +25,7 @@ from shared.contracts.topics import (
 from shared.crypto import Keyring
 from shared.db.pool import Connection
 from shared.decoding import Letter, Message
+from shared.subscription import Subscription
 
 
 def subscriptions(keyring: Keyring, follow_up_after: timedelta) -> list[Subscription]:

@@ -10,7 +10,6 @@ from services.records.usecases.apply_record_copies import apply_record_copies
 from services.records.usecases.erase_record import erase_record
 from services.records.usecases.follow_deposits import follow_deposits
 from services.records.usecases.settle_deposits import find_behind, settle_deposits
-from shared.consuming import Subscription
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged, DepositDecided, MatrixChanged
 from shared.contracts.identity import PeopleChanged, ProfessionalChanged, RecordChanged, RecordErased, StructureChanged
@@ -25,6 +24,7 @@ from shared.contracts.topics import (
     RECORDS_PROFESSION_COPIES,
     RECORDS_RECORD_COPIES,
 )
+from shared.subscription import Subscription
 from shared.vault import Vault
 
 

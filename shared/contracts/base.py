@@ -5,10 +5,10 @@ data alone. Only optional fields may ever be added to a published event; a break
 """
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"
 
@@ -25,6 +25,14 @@ class Event(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     wire: ClassVar[str]
+
+    @model_validator(mode="after")
+    def _has_moments_that_can_be_kept(self) -> Self:
+        """A time without a zone names no moment, and PostgreSQL keeps no moment beyond the years of the calendar."""
+        for value in self.__dict__.values():
+            if isinstance(value, datetime) and (value.tzinfo is None or not 1 < value.year < 9999):
+                raise ValueError("a time has no zone, or lies beyond the calendar")
+        return self
 
     @property
     def key(self) -> str:

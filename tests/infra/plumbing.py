@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from shared import clock
-from shared.consuming import Subscription
 from shared.contracts.identity import RecordChanged, TraitFingerprints
 from shared.contracts.records import DocumentReceived
 from shared.contracts.topics import CONSENT_DEPOSIT_CHECKS, CONSENT_RECORD_COPIES
 from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.settings import FreshnessSettings, PostgresSettings, ServiceSettings
+from shared.subscription import Subscription
 from shared.worker import Machinery, Plan, at_work
 from tests.infra.databases import Database
 from tests.infra.tokens import SETTINGS, TestKeys
@@ -28,7 +28,8 @@ grant select, insert, update on effects, seen_copies to test_app"""
 INSERT_EFFECT = "insert into effects (event_id, record_id, document_id) values ($1, $2, $3)"
 UPSERT_COPY = """
 insert into seen_copies (record_id, version) values ($1, $2)
-on conflict (record_id) do update set version = excluded.version where seen_copies.version < excluded.version"""
+on conflict (record_id) do update set version = excluded.version where seen_copies.version < excluded.version
+returning record_id"""
 SELECT_COPIES = "select record_id, version from seen_copies where record_id = any($1::uuid[])"
 
 
@@ -50,11 +51,14 @@ class Recorder:
             await connection.execute(INSERT_EFFECT, message.id, event.record_id, event.document_id)
         self.after()
 
-    async def apply(self, connection: Connection, messages: list[Message[RecordChanged]]) -> None:
-        """The copy of a record's state."""
+    async def apply(self, connection: Connection, messages: list[Message[RecordChanged]]) -> set[bytes]:
+        """The copy of a record's state. Returns the keys of newer copies."""
+        applied = set()
         for message in messages:
             self.before(message)
-            await connection.execute(UPSERT_COPY, message.event.record_id, message.event.version)
+            if await connection.fetchval(UPSERT_COPY, message.event.record_id, message.event.version):
+                applied.add(message.key)
+        return applied
 
     async def behind(self, connection: Connection, messages: list[Message[DocumentReceived]]) -> set[UUID]:
         """Messages that rest on a version of identity.records.v1 that is not here."""

@@ -134,7 +134,7 @@ async def test_garbage_is_quarantined_sent_to_the_dead_letters_and_what_follows_
             return await kafka.read_raw("audit.ledger.dlt") or None
 
         [dead] = await eventually(letters)
-        assert dict(dead.headers)["dlt_error_code"] == b"envelope-invalid"
+        assert dict(dead.headers)["dlt_error_code"] == b"type-unknown"
 
 
 async def test_names_come_from_the_directory(database: Database, kafka: Topics) -> None:

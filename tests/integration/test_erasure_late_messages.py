@@ -12,7 +12,7 @@ from services.consent.consumers import subscriptions as of_consent
 from services.notify.app import make_plan as plan_of_notify
 from services.records.consumers import subscriptions as of_records
 from shared import clock, erasing
-from shared.consuming import Consumer, Subscription
+from shared.consuming import Consumer
 from shared.contracts.base import Event
 from shared.contracts.topics import (
     EVENTS,
@@ -26,6 +26,7 @@ from shared.decoding import KeptRecord
 from shared.metrics import DROPPED
 from shared.outbox import announce
 from shared.settings import PostgresSettings
+from shared.subscription import Subscription
 from shared.vault import Vault
 from tests.conftest import NewDatabase
 from tests.infra import notify

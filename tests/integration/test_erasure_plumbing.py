@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from shared import clock, consuming, erasing
-from shared.consuming import Consumer, Subscription
+from shared import clock, consuming, erasing, offsets
+from shared.consuming import Consumer
 from shared.contracts.base import Event
 from shared.contracts.topics import CONSENT_DEPOSIT_CHECKS, CONSENT_ERASURES, IDENTITY_ERASURES
 from shared.db.pool import Connection, Pool, create_pool, transaction
@@ -21,6 +21,7 @@ from shared.metrics import DROPPED
 from shared.outbox import announce, append
 from shared.redriving import Redriver
 from shared.settings import PostgresSettings
+from shared.subscription import Subscription
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.audit import MOTIVES
@@ -101,7 +102,7 @@ async def test_a_late_state_of_an_erased_record_is_no_copy(house: House) -> None
         applied.append(keys)
 
     consumer = house.consumer(STATES)
-    consumer._after_states = after
+    consumer.after_states = after
     await consumer.consume([house.record(record_changed(record_id, 9))])
     assert await house.left(record_id) == set()
     assert applied == []
@@ -129,20 +130,20 @@ async def test_a_tombstone_leaves_no_letter_and_no_broken_copy(house: House) -> 
 
 async def test_keys_that_are_no_records_are_not_asked(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[set[UUID]] = []
-    ask = erasing.erased_among
+    begin = offsets.begin_batch
 
-    async def noting(connection: Any, ids: Any) -> set[UUID]:
-        asked.append(set(ids))
-        return await ask(connection, ids)
+    async def noting(connection: Any, group: Any, positions: Any, nexts: Any, record_ids: Any, keys: Any) -> Any:
+        asked.append(set(record_ids.values()))
+        return await begin(connection, group, positions, nexts, record_ids, keys)
 
-    monkeypatch.setattr(erasing, "erased_among", noting)
+    monkeypatch.setattr(offsets, "begin_batch", noting)
     event = document_received(uuid4())
     await house.consumer().consume(
         [house.record(event, key=key) for key in (b"heartbeat-1", b"\xff\x00", b"", None, b"899700000001")]
     )
-    assert asked == []
+    assert asked == [set()]
     await house.consumer().consume([house.record(event), house.record(event)])
-    assert asked == [{event.record_id}]
+    assert asked == [set(), {event.record_id}]
 
 
 async def test_who_does_not_heed_erasures_is_given_everything(house: House) -> None:
@@ -163,18 +164,36 @@ async def test_an_erased_record_is_dropped_before_it_waits_for_a_copy(house: Hou
 async def test_what_waited_for_a_copy_when_the_erasure_came_is_not_put_aside(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    house.recorder.waits_for_copies = True
     event = document_received(uuid4(), seen={"identity.records.v1": 7})
     monkeypatch.setattr(consuming, "COPY_WAIT_S", 0)
     consumer = house.consumer()
-    await house.erase(event.record_id)
-    await consumer._park_waiting([house.record(event)])
+    look = consumer._resting_on_broken
+
+    async def erase_and_look(awaiting: Any) -> Any:
+        await house.erase(event.record_id)
+        return await look(awaiting)
+
+    monkeypatch.setattr(consumer, "_resting_on_broken", erase_and_look)
+    await consumer.consume([house.record(event)])
     assert await house.left(event.record_id) == set()
 
 
-async def test_what_failed_while_the_erasure_began_is_not_buried(house: House) -> None:
+async def test_what_failed_while_the_erasure_began_is_not_buried(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise PermanentError
+
+    house.recorder.before = refuse
     event = document_received(uuid4())
-    await house.erase(event.record_id)
-    assert not await house.consumer()._comes_again(house.record(event), PermanentError())
+    consumer = house.consumer()
+    give_up = consumer._give_up
+
+    async def erase_and_give_up(batch: Any, item: Any, code: str) -> None:
+        await house.erase(event.record_id)
+        await give_up(batch, item, code)
+
+    monkeypatch.setattr(consumer, "_give_up", erase_and_give_up)
+    await consumer.consume([house.record(event)])
     assert await house.left(event.record_id) == set()
 
 

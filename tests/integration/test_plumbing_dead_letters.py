@@ -43,8 +43,6 @@ def envelope(**changed: str) -> dict[str, str]:
         (b"\x00\xff garbage", envelope(), "data-invalid"),
         (b"{}", envelope(), "data-invalid"),
         (b"[" * 50_000, envelope(), "data-invalid"),
-        (b"{}", envelope(ce_type="records.document-eaten.v1"), "type-unknown"),
-        (b"{}", envelope(ce_type="identity.record-changed.v1"), "type-unknown"),
         (b"{}", envelope(ce_time="yesterday"), "envelope-invalid"),
         (b"{}", envelope(ce_id="1"), "envelope-invalid"),
         (None, envelope(), "body-or-key-missing"),

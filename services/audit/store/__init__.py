@@ -180,13 +180,14 @@ order by professional_id
 on conflict on constraint professional_copies_pkey do update
 set version = excluded.version, name = excluded.name, profession = excluded.profession, status = excluded.status,
     partition = excluded.partition
-where excluded.version > professional_copies.version"""
+where excluded.version > professional_copies.version
+returning professional_id"""
 
 
-async def upsert_professionals(connection: Connection, messages: Sequence[Message[ProfessionalChanged]]) -> None:
-    """Keeps what is newer than what is here. Each professional at most once."""
+async def upsert_professionals(connection: Connection, messages: Sequence[Message[ProfessionalChanged]]) -> set[bytes]:
+    """Keeps what is newer than what is here. Each professional at most once. Returns the keys of newer copies."""
     events = [message.event for message in messages]
-    await connection.execute(
+    rows = await connection.fetch(
         UPSERT_PROFESSIONALS,
         [event.professional_id for event in events],
         [event.version for event in events],
@@ -195,6 +196,7 @@ async def upsert_professionals(connection: Connection, messages: Sequence[Messag
         [event.status for event in events],
         [message.partition for message in messages],
     )
+    return {row["professional_id"].encode() for row in rows}
 
 
 UPSERT_STRUCTURES = """
@@ -205,13 +207,14 @@ from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::integer[])
 order by structure_id
 on conflict on constraint structure_copies_pkey do update
 set version = excluded.version, name = excluded.name, status = excluded.status, partition = excluded.partition
-where excluded.version > structure_copies.version"""
+where excluded.version > structure_copies.version
+returning structure_id"""
 
 
-async def upsert_structures(connection: Connection, messages: Sequence[Message[StructureChanged]]) -> None:
-    """Keeps what is newer than what is here. Each structure at most once."""
+async def upsert_structures(connection: Connection, messages: Sequence[Message[StructureChanged]]) -> set[bytes]:
+    """Keeps what is newer than what is here. Each structure at most once. Returns the keys of newer copies."""
     events = [message.event for message in messages]
-    await connection.execute(
+    rows = await connection.fetch(
         UPSERT_STRUCTURES,
         [event.structure_id for event in events],
         [event.version for event in events],
@@ -219,6 +222,7 @@ async def upsert_structures(connection: Connection, messages: Sequence[Message[S
         [event.status for event in events],
         [message.partition for message in messages],
     )
+    return {row["structure_id"].encode() for row in rows}
 
 
 SELECT_PROFESSIONAL_NAMES = """

@@ -21,13 +21,14 @@ on conflict on constraint record_copies_pkey do update
 set version = excluded.version, linked_to = excluded.linked_to, partition = excluded.partition,
     status = excluded.status, status_version = excluded.status_version
 where excluded.version > record_copies.version
-   or (excluded.version = record_copies.version and record_copies.status_version is distinct from excluded.version)"""
+   or (excluded.version = record_copies.version and record_copies.status_version is distinct from excluded.version)
+returning record_id"""
 
 
-async def upsert_records(connection: Connection, messages: Sequence[Message[RecordChanged]]) -> None:
-    """Keeps what is newer than what is here. Each record at most once."""
+async def upsert_records(connection: Connection, messages: Sequence[Message[RecordChanged]]) -> set[UUID]:
+    """Keeps what is newer than what is here. Each record at most once. Returns the records of newer copies."""
     events = [message.event for message in messages]
-    await connection.execute(
+    rows = await connection.fetch(
         UPSERT_RECORDS,
         [bucket_of(event.record_id) for event in events],
         [event.record_id for event in events],
@@ -36,6 +37,7 @@ async def upsert_records(connection: Connection, messages: Sequence[Message[Reco
         [message.partition for message in messages],
         [event.status for event in events],
     )
+    return {row["record_id"] for row in rows}
 
 
 SELECT_KNOWN = """

@@ -6,8 +6,10 @@ from shared.db.pool import Connection
 from shared.decoding import Message
 
 
-async def copy_names(connection: Connection, messages: list[Message[ProfessionalChanged | StructureChanged]]) -> None:
-    """The highest version of each in the batch, if it is higher than the copy's."""
+async def copy_names(
+    connection: Connection, messages: list[Message[ProfessionalChanged | StructureChanged]]
+) -> set[bytes]:
+    """The highest version of each in the batch, if it is higher than the copy's. Returns the keys of newer copies."""
     professionals: dict[str, Message[ProfessionalChanged]] = {}
     structures: dict[str, Message[StructureChanged]] = {}
     for message in sorted(messages, key=lambda one: one.event.version):
@@ -15,7 +17,9 @@ async def copy_names(connection: Connection, messages: list[Message[Professional
             professionals[message.event.key] = message  # type: ignore[assignment] # its event was just looked at
         else:
             structures[message.event.key] = message  # type: ignore[assignment] # the other of the two
+    applied: set[bytes] = set()
     if professionals:
-        await store.upsert_professionals(connection, list(professionals.values()))
+        applied |= await store.upsert_professionals(connection, list(professionals.values()))
     if structures:
-        await store.upsert_structures(connection, list(structures.values()))
+        applied |= await store.upsert_structures(connection, list(structures.values()))
+    return applied

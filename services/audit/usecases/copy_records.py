@@ -6,7 +6,8 @@ from shared.db.pool import Connection
 from shared.decoding import Message
 
 
-async def copy_records(connection: Connection, messages: list[Message[RecordChanged]]) -> None:
-    """The highest version of each record in the batch, if it is higher than the copy's."""
+async def copy_records(connection: Connection, messages: list[Message[RecordChanged]]) -> set[bytes]:
+    """Keeps the highest version of each record in the batch, if it is newer. Returns the keys of newer copies."""
     latest = {one.event.record_id: one for one in sorted(messages, key=lambda message: message.event.version)}
-    await store.upsert_records(connection, list(latest.values()))
+    newer = await store.upsert_records(connection, list(latest.values()))
+    return {str(record_id).encode() for record_id in newer}

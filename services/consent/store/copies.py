@@ -18,12 +18,13 @@ from unnest($1::integer[], $2::uuid[], $3::integer[], $4::text[], $5::integer[],
 order by bucket, record_id
 on conflict on constraint record_copies_pkey do update
 set version = excluded.version, status = excluded.status, partition = excluded.partition, linked_to = excluded.linked_to
-where excluded.version > record_copies.version"""
+where excluded.version > record_copies.version
+returning record_id"""
 
 
-async def upsert_record_copies(connection: Connection, copies: Sequence[RecordCopy]) -> None:
-    """Keeps what is newer than what is here. Each record at most once."""
-    await connection.execute(
+async def upsert_record_copies(connection: Connection, copies: Sequence[RecordCopy]) -> set[UUID]:
+    """Keeps what is newer than what is here. Each record at most once. Returns the records of newer copies."""
+    rows = await connection.fetch(
         UPSERT_RECORD_COPIES,
         [bucket_of(copy.record_id) for copy in copies],
         [copy.record_id for copy in copies],
@@ -32,6 +33,7 @@ async def upsert_record_copies(connection: Connection, copies: Sequence[RecordCo
         [copy.partition for copy in copies],
         [copy.linked_to for copy in copies],
     )
+    return {row["record_id"] for row in rows}
 
 
 UPSERT_PEOPLE = """

@@ -15,8 +15,11 @@ from shared.decoding import Message
 from shared.outbox import Announcement, announce, append
 
 
-async def copy_people(connection: Connection, messages: list[Message[PeopleChanged]]) -> None:
-    """A médecin traitant who is named anew becomes one of the record's; one whom the person ended stays ended."""
+async def copy_people(connection: Connection, messages: list[Message[PeopleChanged]]) -> set[bytes]:
+    """A médecin traitant who is named anew becomes one of the record's; one whom the person ended stays ended.
+
+    Returns the keys of newer copies.
+    """
     latest = {one.event.record_id: one for one in sorted(messages, key=lambda message: message.event.version)}
     ids = sorted(latest)
     await copies.hold_first_states(connection, ids)
@@ -28,6 +31,7 @@ async def copy_people(connection: Connection, messages: list[Message[PeopleChang
         if named is not None and named != before.get(id):
             told += [announce(event, trace=latest[id].trace) for event in await _name(connection, id, named)]
     await append(connection, told)
+    return {latest[id].key for id in applied}
 
 
 async def _name(connection: Connection, record_id: UUID, doctor_id: str) -> list[Event]:

@@ -16,17 +16,22 @@ from shared.outbox import announce, append
 OURSELVES = Actor(kind="system", id="consent")
 
 
-async def copy_records(connection: Connection, messages: list[Message[RecordChanged]]) -> None:
+async def copy_records(connection: Connection, messages: list[Message[RecordChanged]]) -> set[bytes]:
     """Nobody is authorised at first but the médecin traitant named at the opening; emergency access is allowed.
 
-    Later versions of the record change the copy only.
+    Later versions of the record change the copy only. Returns the keys of newer copies.
     """
     latest: dict[str, Message[RecordChanged]] = {}
     for message in messages:
         known = latest.get(message.event.key)
         if known is None or known.event.version < message.event.version:
             latest[message.event.key] = message
-    await copies.upsert_record_copies(connection, [_copy(message) for message in latest.values()])
+    newer = await copies.upsert_record_copies(connection, [_copy(message) for message in latest.values()])
+    await _announce_first_states(connection, latest)
+    return {str(record_id).encode() for record_id in newer}
+
+
+async def _announce_first_states(connection: Connection, latest: Mapping[str, Message[RecordChanged]]) -> None:
     opened = {message.event.record_id: message for message in latest.values() if message.event.status == "open"}
     if not opened:
         return

@@ -45,14 +45,16 @@ from unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) as told(record
 order by record_id
 on conflict on constraint contacts_pkey
 do update set version = excluded.version, partition = excluded.partition, sealed = excluded.sealed
-where excluded.version > contacts.version"""
+where excluded.version > contacts.version
+returning record_id"""
 
 
 async def keep_contacts(
     connection: Connection, ids: list[UUID], versions: list[int], partitions: list[int], sealed: list[str]
-) -> None:
-    """Replaces older versions. One row per record at most."""
-    await connection.execute(UPSERT_CONTACTS, ids, versions, partitions, sealed)
+) -> set[UUID]:
+    """Replaces older versions. One row per record at most. Returns the records of newer copies."""
+    rows = await connection.fetch(UPSERT_CONTACTS, ids, versions, partitions, sealed)
+    return {row["record_id"] for row in rows}
 
 
 SELECT_CIRCUMSTANCES = """

@@ -79,7 +79,8 @@ from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::jsonb[]) as given(n
 order by name
 on conflict on constraint matrices_pkey do update
 set version = excluded.version, active_from = excluded.active_from, cells = excluded.cells
-where excluded.version > matrices.version"""
+where excluded.version > matrices.version
+returning name"""
 SELECT_VERSIONS = """
 select wanted.id, coalesce(r.version, 0) as record_version, coalesce(c.version, 0) as choices_version
 from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
@@ -171,15 +172,16 @@ async def upsert_people(connection: Connection, messages: Sequence[Message[Peopl
     return {row["record_id"] for row in rows}
 
 
-async def upsert_matrices(connection: Connection, events: Sequence[MatrixChanged]) -> None:
-    """Applies what is newer."""
-    await connection.execute(
+async def upsert_matrices(connection: Connection, events: Sequence[MatrixChanged]) -> set[str]:
+    """Applies what is newer; the names of the matrices to which that happened."""
+    rows = await connection.fetch(
         UPSERT_MATRICES,
         [event.name for event in events],
         [event.version for event in events],
         [event.active_from for event in events],
         [event.model_dump_json(include={"allowed", "denied", "allowed_by_default"}) for event in events],
     )
+    return {row["name"] for row in rows}
 
 
 async def versions_of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:

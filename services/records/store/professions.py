@@ -13,18 +13,20 @@ from unnest($1::text[], $2::bigint[], $3::text[], $4::boolean[]) as given(id, ve
 order by id
 on conflict on constraint professions_pkey do update
 set version = excluded.version, profession = excluded.profession, active = excluded.active
-where excluded.version > professions.version"""
+where excluded.version > professions.version
+returning professional_id"""
 
 
-async def upsert_professions(connection: Connection, events: Sequence[ProfessionalChanged]) -> None:
-    """Applies what is newer. Each professional at most once."""
-    await connection.execute(
+async def upsert_professions(connection: Connection, events: Sequence[ProfessionalChanged]) -> set[str]:
+    """Applies what is newer. Each professional at most once. Returns those to whom that happened."""
+    rows = await connection.fetch(
         UPSERT_PROFESSIONS,
         [event.professional_id for event in events],
         [event.version for event in events],
         [event.profession for event in events],
         [event.status == "active" for event in events],
     )
+    return {row["professional_id"] for row in rows}
 
 
 SELECT_PROFESSIONS = """

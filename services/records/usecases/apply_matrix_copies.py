@@ -6,7 +6,8 @@ from shared.db.pool import Connection
 from shared.decoding import Message
 
 
-async def apply_matrix_copies(connection: Connection, messages: list[Message[MatrixChanged]]) -> None:
-    """Only what is newer is kept. It is about no record: there is nobody to tell."""
+async def apply_matrix_copies(connection: Connection, messages: list[Message[MatrixChanged]]) -> set[bytes]:
+    """Only what is newer is kept. It is about no record: there is nobody to tell. Returns the keys of newer copies."""
     latest = {one.event.name: one.event for one in sorted(messages, key=lambda message: message.event.version)}
-    await store.upsert_matrices(connection, [latest[name] for name in sorted(latest)])
+    applied = await store.upsert_matrices(connection, [latest[name] for name in sorted(latest)])
+    return {name.encode() for name in applied}

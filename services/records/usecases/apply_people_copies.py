@@ -8,8 +8,11 @@ from shared.decoding import Message
 from shared.outbox import announce, append
 
 
-async def apply_people_copies(connection: Connection, messages: list[Message[PeopleChanged]]) -> None:
-    """Takes the records' rows first, which waits for reads under way. Only what is newer is applied and told."""
+async def apply_people_copies(connection: Connection, messages: list[Message[PeopleChanged]]) -> set[bytes]:
+    """Takes the records' rows first, which waits for reads under way. Only what is newer is applied and told.
+
+    Returns the keys whose copy is newer now.
+    """
     latest = {one.event.record_id: one for one in sorted(messages, key=lambda message: message.event.version)}
     ids = sorted(latest)
     await store.lock_records(connection, ids)
@@ -24,3 +27,4 @@ async def apply_people_copies(connection: Connection, messages: list[Message[Peo
             for one in told
         ],
     )
+    return {one.key for one in told}

@@ -9,13 +9,15 @@ from shared.outbox import announce, append
 from shared.vault import Vault
 
 
-async def apply_record_copies(vault: Vault, connection: Connection, messages: list[Message[RecordChanged]]) -> None:
-    """Only what is newer is applied and told; a new record gets its data key."""
+async def apply_record_copies(
+    vault: Vault, connection: Connection, messages: list[Message[RecordChanged]]
+) -> set[bytes]:
+    """Only what is newer is applied and told; a new record gets its data key. Returns the keys of newer copies."""
     latest = {one.event.record_id: one for one in sorted(messages, key=lambda message: message.event.version)}
     known = await store.lock_records(connection, sorted(latest))
     newer = [latest[id] for id in sorted(latest) if id not in known or known[id][0] < latest[id].event.version]
     if not newer:
-        return
+        return set()
     applied = await store.upsert_records(connection, newer)
     told = [one for one in newer if one.event.record_id in applied]
     await store.insert_keys(
@@ -33,3 +35,4 @@ async def apply_record_copies(vault: Vault, connection: Connection, messages: li
             for one in told
         ],
     )
+    return {one.key for one in told}

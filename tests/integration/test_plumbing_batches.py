@@ -1,0 +1,162 @@
+"""One batch comes to the same as its records one at a time, in the order of offsets for each key."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from shared import clock, consuming
+from shared.batch_pass import Progress
+from shared.consuming import Consumer
+from shared.contracts.base import HeartbeatSent, StateWithheld
+from shared.contracts.topics import CONSENT_DEPOSIT_CHECKS, CONSENT_RECORD_COPIES, IDENTITY_RECORDS, Group
+from shared.db.pool import Pool, create_pool
+from shared.decoding import KeptRecord, Message
+from shared.errors import PermanentError, TransientError
+from shared.settings import PostgresSettings
+from tests.conftest import NewDatabase
+from tests.infra import plumbing
+from tests.infra.plumbing import Recorder, document_received, record_changed
+
+INSERT_OFFSET = """
+insert into consumer_offsets (group_name, topic, partition, next, cluster_id) values ($1, $2, $3, 0, 'a-cluster')"""
+FACTS, STATES = CONSENT_DEPOSIT_CHECKS, CONSENT_RECORD_COPIES
+KINDS = {
+    FACTS: ("good", "good", "unreadable", "unknown", "waiting", "failing", "buggy"),
+    STATES: ("good", "good", "older", "again", "unreadable", "unknown", "failing", "buggy", "withheld", "heartbeat"),
+}
+TABLES = "effects, seen_copies, parked_messages, broken_copies, copy_watermarks, consumer_offsets, inbox, outbox"
+SNAPSHOT = {
+    "effects": "select record_id, document_id from effects order by record_id, id",
+    "copies": "select record_id, version from seen_copies order by record_id",
+    "parked": 'select "offset", reason, error_code from parked_messages order by "offset"',
+    "broken": 'select key, "offset" from broken_copies order by key',
+    "watermarks": "select partition, at from copy_watermarks order by partition",
+    "offsets": "select partition, next from consumer_offsets order by partition",
+}
+
+
+@dataclass
+class Log:
+    """What stands on a topic, and what the handlers make of it."""
+
+    group: Group
+    records: list[KeptRecord]
+    failing: set[UUID]
+    buggy: set[UUID]
+
+    def before(self, message: Message[Any]) -> None:
+        """The handlers' own trouble."""
+        if message.id in self.failing:
+            raise PermanentError
+        if message.id in self.buggy:
+            raise KeyError("a bug")
+
+
+def written(group: Group, rng: random.Random) -> Log:
+    """Some 25 records of three keys in two partitions, with gaps between their offsets."""
+    keys = [UUID(int=rng.getrandbits(128), version=4) for _ in range(3)]
+    log, versions, offset = Log(group, [], set(), set()), dict.fromkeys(keys, 1), 0
+    for _ in range(rng.randint(5, 25)):
+        offset += rng.choice((1, 1, 1, 3))
+        key, kind = rng.choice(keys), rng.choice(KINDS[group])
+        record = _record(group, key, kind, versions, keys.index(key) % 2, offset, rng)
+        event_id = UUID(dict(record.headers)["ce_id"].decode())  # type: ignore[union-attr] # it has a value
+        if kind == "failing":
+            log.failing.add(event_id)
+        if kind == "buggy":
+            log.buggy.add(event_id)
+        log.records.append(record)
+    return log
+
+
+def _record(
+    group: Group, key: UUID, kind: str, versions: dict[UUID, int], partition: int, offset: int, rng: random.Random
+) -> KeptRecord:
+    event: Any
+    if kind == "heartbeat":
+        event = HeartbeatSent(partition=partition, at=clock.now())
+    elif kind == "withheld":
+        event = StateWithheld(aggregate_key=str(key), error_code="record-too-large")
+    elif group is STATES:
+        versions[key] += kind not in ("older", "again")
+        event = record_changed(key, max(1, versions[key] - (kind == "older")))
+    else:
+        event = document_received(key, seen={IDENTITY_RECORDS.name: 99} if kind == "waiting" else None)
+    event_id = UUID(int=rng.getrandbits(128), version=4)
+    event_type = "records.added-later.v9" if kind == "unknown" else event.wire
+    headers = [("ce_id", str(event_id)), ("ce_type", event_type), ("ce_time", clock.now().isoformat())]
+    body = b"{" if kind == "unreadable" else event.model_dump_json().encode()
+    pairs: Sequence[tuple[str, bytes | None]] = [(name, text.encode()) for name, text in headers]
+    return KeptRecord(group.topics[0].name, partition, offset, event.key.encode(), body, pairs)
+
+
+def split(records: Sequence[KeptRecord], rng: random.Random) -> Iterator[Sequence[KeptRecord]]:
+    """Batches of any size."""
+    at = 0
+    while at < len(records):
+        size = rng.randint(1, 12)
+        yield records[at : at + size]
+        at += size
+
+
+class Reader:
+    """Reads a log as a worker does: from the stored offsets, again where a batch was not finished."""
+
+    def __init__(self, pool: Pool, log: Log) -> None:
+        recorder = Recorder(before=log.before, waits_for_copies=True)
+        [subscription] = [one for one in recorder.subscriptions() if one.group is log.group]
+        self.pool, self.log = pool, log
+        # Only the deduplication of the inbox would hide that something is handled twice.
+        self.consumer = Consumer(pool, replace(subscription, remember=False))
+        self.consumer.brake.note_all = lambda *_: None  # type: ignore[method-assign] # it has tests of its own
+        self.consumer.brake.admits = lambda failures, _: len(failures)  # type: ignore[method-assign]
+        self.progress = Progress()
+
+    async def read(self, batches: Iterator[Sequence[KeptRecord]]) -> dict[str, list[asyncpg.Record]]:
+        """The tables in the end."""
+        topic = self.log.group.topics[0].name
+        for partition in (0, 1):
+            self.progress.next[topic, partition] = 0
+            await self.pool.execute(INSERT_OFFSET, self.log.group.name, topic, partition)
+        for batch in batches:
+            for _ in range(200):
+                left = [one for one in batch if one.offset >= self.progress.next[one.topic, one.partition]]
+                if not left:
+                    break
+                try:
+                    await self.consumer.consume(left, self.progress)
+                except TransientError:
+                    continue
+            else:
+                pytest.fail("a batch is never finished")
+        return {name: await self.pool.fetch(query) for name, query in SNAPSHOT.items()}
+
+
+@pytest.fixture
+async def pool(new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch) -> Any:
+    database = await new_database("consent")
+    await plumbing.prepare(database)
+    monkeypatch.setattr(consuming, "COPY_WAIT_S", 0.0)
+    made = await create_pool(PostgresSettings.model_validate({"dsn": database.owner_dsn}), application="tests")
+    yield made
+    made.terminate()
+
+
+@pytest.mark.parametrize("group", [FACTS, STATES], ids=lambda group: group.name)
+async def test_any_split_of_any_sequence_gives_the_state_that_single_records_give(pool: Pool, group: Group) -> None:
+    for seed in range(25):
+        rng = random.Random(seed)
+        log = written(group, rng)
+        outcomes = []
+        for batches in (split(log.records, random.Random(seed + 1)), ([one] for one in log.records), [log.records]):
+            await pool.execute(f"truncate {TABLES}")
+            outcomes.append(await Reader(pool, log).read(iter(batches)))
+        for name in SNAPSHOT:
+            told = [[tuple(row) for row in outcome[name]] for outcome in outcomes]
+            assert told[0] == told[1] == told[2], f"{name} differ, seed {seed}: {told}"
+        assert {row["next"] for row in outcomes[0]["offsets"]} >= {log.records[-1].offset + 1}
