@@ -45,6 +45,7 @@ LogEvent = Literal[
     "keys.refreshed",
     "keys.unreachable",
     "library.warned",
+    "notification.failed",
 ]
 FIELDS = frozenset(
     {

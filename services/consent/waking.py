@@ -9,10 +9,10 @@ from uuid import UUID
 
 import asyncpg
 
+from services.consent.store.states import IN_FORCE_CHANNEL
 from shared.db.pool import KEEPALIVES
 
 T = TypeVar("T")
-CHANNEL = "in_force"
 LONGEST_NAP_S = 0.5
 """Looked at again after this long even if nobody called: the listening connection may be away."""
 RECONNECT_S = 1.0
@@ -73,7 +73,7 @@ class InForce:
         gone = asyncio.Event()
         connection.add_termination_listener(lambda _: gone.set())
         try:
-            await connection.add_listener(CHANNEL, lambda _, __, ___, record_id: self._call(str(record_id)))
+            await connection.add_listener(IN_FORCE_CHANNEL, lambda _, __, ___, record_id: self._call(str(record_id)))
             await gone.wait()
         finally:
             connection.terminate()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from shared.db.notifications import Notifier, NotingConnection
 from shared.errors import TransientError
 from shared.settings import PostgresSettings
 
@@ -55,19 +56,19 @@ async def create_pool(settings: PostgresSettings, *, application: str, size: int
         "plan_cache_mode": "force_generic_plan",
         **KEEPALIVES,
     }
-    return await asyncpg.create_pool(
+    notifier = Notifier()
+    notifier.pool = await asyncpg.create_pool(
         settings.dsn.get_secret_value(),
         min_size=1,
         max_size=size or settings.pool_size,
         timeout=5,
         command_timeout=settings.statement_timeout_s + 5,
         server_settings=server_settings,
-        reset=_keep_as_it_is,
+        connection_class=NotingConnection,
+        # Nothing in a pooled session outlives its transaction, so the round trip that would reset it is saved.
+        reset=notifier.on_release,
     )
-
-
-async def _keep_as_it_is(_: Connection) -> None:
-    """Nothing in a pooled session outlives its transaction, so the round trip that would reset it is saved."""
+    return notifier.pool
 
 
 @asynccontextmanager

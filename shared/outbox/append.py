@@ -2,7 +2,8 @@
 
 The statement takes the advisory locks of the distinct keys, in order, before it inserts: so the order in which rows
 of one key commit is the order of their ids, which the relay reads. A row's id is drawn when it is inserted, and none is
-inserted before the locks have been counted: one round trip serves both.
+inserted before the locks have been counted: one round trip serves both. The transaction's own id is drawn before the
+rows' ids: so the relay knows from a snapshot which ids can still come (see `shared.outbox.rows`).
 """
 
 import hashlib
@@ -14,19 +15,19 @@ from uuid import UUID
 from shared import clock, tracing
 from shared.contracts.base import Event
 from shared.contracts.topics import Topic, topic_of
+from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 
 INSERT_ROWS = """
 with locked as materialized (
   select pg_advisory_xact_lock(key) from unnest($9::bigint[]) as key
-), inserted as (
-  insert into outbox (topic, key, event_id, event_type, subject, traceparent, occurred_at, payload)
-  select told.*
-  from (select count(*) from locked) as counted(locks)
-  join unnest($1::text[], $2::bytea[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::bytea[])
-    as told on counted.locks > 0
 )
-select pg_notify('outbox', $10)"""
+insert into outbox (topic, key, event_id, event_type, subject, traceparent, occurred_at, payload)
+select told.*
+from (select count(*), pg_current_xact_id() from locked) as counted(locks, transaction)
+join unnest($1::text[], $2::bytea[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::bytea[])
+  as told on counted.locks > 0 and counted.transaction is not null"""
+CHANNEL = "outbox"
 HURRY = "now"
 """The word to the relay that somebody waits for one of the rows."""
 
@@ -90,5 +91,5 @@ async def append(connection: Connection, announcements: Sequence[Announcement]) 
         [one.occurred_at for one in announcements],
         [one.body for one in announcements],
         sorted({lock_number(one.key) for one in announcements}),
-        HURRY if any(one.topic.prompt for one in announcements) else "",
     )
+    notify_after_commit(connection, CHANNEL, [HURRY if any(one.topic.prompt for one in announcements) else ""])

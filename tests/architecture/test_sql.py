@@ -14,6 +14,7 @@ from tests.conftest import NewDatabase
 ROOT = Path(__file__).parents[2]
 STATEMENT = re.compile(r"^\s*(select|insert|update|delete|with)\s", re.IGNORECASE)
 PLUMBING = (
+    "shared.db.notifications",
     "shared.outbox.append",
     "shared.outbox.relay",
     "shared.inbox",

@@ -13,6 +13,7 @@ from services.consent.domain.states import HistoryEntry, KnownRecord, State
 from services.consent.store.copies import find_links, people_of
 from shared.clock import bucket_of
 from shared.contracts.base import Actor
+from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection, Pool
 
 INSERT_STATES = """
@@ -237,7 +238,7 @@ update consent_states state set version_in_force = newer.version
 from newer
 where state.bucket = newer.bucket and state.record_id = newer.record_id
 returning state.record_id, state.changed_at, state.version = newer.version as is_latest"""
-NOTIFY_IN_FORCE = "select pg_notify('in_force', record_id::text) from unnest($1::uuid[]) as record_id"
+IN_FORCE_CHANNEL = "in_force"
 
 
 async def raise_versions_in_force(connection: Connection, versions: dict[UUID, int]) -> list[datetime]:
@@ -247,8 +248,7 @@ async def raise_versions_in_force(connection: Connection, versions: dict[UUID, i
     """
     buckets = [bucket_of(record_id) for record_id in versions]
     rows = await connection.fetch(UPDATE_VERSIONS_IN_FORCE, buckets, list(versions), list(versions.values()))
-    if rows:
-        await connection.execute(NOTIFY_IN_FORCE, [row["record_id"] for row in rows])
+    notify_after_commit(connection, IN_FORCE_CHANNEL, [str(row["record_id"]) for row in rows])
     return [row["changed_at"] for row in rows if row["is_latest"]]
 
 

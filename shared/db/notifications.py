@@ -1,0 +1,88 @@
+"""NOTIFY after the commit, in a transaction of its own.
+
+PostgreSQL holds one lock for the whole cluster from a NOTIFY's commit until its WAL is flushed, so a NOTIFY inside a
+change's transaction makes all commits wait for each other. A transaction therefore only marks its connection
+(`notify_after_commit`). When the connection goes back to its pool, what was marked is sent from the background, at
+most once in 10 ms for a process. A notification may get lost (a crash, a pool that ends) or come for nothing (a
+rollback): a listener also looks on a timer.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from shared.logs import log
+
+if TYPE_CHECKING:
+    from shared.db.pool import Connection, Pool
+
+    _Base = asyncpg.Connection[asyncpg.Record]
+else:  # asyncpg's classes are generic in its stubs only
+    _Base = asyncpg.Connection
+
+SEND = """
+select set_config('synchronous_commit', 'off', true), pg_notify(channel, payload)
+from unnest($1::text[], $2::text[]) as marked(channel, payload)"""
+"""Without waiting for the disk: the lock is held for microseconds, and no listener outlives a crash of the server."""
+SHORTEST_PAUSE_S = 0.01
+LONGEST_SEND_S = 5.0
+
+Notification = tuple[str, str]
+"""Channel and payload."""
+
+
+class NotingConnection(_Base):
+    """A pooled connection that remembers what is to be notified once it is released."""
+
+    __slots__ = ("notifications",)
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.notifications: set[Notification] = set()
+
+
+def notify_after_commit(connection: "Connection", channel: str, payloads: Iterable[str] = ("",)) -> None:
+    """Marks the connection: its pool sends these payloads (each under 8000 bytes) on the channel after the release.
+
+    A connection without a pool cannot be marked; its listeners wait for their timer.
+    """
+    marked: set[Notification] | None = getattr(connection, "notifications", None)
+    if marked is not None:
+        marked.update((channel, payload) for payload in payloads)
+
+
+class Notifier:
+    """Sends the notifications of one pool. Equal ones that wait together are sent once."""
+
+    def __init__(self) -> None:
+        self.pool: Pool | None = None
+        self._waiting: set[Notification] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    async def on_release(self, connection: "Connection") -> None:
+        """The pool's `reset`: takes what the released connection has marked. No statement runs on the connection."""
+        marked: set[Notification] | None = getattr(connection, "notifications", None)
+        if not marked:
+            return
+        self._waiting |= marked
+        marked.clear()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._send_waiting())
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            batch, self._waiting = sorted(self._waiting), set()
+            try:
+                await self._send(batch)
+            except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+                log("notification.failed", error=error)
+            await asyncio.sleep(SHORTEST_PAUSE_S)
+
+    async def _send(self, batch: list[Notification]) -> None:
+        if self.pool is None or self.pool.is_closing():
+            return
+        channels, payloads = [channel for channel, _ in batch], [payload for _, payload in batch]
+        async with self.pool.acquire(timeout=LONGEST_SEND_S) as connection:
+            await connection.execute(SEND, channels, payloads, timeout=LONGEST_SEND_S)
