@@ -5,12 +5,12 @@ Offsets live in the database (`positions`): FastStream never commits one; the br
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
     ConsumerStoppedError,
@@ -34,6 +34,7 @@ from shared.errors import CodedError
 from shared.logs import log
 from shared.metrics import LAG_RECORDS, LAG_SECONDS, RETRIED
 from shared.offsets import OffsetsMovedError
+from shared.outbox.producer import sasl_options
 from shared.positions import Positions
 from shared.settings import KafkaSettings
 
@@ -175,47 +176,13 @@ def make_broker(settings: KafkaSettings, service: str) -> KafkaBroker:
 
 async def fetch_cluster_id(settings: KafkaSettings) -> str:
     """The id that the Kafka cluster was formatted with: offsets count in that cluster alone."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, **_sasl(settings))
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, **sasl_options(settings))
     try:
         await admin.start()
         cluster_id: str = (await admin.describe_cluster())["cluster_id"]
     finally:
         await admin.close()
     return cluster_id
-
-
-def _sasl(settings: KafkaSettings) -> dict[str, Any]:
-    if settings.username is None or settings.password is None:
-        return {}
-    return {
-        "security_protocol": "SASL_PLAINTEXT",
-        "sasl_mechanism": "SCRAM-SHA-512",
-        "sasl_plain_username": settings.username,
-        "sasl_plain_password": settings.password.get_secret_value(),
-    }
-
-
-def producer_factory(settings: KafkaSettings, service: str) -> Callable[[], Any]:
-    """Makes started idempotent producers for the relay; a new one after every fatal error."""
-
-    async def make() -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(
-            bootstrap_servers=settings.bootstrap,
-            client_id=f"{service}-relay",
-            acks="all",
-            enable_idempotence=True,
-            compression_type="lz4",
-            request_timeout_ms=15_000,
-            **_sasl(settings),
-        )
-        try:
-            await producer.start()
-        except BaseException:
-            await producer.stop()
-            raise
-        return producer
-
-    return make
 
 
 def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) -> Running:

@@ -22,10 +22,11 @@ from shared.http.problems import install, problem
 from shared.http.tokens import IssuerKeys, Keys, TokenVerifier
 from shared.logs import log
 from shared.metrics import COPY_AGE, LETTERS, OUTBOX_LAG, OUTBOX_ROWS
+from shared.outbox.producer import producer_factory
 from shared.outbox.relay import Relay
 from shared.redriving import LetterUnknownError, Redriver
 from shared.settings import ServiceSettings
-from shared.subscribing import fetch_cluster_id, make_broker, observe_lag, producer_factory, subscribe
+from shared.subscribing import fetch_cluster_id, make_broker, observe_lag, subscribe
 from shared.subscription import Subscription
 
 OBSERVE_EVERY_S = 5.0

@@ -29,7 +29,9 @@ from confluent_kafka.admin import (
 
 from deploy.local.errors import LocalError
 from deploy.local.kafka import OPS, Credentials, admin_client
-from shared.contracts.topics import DEAD_LETTERS_KEPT, GROUPS, SERVICES, TOPICS, Group, Topic
+from shared.contracts.topics import DEAD_LETTERS_KEPT, GROUPS, SERVICES, TOPICS, Group, Service, Topic
+from shared.outbox.lanes import LANES
+from shared.outbox.producer import transactional_id
 
 _TIMEOUT = 30.0
 _CLUSTER = "kafka-cluster"
@@ -77,6 +79,7 @@ def declared_grants(prefix: str = "") -> set[Grant]:
     """All permissions that follow from the declarations."""
     grants = {grant for topic in TOPICS for grant in _of_topic(topic, prefix)}
     grants |= {grant for group in GROUPS for grant in _of_group(group, prefix)}
+    grants |= {grant for service in SERVICES for grant in _of_relay(service, prefix)}
     everything = (("TOPIC", "*"), ("GROUP", "*"), ("BROKER", _CLUSTER))
     return grants | {Grant(OPS, "DESCRIBE", kind, name) for kind, name in everything}
 
@@ -112,7 +115,7 @@ def grant(bootstrap: str, admin: Credentials, prefix: str = "") -> None:
         _settle(client.create_acls([grant.binding() for grant in missing]))
         _wait_in_force(client, missing)
     if stale := present - wanted:
-        _settle(client.delete_acls([_filter_of(grant) for grant in stale]))
+        _settle(client.delete_acls([filter_of(grant) for grant in stale]))
 
 
 def _wait_in_force(client: AdminClient, granted: set[Grant]) -> None:
@@ -157,6 +160,16 @@ def _of_group(group: Group, prefix: str) -> Iterable[Grant]:
         yield Grant(group.service, operation, "TOPIC", prefix + group.dead_letters)
 
 
+def _of_relay(service: Service, prefix: str) -> Iterable[Grant]:
+    """The transactional ids that fence a service's relay; it reads its own topics to find out what it has lost."""
+    for lane in range(LANES):
+        for operation in ("WRITE", "DESCRIBE"):
+            yield Grant(service, operation, "TRANSACTIONAL_ID", transactional_id(prefix, service, lane))
+    for topic in TOPICS:
+        if topic.owner == service:
+            yield Grant(service, "READ", "TOPIC", prefix + topic.name)
+
+
 def _present(client: AdminClient) -> set[Grant]:
     found = client.describe_acls(_filter()).result(_TIMEOUT)
     return {Grant(acl.principal.removeprefix("User:"), acl.operation.name, acl.restype.name, acl.name) for acl in found}
@@ -168,7 +181,7 @@ def _is_ours(grant: Grant, prefix: str) -> bool:
         return not prefix or grant in declared_grants(prefix)
     if prefix:
         return grant.resource.startswith(prefix)
-    return grant.resource.split(".", 1)[0] in SERVICES
+    return grant.resource.replace("-relay", ".").split(".", 1)[0] in SERVICES
 
 
 def _filter() -> AclBindingFilter:
@@ -177,7 +190,8 @@ def _filter() -> AclBindingFilter:
     return AclBindingFilter(ResourceType.ANY, None, pattern, None, None, operation, permission)  # type: ignore[arg-type]
 
 
-def _filter_of(grant: Grant) -> AclBindingFilter:
+def filter_of(grant: Grant) -> AclBindingFilter:
+    """What finds this very permission on the broker."""
     acl = grant.binding()
     pattern = acl.resource_pattern_type
     return AclBindingFilter(acl.restype, acl.name, pattern, acl.principal, acl.host, acl.operation, acl.permission_type)

@@ -17,6 +17,8 @@ PLUMBING = (
     "shared.db.notifications",
     "shared.outbox.append",
     "shared.outbox.relay",
+    "shared.outbox.rows",
+    "shared.outbox.refused",
     "shared.inbox",
     "shared.parking",
     "shared.copies",

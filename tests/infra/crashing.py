@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 
-from shared.outbox import relay
+from shared.outbox import rows
 from tests.infra.databases import Database
 from tests.infra.parts import Parts
 from tests.infra.plumbing import Recorder, worker
@@ -25,7 +25,7 @@ def _die_before_the_outbox_is_cleared() -> None:
     execute = asyncpg.Connection.execute
 
     async def killing(self: Any, query: str, *arguments: Any, **options: Any) -> Any:
-        if query == relay.DELETE_ROWS:
+        if query == rows.DELETE_SENT:
             die()
         return await execute(self, query, *arguments, **options)
 

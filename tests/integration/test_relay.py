@@ -1,0 +1,351 @@
+"""The relay: what cannot be sent holds back nothing else, and a former leader writes nothing."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
+
+from deploy.local.kafka import Credentials, admin_client
+from deploy.local.topics import Grant, filter_of
+from shared import clock
+from shared.contracts.base import HeartbeatSent, StateWithheld
+from shared.contracts.consent import ConsentStateChanged, DepositDecided
+from shared.contracts.topics import CONSENT_STATES
+from shared.db.pool import Pool, create_pool, transaction
+from shared.decoding import Message, decode
+from shared.outbox import announce, append, tombstone
+from shared.outbox.partitions import partition_of
+from shared.outbox.producer import producer_factory
+from shared.outbox.relay import Relay
+from shared.settings import PostgresSettings
+from tests.conftest import NewDatabase
+from tests.infra.databases import Database
+from tests.infra.topics import Topics
+from tests.infra.waiting import eventually
+from tests.integration.test_plumbing_flow import access
+
+ACCESSES, DECISIONS, STATES = "audit.accesses.v1", "consent.decisions.v1", "consent.states.v1"
+INSERT_RAW = """
+insert into outbox (topic, key, event_id, event_type, subject, traceparent, occurred_at, payload)
+values ($1, $2, gen_random_uuid(), $3, $4, '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01', now(), $5)"""
+COUNT = "select count(*) from outbox where topic = $1"
+
+
+@pytest.fixture
+async def database(new_database: NewDatabase) -> Database:
+    return await new_database("consent")
+
+
+@pytest.fixture
+async def pool(database: Database) -> AsyncIterator[Pool]:
+    made = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
+    yield made
+    made.terminate()
+
+
+def new_relay(database: Database, kafka: Topics, **options: Any) -> Relay:
+    make = options.pop("producer", None) or producer_factory(kafka.settings("consent"), "consent")
+    return Relay(database.dsn, make, source="/services/consent", prefix=kafka.prefix, heartbeat_s=0.3, **options)
+
+
+@asynccontextmanager
+async def relaying(database: Database, kafka: Topics, **options: Any) -> AsyncIterator[Relay]:
+    """A relay at work."""
+    relay = new_relay(database, kafka, **options)
+    task = asyncio.create_task(relay.run())
+    try:
+        yield relay
+    finally:
+        relay.stop()
+        await asyncio.wait({task}, timeout=15)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def state(record_id: UUID, version: int) -> ConsentStateChanged:
+    return ConsentStateChanged(record_id=record_id, version=version, changed_at=clock.now())
+
+
+def decided(record_id: UUID) -> DepositDecided:
+    return DepositDecided(
+        record_id=record_id,
+        document_id=uuid4(),
+        deposit_id=uuid4(),
+        organisation_id="1",
+        outcome="permitted",
+        reason="feeding",
+        rules_version="1",
+        facts={},
+        seen={},
+        decided_at=clock.now(),
+    )
+
+
+async def put(pool: Pool, *announcements: Any) -> None:
+    async with transaction(pool) as connection:
+        await append(connection, announcements)
+
+
+async def is_empty(pool: Pool, topic: str) -> bool:
+    return bool(await pool.fetchval(COUNT, topic) == 0)
+
+
+async def set_config(kafka: Topics, topic: str, name: str, value: str) -> None:
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, kafka.prefix + topic, incremental_configs=[entry])
+    await administer(kafka, lambda admin: admin.incremental_alter_configs([resource]))
+
+
+async def administer(kafka: Topics, change: Callable[[Any], dict[Any, Any]]) -> None:
+    """Does something as the broker's administrator and waits until it is done."""
+    admin = admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
+    for future in change(admin).values():
+        await asyncio.to_thread(future.result, 30)
+
+
+async def keys_of(kafka: Topics, topic: str) -> list[str]:
+    """The keys of a topic's records, without heartbeats."""
+    found = [record.key.decode() for record in await kafka.read_raw(topic)]
+    return [key for key in found if not key.startswith("heartbeat-")]
+
+
+class SilentPartition:
+    """A topic whose replicas are away, as a client sees it: nothing that is sent to it is acknowledged, and no
+    transaction that it takes part in can end, so that its transactional id cannot be started again until it is back.
+
+    One broker cannot lose the replicas of one topic alone; all else is the real broker.
+    """
+
+    def __init__(self, kafka: Topics, topic: str) -> None:
+        self._make = producer_factory(kafka.settings("consent"), "consent")
+        self.topic = kafka.prefix + topic
+        self.is_back = asyncio.Event()
+        self._stuck: set[int] = set()
+
+    async def make(self, lane: int) -> Any:
+        if lane in self._stuck:
+            await self.is_back.wait()
+            self._stuck.discard(lane)
+        return PartitionProducer(await self._make(lane), self, lane)
+
+    def send(self, lane: int) -> asyncio.Future[Any]:
+        self._stuck.add(lane)
+        return asyncio.get_running_loop().create_future()
+
+
+class PartitionProducer:
+    """A real producer, but for the topic that is silent."""
+
+    def __init__(self, real: Any, silent: SilentPartition, lane: int) -> None:
+        self._real, self._silent, self._lane = real, silent, lane
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    async def send(self, topic: str, value: bytes | None, **options: Any) -> Any:
+        if topic == self._silent.topic and not self._silent.is_back.is_set():
+            return self._silent.send(self._lane)
+        return await self._real.send(topic, value, **options)
+
+
+async def test_a_topic_whose_replicas_are_away_holds_back_its_own_rows_only(
+    database: Database, pool: Pool, kafka: Topics
+) -> None:
+    """Its rows are so many that they would fill the relay's window, and they come before those of the others."""
+    silent = SilentPartition(kafka, DECISIONS)
+    held = [decided(uuid4()) for _ in range(1500)]
+    await put(pool, *(announce(event) for event in held))
+    await put(pool, *(announce(access(uuid4())) for _ in range(20)))
+    async with relaying(database, kafka, states=[CONSENT_STATES], producer=silent.make):
+        await eventually(lambda: is_empty(pool, ACCESSES))
+        await put(pool, announce(access(uuid4())), announce(state(uuid4(), 1)))
+        await eventually(lambda: is_empty(pool, ACCESSES))
+        await eventually(lambda: is_empty(pool, STATES))
+        began = clock.now()
+
+        async def goes_on_beating() -> bool:
+            beats = [m.event for m in await kafka.read(STATES) if isinstance(m.event, HeartbeatSent)]
+            return {beat.partition for beat in beats if beat.at > began} == {0, 1, 2, 3}
+
+        await eventually(goes_on_beating)
+        assert await pool.fetchval(COUNT, DECISIONS) == 1500
+        silent.is_back.set()
+        await eventually(lambda: is_empty(pool, DECISIONS), seconds=120)
+    assert await keys_of(kafka, DECISIONS)
+    assert set(await keys_of(kafka, DECISIONS)) == {event.key for event in held}
+
+
+async def test_a_topic_that_goes_away_in_the_middle_is_held_and_sent_in_order_when_it_is_back(
+    database: Database, pool: Pool, kafka: Topics
+) -> None:
+    record_id = uuid4()
+    silent = SilentPartition(kafka, STATES)
+    silent.is_back.set()
+    async with relaying(database, kafka, producer=silent.make):
+        await put(pool, announce(access(uuid4())), announce(state(record_id, 1)))
+        await eventually(lambda: is_empty(pool, STATES))
+        silent.is_back.clear()
+        for version in (2, 3, 4):
+            await put(pool, announce(state(record_id, version)), announce(access(uuid4())))
+        await eventually(lambda: is_empty(pool, ACCESSES))
+        await put(pool, announce(access(uuid4())), announce(state(record_id, 5)))
+        await eventually(lambda: is_empty(pool, ACCESSES))
+        assert await pool.fetchval(COUNT, STATES) == 4
+        silent.is_back.set()
+        await eventually(lambda: is_empty(pool, STATES), seconds=120)
+    records = [record for record in await kafka.read_raw(STATES) if record.key == str(record_id).encode()]
+    versions = [orjson.loads(record.value)["version"] for record in records]
+    assert versions == [1, 2, 3, 4, 5]
+
+
+async def test_a_missing_topic_holds_back_its_own_rows_only(database: Database, pool: Pool, kafka: Topics) -> None:
+    dead_letters = "consent.deposit-checks.dlt"
+    await administer(kafka, lambda admin: admin.delete_topics([kafka.prefix + dead_letters]))
+    async with relaying(database, kafka):
+        for _ in range(3):
+            await pool.execute(INSERT_RAW, dead_letters, b"k", "shared.letter-buried.v1", "k", b"{}")
+            await put(pool, announce(access(uuid4())))
+        await eventually(lambda: is_empty(pool, ACCESSES))
+        assert await pool.fetchval(COUNT, dead_letters) == 3
+
+
+async def test_a_topic_that_may_not_be_written_holds_back_its_own_rows_only(
+    database: Database, pool: Pool, kafka: Topics
+) -> None:
+    grant = Grant("consent", "WRITE", "TOPIC", kafka.prefix + DECISIONS)
+    await administer(kafka, lambda admin: admin.delete_acls([filter_of(grant)]))
+    async with relaying(database, kafka):
+        for _ in range(5):
+            await put(pool, announce(decided(uuid4())), announce(access(uuid4())))
+        await eventually(lambda: is_empty(pool, ACCESSES))
+        assert await pool.fetchval(COUNT, DECISIONS) == 5
+        await administer(kafka, lambda admin: admin.create_acls([grant.binding()]))
+        await eventually(lambda: is_empty(pool, DECISIONS), seconds=120)
+
+
+@pytest.mark.parametrize("refused_by", ["the client", "the broker"])
+async def test_a_state_that_is_refused_for_ever_is_set_aside_and_its_copy_broken_in_its_place(
+    refused_by: str, database: Database, pool: Pool, kafka: Topics
+) -> None:
+    size = 1_100_000
+    if refused_by == "the broker":
+        await set_config(kafka, STATES, "max.message.bytes", "4000")
+        size = 20_000
+    record_id = uuid4()
+    key = str(record_id)
+    body = orjson.dumps({"record_id": key, "version": 2, "filling": random.randbytes(size // 2).hex()})
+    await put(pool, announce(state(record_id, 1)))
+    await pool.execute(INSERT_RAW, STATES, key.encode(), ConsentStateChanged.wire, key, body)
+    await put(pool, announce(state(record_id, 3)), announce(access(uuid4())))
+    async with relaying(database, kafka):
+        await eventually(lambda: is_empty(pool, ACCESSES))
+        await eventually(lambda: is_empty(pool, STATES))
+    decoded = [decode(record, kafka.prefix) for record in await kafka.read_raw(STATES)]
+    told = [message.event for message in decoded if isinstance(message, Message)]
+    markers = [number for number, event in enumerate(told) if isinstance(event, StateWithheld)]
+    assert markers
+    assert told[markers[0]] == StateWithheld(aggregate_key=key, error_code="record-too-large")
+    assert isinstance(told[-1], ConsentStateChanged)
+    assert told[-1].version == 3
+    refused = await pool.fetchrow("select topic, error_code, octet_length(payload) as size from refused_announcements")
+    assert refused is not None
+    assert dict(refused) == {
+        "topic": STATES,
+        "error_code": "record-too-large",
+        "size": len(body),
+    }
+
+
+class StallingProducer:
+    """A producer whose network stalls before its first record reaches the broker."""
+
+    def __init__(self, real: Any, stalled: asyncio.Event, goes_on: asyncio.Event) -> None:
+        self._real, self._stalled, self._goes_on = real, stalled, goes_on
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    async def send(self, topic: str, value: bytes | None, **options: Any) -> Any:
+        self._stalled.set()
+        await self._goes_on.wait()
+        return await self._real.send(topic, value, **options)
+
+
+async def test_a_former_leader_that_wakes_up_writes_nothing(
+    database: Database, pool: Pool, kafka: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else compaction would keep its old state and forget the tombstone behind which it came."""
+    monkeypatch.setattr("shared.outbox.sending.LONGEST_ACK_S", 600)
+    record_id = uuid4()
+    stalled, goes_on = asyncio.Event(), asyncio.Event()
+    make = producer_factory(kafka.settings("consent"), "consent")
+
+    async def make_stalling(lane: int) -> Any:
+        return StallingProducer(await make(lane), stalled, goes_on)
+
+    former = new_relay(database, kafka, producer=make_stalling)
+    task = asyncio.create_task(former.run())
+    await put(pool, announce(state(record_id, 1)))
+    await asyncio.wait_for(stalled.wait(), 60)
+    await pool.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where application_name = 'relay' and datname = current_database()"
+    )
+    async with relaying(database, kafka) as leader:
+        await eventually(lambda: is_empty(pool, STATES))
+        await put(pool, tombstone(CONSENT_STATES, str(record_id)))
+        await eventually(lambda: is_empty(pool, STATES))
+        former.stop()
+        goes_on.set()
+        await asyncio.wait({task}, timeout=60)
+        assert task.done()
+        await put(pool, announce(state(uuid4(), 1)))
+        await eventually(lambda: is_empty(pool, STATES))
+        assert leader.sent >= 3
+    records = [record for record in await kafka.read_raw(STATES) if record.key == str(record_id).encode()]
+    assert [record.value is None for record in records][-1]
+    assert partition_of(str(record_id).encode(), 4) == records[0].partition
+
+
+async def test_dead_rows_that_a_long_snapshot_keeps_are_not_read_again(database: Database, pool: Pool) -> None:
+    from shared.outbox.rows import OutboxReader
+
+    async with pool.acquire() as snapshot, snapshot.transaction(isolation="repeatable_read"), pool.acquire() as reading:
+        await snapshot.fetchval("select count(*) from outbox")
+        reader = OutboxReader(reading)
+        for _ in range(3):
+            await put(pool, *(announce(access(uuid4())) for _ in range(300)))
+            page = await reader.read()
+            reader.sent.update(row["id"] for row in page.rows)
+            await reader.delete_sent("test", {})
+        await reader.read()
+        last = await pool.fetchval("select max(id) from outbox")
+        await put(pool, announce(access(uuid4())))
+        assert last is None
+        page = await reader.read()
+        assert len(page.rows) == 1
+        assert reader.floor == page.rows[0]["id"] - 1
+
+
+async def test_a_row_whose_transaction_commits_late_is_not_passed_over(database: Database, pool: Pool) -> None:
+    from shared.outbox.rows import OutboxReader
+
+    record_id = uuid4()
+    async with pool.acquire() as reading:
+        reader = OutboxReader(reading)
+        async with transaction(pool) as late:
+            await append(late, [announce(access(record_id, 1))])
+            for number in range(3):
+                await put(pool, announce(access(uuid4(), number)))
+                page = await reader.read()
+                reader.sent.update(row["id"] for row in page.rows)
+                await reader.delete_sent("test", {})
+        await put(pool, announce(access(record_id, 2)))
+        page = await reader.read()
+    assert [orjson.loads(row["payload"])["state_version"] for row in page.rows] == [1, 2]
