@@ -126,8 +126,11 @@ def _channel(topic: Topic) -> dict[str, Any]:
 def _operations() -> Iterator[tuple[str, dict[str, Any]]]:
     for topic in TOPICS:
         channel = {"$ref": f"#/channels/{topic.name}"}
-        for writer in sorted(topic.writers):
-            yield f"{writer} sends {topic.name}", {"action": "send", "channel": channel, "title": writer}
+        if topic.writer is not None:
+            yield (
+                f"{topic.writer} sends {topic.name}",
+                {"action": "send", "channel": channel, "title": topic.writer},
+            )
     for group in GROUPS:
         for topic in group.topics:
             channel = {"$ref": f"#/channels/{topic.name}"}

@@ -14,7 +14,7 @@ import orjson
 
 from shared import clock
 from shared.contracts.identity import ErasureAcknowledged, RecordErased
-from shared.contracts.topics import AUDIT_ACCESSES, IDENTITY_ERASURES
+from shared.contracts.topics import AUDIT_LEDGER, IDENTITY_ERASURES, Service
 from shared.db.pool import Connection, Pool, transaction
 from shared.decoding import Message
 from shared.outbox import announce, append
@@ -39,8 +39,13 @@ where record_id = $1"""
 ACKNOWLEDGE = """
 update erased_records set acknowledged_at = $2 where record_id = $1 and acknowledged_at is null
 returning erasure_id, destroyed"""
-KEPT_UNSENT = (AUDIT_ACCESSES.name, IDENTITY_ERASURES.name)
-"""What is told of the record is not unsaid: the ledger keeps its entries, about a person no longer known."""
+KEPT_UNSENT = (*(topic.name for topic in AUDIT_LEDGER.topics), IDENTITY_ERASURES.name)
+"""Topics whose unsent events an erasure leaves in the outbox: the erasure itself, and whatever becomes a ledger entry.
+
+The ledger keeps its entries about a person no longer known, so a document's life and its alerts must reach it whole;
+the other consumers of these topics drop what is about an erased record. The events carry ids, codes and times, and a
+motive that audit cannot keep once the record's key is gone.
+"""
 STEPS_A_ROUND = 20
 LOOK_EVERY_S = 1.0
 
@@ -115,7 +120,7 @@ async def count_destroyed(connection: Connection, record_id: UUID, destroyed: Ma
         await connection.execute(ADD_DESTROYED, record_id, orjson.dumps(some).decode())
 
 
-async def acknowledge(connection: Connection, service: str, record_id: UUID) -> None:
+async def acknowledge(connection: Connection, service: Service, record_id: UUID) -> None:
     """Says, once, that nothing is left. The last thing a transaction does."""
     now = clock.now()
     row = await connection.fetchrow(ACKNOWLEDGE, record_id, now)
@@ -128,7 +133,7 @@ async def acknowledge(connection: Connection, service: str, record_id: UUID) -> 
         destroyed=orjson.loads(row["destroyed"]),
         acknowledged_at=now,
     )
-    await append(connection, [announce(said)])
+    await append(connection, [announce(said, service)])
 
 
 class Finisher:
@@ -137,7 +142,7 @@ class Finisher:
     Each batch is a transaction with its count, so that a process that dies anywhere is followed by one that goes on.
     """
 
-    def __init__(self, service: str, remove: Destroy) -> None:
+    def __init__(self, service: Service, remove: Destroy) -> None:
         self._service = service
         self._remove = remove
 

@@ -10,6 +10,9 @@ from deploy.local.secrets import Secrets
 
 _ROLES = "SELECT rolname FROM pg_roles WHERE rolname = ANY($1)"
 _EXISTS = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
+_UNSENT = (
+    "SELECT topic FROM unnest($1::text[]) AS topic WHERE EXISTS (SELECT FROM outbox WHERE outbox.topic = topic.topic)"
+)
 
 
 def owner_dsn(postgres: Postgres, secrets: Secrets, service: str) -> str:
@@ -60,6 +63,20 @@ async def _create_database(postgres: Postgres, service: str) -> None:
             GRANT USAGE ON SCHEMA public TO {service}_app;
             """
         )
+    finally:
+        await connection.close()
+
+
+async def unsent_topics(postgres: Postgres, service: str, topics: Iterable[str]) -> set[str]:
+    """Those of these topics for which the service's outbox holds rows; none before its first migration."""
+    try:
+        connection = await asyncpg.connect(postgres.dsn(service))
+    except asyncpg.InvalidCatalogNameError:
+        return set()
+    try:
+        return {row["topic"] for row in await connection.fetch(_UNSENT, list(topics))}
+    except asyncpg.UndefinedTableError:
+        return set()
     finally:
         await connection.close()
 

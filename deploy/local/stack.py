@@ -33,7 +33,7 @@ from typing import Any, Literal, Self
 
 from deploy.local import endpoints, topics
 from deploy.local.child import ChildSpec, in_thread
-from deploy.local.databases import app_dsn, create_databases, owner_dsn
+from deploy.local.databases import app_dsn, create_databases, owner_dsn, unsent_topics
 from deploy.local.errors import LocalError
 from deploy.local.kafka import ADMIN, OPS, Kafka, prepare_kafka
 from deploy.local.lock import held
@@ -45,6 +45,7 @@ from deploy.local.secrets import Secrets
 from deploy.local.services import NAMES, Role, Services
 from deploy.local.smtp import smtp_spec
 from deploy.local.supervisor import Progress, Report, Supervisor, run_once, together
+from shared.contracts.topics import TOPICS
 
 Part = Literal["postgres", "kafka", "smtp", "services"]
 EVERYTHING: frozenset[Part] = frozenset({"postgres", "kafka", "smtp", "services"})
@@ -170,7 +171,7 @@ class Stack:
         self.services = Services(self.layout, self.postgres, self.kafka, self.ports, self.secrets, self._environment)
         await together(
             self._step("databases", create_databases(self.postgres, self.secrets, NAMES)),
-            self._step("topics", in_thread(self._create_topics)),
+            self._step("topics", self._create_topics()),
         )
         write_psc(self.layout, self.secrets, self.url("identity"))
         specs = [psc_spec(self.layout, self.ports["psc"]), *self.services.all()]
@@ -183,10 +184,12 @@ class Stack:
         await work
         self._report(Progress(name, "ready", time.monotonic() - started))
 
-    def _create_topics(self) -> None:
-        admin = self.kafka.credentials(ADMIN)
-        topics.create_topics(self.kafka.bootstrap, admin)
-        topics.grant(self.kafka.bootstrap, admin)
+    async def _create_topics(self) -> None:
+        admin, bootstrap = self.kafka.credentials(ADMIN), self.kafka.bootstrap
+        retired = [topic.name for topic in TOPICS if topic.former_writers]
+        unsent = {(name, topic) for name in NAMES for topic in await unsent_topics(self.postgres, name, retired)}
+        await in_thread(lambda: topics.create_topics(bootstrap, admin))
+        await in_thread(lambda: topics.grant(bootstrap, admin, unsent=unsent))
 
     def _port_names(self) -> list[str]:
         names: dict[Part, list[str]] = {

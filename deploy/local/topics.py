@@ -1,12 +1,17 @@
 """Topics and ACLs on a broker, made from the declarations in `shared/contracts/topics.py`; idempotent.
 
-A service may write the topics whose declaration names it and read those that one of its groups consumes; a group
-and its dead letters belong to its service alone; `ops` may describe everything and read nothing. With a `prefix`,
-several installations (or tests) share one broker: it is put before the names of topics and groups.
+A topic has one writer, the service that its declaration names, or none where it is retired; a service reads the topics
+that one of its groups consumes; a group and its dead letters belong to its service alone; `ops` may describe everything
+and read nothing. With a `prefix`, several installations (or tests) share one broker: it is put before the names of
+topics and groups.
+
+How a retired topic ends: its former writers' permissions are those that the broker still has from an earlier release.
+`grant` gives none of them anew and takes each back once that service's outbox holds no row for the topic. So a
+permission that has gone never returns, and the consumers' last record is the one that was last when it went.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
@@ -106,11 +111,17 @@ def create_topics(bootstrap: str, admin: Credentials | None, prefix: str = "") -
         _settle(client.incremental_alter_configs(existing))
 
 
-def grant(bootstrap: str, admin: Credentials, prefix: str = "") -> None:
-    """Gives every declared permission and takes those of the services back that are no longer declared."""
+def grant(
+    bootstrap: str, admin: Credentials, prefix: str = "", *, unsent: Collection[tuple[str, str]] = frozenset()
+) -> None:
+    """Gives every declared permission and takes those of the services back that are no longer declared.
+
+    `unsent`: (service, topic) of outboxes that hold rows for a retired topic. Called when no process of the former
+    release runs any more: it could still announce on a retired topic.
+    """
     client = admin_client(bootstrap, admin)
-    wanted = declared_grants(prefix)
     present = {found for found in _present(client) if _is_ours(found, prefix)}
+    wanted = declared_grants(prefix) | (present & _still_needed(unsent, prefix))
     if missing := wanted - present:
         _settle(client.create_acls([grant.binding() for grant in missing]))
         _wait_in_force(client, missing)
@@ -146,9 +157,18 @@ def _milliseconds(kept: timedelta | None) -> str:
 
 
 def _of_topic(topic: Topic, prefix: str) -> Iterable[Grant]:
-    for writer in topic.writers:
-        yield Grant(writer, "WRITE", "TOPIC", prefix + topic.name)
-        yield Grant(writer, "DESCRIBE", "TOPIC", prefix + topic.name)
+    if topic.writer is not None:
+        yield from _to_write(topic.writer, prefix + topic.name)
+
+
+def _to_write(service: str, topic: str) -> Iterable[Grant]:
+    yield Grant(service, "WRITE", "TOPIC", topic)
+    yield Grant(service, "DESCRIBE", "TOPIC", topic)
+
+
+def _still_needed(unsent: Collection[tuple[str, str]], prefix: str) -> set[Grant]:
+    former = {(service, topic.name) for topic in TOPICS for service in topic.former_writers}
+    return {grant for service, topic in former & set(unsent) for grant in _to_write(service, prefix + topic)}
 
 
 def _of_group(group: Group, prefix: str) -> Iterable[Grant]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeAlias
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import orjson
 
@@ -20,11 +20,10 @@ from shared.contracts.records import (
     DocumentReplaced,
     DocumentWithdrawn,
 )
-from shared.decoding import Letter, Message
+from shared.decoding import Message
 from shared.errors import InvalidError
 from shared.terminology.visibility import Visibility
 
-QUARANTINED = "audit.letter-quarantined.v1"
 SHOWN_TO_PATIENTS = (
     AccessRecorded.wire,
     DocumentReceived.wire,
@@ -42,8 +41,6 @@ RECORD_ACTIONS = frozenset({"link-records", "unlink-records"})
 NOT_PEOPLE = STRUCTURE_ACTIONS | RECORD_ACTIONS
 """Any other action's subject is a professional."""
 ARCHIVING = frozenset({"archive", "unarchive"})
-_PLACES = UUID("6b0f3a52-5a0e-5c39-9d0c-2f6f0d1b7e11")
-_PLAUSIBLE_YEARS = range(2000, 2200)
 
 LedgerEvent: TypeAlias = (
     AccessRecorded
@@ -125,7 +122,7 @@ def entry_of(message: Message[LedgerEvent], motive: str | None = None) -> Entry:
 
 def _structure(owner: str | None) -> str | None:
     """The national id of a structure; the person's side owns a deposit by the id of a record."""
-    return None if owner is None or _uuid(owner.encode()) is not None else owner
+    return None if owner is None or uuid_of(owner.encode()) is not None else owner
 
 
 def _details(event: LedgerEvent, motive: str | None) -> str:
@@ -198,38 +195,8 @@ def visible_by(event: LabelledEvent, as_of: datetime) -> Visible:
     )
 
 
-def entry_of_letter(letter: Letter, put_aside_at: datetime) -> Entry:
-    """The entry of a message that cannot be used: it exists once, however often the message comes.
-
-    Its id is derived from its place, its time is the one that the message's own header gives, else the time at which
-    it was put aside, which happens once for a place.
-    """
-    record = letter.record
-    headers = dict(record.headers)
-    place = {"topic": letter.topic, "partition": record.partition, "offset": record.offset}
-    return Entry(
-        occurred_at=_plausible_time(headers.get("ce_time", b"")) or put_aside_at,
-        event_id=uuid5(_PLACES, f"{letter.topic}/{record.partition}/{record.offset}"),
-        event_type=QUARANTINED,
-        record_id=_uuid(record.key or b""),
-        action="quarantine-message",
-        outcome="quarantined",
-        reason=letter.code,
-        actor_kind="system",
-        actor_id="audit",
-        details=orjson.dumps({**place, "event_id": _uuid(headers.get("ce_id", b""))}).decode(),
-    )
-
-
-def _plausible_time(text: bytes | None) -> datetime | None:
-    try:
-        time = datetime.fromisoformat((text or b"").decode())
-        return time.astimezone(UTC) if time.tzinfo and time.year in _PLAUSIBLE_YEARS else None
-    except (ValueError, OverflowError, AttributeError):  # a header may have no value at all
-        return None
-
-
-def _uuid(text: bytes | None) -> UUID | None:
+def uuid_of(text: bytes | None) -> UUID | None:
+    """The id that these bytes spell; None where they spell none."""
     try:
         return UUID((text or b"").decode())
     except (ValueError, AttributeError):

@@ -7,7 +7,11 @@ from services.notify.usecases.alert_consultations import alert_consultations
 from services.notify.usecases.alert_documents import alert_documents
 from services.notify.usecases.alert_emergencies import alert_emergencies
 from services.notify.usecases.erase_record import erase_record
-from services.notify.usecases.find_waiting import find_waiting_consultations, find_waiting_documents
+from services.notify.usecases.find_waiting import (
+    find_waiting_consultations,
+    find_waiting_documents,
+    find_waiting_emergencies,
+)
 from services.notify.usecases.follow_labels import follow_labels
 from services.notify.usecases.keep_contacts import keep_contacts
 from services.notify.usecases.keep_messages import keep_messages
@@ -19,6 +23,7 @@ from shared.contracts.topics import (
     NOTIFY_CONSULTATION_ALERTS,
     NOTIFY_CONTACT_COPIES,
     NOTIFY_DOCUMENT_ALERTS,
+    NOTIFY_EMERGENCY_ALERTS,
     NOTIFY_ERASURES,
     NOTIFY_MESSAGES,
 )
@@ -45,9 +50,17 @@ def subscriptions(keyring: Keyring, follow_up_after: timedelta) -> list[Subscrip
         Subscription(
             NOTIFY_CONSULTATION_ALERTS,
             (AccessRecorded,),
-            partial(hear_of_accesses, keyring=keyring, follow_up_after=follow_up_after),
+            partial(alert_consultations, keyring=keyring),
             remember=False,
             behind=find_waiting_consultations,
+        ),
+        Subscription(
+            NOTIFY_EMERGENCY_ALERTS,
+            (AccessRecorded,),
+            partial(alert_emergencies, keyring=keyring, follow_up_after=follow_up_after),
+            remember=False,
+            behind=find_waiting_emergencies,
+            quarantine=let_others_pass,
         ),
         Subscription(
             NOTIFY_MESSAGES,
@@ -61,7 +74,8 @@ def subscriptions(keyring: Keyring, follow_up_after: timedelta) -> list[Subscrip
 
 
 async def let_others_pass(_: Connection, __: list[Letter]) -> None:
-    """No message rests on an earlier one: a code must not wait behind a notice that cannot be used."""
+    """No message rests on an earlier one: a code must not wait behind a notice that cannot be used, nor the alert of an
+    emergency behind an access that cannot be read."""
 
 
 async def hear_of_documents(
@@ -72,11 +86,3 @@ async def hear_of_documents(
     relabelled = [one for one in messages if isinstance(one.event, DocumentRelabelled)]
     await alert_documents(connection, published, keyring=keyring)  # type: ignore[arg-type] # their event was looked at
     await follow_labels(connection, relabelled)  # type: ignore[arg-type] # the other of the two
-
-
-async def hear_of_accesses(
-    connection: Connection, messages: list[Message[AccessRecorded]], *, keyring: Keyring, follow_up_after: timedelta
-) -> None:
-    """Emergencies at once and once a session, other consultations once a day."""
-    await alert_emergencies(connection, messages, keyring=keyring, follow_up_after=follow_up_after)
-    await alert_consultations(connection, messages, keyring=keyring)

@@ -79,7 +79,8 @@ class CombinationDecided(BaseModel):
 
 
 class AccessRecorded(RecordEvent):
-    """Somebody read, changed or was refused at the door. Written by every service, in the transaction of the act.
+    """Somebody read, changed or was refused at the door. Written by every service, in the transaction of the act, on
+    its own topic: the ledger enters only what is for that service to report.
 
     `facts`: what the rules were asked with; of a search those that all its documents have in common, `combinations` the
     rest. `motive`: of an emergency, sealed for audit (JWE); `session_id`: of the sign-in in which it happened.

@@ -52,7 +52,7 @@ class RecordErased(RecordEvent):
 
 
 class ErasureAcknowledged(RecordEvent):
-    """One service holds nothing of an erased record any more. Topic `identity.erasure-acknowledgements.v1`.
+    """One service holds nothing of an erased record any more. Topic of that service.
 
     `destroyed`: how many of what, by plural noun (`{"documents": 12, "keys": 1}`).
     """

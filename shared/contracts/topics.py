@@ -1,9 +1,9 @@
-"""Every topic and consumer group, declared once: owner, key, writers, retention, partitions, events, readers.
+"""Every topic and consumer group, declared once: owner, key, writer, retention, partitions, events, readers.
 
 Topics, ACLs, AsyncAPI and the checks at start are generated from here.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
@@ -22,6 +22,8 @@ RELAY_EVENTS: tuple[type[Event], ...] = (HeartbeatSent, StateWithheld)
 class Topic:
     """One topic. `kind` "state": compacted, whole values with versions; "facts": events kept for `retention`.
 
+    `writer`: the one service whose word it is, by default the owner; the broker's ACL proves it. A retired topic
+    (`former_writers`) has none: it is read to its end and carries nothing new.
     `prompt`: somebody waits at a screen for what it brings, so nobody on its way gathers first. `has_heartbeats`: its
     consumers know how late they are (every state topic, and erasures).
     """
@@ -33,15 +35,16 @@ class Topic:
     about: str
     key: str = "record id"
     retention: timedelta | None = None
-    writers: frozenset[Service] = field(default_factory=frozenset)
+    writer: Service | None = None
+    former_writers: frozenset[Service] = frozenset()
     national_partitions: int = NATIONAL_PARTITIONS
     local_partitions: int = LOCAL_PARTITIONS
     prompt: bool = False
     has_heartbeats: bool = False
 
     def __post_init__(self) -> None:
-        if not self.writers:
-            object.__setattr__(self, "writers", frozenset({self.owner}))
+        if self.writer is None and not self.former_writers:
+            object.__setattr__(self, "writer", self.owner)
         if self.kind == "state":
             object.__setattr__(self, "has_heartbeats", True)
             object.__setattr__(self, "events", (*self.events, StateWithheld))
@@ -115,15 +118,6 @@ IDENTITY_ERASURES = Topic(
     "Records that are to vanish. Kept for ever, so that nothing restored or replayed brings one back.",
     has_heartbeats=True,
 )
-IDENTITY_ERASURE_ACKNOWLEDGEMENTS = Topic(
-    "identity.erasure-acknowledgements.v1",
-    "identity",
-    "facts",
-    (identity.ErasureAcknowledged,),
-    "Each service's word that it holds nothing of an erased record any more.",
-    retention=FACTS_KEPT,
-    writers=frozenset(SERVICES),
-)
 RECORDS_DOCUMENTS = Topic(
     "records.documents.v1",
     "records",
@@ -174,15 +168,6 @@ CONSENT_MATRICES = Topic(
     national_partitions=1,
     local_partitions=1,
 )
-AUDIT_ACCESSES = Topic(
-    "audit.accesses.v1",
-    "audit",
-    "facts",
-    (audit.AccessRecorded,),
-    "Reads, refusals at the door and changes of state, told by every service.",
-    retention=FACTS_KEPT,
-    writers=frozenset(SERVICES),
-)
 AUDIT_ENTRIES = Topic(
     "audit.entries.v1",
     "audit",
@@ -199,7 +184,7 @@ NOTIFY_REQUESTS = Topic(
     "Codes, notices and letters to be sent, sealed for notify.",
     key="record id, or the request's where no record exists yet",
     retention=timedelta(days=7),
-    writers=frozenset({"identity"}),
+    writer="identity",
 )
 NOTIFY_ALERTS = Topic(
     "notify.alerts.v1",
@@ -209,30 +194,70 @@ NOTIFY_ALERTS = Topic(
     "What became of each alert.",
     retention=FACTS_KEPT,
 )
+# A topic that everybody could write broke into one for each service. The two names that such a shared topic had used
+# up are at their second major version: under the old name nobody could tell the one writer's word from the others'.
+ACCESSES: dict[Service, Topic] = {
+    service: Topic(
+        f"{service}.accesses.{'v2' if service == 'audit' else 'v1'}",
+        service,
+        "facts",
+        (audit.AccessRecorded,),
+        f"Reads, refusals at the door and changes of state in {service}, for the ledger.",
+        retention=FACTS_KEPT,
+        local_partitions=2,
+    )
+    for service in SERVICES
+}
+ERASURE_ACKNOWLEDGEMENTS: dict[Service, Topic] = {
+    service: Topic(
+        f"{service}.erasure-acknowledgements.{'v2' if service == 'identity' else 'v1'}",
+        service,
+        "facts",
+        (identity.ErasureAcknowledged,),
+        f"The word of {service} that it holds nothing of an erased record any more.",
+        retention=FACTS_KEPT,
+        national_partitions=6,
+        local_partitions=1,
+    )
+    for service in SERVICES
+}
+FORMER_ACCESSES = Topic(
+    "audit.accesses.v1",
+    "audit",
+    "facts",
+    (audit.AccessRecorded,),
+    "Retired: accesses as every service reported them.",
+    retention=FACTS_KEPT,
+    former_writers=frozenset(SERVICES),
+)
+FORMER_ACKNOWLEDGEMENTS = Topic(
+    "identity.erasure-acknowledgements.v1",
+    "identity",
+    "facts",
+    (identity.ErasureAcknowledged,),
+    "Retired: acknowledgements as every service sent them.",
+    retention=FACTS_KEPT,
+    former_writers=frozenset(SERVICES),
+)
 
 TOPICS: tuple[Topic, ...] = (
-    IDENTITY_RECORDS,
-    IDENTITY_PEOPLE,
-    IDENTITY_CONTACTS,
-    IDENTITY_PROFESSIONALS,
-    IDENTITY_ERASURES,
-    IDENTITY_ERASURE_ACKNOWLEDGEMENTS,
-    RECORDS_DOCUMENTS,
-    RECORDS_COPIES,
-    CONSENT_STATES,
-    CONSENT_DECISIONS,
-    CONSENT_MATRICES,
-    AUDIT_ACCESSES,
+    *(IDENTITY_RECORDS, IDENTITY_PEOPLE, IDENTITY_CONTACTS, IDENTITY_PROFESSIONALS, IDENTITY_ERASURES),
+    *(RECORDS_DOCUMENTS, RECORDS_COPIES),
+    *(CONSENT_STATES, CONSENT_DECISIONS, CONSENT_MATRICES),
     AUDIT_ENTRIES,
-    NOTIFY_REQUESTS,
-    NOTIFY_ALERTS,
+    *(NOTIFY_REQUESTS, NOTIFY_ALERTS),
+    *ACCESSES.values(),
+    *ERASURE_ACKNOWLEDGEMENTS.values(),
+    *(FORMER_ACCESSES, FORMER_ACKNOWLEDGEMENTS),
 )
 
 IDENTITY_COPY_ACKNOWLEDGEMENTS = Group(
     "identity.copy-acknowledgements", (RECORDS_COPIES,), "Openings that are in force."
 )
 IDENTITY_ACKNOWLEDGED_ERASURES = Group(
-    "identity.acknowledged-erasures", (IDENTITY_ERASURE_ACKNOWLEDGEMENTS,), "Completes erasures."
+    "identity.acknowledged-erasures",
+    (*ERASURE_ACKNOWLEDGEMENTS.values(), FORMER_ACKNOWLEDGEMENTS),
+    "Completes erasures.",
 )
 RECORDS_ERASURES = Group("records.erasures", (IDENTITY_ERASURES,), "Destroys what records holds of a record.")
 CONSENT_ERASURES = Group("consent.erasures", (IDENTITY_ERASURES,), "Destroys what consent holds of a record.")
@@ -261,7 +286,7 @@ CONSENT_COPY_ACKNOWLEDGEMENTS = Group(
 )
 AUDIT_LEDGER = Group(
     "audit.ledger",
-    (AUDIT_ACCESSES, RECORDS_DOCUMENTS, CONSENT_DECISIONS, NOTIFY_ALERTS),
+    (*ACCESSES.values(), RECORDS_DOCUMENTS, CONSENT_DECISIONS, NOTIFY_ALERTS, FORMER_ACCESSES),
     "Writes the ledger.",
 )
 AUDIT_PROFESSIONAL_COPIES = Group(
@@ -272,45 +297,33 @@ AUDIT_RECORD_COPIES = Group(
 )
 NOTIFY_CONTACT_COPIES = Group("notify.contact-copies", (IDENTITY_CONTACTS,), "Where persons are told things.")
 NOTIFY_DOCUMENT_ALERTS = Group("notify.document-alerts", (RECORDS_DOCUMENTS,), "Alerts for new documents.")
-NOTIFY_CONSULTATION_ALERTS = Group("notify.consultation-alerts", (AUDIT_ACCESSES,), "Alerts for consultations.")
+READINGS = (ACCESSES["records"], FORMER_ACCESSES)
+NOTIFY_CONSULTATION_ALERTS = Group("notify.consultation-alerts", READINGS, "Alerts for consultations.")
+NOTIFY_EMERGENCY_ALERTS = Group("notify.emergency-alerts", READINGS, "Alerts for emergencies.")
 NOTIFY_MESSAGES = Group("notify.messages", (NOTIFY_REQUESTS,), "Codes, notices and letters to be sent.")
 
 GROUPS: tuple[Group, ...] = (
-    IDENTITY_COPY_ACKNOWLEDGEMENTS,
-    IDENTITY_ACKNOWLEDGED_ERASURES,
-    RECORDS_ERASURES,
-    CONSENT_ERASURES,
-    AUDIT_ERASURES,
-    NOTIFY_ERASURES,
-    RECORDS_RECORD_COPIES,
-    RECORDS_CONSENT_COPIES,
-    RECORDS_PEOPLE_COPIES,
-    RECORDS_MATRIX_COPIES,
-    RECORDS_PROFESSION_COPIES,
-    RECORDS_DEPOSIT_DECISIONS,
+    *(IDENTITY_COPY_ACKNOWLEDGEMENTS, IDENTITY_ACKNOWLEDGED_ERASURES),
+    *(RECORDS_ERASURES, RECORDS_RECORD_COPIES, RECORDS_CONSENT_COPIES, RECORDS_PEOPLE_COPIES),
+    *(RECORDS_MATRIX_COPIES, RECORDS_PROFESSION_COPIES, RECORDS_DEPOSIT_DECISIONS),
     RECORDS_DEPOSIT_TRACKING,
-    CONSENT_RECORD_COPIES,
-    CONSENT_PEOPLE_COPIES,
-    CONSENT_DEPOSIT_CHECKS,
+    *(CONSENT_ERASURES, CONSENT_RECORD_COPIES, CONSENT_PEOPLE_COPIES, CONSENT_DEPOSIT_CHECKS),
     CONSENT_COPY_ACKNOWLEDGEMENTS,
-    AUDIT_LEDGER,
-    AUDIT_PROFESSIONAL_COPIES,
-    AUDIT_RECORD_COPIES,
-    NOTIFY_CONTACT_COPIES,
-    NOTIFY_DOCUMENT_ALERTS,
-    NOTIFY_CONSULTATION_ALERTS,
-    NOTIFY_MESSAGES,
+    *(AUDIT_ERASURES, AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES, AUDIT_RECORD_COPIES),
+    *(NOTIFY_ERASURES, NOTIFY_CONTACT_COPIES, NOTIFY_DOCUMENT_ALERTS, NOTIFY_CONSULTATION_ALERTS),
+    *(NOTIFY_EMERGENCY_ALERTS, NOTIFY_MESSAGES),
 )
 
 EVENTS: dict[str, type[Event]] = {event.wire: event for topic in TOPICS for event in topic.events}
 """Wire name -> model, of every event that any topic carries."""
 
 
-def topic_of(event: Event) -> Topic:
-    """The topic that carries this event. The relay's own events have none: their sender names the topic."""
-    return _TOPIC_BY_WIRE[event.wire]
+def topic_of(event: Event, service: Service) -> Topic:
+    """The topic on which `service` says this event. Raises ValueError where the event is not for it to say."""
+    topic = _TOPIC_BY_WRITER.get((type(event), service))
+    if topic is None:
+        raise ValueError(f"{service} writes no topic that carries {event.wire}")
+    return topic
 
 
-_TOPIC_BY_WIRE: dict[str, Topic] = {
-    event.wire: topic for topic in TOPICS for event in topic.events if event not in RELAY_EVENTS
-}
+_TOPIC_BY_WRITER = {(e, topic.writer): topic for topic in TOPICS for e in topic.events if e not in RELAY_EVENTS}

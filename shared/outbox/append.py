@@ -14,7 +14,7 @@ from uuid import UUID
 
 from shared import clock, tracing
 from shared.contracts.base import Event
-from shared.contracts.topics import Topic, topic_of
+from shared.contracts.topics import Service, Topic, topic_of
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 
@@ -45,10 +45,15 @@ class Announcement:
     body: bytes | None
 
 
-def announce(event: Event, *, trace: str | None = None, occurred_at: datetime | None = None) -> Announcement:
-    """The announcement of an event on its topic; `trace` is that of its cause (default: the current one)."""
+def announce(
+    event: Event, service: Service, *, trace: str | None = None, occurred_at: datetime | None = None
+) -> Announcement:
+    """The announcement of an event on the service's own topic; `trace` is that of its cause (default: the current one).
+
+    Raises ValueError where the event is another service's to say.
+    """
     return Announcement(
-        topic=topic_of(event),
+        topic=topic_of(event, service),
         key=event.key,
         id=clock.new_id(),
         type=event.wire,

@@ -16,7 +16,7 @@ from deploy.local.kafka import ADMIN, admin_client
 from deploy.local.stack import Stack
 from shared.contracts import audit, consent, notify, records
 from shared.contracts.base import Event
-from shared.contracts.topics import LOCAL_PARTITIONS, topic_of
+from shared.contracts.topics import LOCAL_PARTITIONS, TOPICS
 from tests.benchmarks import bare
 from tests.benchmarks.bench import PROCESSES, STATISTICS_DELAY_S, WARM_UP, WARM_UP_RATE, Bench, shortcomings, summarise
 from tests.benchmarks.figures import Figures
@@ -112,7 +112,7 @@ async def sample(stack: Stack, model: type[Event]) -> tuple[dict[str, str], dict
     """The last message of that type on its topic: headers and body."""
     login = stack.kafka.credentials(ADMIN)
     plan = bare.Plan("", stack.kafka.bootstrap, login.username, login.password, 0, 0, "", {})
-    topic = topic_of(model.model_construct())
+    topic = next(topic for topic in TOPICS if model in topic.events)
     consumer = AIOKafkaConsumer(enable_auto_commit=False, auto_offset_reset="earliest", **plan.sasl)
     await consumer.start()
     try:

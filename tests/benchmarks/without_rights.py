@@ -40,7 +40,7 @@ async def find_without_rights(desk: Desk, caller: Caller, wanted: Wanted) -> Pag
             await store.fence_by_id(connection, record_id)
             page = (bucket_of(record_id), record_id, wanted.before, wanted.count + 1)
             heads = [store.head_of(row) for row in await connection.fetch(SELECT_NEWEST, *page)]
-            await append(connection, [announce(traced)])
+            await append(connection, [announce(traced, "records")])
         listed = heads[: wanted.count]
         sealed = await store.list_metadata(connection, NO_RIGHTS, record_id, [head.id for head in listed])
     key = desk.vault.unwrap(record_id, next(iter(sealed.values())).key)

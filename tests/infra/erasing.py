@@ -8,6 +8,7 @@ import asyncpg
 
 from shared import clock
 from shared.contracts.identity import ErasureAcknowledged, RecordErased
+from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS
 from shared.db.pool import Pool, transaction
 from shared.erasing import Finisher
 from tests.infra.databases import Database
@@ -61,7 +62,8 @@ async def finish(pool: Pool, finisher: Finisher, record_id: UUID) -> int:
 async def acknowledged(pool: Pool, record_id: UUID) -> list[ErasureAcknowledged]:
     """What was said of it and is not sent yet."""
     rows = await pool.fetch(
-        "select payload from outbox where topic = 'identity.erasure-acknowledgements.v1' and key = $1",
+        "select payload from outbox where topic = any($1::text[]) and key = $2",
+        [topic.name for topic in ERASURE_ACKNOWLEDGEMENTS.values()],
         str(record_id).encode(),
     )
     return [ErasureAcknowledged.model_validate_json(row["payload"]) for row in rows]

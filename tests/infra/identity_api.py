@@ -15,10 +15,10 @@ from joserfc.jwk import ECKey, Key, OKPKey
 from services.identity.app import make_api
 from services.identity.settings import Settings
 from shared.contracts.base import Event
-from shared.contracts.topics import EVENTS
 from shared.settings import KafkaSettings
 from shared.values import ins_key
 from tests.infra.databases import Database
+from tests.infra.messages import event_in
 from tests.infra.routes import known_routes
 from tests.infra.tokens import ISSUER, KEY, SETTINGS, bearer, make_token
 
@@ -94,9 +94,9 @@ def opening(number: int = 1, **changes: Any) -> dict[str, Any]:
 async def announced(database: Database) -> list[Event]:
     """What the outbox holds, in order, decoded."""
     rows = await query(database, SELECT_OUTBOX)
-    for row in rows:
-        assert EVENTS[row["event_type"]].model_validate_json(row["payload"]).key.encode() == row["key"]
-    return [EVENTS[row["event_type"]].model_validate_json(row["payload"]) for row in rows]
+    events = [event_in(row) for row in rows]
+    assert [event.key.encode() for event in events] == [row["key"] for row in rows]
+    return events
 
 
 async def query(database: Database, sql: str, *arguments: Any) -> list[asyncpg.Record]:

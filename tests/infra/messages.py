@@ -5,36 +5,88 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared import clock, tracing
-from shared.contracts.base import Event
-from shared.contracts.topics import EVENTS, topic_of
-from shared.db.pool import Connection, Pool
-from shared.decoding import Message
+import asyncpg
+import orjson
 
-SELECT_OUTBOX = "select event_id, event_type, key, traceparent, payload from outbox order by id"
+from services.audit.writers import ACTIONS, may_report
+from shared import clock, tracing
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Event
+from shared.contracts.identity import ErasureAcknowledged
+from shared.contracts.topics import EVENTS, SERVICES, TOPICS, Service, topic_of
+from shared.db.pool import Connection, Pool
+from shared.decoding import KeptRecord, Message
+
+SELECT_OUTBOX = "select event_id, topic, event_type, key, traceparent, payload from outbox order by id"
 _offsets = itertools.count()
 
 
+def sender_of(event: Event) -> Service:
+    """The service whose word an event is: of one that all may say, the service whose act it tells."""
+    match event:
+        case AccessRecorded():
+            return next((service for service, actions in ACTIONS.items() if event.action in actions), "records")
+        case ErasureAcknowledged():
+            return next(service for service in SERVICES if service == event.service)
+    return next(topic.writer for topic in TOPICS if type(event) in topic.events if topic.writer is not None)
+
+
 def message(
-    event: Event, *, id: UUID | None = None, time: datetime | None = None, partition: int = 0, trace: str | None = None
+    event: Event,
+    *,
+    id: UUID | None = None,
+    time: datetime | None = None,
+    partition: int = 0,
+    trace: str | None = None,
+    topic: str | None = None,
 ) -> Message[Any]:
-    """The event as it comes from its topic."""
+    """The event as it comes from its topic, by default that of the service whose word it is."""
     return Message(
         event=event,
         id=id or uuid4(),
         time=time or clock.now(),
         trace=trace or tracing.new_trace(),
         key=event.key.encode(),
-        topic=topic_of(event).name,
+        topic=topic or topic_of(event, sender_of(event)).name,
         partition=partition,
         offset=next(_offsets),
+    )
+
+
+def kept(
+    event: Event,
+    *,
+    topic: str | None = None,
+    wire: str | None = None,
+    changes: dict[str, Any] | None = None,
+    partition: int = 0,
+    id: UUID | None = None,
+) -> KeptRecord:
+    """The record of an event as a consumer fetches it: with `changes` to its data, or another type."""
+    body = {**orjson.loads(event.model_dump_json()), **(changes or {})}
+    headers = {"ce_id": str(id or uuid4()), "ce_type": wire or event.wire, "ce_time": clock.now().isoformat()}
+    return KeptRecord(
+        topic=topic or topic_of(event, sender_of(event)).name,
+        partition=partition,
+        offset=next(_offsets),
+        key=event.key.encode(),
+        value=orjson.dumps(body),
+        headers=[(name, text.encode()) for name, text in headers.items()],
     )
 
 
 async def outbox(connection: Connection | Pool) -> list[Event]:
     """Everything announced and not yet sent, in order."""
     rows = await connection.fetch(SELECT_OUTBOX)
-    return [EVENTS[row["event_type"]].model_validate_json(row["payload"]) for row in rows]
+    return [event_in(row) for row in rows]
+
+
+def event_in(row: asyncpg.Record) -> Event:
+    """The event of an outbox row (topic, event_type, payload), which its topic's writer may report."""
+    event = EVENTS[row["event_type"]].model_validate_json(row["payload"])
+    if isinstance(event, AccessRecorded):
+        assert may_report(row["topic"], event), (row["topic"], event.action, event.actor.kind)
+    return event
 
 
 async def traces(connection: Connection | Pool) -> list[str]:

@@ -7,9 +7,11 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from shared.contracts.base import Event
+from shared.contracts.topics import Service
 from shared.decoding import Letter, Message, decode
 from shared.outbox import Announcement, announce
 from shared.settings import KafkaSettings
+from tests.infra.messages import sender_of
 from tests.infra.parts import Parts
 from tests.infra.waiting import eventually
 
@@ -33,9 +35,9 @@ class Topics:
             values |= {"username": service, "password": self.parts.passwords[service]}
         return values
 
-    async def put(self, event: Event, **options: Any) -> Announcement:
-        """Writes an event as the relay would."""
-        announcement = announce(event, **options)
+    async def put(self, event: Event, by: Service | None = None, **options: Any) -> Announcement:
+        """Writes an event as the relay of `by` would: by default of the service whose word it is."""
+        announcement = announce(event, by or sender_of(event), **options)
         headers = {
             "ce_specversion": "1.0",
             "ce_id": str(announcement.id),

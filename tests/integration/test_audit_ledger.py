@@ -163,7 +163,7 @@ async def test_each_month_has_its_partition_before_it_comes_and_what_fits_none_h
 def garbage(offset: int, key: bytes | None = None, body: bytes = b"{", **headers: str) -> KeptRecord:
     sent = {"ce_type": "audit.access-recorded.v1", "ce_id": str(uuid4()), "ce_time": "2026-11-22T09:30:00+00:00"}
     pairs = [(name, text.encode()) for name, text in {**sent, **headers}.items()]
-    return KeptRecord("audit.accesses.v1", 1, offset, key, body, pairs)
+    return KeptRecord("records.accesses.v1", 1, offset, key, body, pairs)
 
 
 async def test_an_unusable_message_is_a_letter_and_one_entry_and_what_follows_it_is_entered(pool: Pool) -> None:

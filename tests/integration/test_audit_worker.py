@@ -115,7 +115,7 @@ async def test_garbage_is_quarantined_sent_to_the_dead_letters_and_what_follows_
     database: Database, kafka: Topics
 ) -> None:
     record_id = uuid4()
-    await kafka.put_raw("audit.accesses.v1", b"\x00\xff", str(record_id).encode(), {"ce_type": "?"})
+    await kafka.put_raw("records.accesses.v1", b"\x00\xff", str(record_id).encode(), {"ce_type": "?"})
     told = await put_life_of_a_document(kafka, record_id)
     async with worker(database, kafka) as machinery:
         await kafka.wait_for(ENTRIES, lambda found: len(found) >= len(told))

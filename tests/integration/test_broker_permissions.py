@@ -1,5 +1,6 @@
-"""The broker itself holds who may use a topic: nobody writes what a declaration does not name, nor reads unbidden."""
+"""The broker itself holds who may use a topic: a topic has one writer, and nobody reads unbidden."""
 
+import asyncio
 import contextlib
 from itertools import product
 
@@ -7,9 +8,22 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 
-from shared.contracts.topics import GROUPS, SERVICES, TOPICS
+from deploy.local import topics
+from deploy.local.kafka import Credentials, admin_client
+from deploy.local.topics import Grant
+from shared.contracts.topics import (
+    ACCESSES,
+    ERASURE_ACKNOWLEDGEMENTS,
+    FORMER_ACCESSES,
+    FORMER_ACKNOWLEDGEMENTS,
+    GROUPS,
+    SERVICES,
+    TOPICS,
+    Service,
+)
 from tests.infra.parts import Parts
 from tests.infra.topics import Topics, client_options
+from tests.infra.waiting import eventually
 
 REFUSED = (TopicAuthorizationFailedError, GroupAuthorizationFailedError)
 
@@ -46,13 +60,13 @@ async def may_read(kafka: Topics, user: str, topic: str, group: str) -> bool:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_a_service_writes_the_topics_whose_declaration_names_it_and_no_other(
+async def test_a_service_writes_the_topics_whose_one_writer_it_is_and_no_other(
     service: str, kafka: Topics, servers: Parts
 ) -> None:
     if not servers.has_acls:
         pytest.skip("this broker has no users")
     allowed = {topic.name for topic in TOPICS if await may_write(kafka, service, topic.name)}
-    assert allowed == {topic.name for topic in TOPICS if service in topic.writers}
+    assert allowed == {topic.name for topic in TOPICS if topic.writer == service}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -81,3 +95,53 @@ async def test_operations_read_no_topic(kafka: Topics, servers: Parts) -> None:
     for topic, group in product(TOPICS[:2], GROUPS[:1]):
         assert not await may_read(kafka, "ops", topic.name, group.name)
         assert not await may_write(kafka, "ops", topic.name)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_nobody_writes_the_accesses_or_acknowledgements_of_another_service(
+    service: Service, kafka: Topics, servers: Parts
+) -> None:
+    if not servers.has_acls:
+        pytest.skip("this broker has no users")
+    for own in (ACCESSES, ERASURE_ACKNOWLEDGEMENTS):
+        assert await may_write(kafka, service, own[service].name)
+        for other in set(SERVICES) - {service}:
+            assert not await may_write(kafka, service, own[other].name), own[other].name
+    for retired in (FORMER_ACCESSES, FORMER_ACKNOWLEDGEMENTS):
+        assert not await may_write(kafka, service, retired.name), retired.name
+
+
+def former_grants(kafka: Topics, *services: str) -> set[Grant]:
+    """What the release that shared a topic gave these services on it."""
+    name = kafka.prefix + FORMER_ACCESSES.name
+    return {Grant(service, operation, "TOPIC", name) for service in services for operation in ("WRITE", "DESCRIBE")}
+
+
+async def test_the_permission_on_a_retired_topic_ends_with_the_outbox_rows_and_never_returns(
+    kafka: Topics, servers: Parts
+) -> None:
+    if not servers.has_acls:
+        pytest.skip("this broker has no users")
+    admin = Credentials("admin", servers.passwords["admin"])
+    client = admin_client(servers.kafka_bootstrap, admin)
+    for future in client.create_acls([one.binding() for one in former_grants(kafka, "consent", "notify")]).values():
+        future.result(30)
+
+    async def grant_with(*unsent: str) -> None:
+        left = {(service, FORMER_ACCESSES.name) for service in unsent}
+        await asyncio.to_thread(topics.grant, servers.kafka_bootstrap, admin, kafka.prefix, unsent=left)
+
+    async def settles(service: str, *, allowed: bool) -> None:
+        async def as_expected() -> bool:
+            return await may_write(kafka, service, FORMER_ACCESSES.name) is allowed
+
+        await eventually(as_expected)
+
+    await grant_with("consent")
+    await settles("consent", allowed=True)
+    await settles("notify", allowed=False)
+    await grant_with()
+    await settles("consent", allowed=False)
+    await grant_with("consent", "notify")
+    assert not await may_write(kafka, "consent", FORMER_ACCESSES.name), "a row in an outbox gives no permission"
+    assert not await may_write(kafka, "notify", FORMER_ACCESSES.name)

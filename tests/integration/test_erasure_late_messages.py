@@ -15,10 +15,10 @@ from shared import clock, erasing
 from shared.consuming import Consumer
 from shared.contracts.base import Event
 from shared.contracts.topics import (
+    ERASURE_ACKNOWLEDGEMENTS,
     EVENTS,
-    IDENTITY_ERASURE_ACKNOWLEDGEMENTS,
     IDENTITY_ERASURES,
-    topic_of,
+    Service,
 )
 from shared.crypto import Keyring
 from shared.db.pool import create_pool, transaction
@@ -33,6 +33,7 @@ from tests.infra import notify
 from tests.infra.audit import MOTIVES
 from tests.infra.databases import Database
 from tests.infra.erasing import KEPT_HERE, tables_with
+from tests.infra.messages import sender_of
 from tests.infra.records import KEK
 
 EXAMPLES = Path(__file__).parents[2] / "shared" / "contracts" / "examples"
@@ -56,12 +57,10 @@ def late(event: type[Event], record_id: UUID, offset: int) -> KeptRecord:
     body = orjson.loads((EXAMPLES / f"{event.wire}.json").read_bytes())
     body["record_id"] = str(record_id)
     about = EVENTS[event.wire].model_validate(body)
-    said = announce(about)
+    said = announce(about, sender_of(about))
     headers = {"ce_id": str(said.id), "ce_type": said.type, "ce_time": said.occurred_at.isoformat()}
     pairs = [(name, text.encode()) for name, text in headers.items()]
-    return KeptRecord(
-        topic_of(EVENTS[said.type].model_validate(body)).name, 0, offset, said.key.encode(), said.body, pairs
-    )
+    return KeptRecord(said.topic.name, 0, offset, said.key.encode(), said.body, pairs)
 
 
 def is_about_a_record(event: type[Event]) -> bool:
@@ -69,7 +68,7 @@ def is_about_a_record(event: type[Event]) -> bool:
 
 
 @pytest.mark.parametrize("service", ["records", "consent", "audit", "notify"])
-async def test_no_group_brings_an_erased_record_back(service: str, new_database: NewDatabase) -> None:
+async def test_no_group_brings_an_erased_record_back(service: Service, new_database: NewDatabase) -> None:
     database, record_id = await new_database(service), uuid4()
     pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
     async with transaction(pool) as connection:
@@ -88,7 +87,7 @@ async def test_no_group_brings_an_erased_record_back(service: str, new_database:
     assert groups >= 1
     assert await tables_with(database, [record_id], besides=KEPT_HERE | {"outbox"}) == set()
     rows = await pool.fetch("select topic from outbox where key = $1", str(record_id).encode())
-    allowed = {IDENTITY_ERASURE_ACKNOWLEDGEMENTS.name} | ({"audit.entries.v1"} if service == "audit" else set())
+    allowed = {ERASURE_ACKNOWLEDGEMENTS[service].name} | ({"audit.entries.v1"} if service == "audit" else set())
     assert {row["topic"] for row in rows} <= allowed
     pool.terminate()
 

@@ -13,6 +13,7 @@ import pytest
 from shared import clock, consuming, erasing, offsets
 from shared.consuming import Consumer
 from shared.contracts.base import Event
+from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.topics import CONSENT_DEPOSIT_CHECKS, CONSENT_ERASURES, IDENTITY_ERASURES
 from shared.db.pool import Connection, Pool, create_pool, transaction
 from shared.decoding import KeptRecord
@@ -27,6 +28,7 @@ from tests.infra import plumbing
 from tests.infra.audit import MOTIVES
 from tests.infra.databases import Database
 from tests.infra.erasing import erased, tables_with
+from tests.infra.messages import sender_of
 from tests.infra.plumbing import Recorder, document_received, record_changed
 from tests.infra.waiting import eventually
 
@@ -46,7 +48,7 @@ class House:
         return Consumer(self.pool, replace(found, **changed))
 
     def record(self, event: Event, **changed: Any) -> KeptRecord:
-        said = announce(event)
+        said = announce(event, sender_of(event))
         self.offset += 1
         headers = [
             ("ce_id", str(said.id).encode()),
@@ -223,16 +225,25 @@ async def test_beginning_destroys_what_waits_here_but_not_what_the_ledger_is_tol
     from tests.integration.test_plumbing_flow import access
 
     gone, other = document_received(uuid4()), document_received(uuid4())
+    state = ConsentStateChanged(record_id=gone.record_id, version=1, changed_at=clock.now())
     bad = [house.record(one, value=b"garbage") for one in (gone, other)]
     await house.consumer().consume([*bad, house.record(gone), house.record(other)])
     await house.consumer(STATES).consume([house.record(record_changed(gone.record_id), value=b"garbage")])
     async with transaction(house.pool) as connection:
-        await append(connection, [announce(gone), announce(access(gone.record_id, 1)), announce(other)])
+        await append(
+            connection,
+            [
+                announce(gone, "records"),
+                announce(access(gone.record_id, 1), "records"),
+                announce(state, "consent"),
+                announce(other, "records"),
+            ],
+        )
     assert await house.left(gone.record_id) >= {"parked_messages", "broken_copies", "outbox"}
     await house.erase(gone.record_id)
     assert await house.left(gone.record_id) == {"outbox"}
     rows = await house.pool.fetch("select topic from outbox where key = $1", str(gone.record_id).encode())
-    assert [row["topic"] for row in rows] == ["audit.accesses.v1"]
+    assert [row["topic"] for row in rows] == ["records.documents.v1", "records.accesses.v1"]
     assert await house.left(other.record_id) >= {"parked_messages", "outbox"}
 
 
@@ -299,7 +310,7 @@ async def test_the_counts_of_several_batches_add_up_and_are_told_once(house: Hou
     rows = await house.pool.fetch("select payload, topic from outbox")
     [said] = [orjson.loads(row["payload"]) for row in rows]
     assert (said["service"], said["destroyed"]) == ("consent", {"pages": 5, "keys": 1})
-    assert rows[0]["topic"] == "identity.erasure-acknowledgements.v1"
+    assert rows[0]["topic"] == "consent.erasure-acknowledgements.v1"
 
 
 async def test_a_record_that_another_worker_is_at_is_left_to_it(house: House) -> None:

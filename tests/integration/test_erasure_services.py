@@ -32,8 +32,9 @@ from services.records.store.erasing import remove_deposits
 from services.records.usecases.erase_record import erase_record as erase_in_records
 from shared import clock
 from shared.clock import bucket_of
+from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS
 from shared.db.pool import Pool, create_pool, transaction
-from shared.erasing import Finisher
+from shared.erasing import KEPT_UNSENT, Finisher
 from shared.errors import NotFoundError
 from shared.fingerprints import ins_parts
 from shared.http.tokens import Caller, TokenVerifier
@@ -66,7 +67,7 @@ from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token
 
 SOMEBODY, ANOTHER = Person(71), Person(72)
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
-TOLD_ON = {"audit.accesses.v1", "identity.erasure-acknowledgements.v1"}
+TOLD_ON = set(KEPT_UNSENT) | {topic.name for topic in ERASURE_ACKNOWLEDGEMENTS.values()}
 """What may still wait to be sent about an erased record."""
 
 

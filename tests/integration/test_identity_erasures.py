@@ -102,7 +102,7 @@ async def test_an_erasure_leaves_nothing_of_the_record_and_the_person(
     told = await unsent(database)
     tombstones = {topic for topic, gone in told if gone}
     assert {"identity.records.v1", "identity.contacts.v1", "identity.people.v1"} <= tombstones
-    assert {topic for topic, gone in told if not gone} == {"audit.accesses.v1", "identity.erasures.v1"}
+    assert {topic for topic, gone in told if not gone} == {"identity.accesses.v1", "identity.erasures.v1"}
     rows = await query(database, "select reason, fingerprint from opening_suppressions")
     assert [row["reason"] for row in rows] == ["erased"]
     assert nir() not in rows[0]["fingerprint"]
@@ -224,7 +224,7 @@ async def test_identity_acknowledges_for_itself_once_with_what_it_destroyed(
             for unfinished in await erasing.unfinished(connection):
                 async with connection.transaction():
                     await Finisher("identity", nothing_left).step(connection, unfinished)
-    topic = "identity.erasure-acknowledgements.v1"
+    topic = "identity.erasure-acknowledgements.v2"
     rows = await query(database, "select payload from outbox where topic = $1", topic)
     (said,) = [json.loads(row["payload"]) for row in rows]
     assert said["service"] == "identity"

@@ -12,11 +12,11 @@ import pytest_asyncio
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.identity import RecordChanged
-from shared.contracts.topics import EVENTS
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, open_one, query, running, settings_of
 from tests.infra.linking import PLACES, let_it_die
+from tests.infra.messages import event_in
 from tests.infra.tokens import bearer, make_token, patient_token
 
 
@@ -64,8 +64,8 @@ async def rows(database: Database) -> dict[UUID, tuple[int, str, UUID | None]]:
 
 async def announced(database: Database) -> list[Event]:
     """What the outbox holds, without tombstones."""
-    sql = "select event_type, payload from outbox where payload is not null order by id"
-    return [EVENTS[row["event_type"]].model_validate_json(row["payload"]) for row in await query(database, sql)]
+    sql = "select topic, event_type, payload from outbox where payload is not null order by id"
+    return [event_in(row) for row in await query(database, sql)]
 
 
 async def changes(database: Database) -> list[tuple[UUID, int, str, UUID | None]]:

@@ -315,7 +315,9 @@ async def test_a_minors_contact_follows_the_representatives(house: House) -> Non
     async with transaction(house.pool) as connection:
         sealed = seal_row(KEYRINGS.persons, new.as_json(), "contact", own_id)
         assert await store.replace_contact(connection, own_id, 1, sealed) == 2
-        await append(connection, [announce(one) for one in await follow_contact(connection, KEYRINGS, own_id)])
+        await append(
+            connection, [announce(one, "identity") for one in await follow_contact(connection, KEYRINGS, own_id)]
+        )
     assert (await contacts(house, record_id))[-1] == ("moved@patient.example", "representative")
 
 

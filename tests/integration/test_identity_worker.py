@@ -61,7 +61,7 @@ async def test_an_opening_travels_and_comes_back_in_force(
     response = await waiting
     assert (response.status_code, response.json()["status"]) == (201, "in-force")
     assert await kafka.wait_for("identity.contacts.v1", bool)
-    assert len(await kafka.wait_for("audit.accesses.v1", bool)) == 1
+    assert len(await kafka.wait_for("identity.accesses.v1", bool)) == 1
 
 
 def _changed(event: object) -> bool:

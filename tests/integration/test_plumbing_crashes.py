@@ -70,13 +70,13 @@ async def test_a_relay_killed_after_the_ack_sends_again_in_order_and_loses_nothi
     await plumbing.prepare(database)
     record_id = uuid4()
     pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
-    announcements = [announce(access(record_id, number)) for number in range(1, 31)]
+    announcements = [announce(access(record_id, number), "consent") for number in range(1, 31)]
     async with transaction(pool) as connection:
         await append(connection, announcements)
     await let_it_crash("after the broker's ack, before the outbox is cleared", database, kafka)
     assert await plumbing.value(database, "select count(*) from outbox") == 30
     async with worker(Recorder(), database, kafka):
-        events = await kafka.wait_for("audit.accesses.v1", lambda found: len(found) >= 60)
+        events = await kafka.wait_for("consent.accesses.v1", lambda found: len(found) >= 60)
     pool.terminate()
     numbers = [m.event.state_version for m in events if isinstance(m.event, AccessRecorded)]
     assert numbers == [*range(1, 31), *range(1, 31)]

@@ -47,12 +47,12 @@ async def has_effects(database: Database, count: int) -> bool:
 async def test_an_announced_event_arrives_with_its_cloudevents_headers_and_its_trace(
     database: Database, kafka: Topics
 ) -> None:
-    announcement = announce(access(uuid4()), trace=TRACE)
+    announcement = announce(access(uuid4()), "consent", trace=TRACE)
     async with worker(Recorder(), database, kafka) as machinery:
         async with transaction(machinery.pool) as connection:
             await append(connection, [announcement])
-        await kafka.wait_for("audit.accesses.v1", lambda events: len(events) == 1)
-    [record] = await kafka.read_raw("audit.accesses.v1")
+        await kafka.wait_for("consent.accesses.v1", lambda events: len(events) == 1)
+    [record] = await kafka.read_raw("consent.accesses.v1")
     headers = {name: value.decode() for name, value in record.headers}
     assert record.key == announcement.key.encode()
     assert headers["ce_id"] == str(announcement.id)
@@ -69,12 +69,12 @@ async def test_events_of_one_key_arrive_in_the_order_of_their_commits(database: 
 
     async def change(pool: Pool, number: int) -> None:
         async with transaction(pool) as connection:
-            await append(connection, [announce(access(record_id, number)), announce(access(uuid4(), number))])
+            await append(connection, [announce(access(one, number), "consent") for one in (record_id, uuid4())])
             order.append(number)  # the advisory lock of the key is held until the commit
 
     async with worker(Recorder(), database, kafka) as machinery:
         await asyncio.gather(*(change(machinery.pool, number) for number in range(1, 101)))
-        events = await kafka.wait_for("audit.accesses.v1", lambda found: len(found) == 200)
+        events = await kafka.wait_for("consent.accesses.v1", lambda found: len(found) == 200)
     arrived = [m.event.state_version for m in events if m.event.key == str(record_id)]  # type: ignore[attr-defined]
     assert arrived == order
 

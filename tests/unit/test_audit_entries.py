@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from services.audit.consumers import LEDGER_EVENTS
-from services.audit.domain import Cursor, CursorInvalidError, entry_of, entry_of_letter
+from services.audit.domain import Cursor, CursorInvalidError, entry_of
+from services.audit.quarantine import entry_of_letter
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
@@ -110,8 +111,8 @@ def test_every_type_of_the_ledger_has_its_case() -> None:
 
 
 def letter(key: bytes | None, **headers: Any) -> Letter:
-    record = KeptRecord("audit.accesses.v1", 3, 41, key, b"garbage", list(headers.items()))
-    return Letter(record, "audit.accesses.v1", "data-invalid")
+    record = KeptRecord("records.accesses.v1", 3, 41, key, b"garbage", list(headers.items()))
+    return Letter(record, "records.accesses.v1", "data-invalid")
 
 
 def test_the_entry_of_a_letter_depends_on_its_place_alone() -> None:
@@ -121,7 +122,7 @@ def test_the_entry_of_a_letter_depends_on_its_place_alone() -> None:
     assert one.event_id == entry_of_letter(letter(None), NOW).event_id
     assert (one.record_id, one.occurred_at, one.reason, one.outcome) == (RECORD, NOW, "data-invalid", "quarantined")
     assert orjson.loads(one.details) == {
-        "topic": "audit.accesses.v1",
+        "topic": "records.accesses.v1",
         "partition": 3,
         "offset": 41,
         "event_id": str(OTHER),

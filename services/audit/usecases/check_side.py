@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from services.audit.announcements import announce
 from services.audit.asking import facts_of
 from services.audit.store import records as store
 from shared import clock
@@ -15,7 +16,7 @@ from shared.erasing import erased_among
 from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
-from shared.outbox import Announcement, announce
+from shared.outbox import Announcement
 
 
 class AccessesForbiddenError(ForbiddenError):

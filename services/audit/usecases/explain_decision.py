@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+from services.audit.announcements import announce
 from services.audit.explaining import Decided, Explanation, Language, Party, explain, is_told_to_asker
 from services.audit.store import explaining as store
 from services.audit.usecases.check_side import Side, check_side
@@ -13,7 +14,7 @@ from shared.erasing import erased_among
 from shared.errors import ForbiddenError, NotFoundError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 class ExplanationForbiddenError(ForbiddenError):

@@ -1,7 +1,7 @@
 """A message cannot be used: the ledger says so instead of having a hole."""
 
 from services.audit import store
-from services.audit.domain import entry_of_letter
+from services.audit.quarantine import entry_of_letter
 from shared import clock
 from shared.contracts.topics import AUDIT_LEDGER
 from shared.db.pool import Connection

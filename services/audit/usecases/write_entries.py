@@ -1,30 +1,38 @@
 """Something happened: enter it in the ledger, once, and say that it stands."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from services.audit import store
+from services.audit.announcements import announce
 from services.audit.domain import LedgerEvent, Visible, entry_of, visible_by
 from services.audit.motives import Motives
+from services.audit.quarantine import entry_of_quarantined
+from services.audit.writers import WRITER_MISMATCH, may_report
 from shared import clock
 from shared.contracts.audit import AccessRecorded, EntryRecorded
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRelabelled
+from shared.contracts.topics import AUDIT_LEDGER
 from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.erasing import erased_among
-from shared.metrics import STEP_SECONDS
-from shared.outbox import announce, append
+from shared.logs import log
+from shared.metrics import BURIED, STEP_SECONDS
+from shared.outbox import append
 
 
 async def write_entries(motives: Motives, connection: Connection, messages: list[Message[LedgerEvent]]) -> None:
     """An event that comes again is passed over: neither entered nor announced a second time.
 
     What is told late of an erased record is entered like all, but no patient is left who might know of its documents,
-    and no key under which a motive could be kept.
+    and no key under which a motive could be kept. An access that its topic's writer may not report is quarantined.
     """
     recorded_at = clock.now()
+    messages, disbelieved = _by_credence(messages)
     kept = await _keep_motives(motives, connection, messages)
     entries = [entry_of(message, kept.get(message.id)) for message in messages]
+    entries += [entry_of_quarantined(message, WRITER_MISMATCH) for message in disbelieved]
     new = await store.insert_entries(connection, entries, recorded_at)
     if visibilities := _visibilities(messages):
         erased = await erased_among(connection, (record_id for record_id, _ in visibilities))
@@ -34,6 +42,26 @@ async def write_entries(motives: Motives, connection: Connection, messages: list
     for message in entered.values():
         STEP_SECONDS.labels("audited").observe(max(0.0, (recorded_at - message.time).total_seconds()))
     await append(connection, [announce(_recorded(one, recorded_at), trace=one.trace) for one in entered.values()])
+
+
+def _by_credence(
+    messages: list[Message[LedgerEvent]],
+) -> tuple[list[Message[LedgerEvent]], list[Message[LedgerEvent]]]:
+    """Those that are for their topic's writer to say, and the others, which are logged.
+
+    None of these is raised as an error: one service that reports what is not its own must not stop the ledger.
+    """
+    believed: list[Message[LedgerEvent]] = []
+    others: list[Message[LedgerEvent]] = []
+    for message in messages:
+        event = message.event
+        is_believed = not isinstance(event, AccessRecorded) or may_report(message.topic, event)
+        (believed if is_believed else others).append(message)
+    for message in others:
+        BURIED.labels(AUDIT_LEDGER.name, WRITER_MISMATCH).inc()
+        place: dict[str, Any] = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+        log("message.buried", group=AUDIT_LEDGER.name, code=WRITER_MISMATCH, **place)
+    return believed, others
 
 
 async def _keep_motives(

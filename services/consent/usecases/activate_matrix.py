@@ -3,11 +3,12 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from services.consent.announcements import announce
 from services.consent.domain.matrices import MatrixInForceError, MatrixUnknownError, StoredMatrix, check_activation
 from services.consent.store import matrices
 from shared import clock
 from shared.db.pool import Pool, transaction
-from shared.outbox import announce, append
+from shared.outbox import append
 from shared.terminology.matrix import packaged
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from services.consent.announcements import announce
 from services.consent.domain.choices import NEVER_TOO_MANY, PERSONS, Change, Choices, apply_change
 from services.consent.domain.states import (
     CHANGES_WITHIN,
@@ -28,7 +29,7 @@ from shared.erasing import erased_among
 from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 from shared.terminology.professions import role_code
 
 PROXIES: Final = PERSONS - {"patient"}

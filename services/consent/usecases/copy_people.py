@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.consent.announcements import announce
 from services.consent.domain.choices import Change, apply_change
 from services.consent.domain.states import State
 from services.consent.store import copies, states
@@ -12,7 +13,7 @@ from shared.contracts.base import Event
 from shared.contracts.identity import PeopleChanged
 from shared.db.pool import Connection
 from shared.decoding import Message
-from shared.outbox import Announcement, announce, append
+from shared.outbox import Announcement, append
 
 
 async def copy_people(connection: Connection, messages: list[Message[PeopleChanged]]) -> set[bytes]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+from services.consent.announcements import announce
 from services.consent.domain.choices import Choices
 from services.consent.domain.states import RecordCopy, State
 from services.consent.store import copies, states
@@ -11,7 +12,7 @@ from shared.contracts.base import Actor
 from shared.contracts.identity import RecordChanged
 from shared.db.pool import Connection
 from shared.decoding import Message
-from shared.outbox import announce, append
+from shared.outbox import append
 
 OURSELVES = Actor(kind="system", id="consent")
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.consent.announcements import announce
 from services.consent.domain.deposits import facts_of
 from services.consent.domain.states import KnownRecord
 from services.consent.store import states as store
@@ -12,7 +13,7 @@ from shared.contracts.records import DocumentReceived
 from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.metrics import REFUSED, STEP_SECONDS
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def deposits_behind(connection: Connection, messages: list[Message[DocumentReceived]]) -> set[UUID]:

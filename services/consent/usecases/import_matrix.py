@@ -1,10 +1,11 @@
 """An administrator imports a version of the national matrix: known everywhere from now on, in force nowhere yet."""
 
+from services.consent.announcements import announce
 from services.consent.domain.matrices import MatrixNameTakenError, StoredMatrix
 from services.consent.store import matrices
 from shared import clock
 from shared.db.pool import Pool, transaction
-from shared.outbox import announce, append
+from shared.outbox import append
 from shared.terminology.matrix import packaged, read_matrix
 
 

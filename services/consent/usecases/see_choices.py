@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
+from services.consent.announcements import announce
 from services.consent.domain.choices import PERSONS, Choices
 from services.consent.domain.states import HistoryEntry, RecordNotReadyError, State
 from services.consent.store import copies, states
@@ -19,7 +20,7 @@ from shared.erasing import erased_among
 from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 
 T = TypeVar("T")
 

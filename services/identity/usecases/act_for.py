@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.acting import Proxy, entry
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings
@@ -13,7 +14,7 @@ from shared import clock
 from shared.contracts.base import Actor
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import Caller
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def act_for(

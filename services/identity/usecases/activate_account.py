@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules, own_words
 from services.identity.domain.activation import ActivationCodeWrongError, code_hashes, read_code
 from services.identity.domain.figures import region_of
@@ -23,7 +24,7 @@ from shared.contracts.identity import ContactChanged
 from shared.db.pool import Connection, Pool, transaction
 from shared.fingerprints import ins_parts
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 from shared.values import Ins, Unprinted
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.representation import RepresentativeUnfitError
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import records
@@ -11,7 +12,7 @@ from services.identity.usecases.telling_refusals import telling_refusals
 from shared.contracts.base import Actor
 from shared.db.pool import Connection, Pool, transaction
 from shared.fingerprints import ins_parts
-from shared.outbox import announce, append
+from shared.outbox import append
 from shared.values import Ins
 
 NOBODY = UUID(int=0)

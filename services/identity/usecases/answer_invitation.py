@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.acting import entry
 from services.identity.domain.care import (
     Care,
@@ -29,7 +30,7 @@ from shared.crypto import Keyring
 from shared.db.pool import Connection, Pool, transaction
 from shared.fingerprints import ins_parts
 from shared.http.tokens import Caller
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.acting import entry
 from services.identity.domain.contacts import Note
 from services.identity.domain.opening import RecordUnknownError
@@ -29,7 +30,7 @@ from shared.contracts.audit import Action as LedgerAction
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def answer_representation(

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+from services.identity.announcements import announce
 from services.identity.domain.directory import Professional
 from services.identity.domain.extraction import entry_of
 from services.identity.domain.imports import FileMark, Progress
 from services.identity.store import directory, directory_lines, imports
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def apply_professionals(pool: Pool, file: FileMark, was: Progress, limit: int) -> Progress:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.codes import TRIES, Challenge, Purpose, code_hash, new_code, seal_detail
 from services.identity.domain.contacts import Channel, Note, message
@@ -13,7 +14,7 @@ from services.identity.store import challenges
 from shared import clock
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import Connection
-from shared.outbox import announce, append
+from shared.outbox import append
 
 Addressee = tuple[Contact, Channel]
 _KINDS: dict[Purpose, str] = {

@@ -7,6 +7,7 @@ the ledger. A refusal is told to the ledger of each that exists. What is already
 from typing import Literal
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.announcing import record_changed
 from services.identity.domain.lifecycle import Refusal, decide
 from services.identity.domain.links import SameRecordError, are_linked, refusal_of
@@ -16,7 +17,7 @@ from services.identity.store.lifecycle import KeptRecord
 from services.identity.usecases.move_record import STATUS, Moving, access, counted, holder
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
-from shared.outbox import Announcement, announce, append
+from shared.outbox import Announcement, append
 
 Reason = Literal["linked", "unlinked", "erased"]
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountMissingError, AccountRules, own_words
 from services.identity.domain.contacts import Note
 from services.identity.domain.opening import Person
@@ -18,7 +19,7 @@ from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def change_password(

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountMissingError, AccountRules, SecondFactor
 from services.identity.domain.contacts import check_second_factor
 from services.identity.domain.sealing import Keyrings
@@ -14,7 +15,7 @@ from services.identity.usecases.load_contact import load_contact
 from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Pool, transaction
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def change_second_factor(

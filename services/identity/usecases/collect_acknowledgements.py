@@ -8,16 +8,27 @@ from services.identity.store import erasures
 from services.identity.store.erasures import Erasure
 from shared import clock
 from shared.contracts.identity import ErasureAcknowledged
-from shared.contracts.topics import SERVICES, Service
+from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS, SERVICES, Service
 from shared.db.pool import Connection
 from shared.decoding import Message
+from shared.errors import PermanentError
+
+_WRITERS = {topic.name: service for service, topic in ERASURE_ACKNOWLEDGEMENTS.items()}
+
+
+class WriterMismatchError(PermanentError):
+    """An acknowledgement names another service than the one whose topic it came on."""
+
+    code = "writer-mismatch"
 
 
 async def collect_acknowledgements(
     connection: Connection, messages: list[Message[ErasureAcknowledged]], *, keys: ReceiptKeys, retention: Retention
 ) -> None:
     """The first word of each service counts, and a receipt is never replaced. Words about nothing that was decided
-    here, or of nobody that is known, are passed over."""
+    here, or of nobody that is known, are passed over. Raises WriterMismatchError."""
+    for message in messages:
+        _require_own_word(message)
     events = [message.event for message in messages]
     known = await erasures.lock_erasures(connection, sorted({event.erasure_id for event in events}))
     for erasure in known:
@@ -27,6 +38,13 @@ async def collect_acknowledgements(
                 await erasures.insert_acknowledgement(connection, erasure.id, _word(service, event))
         if erasure.receipt is None:
             await _complete(connection, erasure, keys, retention)
+
+
+def _require_own_word(message: Message[ErasureAcknowledged]) -> None:
+    """A topic has one writer, so its name proves who speaks; only the retired one was everybody's."""
+    writer = _WRITERS.get(message.topic)
+    if writer is not None and writer != message.event.service:
+        raise WriterMismatchError
 
 
 def _service_of(event: ErasureAcknowledged) -> Service | None:

@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.passwords import PasswordNeededError, PasswordWrongError, normalise_password
 from services.identity.store import accounts as store
@@ -13,7 +14,7 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.db.pool import Connection
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def confirm_password(

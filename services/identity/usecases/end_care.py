@@ -3,6 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.acting import entry
 from services.identity.domain.care import Care, CareUnknownError, Party, Refusal, decide
 from services.identity.domain.opening import RecordUnknownError
@@ -14,7 +15,7 @@ from services.identity.usecases.telling_refusals import telling_refusals
 from shared import clock
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def end_care(pool: Pool, keyrings: Keyrings, asking: Caller, record_id: UUID, id: UUID) -> tuple[Care, int]:

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Final
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.lifecycle import Reason, Refusal, Retention, decide
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings
@@ -42,7 +43,7 @@ from shared.contracts.identity import RecordErased
 from shared.contracts.topics import IDENTITY_CONTACTS, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError, CodedError
-from shared.outbox import Announcement, announce, append, tombstone
+from shared.outbox import Announcement, append, tombstone
 
 Destroy = Callable[[Connection, UUID], Awaitable[Mapping[str, int]]]
 STATE_TOPICS: Final = (IDENTITY_RECORDS, IDENTITY_CONTACTS, IDENTITY_PEOPLE)

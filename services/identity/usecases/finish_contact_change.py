@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.codes import CodeOverError, open_detail
 from services.identity.domain.contacts import Note, message
@@ -21,7 +22,7 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.identity import ContactChanged
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.codes import CodeOverError, are_codes, open_detail
 from services.identity.domain.passwords import check_length
@@ -15,7 +16,7 @@ from services.identity.usecases.keep_device import keep_device
 from services.identity.usecases.refuse_try import refuse_try
 from shared import clock
 from shared.db.pool import Pool, transaction
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.codes import Challenge, open_detail
 from services.identity.domain.contacts import Note, moment
@@ -20,7 +21,7 @@ from shared.clock import bucket_of
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 @dataclass(frozen=True, slots=True, repr=False)

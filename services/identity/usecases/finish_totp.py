@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountMissingError
 from services.identity.domain.codes import CodeOverError, CodeWrongError, open_detail, totp_step
 from services.identity.domain.sealing import Keyrings, seal_row
@@ -13,7 +14,7 @@ from services.identity.usecases.refuse_try import refuse_try
 from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def finish_totp(

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.announcing import record_changed
 from services.identity.domain.contacts import Note
 from services.identity.domain.figures import region_of
@@ -26,7 +27,7 @@ from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
 from shared.fingerprints import ins_parts
 from shared.metrics import REFUSED
-from shared.outbox import Announcement, announce, append
+from shared.outbox import Announcement, append
 
 LEDGER: Final[dict[Action, LedgerAction]] = {
     "open": "open-record",

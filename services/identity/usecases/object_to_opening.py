@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.figures import region_of
 from services.identity.domain.lifecycle import Move, Refusal, Retention, State, decide
 from services.identity.domain.opening import Person, TraitsDifferError, are_same, check_traits
@@ -17,7 +18,7 @@ from services.identity.usecases.move_record import Moving, access, counted, fing
 from shared import clock
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
-from shared.outbox import Announcement, announce, append
+from shared.outbox import Announcement, append
 from shared.values import check_key
 
 OBJECTED: Final = "objected"

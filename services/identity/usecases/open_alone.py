@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules, SecondFactor, own_words
 from services.identity.domain.figures import region_of
 from services.identity.domain.insured import InsuredPerson, open_insured
@@ -22,7 +23,7 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection, Pool, transaction
 from shared.fingerprints import ins_parts
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.channels import OpeningChannel
 from services.identity.domain.figures import region_of
 from services.identity.domain.insured import InsuredPerson, is_card_of, open_insured
@@ -33,7 +34,7 @@ from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
 from shared.fingerprints import ins_parts
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 from shared.values import Ins, Unprinted
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.activation import Wave, issue, open_wave
 from services.identity.domain.campaigns import Campaign, Candidate, counted, next_page, skip_of
 from services.identity.domain.figures import region_of
@@ -19,7 +20,7 @@ from shared.clock import bucket_of
 from shared.contracts.base import Event
 from shared.crypto import Keyring
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def open_noticed(pool: Pool, keyrings: Keyrings, lookups: Keyring, rules: OpeningRules, campaign_id: UUID) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.channels import OpeningChannel
 from services.identity.domain.figures import region_of
 from services.identity.domain.lifecycle import Refusal, decide, party_of
@@ -27,7 +28,7 @@ from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
 from shared.fingerprints import ins_parts
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 from shared.values import check_key
 
 

@@ -7,6 +7,7 @@ proof; an administrator states what was shown. Where the record exists it stays,
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.figures import region_of
 from services.identity.domain.insured import Insured, is_card_of, open_insured
 from services.identity.domain.lifecycle import Refusal, decide
@@ -25,7 +26,7 @@ from shared import clock
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection, Pool, transaction
 from shared.fingerprints import ins_parts
-from shared.outbox import announce, append
+from shared.outbox import append
 from shared.values import Ins, Unprinted, check_key
 
 

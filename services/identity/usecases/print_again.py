@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.activation import IssuedCode, Wave, letter_id, open_wave
 from services.identity.domain.campaigns import CampaignUnknownError
 from services.identity.domain.insured import open_insured
@@ -13,7 +14,7 @@ from shared import clock
 from shared.clock import bucket_of
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import announce, append
+from shared.outbox import append
 
 _BEFORE_ALL = (-1, UUID(int=0))
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.presence import (
     Presence,
@@ -23,7 +24,7 @@ from shared.contracts.base import Actor
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ForbiddenError
 from shared.fingerprints import ins_parts
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def prove_presence(

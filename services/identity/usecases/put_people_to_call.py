@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.acting import entry
 from services.identity.domain.calling import PersonToCall, check_people, people_as_json
 from services.identity.domain.opening import RecordUnknownError
@@ -12,7 +13,7 @@ from services.identity.usecases.check_relation import check_relation
 from services.identity.usecases.telling_refusals import telling_refusals
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import Caller
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def put_people_to_call(

@@ -1,9 +1,10 @@
 """Enters a professional in the directory, or changes the entry."""
 
+from services.identity.announcements import announce
 from services.identity.domain.directory import Professional, StructureUnknownError
 from services.identity.store import directory
 from shared.db.pool import Pool, transaction
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def put_professional(pool: Pool, entry: Professional) -> int:

@@ -1,9 +1,10 @@
 """Enters a structure in the directory, or changes the entry."""
 
+from services.identity.announcements import announce
 from services.identity.domain.directory import Structure
 from services.identity.store import directory
 from shared.db.pool import Pool, transaction
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def put_structure(pool: Pool, entry: Structure) -> int:

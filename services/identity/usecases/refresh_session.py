@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.contacts import Note
 from services.identity.domain.sealing import Keyrings
@@ -17,7 +18,7 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 
 REUSED = "refresh-token-reused"
 ENDED = Note("session-ended")

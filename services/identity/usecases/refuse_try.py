@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.contacts import Note
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.throttling import TooManyTriesError
@@ -14,7 +15,7 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 
 SOMEBODY = Actor(kind="unknown", id="unknown")
 TOLD_AGAIN_AFTER = timedelta(hours=24)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.campaigns import (
     Campaign,
     Candidate,
@@ -22,7 +23,7 @@ from shared import clock
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import Connection, Pool, transaction
 from shared.fingerprints import ins_parts
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def send_notices(pool: Pool, keyrings: Keyrings, rules: OpeningRules, campaign_id: UUID) -> int:

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from services.identity.announcements import announce
 from services.identity.domain.codes import new_code
 from services.identity.domain.contacts import Note, message
 from services.identity.domain.insured import is_card_of, open_insured
@@ -21,7 +22,7 @@ from shared.contracts.notify import MessageRequested
 from shared.crypto import Keyring
 from shared.db.pool import Connection, Pool, transaction
 from shared.fingerprints import ins_parts
-from shared.outbox import announce, append
+from shared.outbox import append
 
 PAGE = 50
 _HOURS = str(int(CODE_LIFETIME.total_seconds() // 3600))

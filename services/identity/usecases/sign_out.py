@@ -2,13 +2,14 @@
 
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.sessions import DeviceUnknownError, holder_of
 from services.identity.store import sessions
 from services.identity.usecases.check_session import check_session
 from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Pool, transaction
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def sign_out(pool: Pool, record_id: UUID, session_id: UUID | None, device_id: UUID | None) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.contacts import Note
 from services.identity.domain.representation import Representation, is_minor
 from services.identity.domain.sealing import Keyrings
@@ -21,7 +22,7 @@ from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import CodedError
 from shared.logs import log
-from shared.outbox import announce, append
+from shared.outbox import append
 
 BATCH: Final = 100
 SWEEPER: Final = Actor(kind="system", id="sweep-minors")

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import representations
 from services.identity.usecases.announce_people import announce_people
@@ -12,7 +13,7 @@ from shared.contracts.base import Actor, Event
 from shared.db.pool import Pool, transaction
 from shared.errors import CodedError
 from shared.logs import log
-from shared.outbox import announce, append
+from shared.outbox import append
 
 BATCH: Final = 100
 SWEEPER: Final = Actor(kind="system", id="sweep-representations")

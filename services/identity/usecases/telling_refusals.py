@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.store import records
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.audit import Action as LedgerAction
@@ -11,7 +12,7 @@ from shared.contracts.base import Actor
 from shared.db.pool import Pool, transaction
 from shared.errors import ClientError
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 @asynccontextmanager

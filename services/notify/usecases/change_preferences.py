@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.notify.announcements import announce
 from services.notify.domain import Preferences
 from services.notify.store import alerts as store
 from shared import clock
@@ -11,7 +12,7 @@ from shared.erasing import erased_among
 from shared.errors import NotFoundError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def change_preferences(pool: Pool, caller: Caller, record_id: UUID, wanted: Preferences) -> Preferences:

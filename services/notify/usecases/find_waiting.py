@@ -29,15 +29,26 @@ async def find_waiting_documents(
 async def find_waiting_consultations(connection: Connection, messages: list[Message[AccessRecorded]]) -> set[UUID]:
     """Those of whose record no contact is here, or of whose document we were not told yet who may know of it."""
     read = [message for message in messages if is_consultation(message.event)]
-    told_of = [*read, *(message for message in messages if is_emergency(message.event))]
-    if not told_of:
+    if not read:
         return set()
-    here = await store.find_contacted(connection, list({message.event.record_id for message in told_of}))
+    uncontacted = await _without_contact(connection, read)
     since = clock.now() - DOCUMENTS_MAY_BE_LATE
     expected = {message.id: alert for message in read if (alert := _alert_of_recent_document(message.event, since))}
     told = await store.find_alerts(connection, list(set(expected.values()))) if expected else set()
     untold = {one for one, alert in expected.items() if alert not in told}
-    return untold | {message.id for message in told_of if message.event.record_id not in here}
+    return untold | uncontacted
+
+
+async def find_waiting_emergencies(connection: Connection, messages: list[Message[AccessRecorded]]) -> set[UUID]:
+    """Those of whose record no contact is here: nobody could be told. Nothing else is waited for."""
+    return await _without_contact(connection, [message for message in messages if is_emergency(message.event)])
+
+
+async def _without_contact(connection: Connection, messages: list[Message[AccessRecorded]]) -> set[UUID]:
+    if not messages:
+        return set()
+    here = await store.find_contacted(connection, list({message.event.record_id for message in messages}))
+    return {message.id for message in messages if message.event.record_id not in here}
 
 
 def _alert_of_recent_document(event: AccessRecorded, since: datetime) -> UUID | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from services.notify.announcements import announce
 from services.notify.domain import Alert, Decision, Send, decide
 from services.notify.events import alert_event, status_of
 from services.notify.sealed import open_contact
@@ -10,7 +11,7 @@ from shared import clock
 from shared.crypto import Keyring
 from shared.db.pool import Connection
 from shared.metrics import STEP_SECONDS
-from shared.outbox import announce, append
+from shared.outbox import append
 
 Decided = tuple[Alert, Decision]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from services.notify.announcements import announce
 from services.notify.domain import TOO_LATE, TRIED_FOR, Deferred, DueAlert, NotTried, Outcome, put_off
 from services.notify.events import alert_event, status_of
 from services.notify.store import alerts as store
@@ -10,7 +11,7 @@ from services.notify.store.alerts import Fate
 from shared import clock
 from shared.db.pool import Pool, transaction
 from shared.metrics import STEP_SECONDS
-from shared.outbox import announce, append
+from shared.outbox import append
 
 Result = tuple[DueAlert, Outcome]
 

@@ -1,11 +1,12 @@
 """What a person chose comes into force here: once this has committed, no read under the older choice can follow."""
 
+from services.records.announcements import announce
 from services.records.store import copies as store
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.records import CopyApplied
 from shared.db.pool import Connection
 from shared.decoding import Message
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def apply_consent_copies(connection: Connection, messages: list[Message[ConsentStateChanged]]) -> set[bytes]:

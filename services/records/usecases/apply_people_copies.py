@@ -1,11 +1,12 @@
 """Who may act for a holder comes into force here: once this has committed, no read by who may no longer can follow."""
 
+from services.records.announcements import announce
 from services.records.store import copies as store
 from shared.contracts.identity import PeopleChanged
 from shared.contracts.records import CopyApplied
 from shared.db.pool import Connection
 from shared.decoding import Message
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 async def apply_people_copies(connection: Connection, messages: list[Message[PeopleChanged]]) -> set[bytes]:

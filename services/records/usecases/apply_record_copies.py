@@ -1,11 +1,12 @@
 """The state of records, as identity tells it, comes into force here."""
 
+from services.records.announcements import announce
 from services.records.store import copies as store
 from shared.contracts.identity import RecordChanged
 from shared.contracts.records import CopyApplied
 from shared.db.pool import Connection
 from shared.decoding import Message
-from shared.outbox import announce, append
+from shared.outbox import append
 from shared.vault import Vault
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.records.announcements import announce
 from services.records.domain.copies import RecordFacts
 from services.records.domain.facts import record_facts
 from services.records.domain.patching import after
@@ -28,7 +29,7 @@ from shared.db.pool import Connection
 from shared.errors import NotFoundError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 
 ASKED_LIKE = "hide-section"
 """Who may change this of the rights may ask what a change would do."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.records import sealing
+from services.records.announcements import announce
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import Head
 from services.records.domain.facts import ABSENT, PATIENT_SIDE, Asker, combination_of, document_facts, record_facts
@@ -28,7 +29,7 @@ from shared.db.pool import Connection
 from shared.errors import ClientError, NotFoundError, UncheckableError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 
 Ask = Callable[[Head], Asked]
 _ACTIONS: dict[str, tuple[str, Action]] = {

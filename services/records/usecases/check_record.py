@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from services.records.announcements import announce
 from services.records.domain.facts import record_facts
 from services.records.domain.reading import access_of
 from services.records.store import reading as store
@@ -16,7 +17,7 @@ from shared.access import RULES_VERSION, Facts, Permit, Refusal
 from shared.errors import ForbiddenError, UncheckableError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 from shared.terminology.professions import role_codes
 
 Authorisation = Literal["NON_EXISTE", "INTERDIT", "EXPIRE", "VALIDE"]

@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.records.announcements import announce
 from services.records.depositing import Depositing, Source
 from services.records.domain.documents import KnownRecord
 from services.records.domain.submissions import RecordUnknownError, UniqueIdTakenError, refusal_at_the_door
@@ -25,7 +26,7 @@ from shared.fhir.submission import Submission
 from shared.fingerprints import ins_parts
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 
 ATTEMPTS = 3
 WORTH_A_THREAD = 1_000_000

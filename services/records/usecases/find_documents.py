@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.records import sealing
+from services.records.announcements import announce
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import Head, Metadata
 from services.records.domain.facts import Combination, combination_of, record_facts
@@ -24,7 +25,7 @@ from shared.db.pool import Connection
 from shared.errors import NotFoundError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 
 LAST = UUID(int=(1 << 128) - 1)
 CURRENT = frozenset({"current"})

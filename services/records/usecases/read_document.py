@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.records import sealing
+from services.records.announcements import announce
 from services.records.domain.documents import Head, Metadata
 from services.records.domain.facts import ABSENT, combination_of, document_facts, record_facts
 from services.records.domain.reading import ReadAction, access_of, insisted
@@ -16,7 +17,7 @@ from shared.db.pool import Connection
 from shared.errors import NotFoundError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
-from shared.outbox import announce, append
+from shared.outbox import append
 
 
 @dataclass(frozen=True, slots=True)

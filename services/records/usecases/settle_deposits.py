@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from services.records.announcements import announce
 from services.records.domain.documents import DocumentStatus
 from services.records.domain.facts import LABEL_MASKED, masked_by
 from services.records.domain.patching import sorted_labels
@@ -22,7 +23,7 @@ from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.errors import PermanentError
 from shared.metrics import REFUSED, STEP_SECONDS
-from shared.outbox import announce, append
+from shared.outbox import append
 
 Decided = Message[DepositDecided]
 REPLACED_ALREADY = "replaced-already"

@@ -1,0 +1,9 @@
+"""Announcements of notify: its events, on its own topics."""
+
+from functools import partial
+from typing import Final
+
+from shared import outbox
+
+announce: Final = partial(outbox.announce, service="notify")
+"""`shared.outbox.announce` as notify."""

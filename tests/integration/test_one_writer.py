@@ -1,0 +1,194 @@
+"""A consumer takes a service's word from that service's own topic, and from no other."""
+
+from datetime import timedelta
+from typing import Any, get_args
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from services.audit.consumers import subscriptions as of_audit
+from services.audit.writers import ACTIONS, ACTORS, WRITER_MISMATCH
+from services.identity.consumers import subscriptions as of_identity
+from services.identity.store.erasures import Erasure, insert_erasure
+from services.notify.consumers import subscriptions as of_notify
+from shared import clock
+from shared.clock import bucket_of
+from shared.consuming import Consumer
+from shared.contracts.audit import AccessRecorded, Action, EntryRecorded
+from shared.contracts.topics import (
+    ACCESSES,
+    ERASURE_ACKNOWLEDGEMENTS,
+    FORMER_ACCESSES,
+    FORMER_ACKNOWLEDGEMENTS,
+    SERVICES,
+    Service,
+    topic_of,
+)
+from shared.db.pool import Pool, create_pool, transaction
+from shared.settings import PostgresSettings
+from tests.conftest import NewDatabase
+from tests.infra.audit import MOTIVES
+from tests.infra.erasures import RECEIPT_KEYS, RETENTION, said
+from tests.infra.messages import kept, outbox
+from tests.infra.notify import KEYRING, consulted, contact, published
+
+HOUR = timedelta(hours=1)
+
+
+async def pool_of(new_database: NewDatabase, service: str) -> Pool:
+    database = await new_database(service)
+    return await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
+
+
+def consumer_of(pool: Pool, subscriptions: Any, group: str) -> Consumer:
+    [found] = [one for one in subscriptions if one.group.name == group]
+    return Consumer(pool, found)
+
+
+def ledger(pool: Pool) -> Consumer:
+    return consumer_of(pool, of_audit(MOTIVES), "audit.ledger")
+
+
+async def entries(pool: Pool, record_id: UUID) -> list[asyncpg.Record]:
+    return await pool.fetch(
+        "select action, outcome, reason, actor_kind, actor_id, details from ledger_entries where record_id = $1"
+        " order by occurred_at",
+        record_id,
+    )
+
+
+def test_each_action_is_for_one_service_to_report() -> None:
+    assert sorted(action for actions in ACTIONS.values() for action in actions) == sorted(get_args(Action))
+
+
+def test_nobody_announces_what_is_another_services_to_say() -> None:
+    event = consulted(uuid4())
+    assert {topic_of(event, service).writer for service in SERVICES} == set(SERVICES)
+    with pytest.raises(ValueError, match="notify writes no topic"):
+        topic_of(published(uuid4()), "notify")
+    with pytest.raises(ValueError, match="records writes no topic"):
+        topic_of(contact(uuid4()), "records")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_the_ledger_enters_of_a_services_topic_its_own_acts_and_quarantines_every_other(
+    new_database: NewDatabase, service: Service
+) -> None:
+    pool, record_id = await pool_of(new_database, "audit"), uuid4()
+    accesses = [
+        consulted(record_id, action=action, kind=kind, outcome="refused")
+        for action in get_args(Action)
+        for kind in ("professional", "system", "unknown")
+    ]
+    own = [one for one in accesses if one.action in ACTIONS[service] and one.actor.kind in ACTORS[service]]
+    records = [kept(one, topic=ACCESSES[service].name) for one in accesses]
+    consumer = ledger(pool)
+    await consumer.consume(records)
+    await consumer.consume(records)
+    rows = await entries(pool, record_id)
+    entered = [(row["action"], row["actor_kind"]) for row in rows if row["outcome"] == "refused"]
+    assert sorted(entered) == sorted((one.action, one.actor.kind) for one in own)
+    quarantined = [row for row in rows if row["outcome"] == "quarantined"]
+    assert len(quarantined) == len(accesses) - len(own)
+    assert {row["reason"] for row in quarantined} == {WRITER_MISMATCH}
+    assert {(row["actor_kind"], row["actor_id"]) for row in quarantined} == {("system", "audit")}
+    assert not any("899700000001" in str(row["details"]) for row in quarantined), "nobody is accused"
+    announced = [one for one in await outbox(pool) if isinstance(one, EntryRecorded)]
+    assert len(announced) == len(own)
+    assert not consumer.brake.pulled, "one service that lies does not stop the ledger"
+    pool.terminate()
+
+
+async def test_the_ledger_reads_the_retired_topic_to_its_end(new_database: NewDatabase) -> None:
+    pool, record_id = await pool_of(new_database, "audit"), uuid4()
+    events = [consulted(record_id), consulted(record_id, action="sign-in"), consulted(record_id, action="see-choices")]
+    await ledger(pool).consume([kept(one, topic=FORMER_ACCESSES.name) for one in events])
+    assert [row["action"] for row in await entries(pool, record_id)] == ["read-document", "sign-in", "see-choices"]
+    pool.terminate()
+
+
+async def test_an_acknowledgement_on_anothers_topic_completes_nothing(new_database: NewDatabase) -> None:
+    pool, record_id = await pool_of(new_database, "identity"), uuid4()
+    erasure_id = clock.new_id(bucket_of(record_id))
+    async with transaction(pool) as connection:
+        await insert_erasure(connection, Erasure(erasure_id, record_id, "gdpr-decision", clock.now()))
+    consumer = consumer_of(pool, of_identity(RECEIPT_KEYS, RETENTION), "identity.acknowledged-erasures")
+    forged = [kept(said(record_id, erasure_id, one), topic=ERASURE_ACKNOWLEDGEMENTS["notify"].name) for one in SERVICES]
+    await consumer.consume(forged)
+    collected = "select array_agg(service order by service) from erasure_acknowledgements where erasure_id = $1"
+    assert set(await pool.fetchval(collected, erasure_id) or ()) <= {"notify"}
+    letters = await pool.fetch("select error_code from parked_messages where reason = 'dead'")
+    assert {row["error_code"] for row in letters} == {"writer-mismatch"}
+    assert await pool.fetchval("select receipt is null from erasures where id = $1", erasure_id)
+    await pool.execute("delete from parked_messages")
+    own = [kept(said(record_id, erasure_id, one)) for one in SERVICES[1:]]
+    former = kept(said(record_id, erasure_id, SERVICES[0]), topic=FORMER_ACKNOWLEDGEMENTS.name)
+    await consumer.consume([*own, former])
+    assert await pool.fetchval(collected, erasure_id) == sorted(SERVICES)
+    assert await pool.fetchval("select receipt is not null from erasures where id = $1", erasure_id)
+    pool.terminate()
+
+
+class Alerting:
+    """notify's groups about accesses on one database, a contact in it."""
+
+    def __init__(self, pool: Pool, record_id: UUID) -> None:
+        subscriptions = of_notify(KEYRING, HOUR)
+        self.pool, self.record_id = pool, record_id
+        self.contacts, self.consultations, self.emergencies = (
+            consumer_of(pool, subscriptions, f"notify.{name}")
+            for name in ("contact-copies", "consultation-alerts", "emergency-alerts")
+        )
+
+    def emergency(self, session_id: UUID | None = None) -> AccessRecorded:
+        return consulted(self.record_id, mode="bris_de_glace", action="find-documents", session_id=session_id)
+
+    async def kinds(self) -> dict[str, int]:
+        rows = await self.pool.fetch("select kind, count(*) as count from alerts group by kind")
+        return {row["kind"]: row["count"] for row in rows}
+
+
+async def alerting(new_database: NewDatabase) -> Alerting:
+    made = Alerting(await pool_of(new_database, "notify"), uuid4())
+    await made.contacts.consume([kept(contact(made.record_id, mobile="0699990001"))])
+    return made
+
+
+async def test_emergencies_and_other_consultations_are_alerted_by_a_group_each(new_database: NewDatabase) -> None:
+    notify = await alerting(new_database)
+    records = [kept(notify.emergency(uuid4())), kept(consulted(notify.record_id))]
+    await notify.consultations.consume(records)
+    assert set(await notify.kinds()) <= {"consultation"}
+    await notify.emergencies.consume(records)
+    kinds = await notify.kinds()
+    assert (kinds["emergency"], kinds["emergency-follow-up"]) == (2, 2)
+    notify.pool.terminate()
+
+
+async def test_the_group_of_emergencies_that_reads_all_again_alerts_nobody_again(new_database: NewDatabase) -> None:
+    notify = await alerting(new_database)
+    records = [kept(notify.emergency(uuid4())), kept(notify.emergency()), kept(consulted(notify.record_id))]
+    former = [kept(one, topic=FORMER_ACCESSES.name) for one in (notify.emergency(uuid4()), notify.emergency(uuid4()))]
+    await notify.emergencies.consume([*former, *records])
+    alerted = await notify.pool.fetch("select id, due_at from alerts order by id")
+    assert len(alerted) == 16
+    again = Alerting(notify.pool, notify.record_id)
+    await again.emergencies.consume([*former, *records])
+    assert await notify.pool.fetch("select id, due_at from alerts order by id") == alerted
+    notify.pool.terminate()
+
+
+async def test_an_emergency_waits_behind_no_access_that_cannot_be_read(new_database: NewDatabase) -> None:
+    notify = await alerting(new_database)
+    unreadable = kept(consulted(notify.record_id), changes={"actor": None})
+    await notify.emergencies.consume([unreadable, kept(notify.emergency(uuid4()))])
+    assert (await notify.kinds())["emergency"] == 2
+    notify.pool.terminate()
+
+
+async def test_an_emergency_that_another_service_reports_alerts_nobody() -> None:
+    for subscription in of_notify(KEYRING, HOUR):
+        if AccessRecorded in subscription.events:
+            writers = {topic.writer for topic in subscription.group.topics}
+            assert writers == {"records", None}, subscription.group.name
