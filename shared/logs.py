@@ -6,20 +6,27 @@ place, never by its text, which may quote what it stumbled over.
 
 import logging
 import sys
+import time
 import traceback
-from typing import Literal
+from dataclasses import dataclass
+from typing import BinaryIO, Final, Literal, cast
 
 import orjson
 import structlog
 
 from shared import tracing
 from shared.errors import CodedError
+from shared.metrics import LOG_LINES_LOST
+
+LIMITED_EVERY_S: Final = 60.0
 
 LogEvent = Literal[
     "process.started",
     "process.stopped",
     "process.failed",
     "migration.applied",
+    "migration.progressed",
+    "database.damaged",
     "request.failed",
     "request.refused",
     "batch.retried",
@@ -57,6 +64,7 @@ FIELDS = frozenset(
         *("event", "level", "timestamp", "service", "process", "trace_id"),
         *("group", "topic", "partition", "offset", "count", "seconds", "attempt"),
         *("code", "error", "place", "library", "method", "route", "status", "migration", "version", "port"),
+        "left_out",
     }
 )
 
@@ -82,6 +90,28 @@ class _LibraryLines(logging.Handler):
         log("library.warned", library=record.name, place=f"{record.module}:{record.lineno}")
 
 
+class Unbreakable:
+    """A file of which no caller learns that it cannot be written, on a full disk for one: the line is lost."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, line: bytes) -> int:
+        """As the file's own."""
+        try:
+            return self._file.write(line)
+        except OSError:
+            LOG_LINES_LOST.inc()
+            return 0
+
+    def flush(self) -> None:
+        """As the file's own."""
+        try:
+            self._file.flush()
+        except OSError:
+            LOG_LINES_LOST.inc()
+
+
 def configure(service: str, process: str, level: str = "INFO") -> None:
     """Sets the process's logging up. Called once by the process's entry."""
     structlog.configure(
@@ -93,7 +123,7 @@ def configure(service: str, process: str, level: str = "INFO") -> None:
             structlog.processors.JSONRenderer(serializer=orjson.dumps),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stdout.buffer),
+        logger_factory=structlog.BytesLoggerFactory(file=cast(BinaryIO, Unbreakable(sys.stdout.buffer))),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
@@ -119,4 +149,31 @@ def describe(error: BaseException) -> dict[str, object]:
     told: dict[str, object] = {"error": type(error).__name__, "place": place}
     if isinstance(error, CodedError):
         told["code"] = error.code
+    elif isinstance(state := getattr(error, "sqlstate", None), str):
+        told["code"] = state
     return told
+
+
+@dataclass(slots=True)
+class _Limit:
+    """When a line of `log_limited` was written last (monotonic seconds), and how many were left out since."""
+
+    written_at: float
+    left_out: int = 0
+
+
+_limits: dict[tuple[LogEvent, str, str, str], _Limit] = {}
+
+
+def log_limited(event: LogEvent, error: BaseException, **fields: str) -> None:
+    """At most one line a minute for each event, class, code and place of an error; `left_out` says how many were not
+    written since the line before."""
+    told = describe(error)
+    key = (event, str(told["error"]), str(told.get("code", "")), str(told["place"]))
+    moment = time.monotonic()
+    known = _limits.get(key)
+    if known is not None and moment - known.written_at < LIMITED_EVERY_S:
+        known.left_out += 1
+        return
+    _limits[key] = _Limit(moment)
+    log(event, error=error, left_out=0 if known is None else known.left_out, **fields)

@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from shared import logs
+from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.db.migrate import migrate, migrations_of
-from shared.db.pool import TRANSIENT
 from shared.errors import CodedError
 from shared.settings import ServiceSettings
 
@@ -49,8 +49,10 @@ def main(
             _serve(api(settings), settings.http.host, settings.http.port)
         else:
             _serve(worker(settings), settings.worker.host, settings.worker.port)
-    except (CodedError, *TRANSIENT) as error:
+    except (CodedError, *DATABASE_ERRORS) as error:
         logs.log("process.failed", error=error)
+        if not isinstance(error, CodedError) and not is_transient(error):
+            raise
         raise SystemExit(EXIT_UNAVAILABLE) from None
 
 

@@ -11,7 +11,7 @@ from services.audit.replaying import Difference, Replayed
 from services.audit.usecases.replay_decisions import replay_decisions
 from shared.access import RELEASES, RULES_VERSION
 from shared.errors import ForbiddenError
-from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.app import AuthenticatedCaller, LongPool
 
 AT_ONCE = 2000
 router = APIRouter(tags=["operations"])
@@ -89,7 +89,7 @@ class ReplayView(BaseModel):
 )
 async def get_replay(
     caller: AuthenticatedCaller,
-    pool: ServicePool,
+    pool: LongPool,
     since: Annotated[AwareDatetime, Query(alias="from")],
     until: Annotated[AwareDatetime, Query(alias="to")],
     after: Annotated[str | None, Query(max_length=80, description="`next` of the part before")] = None,

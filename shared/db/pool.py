@@ -1,12 +1,16 @@
 """Connections to the service's own database, with time-outs set."""
 
+import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.db.notifications import Notifier, NotingConnection
 from shared.errors import TransientError
 from shared.settings import PostgresSettings
@@ -18,32 +22,71 @@ else:  # asyncpg's classes are generic in its stubs only
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
 
+__all__ = ("KEEPALIVES", "TRANSIENT", "Connection", "Limits", "Pool", "create_pool", "is_transient", "transaction")
+
 KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
-TRANSIENT = (
-    OSError,
-    TimeoutError,
-    TransientError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what the driver says when the server ended the session under it
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidTransactionStateError,
-)
-"""What may pass by itself. `is_transient` decides; a ValueError among them is a wrong argument, a bug."""
+TRANSIENT = DATABASE_ERRORS
+"""For `except`: `is_transient` then decides whether an error of these classes may pass by itself."""
 
 
-def is_transient(error: BaseException) -> bool:
-    """Whether the same attempt may succeed later."""
-    return isinstance(error, TRANSIENT) and not isinstance(error, ValueError)
+class NoConnectionError(TransientError):
+    """All connections of this process are in use, or the database answers nobody."""
+
+    code = "no-connection"
 
 
-async def create_pool(settings: PostgresSettings, *, application: str, size: int | None = None) -> Pool:
-    """A pool for the app role. Statement and transaction time-outs are set on every connection."""
-    milliseconds = str(int(settings.statement_timeout_s * 1000))
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds: how long a caller waits for a connection, and how long the server lets one statement run (never longer
+    than the settings say). A connection that is still silent `grace_s` later is closed at once."""
+
+    acquire_s: float
+    statement_s: float
+    grace_s: float
+
+
+WORK: Final = Limits(acquire_s=30, statement_s=math.inf, grace_s=5)
+"""Consumers, loops and imports: what cannot go on is tried again, and nobody waits for an answer."""
+ANSWER: Final = Limits(acquire_s=1.5, statement_s=2.5, grace_s=0.5)
+"""Requests: with a database that falls silent, a caller has the answer 503 within 5 s."""
+LONG_ANSWER: Final = Limits(acquire_s=1.5, statement_s=math.inf, grace_s=0.5)
+"""The few requests that count or read much, all of operators: they have connections of their own."""
+
+
+class _ClosedWhenSilent(NotingConnection):
+    """A connection that is closed, without a farewell, when a statement was not answered in time or its task ended.
+
+    The driver would ask a server that is perhaps as silent to cancel the statement, and let the rollback, and with it
+    the caller, wait for that. What a server that still runs was doing ends by its own time-out.
+    """
+
+    def _cancel_current_command(self, *_: object) -> None:  # the driver's hook; it calls this from inside the protocol
+        asyncio.get_running_loop().call_soon(self.terminate)
+
+
+class _PoolWithLimits(Pool):
+    """A pool that does not let its callers wait for ever."""
+
+    patience_s: float = 0
+
+    async def _acquire(self, timeout: float | None) -> Any:  # what every way to a connection goes through
+        try:
+            patience = self.patience_s if timeout is None else timeout
+            return await super()._acquire(patience)  # type: ignore[misc]  # the stubs leave it out
+        except TimeoutError as error:
+            raise NoConnectionError from error
+
+
+async def create_pool(
+    settings: PostgresSettings, *, application: str, size: int | None = None, kept: int = 1, limits: Limits = WORK
+) -> Pool:
+    """A pool for the app role, of which `kept` connections stay open while nobody needs them. Statement and
+    transaction time-outs are set on every connection.
+
+    Raises NoConnectionError (a TransientError) from whatever asks for a connection and gets none in time.
+    """
+    statement_s = min(settings.statement_timeout_s, limits.statement_s)
+    milliseconds = str(int(statement_s * 1000))
     server_settings: dict[str, str] = {
         "application_name": application,
         "statement_timeout": milliseconds,
@@ -57,18 +100,24 @@ async def create_pool(settings: PostgresSettings, *, application: str, size: int
         **KEEPALIVES,
     }
     notifier = Notifier()
-    notifier.pool = await asyncpg.create_pool(
+    pool = _PoolWithLimits(
         settings.dsn.get_secret_value(),
-        min_size=1,
+        min_size=kept,
         max_size=size or settings.pool_size,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300,
+        loop=None,
+        connection_class=_ClosedWhenSilent,
+        record_class=asyncpg.Record,
         timeout=5,
-        command_timeout=settings.statement_timeout_s + 5,
+        command_timeout=statement_s + limits.grace_s,
         server_settings=server_settings,
-        connection_class=NotingConnection,
         # Nothing in a pooled session outlives its transaction, so the round trip that would reset it is saved.
         reset=notifier.on_release,
     )
-    return notifier.pool
+    pool.patience_s = limits.acquire_s
+    notifier.pool = pool
+    return await pool
 
 
 @asynccontextmanager

@@ -5,13 +5,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Annotated
 
-import asyncpg
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from shared.db.pool import TRANSIENT, Pool, create_pool
+from shared.db.errors import DATABASE_ERRORS
+from shared.db.pool import ANSWER, LONG_ANSWER, Pool, create_pool
 from shared.errors import NotAuthenticatedError
 from shared.http.guard import Guard
 from shared.http.problems import Renderer, install, problem
@@ -19,6 +19,9 @@ from shared.http.tokens import Caller, IssuerKeys, Keys, TokenVerifier
 from shared.settings import ServiceSettings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+LONG_REQUESTS = 2
+"""How many such requests one process answers at a time."""
+READY_ACQUIRE_S, READY_ANSWER_S = 1.5, 2.0
 IS_READY = "select exists (select from schema_migrations)"
 _bearer = HTTPBearer(auto_error=False, description="An access token of identity (JWT).")
 
@@ -51,14 +54,18 @@ async def serving(
 ) -> AsyncIterator[None]:
     """What every API holds while it serves: its pool, its verifier, and how old its copies may be. `keys`: instead of
     identity's published ones."""
-    pool = await create_pool(settings.postgres, application=f"{service}-api")
-    app.state.pool = pool
+    pool = await create_pool(settings.postgres, application=f"{service}-api", limits=ANSWER)
+    long_pool = await create_pool(
+        settings.postgres, application=f"{service}-api-long", size=LONG_REQUESTS, kept=0, limits=LONG_ANSWER
+    )
+    app.state.pool, app.state.long_pool = pool, long_pool
     app.state.verifier = TokenVerifier(settings.tokens, keys or IssuerKeys(pool, settings.tokens.jwks_url))
     app.state.copy_limit = timedelta(seconds=settings.freshness.limit_s)
     try:
         yield
     finally:
         pool.terminate()
+        long_pool.terminate()
 
 
 async def caller(
@@ -80,7 +87,14 @@ def pool_of(request: Request) -> Pool:
     return pool
 
 
+def long_pool_of(request: Request) -> Pool:
+    """FastAPI dependency: a pool for the few requests that count or read much."""
+    pool: Pool = request.app.state.long_pool
+    return pool
+
+
 ServicePool = Annotated[Pool, Depends(pool_of)]
+LongPool = Annotated[Pool, Depends(long_pool_of)]
 
 
 def copy_limit_of(request: Request) -> timedelta:
@@ -108,8 +122,9 @@ async def _ready(request: Request) -> Response:
 
 
 async def is_ready(pool: Pool) -> bool:
-    """Migrated, and the own database answers. Neighbours do not matter."""
+    """Migrated, and the own database answers within 3.5 s. Neighbours do not matter."""
     try:
-        return bool(await pool.fetchval(IS_READY, timeout=2))
-    except (*TRANSIENT, asyncpg.UndefinedTableError):
+        async with pool.acquire(timeout=READY_ACQUIRE_S) as connection:
+            return bool(await connection.fetchval(IS_READY, timeout=READY_ANSWER_S))
+    except DATABASE_ERRORS:
         return False

@@ -27,31 +27,34 @@ class Guard:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        note_whole(scope)
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        trace = tracing.enter(headers.get(b"traceparent", b"").decode("ascii", "replace"))
-        status = 500
+        status = 0
 
         async def traced_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message.setdefault("headers", []).append((b"traceparent", trace.encode()))
+                message.setdefault("headers", []).append((b"traceparent", tracing.current().encode()))
             await send(message)
 
-        request = Request(scope)
         try:
-            self._check(headers)
-            await self.app(scope, self._limited(scope, receive), traced_send)
-        except ClientError as error:
-            response = self.render(request, error.status, error.code, str(error))
-            await response(scope, receive, traced_send)
+            await self._answer(scope, receive, traced_send)
         except Exception as error:  # a bug or an outage: the caller gets a clear answer, the log the place
-            response = answer_for(request, error, self.render)
-            await response(scope, receive, traced_send)
+            answer = answer_for(Request(scope), error, self.render)
+            if not status:  # else the answer had begun: it stays unfinished, and the server closes the connection
+                await answer(scope, receive, traced_send)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            REQUESTS.labels(scope["method"], route, status).observe(time.perf_counter() - started)
+            REQUESTS.labels(scope["method"], route, status or 500).observe(time.perf_counter() - started)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        note_whole(scope)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        tracing.enter(headers.get(b"traceparent", b"").decode("ascii", "replace"))
+        try:
+            self._check(headers)
+            await self.app(scope, self._limited(scope, receive), send)
+        except ClientError as error:
+            await self.render(Request(scope), error.status, error.code, str(error))(scope, receive, send)
 
     def _check(self, headers: dict[bytes, bytes]) -> None:
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":

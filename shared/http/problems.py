@@ -10,15 +10,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.db.pool import is_transient
+from shared.db.errors import Fate, fate_of
 from shared.errors import ClientError, ForbiddenError, NotAuthenticatedError, NotFoundError, UncheckableError
 from shared.http.pacing import keep_pace
-from shared.logs import log
+from shared.logs import log_limited
 
 Renderer = Callable[[Request, int, str, str], Response]
 """(request, HTTP status, stable code, what is wrong and what to do) -> the answer's body in the API's format."""
 PACED = (ForbiddenError, NotFoundError, UncheckableError)
 """What is answered in the same words whether or not something is there, and so at the same pace."""
+RETRY_AFTER_S = 5
 _WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
 _CODES = {
     400: "bad-request",
@@ -91,10 +92,13 @@ def install(app: FastAPI, render: Renderer = problem) -> None:
 
 
 def answer_for(request: Request, error: Exception, render: Renderer) -> Response:
-    """The answer to what no handler knew: 503 for what may pass, 500 for a bug; the log has class and place."""
-    log("request.failed", method=request.method, error=error)
-    if is_transient(error):
-        response = render(request, 503, "unavailable", "This service cannot answer now. Try again in a few seconds.")
-        response.headers["retry-after"] = "5"
-        return response
-    return render(request, 500, "internal", "Something went wrong on our side; it has been logged.")
+    """The answer to what no handler knew: 503 for what may pass, 500 for a bug. The log has class, code and place."""
+    fate = fate_of(error)
+    log_limited("request.failed", error, method=request.method)
+    if fate is Fate.ALARM:
+        log_limited("database.damaged", error)
+    if fate is Fate.BUG:
+        return render(request, 500, "internal", "Something went wrong on our side; it has been logged.")
+    response = render(request, 503, "unavailable", "This service cannot answer now. Try again in a few seconds.")
+    response.headers["retry-after"] = str(RETRY_AFTER_S)
+    return response

@@ -15,7 +15,7 @@ from deploy.local.importing import OVERRIDE, importer_of
 from deploy.local.running import run
 from services.identity.domain.imports import AbsenceImplausibleError, FileMark, Progress
 from services.identity.importing import Complete, Importer, Outcome
-from shared.db.pool import TRANSIENT
+from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.errors import CodedError
 from shared.process import spare_the_collector
 
@@ -97,8 +97,8 @@ def _perform(file: Path, as_json: bool, work: Callable[[Report], Awaitable[Outco
         leave(1, str(error))
     except CodedError as error:
         leave(1, f"{file.name}: {error}")
-    except TRANSIENT as error:
-        if isinstance(error, OSError) and error.filename:
+    except DATABASE_ERRORS as error:
+        if not is_transient(error) or (isinstance(error, OSError) and error.filename):
             raise
         leave(1, "identity's database does not answer: look with `dmp status`, then go on with --resume")
     _show(outcome, time.monotonic() - started, as_json)

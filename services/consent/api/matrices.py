@@ -9,7 +9,7 @@ from services.consent.usecases.activate_matrix import activate_matrix
 from services.consent.usecases.compare_matrix import compare_matrix, list_matrices, show_matrix
 from services.consent.usecases.import_matrix import import_matrix
 from shared.contracts.base import CODE_PATTERN
-from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.app import AuthenticatedCaller, LongPool, ServicePool
 from shared.http.problems import prefers_french
 from shared.http.tokens import Caller
 from shared.terminology.matrix import MatrixInvalidError
@@ -74,7 +74,7 @@ async def get_matrix(name: MatrixName, pool: ServicePool) -> Response:
 
 
 @router.get("/{name}/diff", summary="What a version changes", responses=_UNKNOWN)
-async def get_diff(name: MatrixName, request: Request, pool: ServicePool) -> DiffView:
+async def get_diff(name: MatrixName, request: Request, pool: LongPool) -> DiffView:
     """Against the version in force, in words: for whom what opens and closes. In French with `Accept-Language: fr`."""
     french = prefers_french(request.headers.get("accept-language", ""))
     return DiffView.of(await compare_matrix(pool, name), french)

@@ -1,0 +1,87 @@
+"""What becomes of a database error: one table, asked by the APIs and by the consumers.
+
+A SQLSTATE has two characters of class and three of its own (PostgreSQL manual, appendix A). The entry of the whole
+SQLSTATE decides, else that of its class. A class that is not in the table is a bug of ours.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+import asyncpg
+
+from shared.errors import TransientError
+
+
+class Fate(StrEnum):
+    """What is done about an error."""
+
+    WAIT = "wait"
+    """It may pass by itself: an API answers 503 with Retry-After, a consumer tries the same batch again."""
+    ALARM = "alarm"
+    """It passes when an operator has repaired the database: as WAIT, and the log says `database.damaged`."""
+    BUG = "bug"
+    """The same attempt fails again: an API answers 500, a consumer makes a dead letter of the message."""
+
+
+_BUGS: Final = (
+    *("03", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "20", "21", "24", "26", "27", "2B", "2D", "2F", "34"),
+    "22",  # a value that a column cannot hold
+    "23",  # a constraint that no code of ours has named
+    "25",  # a statement at the wrong moment of a transaction
+    *("38", "39", "3B", "3D", "3F", "44", "HV"),
+    "42",  # wrong SQL, a missing table or a missing grant
+    "54",  # a statement or a row that is too large
+    "55",  # an object that is not in the state which the statement needs
+    "P0",  # raised by a function of ours
+)
+FATES: Final[dict[str, Fate]] = {
+    **dict.fromkeys(_BUGS, Fate.BUG),
+    "08": Fate.WAIT,  # connection exceptions
+    "25006": Fate.WAIT,  # read-only transaction: this server is a standby since a failover
+    "25P03": Fate.WAIT,  # idle-in-transaction time-out
+    "25P04": Fate.WAIT,  # transaction time-out
+    "28": Fate.WAIT,  # login refused: a password is being changed, a role is not there yet
+    "3D000": Fate.WAIT,  # no such database: it is being restored
+    "40": Fate.WAIT,  # serialisation, deadlock
+    "40002": Fate.BUG,  # integrity constraint at the commit
+    "53": Fate.WAIT,  # disk full, out of memory, too many connections, configuration limit
+    "55006": Fate.WAIT,  # object in use
+    "55P03": Fate.WAIT,  # lock not available
+    "57": Fate.WAIT,  # statement time-out, shutdown, crash, starting up, database dropped
+    "58": Fate.WAIT,  # errors outside PostgreSQL: input and output
+    "58P01": Fate.ALARM,  # a file of the database is missing
+    "58P02": Fate.ALARM,  # a file of the database is there twice
+    "72": Fate.WAIT,  # snapshot too old
+    "F0": Fate.WAIT,  # configuration file: the server is being set up
+    "XX": Fate.WAIT,  # internal error
+    "XX001": Fate.ALARM,  # data corrupted
+    "XX002": Fate.ALARM,  # index corrupted
+}
+_BUGS_OF_THE_CLIENT = (ValueError, asyncpg.UnsupportedClientFeatureError, asyncpg.UnsupportedServerFeatureError)
+_PASSING = (
+    OSError,
+    TimeoutError,
+    TransientError,
+    asyncpg.InterfaceError,  # the connection or the pool was closed
+    asyncpg.InternalClientError,  # what the driver says when the server ended the session under it
+    asyncpg.InvalidCachedStatementError,  # a migration has changed a table; the next attempt prepares anew
+)
+DATABASE_ERRORS: Final = (*_PASSING, asyncpg.PostgresError)
+"""Every class of error that the use of a database raises, for `except`; `fate_of` then tells them apart."""
+
+
+def fate_of(error: BaseException) -> Fate:
+    """The fate of any error; of an error that does not come from a database too."""
+    if isinstance(error, _BUGS_OF_THE_CLIENT):  # some are InterfaceErrors as well: a wrong argument
+        return Fate.BUG
+    if isinstance(error, _PASSING):
+        return Fate.WAIT
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return next((FATES[state[:length]] for length in (5, 2) if state[:length] in FATES), Fate.BUG)
+    return Fate.BUG
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same attempt may succeed later."""
+    return fate_of(error) is not Fate.BUG

@@ -1,0 +1,82 @@
+"""A database that falls silent without closing its connections: callers are told so soon, and it heals by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from shared.db.pool import create_pool
+from shared.http.app import is_ready
+from shared.settings import PostgresSettings
+from tests.conftest import NewDatabase
+from tests.infra.load import Person
+from tests.infra.proxies import Line, line_to
+from tests.infra.records import House, a_deposit, as_patient, bundle_of, codes, house
+from tests.infra.waiting import eventually
+
+LONGEST_S = 5.0
+
+
+@pytest.fixture
+async def silenced(new_database: NewDatabase) -> AsyncIterator[tuple[Line, House]]:
+    async with line_to(await new_database("records")) as (line, database), house(database) as home:
+        yield line, home
+
+
+async def timed(request: asyncio.Future[httpx.Response]) -> tuple[httpx.Response, float]:
+    started = asyncio.get_running_loop().time()
+    answer = await request
+    return answer, asyncio.get_running_loop().time() - started
+
+
+async def test_a_silent_database_is_answered_with_503_within_5_s(silenced: tuple[Line, House]) -> None:
+    line, home = silenced
+    record = await home.open_record(Person(89))
+    [document] = await home.publish(a_deposit(Person(89)))
+    path, token = f"/fhir/DocumentReference/{document}", as_patient(record)
+    answers = await asyncio.gather(*(home.get(path, token) for _ in range(24)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert (await home.client.get("/readyz")).status_code == 200
+
+    line.fall_silent()
+    for _again in range(2):  # with connections that are open, and then with none
+        requests = [home.get(path, token) for _ in range(24)]
+        requests += [home.deposit(bundle_of(a_deposit(Person(89)))) for _ in range(4)]
+        requests += [home.client.get("/readyz")]
+        times = await asyncio.gather(*(timed(asyncio.ensure_future(one)) for one in requests))
+        for answer, seconds in times:
+            assert answer.status_code == 503
+            assert seconds < LONGEST_S
+        for answer, _ in times[:-1]:
+            assert answer.headers["retry-after"] == "5"
+            assert codes(answer) == ["unavailable"]
+
+    line.speak()
+
+    async def healed() -> bool:
+        return (await home.client.get("/readyz")).status_code == 200 and (
+            await home.get(path, token)
+        ).status_code == 200
+
+    assert await eventually(healed)
+
+
+async def test_a_worker_with_a_silent_database_is_not_ready_within_5_s(new_database: NewDatabase) -> None:
+    async with line_to(await new_database("audit")) as (line, database):
+        pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests", size=2)
+        assert await is_ready(pool)
+        line.fall_silent()
+        held = [asyncio.ensure_future(pool.fetchval("select 1")) for _ in range(4)]  # a consumer's and a loop's
+        for _again in range(2):
+            started = asyncio.get_running_loop().time()
+            assert not await is_ready(pool)
+            assert asyncio.get_running_loop().time() - started < LONGEST_S
+        line.speak()
+
+        async def healed() -> bool:
+            return await is_ready(pool)
+
+        assert await eventually(healed)
+        await asyncio.gather(*held, return_exceptions=True)
+        pool.terminate()

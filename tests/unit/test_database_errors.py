@@ -1,0 +1,179 @@
+"""Every error of a database has a fate, and every API says it in its own form; the log says it once a minute."""
+
+import errno
+import inspect
+import io
+from typing import Any, BinaryIO, cast
+
+import asyncpg
+import orjson
+import pytest
+import structlog
+from asyncpg import exceptions
+from starlette.types import Message, Receive, Scope, Send
+
+from services.records.api.outcomes import render as render_records
+from shared import logs
+from shared.db.errors import FATES, Fate, fate_of, is_transient
+from shared.db.pool import NoConnectionError
+from shared.errors import PermanentError, TransientError
+from shared.http.guard import Guard
+from shared.http.outcomes import render as render_fhir
+from shared.http.problems import Renderer, problem
+
+CLASSES = [
+    one
+    for one in vars(exceptions).values()
+    if inspect.isclass(one) and issubclass(one, asyncpg.PostgresError) and one.sqlstate
+]
+WAIT, ALARM, BUG = Fate.WAIT, Fate.ALARM, Fate.BUG
+
+
+@pytest.fixture(autouse=True)
+def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_limits", {})
+
+
+def test_every_class_of_sqlstate_that_the_driver_knows_is_in_the_table() -> None:
+    assert len(CLASSES) > 200
+    assert {one.sqlstate[:2] for one in CLASSES} <= FATES.keys()
+
+
+@pytest.mark.parametrize(
+    ("error", "fate"),
+    [
+        (asyncpg.DiskFullError, WAIT),
+        (asyncpg.OutOfMemoryError, WAIT),
+        (asyncpg.TooManyConnectionsError, WAIT),
+        (asyncpg.ConfigurationLimitExceededError, WAIT),
+        (asyncpg.ReadOnlySQLTransactionError, WAIT),
+        (asyncpg.TransactionTimeoutError, WAIT),
+        (asyncpg.IdleInTransactionSessionTimeoutError, WAIT),
+        (asyncpg.InFailedSQLTransactionError, BUG),
+        (asyncpg.LockNotAvailableError, WAIT),
+        (asyncpg.DeadlockDetectedError, WAIT),
+        (asyncpg.TransactionIntegrityConstraintViolationError, BUG),
+        (asyncpg.QueryCanceledError, WAIT),
+        (asyncpg.AdminShutdownError, WAIT),
+        (asyncpg.CannotConnectNowError, WAIT),
+        (asyncpg.PostgresIOError, WAIT),
+        (asyncpg.UndefinedFileError, ALARM),
+        (asyncpg.InternalServerError, WAIT),
+        (asyncpg.DataCorruptedError, ALARM),
+        (asyncpg.IndexCorruptedError, ALARM),
+        (asyncpg.ConnectionDoesNotExistError, WAIT),
+        (asyncpg.InvalidPasswordError, WAIT),
+        (asyncpg.InvalidCatalogNameError, WAIT),
+        (asyncpg.InvalidCachedStatementError, WAIT),
+        (asyncpg.FeatureNotSupportedError, BUG),
+        (asyncpg.CheckViolationError, BUG),
+        (asyncpg.UndefinedTableError, BUG),
+        (asyncpg.InsufficientPrivilegeError, BUG),
+        (asyncpg.InterfaceError, WAIT),
+        (asyncpg.InternalClientError, WAIT),
+        (asyncpg.ClientConfigurationError, BUG),
+        (asyncpg.UnsupportedClientFeatureError, BUG),
+        (ConnectionResetError, WAIT),
+        (TimeoutError, WAIT),
+        (NoConnectionError, WAIT),
+        (TransientError, WAIT),
+        (PermanentError, BUG),
+        (KeyError, BUG),
+        (ValueError, BUG),
+    ],
+)
+def test_an_error_has_the_fate_of_its_kind(error: type[Exception], fate: Fate) -> None:
+    assert fate_of(error("x")) is fate
+    assert is_transient(error("x")) is (fate is not Fate.BUG)
+
+
+def test_an_error_that_the_driver_has_no_class_for_is_known_by_its_class() -> None:
+    unknown = exceptions.UnknownPostgresError("x")
+    unknown.sqlstate = "53999"
+    assert fate_of(unknown) is Fate.WAIT
+    unknown.sqlstate = "QQ000"
+    assert fate_of(unknown) is Fate.BUG
+
+
+async def answer(error: Exception, render: Renderer, path: str, *, begun: bool = False) -> list[Message]:
+    """What goes over the line when an app raises this, before its answer or in the middle of it."""
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        raise error
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
+    await Guard(app, render=render, body_limit=100)(scope, receive, send)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("render", "path"), [(problem, "/records"), (render_fhir, "/fhir/Consent"), (render_records, "/fhir/Binary/1")]
+)
+async def test_every_database_error_is_answered_in_the_form_of_the_api(render: Renderer, path: str) -> None:
+    for kind in CLASSES:
+        start, body = await answer(kind("secret"), render, path)
+        headers = dict(start["headers"])
+        told = orjson.loads(body["body"])
+        if path == "/records":
+            assert headers[b"content-type"] == b"application/problem+json"
+            code = told["code"]
+        else:
+            assert headers[b"content-type"].startswith(b"application/fhir+json")
+            code = told["issue"][0]["details"]["coding"][0]["code"]
+        expected = (503, "unavailable") if is_transient(kind("x")) else (500, "internal")
+        assert (start["status"], code) == expected, kind.__name__
+        assert (b"retry-after" in headers) is is_transient(kind("x"))
+        assert b"secret" not in body["body"]
+
+
+async def test_an_answer_that_has_begun_stays_unfinished_and_nothing_is_put_behind_it() -> None:
+    sent = await answer(asyncpg.DiskFullError("x"), problem, "/records", begun=True)
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert sent[-1]["more_body"], "the server closes the connection: the caller sees that something is missing"
+
+
+async def test_the_log_says_once_a_minute_what_thousands_of_requests_fail_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr(logs, "log", lambda event, **fields: lines.append((event, fields)))
+    clock = [1000.0]
+    monkeypatch.setattr(logs.time, "monotonic", lambda: clock[0])
+    for _ in range(1000):
+        await answer(asyncpg.DiskFullError("x"), problem, "/records")
+    await answer(asyncpg.IndexCorruptedError("x"), problem, "/records")
+    assert [event for event, _ in lines] == ["request.failed", "request.failed", "database.damaged"]
+    clock[0] += 61
+    await answer(asyncpg.DiskFullError("x"), problem, "/records")
+    assert lines[-1][1]["left_out"] == 999
+
+
+class Full(io.BytesIO):
+    """A file on a full disk."""
+
+    def write(self, _: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+async def test_a_log_that_cannot_be_written_stops_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = cast(BinaryIO, logs.Unbreakable(Full()))
+    monkeypatch.setattr(logs, "_logger", structlog.wrap_logger(structlog.BytesLogger(full), processors=[to_bytes]))
+    start, _ = await answer(asyncpg.DiskFullError("x"), problem, "/records")
+    assert start["status"] == 503
+    logs.log("process.started")
+
+
+def to_bytes(_: object, __: str, line: structlog.typing.EventDict) -> bytes:
+    return orjson.dumps(line)
