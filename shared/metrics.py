@@ -41,4 +41,5 @@ IN_FORCE_SECONDS = Histogram(
     "Time from a change of rights to the word that no read is decided under the older version any more.",
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
+RECORDS_HELD = Counter("held_records_total", "Attempts of requests that found a record's row taken.")
 LOG_LINES_LOST = Counter("log_lines_lost_total", "Log lines that could not be written, on a full disk for one.")

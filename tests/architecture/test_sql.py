@@ -64,6 +64,41 @@ async def test_every_statement_of_a_service_can_be_prepared(service: str, new_da
         await connection.close()
 
 
+SORTED_LOCKS = re.compile(r"\bjoin\b.*\border by\b.*\bfor (no key )?(update|(key )?share)\b")
+NOT_PARTITIONED = frozenset(
+    {
+        "services.identity.store.erasures.LOCK_ERASURES",
+        "services.identity.store.records.LOCK_TOLD",
+        "services.identity.store.representations.LOCK_RECORDS",
+        "services.notify.store.alerts.SELECT_WINDOWS",
+    }
+)
+
+
+def sorts_before_it_locks(sql: str) -> bool:
+    """Whether a select joins, sorts and then locks; parts in brackets are judged by themselves."""
+    text = " ".join(sql.lower().split())
+    while innermost := re.search(r"\(([^()]*)\)", text):
+        if SORTED_LOCKS.search(innermost[1]):
+            return True
+        text = text.replace(innermost[0], "")
+    return SORTED_LOCKS.search(text) is not None
+
+
+def test_rows_of_a_partitioned_table_are_locked_inside_a_lateral_select() -> None:
+    """PostgreSQL 18 looks at a row anew that somebody changed while its lock was awaited. Above a sort it then looks in
+    the partition of the last row that was sorted: the row is left out of the result, though it is there and locked."""
+    found = {
+        name
+        for service in SERVICES
+        for module in (*store_modules(service), *PLUMBING)
+        for name, text in statements(module).items()
+        if sorts_before_it_locks(text)
+    }
+    assert found == NOT_PARTITIONED
+    assert sorts_before_it_locks("with a as (select * from f(1) x join t on t.id = x.id order by t.id for update of t)")
+
+
 def test_statements_are_constants_beside_their_functions() -> None:
     paths = [*(ROOT / "services").glob("*/store.py"), *(ROOT / "services").glob("*/store/*.py")]
     assert len(paths) > 5

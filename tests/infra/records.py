@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import orjson
+from prometheus_client import REGISTRY
 
 from services.records.app import make_api
 from services.records.domain.copies import COPIED
@@ -238,6 +239,11 @@ class House:
     async def announced(self, kind: type[Event]) -> list[Any]:
         """What waits in the outbox, of one kind."""
         return [event for event in await outbox(self.pool) if isinstance(event, kind)]
+
+
+def times_held() -> float:
+    """How often so far a request has found a record's row taken."""
+    return REGISTRY.get_sample_value("held_records_total") or 0
 
 
 def decided(

@@ -1,5 +1,6 @@
 """Consent, told of records and deposits: the first state, the decision, and waiting for what is not here yet."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -26,6 +27,7 @@ from tests.conftest import NewPool
 from tests.infra.consent import choose
 from tests.infra.messages import message, outbox, traces
 from tests.infra.plumbing import document_received, record_changed
+from tests.infra.waiting import eventually
 
 STATES, RECORDS = "consent.states.v1", "identity.records.v1"
 HOSPITAL, OTHER_HOSPITAL = "1750000001", "1750000002"
@@ -264,3 +266,33 @@ async def test_whether_a_document_comes_in_masked_and_invisible_is_a_national_pa
         await decide_deposits(connection, [message(event)], masked_and_invisible=allowed)
     [decided] = [one for one in await outbox(pool) if isinstance(one, DepositDecided)]
     assert decided.reason == reason
+
+
+async def test_a_choice_that_is_made_while_deposits_are_decided_is_heeded_for_each_of_them(pool: Pool) -> None:
+    """Also for those whose states lie in other partitions than the last one that was looked at."""
+    records = [await opened(pool) for _ in range(16)]
+    objections = "update consent_states set version = version + 1, feeding_objections = $1"
+    async with transaction(pool) as choosing:
+        await choosing.execute(objections, [HOSPITAL])
+        deciding = asyncio.create_task(tell(pool, *(deposit(record) for record in records)))
+        await eventually(lambda: somebody_waits(pool))
+    told = [one for one in await deciding if isinstance(one, DepositDecided)]
+    assert {(one.outcome, one.reason) for one in told} == {("refused", "consent-opposed")}
+    assert len(told) == len(records)
+
+
+async def test_what_is_in_force_is_noted_for_each_record_though_its_state_changes_meanwhile(pool: Pool) -> None:
+    records = [await opened(pool) for _ in range(16)]
+    async with transaction(pool) as choosing:
+        await choosing.execute("update consent_states set version = version + 1")
+        applied = [CopyApplied(record_id=record, topic=STATES, version=1) for record in records]
+        noting = asyncio.create_task(tell(pool, *applied))
+        await eventually(lambda: somebody_waits(pool))
+    await noting
+    assert await pool.fetchval("select count(*) from consent_states where version_in_force = 1") == len(records)
+
+
+async def somebody_waits(pool: Pool) -> bool:
+    query = """
+    select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"""
+    return bool(await pool.fetchval(query))

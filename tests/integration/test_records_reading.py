@@ -27,8 +27,9 @@ from tests.infra.records import (
     codes,
     document_ids,
     ins_of,
+    times_held,
 )
-from tests.infra.tokens import make_token, operator_token
+from tests.infra.tokens import bearer, make_token, operator_token
 from tests.infra.waiting import eventually
 
 SOMEBODY, NOBODY = Person(81), Person(82)
@@ -324,9 +325,39 @@ async def test_once_a_choice_is_in_force_no_read_under_the_older_one_can_follow(
         await applier.execute("select id from records where id = $1 for update", record)
         unblock = "update consent_states set state = jsonb_set(state, '{blocked}', '[]') where record_id = $1"
         await applier.execute(unblock, record)
+        before = times_held()
         reading = asyncio.create_task(home.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR)))
-        await eventually(lambda: someone_waits(home))
+        await eventually(lambda: tried_since(before))
     assert (await reading).status_code == 200, "it saw what was committed while it waited"
+
+
+async def tried_since(before: float) -> bool:
+    return times_held() > before
+
+
+async def test_a_record_that_is_held_keeps_nobody_from_another(home: House, record: UUID) -> None:
+    """More readers and changers of the one wait than there are connections; the others are answered as ever."""
+    [held] = await home.publish(a_deposit(SOMEBODY))
+    other = await home.open_record(NOBODY)
+    [document] = await home.publish(a_deposit(NOBODY))
+    token, change = as_patient(record), b'[{"op": "replace", "path": "/status", "value": "entered-in-error"}]'
+    headers = {**bearer(token), "content-type": "application/json-patch+json"}
+    async with transaction(home.pool) as holder:
+        await holder.execute("select from records where id = $1 for update", record)
+        paths = (f"/fhir/Binary/{held}", f"/fhir/DocumentReference/{held}")
+        requests = [home.get(path, token) for path in paths for _ in range(10)]
+        requests += [home.search(token, patient=str(record), **CURRENT) for _ in range(10)]
+        requests += [home.client.patch(paths[1], content=change, headers=headers) for _ in range(10)]
+        waiting = [asyncio.create_task(one) for one in requests]
+        before = times_held()
+        await eventually(lambda: tried_since(before + len(waiting)))
+        for _ in range(5):
+            answer = await home.get(f"/fhir/Binary/{document}", as_patient(other))
+            assert answer.status_code == 200
+        refused = await asyncio.gather(*waiting)
+    assert {(one.status_code, *codes(one)) for one in refused} == {(503, "cannot-be-checked-now")}
+    assert {one.headers["retry-after"] for one in refused} == {"30"}
+    assert (await home.get(paths[0], token)).status_code == 200
 
 
 async def someone_waits(home: House) -> bool:

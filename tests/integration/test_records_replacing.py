@@ -41,14 +41,14 @@ async def record(home: House) -> UUID:
     return record_id
 
 
-def replacing(target: dict[str, Any], *more: dict[str, Any], **changed: Any) -> bytes:
+def replacing(target: dict[str, Any], *more: dict[str, Any], person: Person = SOMEBODY, **changed: Any) -> bytes:
     """A submission whose document takes the place of the target."""
 
     def relate(bundle: Any) -> None:
         document = next(e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "DocumentReference")
         document["relatesTo"] = [{"code": "replaces", "target": one} for one in (target, *more)]
 
-    return changed_bundle(bundle_of(a_deposit(SOMEBODY, **changed)), relate)
+    return changed_bundle(bundle_of(a_deposit(person, **changed)), relate)
 
 
 def by_id(document_id: UUID) -> dict[str, Any]:

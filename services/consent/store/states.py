@@ -92,11 +92,12 @@ SHARE_KNOWN_RECORDS = """
 with wanted as materialized (
   select bucket, record_id from unnest($1::integer[], $2::uuid[]) as wanted(bucket, record_id)
 ), state as materialized (
-  select state.record_id, state.version, state.feeding_objections, state.blocked, state.mask_new_documents
-  from consent_states state
-  join wanted on state.bucket = wanted.bucket and state.record_id = wanted.record_id
-  order by state.bucket, state.record_id
-  for share of state
+  select locked.record_id, locked.version, locked.feeding_objections, locked.blocked, locked.mask_new_documents
+  from (select bucket, record_id from wanted order by bucket, record_id) as sorted
+  cross join lateral (
+    select state.record_id, state.version, state.feeding_objections, state.blocked, state.mask_new_documents
+    from consent_states state where state.bucket = sorted.bucket and state.record_id = sorted.record_id for share
+  ) as locked
 )
 select copy.record_id, copy.status, copy.version as record_version, state.version as state_version,
        coalesce(state.feeding_objections, '{}') as feeding_objections, coalesce(state.blocked, '{}') as blocked,
@@ -227,12 +228,17 @@ async def find_version(connection: Connection, record_id: UUID, version: int) ->
 
 UPDATE_VERSIONS_IN_FORCE = """
 with newer as materialized (
-  select state.bucket, state.record_id, applied.version
-  from unnest($1::integer[], $2::uuid[], $3::integer[]) as applied(bucket, record_id, version)
-  join consent_states state on state.bucket = applied.bucket and state.record_id = applied.record_id
-  where state.version_in_force < applied.version
-  order by state.bucket, state.record_id
-  for update of state
+  select locked.bucket, locked.record_id, sorted.version
+  from (
+    select bucket, record_id, version
+    from unnest($1::integer[], $2::uuid[], $3::integer[]) as applied(bucket, record_id, version)
+    order by bucket, record_id
+  ) as sorted
+  cross join lateral (
+    select state.bucket, state.record_id from consent_states state
+    where state.bucket = sorted.bucket and state.record_id = sorted.record_id
+      and state.version_in_force < sorted.version for update
+  ) as locked
 )
 update consent_states state set version_in_force = newer.version
 from newer
@@ -253,10 +259,15 @@ async def raise_versions_in_force(connection: Connection, versions: dict[UUID, i
 
 
 LOCK_STATES = """
-select state.record_id
-from unnest($1::integer[], $2::uuid[]) as wanted(bucket, record_id)
-join consent_states state on state.bucket = wanted.bucket and state.record_id = wanted.record_id
-order by state.bucket, state.record_id for update of state"""
+select locked.record_id
+from (
+  select bucket, record_id from unnest($1::integer[], $2::uuid[]) as wanted(bucket, record_id)
+  order by bucket, record_id
+) as sorted
+cross join lateral (
+  select state.record_id from consent_states state
+  where state.bucket = sorted.bucket and state.record_id = sorted.record_id for update
+) as locked"""
 
 
 async def lock_states(connection: Connection, record_ids: Sequence[UUID]) -> None:

@@ -1,16 +1,23 @@
 """Changing what a published document is: its labels, whether it is archived, whether it is still there."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from services.records.domain.documents import Head
 from services.records.domain.patching import sorted_labels
-from shared.clock import bucket_in
+from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
 
 FIND_PLACE = """
 select r.id, r.linked_to from documents d join records r on r.bucket = $1 and r.id = d.record_id
 where d.bucket = $1 and d.id = $2"""
+LOCK_RECORDS = """
+select locked.id
+from (select bucket, id from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id) order by id) as sorted
+cross join lateral (
+  select r.id from records r where r.bucket = sorted.bucket and r.id = sorted.id for update nowait
+) as locked"""
 UPDATE_DOCUMENT = """
 update documents
 set labels = $3, masked_by = $4, shown_to_representatives = $5, archived = $6, life = $7, version = version + 1,
@@ -22,6 +29,15 @@ async def find_place(connection: Connection, document_id: UUID) -> tuple[UUID, U
     """The record in which a document lies, and the other record of the same person. No lock is taken."""
     row = await connection.fetchrow(FIND_PLACE, bucket_in(document_id), document_id)
     return (row["id"], row["linked_to"]) if row is not None else None
+
+
+async def lock_records(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """Takes the rows of these records, sorted, and returns the ids of those that are here.
+
+    Raises asyncpg.LockNotAvailableError when somebody has one of them.
+    """
+    rows = await connection.fetch(LOCK_RECORDS, [bucket_of(id) for id in ids], ids)
+    return {row["id"] for row in rows}
 
 
 async def update_document(connection: Connection, head: Head, at: datetime) -> None:

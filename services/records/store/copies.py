@@ -18,10 +18,11 @@ from shared.decoding import Message
 from shared.vault import WrappedKey
 
 LOCK_RECORDS = """
-select r.id, r.version, r.ins
-from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
-join records r on r.bucket = wanted.bucket and r.id = wanted.id
-order by r.id for update of r"""
+select locked.id, locked.version, locked.ins
+from (select bucket, id from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id) order by id) as sorted
+cross join lateral (
+  select r.id, r.version, r.ins from records r where r.bucket = sorted.bucket and r.id = sorted.id for update
+) as locked"""
 LOCK_ABSENT = "select pg_advisory_xact_lock(1146097667, bucket) from unnest($1::integer[]) as absent(bucket)"
 UPSERT_RECORDS = """
 insert into records (bucket, id, version, partition, status, ins, traits, linked_to)

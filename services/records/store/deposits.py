@@ -60,18 +60,37 @@ SELECT_EARLIER = """
 select id, deposit_id, unique_id, fingerprint from documents
 where bucket = $1 and record_id = $2 and unique_id = any($3::bytea[])"""
 COUNT_OF_DEPOSIT = "select cardinality(document_ids) from deposits where bucket = $1 and id = $2"
+# A document that takes another's place changes the life of that one: the record's row is taken first, as by everyone
+# who changes a document that may be visible. All of those rows are taken before the first document's.
 LOCK_DOCUMENTS = """
 with given as materialized (
-  select d.bucket, d.id, d.replaces
+  select d.bucket, d.id, d.replaces, d.record_id
   from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
   join documents d on d.bucket = wanted.bucket and d.id = wanted.id
+), fenced as materialized (
+  select locked.id
+  from (
+    select distinct record_id, bucket from given where replaces is not null order by record_id
+  ) as replacing
+  cross join lateral (
+    select r.id from records r where r.bucket = replacing.bucket and r.id = replacing.record_id for update
+  ) as locked
 ), wanted as materialized (
   select bucket, id from given union select bucket, replaces from given where replaces is not null
 )
-select d.id, d.record_id, d.deposit_id, d.organisation_id, d.client_id, d.deposited_by, d.depositor_id, d.status,
-       d.life, d.labels, d.masked_by, d.shown_to_representatives, d.replaces, d.received_at
-from wanted join documents d on d.bucket = wanted.bucket and d.id = wanted.id
-order by d.id for update of d"""
+select locked.id, locked.record_id, locked.deposit_id, locked.organisation_id, locked.client_id, locked.deposited_by,
+       locked.depositor_id, locked.status, locked.life, locked.labels, locked.masked_by,
+       locked.shown_to_representatives, locked.replaces, locked.received_at
+from (
+  select wanted.bucket, wanted.id
+  from (select count(*) from fenced) as counted(records) join wanted on counted.records >= 0
+  order by wanted.id
+) as sorted
+cross join lateral (
+  select d.id, d.record_id, d.deposit_id, d.organisation_id, d.client_id, d.deposited_by, d.depositor_id, d.status,
+         d.life, d.labels, d.masked_by, d.shown_to_representatives, d.replaces, d.received_at
+  from documents d where d.bucket = sorted.bucket and d.id = sorted.id for update
+) as locked"""
 SETTLE_DOCUMENTS = """
 update documents d
 set status = given.status, checked_at = given.checked_at, settled_at = $7, decision_id = given.decision_id,
@@ -239,7 +258,8 @@ async def count_documents(connection: Connection, deposit_id: UUID) -> int:
 
 
 async def lock_documents(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Undecided]:
-    """Takes the rows of these documents and of those whose place they take, sorted."""
+    """Takes the rows of these documents and of those whose place they take, sorted; before them those of the records
+    in which a place is taken."""
     rows = await connection.fetch(LOCK_DOCUMENTS, _buckets(ids), ids)
     return {row["id"]: Undecided(**{**row, "labels": tuple(row["labels"])}) for row in rows}
 

@@ -1,7 +1,8 @@
 """Reading: the fence, the facts, and only with a Permit the bytes.
 
 The fence is a share lock on the record's row, taken by a statement before the one that loads the facts: whoever applies
-a copy takes the same row FOR UPDATE, so once that has committed no read under the older version can follow.
+a copy takes the same row FOR UPDATE, so once that has committed no read under the older version can follow. A fence
+that somebody holds raises asyncpg.LockNotAvailableError: reads wait for it without a connection (`held_records`).
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -31,12 +32,12 @@ COMMIT = "commit"
 ROLLBACK = "rollback"
 FENCE_BY_DOCUMENT = """
 select r.id, r.linked_to from documents d join records r on r.bucket = $1 and r.id = d.record_id
-where d.bucket = $1 and d.id = $2 for share of r"""
-FENCE_BY_ID = "select id, linked_to from records where bucket = $1 and id = $2 for share"
+where d.bucket = $1 and d.id = $2 for share of r nowait"""
+FENCE_BY_ID = "select id, linked_to from records where bucket = $1 and id = $2 for share nowait"
 # By fingerprint the bucket is not known yet; the row that is found names it.
 FENCE_BY_INS = """
 select r.id, r.linked_to from record_fingerprints f join records r on r.bucket = f.bucket and r.id = f.record_id
-where f.ins = any($1::text[]) for share of r"""
+where f.ins = any($1::text[]) for share of r nowait"""
 # What was chosen before the whole of it was kept stands in three columns.
 SELECT_FACTS = """
 select r.id, r.linked_to, r.status, r.version as record_version, c.version as choices_version,

@@ -17,8 +17,11 @@ with given as materialized (
   from unnest($1::integer[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
     as given(bucket, id, audited_at, alert_handled_at)
 ), locked as materialized (
-  select d.bucket, d.id from given join documents d on d.bucket = given.bucket and d.id = given.id
-  order by d.id for update of d
+  select taken.bucket, taken.id
+  from (select bucket, id from given order by id) as sorted
+  cross join lateral (
+    select d.bucket, d.id from documents d where d.bucket = sorted.bucket and d.id = sorted.id for update
+  ) as taken
 )
 update documents d
 set audited_at = coalesce(d.audited_at, given.audited_at),

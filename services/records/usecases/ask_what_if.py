@@ -18,6 +18,7 @@ from services.records.domain.what_if import (
     seen_by,
     written,
 )
+from services.records.held_records import retried_while_held
 from services.records.store import finding
 from services.records.store import reading as store
 from services.records.store.professions import load_professions
@@ -43,6 +44,7 @@ class Question:
     labels: tuple[tuple[UUID, str], ...] = ()
 
 
+@retried_while_held
 async def ask_what_if(desk: Desk, caller: Caller, record_id: UUID, question: Question) -> list[Effect]:
     """Only what the asker may see is counted. Raises NotFoundError, ForbiddenError, UncheckableError."""
     async with desk.pool.acquire() as connection:

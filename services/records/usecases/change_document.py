@@ -1,6 +1,6 @@
 """Somebody changes who must not see a document, archives it, or deletes it: in force at the commit.
 
-The record's row is taken FOR UPDATE first, which waits for reads under way. All changes that are asked for are made, or
+The record's row is taken FOR UPDATE first, once no read is under way. All changes that are asked for are made, or
 none. Nothing is removed: a deleted document is one that nobody sees.
 """
 
@@ -16,7 +16,8 @@ from services.records.domain.documents import Head
 from services.records.domain.facts import ABSENT, PATIENT_SIDE, Asker, combination_of, document_facts, record_facts
 from services.records.domain.patching import Asked, VersionDiffersError, after, changes_between, sorted_labels
 from services.records.domain.reading import Judged, access_of, error_of
-from services.records.store import changing, copies
+from services.records.held_records import retried_while_held
+from services.records.store import changing
 from services.records.store import reading as store
 from services.records.usecases.desk import Desk
 from services.records.usecases.read_document import Opened
@@ -57,6 +58,7 @@ class _Step:
     after: Head | None
 
 
+@retried_while_held
 async def change_document(desk: Desk, caller: Caller, document_id: UUID, ask: Ask, *, known: int | None) -> Changed:
     """`ask` says what the document is to be, given what it is; `known`: the version that the asker has seen.
 
@@ -100,7 +102,7 @@ async def _fenced(desk: Desk, connection: Connection, document_id: UUID) -> Reco
     found = await changing.find_place(connection, document_id)
     if found is None:
         return await store.load_facts(connection, desk.matrices, None, bucket_in(document_id))
-    taken = await copies.lock_records(connection, sorted({one for one in found if one is not None}))
+    taken = await changing.lock_records(connection, sorted({one for one in found if one is not None}))
     if any(one is not None and one not in taken for one in found):
         raise UncheckableError
     record = await store.load_facts(connection, desk.matrices, found[0], bucket_in(document_id))

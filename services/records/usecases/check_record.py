@@ -10,6 +10,7 @@ from uuid import UUID
 from services.records.announcements import announce
 from services.records.domain.facts import record_facts
 from services.records.domain.reading import access_of
+from services.records.held_records import retried_while_held
 from services.records.store import reading as store
 from services.records.usecases.desk import Desk
 from shared import clock
@@ -34,6 +35,7 @@ class Standing:
     attending_doctor: bool
 
 
+@retried_while_held
 async def check_record(desk: Desk, caller: Caller, ins_fingerprints: tuple[str, ...]) -> Standing | None:
     """None where there is no record. Raises ForbiddenError, UncheckableError (for what does not exist as well)."""
     stand_in = int(ins_fingerprints[0].rpartition(".")[2][:8], 16)

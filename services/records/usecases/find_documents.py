@@ -16,6 +16,7 @@ from services.records.domain.documents import Head, Metadata
 from services.records.domain.facts import Combination, combination_of, record_facts
 from services.records.domain.listing import Searched, insisted_of, is_wanted, search
 from services.records.domain.reading import access_of
+from services.records.held_records import retried_while_held
 from services.records.store import finding
 from services.records.store import reading as store
 from services.records.usecases.desk import Desk
@@ -65,6 +66,7 @@ class Page:
     after: UUID | None = None
 
 
+@retried_while_held
 async def find_documents(desk: Desk, caller: Caller, wanted: Wanted) -> Page:
     """An empty page for an unknown record as for one that somebody chose to hide.
 

@@ -8,6 +8,7 @@ from services.records.announcements import announce
 from services.records.domain.documents import Head, Metadata
 from services.records.domain.facts import ABSENT, combination_of, document_facts, record_facts
 from services.records.domain.reading import ReadAction, access_of, insisted
+from services.records.held_records import retried_while_held
 from services.records.store import reading as store
 from services.records.usecases.desk import Desk
 from shared import clock
@@ -33,6 +34,7 @@ class Opened:
     marks: tuple[str, ...]
 
 
+@retried_while_held
 async def read_document(desk: Desk, caller: Caller, document_id: UUID, *, with_content: bool) -> Opened:
     """Raises NotFoundError, ForbiddenError, UncheckableError."""
     async with desk.pool.acquire() as connection:
