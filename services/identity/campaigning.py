@@ -6,6 +6,7 @@ from datetime import timedelta
 from services.identity.domain.campaigns import Campaign
 from services.identity.domain.openings import OpeningRules
 from services.identity.domain.sealing import Keyrings
+from services.identity.loops import sweep_or_wait
 from services.identity.store import campaigns, online, rates
 from services.identity.usecases.open_noticed import open_noticed
 from services.identity.usecases.publish_figures import publish_figures
@@ -17,7 +18,6 @@ from shared.db.pool import Pool
 from shared.worker import Loop
 
 LOOK_EVERY_S = 0.3
-SWEEP_EVERY_S = 10.0
 FIGURES_EVERY_S = 30.0
 
 
@@ -64,7 +64,4 @@ async def _publish(pool: Pool) -> None:
 
 async def _sweep(pool: Pool) -> None:
     now = clock.now()
-    async with pool.acquire() as connection:
-        await online.sweep_openings(connection, now)
-        await rates.sweep_recent(connection, now)
-    await asyncio.sleep(SWEEP_EVERY_S)
+    await sweep_or_wait(pool, {online.SWEEP_OPENINGS: now, rates.SWEEP_RECENT: now})

@@ -1,7 +1,7 @@
 """Loops of identity's worker."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity.domain.lifecycle import Retention
@@ -11,6 +11,7 @@ from services.identity.usecases.sweep_retention import sweep_retention
 from services.identity.usecases.watch_erasures import watch_erasures
 from shared import clock
 from shared.db.pool import Connection, Pool
+from shared.db.sweep import sweep
 from shared.erasing import Finisher
 from shared.worker import Loop
 
@@ -21,15 +22,19 @@ KEPT_UNTRIED = timedelta(days=2)
 
 async def sweep_assertions(pool: Pool) -> None:
     """Forgets used assertions that have expired."""
-    async with pool.acquire() as connection:
-        await clients.sweep_assertions(connection, clock.now())
-    await asyncio.sleep(SWEEP_EVERY_S)
+    await sweep_or_wait(pool, {clients.SWEEP_ASSERTIONS: clock.now()})
+
+
+async def sweep_or_wait(pool: Pool, deletions: dict[str, datetime]) -> None:
+    """One round of a loop that deletes what has run out; it waits when nothing more has."""
+    if not await sweep(pool, deletions):
+        await asyncio.sleep(SWEEP_EVERY_S)
 
 
 def erasure_loops(keyrings: Keyrings, retention: Retention) -> dict[str, Loop]:
     """Erases what was closed long enough ago, acknowledges, and looks for acknowledgements that do not come."""
 
-    async def sweep(pool: Pool) -> None:
+    async def erase_due(pool: Pool) -> None:
         if not await sweep_retention(pool, keyrings, retention, clock.now()):
             await asyncio.sleep(SWEEP_EVERY_S)
 
@@ -38,7 +43,7 @@ def erasure_loops(keyrings: Keyrings, retention: Retention) -> dict[str, Loop]:
         await asyncio.sleep(SWEEP_EVERY_S)
 
     finisher = Finisher("identity", _nothing_left)
-    return {"sweep-retention": sweep, "finish-erasures": finisher.round, "watch-erasures": watch}
+    return {"sweep-retention": erase_due, "finish-erasures": finisher.round, "watch-erasures": watch}
 
 
 async def _nothing_left(_: Connection, __: UUID) -> dict[str, int]:
@@ -48,16 +53,17 @@ async def _nothing_left(_: Connection, __: UUID) -> dict[str, int]:
 
 async def sweep_sign_ins(pool: Pool) -> None:
     """Forgets sign-ins and sessions of professionals that are over."""
-    async with pool.acquire() as connection:
-        await professional_sessions.sweep(connection, clock.now())
-    await asyncio.sleep(SWEEP_EVERY_S)
+    now = clock.now()
+    await sweep_or_wait(pool, {professional_sessions.SWEEP_PENDING: now, professional_sessions.SWEEP_SESSIONS: now})
 
 
 async def sweep_accounts(pool: Pool) -> None:
     """Forgets codes, sessions and counts of tries that have run out."""
     now = clock.now()
-    async with pool.acquire() as connection:
-        await challenges.sweep_challenges(connection, now - KEPT_UNANSWERED)
-        await sessions.sweep_sessions(connection, now)
-        await throttles.sweep_throttles(connection, now - KEPT_UNTRIED)
-    await asyncio.sleep(SWEEP_EVERY_S)
+    deletions = {
+        challenges.SWEEP_CHALLENGES: now - KEPT_UNANSWERED,
+        sessions.SWEEP_REFRESH_TOKENS: now,
+        sessions.SWEEP_SESSIONS: now,
+        throttles.SWEEP_THROTTLES: now - KEPT_UNTRIED,
+    }
+    await sweep_or_wait(pool, deletions)

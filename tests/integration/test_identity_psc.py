@@ -393,11 +393,13 @@ async def test_what_is_over_is_swept(client: httpx.AsyncClient, database: Databa
     await begun(client)
     pool = await create_pool(doors(database).postgres, application="tests")
     async with pool.acquire() as connection:
-        await professional_sessions.sweep(connection, clock.now())
+        for statement in (professional_sessions.SWEEP_PENDING, professional_sessions.SWEEP_SESSIONS):
+            await connection.execute(statement, clock.now(), 10)
         assert len(await query(database, "select from pending_sign_ins")) == 1
         for table in ("pending_sign_ins", "professional_sessions"):
             await query(database, f"update {table} set expires_at = now() - interval '1 second'")
-        await professional_sessions.sweep(connection, clock.now())
+        for statement in (professional_sessions.SWEEP_PENDING, professional_sessions.SWEEP_SESSIONS):
+            await connection.execute(statement, clock.now(), 10)
     pool.terminate()
     assert await query(database, "select from pending_sign_ins") == []
     assert await query(database, "select from professional_sessions") == []

@@ -217,7 +217,7 @@ async def test_a_used_assertion_is_remembered_until_it_has_expired(
     assert len(await query(database, "select from used_assertions")) == 1
     async with pool.acquire() as connection:
         [row] = await connection.fetch("select expires_at from used_assertions")
-        await clients.sweep_assertions(connection, row["expires_at"])
+        await connection.execute(clients.SWEEP_ASSERTIONS, row["expires_at"], 10)
         assert len(await query(database, "select from used_assertions")) == 1
     await query(database, "update used_assertions set expires_at = now() - interval '1 second'")
     await loops.sweep_assertions(pool)

@@ -68,12 +68,7 @@ async def delete_challenges_of(connection: Connection, record_id: UUID) -> dict[
 
 
 SWEEP_CHALLENGES = """
-delete from challenges where id in (select id from challenges where expires_at < $1 order by expires_at limit 1000)"""
-
-
-async def sweep_challenges(connection: Connection, before: datetime) -> None:
-    """Forgets what can no longer be answered."""
-    await connection.execute(SWEEP_CHALLENGES, before)
+delete from challenges where id in (select id from challenges where expires_at < $1 order by expires_at limit $2)"""
 
 
 def _challenge(row: asyncpg.Record | None) -> Challenge | None:

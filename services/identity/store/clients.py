@@ -74,12 +74,7 @@ async def use_assertion(connection: Connection, client_id: str, digest: bytes, e
 
 SWEEP_ASSERTIONS = """
 delete from used_assertions where (client_id, digest) in (
-  select client_id, digest from used_assertions where expires_at < $1 order by expires_at limit 1000)"""
-
-
-async def sweep_assertions(connection: Connection, now: datetime) -> None:
-    """Forgets what can no longer be used anyway."""
-    await connection.execute(SWEEP_ASSERTIONS, now)
+  select client_id, digest from used_assertions where expires_at < $1 order by expires_at limit $2)"""
 
 
 def _row(client: NewClient) -> tuple[str | list[str] | None, ...]:

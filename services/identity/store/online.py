@@ -96,12 +96,7 @@ async def set_used(connection: Connection, opening_id: UUID) -> None:
 
 
 SWEEP_OPENINGS = """
-delete from online_openings where id in (select id from online_openings where expires_at < $1 limit 1000)"""
-
-
-async def sweep_openings(connection: Connection, now: datetime) -> None:
-    """Forgets what can no longer be gone on with."""
-    await connection.execute(SWEEP_OPENINGS, now)
+delete from online_openings where id in (select id from online_openings where expires_at < $1 limit $2)"""
 
 
 def _opening(row: asyncpg.Record) -> OnlineOpening:

@@ -1,6 +1,5 @@
 """Sign-ins of professionals that were begun, their sessions, and what the directory says of who signs in."""
 
-from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -84,13 +83,7 @@ async def load_listed(connection: Connection, professional_id: str) -> Listed | 
 
 SWEEP_PENDING = """
 delete from pending_sign_ins where state_digest in (
-  select state_digest from pending_sign_ins where expires_at < $1 order by expires_at limit 1000)"""
+  select state_digest from pending_sign_ins where expires_at < $1 order by expires_at limit $2)"""
 SWEEP_SESSIONS = """
 delete from professional_sessions where id in (
-  select id from professional_sessions where expires_at < $1 order by expires_at limit 1000)"""
-
-
-async def sweep(connection: Connection, now: datetime) -> None:
-    """Forgets what is over."""
-    await connection.execute(SWEEP_PENDING, now)
-    await connection.execute(SWEEP_SESSIONS, now)
+  select id from professional_sessions where expires_at < $1 order by expires_at limit $2)"""

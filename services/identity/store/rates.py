@@ -31,9 +31,4 @@ async def insert_recent(connection: Connection, whose: Sequence[str], now: datet
 
 
 SWEEP_RECENT = """
-delete from recent_requests where id in (select id from recent_requests where expires_at < $1 limit 1000)"""
-
-
-async def sweep_recent(connection: Connection, now: datetime) -> None:
-    """Forgets what no window reaches any more."""
-    await connection.execute(SWEEP_RECENT, now)
+delete from recent_requests where id in (select id from recent_requests where expires_at < $1 limit $2)"""

@@ -178,13 +178,7 @@ async def delete_sessions_of(connection: Connection, record_id: UUID) -> dict[st
 
 SWEEP_REFRESH_TOKENS = """
 delete from refresh_tokens where (bucket, digest) in (
-  select bucket, digest from refresh_tokens where expires_at < $1 order by expires_at limit 1000)"""
+  select bucket, digest from refresh_tokens where expires_at < $1 order by expires_at limit $2)"""
 SWEEP_SESSIONS = """
 delete from sessions where (bucket, id) in (
-  select bucket, id from sessions where expires_at < $1 order by expires_at limit 1000)"""
-
-
-async def sweep_sessions(connection: Connection, now: datetime) -> None:
-    """Forgets tokens and sessions that have run out."""
-    await connection.execute(SWEEP_REFRESH_TOKENS, now)
-    await connection.execute(SWEEP_SESSIONS, now)
+  select bucket, id from sessions where expires_at < $1 order by expires_at limit $2)"""

@@ -70,12 +70,7 @@ async def mark_told(connection: Connection, keys: Sequence[str], now: datetime, 
 
 
 SWEEP_THROTTLES = """
-delete from throttles where key in (select key from throttles where next_at < $1 order by next_at limit 1000)"""
-
-
-async def sweep_throttles(connection: Connection, before: datetime) -> None:
-    """Forgets what nobody has tried for long."""
-    await connection.execute(SWEEP_THROTTLES, before)
+delete from throttles where key in (select key from throttles where next_at < $1 order by next_at limit $2)"""
 
 
 DELETE_COUNTS = "delete from throttles where key = any($1::text[])"
