@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import hmac
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -85,6 +86,14 @@ class Keyring:
     def _ciphers(self) -> dict[str, AESGCM]:
         return {kid: AESGCM(key) for kid, key in self.keys.items()}
 
+    def _key_of(self, headers: Mapping[str, object]) -> OctKey:
+        kid = headers.get("kid")
+        if not isinstance(kid, str):
+            raise SealBrokenError
+        if kid not in self._jwe_keys:
+            raise KeyUnknownError
+        return self._jwe_keys[kid]
+
     def fingerprint(self, *parts: str, kid: str | None = None) -> str:
         """`<kid>.<hex>` of HMAC-SHA-256 over the length-prefixed parts."""
         kid = kid or self.active
@@ -114,9 +123,12 @@ class Keyring:
         return jwe.encrypt_compact(header, plain, self._jwe_keys[self.active])
 
     def open_sealed(self, sealed: str) -> bytes:
-        """The plain bytes of `seal_for_addressee`. Raises SealBrokenError."""
+        """The plain bytes of `seal_for_addressee`.
+
+        Raises KeyUnknownError where they name a key that is not in this ring, and SealBrokenError otherwise.
+        """
         try:
-            found = jwe.decrypt_compact(sealed, lambda obj: self._jwe_keys[str(obj.headers().get("kid"))])
+            found = jwe.decrypt_compact(sealed, lambda obj: self._key_of(obj.headers()))
         except (JoseError, KeyError, ValueError, InvalidTag) as error:
             raise SealBrokenError from error
         if found.plaintext is None:

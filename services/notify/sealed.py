@@ -6,7 +6,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.notify.domain import Addressed, Channel, Contact, Language
-from shared.crypto import Keyring, SealBrokenError
+from shared.crypto import Keyring, KeyUnknownError, SealBrokenError
 from shared.errors import PermanentError
 
 _STRICT = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -14,18 +14,20 @@ _LANGUAGES, _RELATIONS = ("fr", "en"), ("holder", "representative")
 
 
 class ContactUnreadableError(PermanentError):
-    """The contact was sealed for us, but what it says is not a contact."""
+    """The contact was altered, was sealed with another key of the same id, or is not a contact."""
 
     code = "contact-unreadable"
 
 
 def open_contact(keyring: Keyring, sealed: str) -> Contact:
-    """The contact. Raises SealBrokenError (a wrong key, or altered) and ContactUnreadableError."""
+    """The contact. Raises KeyUnknownError where the key is not here yet, and ContactUnreadableError."""
     try:
         said: Any = orjson.loads(keyring.open_sealed(sealed))
         mail, language, relation = said["mail"], said["language"], said["relation"]
         mobile = said.get("mobile")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except KeyUnknownError:
+        raise
+    except (SealBrokenError, ValueError, KeyError, TypeError, AttributeError):
         raise ContactUnreadableError from None  # the cause quotes what was sealed
     texts = all(one is None or isinstance(one, str) for one in (mail, mobile))
     if language not in _LANGUAGES or relation not in _RELATIONS or not texts:
@@ -68,9 +70,15 @@ class _Said(BaseModel):
 
 
 def open_request(keyring: Keyring, sealed: str, channel: Channel) -> Addressed:
-    """Whom to tell what by this channel. Raises SealUnusableError and RequestUnreadableError, which quote nothing."""
+    """Whom to tell what by this channel.
+
+    Raises KeyUnknownError where the key is not here yet; SealUnusableError and RequestUnreadableError, which quote
+    nothing.
+    """
     try:
         said = _Said.model_validate_json(keyring.open_sealed(sealed))
+    except KeyUnknownError:
+        raise
     except SealBrokenError:
         raise SealUnusableError from None
     except ValidationError:
