@@ -22,6 +22,7 @@ from shared.contracts.records import (
 )
 from shared.decoding import Message
 from shared.errors import InvalidError
+from shared.label_versions import LabelVersion
 from shared.terminology.visibility import Visibility
 
 SHOWN_TO_PATIENTS = (
@@ -179,19 +180,20 @@ def _service(name: str) -> Actor:
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """Who of the person's side may know of a document, since when."""
+    """Who of the person's side may know of a document, by which version of its labels."""
 
     to_patient: bool
     to_representatives: bool
-    as_of: datetime
+    version: LabelVersion
 
 
-def visible_by(event: LabelledEvent, as_of: datetime) -> Visible:
+def visible_by(message: Message[LabelledEvent]) -> Visible:
     """What the labels of this document say from then on."""
+    labels = message.event.labels
     return Visible(
-        Visibility.INVISIBLE_TO_PATIENT not in event.labels,
-        Visibility.INVISIBLE_TO_REPRESENTATIVES not in event.labels,
-        as_of,
+        Visibility.INVISIBLE_TO_PATIENT not in labels,
+        Visibility.INVISIBLE_TO_REPRESENTATIVES not in labels,
+        LabelVersion.of(message),
     )
 
 

@@ -68,13 +68,17 @@ class DocumentReplaced(DocumentEvent):
 
 
 class DocumentRelabelled(DocumentEvent):
-    """Who must not see the document has changed, or whether it is archived; `change` is a code of the access rules."""
+    """Who must not see the document has changed, or whether it is archived; `change` is a code of the access rules.
+
+    `version`: of the document, from 2 on; a higher one replaces a lower one, whatever the clocks of their senders say.
+    """
 
     wire: ClassVar[str] = "records.document-relabelled.v1"
     actor: Actor
     change: Code
     labels: tuple[Code, ...]
     archived: bool = False
+    version: Version | None = None
     rules_version: Code | None = None
     facts: FactsTold | None = None
     changed_at: datetime

@@ -9,6 +9,7 @@ from shared.clock import bucket_of
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import Connection, Pool
 from shared.decoding import Letter, Message
+from shared.label_versions import REPLACES_KNOWN
 from shared.vault import WrappedKey
 
 MONTHS_AHEAD = 3
@@ -35,23 +36,30 @@ async def insert_entries(connection: Connection, entries: Sequence[Entry], recor
     return {row["event_id"] for row in await connection.fetch(INSERT_ENTRIES, *columns, recorded_at)}
 
 
-UPSERT_VISIBILITIES = """
-insert into document_visibilities
-  (bucket, record_id, document_id, visible_to_patient, visible_to_representatives, as_of)
-select bucket, record_id, document_id, visible_to_patient, visible_to_representatives, as_of
-from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::boolean[], $5::boolean[], $6::timestamptz[])
-  as document(bucket, record_id, document_id, visible_to_patient, visible_to_representatives, as_of)
+# That a document was published changes who may know of it only where the decision changed its labels.
+UPSERT_VISIBILITIES = (
+    """
+insert into document_visibilities as known
+  (bucket, record_id, document_id, visible_to_patient, visible_to_representatives, version, "offset", as_of)
+select bucket, record_id, document_id, visible_to_patient, visible_to_representatives, version, "offset", as_of
+from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::boolean[], $5::boolean[], $6::integer[], $7::bigint[],
+            $8::timestamptz[])
+  as document(bucket, record_id, document_id, visible_to_patient, visible_to_representatives, version, "offset", as_of)
 order by bucket, record_id, document_id
 on conflict on constraint document_visibilities_pkey do update
 set visible_to_patient = excluded.visible_to_patient,
-    visible_to_representatives = excluded.visible_to_representatives, as_of = excluded.as_of
-where document_visibilities.as_of < excluded.as_of
-  and (document_visibilities.visible_to_patient <> excluded.visible_to_patient
-       or document_visibilities.visible_to_representatives <> excluded.visible_to_representatives)"""
+    visible_to_representatives = excluded.visible_to_representatives,
+    version = greatest(known.version, excluded.version, 2), "offset" = excluded."offset", as_of = excluded.as_of
+where (excluded.version <> 2 or known.visible_to_patient <> excluded.visible_to_patient
+       or known.visible_to_representatives <> excluded.visible_to_representatives)
+  and """
+    + REPLACES_KNOWN
+)
 
 
 async def upsert_visibilities(connection: Connection, visibilities: Mapping[tuple[UUID, UUID], Visible]) -> None:
-    """(record, document) -> who may know of it. What is older than known is passed over."""
+    """(record, document) -> who may know of it. What older labels say is passed over."""
+    versions = [visible.version for visible in visibilities.values()]
     await connection.execute(
         UPSERT_VISIBILITIES,
         [bucket_of(record_id) for record_id, _ in visibilities],
@@ -59,7 +67,9 @@ async def upsert_visibilities(connection: Connection, visibilities: Mapping[tupl
         [document_id for _, document_id in visibilities],
         [visible.to_patient for visible in visibilities.values()],
         [visible.to_representatives for visible in visibilities.values()],
-        [visible.as_of for visible in visibilities.values()],
+        [version.number for version in versions],
+        [version.offset for version in versions],
+        [version.at for version in versions],
     )
 
 

@@ -100,12 +100,12 @@ def _recorded(message: Message[LedgerEvent], at: datetime) -> EntryRecorded:
 
 
 def _visibilities(messages: list[Message[LedgerEvent]]) -> dict[tuple[UUID, UUID], Visible]:
-    """The latest word of the batch on each document."""
-    found: dict[tuple[UUID, UUID], Visible] = {}
+    """What the newest labels of each document in the batch say."""
+    newest: dict[tuple[UUID, UUID], Visible] = {}
     for message in messages:
         event = message.event
         if isinstance(event, DocumentReceived | DocumentPublished | DocumentRelabelled):
-            place, said = (event.record_id, event.document_id), visible_by(event, message.time)
-            if place not in found or found[place].as_of < said.as_of:
-                found[place] = said
-    return found
+            place, visible = (event.record_id, event.document_id), visible_by(message)  # type: ignore[arg-type] # just looked at
+            if place not in newest or visible.version.replaces(newest[place].version):
+                newest[place] = visible
+    return newest

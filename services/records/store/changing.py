@@ -20,8 +20,8 @@ cross join lateral (
 ) as locked"""
 UPDATE_DOCUMENT = """
 update documents
-set labels = $3, masked_by = $4, shown_to_representatives = $5, archived = $6, life = $7, version = version + 1,
-    changed_at = $8
+set labels = $3, masked_by = $4, shown_to_representatives = $5, archived = $6, life = $7, version = version + $8,
+    changed_at = $9
 where bucket = $1 and id = $2"""
 
 
@@ -40,8 +40,10 @@ async def lock_records(connection: Connection, ids: Sequence[UUID]) -> set[UUID]
     return {row["id"] for row in rows}
 
 
-async def update_document(connection: Connection, head: Head, at: datetime) -> None:
-    """Makes the document what `head` says; its version rises. The record's row must be taken FOR UPDATE."""
+async def update_document(connection: Connection, head: Head, changes: int, at: datetime) -> None:
+    """Makes the document what `head` says, after so many changes: each raises its version, so that no two events about
+    its labels carry the same one. The record's row must be taken FOR UPDATE.
+    """
     await connection.execute(
         UPDATE_DOCUMENT,
         bucket_in(head.id),
@@ -51,5 +53,6 @@ async def update_document(connection: Connection, head: Head, at: datetime) -> N
         head.shown_to_representatives,
         head.archived,
         head.life,
+        changes,
         at,
     )

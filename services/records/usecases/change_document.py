@@ -87,7 +87,7 @@ async def change_document(desk: Desk, caller: Caller, document_id: UUID, ask: As
         if record.id is None or changed is None:
             raise NotFoundError
         if steps[-1].change:
-            changed = replace(changed, version=changed.version + 1, changed_at=at)
+            changed = replace(changed, version=changed.version + len(steps), changed_at=at)
         sight = looks[-1][1]
         if isinstance(sight, Refusal):
             return Changed(changed, None)
@@ -168,8 +168,12 @@ async def _keep(
         access = access_of(caller, action, last.judged, record, head.id if head else None)
         await append(connection, [announce(access)] if access is not None else [])
         return
-    await changing.update_document(connection, last.after, at)
-    events = [_event(caller, record, step, step.after, at) for step in steps if step.after is not None]
+    await changing.update_document(connection, last.after, len(steps), at)
+    events = [
+        _event(caller, record, step, replace(step.after, version=step.after.version + number), at)
+        for number, step in enumerate(steps, 1)
+        if step.after is not None
+    ]
     await append(connection, [announce(event, occurred_at=at) for event in events])
 
 
@@ -219,6 +223,7 @@ def _event(
         change=step.change,
         labels=sorted_labels(head.labels),
         archived=head.archived,
+        version=head.version,
         rules_version=decision.rules_version,
         facts=told(facts),
         changed_at=at,
