@@ -7,7 +7,7 @@ from datetime import timedelta
 from prometheus_client import Counter
 
 from services.notify.domain import (
-    AlertChannel,
+    AwaitingKey,
     Deferred,
     Delivered,
     DueAlert,
@@ -16,17 +16,18 @@ from services.notify.domain import (
     Refused,
     Send,
     Unwanted,
+    Withheld,
     decide,
 )
 from services.notify.gateways import Gateway
 from services.notify.mails import AddressUnusableError
 from services.notify.parcels import make_alert
 from services.notify.sealed import ContactUnreadableError, open_contact
-from services.notify.store.alerts import queue_of
+from services.notify.store.alert_queue import AlertQueue, queue_of
 from services.notify.usecases.settle_alerts import Result, settle_alerts
 from services.notify.usecases.take_due_alerts import take_due_alerts
 from shared import clock, tracing
-from shared.crypto import Keyring, SealBrokenError
+from shared.crypto import Keyring, KeyUnknownError
 from shared.db.pool import Pool
 from shared.logs import LogEvent, log
 
@@ -41,21 +42,23 @@ LOGGED: tuple[tuple[str, LogEvent], ...] = (
 
 
 class AlertWork:
-    """Alerts, from `sender` to whoever the record's contact is now."""
+    """The alerts of one queue, from `sender` to whoever the record's contact is now."""
 
-    def __init__(self, channel: AlertChannel, sender: str, keyring: Keyring) -> None:
-        self.queue = queue_of(channel)
-        self._channel: AlertChannel = channel
+    def __init__(self, queue: AlertQueue, sender: str, keyring: Keyring) -> None:
+        self.wakes_on = queue_of(queue.channel)
+        self._queue = queue
         self._sender = sender
         self._keyring = keyring
 
     async def take(self, pool: Pool, limit: int, held_for: timedelta) -> list[DueAlert]:
         """The longest due first."""
-        return await take_due_alerts(pool, self._channel, limit, held_for)
+        return await take_due_alerts(pool, self._queue, limit, held_for)
 
     async def attempt(self, gateway: Gateway, due: DueAlert) -> Outcome:
-        """Decided anew: the person, the address and the choices are those of now."""
+        """Decided anew: the person, the address, the choices and who may know of the document are those of now."""
         alert, known = due.alert, due.circumstances
+        if due.document_end is not None:
+            return Withheld(due.document_end)
         if known is None:
             return Unwanted("no-address")
         try:
@@ -64,8 +67,10 @@ class AlertWork:
             if not isinstance(decision, Send):
                 return decision
             parcel = make_alert(alert, contact, self._sender, tracing.continued(alert.trace), clock.now())
-        except (SealBrokenError, ContactUnreadableError):
-            return Deferred("contact-unreadable")  # a key may be missing here; it can be put back
+        except KeyUnknownError:
+            return AwaitingKey()
+        except ContactUnreadableError:
+            return Deferred("contact-unreadable")  # a newer contact may come
         except AddressUnusableError as error:
             return Refused(error.code)
         return await gateway.send(parcel)
@@ -75,7 +80,7 @@ class AlertWork:
         await settle_alerts(pool, results)
         counts = Counts(name_of(outcome) for _, outcome in results)
         for name, count in counts.items():
-            (MAILS if self._channel == "mail" else TEXTS).labels(name).inc(count)
+            (MAILS if self._queue.channel == "mail" else TEXTS).labels(name).inc(count)
         for name, event in LOGGED:
             if counts[name]:
                 log(event, count=counts[name])
@@ -88,7 +93,7 @@ def name_of(outcome: object) -> str:
             return "sent"
         case Refused():
             return "failed"
-        case Deferred():
+        case Deferred() | AwaitingKey():
             return "deferred"
         case NotTried():
             return "not-tried"

@@ -12,11 +12,13 @@ from services.notify.consumers import subscriptions
 from services.notify.domain import Channel
 from services.notify.folders import FolderGateway
 from services.notify.gateways import Gateway
-from services.notify.messaging import QUEUES, MessageWork
+from services.notify.messaging import MessageWork
 from services.notify.sending import Senders, Wake
 from services.notify.settings import Settings
 from services.notify.smtp import MailGateway
+from services.notify.store.alert_queue import AlertQueue
 from services.notify.store.erasing import remove_alerts
+from services.notify.store.messages import MessageQueue
 from shared.crypto import Keyring
 from shared.erasing import Finisher
 from shared.http.app import make_app, serving
@@ -47,7 +49,9 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     keyring = settings.contacts_keyring
     rounds: dict[str, Loop] = {
         **_senders(settings, keyring),
-        "forget": loops.forget,
+        "forget-alerts": loops.forget_alerts,
+        "forget-messages": loops.forget_messages,
+        "observe-queues": loops.observe_queues,
         "finish-erasures": Finisher("notify", remove_alerts).round,
     }
     follow_up_after = timedelta(seconds=settings.emergencies.follow_up_after_s)
@@ -55,24 +59,33 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
 
 
 def _senders(settings: Settings, keyring: Keyring) -> dict[str, Loop]:
-    """A loop for the alerts and one for the messages of each channel: none holds another up."""
+    """A loop with gateways of its own for each queue: none holds another up, and an emergency waits for none."""
     smtp, folders = settings.smtp, settings.folders
-    wake = Wake(settings.postgres.dsn.get_secret_value(), QUEUES)
+    wake = Wake(settings.postgres.dsn.get_secret_value())
     longest_s = 3 * smtp.timeout_s
-    gateways: dict[Channel, list[Gateway]] = {
-        "mail": [MailGateway(smtp) for _ in range(smtp.connections)],
-        "sms": [FolderGateway(folders.sms)],
-        "letter": [FolderGateway(folders.letters)],
+
+    def gateways(channel: Channel) -> list[Gateway]:
+        if channel == "mail":
+            return [MailGateway(smtp) for _ in range(smtp.connections)]
+        return [FolderGateway(folders.sms if channel == "sms" else folders.letters)]
+
+    def alerts(queue: AlertQueue) -> Loop:
+        return Senders(AlertWork(queue, smtp.sender, keyring), gateways(queue.channel), wake, longest_s).round
+
+    def messages(queue: MessageQueue) -> Loop:
+        return Senders(MessageWork(queue, smtp.sender, keyring), gateways(queue.channel), wake, longest_s).round
+
+    return {
+        "mail-emergency-senders": alerts(AlertQueue("mail", emergencies=True)),
+        "sms-emergency-senders": alerts(AlertQueue("sms", emergencies=True)),
+        "mail-code-senders": messages(MessageQueue("mail", awaited=True)),
+        "sms-code-senders": messages(MessageQueue("sms", awaited=True)),
+        "mail-alert-senders": alerts(AlertQueue("mail", emergencies=False)),
+        "sms-alert-senders": alerts(AlertQueue("sms", emergencies=False)),
+        "mail-senders": messages(MessageQueue("mail", awaited=False)),
+        "sms-senders": messages(MessageQueue("sms", awaited=False)),
+        "letter-senders": messages(MessageQueue("letter", awaited=False)),
     }
-    mails = [MailGateway(smtp) for _ in range(smtp.connections)]
-    by_mail = Senders(AlertWork("mail", smtp.sender, keyring), mails, wake, longest_s)
-    by_sms = Senders(AlertWork("sms", smtp.sender, keyring), [FolderGateway(folders.sms)], wake, longest_s)
-    rounds: dict[str, Loop] = {"senders": by_mail.round, "sms-alert-senders": by_sms.round}
-    for channel, of_channel in gateways.items():
-        rounds[f"{channel}-senders"] = Senders(
-            MessageWork(channel, smtp.sender, keyring), of_channel, wake, longest_s
-        ).round
-    return rounds
 
 
 def make_worker(settings: Settings) -> FastAPI:

@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from services.notify.usecases.alert_consultations import alert_consultations
 from services.notify.usecases.alert_documents import alert_documents
 from services.notify.usecases.alert_emergencies import alert_emergencies
+from services.notify.usecases.end_documents import end_documents
 from services.notify.usecases.erase_record import erase_record
 from services.notify.usecases.find_waiting import (
     find_waiting_consultations,
@@ -18,7 +20,7 @@ from services.notify.usecases.keep_messages import keep_messages
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import ContactChanged, RecordErased
 from shared.contracts.notify import MessageRequested
-from shared.contracts.records import DocumentPublished, DocumentRelabelled
+from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn
 from shared.contracts.topics import (
     NOTIFY_CONSULTATION_ALERTS,
     NOTIFY_CONTACT_COPIES,
@@ -42,7 +44,7 @@ def subscriptions(keyring: Keyring, follow_up_after: timedelta) -> list[Subscrip
         Subscription(NOTIFY_CONTACT_COPIES, (ContactChanged,), keep_contacts, remember=False),
         Subscription(
             NOTIFY_DOCUMENT_ALERTS,
-            (DocumentPublished, DocumentRelabelled),
+            (DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn),
             partial(hear_of_documents, keyring=keyring),
             remember=False,
             behind=find_waiting_documents,
@@ -78,11 +80,11 @@ async def let_others_pass(_: Connection, __: list[Letter]) -> None:
     emergency behind an access that cannot be read."""
 
 
-async def hear_of_documents(
-    connection: Connection, messages: list[Message[DocumentPublished | DocumentRelabelled]], *, keyring: Keyring
-) -> None:
-    """What is published is told; new labels, which come after it, count for what is told from then on."""
+async def hear_of_documents(connection: Connection, messages: list[Message[Any]], *, keyring: Keyring) -> None:
+    """What is published is told; what becomes of it, which comes after it, counts for what is told from then on."""
     published = [one for one in messages if isinstance(one.event, DocumentPublished)]
     relabelled = [one for one in messages if isinstance(one.event, DocumentRelabelled)]
-    await alert_documents(connection, published, keyring=keyring)  # type: ignore[arg-type] # their event was looked at
-    await follow_labels(connection, relabelled)  # type: ignore[arg-type] # the other of the two
+    ended = [one for one in messages if isinstance(one.event, DocumentReplaced | DocumentWithdrawn)]
+    await alert_documents(connection, published, keyring=keyring)
+    await follow_labels(connection, relabelled)
+    await end_documents(connection, ended)

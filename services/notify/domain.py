@@ -25,6 +25,7 @@ EMERGENCY_KINDS: frozenset[Kind] = frozenset({"emergency", "emergency-follow-up"
 CONSULTATION_WINDOW = timedelta(hours=24)
 EMERGENCY_WINDOW = timedelta(hours=1)
 TRIED_FOR = timedelta(hours=48)
+KEY_WAIT = timedelta(minutes=5)
 _WAITS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 7200, 14400, 21600, 28800, 43200))
 _VERSION_8, _VARIANT = 8 << 76, 0b10 << 62
 
@@ -91,12 +92,16 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class DueAlert:
-    """An alert that a sender holds, with how often it was tried before and what is known of its person now."""
+    """An alert that a sender holds, with how often it was tried before and what is known of its person now.
+
+    `document_end`: why its document is no news any more.
+    """
 
     alert: Alert
     attempts: int
     created_at: datetime
     circumstances: Circumstances | None
+    document_end: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +145,21 @@ TOO_LATE = Refused("not-delivered-in-time")
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """This attempt failed, a later one may not. `away`: the server itself seems to be out of order."""
+    """This attempt failed, a later one may not."""
 
     reason: str
-    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NotTried:
-    """Nothing was said about the message: its turn did not come, or the server is away."""
+    """Nothing was said about the message: its turn did not come, or its gateway is away for the given reason."""
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingKey:
+    """The message, or where it is to go, is sealed under a key that is not here yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +169,13 @@ class Expired:
 
 Answer = Delivered | Refused | Deferred | NotTried
 """What becomes of handing one message over."""
-Outcome = Answer | Withheld | Unwanted
-MessageOutcome = Answer | Expired
+Again = Deferred | NotTried | AwaitingKey
+Outcome = Answer | AwaitingKey | Withheld | Unwanted
+MessageOutcome = Answer | AwaitingKey | Expired
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class RetryAt:
     """A message waits for its next attempt."""
 
     reason: str | None
@@ -183,6 +195,7 @@ class Request:
     requested_at: datetime
     expires_at: datetime | None
     trace: str
+    awaited: bool = False
 
     @property
     def bucket(self) -> int:
@@ -284,22 +297,29 @@ def wait_after(attempts: int) -> timedelta:
     return _WAITS[min(attempts, len(_WAITS)) - 1]
 
 
-def put_off(outcome: Deferred | NotTried, attempts: int, now: datetime) -> Again:
+def put_off(outcome: Again, attempts: int, now: datetime) -> RetryAt:
     """When a message is tried again that was tried `attempts` times before."""
     match outcome:
         case Deferred(reason):
-            return Again(reason, attempts + 1, now + wait_after(attempts + 1))
-        case NotTried():
-            return Again(None, attempts, now)
+            return RetryAt(reason, attempts + 1, now + wait_after(attempts + 1))
+        case AwaitingKey():
+            return RetryAt("key-unknown", attempts, now + KEY_WAIT)
+        case NotTried(reason):
+            return RetryAt(reason, attempts, now)
 
 
-def judge_message(due: DueMessage, outcome: MessageOutcome, now: datetime) -> Again | Delivered | Refused | Expired:
+def is_too_late(outcome: object, created_at: datetime, now: datetime) -> bool:
+    """Whether a message has been tried for so long that it has failed. What waits for a key was never tried."""
+    return isinstance(outcome, Deferred | NotTried) and now >= created_at + TRIED_FOR
+
+
+def judge_message(due: DueMessage, outcome: MessageOutcome, now: datetime) -> RetryAt | Delivered | Refused | Expired:
     """What an attempt means: done with, or again until it expires; what never expires is tried for two days."""
-    if not isinstance(outcome, Deferred | NotTried):
+    if not isinstance(outcome, Again):
         return outcome
     if due.request.has_expired(now):
         return Expired()
-    if due.request.expires_at is None and now >= due.created_at + TRIED_FOR:
+    if due.request.expires_at is None and is_too_late(outcome, due.created_at, now):
         return TOO_LATE
     again = put_off(outcome, due.attempts, now)
     return again if due.request.expires_at is None else replace(again, due_at=min(again.due_at, due.request.expires_at))

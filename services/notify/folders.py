@@ -4,7 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from services.notify.domain import Answer, Deferred, Delivered, Parcel
+from services.notify.domain import Answer, Delivered, NotTried, Parcel
 
 
 class FolderGateway:
@@ -18,7 +18,7 @@ class FolderGateway:
         try:
             await asyncio.to_thread(self._write, parcel)
         except OSError:
-            return Deferred("folder-unavailable", away=True)
+            return NotTried("folder-unavailable")
         return Delivered()
 
     def _write(self, parcel: Parcel) -> None:

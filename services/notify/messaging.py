@@ -5,38 +5,34 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from services.notify.alerting import LOGGED, name_of
-from services.notify.domain import ALERT_CHANNELS, Channel, Deferred, DueMessage, Expired, MessageOutcome, Refused
+from services.notify.domain import AwaitingKey, Deferred, DueMessage, Expired, MessageOutcome, Refused
 from services.notify.gateways import Gateway
 from services.notify.mails import AddressUnusableError
 from services.notify.parcels import make_parcel
 from services.notify.sealed import RequestUnreadableError, SealUnusableError, open_request
-from services.notify.store import alerts
-from services.notify.store.messages import CHANNELS, queue_of
+from services.notify.store.messages import MessageQueue, queue_of
 from services.notify.texts import KindUnknownError
 from services.notify.usecases.settle_messages import MessageResult, settle_messages
 from services.notify.usecases.take_due_messages import take_due_messages
 from services.notify.values import ValuesUnfitError
 from shared import clock, tracing
-from shared.crypto import Keyring
+from shared.crypto import Keyring, KeyUnknownError
 from shared.db.pool import Pool
 from shared.logs import log
 
-QUEUES = (*(alerts.queue_of(channel) for channel in ALERT_CHANNELS), *(queue_of(channel) for channel in CHANNELS))
-"""All that wakes senders."""
-
 
 class MessageWork:
-    """The messages of one channel; mails come from `sender`."""
+    """The messages of one queue; mails come from `sender`."""
 
-    def __init__(self, channel: Channel, sender: str, keyring: Keyring) -> None:
-        self.queue = queue_of(channel)
-        self._channel = channel
+    def __init__(self, queue: MessageQueue, sender: str, keyring: Keyring) -> None:
+        self.wakes_on = queue_of(queue.channel)
+        self._queue = queue
         self._sender = sender
         self._keyring = keyring
 
     async def take(self, pool: Pool, limit: int, held_for: timedelta) -> list[DueMessage]:
         """The longest due first."""
-        return await take_due_messages(pool, self._channel, limit, held_for)
+        return await take_due_messages(pool, self._queue, limit, held_for)
 
     async def attempt(self, gateway: Gateway, due: DueMessage) -> MessageOutcome:
         """Opened only now; not at all when it has expired."""
@@ -46,8 +42,10 @@ class MessageWork:
         try:
             addressed = open_request(self._keyring, request.sealed, request.channel)
             parcel = make_parcel(request, addressed, self._sender, tracing.continued(request.trace), now)
+        except KeyUnknownError:
+            return AwaitingKey()
         except SealUnusableError:
-            return Deferred("request-unreadable")  # a key may be missing here; it can be put back
+            return Deferred("request-unreadable")  # another key of the same id may be here; it can be put right
         except (AddressUnusableError, KindUnknownError, ValuesUnfitError, RequestUnreadableError) as error:
             return Refused(error.code)
         return await gateway.send(parcel)

@@ -1,7 +1,8 @@
 """The senders' rounds: what is due is taken, shared out among a few gateways, and what became of it is written down.
 
-Apart from the consumers, so that a slow server holds no partition. A crash between a gateway's answer and the commit
-sends a message twice, under the same id.
+Apart from the consumers, so that a slow server holds no partition; each queue with gateways of its own, so that nothing
+waits behind another queue. Within a queue a message that takes long holds one gateway and no other message. A crash
+between a gateway's answer and the commit sends a message twice, under the same id.
 """
 
 import asyncio
@@ -15,12 +16,16 @@ import asyncpg
 
 from services.notify.domain import Deferred, NotTried
 from services.notify.gateways import Gateway
-from shared.db.pool import KEEPALIVES, Pool
+from shared.db.pool import KEEPALIVES, TRANSIENT, Pool
+from shared.logs import log
 
 BATCH = 64
 PER_GATEWAY = 8
 POLL_S = 1.0
-ROUND_S = 1.0
+HELD_S = 1.0
+"""How long a message that was taken may wait for a gateway that is free; then it is given back."""
+GATHER_S = 0.05
+LAST_SETTLE_S = 1.0
 IDLE_S = 20.0
 LONGEST_PAUSE_S = 30.0
 
@@ -31,8 +36,8 @@ End = TypeVar("End")
 class Work(Protocol[Due, End]):
     """One queue: how its messages are taken, attempted, and settled."""
 
-    queue: str
-    """The notification that wakes its senders."""
+    wakes_on: str
+    """The notification that says that something was queued."""
 
     async def take(self, pool: Pool, limit: int, held_for: timedelta) -> list[Due]:
         """The longest due; nobody else takes them for so long."""
@@ -40,27 +45,30 @@ class Work(Protocol[Due, End]):
     async def attempt(self, gateway: Gateway, due: Due) -> End:
         """Whatever happens is an outcome, never an exception."""
 
-    async def settle(self, pool: Pool, results: Sequence[tuple[Due, End | NotTried]]) -> None:
+    async def settle(self, pool: Pool, results: Sequence[tuple[Due, End | Deferred | NotTried]]) -> None:
         """Writes down what became of them."""
 
 
 class Wake:
-    """Waits until something may have been queued: a notification of the commit, or a short time. One for all queues."""
+    """Listens for what may have been queued, on one connection for all queues."""
 
-    def __init__(self, dsn: str, queues: Sequence[str]) -> None:
+    def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._opening = asyncio.Lock()
-        self._called = {queue: asyncio.Event() for queue in queues}
+        self._called: dict[str, list[asyncio.Event]] = {}
 
-    async def wait(self, queue: str, seconds: float) -> None:
-        """Returns at a call, or after so many seconds."""
+    def register(self, notification: str) -> asyncio.Event:
+        """The event that is set at each such notification; it is the caller's to clear."""
+        called = asyncio.Event()
+        self._called.setdefault(notification, []).append(called)
+        return called
+
+    async def ensure_listening(self) -> None:
+        """Opens the connection where there is none; then every event is set, for what was queued meanwhile."""
         async with self._opening:
             if self._connection is None or self._connection.is_closed():
                 await self._listen()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._called[queue].wait(), seconds)
-        self._called[queue].clear()
 
     def close(self) -> None:
         """Ends the listening."""
@@ -70,9 +78,13 @@ class Wake:
     async def _listen(self) -> None:
         settings = {"application_name": "notify-senders", **KEEPALIVES}
         self._connection = await asyncpg.connect(self._dsn, timeout=5, command_timeout=5, server_settings=settings)
-        for queue, called in self._called.items():
-            await self._connection.add_listener(queue, lambda _, __, queue, ___: self._called[queue].set())
-            called.set()  # something may have been queued before anybody listened
+        for notification in self._called:
+            await self._connection.add_listener(notification, lambda _, __, name, ___: self._call(name))
+            self._call(notification)
+
+    def _call(self, notification: str) -> None:
+        for called in self._called[notification]:
+            called.set()
 
 
 class Senders(Generic[Due, End]):
@@ -82,58 +94,109 @@ class Senders(Generic[Due, End]):
         self._work = work
         self._gateways = gateways
         self._wake = wake
-        self._held_for = timedelta(seconds=10 + longest_s)
-        self._results: list[tuple[Due, End | NotTried]] = []
-        self._away = False
+        self._called = wake.register(work.wakes_on)
+        self._held_for = timedelta(seconds=10 + HELD_S + longest_s)
+        self._waiting: deque[Due] = deque()
+        self._given_back_at = 0.0
+        self._lanes: dict[asyncio.Task[None], Gateway] = {}
+        self._current: dict[Gateway, Due] = {}
+        self._results: list[tuple[Due, End | Deferred | NotTried]] = []
         self._pause = 0.0
+        self._paused_until = 0.0
 
     async def round(self, pool: Pool) -> None:
-        """Waits for work, at most a second; works, at most a few seconds. A loop of the worker."""
+        """Settles, takes, hands out; then waits for the next to do, at most a second. A loop of the worker."""
         try:
-            await self._settle(pool)  # what an interrupted round has left
-            if self._pause:
-                await asyncio.sleep(self._pause)
-            else:
-                await self._wake.wait(self._work.queue, POLL_S)
-            await self._take_turns(pool)
+            await self._wake.ensure_listening()
+            self._end_lanes()
+            self._give_back()
+            await self._settle(pool)
+            await self._take(pool)
+            self._start_lanes()
+            await self._wait()
         except asyncio.CancelledError:
-            self._wake.close()
-            for gateway in self._gateways:
-                gateway.close()
+            await self._end(pool)
             raise
 
-    async def _take_turns(self, pool: Pool) -> None:
-        started = asyncio.get_running_loop().time()
-        self._away = False
-        while due := await self._work.take(pool, BATCH, self._held_for):
-            try:
-                await self._deliver(due)
-            finally:
-                await self._settle(pool)
-            if self._away or asyncio.get_running_loop().time() - started > ROUND_S:
-                break
-        self._pause = min(self._pause * 2 or 1.0, LONGEST_PAUSE_S) if self._away else 0.0
+    async def _end(self, pool: Pool) -> None:
+        """What was handed over is written down if that can be done at once, so that it is not sent again."""
+        for lane in self._lanes:
+            lane.cancel()
+        await asyncio.gather(*self._lanes, return_exceptions=True)
+        self._wake.close()
         for gateway in self._gateways:
-            gateway.close_if_idle(IDLE_S)
+            gateway.close()
+        with contextlib.suppress(*TRANSIENT):
+            await asyncio.wait_for(self._settle(pool), LAST_SETTLE_S)
 
-    async def _deliver(self, due: list[Due]) -> None:
-        waiting = deque(due)
-        until = asyncio.get_running_loop().time() + ROUND_S
-        lanes = min(len(self._gateways), -(-len(due) // PER_GATEWAY))
-        await asyncio.gather(*(self._lane(gateway, waiting, until) for gateway in self._gateways[:lanes]))
-        self._results += [(one, NotTried()) for one in waiting]
+    async def _wait(self) -> None:
+        """Until something was queued or has come to its end; results are gathered for a moment while others run."""
+        pause = self._paused_until - asyncio.get_running_loop().time()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._called.wait(), min(pause, POLL_S) if pause > 0 else POLL_S)
+        if self._lanes and 0 < len(self._results) < BATCH:
+            await asyncio.wait(self._lanes, timeout=GATHER_S)
+        self._called.clear()
 
-    async def _lane(self, gateway: Gateway, waiting: deque[Due], until: float) -> None:
-        """One gateway's share: one message after the other."""
-        while waiting and not self._away and asyncio.get_running_loop().time() < until:
-            one = waiting.popleft()
-            outcome = await self._work.attempt(gateway, one)
-            self._results.append((one, outcome))
-            if isinstance(outcome, NotTried) or (isinstance(outcome, Deferred) and outcome.away):
-                self._away = True
+    @property
+    def _is_paused(self) -> bool:
+        return asyncio.get_running_loop().time() < self._paused_until
+
+    async def _take(self, pool: Pool) -> None:
+        """Only while a gateway is free."""
+        if self._waiting or self._is_paused or len(self._lanes) == len(self._gateways):
+            return
+        self._waiting.extend(await self._work.take(pool, BATCH, self._held_for))
+        self._given_back_at = asyncio.get_running_loop().time() + HELD_S
+        if not self._waiting:
+            for gateway in self._free_gateways():
+                gateway.close_if_idle(IDLE_S)
+
+    def _give_back(self) -> None:
+        """What was taken and has found no free gateway, or a server that is away: another worker may have one."""
+        if self._is_paused or asyncio.get_running_loop().time() > self._given_back_at:
+            self._results += [(due, NotTried()) for due in self._waiting]
+            self._waiting.clear()
+
+    def _free_gateways(self) -> list[Gateway]:
+        return [gateway for gateway in self._gateways if gateway not in self._lanes.values()]
+
+    def _start_lanes(self) -> None:
+        for gateway in self._free_gateways()[: -(-len(self._waiting) // PER_GATEWAY)]:
+            lane = asyncio.create_task(self._deliver(gateway))
+            lane.add_done_callback(lambda _: self._called.set())
+            self._lanes[lane] = gateway
+
+    async def _deliver(self, gateway: Gateway) -> None:
+        """One message after the other, while there are any."""
+        while self._waiting and not self._is_paused:
+            due = self._current[gateway] = self._waiting.popleft()
+            outcome = await self._work.attempt(gateway, due)
+            self._results.append((due, outcome))
+            del self._current[gateway]
+            if isinstance(outcome, NotTried):
+                self._pause = min(self._pause * 2 or 1.0, LONGEST_PAUSE_S)
+                self._paused_until = asyncio.get_running_loop().time() + self._pause
+            else:
+                self._pause = 0.0
+            self._called.set()
+
+    def _end_lanes(self) -> None:
+        """A message over which an attempt fails in a way of its own backs off like any other."""
+        for lane in [lane for lane in self._lanes if lane.done()]:
+            gateway = self._lanes.pop(lane)
+            if (error := lane.exception()) is not None:
+                log("loop.interrupted", place="attempt", error=error)
+                self._results.append((self._current.pop(gateway), Deferred("attempt-failed")))
 
     async def _settle(self, pool: Pool) -> None:
+        """What cannot be settled stays and is settled later."""
         if not self._results:
             return
-        await self._work.settle(pool, self._results)
+        results = self._results
         self._results = []
+        try:
+            await self._work.settle(pool, results)
+        except BaseException:
+            self._results = results + self._results
+            raise

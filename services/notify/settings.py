@@ -35,7 +35,9 @@ class SmtpSettings(Section):
     security: Literal["none", "starttls", "tls"] = "none"
     username: str | None = None
     password: SecretStr | None = None
-    connections: int = Field(default=4, ge=1, le=32, description="at most; as many again for codes and notices")
+    connections: int = Field(
+        default=4, ge=1, le=32, description="at most, for each of emergencies, codes, alerts, notices"
+    )
 
 
 class EmergencySettings(Section):

@@ -30,10 +30,14 @@ class MailGateway:
         self._used_at = time.monotonic()
 
     async def send(self, parcel: Parcel) -> Answer:
-        """Hands one message over. Whatever happens is an outcome, never an exception."""
+        """Hands one message over. Whatever happens is an outcome, never an exception.
+
+        Once the server has taken MAIL FROM, what goes wrong is this message's trouble: because of one recipient a
+        server may answer 421, or cut the connection, and serve all others. One that is away shows at the next message.
+        """
         self._used_at = time.monotonic()
         if not await self._begin():
-            return NotTried()
+            return NotTried("server-unavailable")
         try:
             await self._client.rcpt(parcel.to)
             await self._client.data(parcel.body)
@@ -42,7 +46,7 @@ class MailGateway:
         except FAILURES:
             # The server may have the message already: it is sent again with the same Message-ID.
             self.close()
-            return Deferred("connection-lost", away=True)
+            return Deferred("connection-lost")
         return Delivered()
 
     async def _begin(self) -> bool:
@@ -58,11 +62,11 @@ class MailGateway:
         return True
 
     async def _answered(self, code: int) -> Answer:
-        if code == _SERVER_LEAVES:
-            self.close()
-            return NotTried()
         try:
-            await self._client.rset()
+            if code == _SERVER_LEAVES:
+                self.close()
+            else:
+                await self._client.rset()
         except FAILURES:
             self.close()
         return Refused(f"smtp-{code}") if 500 <= code < 600 else Deferred(f"smtp-{code}")

@@ -39,11 +39,16 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind in both languages, and whether it may come by letter: not what is of use for minutes only."""
+    """One kind in both languages.
+
+    `letter`: whether it may come by letter, which what is of use for minutes may not; `awaited`: whether somebody waits
+    for it at a screen, so that it goes before whatever nobody waits for.
+    """
 
     fr: Text
     en: Text
     letter: bool
+    awaited: bool
 
     def text(self, language: Language) -> Text:
         """In this language."""
@@ -58,7 +63,16 @@ class Kind:
 def kinds() -> Mapping[str, Kind]:
     """All of them, from `texts.toml`."""
     said = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
-    return {name: Kind(_text(kind["fr"]), _text(kind["en"]), kind["letter"]) for name, kind in said.items()}
+    return {
+        name: Kind(_text(kind["fr"]), _text(kind["en"]), kind["letter"], kind.get("awaited", False))
+        for name, kind in said.items()
+    }
+
+
+def is_awaited(kind: str) -> bool:
+    """Whether somebody waits at a screen for a message of this kind."""
+    known = kinds().get(kind)
+    return known is not None and known.awaited
 
 
 def _text(said: Mapping[str, Any]) -> Text:

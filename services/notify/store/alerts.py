@@ -1,41 +1,25 @@
-"""Alerts, and what is known of the persons they are for: contacts, preferences, what they were told before."""
+"""What is known of the persons that alerts are for: contacts, preferences, what they may and do know already."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 
-from services.notify.domain import Alert, AlertChannel, Audience, Circumstances, DueAlert, Preferences, Window
-from shared.clock import bucket_in, bucket_of
+from services.notify.domain import Audience, Circumstances, Preferences, Window
+from shared.clock import bucket_in
 from shared.db.pool import Connection
-
-
-def queue_of(channel: AlertChannel) -> str:
-    """What INSERT_ALERTS notifies."""
-    return f"{channel}_alerts"
+from shared.label_versions import REPLACES_KNOWN, LabelVersion
 
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """Who may know of a document of this record, by the word of that moment."""
+    """Who may know of a document of this record, by this version of its labels."""
 
     record_id: UUID
     audience: Audience
-    as_of: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What becomes of an alert: queued again for `due_at`, or handled."""
-
-    alert: Alert
-    status: str
-    reason: str | None
-    attempts: int
-    due_at: datetime | None
-    handled_at: datetime | None
+    version: LabelVersion
 
 
 UPSERT_CONTACTS = """
@@ -67,7 +51,7 @@ where contacts.record_id = any($1::uuid[])"""
 async def find_circumstances(connection: Connection, record_ids: list[UUID]) -> dict[UUID, Circumstances]:
     """What is known of these records' persons."""
     rows = await connection.fetch(SELECT_CIRCUMSTANCES, record_ids)
-    return {row["record_id"]: _circumstances(row) for row in rows}
+    return {row["record_id"]: circumstances_of(row) for row in rows}
 
 
 SELECT_CONTACTED = "select record_id from contacts where record_id = any($1::uuid[])"
@@ -89,70 +73,34 @@ async def find_alerts(connection: Connection, ids: list[UUID]) -> set[UUID]:
     return {row["id"] for row in rows}
 
 
-INSERT_ALERTS = """
-with inserted as (
-  insert into alerts (bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
-                      status, reason, channel, created_at, due_at, handled_at)
-  select bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
-         status, reason, channel, $13::timestamptz, case when status = 'queued' then coalesce(not_before, $13) end,
-         case when status <> 'queued' then $13 end
-  from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::timestamptz[],
-              $9::text[], $10::text[], $11::text[], $12::text[], $14::text[], $15::timestamptz[])
-    as raised(bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
-              status, reason, channel, not_before)
-  order by id
-  on conflict on constraint alerts_pkey do nothing
-  returning id, status, channel
+INSERT_RESTRICTED = (
+    """
+insert into restricted_documents as known (bucket, document_id, audience, record_id, version, "offset", as_of)
+select bucket, document_id, audience, record_id, version, "offset", as_of
+from unnest($1::integer[], $2::uuid[], $3::text[], $4::uuid[], $5::integer[], $6::bigint[], $7::timestamptz[])
+  as document(bucket, document_id, audience, record_id, version, "offset", as_of)
+order by bucket, document_id
+on conflict on constraint restricted_documents_pkey do update
+set audience = excluded.audience, version = greatest(known.version, excluded.version, 2),
+    "offset" = excluded."offset", as_of = excluded.as_of
+where """
+    + REPLACES_KNOWN
 )
-select id, case when status = 'queued' then pg_notify(channel || '_alerts', '') end from inserted"""
-
-
-async def insert_alerts(
-    connection: Connection, raised: Sequence[tuple[Alert, str, str | None]], now: datetime
-) -> set[UUID]:
-    """Keeps alerts with their status and reason; wakes the senders at the commit. Returns those that are new."""
-    alerts = [alert for alert, _, _ in raised]
-    rows = await connection.fetch(
-        INSERT_ALERTS,
-        [bucket_of(alert.record_id) for alert in alerts],
-        [alert.id for alert in alerts],
-        [alert.record_id for alert in alerts],
-        [alert.kind for alert in alerts],
-        [alert.document_id for alert in alerts],
-        [alert.deposit_id for alert in alerts],
-        [alert.caused_by for alert in alerts],
-        [alert.caused_at for alert in alerts],
-        [alert.trace for alert in alerts],
-        [alert.audience.value for alert in alerts],
-        [status for _, status, _ in raised],
-        [reason for _, _, reason in raised],
-        now,
-        [alert.channel for alert in alerts],
-        [alert.not_before for alert in alerts],
-    )
-    return {row["id"] for row in rows}
-
-
-INSERT_RESTRICTED = """
-insert into restricted_documents (bucket, document_id, audience, record_id, as_of)
-select bucket, document_id, audience, record_id, as_of
-from unnest($1::integer[], $2::uuid[], $3::text[], $4::uuid[], $5::timestamptz[])
-  as told(bucket, document_id, audience, record_id, as_of)
-order by document_id
-on conflict on constraint restricted_documents_pkey do update set audience = excluded.audience, as_of = excluded.as_of
-where restricted_documents.as_of is null or restricted_documents.as_of < excluded.as_of"""
 
 
 async def keep_restrictions(connection: Connection, restricted: Mapping[UUID, Restriction]) -> None:
-    """Remembers of documents who may know of them. What is older than known is passed over."""
+    """Remembers of documents who may know of them. What older labels say is passed over."""
     ids = list(restricted)
+    versions = [restriction.version for restriction in restricted.values()]
     await connection.execute(
         INSERT_RESTRICTED,
         [bucket_in(one) for one in ids],
         ids,
         [one.audience.value for one in restricted.values()],
         [one.record_id for one in restricted.values()],
-        [one.as_of for one in restricted.values()],
+        [version.number for version in versions],
+        [version.offset for version in versions],
+        [version.at for version in versions],
     )
 
 
@@ -201,55 +149,6 @@ def _columns(windows: list[Window]) -> tuple[list[UUID], list[str], list[bool]]:
     return [one[0] for one in windows], [one[1] for one in windows], [one[2] for one in windows]
 
 
-TAKE_DUE = """
-with due as (
-  select bucket, id from alerts where status = 'queued' and channel = $4 and due_at <= $1
-  order by due_at limit $2
-  for update skip locked
-), taken as (
-  update alerts set due_at = $3 from due where alerts.bucket = due.bucket and alerts.id = due.id
-  returning alerts.id, alerts.record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
-            channel, attempts, created_at
-)
-select taken.id, taken.record_id, taken.kind, taken.document_id, taken.deposit_id, taken.caused_by, taken.caused_at,
-       taken.traceparent, taken.audience, taken.channel, taken.attempts, taken.created_at, contacts.sealed,
-       coalesce(preferences.document, true) as document, coalesce(preferences.consultation, true) as consultation
-from taken left join contacts on contacts.record_id = taken.record_id
-left join preferences on preferences.record_id = taken.record_id"""
-
-
-async def take_due(
-    connection: Connection, channel: AlertChannel, now: datetime, limit: int, held_until: datetime
-) -> list[DueAlert]:
-    """Alerts of one channel whose time has come; nobody else takes them before `held_until`."""
-    return [_due(row) for row in await connection.fetch(TAKE_DUE, now, limit, held_until, channel)]
-
-
-SETTLE = """
-update alerts set status = fate.status, reason = fate.reason, attempts = fate.attempts, due_at = fate.due_at,
-                  handled_at = fate.handled_at
-from unnest($1::integer[], $2::uuid[], $3::text[], $4::text[], $5::integer[], $6::timestamptz[], $7::timestamptz[])
-  as fate(bucket, id, status, reason, attempts, due_at, handled_at)
-where alerts.bucket = fate.bucket and alerts.id = fate.id and alerts.status = 'queued'
-returning alerts.id"""
-
-
-async def settle(connection: Connection, fates: Sequence[Fate]) -> set[UUID]:
-    """Writes what became of alerts. Returns those that were still queued."""
-    ordered = sorted(fates, key=lambda fate: fate.alert.id)
-    rows = await connection.fetch(
-        SETTLE,
-        [bucket_of(fate.alert.record_id) for fate in ordered],
-        [fate.alert.id for fate in ordered],
-        [fate.status for fate in ordered],
-        [fate.reason for fate in ordered],
-        [fate.attempts for fate in ordered],
-        [fate.due_at for fate in ordered],
-        [fate.handled_at for fate in ordered],
-    )
-    return {row["id"] for row in rows}
-
-
 SELECT_PREFERENCES = "select document, consultation from preferences where record_id = $1"
 
 
@@ -272,9 +171,6 @@ async def keep_preferences(connection: Connection, record_id: UUID, wanted: Pref
     return done.endswith(" 1")
 
 
-DELETE_OLD_ALERTS = """
-delete from alerts using (select bucket, id from alerts where handled_at < $1 limit 1000) as old
-where alerts.bucket = old.bucket and alerts.id = old.id"""
 DELETE_OLD_WINDOWS = """
 delete from consultation_windows known
 using (select record_id, professional_id, withheld from consultation_windows where opened_at < $1 limit 1000) as old
@@ -282,35 +178,11 @@ where known.record_id = old.record_id and known.professional_id = old.profession
   and known.withheld = old.withheld"""
 
 
-async def forget_before(connection: Connection, moment: datetime) -> bool:
-    """Removes some of what is older. Returns whether there may be more."""
-    done = [await connection.execute(statement, moment) for statement in (DELETE_OLD_ALERTS, DELETE_OLD_WINDOWS)]
-    return any(one.endswith(" 1000") for one in done)
+async def forget_windows(connection: Connection, moment: datetime) -> bool:
+    """Removes some that opened before. Returns whether there may be more."""
+    return (await connection.execute(DELETE_OLD_WINDOWS, moment)).endswith(" 1000")
 
 
-OBSERVE = "select count(*) from alerts where status = 'queued'"
-
-
-async def count_queued(connection: Connection) -> int:
-    """How many messages wait."""
-    return int(await connection.fetchval(OBSERVE))
-
-
-def _circumstances(row: asyncpg.Record) -> Circumstances:
+def circumstances_of(row: asyncpg.Record) -> Circumstances:
+    """From a row with `sealed`, `document` and `consultation`."""
     return Circumstances(row["sealed"], Preferences(row["document"], row["consultation"]))
-
-
-def _due(row: asyncpg.Record) -> DueAlert:
-    alert = Alert(
-        id=row["id"],
-        record_id=row["record_id"],
-        kind=row["kind"],
-        document_id=row["document_id"],
-        deposit_id=row["deposit_id"],
-        caused_by=row["caused_by"],
-        caused_at=row["caused_at"],
-        trace=row["traceparent"],
-        audience=Audience(row["audience"]),
-        channel=row["channel"],
-    )
-    return DueAlert(alert, row["attempts"], row["created_at"], _circumstances(row) if row["sealed"] else None)

@@ -20,6 +20,14 @@ def queue_of(channel: Channel) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageQueue:
+    """The messages of one channel: those that somebody awaits at a screen, or all others."""
+
+    channel: Channel
+    awaited: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MessageFate:
     """What becomes of a message: queued again for `due_at`, or handled."""
 
@@ -34,12 +42,12 @@ class MessageFate:
 INSERT_MESSAGES = """
 with inserted as (
   insert into messages (bucket, request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent,
-                        status, created_at, due_at)
-  select bucket, request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent,
+                        awaited, status, created_at, due_at)
+  select bucket, request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent, awaited,
          'queued', $10::timestamptz, $10
   from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-              $8::timestamptz[], $9::text[])
-    as asked(bucket, request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent)
+              $8::timestamptz[], $9::text[], $11::boolean[])
+    as asked(bucket, request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent, awaited)
   order by bucket, request_id
   on conflict on constraint messages_pkey do nothing
   returning channel
@@ -61,25 +69,37 @@ async def insert_messages(connection: Connection, requests: Sequence[Request], n
         [one.expires_at for one in requests],
         [one.trace for one in requests],
         now,
+        [one.awaited for one in requests],
     )
 
 
-TAKE_DUE_MESSAGES = """
-with due as (
-  select bucket, request_id from messages where status = 'queued' and channel = $1 and due_at <= $2
+_TAKEN = """
   order by due_at limit $3 for update skip locked
 )
 update messages set due_at = $4 from due
 where messages.bucket = due.bucket and messages.request_id = due.request_id
-returning messages.request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent, attempts,
-          created_at"""
+returning messages.request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent, awaited,
+          attempts, created_at"""
+TAKE_DUE_AWAITED = (
+    """
+with due as (
+  select bucket, request_id from messages where status = 'queued' and awaited and channel = $1 and due_at <= $2"""  # noqa: S608  # two constants
+    + _TAKEN
+)
+TAKE_DUE_MESSAGES = (
+    """
+with due as (
+  select bucket, request_id from messages where status = 'queued' and not awaited and channel = $1 and due_at <= $2"""  # noqa: S608  # two constants
+    + _TAKEN
+)
 
 
 async def take_due(
-    connection: Connection, channel: Channel, now: datetime, limit: int, held_until: datetime
+    connection: Connection, queue: MessageQueue, now: datetime, limit: int, held_until: datetime
 ) -> list[DueMessage]:
-    """Messages whose time has come; nobody else takes them before `held_until`."""
-    rows = await connection.fetch(TAKE_DUE_MESSAGES, channel, now, limit, held_until)
+    """Messages of one queue whose time has come; nobody else takes them before `held_until`."""
+    statement = TAKE_DUE_AWAITED if queue.awaited else TAKE_DUE_MESSAGES
+    rows = await connection.fetch(statement, queue.channel, now, limit, held_until)
     return sorted((_due(row) for row in rows), key=lambda due: due.created_at)
 
 
@@ -149,5 +169,6 @@ def _due(row: asyncpg.Record) -> DueMessage:
         requested_at=row["requested_at"],
         expires_at=row["expires_at"],
         trace=row["traceparent"],
+        awaited=row["awaited"],
     )
     return DueMessage(request, row["attempts"], row["created_at"])

@@ -10,6 +10,7 @@ from shared.contracts.records import DocumentPublished
 from shared.crypto import Keyring
 from shared.db.pool import Connection
 from shared.decoding import Message
+from shared.label_versions import LabelVersion
 
 OWN: Final = Unwanted("own-deposit")
 """What somebody deposited is no news to them."""
@@ -21,8 +22,8 @@ async def alert_documents(
     """A document's alert exists once, however often it is told of. Restricted documents are remembered."""
     alerts = [_alert(message) for message in messages]
     restricted = {
-        alert.document_id: Restriction(alert.record_id, alert.audience, alert.caused_at)
-        for alert in alerts
+        alert.document_id: Restriction(alert.record_id, alert.audience, LabelVersion.of(message))
+        for alert, message in zip(alerts, messages, strict=True)
         if alert.document_id and alert.audience is not Audience.EVERYBODY
     }
     if restricted:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.notify.store import alerts as store
+from services.notify.store import alert_queue, alerts
 from shared import clock
 from shared.db.pool import Pool, transaction
 
@@ -13,4 +13,6 @@ KEPT = timedelta(days=63)
 async def forget_alerts(pool: Pool) -> bool:
     """A part of them. Returns whether there may be more."""
     async with transaction(pool) as connection:
-        return await store.forget_before(connection, clock.now() - KEPT)
+        past = clock.now() - KEPT
+        more = [await alert_queue.forget_before(connection, past), await alerts.forget_windows(connection, past)]
+    return any(more)

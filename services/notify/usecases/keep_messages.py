@@ -3,7 +3,7 @@
 from services.notify.domain import Request
 from services.notify.sealed import open_request
 from services.notify.store import messages
-from services.notify.texts import check_message
+from services.notify.texts import check_message, is_awaited
 from shared import clock
 from shared.contracts.notify import MessageRequested
 from shared.crypto import Keyring
@@ -14,7 +14,7 @@ from shared.decoding import Message
 async def keep_messages(connection: Connection, told: list[Message[MessageRequested]], *, keyring: Keyring) -> None:
     """Each request once, however often it comes.
 
-    Raises SealUnusableError, RequestUnreadableError, KindUnknownError, ValuesUnfitError.
+    Raises KeyUnknownError, SealUnusableError, RequestUnreadableError, KindUnknownError, ValuesUnfitError.
     """
     requests: dict[object, Request] = {}
     for message in told:
@@ -35,4 +35,5 @@ def _request(message: Message[MessageRequested]) -> Request:
         requested_at=message.time,
         expires_at=event.expires_at,
         trace=message.trace,
+        awaited=is_awaited(event.kind),
     )

@@ -6,6 +6,7 @@ from services.notify.announcements import announce
 from services.notify.domain import Alert, Decision, Send, decide
 from services.notify.events import alert_event, status_of
 from services.notify.sealed import open_contact
+from services.notify.store import alert_queue
 from services.notify.store import alerts as store
 from shared import clock
 from shared.crypto import Keyring
@@ -33,7 +34,7 @@ async def raise_alerts(connection: Connection, decided: Sequence[Decided]) -> No
         return
     now = clock.now()
     kept = [(alert, *status_of(decision)) for alert, decision in decided]
-    new = await store.insert_alerts(connection, kept, now)
+    new = await alert_queue.insert_alerts(connection, kept, now)
     announcements = []
     for alert, decision in decided:
         if alert.id in new and not isinstance(decision, Send):

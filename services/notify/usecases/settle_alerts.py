@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.notify.announcements import announce
-from services.notify.domain import TOO_LATE, TRIED_FOR, Deferred, DueAlert, NotTried, Outcome, put_off
+from services.notify.domain import TOO_LATE, Again, DueAlert, Outcome, is_too_late, put_off
 from services.notify.events import alert_event, status_of
-from services.notify.store import alerts as store
-from services.notify.store.alerts import Fate
+from services.notify.store import alert_queue as store
+from services.notify.store.alert_queue import Fate
 from shared import clock
 from shared.db.pool import Pool, transaction
 from shared.metrics import STEP_SECONDS
@@ -26,23 +26,19 @@ async def settle_alerts(pool: Pool, results: Sequence[Result]) -> None:
         settled = await store.settle(connection, [_fate(due, end, now) for due, end in judged])
         announcements = []
         for due, end in judged:
-            if due.alert.id in settled and not isinstance(end, Deferred | NotTried):
+            if due.alert.id in settled and not isinstance(end, Again):
                 STEP_SECONDS.labels("alerted").observe((now - due.alert.caused_at).total_seconds())
                 announcements.append(announce(alert_event(due.alert, end, now), trace=due.alert.trace))
         await append(connection, announcements)
 
 
 def _end(due: DueAlert, outcome: Outcome, now: datetime) -> Outcome:
-    if isinstance(outcome, Deferred | NotTried) and now >= due.created_at + TRIED_FOR:
-        return TOO_LATE
-    return outcome
+    return TOO_LATE if is_too_late(outcome, due.created_at, now) else outcome
 
 
 def _fate(due: DueAlert, end: Outcome, now: datetime) -> Fate:
-    match end:
-        case NotTried() | Deferred():
-            again = put_off(end, due.attempts, now)
-            return Fate(due.alert, "queued", again.reason, again.attempts, again.due_at, None)
-        case _:
-            status, why = status_of(end)
-            return Fate(due.alert, status, why, due.attempts + 1, None, now)
+    if isinstance(end, Again):
+        retry = put_off(end, due.attempts, now)
+        return Fate(due.alert, "queued", retry.reason, retry.attempts, retry.due_at, None)
+    status, reason = status_of(end)
+    return Fate(due.alert, status, reason, due.attempts + 1, None, now)

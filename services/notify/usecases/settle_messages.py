@@ -6,12 +6,12 @@ from datetime import datetime
 from prometheus_client import Counter, Histogram
 
 from services.notify.domain import (
-    Again,
     Delivered,
     DueMessage,
     Expired,
     MessageOutcome,
     Refused,
+    RetryAt,
     judge_message,
 )
 from services.notify.store import messages
@@ -44,9 +44,9 @@ async def settle_messages(pool: Pool, results: Sequence[MessageResult]) -> None:
                 SECONDS.labels(fate.request.channel).observe((now - fate.request.requested_at).total_seconds())
 
 
-def _fate(due: DueMessage, end: Again | Delivered | Refused | Expired, now: datetime) -> MessageFate:
+def _fate(due: DueMessage, end: RetryAt | Delivered | Refused | Expired, now: datetime) -> MessageFate:
     match end:
-        case Again(reason, attempts, due_at):
+        case RetryAt(reason, attempts, due_at):
             return MessageFate(due.request, "queued", reason, attempts, due_at, None)
         case Delivered():
             return MessageFate(due.request, "sent", None, due.attempts + 1, None, now)

@@ -2,14 +2,15 @@
 
 from datetime import timedelta
 
-from services.notify.domain import AlertChannel, DueAlert
-from services.notify.store import alerts as store
+from services.notify.domain import DueAlert
+from services.notify.store import alert_queue as store
+from services.notify.store.alert_queue import AlertQueue
 from shared import clock
 from shared.db.pool import Pool, transaction
 
 
-async def take_due_alerts(pool: Pool, channel: AlertChannel, limit: int, held_for: timedelta) -> list[DueAlert]:
-    """The longest due of one channel first."""
+async def take_due_alerts(pool: Pool, queue: AlertQueue, limit: int, held_for: timedelta) -> list[DueAlert]:
+    """The longest due of one queue first."""
     now = clock.now()
     async with transaction(pool) as connection:
-        return await store.take_due(connection, channel, now, limit, now + held_for)
+        return await store.take_due(connection, queue, now, limit, now + held_for)

@@ -2,14 +2,15 @@
 
 from datetime import timedelta
 
-from services.notify.domain import Channel, DueMessage
+from services.notify.domain import DueMessage
 from services.notify.store import messages
+from services.notify.store.messages import MessageQueue
 from shared import clock
 from shared.db.pool import Pool, transaction
 
 
-async def take_due_messages(pool: Pool, channel: Channel, limit: int, held_for: timedelta) -> list[DueMessage]:
-    """The longest due of one channel first."""
+async def take_due_messages(pool: Pool, queue: MessageQueue, limit: int, held_for: timedelta) -> list[DueMessage]:
+    """The longest due of one queue first."""
     now = clock.now()
     async with transaction(pool) as connection:
-        return await messages.take_due(connection, channel, now, limit, now + held_for)
+        return await messages.take_due(connection, queue, now, limit, now + held_for)
