@@ -41,6 +41,10 @@ class KeyUnknownError(SealBrokenError, TransientError):
 
     code = "key-unknown"
 
+    def __init__(self, kid: str) -> None:
+        super().__init__()
+        self.kid = kid
+
 
 @dataclass(frozen=True, repr=False)
 class Keyring:
@@ -91,7 +95,7 @@ class Keyring:
         if not isinstance(kid, str):
             raise SealBrokenError
         if kid not in self._jwe_keys:
-            raise KeyUnknownError
+            raise KeyUnknownError(kid)
         return self._jwe_keys[kid]
 
     def fingerprint(self, *parts: str, kid: str | None = None) -> str:

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
 from services.audit import replays, store
 from services.audit.api import router
 from services.audit.consumers import subscriptions
-from services.audit.loops import PartitionKeeper
+from services.audit.loops import PartitionKeeper, open_late_motives
 from services.audit.motives import Motives
 from services.audit.settings import Settings
 from shared.crypto import Keyring
@@ -55,8 +56,10 @@ def make_motives(settings: Settings) -> Motives:
 
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """What the worker does."""
+    motives = make_motives(settings)
     loops: dict[str, Loop] = {
+        "late-motives": partial(open_late_motives, motives=motives),
         "ledger-partitions": PartitionKeeper().keep,
         "finish-erasures": Finisher("audit", store.remove_visibilities).round,
     }
-    return Plan("audit", subscriptions(make_motives(settings)), loops, keys)
+    return Plan("audit", subscriptions(motives), loops, keys)

@@ -7,7 +7,7 @@ import base64
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.crypto import Keyring, SealBrokenError, seal, unseal
+from shared.crypto import Keyring, KeyUnknownError, SealBrokenError, seal, unseal
 from shared.vault import Vault, WrappedKey, place
 
 
@@ -19,9 +19,14 @@ class Motives:
     vault: Vault
 
     def kept(self, key: bytes, event_id: UUID, sent: str) -> str | None:
-        """What the entry keeps of a motive, base64; None where nobody can open what was sent."""
+        """What the entry keeps of a motive, base64; None where nobody can ever open what was sent.
+
+        Raises KeyUnknownError where the key is not here yet.
+        """
         try:
             plain = self.sent.open_sealed(sent)
+        except KeyUnknownError:
+            raise
         except SealBrokenError:
             return None
         return base64.b64encode(seal(key, plain, place("motive", event_id))).decode()

@@ -11,21 +11,23 @@ from shared.db.pool import Connection
 SELECT_OF_RECORD = """
 select entry.event_id, entry.occurred_at, entry.record_id, entry.action, entry.actor_id, entry.profession,
        entry.organisation_id, entry.mode, entry.details->>'session_id' as session_id,
-       entry.details->>'motive' as motive,
+       coalesce(entry.details->>'motive', late.kept) as motive,
        case when document.visible_to_patient and (document.visible_to_representatives or not $3)
             then entry.document_id end as document_id
 from ledger_entries entry
 left join document_visibilities document
   on document.bucket = $1 and document.record_id = $2 and document.document_id = entry.document_id
+left join late_motives late on late.record_id = $2 and late.event_id = entry.event_id
 where entry.record_id = $2 and entry.event_type = $4 and entry.mode = any($5::text[]) and entry.action = any($6::text[])
   and entry.outcome = 'permitted' and entry.actor_kind = 'professional'
 order by entry.occurred_at desc limit $7"""
 SELECT_OF_STRUCTURE = """
 select entry.event_id, entry.occurred_at, entry.record_id, entry.action, entry.actor_id, entry.profession,
        entry.organisation_id, entry.mode, entry.details->>'session_id' as session_id,
-       entry.details->>'motive' as motive,
+       coalesce(entry.details->>'motive', late.kept, late.sealed) as motive,
        entry.document_id
 from ledger_entries entry
+left join late_motives late on late.record_id = entry.record_id and late.event_id = entry.event_id
 where entry.organisation_id = $1 and entry.occurred_at >= $2 and entry.occurred_at < $3
   and entry.mode in ('bris_de_glace', 'centre_15') and entry.event_type = $4 and entry.action = any($5::text[])
   and entry.outcome = 'permitted' and entry.actor_kind = 'professional'
@@ -52,6 +54,6 @@ async def find_of_record(
 async def find_of_structure(
     connection: Connection, structure_id: str, since: datetime, until: datetime
 ) -> list[EmergencyAccess]:
-    """All from one time up to another."""
+    """All from one time up to another. Of a motive whose key is not here yet it is known that it was given."""
     rows = await connection.fetch(SELECT_OF_STRUCTURE, structure_id, since, until, AccessRecorded.wire, READINGS)
     return [EmergencyAccess(**row) for row in rows]

@@ -6,7 +6,7 @@ The key goes under which its motives lie, and the list of accesses has no reader
 from uuid import UUID
 
 from services.audit import store
-from services.audit.store import records
+from services.audit.store import motives, records
 from shared.contracts.identity import RecordErased
 from shared.db.pool import Connection
 from shared.decoding import Message
@@ -20,4 +20,5 @@ async def erase_record(connection: Connection, messages: list[Message[RecordEras
 
 
 async def _destroy(connection: Connection, record_id: UUID) -> dict[str, int]:
-    return await store.destroy_key(connection, record_id) | await records.delete_record(connection, record_id)
+    destroyed = await store.destroy_key(connection, record_id) | await records.delete_record(connection, record_id)
+    return destroyed | await motives.delete_of(connection, record_id)

@@ -9,11 +9,14 @@ from services.audit.announcements import announce
 from services.audit.domain import LedgerEvent, Visible, entry_of, visible_by
 from services.audit.motives import Motives
 from services.audit.quarantine import entry_of_quarantined
+from services.audit.store import motives as motives_store
+from services.audit.store.motives import LateMotive
 from services.audit.writers import WRITER_MISMATCH, may_report
 from shared import clock
 from shared.contracts.audit import AccessRecorded, EntryRecorded
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRelabelled
 from shared.contracts.topics import AUDIT_LEDGER
+from shared.crypto import KeyUnknownError
 from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.erasing import erased_among
@@ -25,15 +28,18 @@ from shared.outbox import append
 async def write_entries(motives: Motives, connection: Connection, messages: list[Message[LedgerEvent]]) -> None:
     """An event that comes again is passed over: neither entered nor announced a second time.
 
-    What is told late of an erased record is entered like all, but no patient is left who might know of its documents,
-    and no key under which a motive could be kept. An access that its topic's writer may not report is quarantined.
+    A motive whose key is not here yet waits for it, its entry does not. What is told late of an erased record is
+    entered like all, but no patient is left who might know of its documents, and no key under which a motive could be
+    kept. An access that its topic's writer may not report is quarantined.
     """
     recorded_at = clock.now()
     messages, disbelieved = _by_credence(messages)
-    kept = await _keep_motives(motives, connection, messages)
+    kept, late = await _keep_motives(motives, connection, messages)
     entries = [entry_of(message, kept.get(message.id)) for message in messages]
     entries += [entry_of_quarantined(message, WRITER_MISMATCH) for message in disbelieved]
     new = await store.insert_entries(connection, entries, recorded_at)
+    if waiting := [motive for motive in late if motive.event_id in new]:
+        await motives_store.insert_late(connection, waiting)
     if visibilities := _visibilities(messages):
         erased = await erased_among(connection, (record_id for record_id, _ in visibilities))
         left = {place: said for place, said in visibilities.items() if place[0] not in erased}
@@ -66,25 +72,32 @@ def _by_credence(
 
 async def _keep_motives(
     motives: Motives, connection: Connection, messages: list[Message[LedgerEvent]]
-) -> dict[UUID, str]:
-    """Event id -> its motive, under the record's own key."""
+) -> tuple[dict[UUID, str], list[LateMotive]]:
+    """Event id -> its motive, under the record's own key; and the motives whose key is not here yet."""
     told = {
         message.id: (message.event.record_id, message.event.motive)
         for message in messages
         if isinstance(message.event, AccessRecorded) and message.event.motive is not None
     }
     if not told:
-        return {}
+        return {}, []
     ids = {record_id for record_id, _ in told.values()}
     left = sorted(ids - await erased_among(connection, ids))
     wrapped = await store.keep_keys(connection, {id: motives.vault.new_key(id) for id in left})
     keys = {id: motives.vault.unwrap(id, key) for id, key in wrapped.items()}
-    kept = {
-        event_id: motives.kept(keys[record_id], event_id, sent)
-        for event_id, (record_id, sent) in told.items()
-        if record_id in keys
-    }
-    return {event_id: motive for event_id, motive in kept.items() if motive is not None}
+    kept: dict[UUID, str] = {}
+    late: list[LateMotive] = []
+    for event_id, (record_id, sent) in told.items():
+        if record_id not in keys:
+            continue
+        try:
+            motive = motives.kept(keys[record_id], event_id, sent)
+        except KeyUnknownError as error:
+            late.append(LateMotive(record_id, event_id, error.kid, sent))
+            continue
+        if motive is not None:
+            kept[event_id] = motive
+    return kept, late
 
 
 def _recorded(message: Message[LedgerEvent], at: datetime) -> EntryRecorded:
