@@ -33,16 +33,24 @@ from tests.infra.waiting import eventually
 
 KEYRING_TEXT = "contacts-1:" + "A" * 43
 KEYRING = Keyring.parse(KEYRING_TEXT)
+NEXT_KEYRING_TEXT = "contacts-2:" + "B" * 43
+NEXT_KEYRING = Keyring.parse(NEXT_KEYRING_TEXT)
 
 
 @dataclass
 class MailServer:
-    """Takes mails; `answer(recipient, n)` may say something else than 250 to the n-th attempt on a recipient."""
+    """Takes mails; `answer(recipient, n)` may say something else than 250 to the n-th attempt on a recipient.
+
+    `stalled`: recipients whose mails it never answers; `cut`: those for whom it cuts the connection.
+    """
 
     answer: Callable[[str, int], str] = lambda _recipient, _attempt: "250 OK"
     delay_s: float = 0
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
+    stalled: set[str] = field(default_factory=set)
+    cut: set[str] = field(default_factory=set)
+    waiting: int = 0
     connections: int = 0
     _attempts: dict[str, int] = field(default_factory=dict)
     _server: asyncio.Server | None = None
@@ -55,8 +63,15 @@ class MailServer:
         self._attempts[address] = self._attempts.get(address, 0) + 1
         return self.answer(address, self._attempts[address])
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
         await asyncio.sleep(self.delay_s)
+        if not self.stalled.isdisjoint(envelope.rcpt_tos):
+            self.waiting += 1
+            await asyncio.Event().wait()
+        if not self.cut.isdisjoint(envelope.rcpt_tos):
+            assert server.transport is not None
+            server.transport.abort()
+            return "250 OK"
         assert isinstance(envelope.content, bytes)
         self.mails.append(BytesParser(policy=SMTP_POLICY).parsebytes(envelope.content))
         return "250 OK"
@@ -107,7 +122,13 @@ async def mail_server() -> AsyncIterator[MailServer]:
 
 
 def settings(
-    database: Database, topics: Topics | None, port: int = 1, folders: FoldersSettings | None = None, **smtp: object
+    database: Database,
+    topics: Topics | None,
+    port: int = 1,
+    folders: FoldersSettings | None = None,
+    *,
+    keyring: str = KEYRING_TEXT,
+    **smtp: object,
 ) -> Settings:
     """What notify on these is given."""
     kafka = topics.settings("notify") if topics else {"bootstrap": "127.0.0.1:1"}
@@ -116,7 +137,7 @@ def settings(
         kafka=kafka,  # type: ignore[arg-type]
         tokens=SETTINGS,
         freshness=FreshnessSettings(heartbeat_s=0.2),
-        keys=KeysSettings.model_validate({"contacts": KEYRING_TEXT}),
+        keys=KeysSettings.model_validate({"contacts": keyring}),
         folders=folders or FoldersSettings(sms=Path("/nonexistent"), letters=Path("/nonexistent")),
         smtp=SmtpSettings.model_validate(
             {"host": "127.0.0.1", "port": port, "sender": "DMP <no-reply@dmp.example>", **smtp}
@@ -126,10 +147,16 @@ def settings(
 
 @asynccontextmanager
 async def worker(
-    database: Database, topics: Topics, port: int, folders: FoldersSettings | None = None, **smtp: object
+    database: Database,
+    topics: Topics,
+    port: int,
+    folders: FoldersSettings | None = None,
+    *,
+    keyring: str = KEYRING_TEXT,
+    **smtp: object,
 ) -> AsyncIterator[Machinery]:
     """notify's worker, at work."""
-    chosen = settings(database, topics, port, folders, **smtp)
+    chosen = settings(database, topics, port, folders, keyring=keyring, **smtp)
     async with at_work(make_plan(chosen, TestKeys()), chosen) as machinery:
         yield machinery
 
@@ -168,11 +195,12 @@ def contact(
     relation: str = "holder",
     version: int = 1,
     mobile: str | None = None,
+    keyring: Keyring = KEYRING,
 ) -> ContactChanged:
     """Sealed as identity does it."""
     reached = {} if mobile is None else {"mobile": mobile}
     said = orjson.dumps({"mail": mail, "language": language, "relation": relation, **reached})
-    return ContactChanged(record_id=record_id, version=version, sealed=KEYRING.seal_for_addressee(said))
+    return ContactChanged(record_id=record_id, version=version, sealed=keyring.seal_for_addressee(said))
 
 
 def published(record_id: UUID, *labels: str, document_id: UUID | None = None) -> DocumentPublished:

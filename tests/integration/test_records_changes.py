@@ -135,6 +135,8 @@ async def test_an_author_hides_from_the_patient_and_shows_again(home: House, rec
         "show-to-patient",
         "mask",
     ]
+    versions = [one.version for one in await home.announced(DocumentRelabelled)]
+    assert versions == [2, 3, 4], "two changes of one request have two versions"
     assert (await home.get(f"/fhir/Binary/{document}", as_patient(record))).status_code == 200
 
 

@@ -10,11 +10,12 @@ import asyncpg
 from services.notify.domain import Alert, AlertChannel, Audience, DueAlert
 from services.notify.store.alerts import circumstances_of
 from shared.clock import bucket_in, bucket_of
+from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 
 
 def queue_of(channel: AlertChannel) -> str:
-    """What INSERT_ALERTS notifies."""
+    """What wakes the senders of this channel's alerts."""
     return f"{channel}_alerts"
 
 
@@ -39,27 +40,24 @@ class Fate:
 
 
 INSERT_ALERTS = """
-with inserted as (
-  insert into alerts (bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
-                      status, reason, channel, created_at, due_at, handled_at)
-  select bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
-         status, reason, channel, $13::timestamptz, case when status = 'queued' then coalesce(not_before, $13) end,
-         case when status <> 'queued' then $13 end
-  from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::timestamptz[],
-              $9::text[], $10::text[], $11::text[], $12::text[], $14::text[], $15::timestamptz[])
-    as raised(bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
-              status, reason, channel, not_before)
-  order by id
-  on conflict on constraint alerts_pkey do nothing
-  returning id, status, channel
-)
-select id, case when status = 'queued' then pg_notify(channel || '_alerts', '') end from inserted"""
+insert into alerts (bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
+                    status, reason, channel, created_at, due_at, handled_at)
+select bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
+       status, reason, channel, $13::timestamptz, case when status = 'queued' then coalesce(not_before, $13) end,
+       case when status <> 'queued' then $13 end
+from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::timestamptz[],
+            $9::text[], $10::text[], $11::text[], $12::text[], $14::text[], $15::timestamptz[])
+  as raised(bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
+            status, reason, channel, not_before)
+order by id
+on conflict on constraint alerts_pkey do nothing
+returning id, status, channel"""
 
 
 async def insert_alerts(
     connection: Connection, raised: Sequence[tuple[Alert, str, str | None]], now: datetime
 ) -> set[UUID]:
-    """Keeps alerts with their status and reason; wakes the senders at the commit. Returns those that are new."""
+    """Keeps alerts with their status and reason; wakes the senders after the commit. Returns those that are new."""
     alerts = [alert for alert, _, _ in raised]
     rows = await connection.fetch(
         INSERT_ALERTS,
@@ -79,6 +77,8 @@ async def insert_alerts(
         [alert.channel for alert in alerts],
         [alert.not_before for alert in alerts],
     )
+    for channel in {row["channel"] for row in rows if row["status"] == "queued"}:
+        notify_after_commit(connection, queue_of(channel))
     return {row["id"] for row in rows}
 
 

@@ -9,13 +9,14 @@ import asyncpg
 
 from services.notify.domain import Channel, DueMessage, Request
 from shared.clock import bucket_of
+from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 
 CHANNELS: tuple[Channel, ...] = ("mail", "sms", "letter")
 
 
 def queue_of(channel: Channel) -> str:
-    """What INSERT_MESSAGES notifies."""
+    """What wakes the senders of this channel's messages."""
     return f"{channel}_messages"
 
 
@@ -40,24 +41,21 @@ class MessageFate:
 
 
 INSERT_MESSAGES = """
-with inserted as (
-  insert into messages (bucket, request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent,
-                        awaited, status, created_at, due_at)
-  select bucket, request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent, awaited,
-         'queued', $10::timestamptz, $10
-  from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-              $8::timestamptz[], $9::text[], $11::boolean[])
-    as asked(bucket, request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent, awaited)
-  order by bucket, request_id
-  on conflict on constraint messages_pkey do nothing
-  returning channel
-)
-select pg_notify(channel || '_messages', '') from (select distinct channel from inserted) as queued"""
+insert into messages (bucket, request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent,
+                      awaited, status, created_at, due_at)
+select bucket, request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent, awaited,
+       'queued', $10::timestamptz, $10
+from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+            $8::timestamptz[], $9::text[], $11::boolean[])
+  as asked(bucket, request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent, awaited)
+order by bucket, request_id
+on conflict on constraint messages_pkey do nothing
+returning channel"""
 
 
 async def insert_messages(connection: Connection, requests: Sequence[Request], now: datetime) -> None:
-    """Queues those that are not known; wakes the senders of their channels at the commit."""
-    await connection.execute(
+    """Queues those that are not known; wakes the senders of their channels after the commit."""
+    rows = await connection.fetch(
         INSERT_MESSAGES,
         [one.bucket for one in requests],
         [one.id for one in requests],
@@ -71,6 +69,8 @@ async def insert_messages(connection: Connection, requests: Sequence[Request], n
         now,
         [one.awaited for one in requests],
     )
+    for channel in {row["channel"] for row in rows}:
+        notify_after_commit(connection, queue_of(channel))
 
 
 _TAKEN = """
