@@ -9,14 +9,14 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Literal, cast
+from typing import Final, Literal, cast
 
 import orjson
 import structlog
 
 from shared import tracing
 from shared.errors import CodedError
-from shared.metrics import LOG_LINES_LOST
+from shared.line_output import LineOutput
 
 LIMITED_EVERY_S: Final = 60.0
 
@@ -58,6 +58,7 @@ LogEvent = Literal[
     "keys.unreachable",
     "library.warned",
     "notification.failed",
+    "lines.dropped",
 ]
 FIELDS = frozenset(
     {
@@ -90,40 +91,41 @@ class _LibraryLines(logging.Handler):
         log("library.warned", library=record.name, place=f"{record.module}:{record.lineno}")
 
 
-class Unbreakable:
-    """A file of which no caller learns that it cannot be written, on a full disk for one: the line is lost."""
+class _LineLogger:
+    """Where structlog's lines end."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, output: LineOutput) -> None:
+        self._output = output
 
-    def write(self, line: bytes) -> int:
-        """As the file's own."""
-        try:
-            return self._file.write(line)
-        except OSError:
-            LOG_LINES_LOST.inc()
-            return 0
-
-    def flush(self) -> None:
-        """As the file's own."""
-        try:
-            self._file.flush()
-        except OSError:
-            LOG_LINES_LOST.inc()
+    def info(self, line: bytes) -> None:
+        """`log` knows this level only."""
+        self._output.write(line)
 
 
 def configure(service: str, process: str, level: str = "INFO") -> None:
-    """Sets the process's logging up. Called once by the process's entry."""
+    """Sets the process's logging up. Called once by the process's entry.
+
+    Logging stops no process: a line that standard output does not take at once is dropped, and `lines.dropped` tells
+    later how many were.
+    """
+    processors: list[structlog.typing.Processor] = [
+        _named(service, process),
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _only_known_fields,
+    ]
+
+    def describe_loss(count: int) -> bytes:
+        line: structlog.typing.EventDict = {"event": "lines.dropped", "count": count}
+        for processor in processors:
+            line = cast("structlog.typing.EventDict", processor(None, "info", line))
+        return orjson.dumps(line)
+
+    output = LineOutput(sys.stdout, describe_loss)
     structlog.configure(
-        processors=[
-            _named(service, process),
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _only_known_fields,
-            structlog.processors.JSONRenderer(serializer=orjson.dumps),
-        ],
+        processors=[*processors, structlog.processors.JSONRenderer(serializer=orjson.dumps)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.BytesLoggerFactory(file=cast(BinaryIO, Unbreakable(sys.stdout.buffer))),
+        logger_factory=lambda *_: _LineLogger(output),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()

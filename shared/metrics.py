@@ -42,4 +42,3 @@ IN_FORCE_SECONDS = Histogram(
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 RECORDS_HELD = Counter("held_records_total", "Attempts of requests that found a record's row taken.")
-LOG_LINES_LOST = Counter("log_lines_lost_total", "Log lines that could not be written, on a full disk for one.")

@@ -1,6 +1,7 @@
 """How a service's processes run: `api`, `worker`, `migrate`. `main` is what each `__main__` calls."""
 
 import asyncio
+import contextlib
 import gc
 import sys
 from collections.abc import Callable
@@ -32,14 +33,14 @@ def main(
     """Runs the process named by the first argument. Exit codes: 0, 2 usage, 75 a need is away, 78 settings."""
     arguments = sys.argv[1:]
     if len(arguments) != 1 or arguments[0] not in ("api", "worker", "migrate"):
-        print(USAGE.format(service=service), file=sys.stderr)
+        _complain(USAGE.format(service=service))
         raise SystemExit(EXIT_USAGE)
     process = arguments[0]
     try:
         settings = settings_class()
     except ValidationError as error:
         wrong = "; ".join(".".join(str(part) for part in one["loc"]) + ": " + one["msg"] for one in error.errors())
-        print(f"{service}: settings are missing or wrong: {wrong}", file=sys.stderr)
+        _complain(f"{service}: settings are missing or wrong: {wrong}")
         raise SystemExit(EXIT_SETTINGS) from None
     logs.configure(service, process, settings.log_level)
     try:
@@ -54,6 +55,12 @@ def main(
         if not isinstance(error, CodedError) and not is_transient(error):
             raise
         raise SystemExit(EXIT_UNAVAILABLE) from None
+
+
+def _complain(message: str) -> None:
+    """Tells the person who started the process; the exit code is right even where nobody can be told."""
+    with contextlib.suppress(OSError):
+        print(message, file=sys.stderr, flush=True)
 
 
 async def _migrate(service: str, settings: ServiceSettings) -> None:

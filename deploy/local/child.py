@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from deploy.local.errors import StartError
+from deploy.local.errors import StartError, explain
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _LOG_LIMIT = 10 * 1024 * 1024
@@ -40,7 +40,7 @@ class ChildSpec:
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
-    patience: float = 60
+    patience: float = 180
     grace: float = 5
 
 
@@ -49,6 +49,8 @@ class Child:
 
     def __init__(self, spec: ChildSpec) -> None:
         self.spec = spec
+        self.unlogged = ""
+        """Why it runs without its log, if it does."""
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -61,7 +63,8 @@ class Child:
         """Starts it; returns before it is healthy."""
         if self.spec.prepare is not None:
             await in_thread(self.spec.prepare)
-        self._process = await spawn(self.spec)
+        with self._open_log() as log:
+            self._process = await spawn(self.spec, log)
 
     async def wait_healthy(self) -> None:
         """Returns when it is healthy. Raises StartError if it ends or takes too long."""
@@ -101,6 +104,16 @@ class Child:
         last = last_line(self.spec.log)
         return f"{describe_exit(self._process.returncode or 0)}{f', last words: {last}' if last else ''}"
 
+    def _open_log(self) -> IO[bytes]:
+        """Its log; where that cannot be opened it runs without, until its next start."""
+        try:
+            log = open_log(self.spec.log)
+        except OSError as error:
+            self.unlogged = explain(error)
+            return Path(os.devnull).open("ab")
+        self.unlogged = ""
+        return log
+
 
 async def in_thread(work: Callable[[], None]) -> None:
     """Runs blocking work in a thread to its end, even when cancelled: what it uses is taken away only afterwards."""
@@ -112,25 +125,24 @@ async def in_thread(work: Callable[[], None]) -> None:
         raise
 
 
-async def spawn(spec: ChildSpec) -> asyncio.subprocess.Process:
-    """Starts the process in a session of its own, its output appended to its log."""
+async def spawn(spec: ChildSpec, log: IO[bytes]) -> asyncio.subprocess.Process:
+    """Starts the process in a session of its own, its output appended to the log."""
     account = spec.account or Account(-1, -1)
     ties = (str(os.getpid()), str(int(spec.orphan_signal)), str(account.uid), str(account.gid))
-    with open_log(spec.log) as log:
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(_LAUNCHER), *ties, *spec.command),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=spec.directory,
-            env=dict(spec.environment),
-            start_new_session=True,
-        )
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", str(_LAUNCHER), *ties, *spec.command),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        cwd=spec.directory,
+        env=dict(spec.environment),
+        start_new_session=True,
+    )
 
 
 def open_log(path: Path) -> IO[bytes]:
-    """Opens a log for appending; one that has grown large is put aside first."""
-    with contextlib.suppress(FileNotFoundError):
+    """Opens a log for appending; one that has grown large is put aside first, if it can be."""
+    with contextlib.suppress(OSError):
         if path.stat().st_size > _LOG_LIMIT:
             path.replace(path.with_suffix(".1.log"))
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
@@ -149,6 +161,6 @@ def last_line(log: Path) -> str:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL))
             lines = file.read().decode("utf-8", "replace").strip().splitlines()
-    except FileNotFoundError:
+    except OSError:
         return ""
     return lines[-1][:200] if lines else ""

@@ -17,7 +17,7 @@ from deploy.local.in_force import METRIC, in_force
 from deploy.local.lock import holder
 from deploy.local.paths import Layout, default_folder
 from deploy.local.probes import answers, listens
-from deploy.local.running import Interrupted, print_progress, run
+from deploy.local.running import Interrupted, print_line, print_progress, run
 
 EXIT_NOT_RUNNING = 3
 _PATIENCE = 15.0
@@ -52,7 +52,7 @@ def up(var: VarOption) -> None:
     try:
         run(_up(var))
     except Interrupted:
-        typer.echo("ended", err=True)
+        print_line("ended")
 
 
 def down(var: VarOption) -> None:
@@ -108,10 +108,10 @@ async def _up(var: Path) -> None:
 
     started = time.monotonic()
     refuse_second(Layout(var))
-    typer.echo(f"starting in {var}", err=True)
+    print_line(f"starting in {var}")
     async with Stack(var, report=print_progress) as stack:
-        typer.echo(f"all up after {time.monotonic() - started:.1f} s; end with Ctrl-C or `make down`", err=True)
-        typer.echo(f"everything about it: {stack.layout.endpoints}", err=True)
+        print_line(f"all up after {time.monotonic() - started:.1f} s; end with Ctrl-C or `make down`")
+        print_line(f"everything about it: {stack.layout.endpoints}")
         await asyncio.Event().wait()
 
 

@@ -1,12 +1,14 @@
 """How a command runs: one coroutine that Ctrl-C, SIGTERM (`dmp down`) and SIGHUP end cleanly."""
 
 import asyncio
+import functools
 import signal
 import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from deploy.local.supervisor import Progress
+from shared.line_output import LineOutput
 
 T = TypeVar("T")
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -46,4 +48,16 @@ def print_progress(progress: Progress) -> None:
     """One line per step, on the error stream: what, how long."""
     took = f"{progress.seconds:6.1f} s" if progress.seconds >= 0.05 or progress.state == "ready" else " " * 8
     detail = f"  {progress.detail}" if progress.detail else ""
-    print(f"  {progress.name:<18}{progress.state:<9}{took}{detail}", file=sys.stderr, flush=True)
+    print_line(f"  {progress.name:<18}{progress.state:<9}{took}{detail}")
+
+
+def print_line(text: str) -> None:
+    """A line on the error stream. It stops nobody: what a full disk, a closed pipe or a terminal on hold does not
+    take at once is dropped, and counted in the next line that is taken.
+    """
+    _terminal().write(text.encode())
+
+
+@functools.cache
+def _terminal() -> LineOutput:
+    return LineOutput(sys.stderr, lambda count: f"  ({count} lines could not be written here)".encode())

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 import itertools
 import os
 import signal
@@ -29,13 +30,15 @@ class Catcher:
         self._numbers = itertools.count()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
-        """Called for each message; 250 once the file is in its place."""
+        """Called for each message; 250 once the file is in its place, 452 when it cannot be: the sender keeps it."""
         name = f"{time.time_ns()}-{os.getpid()}-{next(self._numbers)}"
         draft = self._folder / f".{name}"
         try:
             draft.write_bytes(_content(envelope))
             draft.rename(self._folder / f"{name}.eml")
         except OSError:
+            with contextlib.suppress(OSError):
+                draft.unlink()  # half a mail, which holds space that others need
             return "452 the message could not be stored"
         return "250 OK"
 

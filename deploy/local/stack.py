@@ -81,7 +81,8 @@ class Stack:
         self._environment = environment or {}
         self._report = report
         self._resources = contextlib.ExitStack()
-        self._up = False
+        self._endpoints_file = endpoints.EndpointsKeeper(self.layout, self._endpoints, self._report)
+        self._keeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self.layout.create()
@@ -142,16 +143,18 @@ class Stack:
         await self.supervisor.start(*specs)
         if "services" in self.parts:
             await self._start_services()
-        self._up = True
         endpoints.write(self.layout, self._endpoints())
+        self._keeper = asyncio.create_task(self._endpoints_file.run())
 
     async def _stop(self) -> None:
         try:
             await self.supervisor.stop_all()
         finally:
-            self._up = False
-            endpoints.remove(self.layout)
-            self._resources.close()
+            if self._keeper is not None:
+                self._keeper.cancel()
+                await asyncio.wait({self._keeper})
+            with self._resources, contextlib.suppress(OSError):
+                endpoints.remove(self.layout)
 
     def _prepare(self) -> list[ChildSpec]:
         """What must be there before the first process: binaries, jars, passwords."""
@@ -206,9 +209,9 @@ class Stack:
             raise LocalError(f"the disk is full ({free // 2**20} MB free in {self.layout.folder}): free about 1 GB")
 
     def _tell(self, progress: Progress) -> None:
+        if progress.state != "stopped":
+            self._endpoints_file.note_change()
         self._report(progress)
-        if self._up and progress.state != "stopped":
-            endpoints.update(self.layout, processes=self._processes())
 
     def _processes(self) -> dict[str, Any]:
         return {

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from deploy.local.child import Child, ChildSpec, describe_exit
-from deploy.local.errors import LocalError, StartError
+from deploy.local.errors import LocalError, StartError, explain
 
-_FIRST_DELAY, _LONGEST_DELAY = 0.2, 10.0
+_FIRST_DELAY, _LONGEST_DELAY = 0.2, 5.0
 _STABLE_AFTER = 30.0
 State = Literal["ready", "died", "failed", "stopped"]
 
@@ -45,7 +45,8 @@ class Supervisor:
     """Children by name. Use from one event loop, whose thread must live as long as the children."""
 
     def __init__(self, report: Report) -> None:
-        self._report = report
+        """`report` is told each step; what it raises is an error of the machine's that stops nothing here."""
+        self._report_step = report
         self._managed: dict[str, Managed] = {}
         self._ranks = 0
 
@@ -101,9 +102,18 @@ class Supervisor:
         managed.since = time.time()
         await managed.child.start()
         await managed.child.wait_healthy()
-        managed.ready.set()
-        self._report(Progress(managed.child.spec.name, "ready", time.monotonic() - started))
+        self._report_ready(managed, started)
         managed.keeper = asyncio.create_task(self._keep(managed))
+
+    def _report_ready(self, managed: Managed, started: float, detail: str = "") -> None:
+        managed.ready.set()
+        if managed.child.unlogged:
+            detail = f"{detail} without its log: {managed.child.unlogged}".strip()
+        self._report(Progress(managed.child.spec.name, "ready", time.monotonic() - started, detail))
+
+    def _report(self, progress: Progress) -> None:
+        with contextlib.suppress(OSError, ValueError):  # a full disk, a closed pipe, a closed stream
+            self._report_step(progress)
 
     async def _end(self, managed: Managed) -> None:
         started = time.monotonic()
@@ -136,18 +146,18 @@ class Supervisor:
             await self._restart(managed)
 
     async def _restart(self, managed: Managed) -> None:
+        """One attempt; whatever stands in its way, the next one follows after a longer wait."""
         started = time.monotonic()
         managed.since = time.time()
-        name = managed.child.spec.name
         try:
             await managed.child.start()
             await managed.child.wait_healthy()
-        except (LocalError, OSError) as error:
-            self._report(Progress(name, "failed", detail=str(error)))
+        except Exception as error:  # an unexpected one must not leave the child down either
+            why = explain(error) if isinstance(error, OSError) else str(error) or type(error).__name__
+            self._report(Progress(managed.child.spec.name, "failed", detail=why))
             await managed.child.stop()
-            return
-        managed.ready.set()
-        self._report(Progress(name, "ready", time.monotonic() - started, "again"))
+        else:
+            self._report_ready(managed, started, "again")
 
 
 async def run_once(spec: ChildSpec, timeout: float = 120) -> None:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 OURS = ("services", "shared", "deploy")
 CATCH_ALL = {
     *("shared/consuming.py", "shared/subscribing.py", "shared/redriving.py"),  # a consumer's records
-    *("shared/enduring.py", "shared/http/guard.py"),
+    *("shared/enduring.py", "shared/http/guard.py", "deploy/local/supervisor.py"),
 }
 
 

@@ -1,14 +1,11 @@
 """Every error of a database has a fate, and every API says it in its own form; the log says it once a minute."""
 
-import errno
 import inspect
-import io
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import asyncpg
 import orjson
 import pytest
-import structlog
 from asyncpg import exceptions
 from starlette.types import Message, Receive, Scope, Send
 
@@ -155,25 +152,3 @@ async def test_the_log_says_once_a_minute_what_thousands_of_requests_fail_of(mon
     clock[0] += 61
     await answer(asyncpg.DiskFullError("x"), problem, "/records")
     assert lines[-1][1]["left_out"] == 999
-
-
-class Full(io.BytesIO):
-    """A file on a full disk."""
-
-    def write(self, _: object) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    def flush(self) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-
-async def test_a_log_that_cannot_be_written_stops_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    full = cast(BinaryIO, logs.Unbreakable(Full()))
-    monkeypatch.setattr(logs, "_logger", structlog.wrap_logger(structlog.BytesLogger(full), processors=[to_bytes]))
-    start, _ = await answer(asyncpg.DiskFullError("x"), problem, "/records")
-    assert start["status"] == 503
-    logs.log("process.started")
-
-
-def to_bytes(_: object, __: str, line: structlog.typing.EventDict) -> bytes:
-    return orjson.dumps(line)

@@ -1,0 +1,143 @@
+"""What the machine does to an installation: full file systems, frozen processes, no more descriptors."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from tests.infra.installation import Installation
+
+TOP_UP_EVERY_S = 0.2
+SPARE_DESCRIPTORS = 5
+CONNECTIONS = 60
+BALLAST = "ballast"
+VERBOSE = ("kafka", "consent-worker", "notify-worker")
+
+
+class NotPermittedError(Exception):
+    """This machine does not let us bring the fault about; the message says what is not permitted."""
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, megabytes: int) -> Iterator[None]:
+    """A file system of its own at the folder, with what the folder held. Raises NotPermittedError."""
+    held = folder.with_name(f"{folder.name}.held")
+    existed = folder.exists()
+    if existed:
+        folder.rename(held)
+    folder.mkdir(parents=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "tmpfs", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        folder.rmdir()
+        if existed:
+            held.rename(folder)
+        raise NotPermittedError(f"mounting a tmpfs is not permitted here: {done.stderr.strip()}")
+    try:
+        if existed:
+            _copy(held, folder)
+            shutil.rmtree(held)
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """With owners and modes, which PostgreSQL minds."""
+    subprocess.run(["cp", "--archive", f"{source}/.", str(target)], check=True)
+
+
+@asynccontextmanager
+async def filled(folder: Path) -> AsyncIterator[None]:
+    """Not a byte is free on the folder's file system, also when something there is removed."""
+    ballast = folder / BALLAST
+    descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    filling = asyncio.create_task(_keep_full(descriptor, folder))
+    try:
+        yield
+    finally:
+        filling.cancel()
+        await asyncio.wait({filling})
+        os.close(descriptor)
+        ballast.unlink()
+
+
+@asynccontextmanager
+async def filled_logs(installation: Installation) -> AsyncIterator[None]:
+    """No log can be written, while the broker and workers are killed: who loses them has much to say."""
+    async with filled(installation.layout.logs):
+        for name in VERBOSE:
+            pid = installation.pid(name)
+            assert pid is not None, f"{name} does not run"
+            os.kill(pid, signal.SIGKILL)
+        yield
+
+
+async def _keep_full(descriptor: int, folder: Path) -> None:
+    while True:
+        system = os.statvfs(folder)
+        free = system.f_bavail * system.f_frsize
+        if free:
+            try:
+                os.posix_fallocate(descriptor, os.fstat(descriptor).st_size, free)
+            except OSError as error:  # somebody else was quicker
+                if error.errno != errno.ENOSPC:
+                    raise
+        await asyncio.sleep(TOP_UP_EVERY_S)
+
+
+@asynccontextmanager
+async def frozen(installation: Installation, name: str) -> AsyncIterator[None]:
+    """SIGSTOP to the process and all that it has started."""
+    pid = installation.pid(name)
+    assert pid is not None, f"{name} does not run"
+    top = psutil.Process(pid)
+    tree = [top, *top.children(recursive=True)]
+    for process in tree:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in tree:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)
+
+
+@asynccontextmanager
+async def without_descriptors(installation: Installation, name: str) -> AsyncIterator[None]:
+    """Idle connections take all that the process may still open."""
+    pid = installation.pid(name)
+    assert pid is not None, f"{name} does not run"
+    process = psutil.Process(pid)
+    before = process.rlimit(psutil.RLIMIT_NOFILE)
+    address = urlsplit(installation.url(name.removesuffix("-api")))
+    assert address.hostname is not None
+    process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + SPARE_DESCRIPTORS, before[1]))
+    async with AsyncExitStack() as resources:
+        for _ in range(CONNECTIONS):
+            connection = await asyncio.to_thread(socket.create_connection, (address.hostname, address.port or 80), 5)
+            resources.callback(connection.close)
+        try:
+            yield
+        finally:
+            process.rlimit(psutil.RLIMIT_NOFILE, before)
+
+
+@asynccontextmanager
+async def without_supervisor(installation: Installation) -> AsyncIterator[None]:
+    """The supervisor is killed, and everything with it; at the end somebody starts it again."""
+    await installation.kill_supervisor()
+    try:
+        yield
+    finally:
+        await installation.start()

@@ -1,0 +1,98 @@
+"""`dmp up` as a process of its own, used like a Stack of ours: its supervisor can be killed, and started again."""
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+from typing import IO, Any
+
+from deploy.local import endpoints
+from deploy.local.errors import LocalError
+from deploy.local.kafka import ADMIN, OPS, Kafka
+from deploy.local.postgres import Postgres
+from deploy.local.probes import answers, listens
+from deploy.local.secrets import Secrets
+from deploy.local.services import NAMES, Role
+from deploy.local.stack import Stack
+from tests.infra.hospital import launch
+from tests.infra.waiting import eventually
+
+UP_WITHIN_S = 300.0
+ENDED_WITHIN_S = 60.0
+
+
+class Installation(Stack):
+    """What `endpoints.json` says of the processes is believed: where it is stale, what is looked for is not found."""
+
+    def __init__(self, folder: Path, terminal: Path) -> None:
+        """`terminal` is the file that stands in for the terminal of `dmp up`."""
+        super().__init__(folder)
+        self.terminal = terminal
+        self._process: asyncio.subprocess.Process | None = None
+        self._found: dict[str, Any] = {}
+
+    async def start(self) -> None:
+        """Returns when all is up."""
+        with self._open_terminal() as file:
+            words = ("up", "--var", str(self.layout.folder))
+            self._process = await launch("deploy.local", *words, stdin=asyncio.subprocess.DEVNULL, stderr=file)
+        self._found = await eventually(self._read, seconds=UP_WITHIN_S)
+        ports, self.secrets = self._found["ports"], Secrets.load(self.layout.secrets)
+        password = self.secrets.password("postgres/superuser")
+        data = Path(self._found["folders"]["postgres"])
+        self.postgres = Postgres(Path(), data, None, ports["postgres"], password)
+        passwords = {user: self.secrets.password(f"kafka/{user}") for user in (ADMIN, OPS, *NAMES)}
+        self.kafka = Kafka(Path(), self.layout.kafka, Path(), ports["kafka"], ports["kafka-controller"], passwords)
+
+    async def end(self) -> None:
+        """Ends it as Ctrl-C does."""
+        if self.is_supervised:
+            await self._signal(signal.SIGTERM)
+
+    async def kill_supervisor(self) -> None:
+        """SIGKILL; what it has started dies with it."""
+        await self._signal(signal.SIGKILL)
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether the supervisor that was started last still lives."""
+        return self._process is not None and self._process.returncode is None
+
+    def url(self, service: str, role: Role = "api") -> str:
+        """As in a Stack."""
+        return str(self._found["services"][service][role])
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """As in a Stack; as far as endpoints.json is kept true."""
+        processes: dict[str, dict[str, int]] = endpoints.read(self.layout)["processes"]
+        return {name: process["pid"] for name, process in processes.items() if process["pid"] is not None}
+
+    def pid(self, name: str) -> int | None:
+        """As in a Stack."""
+        return self.pids.get(name)
+
+    async def unhealthy(self) -> list[str]:
+        """The processes that do not answer now."""
+        ports: dict[str, int] = self._found["ports"]
+        names = [name for name in ports if name != "kafka-controller"]
+        healthy = await asyncio.gather(*(_is_healthy(name, ports[name]) for name in names))
+        return [name for name, is_healthy in zip(names, healthy, strict=True) if not is_healthy]
+
+    async def _read(self) -> dict[str, Any] | None:
+        assert self.is_supervised, f"dmp up has ended: {self.terminal.read_text()[-1000:]}"
+        with contextlib.suppress(LocalError):
+            return endpoints.read(self.layout)
+        return None
+
+    def _open_terminal(self) -> IO[bytes]:
+        return self.terminal.open("ab")
+
+    async def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+        await asyncio.wait_for(self._process.wait(), ENDED_WITHIN_S)
+
+
+async def _is_healthy(name: str, port: int) -> bool:
+    return await (listens(port) if name in ("postgres", "kafka", "smtp") else answers(port, "/readyz"))
