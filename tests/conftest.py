@@ -13,11 +13,13 @@ import pytest
 import pytest_asyncio
 
 from shared.db.pool import Pool, create_pool
+from shared.http import prefer
 from shared.settings import PostgresSettings
 from tests.infra.databases import Database, Databases
 from tests.infra.parts import Parts, Shared, parts
 from tests.infra.supply import Supply
 from tests.infra.topics import Topics
+from tests.infra.waiting import DEADLINE_S
 from tests.infra.workers import ByFile
 
 NewDatabase = Callable[[str], Awaitable[Database]]
@@ -118,6 +120,12 @@ async def kafka(supply: Supply) -> AsyncIterator[Topics]:
     topics = await supply.new()
     yield topics
     await topics.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_apis() -> None:
+    """An API waits for a result as long as its test wants, see `UNTIL_DONE`; how long it really waits is no result."""
+    prefer.LONGEST_WAIT_S = DEADLINE_S
 
 
 @pytest.fixture(scope="session", autouse=True)

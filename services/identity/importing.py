@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from services.identity.usecases.import_activities import import_activities
 from services.identity.usecases.import_insured import import_insured
 from services.identity.usecases.retire_absent import retire_absent
 from shared import clock
-from shared.db.pool import Pool, create_pool
+from shared.db.pool import TRANSIENT, Pool, create_pool
 from shared.settings import PostgresSettings
 
 BATCH = 4000
@@ -96,8 +96,12 @@ class Importer:
                 async with pool.acquire() as guard:
                     if not await imports.lock_kind(guard, kind):
                         raise ImportRunningError
-                    begun = await begin_import(pool, kind, lines.mark, resume=resume)
-                    yield _Run(pool, lines, RejectedLines(file, lines, begun.rejected_bytes), begun, report)
+                    try:
+                        begun = await begin_import(pool, kind, lines.mark, resume=resume)
+                        yield _Run(pool, lines, RejectedLines(file, lines, begun.rejected_bytes), begun, report)
+                    finally:
+                        with suppress(*TRANSIENT):  # a lost connection holds nothing
+                            await imports.unlock_kind(guard, kind)
             finally:
                 pool.terminate()
 

@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ TOP_UP_EVERY_S = 0.2
 SPARE_DESCRIPTORS = 5
 CONNECTIONS = 60
 BALLAST = "ballast"
-VERBOSE = ("kafka", "consent-worker", "notify-worker")
+KILLED_AFTER_S = 10.0
 
 
 class NotPermittedError(Exception):
@@ -73,14 +73,23 @@ async def filled(folder: Path) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def filled_logs(installation: Installation) -> AsyncIterator[None]:
-    """No log can be written, while the broker and workers are killed: who loses them has much to say."""
-    async with filled(installation.layout.logs):
-        for name in VERBOSE:
-            pid = installation.pid(name)
-            assert pid is not None, f"{name} does not run"
+async def filled_and_killed(installation: Installation, folder: Path, names: Sequence[str]) -> AsyncIterator[None]:
+    """A full disk, and processes that are killed on it: what they need to start again is not there either."""
+    async with filled(folder):
+        killing = asyncio.create_task(_kill(installation, names))
+        try:
+            yield
+        finally:
+            killing.cancel()
+            await asyncio.gather(killing, return_exceptions=True)
+
+
+async def _kill(installation: Installation, names: Sequence[str]) -> None:
+    await asyncio.sleep(KILLED_AFTER_S)
+    for name in names:
+        pid = installation.pid(name)
+        if pid is not None:
             os.kill(pid, signal.SIGKILL)
-        yield
 
 
 async def _keep_full(descriptor: int, folder: Path) -> None:

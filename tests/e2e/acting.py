@@ -45,14 +45,14 @@ class Scene:
         document: dict[str, Any] = (await self.hospital.call("GET", "records", place)).json()["documents"][0]
         return document
 
-    async def done(self, place: str, seconds: float = 40) -> dict[str, Any]:
+    async def done(self, place: str) -> dict[str, Any]:
         """The same once nothing more will happen."""
 
         async def look() -> dict[str, Any] | None:
             progress = await self.progress(place)
             return progress if is_done(progress) else None
 
-        return await eventually(look, seconds=seconds)
+        return await eventually(look)
 
 
 @asynccontextmanager

@@ -43,7 +43,7 @@ async def deposit_sample(name: str, content: bytes, administrator: Session, hosp
         document: dict[str, Any] = (await hospital.call("GET", "records", place)).json()["documents"][0]
         return document if is_done(document) else None
 
-    document = await eventually(done, seconds=40)
+    document = await eventually(done)
     return Outcome(name, "decision", document["reason"] if document["status"] == "refused" else "published")
 
 

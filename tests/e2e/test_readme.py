@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.waiting import eventually
+from tests.infra.waiting import DEADLINE_S, eventually
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -34,7 +34,7 @@ def as_run(command: str) -> list[str]:
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DMP_VAR": str(folder)}
     return subprocess.run(
-        as_run(command), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False
+        as_run(command), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=4 * DEADLINE_S, check=False
     )
 
 
@@ -68,7 +68,7 @@ async def test_the_commands_to_look_around_work_on_what_make_up_has_started(fold
             assert up.returncode is None, "make up has ended"
             return (folder / "endpoints.json").exists()
 
-        await eventually(is_up, seconds=120)
+        await eventually(is_up)
         assert run("make up", folder).returncode == 1
         for command in COMMANDS:
             if command.startswith(".venv/bin/dmp "):
@@ -78,8 +78,8 @@ async def test_the_commands_to_look_around_work_on_what_make_up_has_started(fold
         status = run("make status --json", folder)
         assert json.loads(status.stdout)
         assert run("make down", folder).returncode == 0
-        assert await asyncio.wait_for(up.wait(), 30) == 0
+        assert await asyncio.wait_for(up.wait(), DEADLINE_S) == 0
     finally:
         if up.returncode is None:
             up.terminate()
-            await asyncio.wait_for(up.wait(), 60)
+            await asyncio.wait_for(up.wait(), DEADLINE_S)

@@ -23,6 +23,7 @@ from tests.infra.accounts import KEYRINGS, RULES
 from tests.infra.crashing import die
 from tests.infra.databases import Database
 from tests.infra.openings import RULES_NOW
+from tests.infra.waiting import DEADLINE_S
 
 ROOT = Path(__file__).parents[2]
 PLACES: dict[str, tuple[str, str, int]] = {
@@ -54,7 +55,7 @@ async def die_at(place: str, database: Database, campaign_id: UUID) -> int | Non
         sys.executable, "-m", "tests.infra.campaigns", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
     )
     spec = orjson.dumps({"database": asdict(database), "campaign_id": str(campaign_id)})
-    await asyncio.wait_for(process.communicate(spec), 60)
+    await asyncio.wait_for(process.communicate(spec), DEADLINE_S)
     return process.returncode
 
 

@@ -17,7 +17,6 @@ from deploy.local.stack import Stack
 from tests.infra.hospital import launch
 from tests.infra.waiting import eventually
 
-UP_WITHIN_S = 300.0
 ENDED_WITHIN_S = 60.0
 
 
@@ -36,7 +35,7 @@ class Installation(Stack):
         with self._open_terminal() as file:
             words = ("up", "--var", str(self.layout.folder))
             self._process = await launch("deploy.local", *words, stdin=asyncio.subprocess.DEVNULL, stderr=file)
-        self._found = await eventually(self._read, seconds=UP_WITHIN_S)
+        self._found = await eventually(self._read)
         ports, self.secrets = self._found["ports"], Secrets.load(self.layout.secrets)
         password = self.secrets.password("postgres/superuser")
         data = Path(self._found["folders"]["postgres"])
@@ -65,8 +64,8 @@ class Installation(Stack):
     @property
     def pids(self) -> dict[str, int]:
         """As in a Stack; as far as endpoints.json is kept true."""
-        processes: dict[str, dict[str, int]] = endpoints.read(self.layout)["processes"]
-        return {name: process["pid"] for name, process in processes.items() if process["pid"] is not None}
+        processes: dict[str, dict[str, int | None]] = endpoints.read(self.layout)["processes"]
+        return {name: pid for name, process in processes.items() if (pid := process["pid"]) is not None}
 
     def pid(self, name: str) -> int | None:
         """As in a Stack."""

@@ -23,6 +23,7 @@ from tests.infra.crashing import die
 from tests.infra.databases import Database
 from tests.infra.erasures import KEYRINGS
 from tests.infra.identity_api import KEYRING
+from tests.infra.waiting import DEADLINE_S
 
 LINKING = Moving("link", "administrator", Actor(kind="administrator", id="admin-1"))
 
@@ -76,7 +77,7 @@ async def let_it_die(place: str, database: Database, first: UUID, second: UUID, 
         cwd=Path(__file__).parents[2],
         stdin=asyncio.subprocess.PIPE,
     )
-    await asyncio.wait_for(process.communicate(orjson.dumps(spec)), 60)
+    await asyncio.wait_for(process.communicate(orjson.dumps(spec)), DEADLINE_S)
     assert process.returncode == -signal.SIGKILL
 
 

@@ -127,7 +127,7 @@ async def _read(file: Path) -> Parts:
     async def look() -> str | None:
         return await asyncio.to_thread(file.read_text) if await asyncio.to_thread(file.exists) else None
 
-    said = json.loads(await eventually(look, seconds=180))
+    said = json.loads(await eventually(look))
     assert "error" not in said, f"the servers of the run did not start: {said['error']}"
     return Parts(**said)
 

@@ -13,10 +13,10 @@ from deploy.local.kafka import Credentials, admin_client
 from deploy.local.topics import declared_grants, declared_topics
 from tests.infra.parts import Parts
 from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.waiting import DEADLINE_S, eventually
 
 BATCH = 4
-_TIMEOUT = 60.0
+_TIMEOUT = DEADLINE_S
 _numbers = itertools.count(1)
 
 
@@ -41,7 +41,7 @@ class Supply:
     async def _make(self, prefixes: list[str]) -> None:
         layouts = [layout for prefix in prefixes for layout in declared_topics(prefix)]
         new = [NewTopic(one.name, one.partitions, 1, config=dict(one.config)) for one in layouts]
-        await _settled(self._client.create_topics(new, operation_timeout=_TIMEOUT))
+        await _settled(self._client.create_topics(new, operation_timeout=_TIMEOUT, request_timeout=_TIMEOUT))
         if self._parts.has_acls:
             wanted = {grant for prefix in prefixes for grant in declared_grants(prefix)}
             grants = [grant.binding() for grant in sorted(wanted, key=repr)]

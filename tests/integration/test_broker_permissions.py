@@ -23,13 +23,13 @@ from shared.contracts.topics import (
 )
 from tests.infra.parts import Parts
 from tests.infra.topics import Topics, client_options
-from tests.infra.waiting import eventually
+from tests.infra.waiting import DEADLINE_S, eventually
 
 REFUSED = (TopicAuthorizationFailedError, GroupAuthorizationFailedError)
 
 
 async def may_write(kafka: Topics, user: str, topic: str) -> bool:
-    producer = AIOKafkaProducer(**client_options(kafka.parts, user), request_timeout_ms=10_000)
+    producer = AIOKafkaProducer(**client_options(kafka.parts, user), request_timeout_ms=60_000)
     await producer.start()
     try:
         await producer.send_and_wait(kafka.prefix + topic, b"{}", key=b"k")
@@ -41,6 +41,8 @@ async def may_write(kafka: Topics, user: str, topic: str) -> bool:
 
 
 async def may_read(kafka: Topics, user: str, topic: str, group: str) -> bool:
+    """Either it reads what is there, or it is refused."""
+    assert await may_write(kafka, "admin", topic)
     consumer = AIOKafkaConsumer(
         kafka.prefix + topic,
         **client_options(kafka.parts, user),
@@ -50,7 +52,9 @@ async def may_read(kafka: Topics, user: str, topic: str, group: str) -> bool:
     )
     try:
         await consumer.start()
-        await consumer.getmany(timeout_ms=1500)
+        async with asyncio.timeout(DEADLINE_S):
+            while not await consumer.getmany(timeout_ms=500):
+                pass
     except REFUSED:
         return False
     finally:

@@ -29,6 +29,7 @@ from tests.infra.tokens import (
     professional_token,
     software_token,
 )
+from tests.infra.waiting import UNTIL_DONE
 
 DOCTOR, NURSE, HOSPITAL = "899700000001", "899700000002", "1750000001"
 
@@ -166,7 +167,7 @@ async def test_a_blocked_professional_cannot_be_authorised_before_the_block_is_l
 
 
 async def test_who_prefers_to_wait_is_answered_when_the_change_is_in_force(patient: Patient) -> None:
-    asked = asyncio.create_task(patient("PUT", f"authorisations/{DOCTOR}", prefer="wait=5"))
+    asked = asyncio.create_task(patient("PUT", f"authorisations/{DOCTOR}", prefer=UNTIL_DONE))
     while (await patient.choices())["version"] != 2:
         assert not asked.done()
     await patient.put_in_force(2)

@@ -34,7 +34,7 @@ from tests.infra.plumbing import record_changed
 from tests.infra.records import a_deposit, house, settings_of
 from tests.infra.tokens import SETTINGS, TestKeys
 from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.waiting import DEADLINE_S, eventually
 
 ROOT = Path(__file__).parents[2]
 SOMEBODY = Person(81)
@@ -126,7 +126,7 @@ async def let_it_die(place: str, database: Database, kafka: Topics) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.infra.dying", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
     )
-    await asyncio.wait_for(process.communicate(orjson.dumps(spec)), 60)
+    await asyncio.wait_for(process.communicate(orjson.dumps(spec)), DEADLINE_S)
     assert process.returncode == -signal.SIGKILL
 
 

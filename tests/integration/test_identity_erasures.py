@@ -29,6 +29,7 @@ from tests.infra.databases import Database
 from tests.infra.erasures import KEYRINGS, PLACES, RETENTION, Life
 from tests.infra.identity_api import administrator, nir, open_one, opening, query, running, settings_of
 from tests.infra.tokens import bearer, make_token, patient_token
+from tests.infra.waiting import DEADLINE_S
 
 ROOT = Path(__file__).parents[2]
 KEPT = {"erased_records", "erasures", "erasure_acknowledgements", "outbox"}
@@ -290,7 +291,7 @@ async def crash(place: str, database: Database, record_id: UUID, now: datetime) 
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.infra.erasures", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
     )
-    await asyncio.wait_for(process.communicate(json.dumps(spec).encode()), 60)
+    await asyncio.wait_for(process.communicate(json.dumps(spec).encode()), DEADLINE_S)
     assert process.returncode == -signal.SIGKILL
 
 

@@ -36,7 +36,7 @@ from tests.infra.identity_api import (
     settings_of,
 )
 from tests.infra.tokens import bearer, make_token, patient_token
-from tests.infra.waiting import eventually
+from tests.infra.waiting import UNTIL_DONE, eventually
 
 RING = Keyring.parse(KEYRING)
 
@@ -305,7 +305,7 @@ async def test_only_a_token_with_the_scope_opens_records(
 
 
 async def test_an_opening_can_wait_until_it_is_in_force(client: httpx.AsyncClient, database: Database) -> None:
-    waiting = asyncio.create_task(post(client, opening(), prefer="respond-async, wait=10"))
+    waiting = asyncio.create_task(post(client, opening(), prefer=f"respond-async, {UNTIL_DONE}"))
 
     async def opened() -> UUID | None:
         return next((row["id"] for row in await query(database, "select id from records")), None)

@@ -17,7 +17,7 @@ from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, open_one, opening, query, running, settings_of
 from tests.infra.tokens import bearer, operator_token
 from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.waiting import UNTIL_DONE, eventually
 
 
 @pytest_asyncio.fixture
@@ -53,7 +53,7 @@ async def test_an_opening_travels_and_comes_back_in_force(
     client: httpx.AsyncClient, worker: httpx.AsyncClient, kafka: Topics
 ) -> None:
     waiting = asyncio.create_task(
-        client.post("/records", json=opening(), headers=administrator() | {"prefer": "wait=10"})
+        client.post("/records", json=opening(), headers=administrator() | {"prefer": UNTIL_DONE})
     )
     events = await kafka.wait_for(IDENTITY_RECORDS.name, lambda all_: any(_changed(one.event) for one in all_))
     record = next(one.event for one in events if isinstance(one.event, RecordChanged))

@@ -27,11 +27,11 @@ from tests.infra.load import Person
 from tests.infra.records import INS_HMAC, House, a_deposit, house, settings_of
 from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token
 from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.waiting import UNTIL_DONE, eventually
 
 FIRST, SECOND = Person(85), Person(86)
 """The same person, known under two numbers."""
-WAIT = {"prefer": "wait=10"}
+WAIT = {"prefer": UNTIL_DONE}
 
 
 @dataclass

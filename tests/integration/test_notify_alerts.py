@@ -1,7 +1,6 @@
 """From an event to a mail and to the word of what became of it."""
 
 import asyncio
-import time
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -58,17 +57,18 @@ async def test_a_new_document_becomes_a_mail_and_the_word_that_it_was_sent(datab
     assert tracing.trace_id(mail["traceparent"]) == tracing.trace_id(sent.trace) == tracing.trace_id(TRACE)
 
 
-async def test_a_mail_leaves_right_after_the_alert_is_kept(database: Database, kafka: Topics) -> None:
+async def test_a_mail_leaves_right_after_the_alert_is_kept(
+    database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.notify.sending.POLL_S", 3600)  # nobody looks unless told
     record_id = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(contact(record_id))
         await kafka.put(published(record_id))
         await server.received(1)
-        started = time.monotonic()
         for number in range(2, 5):
             await kafka.put(published(record_id))
             await server.received(number)
-        assert time.monotonic() - started < 3 * 0.5
         assert server.connections == 1
 
 
@@ -368,7 +368,7 @@ async def test_a_crash_before_the_commit_sends_again_under_the_same_message_id(
                 await kafka.put(contact(record_id))
                 await kafka.put(published(record_id))
                 await server.received(1)
-        held = "select due_at > now() + interval '5 seconds' from alerts where status = 'queued'"
+        held = "select due_at > created_at + interval '5 seconds' from alerts where status = 'queued'"
         assert await value(database, held)
         await value(database, "update alerts set due_at = now() returning true")
         async with worker(database, kafka, server.port):

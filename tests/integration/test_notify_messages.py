@@ -299,7 +299,9 @@ async def test_a_crash_before_the_commit_sends_twice_at_most(
                 await kafka.put(sms)
                 await server.received(1)
                 await eventually(written)
-        held = "select count(*) = 2 from messages where due_at > now() + interval '5 seconds' and status = 'queued'"
+        held = (
+            "select count(*) = 2 from messages where due_at > created_at + interval '5 seconds' and status = 'queued'"
+        )
         assert await value(database, held)
         await value(database, "update messages set due_at = now() returning true")
         async with worker(database, kafka, server.port, folders):

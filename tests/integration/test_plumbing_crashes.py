@@ -20,7 +20,7 @@ from tests.infra.crashing import PLACES
 from tests.infra.databases import Database
 from tests.infra.plumbing import Recorder, document_received, worker
 from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.waiting import DEADLINE_S, eventually
 from tests.integration.test_plumbing_flow import access
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ async def let_it_crash(place: str, database: Database, kafka: Topics) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.infra.crashing", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
     )
-    await asyncio.wait_for(process.communicate(json.dumps(spec).encode()), 60)
+    await asyncio.wait_for(process.communicate(json.dumps(spec).encode()), DEADLINE_S)
     assert process.returncode == -signal.SIGKILL
 
 
@@ -58,7 +58,7 @@ async def test_a_consumer_killed_there_has_each_effect_once(
         async def all_done() -> bool:
             return len(await plumbing.effects(database)) >= 21
 
-        await eventually(all_done, seconds=40)
+        await eventually(all_done)
     done = [row["document_id"] for row in await plumbing.effects(database)]
     assert sorted(done) == sorted(event.document_id for event in [*events, last])
 

@@ -30,7 +30,7 @@ from tests.infra.records import (
     document_ids,
     traits_of,
 )
-from tests.infra.waiting import eventually
+from tests.infra.waiting import UNTIL_DONE, eventually
 
 SOMEBODY = Person(71)
 
@@ -291,7 +291,7 @@ async def test_prefer_wait_answers_with_the_result(home: House, record: UUID) ->
         ("feeding", "document-published", "information"),
         ("consent-opposed", "consent-opposed", "error"),
     ):
-        waiting = asyncio.create_task(home.deposit(bundle_of(a_deposit(SOMEBODY)), prefer="wait=5"))
+        waiting = asyncio.create_task(home.deposit(bundle_of(a_deposit(SOMEBODY)), prefer=UNTIL_DONE))
         await decide_when_received(home, reason)
         answer = await waiting
         assert answer.status_code == 201

@@ -9,7 +9,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from deploy.local.smtp import Catcher
-from services.notify.domain import Deferred, Delivered, Parcel
+from services.notify.domain import Deferred, Delivered, NotTried, Parcel
 from services.notify.folders import FolderGateway
 
 
@@ -33,7 +33,7 @@ async def test_a_full_disk_is_waited_for_and_keeps_no_half_of_a_message(
 ) -> None:
     gateway = FolderGateway(tmp_path)
     fill_the_disk(monkeypatch)
-    assert await gateway.send(parcel()) == Deferred("folder-unavailable", away=True)
+    assert await gateway.send(parcel()) == NotTried("folder-unavailable")
     assert names_in(tmp_path) == set()
     monkeypatch.undo()
     assert await gateway.send(parcel()) == Delivered()
@@ -42,7 +42,7 @@ async def test_a_full_disk_is_waited_for_and_keeps_no_half_of_a_message(
 async def test_a_message_whose_own_place_is_taken_holds_up_no_other(tmp_path: Path) -> None:
     gateway, stuck, other = FolderGateway(tmp_path), parcel(), parcel()
     (tmp_path / f"{stuck.id}.txt").mkdir()
-    assert await gateway.send(stuck) == Deferred("folder-unavailable", away=False)
+    assert await gateway.send(stuck) == Deferred("folder-unavailable")
     assert await gateway.send(other) == Delivered()
     assert names_in(tmp_path) == {f"{stuck.id}.txt", f"{other.id}.txt"}
 

@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from shared.http import pacing
 from shared.http.guard import Guard
-from shared.http.pacing import BEAT_S, keep_pace, next_beat, wait_until
+from shared.http.pacing import BEAT_S, FINE_S, keep_pace, next_beat, wait_until
 from shared.http.problems import problem
 
 
@@ -22,14 +22,21 @@ def test_the_next_beat_is_the_first_that_is_not_over(took: float, beats: int) ->
     assert next_beat(100.0, 100.0 + took) == pytest.approx(100.0 + beats * BEAT_S)
 
 
-async def test_it_is_waited_until_a_moment_and_others_go_on_meanwhile() -> None:
-    moment, turns = time.perf_counter() + 0.01, 0
-    waiting = asyncio.ensure_future(wait_until(moment))
-    while not waiting.done():
-        turns += 1
-        await asyncio.wait([waiting], timeout=0)
+async def test_it_is_waited_until_a_moment_and_others_go_on_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(pacing, "now", lambda: clock[0])
+    waiting = asyncio.ensure_future(wait_until(FINE_S / 2))
+    for _ in range(10):  # our turns
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    clock[0] = FINE_S / 2
+    await waiting
+
+
+async def test_a_wait_never_ends_before_its_moment() -> None:
+    moment = time.perf_counter() + 5 * FINE_S
+    await wait_until(moment)
     assert time.perf_counter() >= moment
-    assert turns > 1
 
 
 async def answered_on(parts: list[float], monkeypatch: pytest.MonkeyPatch) -> float:

@@ -7,12 +7,18 @@ from shared.db.pool import Connection
 from shared.outbox.append import lock_number
 
 LOCK_KIND = "select pg_try_advisory_lock($1)"
+UNLOCK_KIND = "select pg_advisory_unlock($1)"
 
 
 async def lock_kind(connection: Connection, kind: Kind) -> bool:
     """One import of a kind at a time, while the connection lives. False when there is another one."""
     held: bool = await connection.fetchval(LOCK_KIND, lock_number(f"import:{kind}"))
     return held
+
+
+async def unlock_kind(connection: Connection, kind: Kind) -> None:
+    """The next import may begin. A connection that is only closed holds the lock until the server notices."""
+    await connection.execute(UNLOCK_KIND, lock_number(f"import:{kind}"))
 
 
 SELECT_IMPORT = """

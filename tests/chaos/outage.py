@@ -1,0 +1,68 @@
+"""What must hold of the answers during an outage, and of the return after it."""
+
+from dataclasses import dataclass
+
+from tests.chaos.answers import ACCEPTED, Answer
+from tests.chaos.checks import Check
+
+BACK_WITHIN_S = 30.0
+
+
+@dataclass
+class Times:
+    """Of one trial, in Unix seconds."""
+
+    began: float
+    fault: float = 0
+    ended: float = 0
+    healthy: float | None = None
+
+    def phase_of(self, answer: Answer) -> str:
+        """By the moment at which it was asked for; what the fault's end found under way counts as during."""
+        if answer.asked_at + answer.seconds < self.fault:
+            return "before"
+        return "during" if answer.asked_at < self.ended else "after"
+
+
+def check_answers(times: Times, answers: list[Answer], *, longest_s: float | None, is_silent: bool) -> list[Check]:
+    """Each answer is the API's own, also when it is that nothing can be done now.
+
+    `longest_s`: the longest that one may take during the fault; `is_silent`: the fault may leave nobody to answer.
+    """
+    failed = [one for one in answers if one.status >= 400]
+    during = [one for one in answers if times.phase_of(one) == "during" and one.status]
+    longest = max((one.seconds for one in during), default=0.0)
+    silent = sum(one.status == 0 for one in answers)
+    return [
+        _none("answers 500", [one for one in failed if one.status == 500]),
+        _none("errors that are not in the API's own form", [one for one in failed if not one.is_json]),
+        _none("503 without Retry-After", [one for one in failed if one.status == 503 and not one.has_retry_after]),
+        Check("no answer at all", "told" if is_silent else "0", str(silent), None if is_silent else not silent),
+        Check(
+            "longest answer during the fault",
+            f"< {longest_s:.0f} s" if longest_s else "told",
+            f"{longest:.1f} s",
+            longest < longest_s if longest_s else None,
+        ),
+    ]
+
+
+def check_return(times: Times, answers: list[Answer]) -> list[Check]:
+    """Everything is there again, by itself and soon."""
+    accepted = [one.asked_at + one.seconds for one in answers if one.status in ACCEPTED and one.question == "deposit"]
+    first = min((at - times.ended for at in accepted if at > times.ended), default=None)
+    healthy = None if times.healthy is None else times.healthy - times.ended
+    return [
+        _within("first deposit accepted after the fault", first),
+        _within("all processes healthy after the fault", healthy),
+    ]
+
+
+def _none(name: str, wrong: list[Answer]) -> Check:
+    examples = tuple(f"{one.question} {one.status}: {one.problem}" for one in wrong[:3])
+    return Check(name, "0", str(len(wrong)), not wrong, examples)
+
+
+def _within(name: str, seconds: float | None) -> Check:
+    found = "never" if seconds is None else f"{seconds:.1f} s"
+    return Check(name, f"< {BACK_WITHIN_S:.0f} s", found, seconds is not None and seconds < BACK_WITHIN_S)
