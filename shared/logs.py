@@ -8,6 +8,7 @@ import logging
 import sys
 import time
 import traceback
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
@@ -84,11 +85,30 @@ def _only_known_fields(_: object, __: str, line: structlog.typing.EventDict) -> 
     return line
 
 
-class _LibraryLines(logging.Handler):
-    """Libraries' warnings become one line that names the library only: their texts may quote anything."""
+REPEATED_AFTER_S = 60.0
+"""A library may warn thousands of times a minute while its server is away: that would fill the disk."""
+
+
+class LibraryWarnings(logging.Handler):
+    """Libraries' warnings become lines that name the library and the place only: their texts may quote anything.
+
+    A place is named at once, then once a minute at most; `count` is how many warnings the line stands for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(level=logging.WARNING)
+        self._last: dict[tuple[str, str], float] = {}
+        self._unsaid = Counter[tuple[str, str]]()
 
     def emit(self, record: logging.LogRecord) -> None:
-        log("library.warned", library=record.name, place=f"{record.module}:{record.lineno}")
+        """Called under the handler's lock."""
+        key = (record.name, f"{record.module}:{record.lineno}")
+        self._unsaid[key] += 1
+        moment = time.monotonic()
+        if moment - self._last.get(key, -REPEATED_AFTER_S) < REPEATED_AFTER_S:
+            return
+        self._last[key] = moment
+        log("library.warned", library=key[0], place=key[1], count=self._unsaid.pop(key))
 
 
 class _LineLogger:
@@ -129,7 +149,7 @@ def configure(service: str, process: str, level: str = "INFO") -> None:
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
-    root.handlers[:] = [_LibraryLines(level=logging.WARNING)]
+    root.handlers[:] = [LibraryWarnings()]
 
 
 _logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
