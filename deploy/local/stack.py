@@ -88,6 +88,7 @@ class Stack:
         self.layout.create()
         self._resources.enter_context(held(self.layout.lock))
         try:
+            endpoints.remove(self.layout)  # of a supervisor that was killed: its processes are gone
             await self._start()
         except BaseException:
             await self._stop()

@@ -145,7 +145,7 @@ async def _play(trial: Trial, installation: Installation, folder: Path, seconds:
             times.fault = time.time()
             async with trial.fault(installation):
                 await _let_it_last(depositing, seconds)
-            times.ended = time.time()
+                times.ended = time.time()
             tell("the fault has ended")
             times.healthy = await _wait_healthy(installation, times.ended + 3 * BACK_WITHIN_S)
             await asyncio.sleep(max(0.0, times.ended + AFTER_S - time.time()))

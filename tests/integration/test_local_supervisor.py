@@ -115,6 +115,16 @@ async def test_what_a_command_has_added_to_endpoints_json_stays(tmp_path: Path) 
         assert (found["purpose"], found["credentials"]) == ("demo", {"someone": {"kind": "operator"}})
 
 
+async def test_the_endpoints_json_of_a_supervisor_that_was_killed_is_not_believed(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "var")
+    layout.create()
+    layout.endpoints.write_text('{"pid": 1}')
+    there: list[bool] = []
+    async with Stack(layout.folder, parts={"smtp"}, report=lambda _: there.append(layout.endpoints.exists())):
+        assert there == [False]
+        assert endpoints.read(layout)["pid"] == os.getpid()
+
+
 async def test_an_endpoints_json_that_somebody_has_removed_is_written_anew(tmp_path: Path) -> None:
     async with Stack(tmp_path / "var", parts={"smtp"}) as stack:
         stack.layout.endpoints.unlink()
