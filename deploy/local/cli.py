@@ -20,7 +20,7 @@ from deploy.local.probes import answers, listens
 from deploy.local.running import Interrupted, print_line, print_progress, run
 
 EXIT_NOT_RUNNING = 3
-_PATIENCE = 15.0
+_PATIENCE = 60.0
 
 VarOption = Annotated[
     Path,

@@ -130,7 +130,7 @@ class Stack:
         """Starts a child that was stopped; returns when it is healthy."""
         await self.supervisor.start_again(name)
 
-    async def wait_ready(self, name: str, timeout: float = 60) -> None:
+    async def wait_ready(self, name: str, timeout: float = 180) -> None:
         """Returns when a child is healthy (again)."""
         await self.supervisor.wait_ready(name, timeout)
 

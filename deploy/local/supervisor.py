@@ -85,7 +85,7 @@ class Supervisor:
         await managed.child.wait_ended()
         return pid
 
-    async def wait_ready(self, name: str, timeout: float = 60) -> None:
+    async def wait_ready(self, name: str, timeout: float = 180) -> None:
         """Returns when the child is healthy (again)."""
         async with asyncio.timeout(timeout):
             await self._managed[name].ready.wait()
@@ -160,7 +160,7 @@ class Supervisor:
             self._report_ready(managed, started, "again")
 
 
-async def run_once(spec: ChildSpec, timeout: float = 120) -> None:
+async def run_once(spec: ChildSpec, timeout: float = 600) -> None:
     """Runs a command to its end. Raises StartError unless it ends with 0."""
     child = Child(spec)
     await child.start()
