@@ -17,8 +17,17 @@ from deploy.local.stack import Stack
 from shared.contracts import audit, consent, notify, records
 from shared.contracts.base import Event
 from shared.contracts.topics import LOCAL_PARTITIONS, TOPICS
-from tests.benchmarks import bare
-from tests.benchmarks.bench import PROCESSES, STATISTICS_DELAY_S, WARM_UP, WARM_UP_RATE, Bench, shortcomings, summarise
+from tests.benchmarks import bare, statements
+from tests.benchmarks.bench import (
+    PROCESSES,
+    STATISTICS_DELAY_S,
+    WARM_UP,
+    WARM_UP_RATE,
+    Bench,
+    Load,
+    shortcomings,
+    summarise,
+)
 from tests.benchmarks.figures import Figures
 from tests.infra import costs
 from tests.infra.depositing import Run
@@ -50,27 +59,37 @@ where d.received_at >= to_timestamp($1)"""
 PATIENCE_S = 60.0
 
 
-async def measure(made: Bench, hospital: Depositing) -> Figures:
-    """Warm-up and load; the same bodies."""
+async def measure(made: Bench, hospital: Depositing) -> list[Figures]:
+    """Warm-up and each load; the same bodies."""
     plan = await prepare(made)
     for name in PROCESSES:
         await made.stack.stop(name)
     async with running(plan) as processes:
-        pids = {name: process.pid for name, process in processes.items()}
         url, start = f"http://127.0.0.1:{plan.http_port}/fhir", time.time()
         warming = Run(url, 0, WARM_UP, start + 0.5, WARM_UP_RATE, persist=True)
         await made.deposit(hospital, warming, "bare, warming up")
         await wait_complete(plan, processes, start, WARM_UP)
-        counted, pace = await made.count(), costs.pace()
-        before, start = costs.look({**made.pids([]), **pids}), time.time() + 0.2
-        results, own = await made.deposit(hospital, made.run(url, start), "bare, depositing")
-        accepted = sum(result.status == 201 for result in results)
-        await wait_complete(plan, processes, start, accepted)
-        after = costs.look(before.pids)
-        found = await journeys(plan, start)
-        await asyncio.sleep(STATISTICS_DELAY_S)
-        work = (await made.count()).per_document(counted, accepted)
-    figures = summarise(made.load, results, found, before, after, work)
+        return [await _measure_load(made, hospital, plan, processes, load) for load in made.loads]
+
+
+async def _measure_load(
+    made: Bench, hospital: Depositing, plan: bare.Plan, processes: Processes, load: Load
+) -> Figures:
+    await statements.reset(made.stack)
+    url = f"http://127.0.0.1:{plan.http_port}/fhir"
+    pids = {name: process.pid for name, process in processes.items()}
+    counted, pace = await made.count(), costs.pace()
+    before, start = costs.look({**made.pids([]), **pids}), time.time() + 0.2
+    results, own = await made.deposit(hospital, made.run(url, start, load), f"bare, {load}, depositing")
+    accepted = sum(result.status == 201 for result in results)
+    await wait_complete(plan, processes, start, accepted)
+    after = costs.look(before.pids)
+    found = await journeys(plan, start)
+    await asyncio.sleep(STATISTICS_DELAY_S)
+    work = (await made.count()).per_document(counted, accepted)
+    figures = summarise(load, results, found, before, after, work)
+    figures.databases = await statements.by_database(made.stack, accepted)
+    figures.statements = await statements.by_statement(made.stack, accepted)
     figures.cpu["load generator"] = own["cpu"]
     figures.pace = pace, costs.pace()
     figures.notes += shortcomings(results, found)

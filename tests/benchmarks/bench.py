@@ -1,10 +1,10 @@
-"""One benchmark run: everything up, records open, load, what was noted meanwhile."""
+"""One benchmark run: everything up, records open, one load after the other, what was noted meanwhile."""
 
 import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from deploy.local.kafka import ADMIN, admin_client
 from deploy.local.running import print_progress
 from deploy.local.services import NAMES
 from deploy.local.stack import Stack
-from tests.benchmarks import profiling
+from tests.benchmarks import profiling, statements
 from tests.benchmarks.figures import Figures, Latency, Work
 from tests.infra import costs
 from tests.infra.costs import Moment
@@ -26,6 +26,7 @@ from tests.infra.flow import Journey, StalledError, journeys, wait_complete
 from tests.infra.hospital import Depositing, Hospital, depositing
 
 WARM_UP, WARM_UP_RATE = 300, 30.0
+IDLE_S = 15.0
 FASTEST = 450
 """Documents per second for which bodies are prepared when it goes as fast as it goes."""
 STATISTICS_DELAY_S = 1.5
@@ -39,14 +40,15 @@ class Load:
 
     rate: float | None
     seconds: float
-    records: int
-    at_once: int
-    profile: tuple[str, ...] = ()
+    at_once: int = 16
 
     @property
     def count(self) -> int:
         """Documents, at most."""
         return int((self.rate or FASTEST) * self.seconds)
+
+    def __str__(self) -> str:
+        return "as fast as it goes" if self.rate is None else f"{self.rate:g}/s"
 
 
 @dataclass(frozen=True)
@@ -70,31 +72,34 @@ class Counted:
 class Bench:
     """One run on one Stack."""
 
-    def __init__(self, stack: Stack, folder: Path, load: Load) -> None:
-        self.stack, self.folder, self.load = stack, folder, load
+    def __init__(self, stack: Stack, folder: Path, loads: Sequence[Load]) -> None:
+        self.stack, self.folder, self.loads = stack, folder, loads
 
-    async def measure_services(self, hospital: Depositing) -> Figures:
-        """Warm-up, idle, load."""
+    async def measure_services(self, hospital: Depositing, profile: tuple[str, ...] = ()) -> list[Figures]:
+        """Warm-up, idle, each load."""
         start = time.time()
         warming = Run(self.url, 0, WARM_UP, start + 0.5, WARM_UP_RATE, persist=True)
         await self.deposit(hospital, warming, "warming up")
         await wait_complete(self.stack, start, WARM_UP, self.tell)
-        self.tell(f"measuring {self.load.seconds:.0f} s without load")
+        self.tell(f"measuring {IDLE_S:.0f} s without load")
         before = costs.look(self.pids(PROCESSES))
-        await asyncio.sleep(self.load.seconds)
+        await asyncio.sleep(IDLE_S)
         idle = costs.spent(before, costs.look(before.pids))
-        async with profiling.recording(self.stack, self.load.profile, self.load.seconds, self.folder):
-            measured = await self._measure_load(hospital)
-        if self.load.rate is not None or idle:
-            ratio = measured.elapsed / self.load.seconds
+        figures = []
+        for load in self.loads:
+            async with profiling.recording(self.stack, profile, load.seconds, self.folder):
+                measured = await self._measure_load(hospital, load)
+            ratio = measured.elapsed / IDLE_S
             measured.figures.idle = {name: cpu * ratio for name, cpu in idle.items()}
-        return measured.figures
+            figures.append(measured.figures)
+        return figures
 
-    async def _measure_load(self, hospital: Depositing) -> "Measured":
+    async def _measure_load(self, hospital: Depositing, load: Load) -> "Measured":
+        await statements.reset(self.stack)
         counted, pace = await self.count(), costs.pace()
         before, start = costs.look(self.pids(PROCESSES)), time.time() + 0.2
-        run = self.run(self.url, start)
-        results, own = await self.deposit(hospital, run, "depositing")
+        run = self.run(self.url, start, load)
+        results, own = await self.deposit(hospital, run, f"{load}, depositing")
         accepted = [result for result in results if result.status in (200, 201)]
         notes = []
         try:
@@ -105,16 +110,18 @@ class Bench:
         found = {str(id): journey for id, journey in (await journeys(self.stack, start)).items()}
         await asyncio.sleep(STATISTICS_DELAY_S)
         work = (await self.count()).per_document(counted, len(accepted))
-        made = summarise(self.load, results, found, before, after, work)
+        made = summarise(load, results, found, before, after, work)
+        made.databases = await statements.by_database(self.stack, len(accepted))
+        made.statements = await statements.by_statement(self.stack, len(accepted))
         made.cpu["load generator"] = own["cpu"]
         made.pace = pace, costs.pace()
         made.notes += notes + shortcomings(results, found)
         return Measured(made, after.at - before.at)
 
-    def run(self, url: str, start: float) -> Run:
-        """The measured run."""
-        load = self.load
-        return Run(url, WARM_UP, load.count, start, load.rate, load.seconds, load.at_once)
+    def run(self, url: str, start: float, load: Load) -> Run:
+        """The measured run, with bodies of its own."""
+        first = WARM_UP + sum(one.count for one in self.loads[: self.loads.index(load)])
+        return Run(url, first, load.count, start, load.rate, load.seconds, load.at_once)
 
     async def deposit(self, hospital: Depositing, run: Run, what: str) -> tuple[list[Result], dict[str, float]]:
         """With progress."""
@@ -214,23 +221,24 @@ def shortcomings(results: list[Result], found: Mapping[str, Journey]) -> list[st
 
 
 @asynccontextmanager
-async def bench(load: Load) -> AsyncIterator[tuple[Bench, Depositing]]:
+async def bench(loads: Sequence[Load], records: int) -> AsyncIterator[tuple[Bench, Depositing]]:
     """Everything up, records open, bodies built."""
     async with AsyncExitStack() as resources:
         folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="dmp-bench-")))
         folder.chmod(0o711)  # noqa: ASYNC240  # PostgreSQL's user must pass when we are root
         stack = await resources.enter_async_context(Stack(folder / "var", report=print_progress))
-        made = Bench(stack, folder, load)
+        await statements.switch_on(stack)
+        made = Bench(stack, folder, loads)
         hospital = await resources.enter_async_context(Hospital(stack))
         software = await hospital.found()
-        persons = await hospital.open_records(load.records, made.tell)
+        persons = await hospital.open_records(records, made.tell)
         process = await resources.enter_async_context(depositing(folder / "results.jsonl"))
         order = Order(
             token_url=f"{stack.url('identity')}/oauth/token",
             client_id=software.client_id,
             jwk=software.key.as_dict(private=True),
             persons=[person.number for person in persons],
-            count=WARM_UP + load.count,
+            count=WARM_UP + sum(load.count for load in loads),
             seed=20261122,
             bodies=str(folder / "bodies.bin"),
             results=str(folder / "results.jsonl"),

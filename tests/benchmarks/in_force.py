@@ -37,8 +37,9 @@ GOALS = {"p50": 50.0, "p99": 1000.0}
 async def measure(rate: float, changes: int) -> tuple[Latency, Latency, int]:
     """In force by the services' own clock, the same as the caller sees it, and how many were not in force in time."""
     seconds = changes * 0.25 + 5
-    async with bench(Load(rate, seconds, RECORDS, 8)) as (made, hospital):
-        depositing = asyncio.create_task(hospital.run(made.run(made.url, time.time() + 0.2), lambda _: None))
+    load = Load(rate, seconds)
+    async with bench([load], RECORDS) as (made, hospital):
+        depositing = asyncio.create_task(hospital.run(made.run(made.url, time.time() + 0.2, load), lambda _: None))
         try:
             return await _change(made, changes)
         finally:
