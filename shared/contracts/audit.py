@@ -105,7 +105,7 @@ class AccessRecorded(RecordEvent):
 
 
 class EntryRecorded(RecordEvent):
-    """The ledger holds the entry of event `event_id`, for ever."""
+    """The ledger holds the entry of event `event_id`, for ever. Announced of published and refused documents."""
 
     wire: ClassVar[str] = "audit.entry-recorded.v1"
     event_id: UUID

@@ -1,4 +1,4 @@
-"""Something happened: enter it in the ledger, once, and say that it stands."""
+"""Something happened: enter it in the ledger, once; of a settled deposit say that its entry stands."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from services.audit.store.motives import LateMotive
 from services.audit.writers import WRITER_MISMATCH, may_report
 from shared import clock
 from shared.contracts.audit import AccessRecorded, EntryRecorded
-from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRelabelled
+from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused, DocumentRelabelled
 from shared.contracts.topics import AUDIT_LEDGER
 from shared.crypto import KeyUnknownError
 from shared.db.pool import Connection
@@ -23,6 +23,9 @@ from shared.erasing import erased_among
 from shared.logs import log
 from shared.metrics import BURIED, STEP_SECONDS
 from shared.outbox import append
+
+SETTLED = (DocumentPublished, DocumentRefused)
+"""The events whose entries are announced: the tracking of a deposit follows these, and nobody follows the others."""
 
 
 async def write_entries(motives: Motives, connection: Connection, messages: list[Message[LedgerEvent]]) -> None:
@@ -47,7 +50,8 @@ async def write_entries(motives: Motives, connection: Connection, messages: list
     entered = {message.id: message for message in messages if message.id in new}
     for message in entered.values():
         STEP_SECONDS.labels("audited").observe(max(0.0, (recorded_at - message.time).total_seconds()))
-    await append(connection, [announce(_recorded(one, recorded_at), trace=one.trace) for one in entered.values()])
+    settled = [one for one in entered.values() if isinstance(one.event, SETTLED)]
+    await append(connection, [announce(_recorded(one, recorded_at), trace=one.trace) for one in settled])
 
 
 def _by_credence(
