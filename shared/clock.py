@@ -44,3 +44,10 @@ def made_at(id: UUID) -> datetime | None:
     if id.version != 8:
         return None
     return datetime.fromtimestamp((id.int >> 80) / 1000, UTC)
+
+
+def derived_id(cause: UUID, effect: str) -> UUID:
+    """The id of an effect of that cause: always the same one, of the same millisecond as the cause's."""
+    digest = int.from_bytes(hashlib.sha256(cause.bytes + effect.encode()).digest()[:10], "big")
+    low, high = digest & 0x3FFF_FFFF_FFFF_FFFF, digest >> 62 & 0xFFF
+    return UUID(int=(cause.int >> 80 << 80) | _VERSION_8 | high << 64 | _VARIANT | low)

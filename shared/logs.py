@@ -43,6 +43,7 @@ LogEvent = Literal[
     "offsets.moved",
     "message.expired",
     "message.discarded",
+    "document.lost",
     "copy.broken",
     "erasure.overdue",
     "relay.led",

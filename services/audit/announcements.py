@@ -7,3 +7,5 @@ from shared import outbox
 
 announce: Final = partial(outbox.announce, service="audit")
 """`shared.outbox.announce` as audit."""
+announce_effect: Final = partial(outbox.announce_effect, service="audit")
+"""`shared.outbox.announce_effect` as audit."""

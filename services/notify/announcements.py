@@ -7,3 +7,5 @@ from shared import outbox
 
 announce: Final = partial(outbox.announce, service="notify")
 """`shared.outbox.announce` as notify."""
+announce_effect: Final = partial(outbox.announce_effect, service="notify")
+"""`shared.outbox.announce_effect` as notify."""

@@ -81,6 +81,11 @@ class Alert:
     channel: AlertChannel = "mail"
     not_before: datetime | None = None
 
+    @property
+    def time(self) -> datetime:
+        """When its cause occurred: what is announced of the alert derives its own time from it."""
+        return self.caused_at
+
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:

@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import Any
 
+from services.notify.announcements import announce_effect
 from services.notify.domain import Alert, Delivered, Refused, Send, Unwanted, Withheld
 from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
+from shared.outbox import Announcement
 
 Handled = Delivered | Refused | Withheld | Unwanted
 """The ends that an alert can come to."""
@@ -25,8 +27,12 @@ def status_of(end: Handled | Send) -> tuple[str, str | None]:
             return "unwanted", reason
 
 
-def alert_event(alert: Alert, end: Handled, now: datetime) -> AlertEvent:
-    """The event that is announced."""
+def announce_handled(alert: Alert, end: Handled, now: datetime) -> Announcement:
+    """Says what became of an alert. An alert ends once: its id and time are the same however it ends."""
+    return announce_effect(_event(alert, end, now), cause=alert, effect="alert-handled")
+
+
+def _event(alert: Alert, end: Handled, now: datetime) -> AlertEvent:
     said: dict[str, Any] = {
         "record_id": alert.record_id,
         "alert_id": alert.id,

@@ -14,8 +14,9 @@ class DocumentProgress(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     document_id: UUID
-    status: Literal["received", "published", "refused"] = Field(
-        description="received: safe and invisible; published: visible within its labels; refused: never visible"
+    status: Literal["received", "published", "refused", "lost"] = Field(
+        description="received: safe and invisible; published: visible within its labels; refused: never visible; "
+        "lost: accepted, but its content went with a failure of the database: deposit it again"
     )
     received_at: datetime
     checked_at: datetime | None = Field(default=None, description="when the patient's choices were looked at")
@@ -168,6 +169,17 @@ class WhatIfAnswer(BaseModel):
     model_config = ConfigDict(frozen=True)
     sentences: list[str]
     effects: list[WhatIfEffect]
+
+
+class LostDepositView(BaseModel):
+    """An accepted deposit whose content went with a failure of the database; its depositor deposits it again."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+    deposit_id: UUID
+    organisation_id: str
+    received_at: datetime
+    found_at: datetime = Field(description="when it was noticed")
+    documents: int = Field(description="how many documents it held")
 
 
 class DepositList(BaseModel):

@@ -8,8 +8,9 @@ rows' ids: so the relay knows from a snapshot which ids can still come (see `sha
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
 from shared import clock, tracing
@@ -28,6 +29,8 @@ from (select count(*), pg_current_xact_id() from locked) as counted(locks, trans
 join unnest($1::text[], $2::bytea[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::bytea[])
   as told on counted.locks > 0 and counted.transaction is not null"""
 CHANNEL = "outbox"
+FOLLOWS_AFTER = timedelta(microseconds=1)
+"""An effect is listed behind its cause; when it was really done stands in its data."""
 HURRY = "now"
 """The word to the relay that somebody waits for one of the rows."""
 
@@ -45,6 +48,22 @@ class Announcement:
     body: bytes | None
 
 
+class Cause(Protocol):
+    """What an event follows from: a message, or something that was derived from one."""
+
+    @property
+    def id(self) -> UUID:
+        """The CloudEvents id of the cause."""
+
+    @property
+    def time(self) -> datetime:
+        """When the cause occurred."""
+
+    @property
+    def trace(self) -> str:
+        """The traceparent of the cause."""
+
+
 def announce(
     event: Event, service: Service, *, trace: str | None = None, occurred_at: datetime | None = None
 ) -> Announcement:
@@ -60,6 +79,18 @@ def announce(
         trace=trace or tracing.current(),
         occurred_at=occurred_at or clock.now(),
         body=event.model_dump_json().encode(),
+    )
+
+
+def announce_effect(event: Event, service: Service, cause: Cause, *, effect: str | None = None) -> Announcement:
+    """The announcement of what a consumer did about `cause`: id and time are derived from it, so that a cause that is
+    handled again, by a database that lost its effect, announces nothing new.
+
+    `effect` names what was done (default: the event's type): one name, one id. Raises ValueError as `announce` does.
+    """
+    return replace(
+        announce(event, service, trace=cause.trace, occurred_at=cause.time + FOLLOWS_AFTER),
+        id=clock.derived_id(cause.id, effect or event.wire),
     )
 
 

@@ -57,7 +57,7 @@ DOCTOR, OTHER_DOCTOR = "899900000018", "899900000026"
 _TABLES = (
     *("records", "record_fingerprints", "record_keys", "consent_states", "record_people", "matrices", "professions"),
     *("deposits", "deposit_requests"),
-    *("organisation_deposits", "documents", "contents"),
+    *("organisation_deposits", "documents", "contents", "lost_documents"),
     *("outbox", "inbox", "parked_messages", "copy_watermarks", "broken_copies"),
 )
 EMPTY = "".join(f"delete from {table};" for table in _TABLES)

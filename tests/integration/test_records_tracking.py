@@ -8,7 +8,7 @@ import pytest
 from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.apply_record_copies import apply_record_copies
 from services.records.usecases.follow_deposits import follow_deposits
-from services.records.usecases.settle_deposits import DocumentUnknownError, find_behind, settle_deposits
+from services.records.usecases.settle_deposits import DocumentElsewhereError, find_behind, settle_deposits
 from shared import clock
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged
@@ -32,6 +32,7 @@ from tests.infra.records import (
     deposit_id,
     document_ids,
 )
+from tests.infra.tokens import operator_token
 
 SOMEBODY = Person(91)
 
@@ -135,13 +136,38 @@ async def test_two_decisions_in_one_batch_count_once(home: House, record: UUID) 
     assert await home.announced(DocumentRefused) == []
 
 
-async def test_a_decision_about_what_was_never_deposited_is_unusable(home: House, record: UUID) -> None:
+async def test_a_decision_about_a_document_of_another_record_is_unusable(home: House, record: UUID) -> None:
     answer = await home.deposit(bundle_of(a_deposit(SOMEBODY)))
     [document] = document_ids(answer)
-    for about in ((record, uuid4()), (uuid4(), document)):
+    async with transaction(home.pool) as connection:
+        with pytest.raises(DocumentElsewhereError):
+            await settle_deposits(connection, [message(decided(uuid4(), document, deposit_id(answer)))])
+
+
+async def test_a_deposit_that_went_with_lost_commits_is_told_as_lost_and_taken_again(home: House, record: UUID) -> None:
+    bundle = bundle_of(a_deposit(SOMEBODY))
+    answer = await home.deposit(bundle)
+    [document], lost = document_ids(answer), deposit_id(answer)
+    for table in ("contents", "document_combinations", "documents", "deposits", "deposit_requests"):
+        await home.pool.execute(f"delete from {table}")
+    await home.pool.execute("delete from organisation_deposits")
+    other = document_ids(await home.deposit(bundle_of(a_deposit(SOMEBODY))))
+    for _ in range(2):
         async with transaction(home.pool) as connection:
-            with pytest.raises(DocumentUnknownError):
-                await settle_deposits(connection, [message(decided(*about, deposit_id(answer)))])
+            told = [message(decided(record, document, lost)), message(decided(record, other[0], uuid4()))]
+            await settle_deposits(connection, told)
+    assert [one.document_id for one in await home.announced(DocumentPublished)] == other, "its neighbour is published"
+    token = as_software()
+    tracked = (await home.get(f"/deposits/{lost}", token)).json()
+    assert [(one["document_id"], one["status"]) for one in tracked["documents"]] == [(str(document), "lost")]
+    listed = (await home.get("/deposits?since=2026-01-01T00:00:00Z", token)).json()["deposits"]
+    assert [one["deposit_id"] for one in listed if one["documents"][0]["status"] == "lost"] == [str(lost)]
+    assert (await home.get("/lost-deposits", token)).status_code == 403
+    [seen] = (await home.get("/lost-deposits", operator_token())).json()
+    assert (seen["deposit_id"], seen["documents"]) == (str(lost), 1)
+    again = await home.deposit(bundle)
+    assert again.status_code == 201
+    assert document_ids(again) != [document]
 
 
 async def test_a_decision_waits_for_the_copies_that_it_saw(home: House, record: UUID) -> None:

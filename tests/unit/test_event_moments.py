@@ -23,7 +23,7 @@ def record(body: bytes, event_type: str, key: str, time: str, topic: str = RECOR
         "9999-12-31T23:59:59-14:00",
         "0001-01-01T00:00:00+14:00",
         "1999-12-31T23:59:59+00:00",
-        (clock.now() + timedelta(days=2)).isoformat(),
+        pytest.param((clock.now() + timedelta(days=2)).isoformat(), id="in two days"),
         "2026-11-28T12:00:00",
     ],
 )

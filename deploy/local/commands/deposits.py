@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from deploy.local.bootstrap import HOSPITAL
+from deploy.local.bootstrap import HOSPITAL, OPERATOR
 from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import FHIR, Dmp, RefusedError, Session
 from deploy.local.commands.common import (
@@ -20,6 +20,7 @@ from deploy.local.commands.common import (
     SecondsOption,
     after,
     leave,
+    moment,
     perform,
     show_json,
     show_table,
@@ -37,6 +38,30 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(deposit)
     app.command()(track)
+    app.command("lost-deposits")(lost_deposits)
+
+
+def lost_deposits(var: VarOption, as_json: JsonOption = False) -> None:
+    """List accepted deposits whose content went with a failure of records' database: their senders deposit them again.
+
+    Exit codes: 0 listed, 1 records does not answer, 3 nothing runs.
+
+    Example: dmp lost-deposits --json
+    """
+
+    async def look(dmp: Dmp, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+        operator = someone(dmp, found, OPERATOR)
+        lost: list[dict[str, Any]] = (await operator.call("GET", "records", "/lost-deposits")).json()
+        return lost
+
+    lost = perform(var, look)
+    if as_json:
+        show_json(lost)
+    else:
+        rows = [
+            (one["deposit_id"], one["organisation_id"], moment(one["received_at"]), one["documents"]) for one in lost
+        ]
+        show_table(("deposit", "organisation", "received", "documents"), rows, "no deposit is lost")
 
 
 def deposit(  # noqa: PLR0913  # each is an option of the command line

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.audit import store
-from services.audit.announcements import announce
+from services.audit.announcements import announce_effect
 from services.audit.domain import LedgerEvent, Visible, entry_of, visible_by
 from services.audit.motives import Motives
 from services.audit.quarantine import entry_of_quarantined
@@ -48,10 +48,10 @@ async def write_entries(motives: Motives, connection: Connection, messages: list
         left = {place: said for place, said in visibilities.items() if place[0] not in erased}
         await store.upsert_visibilities(connection, left)
     entered = {message.id: message for message in messages if message.id in new}
-    for message in entered.values():
-        STEP_SECONDS.labels("audited").observe(max(0.0, (recorded_at - message.time).total_seconds()))
     settled = [one for one in entered.values() if isinstance(one.event, SETTLED)]
-    await append(connection, [announce(_recorded(one, recorded_at), trace=one.trace) for one in settled])
+    for one in settled:
+        STEP_SECONDS.labels("audited").observe(max(0.0, (recorded_at - _settled_at(one.event)).total_seconds()))
+    await append(connection, [announce_effect(_recorded(one, recorded_at), cause=one) for one in settled])
 
 
 def _by_credence(
@@ -126,3 +126,7 @@ def _visibilities(messages: list[Message[LedgerEvent]]) -> dict[tuple[UUID, UUID
             if place not in newest or visible.version.replaces(newest[place].version):
                 newest[place] = visible
     return newest
+
+
+def _settled_at(event: LedgerEvent) -> datetime:
+    return event.published_at if isinstance(event, DocumentPublished) else event.refused_at  # type: ignore[union-attr]

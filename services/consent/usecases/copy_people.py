@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.consent.announcements import announce
+from services.consent.announcements import announce_effect
 from services.consent.domain.choices import Change, apply_change
 from services.consent.domain.states import State
 from services.consent.store import copies, states
@@ -30,7 +30,7 @@ async def copy_people(connection: Connection, messages: list[Message[PeopleChang
     for id in (one for one in ids if one in applied):
         named = latest[id].event.attending_doctor_id
         if named is not None and named != before.get(id):
-            told += [announce(event, trace=latest[id].trace) for event in await _name(connection, id, named)]
+            told += [announce_effect(event, cause=latest[id]) for event in await _name(connection, id, named)]
     await append(connection, told)
     return {latest[id].key for id in applied}
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from services.consent.announcements import announce
+from services.consent.announcements import announce_effect
 from services.consent.domain.choices import Choices
 from services.consent.domain.states import RecordCopy, State
 from services.consent.store import copies, states
@@ -44,7 +44,7 @@ async def _announce_first_states(connection: Connection, latest: Mapping[str, Me
         return
     made = [state for record_id, state in first.items() if record_id in new]
     await states.insert_changes(connection, made, "open-record", None, OURSELVES)
-    await append(connection, [announce(state.as_event(), trace=opened[state.record_id].trace) for state in made])
+    await append(connection, [announce_effect(state.as_event(), cause=opened[state.record_id]) for state in made])
 
 
 def _copy(message: Message[RecordChanged]) -> RecordCopy:

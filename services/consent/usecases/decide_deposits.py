@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.consent.announcements import announce
+from services.consent.announcements import announce_effect
 from services.consent.domain.deposits import facts_of
 from services.consent.domain.states import KnownRecord
 from services.consent.store import states as store
@@ -38,7 +38,7 @@ async def decide_deposits(
     for message in messages:
         event, record = message.event, known[message.event.record_id]
         decided = _decide(event, record, facts_of(event, record, masked_and_invisible=masked_and_invisible))
-        answers.append(announce(decided, trace=message.trace))
+        answers.append(announce_effect(decided, cause=message))
         STEP_SECONDS.labels("decided").observe(max(0.0, (decided.decided_at - message.time).total_seconds()))
         if decided.outcome == "refused":
             REFUSED.labels("deposit-document", decided.reason).inc()

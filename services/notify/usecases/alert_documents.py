@@ -43,7 +43,7 @@ def _alert(message: Message[DocumentPublished]) -> Alert:
         document_id=event.document_id,
         deposit_id=event.deposit_id,
         caused_by=message.id,
-        caused_at=message.time,
+        caused_at=event.published_at,
         trace=message.trace,
         audience=audience(event.labels),
     )

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from services.notify.announcements import announce
 from services.notify.domain import Alert, Decision, Send, decide
-from services.notify.events import alert_event, status_of
+from services.notify.events import announce_handled, status_of
 from services.notify.sealed import open_contact
 from services.notify.store import alert_queue
 from services.notify.store import alerts as store
@@ -39,5 +38,5 @@ async def raise_alerts(connection: Connection, decided: Sequence[Decided]) -> No
     for alert, decision in decided:
         if alert.id in new and not isinstance(decision, Send):
             STEP_SECONDS.labels("alerted").observe((now - alert.caused_at).total_seconds())
-            announcements.append(announce(alert_event(alert, decision, now), trace=alert.trace))
+            announcements.append(announce_handled(alert, decision, now))
     await append(connection, announcements)

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.notify.announcements import announce
 from services.notify.domain import TOO_LATE, Again, DueAlert, Outcome, is_too_late, put_off
-from services.notify.events import alert_event, status_of
+from services.notify.events import announce_handled, status_of
 from services.notify.store import alert_queue as store
 from services.notify.store.alert_queue import Fate
 from shared import clock
@@ -28,7 +27,7 @@ async def settle_alerts(pool: Pool, results: Sequence[Result]) -> None:
         for due, end in judged:
             if due.alert.id in settled and not isinstance(end, Again):
                 STEP_SECONDS.labels("alerted").observe((now - due.alert.caused_at).total_seconds())
-                announcements.append(announce(alert_event(due.alert, end, now), trace=due.alert.trace))
+                announcements.append(announce_handled(due.alert, end, now))
         await append(connection, announcements)
 
 

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from services.records.depositing import depositing
-from services.records.models import DepositList, DepositProgress, DocumentProgress
+from services.records.models import DepositList, DepositProgress, DocumentProgress, LostDepositView
+from services.records.store.lost import list_lost
 from services.records.store.tracking import TrackedDeposit, TrackedDocument
 from services.records.usecases.show_deposits import FIRST, show_deposit, show_deposits, told_reason
 from shared.errors import NotFoundError
@@ -49,6 +50,16 @@ async def list_deposits(
     """
     found = await show_deposits(pool, depositing(caller).owner, since, after=after, limit=limit)
     return DepositList(deposits=[progress_of(one) for one in found.deposits], next=_next(since, found.after, limit))
+
+
+@router.get("/lost-deposits", summary="Deposits that went with a failure of the database, for operators")
+async def list_lost_deposits(
+    caller: AuthenticatedCaller, pool: ServicePool, limit: Annotated[int, Query(ge=1, le=5000)] = 1000
+) -> list[LostDepositView]:
+    """The latest first. Each depositor sees its own as `lost` and can deposit them again."""
+    caller.require("operations")
+    async with pool.acquire() as connection:
+        return [LostDepositView.model_validate(one) for one in await list_lost(connection, limit)]
 
 
 def _next(since: datetime, after: UUID | None, limit: int) -> str | None:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.records.store.lost import delete_lost
 from shared.clock import bucket_of
 from shared.db.pool import Connection
 
@@ -53,7 +54,7 @@ async def destroy_record(connection: Connection, record_id: UUID) -> dict[str, i
     """What finds a record, decides about it and opens it; the person's other record is on its own. How many of what."""
     row = await connection.fetchrow(DESTROY_RECORD, bucket_of(record_id), record_id)
     assert row is not None, "counts are one row"
-    destroyed = dict(row)
+    destroyed = {**row, "lost_documents": await delete_lost(connection, bucket_of(record_id), record_id)}
     if (other := destroyed.pop("linked_to")) is not None:
         await connection.execute(UNLINK, bucket_of(other), other, record_id)
     return destroyed

@@ -1,6 +1,6 @@
 """What a person chose comes into force here: once this has committed, no read under the older choice can follow."""
 
-from services.records.announcements import announce
+from services.records.announcements import announce_effect
 from services.records.store import copies as store
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.records import CopyApplied
@@ -22,8 +22,8 @@ async def apply_consent_copies(connection: Connection, messages: list[Message[Co
     await append(
         connection,
         [
-            announce(
-                CopyApplied(record_id=one.event.record_id, topic=one.topic, version=one.event.version), trace=one.trace
+            announce_effect(
+                CopyApplied(record_id=one.event.record_id, topic=one.topic, version=one.event.version), cause=one
             )
             for one in told
         ],

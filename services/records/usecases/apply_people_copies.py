@@ -1,6 +1,6 @@
 """Who may act for a holder comes into force here: once this has committed, no read by who may no longer can follow."""
 
-from services.records.announcements import announce
+from services.records.announcements import announce_effect
 from services.records.store import copies as store
 from shared.contracts.identity import PeopleChanged
 from shared.contracts.records import CopyApplied
@@ -22,8 +22,8 @@ async def apply_people_copies(connection: Connection, messages: list[Message[Peo
     await append(
         connection,
         [
-            announce(
-                CopyApplied(record_id=one.event.record_id, topic=one.topic, version=one.event.version), trace=one.trace
+            announce_effect(
+                CopyApplied(record_id=one.event.record_id, topic=one.topic, version=one.event.version), cause=one
             )
             for one in told
         ],

@@ -1,6 +1,6 @@
 """The state of records, as identity tells it, comes into force here."""
 
-from services.records.announcements import announce
+from services.records.announcements import announce_effect
 from services.records.store import copies as store
 from shared.contracts.identity import RecordChanged
 from shared.contracts.records import CopyApplied
@@ -30,8 +30,8 @@ async def apply_record_copies(
     await append(
         connection,
         [
-            announce(
-                CopyApplied(record_id=one.event.record_id, topic=one.topic, version=one.event.version), trace=one.trace
+            announce_effect(
+                CopyApplied(record_id=one.event.record_id, topic=one.topic, version=one.event.version), cause=one
             )
             for one in told
         ],

@@ -23,7 +23,7 @@ async def follow_deposits(connection: Connection, messages: list[Message[EntryRe
         match message.event:
             case EntryRecorded(document_id=UUID() as id, event_type=kind, recorded_at=at) if kind in _SETTLED:
                 audited.setdefault(id, at)
-                STEP_SECONDS.labels("audited").observe((clock.now() - message.time).total_seconds())
+                STEP_SECONDS.labels("audited").observe(max(0.0, (clock.now() - at).total_seconds()))
             case AlertEvent(document_id=UUID() as id, kind="document", handled_at=at):
                 told.setdefault(id, at)
             case _:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from services.records.announcements import announce
+from services.records.announcements import announce_effect
 from services.records.domain.documents import DocumentStatus
 from services.records.domain.facts import LABEL_MASKED, masked_by
 from services.records.domain.patching import sorted_labels
-from services.records.store import copies, deposits
+from services.records.store import copies, deposits, lost
 from services.records.store.deposits import Settlement, Undecided
 from shared import clock
 from shared.contracts.base import Actor
@@ -22,7 +22,8 @@ from shared.contracts.topics import CONSENT_STATES, IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.errors import PermanentError
-from shared.metrics import REFUSED, STEP_SECONDS
+from shared.logs import log
+from shared.metrics import LOST_DOCUMENTS, REFUSED, STEP_SECONDS
 from shared.outbox import append
 
 Decided = Message[DepositDecided]
@@ -30,10 +31,10 @@ REPLACED_ALREADY = "replaced-already"
 """Why a deposit that consent permitted is refused: the document whose place it would take is not there any more."""
 
 
-class DocumentUnknownError(PermanentError):
-    """A decision is about a document that was never deposited here, or lies in another record."""
+class DocumentElsewhereError(PermanentError):
+    """A decision is about a document that lies in another record."""
 
-    code = "document-unknown"
+    code = "document-elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,16 @@ class _Due:
 
 
 async def settle_deposits(connection: Connection, messages: list[Decided]) -> None:
-    """What is settled already stays as it is. Raises DocumentUnknownError."""
+    """What is settled already stays as it is; what is not here any more is kept as lost.
+
+    Raises DocumentElsewhereError.
+    """
     first = {one.event.document_id: one for one in reversed(messages)}
     known = await deposits.lock_documents(connection, sorted(first))
-    if any(id not in known or known[id].record_id != one.event.record_id for id, one in first.items()):
-        raise DocumentUnknownError
+    if any(id in known and known[id].record_id != one.event.record_id for id, one in first.items()):
+        raise DocumentElsewhereError
+    await _keep_lost(connection, [one for id, one in first.items() if id not in known])
+    first = {id: one for id, one in first.items() if id in known}
     due = _due([one for id, one in first.items() if known[id].status == "received"], known)
     if not due:
         return
@@ -64,11 +70,21 @@ async def settle_deposits(connection: Connection, messages: list[Decided]) -> No
     if superseded := [one.old.id for one in due if one.old is not None]:
         await deposits.supersede_documents(connection, superseded, at)
     events = [(one.message, event) for one in due for event in _events(one, at)]
-    await append(connection, [announce(event, trace=one.trace, occurred_at=at) for one, event in events])
+    await append(connection, [announce_effect(event, cause=one) for one, event in events])
     for one in due:
-        STEP_SECONDS.labels("published").observe((at - one.message.time).total_seconds())
+        STEP_SECONDS.labels("published").observe(max(0.0, (at - one.message.event.decided_at).total_seconds()))
         if one.reason is not None:
             REFUSED.labels("deposit-document", one.reason).inc()
+
+
+async def _keep_lost(connection: Connection, decided: list[Decided]) -> None:
+    """Consent was told of these deposits, so they were accepted here, by commits that this database has lost."""
+    if not decided:
+        return
+    new = await lost.insert_lost(connection, [one.event for one in decided])
+    if new:
+        LOST_DOCUMENTS.inc(len(new))
+        log("document.lost", count=len(new))
 
 
 async def find_behind(connection: Connection, messages: list[Decided]) -> set[UUID]:

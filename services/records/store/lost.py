@@ -1,0 +1,74 @@
+"""Documents whose deposit went with lost commits: told to their depositors, and listed for operators."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared.clock import bucket_in, made_at, now
+from shared.contracts.consent import DepositDecided
+from shared.db.pool import Connection
+
+# Whoever follows the organisation's deposits finds this one among them.
+INSERT_LOST = """
+with given as materialized (
+  select bucket, document_id, deposit_id, record_id, organisation_id, received_at
+  from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[])
+    as given(bucket, document_id, deposit_id, record_id, organisation_id, received_at)
+), listed as (
+  insert into organisation_deposits (organisation_id, deposit_id)
+  select distinct organisation_id, deposit_id from given order by organisation_id, deposit_id
+  on conflict do nothing
+)
+insert into lost_documents (bucket, document_id, deposit_id, record_id, organisation_id, received_at)
+select bucket, document_id, deposit_id, record_id, organisation_id, received_at from given
+order by bucket, document_id
+on conflict on constraint lost_documents_pkey do nothing
+returning document_id"""
+LIST_LOST = """
+select deposit_id, organisation_id, min(received_at) as received_at, min(found_at) as found_at, count(*) as documents
+from lost_documents group by deposit_id, organisation_id order by deposit_id desc limit $1"""
+DELETE_LOST = """
+with gone as (
+  delete from lost_documents where bucket = $1 and record_id = $2 returning organisation_id, deposit_id
+), unlisted as (
+  delete from organisation_deposits o using gone
+  where o.organisation_id = gone.organisation_id and o.deposit_id = gone.deposit_id
+)
+select count(*) from gone"""
+
+
+@dataclass(frozen=True, slots=True)
+class LostDeposit:
+    """An accepted deposit that is not here any more; `documents` counts what it held."""
+
+    deposit_id: UUID
+    organisation_id: str
+    received_at: datetime
+    found_at: datetime
+    documents: int
+
+
+async def insert_lost(connection: Connection, decided: Sequence[DepositDecided]) -> set[UUID]:
+    """Keeps which documents are lost; returns the ids of those that were not known as lost before."""
+    rows = await connection.fetch(
+        INSERT_LOST,
+        [bucket_in(event.document_id) for event in decided],
+        [event.document_id for event in decided],
+        [event.deposit_id for event in decided],
+        [event.record_id for event in decided],
+        [event.organisation_id for event in decided],
+        [made_at(event.deposit_id) or now() for event in decided],
+    )
+    return {row["document_id"] for row in rows}
+
+
+async def list_lost(connection: Connection, limit: int) -> list[LostDeposit]:
+    """The latest first."""
+    return [LostDeposit(**row) for row in await connection.fetch(LIST_LOST, limit)]
+
+
+async def delete_lost(connection: Connection, bucket: int, record_id: UUID) -> int:
+    """Of a record that is erased; returns how many documents."""
+    count: int = await connection.fetchval(DELETE_LOST, bucket, record_id)
+    return count
