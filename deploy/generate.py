@@ -1,4 +1,4 @@
-"""Writes what is generated from the code: JSON Schemas, AsyncAPI, OpenAPI, the page on access, the table of settings.
+"""Writes what is generated: JSON Schemas, AsyncAPI, OpenAPI, the pages on access and contracts, the table of settings.
 
 python -m deploy.generate            writes
 python -m deploy.generate --check    exits 1 and names the files that differ
@@ -17,6 +17,7 @@ from joserfc.jwk import ECKey, OKPKey
 from pydantic import BaseModel
 
 from deploy.access_page import access_page
+from deploy.contracts_page import contracts_page
 from shared.contracts.topics import EVENTS, GROUPS, SERVICES, TOPICS, Topic
 from shared.settings import ServiceSettings
 
@@ -32,6 +33,7 @@ def generated() -> Iterator[tuple[Path, str]]:
         yield SCHEMAS / f"{wire}.json", _json(_schema(wire, event))
     yield DESCRIPTIONS / "asyncapi.yaml", _yaml(asyncapi())
     yield DESCRIPTIONS / "access.md", access_page()
+    yield DESCRIPTIONS / "contracts.md", contracts_page()
     readme = (ROOT / "README.md").read_text("utf-8")
     before, after = readme.split(BEGIN)[0], readme.split(END)[1]
     yield ROOT / "README.md", f"{before}{BEGIN}\n{configuration()}{END}{after}"

@@ -23,7 +23,7 @@ from shared.contracts.records import (
 from shared.decoding import Message
 from shared.errors import InvalidError
 from shared.label_versions import LabelVersion
-from shared.terminology.visibility import Visibility
+from shared.terminology.visibility import KNOWN_LABELS, Visibility
 
 SHOWN_TO_PATIENTS = (
     AccessRecorded.wire,
@@ -188,11 +188,12 @@ class Visible:
 
 
 def visible_by(message: Message[LabelledEvent]) -> Visible:
-    """What the labels of this document say from then on."""
+    """What the labels of this document say from then on. A label that this release does not know may hide it."""
     labels = message.event.labels
+    known = KNOWN_LABELS.issuperset(labels)
     return Visible(
-        Visibility.INVISIBLE_TO_PATIENT not in labels,
-        Visibility.INVISIBLE_TO_REPRESENTATIVES not in labels,
+        known and Visibility.INVISIBLE_TO_PATIENT not in labels,
+        known and Visibility.INVISIBLE_TO_REPRESENTATIVES not in labels,
         LabelVersion.of(message),
     )
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from uuid import UUID
 
 from shared.clock import bucket_of
-from shared.terminology.visibility import Visibility
+from shared.terminology.visibility import KNOWN_LABELS, Visibility
 
 Kind = Literal["document", "consultation", "emergency", "emergency-follow-up"]
 AlertChannel = Literal["mail", "sms"]
@@ -240,9 +240,9 @@ class Parcel:
 
 
 def audience(labels: Iterable[str]) -> Audience:
-    """Who may know of a document with these labels."""
+    """Who may know of a document with these labels. A label that this release does not know may hide it."""
     carried = frozenset(labels)
-    if Visibility.INVISIBLE_TO_PATIENT.value in carried:
+    if Visibility.INVISIBLE_TO_PATIENT.value in carried or not carried <= KNOWN_LABELS:
         return Audience.NOBODY
     return Audience.HOLDER if Visibility.INVISIBLE_TO_REPRESENTATIVES.value in carried else Audience.EVERYBODY
 

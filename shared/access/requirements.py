@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 from shared.access.facts import Facts
 from shared.terminology.professions import producer_codes, role_codes
-from shared.terminology.visibility import Confidentiality, Visibility
+from shared.terminology.visibility import KNOWN_LABELS, Confidentiality, Visibility
 
 MODES = frozenset({"normal", "bris_de_glace", "centre_15"})
 EMERGENCIES = frozenset({"bris_de_glace", "centre_15"})
 VISIBLE_STATUSES = frozenset({"published", "archived", "superseded"})
 """Of documents that somebody beside the depositor may ever see."""
 CONFIDENTIALITY = frozenset(one.value for one in Confidentiality)
-KNOWN_LABELS = CONFIDENTIALITY | frozenset(one.value for one in Visibility)
 ALLOWED_CELLS = frozenset({"allowed", "allowed-by-default"})
 
 

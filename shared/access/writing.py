@@ -14,7 +14,6 @@ from shared.access.requirements import (
     FRESH,
     HOLDER,
     KIND,
-    KNOWN_LABELS,
     LABELLED,
     MODE,
     OPEN,
@@ -28,7 +27,7 @@ from shared.access.requirements import (
     Lists,
     Requirement,
 )
-from shared.terminology.visibility import Confidentiality, Visibility
+from shared.terminology.visibility import KNOWN_LABELS, Confidentiality, Visibility
 
 LABEL_CHANGES = frozenset(
     {

@@ -1,12 +1,12 @@
 """Events of audit: accesses and changes told by all services, and the ledger's word that an entry stands."""
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.base import NOTHING_SEEN, Actor, Code, RecordEvent, Seen
+from shared.contracts.base import NOTHING_SEEN, OPEN, Actor, Code, RecordEvent, Seen
 
 Action = Literal[
     "open-record",
@@ -63,7 +63,7 @@ Action = Literal[
     "check-record",
     "see-choices",
 ]
-
+Outcome = Literal["permitted", "refused"]
 
 FactsTold = dict[str, str | bool | int | tuple[str, ...]]
 """Facts of a decision, by name, as `shared.access.told` gives them: those left out have their default."""
@@ -74,7 +74,7 @@ class CombinationDecided(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     facts: FactsTold
-    outcome: Literal["permitted", "refused"]
+    outcome: Annotated[Outcome, OPEN]
     reason: Code
 
 
@@ -88,8 +88,8 @@ class AccessRecorded(RecordEvent):
 
     wire: ClassVar[str] = "audit.access-recorded.v1"
     actor: Actor
-    action: Action
-    outcome: Literal["permitted", "refused"]
+    action: Annotated[Action, OPEN]
+    outcome: Annotated[Outcome, OPEN]
     reason: Code
     document_id: UUID | None = None
     subject_id: Code | None = None

@@ -5,10 +5,11 @@ data alone. Only optional fields may ever be added to a published event; a break
 """
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema, core_schema
 
 CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"
 
@@ -18,6 +19,25 @@ Version = Annotated[int, Field(ge=1)]
 Seen = dict[str, int]
 """Topic name -> version of that topic's state which the sender had applied for this key."""
 NOTHING_SEEN: Final[Seen] = {}
+
+
+class _Open:
+    """Marks a Literal whose values a later release may add to: a reader takes any code, a writer only those listed.
+
+    What a value that this release does not know means to each reader: `shared.contracts.open_enumerations`. A Literal
+    without this mark is closed: a message with another value is unreadable here.
+    """
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        code = core_schema.str_schema(pattern=CODE_PATTERN, max_length=64)
+        return core_schema.union_schema([handler(source), code], mode="left_to_right")
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        known, code = handler(schema)["anyOf"]
+        return {**code, "x-extensible-enum": known["enum"]}
+
+
+OPEN: Final = _Open()
 
 
 class Event(BaseModel):
@@ -100,7 +120,7 @@ class Actor(BaseModel):
     their own record)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    kind: ActorKind
+    kind: Annotated[ActorKind, OPEN]
     id: Code
     profession: Code | None = None
     organisation_id: Code | None = None

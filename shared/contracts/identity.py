@@ -1,12 +1,12 @@
 """Events of identity: what the others may know of records, contacts, professionals and structures."""
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.base import Code, RecordEvent, StateEvent
+from shared.contracts.base import OPEN, Code, RecordEvent, StateEvent
 
 Fingerprint = str
 """`<kid>.<hex>`: an HMAC-SHA-256 under the key of that id; tells equality, reveals nothing."""
@@ -47,7 +47,7 @@ class RecordErased(RecordEvent):
 
     wire: ClassVar[str] = "identity.record-erased.v1"
     erasure_id: UUID
-    reason: Literal["retention-over", "gdpr-decision"]
+    reason: Annotated[Literal["retention-over", "gdpr-decision"], OPEN]
     decided_at: datetime
 
 
@@ -104,7 +104,7 @@ class ProfessionalChanged(StateEvent):
     professional_id: Code
     name: str = Field(max_length=200)
     profession: Code
-    status: Literal["active", "inactive"] = "active"
+    status: Annotated[Literal["active", "inactive"], OPEN] = "active"
     structure_ids: tuple[Code, ...] = ()
     specialties: tuple[Code, ...] = ()
 
@@ -120,7 +120,7 @@ class StructureChanged(StateEvent):
     wire: ClassVar[str] = "identity.structure-changed.v1"
     structure_id: Code
     name: str = Field(max_length=200)
-    status: Literal["active", "inactive"] = "active"
+    status: Annotated[Literal["active", "inactive"], OPEN] = "active"
 
     @property
     def key(self) -> str:

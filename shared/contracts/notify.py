@@ -1,12 +1,12 @@
 """Events of notify: what became of an alert. No address, no text."""
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from shared.contracts.base import Code, Event, RecordEvent
+from shared.contracts.base import OPEN, Code, Event, RecordEvent
 
 
 class MessageRequested(Event):
@@ -35,7 +35,7 @@ class AlertEvent(RecordEvent):
     """One alert of one cause by one channel. `alert_id` is derived from both, so that an alert exists once."""
 
     alert_id: UUID
-    kind: Literal["document", "consultation", "emergency", "emergency-follow-up"]
+    kind: Annotated[Literal["document", "consultation", "emergency", "emergency-follow-up"], OPEN]
     document_id: UUID | None = None
     deposit_id: UUID | None = None
     caused_by: UUID
@@ -46,14 +46,14 @@ class AlertSent(AlertEvent):
     """The channel's server has taken the message."""
 
     wire: ClassVar[str] = "notify.alert-sent.v1"
-    channel: Literal["mail", "sms"] = "mail"
+    channel: Annotated[Literal["mail", "sms"], OPEN] = "mail"
 
 
 class AlertFailed(AlertEvent):
     """The message could not be delivered and will not be tried again."""
 
     wire: ClassVar[str] = "notify.alert-failed.v1"
-    channel: Literal["mail", "sms"] = "mail"
+    channel: Annotated[Literal["mail", "sms"], OPEN] = "mail"
     reason: Code
 
 

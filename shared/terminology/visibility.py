@@ -27,6 +27,8 @@ class Visibility(StrEnum):
 
 
 Label = Confidentiality | Visibility
+KNOWN_LABELS = frozenset(one.value for one in (*Confidentiality, *Visibility))
+"""The codes that this release knows."""
 
 _ALIASES: dict[str, Visibility] = {
     "INVISIBLE_REP_LEGAUX": Visibility.INVISIBLE_TO_REPRESENTATIVES,  # the spelling of the HL7 v2 guide

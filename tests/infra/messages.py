@@ -27,7 +27,7 @@ def sender_of(event: Event) -> Service:
         case AccessRecorded():
             return next((service for service, actions in ACTIONS.items() if event.action in actions), "records")
         case ErasureAcknowledged():
-            return next(service for service in SERVICES if service == event.service)
+            return next((service for service in SERVICES if service == event.service), "notify")
     return next(topic.writer for topic in TOPICS if type(event) in topic.events if topic.writer is not None)
 
 

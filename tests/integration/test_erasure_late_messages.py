@@ -1,16 +1,11 @@
 """Whatever comes late about an erased record, through whichever group: nothing of it is kept."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import orjson
 import pytest
 
-from services.audit.consumers import subscriptions as of_audit
-from services.consent.consumers import subscriptions as of_consent
-from services.notify.app import make_plan as plan_of_notify
-from services.records.consumers import subscriptions as of_records
 from shared import clock, erasing
 from shared.consuming import Consumer
 from shared.contracts.base import Event
@@ -20,36 +15,19 @@ from shared.contracts.topics import (
     IDENTITY_ERASURES,
     Service,
 )
-from shared.crypto import Keyring
 from shared.db.pool import create_pool, transaction
 from shared.decoding import KeptRecord
 from shared.metrics import DROPPED
 from shared.outbox import announce
 from shared.settings import PostgresSettings
 from shared.subscription import Subscription
-from shared.vault import Vault
 from tests.conftest import NewDatabase
-from tests.infra import notify
-from tests.infra.audit import MOTIVES
-from tests.infra.databases import Database
 from tests.infra.erasing import KEPT_HERE, tables_with
 from tests.infra.messages import sender_of
-from tests.infra.records import KEK
+from tests.infra.subscriptions import subscriptions_of
 
 EXAMPLES = Path(__file__).parents[2] / "shared" / "contracts" / "examples"
 LEDGER = "audit.ledger"
-
-
-def subscriptions_of(service: str, database: Database) -> Sequence[Subscription]:
-    match service:
-        case "records":
-            return of_records(Vault(Keyring.parse(KEK)))
-        case "consent":
-            return of_consent()
-        case "audit":
-            return of_audit(MOTIVES)
-        case _:
-            return plan_of_notify(notify.settings(database, None)).subscriptions
 
 
 def late(event: type[Event], record_id: UUID, offset: int) -> KeptRecord:
@@ -75,7 +53,7 @@ async def test_no_group_brings_an_erased_record_back(service: Service, new_datab
         await erasing.begin(connection, record_id, uuid4(), clock.now())
         await erasing.acknowledge(connection, service, record_id)
     groups = 0
-    for subscription in subscriptions_of(service, database):
+    for subscription in subscriptions_of(service):
         events = [event for event in subscription.events if is_about_a_record(event)]
         if not events or subscription.group.topics == (IDENTITY_ERASURES,):
             continue
@@ -97,9 +75,8 @@ def _dropped(subscription: Subscription) -> float:
     return count
 
 
-async def test_only_who_deals_with_erasure_itself_and_the_ledger_do_not_heed_it(new_database: NewDatabase) -> None:
-    database = await new_database("notify")
-    found = [one for name in ("records", "consent", "audit", "notify") for one in subscriptions_of(name, database)]
+def test_only_who_deals_with_erasure_itself_and_the_ledger_do_not_heed_it() -> None:
+    found = [one for name in ("records", "consent", "audit", "notify") for one in subscriptions_of(name)]
     for one in found:
         about_erasure = one.group.topics == (IDENTITY_ERASURES,)
         assert one.heeds_erasures is not (about_erasure or one.group.name == LEDGER), one.group.name

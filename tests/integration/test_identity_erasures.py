@@ -17,6 +17,7 @@ import pytest_asyncio
 
 from services.identity.domain.receipts import longest_kept, verify
 from services.identity.store import lifecycle
+from services.identity.usecases.collect_acknowledgements import WriterMismatchError
 from services.identity.usecases.erase_record import destroy
 from services.identity.usecases.sweep_retention import sweep_retention
 from services.identity.usecases.watch_erasures import OVERDUE, watch_erasures
@@ -272,7 +273,8 @@ async def test_words_about_nothing_that_was_decided_or_of_nobody_known_are_passe
     erasure_id = UUID((await erase(client, record_id)).json()["erasure_id"])
     await life.acknowledge(record_id, uuid4(), *SERVICES)
     await life.acknowledge(uuid4(), erasure_id, *SERVICES)
-    await life.acknowledge(record_id, erasure_id, "mutuelle")
+    with pytest.raises(WriterMismatchError):
+        await life.acknowledge(record_id, erasure_id, "mutuelle")
     assert await query(database, "select * from erasure_acknowledgements") == []
 
 

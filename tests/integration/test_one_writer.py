@@ -1,17 +1,13 @@
 """A consumer takes a service's word from that service's own topic, and from no other."""
 
-from datetime import timedelta
-from typing import Any, get_args
+from typing import get_args
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from services.audit.consumers import subscriptions as of_audit
 from services.audit.writers import ACTIONS, ACTORS, WRITER_MISMATCH
-from services.identity.consumers import subscriptions as of_identity
 from services.identity.store.erasures import Erasure, insert_erasure
-from services.notify.consumers import subscriptions as of_notify
 from shared import clock
 from shared.clock import bucket_of
 from shared.consuming import Consumer
@@ -25,29 +21,16 @@ from shared.contracts.topics import (
     Service,
     topic_of,
 )
-from shared.db.pool import Pool, create_pool, transaction
-from shared.settings import PostgresSettings
-from tests.conftest import NewDatabase
-from tests.infra.audit import MOTIVES
-from tests.infra.erasures import RECEIPT_KEYS, RETENTION, said
+from shared.db.pool import Pool, transaction
+from tests.conftest import NewPool
+from tests.infra.erasures import said
 from tests.infra.messages import kept, outbox
-from tests.infra.notify import KEYRING, consulted, contact, published
-
-HOUR = timedelta(hours=1)
-
-
-async def pool_of(new_database: NewDatabase, service: str) -> Pool:
-    database = await new_database(service)
-    return await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
-
-
-def consumer_of(pool: Pool, subscriptions: Any, group: str) -> Consumer:
-    [found] = [one for one in subscriptions if one.group.name == group]
-    return Consumer(pool, found)
+from tests.infra.notify import consulted, contact, published
+from tests.infra.subscriptions import subscription_of, subscriptions_of
 
 
 def ledger(pool: Pool) -> Consumer:
-    return consumer_of(pool, of_audit(MOTIVES), "audit.ledger")
+    return Consumer(pool, subscription_of("audit.ledger"))
 
 
 async def entries(pool: Pool, record_id: UUID) -> list[asyncpg.Record]:
@@ -73,9 +56,9 @@ def test_nobody_announces_what_is_another_services_to_say() -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_the_ledger_enters_of_a_services_topic_its_own_acts_and_quarantines_every_other(
-    new_database: NewDatabase, service: Service
+    new_pool: NewPool, service: Service
 ) -> None:
-    pool, record_id = await pool_of(new_database, "audit"), uuid4()
+    pool, record_id = await new_pool("audit"), uuid4()
     accesses = [
         consulted(record_id, action=action, kind=kind, outcome="refused")
         for action in get_args(Action)
@@ -97,23 +80,21 @@ async def test_the_ledger_enters_of_a_services_topic_its_own_acts_and_quarantine
     announced = [one for one in await outbox(pool) if isinstance(one, EntryRecorded)]
     assert len(announced) == len(own)
     assert not consumer.brake.pulled, "one service that lies does not stop the ledger"
-    pool.terminate()
 
 
-async def test_the_ledger_reads_the_retired_topic_to_its_end(new_database: NewDatabase) -> None:
-    pool, record_id = await pool_of(new_database, "audit"), uuid4()
+async def test_the_ledger_reads_the_retired_topic_to_its_end(new_pool: NewPool) -> None:
+    pool, record_id = await new_pool("audit"), uuid4()
     events = [consulted(record_id), consulted(record_id, action="sign-in"), consulted(record_id, action="see-choices")]
     await ledger(pool).consume([kept(one, topic=FORMER_ACCESSES.name) for one in events])
     assert [row["action"] for row in await entries(pool, record_id)] == ["read-document", "sign-in", "see-choices"]
-    pool.terminate()
 
 
-async def test_an_acknowledgement_on_anothers_topic_completes_nothing(new_database: NewDatabase) -> None:
-    pool, record_id = await pool_of(new_database, "identity"), uuid4()
+async def test_an_acknowledgement_on_anothers_topic_completes_nothing(new_pool: NewPool) -> None:
+    pool, record_id = await new_pool("identity"), uuid4()
     erasure_id = clock.new_id(bucket_of(record_id))
     async with transaction(pool) as connection:
         await insert_erasure(connection, Erasure(erasure_id, record_id, "gdpr-decision", clock.now()))
-    consumer = consumer_of(pool, of_identity(RECEIPT_KEYS, RETENTION), "identity.acknowledged-erasures")
+    consumer = Consumer(pool, subscription_of("identity.acknowledged-erasures"))
     forged = [kept(said(record_id, erasure_id, one), topic=ERASURE_ACKNOWLEDGEMENTS["notify"].name) for one in SERVICES]
     await consumer.consume(forged)
     collected = "select array_agg(service order by service) from erasure_acknowledgements where erasure_id = $1"
@@ -127,17 +108,15 @@ async def test_an_acknowledgement_on_anothers_topic_completes_nothing(new_databa
     await consumer.consume([*own, former])
     assert await pool.fetchval(collected, erasure_id) == sorted(SERVICES)
     assert await pool.fetchval("select receipt is not null from erasures where id = $1", erasure_id)
-    pool.terminate()
 
 
 class Alerting:
     """notify's groups about accesses on one database, a contact in it."""
 
     def __init__(self, pool: Pool, record_id: UUID) -> None:
-        subscriptions = of_notify(KEYRING, HOUR)
         self.pool, self.record_id = pool, record_id
         self.contacts, self.consultations, self.emergencies = (
-            consumer_of(pool, subscriptions, f"notify.{name}")
+            Consumer(pool, subscription_of(f"notify.{name}"))
             for name in ("contact-copies", "consultation-alerts", "emergency-alerts")
         )
 
@@ -149,25 +128,24 @@ class Alerting:
         return {row["kind"]: row["count"] for row in rows}
 
 
-async def alerting(new_database: NewDatabase) -> Alerting:
-    made = Alerting(await pool_of(new_database, "notify"), uuid4())
+async def alerting(new_pool: NewPool) -> Alerting:
+    made = Alerting(await new_pool("notify"), uuid4())
     await made.contacts.consume([kept(contact(made.record_id, mobile="0699990001"))])
     return made
 
 
-async def test_emergencies_and_other_consultations_are_alerted_by_a_group_each(new_database: NewDatabase) -> None:
-    notify = await alerting(new_database)
+async def test_emergencies_and_other_consultations_are_alerted_by_a_group_each(new_pool: NewPool) -> None:
+    notify = await alerting(new_pool)
     records = [kept(notify.emergency(uuid4())), kept(consulted(notify.record_id))]
     await notify.consultations.consume(records)
     assert set(await notify.kinds()) <= {"consultation"}
     await notify.emergencies.consume(records)
     kinds = await notify.kinds()
     assert (kinds["emergency"], kinds["emergency-follow-up"]) == (2, 2)
-    notify.pool.terminate()
 
 
-async def test_the_group_of_emergencies_that_reads_all_again_alerts_nobody_again(new_database: NewDatabase) -> None:
-    notify = await alerting(new_database)
+async def test_the_group_of_emergencies_that_reads_all_again_alerts_nobody_again(new_pool: NewPool) -> None:
+    notify = await alerting(new_pool)
     records = [kept(notify.emergency(uuid4())), kept(notify.emergency()), kept(consulted(notify.record_id))]
     former = [kept(one, topic=FORMER_ACCESSES.name) for one in (notify.emergency(uuid4()), notify.emergency(uuid4()))]
     await notify.emergencies.consume([*former, *records])
@@ -176,19 +154,17 @@ async def test_the_group_of_emergencies_that_reads_all_again_alerts_nobody_again
     again = Alerting(notify.pool, notify.record_id)
     await again.emergencies.consume([*former, *records])
     assert await notify.pool.fetch("select id, due_at from alerts order by id") == alerted
-    notify.pool.terminate()
 
 
-async def test_an_emergency_waits_behind_no_access_that_cannot_be_read(new_database: NewDatabase) -> None:
-    notify = await alerting(new_database)
+async def test_an_emergency_waits_behind_no_access_that_cannot_be_read(new_pool: NewPool) -> None:
+    notify = await alerting(new_pool)
     unreadable = kept(consulted(notify.record_id), changes={"actor": None})
     await notify.emergencies.consume([unreadable, kept(notify.emergency(uuid4()))])
     assert (await notify.kinds())["emergency"] == 2
-    notify.pool.terminate()
 
 
 async def test_an_emergency_that_another_service_reports_alerts_nobody() -> None:
-    for subscription in of_notify(KEYRING, HOUR):
+    for subscription in subscriptions_of("notify"):
         if AccessRecorded in subscription.events:
             writers = {topic.writer for topic in subscription.group.topics}
             assert writers == {"records", None}, subscription.group.name

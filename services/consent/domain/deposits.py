@@ -1,16 +1,34 @@
 """What the rules are asked about a deposit: who deposits, what records says of it, and what the person chose."""
 
-from typing import Final
+from typing import Final, get_args
 from uuid import UUID
 
 from services.consent.domain.states import About, KnownRecord
 from shared.access import Facts, blocked_of, facts_from
-from shared.contracts.base import Actor
+from shared.access.requirements import MODES
+from shared.contracts.base import Actor, ActorKind
 from shared.contracts.records import DocumentReceived
+from shared.errors import PermanentError
 from shared.terminology.professions import role_code
+from shared.terminology.visibility import KNOWN_LABELS
 
 SECRET: Final = "secret"  # noqa: S105 - the secret connection of a minor
 REGULATION: Final = "centre_15"
+_KNOWN_MODES: Final = MODES | {SECRET}
+_KNOWN_ACTORS: Final = frozenset(get_args(ActorKind))
+
+
+class ValueUnknownError(PermanentError):
+    """A deposit carries a code that the rules of this release do not know: they can neither permit nor refuse it."""
+
+    code = "value-unknown"
+
+
+def require_known(event: DocumentReceived) -> None:
+    """Raises ValueUnknownError. A refusal is for ever, so what cannot be judged here waits for a release that can."""
+    actor_known = event.actor is None or event.actor.kind in _KNOWN_ACTORS
+    if not (actor_known and event.mode in _KNOWN_MODES and KNOWN_LABELS.issuperset(event.labels)):
+        raise ValueUnknownError
 
 
 def facts_of(event: DocumentReceived, known: KnownRecord, *, masked_and_invisible: bool) -> Facts:

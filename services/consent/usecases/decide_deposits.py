@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.consent.announcements import announce_effect
-from services.consent.domain.deposits import facts_of
+from services.consent.domain.deposits import facts_of, require_known
 from services.consent.domain.states import KnownRecord
 from services.consent.store import states as store
 from shared import clock
@@ -31,8 +31,10 @@ async def decide_deposits(
 ) -> None:
     """One look at all records of the batch, one announcement of all answers.
 
-    `masked_and_invisible`: the national parameter `cumul-invisible_patient-masque_ps`.
+    `masked_and_invisible`: the national parameter `cumul-invisible_patient-masque_ps`. Raises ValueUnknownError.
     """
+    for message in messages:
+        require_known(message.event)
     known = await store.share_known_records(connection, {message.event.record_id for message in messages})
     answers = []
     for message in messages:

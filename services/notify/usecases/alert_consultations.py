@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.notify.domain import Alert, Audience, Decision, Window, Withheld, alert_id, first_of_each_day
 from services.notify.store import alerts as store
-from services.notify.usecases.alert_emergencies import is_emergency
+from services.notify.usecases.alert_emergencies import is_emergency, may_be_professional
 from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
 from shared.contracts.audit import AccessRecorded
 from shared.crypto import Keyring
@@ -14,8 +14,11 @@ from shared.decoding import Message
 
 
 def is_consultation(event: AccessRecorded) -> bool:
-    """Whether a professional has read a document; an emergency is told of as such."""
-    read = (event.action, event.outcome, event.actor.kind) == ("read-document", "permitted", "professional")
+    """Whether a professional has read a document; an emergency is told of as such.
+
+    Whoever is of a kind that this release does not know, or got an answer that it does not know, may have read.
+    """
+    read = event.action == "read-document" and event.outcome != "refused" and may_be_professional(event.actor)
     return read and not is_emergency(event)
 
 

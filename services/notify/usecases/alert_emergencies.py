@@ -1,24 +1,37 @@
 """Tells of emergencies: at once by every channel, once a session, and again by one when the session has ended."""
 
 from datetime import timedelta
+from typing import get_args
 from uuid import UUID
 
 from services.notify.domain import ALERT_CHANNELS, Alert, AlertChannel, Audience, Kind, alert_id, emergency_of
 from services.notify.store import alerts as store
 from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
-from shared.contracts.audit import AccessRecorded
+from shared.contracts.audit import AccessRecorded, Action
+from shared.contracts.base import Actor, ActorKind
 from shared.crypto import Keyring
 from shared.db.pool import Connection
 from shared.decoding import Message
 
 EMERGENCIES = frozenset({"bris_de_glace", "centre_15"})
 READINGS = frozenset({"read-document", "find-documents", "read-summary", "read-reimbursements"})
+_KNOWN_ACTIONS = frozenset(get_args(Action))
+_KNOWN_ACTORS = frozenset(get_args(ActorKind))
 
 
 def is_emergency(event: AccessRecorded) -> bool:
-    """Whether a professional has gone around the person's authorisation and has seen something of the record."""
-    opened = event.mode in EMERGENCIES and event.outcome == "permitted"
-    return opened and event.actor.kind == "professional" and event.action in READINGS
+    """Whether a professional has gone around the person's authorisation and has seen something of the record.
+
+    An action, an outcome or a kind of actor that this release does not know silences no emergency.
+    """
+    opened = event.mode in EMERGENCIES and event.outcome != "refused"
+    saw = event.action in READINGS or event.action not in _KNOWN_ACTIONS
+    return opened and saw and may_be_professional(event.actor)
+
+
+def may_be_professional(actor: Actor) -> bool:
+    """Whether an actor is one, or of a kind that this release does not know."""
+    return actor.kind == "professional" or actor.kind not in _KNOWN_ACTORS
 
 
 async def alert_emergencies(

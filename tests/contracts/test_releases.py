@@ -1,0 +1,207 @@
+"""Releases side by side: each group is fed what the last release sent and what the next one may send, on PostgreSQL."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import BaseModel
+
+from shared.consuming import Consumer
+from shared.contracts.base import Event, StateEvent
+from shared.contracts.consent import DepositDecided
+from shared.contracts.notify import MessageRequested
+from shared.contracts.open_enumerations import ENUMERATIONS, Enumeration, Fate
+from shared.contracts.topics import GROUPS, Group, Topic
+from shared.db.pool import Pool
+from shared.decoding import KeptRecord
+from tests.conftest import NewDatabase, NewPool
+from tests.infra.load import Person
+from tests.infra.messages import kept
+from tests.infra.notify import asked, contact
+from tests.infra.plumbing import record_changed
+from tests.infra.records import a_deposit, bundle_of, decided, deposit_id, document_ids, house
+from tests.infra.subscriptions import ALL, subscription_of
+
+EXAMPLES = Path(__file__).parents[2] / "shared" / "contracts" / "examples"
+LATER = "added-later"
+SOMEBODY = {"kind": "professional", "id": "899700000001"}
+SEEDS: dict[str, Any] = {
+    "actor": SOMEBODY,
+    "combinations": [{"facts": {}, "outcome": "permitted", "reason": "authorised"}],
+    "authorisations": [{"holder_id": "899700000001", "from": "2026-11-22T09:30:00Z"}],
+}
+"""What an example leaves out and an enumeration lies in."""
+Make = Callable[[type[Event]], Awaitable[Event]]
+"""Makes a good event of a type, about an aggregate of its own, which its group can handle as things are."""
+
+
+def example(event: type[Event], record_id: UUID) -> Event:
+    """The golden example, about this record."""
+    body = json.loads((EXAMPLES / f"{event.wire}.json").read_text("utf-8"))
+    return event.model_validate({**body, "record_id": str(record_id)} if "record_id" in body else body)
+
+
+@asynccontextmanager
+async def group_at_work(
+    name: str, new_database: NewDatabase, new_pool: NewPool
+) -> AsyncIterator[tuple[Consumer, Make]]:
+    """A group's real consumer on a database in which what its events rest on can be made."""
+    if name == "records.deposit-decisions":
+        async with house(await new_database("records")) as home:
+
+            async def decision(_: type[Event]) -> DepositDecided:
+                person = Person(len(home.versions) + 1)
+                record_id = await home.open_record(person)
+                answer = await home.deposit(bundle_of(a_deposit(person)))
+                return decided(record_id, document_ids(answer)[0], deposit_id(answer))
+
+            yield Consumer(home.pool, subscription_of(name)), decision
+        return
+    service = name.split(".", 1)[0]
+    pool = await new_pool(service)
+    first = {"consent.deposit-checks": "consent.record-copies", "notify": "notify.contact-copies"}
+
+    async def make(event: type[Event]) -> Event:
+        record_id = uuid4()
+        if (before := first.get(name) or first.get(service)) and before != name:
+            state = record_changed(record_id) if service == "consent" else contact(record_id, mobile="0699990001")
+            await Consumer(pool, subscription_of(before)).consume([kept(state)])
+        if event is MessageRequested:
+            return asked("someone@mail.example", record_id=record_id, code="482913", minutes="10")
+        return example(event, record_id)
+
+    yield Consumer(pool, subscription_of(name)), make
+
+
+def changed(body: Any, path: str, value: str) -> Any:
+    """The data with another value at `path`."""
+    step, _, rest = path.partition(".")
+    name = step.removesuffix("[]")
+    inner = body.get(name) or SEEDS.get(name)
+    if step.endswith("[]"):
+        elements = [changed(inner[0], rest, value), *inner[1:]] if rest else [*inner, value]
+        return {**body, name: elements}
+    return {**body, name: changed(inner, rest, value) if rest else value}
+
+
+async def fate_of(pool: Pool, group: Group, record: KeptRecord) -> Fate:
+    """What has become of a record that was consumed."""
+    dead = await pool.fetchval(
+        'select count(*) from parked_messages where group_name = $1 and topic = $2 and "offset" = $3',
+        group.name,
+        record.topic,
+        record.offset,
+    )
+    if group.name == "audit.ledger":
+        entry = "select count(*) from ledger_entries where outcome = 'quarantined' and details ->> 'offset' = $1"
+        if await pool.fetchval(entry, str(record.offset)):
+            return "quarantined"
+    broken = "select count(*) from broken_copies where topic = $1 and key = $2"
+    if await pool.fetchval(broken, record.topic, (record.key or b"").decode()):
+        return "copy-broken"
+    return "dead-letter" if dead else "handled"
+
+
+def of_group(group: Group) -> list[tuple[type[Event], Enumeration]]:
+    return [(event, one) for one in ENUMERATIONS if group.name in one.unknown for event in one.events]
+
+
+def literals_in(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Paths of everything in a model that is one of some listed values."""
+    for name, field in model.model_fields.items():
+        yield from _literals(field.annotation, prefix + name)
+
+
+def _literals(annotation: Any, path: str) -> Iterator[str]:
+    if get_origin(annotation) is Literal:
+        yield path
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield from literals_in(annotation, f"{path}.")
+    else:
+        elements = f"{path}[]" if get_origin(annotation) is tuple else path
+        for inner in get_args(annotation):
+            yield from _literals(inner, elements)
+
+
+SUBSCRIBED = pytest.mark.parametrize("group", [one.group for one in ALL], ids=lambda group: group.name)
+
+
+def test_each_group_of_the_declarations_is_subscribed_to() -> None:
+    assert {one.group.name for one in ALL} == {group.name for group in GROUPS}
+
+
+def test_each_enumeration_of_each_event_says_what_an_unknown_value_means_to_each_of_its_readers() -> None:
+    listed = {(event, one.path, group) for one in ENUMERATIONS for event in one.events for group in one.unknown}
+    read = {
+        (event, path, one.group.name)
+        for one in ALL
+        for event in one.events
+        for path in {*literals_in(event), *(other.path for other in ENUMERATIONS if event in other.events)}
+    }
+    assert listed == read
+
+
+@SUBSCRIBED
+async def test_a_value_more_in_each_enumeration_has_the_fate_that_is_declared(
+    group: Group, new_database: NewDatabase, new_pool: NewPool
+) -> None:
+    async with group_at_work(group.name, new_database, new_pool) as (consumer, make):
+        fates, wanted = {}, {}
+        for event, enumeration in of_group(group):
+            good = await make(event)
+            body = good.model_dump(mode="json", by_alias=True)
+            record = kept(good, changes=changed(body, enumeration.path, LATER))
+            await consumer.consume([record])
+            case = (event.__name__, enumeration.path)
+            fates[case] = await fate_of(consumer.pool, group, record)
+            wanted[case] = enumeration.unknown[group.name].fate
+        assert fates == wanted
+        assert not consumer.brake.pulled
+
+
+@SUBSCRIBED
+async def test_the_last_releases_events_and_those_with_a_field_more_are_handled(
+    group: Group, new_database: NewDatabase, new_pool: NewPool
+) -> None:
+    async with group_at_work(group.name, new_database, new_pool) as (consumer, make):
+        for event in consumer.subscription.events:
+            for changes in ({}, {"added_later": {"in": ["the", "next", "release"]}}):
+                record = kept(await make(event), changes=changes)
+                await consumer.consume([record])
+                assert await fate_of(consumer.pool, group, record) == "handled", event.__name__
+
+
+def type_added_to(topic: Topic) -> str:
+    return f"{topic.owner}.{LATER}.v1"
+
+
+@SUBSCRIBED
+async def test_a_type_more_is_passed_over_among_facts_breaks_a_copy_and_is_no_hole_in_the_ledger(
+    group: Group, new_database: NewDatabase, new_pool: NewPool
+) -> None:
+    async with group_at_work(group.name, new_database, new_pool) as (consumer, make):
+        for topic in group.topics:
+            event = next(one for one in consumer.subscription.events if one in topic.events)
+            good = await make(event)
+            record = kept(good, topic=topic.name, wire=type_added_to(topic))
+            await consumer.consume([record])
+            ledger: Fate = "quarantined" if group.name == "audit.ledger" else "handled"
+            wanted: Fate = "copy-broken" if topic.kind == "state" else ledger
+            assert await fate_of(consumer.pool, group, record) == wanted, topic.name
+            if topic.kind != "state":
+                behind = kept(good, topic=topic.name)
+                await consumer.consume([behind])
+                assert await fate_of(consumer.pool, group, behind) in ("handled", wanted), "nothing waits behind it"
+
+
+def test_a_state_is_closed_and_a_fact_for_the_ledger_is_open() -> None:
+    for enumeration in ENUMERATIONS:
+        for group, unknown in enumeration.unknown.items():
+            is_state = all(issubclass(event, StateEvent) for event in enumeration.events)
+            assert (unknown.fate == "copy-broken") <= is_state, (enumeration.path, group)
+            if group.startswith("notify.") and enumeration.events[0].wire.startswith("audit."):
+                assert unknown.fate == "handled", "no alert waits for another release"

@@ -1,0 +1,42 @@
+"""What each service's worker subscribes to, with the keys of tests."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from services.audit.consumers import subscriptions as of_audit
+from services.consent.consumers import subscriptions as of_consent
+from services.identity.consumers import subscriptions as of_identity
+from services.notify.consumers import subscriptions as of_notify
+from services.records.consumers import subscriptions as of_records
+from shared.consuming import Subscription
+from shared.contracts.topics import SERVICES
+from shared.crypto import Keyring
+from shared.vault import Vault
+from tests.infra.audit import MOTIVES
+from tests.infra.erasures import RECEIPT_KEYS, RETENTION
+from tests.infra.notify import KEYRING
+from tests.infra.records import KEK
+
+
+def subscriptions_of(service: str) -> Sequence[Subscription]:
+    """All groups of a service."""
+    match service:
+        case "identity":
+            return of_identity(RECEIPT_KEYS, RETENTION)
+        case "records":
+            return of_records(Vault(Keyring.parse(KEK)))
+        case "consent":
+            return of_consent()
+        case "audit":
+            return of_audit(MOTIVES)
+    return of_notify(KEYRING, timedelta(hours=1))
+
+
+def subscription_of(group: str) -> Subscription:
+    """One group, by its name."""
+    [found] = [one for one in subscriptions_of(group.split(".", maxsplit=1)[0]) if one.group.name == group]
+    return found
+
+
+ALL: Sequence[Subscription] = [one for service in SERVICES for one in subscriptions_of(service)]
+"""Of all services."""
