@@ -115,7 +115,8 @@ async def test_labels_of_a_release_without_versions_are_ordered_by_their_place_o
         first = document.published(*(SHOWN if then == HIDDEN else HIDDEN))
         between = document.relabelled(None, first.event.labels)
         last = document.relabelled(None, then)
-        for batch in ([first, between, last], [first], [between], [first, between], [last]):
+        again = replace(first, offset=last.offset + 1, id=uuid4())
+        for batch in ([first, between, last, again], [first], [between], [first, between], [again], [last]):
             await tell(batch)
             assert await is_shown(document.document_id) is (then == SHOWN)
         newer = document.relabelled(2, first.event.labels)

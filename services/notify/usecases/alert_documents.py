@@ -21,9 +21,10 @@ async def alert_documents(
 ) -> None:
     """A document's alert exists once, however often it is told of. Restricted documents are remembered."""
     alerts = [_alert(message) for message in messages]
+    # Of a publication that comes again in one batch the first place on the topic counts: labels may have come after it.
     restricted = {
         alert.document_id: Restriction(alert.record_id, alert.audience, LabelVersion.of(message))
-        for alert, message in zip(alerts, messages, strict=True)
+        for alert, message in reversed(list(zip(alerts, messages, strict=True)))
         if alert.document_id and alert.audience is not Audience.EVERYBODY
     }
     if restricted:
