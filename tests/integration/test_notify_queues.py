@@ -1,6 +1,5 @@
 """One message's trouble is its own; what is urgent waits for nothing; a key that is missing stops and loses nothing."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -222,5 +221,4 @@ async def test_what_was_sent_is_written_down_when_the_worker_stops(database: Dat
             await kafka.put(contact(other))
             await kafka.put(published(other))
             await server.received(1)
-        await asyncio.sleep(0)
     assert await value(database, f"select status from alerts where record_id = '{other}'") == "sent"
