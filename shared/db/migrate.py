@@ -2,6 +2,10 @@
 
 One runner at a time (advisory lock); each file in its own transaction; a file that was changed after it had been
 applied stops the run. Names are recorded with the SHA-256 of their text.
+
+A big table is filled by `NNNN_..._fill_<what>.batch.sql`, one statement that is run page after page outside any longer
+transaction (`filling`). Where `NNNN_..._fill_<what>.sql` stands beside it, that is how it was done once: it is what is
+recorded, and what may have been applied already.
 """
 
 import hashlib
@@ -11,11 +15,14 @@ from pathlib import Path
 
 import asyncpg
 
+from shared.db.filling import FORGET_POSITION, fill
+from shared.db.pool import Connection
 from shared.errors import CodedError
 from shared.logs import log
 
 LOCK = 0x444D5001
 NAME = re.compile(r"^\d{4}_(pre|post)_[a-z0-9_]+\.sql$")
+BATCH = ".batch.sql"
 PLUMBING = Path(__file__).parent / "migrations"
 
 CREATE_HISTORY = """
@@ -38,6 +45,8 @@ class Migration:
 
     name: str
     sql: str
+    batch: str | None = None
+    """The statement that is run page after page instead of `sql`."""
 
     @property
     def checksum(self) -> str:
@@ -49,10 +58,12 @@ def migrations_of(service: str, folder: Path) -> list[Migration]:
     """The shared plumbing and the service's own, in order. Raises ValueError on a name out of form."""
     found: list[Migration] = []
     for owner, place in (("shared", PLUMBING), (service, folder)):
-        for path in sorted(place.glob("*.sql")):
-            if NAME.match(path.name) is None:
-                raise ValueError(f"{path.name}: migrations are called NNNN_pre_verb_what.sql or NNNN_post_...")
-            found.append(Migration(f"{owner}/{path.name}", path.read_text("utf-8")))
+        texts = {path.name: path.read_text("utf-8") for path in place.glob("*.sql")}
+        for name in sorted({text.replace(BATCH, ".sql") for text in texts}):
+            if NAME.match(name) is None:
+                raise ValueError(f"{name}: migrations are called NNNN_pre_verb_what.sql or NNNN_post_...")
+            batch = texts.get(name.replace(".sql", BATCH))
+            found.append(Migration(f"{owner}/{name}", texts.get(name) or batch or "", batch))
     return found
 
 
@@ -68,10 +79,20 @@ async def migrate(dsn: str, migrations: list[Migration], app_role: str) -> int:
             if applied.get(one.name, one.checksum) != one.checksum:
                 raise MigrationChangedError(f"{one.name}: {MigrationChangedError.__doc__}")
         for one in missing:
-            async with connection.transaction():
-                await connection.execute(one.sql.replace("{app}", f'"{app_role}"'))
-                await connection.execute(INSERT_HISTORY, one.name, one.checksum)
+            await _apply(connection, one, app_role)
             log("migration.applied", migration=one.name)
         return len(missing)
     finally:
         await connection.close()
+
+
+async def _apply(connection: Connection, migration: Migration, app_role: str) -> None:
+    if migration.batch is not None:
+        await fill(connection, migration.name, migration.batch)
+        async with connection.transaction():
+            await connection.execute(INSERT_HISTORY, migration.name, migration.checksum)
+            await connection.execute(FORGET_POSITION, migration.name)
+        return
+    async with connection.transaction():
+        await connection.execute(migration.sql.replace("{app}", f'"{app_role}"'))
+        await connection.execute(INSERT_HISTORY, migration.name, migration.checksum)
