@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from tests.chaos.answers import ACCEPTED, Answer
 from tests.chaos.checks import Check
 
-BACK_WITHIN_S = 30.0
-
 
 @dataclass
 class Times:
@@ -52,14 +50,14 @@ def lacks_retry_after(answer: Answer) -> bool:
     return answer.question == "deposit" and answer.status == 503 and not answer.has_retry_after
 
 
-def check_return(times: Times, answers: list[Answer]) -> list[Check]:
+def check_return(times: Times, answers: list[Answer], within_s: float) -> list[Check]:
     """Everything is there again, by itself and soon."""
     accepted = [one.asked_at + one.seconds for one in answers if one.status in ACCEPTED and one.question == "deposit"]
     first = min((at - times.ended for at in accepted if at > times.ended), default=None)
     healthy = None if times.healthy is None else times.healthy - times.ended
     return [
-        _within("first deposit accepted after the fault", first),
-        _within("all processes healthy after the fault", healthy),
+        _within("first deposit accepted after the fault", first, within_s),
+        _within("all processes healthy after the fault", healthy, within_s),
     ]
 
 
@@ -68,6 +66,6 @@ def _none(name: str, wrong: list[Answer]) -> Check:
     return Check(name, "0", str(len(wrong)), not wrong, examples)
 
 
-def _within(name: str, seconds: float | None) -> Check:
+def _within(name: str, seconds: float | None, limit: float) -> Check:
     found = "never" if seconds is None else f"{seconds:.1f} s"
-    return Check(name, f"< {BACK_WITHIN_S:.0f} s", found, seconds is not None and seconds < BACK_WITHIN_S)
+    return Check(name, f"< {limit:.0f} s", found, seconds is not None and seconds < limit)
