@@ -26,6 +26,7 @@ on conflict on constraint erased_records_pkey do nothing returning record_id"""
 DELETE_PARKED = "delete from parked_messages where key = $1"
 DELETE_BROKEN = "delete from broken_copies where key = $1"
 DELETE_UNSENT = "delete from outbox where key = $1 and topic <> all($2::text[])"
+DELETE_REFUSED = "delete from refused_announcements where key = $1 and topic <> all($2::text[])"
 SELECT_ERASED = "select record_id from erased_among($1::uuid[]) as erased(record_id)"
 SELECT_UNFINISHED = """
 select record_id, erasure_id from erased_records where acknowledged_at is null order by erased_at limit $1"""
@@ -68,6 +69,7 @@ async def begin(connection: Connection, record_id: UUID, erasure_id: UUID, erase
     await connection.execute(DELETE_PARKED, key.encode())
     await connection.execute(DELETE_BROKEN, key)
     await connection.execute(DELETE_UNSENT, key.encode(), list(KEPT_UNSENT))
+    await connection.execute(DELETE_REFUSED, key.encode(), list(KEPT_UNSENT))
     return True
 
 

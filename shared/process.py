@@ -1,25 +1,31 @@
-"""How a service's processes run: `api`, `worker`, `migrate`. `main` is what each `__main__` calls."""
+"""How a service's processes run: `api`, `worker`, `migrate`, `recover`. `main` is what each `__main__` calls."""
 
 import asyncio
 import contextlib
 import gc
+import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
+from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 from pydantic import ValidationError
 
 from shared import logs
 from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.db.migrate import migrate, migrations_of
+from shared.db.pool import create_pool
 from shared.errors import CodedError
+from shared.outbox.lost import log_factory, topics_of
+from shared.outbox.recovery import Recovery, recover
 from shared.settings import ServiceSettings
 
-USAGE = "usage: python -m services.{service} api | worker | migrate"
+USAGE = "usage: python -m services.{service} api | worker | migrate | recover"
 EXIT_USAGE, EXIT_SETTINGS, EXIT_UNAVAILABLE = 2, 78, 75
 
 
@@ -29,10 +35,11 @@ def main(
     *,
     api: Callable[[Any], FastAPI],
     worker: Callable[[Any], FastAPI],
+    recovery: Callable[[Any], Recovery] = lambda _: Recovery(),
 ) -> None:
     """Runs the process named by the first argument. Exit codes: 0, 2 usage, 75 a need is away, 78 settings."""
     arguments = sys.argv[1:]
-    if len(arguments) != 1 or arguments[0] not in ("api", "worker", "migrate"):
+    if len(arguments) != 1 or arguments[0] not in ("api", "worker", "migrate", "recover"):
         _complain(USAGE.format(service=service))
         raise SystemExit(EXIT_USAGE)
     process = arguments[0]
@@ -46,13 +53,15 @@ def main(
     try:
         if process == "migrate":
             asyncio.run(_migrate(service, settings))
+        elif process == "recover":
+            asyncio.run(_recover(service, settings, recovery(settings)))
         elif process == "api":
             _serve(api(settings), settings.http.host, settings.http.port)
         else:
             _serve(worker(settings), settings.worker.host, settings.worker.port)
-    except (CodedError, *DATABASE_ERRORS) as error:
+    except (CodedError, KafkaError, *DATABASE_ERRORS) as error:
         logs.log("process.failed", error=error)
-        if not isinstance(error, CodedError) and not is_transient(error):
+        if not isinstance(error, CodedError | KafkaError) and not is_transient(error):
             raise
         raise SystemExit(EXIT_UNAVAILABLE) from None
 
@@ -72,6 +81,16 @@ async def _migrate(service: str, settings: ServiceSettings) -> None:
         raise CodedError(f"{service.upper()}_POSTGRES__DSN must name the app role")
     folder = Path(__file__).parents[1] / "services" / service / "migrations"
     await migrate(owner.get_secret_value(), migrations_of(service, folder), app_role)
+
+
+async def _recover(service: str, settings: ServiceSettings, recovery: Recovery) -> None:
+    """Prints what was done as JSON: keys (internal ids) and counts."""
+    pool = await create_pool(settings.postgres, application=f"{service}-recover", size=2)
+    try:
+        done = await recover(pool, log_factory(settings.kafka, service), topics_of(service), recovery)
+    finally:
+        await pool.close()
+    print(json.dumps(asdict(done), indent=2))
 
 
 def _serve(app: FastAPI, host: str, port: int) -> None:

@@ -22,6 +22,7 @@ from shared.http.problems import install, problem
 from shared.http.tokens import IssuerKeys, Keys, TokenVerifier
 from shared.logs import log
 from shared.metrics import COPY_AGE, LETTERS, OUTBOX_LAG, OUTBOX_ROWS
+from shared.outbox.lost import LossWatch, log_factory, topics_of
 from shared.outbox.producer import producer_factory
 from shared.outbox.relay import Relay
 from shared.redriving import LetterUnknownError, Redriver
@@ -89,6 +90,7 @@ class Machinery:
             prefix=prefix,
             states=[topic for topic in TOPICS if topic.owner == plan.service and topic.has_heartbeats],
             heartbeat_s=settings.freshness.heartbeat_s,
+            watch=LossWatch(log_factory(settings.kafka, plan.service), topics_of(plan.service)),
         )
 
     async def _redrive(self, keys: set[bytes]) -> None:

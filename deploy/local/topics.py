@@ -186,7 +186,7 @@ def _of_relay(service: Service, prefix: str) -> Iterable[Grant]:
         for operation in ("WRITE", "DESCRIBE"):
             yield Grant(service, operation, "TRANSACTIONAL_ID", transactional_id(prefix, service, lane))
     for topic in TOPICS:
-        if topic.owner == service:
+        if topic.writer == service:
             yield Grant(service, "READ", "TOPIC", prefix + topic.name)
 
 

@@ -1,4 +1,4 @@
-"""`python -m services.audit api | worker | migrate`."""
+"""`python -m services.audit api | worker | migrate | recover`."""
 
 from services.audit.app import make_api, make_worker
 from services.audit.settings import Settings

@@ -11,11 +11,13 @@ from services.consent.consumers import subscriptions
 from services.consent.domain.states import VersionDiffersError
 from services.consent.settings import Settings
 from services.consent.store import states
+from services.consent.usecases.adopt_states import adopt_states
 from services.consent.waking import InForce
 from shared.erasing import Finisher
 from shared.http.app import make_app, serving
 from shared.http.outcomes import render
 from shared.http.tokens import Keys
+from shared.outbox.recovery import Recovery
 from shared.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 512 * 1024
@@ -48,6 +50,11 @@ def make_api(settings: Settings) -> FastAPI:
 def make_worker(settings: Settings) -> FastAPI:
     """The worker: announces new records' states, decides deposits, remembers what is in force."""
     return make_worker_app(make_plan(masked_and_invisible=settings.parameters.masked_and_invisible), settings)
+
+
+def make_recovery(_: Settings) -> Recovery:
+    """What consent does about commits that it has lost: the patient's choices are those of the topic."""
+    return Recovery(adopt=adopt_states)
 
 
 def make_plan(keys: Keys | None = None, *, masked_and_invisible: bool = False) -> Plan:

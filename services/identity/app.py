@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -36,8 +37,10 @@ from services.identity.settings import (
     ProfessionalSettings,
     Settings,
 )
+from services.identity.usecases.recover_commits import erase_again_and_end_sessions, raise_versions
 from shared.crypto import Keyring
 from shared.http.app import make_app, serving
+from shared.outbox.recovery import Recovery
 from shared.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 64 * 1024
@@ -76,6 +79,12 @@ def make_worker(settings: Settings) -> FastAPI:
     listening = subscriptions(context.receipts, context.retention)
     plan = Plan("identity", listening, loops=loops, keys=context.issuer.keys)
     return make_worker_app(plan, settings)
+
+
+def make_recovery(settings: Settings) -> Recovery:
+    """What identity does about commits that it has lost."""
+    apply_facts = partial(erase_again_and_end_sessions, keyrings=_keyrings(settings.keys))
+    return Recovery(raise_versions, apply_facts)
 
 
 def make_importer(settings: ImportSettings) -> Importer:

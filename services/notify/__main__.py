@@ -1,4 +1,4 @@
-"""`python -m services.notify api | worker | migrate`."""
+"""`python -m services.notify api | worker | migrate | recover`."""
 
 from services.notify import app
 from services.notify.settings import Settings

@@ -1,4 +1,4 @@
-"""`python -m services.records api | worker | migrate`."""
+"""`python -m services.records api | worker | migrate | recover`."""
 
 from services.records import app
 from services.records.settings import Settings

@@ -1,10 +1,12 @@
 """Events of audit: accesses and changes told by all services, and the ledger's word that an entry stands."""
 
+import base64
+import zlib
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from shared.contracts.base import NOTHING_SEEN, OPEN, Actor, Code, RecordEvent, Seen
 
@@ -78,12 +80,19 @@ class CombinationDecided(BaseModel):
     reason: Code
 
 
+MOST_IN_CLEAR = 200
+LARGEST_UNPACKED = 32 * 1024 * 1024
+_COMBINATIONS: TypeAdapter[tuple[CombinationDecided, ...]] = TypeAdapter(tuple[CombinationDecided, ...])
+
+
 class AccessRecorded(RecordEvent):
     """Somebody read, changed or was refused at the door. Written by every service, in the transaction of the act, on
     its own topic: the ledger enters only what is for that service to report.
 
     `facts`: what the rules were asked with; of a search those that all its documents have in common, `combinations` the
-    rest. `motive`: of an emergency, sealed for audit (JWE); `session_id`: of the sign-in in which it happened.
+    rest. Combinations that would be too large for the broker travel in `combinations_packed` (base64 of zlib of their
+    JSON) and are `combinations` again once the event is read. `motive`: of an emergency, sealed for audit (JWE);
+    `session_id`: of the sign-in in which it happened.
     """
 
     wire: ClassVar[str] = "audit.access-recorded.v1"
@@ -99,9 +108,34 @@ class AccessRecorded(RecordEvent):
     seen: Seen = NOTHING_SEEN
     facts: FactsTold | None = None
     combinations: tuple[CombinationDecided, ...] = ()
+    combinations_packed: str | None = None
     matrix: Code | None = None
     motive: str | None = Field(default=None, max_length=4096)
     session_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _unpack(self) -> Self:
+        if self.combinations_packed is not None:
+            object.__setattr__(self, "combinations", _unpacked(self.combinations_packed))
+            object.__setattr__(self, "combinations_packed", None)
+        return self
+
+    def packed(self) -> "AccessRecorded":
+        """This event for its way to the broker, with more than `MOST_IN_CLEAR` combinations packed."""
+        if len(self.combinations) <= MOST_IN_CLEAR:
+            return self
+        body = _COMBINATIONS.dump_json(self.combinations)
+        packed = base64.b64encode(zlib.compress(body)).decode()
+        return self.model_copy(update={"combinations": (), "combinations_packed": packed})
+
+
+def _unpacked(packed: str) -> tuple[CombinationDecided, ...]:
+    """Raises ValueError for what `packed` never makes."""
+    try:
+        body = zlib.decompressobj().decompress(base64.b64decode(packed, validate=True), LARGEST_UNPACKED)
+    except zlib.error as error:
+        raise ValueError("the combinations cannot be unpacked") from error
+    return _COMBINATIONS.validate_json(body)
 
 
 class EntryRecorded(RecordEvent):

@@ -18,6 +18,7 @@ from shared.contracts.base import Event
 from shared.contracts.topics import Service, Topic, topic_of
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
+from shared.errors import PermanentError
 
 INSERT_ROWS = """
 with locked as materialized (
@@ -31,8 +32,16 @@ join unnest($1::text[], $2::bytea[], $3::uuid[], $4::text[], $5::text[], $6::tex
 CHANNEL = "outbox"
 FOLLOWS_AFTER = timedelta(microseconds=1)
 """An effect is listed behind its cause; when it was really done stands in its data."""
+LARGEST_BODY = 1_000_000
+"""Bytes: with key and headers it stays below what the producer and the broker take (1 MiB)."""
 HURRY = "now"
 """The word to the relay that somebody waits for one of the rows."""
+
+
+class AnnouncementTooLargeError(PermanentError):
+    """This event is larger than the broker takes."""
+
+    code = "announcement-too-large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +122,14 @@ def lock_number(key: str) -> int:
 
 
 async def append(connection: Connection, announcements: Sequence[Announcement]) -> None:
-    """Writes the rows, in the order given. The last thing a transaction does."""
+    """Writes the rows, in the order given. The last thing a transaction does.
+
+    Raises AnnouncementTooLargeError, so that the caller's transaction fails rather than an entry that could never go.
+    """
     if not announcements:
         return
+    if any(len(one.body or b"") > LARGEST_BODY for one in announcements):
+        raise AnnouncementTooLargeError
     await connection.execute(
         INSERT_ROWS,
         [one.topic.name for one in announcements],

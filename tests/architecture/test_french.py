@@ -13,7 +13,7 @@ import services.records
 import shared
 from shared.errors import ClientError
 
-FOR_SOFTWARE_ALONE = ("shared.cda", "shared.fhir", "shared.redriving")
+FOR_SOFTWARE_ALONE = ("shared.cda", "shared.fhir", "shared.redriving", "shared.outbox")
 """Formats and dead letters: nobody but programs and operators meets them."""
 
 

@@ -18,6 +18,8 @@ PLUMBING = (
     "shared.outbox.append",
     "shared.outbox.relay",
     "shared.outbox.rows",
+    "shared.outbox.leader",
+    "shared.outbox.lost",
     "shared.outbox.refused",
     "shared.inbox",
     "shared.parking",

@@ -211,14 +211,13 @@ async def test_a_request_under_an_unknown_key_is_no_dead_letter(new_pool: NewPoo
 
 async def test_what_was_sent_is_written_down_when_the_worker_stops(database: Database, kafka: Topics) -> None:
     slow = uuid4()
-    async with mail_server() as server:
-        async with worker(database, kafka, server.port, connections=2, timeout_s=20):
-            server.stalled.add("slow@isp.example")
-            await kafka.put(contact(slow, "slow@isp.example"))
-            await kafka.put(published(slow))
-            await stalled(server, 1)
-            other = uuid4()
-            await kafka.put(contact(other))
-            await kafka.put(published(other))
-            await server.received(1)
+    async with mail_server() as server, worker(database, kafka, server.port, connections=2, timeout_s=20):
+        server.stalled.add("slow@isp.example")
+        await kafka.put(contact(slow, "slow@isp.example"))
+        await kafka.put(published(slow))
+        await stalled(server, 1)
+        other = uuid4()
+        await kafka.put(contact(other))
+        await kafka.put(published(other))
+        await server.received(1)
     assert await value(database, f"select status from alerts where record_id = '{other}'") == "sent"

@@ -39,6 +39,7 @@ from services.identity.usecases.move_record import Moving, access, counted, fing
 from services.identity.usecases.release_people import release_people
 from shared import clock, erasing
 from shared.clock import bucket_of
+from shared.contracts.base import Actor
 from shared.contracts.identity import RecordErased
 from shared.contracts.topics import IDENTITY_CONTACTS, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection, Pool, transaction
@@ -46,6 +47,7 @@ from shared.errors import ClientError, CodedError
 from shared.outbox import Announcement, append, tombstone
 
 Destroy = Callable[[Connection, UUID], Awaitable[Mapping[str, int]]]
+OURSELVES: Final = Actor(kind="system", id="identity")
 STATE_TOPICS: Final = (IDENTITY_RECORDS, IDENTITY_CONTACTS, IDENTITY_PEOPLE)
 """Compacted topics of identity that have a record's id as their key."""
 
@@ -129,7 +131,8 @@ async def erase_record(
         kept, *other = await _locked(connection, keyrings, record_id)
         refused = _refused(kept, retention, asked)
         if refused is None:
-            erasure = await _erase(connection, keyrings, kept, other, asked)
+            erasure = Erasure(clock.new_id(bucket_of(record_id)), record_id, asked.reason, asked.now)
+            await append(connection, await _erase(connection, keyrings, kept, other, erasure, asked))
         else:
             told = access(record_id, asked.moving, reason=refused.code, refused=True)
             await append(connection, [announce(told)])
@@ -158,18 +161,40 @@ def _refused(kept: KeptRecord, retention: Retention, asked: Erasing) -> ClientEr
     return Refusal("retention-running").error() if asked.reason == "retention-over" and not over else None
 
 
-async def _erase(
-    connection: Connection, keyrings: Keyrings, kept: KeptRecord, linked: list[KeptRecord], asked: Erasing
-) -> Erasure:
-    erasure = Erasure(clock.new_id(bucket_of(kept.id)), kept.id, asked.reason, asked.now)
+async def erase_again(connection: Connection, keyrings: Keyrings, event: RecordErased) -> list[Announcement]:
+    """An erasure that was announced and then lost with the database: the record that came back is erased as before.
+
+    Returns what is to be announced; nothing for an erasure that is known here.
+    """
+    record_id = event.record_id
+    await erasing.hold(connection, [record_id])
+    if await erasures.find_erasure(connection, record_id) is not None:
+        return []
+    erasure = Erasure(event.erasure_id, record_id, event.reason, event.decided_at)
+    if await lifecycle.load_kept(connection, record_id, lock=False) is None:
+        await erasing.begin(connection, record_id, erasure.id, erasure.decided_at)
+        await erasures.insert_erasure(connection, erasure)
+        return [tombstone(topic, event.key) for topic in STATE_TOPICS]
+    kept, *other = await _locked(connection, keyrings, record_id)
+    asked = Erasing(Moving("erase", "operator", OURSELVES), event.reason, event.decided_at)
+    return await _erase(connection, keyrings, kept, other, erasure, asked)
+
+
+async def _erase(  # what is erased, why, and beside which record
+    connection: Connection,
+    keyrings: Keyrings,
+    kept: KeptRecord,
+    linked: list[KeptRecord],
+    erasure: Erasure,
+    asked: Erasing,
+) -> list[Announcement]:
     await erasing.begin(connection, kept.id, erasure.id, asked.now)
     await erasures.insert_erasure(connection, erasure)
     released = await release_people(connection, keyrings, kept.id, asked.now, asked.moving.actor)
     await erasing.count_destroyed(connection, kept.id, await destroy(connection, keyrings, kept, asked.now))
     unlinking = Moving("unlink", asked.moving.party, asked.moving.actor)
     alone = [await name_other(connection, keyrings, one, None, unlinking, "erased", kept.id) for one in linked]
-    await append(connection, [*_told(erasure, asked), *(announce(one) for one in released), *chain(*alone)])
-    return erasure
+    return [*_told(erasure, asked), *(announce(one) for one in released), *chain(*alone)]
 
 
 async def destroy(connection: Connection, keyrings: Keyrings, kept: KeptRecord, now: datetime) -> dict[str, int]:

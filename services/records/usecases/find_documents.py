@@ -127,7 +127,7 @@ async def _trace(connection: Connection, caller: Caller, searched: Iterable[Sear
         combinations = [answer.told for answer in one.answers.values()]
         judged = (one.common, one.decision)
         accesses.append(access_of(caller, "find-documents", judged, one.record, None, combinations))
-    await append(connection, [announce(access) for access in accesses if access is not None])
+    await append(connection, [announce(access.packed()) for access in accesses if access is not None])
 
 
 async def _open(

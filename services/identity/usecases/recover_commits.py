@@ -1,0 +1,49 @@
+"""This database has lost commits: erasures are done again, sessions end, what is announced next is above the topics.
+
+Events of records, people and contacts hold fingerprints and sealed values for others, not what identity itself keeps:
+an operator decides about each key.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+from services.identity.domain.sealing import Keyrings
+from services.identity.store import recovery
+from services.identity.usecases.erase_record import erase_again
+from shared import clock
+from shared.contracts.base import StateEvent
+from shared.contracts.identity import ContactChanged, PeopleChanged, RecordChanged, RecordErased
+from shared.contracts.topics import IDENTITY_CONTACTS, IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
+from shared.db.pool import Connection
+from shared.outbox import Announcement
+from shared.outbox.lost import SentRecord
+
+Raise = Callable[[Connection, UUID, int], Awaitable[None]]
+RAISE: dict[str, tuple[type[StateEvent], Raise]] = {
+    IDENTITY_RECORDS.name: (RecordChanged, recovery.raise_record_version),
+    IDENTITY_PEOPLE.name: (PeopleChanged, recovery.raise_people_version),
+    IDENTITY_CONTACTS.name: (ContactChanged, recovery.raise_contact_version),
+}
+
+
+async def raise_versions(connection: Connection, record: SentRecord, _: bool) -> bool:
+    """The next change of what is still here goes above the topic's version. Always False: an operator decides."""
+    known = RAISE.get(record.place.topic)
+    if known is not None and record.body is not None:
+        event_class, raise_version = known
+        version = event_class.model_validate_json(record.body).version
+        await raise_version(connection, UUID(record.key), version)
+    return False
+
+
+async def erase_again_and_end_sessions(
+    connection: Connection, facts: Sequence[SentRecord], *, keyrings: Keyrings
+) -> list[Announcement]:
+    """No erased person comes back, and no session lives on whose end may have been lost."""
+    await recovery.end_all_sessions(connection, clock.now())
+    announcements: list[Announcement] = []
+    for record in facts:
+        if record.place.topic == IDENTITY_ERASURES.name and record.body is not None:
+            event = RecordErased.model_validate_json(record.body)
+            announcements += await erase_again(connection, keyrings, event)
+    return announcements
