@@ -1,0 +1,275 @@
+"""Nothing that a topic carried is lost, doubled or served under an old right, and nobody comes back, when a database
+loses commits.
+
+    .venv/bin/python tests/chaos/restore.py [SERVICE ...] [--gap 12] [--deposits 400] [--rate 12]
+
+For each service everything runs in a temporary folder: documents are deposited, patients authorise a doctor and end it
+again while the doctor reads, and a record is erased. A copy of the service's database is taken; `gap` seconds later it
+is put back, while all goes on (a restore; with a small gap, a failover to a standby that had fallen behind). Where the
+relay says that commits were lost, `recover` is run, as an operator would. Exit code 0 when every check holds.
+"""
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import asyncpg
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local import endpoints
+from deploy.local.bootstrap import ADMINISTRATOR, DOCTOR, PROFESSIONALS, bootstrap, session_of
+from deploy.local.client import Dmp, connect
+from deploy.local.databases import owner_dsn
+from deploy.local.errors import LocalError
+from deploy.local.running import Interrupted, print_progress, run
+from deploy.local.services import NAMES
+from deploy.local.stack import Stack
+from tests.chaos import restoring
+from tests.chaos.checks import Check, equal
+from tests.chaos.judging import Seen, change_and_read
+from tests.chaos.main_job import hospital_at
+from tests.chaos.rights import hold
+from tests.e2e.acting import Scene, set_scene
+from tests.infra.databases import Database
+from tests.infra.depositing import Result, Run
+from tests.infra.erasing import KEPT_HERE, tables_with
+from tests.infra.waiting import eventually
+
+BEFORE_S, AFTER_S = 5.0, 8.0
+RECORDS, HELD, CHANGES, PAUSE_S = 20, 4, 24, 0.05
+HANDLED_WITHIN_S, RECOVERED_WITHIN_S = 150.0, 60.0
+NEEDED = "outbox_recovery_needed 1.0"
+DOCUMENTS = "select id, status, audited_at is not null as audited, alert_handled_at is not null as told from documents"
+LOST = "select document_id as id from lost_documents"
+ENTRIES = """
+select document_id, event_type, count(*) as count from ledger_entries
+where document_id is not null and occurred_at >= $1 group by document_id, event_type"""
+ALERTS = "select document_id, count(*) as count from alerts where kind = 'document' group by document_id"
+PARKED = "select count(*) from parked_messages where reason = 'dead'"
+KINDS = ("records.document-received.v1", "consent.deposit-decided.v1", "records.document-published.v1")
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    service: str
+    recovered: dict[str, Any] | None = None
+    checks: list[Check] = field(default_factory=list)
+
+
+@dataclass
+class World:
+    """A stack at work."""
+
+    stack: Stack
+    dmp: Dmp
+    erased: list[UUID] = field(default_factory=list)
+
+    async def erase(self, scene: Scene) -> None:
+        """Erases a record and returns once the decision is taken; each service answers when it can."""
+        credentials = endpoints.read(self.stack.layout)["credentials"]
+        administrator = session_of(self.dmp, credentials, ADMINISTRATOR)
+        await administrator.call(
+            "POST", "identity", f"/records/{scene.record_id}/erase", json={"reason": "gdpr-decision"}
+        )
+        self.erased.append(UUID(scene.record_id))
+
+    async def rows(self, service: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Of a service's database, as the superuser."""
+        connection = await asyncpg.connect(self.stack.postgres.dsn(service))
+        try:
+            return await connection.fetch(query, *arguments)
+        finally:
+            await connection.close()
+
+
+async def play(folder: Path, service: str, gap: float, deposits: int, rate: float) -> Outcome:
+    """One restore of one database, on a stack of its own."""
+    async with AsyncExitStack() as resources:
+        stack = await resources.enter_async_context(Stack(folder / "var", report=print_progress))
+        await bootstrap(stack.layout)
+        dmp = await resources.enter_async_context(connect(endpoints.read(stack.layout)))
+        process = await resources.enter_async_context(hospital_at(stack, folder, deposits, RECORDS))
+        world, outcome = World(stack, dmp), Outcome(service)
+        held = [await hold(stack, dmp) for _ in range(HELD)]
+        doomed = [await set_scene(stack, dmp) for _ in range(2)]
+        for scene in doomed:
+            await scene.done(await scene.deposit())
+        client = await resources.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
+        began = time.time()
+        order = Run(f"{stack.url('records')}/fhir", 0, deposits, began + 0.5, rate, persist=True)
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(process.run(order, tell))
+            changing = [group.create_task(_change(one, world, client)) for one in held]
+            group.create_task(_lose_commits(world, outcome, folder, gap, doomed))
+        results, _ = sending.result()
+        outcome.checks = await check(world, outcome, began, results, [task.result() for task in changing])
+        return outcome
+
+
+async def _change(held: Any, world: World, client: httpx.AsyncClient) -> Seen:
+    stack, doctor = world.stack, PROFESSIONALS[DOCTOR].id
+    readers = [stack.url("records")]
+    return await change_and_read(held, stack.url("consent"), readers, client, CHANGES, doctor, PAUSE_S)
+
+
+async def _lose_commits(world: World, outcome: Outcome, folder: Path, gap: float, doomed: list[Scene]) -> None:
+    stack, service, copy = world.stack, outcome.service, folder / "copy.dump"
+    await asyncio.sleep(BEFORE_S)
+    await restoring.take_copy(stack, service, copy)
+    tell(f"copy of {service} taken")
+    await world.erase(doomed[0])
+    await asyncio.sleep(gap)
+    await restoring.put_back(stack, service, copy)
+    tell(f"copy of {service} put back, {gap:.0f} s of commits are lost")
+    await asyncio.sleep(AFTER_S)
+    with contextlib.suppress(AssertionError):
+        await eventually(lambda: _needs_recovery(stack, service), seconds=20)
+        outcome.recovered = await restoring.recover(stack, service)
+        tell(f"recovered: {outcome.recovered}")
+        await eventually(lambda: _is_recovered(stack, service), seconds=RECOVERED_WITHIN_S)
+    await world.erase(doomed[1])
+
+
+async def _needs_recovery(stack: Stack, service: str) -> bool:
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        with contextlib.suppress(httpx.TransportError):
+            return NEEDED in (await client.get(f"{stack.url(service, 'worker')}/metrics")).text
+    return False
+
+
+async def _is_recovered(stack: Stack, service: str) -> bool:
+    return not await _needs_recovery(stack, service)
+
+
+async def check(world: World, outcome: Outcome, began: float, results: list[Result], seen: list[Seen]) -> list[Check]:
+    """Once all is handled."""
+    moment = datetime.fromtimestamp(began, UTC)
+    accepted = {UUID(one.document_id) for one in results if one.status in (200, 201) and one.document_id}
+    with contextlib.suppress(AssertionError):
+        await eventually(lambda: _all_handled(world, accepted), seconds=HANDLED_WITHIN_S)
+    documents = {row["id"]: row for row in await world.rows("records", DOCUMENTS)}
+    lost = {row["id"] for row in await world.rows("records", LOST)}
+    entries = Counter(
+        {(r["document_id"], r["event_type"]): r["count"] for r in await world.rows("audit", ENTRIES, moment)}
+    )
+    alerts = Counter({row["document_id"]: row["count"] for row in await world.rows("notify", ALERTS)})
+    kept = {id for id in accepted if id in documents}
+    told = {id for id in accepted if any(entries[id, kind] for kind in KINDS)}
+    gone = accepted - kept - lost
+    dead = {name: (await world.rows(name, PARKED))[0][0] for name in NAMES}
+    wrong = [one for record in seen for one in record.wrong()]
+    return [
+        equal("documents published", len(kept), sum(documents[id]["status"] == "published" for id in kept)),
+        equal(
+            "tracked as audited and alerted",
+            len(kept),
+            sum(documents[id]["audited"] and documents[id]["told"] for id in kept),
+        ),
+        Check("told as lost to their depositor", "told", str(len(lost)), None),
+        equal("neither kept nor lost, though a topic carried them", 0, len(gone & told), gone & told),
+        *(
+            equal(f"ledger: {kind}, one entry each", len(kept), sum(entries[id, kind] == 1 for id in kept))
+            for kind in KINDS
+        ),
+        equal("ledger: entries more than one", 0, sum(count > 1 for count in entries.values())),
+        equal("alerts, one each", len(kept), sum(alerts[id] == 1 for id in kept)),
+        equal("reads under an old right", 0, len(wrong), wrong),
+        equal("dead letters", 0, sum(dead.values()), [f"{name}: {count}" for name, count in dead.items() if count]),
+        await _check_erased(world),
+    ]
+
+
+async def _all_handled(world: World, accepted: set[UUID]) -> bool:
+    rows = [row for row in await world.rows("records", DOCUMENTS) if row["id"] in accepted]
+    done = all(
+        row["status"] != "received" and row["audited"] and (row["told"] or row["status"] == "refused") for row in rows
+    )
+    return done and await _left(world) == set()
+
+
+async def _check_erased(world: World) -> Check:
+    left = await _left(world)
+    return equal("erased persons that are back", 0, len(left), sorted(left))
+
+
+async def _left(world: World) -> set[str]:
+    """The tables in which an erased record's id stands, by service."""
+    found = set()
+    for name in NAMES:
+        dsn = owner_dsn(world.stack.postgres, world.stack.secrets, name)
+        superuser = world.stack.postgres.dsn(name)
+        besides = KEPT_HERE | {"erasures", "suppressed_fingerprints", "lost_documents"}
+        tables = await tables_with(Database(name, name, superuser, dsn), world.erased, besides=besides)
+        found |= {f"{name}.{table}" for table in tables}
+    return found
+
+
+def show(console: Console, outcome: Outcome) -> None:
+    """A table."""
+    table = Table(f"{outcome.service} lost commits", "wanted", "found", "")
+    for one in outcome.checks:
+        mark = "" if one.holds is None else "[green]holds[/green]" if one.holds else "[red]BROKEN[/red]"
+        table.add_row(one.name, one.wanted, one.found, mark)
+    console.print(table)
+    if outcome.recovered is not None:
+        console.print(f"recover: {outcome.recovered}")
+    for one in outcome.checks:
+        for example in one.examples:
+            console.print(f"[red]{one.name}[/red]: {example}")
+
+
+def tell(news: str) -> None:
+    """Progress, on the error stream."""
+    print(f"  {news}", file=sys.stderr, flush=True)
+
+
+def main(
+    services: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(NAMES)}; all without one.")] = None,
+    gap: Annotated[float, typer.Option(help="Seconds of commits that are lost.", min=0.5)] = 12,
+    deposits: Annotated[int, typer.Option(help="How many documents.", min=1)] = 400,
+    rate: Annotated[float, typer.Option(help="Deposits per second.", min=0.1)] = 12,
+    deadline: Annotated[float, typer.Option(help="Seconds for each service.", min=60)] = 600,
+) -> None:
+    """Lose commits while everything is at work."""
+    console, broken = Console(width=120), False
+    for service in services or NAMES:
+        with tempfile.TemporaryDirectory(prefix="dmp-restore-") as folder:
+            Path(folder).chmod(0o711)
+            try:
+                outcome = run(_within(deadline, Path(folder), service, gap, deposits, rate))
+            except Interrupted:
+                raise SystemExit(130) from None
+            except TimeoutError:
+                raise SystemExit(f"error: {service}: not done after {deadline:.0f} s") from None
+            except LocalError as error:
+                raise SystemExit(f"error: {error}") from None
+        show(console, outcome)
+        broken = broken or any(one.holds is False for one in outcome.checks)
+    raise SystemExit(int(broken))
+
+
+async def _within(deadline: float, folder: Path, service: str, gap: float, deposits: int, rate: float) -> Outcome:
+    async with asyncio.timeout(deadline):
+        return await play(folder, service, gap, deposits, rate)
+
+
+if __name__ == "__main__":
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

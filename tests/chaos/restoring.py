@@ -1,0 +1,81 @@
+"""A copy of a service's database, taken while it is at work, and put back in its place while it is at work."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from deploy.local.databases import create_databases
+from deploy.local.stack import Stack
+
+DUMP_WITHIN_S = 120.0
+SWAP = (
+    'alter database "{0}" with allow_connections false',
+    "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{0}'",
+    'alter database "{0}" rename to "{0}_lost"',
+    'alter database "{0}_copy" rename to "{0}"',
+)
+TRIES = 50
+
+
+async def take_copy(stack: Stack, service: str, file: Path) -> None:
+    """What is committed now, as a backup of that moment."""
+    await _run(stack, "pg_dump", "--format=custom", f"--file={file}", stack.postgres.dsn(service))
+
+
+async def put_back(stack: Stack, service: str, file: Path) -> None:
+    """The service loses every commit since the copy; its processes lose their connections and stay."""
+    connection = await asyncpg.connect(stack.postgres.dsn())
+    try:
+        await connection.execute(f'create database "{service}_copy" template template0 owner {service}_owner')
+        await _run(
+            stack, "pg_restore", "--exit-on-error", f"--dbname={stack.postgres.dsn(service + '_copy')}", str(file)
+        )
+        await _swap(connection, service)
+        await create_databases(stack.postgres, stack.secrets, [service])
+        await connection.execute(f'drop database "{service}_lost" with (force)')
+    finally:
+        await connection.close()
+
+
+async def _swap(connection: Any, service: str) -> None:
+    """Under their hands: whoever connects in between is ended again."""
+    for attempt in range(TRIES):
+        try:
+            for statement in SWAP:
+                await connection.execute(statement.format(service))
+        except asyncpg.ObjectInUseError:
+            if attempt == TRIES - 1:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            return
+
+
+async def recover(stack: Stack, service: str) -> dict[str, Any]:
+    """`python -m services.<name> recover`, as an operator runs it; what it did."""
+    spec = stack.services.process(service, "worker")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", f"services.{service}", "recover"),
+        cwd=spec.directory,
+        env=dict(spec.environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), DUMP_WITHIN_S)
+    assert process.returncode == 0, output.decode()[-2000:]
+    text = output.decode()
+    done: dict[str, Any] = json.loads(text[text.index("\n{") :] if "\n{" in text else text[text.index("{") :])
+    return done
+
+
+async def _run(stack: Stack, program: str, *arguments: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        str(stack.postgres.binaries / program), *arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), DUMP_WITHIN_S)
+    assert process.returncode == 0, f"{program}: {output.decode()[-2000:]}"
