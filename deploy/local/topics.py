@@ -34,7 +34,17 @@ from confluent_kafka.admin import (
 
 from deploy.local.errors import LocalError
 from deploy.local.kafka import OPS, Credentials, admin_client
-from shared.contracts.topics import DEAD_LETTERS_KEPT, GROUPS, SERVICES, TOPICS, Group, Service, Topic
+from shared.contracts.topics import (
+    COMPACTED_WITHIN,
+    DEAD_LETTERS_KEPT,
+    GROUPS,
+    SEGMENT_SPAN,
+    SERVICES,
+    TOPICS,
+    Group,
+    Service,
+    Topic,
+)
 from shared.outbox.lanes import LANES
 from shared.outbox.producer import transactional_id
 
@@ -76,7 +86,7 @@ class Grant:
 def declared_topics(prefix: str = "") -> list[TopicLayout]:
     """All declared topics and the dead letters of all groups, as they are on one machine."""
     topics = [TopicLayout(prefix + topic.name, topic.local_partitions, _config(topic)) for topic in TOPICS]
-    letters = {"cleanup.policy": "delete", "retention.ms": _milliseconds(DEAD_LETTERS_KEPT)}
+    letters = _policy("delete", DEAD_LETTERS_KEPT)
     return topics + [TopicLayout(prefix + group.dead_letters, 1, letters) for group in GROUPS]
 
 
@@ -148,8 +158,17 @@ def delete_topics(bootstrap: str, admin: Credentials, prefix: str) -> None:
 
 
 def _config(topic: Topic) -> dict[str, str]:
-    policy = "compact" if topic.kind == "state" else "delete"
-    return {"cleanup.policy": policy, "retention.ms": _milliseconds(topic.retention)}
+    return _policy("compact" if topic.kind == "state" else "delete", topic.retention)
+
+
+def _policy(policy: str, kept: timedelta | None) -> dict[str, str]:
+    """With a bound for everything: a quiet topic's last segment would else stay open, uncleaned, for a week."""
+    return {
+        "cleanup.policy": policy,
+        "retention.ms": _milliseconds(kept),
+        "segment.ms": _milliseconds(SEGMENT_SPAN),
+        "max.compaction.lag.ms": _milliseconds(COMPACTED_WITHIN),
+    }
 
 
 def _milliseconds(kept: timedelta | None) -> str:

@@ -78,6 +78,12 @@ class Group:
 
 FACTS_KEPT = timedelta(days=30)
 DEAD_LETTERS_KEPT = timedelta(days=30)
+SEGMENT_SPAN = timedelta(days=1)
+"""A segment is closed after this time, however little it holds; only closed segments are deleted or compacted."""
+COMPACTED_WITHIN = timedelta(days=1)
+"""After this time at most a state that was replaced or taken back is to be compacted."""
+CLEANED_WITHIN = timedelta(days=1)
+"""What the broker needs at most to delete or compact what is due: it looks every few minutes, and is allowed a day."""
 
 IDENTITY_RECORDS = Topic(
     "identity.records.v1",

@@ -22,7 +22,7 @@ from services.identity.domain.receipts import (
     receipt,
     verify,
 )
-from shared.contracts.topics import DEAD_LETTERS_KEPT, FACTS_KEPT, SERVICES
+from shared.contracts.topics import CLEANED_WITHIN, DEAD_LETTERS_KEPT, FACTS_KEPT, SEGMENT_SPAN, SERVICES
 
 KEY = OKPKey.generate_key("Ed25519", {"kid": "one"}, private=True)
 NEXT = OKPKey.generate_key("Ed25519", {"kid": "two"}, private=True)
@@ -49,7 +49,8 @@ def test_a_receipt_tells_when_it_was_destroyed_and_from_when_no_backup_brings_it
 
 
 def test_topics_count_among_what_is_kept_longest() -> None:
-    assert longest_kept(timedelta(days=1)) == max(FACTS_KEPT, DEAD_LETTERS_KEPT)
+    on_topics = max(FACTS_KEPT, DEAD_LETTERS_KEPT) + SEGMENT_SPAN + CLEANED_WITHIN
+    assert longest_kept(timedelta(days=1)) == on_topics
     assert longest_kept(timedelta(days=400)) == timedelta(days=400)
 
 

@@ -16,7 +16,15 @@ from joserfc.jwk import KeySet, OKPKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
 from services.identity.domain.lifecycle import Reason
-from shared.contracts.topics import DEAD_LETTERS_KEPT, FACTS_KEPT, SERVICES, Service
+from shared.contracts.topics import (
+    CLEANED_WITHIN,
+    COMPACTED_WITHIN,
+    DEAD_LETTERS_KEPT,
+    FACTS_KEPT,
+    SEGMENT_SPAN,
+    SERVICES,
+    Service,
+)
 from shared.errors import CodedError
 
 ALGORITHM = "Ed25519"
@@ -69,8 +77,12 @@ class Receipt(BaseModel):
 
 
 def longest_kept(backups: timedelta) -> timedelta:
-    """The longest for which anything outside the services can hold what is destroyed: backups, topics, dead letters."""
-    return max(backups, FACTS_KEPT, DEAD_LETTERS_KEPT)
+    """The longest for which anything outside the services can hold what is destroyed: backups, topics, dead letters.
+
+    A record stays on a topic until its segment is closed and cleaned, on a compacted one behind its tombstone.
+    """
+    facts = max(FACTS_KEPT, DEAD_LETTERS_KEPT) + SEGMENT_SPAN
+    return max(backups, facts + CLEANED_WITHIN, COMPACTED_WITHIN + CLEANED_WITHIN)
 
 
 def receipt(
