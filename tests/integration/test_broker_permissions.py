@@ -2,13 +2,17 @@
 
 import asyncio
 import contextlib
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 
 from deploy.local import topics
+from deploy.local.databases import unsent_topics
 from deploy.local.kafka import Credentials, admin_client
 from deploy.local.topics import Grant
 from shared.contracts.topics import (
@@ -21,6 +25,13 @@ from shared.contracts.topics import (
     TOPICS,
     Service,
 )
+from shared.db.pool import create_pool, transaction
+from shared.outbox import announce, append
+from shared.settings import PostgresSettings
+from tests.conftest import NewDatabase
+from tests.infra import plumbing
+from tests.infra.databases import Database
+from tests.infra.notify import consulted
 from tests.infra.parts import Parts
 from tests.infra.topics import Topics, client_options
 from tests.infra.waiting import DEADLINE_S, eventually
@@ -121,15 +132,19 @@ def former_grants(kafka: Topics, *services: str) -> set[Grant]:
     return {Grant(service, operation, "TOPIC", name) for service in services for operation in ("WRITE", "DESCRIBE")}
 
 
+def give(kafka: Topics, grants: set[Grant]) -> None:
+    client = admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
+    for future in client.create_acls([one.binding() for one in grants]).values():
+        future.result(30)
+
+
 async def test_the_permission_on_a_retired_topic_ends_with_the_outbox_rows_and_never_returns(
     kafka: Topics, servers: Parts
 ) -> None:
     if not servers.has_acls:
         pytest.skip("this broker has no users")
     admin = Credentials("admin", servers.passwords["admin"])
-    client = admin_client(servers.kafka_bootstrap, admin)
-    for future in client.create_acls([one.binding() for one in former_grants(kafka, "consent", "notify")]).values():
-        future.result(30)
+    give(kafka, former_grants(kafka, "consent", "notify"))
 
     async def grant_with(*unsent: str) -> None:
         left = {(service, FORMER_ACCESSES.name) for service in unsent}
@@ -149,3 +164,39 @@ async def test_the_permission_on_a_retired_topic_ends_with_the_outbox_rows_and_n
     await grant_with("consent", "notify")
     assert not await may_write(kafka, "consent", FORMER_ACCESSES.name), "a row in an outbox gives no permission"
     assert not await may_write(kafka, "notify", FORMER_ACCESSES.name)
+
+
+@dataclass
+class OnePostgres:
+    """What the look-up needs of a server."""
+
+    database: Database
+
+    def dsn(self, service: str) -> str:
+        return self.database.owner_dsn if service == "consent" else self.database.owner_dsn + "_that_is_not_there"
+
+
+async def test_rows_that_the_former_release_left_for_a_retired_topic_are_found_and_sent(
+    new_database: NewDatabase, kafka: Topics, servers: Parts
+) -> None:
+    if not servers.has_acls:
+        pytest.skip("this broker has no users")
+    database, event = await new_database("consent"), consulted(uuid4(), action="see-choices")
+    retired = [FORMER_ACCESSES.name, FORMER_ACKNOWLEDGEMENTS.name]
+    postgres: Any = OnePostgres(database)
+    assert await unsent_topics(postgres, "records", retired) == set(), "before there is a database"
+    assert await unsent_topics(postgres, "consent", retired) == set()
+    give(kafka, former_grants(kafka, "consent"))
+    pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
+    async with transaction(pool) as connection:
+        await append(connection, [replace(announce(event, "consent"), topic=FORMER_ACCESSES)])
+    assert await unsent_topics(postgres, "consent", retired) == {FORMER_ACCESSES.name}
+    async with plumbing.worker(plumbing.Recorder(), database, kafka):
+        [message] = await kafka.wait_for(FORMER_ACCESSES.name, bool)
+        assert message.event == event
+
+        async def is_sent() -> bool:
+            return await unsent_topics(postgres, "consent", retired) == set()
+
+        await eventually(is_sent)
+    pool.terminate()
