@@ -209,7 +209,10 @@ async def test_a_request_under_an_unknown_key_is_no_dead_letter(new_pool: NewPoo
             await keep_messages(connection, [message(other)], keyring=KEYRING)
 
 
-async def test_what_was_sent_is_written_down_when_the_worker_stops(database: Database, kafka: Topics) -> None:
+async def test_what_was_sent_is_written_down_when_the_worker_stops(
+    database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.notify.sending.GATHER_S", 3600.0)  # as long as the slow one hangs
     slow = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port, connections=2, timeout_s=20):
         server.stalled.add("slow@isp.example")
