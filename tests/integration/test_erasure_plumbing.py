@@ -339,3 +339,20 @@ def test_groups_that_deal_with_erasure_do_not_heed_it() -> None:
 def test_the_fact_is_keyed_by_its_record() -> None:
     record_id = uuid4()
     assert erased(record_id).key == str(record_id)
+
+
+async def test_an_erasure_finds_what_waits_by_its_key_however_much_else_waits(house: House) -> None:
+    """Hundreds of erasures are begun in one transaction, perhaps while the broker is away and the outbox is full."""
+    async with transaction(house.pool) as connection:
+        await connection.execute(
+            "insert into outbox (topic, key, event_id, event_type, subject, traceparent, occurred_at) "
+            "select 'consent.states.v1', gen_random_uuid()::text::bytea, gen_random_uuid(), 'x', 'x', 'x', now() "
+            "from generate_series(1, 50000)"
+        )
+        record = uuid4()
+        for statement, values in (
+            (erasing.DELETE_UNSENT, (str(record).encode(), [])),
+            (erasing.DELETE_PARKED, (str(record).encode(),)),
+        ):
+            plan = await connection.fetch(f"explain {statement}", *values)
+            assert "key_idx" in "".join(row[0] for row in plan), statement

@@ -18,13 +18,14 @@ import pytest_asyncio
 from services.identity.domain.receipts import longest_kept, verify
 from services.identity.store import lifecycle
 from services.identity.usecases.collect_acknowledgements import WriterMismatchError
-from services.identity.usecases.erase_record import destroy
+from services.identity.usecases.erase_record import destroy, erase_record
 from services.identity.usecases.sweep_retention import sweep_retention
 from services.identity.usecases.watch_erasures import OVERDUE, watch_erasures
 from shared import clock, erasing
 from shared.contracts.topics import SERVICES
 from shared.db.pool import create_pool
 from shared.erasing import Finisher
+from shared.errors import CodedError
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.erasures import KEYRINGS, PLACES, RETENTION, Life
@@ -203,6 +204,26 @@ async def test_the_sweep_erases_what_was_closed_ten_years_ago_and_nothing_else(
     assert left == {still_open, closed_late}
     reasons = {row["reason"] for row in await query(database, "select reason from erasures")}
     assert reasons == {"retention-over"}
+
+
+async def test_records_that_cannot_be_erased_keep_no_others_though_they_fill_a_page(
+    client: httpx.AsyncClient, database: Database, life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = [await open_one(client, number) for number in (1, 2, 3, 4)]
+    for record_id in closed:
+        await close(client, record_id)
+    stuck = set(closed[:3])
+
+    async def erase_some(*values: Any) -> Any:
+        if values[3] in stuck:
+            raise CodedError
+        return await erase_record(*values)
+
+    monkeypatch.setattr("services.identity.usecases.sweep_retention.erase_record", erase_some)
+    later = clock.now() + timedelta(days=366 * 11)
+    taken = [await sweep_retention(life.pool, KEYRINGS, RETENTION, later, limit=2) for _ in range(2)]
+    assert taken == [1, 0]
+    assert {row["id"] for row in await query(database, "select id from records")} == stuck
 
 
 async def acknowledged_erasure(client: httpx.AsyncClient, life: Life) -> tuple[UUID, UUID]:

@@ -13,11 +13,13 @@ import pytest_asyncio
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import seal_row
 from services.identity.store import contacts as store
+from services.identity.usecases.answer_representation import settle
 from services.identity.usecases.follow_contact import follow_contact
 from services.identity.usecases.sweep_minors import sweep_minors
 from services.identity.usecases.sweep_representations import sweep_representations
 from shared import clock
 from shared.db.pool import transaction
+from shared.errors import CodedError
 from shared.http.tokens import TokenVerifier
 from shared.outbox import announce, append
 from tests.conftest import NewDatabase
@@ -332,6 +334,27 @@ async def test_the_next_representative_becomes_the_contact_when_the_first_one_en
     first = (await house.client.get(path, headers=administrator())).json()[0]
     await house.client.delete(f"{path}/{first['representation_id']}", headers=administrator())
     assert (await contacts(house, record_id))[-1] == ("adult.2@patient.example", "representative")
+
+
+async def test_ends_that_cannot_be_written_keep_no_others_though_they_fill_a_page(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [await adult(house, number) for number in (3, 4, 5)]
+    await adult(house, 1)
+    end = clock.now() + timedelta(days=30)
+    for record_id in records:
+        await add(house, record_id, 1, evidence=DECISION, ends_at=end.isoformat())
+    due = await house.pool.fetch("select distinct record_id from representations where ends_at <= $1", end)
+    stuck = {row["record_id"] for row in due[:2]}
+
+    async def settle_some(*values: Any) -> Any:
+        if values[2].record_id in stuck:
+            raise CodedError
+        return await settle(*values)
+
+    monkeypatch.setattr("services.identity.usecases.sweep_representations.settle", settle_some)
+    assert await sweep_representations(house.pool, KEYRINGS, end, limit=1) == 1
+    assert await sweep_representations(house.pool, KEYRINGS, end, limit=1) == 0
 
 
 async def test_an_end_that_was_stated_comes_by_itself(house: House) -> None:

@@ -90,12 +90,15 @@ async def reopen(connection: Connection, record_id: UUID, version: int) -> None:
     await connection.execute(DELETE_CLOSURE, bucket_of(record_id), record_id)
 
 
-FIND_CLOSED_LONG = "select record_id from closures where closed_at <= $1 order by closed_at limit $2"
+FIND_CLOSED_LONG = """
+select record_id from closures where closed_at <= $1 and record_id <> all($3::uuid[]) order by closed_at limit $2"""
 
 
-async def find_closed_long(connection: Connection, closed_before: datetime, limit: int) -> list[UUID]:
-    """Records that were closed at this moment or earlier, the oldest first."""
-    return [row["record_id"] for row in await connection.fetch(FIND_CLOSED_LONG, closed_before, limit)]
+async def find_closed_long(
+    connection: Connection, closed_before: datetime, limit: int, passed_over: Sequence[UUID] = ()
+) -> list[UUID]:
+    """Records that were closed at this moment or earlier, the oldest first, but for those that are passed over."""
+    return [row["record_id"] for row in await connection.fetch(FIND_CLOSED_LONG, closed_before, limit, passed_over)]
 
 
 DELETE_CONTACTS = "delete from contacts where bucket = $1 and record_id = $2"

@@ -82,12 +82,15 @@ async def settle_representation(
 
 
 FIND_ENDED = """
-select distinct record_id from representations where status = 'validated' and ends_at <= $1 limit $2"""
+select distinct record_id from representations
+where status = 'validated' and ends_at <= $1 and record_id <> all($3::uuid[]) limit $2"""
 
 
-async def records_with_ended(connection: Connection, now: datetime, limit: int) -> list[UUID]:
-    """Records with a representation whose end has come."""
-    return [row["record_id"] for row in await connection.fetch(FIND_ENDED, now, limit)]
+async def records_with_ended(
+    connection: Connection, now: datetime, limit: int, passed_over: Sequence[UUID] = ()
+) -> list[UUID]:
+    """Records with a representation whose end has come, but for those that are passed over."""
+    return [row["record_id"] for row in await connection.fetch(FIND_ENDED, now, limit, passed_over)]
 
 
 DELETE_OF_RECORD = "delete from representations where bucket = $1 and record_id = $2 returning id"

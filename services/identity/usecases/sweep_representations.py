@@ -1,5 +1,6 @@
 """Ends the representations whose end has come, one record at a time; whoever is interrupted goes on where it was."""
 
+import asyncio
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -11,8 +12,9 @@ from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.answer_representation import settle
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Pool, transaction
+from shared.db.sweep import ROUND_S
 from shared.errors import CodedError
-from shared.logs import log
+from shared.logs import log_limited
 from shared.outbox import append
 
 BATCH: Final = 100
@@ -20,17 +22,23 @@ SWEEPER: Final = Actor(kind="system", id="sweep-representations")
 
 
 async def sweep_representations(pool: Pool, keyrings: Keyrings, now: datetime, *, limit: int = BATCH) -> int:
-    """In how many records something ended; 0 when nothing is left to do."""
-    async with pool.acquire() as connection:
-        due = await representations.records_with_ended(connection, now, limit)
-    swept = 0
-    for record_id in due:
-        try:
-            await _end(pool, keyrings, record_id, now)
-            swept += 1
-        except CodedError as error:  # its keys are not all here
-            log("loop.interrupted", place="sweep-representations", error=error)
-    return swept
+    """In how many records of a page something ended; 0 when nothing is left that can be done. A record whose keys are
+    not all here keeps nobody, not even when it stands at the head of a whole page of such."""
+    failed: list[UUID] = []
+    deadline = asyncio.get_running_loop().time() + ROUND_S
+    while asyncio.get_running_loop().time() < deadline:
+        async with pool.acquire() as connection:
+            due = await representations.records_with_ended(connection, now, limit, failed)
+        before = len(failed)
+        for record_id in due:
+            try:
+                await _end(pool, keyrings, record_id, now)
+            except CodedError as error:
+                log_limited("loop.interrupted", error)
+                failed.append(record_id)
+        if (swept := len(due) - (len(failed) - before)) or not due:
+            return swept
+    return 0
 
 
 async def _end(pool: Pool, keyrings: Keyrings, record_id: UUID, now: datetime) -> None:

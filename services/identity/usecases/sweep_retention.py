@@ -1,8 +1,10 @@
 """Erases the records that were closed long enough ago, some at a time; each in its own transaction, so that whoever is
 interrupted goes on where it was."""
 
+import asyncio
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from services.identity.domain.lifecycle import Retention
 from services.identity.domain.sealing import Keyrings
@@ -11,8 +13,9 @@ from services.identity.usecases.erase_record import Erasing, erase_record
 from services.identity.usecases.move_record import Moving
 from shared.contracts.base import Actor
 from shared.db.pool import Pool
+from shared.db.sweep import ROUND_S
 from shared.errors import CodedError
-from shared.logs import log
+from shared.logs import log_limited
 
 BATCH: Final = 100
 SWEEPER: Final = Moving("erase", "system", Actor(kind="system", id="sweep-retention"))
@@ -21,14 +24,20 @@ SWEEPER: Final = Moving("erase", "system", Actor(kind="system", id="sweep-retent
 async def sweep_retention(
     pool: Pool, keyrings: Keyrings, retention: Retention, now: datetime, *, limit: int = BATCH
 ) -> int:
-    """How many were erased; 0 when none is left. One that cannot be erased is told and does not keep the others."""
-    async with pool.acquire() as connection:
-        due = await lifecycle.find_closed_long(connection, retention.closed_before(now), limit)
-    erased = 0
-    for record_id in due:
-        try:
-            await erase_record(pool, keyrings, retention, record_id, Erasing(SWEEPER, "retention-over", now))
-            erased += 1
-        except CodedError as error:  # reopened a moment ago, or its keys are not all here
-            log("loop.interrupted", place="sweep-retention", error=error)
-    return erased
+    """How many were erased of a page; 0 when none is left that can be. One that cannot be erased is told and keeps
+    nobody, not even when it stands at the head of a whole page of such."""
+    failed: list[UUID] = []
+    deadline = asyncio.get_running_loop().time() + ROUND_S
+    while asyncio.get_running_loop().time() < deadline:
+        async with pool.acquire() as connection:
+            due = await lifecycle.find_closed_long(connection, retention.closed_before(now), limit, failed)
+        before = len(failed)
+        for record_id in due:
+            try:
+                await erase_record(pool, keyrings, retention, record_id, Erasing(SWEEPER, "retention-over", now))
+            except CodedError as error:  # reopened a moment ago, or its keys are not all here
+                log_limited("loop.interrupted", error)
+                failed.append(record_id)
+        if (erased := len(due) - (len(failed) - before)) or not due:
+            return erased
+    return 0
