@@ -1,4 +1,5 @@
-"""The writing side of the outbox. `append` is called once, last in a transaction.
+"""The writing side of the outbox. `append` is called once, last in a transaction; or a statement that makes a change by
+itself appends as well (`inserting`, `parameters`, `call_relay`), and needs no other round trip.
 
 The statement takes the advisory locks of the distinct keys, in order, before it inserts: so the order in which rows
 of one key commit is the order of their ids, which the relay reads. A row's id is drawn when it is inserted, and none is
@@ -10,7 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from shared import clock, tracing
@@ -20,15 +21,30 @@ from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 from shared.errors import PermanentError
 
-INSERT_ROWS = """
-with locked as materialized (
-  select pg_advisory_xact_lock(key) from unnest($9::bigint[]) as key
-)
-insert into outbox (topic, key, event_id, event_type, subject, traceparent, occurred_at, payload)
-select told.*
-from (select count(*), pg_current_xact_id() from locked) as counted(locks, transaction)
-join unnest($1::text[], $2::bytea[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::bytea[])
-  as told on counted.locks > 0 and counted.transaction is not null"""
+
+def inserting(first: int, change: str) -> str:
+    """Two common table expressions that append to the outbox, for a statement that makes the change as well.
+
+    `first`: the number of the first of their parameters, see `parameters`. `change`: the expression that made the
+    change; while it has no row, nothing is locked or appended.
+    """
+    numbers = (f"${number}" for number in range(first, first + 9))
+    topic, key, event_id, event_type, subject, trace, occurred_at, payload, locks = numbers
+    return f"""
+outbox_locked as materialized (
+  select pg_advisory_xact_lock(key) from (select from {change} limit 1) as changed, unnest({locks}::bigint[]) as key
+), outbox_rows as (
+  insert into outbox (topic, key, event_id, event_type, subject, traceparent, occurred_at, payload)
+  select told.*
+  from (select count(*), pg_current_xact_id() from outbox_locked) as counted(locks, transaction)
+  join unnest({topic}::text[], {key}::bytea[], {event_id}::uuid[], {event_type}::text[], {subject}::text[],
+              {trace}::text[], {occurred_at}::timestamptz[], {payload}::bytea[])
+    as told on counted.locks > 0 and counted.transaction is not null
+)"""  # noqa: S608  # numbers, and the name of a part of the caller's constant
+
+
+INSERT_ROWS = f"""
+with change as (select), {inserting(1, "change")} select"""
 CHANNEL = "outbox"
 FOLLOWS_AFTER = timedelta(microseconds=1)
 """An effect is listed behind its cause; when it was really done stands in its data."""
@@ -128,10 +144,15 @@ async def append(connection: Connection, announcements: Sequence[Announcement]) 
     """
     if not announcements:
         return
+    await connection.execute(INSERT_ROWS, *parameters(announcements))
+    call_relay(connection, announcements)
+
+
+def parameters(announcements: Sequence[Announcement]) -> tuple[list[Any], ...]:
+    """Those of `inserting`, in order. Raises AnnouncementTooLargeError."""
     if any(len(one.body or b"") > LARGEST_BODY for one in announcements):
         raise AnnouncementTooLargeError
-    await connection.execute(
-        INSERT_ROWS,
+    return (
         [one.topic.name for one in announcements],
         [one.key.encode() for one in announcements],
         [one.id for one in announcements],
@@ -142,4 +163,8 @@ async def append(connection: Connection, announcements: Sequence[Announcement]) 
         [one.body for one in announcements],
         sorted({lock_number(one.key) for one in announcements}),
     )
+
+
+def call_relay(connection: Connection, announcements: Sequence[Announcement]) -> None:
+    """Has the relay woken once the connection is released."""
     notify_after_commit(connection, CHANNEL, [HURRY if any(one.topic.prompt for one in announcements) else ""])

@@ -35,6 +35,7 @@ LABELS = (
 TYPES = ("11488-4", "ATTEST-RESID", "11502-2")
 """For every doctor; for none; of the section BIOLOGIE."""
 INSERT = """
+with inserted as (
 insert into documents (bucket, id, record_id, deposit_id, unique_id, fingerprint, status, type, class_code, section,
                        labels, organisation_id, client_id, author_ids, received_at, settled_at, reason, life, archived,
                        masked_by)
@@ -42,7 +43,15 @@ select $1, id, $2, $3, case when status = 'refused' then null else decode(md5(id
        type, class_code, section, string_to_array(labels, ' '), organisation_id, 'software-1', array[author],
        $4::timestamptz, case when status = 'received' then null else $4::timestamptz end, 'x', life, archived, masked_by
 from jsonb_to_recordset($5::jsonb) as made(id uuid, status text, life text, archived boolean, type text,
-  class_code text, section text, labels text, masked_by text, author text, organisation_id text)"""
+  class_code text, section text, labels text, masked_by text, author text, organisation_id text)
+returning *
+)
+insert into document_combinations (bucket, record_id, document_id, combination_id, organisation_id, author_ids)
+select bucket, record_id, id,
+       combination_of(document_facts(status, life, archived, type, class_code, section, labels, masked_by,
+                                     shown_to_representatives, deposited_by, in_secret)),
+       organisation_id, author_ids
+from inserted"""
 INSERT_CONTENTS = """
 insert into contents (bucket, document_id, metadata, content) select $1, id, sealed, '\\x00'
 from unnest($2::uuid[], $3::bytea[]) as made(id, sealed)"""

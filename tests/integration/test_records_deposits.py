@@ -8,12 +8,15 @@ import pytest
 
 from services.records import sealing
 from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Actor
 from shared.contracts.records import DocumentReceived
 from shared.crypto import Keyring
 from shared.fhir.submission import Author, AuthorKind
+from shared.outbox import announce, append
 from shared.values import Ins, NationalProfessionalId, SentTraits
 from shared.vault import WrappedKey
 from tests.infra.load import Person
+from tests.infra.messages import outbox
 from tests.infra.records import (
     CLINIC,
     DOCTOR,
@@ -33,6 +36,15 @@ from tests.infra.records import (
 from tests.infra.waiting import UNTIL_DONE, eventually
 
 SOMEBODY = Person(71)
+SELECT_WAITING = "select exists (select from pg_locks where not granted and locktype = 'advisory')"
+COUNT_COMBINED = """
+select count(*) from documents d
+join document_combinations had on (had.bucket, had.record_id, had.document_id) = (d.bucket, d.record_id, d.id)
+join combinations on combinations.id = had.combination_id
+where combinations.facts = document_facts(d.status, d.life, d.archived, d.type, d.class_code, d.section, d.labels,
+        d.masked_by, d.shown_to_representatives, d.deposited_by, d.in_secret)
+  and (had.organisation_id, had.author_ids) = (d.organisation_id, d.author_ids)
+  and had.depositor_id is not distinct from d.depositor_id"""
 
 
 @pytest.fixture
@@ -203,12 +215,26 @@ async def test_the_same_again_gets_the_same_answer_and_is_kept_once(home: House,
     assert (first.status_code, second.status_code) == (201, 201)
     assert (first.content, first.headers["location"]) == (second.content, second.headers["location"])
     assert len(await home.announced(DocumentReceived)) == 2
-    assert await counts(home) == {"documents": 2, "contents": 2, "deposits": 1, "organisation_deposits": 1}
+    assert await counts(home) == kept(documents=2, deposits=1)
+
+
+def kept(*, documents: int, deposits: int) -> dict[str, int]:
+    """What `counts` says when nothing is missing and nothing is left over."""
+    of_documents, of_deposits = ("documents", "contents", "document_combinations"), ("deposits", "deposit_requests")
+    return {
+        **dict.fromkeys(of_documents, documents),
+        **dict.fromkeys((*of_deposits, "organisation_deposits"), deposits),
+        "announced": documents,
+    }
 
 
 async def counts(home: House) -> dict[str, int]:
-    tables = ("documents", "contents", "deposits", "organisation_deposits")
-    return {table: await home.pool.fetchval(f"select count(*) from {table}") for table in tables}
+    tables = (
+        *("documents", "contents", "document_combinations"),
+        *("deposits", "deposit_requests", "organisation_deposits"),
+    )
+    found = {table: await home.pool.fetchval(f"select count(*) from {table}") for table in tables}
+    return {**found, "announced": len(await home.announced(DocumentReceived))}
 
 
 async def test_the_same_again_is_the_same_after_publication(home: House, record: UUID) -> None:
@@ -218,13 +244,44 @@ async def test_the_same_again_is_the_same_after_publication(home: House, record:
     assert (await home.deposit(body)).headers["location"] == first.headers["location"]
 
 
-async def test_concurrent_identical_deposits_are_one(home: House, record: UUID) -> None:
-    body = bundle_of(a_deposit(SOMEBODY), a_deposit(SOMEBODY, content=b"second"))
+@pytest.mark.parametrize("documents", [1, 2])
+async def test_concurrent_identical_deposits_are_one(home: House, record: UUID, documents: int) -> None:
+    body = bundle_of(*(a_deposit(SOMEBODY, content=b"%d" % number) for number in range(documents)))
     answers = await asyncio.gather(*(home.deposit(body) for _ in range(12)))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.headers["location"] for answer in answers}) == 1
-    assert await counts(home) == {"documents": 2, "contents": 2, "deposits": 1, "organisation_deposits": 1}
-    assert len(await home.announced(DocumentReceived)) == 2
+    assert await counts(home) == kept(documents=documents, deposits=1)
+
+
+async def test_a_deposit_waits_for_whoever_announces_of_its_record_so_that_its_announcement_comes_later(
+    home: House, record: UUID
+) -> None:
+    async with home.pool.acquire() as connection, connection.transaction():
+        refused = AccessRecorded(
+            record_id=record,
+            actor=Actor(kind="patient", id=str(record)),
+            action="read-document",
+            outcome="refused",
+            reason="blocked",
+        )
+        await append(connection, [announce(refused)])
+        depositing = asyncio.create_task(home.deposit(bundle_of(a_deposit(SOMEBODY))))
+
+        async def waits() -> bool:
+            return bool(await home.pool.fetchval(SELECT_WAITING))
+
+        await eventually(waits)
+    assert (await depositing).status_code == 201
+    assert [type(event) for event in await outbox(home.pool)][-2:] == [AccessRecorded, DocumentReceived]
+
+
+async def test_a_new_document_has_the_combination_of_its_facts_and_keeps_it_through_publication(
+    home: House, record: UUID
+) -> None:
+    answer = await home.deposit(bundle_of(a_deposit(SOMEBODY), a_deposit(SOMEBODY, labels=("N", "MASQUE_PS"))))
+    assert await home.pool.fetchval(COUNT_COMBINED) == 2
+    await home.decide(*document_ids(answer))
+    assert await home.pool.fetchval(COUNT_COMBINED) == 2
 
 
 @pytest.mark.parametrize(
@@ -272,7 +329,7 @@ async def test_a_set_that_is_partly_known_is_refused_whole(home: House, record: 
     for mixed in ((known, new), (known,), (known, also_known, new)):
         answer = await home.deposit(bundle_of(*mixed))
         assert (answer.status_code, codes(answer)) == (409, ["unique-id-taken"])
-    assert (await counts(home))["documents"] == 2
+    assert await counts(home) == kept(documents=2, deposits=1)
     assert (await home.deposit(bundle_of(also_known, known))).status_code == 201, "the order does not matter"
 
 

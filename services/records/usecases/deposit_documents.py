@@ -5,6 +5,7 @@ may deposit. Consent decides the rest from the person's choices.
 """
 
 import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -114,24 +115,27 @@ async def _keep(connection: Connection, deposit: NewDeposit, source: Source, see
 
     Raises RecordUnknownError when the record has vanished since it was found.
     """
+    announcements = [
+        announce(source.received(deposit, new, document, seen), occurred_at=deposit.received_at)
+        for new, document in zip(deposit.documents, source.submission.documents, strict=True)
+    ]
     try:
-        async with connection.transaction():
-            kept = await store.insert_deposit(connection, deposit)
+        async with _undoable(connection, deposit):
+            kept = await store.insert_deposit(connection, deposit, announcements)
             if kept is None:
                 REFUSED.labels("deposit-document", RecordUnknownError.code).inc()
                 raise RecordUnknownError
             if kept < len(deposit.documents):
                 raise _SomeKnownError
-            await append(
-                connection,
-                [
-                    announce(source.received(deposit, new, document, seen), occurred_at=deposit.received_at)
-                    for new, document in zip(deposit.documents, source.submission.documents, strict=True)
-                ],
-            )
     except _SomeKnownError:
         return False
     return True
+
+
+def _undoable(connection: Connection, deposit: NewDeposit) -> AbstractAsyncContextManager[object]:
+    """A transaction where a part may have to be undone; the one document of most deposits is kept whole or not at all
+    by its statement alone, without the round trips of BEGIN and COMMIT."""
+    return connection.transaction() if len(deposit.documents) > 1 else nullcontext()
 
 
 async def _find_the_same(connection: Connection, deposit: NewDeposit) -> Deposited | None:
