@@ -25,14 +25,16 @@ from shared.errors import PermanentError
 def inserting(first: int, change: str) -> str:
     """Two common table expressions that append to the outbox, for a statement that makes the change as well.
 
-    `first`: the number of the first of their parameters, see `parameters`. `change`: the expression that made the
-    change; while it has no row, nothing is locked or appended.
+    `first`: the number of the first of their parameters, see `parameters`. `change`: the expression that makes the
+    change; it ends before a key is locked, and when it gives no row, nothing is locked or appended. Triggers of the
+    change run later: one that locks what others lock before a key could deadlock with them.
     """
     numbers = (f"${number}" for number in range(first, first + 9))
     topic, key, event_id, event_type, subject, trace, occurred_at, payload, locks = numbers
     return f"""
 outbox_locked as materialized (
-  select pg_advisory_xact_lock(key) from (select from {change} limit 1) as changed, unnest({locks}::bigint[]) as key
+  select pg_advisory_xact_lock(key)
+  from (select count(*) from {change}) as changed(rows) join unnest({locks}::bigint[]) as key on changed.rows > 0
 ), outbox_rows as (
   insert into outbox (topic, key, event_id, event_type, subject, traceparent, occurred_at, payload)
   select told.*

@@ -53,8 +53,9 @@ with fence as materialized (
   insert into document_combinations (bucket, record_id, document_id, combination_id, organisation_id, author_ids,
                                      depositor_id)
   select $1, $2, id, combination_of(facts), $4, author_ids, $19 from new_documents
+  returning document_id
 ), counted as materialized (
-  select record_id, (select count(*) from new_documents) as documents from fence
+  select record_id, (select count(*) from new_combinations) as documents from fence
 ), whole as materialized (
   select record_id from counted where documents = cardinality($7)
 ), new_contents as (
