@@ -113,19 +113,6 @@ def people_of(kept: str | None) -> PeopleChanged | None:
     return None if kept is None else PeopleChanged.model_validate_json(kept)
 
 
-SELECT_LINKS = """
-select copy.record_id, copy.linked_to
-from unnest($1::integer[], $2::uuid[]) as wanted(bucket, record_id)
-join record_copies copy on copy.bucket = wanted.bucket and copy.record_id = wanted.record_id
-where copy.linked_to is not null"""
-
-
-async def find_links(connection: Connection, record_ids: Sequence[UUID]) -> dict[UUID, UUID]:
-    """The other record of the same person, where there is one."""
-    rows = await connection.fetch(SELECT_LINKS, [bucket_of(one) for one in record_ids], record_ids)
-    return {row["record_id"]: row["linked_to"] for row in rows}
-
-
 HOLD_FIRST_STATES = """
 select pg_advisory_xact_lock(1146097667, bucket) from unnest($1::integer[]) as bucket"""
 

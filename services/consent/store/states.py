@@ -10,7 +10,7 @@ import orjson
 
 from services.consent.domain.choices import NEVER_TOO_MANY, PERSONS, Change, Choices
 from services.consent.domain.states import HistoryEntry, KnownRecord, State
-from services.consent.store.copies import find_links, people_of
+from services.consent.store.copies import people_of
 from shared.clock import bucket_of
 from shared.contracts.base import Actor
 from shared.db.notifications import notify_after_commit
@@ -111,13 +111,24 @@ left join state on state.record_id = wanted.record_id"""
 async def share_known_records(connection: Connection, record_ids: Iterable[UUID]) -> dict[UUID, KnownRecord]:
     """The same with the choices, locked against change: no decision under an older version follows a change.
 
-    Of linked records both are locked, with all others in one order: who is blocked in one deposits in neither.
+    Of linked records both are locked: who is blocked in one deposits in neither. Few are linked, so which are is read
+    with the records themselves; an other half comes by a second statement, out of order: a deadlock is transient.
     """
-    asked = list(set(record_ids))
-    links = await find_links(connection, asked)
-    wanted = list({*asked, *links.values()})
+    asked = set(record_ids)
+    known = await _share(connection, asked)
+    if others := {one.linked_to for one in known.values() if one.linked_to is not None} - asked:
+        known |= await _share(connection, others)
+    return {
+        id: record if record.linked_to is None else record.beside(known.get(record.linked_to))
+        for id, record in known.items()
+        if id in asked
+    }
+
+
+async def _share(connection: Connection, record_ids: Iterable[UUID]) -> dict[UUID, KnownRecord]:
+    wanted = list(record_ids)
     rows = await connection.fetch(SHARE_KNOWN_RECORDS, [bucket_of(one) for one in wanted], wanted)
-    known = {
+    return {
         row["record_id"]: KnownRecord(
             row["status"],
             row["record_version"],
@@ -130,7 +141,6 @@ async def share_known_records(connection: Connection, record_ids: Iterable[UUID]
         )
         for row in rows
     }
-    return {one: known[one].beside(known.get(links.get(one, one))) for one in asked if one in known}
 
 
 SELECT_STATE = """
