@@ -53,6 +53,9 @@ LONG_ANSWER: Final = Limits(acquire_s=1.5, statement_s=math.inf, grace_s=0.5)
 """The few requests that count or read much, all of operators: they have connections of their own."""
 
 
+TURNS: Final = 3
+
+
 class _ClosedWhenSilent(NotingConnection):
     """A connection that is closed, without a farewell, when a statement was not answered in time or its task ended.
 
@@ -65,16 +68,30 @@ class _ClosedWhenSilent(NotingConnection):
 
 
 class _PoolWithLimits(Pool):
-    """A pool that does not let its callers wait for ever."""
+    """A pool that does not let its callers wait for ever: `patience_s`, and up to `TURNS` times as long while
+    connections come back, so that a machine under load is slow before it refuses."""
 
     patience_s: float = 0
+    _came_back_at: float = 0
 
     async def _acquire(self, timeout: float | None) -> Any:  # what every way to a connection goes through
-        try:
-            patience = self.patience_s if timeout is None else timeout
-            return await super()._acquire(patience)  # type: ignore[misc]  # the stubs leave it out
-        except TimeoutError as error:
-            raise NoConnectionError from error
+        loop = asyncio.get_running_loop()
+        turn = 1
+        while True:
+            began = loop.time()
+            try:
+                patience = self.patience_s if timeout is None else timeout
+                return await super()._acquire(patience)  # type: ignore[misc]  # the stubs leave it out
+            except TimeoutError as error:
+                if timeout is not None or turn == TURNS or self._came_back_at < began:
+                    raise NoConnectionError from error
+            turn += 1
+
+    async def release(self, connection: Any, *, timeout: float | None = None) -> None:
+        """As the driver's; notes that the database has answered somebody."""
+        if not connection.is_closed():
+            self._came_back_at = asyncio.get_running_loop().time()
+        await super().release(connection, timeout=timeout)
 
 
 async def create_pool(

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from shared.db.pool import create_pool
+from shared.db.pool import ANSWER, NoConnectionError, create_pool
 from shared.http.app import is_ready
 from shared.settings import PostgresSettings
 from tests.conftest import NewDatabase
@@ -80,3 +80,15 @@ async def test_a_worker_with_a_silent_database_is_not_ready_within_5_s(new_datab
         assert await eventually(healed)
         await asyncio.gather(*held, return_exceptions=True)
         pool.terminate()
+
+
+async def test_a_pool_whose_connections_do_not_come_back_refuses_in_time(new_database: NewDatabase) -> None:
+    settings = PostgresSettings.model_validate({"dsn": (await new_database("audit")).dsn})
+    pool = await create_pool(settings, application="tests", size=1, limits=ANSWER)
+    async with pool.acquire():
+        started = asyncio.get_running_loop().time()
+        with pytest.raises(NoConnectionError):
+            await pool.fetchval("select 1")
+        assert asyncio.get_running_loop().time() - started < LONGEST_S
+    assert await pool.fetchval("select 1") == 1
+    pool.terminate()
