@@ -22,8 +22,10 @@ from shared.http.problems import install, problem
 from shared.http.tokens import IssuerKeys, Keys, TokenVerifier
 from shared.logs import log
 from shared.metrics import COPY_AGE, LETTERS, OUTBOX_LAG, OUTBOX_ROWS
+from shared.outbox.api import add_relay_routes
 from shared.outbox.lost import LossWatch, log_factory, topics_of
 from shared.outbox.producer import producer_factory
+from shared.outbox.recovery import Recovery
 from shared.outbox.relay import Relay
 from shared.redriving import LetterUnknownError, Redriver
 from shared.settings import ServiceSettings
@@ -46,12 +48,13 @@ Loop = Callable[[Pool], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a service's worker does: its subscriptions, its own loops by name, how it verifies tokens."""
+    """What a service's worker does: its subscriptions, its own loops by name, how it verifies tokens and recovers."""
 
     service: str
     subscriptions: Sequence[Subscription]
     loops: dict[str, Loop] = field(default_factory=dict)
     keys: Keys | None = None
+    recovery: Recovery = field(default_factory=Recovery)
 
 
 @dataclass
@@ -221,6 +224,7 @@ def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
     app.add_api_route("/livez", _alive)
     app.add_api_route("/readyz", _ready)
     app.add_api_route("/metrics", metrics)
+    add_relay_routes(app, plan.service, log_factory(settings.kafka, plan.service), plan.recovery)
     app.add_api_route("/dead-letters", list_letters, methods=["GET"])
     app.add_api_route("/dead-letters/{letter_id}", show_letter, methods=["GET"])
     app.add_api_route("/dead-letters/{letter_id}/redrive", redrive_letter, methods=["POST"])

@@ -60,4 +60,10 @@ def make_recovery(_: Settings) -> Recovery:
 def make_plan(keys: Keys | None = None, *, masked_and_invisible: bool = False) -> Plan:
     """What the worker does."""
     loops: dict[str, Loop] = {"finish-erasures": Finisher("consent", states.remove_changes).round}
-    return Plan("consent", subscriptions(masked_and_invisible=masked_and_invisible), loops, keys)
+    return Plan(
+        "consent",
+        subscriptions(masked_and_invisible=masked_and_invisible),
+        loops,
+        keys,
+        Recovery(adopt=adopt_states),
+    )

@@ -77,7 +77,7 @@ def make_worker(settings: Settings) -> FastAPI:
     loops |= opening_loops(context.keyrings, context.accounts.lookups, context.openings)
     loops |= relation_loops(context.keyrings)
     listening = subscriptions(context.receipts, context.retention)
-    plan = Plan("identity", listening, loops=loops, keys=context.issuer.keys)
+    plan = Plan("identity", listening, loops=loops, keys=context.issuer.keys, recovery=make_recovery(settings))
     return make_worker_app(plan, settings)
 
 

@@ -19,13 +19,18 @@ from services.identity.domain.receipts import longest_kept, verify
 from services.identity.store import lifecycle
 from services.identity.usecases.collect_acknowledgements import WriterMismatchError
 from services.identity.usecases.erase_record import destroy, erase_record
+from services.identity.usecases.recover_commits import erase_again_and_end_sessions
 from services.identity.usecases.sweep_retention import sweep_retention
 from services.identity.usecases.watch_erasures import OVERDUE, watch_erasures
 from shared import clock, erasing
-from shared.contracts.topics import SERVICES
-from shared.db.pool import create_pool
+from shared.contracts.identity import RecordErased
+from shared.contracts.topics import IDENTITY_ERASURES, SERVICES
+from shared.db.pool import create_pool, transaction
 from shared.erasing import Finisher
 from shared.errors import CodedError
+from shared.outbox import append
+from shared.outbox.lost import SentRecord
+from shared.outbox.partitions import TopicPartition
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.erasures import KEYRINGS, PLACES, RETENTION, Life
@@ -133,6 +138,29 @@ async def test_every_table_that_names_a_record_is_among_those_that_are_emptied(
         "where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition",
     )
     assert {row["relname"] for row in rows} - KEPT <= emptied
+
+
+async def test_a_record_that_a_restored_database_brings_back_is_erased_again_under_the_same_erasure(
+    client: httpx.AsyncClient, database: Database, life: Life
+) -> None:
+    record_id = await open_one(client)
+    ids = await ids_of(database, record_id)
+    await query(database, "delete from outbox")
+    erasure_id = clock.new_id(clock.bucket_of(record_id))
+    event = RecordErased(record_id=record_id, erasure_id=erasure_id, reason="gdpr-decision", decided_at=clock.now())
+    body = event.model_dump_json().encode()
+    lost = SentRecord(TopicPartition(IDENTITY_ERASURES.name, 0), 7, event.key, uuid4(), event.wire, body)
+    for expected in (True, False):
+        async with transaction(life.pool) as connection:
+            announcements = await erase_again_and_end_sessions(connection, [lost], keyrings=KEYRINGS)
+            await append(connection, announcements)
+        assert bool(announcements) is expected
+    assert await tables_with(database, ids) <= KEPT
+    assert {topic for topic, gone in await unsent(database) if gone} >= {"identity.records.v1", "identity.contacts.v1"}
+    [erasure] = await query(database, "select id, record_id from erasures")
+    assert (erasure["id"], erasure["record_id"]) == (event.erasure_id, record_id)
+    alive = "select count(*) from sessions where ended_at is null"
+    assert (await query(database, alive))[0][0] == 0
 
 
 async def test_the_same_record_again_is_the_same_erasure(client: httpx.AsyncClient, database: Database) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import orjson
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
@@ -24,8 +25,11 @@ from shared.outbox.partitions import partition_of
 from shared.outbox.producer import producer_factory
 from shared.outbox.relay import Relay
 from shared.settings import PostgresSettings
+from shared.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
+from tests.infra import plumbing
 from tests.infra.databases import Database
+from tests.infra.tokens import TestKeys, bearer, operator_token, patient_token
 from tests.infra.topics import Topics
 from tests.infra.waiting import eventually
 from tests.integration.test_plumbing_flow import access
@@ -349,3 +353,38 @@ async def test_a_row_whose_transaction_commits_late_is_not_passed_over(database:
         await put(pool, announce(access(record_id, 2)))
         page = await reader.read()
     assert [orjson.loads(row["payload"])["state_version"] for row in page.rows] == [1, 2]
+
+
+async def test_operators_see_refused_announcements_send_facts_again_and_discard_the_rest(
+    database: Database, pool: Pool, kafka: Topics
+) -> None:
+    app = make_worker_app(Plan("consent", [], keys=TestKeys()), plumbing.settings(database, kafka))
+    operator = {"headers": bearer(operator_token())}
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://worker") as client,
+    ):
+        await set_config(kafka, DECISIONS, "max.message.bytes", "4000")
+        body = orjson.dumps({"secret": random.randbytes(10_000).hex()})
+        await pool.execute(INSERT_RAW, DECISIONS, b"key", DepositDecided.wire, "key", body)
+
+        async def refused() -> list[dict[str, Any]]:
+            answer = await client.get("/refused-announcements", **operator)
+            assert "secret" not in answer.text
+            return list(answer.json())
+
+        async def is_refused() -> bool:
+            return len(await refused()) == 1
+
+        await eventually(is_refused)
+        [one] = await refused()
+        assert (one["topic"], one["error_code"], one["size"]) == (DECISIONS, "record-too-large", len(body))
+        await set_config(kafka, DECISIONS, "max.message.bytes", "1000000")
+        sent = await client.post(f"/refused-announcements/{one['event_id']}/send", **operator)
+        assert sent.status_code == 204
+        await eventually(lambda: is_empty(pool, DECISIONS))
+        assert await refused() == []
+        assert (await client.delete(f"/refused-announcements/{one['event_id']}", **operator)).status_code == 404
+        assert (await client.get("/refused-announcements", headers=bearer(patient_token(uuid4())))).status_code == 403
+        assert (await client.post("/recovery", **operator)).json() == {"facts": {}, "adopted": {}, "undecided": {}}
+    assert await keys_of(kafka, DECISIONS) == ["key"]

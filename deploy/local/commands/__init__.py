@@ -20,6 +20,7 @@ from deploy.local.commands import (
     own,
     reading,
     records,
+    recovery,
     replay,
     topics,
 )
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
         erasures,
         campaigns,
         figures,
+        recovery,
         replay,
         emergencies,
     ):

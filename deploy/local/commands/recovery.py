@@ -1,0 +1,47 @@
+"""`dmp recover`: a service's database was set back and lacks what its topics hold."""
+
+from typing import Annotated, Any
+
+import typer
+
+from deploy.local.bootstrap import OPERATOR
+from deploy.local.cli import JsonOption, VarOption
+from deploy.local.commands.common import perform, show_json, show_table, someone
+from deploy.local.services import NAMES
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(recover)
+
+
+def recover(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help=", ".join(NAMES))],
+    var: VarOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Take back what a service's restored database has lost: until then its relay announces nothing.
+
+    Adopted keys stand as the topic holds them. About undecided ones an operator decides; reading them is refused until
+    their owner announces a newer state.
+
+    Exit codes: 0 done (or nothing was lost), 1 refused, 2 no such service, 3 nothing runs.
+
+    Example: dmp recover consent
+    """
+    if service not in NAMES:
+        raise typer.BadParameter(f"one of {', '.join(NAMES)}")
+
+    async def call(dmp: Any, said: Any) -> dict[str, Any]:
+        operator = someone(dmp, said, OPERATOR)
+        done: dict[str, Any] = (await operator.call("POST", f"{service}-worker", "/recovery")).json()
+        return done
+
+    done = perform(var, call)
+    if as_json:
+        show_json(done)
+        return
+    rows = [(topic, "facts that stand", count) for topic, count in done["facts"].items()]
+    for outcome in ("adopted", "undecided"):
+        rows += [(topic, outcome, key) for topic, keys in done[outcome].items() for key in keys]
+    show_table(("topic", "outcome", "count or key"), rows, "nothing was lost")
