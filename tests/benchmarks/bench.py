@@ -226,8 +226,8 @@ async def bench(loads: Sequence[Load], records: int) -> AsyncIterator[tuple[Benc
     async with AsyncExitStack() as resources:
         folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="dmp-bench-")))
         folder.chmod(0o711)  # noqa: ASYNC240  # PostgreSQL's user must pass when we are root
+        statements.preload()
         stack = await resources.enter_async_context(Stack(folder / "var", report=print_progress))
-        await statements.switch_on(stack)
         made = Bench(stack, folder, loads)
         hospital = await resources.enter_async_context(Hospital(stack))
         software = await hospital.found()

@@ -1,14 +1,13 @@
 """What PostgreSQL executed for whom, by pg_stat_statements: each statement of a client is one round trip."""
 
-import asyncio
 from dataclasses import dataclass
 
 import asyncpg
 
+from deploy.local.postgres import SETTINGS
 from deploy.local.stack import Stack
 
-_PRELOAD = "alter system set shared_preload_libraries = 'pg_stat_statements'"
-_EXTENSION = "create extension pg_stat_statements"
+_EXTENSION = "create extension if not exists pg_stat_statements"
 _RESET = "select pg_stat_statements_reset()"
 _BY_DATABASE = """
 select d.datname, sum(s.calls)::float8, sum(s.total_exec_time)::float8
@@ -29,17 +28,14 @@ class Statements:
     milliseconds: float
 
 
-async def switch_on(stack: Stack) -> None:
-    """Restarts PostgreSQL with the counters. The services' own pools come back by themselves."""
-    await _run(stack, _PRELOAD)
-    await stack.stop("postgres")
-    await stack.start_again("postgres")
-    await _run(stack, _EXTENSION)
-    await asyncio.gather(*(stack.wait_ready(name) for name in stack.pids))
+def preload() -> None:
+    """Has every PostgreSQL that this process starts from now on load the counters."""
+    SETTINGS["shared_preload_libraries"] = "pg_stat_statements"
 
 
 async def reset(stack: Stack) -> None:
     """Counts from here."""
+    await _run(stack, _EXTENSION)
     await _run(stack, _RESET)
 
 
