@@ -46,7 +46,7 @@ class BatchEffects:
         return applied
 
     async def record_dead_letters(self, connection: Connection, letters: list[Letter]) -> None:
-        """Makes these records dead letters; on a state topic their copies are broken."""
+        """Makes these records dead letters; a state or an erasure that cannot be read breaks the copy of its record."""
         if not letters:
             return
         dead = [Parked(letter.record, letter.topic, "dead", letter.code) for letter in letters]
@@ -56,7 +56,7 @@ class BatchEffects:
             place: dict[str, Any] = {"topic": letter.topic, "partition": record.partition, "offset": record.offset}
             BURIED.labels(self._group, letter.code).inc()
             log("message.buried", group=self._group, code=letter.code, **place)
-            if self._subscription.is_state and record.key:
+            if self._subscription.vouches and record.key:
                 await copies.mark_broken(connection, letter.topic, record.key, record.offset, letter.code)
                 log("copy.broken", group=self._group, code=letter.code, **place)
         if self._subscription.quarantine is not None:

@@ -1,16 +1,19 @@
 """How fresh the copies of neighbours' states are, and which are broken: a state was told that could not be used."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
+from shared import clock
 from shared.contracts.base import Event, HeartbeatSent
 from shared.db.pool import Connection
 from shared.decoding import Message
+from shared.freshness import HEARTBEAT_AHEAD
 
 UPSERT_WATERMARKS = """
 insert into copy_watermarks (topic, partition, at)
 select * from unnest($1::text[], $2::integer[], $3::timestamptz[])
 on conflict on constraint copy_watermarks_pkey do update set at = excluded.at
-where copy_watermarks.at < excluded.at"""
+where copy_watermarks.at < excluded.at or copy_watermarks.at > $4"""
 MARK_BROKEN = """
 insert into broken_copies (topic, key, error_code, "offset") values ($1, $2, $3, $4)
 on conflict on constraint broken_copies_pkey do update
@@ -26,17 +29,31 @@ with applied as (
 delete from parked_messages parked using applied
 where parked.group_name = $1 and parked.topic = applied.topic and parked.key = applied.key
   and parked."offset" < applied."offset" and parked.reason <> 'behind-dead'"""
+MEND_DISCARDED = """
+delete from broken_copies where topic = $2 and key = $4
+  and not exists (select from parked_messages
+                  where group_name = $1 and topic = $2 and key = $3 and reason in ('dead', 'expired'))"""
 IS_NEWEST = """
 select exists (select from broken_copies where topic = $1 and key = $2 and coalesce("offset", -1) <= $3)"""
 SELECT_BROKEN = "select key from broken_copies where topic = any($1::text[]) and key = any($2::text[])"
 
 
 async def apply_heartbeats(connection: Connection, beats: Sequence[Message[Event]]) -> None:
-    """Everything older than a partition's latest heartbeat is here."""
-    latest = {(m.topic, m.partition): m.event.at for m in beats if isinstance(m.event, HeartbeatSent)}
+    """Raises the watermark of each partition to its latest heartbeat: everything older than that is here."""
+    latest: dict[tuple[str, int], datetime] = {}
+    for beat in beats:
+        if isinstance(beat.event, HeartbeatSent):
+            place = beat.topic, beat.partition
+            latest[place] = max(beat.event.at, latest.get(place, beat.event.at))
+    await raise_watermarks(connection, latest)
+
+
+async def raise_watermarks(connection: Connection, latest: Mapping[tuple[str, int], datetime]) -> None:
+    """Keeps the later moment for each (topic, partition). A stored one that lies in the future gives way."""
     if latest:
-        topics, partitions = [key[0] for key in latest], [key[1] for key in latest]
-        await connection.execute(UPSERT_WATERMARKS, topics, partitions, list(latest.values()))
+        topics, partitions = zip(*latest, strict=True)
+        bound = clock.now() + HEARTBEAT_AHEAD
+        await connection.execute(UPSERT_WATERMARKS, topics, partitions, list(latest.values()), bound)
 
 
 async def mark_broken(connection: Connection, topic: str, key: bytes, offset: int, code: str) -> None:
@@ -52,6 +69,11 @@ async def supersede(connection: Connection, group: str, applied: Sequence[tuple[
     if applied:
         topics, keys, offsets = zip(*applied, strict=True)
         await connection.execute(SUPERSEDE, group, list(topics), list(keys), list(offsets))
+
+
+async def mend_discarded(connection: Connection, group: str, topic: str, key: bytes) -> None:
+    """An operator discarded an erasure that could not be read: where it was the key's last, the record is as before."""
+    await connection.execute(MEND_DISCARDED, group, topic, key, _text(key))
 
 
 async def is_newest(connection: Connection, topic: str, key: bytes, offset: int) -> bool:

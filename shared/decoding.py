@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from shared import clock, tracing
 from shared.contracts.base import Event, HeartbeatSent
 from shared.contracts.topics import EVENTS, TOPICS
+from shared.freshness import HEARTBEAT_AHEAD
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
@@ -60,8 +61,6 @@ _STATES = frozenset(topic.name for topic in TOPICS if topic.kind == "state")
 FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 FURTHEST_AHEAD = timedelta(days=1)
 """How far in the future the time of an event may lie: a producer's clock is wrong, but not by more than this."""
-HEARTBEAT_AHEAD = timedelta(minutes=1)
-"""A heartbeat vouches for everything before its moment, so its bound is narrow."""
 
 
 @dataclass(frozen=True, slots=True)

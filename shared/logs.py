@@ -44,6 +44,7 @@ LogEvent = Literal[
     "message.expired",
     "message.discarded",
     "document.lost",
+    "copy.ahead",
     "copy.broken",
     "erasure.overdue",
     "relay.led",

@@ -22,7 +22,11 @@ OUTBOX_LAG = Gauge("outbox_lag_seconds", "Age of the oldest row not yet sent.")
 OUTBOX_HELD = Gauge("outbox_held_partitions", "Partitions that the relay cannot write now.", ["topic"])
 OUTBOX_REFUSED = Counter("outbox_refused_total", "Announcements that the broker refuses for ever.", ["topic", "code"])
 OUTBOX_RECOVERY = Gauge("outbox_recovery_needed", "1 while the topics hold what this database has lost.")
-COPY_AGE = Gauge("copy_age_seconds", "Age of the oldest partition of a copied topic.", ["topic"])
+COPY_AGE = Gauge(
+    "copy_age_seconds",
+    "Age of the oldest partition of a copied topic; below zero: a watermark lies in the future.",
+    ["topic"],
+)
 REQUESTS = Histogram(
     "http_request_seconds",
     "Time to answer.",

@@ -142,6 +142,8 @@ class Redriver:
             if is_state and key and await copies.is_newest(connection, row["topic"], key, row["offset"]):
                 raise LetterIsNewestStateError
             await connection.execute(parking.DELETE_ONE, letter_id)
+            if not is_state and key:
+                await copies.mend_discarded(connection, row["group_name"], row["topic"], key)
         return row
 
 

@@ -43,3 +43,8 @@ class Subscription:
     def is_state(self) -> bool:
         """Whether the group follows state topics."""
         return self.group.topics[0].kind == "state"
+
+    @property
+    def vouches(self) -> bool:
+        """Whether freshness asks this group's watermarks, so that what it cannot read breaks the copy of a record."""
+        return self.group.topics[0].has_heartbeats

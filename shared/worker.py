@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from shared import inbox, parking
 from shared.consuming import Consumer
 from shared.contracts.topics import TOPICS
+from shared.copy_ages import CopyAges
 from shared.db.pool import Pool, create_pool
 from shared.enduring import endure
 from shared.http.app import AuthenticatedCaller, is_ready, metrics
@@ -21,7 +22,7 @@ from shared.http.guard import Guard
 from shared.http.problems import install, problem
 from shared.http.tokens import IssuerKeys, Keys, TokenVerifier
 from shared.logs import log
-from shared.metrics import COPY_AGE, LETTERS, OUTBOX_LAG, OUTBOX_ROWS
+from shared.metrics import LETTERS, OUTBOX_LAG, OUTBOX_ROWS
 from shared.outbox.api import add_relay_routes
 from shared.outbox.lost import LossWatch, log_factory, topics_of
 from shared.outbox.producer import producer_factory
@@ -39,8 +40,6 @@ LONGEST_END_S = 2.0
 OBSERVE_OUTBOX = """
 select count(*) as rows, coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as age
 from (select created_at from outbox order by id limit 10000) as oldest"""
-OBSERVE_COPIES = """
-select topic, extract(epoch from clock_timestamp() - min(at))::float8 as age from copy_watermarks group by topic"""
 
 Loop = Callable[[Pool], Awaitable[None]]
 """One round of a loop of the service's own: it returns after a round or a wait of a few seconds at most."""
@@ -79,6 +78,7 @@ class Machinery:
     def __init__(self, plan: Plan, settings: ServiceSettings, pool: Pool) -> None:
         self.plan, self.settings, self.pool = plan, settings, pool
         self.beats = Beats()
+        self.copy_ages = CopyAges()
         prefix = settings.kafka.prefix
         self.broker = make_broker(settings.kafka, plan.service)
         self.consumers = {
@@ -126,8 +126,7 @@ class Machinery:
         if outbox is not None:
             OUTBOX_ROWS.set(outbox["rows"])
             OUTBOX_LAG.set(outbox["age"])
-        for row in await self.pool.fetch(OBSERVE_COPIES):
-            COPY_AGE.labels(row["topic"]).set(row["age"])
+        await self.copy_ages.observe(self.pool)
         LETTERS.clear()
         for row in await self.pool.fetch(parking.COUNT):
             LETTERS.labels(row["group_name"], row["reason"]).set(row["count"])

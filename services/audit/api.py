@@ -63,7 +63,7 @@ async def get_accesses(
     responses={
         403: {"description": "`forbidden`: only the person, a representative, or the professional who asked."},
         404: {"description": "`not-found`: no such entry, not yours, or nothing that you may know."},
-        503: {"description": "`cannot-be-checked-now`: whether the record is open; to representatives only."},
+        503: {"description": "`cannot-be-checked-now`: whether the record is open, or was erased; not to patients."},
     },
 )
 async def get_explanation(

@@ -4,19 +4,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.access import Facts
+from shared.freshness import are_fresh
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The own copy of a record's state. `told_until`: everything that identity told until then is here; None where that
-    is not known, or the copy is broken."""
+    """The own copy of a record's state.
+
+    `record_at`, `erasures_at`: the states and erasures that identity announced before these moments are here; None
+    where that is not known. `is_broken`: a state or an erasure of this record could not be read.
+    """
 
     status: str = "unknown"
-    told_until: datetime | None = None
+    record_at: datetime | None = None
+    erasures_at: datetime | None = None
+    is_broken: bool = False
 
     def is_fresh(self, now: datetime, limit: timedelta) -> bool:
         """Whether somebody may still act for the holder on its word."""
-        return self.told_until is not None and now - self.told_until <= limit
+        return not self.is_broken and are_fresh((self.record_at, self.erasures_at), now, limit)
 
 
 def facts_of(kind: str, mode: str, known: Known, now: datetime, limit: timedelta, *, own: bool) -> Facts:

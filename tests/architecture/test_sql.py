@@ -24,6 +24,7 @@ PLUMBING = (
     "shared.inbox",
     "shared.parking",
     "shared.copies",
+    "shared.copy_ages",
     "shared.erasing",
     "shared.worker",
     "shared.http.tokens",

@@ -10,13 +10,14 @@ import httpx
 from services.consent.app import make_api
 from services.consent.settings import Settings
 from services.consent.store import states
+from services.consent.store.copies import COPIED
 from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
 from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.identity import PeopleChanged, PersonNamed
-from shared.copies import UPSERT_WATERMARKS
+from shared.copies import raise_watermarks
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
 from shared.settings import KafkaSettings, PostgresSettings
@@ -27,7 +28,6 @@ from tests.infra.plumbing import record_changed
 from tests.infra.tokens import SETTINGS, TestKeys, bearer, make_token, patient_token
 
 APPLICATION = "application-1"
-RECORDS, PEOPLE = "identity.records.v1", "identity.people.v1"
 
 
 class ConsentApi:
@@ -42,7 +42,7 @@ class ConsentApi:
         async with transaction(self.pool) as connection:
             await copy_records(connection, [message(record_changed(record_id))])
             await connection.execute("delete from outbox")
-            await connection.execute(UPSERT_WATERMARKS, [RECORDS, PEOPLE], [0, 0], [clock.now(), clock.now()])
+            await raise_watermarks(connection, {(topic, 0): clock.now() for topic in COPIED})
         return Record(self, record_id)
 
 

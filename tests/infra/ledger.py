@@ -16,8 +16,8 @@ from shared import clock
 from shared.access import RULES_VERSION, Facts, Permit, decide, told
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
-from shared.contracts.topics import IDENTITY_RECORDS
-from shared.copies import UPSERT_WATERMARKS
+from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_RECORDS
+from shared.copies import raise_watermarks
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
 from shared.settings import KafkaSettings, PostgresSettings
@@ -91,7 +91,13 @@ class Ledger:
         event = record_changed(self.record_id, version).model_copy(update={"status": status})
         async with transaction(self.pool) as connection:
             await copy_records(connection, [message(event)])
-            await connection.execute(UPSERT_WATERMARKS, [IDENTITY_RECORDS.name], [0], [clock.now()])
+        await self.be_fresh()
+
+    async def be_fresh(self) -> None:
+        """Heartbeats of the partition in which the record lies."""
+        async with transaction(self.pool) as connection:
+            topics = IDENTITY_RECORDS.name, IDENTITY_ERASURES.name
+            await raise_watermarks(connection, {(topic, 0): clock.now() for topic in topics})
 
     async def document(self, *labels: str) -> UUID:
         """A document with these labels that audit was told of."""
@@ -119,6 +125,8 @@ async def audit_api(database: Database) -> AsyncIterator[httpx.AsyncClient]:
         )
     )
     async with app.router.lifespan_context(app):
+        async with transaction(app.state.pool) as connection:
+            await raise_watermarks(connection, {(IDENTITY_ERASURES.name, 0): clock.now()})
         app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://audit") as found:

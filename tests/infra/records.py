@@ -30,7 +30,7 @@ from shared.contracts.identity import (
     TraitFingerprints,
 )
 from shared.contracts.topics import CONSENT_MATRICES
-from shared.copies import UPSERT_WATERMARKS
+from shared.copies import raise_watermarks
 from shared.crypto import Keyring
 from shared.db.pool import Pool, transaction
 from shared.fhir import iti65
@@ -197,11 +197,11 @@ class House:
 
     async def be_fresh(self, at: datetime | None = None, *, partitions: int = 4) -> None:
         """Heartbeats of all partitions."""
-        numbers = list(range(partitions))
-        for topic in (*COPIED, CONSENT_MATRICES.name):
-            marks = [at or clock.now()] * partitions
-            await self.pool.execute("delete from copy_watermarks where topic = $1", topic)
-            await self.pool.execute(UPSERT_WATERMARKS, [topic] * partitions, numbers, marks)
+        at = at or clock.now()
+        topics = (*COPIED, CONSENT_MATRICES.name)
+        async with transaction(self.pool) as connection:
+            await connection.execute("delete from copy_watermarks where topic = any($1)", topics)
+            await raise_watermarks(connection, {(one, number): at for one in topics for number in range(partitions)})
 
     async def deposit(
         self, body: bytes, *, organisation: str = HOSPITAL, prefer: str | None = None, **headers: str

@@ -50,16 +50,17 @@ def test_equal_traits_of_two_persons_have_nothing_in_common() -> None:
 @pytest.mark.parametrize(
     ("age", "fresh"),
     [
-        (CopyAge(NOW, NOW), True),
-        (CopyAge(NOW - LIMIT, NOW), True),
-        (CopyAge(NOW - LIMIT - timedelta(milliseconds=1), NOW), False),
-        (CopyAge(NOW, NOW - timedelta(days=1)), False),
-        (CopyAge(None, NOW), False),
-        (CopyAge(NOW, None), False),
-        (CopyAge(NOW, NOW, broken=True), False),
+        (CopyAge(NOW, NOW, erasures_at=NOW), True),
+        (CopyAge(NOW - LIMIT, NOW, erasures_at=NOW), True),
+        (CopyAge(NOW - LIMIT - timedelta(milliseconds=1), NOW, erasures_at=NOW), False),
+        (CopyAge(NOW, NOW - timedelta(days=1), erasures_at=NOW), False),
+        (CopyAge(None, NOW, erasures_at=NOW), False),
+        (CopyAge(NOW, None, erasures_at=NOW), False),
+        (CopyAge(NOW, NOW), False),
+        (CopyAge(NOW, NOW, broken=True, erasures_at=NOW), False),
     ],
 )
-def test_both_copies_must_be_known_young_and_whole(age: CopyAge, fresh: bool) -> None:
+def test_all_copies_must_be_known_young_and_whole(age: CopyAge, fresh: bool) -> None:
     assert age.is_fresh(NOW, LIMIT) is fresh
 
 

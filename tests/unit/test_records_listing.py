@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -105,7 +105,7 @@ def some_record(choose: random.Random) -> RecordFacts:
         choose.choice(["open"] * 6 + ["closed", "odd"]),
         1,
         choose.choice([1, 1, 1, 1, None]),
-        CopyAge(at, at, choose.random() < 0.02, at, matrix_at=at),
+        CopyAge(at, at, choose.random() < 0.02, at, matrix_at=at, erasures_at=at),
         some_choices(choose),
         People(choose.choice([named, []]), choose.choice([named, []]), choose.random() < 0.5),
         1,
@@ -194,19 +194,22 @@ def test_a_relation_is_what_the_copy_says_and_never_the_token_alone(
 
 @pytest.mark.parametrize(("kind", "fresh"), [("representative", False), ("carer", False), ("professional", True)])
 def test_the_age_of_the_people_counts_for_who_acts_for_another(kind: str, *, fresh: bool) -> None:
-    age = CopyAge(NOW, NOW, people_at=NOW - timedelta(seconds=121), matrix_at=NOW)
+    age = CopyAge(NOW, NOW, people_at=NOW - timedelta(seconds=121), matrix_at=NOW, erasures_at=NOW)
     record = RecordFacts(RECORD, "open", 1, 1, age, matrix=packaged()[0])
     assert record.is_fresh_for(kind, NOW, LIMIT) is fresh
     assert not RecordFacts(RECORD, "open", 1, 1, age).is_fresh_for("professional", NOW, LIMIT), "an unknown matrix"
 
 
+UNKNOWN_MATRIX = CopyAge(NOW, NOW, people_at=NOW, erasures_at=NOW)
+
+
 @pytest.mark.parametrize(
     "age",
     [
-        CopyAge(NOW, NOW, people_at=NOW),
-        CopyAge(NOW, NOW, people_at=NOW, matrix_at=NOW - timedelta(seconds=121)),
-        CopyAge(NOW, NOW, people_at=NOW, matrix_at=NOW, matrix_broken=True),
-        CopyAge(NOW, NOW, people_at=NOW, matrix_at=NOW).older(CopyAge(NOW, NOW, people_at=NOW)),
+        UNKNOWN_MATRIX,
+        replace(UNKNOWN_MATRIX, matrix_at=NOW - timedelta(seconds=121)),
+        replace(UNKNOWN_MATRIX, matrix_at=NOW, matrix_broken=True),
+        replace(UNKNOWN_MATRIX, matrix_at=NOW, other=UNKNOWN_MATRIX),
     ],
 )
 def test_the_age_of_the_matrices_counts_for_professionals_alone(age: CopyAge) -> None:

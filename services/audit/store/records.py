@@ -1,12 +1,13 @@
 """What audit keeps of records: their state, and which two are of one person."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from services.audit.asking import Known
 from shared.clock import bucket_of
 from shared.contracts.identity import RecordChanged
-from shared.contracts.topics import IDENTITY_RECORDS
+from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.decoding import Message
 
@@ -41,18 +42,30 @@ async def upsert_records(connection: Connection, messages: Sequence[Message[Reco
 
 
 SELECT_KNOWN = """
-select record.status,
-       case when not exists (select from broken_copies where topic = $3 and key = record.record_id::text)
-            then mark.at end as told_until
+select record.status, record_mark.at as record_at, erasures_mark.at as erasures_at,
+       exists (select from broken_copies where topic in ($3, $4) and key = record.record_id::text) as is_broken
 from record_copies record
-left join copy_watermarks mark on mark.topic = $3 and mark.partition = record.partition
+left join copy_watermarks record_mark on record_mark.topic = $3 and record_mark.partition = record.partition
+left join copy_watermarks erasures_mark on erasures_mark.topic = $4 and erasures_mark.partition = record.partition
 where record.bucket = $1 and record.record_id = $2 and record.status_version = record.version"""
 
 
 async def find_known(connection: Connection, record_id: UUID) -> Known:
     """The state of a record, as far as it is known here."""
-    row = await connection.fetchrow(SELECT_KNOWN, bucket_of(record_id), record_id, IDENTITY_RECORDS.name)
+    topics = IDENTITY_RECORDS.name, IDENTITY_ERASURES.name
+    row = await connection.fetchrow(SELECT_KNOWN, bucket_of(record_id), record_id, *topics)
     return Known() if row is None else Known(**row)
+
+
+# A professional asks by an entry, not by a record: the partitions that have read least and most bound them all.
+SELECT_ERASURE_WATERMARKS = "select min(at) as earliest, max(at) as latest from copy_watermarks where topic = $1"
+
+
+async def find_erasure_watermarks(connection: Connection) -> tuple[datetime | None, datetime | None]:
+    """The earliest and the latest watermark of the erasures' partitions; None where there are none."""
+    row = await connection.fetchrow(SELECT_ERASURE_WATERMARKS, IDENTITY_ERASURES.name)
+    assert row is not None, "an aggregate is one row"
+    return row["earliest"], row["latest"]
 
 
 # Each must name the other: so the end of a link counts as soon as one of the two words is here.

@@ -7,11 +7,14 @@ from uuid import UUID
 from services.audit.announcements import announce
 from services.audit.explaining import Decided, Explanation, Language, Party, explain, is_told_to_asker
 from services.audit.store import explaining as store
+from services.audit.store.records import find_erasure_watermarks
 from services.audit.usecases.check_side import Side, check_side
+from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
 from shared.erasing import erased_among
-from shared.errors import ForbiddenError, NotFoundError
+from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
+from shared.freshness import are_fresh
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
 from shared.outbox import append
@@ -31,11 +34,14 @@ async def explain_decision(
 
     Raises ForbiddenError for anybody else; NotFoundError for what is not here, of others, or not theirs to know: the
     professional learns no more of a refusal by somebody's choice than of what does not exist, and the representative
-    nothing of a closed record. Raises UncheckableError where the copy of the record is older than `copy_limit`.
+    nothing of a closed record. Raises UncheckableError where the copy that this rests on is older than `copy_limit`:
+    that of the record, and of the erasures alone for a professional.
     """
     party = _party(caller)
     if party is None:
-        raise await _refuse_kind(pool, caller, event_id)
+        raise await _refuse(pool, caller, event_id, ExplanationForbiddenError(), "kind-not-permitted")
+    if party == "professional" and not await _has_read_erasures(pool, copy_limit):
+        raise await _refuse(pool, caller, event_id, UncheckableError(), "copies-too-old")
     async with transaction(pool) as connection:
         side = await _side(connection, caller, copy_limit)
         if side is None or side.is_permitted:
@@ -73,14 +79,20 @@ async def _find(connection: Connection, caller: Caller, side: Side | None, event
     return None if reason is None else decided
 
 
-async def _refuse_kind(pool: Pool, caller: Caller, event_id: UUID) -> ForbiddenError:
-    """Whoever is told nothing ever: refused alike whether there is such an entry; where there is, its record has it."""
+async def _has_read_erasures(pool: Pool, copy_limit: timedelta) -> bool:
+    async with pool.acquire() as connection:
+        watermarks = await find_erasure_watermarks(connection)
+    return are_fresh(watermarks, clock.now(), copy_limit)
+
+
+async def _refuse(pool: Pool, caller: Caller, event_id: UUID, error: ClientError, reason: str) -> ClientError:
+    """Refuses alike whether there is such an entry; where there is, the ledger of its record has the refusal."""
     async with transaction(pool) as connection:
         entry = await store.find_entry(connection, event_id)
         if entry is not None and not await erased_among(connection, [entry.record_id]):
-            await append(connection, [announce(_asked(caller, entry, None, "kind-not-permitted"))])
-    REFUSED.labels("explain-decision", "kind-not-permitted").inc()
-    return ExplanationForbiddenError()
+            await append(connection, [announce(_asked(caller, entry, None, reason))])
+    REFUSED.labels("explain-decision", reason).inc()
+    return error
 
 
 def _party(caller: Caller) -> Party | None:

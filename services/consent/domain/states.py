@@ -12,6 +12,7 @@ from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.identity import PeopleChanged, PersonNamed
 from shared.contracts.topics import CONSENT_STATES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.errors import ClientError, ConflictError, TooManyRequestsError, UncheckableError
+from shared.freshness import are_fresh
 
 MOST_CHANGES = 100
 """By the person's side together; and as many about each professional or structure by others, who change nothing but
@@ -119,22 +120,41 @@ class RecordCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyAge:
+    """How old the copies about one record are: what identity announced before these moments is here.
+
+    None where that is not known. `is_broken`: a state or an erasure of the record could not be read.
+    """
+
+    record_at: datetime | None = None
+    people_at: datetime | None = None
+    erasures_at: datetime | None = None
+    is_broken: bool = False
+
+    def is_fresh(self, now: datetime, limit: timedelta) -> bool:
+        """Whether somebody may still act for the holder on the word of these copies."""
+        return not self.is_broken and are_fresh((self.record_at, self.people_at, self.erasures_at), now, limit)
+
+    def is_fresh_for_holders(self, now: datetime, limit: timedelta) -> bool:
+        """Whether those who were given something may be shown it: who acts for the patient does not matter to them."""
+        return not self.is_broken and are_fresh((self.record_at, self.erasures_at), now, limit)
+
+
+UNKNOWN_AGE = CopyAge()
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """What a change is decided on beside the state: the record, and who may act for its holder.
 
-    `told_until`: everything that identity told of both until then is here; None where that is not known, or broken.
     `linked_to`: the other record of the same person; `blocked_there`: who is blocked in it, and so is here too.
     """
 
     status: str
     linked_to: UUID | None = None
     people: PeopleChanged | None = None
-    told_until: datetime | None = None
+    age: CopyAge = UNKNOWN_AGE
     blocked_there: frozenset[str] = frozenset()
-
-    def is_fresh(self, now: datetime, limit: timedelta) -> bool:
-        """Whether somebody may still act for the holder on the word of these copies."""
-        return self.told_until is not None and now - self.told_until <= limit
 
     def relation_of(self, kind: str, id: str, own_record: UUID | None, record_id: UUID, now: datetime) -> str:
         """What somebody of that kind is to the record's holder at this moment: holder, representative, carer, none.

@@ -1,14 +1,19 @@
 """What consent keeps of records and of those who may act for their holders."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from services.consent.domain.states import About, RecordCopy
+from services.consent.domain.states import About, CopyAge, RecordCopy
 from shared.clock import bucket_of
 from shared.contracts.identity import PeopleChanged
-from shared.contracts.topics import IDENTITY_PEOPLE, IDENTITY_RECORDS
+from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.decoding import Message
+from shared.freshness import decoy_watermarks
+
+COPIED = (IDENTITY_RECORDS.name, IDENTITY_PEOPLE.name, IDENTITY_ERASURES.name)
+"""The topics whose watermarks say how old is what is known here of one record."""
 
 UPSERT_RECORD_COPIES = """
 insert into record_copies (bucket, record_id, version, status, partition, linked_to)
@@ -78,14 +83,14 @@ async def find_attending_doctors(connection: Connection, record_ids: Sequence[UU
 
 SELECT_ABOUT = """
 select record.status, record.linked_to, known.people,
-       case when record_mark.at is not null and people_mark.at is not null and not exists (
-              select from broken_copies broken
-              where broken.topic in ($3, $4) and broken.key = record.record_id::text)
-            then least(record_mark.at, people_mark.at) end as told_until
+       record_mark.at as record_at, people_mark.at as people_at, erasures_mark.at as erasures_at,
+       exists (select from broken_copies broken
+               where broken.topic in ($3, $4, $5) and broken.key = record.record_id::text) as is_broken
 from record_copies record
 left join people_copies known on known.bucket = record.bucket and known.record_id = record.record_id
 left join copy_watermarks record_mark on record_mark.topic = $3 and record_mark.partition = record.partition
 left join copy_watermarks people_mark on people_mark.topic = $4 and people_mark.partition = known.partition
+left join copy_watermarks erasures_mark on erasures_mark.topic = $5 and erasures_mark.partition = record.partition
 where record.bucket = $1 and record.record_id = $2"""
 
 
@@ -99,13 +104,25 @@ async def find_about(connection: Connection, record_id: UUID) -> About | None:
     two who change two linked ones would wait for each other. What a professional adds here while the person blocks them
     there lets nobody read: records looks at the blocks of both, whichever was chosen first.
     """
-    topics = IDENTITY_RECORDS.name, IDENTITY_PEOPLE.name
-    row = await connection.fetchrow(SELECT_ABOUT, bucket_of(record_id), record_id, *topics)
+    row = await connection.fetchrow(SELECT_ABOUT, bucket_of(record_id), record_id, *COPIED)
     if row is None:
         return None
     other: UUID | None = row["linked_to"]
     blocked = None if other is None else await connection.fetchval(SELECT_BLOCKED, bucket_of(other), other)
-    return About(row["status"], other, people_of(row["people"]), row["told_until"], frozenset(blocked or ()))
+    age = CopyAge(row["record_at"], row["people_at"], row["erasures_at"], row["is_broken"])
+    return About(row["status"], other, people_of(row["people"]), age, frozenset(blocked or ()))
+
+
+SELECT_WATERMARKS = "select topic, at from copy_watermarks where topic in ($1, $2, $3) order by topic, partition"
+
+
+async def find_decoy_age(connection: Connection, record_id: UUID) -> CopyAge:
+    """The age that is asked of a record that is not here, so that its absence is not told by an old copy."""
+    marks: dict[str, list[datetime]] = {}
+    for row in await connection.fetch(SELECT_WATERMARKS, *COPIED):
+        marks.setdefault(row["topic"], []).append(row["at"])
+    record_at, people_at, erasures_at = decoy_watermarks(marks, COPIED, record_id.int)
+    return CopyAge(record_at, people_at, erasures_at)
 
 
 def people_of(kept: str | None) -> PeopleChanged | None:

@@ -194,7 +194,7 @@ def facts_of(
         record_status=about.status,
         minor=about.people is not None and about.people.is_minor,
         choices_known=True,
-        copies_fresh=for_another_record or about.is_fresh(now, terms.copy_limit),
+        copies_fresh=for_another_record or about.age.is_fresh(now, terms.copy_limit),
         care_team_objected=chosen.care_team_objected,
         attending_doctor=caller.id in chosen.attending_doctors,
         blocked=blocked_of(all_blocked, caller.id, caller.organisation_id),

@@ -9,6 +9,7 @@ from services.consent.store import copies, states
 from services.consent.usecases.see_choices import refuse_kind, see_choices, see_own_choices
 from shared import clock
 from shared.db.pool import Pool
+from shared.errors import UncheckableError
 from shared.http.tokens import Caller
 
 HOLDERS = frozenset({"professional", "software"})
@@ -18,13 +19,14 @@ HOLDERS = frozenset({"professional", "software"})
 async def find_consents(pool: Pool, record_id: UUID, caller: Caller, limit: timedelta) -> tuple[Shown, ...]:
     """Nothing where a professional or structure has none, or the record is closed: like of one that does not exist.
 
-    Raises ForbiddenError for others; for the person's side what `see_own_choices` raises.
+    Raises UncheckableError where the copies are older than `limit`, ForbiddenError for others; for the person's side
+    what `see_own_choices` raises.
     """
     if caller.kind in PERSONS:
         return shown_to_person(await see_own_choices(pool, record_id, caller, limit))
     if caller.kind not in HOLDERS:
         raise await refuse_kind(pool, record_id, caller)
-    return await _own(pool, record_id, caller)
+    return await _own(pool, record_id, caller, limit)
 
 
 async def show_changed(pool: Pool, record_id: UUID, caller: Caller) -> tuple[Shown, ...]:
@@ -34,11 +36,18 @@ async def show_changed(pool: Pool, record_id: UUID, caller: Caller) -> tuple[Sho
     return await _own(pool, record_id, caller)
 
 
-async def _own(pool: Pool, record_id: UUID, caller: Caller) -> tuple[Shown, ...]:
+async def _own(pool: Pool, record_id: UUID, caller: Caller, limit: timedelta | None = None) -> tuple[Shown, ...]:
+    """`limit` None: whatever the age of the copies."""
     own = caller.id if caller.kind == "professional" else caller.organisation_id
+    state, now = None, clock.now()
     async with pool.acquire() as connection:
         about = await copies.find_about(connection, record_id)
-        state = await states.find_state(connection, record_id)
+        if about is None:
+            age = await copies.find_decoy_age(connection, record_id)
+        else:
+            age, state = about.age, await states.find_state(connection, record_id)
+    if limit is not None and not age.is_fresh_for_holders(now, limit):
+        raise UncheckableError
     if own is None or about is None or about.status != "open" or state is None:
         return ()
-    return shown_to_holders(state.choices, {own}, clock.now())
+    return shown_to_holders(state.choices, {own}, now)

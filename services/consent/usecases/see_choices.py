@@ -117,7 +117,7 @@ async def _check(connection: Connection, record_id: UUID, caller: Caller, limit:
         opening = own and not await erased_among(connection, [record_id])
         return Look("record-unknown", RecordNotReadyError() if opening else NotFoundError(), is_known=False)
     now = clock.now()
-    if caller.kind != "patient" and own and not about.is_fresh(now, limit):
+    if caller.kind != "patient" and own and not about.age.is_fresh(now, limit):
         return Look("copies-too-old", UncheckableError())
     relation = about.relation_of(caller.kind, caller.id, caller.record_id, record_id, now)
     if relation == "none":

@@ -8,11 +8,12 @@ from uuid import UUID
 from services.records.domain.choices import NO_CHOICES, Choices
 from services.records.domain.people import NOBODY, People
 from shared.contracts.base import Seen
-from shared.contracts.topics import CONSENT_STATES, IDENTITY_PEOPLE, IDENTITY_RECORDS
+from shared.contracts.topics import CONSENT_STATES, IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
+from shared.freshness import are_fresh, decoy_watermarks
 from shared.terminology.matrix import Matrix
 
-COPIED = (IDENTITY_RECORDS.name, CONSENT_STATES.name, IDENTITY_PEOPLE.name)
-"""The topics about one record that a read rests on; the last only where somebody acts for the holder."""
+COPIED = (IDENTITY_RECORDS.name, CONSENT_STATES.name, IDENTITY_PEOPLE.name, IDENTITY_ERASURES.name)
+"""The topics about one record that a read rests on; the people only where somebody acts for the holder."""
 PROXIES = frozenset({"representative", "carer"})
 
 
@@ -21,6 +22,7 @@ class CopyAge:
     """How old the copies are that a read rests on: the watermarks of the record's partitions; whether one is broken.
 
     `matrix_at`: that of the matrices' oldest partition. A broken one, whatever its name, may be the one in force.
+    `erasures_at`: what was erased before that moment is gone from here. `other`: the age for the person's other record.
     """
 
     record_at: datetime | None
@@ -30,38 +32,26 @@ class CopyAge:
     people_broken: bool = False
     matrix_at: datetime | None = None
     matrix_broken: bool = False
-
-    def older(self, other: "CopyAge") -> "CopyAge":
-        """The age of both together."""
-        return CopyAge(
-            _earlier(self.record_at, other.record_at),
-            _earlier(self.choices_at, other.choices_at),
-            self.broken or other.broken,
-            _earlier(self.people_at, other.people_at),
-            self.people_broken or other.people_broken,
-            _earlier(self.matrix_at, other.matrix_at),
-            self.matrix_broken or other.matrix_broken,
-        )
+    erasures_at: datetime | None = None
+    other: "CopyAge | None" = None
 
     def is_fresh(self, now: datetime, limit: timedelta, kind: str = "") -> bool:
-        """Whether all are known and young enough that count for somebody of that kind."""
-        marks, broken = [self.record_at, self.choices_at], self.broken
+        """Whether all that count for somebody of that kind are known and young enough."""
+        marks, broken = [self.record_at, self.choices_at, self.erasures_at], self.broken
         if kind in PROXIES:
             marks, broken = [*marks, self.people_at], broken or self.people_broken
         elif kind == "professional":
             marks, broken = [*marks, self.matrix_at], broken or self.matrix_broken
-        return not broken and all(one is not None and now - one <= limit for one in marks)
-
-
-def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
-    return None if one is None or other is None else min(one, other)
+        if self.other is not None and not self.other.is_fresh(now, limit, kind):
+            return False
+        return not broken and are_fresh(marks, now, limit)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordFacts:
     """What is known of a record. `id` None: there is no such record.
 
-    `linked_to`: the other record of the same person. Its blocks hold here too, and `age` is that of the older copies.
+    `linked_to`: the other record of the same person. Its blocks hold here too, and `age` is that of both copies.
     `matrix` None: the one in force is not known here.
     """
 
@@ -79,7 +69,7 @@ class RecordFacts:
     def beside(self, other: "RecordFacts") -> "RecordFacts":
         """The same, knowing the other record of the person: what is blocked there is blocked here."""
         blocked = self.choices.blocked | other.choices.blocked
-        return replace(self, choices=replace(self.choices, blocked=blocked), age=self.age.older(other.age))
+        return replace(self, choices=replace(self.choices, blocked=blocked), age=replace(self.age, other=other.age))
 
     def is_fresh_for(self, kind: str, now: datetime, limit: timedelta) -> bool:
         """Whether what a decision about somebody of that kind rests on is young enough, and here at all."""
@@ -105,10 +95,7 @@ def nothing(age: CopyAge, matrix: Matrix | None) -> RecordFacts:
 def stand_in_age(watermarks: Mapping[str, Sequence[datetime]], number: int) -> CopyAge:
     """An age for what does not exist: that of some partition, always the same for the same thing.
 
-    So that "too old to be checked" is told as often, and as steadily, of what does not exist as of what does. The age
-    of the matrices is left out: it is one for everything.
+    The age of the matrices is left out: it is one for everything.
     """
-    record_at, choices_at, people_at = (
-        marks[number % len(marks)] if (marks := watermarks.get(topic, ())) else None for topic in COPIED
-    )
-    return CopyAge(record_at, choices_at, people_at=people_at)
+    record_at, choices_at, people_at, erasures_at = decoy_watermarks(watermarks, COPIED, number)
+    return CopyAge(record_at, choices_at, people_at=people_at, erasures_at=erasures_at)

@@ -7,11 +7,13 @@ import orjson
 
 from shared.contracts.topics import CONSENT_MATRICES
 from shared.db.pool import Connection
+from shared.freshness import HEARTBEAT_AHEAD
 from shared.terminology.matrix import Matrix, in_force, matrix_of, packaged
 
 SELECT_ACTIVE = """
 select m.name as matrix_name, m.version as matrix_version, m.active_from as matrix_from, statement_timestamp() as at,
-       (select min(at) from copy_watermarks where topic = $1) as matrix_at,
+       (select case when max(at) <= statement_timestamp() + $2::interval then min(at) end
+        from copy_watermarks where topic = $1) as matrix_at,
        exists (select from broken_copies where topic = $1) as matrix_broken
 from (select 1) as always
 left join lateral (
@@ -29,7 +31,7 @@ class Matrices:
 
     async def active(self, connection: Connection) -> asyncpg.Record:
         """The columns `matrix_*` and `at` of this moment; with a record they come with its facts."""
-        row = await connection.fetchrow(SELECT_ACTIVE, CONSENT_MATRICES.name)
+        row = await connection.fetchrow(SELECT_ACTIVE, CONSENT_MATRICES.name, HEARTBEAT_AHEAD)
         assert row is not None, "it is one row"
         return row
 

@@ -21,9 +21,10 @@ from services.records.domain.people import NOBODY, people_of
 from services.records.store.matrices import Matrices
 from shared.access import Permit
 from shared.clock import bucket_in, bucket_of
-from shared.contracts.topics import CONSENT_MATRICES
+from shared.contracts.topics import CONSENT_MATRICES, IDENTITY_PEOPLE
 from shared.db.pool import Connection
 from shared.errors import NotFoundError, UncheckableError
+from shared.freshness import HEARTBEAT_AHEAD
 from shared.vault import WrappedKey
 
 # The timer of the session's own transaction_timeout runs already; only switching it off lets a shorter one begin.
@@ -38,17 +39,20 @@ FENCE_BY_ID = "select id, linked_to from records where bucket = $1 and id = $2 f
 FENCE_BY_INS = """
 select r.id, r.linked_to from record_fingerprints f join records r on r.bucket = f.bucket and r.id = f.record_id
 where f.ins = any($1::text[]) for share of r nowait"""
-# What was chosen before the whole of it was kept stands in three columns.
+# What was chosen before the whole of it was kept stands in three columns. A record's erasure comes in the partition of
+# the same number as its state. A watermark of the matrices that lies in the future makes them unknown.
 SELECT_FACTS = """
 select r.id, r.linked_to, r.status, r.version as record_version, c.version as choices_version,
        coalesce(c.state, jsonb_build_object('authorised', c.authorised, 'blocked', c.blocked,
                                             'emergency', c.emergency)) as choices,
        p.version as people_version, p.people, p.is_minor,
        record_mark.at as record_at, choices_mark.at as choices_at, people_mark.at as people_at,
-       array(select topic from broken_copies where topic in ($3, $4, $5) and key = r.id::text) as broken,
+       erasures_mark.at as erasures_at,
+       array(select topic from broken_copies where topic in ($3, $4, $5, $6) and key = r.id::text) as broken,
        m.name as matrix_name, m.version as matrix_version, m.active_from as matrix_from, statement_timestamp() as at,
-       (select min(at) from copy_watermarks where topic = $6) as matrix_at,
-       exists (select from broken_copies where topic = $6) as matrix_broken
+       (select case when max(at) <= statement_timestamp() + $8::interval then min(at) end
+        from copy_watermarks where topic = $7) as matrix_at,
+       exists (select from broken_copies where topic = $7) as matrix_broken
 from records r
 left join consent_states c on c.bucket = $1 and c.record_id = r.id
 left join record_people p on p.bucket = $1 and p.record_id = r.id
@@ -57,6 +61,7 @@ left join copy_watermarks choices_mark
   on choices_mark.topic = $4 and choices_mark.partition = coalesce(c.partition, r.partition)
 left join copy_watermarks people_mark
   on people_mark.topic = $5 and people_mark.partition = coalesce(p.partition, r.partition)
+left join copy_watermarks erasures_mark on erasures_mark.topic = $6 and erasures_mark.partition = r.partition
 left join lateral (
   select name, version, active_from from matrices
   where active_from <= statement_timestamp() order by active_from desc, name desc limit 1
@@ -67,7 +72,7 @@ select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_re
        changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
        depositor_id, in_secret
 from documents where bucket = $1 and id = $2"""
-SELECT_WATERMARKS = "select topic, at from copy_watermarks where topic in ($1, $2, $3) order by topic, partition"
+SELECT_WATERMARKS = "select topic, at from copy_watermarks where topic in ($1, $2, $3, $4) order by topic, partition"
 SELECT_CONTENT = """
 select c.metadata, c.content, k.kid, k.wrapped
 from contents c join record_keys k on k.bucket = $1 and k.record_id = $3
@@ -152,7 +157,9 @@ async def load_facts(connection: Connection, matrices: Matrices, record_id: UUID
 
 
 async def _load_own_facts(connection: Connection, matrices: Matrices, record_id: UUID) -> RecordFacts:
-    row = await connection.fetchrow(SELECT_FACTS, bucket_of(record_id), record_id, *COPIED, CONSENT_MATRICES.name)
+    row = await connection.fetchrow(
+        SELECT_FACTS, bucket_of(record_id), record_id, *COPIED, CONSENT_MATRICES.name, HEARTBEAT_AHEAD
+    )
     assert row is not None, "the fence holds the row"
     broken = set(row["broken"])
     return RecordFacts(
@@ -163,11 +170,12 @@ async def _load_own_facts(connection: Connection, matrices: Matrices, record_id:
         age=CopyAge(
             row["record_at"],
             row["choices_at"],
-            not broken.isdisjoint(COPIED[:2]),
-            row["people_at"],
-            COPIED[2] in broken,
-            row["matrix_at"],
-            row["matrix_broken"],
+            broken=bool(broken - {IDENTITY_PEOPLE.name}),
+            people_at=row["people_at"],
+            people_broken=IDENTITY_PEOPLE.name in broken,
+            matrix_at=row["matrix_at"],
+            matrix_broken=row["matrix_broken"],
+            erasures_at=row["erasures_at"],
         ),
         choices=choices_of(orjson.loads(row["choices"])) if row["choices_version"] is not None else NO_CHOICES,
         people=people_of(orjson.loads(row["people"]), row["is_minor"]) if row["people_version"] is not None else NOBODY,

@@ -1,0 +1,117 @@
+"""A running worker: what vouches for the erasures, and what is said of a watermark that lies in the future."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from shared import clock, copy_ages
+from shared.contracts.base import HeartbeatSent
+from shared.contracts.identity import RecordErased
+from shared.contracts.topics import CONSENT_ERASURES, IDENTITY_ERASURES
+from shared.copy_ages import CopyAges
+from shared.db.pool import Connection, create_pool
+from shared.decoding import Message
+from shared.metrics import COPY_AGE
+from shared.settings import PostgresSettings
+from shared.subscription import Subscription
+from shared.worker import Machinery, Plan, at_work
+from tests.conftest import NewDatabase
+from tests.infra import plumbing
+from tests.infra.databases import Database
+from tests.infra.erasing import erased
+from tests.infra.tokens import TestKeys
+from tests.infra.topics import Topics
+from tests.infra.waiting import eventually
+
+TOPIC = IDENTITY_ERASURES.name
+
+
+class Eraser:
+    """Consent's handler of erasures, while its database cannot do it (`is_away`) and afterwards."""
+
+    def __init__(self) -> None:
+        self.is_away, self.attempts, self.partitions = True, 0, set[int]()
+
+    async def erase(self, _: Connection, messages: list[Message[RecordErased]]) -> None:
+        self.attempts += 1
+        if self.is_away:
+            raise OSError("the database is away")
+        self.partitions |= {one.partition for one in messages}
+
+    @asynccontextmanager
+    async def at_work(self, database: Database, kafka: Topics) -> AsyncIterator[Machinery]:
+        """A worker with this group alone."""
+        group = Subscription(CONSENT_ERASURES, (RecordErased,), self.erase, remember=False, heeds_erasures=False)
+        plan = Plan("consent", [group], keys=TestKeys())
+        async with at_work(plan, plumbing.settings(database, kafka)) as machinery:
+            yield machinery
+
+
+async def beat(kafka: Topics, at: datetime) -> None:
+    """A heartbeat in each partition, as identity's relay sends it."""
+    for partition in range(IDENTITY_ERASURES.local_partitions):
+        event = HeartbeatSent(partition=partition, at=at)
+        headers = {"ce_id": str(uuid4()), "ce_type": event.wire, "ce_time": at.isoformat()}
+        body, key = event.model_dump_json().encode(), event.key.encode()
+        await kafka.put_raw(TOPIC, body, key, headers, partition=partition)
+
+
+async def test_a_heartbeat_behind_an_unread_erasure_freshens_nothing(new_database: NewDatabase, kafka: Topics) -> None:
+    database, eraser, at = await new_database("consent"), Eraser(), clock.now()
+    await kafka.put(erased(uuid4()))
+    await beat(kafka, at)
+
+    async def has_tried() -> bool:
+        return eraser.attempts >= 3
+
+    async def has_all() -> bool:
+        count = await plumbing.value(database, "select count(*) from copy_watermarks where at = $1", at)
+        return bool(count == IDENTITY_ERASURES.local_partitions)
+
+    async with eraser.at_work(database, kafka):
+        await eventually(has_tried)
+        fresh = await plumbing.value(database, "select count(*) from copy_watermarks where topic = $1", TOPIC)
+        assert fresh < IDENTITY_ERASURES.local_partitions
+        eraser.is_away = False
+        await eventually(has_all)
+    assert len(eraser.partitions) == 1
+
+
+@pytest.fixture
+async def pool(new_database: NewDatabase) -> Any:
+    database = await new_database("consent")
+    made = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
+    yield made
+    made.terminate()
+
+
+async def test_a_watermark_of_the_future_is_a_negative_age_and_said_once_a_minute(
+    pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[dict[str, Any]] = []
+    monkeypatch.setattr(copy_ages, "log", lambda event, **fields: logged.append({"event": event, **fields}))
+    await pool.execute(
+        "insert into copy_watermarks (topic, partition, at) values "
+        "('a', 0, now() - interval '10 s'), ('a', 1, now() + interval '1 hour'), "
+        "('b', 0, now() - interval '10 s'), ('b', 1, now() + interval '10 s'), ('c', 0, now() + interval '10 s')"
+    )
+    ages = CopyAges()
+    await ages.observe(pool)
+    await ages.observe(pool)
+    assert -3600 <= age_of("a") < -3000, "the future hides behind no older partition"
+    assert 10 <= age_of("b") < 600, "clocks differ a little"
+    assert -10 <= age_of("c") < 0
+    assert [(one["event"], one["topic"]) for one in logged] == [("copy.ahead", "a"), ("copy.ahead", "c")]
+    assert logged[0]["seconds"] > 3000
+    monkeypatch.setattr(copy_ages, "LOG_EVERY_S", 0.0)
+    await ages.observe(pool)
+    assert len(logged) == 4
+
+
+def age_of(topic: str) -> float:
+    found: float = COPY_AGE.labels(topic)._value.get()
+    return found
