@@ -53,14 +53,24 @@ class BatchEffects:
         await parking.park(connection, self._group, dead)
         for letter in letters:
             record = letter.record
+            if self._subscription.vouches and record.key:
+                await copies.mark_broken(connection, letter.topic, record.key, record.offset, letter.code)
+        if self._subscription.quarantine is not None:
+            await self._subscription.quarantine(connection, letters)
+
+    def tell(self, plan: BatchPlan) -> None:
+        """Counts and logs the dead letters and what broke a copy, once their transaction has committed."""
+        for letter in plan.letters:
+            record = letter.record
             place: dict[str, Any] = {"topic": letter.topic, "partition": record.partition, "offset": record.offset}
             BURIED.labels(self._group, letter.code).inc()
             log("message.buried", group=self._group, code=letter.code, **place)
             if self._subscription.vouches and record.key:
-                await copies.mark_broken(connection, letter.topic, record.key, record.offset, letter.code)
                 log("copy.broken", group=self._group, code=letter.code, **place)
-        if self._subscription.quarantine is not None:
-            await self._subscription.quarantine(connection, letters)
+        for message in plan.withheld:
+            assert isinstance(message.event, StateWithheld)
+            code = message.event.error_code
+            log("copy.broken", group=self._group, code=code, topic=message.topic, partition=message.partition)
 
     async def mark_withheld(self, connection: Connection, messages: list[Message[Event]]) -> None:
         """A state that its owner could not send: the copy is not to be trusted until a newer one comes."""
@@ -68,7 +78,6 @@ class BatchEffects:
             assert isinstance(message.event, StateWithheld)
             code = message.event.error_code
             await copies.mark_broken(connection, message.topic, message.key, message.offset, code)
-            log("copy.broken", group=self._group, code=code, topic=message.topic, partition=message.partition)
 
     async def park(self, connection: Connection, parked: list[Parked]) -> None:
         """Parks these records, all for one reason or behind the first."""

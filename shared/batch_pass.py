@@ -41,10 +41,11 @@ class Progress:
 
 @dataclass
 class Pass:
-    """`progress` None leaves offsets alone."""
+    """`progress` None leaves offsets alone. `is_trial`: the circuit breaker is open and tries one record."""
 
     items: list[Item]
     progress: Progress | None
+    is_trial: bool = False
     finished: set[Item] = field(default_factory=set)
     held: Held = field(default_factory=Held)
     awaiting: list[Item] = field(default_factory=list)
@@ -87,4 +88,4 @@ class Pass:
     def replace(self, item: Item, replacement: Item) -> "Pass":
         """The same pass with one item decoded otherwise."""
         items = [replacement if other is item else other for other in self.items]
-        return Pass(items, self.progress, set(self.finished), self.held)
+        return Pass(items, self.progress, self.is_trial, set(self.finished), self.held)

@@ -29,15 +29,17 @@ class CircuitBreaker:
         """Whether the breaker is open: going on would do harm."""
         return _is_open(self.outcomes)
 
-    def admits(self, failures: Sequence[bool], now: float) -> int:
-        """How many of the next records may be attempted, of which it is known whether they will fail.
+    def admits(self, foreseen: Sequence[bool | None], now: float) -> int:
+        """How many of the next records may be attempted. `foreseen`: whether each will fail; None tells nothing.
 
-        None while the breaker is open, one where a trial is due, else all up to the one that would open it.
+        None while the breaker is open; where a trial is due, all up to the first that has an outcome; else all up to
+        the one that would open it.
         """
         if self.pulled:
-            return int(now >= self._next_trial)
-        opening = self._opens_at(failures)
-        return len(failures) if opening is None else opening + 1
+            trial = next((index for index, outcome in enumerate(foreseen) if outcome is not None), len(foreseen) - 1)
+            return trial + 1 if now >= self._next_trial else 0
+        opening = self._opens_at(foreseen)
+        return len(foreseen) if opening is None else opening + 1
 
     def would_open(self) -> bool:
         """Whether one more failure opens the breaker."""
@@ -57,9 +59,11 @@ class CircuitBreaker:
         self._next_trial = now + self._stop_s
         return None if was_open else "opened"
 
-    def _opens_at(self, failures: Iterable[bool]) -> int | None:
+    def _opens_at(self, foreseen: Iterable[bool | None]) -> int | None:
         ahead = self.outcomes.copy()
-        for index, failed in enumerate(failures):
+        for index, failed in enumerate(foreseen):
+            if failed is None:
+                continue
             ahead.append(failed)
             if failed and _is_open(ahead):
                 return index

@@ -33,11 +33,17 @@ from shared.subscription import Subscription
 
 ATTEMPTS_OF_A_BUG = 3
 COPY_WAIT_S = 60.0
-TIMEOUTS = (asyncpg.QueryCanceledError, asyncpg.TransactionTimeoutError)
+TIMEOUTS = (
+    asyncpg.QueryCanceledError,
+    asyncpg.TransactionTimeoutError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
 """The server ended a statement or a transaction that took too long: a smaller batch may get through."""
 
 Place = tuple[str, int, int]
 """Topic, partition, offset."""
+AfterStates = Callable[[set[bytes], Callable[[], None]], Awaitable[None]]
+"""Told which keys a state group has applied, and what to call while that takes time."""
 
 
 class RetryError(TransientError):
@@ -61,7 +67,7 @@ class Consumer:
         subscription: Subscription,
         *,
         prefix: str = "",
-        after_states: Callable[[set[bytes]], Awaitable[None]] | None = None,
+        after_states: AfterStates | None = None,
         on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.pool = pool
@@ -73,7 +79,7 @@ class Consumer:
         self.after_states = after_states
         own: set[type[Event]] = {HeartbeatSent, StateWithheld}
         self._types = frozenset(event.wire for event in (*subscription.events, *own))
-        self._parks = subscription.quarantine is None and not subscription.is_state
+        self.parks_behind_letters = subscription.quarantine is None and not subscription.is_state
         self._attempts: dict[Place, int] = {}
         self._waits: dict[Place, float] = {}
         self.effects = BatchEffects(subscription)
@@ -85,15 +91,23 @@ class Consumer:
         leaves offsets alone.
         """
         items = [Item(record, record.topic.removeprefix(self.prefix), self.decode(record)) for record in records]
-        batch = Pass(self._admitted(items), progress)
-        await self._process(batch, [item for item in batch.items if item not in batch.finished])
-        CONSUMED.labels(self.name).inc(len(batch.finished))
-        if batch.awaiting:
-            await self._wait_or_park(batch)
+        is_trial = self.brake.pulled
+        batch = Pass(self._admitted(items), progress, is_trial=is_trial)
+        unfinished = [item for item in batch.items if item not in batch.finished]
+        try:
+            await self._process(batch, unfinished)
+            if batch.awaiting:
+                await self._wait_or_park(batch)
+            await self._pass_finished(batch)
+        finally:
+            done = [_place(item) for item in unfinished if item in batch.finished]
+            CONSUMED.labels(self.name).inc(len(done))
+            # Only these: what another partition's records have waited and tried so far counts on.
+            for place in done:
+                self._waits.pop(place, None)
+                self._attempts.pop(place, None)
         if len(batch.finished) < len(items):
             raise RetryError
-        self._waits.clear()
-        self._attempts.clear()
 
     def decode(self, record: Record) -> Message[Event] | Letter | Skipped:
         """What the record is to this group."""
@@ -102,22 +116,35 @@ class Consumer:
             return Letter(record, record.topic.removeprefix(self.prefix), "type-unknown")
         return decoded
 
+    async def _pass_finished(self, batch: Pass) -> None:
+        """Moves the offsets over records that were all finished when they were read: no transaction of theirs did."""
+        if batch.progress is None:
+            return
+        nexts = batch.next_offsets(batch.items, [])
+        moved = {partition: at for partition, at in nexts.items() if at > batch.progress.next[partition]}
+        if moved:
+            async with transaction(self.pool) as connection:
+                await offsets.begin_batch(connection, self.name, batch.positions, moved, {}, frozenset())
+            batch.progress.move(moved, [])
+
     # -- The circuit breaker ------------------------------------------------------------------------------------------
 
     def _admitted(self, items: list[Item]) -> list[Item]:
         """The records that may be attempted now. Raises RetryError where the breaker admits none."""
-        count = self.brake.admits([self._counts(item.decoded) for item in items], asyncio.get_running_loop().time())
+        outcomes = [self._foreseen(item) for item in items]
+        count = self.brake.admits(outcomes, asyncio.get_running_loop().time())
         if count == 0:
-            raise RetryError("this consumer has stopped: too many messages failed")
+            raise _stopped()
         return items[:count]
 
-    def _counts(self, decoded: object) -> bool:
-        return isinstance(decoded, Letter) and self.subscription.quarantine is None
+    def _foreseen(self, item: Item) -> bool | None:
+        """Whether the record will fail, as far as that is known; None where its outcome will tell nothing."""
+        if isinstance(item.decoded, Letter):
+            return self.subscription.quarantine is None
+        return False if _is_of_owner(item.decoded) else None
 
-    def _note(self, finished: Sequence[Item], failed: bool | None = None) -> None:
-        """Outcomes of what the owner of the topic sent; passed-over records and heartbeats tell nothing."""
-        attempted = [item for item in finished if isinstance(item.decoded, Letter) or _is_of_owner(item.decoded)]
-        outcomes = [self._counts(item.decoded) if failed is None else failed for item in attempted]
+    def _note(self, outcomes: Sequence[bool]) -> None:
+        """Tells the breaker which attempts failed."""
         change = self.brake.note_all(outcomes, asyncio.get_running_loop().time())
         if change is not None:
             STOPPED.labels(self.name).set(change == "opened")
@@ -130,40 +157,58 @@ class Consumer:
 
         Raises a transient error that concerns more than one record.
         """
-        if not items:
-            return
-        suspect = next((index for index, item in enumerate(items) if self._is_suspect(item)), None)
-        if suspect is not None and len(items) > 1:
-            for part in (items[:suspect], items[suspect : suspect + 1], items[suspect + 1 :]):
-                await self._process(batch, part)
-            return
-        self.on_progress()
-        try:
-            await self._attempt(batch, items)
-        except Exception as error:  # whatever it is gets its fate here
-            if is_transient(error) and not isinstance(error, (*TIMEOUTS, KeyUnknownError)):
-                raise
-            if len(items) == 1:
-                await self._decide_fate(batch, items[0], error)
-                return
-            log("batch.failed", group=self.name, count=len(items), error=error)
-            middle = len(items) // 2
-            await self._process(batch, items[:middle])
-            await self._process(batch, items[middle:])
+        for part in self._parts(items):
+            if self.brake.pulled and not batch.is_trial:
+                raise _stopped()
+            self.on_progress()
+            try:
+                applied = await self._attempt(batch, part)
+            except Exception as error:  # whatever it is gets its fate here
+                if is_transient(error) and not isinstance(error, (*TIMEOUTS, KeyUnknownError)):
+                    raise
+                await self._halve(batch, part, error)
+            else:
+                # Outside of the attempt: what goes wrong in here says nothing about records that are done.
+                if applied and self.after_states is not None:
+                    await self.after_states(applied, self.on_progress)
 
-    def _is_suspect(self, item: Item) -> bool:
-        return _place(item) in self._attempts
+    async def _halve(self, batch: Pass, items: list[Item], error: Exception) -> None:
+        """The fate of records that failed together."""
+        if len(items) == 1:
+            await self._decide_fate(batch, items[0], error)
+            return
+        log("batch.failed", group=self.name, count=len(items), error=error)
+        middle = len(items) // 2
+        await self._process(batch, items[:middle])
+        await self._process(batch, items[middle:])
 
-    async def _attempt(self, batch: Pass, items: list[Item]) -> None:
-        """One transaction for all of these."""
+    def _parts(self, items: list[Item]) -> list[list[Item]]:
+        """What is attempted together: a record that failed alone before is alone again."""
+        parts: list[list[Item]] = []
+        was_alone = True
+        for item in items:
+            is_alone = _place(item) in self._attempts
+            if is_alone or was_alone:
+                parts.append([])
+            parts[-1].append(item)
+            was_alone = is_alone
+        return parts
+
+    async def _attempt(self, batch: Pass, items: list[Item]) -> set[bytes]:
+        """One transaction for all of these. Returns the keys whose copy was raised to a newer version."""
         async with transaction(self.pool) as connection:
             plan, held, nexts = await self._begin(connection, batch, items)
             applied = await self.effects.apply(connection, plan)
         batch.commit(plan, held, nexts)
         self._count(plan)
-        self._note(plan.finished)
-        if applied and self.after_states is not None:
-            await self.after_states(applied)
+        self.effects.tell(plan)
+        self._note(self._outcomes(plan))
+        return applied
+
+    def _outcomes(self, plan: BatchPlan) -> list[bool]:
+        """Which attempts failed, in order; what was parked, dropped or passed over was none."""
+        attempted = {id(outcome) for outcome in (*plan.handled, *plan.letters)}
+        return [bool(self._foreseen(item)) for item in plan.finished if id(item.decoded) in attempted]
 
     async def _begin(
         self, connection: Connection, batch: Pass, items: list[Item]
@@ -176,7 +221,9 @@ class Consumer:
             batch.positions,
             hoped,
             erasing.record_ids(item.record.key for item in items) if self.subscription.heeds_erasures else {},
-            {item.key for item in items if isinstance(item.decoded, Message)} if self._parks else frozenset(),
+            {item.key for item in items if isinstance(item.decoded, Message)}
+            if self.parks_behind_letters
+            else frozenset(),
         )
         plan, held = self._plan(batch, items, begun, frozenset())
         if self.subscription.behind is not None and plan.handled:
@@ -198,7 +245,7 @@ class Consumer:
             erased=begun.erased,
             parked=begun.parked,
             awaiting=awaiting,
-            parks_behind_letters=self._parks,
+            parks_behind_letters=self.parks_behind_letters,
         )
         return plan, held
 
@@ -230,7 +277,7 @@ class Consumer:
         if attempt < ATTEMPTS_OF_A_BUG:
             batch.held.hold(item)
         elif self.brake.would_open():
-            self._note([item], failed=True)
+            self._note([True])
             raise RetryError from error
         else:
             await self._give_up(batch, item, "handler-timed-out" if isinstance(error, TIMEOUTS) else "handler-failed")
@@ -238,15 +285,16 @@ class Consumer:
     async def _give_up(self, batch: Pass, item: Item, code: str) -> None:
         letter = Item(item.record, item.topic, Letter(item.record, item.topic, code))
         await self._attempt_in_place(batch, item, letter)
-        self._note([item], failed=self.subscription.quarantine is None or code.startswith("handler-"))
+        self._note([self.subscription.quarantine is None or code.startswith("handler-")])
 
     async def _attempt_in_place(self, batch: Pass, item: Item, letter: Item) -> None:
         """What was decoded is replaced by its letter, in a transaction of its own."""
         async with transaction(self.pool) as connection:
             plan, held, nexts = await self._begin(connection, batch.replace(item, letter), [letter])
             await self.effects.record_dead_letters(connection, plan.letters)
-        batch.commit(BatchPlan(finished=[item], dropped=plan.dropped), held, nexts)
-        self._attempts.pop(_place(item), None)
+        batch.commit(BatchPlan(finished=[item]), held, nexts)
+        self._count(plan)
+        self.effects.tell(plan)
 
     async def _park_alone(self, batch: Pass, item: Item) -> None:
         """Parks a message that is sealed under a key that is not here, so that it blocks no partition."""
@@ -260,7 +308,6 @@ class Consumer:
                         connection, item.topic, item.record.key, item.record.offset, KeyUnknownError.code
                     )
         batch.commit(BatchPlan(finished=[item]), held, nexts)
-        self._waits.pop(_place(item), None)
 
     def _has_waited(self, item: Item) -> bool:
         """Whether the record has waited its time, from when this was asked first."""
@@ -302,6 +349,10 @@ class Consumer:
             keys = [item.record.key for item in awaiting if item.record.key]
             broken = await copies.broken_among(connection, sorted(topics), keys)
         return {item.key for item in awaiting if item.record.key in broken}
+
+
+def _stopped() -> RetryError:
+    return RetryError("this consumer has stopped: too many messages failed")
 
 
 def _place(item: Item) -> Place:

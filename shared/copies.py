@@ -6,7 +6,7 @@ from datetime import datetime
 from shared import clock
 from shared.contracts.base import Event, HeartbeatSent
 from shared.db.pool import Connection
-from shared.decoding import Message
+from shared.decoding import LONGEST_KEY, Message
 from shared.freshness import HEARTBEAT_AHEAD
 
 UPSERT_WATERMARKS = """
@@ -89,4 +89,4 @@ async def broken_among(connection: Connection, topics: Sequence[str], keys: Iter
 
 
 def _text(key: bytes) -> str:
-    return key.decode("utf-8", "replace").replace("\0", "")
+    return key[:LONGEST_KEY].decode("utf-8", "replace").replace("\0", "")

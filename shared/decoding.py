@@ -58,6 +58,8 @@ class KeptRecord:
 
 _EVENTS_OF_TOPIC = {topic.name: frozenset(event.wire for event in topic.events) for topic in TOPICS}
 _STATES = frozenset(topic.name for topic in TOPICS if topic.kind == "state")
+LONGEST_KEY = 512
+"""Bytes. No event has a longer key; of a record that has one so many are kept, which an index can hold."""
 FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 FURTHEST_AHEAD = timedelta(days=1)
 """How far in the future the time of an event may lie: a producer's clock is wrong, but not by more than this."""
@@ -126,7 +128,7 @@ def _decode_event(record: Record, topic: str, wire: str, headers: dict[str, str]
         event = EVENTS[wire].model_validate_json(record.value)
     except (ValidationError, ValueError, RecursionError):
         return Letter(record, topic, "data-invalid")
-    if event.key.encode() != record.key:
+    if event.key.encode() != record.key or len(record.key) > LONGEST_KEY:
         return Letter(record, topic, "key-mismatch")
     if isinstance(event, HeartbeatSent) and not _is_plausible(event.at, HEARTBEAT_AHEAD):
         return Skipped("heartbeat-ahead")

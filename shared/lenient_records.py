@@ -27,10 +27,10 @@ class _LenientBytes(bytearray):
 
 
 class _Batch:
-    """One record batch; `fast` is the client's own."""
+    """One record batch, at `place` in what was fetched; `fast` is the client's own."""
 
-    def __init__(self, fast: Any, source: bytes) -> None:
-        self._fast, self._source = fast, source
+    def __init__(self, fast: Any, source: bytes, place: slice) -> None:
+        self._fast, self._source, self._place = fast, source, place
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._fast, name)
@@ -45,7 +45,7 @@ class _Batch:
                 yield record
                 count += 1
         except UnicodeDecodeError:
-            batch: Any = _DefaultRecordBatchPy(self._source)
+            batch: Any = _DefaultRecordBatchPy(self._source[self._place])
             batch._maybe_uncompress()
             batch._buffer = _LenientBytes(batch._buffer)
             yield from list(batch)[count:]
@@ -68,7 +68,7 @@ class LenientRecords:
         begin = self._at
         length = int.from_bytes(self._source[begin + _LENGTH_AT : begin + _LOG_OVERHEAD], "big")
         self._at = begin + _LOG_OVERHEAD + length
-        return _Batch(fast, self._source[begin : self._at])
+        return _Batch(fast, self._source, slice(begin, self._at))
 
 
 def install() -> None:

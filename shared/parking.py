@@ -16,7 +16,7 @@ import orjson
 
 from shared import clock, tracing
 from shared.db.pool import Connection
-from shared.decoding import KeptRecord, Record
+from shared.decoding import LONGEST_KEY, KeptRecord, Record
 
 PARK = """
 insert into parked_messages (
@@ -41,19 +41,20 @@ order by "offset", parked_at limit 1000"""
 SELECT_WAITING_KEYS = """
 select distinct group_name, topic, key from parked_messages head
 where reason not in ('dead', 'expired') and ($1::bytea[] is null or key = any($1))
-  and not exists (select from parked_messages dead
-                  where dead.group_name = head.group_name and dead.topic = head.topic and dead.key = head.key
-                    and dead.reason = 'dead')
-limit 1000"""
+  and group_name = any($2::text[]) and (group_name, topic, key) > ($4::text, $5::text, $6::bytea)
+  and (group_name <> all($3::text[])
+       or not exists (select from parked_messages dead
+                      where dead.group_name = head.group_name and dead.topic = head.topic and dead.key = head.key
+                        and dead.reason = 'dead'))
+order by group_name, topic, key limit 1000"""
 TAKE = """
 select id, group_name, topic, partition, "offset", key, headers, body, reason, error_code, parked_at
 from parked_messages where id = $1 for update skip locked"""
 DELETE_ONE = "delete from parked_messages where id = $1"
 MAKE_DEAD = """
-update parked_messages set reason = 'dead', error_code = $2
-where id = $1 and (reason <> 'dead' or error_code is distinct from $2)
-returning reason"""
-SELECT_REASON = "select reason from parked_messages where id = $1"
+with taken as (select id, reason from parked_messages where id = $1 for update)
+update parked_messages parked set reason = 'dead', error_code = $2 from taken where parked.id = taken.id
+returning taken.reason"""
 EXPIRE = """
 update parked_messages set reason = 'expired'
 where id in (select id from parked_messages where reason = 'dead' and parked_at < $1 order by parked_at limit 1000
@@ -67,9 +68,10 @@ select head.id, head.group_name, head.topic, head.partition, head."offset", head
        head.parked_at,
        (select count(*) from parked_messages behind
         where behind.group_name = head.group_name and behind.topic = head.topic and behind.key = head.key
-          and behind.id <> head.id) as behind
+          and behind.reason = 'behind-dead' and behind."offset" > head."offset") as behind
 from parked_messages head
-where ($2::text is null or head.group_name = $2) and ($3::text is null or head.error_code = $3)
+where ($2::text is null or head.group_name = $2)
+  and ($3::text is null or coalesce(head.error_code, head.reason) = $3)
   and ($4::timestamptz is null or head.parked_at < $4)
   and (head.reason <> 'behind-dead'
        or not exists (select from parked_messages earlier
@@ -117,7 +119,7 @@ async def park(connection: Connection, group: str, parked: Sequence[Parked]) -> 
         [one.record.partition for one in parked],
         [one.record.offset for one in parked],
         [_event_id(one.record) for one in parked],
-        [one.record.key for one in parked],
+        [_short(one.record.key) for one in parked],
         [_headers_as_json(one.record.headers) for one in parked],
         [one.record.value for one in parked],
         [one.reason for one in parked],
@@ -136,8 +138,8 @@ async def announce_dead(connection: Connection, group: str, ids: Sequence[UUID])
 
 async def become_dead(connection: Connection, group: str, letter_id: UUID, code: str) -> None:
     """A message that was tried again and can never be used is a dead letter, with the code of its new fate."""
-    was = await connection.fetchval(SELECT_REASON, letter_id)
-    if await connection.fetchval(MAKE_DEAD, letter_id, code) is not None and was != "dead":
+    was = await connection.fetchval(MAKE_DEAD, letter_id, code)
+    if was is not None and was != "dead":
         await announce_dead(connection, group, [letter_id])
 
 
@@ -182,6 +184,11 @@ def as_record(row: asyncpg.Record, prefix: str) -> Record:
             (name, None if value is None else base64.b64decode(value)) for name, value in orjson.loads(row["headers"])
         ],
     )
+
+
+def _short(key: bytes | None) -> bytes | None:
+    """A key that an index can hold. What is longer names nothing that exists: its records are all dead letters."""
+    return None if key is None else key[:LONGEST_KEY]
 
 
 def _headers_as_json(headers: Sequence[tuple[str, bytes | None]]) -> str:

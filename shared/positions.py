@@ -15,6 +15,8 @@ from shared.metrics import OFFSETS_LOST
 
 LOOK_AGAIN = timedelta(seconds=10)
 """After which a partition whose offset was lost is looked at again: a restored log may have it."""
+COMPARE_EVERY = timedelta(seconds=5)
+"""A database that was set back while nothing came is noticed within this time."""
 
 
 class Positions:
@@ -29,6 +31,7 @@ class Positions:
         self.cluster_id = ""
         self._assignment: frozenset[TopicPartition] | None = None
         self._lost: dict[TopicPartition, float] = {}
+        self._compared_at = 0.0
         self.progress = Progress()
 
     def is_current(self, client: AIOKafkaConsumer) -> bool:
@@ -44,6 +47,11 @@ class Positions:
             self._assignment = assignment
             self.progress = Progress()
             self._lost.clear()
+            for topic in client.subscription():
+                OFFSETS_LOST.labels(self._group, topic.removeprefix(self._prefix)).set(0)
+        elif now - self._compared_at >= COMPARE_EVERY.total_seconds():
+            await self._compare()
+            self._compared_at = now
         for partition in [one for one, since in self._lost.items() if now - since >= LOOK_AGAIN.total_seconds()]:
             del self._lost[partition]
         new = [one for one in assignment if self._partition(one) not in self.progress.next and one not in self._lost]
@@ -65,6 +73,16 @@ class Positions:
     def for_lag(self) -> dict[TopicPartition, Any]:
         """What to commit to the broker, which shows it as lag and nothing else."""
         return {TopicPartition(self._prefix + topic, number): at for (topic, number), at in self.progress.next.items()}
+
+    async def _compare(self) -> None:
+        """Forgets what is no longer as it is stored. Nothing is in flight: only another hand can have moved it."""
+        async with self._pool.acquire() as connection:
+            stored = await offsets.load_offsets(connection, self._group)
+        held = {partition: offsets.Stored(at, self.cluster_id) for partition, at in self.progress.next.items()}
+        moved = [partition for partition, at in held.items() if stored.get(partition) != at]
+        if moved:
+            log("offsets.moved", group=self._group, count=len(moved))
+            self.forget(moved)
 
     async def _seek(self, client: AIOKafkaConsumer, new: list[TopicPartition], now: float) -> None:
         stored = await self._load(client, new)
@@ -92,7 +110,7 @@ class Positions:
             stored = await offsets.load_offsets(connection, self._group)
             missing = [one for one in new if not self._is_of_cluster(stored.get(self._partition(one)))]
             if missing and await offsets.takes_broker_offsets(connection, self._group):
-                missing = await self._all_partitions(client)
+                missing = sorted({*missing, *self._all_partitions(client)})
                 starts = await self._from_broker(client, missing)
             elif missing:
                 starts = await client.beginning_offsets(missing)
@@ -105,7 +123,7 @@ class Positions:
     def _is_of_cluster(self, stored: offsets.Stored | None) -> bool:
         return stored is not None and stored.cluster_id == self.cluster_id
 
-    async def _all_partitions(self, client: AIOKafkaConsumer) -> list[TopicPartition]:
+    def _all_partitions(self, client: AIOKafkaConsumer) -> list[TopicPartition]:
         topics = sorted(client.subscription())
         return [
             TopicPartition(topic, number) for topic in topics for number in client.partitions_for_topic(topic) or ()

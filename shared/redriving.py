@@ -1,6 +1,6 @@
 """Trying parked messages again: by an operator's word, or by itself when the copy or key that was awaited has come."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,6 +8,9 @@ import asyncpg
 
 from shared import clock, copies, erasing, offsets, parking
 from shared.consuming import Consumer, CopyBehindError
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Actor
+from shared.contracts.topics import Service
 from shared.crypto import KeyUnknownError
 from shared.db.pool import Connection, Pool, is_transient, transaction
 from shared.decoding import Letter, Record, Skipped
@@ -15,9 +18,16 @@ from shared.errors import ConflictError, NotFoundError, PermanentError
 from shared.inbox import DAYS_KEPT
 from shared.logs import log
 from shared.metrics import DROPPED
+from shared.outbox import announce, append
 
 TOO_OLD = "letter-too-old"
 """This letter is older than the memory of handled messages: trying it again could do its effect twice."""
+GROUP_UNKNOWN = "group-unknown"
+"""No consumer of this release takes up what is parked under this group."""
+WAITING_KEYS_PAGE = 1000
+"""As many as `parking.SELECT_WAITING_KEYS` returns at most."""
+EXPIRED_PAGE = 1000
+"""As many as `parking.EXPIRE` changes at most."""
 
 
 class LetterRefusedError(PermanentError):
@@ -38,8 +48,15 @@ class LetterIsNewestStateError(ConflictError):
     code = "letter-is-newest-state"
 
 
+def _nothing() -> None:
+    """Nobody asks whether this goes on."""
+
+
 class Redriver:
-    """Redrives the parked messages of one service's groups, per (group, topic, key) and in offset order."""
+    """Redrives the parked messages of one service's groups, per (group, topic, key) and in offset order.
+
+    Where nothing is parked behind a dead letter (state topics, the ledger) each is tried alone.
+    """
 
     def __init__(self, pool: Pool, consumers: Mapping[str, Consumer], prefix: str = "") -> None:
         self._pool = pool
@@ -49,56 +66,82 @@ class Redriver:
     async def redrive_letter(self, letter_id: UUID) -> tuple[int, str | None]:
         """Tries the letter and, when it is through, those behind it. Returns how many were handled, and what hinders.
 
-        A state is tried alone: a newer one needs no older one. A letter that is too old blocks its key no longer, and
-        the messages behind it are tried. Raises LetterUnknownError.
+        A letter that is too old blocks its key no longer, and the messages behind it are tried. Raises
+        LetterUnknownError.
         """
         row = await self._pool.fetchrow(parking.SELECT_ONE, letter_id)
         if row is None:
             raise LetterUnknownError
-        group = row["group_name"]
-        if row["reason"] == "expired" or row["parked_at"] < clock.now() - timedelta(days=DAYS_KEPT):
+        consumer = self._consumers.get(row["group_name"])
+        if consumer is None:
+            return 0, GROUP_UNKNOWN
+        is_alone = row["key"] is None or not consumer.parks_behind_letters
+        if _is_too_old(row):
             await self.expire()
-            done, _ = await self.redrive_key(group, row["topic"], row["key"])
+            done = 0 if is_alone else (await self.redrive_key(consumer.name, row["topic"], row["key"]))[0]
             return done, TOO_OLD
-        if row["key"] is None or self._consumers[group].subscription.is_state:
-            return await self._redrive_rows(group, [row])
-        return await self.redrive_key(group, row["topic"], row["key"])
+        if is_alone:
+            hindrance = await self._redrive_one(consumer, row)
+            return int(hindrance is None), hindrance
+        return await self.redrive_key(consumer.name, row["topic"], row["key"])
 
-    async def redrive_key(self, group: str, topic: str, key: bytes | None) -> tuple[int, str | None]:
+    async def redrive_key(
+        self, group: str, topic: str, key: bytes | None, on_progress: Callable[[], None] = _nothing
+    ) -> tuple[int, str | None]:
         """Everything of one key of one group on one topic, in order, until one does not go through."""
-        done, hindrance = 0, None
-        while hindrance is None and (rows := await self._pool.fetch(parking.SELECT_KEY, group, topic, key)):
-            count, hindrance = await self._redrive_rows(group, rows)
-            done += count
-        return done, hindrance
+        consumer, done = self._consumers[group], 0
+        while rows := await self._pool.fetch(parking.SELECT_KEY, group, topic, key):
+            for row in rows:
+                on_progress()
+                hindrance = await self._redrive_one(consumer, row)
+                if hindrance is not None:
+                    return done, hindrance
+                done += 1
+        return done, None
 
-    async def _redrive_rows(self, group: str, rows: list[asyncpg.Record]) -> tuple[int, str | None]:
+    async def redrive_waiting(self, keys: set[bytes] | None = None, on_progress: Callable[[], None] = _nothing) -> None:
+        """Whatever no dead letter holds: called with the keys whose copies moved, and by the sweep with all."""
+        wanted = None if keys is None else list(keys)
+        ordered = [name for name, consumer in self._consumers.items() if consumer.parks_behind_letters]
+        after = ("", "", b"")
+        while True:
+            rows = await self._pool.fetch(parking.SELECT_WAITING_KEYS, wanted, list(self._consumers), ordered, *after)
+            for row in rows:
+                await self._redrive_waiting_key(row, on_progress)
+            if len(rows) < WAITING_KEYS_PAGE:
+                return
+            after = tuple(rows[-1])
+
+    async def _redrive_waiting_key(self, place: asyncpg.Record, on_progress: Callable[[], None]) -> None:
+        group, topic, key = place["group_name"], place["topic"], place["key"]
         consumer = self._consumers[group]
-        for done, row in enumerate(rows):
-            hindrance = await self._redrive_one(consumer, row["id"])
-            if hindrance is not None:
-                return done, hindrance
-            log("message.redriven", group=group, topic=row["topic"], partition=row["partition"], offset=row["offset"])
-        return len(rows), None
+        if consumer.parks_behind_letters:
+            await self.redrive_key(group, topic, key, on_progress)
+            return
+        for row in await self._pool.fetch(parking.SELECT_KEY, group, topic, key):
+            if row["reason"] != "dead":
+                on_progress()
+                await self._redrive_one(consumer, row)
 
-    async def _redrive_one(self, consumer: Consumer, letter_id: UUID) -> str | None:
+    async def _redrive_one(self, consumer: Consumer, parked: asyncpg.Record) -> str | None:
         """Tries a parked message again and removes it, in one transaction. Returns None when it is gone.
 
         Otherwise the code of what hinders: what can never be used is a dead letter with that code from now on.
         """
+        record = parking.as_record(parked, self._prefix)
         try:
             async with transaction(self._pool) as connection:
-                row = await connection.fetchrow(parking.TAKE, letter_id)
-                if row is None:
+                if await connection.fetchrow(parking.TAKE, parked["id"]) is None:
                     return "taken-by-another"
-                record = parking.as_record(row, self._prefix)
                 applied = await _redrive(connection, consumer, record)
-                await connection.execute(parking.DELETE_ONE, letter_id)
+                await connection.execute(parking.DELETE_ONE, parked["id"])
         except Exception as error:  # the letter stays where it is
             log("batch.failed", group=consumer.name, count=1, error=error)
-            return await self._hindrance(consumer, letter_id, record, error)
+            return await self._hindrance(consumer, parked["id"], record, error)
+        place = {"topic": parked["topic"], "partition": parked["partition"], "offset": parked["offset"]}
+        log("message.redriven", group=consumer.name, **place)
         if applied and consumer.after_states is not None:
-            await consumer.after_states(applied)
+            await consumer.after_states(applied, _nothing)
         return None
 
     async def _hindrance(self, consumer: Consumer, letter_id: UUID, record: Record, error: Exception) -> str:
@@ -114,37 +157,58 @@ class Redriver:
                 await copies.mark_broken(connection, topic, record.key, record.offset, code)
         return code
 
-    async def redrive_waiting(self, keys: set[bytes] | None = None) -> None:
-        """Whatever no dead letter holds: called with the keys whose copies moved, and by the sweep with all."""
-        wanted = None if keys is None else list(keys)
-        for row in await self._pool.fetch(parking.SELECT_WAITING_KEYS, wanted):
-            await self.redrive_key(row["group_name"], row["topic"], row["key"])
-
     async def expire(self) -> None:
         """Lets letters that are too old to be tried again block their keys no longer."""
         before = clock.now() - timedelta(days=DAYS_KEPT)
-        async with transaction(self._pool) as connection:
-            count = await parking.expire(connection, before)
-        if count:
-            log("message.expired", count=count)
+        count = EXPIRED_PAGE
+        while count == EXPIRED_PAGE:
+            async with transaction(self._pool) as connection:
+                count = await parking.expire(connection, before)
+            if count:
+                log("message.expired", count=count)
 
-    async def discard(self, letter_id: UUID) -> asyncpg.Record:
-        """Removes a letter that nobody can use, so that those behind it go on. Returns what it was.
+    async def discard(self, letter_id: UUID, actor: Actor, reason: str) -> tuple[int, str | None]:
+        """Removes a letter that nobody can use, and tries those behind it.
 
-        Raises LetterUnknownError, LetterIsNewestStateError.
+        `reason` is a code. The ledger is told where the letter is about a record. Returns how many of those behind it
+        were handled, and what hinders. Raises LetterUnknownError, LetterIsNewestStateError.
         """
         async with transaction(self._pool) as connection:
             row = await connection.fetchrow(parking.TAKE, letter_id)
             if row is None:
                 raise LetterUnknownError
-            key = row["key"]
-            is_state = self._consumers[row["group_name"]].subscription.is_state
-            if is_state and key and await copies.is_newest(connection, row["topic"], key, row["offset"]):
+            group, topic, key = row["group_name"], row["topic"], row["key"]
+            consumer = self._consumers.get(group)
+            is_state = consumer is not None and consumer.subscription.is_state
+            if is_state and key and await copies.is_newest(connection, topic, key, row["offset"]):
                 raise LetterIsNewestStateError
             await connection.execute(parking.DELETE_ONE, letter_id)
             if not is_state and key:
-                await copies.mend_discarded(connection, row["group_name"], row["topic"], key)
-        return row
+                await copies.mend_discarded(connection, group, topic, key)
+            told = [
+                AccessRecorded(
+                    record_id=record_id, actor=actor, action="discard-dead-letter", outcome="permitted", reason=reason
+                )
+                for record_id in erasing.record_ids([key]).values()
+            ]
+            await append(connection, [announce(one, _service_of(group)) for one in told])
+        log(
+            "message.discarded", group=group, topic=topic, partition=row["partition"], offset=row["offset"], code=reason
+        )
+        if consumer is None or key is None or not consumer.parks_behind_letters:
+            return 0, None
+        return await self.redrive_key(group, topic, key)
+
+
+def _service_of(group: str) -> Service:
+    service, _, _ = group.partition(".")
+    return service  # type: ignore[return-value] # the first part of a group's name
+
+
+def _is_too_old(row: asyncpg.Record) -> bool:
+    if row["reason"] == "dead":
+        return bool(row["parked_at"] < clock.now() - timedelta(days=DAYS_KEPT))
+    return bool(row["reason"] == "expired")
 
 
 async def _redrive(connection: Connection, consumer: Consumer, record: Record) -> set[bytes]:

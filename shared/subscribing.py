@@ -27,7 +27,7 @@ from faststream.security import BaseSecurity, SASLScram512
 
 from shared import lenient_records
 from shared.batch_plan import Partition
-from shared.consuming import Consumer, CopyBehindError
+from shared.consuming import Consumer, CopyBehindError, RetryError
 from shared.db.pool import is_transient
 from shared.decoding import Record
 from shared.errors import CodedError
@@ -75,11 +75,17 @@ class Running:
     came_round: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     failures: int = 0
     in_flight: int = 0
+    handed_on: dict[Partition, int] = field(default_factory=dict)
     behind_since: dict[str, float] = field(default_factory=dict)
     committed: dict[Any, int] = field(default_factory=dict)
 
     async def next_batch(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
         """What there is, as soon as there is something, from the stored offsets on. A failure is told, never raised."""
+        if self.handed_on:
+            # FastStream swallowed a batch before `deal` had it: to go on behind it would leave a hole.
+            self.positions.seek_unfinished(consumer, self.handed_on)
+            self.handed_on = {}
+            await self._pause(RetryError())
         while True:
             try:
                 await self.positions.place(consumer, asyncio.get_running_loop().time())
@@ -87,15 +93,16 @@ class Running:
                     timeout_ms=self.subscriber.batch_timeout_ms, max_records=self.subscriber.max_records
                 )
                 if fetched and self.positions.is_current(consumer):
-                    return tuple(chain(*fetched.values()))
+                    records = tuple(chain(*fetched.values()))
+                    self.handed_on = self._ends(records)
+                    return records
             except ConsumerStoppedError:
                 raise  # ends FastStream's loop
-            except NoOffsetForPartitionError:
-                continue  # told of a partition that was not sought yet
             except OffsetOutOfRangeError as error:
                 self.positions.forget(self._partition(place) for place in error.args[0])
-            except IllegalStateError:
-                continue  # the assignment changed meanwhile
+            except (NoOffsetForPartitionError, IllegalStateError):
+                # A partition was not sought yet, or the assignment changed meanwhile.
+                await asyncio.sleep(SHORTEST_WAIT_S)
             except Exception as error:
                 if not isinstance(error, KafkaError) and not is_transient(error):
                     log("consumer.failed", group=self.consumer.name, error=error)
@@ -107,9 +114,10 @@ class Running:
         assert client is not None
         self.in_flight = len(records)
         started = asyncio.get_running_loop().time()
-        read = {self._partition(record): record.offset + 1 for record in records}
+        read, progress = self._ends(records), self.positions.progress
+        stored = {partition: progress.next.get(partition) for partition in read}
         try:
-            await self.consumer.consume(records, self.positions.progress)
+            await self.consumer.consume(records, progress)
             self.failures = 0
             self.beat()
             await asyncio.sleep(max(0.0, started + self.gather_s - asyncio.get_running_loop().time()))
@@ -119,10 +127,13 @@ class Running:
                 self.positions.forget(read)
             elif not is_transient(error):
                 log("consumer.failed", group=self.consumer.name, error=error)
+            if any(progress.next.get(partition) != at for partition, at in stored.items()):
+                self.failures = 0  # some of it went through
             await self._pause(error)
         finally:
             # Whatever happened: what is not finished is read again, or the next batch would leave a hole.
             self.positions.seek_unfinished(client, read)
+            self.handed_on = {}
             self.in_flight = 0
 
     def beat(self) -> None:
@@ -137,6 +148,10 @@ class Running:
         if moved:
             await client.commit(moved)
             self.committed |= moved
+
+    def _ends(self, records: Sequence[Record]) -> dict[Partition, int]:
+        """Behind the last record of each partition."""
+        return {self._partition(record): record.offset + 1 for record in records}
 
     def _partition(self, place: Any) -> Partition:
         return place.topic.removeprefix(self.consumer.prefix), place.partition
@@ -231,7 +246,7 @@ async def observe_lag(running: Running, prefix: str) -> None:
         return
     moment = asyncio.get_running_loop().time()
     for topic in running.consumer.subscription.group.topics:
-        count = behind.get(prefix + topic.name, 0) + running.in_flight
+        count = behind.get(prefix + topic.name, 0)
         since = running.behind_since.setdefault(topic.name, moment) if count else moment
         if not count:
             running.behind_since.pop(topic.name, None)

@@ -96,8 +96,8 @@ class Machinery:
             watch=LossWatch(log_factory(settings.kafka, plan.service), topics_of(plan.service)),
         )
 
-    async def _redrive(self, keys: set[bytes]) -> None:
-        await self.redriver.redrive_waiting(keys)
+    async def _redrive(self, keys: set[bytes], on_progress: Callable[[], None]) -> None:
+        await self.redriver.redrive_waiting(keys, on_progress)
 
     async def start_broker(self) -> None:
         """Connects the consumers; waits for a broker that is not there yet."""
@@ -136,7 +136,7 @@ class Machinery:
         """What a crash or a race has left parked, and dead letters that are too old to block anything."""
         await asyncio.sleep(OBSERVE_EVERY_S)
         await self.redriver.expire()
-        await self.redriver.redrive_waiting()
+        await self.redriver.redrive_waiting(None, lambda: self.beats.note("sweep"))
 
     async def maintain(self, _: Pool) -> None:
         """Partitions of the inbox."""

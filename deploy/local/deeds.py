@@ -55,6 +55,7 @@ DEEDS = {
     "ask-what-if": "asked what a change would do",
     "explain-decision": "asked why",
     "list-emergencies": "looked at the emergencies",
+    "discard-dead-letter": "discarded a message about the record that could not be used",
 }
 
 

@@ -64,6 +64,7 @@ Action = Literal[
     "list-emergencies",
     "check-record",
     "see-choices",
+    "discard-dead-letter",
 ]
 Outcome = Literal["permitted", "refused"]
 
