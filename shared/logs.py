@@ -41,6 +41,7 @@ LogEvent = Literal[
     "offsets.adopted",
     "offsets.lost",
     "offsets.moved",
+    "offsets.reset",
     "message.expired",
     "message.discarded",
     "document.lost",

@@ -63,13 +63,15 @@ returning id"""
 SELECT_ONE = """
 select id, group_name, topic, partition, "offset", key, headers, body, reason, error_code, parked_at
 from parked_messages where id = $1"""
-LIST_HEADS = """
+HEAD = """
 select head.id, head.group_name, head.topic, head.partition, head."offset", head.reason, head.error_code,
        head.parked_at,
        (select count(*) from parked_messages behind
         where behind.group_name = head.group_name and behind.topic = head.topic and behind.key = head.key
           and behind.reason = 'behind-dead' and behind."offset" > head."offset") as behind
-from parked_messages head
+from parked_messages head"""
+SELECT_HEAD = f"{HEAD} where head.id = $1"
+LIST_HEADS = f"""{HEAD}
 where ($2::text is null or head.group_name = $2)
   and ($3::text is null or coalesce(head.error_code, head.reason) = $3)
   and ($4::timestamptz is null or head.parked_at < $4)
@@ -157,19 +159,26 @@ async def list_letters(
     before: datetime | None = None,
 ) -> list[LetterHead]:
     """Everything that blocks a key or awaits a copy or a key id, oldest first, with how many are parked behind it."""
-    return [
-        LetterHead(
-            row["id"],
-            row["group_name"],
-            row["topic"],
-            row["partition"],
-            row["offset"],
-            row["error_code"] or row["reason"],
-            row["parked_at"],
-            row["behind"],
-        )
-        for row in await connection.fetch(LIST_HEADS, limit, group, code, before)
-    ]
+    return [_head(row) for row in await connection.fetch(LIST_HEADS, limit, group, code, before)]
+
+
+async def load_letter(connection: Connection, letter_id: UUID) -> LetterHead | None:
+    """One parked message, whatever it waits for; None where there is none."""
+    row = await connection.fetchrow(SELECT_HEAD, letter_id)
+    return None if row is None else _head(row)
+
+
+def _head(row: asyncpg.Record) -> LetterHead:
+    return LetterHead(
+        row["id"],
+        row["group_name"],
+        row["topic"],
+        row["partition"],
+        row["offset"],
+        row["error_code"] or row["reason"],
+        row["parked_at"],
+        row["behind"],
+    )
 
 
 def as_record(row: asyncpg.Record, prefix: str) -> Record:

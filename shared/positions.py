@@ -1,6 +1,7 @@
 """Where a consumer reads on in Kafka: from the offsets in its database, whatever the broker or the client remember."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from shared import offsets
 from shared.batch_pass import Progress
 from shared.batch_plan import Partition
-from shared.db.pool import Pool, transaction
+from shared.db.pool import Connection, Pool, transaction
 from shared.logs import log
 from shared.metrics import OFFSETS_LOST
 
@@ -17,6 +18,23 @@ LOOK_AGAIN = timedelta(seconds=10)
 """After which a partition whose offset was lost is looked at again: a restored log may have it."""
 COMPARE_EVERY = timedelta(seconds=5)
 """A database that was set back while nothing came is noticed within this time."""
+
+
+@dataclass(frozen=True)
+class StoredOffset:
+    """Where a group goes on in a partition, and what Kafka holds of it: the offsets `begins` to below `ends`."""
+
+    group: str
+    topic: str
+    partition: int
+    next: int
+    begins: int
+    ends: int
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing can be read from there."""
+        return not self.begins <= self.next <= self.ends
 
 
 class Positions:
@@ -74,6 +92,25 @@ class Positions:
         """What to commit to the broker, which shows it as lag and nothing else."""
         return {TopicPartition(self._prefix + topic, number): at for (topic, number), at in self.progress.next.items()}
 
+    async def survey(self, client: AIOKafkaConsumer) -> list[StoredOffset]:
+        """The stored offsets of the group in this cluster, whichever member holds the partition."""
+        async with self._pool.acquire() as connection:
+            rows = await offsets.load_offsets(connection, self._group)
+        stored = {
+            TopicPartition(self._prefix + topic, number): row.next
+            for (topic, number), row in sorted(rows.items())
+            if self._is_of_cluster(row)
+        }
+        begins, ends = await client.beginning_offsets(list(stored)), await client.end_offsets(list(stored))
+        return [
+            StoredOffset(self._group, *self._partition(place), at, begins[place], ends[place])
+            for place, at in stored.items()
+        ]
+
+    async def set_next(self, connection: Connection, nexts: Mapping[Partition, int]) -> None:
+        """Lets the group go on at these offsets; whoever reads from elsewhere notices it."""
+        await offsets.set_next(connection, self._group, nexts)
+
     async def _compare(self) -> None:
         """Forgets what is no longer as it is stored. Nothing is in flight: only another hand can have moved it."""
         async with self._pool.acquire() as connection:
@@ -91,7 +128,8 @@ class Positions:
             if partition not in client.assignment():
                 continue
             at = stored[self._partition(partition)]
-            if begins[partition] <= at <= ends[partition]:
+            place = StoredOffset(self._group, *self._partition(partition), at, begins[partition], ends[partition])
+            if not place.is_lost:
                 client.seek(partition, at)
                 client.resume(partition)
                 self.progress.next[self._partition(partition)] = at

@@ -4,20 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
-from uuid import UUID
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
 
-from shared import inbox, parking
+from shared import dead_letter_routes, inbox, parking
 from shared.consuming import Consumer
 from shared.contracts.topics import TOPICS
 from shared.copy_ages import CopyAges
 from shared.db.pool import Pool, create_pool
 from shared.enduring import endure
-from shared.http.app import AuthenticatedCaller, is_ready, metrics
+from shared.http.app import is_ready, metrics
 from shared.http.guard import Guard
 from shared.http.problems import install, problem
 from shared.http.tokens import IssuerKeys, Keys, TokenVerifier
@@ -28,7 +25,7 @@ from shared.outbox.lost import LossWatch, log_factory, topics_of
 from shared.outbox.producer import producer_factory
 from shared.outbox.recovery import Recovery
 from shared.outbox.relay import Relay
-from shared.redriving import LetterUnknownError, Redriver
+from shared.redriving import Redriver
 from shared.settings import ServiceSettings
 from shared.subscribing import fetch_cluster_id, make_broker, observe_lag, subscribe
 from shared.subscription import Subscription
@@ -191,20 +188,6 @@ async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[Machin
         log("process.stopped")
 
 
-class LetterView(BaseModel):
-    """A letter as an operator sees it: where it came from and why it is here. Never its content."""
-
-    model_config = ConfigDict(from_attributes=True)
-    id: UUID
-    group: str
-    topic: str
-    partition: int
-    offset: int
-    code: str | None
-    parked_at: datetime
-    behind: int
-
-
 def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
     """The worker as an app: /livez, /readyz, /metrics, and the dead letters for operators."""
 
@@ -213,6 +196,7 @@ def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
         async with at_work(plan, settings) as machinery:
             app.state.machinery = machinery
             app.state.pool = machinery.pool
+            app.state.redriver, app.state.running = machinery.redriver, machinery.running
             keys = plan.keys or IssuerKeys(machinery.pool, settings.tokens.jwks_url)
             app.state.verifier = TokenVerifier(settings.tokens, keys)
             yield
@@ -224,38 +208,13 @@ def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
     app.add_api_route("/readyz", _ready)
     app.add_api_route("/metrics", metrics)
     add_relay_routes(app, plan.service, log_factory(settings.kafka, plan.service), plan.recovery)
-    app.add_api_route("/dead-letters", list_letters, methods=["GET"])
-    app.add_api_route("/dead-letters/{letter_id}", show_letter, methods=["GET"])
-    app.add_api_route("/dead-letters/{letter_id}/redrive", redrive_letter, methods=["POST"])
+    dead_letter_routes.add_routes(app)
     return app
 
 
 def _machinery(request: Request) -> Machinery:
     machinery: Machinery = request.app.state.machinery
     return machinery
-
-
-async def list_letters(request: Request, asking: AuthenticatedCaller) -> list[LetterView]:
-    """What is put aside, oldest first."""
-    asking.require("operations")
-    async with _machinery(request).pool.acquire() as connection:
-        heads = await parking.list_letters(connection)
-    return [LetterView.model_validate(head) for head in heads]
-
-
-async def show_letter(request: Request, letter_id: UUID, asking: AuthenticatedCaller) -> LetterView:
-    """One letter."""
-    for view in await list_letters(request, asking):
-        if view.id == letter_id:
-            return view
-    raise LetterUnknownError
-
-
-async def redrive_letter(request: Request, letter_id: UUID, asking: AuthenticatedCaller) -> dict[str, object]:
-    """Tries a letter again and, when it is through, those behind it."""
-    asking.require("operations")
-    handled, hindrance = await _machinery(request).redriver.redrive_letter(letter_id)
-    return {"handled": handled, "hindrance": hindrance}
 
 
 async def _alive(request: Request) -> Response:

@@ -13,7 +13,10 @@ import services.records
 import shared
 from shared.errors import ClientError
 
-FOR_SOFTWARE_ALONE = ("shared.cda", "shared.fhir", "shared.redriving", "shared.outbox")
+FOR_SOFTWARE_ALONE = (
+    *("shared.cda", "shared.fhir"),
+    *("shared.redriving", "shared.dead_letter_routes", "shared.outbox"),
+)
 """Formats and dead letters: nobody but programs and operators meets them."""
 
 

@@ -77,21 +77,23 @@ class Recorder:
         ]
 
 
-def settings(database: Database, topics: Topics) -> ServiceSettings:
-    """What a worker on these is given."""
+def settings(database: Database, topics: Topics, slot: str | None = "test") -> ServiceSettings:
+    """What a worker on these is given. Without a slot it is one of several members, who come and go."""
     return ServiceSettings(
         postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
-        kafka=topics.settings("consent"),
+        kafka=topics.settings("consent").model_copy(update={"slot": slot}),
         tokens=SETTINGS,
         freshness=FreshnessSettings(heartbeat_s=0.2),
     )
 
 
 @asynccontextmanager
-async def worker(recorder: Recorder, database: Database, topics: Topics) -> AsyncIterator[Machinery]:
+async def worker(
+    recorder: Recorder, database: Database, topics: Topics, slot: str | None = "test"
+) -> AsyncIterator[Machinery]:
     """The worker, at work."""
     plan = Plan("consent", recorder.subscriptions(), keys=TestKeys())
-    async with at_work(plan, settings(database, topics)) as machinery:
+    async with at_work(plan, settings(database, topics, slot)) as machinery:
         yield machinery
 
 

@@ -25,7 +25,7 @@ T0, T1 = "2026-11-22T10:00:00.000000Z", "2026-11-22T10:00:00.310000Z"
 LIMITS = (0.1, 0.2, 1.0)
 COMMANDS = (
     *("up", "down", "status", "demo", "bootstrap", "open", "deposit", "track", "documents", "get", "accesses"),
-    *("authorise", "block", "unblock", "object", "choices", "preferences", "mails", "topics", "dlt"),
+    *("authorise", "block", "unblock", "object", "choices", "preferences", "mails", "topics", "dlt", "offsets"),
     *("hide-section", "emergency", "care-team", "choices-history"),
     *("figures", "link", "unlink", "add", "label", "what-if", "why"),
 )
@@ -39,10 +39,22 @@ def run(*arguments: str, var: Path) -> Any:
 def test_every_command_explains_itself_with_its_exit_codes(command: str, tmp_path: Path) -> None:
     result = run(command, "--help", var=tmp_path)
     assert result.exit_code == 0
-    if command != "dlt":
+    if command not in ("dlt", "offsets"):
         assert "Exit codes" in result.output
-    if command not in ("down", "status", "dlt"):
+    if command not in ("down", "status", "dlt", "offsets"):
         assert "Example" in result.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("dlt", "list"), ("dlt", "redrive"), ("dlt", "discard"), ("offsets", "list"), ("offsets", "reset")],
+    ids=" ".join,
+)
+def test_every_command_for_operators_explains_itself_too(command: tuple[str, str], tmp_path: Path) -> None:
+    result = run(*command, "--help", var=tmp_path)
+    assert result.exit_code == 0
+    assert "Exit codes" in result.output
+    assert "Example" in result.output
 
 
 @pytest.mark.parametrize(
@@ -78,6 +90,10 @@ def test_every_command_explains_itself_with_its_exit_codes(command: str, tmp_pat
         ("campaign", "reprint", RECORD),
         ("dlt", "list"),
         ("dlt", "redrive", RECORD),
+        ("dlt", "redrive", "--group", "notify.document-alerts", "--code", "handler-failed", "--before", "2027-01-01"),
+        ("dlt", "discard", RECORD, "--reason", "sent-twice"),
+        ("offsets", "list"),
+        ("offsets", "reset", "records.consent-copies", "--to", "beginning", "--yes"),
     ],
 )
 def test_where_nothing_runs_one_line_says_so(arguments: tuple[str, ...], tmp_path: Path) -> None:
@@ -98,6 +114,12 @@ def test_where_nothing_runs_one_line_says_so(arguments: tuple[str, ...], tmp_pat
         ("deposit", "a.xml", "--visibility", "NOBODY"),
         ("deposit",),
         ("track", "not-an-id"),
+        ("dlt", "redrive"),
+        ("dlt", "redrive", "--code", "handler-failed", "--before", "yesterday"),
+        ("dlt", "discard", RECORD),
+        ("offsets", "reset", "records.consent-copies", "--to", "beginning"),
+        ("offsets", "reset", "records.consent-copies", "--to", "end", "--yes"),
+        ("offsets", "reset", "nobody.at-all", "--to", "beginning", "--yes"),
         ("nonsense",),
     ],
 )
