@@ -28,10 +28,11 @@ from faststream.security import BaseSecurity, SASLScram512
 from shared import lenient_records
 from shared.batch_plan import Partition
 from shared.consuming import Consumer, CopyBehindError, RetryError
-from shared.db.pool import is_transient
+from shared.contracts.topics import Group
+from shared.db.errors import Fate, fate_of, is_transient
 from shared.decoding import Record
 from shared.errors import CodedError
-from shared.logs import log
+from shared.logs import log, log_limited
 from shared.metrics import LAG_RECORDS, LAG_SECONDS, RETRIED
 from shared.offsets import OffsetsMovedError
 from shared.outbox.producer import sasl_options
@@ -40,8 +41,14 @@ from shared.settings import KafkaSettings
 
 SHORTEST_WAIT_S = 0.05
 LONGEST_WAIT_S = 5.0
-PROMPT_GATHER_MS = 20
-"""Of groups for whose work somebody waits."""
+SHORTEST_LINGER_S = 0.02
+PROMPT_LINGER_S = 0.02
+"""Of groups for whose work somebody waits at a screen."""
+BACKGROUND_FACTOR = 2.5
+"""How much longer groups linger for whose work nobody waits."""
+LINGER_PER_WORK = 4
+"""A consumer lingers until four times the duration of its last batch have passed: the longer batches take, on a busy
+machine or under load, the more records each of them serves."""
 IDLE_LOOK_MS = 1000
 LONGEST_WAIT_FOR_COPY_S = 0.5
 
@@ -70,8 +77,9 @@ class Running:
 
     consumer: Consumer
     subscriber: BatchSubscriber
-    gather_s: float
     positions: Positions
+    shortest_linger_s: float
+    longest_linger_s: float
     came_round: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     failures: int = 0
     in_flight: int = 0
@@ -120,7 +128,7 @@ class Running:
             await self.consumer.consume(records, progress)
             self.failures = 0
             self.beat()
-            await asyncio.sleep(max(0.0, started + self.gather_s - asyncio.get_running_loop().time()))
+            await asyncio.sleep(self._linger(asyncio.get_running_loop().time() - started))
         except Exception as error:
             if isinstance(error, OffsetsMovedError):
                 log("offsets.moved", group=self.consumer.name)
@@ -153,6 +161,11 @@ class Running:
         """Behind the last record of each partition."""
         return {self._partition(record): record.offset + 1 for record in records}
 
+    def _linger(self, took: float) -> float:
+        """Seconds from the end of a batch until the next one may begin."""
+        interval = min(max(self.shortest_linger_s, LINGER_PER_WORK * took), self.longest_linger_s)
+        return max(0.0, interval - took)
+
     def _partition(self, place: Any) -> Partition:
         return place.topic.removeprefix(self.consumer.prefix), place.partition
 
@@ -165,6 +178,8 @@ class Running:
         wait = min(SHORTEST_WAIT_S * 2 ** min(self.failures, 12), longest) * random.uniform(0.5, 1)
         if self.failures in (1, 10, 100) or self.failures % 1000 == 0:
             log("batch.retried", group=self.consumer.name, attempt=self.failures, error=error)
+        if isinstance(error, Exception) and fate_of(error) is Fate.ALARM:
+            log_limited("database.damaged", error, group=self.consumer.name)
         await asyncio.sleep(wait)
         self.beat()
 
@@ -203,7 +218,6 @@ async def fetch_cluster_id(settings: KafkaSettings) -> str:
 def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) -> Running:
     """Declares one group on the broker and asserts that nothing can be lost by a default."""
     group = consumer.subscription.group
-    gather_ms = min(settings.gather_ms, PROMPT_GATHER_MS) if group.is_prompt else settings.gather_ms
     subscriber = broker.subscriber(
         *[settings.prefix + topic.name for topic in group.topics],
         group_id=settings.prefix + group.name,
@@ -218,7 +232,7 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
         max_poll_interval_ms=600_000,
     )
     positions = Positions(consumer.pool, group.name, settings.prefix)
-    running = Running(consumer, subscriber, gather_ms / 1000, positions)
+    running = Running(consumer, subscriber, positions, *_linger_bounds(group, settings))
     consumer.on_progress = running.beat
     # FastStream's own sleeps as long as it has waited in vain, and dies of what it does not expect.
     subscriber.get_msg = running.next_batch  # type: ignore[method-assign]
@@ -232,6 +246,16 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
     assert subscriber._connection_args["enable_auto_commit"] is False, group.name
     assert subscriber._connection_args["auto_offset_reset"] == "none", group.name
     return running
+
+
+def _linger_bounds(group: Group, settings: KafkaSettings) -> tuple[float, float]:
+    """The shortest and longest time between the beginnings of two batches."""
+    longest = settings.gather_ms / 1000
+    if group.is_prompt:
+        return SHORTEST_LINGER_S, min(longest, PROMPT_LINGER_S)
+    if group.is_background:
+        return longest * BACKGROUND_FACTOR, longest * BACKGROUND_FACTOR
+    return SHORTEST_LINGER_S, longest
 
 
 async def observe_lag(running: Running, prefix: str) -> None:

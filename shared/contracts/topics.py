@@ -54,11 +54,15 @@ class Topic:
 
 @dataclass(frozen=True)
 class Group:
-    """One consumer group of one service, `<service>.<purpose>`."""
+    """One consumer group of one service, `<service>.<purpose>`.
+
+    `is_background`: nobody waits for what it does, so it lingers longer and works in larger batches.
+    """
 
     name: str
     topics: tuple[Topic, ...]
     about: str
+    is_background: bool = False
 
     @property
     def service(self) -> str:
@@ -274,13 +278,16 @@ RECORDS_CONSENT_COPIES = Group("records.consent-copies", (CONSENT_STATES,), "Cop
 RECORDS_PEOPLE_COPIES = Group("records.people-copies", (IDENTITY_PEOPLE,), "Copy of who may act for a holder.")
 RECORDS_MATRIX_COPIES = Group("records.matrix-copies", (CONSENT_MATRICES,), "Copy of the matrices.")
 RECORDS_PROFESSION_COPIES = Group(
-    "records.profession-copies", (IDENTITY_PROFESSIONALS,), "Which profession somebody has, for what-if."
+    "records.profession-copies",
+    (IDENTITY_PROFESSIONALS,),
+    "Which profession somebody has, for what-if.",
+    is_background=True,
 )
 RECORDS_DEPOSIT_DECISIONS = Group(
     "records.deposit-decisions", (CONSENT_DECISIONS,), "Publishes or refuses what was deposited."
 )
 RECORDS_DEPOSIT_TRACKING = Group(
-    "records.deposit-tracking", (AUDIT_ENTRIES, NOTIFY_ALERTS), "Fills the tracking of deposits."
+    "records.deposit-tracking", (AUDIT_ENTRIES, NOTIFY_ALERTS), "Fills the tracking of deposits.", is_background=True
 )
 CONSENT_RECORD_COPIES = Group("consent.record-copies", (IDENTITY_RECORDS,), "Announces the state of a new record.")
 CONSENT_PEOPLE_COPIES = Group(
@@ -294,9 +301,10 @@ AUDIT_LEDGER = Group(
     "audit.ledger",
     (*ACCESSES.values(), RECORDS_DOCUMENTS, CONSENT_DECISIONS, NOTIFY_ALERTS, FORMER_ACCESSES),
     "Writes the ledger.",
+    is_background=True,
 )
 AUDIT_PROFESSIONAL_COPIES = Group(
-    "audit.professional-copies", (IDENTITY_PROFESSIONALS,), "Names for the patient's list."
+    "audit.professional-copies", (IDENTITY_PROFESSIONALS,), "Names for the patient's list.", is_background=True
 )
 AUDIT_RECORD_COPIES = Group(
     "audit.record-copies", (IDENTITY_RECORDS,), "Which records are closed, and which two are of one person."
@@ -304,7 +312,9 @@ AUDIT_RECORD_COPIES = Group(
 NOTIFY_CONTACT_COPIES = Group("notify.contact-copies", (IDENTITY_CONTACTS,), "Where persons are told things.")
 NOTIFY_DOCUMENT_ALERTS = Group("notify.document-alerts", (RECORDS_DOCUMENTS,), "Alerts for new documents.")
 READINGS = (ACCESSES["records"], FORMER_ACCESSES)
-NOTIFY_CONSULTATION_ALERTS = Group("notify.consultation-alerts", READINGS, "Alerts for consultations.")
+NOTIFY_CONSULTATION_ALERTS = Group(
+    "notify.consultation-alerts", READINGS, "Alerts for consultations.", is_background=True
+)
 NOTIFY_EMERGENCY_ALERTS = Group("notify.emergency-alerts", READINGS, "Alerts for emergencies.")
 NOTIFY_MESSAGES = Group("notify.messages", (NOTIFY_REQUESTS,), "Codes, notices and letters to be sent.")
 

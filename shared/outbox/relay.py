@@ -21,9 +21,10 @@ from shared.outbox.lost import LossWatch
 from shared.outbox.producer import MakeProducer
 
 LEAD = "select pg_try_advisory_lock(1146097665, 1)"
-GATHER_S = 0.05
-"""After a wake-up the relay waits so long, so that one read and one delete serve several transactions, unless somebody
-waits for one of them."""
+SHORTEST_LINGER_S, LONGEST_LINGER_S = 0.01, 0.05
+LINGER_PER_WORK = 4
+"""After a wake-up the relay lingers four times as long as its last step took, within these bounds, so that one read
+serves several transactions; not where somebody waits at a screen for one of them."""
 NOT_LEADING_S = 0.5
 
 
@@ -114,16 +115,22 @@ class Relay:
         while not self._stopping:
             self._wake.clear()  # before reading: a notification during the read is kept
             self._hurry.clear()
+            started = asyncio.get_running_loop().time()
             is_full = await leader.step()
+            took = asyncio.get_running_loop().time() - started
             self.sent = leader.sent_rows
             self.beat()
             if not is_full:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), leader.longest_wait())
-                    await asyncio.wait_for(self._hurry.wait(), GATHER_S)
+                    await asyncio.wait_for(self._hurry.wait(), _linger(took))
         await leader.commit()
 
     def _called(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         self._wake.set()
         if payload == HURRY:
             self._hurry.set()
+
+
+def _linger(took: float) -> float:
+    return min(max(SHORTEST_LINGER_S, LINGER_PER_WORK * took), LONGEST_LINGER_S)
