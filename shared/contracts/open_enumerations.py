@@ -47,7 +47,6 @@ _LEDGER: Final = "audit.ledger"
 _CONSULTATIONS: Final = "notify.consultation-alerts"
 _EMERGENCIES: Final = "notify.emergency-alerts"
 _ALERTS: Final = (notify.AlertSent, notify.AlertFailed, notify.AlertWithheld, notify.AlertUnwanted)
-_WITH_ACTOR: Final = (records.DocumentRefused, records.DocumentReplaced, records.DocumentWithdrawn)
 
 ENUMERATIONS: tuple[Enumeration, ...] = (
     Enumeration(
@@ -114,7 +113,12 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
     Enumeration(
         (records.DocumentRelabelled,), "actor.kind", {_LEDGER: _ENTERED, "notify.document-alerts": _INDIFFERENT}
     ),
-    Enumeration(_WITH_ACTOR, "actor.kind", {_LEDGER: _ENTERED}),
+    Enumeration((records.DocumentRefused,), "actor.kind", {_LEDGER: _ENTERED}),
+    Enumeration(
+        (records.DocumentReplaced, records.DocumentWithdrawn),
+        "actor.kind",
+        {_LEDGER: _ENTERED, "notify.document-alerts": _INDIFFERENT},
+    ),
     Enumeration((records.DocumentRefused,), "reason", {_LEDGER: _ENTERED}),
     Enumeration(
         (consent.DepositDecided,),
