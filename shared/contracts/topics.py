@@ -52,17 +52,21 @@ class Topic:
             object.__setattr__(self, "events", (*self.events, HeartbeatSent))
 
 
+_BACKGROUND = frozenset({"audit.ledger", "records.deposit-tracking", "notify.consultation-alerts"})
+
+
 @dataclass(frozen=True)
 class Group:
-    """One consumer group of one service, `<service>.<purpose>`.
-
-    `is_background`: nobody waits for what it does, so it lingers longer and works in larger batches.
-    """
+    """One consumer group of one service, `<service>.<purpose>`."""
 
     name: str
     topics: tuple[Topic, ...]
     about: str
-    is_background: bool = False
+
+    @property
+    def is_background(self) -> bool:
+        """Whether nobody waits for what it does: it lingers longer and works in larger batches."""
+        return self.name in _BACKGROUND
 
     @property
     def service(self) -> str:
@@ -261,9 +265,7 @@ TOPICS: tuple[Topic, ...] = (
     *(FORMER_ACCESSES, FORMER_ACKNOWLEDGEMENTS),
 )
 
-IDENTITY_COPY_ACKNOWLEDGEMENTS = Group(
-    "identity.copy-acknowledgements", (RECORDS_COPIES,), "Openings that are in force."
-)
+IDENTITY_COPY_ACKNOWLEDGEMENTS = Group("identity.copy-acknowledgements", (RECORDS_COPIES,), "Openings in force.")
 IDENTITY_ACKNOWLEDGED_ERASURES = Group(
     "identity.acknowledged-erasures",
     (*ERASURE_ACKNOWLEDGEMENTS.values(), FORMER_ACKNOWLEDGEMENTS),
@@ -277,44 +279,28 @@ RECORDS_RECORD_COPIES = Group("records.record-copies", (IDENTITY_RECORDS,), "Cop
 RECORDS_CONSENT_COPIES = Group("records.consent-copies", (CONSENT_STATES,), "Copy of the persons' choices.")
 RECORDS_PEOPLE_COPIES = Group("records.people-copies", (IDENTITY_PEOPLE,), "Copy of who may act for a holder.")
 RECORDS_MATRIX_COPIES = Group("records.matrix-copies", (CONSENT_MATRICES,), "Copy of the matrices.")
-RECORDS_PROFESSION_COPIES = Group(
-    "records.profession-copies",
-    (IDENTITY_PROFESSIONALS,),
-    "Which profession somebody has, for what-if.",
-    is_background=True,
-)
-RECORDS_DEPOSIT_DECISIONS = Group(
-    "records.deposit-decisions", (CONSENT_DECISIONS,), "Publishes or refuses what was deposited."
-)
+RECORDS_PROFESSION_COPIES = Group("records.profession-copies", (IDENTITY_PROFESSIONALS,), "Professions, for what-if.")
+RECORDS_DEPOSIT_DECISIONS = Group("records.deposit-decisions", (CONSENT_DECISIONS,), "Publishes or refuses.")
 RECORDS_DEPOSIT_TRACKING = Group(
-    "records.deposit-tracking", (AUDIT_ENTRIES, NOTIFY_ALERTS), "Fills the tracking of deposits.", is_background=True
+    "records.deposit-tracking", (AUDIT_ENTRIES, NOTIFY_ALERTS), "Fills the tracking of deposits."
 )
 CONSENT_RECORD_COPIES = Group("consent.record-copies", (IDENTITY_RECORDS,), "Announces the state of a new record.")
 CONSENT_PEOPLE_COPIES = Group(
-    "consent.people-copies", (IDENTITY_PEOPLE,), "Who may act for a person; the médecin traitant named at the opening."
+    "consent.people-copies", (IDENTITY_PEOPLE,), "Who may act for a person; its médecin traitant."
 )
 CONSENT_DEPOSIT_CHECKS = Group("consent.deposit-checks", (RECORDS_DOCUMENTS,), "Decides deposits.")
-CONSENT_COPY_ACKNOWLEDGEMENTS = Group(
-    "consent.copy-acknowledgements", (RECORDS_COPIES,), "Changes of rights that are in force."
-)
+CONSENT_COPY_ACKNOWLEDGEMENTS = Group("consent.copy-acknowledgements", (RECORDS_COPIES,), "Rights in force.")
 AUDIT_LEDGER = Group(
     "audit.ledger",
     (*ACCESSES.values(), RECORDS_DOCUMENTS, CONSENT_DECISIONS, NOTIFY_ALERTS, FORMER_ACCESSES),
     "Writes the ledger.",
-    is_background=True,
 )
-AUDIT_PROFESSIONAL_COPIES = Group(
-    "audit.professional-copies", (IDENTITY_PROFESSIONALS,), "Names for the patient's list.", is_background=True
-)
-AUDIT_RECORD_COPIES = Group(
-    "audit.record-copies", (IDENTITY_RECORDS,), "Which records are closed, and which two are of one person."
-)
+AUDIT_PROFESSIONAL_COPIES = Group("audit.professional-copies", (IDENTITY_PROFESSIONALS,), "Names for the list.")
+AUDIT_RECORD_COPIES = Group("audit.record-copies", (IDENTITY_RECORDS,), "Which are closed or linked.")
 NOTIFY_CONTACT_COPIES = Group("notify.contact-copies", (IDENTITY_CONTACTS,), "Where persons are told things.")
 NOTIFY_DOCUMENT_ALERTS = Group("notify.document-alerts", (RECORDS_DOCUMENTS,), "Alerts for new documents.")
 READINGS = (ACCESSES["records"], FORMER_ACCESSES)
-NOTIFY_CONSULTATION_ALERTS = Group(
-    "notify.consultation-alerts", READINGS, "Alerts for consultations.", is_background=True
-)
+NOTIFY_CONSULTATION_ALERTS = Group("notify.consultation-alerts", READINGS, "Alerts for consultations.")
 NOTIFY_EMERGENCY_ALERTS = Group("notify.emergency-alerts", READINGS, "Alerts for emergencies.")
 NOTIFY_MESSAGES = Group("notify.messages", (NOTIFY_REQUESTS,), "Codes, notices and letters to be sent.")
 
