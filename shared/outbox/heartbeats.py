@@ -10,54 +10,73 @@ from aiokafka.errors import KafkaError
 from shared import clock, tracing
 from shared.contracts.base import HeartbeatSent
 from shared.contracts.topics import Topic
-from shared.outbox.holds import Holds
-from shared.outbox.lanes import RelayFencedError
+from shared.logs import log
 from shared.outbox.partitions import TopicPartition, partition_of
-from shared.outbox.producer import Producer
+from shared.outbox.producer import MakeProducer, Producer, discard
 from shared.outbox.rows import OutboxReader, Page
-from shared.outbox.sending import FENCED, LONGEST_ACK_S, PageSender, cloudevents_headers, count_partitions
+from shared.outbox.sending import LONGEST_ACK_S, PageSender, cloudevents_headers
 
 
 class Heartbeats:
-    """Heartbeats on some topics, every `every_s` seconds."""
+    """Heartbeats on some topics, every `every_s` seconds, beside the rows: the relay does not wait for them.
 
-    def __init__(self, topics: Sequence[Topic], every_s: float) -> None:
+    They need no fence: one of a former leader names a moment until which everything had been sent, and stays true.
+    """
+
+    def __init__(self, make: MakeProducer, topics: Sequence[Topic], every_s: float, prefix: str, source: bytes) -> None:
+        self._make = make
         self._topics = topics
         self._every_s = every_s
+        self._prefix, self._source = prefix, source
         self._next = 0.0
+        self._producer: Producer | None = None
+        self._sending: asyncio.Task[None] | None = None
 
     def are_due(self) -> bool:
-        """Whether it is time; the next ones are due after this answer."""
+        """Whether it is time, and the last ones are out; the next ones are due after this answer."""
         moment = asyncio.get_running_loop().time()
-        if not self._topics or moment < self._next:
+        if not self._topics or moment < self._next or (self._sending is not None and not self._sending.done()):
             return False
         self._next = moment + self._every_s
         return True
 
     async def send(
-        self,
-        producer: Producer,
-        sender: PageSender,
-        reader: OutboxReader,
-        page: Page,
-        unsent: Mapping[TopicPartition, datetime],
-        holds: Holds,
-    ) -> dict[TopicPartition, BaseException | None]:
-        """Sends to each partition that is not held. `unsent`: partitions whose rows wait, and since when.
+        self, reader: OutboxReader, page: Page, counts: Mapping[str, int], unsent: Mapping[TopicPartition, datetime]
+    ) -> None:
+        """Begins to send to each partition.
 
-        Returns the partitions that did not acknowledge, and why. Raises RelayFencedError.
+        `counts`: partitions of each topic that is there; `unsent`: partitions whose rows wait, and since when.
         """
-        acks: dict[TopicPartition, asyncio.Future[Any] | BaseException] = {}
+        moments: dict[TopicPartition, datetime] = {}
         for topic in self._topics:
-            try:
-                count = await count_partitions(producer, sender.prefix + topic.name)
-            except (KafkaError, TimeoutError):
-                continue  # consumers see by the age of their copies; the topic's first row puts it on hold
-            moments = await _sent_until(reader, page, topic.name, count)
-            for place, at in moments.items():
-                if holds.covering(place) is None:
-                    acks[place] = await _hand_over(sender, place, min(at, unsent.get(place, at)))
-        return await _failed(acks)
+            if topic.name in counts:
+                moments |= await _sent_until(reader, page, topic.name, counts[topic.name])
+        until = {place: min(at, unsent.get(place, at)) for place, at in moments.items()}
+        self._sending = asyncio.create_task(self._send_all(until))
+
+    async def close(self) -> None:
+        """Ends at once."""
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.gather(self._sending, return_exceptions=True)
+        if self._producer is not None:
+            await discard(self._producer)
+
+    async def _send_all(self, until: Mapping[TopicPartition, datetime]) -> None:
+        """A partition that does not answer costs the producer: its record must not arrive whenever it likes."""
+        try:
+            producer = self._producer or await self._make(None)
+            self._producer = producer
+            sender = PageSender(producer, self._prefix, self._source)
+            acks = [await _hand_over(sender, place, at) for place, at in until.items()]
+            _, late = await asyncio.wait(acks, timeout=LONGEST_ACK_S)
+            is_whole = not late and all(ack.exception() is None for ack in acks)
+        except (KafkaError, OSError, TimeoutError) as error:
+            log("loop.interrupted", place="heartbeats", error=error)
+            is_whole = False
+        if not is_whole and self._producer is not None:
+            producer, self._producer = self._producer, None
+            await discard(producer)
 
 
 async def _sent_until(reader: OutboxReader, page: Page, topic: str, partitions: int) -> dict[TopicPartition, datetime]:
@@ -73,31 +92,9 @@ async def _sent_until(reader: OutboxReader, page: Page, topic: str, partitions: 
     return moments
 
 
-async def _hand_over(sender: PageSender, place: TopicPartition, at: datetime) -> asyncio.Future[Any] | BaseException:
+async def _hand_over(sender: PageSender, place: TopicPartition, at: datetime) -> asyncio.Future[Any]:
     heartbeat = HeartbeatSent(partition=place.partition, at=at)
     headers = cloudevents_headers(
         sender.source, str(clock.new_id()), heartbeat.wire, clock.now(), heartbeat.key, tracing.new_trace()
     )
-    try:
-        return await sender.hand_over(place, heartbeat.key.encode(), heartbeat.model_dump_json().encode(), headers)
-    except FENCED as error:
-        raise RelayFencedError from error
-    except KafkaError as error:
-        failure: BaseException = error
-        return failure
-
-
-async def _failed(
-    acks: Mapping[TopicPartition, asyncio.Future[Any] | BaseException],
-) -> dict[TopicPartition, BaseException | None]:
-    futures = {ack for ack in acks.values() if isinstance(ack, asyncio.Future)}
-    if futures:
-        await asyncio.wait(futures, timeout=LONGEST_ACK_S)
-    failed: dict[TopicPartition, BaseException | None] = {}
-    for place, ack in acks.items():
-        error = ack if isinstance(ack, BaseException) else ack.exception() if ack.done() else None
-        if isinstance(error, FENCED):
-            raise RelayFencedError from error
-        if error is not None or (isinstance(ack, asyncio.Future) and not ack.done()):
-            failed[place] = error
-    return failed
+    return await sender.hand_over(place, heartbeat.key.encode(), heartbeat.model_dump_json().encode(), headers)

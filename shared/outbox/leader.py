@@ -1,6 +1,7 @@
 """The relay while it leads: reads, sends, commits, deletes, holds, and sends heartbeats, one page after the other."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import asyncpg
@@ -48,7 +49,8 @@ class Leader:
         self._connection = connection
         self._source, self._prefix = source, prefix
         self._watch = watch
-        self._heartbeats = Heartbeats(states, heartbeat_s)
+        self._states = states
+        self._heartbeats = Heartbeats(make, states, heartbeat_s, prefix, source)
         self._lanes = Lanes(make, self._remember_lane)
         self._reader = OutboxReader(connection)
         self._holds = Holds()
@@ -96,6 +98,7 @@ class Leader:
     async def close(self) -> None:
         """Ends at once; what is not committed will be sent again."""
         self._holds.clear()
+        await self._heartbeats.close()
         await self._lanes.close()
 
     async def _remember_lane(self, lane: int) -> None:
@@ -239,14 +242,16 @@ class Leader:
         self._reader.release(place)
 
     async def _beat_heart(self, producer: Producer, page: Page, outcome: Outcome) -> None:
+        """Partitions that are held get heartbeats too as far as they answer: they tell since when rows wait."""
         if not self._heartbeats.are_due():
             return
-        await self._begin(producer)
-        sender = PageSender(producer, self._prefix, self._source)
+        counts: dict[str, int] = {}
+        for topic in self._states:
+            if self._holds.covering(TopicPartition(topic.name, ALL_PARTITIONS)) is None:
+                with contextlib.suppress(KafkaError, TimeoutError):  # the topic's first row puts it on hold
+                    counts[topic.name] = await count_partitions(producer, self._prefix + topic.name)
         unsent = {**outcome.unsent, **self._reader.oldest_skipped()}
-        failed = await self._heartbeats.send(producer, sender, self._reader, page, unsent, self._holds)
-        if failed:
-            await self._replace_producer(Outcome(failed=failed))
+        await self._heartbeats.send(self._reader, page, counts, unsent)
 
 
 def _code_of(error: BaseException | None) -> str:

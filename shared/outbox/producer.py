@@ -63,8 +63,9 @@ class Producer(Protocol):
         """Flushes and closes."""
 
 
-MakeProducer = Callable[[int], Awaitable[Producer]]
-"""Makes the started producer of a lane. Starting it shuts out every earlier producer of the same lane."""
+MakeProducer = Callable[[int | None], Awaitable[Producer]]
+"""Makes the started producer of a lane; starting it shuts out every earlier producer of the same lane. None: a plain
+idempotent producer, for heartbeats."""
 
 
 def transactional_id(prefix: str, service: str, lane: int = 0) -> str:
@@ -88,12 +89,17 @@ def producer_factory(settings: KafkaSettings, service: str) -> MakeProducer:
     """Makes the relay's started producers."""
     kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
 
-    async def make(lane: int = 0) -> AIOKafkaProducer:
+    async def make(lane: int | None) -> AIOKafkaProducer:
+        fence: dict[str, Any] = {"enable_idempotence": True}
+        if lane is not None:
+            fence |= {
+                "transactional_id": transactional_id(settings.prefix, service, lane),
+                "transaction_timeout_ms": TRANSACTION_TIMEOUT_MS,
+            }
         producer = AIOKafkaProducer(
             bootstrap_servers=settings.bootstrap,
             client_id=f"{service}-relay",
-            transactional_id=transactional_id(settings.prefix, service, lane),
-            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            **fence,
             acks="all",
             compression_type="lz4",
             max_request_size=LARGEST_REQUEST,

@@ -130,23 +130,24 @@ class SilentPartition:
         self._make = producer_factory(kafka.settings("consent"), "consent")
         self.topic = kafka.prefix + topic
         self.is_back = asyncio.Event()
-        self._stuck: set[int] = set()
+        self._stuck: set[int | None] = set()
 
-    async def make(self, lane: int) -> Any:
+    async def make(self, lane: int | None) -> Any:
         if lane in self._stuck:
             await self.is_back.wait()
             self._stuck.discard(lane)
         return PartitionProducer(await self._make(lane), self, lane)
 
-    def send(self, lane: int) -> asyncio.Future[Any]:
-        self._stuck.add(lane)
+    def send(self, lane: int | None) -> asyncio.Future[Any]:
+        if lane is not None:
+            self._stuck.add(lane)
         return asyncio.get_running_loop().create_future()
 
 
 class PartitionProducer:
     """A real producer, but for the topic that is silent."""
 
-    def __init__(self, real: Any, silent: SilentPartition, lane: int) -> None:
+    def __init__(self, real: Any, silent: SilentPartition, lane: int | None) -> None:
         self._real, self._silent, self._lane = real, silent, lane
 
     def __getattr__(self, name: str) -> Any:
@@ -290,7 +291,7 @@ async def test_a_former_leader_that_wakes_up_writes_nothing(
     stalled, goes_on = asyncio.Event(), asyncio.Event()
     make = producer_factory(kafka.settings("consent"), "consent")
 
-    async def make_stalling(lane: int) -> Any:
+    async def make_stalling(lane: int | None) -> Any:
         return StallingProducer(await make(lane), stalled, goes_on)
 
     former = new_relay(database, kafka, producer=make_stalling)
