@@ -128,7 +128,7 @@ async def test_on_an_old_or_broken_copy_nobody_is_let_in_for_the_holder(family: 
     if spoilt == "old":
         await family.ledger.pool.execute("update copy_watermarks set at = at - interval '1 hour'")
     else:
-        await family.ledger.pool.execute(MARK_BROKEN, "identity.records.v1", str(family.ledger.record_id), "x")
+        await family.ledger.pool.execute(MARK_BROKEN, "identity.records.v1", str(family.ledger.record_id), "x", 1)
     answer = await family.ask("accesses", family.parent)
     assert (answer.status_code, answer.json()["code"]) == (503, "cannot-be-checked-now")
     assert await family.answers(family.holder) == {200}

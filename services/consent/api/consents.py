@@ -29,6 +29,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "OperationOutcome `version-differs`; `ETag` is the present version. To the person's side only."
     },
     422: {"description": "OperationOutcome `period-invalid`, `national-id-invalid`."},
+    503: {"description": "OperationOutcome `record-not-ready`, `cannot-be-checked-now`: to patients the first alone."},
 }
 _BODY = {"requestBody": {"content": {FHIR_JSON: {"schema": {"type": "object"}}}, "required": True}}
 _FORM = {
