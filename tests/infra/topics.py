@@ -1,6 +1,6 @@
 """The declared topics under a prefix of the test's own, and a client that reads and writes them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,11 +51,16 @@ class Topics:
         return announcement
 
     async def put_raw(
-        self, topic: str, value: bytes | None, key: bytes | None, headers: dict[str, str] | None = None, **options: Any
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        headers: Mapping[str, str | bytes | None] | None = None,
+        **options: Any,
     ) -> None:
         """Writes any bytes."""
         producer = await self._connected()
-        pairs = [(name, text.encode()) for name, text in (headers or {}).items()]
+        pairs = [(name, text.encode() if isinstance(text, str) else text) for name, text in (headers or {}).items()]
         await producer.send_and_wait(self.prefix + topic, value, key=key, headers=pairs, **options)
 
     async def read(self, topic: str) -> list[Message[Event]]:

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,12 +10,9 @@ import orjson
 import pytest
 
 from shared import clock, consuming, erasing, offsets
-from shared.consuming import Consumer
-from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.topics import CONSENT_DEPOSIT_CHECKS, CONSENT_ERASURES, IDENTITY_ERASURES
-from shared.db.pool import Connection, Pool, create_pool, transaction
-from shared.decoding import KeptRecord
+from shared.db.pool import Connection, create_pool, transaction
 from shared.errors import PermanentError
 from shared.metrics import DROPPED
 from shared.outbox import announce, append
@@ -26,47 +22,11 @@ from shared.subscription import Subscription
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.audit import MOTIVES
+from tests.infra.consumers import FACTS, STATES, OfflineConsumers
 from tests.infra.databases import Database
-from tests.infra.erasing import erased, tables_with
-from tests.infra.messages import sender_of
-from tests.infra.plumbing import Recorder, document_received, record_changed
+from tests.infra.erasing import erased
+from tests.infra.plumbing import document_received, record_changed
 from tests.infra.waiting import eventually
-
-FACTS, STATES = "consent.deposit-checks", "consent.record-copies"
-
-
-class House:
-    """Consumers on a database, given records without a broker."""
-
-    def __init__(self, database: Database, pool: Pool) -> None:
-        self.database, self.pool = database, pool
-        self.recorder = Recorder()
-        self.offset = 0
-
-    def consumer(self, group: str = FACTS, **changed: Any) -> Consumer:
-        [found] = [one for one in self.recorder.subscriptions() if one.group.name == group]
-        return Consumer(self.pool, replace(found, **changed))
-
-    def record(self, event: Event, **changed: Any) -> KeptRecord:
-        said = announce(event, sender_of(event))
-        self.offset += 1
-        headers = [
-            ("ce_id", str(said.id).encode()),
-            ("ce_type", said.type.encode()),
-            ("ce_time", said.occurred_at.isoformat().encode()),
-        ]
-        record = KeptRecord(said.topic.name, 0, self.offset, said.key.encode(), said.body, headers)
-        return replace(record, **changed)
-
-    async def effects(self) -> list[UUID]:
-        return [row["document_id"] for row in await plumbing.effects(self.database)]
-
-    async def erase(self, record_id: UUID) -> None:
-        async with transaction(self.pool) as connection:
-            assert await erasing.begin(connection, record_id, uuid4(), clock.now())
-
-    async def left(self, record_id: UUID) -> set[str]:
-        return await tables_with(self.database, [record_id], besides=frozenset({"erased_records"}))
 
 
 @pytest.fixture
@@ -74,7 +34,7 @@ async def house(new_database: NewDatabase) -> Any:
     database = await new_database("consent")
     await plumbing.prepare(database)
     pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
-    yield House(database, pool)
+    yield OfflineConsumers(database, pool)
     pool.terminate()
 
 
@@ -84,7 +44,7 @@ def dropped(group: str = FACTS) -> float:
 
 
 async def test_a_message_about_an_erased_record_is_dropped_and_counted_and_its_neighbours_are_done(
-    house: House,
+    house: OfflineConsumers,
 ) -> None:
     gone, there = document_received(uuid4()), [document_received(uuid4()) for _ in range(2)]
     await house.erase(gone.record_id)
@@ -95,12 +55,12 @@ async def test_a_message_about_an_erased_record_is_dropped_and_counted_and_its_n
     assert await house.left(gone.record_id) == set()
 
 
-async def test_a_late_state_of_an_erased_record_is_no_copy(house: House) -> None:
+async def test_a_late_state_of_an_erased_record_is_no_copy(house: OfflineConsumers) -> None:
     record_id = uuid4()
     await house.erase(record_id)
     applied: list[set[bytes]] = []
 
-    async def after(keys: set[bytes]) -> None:
+    async def after(keys: set[bytes], _: object) -> None:
         applied.append(keys)
 
     consumer = house.consumer(STATES)
@@ -112,7 +72,7 @@ async def test_a_late_state_of_an_erased_record_is_no_copy(house: House) -> None
 
 @pytest.mark.parametrize("group", [FACTS, STATES])
 async def test_what_cannot_be_used_of_an_erased_record_is_no_letter_and_breaks_no_copy(
-    house: House, group: str
+    house: OfflineConsumers, group: str
 ) -> None:
     record_id = uuid4()
     event = document_received(record_id) if group == FACTS else record_changed(record_id)
@@ -123,14 +83,14 @@ async def test_what_cannot_be_used_of_an_erased_record_is_no_letter_and_breaks_n
     assert await house.pool.fetchval("select count(*) from parked_messages") == 0
 
 
-async def test_a_tombstone_leaves_no_letter_and_no_broken_copy(house: House) -> None:
+async def test_a_tombstone_leaves_no_letter_and_no_broken_copy(house: OfflineConsumers) -> None:
     record = house.record(record_changed(uuid4()), value=None)
     await house.consumer(STATES).consume([record])
     assert await house.pool.fetchval("select count(*) from parked_messages") == 0
     assert await house.pool.fetchval("select count(*) from broken_copies") == 0
 
 
-async def test_keys_that_are_no_records_are_not_asked(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_keys_that_are_no_records_are_not_asked(house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[set[UUID]] = []
     begin = offsets.begin_batch
 
@@ -148,14 +108,14 @@ async def test_keys_that_are_no_records_are_not_asked(house: House, monkeypatch:
     assert asked == [set(), {event.record_id}]
 
 
-async def test_who_does_not_heed_erasures_is_given_everything(house: House) -> None:
+async def test_who_does_not_heed_erasures_is_given_everything(house: OfflineConsumers) -> None:
     event = document_received(uuid4())
     await house.erase(event.record_id)
     await house.consumer(heeds_erasures=False).consume([house.record(event)])
     assert await house.effects() == [event.document_id]
 
 
-async def test_an_erased_record_is_dropped_before_it_waits_for_a_copy(house: House) -> None:
+async def test_an_erased_record_is_dropped_before_it_waits_for_a_copy(house: OfflineConsumers) -> None:
     house.recorder.waits_for_copies = True
     event = document_received(uuid4(), seen={"identity.records.v1": 7})
     await house.erase(event.record_id)
@@ -164,7 +124,7 @@ async def test_an_erased_record_is_dropped_before_it_waits_for_a_copy(house: Hou
 
 
 async def test_what_waited_for_a_copy_when_the_erasure_came_is_not_put_aside(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.recorder.waits_for_copies = True
     event = document_received(uuid4(), seen={"identity.records.v1": 7})
@@ -181,7 +141,9 @@ async def test_what_waited_for_a_copy_when_the_erasure_came_is_not_put_aside(
     assert await house.left(event.record_id) == set()
 
 
-async def test_what_failed_while_the_erasure_began_is_not_buried(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_failed_while_the_erasure_began_is_not_buried(
+    house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(_: object) -> None:
         raise PermanentError
 
@@ -200,7 +162,9 @@ async def test_what_failed_while_the_erasure_began_is_not_buried(house: House, m
 
 
 @pytest.mark.parametrize("body", [None, b"\x00 garbage"])
-async def test_a_letter_about_an_erased_record_is_redriven_into_nothing(house: House, body: bytes | None) -> None:
+async def test_a_letter_about_an_erased_record_is_redriven_into_nothing(
+    house: OfflineConsumers, body: bytes | None
+) -> None:
     event = document_received(uuid4())
     record = house.record(event) if body is None else house.record(event, value=body)
     letter_id = uuid4()
@@ -221,7 +185,7 @@ async def test_a_letter_about_an_erased_record_is_redriven_into_nothing(house: H
     assert await house.left(event.record_id) == set()
 
 
-async def test_beginning_destroys_what_waits_here_but_not_what_the_ledger_is_told(house: House) -> None:
+async def test_beginning_destroys_what_waits_here_but_not_what_the_ledger_is_told(house: OfflineConsumers) -> None:
     from tests.integration.test_plumbing_flow import access
 
     gone, other = document_received(uuid4()), document_received(uuid4())
@@ -247,7 +211,7 @@ async def test_beginning_destroys_what_waits_here_but_not_what_the_ledger_is_tol
     assert await house.left(other.record_id) >= {"parked_messages", "outbox"}
 
 
-async def test_beginning_twice_changes_nothing(house: House) -> None:
+async def test_beginning_twice_changes_nothing(house: OfflineConsumers) -> None:
     record_id, first = uuid4(), uuid4()
     async with transaction(house.pool) as connection:
         assert await erasing.begin(connection, record_id, first, clock.now())
@@ -256,7 +220,9 @@ async def test_beginning_twice_changes_nothing(house: House) -> None:
     assert await house.pool.fetchval("select erasure_id from erased_records") == first
 
 
-async def test_an_erasure_waits_for_who_writes_about_the_record_and_who_comes_later_sees_it(house: House) -> None:
+async def test_an_erasure_waits_for_who_writes_about_the_record_and_who_comes_later_sees_it(
+    house: OfflineConsumers,
+) -> None:
     event = document_received(uuid4())
     async with house.pool.acquire() as writing:
         begun = writing.transaction()
@@ -280,7 +246,7 @@ async def waits_for_lock(database: Database, count: int) -> bool:
     return bool(await plumbing.value(database, query) >= count)
 
 
-async def test_many_erasures_at_once_and_many_who_ask_do_not_stop_each_other(house: House) -> None:
+async def test_many_erasures_at_once_and_many_who_ask_do_not_stop_each_other(house: OfflineConsumers) -> None:
     ids = [uuid4() for _ in range(60)]
 
     async def ask(some: Sequence[UUID]) -> None:
@@ -296,7 +262,7 @@ async def test_many_erasures_at_once_and_many_who_ask_do_not_stop_each_other(hou
     assert await house.pool.fetchval("select count(*) from erased_records") == 60
 
 
-async def test_the_counts_of_several_batches_add_up_and_are_told_once(house: House) -> None:
+async def test_the_counts_of_several_batches_add_up_and_are_told_once(house: OfflineConsumers) -> None:
     record_id = uuid4()
     await house.erase(record_id)
     batches = [{"pages": 3, "keys": 1}, {"pages": 2, "keys": 0}]
@@ -313,7 +279,7 @@ async def test_the_counts_of_several_batches_add_up_and_are_told_once(house: Hou
     assert rows[0]["topic"] == "consent.erasure-acknowledgements.v1"
 
 
-async def test_a_record_that_another_worker_is_at_is_left_to_it(house: House) -> None:
+async def test_a_record_that_another_worker_is_at_is_left_to_it(house: OfflineConsumers) -> None:
     record_id = uuid4()
     await house.erase(record_id)
 
@@ -341,7 +307,7 @@ def test_the_fact_is_keyed_by_its_record() -> None:
     assert erased(record_id).key == str(record_id)
 
 
-async def test_an_erasure_finds_what_waits_by_its_key_however_much_else_waits(house: House) -> None:
+async def test_an_erasure_finds_what_waits_by_its_key_however_much_else_waits(house: OfflineConsumers) -> None:
     """Hundreds of erasures are begun in one transaction, perhaps while the broker is away and the outbox is full."""
     async with transaction(house.pool) as connection:
         await connection.execute(

@@ -1,0 +1,63 @@
+"""Consumers on a database, given records without a broker."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+from shared import clock, erasing
+from shared.consuming import Consumer
+from shared.contracts.base import Event
+from shared.db.pool import Pool, transaction
+from shared.decoding import KeptRecord
+from shared.outbox import announce
+from shared.redriving import Redriver
+from tests.infra import plumbing
+from tests.infra.databases import Database
+from tests.infra.erasing import tables_with
+from tests.infra.messages import sender_of
+from tests.infra.plumbing import Recorder
+
+FACTS, STATES = "consent.deposit-checks", "consent.record-copies"
+
+
+class OfflineConsumers:
+    """The consumers of `plumbing.Recorder`; each record that is made has the next offset of partition 0."""
+
+    def __init__(self, database: Database, pool: Pool) -> None:
+        self.database, self.pool = database, pool
+        self.recorder = Recorder()
+        self.offset = 0
+
+    def consumer(self, group: str = FACTS, **changed: Any) -> Consumer:
+        """A consumer that remembers nothing yet. `changed`: fields of its subscription."""
+        [found] = [one for one in self.recorder.subscriptions() if one.group.name == group]
+        return Consumer(self.pool, replace(found, **changed))
+
+    def redriver(self, *consumers: Consumer) -> Redriver:
+        """What redrives for these consumers."""
+        return Redriver(self.pool, {consumer.name: consumer for consumer in consumers})
+
+    def record(self, event: Event, **changed: Any) -> KeptRecord:
+        """The event as a Kafka record. `changed`: fields of the record."""
+        said = announce(event, sender_of(event))
+        self.offset += 1
+        headers = [
+            ("ce_id", str(said.id).encode()),
+            ("ce_type", said.type.encode()),
+            ("ce_time", said.occurred_at.isoformat().encode()),
+        ]
+        record = KeptRecord(said.topic.name, 0, self.offset, said.key.encode(), said.body, headers)
+        return replace(record, **changed)
+
+    async def effects(self) -> list[UUID]:
+        """The documents that were handled, in order."""
+        return [row["document_id"] for row in await plumbing.effects(self.database)]
+
+    async def erase(self, record_id: UUID) -> None:
+        """Begins the erasure of a record."""
+        async with transaction(self.pool) as connection:
+            assert await erasing.begin(connection, record_id, uuid4(), clock.now())
+
+    async def left(self, record_id: UUID) -> set[str]:
+        """The tables that still hold something of a record."""
+        return await tables_with(self.database, [record_id], besides=frozenset({"erased_records"}))

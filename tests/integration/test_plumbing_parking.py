@@ -1,0 +1,528 @@
+"""What cannot be used now is kept in order, is seen by operators, and has a way out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from shared import clock, consuming, parking, redriving
+from shared.consuming import Consumer
+from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import Actor
+from shared.contracts.topics import IDENTITY_RECORDS
+from shared.crypto import KeyUnknownError
+from shared.db.pool import Connection, create_pool
+from shared.decoding import KeptRecord, Letter, Message
+from shared.errors import PermanentError, TransientError
+from shared.redriving import LetterIsNewestStateError, LetterUnknownError
+from shared.settings import PostgresSettings
+from shared.worker import Plan, make_worker_app
+from tests.conftest import NewDatabase
+from tests.infra import plumbing
+from tests.infra.consumers import FACTS, STATES, OfflineConsumers
+from tests.infra.plumbing import Recorder, document_received, record_changed
+from tests.infra.tokens import TestKeys, bearer, operator_token, patient_token
+from tests.infra.topics import Topics
+from tests.infra.waiting import eventually
+
+OPERATOR = Actor(kind="operator", id="operations")
+SEEN = {IDENTITY_RECORDS.name: 2}
+
+
+@pytest.fixture
+async def house(new_database: NewDatabase) -> AsyncIterator[OfflineConsumers]:
+    database = await new_database("consent")
+    await plumbing.prepare(database)
+    pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
+    yield OfflineConsumers(database, pool)
+    pool.terminate()
+
+
+async def consume(consumer: Consumer, *records: KeptRecord, times: int = 5) -> None:
+    """As often as a worker would read them again."""
+    for _ in range(times):
+        try:
+            await consumer.consume(records)
+        except TransientError:
+            continue
+        return
+
+
+async def parked(house: OfflineConsumers) -> list[tuple[int, str, str | None]]:
+    """Offset, reason and code."""
+    rows = await house.pool.fetch('select "offset", reason, error_code from parked_messages order by "offset", id')
+    return [tuple(row) for row in rows]
+
+
+async def letter_at(house: OfflineConsumers, offset: int) -> UUID:
+    id: UUID = await house.pool.fetchval('select id from parked_messages where "offset" = $1', offset)
+    return id
+
+
+async def dead_letter_topic(house: OfflineConsumers) -> list[str]:
+    """The codes of what goes to a dead-letter topic."""
+    rows = await house.pool.fetch("select extra from outbox where topic like '%.dlt' order by id")
+    return [str(row["extra"]).partition('"dlt_error_code": "')[2].partition('"')[0] for row in rows]
+
+
+def refusing(house: OfflineConsumers, refused: set[Any]) -> None:
+    """Messages with these documents or versions raise."""
+
+    def before(message: Message[Any]) -> None:
+        event = message.event
+        if getattr(event, "document_id", None) in refused or getattr(event, "version", None) in refused:
+            raise PermanentError
+
+    house.recorder.before = before
+
+
+async def test_a_dead_letter_holds_the_later_messages_of_its_key_on_its_topic_alone(house: OfflineConsumers) -> None:
+    record_id = uuid4()
+    first, second, other = document_received(record_id), document_received(record_id), document_received(uuid4())
+    await consume(house.consumer(), *(house.record(first, value=b"{"), house.record(second), house.record(other)))
+    await consume(house.consumer(STATES), house.record(record_changed(record_id)))
+    assert await parked(house) == [(1, "dead", "data-invalid"), (2, "behind-dead", None)]
+    assert await house.effects() == [other.document_id]
+    assert await house.pool.fetchval("select count(*) from seen_copies") == 1
+
+
+async def test_a_redrive_that_fails_makes_a_dead_letter_with_its_new_code_and_announces_it(
+    house: OfflineConsumers,
+) -> None:
+    record_id = uuid4()
+    events, refused = [document_received(record_id) for _ in range(3)], set[Any]()
+    refusing(house, refused)
+    consumer = house.consumer()
+    refused.update((events[0].document_id, events[1].document_id))
+    await consume(consumer, *(house.record(one) for one in events))
+    refused.discard(events[0].document_id)
+    assert await house.redriver(consumer).redrive_letter(await letter_at(house, 1)) == (1, "unusable-message")
+    assert await parked(house) == [(2, "dead", "unusable-message"), (3, "behind-dead", None)]
+    assert await dead_letter_topic(house) == ["unusable-message", "unusable-message"]
+
+
+async def test_a_message_that_awaited_its_copy_and_cannot_be_used_then_is_a_dead_letter(
+    house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consuming, "COPY_WAIT_S", 0.0)
+    house.recorder.waits_for_copies = True
+    event = document_received(uuid4(), seen=SEEN)
+    refusing(house, {event.document_id})
+    facts, states = house.consumer(), house.consumer(STATES)
+    await consume(facts, house.record(event))
+    assert await parked(house) == [(1, "copy-behind", None)]
+    await consume(states, house.record(record_changed(event.record_id, 2)))
+    await house.redriver(facts, states).redrive_waiting()
+    assert await parked(house) == [(1, "dead", "unusable-message")]
+    assert await dead_letter_topic(house) == ["unusable-message"]
+
+
+async def test_every_message_that_blocks_a_key_is_listed(
+    house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consuming, "COPY_WAIT_S", 0.0)
+    house.recorder.waits_for_copies = True
+    dead, waiting, sealed = (uuid4() for _ in range(3))
+
+    def sealed_under_another_key(message: Message[Any]) -> None:
+        if message.event.record_id == sealed:
+            raise KeyUnknownError("a-key")
+
+    house.recorder.before = sealed_under_another_key
+    records = [
+        *(house.record(document_received(dead), value=b"{"), house.record(document_received(dead))),
+        house.record(document_received(dead), value=b"["),
+        house.record(document_received(waiting, seen=SEEN)),
+        house.record(document_received(sealed)),
+        house.record(document_received(sealed)),
+    ]
+    await consume(house.consumer(), *records)
+    heads = await parking.list_letters(await house.pool.acquire())
+    told = [(head.offset, head.code, head.behind) for head in sorted(heads, key=lambda head: head.offset)]
+    assert told == [(1, "data-invalid", 1), (3, "data-invalid", 0), (4, "copy-behind", 0), (5, "awaiting-key", 1)]
+
+
+async def test_a_letter_that_is_too_old_to_be_tried_again_releases_its_key(house: OfflineConsumers) -> None:
+    record_id = uuid4()
+    events = [document_received(record_id) for _ in range(3)]
+    consumer = house.consumer()
+    await consume(consumer, house.record(events[0], value=b"{"), house.record(events[1]))
+    await house.pool.execute("update parked_messages set parked_at = parked_at - $1::interval", timedelta(days=32))
+    redriver = house.redriver(consumer)
+    await redriver.expire()
+    await redriver.redrive_waiting()
+    await consume(consumer, house.record(events[2]))
+    assert await house.effects() == [one.document_id for one in events[1:]]
+    assert await parked(house) == [(1, "expired", "data-invalid")]
+    assert await redriver.redrive_letter(await letter_at(house, 1)) == (0, redriving.TOO_OLD)
+
+
+@pytest.mark.parametrize("readable", [6, 5], ids=["an older dead one", "a still older one again"])
+async def test_only_a_state_above_every_dead_letter_of_its_key_mends_the_copy(
+    house: OfflineConsumers, readable: int
+) -> None:
+    record_id, refused = uuid4(), {6, 7}
+    refusing(house, refused)
+    consumer = house.consumer(STATES)
+    await consume(consumer, *(house.record(record_changed(record_id, version)) for version in (5, 6, 7)))
+    broken = "select count(*) from broken_copies"
+    assert await house.pool.fetchval(broken) == 1
+    if readable == 6:
+        refused.discard(6)
+        assert await house.redriver(consumer).redrive_letter(await letter_at(house, 2)) == (1, None)
+    else:
+        await consume(consumer, house.record(record_changed(record_id, 5)))
+    assert await house.pool.fetchval(broken) == 1
+    await consume(consumer, house.record(record_changed(record_id, 8)))
+    assert await house.pool.fetchval(broken) == 0
+    assert await parked(house) == []
+
+
+async def test_after_the_cluster_was_built_anew_the_same_offset_is_a_letter_of_its_own(
+    house: OfflineConsumers,
+) -> None:
+    consumer = house.consumer()
+    for _ in range(2):
+        await consume(consumer, house.record(document_received(uuid4()), value=b"{", offset=17))
+    same = house.record(document_received(uuid4()), value=b"{", offset=18)
+    await consume(consumer, same)
+    await consume(consumer, same)
+    assert [offset for offset, _, _ in await parked(house)] == [17, 17, 18]
+
+
+async def test_a_message_under_a_key_that_is_not_here_blocks_no_partition_and_is_handled_once_it_is(
+    house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed, others, missing = document_received(uuid4()), [document_received(uuid4()) for _ in range(4)], True
+
+    def before(message: Message[Any]) -> None:
+        if missing and message.event.document_id == sealed.document_id:
+            raise KeyUnknownError("a-key")
+
+    house.recorder.before = before
+    consumer = house.consumer()
+    records = [house.record(one) for one in (*others[:2], sealed, *others[2:])]
+    await consume(consumer, *records)
+    assert await parked(house) == []
+    monkeypatch.setattr(consuming, "COPY_WAIT_S", 0.0)
+    await consume(consumer, *records)
+    assert await parked(house) == [(3, "awaiting-key", None)]
+    redriver = house.redriver(consumer)
+    await redriver.redrive_waiting()
+    assert await parked(house) == [(3, "awaiting-key", None)]
+    missing = False
+    await redriver.redrive_waiting()
+    assert await parked(house) == []
+    assert sorted(await house.effects()) == sorted(one.document_id for one in (*others, sealed))
+
+
+# -- Time-outs, bugs, and the circuit breaker -------------------------------------------------------------------------
+
+
+async def test_a_batch_that_times_out_is_halved_until_the_culprit_is_alone(house: OfflineConsumers) -> None:
+    events = [document_received(uuid4()) for _ in range(16)]
+    culprit, tries = events[5], 0
+
+    async def handle(connection: Connection, messages: list[Message[Any]]) -> None:
+        nonlocal tries
+        await house.recorder.record(connection, messages)
+        if any(message.event.document_id == culprit.document_id for message in messages):
+            tries += len(messages) == 1
+            await connection.execute("set local statement_timeout = 50; select pg_sleep(60)")
+
+    await consume(house.consumer(handle=handle), *(house.record(one) for one in events))
+    assert tries == consuming.ATTEMPTS_OF_A_BUG
+    assert await parked(house) == [(6, "dead", "handler-timed-out")]
+    assert sorted(await house.effects()) == sorted(one.document_id for one in events if one is not culprit)
+
+
+async def test_what_a_message_was_tried_is_not_forgotten_when_another_partition_is_finished(
+    house: OfflineConsumers,
+) -> None:
+    poison = document_received(uuid4())
+
+    def before(message: Message[Any]) -> None:
+        if message.event.document_id == poison.document_id:
+            raise KeyError("a bug")
+
+    house.recorder.before = before
+    consumer, record = house.consumer(), house.record(poison)
+    for _ in range(consuming.ATTEMPTS_OF_A_BUG):
+        await consume(consumer, record, times=1)
+        await consume(consumer, house.record(document_received(uuid4()), partition=1), times=1)
+    assert await parked(house) == [(1, "dead", "handler-failed")]
+    assert consumer._attempts == {}
+
+
+@pytest.mark.parametrize("where", ["in their bytes", "in the handler"])
+async def test_the_breaker_opens_within_one_batch_of_bad_messages(house: OfflineConsumers, where: str) -> None:
+    events = [document_received(uuid4()) for _ in range(500)]
+    if where == "in the handler":
+        refusing(house, {event.document_id for event in events})
+    value = {"value": b"{"} if where == "in their bytes" else {}
+    consumer = house.consumer()
+    await consume(consumer, *(house.record(one, **value) for one in events))
+    assert consumer.brake.pulled
+    assert 0 < len(await parked(house)) < 20
+
+
+async def test_the_breaker_closes_by_itself_once_a_trial_succeeds(house: OfflineConsumers) -> None:
+    bad, good = [document_received(uuid4()) for _ in range(10)], [document_received(uuid4()) for _ in range(5)]
+    refusing(house, {event.document_id for event in bad})
+    consumer = house.consumer()
+    await consume(consumer, *(house.record(one) for one in bad))
+    assert consumer.brake.pulled
+    records = [house.record(one) for one in good]
+    await consume(consumer, *records)
+    assert await house.effects() == []
+    consumer.brake._next_trial = 0.0
+    await consume(consumer, *records)
+    assert not consumer.brake.pulled
+    assert await house.effects() == [one.document_id for one in good]
+
+
+async def test_what_is_parked_behind_a_dead_letter_is_no_successful_trial(house: OfflineConsumers) -> None:
+    record_id, consumer = uuid4(), house.consumer()
+    await consume(consumer, *(house.record(document_received(record_id), value=b"{") for _ in range(10)))
+    assert consumer.brake.pulled
+    consumer.brake._next_trial = 0.0
+    await consume(consumer, house.record(document_received(record_id)))
+    assert consumer.brake.pulled
+
+
+async def test_letters_alone_never_stop_a_group_in_which_nothing_waits_behind_them(house: OfflineConsumers) -> None:
+    entered: list[int] = []
+
+    async def enter(_: Connection, letters: list[Letter]) -> None:
+        entered.extend(letter.record.offset for letter in letters)
+
+    consumer, record_id = house.consumer(quarantine=enter), uuid4()
+    good = document_received(record_id)
+    bad = [house.record(document_received(record_id), value=b"{") for _ in range(100)]
+    await consume(consumer, *bad, house.record(good))
+    assert entered == list(range(1, 101))
+    assert await house.effects() == [good.document_id]
+    assert not consumer.brake.pulled
+
+
+async def test_each_letter_of_the_ledger_is_redriven_alone_and_what_awaits_a_key_waits_behind_none(
+    house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consuming, "COPY_WAIT_S", 0.0)
+
+    async def enter(_: Connection, __: list[Letter]) -> None:
+        """The ledger would write it down."""
+
+    record_id, missing, refused = uuid4(), True, set[Any]()
+    events = [document_received(record_id) for _ in range(3)]
+    refusing(house, refused)
+    refused.add(events[1].document_id)
+    refuse = house.recorder.before
+
+    def before(message: Message[Any]) -> None:
+        refuse(message)
+        if missing and message.event.document_id == events[2].document_id:
+            raise KeyUnknownError("a-key")
+
+    house.recorder.before = before
+    consumer = house.consumer(quarantine=enter)
+    await consume(
+        consumer, house.record(events[0], value=b"{"), house.record(events[1]), house.record(events[2]), times=8
+    )
+    assert [reason for _, reason, _ in await parked(house)] == ["dead", "dead", "awaiting-key"]
+    redriver = house.redriver(consumer)
+    refused.clear()
+    assert await redriver.redrive_letter(await letter_at(house, 2)) == (1, None)
+    missing = False
+    await redriver.redrive_waiting()
+    assert await parked(house) == [(1, "dead", "data-invalid")]
+
+
+async def test_a_redrive_that_goes_wrong_is_no_failure_of_the_states_that_were_applied(
+    house: OfflineConsumers,
+) -> None:
+    async def fail(_: set[bytes], __: object) -> None:
+        raise KeyError("a bug in redriving")
+
+    consumer = house.consumer(STATES)
+    consumer.after_states = fail
+    record = house.record(record_changed(uuid4()))
+    with pytest.raises(KeyError):
+        await consumer.consume([record])
+    assert await house.pool.fetchval("select count(*) from seen_copies") == 1
+    assert await parked(house) == []
+    assert consumer._attempts == {}
+
+
+# -- The sweep, and several redrivers ---------------------------------------------------------------------------------
+
+
+async def park_many(house: OfflineConsumers, group: str, count: int) -> list[UUID]:
+    """Messages that await a copy, each of a key of its own."""
+    events = [document_received(uuid4()) for _ in range(count)]
+    parked = [parking.Parked(house.record(one), "records.documents.v1", "copy-behind") for one in events]
+    async with house.pool.acquire() as connection:
+        await parking.park(connection, group, parked)
+    return [one.document_id for one in events]
+
+
+async def test_the_sweep_comes_to_every_key_though_a_thousand_others_still_wait(
+    house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parking, "SELECT_WAITING_KEYS", parking.SELECT_WAITING_KEYS.replace("limit 1000", "limit 3"))
+    monkeypatch.setattr(redriving, "WAITING_KEYS_PAGE", 3)
+    stuck = set(await park_many(house, FACTS, 10))
+    free = await park_many(house, FACTS, 5)
+    rounds = 0
+
+    async def behind(_: Connection, messages: list[Message[Any]]) -> set[UUID]:
+        return {message.id for message in messages if message.event.document_id in stuck}
+
+    def count() -> None:
+        nonlocal rounds
+        rounds += 1
+
+    await house.redriver(house.consumer(behind=behind)).redrive_waiting(None, count)
+    assert sorted(await house.effects()) == sorted(free)
+    assert rounds == 15
+
+
+async def test_what_a_group_of_another_release_has_parked_stops_no_sweep(house: OfflineConsumers) -> None:
+    await park_many(house, "consent.another-group", 1)
+    mine = await park_many(house, FACTS, 1)
+    redriver = house.redriver(house.consumer())
+    await redriver.redrive_waiting()
+    assert await house.effects() == mine
+    assert await redriver.redrive_letter(await letter_at(house, 1)) == (0, redriving.GROUP_UNKNOWN)
+
+
+async def test_a_key_too_long_for_an_index_is_parked_all_the_same(house: OfflineConsumers) -> None:
+    long = b"".join(uuid4().bytes for _ in range(1000))
+    await consume(house.consumer(), house.record(document_received(uuid4()), key=long))
+    await consume(house.consumer(STATES), house.record(record_changed(uuid4()), key=long))
+    assert [code for _, _, code in await parked(house)] == ["key-mismatch"] * 2
+
+
+# -- Operators --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_discarded_letter_releases_its_key_and_the_ledger_says_who_did_it(house: OfflineConsumers) -> None:
+    record_id = uuid4()
+    second = document_received(record_id)
+    consumer = house.consumer()
+    await consume(consumer, house.record(document_received(record_id), value=b"{"), house.record(second))
+    redriver = house.redriver(consumer)
+    letter = await letter_at(house, 1)
+    assert await redriver.discard(letter, OPERATOR, "sent-twice") == (1, None)
+    assert await house.effects() == [second.document_id]
+    assert await parked(house) == []
+    [body] = await accesses(house)
+    entry = AccessRecorded.model_validate_json(body)
+    assert (entry.record_id, entry.action, entry.reason) == (record_id, "discard-dead-letter", "sent-twice")
+    assert entry.actor == OPERATOR
+    with pytest.raises(LetterUnknownError):
+        await redriver.discard(letter, OPERATOR, "sent-twice")
+
+
+async def accesses(house: OfflineConsumers) -> Sequence[bytes]:
+    rows = await house.pool.fetch("select payload from outbox where event_type = $1", AccessRecorded.wire)
+    return [row["payload"] for row in rows]
+
+
+async def test_the_newest_state_of_a_key_cannot_be_discarded_but_an_older_one_can(house: OfflineConsumers) -> None:
+    record_id, consumer = uuid4(), house.consumer(STATES)
+    await consume(consumer, *(house.record(record_changed(record_id, version), value=b"{") for version in (6, 7)))
+    redriver = house.redriver(consumer)
+    with pytest.raises(LetterIsNewestStateError):
+        await redriver.discard(await letter_at(house, 2), OPERATOR, "test-data")
+    assert await redriver.discard(await letter_at(house, 1), OPERATOR, "test-data") == (0, None)
+    assert await house.pool.fetchval("select count(*) from broken_copies") == 1
+    assert await parked(house) == [(2, "dead", "data-invalid")]
+
+
+async def test_operators_filter_discard_and_reset_and_nobody_else_does(
+    new_database: NewDatabase, kafka: Topics, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = await new_database("consent")
+    await plumbing.prepare(database)
+    app = make_worker_app(
+        Plan("consent", Recorder().subscriptions(), keys=TestKeys()), plumbing.settings(database, kafka)
+    )
+    operator = bearer(operator_token())
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://worker", headers=operator) as client,
+    ):
+        for key in (b"one", b"two"):
+            await kafka.put_raw("records.documents.v1", b"secret", key, {}, partition=0)
+        await eventually(lambda: plumbing.value(database, "select count(*) = 2 from parked_messages"))
+        await check_filters(client)
+        [first, second] = (await client.get("/dead-letters")).json()
+        path = f"/dead-letters/{first['id']}/discard"
+        assert (await client.post(path, json={"reason": "Mme Exemple a appelé"})).status_code == 422
+        assert (await client.post(path, json={"reason": "test-data"})).json() == {"handled": 0, "hindrance": None}
+        assert (await client.post(path, json={"reason": "test-data"})).json()["code"] == "letter-unknown"
+        assert (await client.get(f"/dead-letters/{second['id']}")).json() == second
+        assert (await client.get(f"/dead-letters/{first['id']}")).status_code == 404
+        await check_offsets(client, database)
+        for headers, status in (({"authorization": ""}, 401), (bearer(patient_token(uuid4())), 403)):
+            assert (await client.post(path, json={"reason": "test-data"}, headers=headers)).status_code == status
+            assert (await client.get("/offsets", headers=headers)).status_code == status
+            reset = await client.post(f"/offsets/{FACTS}/reset", json={"to": "beginning"}, headers=headers)
+            assert reset.status_code == status
+    assert "message.discarded" in capsys.readouterr().out
+
+
+async def check_filters(client: httpx.AsyncClient) -> None:
+    async def count(**filters: Any) -> int:
+        return len((await client.get("/dead-letters", params=filters)).json())
+
+    assert await count() == 2
+    assert await count(limit=1) == 1
+    assert await count(group=FACTS, code="envelope-invalid", before=(clock.now() + timedelta(days=1)).isoformat()) == 2
+    assert await count(group=STATES) == 0
+    assert await count(code="data-invalid") == 0
+    assert await count(before=(clock.now() - timedelta(days=1)).isoformat()) == 0
+
+
+async def check_offsets(client: httpx.AsyncClient, database: Any) -> None:
+    async def lost() -> list[tuple[str, int, int]]:
+        stored = (await client.get("/offsets")).json()
+        return [(one["group"], one["partition"], one["next"]) for one in stored if one["is_lost"]]
+
+    assert await lost() == []
+    reset, beginning = f"/offsets/{FACTS}/reset", {"to": "beginning"}
+    assert (await client.post(reset, json=beginning)).json() == []
+    move = "update consumer_offsets set next = 1000 where group_name = $1 and partition = 1 returning true"
+    await plumbing.value(database, move, FACTS)
+    assert await lost() == [(FACTS, 1, 1000)]
+    assert [one["next"] for one in (await client.post(reset, json=beginning)).json()] == [1000]
+    assert await lost() == []
+    assert (await client.post(reset, json={"to": "end"})).status_code == 422
+    unknown = await client.post("/offsets/consent.nothing/reset", json=beginning)
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "group-unknown")
+
+
+async def test_two_redrivers_at_once_do_nothing_twice_and_nothing_out_of_order(house: OfflineConsumers) -> None:
+    record_id, consumer = uuid4(), house.consumer(remember=False)
+    events = [document_received(record_id) for _ in range(10)]
+    refused = {events[0].document_id}
+    refusing(house, refused)
+    await consume(consumer, *(house.record(one) for one in events))
+    refused.clear()
+    letter = await letter_at(house, 1)
+
+    async def redrive() -> None:
+        try:
+            await house.redriver(consumer).redrive_letter(letter)
+        except LetterUnknownError:
+            return
+
+    await asyncio.gather(*(redrive() for _ in range(4)))
+    while await parked(house):
+        await house.redriver(consumer).redrive_waiting()
+    assert await house.effects() == [one.document_id for one in events]
