@@ -27,7 +27,7 @@ async def test_it_is_waited_until_a_moment_and_others_go_on_meanwhile(monkeypatc
     monkeypatch.setattr(pacing, "now", lambda: clock[0])
     waiting = asyncio.ensure_future(wait_until(FINE_S / 2))
     for _ in range(10):  # our turns
-        await asyncio.sleep(0)
+        await asyncio.wait([waiting], timeout=0)
     assert not waiting.done()
     clock[0] = FINE_S / 2
     await waiting
