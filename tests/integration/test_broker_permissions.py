@@ -9,7 +9,12 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
 
 from deploy.local import topics
 from deploy.local.databases import unsent_topics
@@ -27,6 +32,7 @@ from shared.contracts.topics import (
 )
 from shared.db.pool import create_pool, transaction
 from shared.outbox import announce, append
+from shared.outbox.producer import discard, transactional_id
 from shared.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
@@ -97,6 +103,22 @@ async def test_a_service_reads_the_topics_that_it_consumes_or_writes_and_no_othe
         if topic.name not in readable:
             assert not await may_read(kafka, service, topic.name, own_group.name), topic.name
     assert await may_read(kafka, service, own_group.topics[0].name, own_group.name)
+
+
+async def test_a_service_does_not_shut_out_the_relay_of_another(kafka: Topics, servers: Parts) -> None:
+    if not servers.has_acls:
+        pytest.skip("this broker has no users")
+    for user, is_allowed in (("audit", False), ("consent", True)):
+        producer = AIOKafkaProducer(
+            **client_options(kafka.parts, user), transactional_id=transactional_id(kafka.prefix, "consent")
+        )
+        try:
+            await producer.start()
+            assert is_allowed
+        except TransactionalIdAuthorizationFailed:
+            assert not is_allowed
+        finally:
+            await discard(producer)
 
 
 async def test_a_service_does_not_use_the_group_of_another(kafka: Topics, servers: Parts) -> None:
