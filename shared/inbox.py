@@ -11,7 +11,7 @@ insert into inbox (event_time, group_name, event_id)
 select event_time, $1, event_id from unnest($2::timestamptz[], $3::uuid[]) as event(event_time, event_id)
 on conflict do nothing returning event_id"""
 MAINTAIN = "select maintain_inbox($1)"
-DAYS_KEPT = 31
+DAYS_KEPT = 33
 """Longer than any fact topic keeps its records; a redrive refuses letters that are older."""
 
 

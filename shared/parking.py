@@ -15,8 +15,10 @@ import asyncpg
 import orjson
 
 from shared import clock, tracing
+from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 from shared.decoding import LONGEST_KEY, KeptRecord, Record
+from shared.outbox.append import CHANNEL
 
 PARK = """
 insert into parked_messages (
@@ -136,6 +138,7 @@ async def announce_dead(connection: Connection, group: str, ids: Sequence[UUID])
     """Sends these dead letters to the group's dead-letter topic, through the outbox."""
     if ids:
         await connection.execute(ANNOUNCE_DEAD, f"{group}.dlt", ids, tracing.new_trace())
+        notify_after_commit(connection, CHANNEL)
 
 
 async def become_dead(connection: Connection, group: str, letter_id: UUID, code: str) -> None:
