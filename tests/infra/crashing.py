@@ -7,8 +7,9 @@ import sys
 from typing import Any
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer
 
+from shared.batch_pass import Pass
+from shared.decoding import Skipped
 from shared.outbox import rows
 from tests.infra.databases import Database
 from tests.infra.parts import Parts
@@ -32,20 +33,21 @@ def _die_before_the_outbox_is_cleared() -> None:
     asyncpg.Connection.execute = killing
 
 
-def _die_before_the_offset_is_committed() -> None:
-    commit = AIOKafkaConsumer.commit
+def die_behind_the_commit_of(topic: str) -> None:
+    """When the transaction of a batch has committed, with its offsets, and the process has not noted it yet."""
+    commit = Pass.commit
 
-    async def killing(self: Any, *arguments: Any) -> Any:
-        if any("records.documents" in partition.topic for partition in self.assignment()):
+    def killing(self: Pass, *arguments: Any) -> None:
+        if any(item.topic.startswith(topic) and not isinstance(item.decoded, Skipped) for item in self.items):
             die()
-        return await commit(self, *arguments)
+        commit(self, *arguments)
 
-    AIOKafkaConsumer.commit = killing
+    Pass.commit = killing  # type: ignore[method-assign]
 
 
 PLACES: dict[str, Any] = {
     "in the transaction, before its commit": lambda: None,
-    "after the effect's commit, before the offset's": _die_before_the_offset_is_committed,
+    "after the effect's commit, before the process notes it": lambda: die_behind_the_commit_of("records.documents"),
     "after the broker's ack, before the outbox is cleared": _die_before_the_outbox_is_cleared,
 }
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import asyncpg
 import orjson
-from aiokafka import AIOKafkaConsumer
 
 from services.records.app import make_plan
 from services.records.store import erasing as store
@@ -14,7 +13,7 @@ from shared import erasing
 from shared.outbox.append import INSERT_ROWS
 from shared.settings import KafkaSettings
 from shared.worker import at_work
-from tests.infra.crashing import die
+from tests.infra.crashing import die, die_behind_the_commit_of
 from tests.infra.databases import Database
 from tests.infra.records import settings_of
 from tests.infra.tokens import TestKeys
@@ -34,20 +33,9 @@ def _die_at(method: str, statement: str, time: int = 1) -> None:
     setattr(asyncpg.Connection, method, killing)
 
 
-def _die_before_the_offset_is_committed() -> None:
-    commit = AIOKafkaConsumer.commit
-
-    async def killing(self: Any, *arguments: Any) -> Any:
-        if any("identity.erasures" in partition.topic for partition in self.assignment()):
-            die()
-        return await commit(self, *arguments)
-
-    AIOKafkaConsumer.commit = killing
-
-
 PLACES: dict[str, Any] = {
     "the keys destroyed, not yet committed": lambda: _die_at("execute", erasing.ADD_DESTROYED),
-    "begun, before the offset's commit": _die_before_the_offset_is_committed,
+    "begun, before the process notes it": lambda: die_behind_the_commit_of("identity.erasures"),
     "before the second batch": lambda: _die_at("fetchrow", store.REMOVE_DEPOSITS, 2),
     "a batch removed, not yet committed": lambda: _die_at("execute", erasing.ADD_DESTROYED, 2),
     "nothing left, not yet acknowledged": lambda: _die_at("fetchrow", erasing.ACKNOWLEDGE),

@@ -11,6 +11,7 @@ import asyncpg
 import orjson
 import pytest
 
+from services.consent.announcements import announce
 from services.consent.domain.choices import Change, Choices
 from services.consent.domain.states import State
 from services.consent.store import states
@@ -21,7 +22,7 @@ from shared.contracts.consent import Authorisation
 from shared.contracts.topics import CONSENT_STATES
 from shared.db.pool import Pool, create_pool, transaction
 from shared.decoding import Message, decode
-from shared.outbox import announce, append
+from shared.outbox import append
 from shared.outbox.lost import LossWatch, log_factory, topics_of
 from shared.outbox.producer import producer_factory
 from shared.outbox.recovery import Recovered, Recovery, recover

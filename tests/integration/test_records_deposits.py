@@ -7,12 +7,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.records import sealing
+from services.records.announcements import announce
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.records import DocumentReceived
 from shared.crypto import Keyring
 from shared.fhir.submission import Author, AuthorKind
-from shared.outbox import announce, append
+from shared.outbox import append
 from shared.values import Ins, NationalProfessionalId, SentTraits
 from shared.vault import WrappedKey
 from tests.infra.load import Person

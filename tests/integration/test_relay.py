@@ -14,13 +14,14 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from deploy.local.kafka import Credentials, admin_client
 from deploy.local.topics import Grant, filter_of
+from services.consent.announcements import announce
 from shared import clock
 from shared.contracts.base import HeartbeatSent, StateWithheld
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.topics import CONSENT_STATES
 from shared.db.pool import Pool, create_pool, transaction
 from shared.decoding import Message, decode
-from shared.outbox import announce, append, tombstone
+from shared.outbox import append, tombstone
 from shared.outbox.partitions import partition_of
 from shared.outbox.producer import producer_factory
 from shared.outbox.relay import Relay
@@ -34,7 +35,7 @@ from tests.infra.topics import Topics
 from tests.infra.waiting import eventually
 from tests.integration.test_plumbing_flow import access
 
-ACCESSES, DECISIONS, STATES = "audit.accesses.v1", "consent.decisions.v1", "consent.states.v1"
+ACCESSES, DECISIONS, STATES = "consent.accesses.v1", "consent.decisions.v1", "consent.states.v1"
 INSERT_RAW = """
 insert into outbox (topic, key, event_id, event_type, subject, traceparent, occurred_at, payload)
 values ($1, $2, gen_random_uuid(), $3, $4, '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01', now(), $5)"""

@@ -5,9 +5,9 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
+from services.records.announcements import announce
 from shared.contracts.audit import AccessRecorded, CombinationDecided
 from shared.contracts.base import Actor
-from shared.outbox import announce
 from shared.outbox.append import LARGEST_BODY
 
 
