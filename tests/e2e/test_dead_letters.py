@@ -1,0 +1,78 @@
+"""What operators do with messages that cannot be used, by the commands of `dmp`."""
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from deploy.local.stack import Stack
+from shared.contracts.topics import AUDIT_LEDGER, CONSENT_DEPOSIT_CHECKS, RECORDS_DOCUMENTS
+from tests.infra.parts import USERS, Parts
+from tests.infra.topics import Topics
+from tests.infra.waiting import eventually
+
+CHECKS, LEDGER = CONSENT_DEPOSIT_CHECKS.name, AUDIT_LEDGER.name
+
+
+async def test_operators_list_redrive_and_discard_what_cannot_be_used(stack: Stack) -> None:
+    passwords = {user: stack.kafka.credentials(user).password for user in USERS}
+    topics = Topics(Parts(stack.postgres.dsn(), stack.kafka.bootstrap, passwords), "")
+    try:
+        for _ in range(3):
+            await topics.put_raw(RECORDS_DOCUMENTS.name, b"{", str(uuid4()).encode(), {})
+    finally:
+        await topics.close()
+    filters = ("--group", CHECKS, "--code", "envelope-invalid")
+
+    async def listed() -> list[dict[str, Any]]:
+        letters: list[dict[str, Any]] = json.loads((await dmp(stack, "dlt", "list", *filters, "--json")).stdout)
+        return letters
+
+    async def all_are_there() -> bool:
+        return len(await listed()) == 3
+
+    await eventually(all_are_there)
+    assert len(json.loads((await dmp(stack, "dlt", "list", "--group", LEDGER, "--json")).stdout)) == 3
+    tried = await dmp(stack, "dlt", "redrive", *filters, "--before", "2100-01-01", "--limit", "2", "--json")
+    assert tried.exit_code == 1
+    assert [one["hindrance"] for one in json.loads(tried.stdout)] == ["envelope-invalid"] * 2
+    assert f"2/2  {CHECKS}: envelope-invalid" in tried.stderr
+    for letter in await listed():
+        refused = await dmp(stack, "dlt", "discard", letter["id"], "--reason", "Free text")
+        assert refused.exit_code == 1
+        done = await dmp(stack, "dlt", "discard", letter["id"], "--reason", "test-data", "--json")
+        assert (done.exit_code, json.loads(done.stdout)["hindrance"]) == (0, None)
+    assert await listed() == []
+    assert (await dmp(stack, "dlt", "discard", str(uuid4()), "--reason", "test-data")).exit_code == 1
+
+
+async def test_operators_see_where_each_group_goes_on(stack: Stack) -> None:
+    stored = json.loads((await dmp(stack, "offsets", "list", "--json")).stdout)
+    assert CHECKS in {one["group"] for one in stored}
+    assert not any(one["is_lost"] for one in stored)
+    reset = await dmp(stack, "offsets", "reset", CHECKS, "--to", "beginning", "--yes", "--json")
+    assert (reset.exit_code, json.loads(reset.stdout)) == (0, [])
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    exit_code: int | None
+    stdout: str
+    stderr: str
+
+
+async def dmp(stack: Stack, *arguments: str) -> Ended:
+    """One command, in a process of its own as it is typed."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "deploy.local", *arguments),
+        env={**os.environ, "DMP_VAR": str(stack.layout.folder), "COLUMNS": "200"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await child.communicate()
+    return Ended(child.returncode, out.decode(), err.decode())
