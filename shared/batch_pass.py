@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from shared import offsets
 from shared.batch_plan import BatchPlan, Held, Item, Partition
+from shared.db.pool import Pool, transaction
 
 
 @dataclass
@@ -65,16 +67,16 @@ class Pass:
         if self.progress is None:
             return {}
         done = self.finished.union(finished)
-        offsets: dict[Partition, int] = {}
+        nexts: dict[Partition, int] = {}
         undecided = {item.partition for item in items}
         for item in self.items:
             if item.partition in undecided:
-                offsets[item.partition] = item.record.offset
+                nexts[item.partition] = item.record.offset
                 if item in done:
-                    offsets[item.partition] += 1
+                    nexts[item.partition] += 1
                 else:
                     undecided.discard(item.partition)
-        return offsets
+        return nexts
 
     def commit(self, plan: BatchPlan, held: Held, nexts: dict[Partition, int]) -> None:
         """The transaction that did what is planned has committed."""
@@ -89,3 +91,18 @@ class Pass:
         """The same pass with one item decoded otherwise."""
         items = [replacement if other is item else other for other in self.items]
         return Pass(items, self.progress, self.is_trial, set(self.finished), self.held)
+
+
+async def move_over_finished(pool: Pool, group: str, batch: Pass) -> None:
+    """Moves the offsets over records that were all finished when they were read: no transaction of theirs did.
+
+    Raises OffsetsMovedError.
+    """
+    if batch.progress is None:
+        return
+    nexts = batch.next_offsets(batch.items, [])
+    moved = {partition: at for partition, at in nexts.items() if at > batch.progress.next[partition]}
+    if moved:
+        async with transaction(pool) as connection:
+            await offsets.begin_batch(connection, group, batch.positions, moved, {}, frozenset())
+        batch.progress.move(moved, [])

@@ -18,8 +18,9 @@ import asyncpg
 
 from shared import copies, erasing, offsets
 from shared.batch_effects import BatchEffects
-from shared.batch_pass import Pass, Progress
-from shared.batch_plan import BatchPlan, Held, Item, Key, Partition, plan_batch
+from shared.batch_outcomes import COPY_BEHIND, failures, first_and_behind, foresee, rest_on_broken
+from shared.batch_pass import Pass, Progress, move_over_finished
+from shared.batch_plan import BatchPlan, Held, Item, Partition, plan_batch
 from shared.circuit_breaker import CircuitBreaker
 from shared.contracts.base import Event, HeartbeatSent, StateWithheld
 from shared.crypto import KeyUnknownError
@@ -55,7 +56,7 @@ class RetryError(TransientError):
 class CopyBehindError(TransientError):
     """A message rests on a version of a copy that has not been applied here yet."""
 
-    code = "copy-behind"
+    code = COPY_BEHIND
 
 
 class Consumer:
@@ -98,7 +99,7 @@ class Consumer:
             await self._process(batch, unfinished)
             if batch.awaiting:
                 await self._wait_or_park(batch)
-            await self._pass_finished(batch)
+            await move_over_finished(self.pool, self.name, batch)
         finally:
             done = [_place(item) for item in unfinished if item in batch.finished]
             CONSUMED.labels(self.name).inc(len(done))
@@ -116,32 +117,15 @@ class Consumer:
             return Letter(record, record.topic.removeprefix(self.prefix), "type-unknown")
         return decoded
 
-    async def _pass_finished(self, batch: Pass) -> None:
-        """Moves the offsets over records that were all finished when they were read: no transaction of theirs did."""
-        if batch.progress is None:
-            return
-        nexts = batch.next_offsets(batch.items, [])
-        moved = {partition: at for partition, at in nexts.items() if at > batch.progress.next[partition]}
-        if moved:
-            async with transaction(self.pool) as connection:
-                await offsets.begin_batch(connection, self.name, batch.positions, moved, {}, frozenset())
-            batch.progress.move(moved, [])
-
     # -- The circuit breaker ------------------------------------------------------------------------------------------
 
     def _admitted(self, items: list[Item]) -> list[Item]:
         """The records that may be attempted now. Raises RetryError where the breaker admits none."""
-        outcomes = [self._foreseen(item) for item in items]
+        outcomes = [foresee(self.subscription, item) for item in items]
         count = self.brake.admits(outcomes, asyncio.get_running_loop().time())
         if count == 0:
-            raise _stopped()
+            raise RetryError
         return items[:count]
-
-    def _foreseen(self, item: Item) -> bool | None:
-        """Whether the record will fail, as far as that is known; None where its outcome will tell nothing."""
-        if isinstance(item.decoded, Letter):
-            return self.subscription.quarantine is None
-        return False if _is_of_owner(item.decoded) else None
 
     def _note(self, outcomes: Sequence[bool]) -> None:
         """Tells the breaker which attempts failed."""
@@ -159,7 +143,7 @@ class Consumer:
         """
         for part in self._parts(items):
             if self.brake.pulled and not batch.is_trial:
-                raise _stopped()
+                raise RetryError
             self.on_progress()
             try:
                 applied = await self._attempt(batch, part)
@@ -202,13 +186,8 @@ class Consumer:
         batch.commit(plan, held, nexts)
         self._count(plan)
         self.effects.tell(plan)
-        self._note(self._outcomes(plan))
+        self._note(failures(self.subscription, plan))
         return applied
-
-    def _outcomes(self, plan: BatchPlan) -> list[bool]:
-        """Which attempts failed, in order; what was parked, dropped or passed over was none."""
-        attempted = {id(outcome) for outcome in (*plan.handled, *plan.letters)}
-        return [bool(self._foreseen(item)) for item in plan.finished if id(item.decoded) in attempted]
 
     async def _begin(
         self, connection: Connection, batch: Pass, items: list[Item]
@@ -322,7 +301,8 @@ class Consumer:
         Raises CopyBehindError.
         """
         overdue = {item.key for item in batch.awaiting if self._has_waited(item)}
-        overdue |= await self._resting_on_broken(batch.awaiting)
+        async with transaction(self.pool) as connection:
+            overdue |= await rest_on_broken(connection, batch.awaiting)
         unfinished = {*batch.awaiting, *batch.held_back}
         parked = [
             item
@@ -340,40 +320,9 @@ class Consumer:
             ids = erasing.record_ids(item.record.key for item in items) if self.subscription.heeds_erasures else {}
             begun = await offsets.begin_batch(connection, self.name, batch.positions, nexts, ids, frozenset())
             left = [item for item in items if item.record.key not in begun.erased]
-            await self.effects.park(connection, _first_and_behind(left))
+            await self.effects.park(connection, first_and_behind(left))
         batch.commit(BatchPlan(finished=items), batch.held, nexts)
-
-    async def _resting_on_broken(self, awaiting: list[Item]) -> set[Key]:
-        topics = {topic for item in awaiting for topic in _seen_topics(item.decoded)}
-        async with transaction(self.pool) as connection:
-            keys = [item.record.key for item in awaiting if item.record.key]
-            broken = await copies.broken_among(connection, sorted(topics), keys)
-        return {item.key for item in awaiting if item.record.key in broken}
-
-
-def _stopped() -> RetryError:
-    return RetryError("this consumer has stopped: too many messages failed")
 
 
 def _place(item: Item) -> Place:
     return item.topic, item.record.partition, item.record.offset
-
-
-def _is_of_owner(decoded: object) -> bool:
-    """Whether this is a message that the group handles, and not the relay's own."""
-    return isinstance(decoded, Message) and not isinstance(decoded.event, HeartbeatSent | StateWithheld)
-
-
-def _first_and_behind(items: list[Item]) -> list[Parked]:
-    """The first of each key awaits its copy; the others are behind it."""
-    first: dict[Key, Item] = {}
-    for item in items:
-        first.setdefault(item.key, item)
-    return [
-        Parked(item.record, item.topic, CopyBehindError.code if first[item.key] is item else "behind-dead")
-        for item in items
-    ]
-
-
-def _seen_topics(decoded: object) -> list[str]:
-    return list(getattr(decoded.event, "seen", {})) if isinstance(decoded, Message) else []
