@@ -5,4 +5,4 @@ from services.records.settings import Settings
 from shared.process import main
 
 if __name__ == "__main__":
-    main("records", Settings, api=app.make_api, worker=app.make_worker)
+    main("records", Settings, api=app.make_api, worker=app.make_worker, recovery=app.make_recovery)

@@ -14,10 +14,12 @@ from services.records.consumers import subscriptions
 from services.records.domain.parameters import Parameters
 from services.records.settings import Settings
 from services.records.store.erasing import remove_deposits
+from services.records.usecases.recover_documents import recover_documents
 from shared.crypto import Keyring
 from shared.erasing import Finisher
 from shared.http.app import make_app, serving
 from shared.http.tokens import Keys
+from shared.outbox.recovery import Recovery
 from shared.vault import Vault
 from shared.worker import Loop, Plan, make_worker_app
 
@@ -58,7 +60,12 @@ def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """What the worker does."""
     loops: dict[str, Loop] = {"finish-erasures": Finisher("records", remove_deposits).round}
-    return Plan("records", subscriptions(_vault(settings)), loops, keys)
+    return Plan("records", subscriptions(_vault(settings)), loops, keys, make_recovery(settings))
+
+
+def make_recovery(_: Settings) -> Recovery:
+    """What records does about commits that it has lost: labels and lives of documents are those of its topic."""
+    return Recovery(apply_facts=recover_documents)
 
 
 def _vault(settings: Settings) -> Vault:

@@ -20,7 +20,7 @@ from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.base import Seen
 from shared.contracts.topics import IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection
-from shared.errors import ClientError
+from shared.errors import ClientError, UncheckableError
 from shared.fhir.submission import Submission, SubmittedDocument
 
 _OF_IDENTITY = frozenset({IDENTITY_RECORDS.name, IDENTITY_PEOPLE.name})
@@ -49,11 +49,16 @@ class Judgement:
 async def judge_deposits(
     desk: Desk, connection: Connection, who: Depositing, known: KnownRecord, key: bytes, submission: Submission
 ) -> Judgement:
-    """The first refusal counts. Without a replacement, what an organisation deposits is left to consent."""
+    """The first refusal counts. Without a replacement, what an organisation deposits is left to consent.
+
+    Raises UncheckableError where the labels of what is replaced may be older than they were.
+    """
     replacing = {one.entry: target for one in submission.documents if (target := replaced_of(one)) is not None}
     if not replacing and not who.is_of_patient_side:
         return Judgement({IDENTITY_RECORDS.name: known.version})
     record = await reading.load_facts(connection, desk.matrices, known.id, known.id.int)
+    if replacing and record.awaits_recovery:
+        raise UncheckableError
     seen = {name: version for name, version in record.seen_by(who.caller.kind).items() if name in _OF_IDENTITY}
     replaced: dict[int, Replaced] = {}
     for document in submission.documents:

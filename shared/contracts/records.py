@@ -38,7 +38,11 @@ class DocumentReceived(DocumentEvent):
 
 
 class DocumentPublished(DocumentEvent):
-    """The document is visible from now on, within its labels. `deposited_by`: organisation, patient, carer ..."""
+    """The document is visible from now on, within its labels. `deposited_by`: organisation, patient, carer ...
+
+    `masked_by`: author or patient, where the labels hold a mask; `shown_to_representatives`: for ever, as the document
+    was whose place it takes.
+    """
 
     wire: ClassVar[str] = "records.document-published.v1"
     labels: tuple[Code, ...]
@@ -46,6 +50,8 @@ class DocumentPublished(DocumentEvent):
     received_at: datetime
     published_at: datetime
     deposited_by: Code = "organisation"
+    masked_by: Code | None = None
+    shown_to_representatives: bool = False
 
 
 class DocumentRefused(DocumentEvent):

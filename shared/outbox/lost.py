@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from shared import loss_checks
 from shared.contracts.topics import RELAY_EVENTS, TOPICS, Topic
 from shared.db.pool import Connection
 from shared.logs import log
@@ -136,16 +137,20 @@ class LossWatch:
     def __init__(self, connect: Connect | None, topics: Sequence[Topic]) -> None:
         self._connect = connect
         self._topics = topics
+        self._markable = {topic.name for topic in topics if topic.key == "record id"}
         self.cluster_id = "unknown"
         self.is_recovery_needed = False
 
     async def look(self, connection: Connection) -> None:
-        """Sets `is_recovery_needed`, and says so."""
+        """Sets `is_recovery_needed`, and says so; marks what was lost, so that nobody answers from what is older."""
         if self._connect is None:
             return
         async with self._connect() as topic_log:
             self.cluster_id = topic_log.cluster_id
             lost = (await compare(connection, topic_log, self._topics)).lost
+        marked = [(record.place.topic, record.key) for record in lost if record.place.topic in self._markable]
+        async with connection.transaction():
+            await loss_checks.note_check(connection, sorted(self._markable), marked)
         if lost:
             for topic in sorted({record.place.topic for record in lost}):
                 count = sum(record.place.topic == topic for record in lost)

@@ -10,17 +10,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from shared import clock, tracing
+from shared import clock, loss_checks, tracing
 from shared.contracts.base import StateWithheld
 from shared.contracts.topics import TOPICS, Topic
 from shared.db.pool import Connection, Pool, transaction
 from shared.outbox.append import Announcement, append
 from shared.outbox.lost import Connect, SentRecord, compare, keep_offsets
 
+# As long as it takes: an operator waits for it, and nothing is announced meanwhile.
+NO_TIME_LIMIT = "set local transaction_timeout = 0"
 ONE_AT_A_TIME = "select pg_advisory_xact_lock(1146097665, 2)"
 SELECT_UNSENT = "select id, event_id from outbox where topic = $1 and key = $2 order by id"
 DELETE_OVERTAKEN = "delete from outbox where id = any($1::bigint[])"
-CODE = "commits-lost"
 STATES = {topic.name: topic for topic in TOPICS if topic.kind == "state"}
 BREAKABLE = frozenset(topic.name for topic in STATES.values() if topic.key == "record id")
 """A broken copy stops the reading of one record. The matrix and the directory serve all: they are listed only."""
@@ -65,6 +66,7 @@ async def recover(pool: Pool, connect: Connect, topics: Sequence[Topic], recover
     is done."""
     done = Recovered()
     async with connect() as topic_log, transaction(pool) as connection:
+        await connection.execute(NO_TIME_LIMIT)
         await connection.execute(ONE_AT_A_TIME)
         found = await compare(connection, topic_log, topics)
         if not found.lost:
@@ -76,6 +78,7 @@ async def recover(pool: Pool, connect: Connect, topics: Sequence[Topic], recover
         for record in newest.values():
             announcements += await _settle(connection, record, found.resent, recovery, done)
         await keep_offsets(connection, topic_log.cluster_id, found.ends)
+        await loss_checks.delete_marks(connection, [topic.name for topic in topics])
         await append(connection, announcements)
     return done
 
@@ -99,7 +102,7 @@ async def _settle(
 
 
 def _marker(topic: Topic, key: str) -> Announcement:
-    event = StateWithheld(aggregate_key=key, error_code=CODE)
+    event = StateWithheld(aggregate_key=key, error_code=loss_checks.CODE)
     return Announcement(
         topic=topic,
         key=key,

@@ -22,6 +22,7 @@ PLUMBING = (
     "shared.outbox.lost",
     "shared.outbox.refused",
     "shared.inbox",
+    "shared.loss_checks",
     "shared.parking",
     "shared.copies",
     "shared.copy_ages",

@@ -1,13 +1,9 @@
 """A database that was set back: its relay announces nothing until what was lost has been recovered from the topics."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import orjson
 import pytest
 
@@ -16,20 +12,21 @@ from services.consent.domain.choices import Change, Choices
 from services.consent.domain.states import State
 from services.consent.store import states
 from services.consent.usecases.adopt_states import adopt_states
+from services.consent.usecases.copy_records import copy_records
+from services.consent.usecases.decide_deposits import deposits_behind
 from shared import clock
 from shared.contracts.base import Actor, StateWithheld
 from shared.contracts.consent import Authorisation
 from shared.contracts.topics import CONSENT_STATES
-from shared.db.pool import Pool, create_pool, transaction
+from shared.db.pool import Pool, transaction
 from shared.decoding import Message, decode
 from shared.outbox import append
-from shared.outbox.lost import LossWatch, log_factory, topics_of
-from shared.outbox.producer import producer_factory
-from shared.outbox.recovery import Recovered, Recovery, recover
-from shared.outbox.relay import Relay
-from shared.settings import PostgresSettings
+from shared.outbox.recovery import Recovered, Recovery
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
+from tests.infra.lost_commits import a_pool, all_sent, first_look, recover_at, relaying, restored
+from tests.infra.messages import message
+from tests.infra.plumbing import document_received, record_changed
 from tests.infra.topics import Topics
 from tests.infra.waiting import eventually
 
@@ -40,50 +37,6 @@ DOCTOR, OTHER = "899700000001", "899700000002"
 @pytest.fixture
 async def database(new_database: NewDatabase) -> Database:
     return await new_database("consent")
-
-
-@asynccontextmanager
-async def a_pool(database: Database) -> AsyncIterator[Pool]:
-    pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
-    try:
-        yield pool
-    finally:
-        await pool.close()
-
-
-@asynccontextmanager
-async def relaying(database: Database, kafka: Topics) -> AsyncIterator[LossWatch]:
-    settings = kafka.settings("consent")
-    watch = LossWatch(log_factory(settings, "consent"), topics_of("consent"))
-    relay = Relay(
-        database.dsn,
-        producer_factory(settings, "consent"),
-        source="/services/consent",
-        prefix=kafka.prefix,
-        states=[CONSENT_STATES],
-        heartbeat_s=0.2,
-        watch=watch,
-    )
-    task = asyncio.create_task(relay.run())
-    try:
-        yield watch
-    finally:
-        relay.stop()
-        await asyncio.wait({task}, timeout=15)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def restored(database: Database, kafka: Topics) -> Database:
-    """A copy of the database as it is now, as a backup that will be put back. Nobody is connected to it."""
-    name = f"{database.name}_{uuid4().hex[:8]}"
-    admin = await asyncpg.connect(kafka.parts.postgres_dsn)
-    try:
-        await admin.execute(f'create database "{name}" template "{database.name}"')
-    finally:
-        await admin.close()
-    dsn, owner_dsn = (text.replace(database.name, name) for text in (database.dsn, database.owner_dsn))
-    return replace(database, name=name, dsn=dsn, owner_dsn=owner_dsn)
 
 
 async def open_record(pool: Pool, record_id: UUID) -> None:
@@ -103,13 +56,8 @@ async def change(pool: Pool, record_id: UUID, **changed: Any) -> None:
         await append(connection, [announce(state.as_event())])
 
 
-async def all_sent(pool: Pool) -> bool:
-    return bool(await pool.fetchval("select count(*) = 0 from outbox"))
-
-
 async def recover_consent(pool: Pool, kafka: Topics) -> Recovered:
-    connect = log_factory(kafka.settings("consent"), "consent")
-    return await recover(pool, connect, topics_of("consent"), Recovery(adopt_states))
+    return await recover_at(pool, kafka, "consent", Recovery(adopt_states))
 
 
 async def told(kafka: Topics, record_id: UUID) -> list[Any]:
@@ -126,8 +74,8 @@ async def test_a_database_that_was_set_back_announces_nothing_and_then_adopts_wh
     database: Database, kafka: Topics
 ) -> None:
     record_id, untouched = uuid4(), uuid4()
+    await first_look(database, kafka)
     async with a_pool(database) as pool, relaying(database, kafka):
-        await eventually(lambda: pool.fetchval("select count(*) > 0 from outbox_offsets"))
         await open_record(pool, record_id)
         await open_record(pool, untouched)
         await eventually(lambda: all_sent(pool))
@@ -165,8 +113,8 @@ async def test_choices_that_were_changed_since_the_restore_are_neither_lost_nor_
     database: Database, kafka: Topics
 ) -> None:
     record_id = uuid4()
+    await first_look(database, kafka)
     async with a_pool(database) as pool, relaying(database, kafka):
-        await eventually(lambda: pool.fetchval("select count(*) > 0 from outbox_offsets"))
         await open_record(pool, record_id)
         await eventually(lambda: all_sent(pool))
     backup = await restored(database, kafka)
@@ -188,15 +136,14 @@ async def test_choices_that_were_changed_since_the_restore_are_neither_lost_nor_
             await change(pool, record_id, blocked=(DOCTOR, OTHER))
             await eventually(lambda: all_sent(pool))
     versions = [event.version for event in await told(kafka, record_id) if not isinstance(event, StateWithheld)]
-    assert versions == [1, 2, 3, 4, 5]
+    assert versions == [1, 2, 3, 4, 6]
 
 
 async def test_a_leader_that_died_between_the_acknowledgement_and_the_delete_has_lost_nothing(
     database: Database, kafka: Topics
 ) -> None:
     record_id = uuid4()
-    async with a_pool(database) as pool, relaying(database, kafka):
-        await eventually(lambda: pool.fetchval("select count(*) > 0 from outbox_offsets"))
+    await first_look(database, kafka)
     async with a_pool(database) as pool:
         await open_record(pool, record_id)
         row = await pool.fetchrow("select key, event_id, event_type, occurred_at, payload from outbox")
@@ -212,3 +159,58 @@ async def test_a_leader_that_died_between_the_acknowledgement_and_the_delete_has
             assert not watch.is_recovery_needed
     ids = {orjson.dumps(event.model_dump(mode="json")) for event in await told(kafka, record_id)}
     assert len(ids) == 1
+
+
+async def test_until_the_choices_are_recovered_nothing_is_in_force_and_no_deposit_is_decided_on_them(
+    database: Database, kafka: Topics
+) -> None:
+    record_id, untouched = uuid4(), uuid4()
+    await first_look(database, kafka)
+    async with a_pool(database) as pool, relaying(database, kafka):
+        async with transaction(pool) as connection:
+            await copy_records(connection, [message(record_changed(id)) for id in (record_id, untouched)])
+        await eventually(lambda: all_sent(pool))
+    backup = await restored(database, kafka)
+    async with a_pool(database) as pool, relaying(database, kafka):
+        await change(pool, record_id, mask_new_documents=True)
+        await change(pool, record_id, blocked=(DOCTOR,))
+        await eventually(lambda: all_sent(pool))
+    async with a_pool(backup) as pool, relaying(backup, kafka, held=True) as watch:
+        # As its consumer reads again what records had applied before.
+        await in_force(pool, {record_id: 3, untouched: 1})
+        assert await are_in_force(pool, record_id, untouched) == [False, False]
+        assert await deposits_wait(pool, record_id, untouched) == [True, True]
+        watch.may_look.set()
+
+        async def has_noticed() -> bool:
+            return watch.is_recovery_needed
+
+        await eventually(has_noticed)
+        await change(pool, record_id, blocked=(OTHER,))
+        assert await are_in_force(pool, record_id, untouched) == [False, True]
+        assert await deposits_wait(pool, record_id, untouched) == [True, False]
+        done = await recover_consent(pool, kafka)
+        assert done.undecided == {CONSENT_STATES.name: [str(record_id)]}
+        assert await are_in_force(pool, record_id, untouched) == [False, True], "it was not announced"
+        assert await deposits_wait(pool, record_id, untouched) == [False, False]
+        await change(pool, record_id, blocked=(DOCTOR, OTHER))
+        await eventually(lambda: all_sent(pool))
+        await in_force(pool, {record_id: (await told(kafka, record_id))[-1].version})
+        assert await are_in_force(pool, record_id) == [True]
+
+
+async def in_force(pool: Pool, versions: dict[UUID, int]) -> None:
+    async with transaction(pool) as connection:
+        await states.raise_versions_in_force(connection, versions)
+
+
+async def are_in_force(pool: Pool, *record_ids: UUID) -> list[bool]:
+    found = [await states.find_state(pool, record_id) for record_id in record_ids]
+    return [state is not None and state.is_in_force for state in found]
+
+
+async def deposits_wait(pool: Pool, *record_ids: UUID) -> list[bool]:
+    messages = [message(document_received(record_id)) for record_id in record_ids]
+    async with transaction(pool) as connection:
+        awaiting = await deposits_behind(connection, messages)
+    return [one.id in awaiting for one in messages]

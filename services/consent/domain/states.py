@@ -175,7 +175,8 @@ def _is_now(one: PersonNamed, person_id: str, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class KnownRecord:
-    """What a deposit is decided on. `state_version` None: no state of choices is here."""
+    """What a deposit is decided on. `state_version` None: no state of choices is here. `awaits_recovery`: the state may
+    be older than it was, because this database may have lost commits."""
 
     status: str
     record_version: int
@@ -185,6 +186,7 @@ class KnownRecord:
     mask_new_documents: bool = False
     linked_to: UUID | None = None
     people: PeopleChanged | None = None
+    awaits_recovery: bool = False
 
     def beside(self, other: "KnownRecord | None") -> "KnownRecord":
         """The same, knowing the other record of the person: who is blocked there is blocked here."""

@@ -13,7 +13,7 @@ update consent_states set version = $3 where bucket = $1 and record_id = $2 and 
 
 
 async def raise_version(connection: Connection, record_id: UUID, version: int) -> None:
-    """The next change is above this version; the choices stay."""
+    """The choices stay, as of this version at least."""
     await connection.execute(RAISE_VERSION, bucket_of(record_id), record_id, version)
 
 

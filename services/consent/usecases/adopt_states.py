@@ -15,7 +15,8 @@ ACTION = "recover-state"
 
 async def adopt_states(connection: Connection, record: SentRecord, is_changed_since: bool) -> bool:
     """Takes the topic's state of one record over, at its version. False for what the event does not hold whole, and for
-    choices that were changed here since: those stand, at a version from which the next change goes above the topic's.
+    choices that were changed here since: those stand above the topic's version, so that they do not count as in force;
+    the next change announces them.
     """
     if record.place.topic != CONSENT_STATES.name or record.body is None:
         return False
@@ -23,7 +24,7 @@ async def adopt_states(connection: Connection, record: SentRecord, is_changed_si
     present = await states.lock_state(connection, event.record_id)
     if event.authorisations is None or is_changed_since:
         if present is not None:
-            await recovery.raise_version(connection, event.record_id, event.version)
+            await recovery.raise_version(connection, event.record_id, event.version + 1)
         return False
     state = State(event.record_id, event.version, _choices(event), event.changed_at, record_version=0)
     await recovery.adopt_state(connection, state, ACTION, OURSELVES)

@@ -5,7 +5,7 @@ from uuid import UUID
 from services.consent.announcements import announce_effect
 from services.consent.domain.deposits import facts_of, require_known
 from services.consent.domain.states import KnownRecord
-from services.consent.store import states as store
+from services.consent.store import known_records as store
 from shared import clock
 from shared.access import Facts, Permit, decide, told
 from shared.contracts.consent import DepositDecided
@@ -17,13 +17,14 @@ from shared.outbox import append
 
 
 async def deposits_behind(connection: Connection, messages: list[Message[DocumentReceived]]) -> set[UUID]:
-    """The messages whose record is not here, or older than their sender saw it, or has no state of choices yet."""
+    """The messages whose record is not here, or older than their sender saw it, or has no state of choices yet; and
+    those whose record's choices may be older than they were, until they are recovered."""
     known = await store.find_known_records(connection, {message.event.record_id for message in messages})
     return {message.id for message in messages if _is_behind(known.get(message.event.record_id), message.event)}
 
 
 def _is_behind(known: KnownRecord | None, event: DocumentReceived) -> bool:
-    return known is None or not known.is_complete or known.is_behind(event.seen)
+    return known is None or not known.is_complete or known.is_behind(event.seen) or known.awaits_recovery
 
 
 async def decide_deposits(

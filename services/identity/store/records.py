@@ -7,7 +7,9 @@ from uuid import UUID
 from services.identity.domain.opening import RecordState
 from services.identity.domain.sealing import Sealed
 from shared.clock import bucket_of
+from shared.contracts.topics import IDENTITY_RECORDS
 from shared.db.pool import Connection
+from shared.loss_checks import IS_UNCHECKED
 from shared.outbox.append import lock_number
 
 LOCK_INS = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key"
@@ -69,7 +71,14 @@ async def insert_contact(connection: Connection, record_id: UUID, sealed: Sealed
     await connection.execute(INSERT_CONTACT, bucket_of(record_id), record_id, sealed.key_id, sealed.data)
 
 
-SELECT_RECORD = "select id, version, in_force_version, status, linked_to from records where bucket = $1 and id = $2"
+# While commits about a record may have been lost, records may have applied higher versions, which say something else.
+SELECT_RECORD = f"""
+select id, version,
+       case when {IS_UNCHECKED} or exists (
+                   select from broken_copies where topic = '{IDENTITY_RECORDS.name}' and key = records.id::text)
+            then 0 else in_force_version end as in_force_version,
+       status, linked_to
+from records where bucket = $1 and id = $2"""  # noqa: S608  # constants
 
 
 async def load_record(connection: Connection, record_id: UUID) -> RecordState | None:

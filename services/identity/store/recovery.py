@@ -12,17 +12,17 @@ RAISE_CONTACT = "update contacts set version = $3 where bucket = $1 and record_i
 
 
 async def raise_record_version(connection: Connection, record_id: UUID, version: int) -> None:
-    """The next state of the record is announced above this version."""
+    """The record stays, as of this version at least."""
     await connection.execute(RAISE_RECORD, bucket_of(record_id), record_id, version)
 
 
 async def raise_people_version(connection: Connection, record_id: UUID, version: int) -> None:
-    """The next state of a record's people is announced above this version."""
+    """A record's people stay, as of this version at least."""
     await connection.execute(RAISE_PEOPLE, bucket_of(record_id), record_id, version)
 
 
 async def raise_contact_version(connection: Connection, record_id: UUID, version: int) -> None:
-    """The next contact is announced above this version."""
+    """The contact stays, as of this version at least."""
     await connection.execute(RAISE_CONTACT, bucket_of(record_id), record_id, version)
 
 

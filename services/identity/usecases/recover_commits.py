@@ -27,12 +27,13 @@ RAISE: dict[str, tuple[type[StateEvent], Raise]] = {
 
 
 async def raise_versions(connection: Connection, record: SentRecord, _: bool) -> bool:
-    """The next change of what is still here goes above the topic's version. Always False: an operator decides."""
+    """What is still here stands above the topic's version, so that it does not count as in force; the next change
+    announces it. Always False: an operator decides."""
     known = RAISE.get(record.place.topic)
     if known is not None and record.body is not None:
         event_class, raise_version = known
         version = event_class.model_validate_json(record.body).version
-        await raise_version(connection, UUID(record.key), version)
+        await raise_version(connection, UUID(record.key), version + 1)
     return False
 
 

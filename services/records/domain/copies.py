@@ -19,7 +19,8 @@ PROXIES = frozenset({"representative", "carer"})
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """How old the copies are that a read rests on: the watermarks of the record's partitions; whether one is broken.
+    """How old the copies are that a read rests on: the watermarks of the record's partitions; whether one is broken,
+    or the labels of the record's documents may be older than they were.
 
     `matrix_at`: that of the matrices' oldest partition. A broken one, whatever its name, may be the one in force.
     `erasures_at`: what was erased before that moment is gone from here. `other`: the age for the person's other record.
@@ -52,7 +53,8 @@ class RecordFacts:
     """What is known of a record. `id` None: there is no such record.
 
     `linked_to`: the other record of the same person. Its blocks hold here too, and `age` is that of both copies.
-    `matrix` None: the one in force is not known here.
+    `matrix` None: the one in force is not known here. `awaits_recovery`: commits about its documents may have been
+    lost, so that labels may be older than they were; nobody changes them until they are recovered.
     """
 
     id: UUID | None
@@ -64,6 +66,7 @@ class RecordFacts:
     people: People = NOBODY
     people_version: int | None = None
     linked_to: UUID | None = None
+    awaits_recovery: bool = False
     matrix: Matrix | None = field(default=None, compare=False)
 
     def beside(self, other: "RecordFacts") -> "RecordFacts":

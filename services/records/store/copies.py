@@ -4,6 +4,7 @@ Where the row is not there yet a lock of its bucket stands for it, so that none 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import orjson
@@ -13,8 +14,10 @@ from services.records.domain.people import kept_people
 from shared.clock import bucket_of
 from shared.contracts.consent import ConsentStateChanged, MatrixChanged
 from shared.contracts.identity import PeopleChanged, RecordChanged
+from shared.contracts.topics import RECORDS_DOCUMENTS
 from shared.db.pool import Connection
 from shared.decoding import Message
+from shared.loss_checks import IS_UNCHECKED
 from shared.vault import WrappedKey
 
 LOCK_RECORDS = """
@@ -82,11 +85,23 @@ on conflict on constraint matrices_pkey do update
 set version = excluded.version, active_from = excluded.active_from, cells = excluded.cells
 where excluded.version > matrices.version
 returning name"""
-SELECT_VERSIONS = """
-select wanted.id, coalesce(r.version, 0) as record_version, coalesce(c.version, 0) as choices_version
+SELECT_VERSIONS = f"""
+select wanted.id, coalesce(r.version, 0) as record, coalesce(c.version, 0) as choices,
+       {IS_UNCHECKED} or exists (select from broken_copies where topic = $3 and key = wanted.id::text)
+         as awaits_recovery
 from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
 left join records r on r.bucket = wanted.bucket and r.id = wanted.id
-left join consent_states c on c.bucket = wanted.bucket and c.record_id = wanted.id"""
+left join consent_states c on c.bucket = wanted.bucket and c.record_id = wanted.id"""  # noqa: S608  # a constant
+
+
+@dataclass(frozen=True, slots=True)
+class KnownVersions:
+    """The versions of the copies about a record, 0 where there is none; whether commits about its documents may have
+    been lost."""
+
+    record: int
+    choices: int
+    awaits_recovery: bool
 
 
 async def lock_records(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[int, str]]:
@@ -185,10 +200,10 @@ async def upsert_matrices(connection: Connection, events: Sequence[MatrixChanged
     return {row["name"] for row in rows}
 
 
-async def versions_of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
-    """The versions of both copies for each record; 0 where there is none."""
-    rows = await connection.fetch(SELECT_VERSIONS, _buckets(ids), ids)
-    return {row["id"]: (row["record_version"], row["choices_version"]) for row in rows}
+async def versions_of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, KnownVersions]:
+    """The versions of both copies for each record."""
+    rows = await connection.fetch(SELECT_VERSIONS, _buckets(ids), ids, RECORDS_DOCUMENTS.name)
+    return {row["id"]: KnownVersions(row["record"], row["choices"], row["awaits_recovery"]) for row in rows}
 
 
 def _buckets(ids: Sequence[UUID]) -> list[int]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from shared.clock import bucket_in, made_at, now
 from shared.contracts.consent import DepositDecided
+from shared.contracts.records import DocumentEvent
 from shared.db.pool import Connection
 
 # Whoever follows the organisation's deposits finds this one among them.
@@ -49,16 +50,16 @@ class LostDeposit:
     documents: int
 
 
-async def insert_lost(connection: Connection, decided: Sequence[DepositDecided]) -> set[UUID]:
-    """Keeps which documents are lost; returns the ids of those that were not known as lost before."""
+async def insert_lost(connection: Connection, events: Sequence[DepositDecided | DocumentEvent]) -> set[UUID]:
+    """Keeps which documents are lost, named by one event each; returns the ids of those not known as lost before."""
     rows = await connection.fetch(
         INSERT_LOST,
-        [bucket_in(event.document_id) for event in decided],
-        [event.document_id for event in decided],
-        [event.deposit_id for event in decided],
-        [event.record_id for event in decided],
-        [event.organisation_id for event in decided],
-        [made_at(event.deposit_id) or now() for event in decided],
+        [bucket_in(event.document_id) for event in events],
+        [event.document_id for event in events],
+        [event.deposit_id for event in events],
+        [event.record_id for event in events],
+        [event.organisation_id for event in events],
+        [made_at(event.deposit_id) or now() for event in events],
     )
     return {row["document_id"] for row in rows}
 

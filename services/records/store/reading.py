@@ -21,10 +21,11 @@ from services.records.domain.people import NOBODY, people_of
 from services.records.store.matrices import Matrices
 from shared.access import Permit
 from shared.clock import bucket_in, bucket_of
-from shared.contracts.topics import CONSENT_MATRICES, IDENTITY_PEOPLE
+from shared.contracts.topics import CONSENT_MATRICES, IDENTITY_PEOPLE, RECORDS_DOCUMENTS
 from shared.db.pool import Connection
 from shared.errors import NotFoundError, UncheckableError
 from shared.freshness import HEARTBEAT_AHEAD
+from shared.loss_checks import IS_UNCHECKED
 from shared.vault import WrappedKey
 
 # The timer of the session's own transaction_timeout runs already; only switching it off lets a shorter one begin.
@@ -40,8 +41,9 @@ FENCE_BY_INS = """
 select r.id, r.linked_to from record_fingerprints f join records r on r.bucket = f.bucket and r.id = f.record_id
 where f.ins = any($1::text[]) for share of r nowait"""
 # What was chosen before the whole of it was kept stands in three columns. A record's erasure comes in the partition of
-# the same number as its state. A watermark of the matrices that lies in the future makes them unknown.
-SELECT_FACTS = """
+# the same number as its state. A watermark of the matrices that lies in the future makes them unknown. Labels may be
+# older than they were where this database has lost commits.
+SELECT_FACTS = f"""
 select r.id, r.linked_to, r.status, r.version as record_version, c.version as choices_version,
        coalesce(c.state, jsonb_build_object('authorised', c.authorised, 'blocked', c.blocked,
                                             'emergency', c.emergency)) as choices,
@@ -52,7 +54,8 @@ select r.id, r.linked_to, r.status, r.version as record_version, c.version as ch
        m.name as matrix_name, m.version as matrix_version, m.active_from as matrix_from, statement_timestamp() as at,
        (select case when max(at) <= statement_timestamp() + $8::interval then min(at) end
         from copy_watermarks where topic = $7) as matrix_at,
-       exists (select from broken_copies where topic = $7) as matrix_broken
+       exists (select from broken_copies where topic = $7) as matrix_broken,
+       {IS_UNCHECKED} or exists (select from broken_copies where topic = $9 and key = r.id::text) as awaits_recovery
 from records r
 left join consent_states c on c.bucket = $1 and c.record_id = r.id
 left join record_people p on p.bucket = $1 and p.record_id = r.id
@@ -66,13 +69,15 @@ left join lateral (
   select name, version, active_from from matrices
   where active_from <= statement_timestamp() order by active_from desc, name desc limit 1
 ) m on true
-where r.bucket = $1 and r.id = $2"""
+where r.bucket = $1 and r.id = $2"""  # noqa: S608  # a constant
 SELECT_HEAD = """
 select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
        changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
        depositor_id, in_secret
 from documents where bucket = $1 and id = $2"""
-SELECT_WATERMARKS = "select topic, at from copy_watermarks where topic in ($1, $2, $3, $4) order by topic, partition"
+SELECT_WATERMARKS = f"""
+select topic, at from copy_watermarks where topic in ($1, $2, $3, $4) and not {IS_UNCHECKED}
+order by topic, partition"""  # noqa: S608  # a constant
 SELECT_CONTENT = """
 select c.metadata, c.content, k.kid, k.wrapped
 from contents c join record_keys k on k.bucket = $1 and k.record_id = $3
@@ -158,7 +163,8 @@ async def load_facts(connection: Connection, matrices: Matrices, record_id: UUID
 
 async def _load_own_facts(connection: Connection, matrices: Matrices, record_id: UUID) -> RecordFacts:
     row = await connection.fetchrow(
-        SELECT_FACTS, bucket_of(record_id), record_id, *COPIED, CONSENT_MATRICES.name, HEARTBEAT_AHEAD
+        SELECT_FACTS,
+        *(bucket_of(record_id), record_id, *COPIED, CONSENT_MATRICES.name, HEARTBEAT_AHEAD, RECORDS_DOCUMENTS.name),
     )
     assert row is not None, "the fence holds the row"
     broken = set(row["broken"])
@@ -170,7 +176,7 @@ async def _load_own_facts(connection: Connection, matrices: Matrices, record_id:
         age=CopyAge(
             row["record_at"],
             row["choices_at"],
-            broken=bool(broken - {IDENTITY_PEOPLE.name}),
+            broken=row["awaits_recovery"] or bool(broken - {IDENTITY_PEOPLE.name}),
             people_at=row["people_at"],
             people_broken=IDENTITY_PEOPLE.name in broken,
             matrix_at=row["matrix_at"],
@@ -181,6 +187,7 @@ async def _load_own_facts(connection: Connection, matrices: Matrices, record_id:
         people=people_of(orjson.loads(row["people"]), row["is_minor"]) if row["people_version"] is not None else NOBODY,
         people_version=row["people_version"],
         linked_to=row["linked_to"],
+        awaits_recovery=row["awaits_recovery"],
         matrix=await matrices.in_force(connection, row),
     )
 

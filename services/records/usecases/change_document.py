@@ -124,10 +124,13 @@ def _judged(  # noqa: PLR0913  # all that one request rests on
     """The changes with their answers, up to the first that is refused; without a change, whether one may look.
 
     What is asked for is looked at only for who may see the document, or owns it: so nothing of it is told to others.
+    Raises UncheckableError where the document may have had newer labels: they would come back over this change.
     """
     looked = _Step("", next((one for one in looks if isinstance(one[1], Permit)), looks[0]), head)
     if head is None or isinstance(looked.judged[1], Refusal):
         return [looked]
+    if record.awaits_recovery:
+        raise UncheckableError
     if known is not None and known != head.version:
         raise VersionDiffersError
     steps: list[_Step] = []

@@ -12,7 +12,9 @@ from services.records.announcements import announce_effect
 from services.records.domain.documents import DocumentStatus
 from services.records.domain.facts import LABEL_MASKED, masked_by
 from services.records.domain.patching import sorted_labels
-from services.records.store import copies, deposits, lost
+from services.records.lost_documents import keep_lost
+from services.records.store import copies, deposits
+from services.records.store.copies import KnownVersions
 from services.records.store.deposits import Settlement, Undecided
 from shared import clock
 from shared.contracts.base import Actor
@@ -22,8 +24,7 @@ from shared.contracts.topics import CONSENT_STATES, IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.errors import PermanentError
-from shared.logs import log
-from shared.metrics import LOST_DOCUMENTS, REFUSED, STEP_SECONDS
+from shared.metrics import REFUSED, STEP_SECONDS
 from shared.outbox import append
 
 Decided = Message[DepositDecided]
@@ -60,7 +61,8 @@ async def settle_deposits(connection: Connection, messages: list[Decided]) -> No
     known = await deposits.lock_documents(connection, sorted(first))
     if any(id in known and known[id].record_id != one.event.record_id for id, one in first.items()):
         raise DocumentElsewhereError
-    await _keep_lost(connection, [one for id, one in first.items() if id not in known])
+    # Consent was told of these deposits, so they were accepted here, by commits that this database has lost.
+    await keep_lost(connection, [one.event for id, one in first.items() if id not in known])
     first = {id: one for id, one in first.items() if id in known}
     due = _due([one for id, one in first.items() if known[id].status == "received"], known)
     if not due:
@@ -77,25 +79,20 @@ async def settle_deposits(connection: Connection, messages: list[Decided]) -> No
             REFUSED.labels("deposit-document", one.reason).inc()
 
 
-async def _keep_lost(connection: Connection, decided: list[Decided]) -> None:
-    """Consent was told of these deposits, so they were accepted here, by commits that this database has lost."""
-    if not decided:
-        return
-    new = await lost.insert_lost(connection, [one.event for one in decided])
-    if new:
-        LOST_DOCUMENTS.inc(len(new))
-        log("document.lost", count=len(new))
-
-
 async def find_behind(connection: Connection, messages: list[Decided]) -> set[UUID]:
-    """The decisions that rest on a version of a copy that is not in force here yet."""
-    versions = await copies.versions_of(connection, sorted({one.event.record_id for one in messages}))
-    return {one.id for one in messages if _is_behind(one, *versions[one.event.record_id])}
+    """The decisions that rest on a version of a copy that is not in force here yet, or whose record is not recovered.
+
+    A document that takes another's place would take over labels that are older than they were.
+    """
+    ids = sorted({one.event.record_id for one in messages})
+    versions = await copies.versions_of(connection, ids)
+    return {one.id for one in messages if _is_behind(one, versions[one.event.record_id])}
 
 
-def _is_behind(one: Decided, record_version: int, choices_version: int) -> bool:
+def _is_behind(one: Decided, known: KnownVersions) -> bool:
     seen = one.event.seen
-    return record_version < seen.get(IDENTITY_RECORDS.name, 0) or choices_version < seen.get(CONSENT_STATES.name, 0)
+    is_older = known.record < seen.get(IDENTITY_RECORDS.name, 0) or known.choices < seen.get(CONSENT_STATES.name, 0)
+    return is_older or known.awaits_recovery
 
 
 def _due(messages: list[Decided], known: dict[UUID, Undecided]) -> list[_Due]:
@@ -175,6 +172,8 @@ def _events(one: _Due, at: datetime) -> list[DocumentPublished | DocumentRefused
         received_at=document.received_at,
         published_at=at,
         deposited_by=document.deposited_by,
+        masked_by=masked_by(frozenset(document.labels), document.masked_by),
+        shown_to_representatives=document.shown_to_representatives,
     )
     return [published] if one.old is None else [published, _replaced(one.old, document, at)]
 

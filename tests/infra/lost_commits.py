@@ -1,0 +1,112 @@
+"""Databases that lose commits, and the relay that finds out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+
+from shared.contracts.topics import TOPICS
+from shared.db.pool import Connection, Pool, create_pool
+from shared.outbox.lost import LossWatch, log_factory, topics_of
+from shared.outbox.producer import producer_factory
+from shared.outbox.recovery import Recovered, Recovery, recover
+from shared.outbox.relay import Relay
+from shared.settings import PostgresSettings
+from tests.infra.databases import Database
+from tests.infra.topics import Topics
+from tests.infra.waiting import eventually
+
+
+@asynccontextmanager
+async def a_pool(database: Database) -> AsyncIterator[Pool]:
+    """Connections of the app role."""
+    pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+class HeldWatch(LossWatch):
+    """A look that waits until `may_look` is set, as where the broker is away."""
+
+    def __init__(self, kafka: Topics, service: str) -> None:
+        super().__init__(log_factory(kafka.settings(service), service), topics_of(service))
+        self.may_look = asyncio.Event()
+
+    async def look(self, connection: Connection) -> None:
+        """Looks as soon as it may."""
+        await self.may_look.wait()
+        await super().look(connection)
+
+
+@asynccontextmanager
+async def relaying(database: Database, kafka: Topics, *, held: bool = False) -> AsyncIterator[HeldWatch]:
+    """The relay of the database's service at work. `held`: it looks for losses when `may_look` is set."""
+    service = database.service
+    watch = HeldWatch(kafka, service)
+    if not held:
+        watch.may_look.set()
+    relay = Relay(
+        database.dsn,
+        producer_factory(kafka.settings(service), service),
+        source=f"/services/{service}",
+        prefix=kafka.prefix,
+        states=[topic for topic in TOPICS if topic.owner == service and topic.has_heartbeats],
+        heartbeat_s=0.2,
+        watch=watch,
+    )
+    task = asyncio.create_task(relay.run())
+    try:
+        yield watch
+    finally:
+        watch.may_look.set()
+        relay.stop()
+        await asyncio.wait({task}, timeout=15)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def has_looked(database: Database) -> bool:
+    """Whether a relay has compared this database with the topics once."""
+    connection = await asyncpg.connect(database.dsn)
+    try:
+        return bool(await connection.fetchval("select count(*) > 0 from outbox_offsets"))
+    finally:
+        await connection.close()
+
+
+async def first_look(database: Database, kafka: Topics) -> None:
+    """What the topics hold is known to this database from now on."""
+    async with relaying(database, kafka):
+        await eventually(lambda: has_looked(database))
+
+
+async def restored(database: Database, kafka: Topics) -> Database:
+    """A copy of the database as it is now, as a backup that will be put back. Nobody is connected to it."""
+    name = f"{database.name}_{uuid4().hex[:8]}"
+    admin = await asyncpg.connect(kafka.parts.postgres_dsn)
+    try:
+        await admin.execute(f'create database "{name}" template "{database.name}"')
+    finally:
+        await admin.close()
+    dsn, owner_dsn = (_at(text, name) for text in (database.dsn, database.owner_dsn))
+    return replace(database, name=name, dsn=dsn, owner_dsn=owner_dsn)
+
+
+def _at(dsn: str, name: str) -> str:
+    return urlsplit(dsn)._replace(path=f"/{name}").geturl()
+
+
+async def all_sent(pool: Pool) -> bool:
+    """Whether the outbox is empty."""
+    return bool(await pool.fetchval("select count(*) = 0 from outbox"))
+
+
+async def recover_at(pool: Pool, kafka: Topics, service: str, recovery: Recovery) -> Recovered:
+    """As `python -m services.<service> recover`."""
+    return await recover(pool, log_factory(kafka.settings(service), service), topics_of(service), recovery)
