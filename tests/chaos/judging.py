@@ -72,7 +72,7 @@ async def change_and_read(
     over = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for url in readers:
-            group.create_task(_read(held, f"{url}/fhir/Binary/{held.document_id}", client, seen, over, pause_s))
+            group.create_task(read_until(held, f"{url}/fhir/Binary/{held.document_id}", client, seen, over, pause_s))
         url = f"{consent}/records/{held.record_id}/authorisations/{doctor_id}"
         opened = closed = 0.0
         for number in range(changes):
@@ -106,9 +106,10 @@ async def _change(client: httpx.AsyncClient, method: str, url: str, headers: dic
         await asyncio.sleep(0.1)
 
 
-async def _read(
+async def read_until(
     held: Held, url: str, client: httpx.AsyncClient, seen: Seen, over: asyncio.Event, pause_s: float
 ) -> None:
+    """The doctor reads again and again, `pause_s` between two reads, until `over`."""
     while not over.is_set():
         began = time.monotonic()
         status = 0

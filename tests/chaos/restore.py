@@ -4,9 +4,10 @@ loses commits.
     .venv/bin/python tests/chaos/restore.py [SERVICE ...] [--gap 12] [--deposits 400] [--rate 12]
 
 For each service everything runs in a temporary folder: documents are deposited, patients authorise a doctor and end it
-again while the doctor reads, and a record is erased. A copy of the service's database is taken; `gap` seconds later it
-is put back, while all goes on (a restore; with a small gap, a failover to a standby that had fallen behind). Where the
-relay says that commits were lost, `recover` is run, as an operator would. Exit code 0 when every check holds.
+again while the doctor reads, others mask a document and lift the mask while a doctor reads, and a record is erased. A
+copy of the service's database is taken; `gap` seconds later it is put back, while all goes on (a restore; with a small
+gap, a failover to a standby that had fallen behind). Where the relay says that commits were lost, `recover` is run, as
+an operator would. Exit code 0 when every check holds.
 """
 
 import asyncio
@@ -40,9 +41,10 @@ from deploy.local.services import NAMES
 from deploy.local.stack import Stack
 from tests.chaos import restoring
 from tests.chaos.checks import Check, equal
-from tests.chaos.judging import Seen, change_and_read
+from tests.chaos.judging import Held, Seen, change_and_read
 from tests.chaos.main_job import hospital_at
-from tests.chaos.rights import hold
+from tests.chaos.masks import mask_and_read, without_unannounced
+from tests.chaos.rights import hold, renew_all
 from tests.e2e.acting import Scene, set_scene
 from tests.infra.databases import Database
 from tests.infra.depositing import Result, Run
@@ -50,7 +52,9 @@ from tests.infra.erasing import KEPT_HERE, tables_with
 from tests.infra.waiting import eventually
 
 BEFORE_S, AFTER_S = 5.0, 8.0
-RECORDS, HELD, CHANGES, PAUSE_S = 20, 4, 24, 0.05
+RECORDS, HELD, MASKED, CHANGES, PAUSE_S = 20, 4, 2, 24, 0.05
+ANNOUNCED_WITHIN_S = 1.0
+"""What was committed so shortly before the commits were lost may be on no topic: nobody can know of it."""
 HANDLED_WITHIN_S, RECOVERED_WITHIN_S = 150.0, 60.0
 NEEDED = "outbox_recovery_needed 1.0"
 DOCUMENTS = "select id, status, audited_at is not null as audited, alert_handled_at is not null as told from documents"
@@ -79,6 +83,8 @@ class World:
     stack: Stack
     dmp: Dmp
     erased: list[UUID] = field(default_factory=list)
+    lost_at: float = 0.0
+    """When the copy was put back, on the monotonic clock."""
 
     async def erase(self, scene: Scene) -> None:
         """Erases a record and returns once the decision is taken; each service answers when it can."""
@@ -106,7 +112,7 @@ async def play(folder: Path, service: str, gap: float, deposits: int, rate: floa
         dmp = await resources.enter_async_context(connect(endpoints.read(stack.layout)))
         process = await resources.enter_async_context(hospital_at(stack, folder, deposits, RECORDS))
         world, outcome = World(stack, dmp), Outcome(service)
-        held = [await hold(stack, dmp) for _ in range(HELD)]
+        held, masked = ([await hold(stack, dmp) for _ in range(count)] for count in (HELD, MASKED))
         doomed = [await set_scene(stack, dmp) for _ in range(2)]
         for scene in doomed:
             await scene.done(await scene.deposit())
@@ -116,10 +122,24 @@ async def play(folder: Path, service: str, gap: float, deposits: int, rate: floa
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(process.run(order, tell))
             changing = [group.create_task(_change(one, world, client)) for one in held]
-            group.create_task(_lose_commits(world, outcome, folder, gap, doomed))
+            over = asyncio.Event()
+            masking = [group.create_task(_mask(one, world, client, over)) for one in masked]
+            renewing = group.create_task(renew_all(dmp, [*held, *masked]))
+            await _lose_commits(world, outcome, folder, gap, doomed)
+            await asyncio.sleep(AFTER_S)
+            over.set()
+            await asyncio.wait([*masking, *changing, sending])
+            renewing.cancel()
         results, _ = sending.result()
-        outcome.checks = await check(world, outcome, began, results, [task.result() for task in changing])
+        masks = [task.result() for task in masking]
+        without_unannounced(masks, world.lost_at, ANNOUNCED_WITHIN_S)
+        outcome.checks = await check(world, outcome, began, results, [task.result() for task in changing], masks)
         return outcome
+
+
+async def _mask(one: Held, world: World, client: httpx.AsyncClient, over: asyncio.Event) -> Seen:
+    stack, doctor = world.stack, PROFESSIONALS[DOCTOR].id
+    return await mask_and_read(one, stack.url("consent"), stack.url("records"), client, doctor, PAUSE_S, over)
 
 
 async def _change(held: Any, world: World, client: httpx.AsyncClient) -> Seen:
@@ -135,7 +155,7 @@ async def _lose_commits(world: World, outcome: Outcome, folder: Path, gap: float
     tell(f"copy of {service} taken")
     await world.erase(doomed[0])
     await asyncio.sleep(gap)
-    await restoring.put_back(stack, service, copy)
+    world.lost_at = await restoring.put_back(stack, service, copy)
     tell(f"copy of {service} put back, {gap:.0f} s of commits are lost")
     await asyncio.sleep(AFTER_S)
     with contextlib.suppress(AssertionError):
@@ -157,7 +177,9 @@ async def _is_recovered(stack: Stack, service: str) -> bool:
     return not await _needs_recovery(stack, service)
 
 
-async def check(world: World, outcome: Outcome, began: float, results: list[Result], seen: list[Seen]) -> list[Check]:
+async def check(
+    world: World, outcome: Outcome, began: float, results: list[Result], seen: list[Seen], masks: list[Seen]
+) -> list[Check]:
     """Once all is handled."""
     moment = datetime.fromtimestamp(began, UTC)
     accepted = {UUID(one.document_id) for one in results if one.status in (200, 201) and one.document_id}
@@ -174,6 +196,7 @@ async def check(world: World, outcome: Outcome, began: float, results: list[Resu
     gone = accepted - kept - lost
     dead = {name: (await world.rows(name, PARKED))[0][0] for name in NAMES}
     wrong = [one for record in seen for one in record.wrong()]
+    unmasked = [one for record in masks for one in record.wrong()]
     return [
         equal("documents published", len(kept), sum(documents[id]["status"] == "published" for id in kept)),
         equal(
@@ -190,9 +213,16 @@ async def check(world: World, outcome: Outcome, began: float, results: list[Resu
         equal("ledger: entries more than one", 0, sum(count > 1 for count in entries.values())),
         equal("alerts, one each", len(kept), sum(alerts[id] == 1 for id in kept)),
         equal("reads under an old right", 0, len(wrong), wrong),
+        equal("reads of a masked document", 0, len(unmasked), unmasked),
+        Check("masks; reads permitted and refused", "some", _told(masks), None),
         equal("dead letters", 0, sum(dead.values()), [f"{name}: {count}" for name, count in dead.items() if count]),
         await _check_erased(world),
     ]
+
+
+def _told(masks: list[Seen]) -> str:
+    statuses = Counter(status for one in masks for _, _, status in one.reads)
+    return f"{sum(len(one.forbidden) for one in masks)}; {statuses[200]}, {statuses[404]}"
 
 
 async def _all_handled(world: World, accepted: set[UUID]) -> bool:

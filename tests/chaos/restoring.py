@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,24 @@ async def take_copy(stack: Stack, service: str, file: Path) -> None:
     await _run(stack, "pg_dump", "--format=custom", f"--file={file}", stack.postgres.dsn(service))
 
 
-async def put_back(stack: Stack, service: str, file: Path) -> None:
-    """The service loses every commit since the copy; its processes lose their connections and stay."""
+async def put_back(stack: Stack, service: str, file: Path) -> float:
+    """The service loses every commit since the copy; its processes lose their connections and stay.
+
+    Returns when that was, on the monotonic clock.
+    """
     connection = await asyncpg.connect(stack.postgres.dsn())
     try:
         await connection.execute(f'create database "{service}_copy" template template0 owner {service}_owner')
         await _run(
             stack, "pg_restore", "--exit-on-error", f"--dbname={stack.postgres.dsn(service + '_copy')}", str(file)
         )
+        lost_at = time.monotonic()
         await _swap(connection, service)
         await create_databases(stack.postgres, stack.secrets, [service])
         await connection.execute(f'drop database "{service}_lost" with (force)')
     finally:
         await connection.close()
+    return lost_at
 
 
 async def _swap(connection: Any, service: str) -> None:

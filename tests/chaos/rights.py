@@ -82,7 +82,7 @@ async def play(stack: Stack, dmp: Dmp, changes: int, at_once: int, *, kill: bool
         httpx.AsyncClient(timeout=30, trust_env=False, limits=limits) as client,
         asyncio.TaskGroup() as group,
     ):
-        beside = [group.create_task(_renew_all(dmp, held))]
+        beside = [group.create_task(renew_all(dmp, held))]
         if kill:
             beside.append(group.create_task(_kill_in_turn(stack)))
         doctor_id, consent = PROFESSIONALS[DOCTOR].id, stack.url("consent")
@@ -101,7 +101,8 @@ async def play(stack: Stack, dmp: Dmp, changes: int, at_once: int, *, kill: bool
     return list(seen)
 
 
-async def _renew_all(dmp: Dmp, held: list[Held]) -> None:
+async def renew_all(dmp: Dmp, held: list[Held]) -> None:
+    """Fresh tokens for all, every two minutes, for ever."""
     while True:
         await asyncio.sleep(RENEW_EVERY_S)
         for one in held:
