@@ -29,7 +29,7 @@ OPEN_ROWS = 2000
 LONGEST_COMMIT_S = 10.0
 LANE_POLL_S = 0.05
 LOOK_AGAIN_S = 5.0
-"""While what this database has lost has not been recovered."""
+"""While what this database has lost has not been recovered: each look reads all of it, whoever wakes the relay."""
 
 
 class Leader:
@@ -57,13 +57,14 @@ class Leader:
         self._careful: set[TopicPartition] = set()
         self._offsets: dict[TopicPartition, int] = {}
         self._began: float | None = None
+        self._looked_at = 0.0
         self.sent_rows = 0
 
     async def start(self) -> None:
         """Shuts out every earlier leader, then finds out whether this database has lost what a topic holds."""
         used = {row["lane"] for row in await self._connection.fetch(SELECT_LANES)}
         await self._lanes.start(used)
-        await self._watch.look(self._connection)
+        await self._look()
 
     async def step(self) -> bool:
         """Sends one page and what else is due. Returns whether more rows wait that can be sent now.
@@ -71,7 +72,8 @@ class Leader:
         Announces nothing, heartbeats neither, while this database lacks what a topic holds.
         """
         if self._watch.is_recovery_needed:
-            await self._watch.look(self._connection)
+            if asyncio.get_running_loop().time() >= self._looked_at + LOOK_AGAIN_S:
+                await self._look()
             return False
         await self._look_at_held()
         producer = self._lanes.producer
@@ -100,6 +102,10 @@ class Leader:
         self._holds.clear()
         await self._heartbeats.close()
         await self._lanes.close()
+
+    async def _look(self) -> None:
+        await self._watch.look(self._connection)
+        self._looked_at = asyncio.get_running_loop().time()
 
     async def _remember_lane(self, lane: int) -> None:
         await self._connection.execute(INSERT_LANE, lane)

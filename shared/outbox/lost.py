@@ -142,7 +142,7 @@ class LossWatch:
         self.is_recovery_needed = False
 
     async def look(self, connection: Connection) -> None:
-        """Sets `is_recovery_needed`, and says so; marks what was lost, so that nobody answers from what is older."""
+        """Sets `is_recovery_needed`, and says when that changes. Marks what was lost: nobody answers others from it."""
         if self._connect is None:
             return
         async with self._connect() as topic_log:
@@ -151,11 +151,11 @@ class LossWatch:
         marked = [(record.place.topic, record.key) for record in lost if record.place.topic in self._markable]
         async with connection.transaction():
             await loss_checks.note_check(connection, sorted(self._markable), marked)
-        if lost:
+        if lost and not self.is_recovery_needed:
             for topic in sorted({record.place.topic for record in lost}):
                 count = sum(record.place.topic == topic for record in lost)
                 log("relay.recovery_needed", topic=topic, count=count)
-        elif self.is_recovery_needed:
+        elif self.is_recovery_needed and not lost:
             log("relay.recovered")
         self.is_recovery_needed = bool(lost)
         OUTBOX_RECOVERY.set(int(self.is_recovery_needed))

@@ -56,7 +56,7 @@ class Recovered:
     """What a recovery did. `facts`: how many lost records of each topic stand as they are; `adopted`, `undecided`: keys
     of states by topic. Copies of the undecided are broken until their owner announces a newer state."""
 
-    facts: Counter[str] = field(default_factory=Counter)
+    facts: dict[str, int] = field(default_factory=dict)
     adopted: dict[str, list[str]] = field(default_factory=dict)
     undecided: dict[str, list[str]] = field(default_factory=dict)
 
@@ -72,7 +72,7 @@ async def recover(pool: Pool, connect: Connect, topics: Sequence[Topic], recover
         if not found.lost:
             return done
         facts = [record for record in found.lost if record.place.topic not in STATES]
-        done.facts.update(record.place.topic for record in facts)
+        done.facts |= Counter(record.place.topic for record in facts)
         announcements = await recovery.apply_facts(connection, facts)
         newest = {(one.place.topic, one.key): one for one in found.lost if one.place.topic in STATES}
         for record in newest.values():
