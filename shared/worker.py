@@ -29,6 +29,7 @@ from shared.redriving import Redriver
 from shared.settings import ServiceSettings
 from shared.subscribing import fetch_cluster_id, make_broker, observe_lag, subscribe
 from shared.subscription import Subscription
+from shared.tasks import end_tasks
 
 OBSERVE_EVERY_S = 5.0
 MAINTAIN_EVERY_S = 3600.0
@@ -181,9 +182,7 @@ async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[Machin
         await machinery.broker.stop()
         machinery.relay.stop()
         await asyncio.wait([relay], timeout=LONGEST_END_S)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(tasks)
         pool.terminate()
         log("process.stopped")
 

@@ -11,6 +11,7 @@ import asyncpg
 
 from services.consent.store.states import IN_FORCE_CHANNEL
 from shared.db.pool import KEEPALIVES
+from shared.tasks import end_tasks
 
 T = TypeVar("T")
 LONGEST_NAP_S = 0.5
@@ -32,9 +33,7 @@ class InForce:
         try:
             yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end_tasks([task])
 
     async def wait_for(
         self, record_id: UUID, look: Callable[[], Awaitable[T]], done: Callable[[T], bool], seconds: float

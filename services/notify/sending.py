@@ -18,6 +18,7 @@ from services.notify.domain import Deferred, NotTried
 from services.notify.gateways import Gateway
 from shared.db.pool import KEEPALIVES, TRANSIENT, Pool
 from shared.logs import log
+from shared.tasks import end_tasks
 
 BATCH = 64
 PER_GATEWAY = 8
@@ -120,9 +121,7 @@ class Senders(Generic[Due, End]):
 
     async def _end(self, pool: Pool) -> None:
         """What was handed over is written down if that can be done at once, so that it is not sent again."""
-        for lane in self._lanes:
-            lane.cancel()
-        await asyncio.gather(*self._lanes, return_exceptions=True)
+        await end_tasks(self._lanes)
         self._wake.close()
         for gateway in self._gateways:
             gateway.close()

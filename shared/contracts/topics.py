@@ -281,9 +281,7 @@ RECORDS_PEOPLE_COPIES = Group("records.people-copies", (IDENTITY_PEOPLE,), "Copy
 RECORDS_MATRIX_COPIES = Group("records.matrix-copies", (CONSENT_MATRICES,), "Copy of the matrices.")
 RECORDS_PROFESSION_COPIES = Group("records.profession-copies", (IDENTITY_PROFESSIONALS,), "Professions, for what-if.")
 RECORDS_DEPOSIT_DECISIONS = Group("records.deposit-decisions", (CONSENT_DECISIONS,), "Publishes or refuses.")
-RECORDS_DEPOSIT_TRACKING = Group(
-    "records.deposit-tracking", (AUDIT_ENTRIES, NOTIFY_ALERTS), "Fills the tracking of deposits."
-)
+RECORDS_DEPOSIT_TRACKING = Group("records.deposit-tracking", (AUDIT_ENTRIES, NOTIFY_ALERTS), "Tracks deposits.")
 CONSENT_RECORD_COPIES = Group("consent.record-copies", (IDENTITY_RECORDS,), "Announces the state of a new record.")
 CONSENT_PEOPLE_COPIES = Group(
     "consent.people-copies", (IDENTITY_PEOPLE,), "Who may act for a person; its médecin traitant."

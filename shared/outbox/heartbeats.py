@@ -15,6 +15,7 @@ from shared.outbox.partitions import TopicPartition, partition_of
 from shared.outbox.producer import MakeProducer, Producer, discard
 from shared.outbox.rows import OutboxReader, Page
 from shared.outbox.sending import LONGEST_ACK_S, PageSender, cloudevents_headers
+from shared.tasks import end_tasks
 
 
 class Heartbeats:
@@ -57,8 +58,7 @@ class Heartbeats:
     async def close(self) -> None:
         """Ends at once."""
         if self._sending is not None:
-            self._sending.cancel()
-            await asyncio.gather(self._sending, return_exceptions=True)
+            await end_tasks([self._sending])
         if self._producer is not None:
             await discard(self._producer)
 

@@ -17,6 +17,7 @@ from shared.errors import CodedError
 from shared.logs import log
 from shared.outbox.partitions import TopicPartition
 from shared.outbox.producer import MakeProducer, Producer, discard
+from shared.tasks import end_tasks
 
 LANES = 8
 """At most; then everything waits for one of them. A lane is used up by each discovery of stuck partitions, not by each
@@ -106,8 +107,7 @@ class Lanes:
         """Ends all producers at once."""
         for lane in self._lanes:
             if lane.starting is not None:
-                lane.starting.cancel()
-                await asyncio.gather(lane.starting, return_exceptions=True)
+                await end_tasks([lane.starting])
             if lane.producer is not None:
                 await discard(lane.producer)
         self._lanes, self._in_use = [], None
