@@ -134,6 +134,8 @@ class Positions:
                 client.resume(partition)
                 self.progress.next[self._partition(partition)] = at
             else:
+                # A position, though none that is read from: without one the client fetches nothing from its broker.
+                client.seek(partition, ends[partition])
                 client.pause(partition)
                 self._lost[partition] = now
                 log("offsets.lost", group=self._group, topic=partition.topic, partition=partition.partition)

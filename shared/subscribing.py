@@ -89,23 +89,19 @@ class Running:
 
     async def next_batch(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
         """What there is, as soon as there is something, from the stored offsets on. A failure is told, never raised."""
-        if self.handed_on:
-            # FastStream swallowed a batch before `deal` had it: to go on behind it would leave a hole.
-            self.positions.seek_unfinished(consumer, self.handed_on)
-            self.handed_on = {}
-            await self._pause(RetryError())
         while True:
+            if not self.subscriber.running:
+                raise ConsumerStoppedError  # ends FastStream's loop
             try:
-                await self.positions.place(consumer, asyncio.get_running_loop().time())
-                fetched = await consumer.getmany(
-                    timeout_ms=self.subscriber.batch_timeout_ms, max_records=self.subscriber.max_records
-                )
-                if fetched and self.positions.is_current(consumer):
-                    records = tuple(chain(*fetched.values()))
-                    self.handed_on = self._ends(records)
+                if (records := await self._fetch(consumer)) is not None:
                     return records
             except ConsumerStoppedError:
-                raise  # ends FastStream's loop
+                raise
+            except asyncio.CancelledError as error:
+                # The client also cancels what it waits for when a connection ends; FastStream would end the loop.
+                if _is_cancelled():
+                    raise
+                await self._pause(error)
             except OffsetOutOfRangeError as error:
                 self.positions.forget(self._partition(place) for place in error.args[0])
             except (NoOffsetForPartitionError, IllegalStateError):
@@ -115,6 +111,20 @@ class Running:
                 if not isinstance(error, KafkaError) and not is_transient(error):
                     log("consumer.failed", group=self.consumer.name, error=error)
                 await self._pause(error)
+
+    async def _fetch(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...] | None:
+        """What came within a second; None for nothing, or where the assignment changed meanwhile."""
+        if self.handed_on:
+            await self._go_back(consumer)
+        await self.positions.place(consumer, asyncio.get_running_loop().time())
+        fetched = await consumer.getmany(
+            timeout_ms=self.subscriber.batch_timeout_ms, max_records=self.subscriber.max_records
+        )
+        if not fetched or not self.positions.is_current(consumer):
+            return None
+        records = tuple(chain(*fetched.values()))
+        self.handed_on = self._ends(records)
+        return records
 
     async def deal(self, records: Sequence[Record]) -> None:
         """One batch; what cannot be finished now is read again after a wait."""
@@ -143,6 +153,12 @@ class Running:
             self.positions.seek_unfinished(client, read)
             self.handed_on = {}
             self.in_flight = 0
+
+    async def _go_back(self, consumer: AIOKafkaConsumer) -> None:
+        """FastStream swallowed a batch before `deal` had it: to go on behind it would leave a hole."""
+        handed_on, self.handed_on = self.handed_on, {}
+        self.positions.seek_unfinished(consumer, handed_on)
+        await self._pause(RetryError())
 
     def beat(self) -> None:
         """This loop is alive; a deliberate wait counts too."""
@@ -182,6 +198,12 @@ class Running:
             log_limited("database.damaged", error, group=self.consumer.name)
         await asyncio.sleep(wait)
         self.beat()
+
+
+def _is_cancelled() -> bool:
+    """Whether this task was asked to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def security_of(settings: KafkaSettings) -> BaseSecurity | None:

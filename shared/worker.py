@@ -172,14 +172,17 @@ async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[Machin
     """A worker at work for the time of the block."""
     pool = await create_pool(settings.postgres, application=f"{plan.service}-worker")
     machinery = Machinery(plan, settings, pool)
-    relay = asyncio.create_task(machinery.relay.run())
-    tasks = [relay, asyncio.create_task(machinery.start_broker())]
+    starting, relay = asyncio.create_task(machinery.start_broker()), asyncio.create_task(machinery.relay.run())
+    tasks = [relay]
     tasks += [asyncio.create_task(machinery.run_loop(name, loop)) for name, loop in machinery.loops().items()]
     log("process.started")
     try:
         yield machinery
     finally:
+        await end_tasks([starting])  # or it would start consumers behind their end
+        consuming = [task for running in machinery.running for task in running.subscriber.tasks]
         await machinery.broker.stop()
+        await end_tasks(consuming)
         machinery.relay.stop()
         await asyncio.wait([relay], timeout=LONGEST_END_S)
         await end_tasks(tasks)
