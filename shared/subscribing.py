@@ -90,13 +90,11 @@ class Running:
     async def next_batch(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
         """What there is, as soon as there is something, from the stored offsets on. A failure is told, never raised."""
         while True:
-            if not self.subscriber.running:
-                raise ConsumerStoppedError  # ends FastStream's loop
             try:
                 if (records := await self._fetch(consumer)) is not None:
                     return records
             except ConsumerStoppedError:
-                raise
+                raise  # ends FastStream's loop
             except asyncio.CancelledError as error:
                 # The client also cancels what it waits for when a connection ends; FastStream would end the loop.
                 if _is_cancelled():
@@ -113,7 +111,12 @@ class Running:
                 await self._pause(error)
 
     async def _fetch(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...] | None:
-        """What came within a second; None for nothing, or where the assignment changed meanwhile."""
+        """What came within a second; None for nothing, or where the assignment changed meanwhile.
+
+        Raises ConsumerStoppedError once the subscriber has ended.
+        """
+        if not self.subscriber.running:
+            raise ConsumerStoppedError
         if self.handed_on:
             await self._go_back(consumer)
         await self.positions.place(consumer, asyncio.get_running_loop().time())
