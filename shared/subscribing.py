@@ -27,6 +27,7 @@ from faststream.security import BaseSecurity, SASLScram512
 
 from shared import lenient_records
 from shared.batch_plan import Partition
+from shared.cluster_id import cluster_id_of
 from shared.consuming import Consumer, CopyBehindError, RetryError
 from shared.contracts.topics import Group
 from shared.db.errors import Fate, fate_of, is_transient
@@ -234,10 +235,9 @@ async def fetch_cluster_id(settings: KafkaSettings) -> str:
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, **sasl_options(settings))
     try:
         await admin.start()
-        cluster_id: str = (await admin.describe_cluster())["cluster_id"]
+        return await cluster_id_of(admin)
     finally:
         await admin.close()
-    return cluster_id
 
 
 def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) -> Running:

@@ -16,6 +16,7 @@ from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from shared import loss_checks
+from shared.cluster_id import cluster_id_of
 from shared.contracts.topics import RELAY_EVENTS, TOPICS, Topic
 from shared.db.pool import Connection
 from shared.logs import log
@@ -121,9 +122,9 @@ def log_factory(settings: KafkaSettings, service: str) -> Connect:
         consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, isolation_level="read_uncommitted")
         try:
             await admin.start()
-            cluster = await admin.describe_cluster()
+            cluster_id = await cluster_id_of(admin)
             await consumer.start()
-            yield TopicLog(admin, consumer, str(cluster["cluster_id"]), settings.prefix)
+            yield TopicLog(admin, consumer, cluster_id, settings.prefix)
         finally:
             await consumer.stop()
             await admin.close()
