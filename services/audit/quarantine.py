@@ -38,7 +38,7 @@ def _quarantined(
     topic, partition, offset = place
     return Entry(
         occurred_at=at,
-        event_id=uuid5(_PLACES, f"{topic}/{partition}/{offset}" + (f"/{event_id}" if event_id else "")),
+        event_id=uuid5(_PLACES, f"{topic}/{partition}/{offset}"),
         event_type=QUARANTINED,
         record_id=record_id,
         action="quarantine-message",

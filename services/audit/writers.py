@@ -40,16 +40,18 @@ ACTIONS: Final[dict[Service, frozenset[Action]]] = {
 _CALLERS: Final[frozenset[ActorKind]] = frozenset(
     {
         *("patient", "representative", "carer", "professional", "software", "application"),
-        *("administrator", "operator"),
+        *("administrator", "operator", "system"),
     }
 )
 ACTORS: Final[dict[Service, frozenset[ActorKind]]] = {
-    "identity": _CALLERS | {"system", "unknown"},  # its sweeps and campaigns; a sign-in that failed
+    "identity": _CALLERS | {"unknown"},  # a sign-in that failed
     "records": _CALLERS,
-    "consent": _CALLERS | {"system"},  # a médecin traitant named at the opening
+    "consent": _CALLERS,
     "audit": _CALLERS,
     "notify": _CALLERS,
 }
+OF_ALL: Final = frozenset({"discard-dead-letter"})
+"""What an operator may do at every service."""
 _KNOWN_ACTIONS: Final = frozenset(get_args(Action))
 _KNOWN_ACTORS: Final = frozenset(get_args(ActorKind))
 _WRITERS: Final = {topic.name: service for service, topic in ACCESSES.items()}
@@ -64,6 +66,6 @@ def may_report(topic: str, event: AccessRecorded) -> bool:
     service = _WRITERS.get(topic)
     if service is None:
         return True
-    foreign_action = event.action in _KNOWN_ACTIONS and event.action not in ACTIONS[service]
+    foreign_action = event.action in _KNOWN_ACTIONS - OF_ALL and event.action not in ACTIONS[service]
     foreign_actor = event.actor.kind in _KNOWN_ACTORS and event.actor.kind not in ACTORS[service]
     return not (foreign_action or foreign_actor)

@@ -130,13 +130,13 @@ async def test_what_waited_for_a_copy_when_the_erasure_came_is_not_put_aside(
     event = document_received(uuid4(), seen={"identity.records.v1": 7})
     monkeypatch.setattr(consuming, "COPY_WAIT_S", 0)
     consumer = house.consumer()
-    look = consumer._resting_on_broken
+    look = consuming.rest_on_broken
 
-    async def erase_and_look(awaiting: Any) -> Any:
+    async def erase_and_look(connection: Any, awaiting: Any) -> Any:
         await house.erase(event.record_id)
-        return await look(awaiting)
+        return await look(connection, awaiting)
 
-    monkeypatch.setattr(consumer, "_resting_on_broken", erase_and_look)
+    monkeypatch.setattr(consuming, "rest_on_broken", erase_and_look)
     await consumer.consume([house.record(event)])
     assert await house.left(event.record_id) == set()
 

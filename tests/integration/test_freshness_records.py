@@ -11,7 +11,7 @@ from services.records.usecases.erase_record import erase_record
 from shared import clock
 from shared.consuming import Consumer
 from shared.contracts.audit import AccessRecorded
-from shared.contracts.base import Event, HeartbeatSent
+from shared.contracts.base import Actor, Event, HeartbeatSent
 from shared.contracts.topics import CONSENT_MATRICES, CONSENT_STATES, IDENTITY_ERASURES, RECORDS_ERASURES
 from shared.copies import raise_watermarks
 from shared.db.pool import transaction
@@ -171,7 +171,9 @@ async def test_a_record_whose_erasure_cannot_be_read_is_served_to_the_patient_al
     assert set((await statuses(home, record, document)).values()) == {503}
     assert (await home.get(f"/fhir/Binary/{document}", as_patient(record))).status_code == 200
     letter = await home.pool.fetchval("select id from parked_messages where reason = 'dead'")
-    await Redriver(home.pool, {feed.consumer.name: feed.consumer}).discard(letter)
+    await Redriver(home.pool, {feed.consumer.name: feed.consumer}).discard(
+        letter, Actor(kind="operator", id="ops-1"), "unreadable"
+    )
     assert set((await statuses(home, record, document)).values()) == {200}, "an operator's word: it was none"
 
 

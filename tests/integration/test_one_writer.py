@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from services.audit.writers import ACTIONS, ACTORS, WRITER_MISMATCH
+from services.audit.writers import ACTIONS, ACTORS, OF_ALL, WRITER_MISMATCH
 from services.identity.store.erasures import Erasure, insert_erasure
 from shared import clock
 from shared.clock import bucket_of
@@ -42,7 +42,7 @@ async def entries(pool: Pool, record_id: UUID) -> list[asyncpg.Record]:
 
 
 def test_each_action_is_for_one_service_to_report() -> None:
-    assert sorted(action for actions in ACTIONS.values() for action in actions) == sorted(get_args(Action))
+    assert sorted(action for actions in (*ACTIONS.values(), OF_ALL) for action in actions) == sorted(get_args(Action))
 
 
 def test_nobody_announces_what_is_another_services_to_say() -> None:

@@ -54,9 +54,13 @@ class Beats:
     async def wait_until(self, moment: float) -> None:
         self.waits.append(moment)
         if self.held is None:
-            assert self.home.pool.get_idle_size() == self.home.pool.get_size(), "no connection is held"
+            await eventually(self._nothing_is_held, seconds=30)  # a NOTIFY may be on its way
         else:
             await self.held.wait()
+
+    async def _nothing_is_held(self) -> bool:
+        """No connection."""
+        return self.home.pool.get_idle_size() == self.home.pool.get_size()
 
     async def of(self, asking: Awaitable[httpx.Response]) -> tuple[httpx.Response, int]:
         """The answer, and for how many beats it waited."""
