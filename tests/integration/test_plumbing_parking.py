@@ -18,6 +18,7 @@ from shared.crypto import KeyUnknownError
 from shared.db.pool import Connection, create_pool
 from shared.decoding import KeptRecord, Letter, Message
 from shared.errors import PermanentError, TransientError
+from shared.inbox import DAYS_KEPT
 from shared.redriving import LetterIsNewestStateError, LetterUnknownError
 from shared.settings import PostgresSettings
 from shared.worker import Plan, make_worker_app
@@ -151,7 +152,9 @@ async def test_a_letter_that_is_too_old_to_be_tried_again_releases_its_key(house
     events = [document_received(record_id) for _ in range(3)]
     consumer = house.consumer()
     await consume(consumer, house.record(events[0], value=b"{"), house.record(events[1]))
-    await house.pool.execute("update parked_messages set parked_at = parked_at - $1::interval", timedelta(days=32))
+    await house.pool.execute(
+        "update parked_messages set parked_at = parked_at - $1::interval", timedelta(days=DAYS_KEPT + 1)
+    )
     redriver = house.redriver(consumer)
     await redriver.expire()
     await redriver.redrive_waiting()
