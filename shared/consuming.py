@@ -16,7 +16,7 @@ from uuid import UUID
 
 import asyncpg
 
-from shared import copies, erasing, offsets
+from shared import copies, offsets
 from shared.batch_effects import BatchEffects
 from shared.batch_outcomes import COPY_BEHIND, failures, first_and_behind, foresee, rest_on_broken
 from shared.batch_pass import Pass, Progress, move_over_finished
@@ -199,7 +199,7 @@ class Consumer:
             self.name,
             batch.positions,
             hoped,
-            erasing.record_ids(item.record.key for item in items) if self.subscription.heeds_erasures else {},
+            self.subscription.heeded_records(item.record.key for item in items),
             {item.key for item in items if isinstance(item.decoded, Message)}
             if self.parks_behind_letters
             else frozenset(),
@@ -317,7 +317,7 @@ class Consumer:
     async def _park_awaiting(self, batch: Pass, items: list[Item]) -> None:
         nexts = batch.next_offsets(items, items)
         async with transaction(self.pool) as connection:
-            ids = erasing.record_ids(item.record.key for item in items) if self.subscription.heeds_erasures else {}
+            ids = self.subscription.heeded_records(item.record.key for item in items)
             begun = await offsets.begin_batch(connection, self.name, batch.positions, nexts, ids, frozenset())
             left = [item for item in items if item.record.key not in begun.erased]
             await self.effects.park(connection, first_and_behind(left))

@@ -49,9 +49,10 @@ where reason not in ('dead', 'expired') and ($1::bytea[] is null or key = any($1
                       where dead.group_name = head.group_name and dead.topic = head.topic and dead.key = head.key
                         and dead.reason = 'dead'))
 order by group_name, topic, key limit 1000"""
-TAKE = """
+SELECT_ONE = """
 select id, group_name, topic, partition, "offset", key, headers, body, reason, error_code, parked_at
-from parked_messages where id = $1 for update skip locked"""
+from parked_messages where id = $1"""
+TAKE = f"{SELECT_ONE} for update skip locked"
 DELETE_ONE = "delete from parked_messages where id = $1"
 MAKE_DEAD = """
 with taken as (select id, reason from parked_messages where id = $1 for update)
@@ -62,9 +63,6 @@ update parked_messages set reason = 'expired'
 where id in (select id from parked_messages where reason = 'dead' and parked_at < $1 order by parked_at limit 1000
              for update skip locked)
 returning id"""
-SELECT_ONE = """
-select id, group_name, topic, partition, "offset", key, headers, body, reason, error_code, parked_at
-from parked_messages where id = $1"""
 HEAD = """
 select head.id, head.group_name, head.topic, head.partition, head."offset", head.reason, head.error_code,
        head.parked_at,

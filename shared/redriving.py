@@ -214,7 +214,7 @@ def _is_too_old(row: asyncpg.Record) -> bool:
 async def _redrive(connection: Connection, consumer: Consumer, record: Record) -> set[bytes]:
     """Handles a parked record, and it alone. Raises what hinders."""
     subscription = consumer.subscription
-    ids = erasing.record_ids([record.key]) if subscription.heeds_erasures else {}
+    ids = subscription.heeded_records([record.key])
     if (await offsets.begin_batch(connection, consumer.name, {}, {}, ids, frozenset())).erased:
         DROPPED.labels(consumer.name).inc()
         return set()

@@ -25,7 +25,7 @@ from faststream.kafka.message import FAKE_CONSUMER
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 from faststream.security import BaseSecurity, SASLScram512
 
-from shared import lenient_records
+from shared import lenient_records, lingering
 from shared.batch_plan import Partition
 from shared.cluster_id import cluster_id_of
 from shared.consuming import Consumer, CopyBehindError, RetryError
@@ -47,9 +47,6 @@ PROMPT_LINGER_S = 0.02
 """Of groups for whose work somebody waits at a screen."""
 BACKGROUND_FACTOR = 2.5
 """How much longer groups linger for whose work nobody waits."""
-LINGER_PER_WORK = 4
-"""A consumer lingers until four times the duration of its last batch have passed: the longer batches take, on a busy
-machine or under load, the more records each of them serves."""
 IDLE_LOOK_MS = 1000
 LONGEST_WAIT_FOR_COPY_S = 0.5
 
@@ -183,8 +180,7 @@ class Running:
 
     def _linger(self, took: float) -> float:
         """Seconds from the end of a batch until the next one may begin."""
-        interval = min(max(self.shortest_linger_s, LINGER_PER_WORK * took), self.longest_linger_s)
-        return max(0.0, interval - took)
+        return max(0.0, lingering.interval(took, self.shortest_linger_s, self.longest_linger_s) - took)
 
     def _partition(self, place: Any) -> Partition:
         return place.topic.removeprefix(self.consumer.prefix), place.partition

@@ -1,9 +1,11 @@
 """What a service does with the messages of one consumer group."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+from shared import erasing
 from shared.contracts.base import Event
 from shared.contracts.topics import Group
 from shared.db.pool import Connection
@@ -38,6 +40,10 @@ class Subscription:
     quarantine: Quarantine | None = None
     heeds_erasures: bool = True
     enters_unknown_types: bool = False
+
+    def heeded_records(self, keys: Iterable[bytes | None]) -> dict[bytes, UUID]:
+        """The records among Kafka keys whose messages are dropped once they are erased, by key."""
+        return erasing.record_ids(keys) if self.heeds_erasures else {}
 
     @property
     def is_state(self) -> bool:

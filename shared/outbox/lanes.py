@@ -99,10 +99,6 @@ class Lanes:
             self._choose()
         return released
 
-    def stuck(self) -> int:
-        """How many lanes wait for a partition."""
-        return sum(lane.producer is None for lane in self._lanes)
-
     async def close(self) -> None:
         """Ends all producers at once."""
         for lane in self._lanes:

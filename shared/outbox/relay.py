@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from shared import lingering
 from shared.contracts.topics import Topic
 from shared.db.pool import KEEPALIVES, TRANSIENT
 from shared.enduring import endure
@@ -22,9 +23,8 @@ from shared.outbox.producer import MakeProducer
 
 LEAD = "select pg_try_advisory_lock(1146097665, 1)"
 SHORTEST_LINGER_S, LONGEST_LINGER_S = 0.01, 0.05
-LINGER_PER_WORK = 4
-"""After a wake-up the relay lingers four times as long as its last step took, within these bounds, so that one read
-serves several transactions; not where somebody waits at a screen for one of them."""
+"""After a wake-up the relay lingers (`lingering`), so that one read serves several transactions; not where somebody
+waits at a screen for one of them."""
 NOT_LEADING_S = 0.5
 
 
@@ -123,14 +123,11 @@ class Relay:
             if not is_full:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), leader.longest_wait())
-                    await asyncio.wait_for(self._hurry.wait(), _linger(took))
+                    linger = lingering.interval(took, SHORTEST_LINGER_S, LONGEST_LINGER_S)
+                    await asyncio.wait_for(self._hurry.wait(), linger)
         await leader.commit()
 
     def _called(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         self._wake.set()
         if payload == HURRY:
             self._hurry.set()
-
-
-def _linger(took: float) -> float:
-    return min(max(SHORTEST_LINGER_S, LINGER_PER_WORK * took), LONGEST_LINGER_S)

@@ -64,8 +64,7 @@ class OutboxReader:
 
     async def read(self) -> Page:
         """The next rows that are neither sent nor skipped."""
-        passed = [id for ids in self._skipped.values() for id in ids] + [*self.sent]
-        found = await self._connection.fetch(SELECT_ROWS, self.floor, passed, BATCH)
+        found = await self._connection.fetch(SELECT_ROWS, self.floor, self._passed(), BATCH)
         rows = [row for row in found if row["id"] is not None]
         page = Page(rows, found[0]["read_at"], is_full=len(rows) == BATCH)
         self._raise_floor(page, found[0]["oldest_running"], found[0]["next_transaction"])
@@ -127,12 +126,15 @@ class OutboxReader:
     async def unsent_ahead(self, topic: str) -> tuple[dict[bytes, datetime], datetime | None]:
         """Keys with unsent rows of a topic and since when, for a page that was full; and, where that is not all of
         them, the moment of the last one that was looked at."""
-        passed = [id for ids in self._skipped.values() for id in ids] + [*self.sent]
-        rows = await self._connection.fetch(SELECT_AHEAD, topic, self.floor, passed, AHEAD)
+        rows = await self._connection.fetch(SELECT_AHEAD, topic, self.floor, self._passed(), AHEAD)
         keys: dict[bytes, datetime] = {}
         for row in rows:
             keys.setdefault(row["key"], row["created_at"])
         return keys, rows[-1]["created_at"] if len(rows) == AHEAD else None
+
+    def _passed(self) -> list[int]:
+        """The rows that are not read again for now."""
+        return [id for ids in self._skipped.values() for id in ids] + [*self.sent]
 
     def _go_back(self, id: int) -> None:
         self.floor = min(self.floor, id - 1)

@@ -1,7 +1,6 @@
 """An emergency is told at once by every channel, once a session, whatever the person prefers, and told again."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -28,14 +27,6 @@ EMERGENCY, FOLLOW_UP = "emergency", "emergency-follow-up"
 @pytest.fixture
 async def database(new_database: NewDatabase) -> Database:
     return await new_database("notify")
-
-
-@pytest.fixture
-def folders(tmp_path: Path) -> FoldersSettings:
-    made = FoldersSettings(sms=tmp_path / "sms", letters=tmp_path / "letters")
-    made.sms.mkdir()
-    made.letters.mkdir()
-    return made
 
 
 async def ended(kafka: Topics, count: int) -> list[AlertEvent]:

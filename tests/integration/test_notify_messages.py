@@ -3,7 +3,6 @@
 import asyncio
 import os
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -32,14 +31,6 @@ CODE: dict[str, Any] = {"code": "123456", "minutes": "10"}
 @pytest.fixture
 async def database(new_database: NewDatabase) -> Database:
     return await new_database("notify")
-
-
-@pytest.fixture
-def folders(tmp_path: Path) -> FoldersSettings:
-    made = FoldersSettings(sms=tmp_path / "sms", letters=tmp_path / "letters")
-    made.sms.mkdir()
-    made.letters.mkdir()
-    return made
 
 
 async def all_are(database: Database, status: str, count: int = 1) -> None:

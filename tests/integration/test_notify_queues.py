@@ -1,6 +1,5 @@
 """One message's trouble is its own; what is urgent waits for nothing; a key that is missing stops and loses nothing."""
 
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -38,14 +37,6 @@ TRIED = "select attempts > 0 from alerts where record_id = '{}'"
 @pytest.fixture
 async def database(new_database: NewDatabase) -> Database:
     return await new_database("notify")
-
-
-@pytest.fixture
-def folders(tmp_path: Path) -> FoldersSettings:
-    made = FoldersSettings(sms=tmp_path / "sms", letters=tmp_path / "letters")
-    made.sms.mkdir()
-    made.letters.mkdir()
-    return made
 
 
 async def stalled(server: MailServer, count: int) -> None:

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.consent.domain.states import State
-from services.consent.store.states import insert_changes
+from services.consent.store.states import insert_changes, values_of
 from shared.clock import bucket_of
 from shared.contracts.base import Actor
 from shared.db.pool import Connection
@@ -29,16 +29,5 @@ set version = excluded.version, choices = excluded.choices, blocked = excluded.b
 
 async def adopt_state(connection: Connection, state: State, action: str, actor: Actor) -> None:
     """Writes a state whole, whatever stood there, and a line of history; the versions between are lost."""
-    choices = state.choices
-    await connection.execute(
-        ADOPT_STATE,
-        bucket_of(state.record_id),
-        state.record_id,
-        state.version,
-        choices.model_dump_json(),
-        choices.blocked,
-        choices.feeding_objections,
-        choices.mask_new_documents,
-        state.changed_at,
-    )
+    await connection.execute(ADOPT_STATE, *values_of(state))
     await insert_changes(connection, [state], action, None, actor)

@@ -93,17 +93,10 @@ async def lock_state(connection: Connection, record_id: UUID) -> State | None:
     return _state(await connection.fetchrow(LOCK_STATE, bucket_of(record_id), record_id))
 
 
-UPDATE_STATE = """
-update consent_states
-set version = $3, choices = $4::jsonb, blocked = $5, feeding_objections = $6, mask_new_documents = $7, changed_at = $8
-where bucket = $1 and record_id = $2"""
-
-
-async def update_state(connection: Connection, state: State, change: Change, actor: Actor) -> None:
-    """Writes a new version and who made it."""
+def values_of(state: State) -> tuple[object, ...]:
+    """What statements that write a state whole take, in the order of their parameters."""
     choices = state.choices
-    await connection.execute(
-        UPDATE_STATE,
+    return (
         bucket_of(state.record_id),
         state.record_id,
         state.version,
@@ -113,6 +106,17 @@ async def update_state(connection: Connection, state: State, change: Change, act
         choices.mask_new_documents,
         state.changed_at,
     )
+
+
+UPDATE_STATE = """
+update consent_states
+set version = $3, choices = $4::jsonb, blocked = $5, feeding_objections = $6, mask_new_documents = $7, changed_at = $8
+where bucket = $1 and record_id = $2"""
+
+
+async def update_state(connection: Connection, state: State, change: Change, actor: Actor) -> None:
+    """Writes a new version and who made it."""
+    await connection.execute(UPDATE_STATE, *values_of(state))
     await insert_changes(connection, [state], change.action, change, actor)
 
 
