@@ -119,7 +119,7 @@ async def kafka(supply: Supply) -> AsyncIterator[Topics]:
     """All declared topics and their permissions under a prefix of this test's own."""
     topics = await supply.new()
     yield topics
-    await topics.close()
+    await supply.give_back(topics)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -148,15 +148,6 @@ def _wait_in_force(client: AdminClient, granted: set[Grant]) -> None:
         time.sleep(0.05)
 
 
-def delete_topics(bootstrap: str, admin: Credentials, prefix: str) -> None:
-    """Removes all declared topics with this prefix, for tests."""
-    if not prefix:
-        raise ValueError("only topics with a prefix are deleted")
-    client = admin_client(bootstrap, admin)
-    names = [layout.name for layout in declared_topics(prefix)]
-    _settle(client.delete_topics(names), ignore=KafkaError.UNKNOWN_TOPIC_OR_PART)
-
-
 def _config(topic: Topic) -> dict[str, str]:
     return _policy("compact" if topic.kind == "state" else "delete", topic.retention)
 
