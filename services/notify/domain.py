@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, TypeVar
@@ -64,10 +64,7 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert of one cause by one channel; `trace` and `caused_at` are those of the event that caused it.
-
-    `not_before`: when it is to leave, if not at once.
-    """
+    """One alert of one cause by one channel, to leave at once or `not_before`; `trace`, `caused_at`: of its cause."""
 
     id: UUID
     record_id: UUID
@@ -135,7 +132,9 @@ Decision = Send | Withheld | Unwanted
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The server has taken the message."""
+    """The server has taken the message, at this moment."""
+
+    at: datetime = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

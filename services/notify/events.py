@@ -27,12 +27,17 @@ def status_of(end: Handled | Send) -> tuple[str, str | None]:
             return "unwanted", reason
 
 
-def announce_handled(alert: Alert, end: Handled, now: datetime) -> Announcement:
+def handled_at(end: Handled, now: datetime) -> datetime:
+    """When the alert came to this end: when the server took it, else when that was decided."""
+    return end.at if isinstance(end, Delivered) else now
+
+
+def announce_handled(alert: Alert, end: Handled, at: datetime) -> Announcement:
     """Says what became of an alert. An alert ends once: its id and time are the same however it ends."""
-    return announce_effect(_event(alert, end, now), cause=alert, effect="alert-handled")
+    return announce_effect(_event(alert, end, at), cause=alert, effect="alert-handled")
 
 
-def _event(alert: Alert, end: Handled, now: datetime) -> AlertEvent:
+def _event(alert: Alert, end: Handled, at: datetime) -> AlertEvent:
     said: dict[str, Any] = {
         "record_id": alert.record_id,
         "alert_id": alert.id,
@@ -40,7 +45,7 @@ def _event(alert: Alert, end: Handled, now: datetime) -> AlertEvent:
         "document_id": alert.document_id,
         "deposit_id": alert.deposit_id,
         "caused_by": alert.caused_by,
-        "handled_at": now,
+        "handled_at": at,
     }
     match end:
         case Delivered():

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from services.notify.domain import Answer, Deferred, Delivered, NotTried, Parcel
+from shared import clock
 
 _OF_THIS_FILE = frozenset({errno.EISDIR, errno.ELOOP, errno.ENOTEMPTY, errno.EEXIST, errno.ETXTBSY})
 """Something else stands in the place of this one file; the others can be written."""
@@ -28,7 +29,7 @@ class FolderGateway:
                 draft.unlink()  # half a message, which holds space that others need
             reason = "folder-unavailable"
             return Deferred(reason) if error.errno in _OF_THIS_FILE else NotTried(reason)
-        return Delivered()
+        return Delivered(clock.now())
 
     def _write(self, parcel: Parcel, draft: Path) -> None:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)

@@ -7,6 +7,7 @@ from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused
 
 from services.notify.domain import Answer, Deferred, Delivered, NotTried, Parcel, Refused
 from services.notify.settings import SmtpSettings
+from shared import clock
 
 FAILURES = (SMTPException, OSError, TimeoutError)
 _SERVER_LEAVES = 421
@@ -47,7 +48,7 @@ class MailGateway:
             # The server may have the message already: it is sent again with the same Message-ID.
             self.close()
             return Deferred("connection-lost")
-        return Delivered()
+        return Delivered(clock.now())
 
     async def _begin(self) -> bool:
         """MAIL FROM on an open connection; one that the server closed while it was idle is opened again."""

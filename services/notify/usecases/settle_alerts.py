@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.notify.domain import TOO_LATE, Again, DueAlert, Outcome, is_too_late, put_off
-from services.notify.events import announce_handled, status_of
+from services.notify.events import announce_handled, handled_at, status_of
 from services.notify.store import alert_queue as store
 from services.notify.store.alert_queue import Fate
 from shared import clock
@@ -26,8 +26,9 @@ async def settle_alerts(pool: Pool, results: Sequence[Result]) -> None:
         announcements = []
         for due, end in judged:
             if due.alert.id in settled and not isinstance(end, Again):
-                STEP_SECONDS.labels("alerted").observe((now - due.alert.caused_at).total_seconds())
-                announcements.append(announce_handled(due.alert, end, now))
+                at = handled_at(end, now)
+                STEP_SECONDS.labels("alerted").observe((at - due.alert.caused_at).total_seconds())
+                announcements.append(announce_handled(due.alert, end, at))
         await append(connection, announcements)
 
 
@@ -40,4 +41,4 @@ def _fate(due: DueAlert, end: Outcome, now: datetime) -> Fate:
         retry = put_off(end, due.attempts, now)
         return Fate(due.alert, "queued", retry.reason, retry.attempts, retry.due_at, None)
     status, reason = status_of(end)
-    return Fate(due.alert, status, reason, due.attempts + 1, None, now)
+    return Fate(due.alert, status, reason, due.attempts + 1, None, handled_at(end, now))

@@ -41,15 +41,16 @@ async def settle_messages(pool: Pool, results: Sequence[MessageResult]) -> None:
         if fate.request.id in settled and fate.handled_at is not None:
             HANDLED.labels(fate.request.channel, fate.status).inc()
             if fate.status == "sent":
-                SECONDS.labels(fate.request.channel).observe((now - fate.request.requested_at).total_seconds())
+                took = fate.handled_at - fate.request.requested_at
+                SECONDS.labels(fate.request.channel).observe(took.total_seconds())
 
 
 def _fate(due: DueMessage, end: RetryAt | Delivered | Refused | Expired, now: datetime) -> MessageFate:
     match end:
         case RetryAt(reason, attempts, due_at):
             return MessageFate(due.request, "queued", reason, attempts, due_at, None)
-        case Delivered():
-            return MessageFate(due.request, "sent", None, due.attempts + 1, None, now)
+        case Delivered(at):
+            return MessageFate(due.request, "sent", None, due.attempts + 1, None, at)
         case Refused(reason):
             return MessageFate(due.request, "failed", reason, due.attempts + 1, None, now)
         case Expired():
