@@ -88,6 +88,18 @@ class Positions:
             if stored is not None and stored < end and place in client.assignment():
                 client.seek(place, stored)
 
+    def pause(self, client: AIOKafkaConsumer) -> None:
+        """Fetches nothing until `resume`, which then fetches from all partitions at once.
+
+        What the client fetches ahead would be old when it is taken; and while it holds some of it, it waits for the
+        other partitions alone, for as long as those have nothing.
+        """
+        client.pause(*self._placed(client))
+
+    def resume(self, client: AIOKafkaConsumer) -> None:
+        """Fetches from where each partition goes on."""
+        client.resume(*self._placed(client))
+
     def for_lag(self) -> dict[TopicPartition, Any]:
         """What to commit to the broker, which shows it as lag and nothing else."""
         return {TopicPartition(self._prefix + topic, number): at for (topic, number), at in self.progress.next.items()}
@@ -159,6 +171,10 @@ class Positions:
             begun = {self._partition(one): start for one, start in starts.items()}
             await offsets.insert_offsets(connection, self._group, self.cluster_id, begun)
         return {partition: row.next for partition, row in stored.items()} | begun
+
+    def _placed(self, client: AIOKafkaConsumer) -> list[TopicPartition]:
+        """The partitions that are read from: not those whose offset is lost."""
+        return [place for place in client.assignment() if self._partition(place) in self.progress.next]
 
     def _is_of_cluster(self, stored: offsets.Stored | None) -> bool:
         return stored is not None and stored.cluster_id == self.cluster_id

@@ -48,6 +48,8 @@ PROMPT_LINGER_S = 0.02
 BACKGROUND_FACTOR = 2.5
 """How much longer groups linger for whose work nobody waits."""
 IDLE_LOOK_MS = 1000
+FETCH_WAIT_MS = 2000
+"""How long the broker keeps a request to which it has nothing to say."""
 LONGEST_WAIT_FOR_COPY_S = 0.5
 
 
@@ -56,8 +58,9 @@ async def _parse(records: tuple[Any, ...]) -> KafkaMessage:
     return KafkaMessage(body=b"", raw_message=records, consumer=FAKE_CONSUMER)
 
 
-async def _undecoded(message: Any) -> None:
+async def _undecoded(message: Any) -> Any:
     """The consumer decodes each record by itself, so that a bad one costs itself alone."""
+    return message.raw_message
 
 
 class _SwallowedErrors:
@@ -118,11 +121,13 @@ class Running:
         if self.handed_on:
             await self._go_back(consumer)
         await self.positions.place(consumer, asyncio.get_running_loop().time())
+        self.positions.resume(consumer)
         fetched = await consumer.getmany(
             timeout_ms=self.subscriber.batch_timeout_ms, max_records=self.subscriber.max_records
         )
         if not fetched or not self.positions.is_current(consumer):
             return None
+        self.positions.pause(consumer)
         records = tuple(chain(*fetched.values()))
         self.handed_on = self._ends(records)
         return records
@@ -223,6 +228,7 @@ def make_broker(settings: KafkaSettings, service: str) -> KafkaBroker:
         allow_auto_create_topics=False,
         graceful_timeout=10.0,
         logger=_SwallowedErrors(),
+        apply_types=False,  # what it injects by type costs each batch a task group and a thread
     )
 
 
@@ -251,6 +257,7 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
         decoder=_undecoded,
         ack_policy=AckPolicy.MANUAL,
         max_poll_interval_ms=600_000,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
     )
     positions = Positions(consumer.pool, group.name, settings.prefix)
     running = Running(consumer, subscriber, positions, *_linger_bounds(group, settings))
@@ -259,8 +266,7 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
     subscriber.get_msg = running.next_batch  # type: ignore[method-assign]
 
     @subscriber
-    async def on_batch(message: KafkaMessage) -> None:
-        records = message.raw_message
+    async def on_batch(records: Any) -> None:
         await running.deal(records if isinstance(records, tuple) else (records,))
 
     assert subscriber.ack_policy is AckPolicy.MANUAL, group.name
