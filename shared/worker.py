@@ -12,7 +12,7 @@ from shared import dead_letter_routes, inbox, parking
 from shared.consuming import Consumer
 from shared.contracts.topics import TOPICS
 from shared.copy_ages import CopyAges
-from shared.db.pool import Pool, create_pool
+from shared.db.pool import Pool, attend_to, create_pool
 from shared.enduring import endure
 from shared.http.app import is_ready, metrics
 from shared.http.guard import Guard
@@ -21,6 +21,7 @@ from shared.http.tokens import IssuerKeys, Keys, TokenVerifier
 from shared.logs import log
 from shared.metrics import LETTERS, OUTBOX_LAG, OUTBOX_ROWS
 from shared.outbox.api import add_relay_routes
+from shared.outbox.append import CHANNEL
 from shared.outbox.lost import LossWatch, log_factory, topics_of
 from shared.outbox.producer import producer_factory
 from shared.outbox.recovery import Recovery
@@ -93,6 +94,7 @@ class Machinery:
             heartbeat_s=settings.freshness.heartbeat_s,
             watch=LossWatch(log_factory(settings.kafka, plan.service), topics_of(plan.service)),
         )
+        attend_to(pool, CHANNEL, self.relay.attend)
 
     async def _redrive(self, keys: set[bytes], on_progress: Callable[[], None]) -> None:
         await self.redriver.redrive_waiting(keys, on_progress)

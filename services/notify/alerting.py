@@ -23,7 +23,7 @@ from services.notify.gateways import Gateway
 from services.notify.mails import AddressUnusableError
 from services.notify.parcels import make_alert
 from services.notify.sealed import ContactUnreadableError, open_contact
-from services.notify.store.alert_queue import AlertQueue, queue_of
+from services.notify.store.alert_queue import AlertQueue
 from services.notify.usecases.settle_alerts import Result, settle_alerts
 from services.notify.usecases.take_due_alerts import take_due_alerts
 from shared import clock, tracing
@@ -45,7 +45,7 @@ class AlertWork:
     """The alerts of one queue, from `sender` to whoever the record's contact is now."""
 
     def __init__(self, queue: AlertQueue, sender: str, keyring: Keyring) -> None:
-        self.wakes_on = queue_of(queue.channel)
+        self.wakes_on = queue.notification
         self._queue = queue
         self._sender = sender
         self._keyring = keyring

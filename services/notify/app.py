@@ -13,7 +13,7 @@ from services.notify.domain import Channel
 from services.notify.folders import FolderGateway
 from services.notify.gateways import Gateway
 from services.notify.messaging import MessageWork
-from services.notify.sending import Senders, Wake
+from services.notify.sending import Senders
 from services.notify.settings import Settings
 from services.notify.smtp import MailGateway
 from services.notify.store.alert_queue import AlertQueue
@@ -61,7 +61,6 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
 def _senders(settings: Settings, keyring: Keyring) -> dict[str, Loop]:
     """A loop with gateways of its own for each queue: none holds another up, and an emergency waits for none."""
     smtp, folders = settings.smtp, settings.folders
-    wake = Wake(settings.postgres.dsn.get_secret_value())
     longest_s = 3 * smtp.timeout_s
 
     def gateways(channel: Channel) -> list[Gateway]:
@@ -70,10 +69,10 @@ def _senders(settings: Settings, keyring: Keyring) -> dict[str, Loop]:
         return [FolderGateway(folders.sms if channel == "sms" else folders.letters)]
 
     def alerts(queue: AlertQueue) -> Loop:
-        return Senders(AlertWork(queue, smtp.sender, keyring), gateways(queue.channel), wake, longest_s).round
+        return Senders(AlertWork(queue, smtp.sender, keyring), gateways(queue.channel), longest_s).round
 
     def messages(queue: MessageQueue) -> Loop:
-        return Senders(MessageWork(queue, smtp.sender, keyring), gateways(queue.channel), wake, longest_s).round
+        return Senders(MessageWork(queue, smtp.sender, keyring), gateways(queue.channel), longest_s).round
 
     return {
         "mail-emergency-senders": alerts(AlertQueue("mail", emergencies=True)),

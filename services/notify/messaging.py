@@ -10,7 +10,7 @@ from services.notify.gateways import Gateway
 from services.notify.mails import AddressUnusableError
 from services.notify.parcels import make_parcel
 from services.notify.sealed import RequestUnreadableError, SealUnusableError, open_request
-from services.notify.store.messages import MessageQueue, queue_of
+from services.notify.store.messages import MessageQueue
 from services.notify.texts import KindUnknownError
 from services.notify.usecases.settle_messages import MessageResult, settle_messages
 from services.notify.usecases.take_due_messages import take_due_messages
@@ -25,7 +25,7 @@ class MessageWork:
     """The messages of one queue; mails come from `sender`."""
 
     def __init__(self, queue: MessageQueue, sender: str, keyring: Keyring) -> None:
-        self.wakes_on = queue_of(queue.channel)
+        self.wakes_on = queue.notification
         self._queue = queue
         self._sender = sender
         self._keyring = keyring

@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
 
-import asyncpg
-
 from services.notify.domain import Deferred, NotTried
 from services.notify.gateways import Gateway
-from shared.db.pool import KEEPALIVES, TRANSIENT, Pool
+from shared.db.pool import TRANSIENT, Pool, attend_to
 from shared.logs import log
 from shared.tasks import end_tasks
 
@@ -50,52 +48,13 @@ class Work(Protocol[Due, End]):
         """Writes down what became of them."""
 
 
-class Wake:
-    """Listens for what may have been queued, on one connection for all queues."""
-
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
-        self._opening = asyncio.Lock()
-        self._called: dict[str, list[asyncio.Event]] = {}
-
-    def register(self, notification: str) -> asyncio.Event:
-        """The event that is set at each such notification; it is the caller's to clear."""
-        called = asyncio.Event()
-        self._called.setdefault(notification, []).append(called)
-        return called
-
-    async def ensure_listening(self) -> None:
-        """Opens the connection where there is none; then every event is set, for what was queued meanwhile."""
-        async with self._opening:
-            if self._connection is None or self._connection.is_closed():
-                await self._listen()
-
-    def close(self) -> None:
-        """Ends the listening."""
-        if self._connection is not None:
-            self._connection.terminate()
-
-    async def _listen(self) -> None:
-        settings = {"application_name": "notify-senders", **KEEPALIVES}
-        self._connection = await asyncpg.connect(self._dsn, timeout=5, command_timeout=5, server_settings=settings)
-        for notification in self._called:
-            await self._connection.add_listener(notification, lambda _, __, name, ___: self._call(name))
-            self._call(notification)
-
-    def _call(self, notification: str) -> None:
-        for called in self._called[notification]:
-            called.set()
-
-
 class Senders(Generic[Due, End]):
     """Round after round over one queue. `longest_s`: the longest that one attempt can take."""
 
-    def __init__(self, work: Work[Due, End], gateways: Sequence[Gateway], wake: Wake, longest_s: float) -> None:
+    def __init__(self, work: Work[Due, End], gateways: Sequence[Gateway], longest_s: float) -> None:
         self._work = work
         self._gateways = gateways
-        self._wake = wake
-        self._called = wake.register(work.wakes_on)
+        self._called = asyncio.Event()
         self._held_for = timedelta(seconds=10 + HELD_S + longest_s)
         self._waiting: deque[Due] = deque()
         self._given_back_at = 0.0
@@ -108,7 +67,7 @@ class Senders(Generic[Due, End]):
     async def round(self, pool: Pool) -> None:
         """Settles, takes, hands out; then waits for the next to do, at most a second. A loop of the worker."""
         try:
-            await self._wake.ensure_listening()
+            attend_to(pool, self._work.wakes_on, self._attend)
             self._end_lanes()
             self._give_back()
             await self._settle(pool)
@@ -122,17 +81,22 @@ class Senders(Generic[Due, End]):
     async def _end(self, pool: Pool) -> None:
         """What was handed over is written down if that can be done at once, so that it is not sent again."""
         await end_tasks(self._lanes)
-        self._wake.close()
         for gateway in self._gateways:
             gateway.close()
         with contextlib.suppress(*TRANSIENT):
             await asyncio.wait_for(self._settle(pool), LAST_SETTLE_S)
 
+    def _attend(self, _payload: str) -> bool:
+        """Something was queued by this process; the senders of others look on a timer."""
+        self._called.set()
+        return True
+
     async def _wait(self) -> None:
         """Until something was queued or has come to its end; results are gathered for a moment while others run."""
         pause = self._paused_until - asyncio.get_running_loop().time()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._called.wait(), min(pause, POLL_S) if pause > 0 else POLL_S)
+            async with asyncio.timeout(min(pause, POLL_S) if pause > 0 else POLL_S):
+                await self._called.wait()
         if self._lanes and 0 < len(self._results) < BATCH:
             await asyncio.wait(self._lanes, timeout=GATHER_S)
         self._called.clear()

@@ -3,12 +3,13 @@
 PostgreSQL holds one lock for the whole cluster from a NOTIFY's commit until its WAL is flushed, so a NOTIFY inside a
 change's transaction makes all commits wait for each other. A transaction therefore only marks its connection
 (`notify_after_commit`). When the connection goes back to its pool, what was marked is sent from the background, at
-most once in 10 ms for a process. A notification may get lost (a crash, a pool that ends) or come for nothing (a
-rollback): a listener also looks on a timer.
+most once in 10 ms for a process. What this very process attends to is handed on at once, and the server is not asked to
+notify others. A notification may get lost (a crash, a pool that ends) or come for nothing (a rollback): a listener also
+looks on a timer.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -31,6 +32,8 @@ LONGEST_SEND_S = 5.0
 
 Notification = tuple[str, str]
 """Channel and payload."""
+Attend = Callable[[str], bool]
+"""Given a payload. Returns whether this process attends to it; if not, whoever listens is notified."""
 
 
 class NotingConnection(_Base):
@@ -60,16 +63,25 @@ class Notifier:
         self.pool: Pool | None = None
         self._waiting: set[Notification] = set()
         self._task: asyncio.Task[None] | None = None
+        self._here: dict[str, Attend] = {}
+
+    def attend(self, channel: str, attend: Attend) -> None:
+        """Hands what is to be notified on this channel to this process first."""
+        self._here[channel] = attend
 
     async def on_release(self, connection: "Connection") -> None:
         """The pool's `reset`: takes what the released connection has marked. No statement runs on the connection."""
         marked: set[Notification] | None = getattr(connection, "notifications", None)
         if not marked:
             return
-        self._waiting |= marked
+        self._waiting |= {(channel, payload) for channel, payload in marked if not self._attends(channel, payload)}
         marked.clear()
-        if self._task is None or self._task.done():
+        if self._waiting and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._send_waiting())
+
+    def _attends(self, channel: str, payload: str) -> bool:
+        attend = self._here.get(channel)
+        return attend is not None and attend(payload)
 
     async def _send_waiting(self) -> None:
         while self._waiting:

@@ -11,7 +11,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from shared.db.errors import DATABASE_ERRORS, is_transient
-from shared.db.notifications import Notifier, NotingConnection
+from shared.db.notifications import Attend, Notifier, NotingConnection
 from shared.errors import TransientError
 from shared.settings import PostgresSettings
 
@@ -22,7 +22,17 @@ else:  # asyncpg's classes are generic in its stubs only
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
 
-__all__ = ("KEEPALIVES", "TRANSIENT", "Connection", "Limits", "Pool", "create_pool", "is_transient", "transaction")
+__all__ = (
+    "KEEPALIVES",
+    "TRANSIENT",
+    "Connection",
+    "Limits",
+    "Pool",
+    "attend_to",
+    "create_pool",
+    "is_transient",
+    "transaction",
+)
 
 KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 TRANSIENT = DATABASE_ERRORS
@@ -72,6 +82,7 @@ class _PoolWithLimits(Pool):
     connections come back, so that a machine under load is slow before it refuses."""
 
     patience_s: float = 0
+    notifier: Notifier
     _came_back_at: float = 0
 
     async def _acquire(self, timeout: float | None) -> Any:  # what every way to a connection goes through
@@ -133,8 +144,15 @@ async def create_pool(
         reset=notifier.on_release,
     )
     pool.patience_s = limits.acquire_s
+    pool.notifier = notifier
     notifier.pool = pool
     return await pool
+
+
+def attend_to(pool: Pool, channel: str, attend: Attend) -> None:
+    """Hands what this pool's transactions notify on a channel to this process, see `Notifier`."""
+    assert isinstance(pool, _PoolWithLimits)
+    pool.notifier.attend(channel, attend)
 
 
 @asynccontextmanager

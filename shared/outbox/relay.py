@@ -23,8 +23,8 @@ from shared.outbox.producer import MakeProducer
 
 LEAD = "select pg_try_advisory_lock(1146097665, 1)"
 SHORTEST_LINGER_S, LONGEST_LINGER_S = 0.01, 0.05
-"""After a wake-up the relay lingers (`lingering`), so that one read serves several transactions; not where somebody
-waits at a screen for one of them."""
+"""Between two reads the relay lingers (`lingering`), so that one serves several transactions; not where somebody waits
+at a screen for one of them. What comes after a quiet time is sent at once."""
 NOT_LEADING_S = 0.5
 
 
@@ -53,6 +53,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
         self._stopping = False
+        self._leads = False
         self.came_round = asyncio.get_running_loop().time()
         self.sent = 0
 
@@ -65,9 +66,19 @@ class Relay:
         self._stopping = True
         self._wake.set()
 
+    def attend(self, payload: str) -> bool:
+        """Rows were written. Returns whether this relay leads, so that no other need be woken."""
+        self._wake.set()
+        if payload == HURRY:
+            self._hurry.set()
+        return self._leads
+
     def beat(self) -> None:
         """This loop is alive."""
         self.came_round = asyncio.get_running_loop().time()
+
+    def _called(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        self.attend(str(payload))
 
     async def _lead(self) -> bool:
         connection = await asyncpg.connect(
@@ -101,8 +112,10 @@ class Relay:
                 heartbeat_s=self._heartbeat_s,
             )
             try:
+                self._leads = True
                 await self._lead_on(leader)
             finally:
+                self._leads = False
                 await leader.close()
             return True
         finally:
@@ -121,13 +134,15 @@ class Relay:
             self.sent = leader.sent_rows
             self.beat()
             if not is_full:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), leader.longest_wait())
-                    linger = lingering.interval(took, SHORTEST_LINGER_S, LONGEST_LINGER_S)
-                    await asyncio.wait_for(self._hurry.wait(), linger)
+                await self._rest(lingering.interval(took, SHORTEST_LINGER_S, LONGEST_LINGER_S), leader.longest_wait())
         await leader.commit()
 
-    def _called(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        self._wake.set()
-        if payload == HURRY:
-            self._hurry.set()
+    async def _rest(self, linger: float, longest: float) -> None:
+        """Lingers, then waits for something to send, not longer than until something else is due."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(linger, longest)):
+                await self._hurry.wait()
+                return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, longest - linger)):
+                await self._wake.wait()

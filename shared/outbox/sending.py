@@ -97,11 +97,10 @@ class PageSender:
         self, place: TopicPartition, key: bytes, payload: bytes | None, headers: list[tuple[str, bytes]]
     ) -> asyncio.Future[Any]:
         """Hands one record to the producer. Raises KafkaError."""
-        sending = self._producer.send(
-            self.prefix + place.topic, payload, key=key, partition=place.partition, headers=headers
-        )
+        topic = self.prefix + place.topic
         try:
-            ack = await asyncio.wait_for(sending, LONGEST_ACK_S)
+            async with asyncio.timeout(LONGEST_ACK_S):  # `wait_for` would make a task of each record
+                ack = await self._producer.send(topic, payload, key=key, partition=place.partition, headers=headers)
         except TimeoutError as error:
             raise KafkaError("nothing more fits into the producer's buffer") from error
         ack.add_done_callback(_retrieve)

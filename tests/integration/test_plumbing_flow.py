@@ -8,9 +8,12 @@ import pytest
 
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
-from shared.db.pool import Pool, transaction
+from shared.contracts.records import DocumentReceived
+from shared.db.pool import Connection, Pool, create_pool, transaction
+from shared.decoding import Message
 from shared.errors import TransientError
 from shared.outbox import announce, append
+from shared.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.databases import Database
@@ -113,6 +116,57 @@ async def test_what_cannot_be_done_now_is_done_later_and_nothing_overtakes_it(
         await eventually(lambda: has_effects(database, 5))
     assert [row["document_id"] for row in await plumbing.effects(database)] == [e.document_id for e in events]
     assert await plumbing.value(database, "select count(*) from parked_messages") == 0
+
+
+async def test_a_batch_holds_all_that_came_while_the_one_before_was_worked_on(
+    database: Database, kafka: Topics
+) -> None:
+    """Nothing is fetched ahead: what the client had fetched first would be worked on first, and the rest would wait."""
+    recorder, has_begun, goes_on = Recorder(), asyncio.Event(), asyncio.Event()
+    later = [document_received(uuid4()) for _ in range(100)]
+
+    async def hold(connection: Connection, messages: list[Message[DocumentReceived]]) -> None:
+        has_begun.set()
+        await goes_on.wait()
+        await Recorder.record(recorder, connection, messages)
+
+    recorder.record = hold  # type: ignore[method-assign]
+    async with worker(recorder, database, kafka):
+        await kafka.put(document_received(uuid4()))
+        await has_begun.wait()
+        for event in later:
+            await kafka.put(event)
+        goes_on.set()
+        await eventually(lambda: has_effects(database, 1 + len(later)))
+    assert recorder.batches == [1, len(later)]
+
+
+async def test_who_appends_in_the_process_that_leads_wakes_its_relay_and_notifies_nobody(
+    database: Database, kafka: Topics
+) -> None:
+    heard: list[object] = []
+    listener = await asyncpg.connect(database.dsn)
+    async with worker(Recorder(), database, kafka) as machinery:
+        await put_in(kafka, machinery.pool, 1)  # the relay leads
+        await listener.add_listener("outbox", lambda _, __, ___, payload: heard.append(payload))
+        await put_in(kafka, machinery.pool, 2)
+        elsewhere = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
+        await put_in(kafka, elsewhere, 3)
+        await eventually(lambda: has_come(heard, 1))
+        elsewhere.terminate()
+    await listener.close()
+    assert len(heard) == 1
+
+
+async def has_come(heard: list[object], count: int) -> bool:
+    return len(heard) >= count
+
+
+async def put_in(kafka: Topics, pool: Pool, count: int) -> None:
+    """Announces one event; returns when so many have arrived."""
+    async with transaction(pool) as connection:
+        await append(connection, [announce(access(uuid4()), "consent")])
+    await kafka.wait_for("consent.accesses.v1", lambda found: len(found) == count)
 
 
 async def test_the_relay_tells_how_old_a_copy_may_be(database: Database, kafka: Topics) -> None:

@@ -14,17 +14,17 @@ from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 
 
-def queue_of(channel: AlertChannel) -> str:
-    """What wakes the senders of this channel's alerts."""
-    return f"{channel}_alerts"
-
-
 @dataclass(frozen=True, slots=True)
 class AlertQueue:
     """The alerts of one channel: the emergencies, or all others."""
 
     channel: AlertChannel
     emergencies: bool
+
+    @property
+    def notification(self) -> str:
+        """What wakes its senders, and no other queue's."""
+        return f"{self.channel}_emergencies" if self.emergencies else f"{self.channel}_alerts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::u
             status, reason, channel, not_before)
 order by id
 on conflict on constraint alerts_pkey do nothing
-returning id, status, channel"""
+returning id, status, channel, kind"""
 
 
 async def insert_alerts(
@@ -77,8 +77,8 @@ async def insert_alerts(
         [alert.channel for alert in alerts],
         [alert.not_before for alert in alerts],
     )
-    for channel in {row["channel"] for row in rows if row["status"] == "queued"}:
-        notify_after_commit(connection, queue_of(channel))
+    for queue in {AlertQueue(row["channel"], row["kind"] == "emergency") for row in rows if row["status"] == "queued"}:
+        notify_after_commit(connection, queue.notification)
     return {row["id"] for row in rows}
 
 

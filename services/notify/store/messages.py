@@ -15,17 +15,17 @@ from shared.db.pool import Connection
 CHANNELS: tuple[Channel, ...] = ("mail", "sms", "letter")
 
 
-def queue_of(channel: Channel) -> str:
-    """What wakes the senders of this channel's messages."""
-    return f"{channel}_messages"
-
-
 @dataclass(frozen=True, slots=True)
 class MessageQueue:
     """The messages of one channel: those that somebody awaits at a screen, or all others."""
 
     channel: Channel
     awaited: bool
+
+    @property
+    def notification(self) -> str:
+        """What wakes its senders, and no other queue's."""
+        return f"{self.channel}_codes" if self.awaited else f"{self.channel}_messages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::t
   as asked(bucket, request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent, awaited)
 order by bucket, request_id
 on conflict on constraint messages_pkey do nothing
-returning channel"""
+returning channel, awaited"""
 
 
 async def insert_messages(connection: Connection, requests: Sequence[Request], now: datetime) -> None:
@@ -69,8 +69,8 @@ async def insert_messages(connection: Connection, requests: Sequence[Request], n
         now,
         [one.awaited for one in requests],
     )
-    for channel in {row["channel"] for row in rows}:
-        notify_after_commit(connection, queue_of(channel))
+    for queue in {MessageQueue(row["channel"], row["awaited"]) for row in rows}:
+        notify_after_commit(connection, queue.notification)
 
 
 _TAKEN = """

@@ -6,11 +6,11 @@ from services.notify.domain import DueAlert
 from services.notify.store import alert_queue as store
 from services.notify.store.alert_queue import AlertQueue
 from shared import clock
-from shared.db.pool import Pool, transaction
+from shared.db.pool import Pool
 
 
 async def take_due_alerts(pool: Pool, queue: AlertQueue, limit: int, held_for: timedelta) -> list[DueAlert]:
     """The longest due of one queue first."""
     now = clock.now()
-    async with transaction(pool) as connection:
+    async with pool.acquire() as connection:
         return await store.take_due(connection, queue, now, limit, now + held_for)

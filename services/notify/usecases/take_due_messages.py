@@ -6,11 +6,11 @@ from services.notify.domain import DueMessage
 from services.notify.store import messages
 from services.notify.store.messages import MessageQueue
 from shared import clock
-from shared.db.pool import Pool, transaction
+from shared.db.pool import Pool
 
 
 async def take_due_messages(pool: Pool, queue: MessageQueue, limit: int, held_for: timedelta) -> list[DueMessage]:
     """The longest due of one queue first."""
     now = clock.now()
-    async with transaction(pool) as connection:
+    async with pool.acquire() as connection:
         return await messages.take_due(connection, queue, now, limit, now + held_for)
