@@ -48,8 +48,6 @@ PROMPT_LINGER_S = 0.02
 BACKGROUND_FACTOR = 2.5
 """How much longer groups linger for whose work nobody waits."""
 IDLE_LOOK_MS = 1000
-FETCH_WAIT_MS = 2000
-"""How long the broker keeps a request to which it has nothing to say."""
 LONGEST_WAIT_FOR_COPY_S = 0.5
 
 
@@ -257,7 +255,6 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
         decoder=_undecoded,
         ack_policy=AckPolicy.MANUAL,
         max_poll_interval_ms=600_000,
-        fetch_max_wait_ms=FETCH_WAIT_MS,
     )
     positions = Positions(consumer.pool, group.name, settings.prefix)
     running = Running(consumer, subscriber, positions, *_linger_bounds(group, settings))
