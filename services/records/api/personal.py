@@ -1,9 +1,9 @@
 """PUT /records/{id}/documents/{id}: the person's side deposits."""
 
-import binascii
 from typing import Annotated, Any
 from uuid import UUID
 
+import pybase64
 from fastapi import APIRouter, Header, Request, Response
 
 from services.records.api.deposits import wait_settled
@@ -73,7 +73,7 @@ async def put_document(  # each is a part of the request
 
 def _personal(document_id: UUID, body: PersonalDocument, raw: bytes) -> Personal:
     try:
-        content = binascii.a2b_base64(body.content, strict_mode=True)
+        content = pybase64.b64decode(body.content, validate=True)
     except ValueError as error:
         raise Base64InvalidError from error
     return Personal(
