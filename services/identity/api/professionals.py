@@ -115,9 +115,9 @@ async def post_card(
     """A token of the professional whose card was presented to the TLS entrance."""
     with counting("sign-in-card"):
         stated = state_mode(body.mode, body.motive, context.entrances.rules.motives)
-        holder = context.entrances.holder(request, "professional")
+        certificate = await context.entrances.presented(request, "professional")
         token = await sign_in_with_card(
-            pool, context.issuer, context.entrances.rules, holder, body.organisation_id, stated
+            pool, context.issuer, context.entrances.rules, certificate, body.organisation_id, stated
         )
     response.headers.update(NO_STORE)
     return TokenView.of(token)
