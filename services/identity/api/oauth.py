@@ -17,9 +17,10 @@ from services.identity.usecases.grant_token import grant_token
 from services.identity.usecases.prove_client import CertificateProof, ClientProof
 from shared.errors import ClientError
 from shared.http.app import ServicePool
+from shared.http.door import Door
 from shared.metrics import REFUSED
 
-router = APIRouter(tags=["tokens"])
+router = APIRouter(route_class=Door, tags=["tokens"])
 GRANT = "client_credentials"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 SUBJECT_TOKENS: dict[str, Literal["Bearer", "ID"]] = {

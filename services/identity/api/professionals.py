@@ -19,9 +19,10 @@ from services.identity.usecases.prove_presence import prove_presence
 from services.identity.usecases.sign_in_with_card import sign_in_with_card
 from shared.errors import ClientError
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
 from shared.metrics import REFUSED
 
-router = APIRouter(tags=["professionals"])
+router = APIRouter(route_class=Door, tags=["professionals"])
 COOKIE_PATH = "/professionals"
 NO_STORE = {"cache-control": "no-store", "pragma": "no-cache", "referrer-policy": "no-referrer"}
 _MODES = "mode-unknown, motive-invalid"
