@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import uvicorn
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI
+from prometheus_client import start_http_server
 from pydantic import ValidationError
 
 from shared import logs
@@ -21,6 +22,7 @@ from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.db.migrate import migrate, migrations_of
 from shared.db.pool import create_pool
 from shared.errors import CodedError
+from shared.http.protocol import LimitedProtocol
 from shared.outbox.lost import log_factory, topics_of
 from shared.outbox.recovery import Recovery, recover
 from shared.settings import ServiceSettings
@@ -56,6 +58,8 @@ def main(
         elif process == "recover":
             asyncio.run(_recover(service, settings, recovery(settings)))
         elif process == "api":
+            if settings.metrics.port is not None:
+                start_http_server(settings.metrics.port, settings.metrics.host)
             _serve(api(settings), settings.http.host, settings.http.port)
         else:
             _serve(worker(settings), settings.worker.host, settings.worker.port)
@@ -100,7 +104,8 @@ def _serve(app: FastAPI, host: str, port: int) -> None:
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=LimitedProtocol,
+        ws="none",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=3,

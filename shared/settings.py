@@ -56,8 +56,15 @@ class HttpSettings(Section):
     body_limit: int = Field(default=20 * 1024 * 1024, description="largest accepted body, bytes")
 
 
+class MetricsSettings(Section):
+    """Where the API's metrics are served: for operations only, never where callers come in."""
+
+    host: str = "127.0.0.1"
+    port: int | None = Field(default=None, description="none: not served")
+
+
 class WorkerSettings(Section):
-    """Where the worker's health, metrics and dead letters are served."""
+    """Where the worker's health, metrics and dead letters are served: for operations only."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -99,6 +106,7 @@ class ServiceSettings(BaseSettings):
     postgres: PostgresSettings
     kafka: KafkaSettings
     http: HttpSettings = HttpSettings()
+    metrics: MetricsSettings = MetricsSettings()
     worker: WorkerSettings = WorkerSettings()
     tokens: TokenSettings
     freshness: FreshnessSettings = FreshnessSettings()

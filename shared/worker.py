@@ -15,6 +15,7 @@ from shared.copy_ages import CopyAges
 from shared.db.pool import Pool, attend_to, create_pool
 from shared.enduring import endure
 from shared.http.app import is_ready, metrics
+from shared.http.door import Door
 from shared.http.guard import Guard
 from shared.http.problems import install, problem
 from shared.http.tokens import IssuerKeys, Keys, TokenVerifier
@@ -206,6 +207,7 @@ def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
             yield
 
     app = FastAPI(title=f"{plan.service} worker", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.route_class = Door
     install(app)
     app.add_middleware(Guard, render=problem, body_limit=64 * 1024)
     app.add_api_route("/livez", _alive)

@@ -3,69 +3,104 @@
 `python -m deploy.local.edge PORT UPSTREAM FOLDER`: FOLDER is a test PKI (`deploy.local.pki`); the key shared with
 identity comes in EDGE_KEYS. A certificate that TLS does not trust ends the connection; identity looks at the rest. One
 request a connection: nothing of one client can be taken for another's.
+
+Only the path and query of a target are passed on (RFC 9112, section 3.2.1): whatever names a host is refused, so that
+nothing but the upstream is ever reached. Every request carries `Forwarded` (RFC 7239), which says that it is not of
+this machine.
 """
 
 import asyncio
 import contextlib
+import ipaddress
 import os
+import re
 import ssl
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 import h11
 import httpx
 
 from deploy.local.ports import HOST
-from services.identity.domain.edge import sign_certificate
+from services.identity.domain.edge import SignedRequest, sign_certificate
 from shared import clock
 from shared.crypto import Keyring
 
 LARGEST_BODY = 64 * 1024
+LARGEST_HEAD = 16 * 1024
+LARGEST_TARGET = 8 * 1024
+MOST_FIELDS = 100
+MOST_CONNECTIONS = 512
 PATIENCE_S = 10.0
+CLOSED = frozenset({"metrics", "demo"})
+"""First segments of paths that are for this machine only."""
 _STRIPPED = ("forwarded", "x-forwarded-", "x-real-ip", "via", "client-cert", "x-client-cert", "ssl-client", "x-ssl-")
-_HOP = ("connection", "keep-alive", "proxy-", "te", "trailer", "transfer-encoding", "upgrade", "content-length", "host")
+_HOP = ("connection", "keep-alive", "proxy-", "te", "trailer", "transfer-encoding", "upgrade", "content-length")
+_ORIGIN_FORM = re.compile(r"/[!-\"$-~]*")
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 
 
-class _TooLargeError(Exception):
-    """More than the entrance takes."""
+class _RefusedError(Exception):
+    """A request that the entrance answers itself."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
-@dataclass(frozen=True)
+@dataclass
 class Edge:
     """Where requests go, and the key that vouches for certificates."""
 
     upstream: str
     keys: Keyring
+    open_connections: int = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
+        self.open_connections += 1
         with contextlib.suppress(OSError, ssl.SSLError):
             try:
                 async with asyncio.timeout(PATIENCE_S):
-                    writer.write(await self._answer(reader, _certificate(writer)))
+                    writer.write(await self._answer(reader, writer))
                     await writer.drain()
-            except (TimeoutError, h11.RemoteProtocolError, _TooLargeError):
-                writer.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            except TimeoutError:
+                writer.write(_short(408))
             finally:
+                self.open_connections -= 1
                 writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader, certificate: bytes | None) -> bytes:
-        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=16 * 1024)
-        request, body = await _read(connection, reader)
-        method, target = request.method.decode(), request.target.decode("latin-1")
-        headers = {name.decode(): value.decode("latin-1") for name, value in request.headers if _is_passed(name)}
-        if certificate is not None:
-            headers |= sign_certificate(self.keys, certificate, method, target, clock.now())
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD)
         try:
-            async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, follow_redirects=False) as client:
-                answer = await client.request(method, self.upstream + target, headers=headers, content=body)
+            if self.open_connections > MOST_CONNECTIONS:
+                raise _RefusedError(503)
+            request, body = await _read(connection, reader)
+            answer = await self._pass_on(request, body, writer)
+        except _RefusedError as refused:
+            return _short(refused.status)
+        except h11.RemoteProtocolError as error:
+            return _short(error.error_status_hint)
         except httpx.HTTPError:
-            return b"HTTP/1.1 502 Bad Gateway\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            return _short(502)
         kept = [(name, value) for name, value in answer.headers.raw if not name.lower().decode().startswith(_HOP)]
         kept += [(b"content-length", str(len(answer.content)).encode()), (b"connection", b"close")]
         sent = connection.send(h11.Response(status_code=answer.status_code, headers=kept)) or b""
         return sent + (connection.send(h11.Data(data=answer.content)) or b"") if answer.content else sent
+
+    async def _pass_on(self, request: h11.Request, body: bytes, writer: asyncio.StreamWriter) -> httpx.Response:
+        method, target = request.method.decode(), request.target.decode("latin-1")
+        headers = {name.decode(): value.decode("latin-1") for name, value in request.headers if _is_passed(name)}
+        headers["forwarded"] = _forwarded(writer, headers["host"])
+        certificate = _certificate(writer)
+        if certificate is not None:
+            headers |= sign_certificate(self.keys, certificate, SignedRequest(method, target, body), clock.now())
+        async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, follow_redirects=False) as client:
+            return await client.request(
+                method, self.upstream, headers=headers, content=body, extensions={"target": target.encode()}
+            )
 
 
 async def start(edge: Edge, port: int, folder: Path) -> asyncio.Server:
@@ -76,10 +111,11 @@ async def start(edge: Edge, port: int, folder: Path) -> asyncio.Server:
     for name in ("roots", "persons", "organisations"):
         context.load_verify_locations(folder / f"{name}.pem")
     context.verify_mode = ssl.CERT_OPTIONAL
-    return await asyncio.start_server(edge.serve, HOST, port, ssl=context)
+    return await asyncio.start_server(edge.serve, HOST, port, ssl=context, ssl_handshake_timeout=PATIENCE_S)
 
 
 async def _read(connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[h11.Request, bytes]:
+    """The request, checked before its body is read. Raises _RefusedError and h11.RemoteProtocolError."""
     request: h11.Request | None = None
     body = b""
     while True:
@@ -88,15 +124,33 @@ async def _read(connection: h11.Connection, reader: asyncio.StreamReader) -> tup
             case h11.NEED_DATA:
                 connection.receive_data(await reader.read(16 * 1024))
             case h11.Request():
+                _check(event)
                 request = event
             case h11.Data():
                 body += bytes(event.data)
             case h11.EndOfMessage() if request is not None:
                 return request, body
             case _:
-                raise _TooLargeError
+                raise _RefusedError(400)
         if len(body) > LARGEST_BODY:
-            raise _TooLargeError
+            raise _RefusedError(413)
+
+
+def _check(request: h11.Request) -> None:
+    """Raises _RefusedError where the head is too large, ambiguous, or names what is closed here."""
+    target = request.target.decode("latin-1")
+    names = [name.decode() for name, _ in request.headers]
+    hosts = [value.decode("latin-1") for name, value in request.headers if name == b"host"]
+    if len(target) > LARGEST_TARGET:
+        raise _RefusedError(414)
+    if len(names) > MOST_FIELDS:
+        raise _RefusedError(431)
+    if _ORIGIN_FORM.fullmatch(target) is None or len(hosts) != 1 or _HOST.fullmatch(hosts[0]) is None:
+        raise _RefusedError(400)
+    if "transfer-encoding" in names and "content-length" in names:
+        raise _RefusedError(400)
+    if unquote(target.partition("?")[0]).strip("/").partition("/")[0] in CLOSED:
+        raise _RefusedError(404)
 
 
 def _is_passed(name: bytes) -> bool:
@@ -104,9 +158,19 @@ def _is_passed(name: bytes) -> bool:
     return not text.startswith((*_STRIPPED, *_HOP))
 
 
+def _forwarded(writer: asyncio.StreamWriter, host: str) -> str:
+    address = ipaddress.ip_address(writer.get_extra_info("peername")[0])
+    peer = f'"[{address}]"' if address.version == 6 else str(address)
+    return f'for={peer};host="{host}";proto=https'
+
+
 def _certificate(writer: asyncio.StreamWriter) -> bytes | None:
     found: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
     return None if found is None else found.getpeercert(binary_form=True)
+
+
+def _short(status: int) -> bytes:
+    return b"HTTP/1.1 %d \r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % status
 
 
 async def _main(port: int, upstream: str, folder: Path) -> None:

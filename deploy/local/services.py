@@ -66,6 +66,8 @@ class Services:
             "KAFKA__PASSWORD": login.password,
             "HTTP__HOST": HOST,
             "HTTP__PORT": str(self.ports[f"{service}-api"]),
+            "METRICS__HOST": HOST,
+            "METRICS__PORT": str(self.ports[f"{service}-metrics"]),
             "WORKER__HOST": HOST,
             "WORKER__PORT": str(self.ports[f"{service}-worker"]),
             "TOKENS__ISSUER": self.url("identity"),

@@ -200,7 +200,7 @@ class Stack:
             "postgres": ["postgres"],
             "kafka": ["kafka", "kafka-controller"],
             "smtp": ["smtp"],
-            "services": ["psc", *(f"{service}-{role}" for service in NAMES for role in ("api", "worker"))],
+            "services": ["psc", *(f"{service}-{role}" for service in NAMES for role in ("api", "metrics", "worker"))],
         }
         return [name for part in self.parts for name in names[part]]
 

@@ -18,12 +18,13 @@ from services.audit.usecases.list_emergencies import list_emergencies
 from services.audit.usecases.list_structure_emergencies import list_structure_emergencies
 from shared import clock
 from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool
+from shared.http.door import Door
 from shared.http.problems import prefers_french
 
 LONGEST_PAGE = 200
 _CLOCKS_DIFFER = timedelta(days=1)
 
-router = APIRouter(tags=["accesses"])
+router = APIRouter(route_class=Door, tags=["accesses"])
 
 
 def motives_of(request: Request) -> Motives:

@@ -12,9 +12,10 @@ from services.audit.usecases.replay_decisions import replay_decisions
 from shared.access import RELEASES, RULES_VERSION
 from shared.errors import ForbiddenError
 from shared.http.app import AuthenticatedCaller, LongPool
+from shared.http.door import Door
 
 AT_ONCE = 2000
-router = APIRouter(tags=["operations"])
+router = APIRouter(route_class=Door, tags=["operations"])
 
 
 class ReplayForbiddenError(ForbiddenError):

@@ -9,9 +9,10 @@ from services.notify.models import PreferencesModel
 from services.notify.usecases.change_preferences import change_preferences
 from services.notify.usecases.show_preferences import show_preferences
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
 
 _NOT_YOURS: dict[int | str, dict[str, Any]] = {404: {"description": "Not the record of whoever asks."}}
-router = APIRouter(prefix="/records/{record_id}", tags=["preferences"], responses=_NOT_YOURS)
+router = APIRouter(route_class=Door, prefix="/records/{record_id}", tags=["preferences"], responses=_NOT_YOURS)
 
 
 @router.get("/preferences", summary="Which alerts are switched on")

@@ -27,7 +27,8 @@ _bearer = HTTPBearer(auto_error=False, description="An access token of identity 
 
 
 def make_app(*, title: str, summary: str, lifespan: Lifespan, body_limit: int, render: Renderer = problem) -> FastAPI:
-    """An app without routes of its own but /livez, /readyz and /metrics.
+    """An app without routes of its own but /livez and /readyz. Its metrics stand on a port of their own, which only
+    operations reach: they count why callers were refused, which the answers do not say.
 
     The lifespan holds `serving`, or sets what it sets of `app.state` itself.
     """
@@ -44,7 +45,6 @@ def make_app(*, title: str, summary: str, lifespan: Lifespan, body_limit: int, r
     app.add_middleware(Guard, render=render, body_limit=body_limit)
     app.add_api_route("/livez", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
-    app.add_api_route("/metrics", metrics, include_in_schema=False)
     return app
 
 

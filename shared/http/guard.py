@@ -1,4 +1,4 @@
-"""The outermost layer of every API: body limits, trace, timing, and an answer to whatever goes wrong inside."""
+"""The outermost layer of every API: text, body limits, trace, timing, and an answer to whatever goes wrong inside."""
 
 import time
 from typing import Any
@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import tracing
-from shared.errors import ClientError, TooLargeError, UnsupportedEncodingError
+from shared.errors import ClientError, UnsupportedEncodingError
+from shared.http.bodies import NulCharacterError, too_large
 from shared.http.pacing import note_whole
 from shared.http.problems import Renderer, answer_for
 from shared.metrics import REQUESTS
@@ -51,6 +52,7 @@ class Guard:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         tracing.enter(headers.get(b"traceparent", b"").decode("ascii", "replace"))
         try:
+            _check_text(scope)
             self._check(headers)
             await self.app(scope, self._limited(scope, receive), send)
         except ClientError as error:
@@ -61,10 +63,7 @@ class Guard:
             raise UnsupportedEncodingError
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self.body_limit:
-            raise TooLargeError(self._too_large())
-
-    def _too_large(self) -> str:
-        return f"The body is larger than the {self.body_limit} bytes that this service takes; send less at once."
+            raise too_large(self.body_limit)
 
     def _limited(self, scope: Scope, receive: Receive) -> Any:
         taken = 0
@@ -76,7 +75,16 @@ class Guard:
                 note_whole(scope)
             taken += len(message.get("body", b""))
             if taken > self.body_limit:
-                raise TooLargeError(self._too_large())
+                raise too_large(self.body_limit)
             return message
 
         return limited
+
+
+def _check_text(scope: Scope) -> None:
+    """Raises NulCharacterError where the path, the query or a header holds a NUL, as it is or percent-encoded."""
+    query: bytes = scope["query_string"]
+    if "\0" in scope["path"] or b"%00" in query or b"\0" in query:
+        raise NulCharacterError
+    if any(b"\0" in value for _, value in scope["headers"]):
+        raise NulCharacterError

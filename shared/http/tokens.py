@@ -152,6 +152,7 @@ class TokenVerifier:
 
     def __init__(self, settings: TokenSettings, keys: Keys) -> None:
         self._keys = keys
+        self._audience = settings.audience
         self._claims = jwt.JWTClaimsRegistry(
             leeway=5,
             iss={"essential": True, "value": settings.issuer},
@@ -175,6 +176,11 @@ class TokenVerifier:
         self._known[digest] = (float(claims["exp"]), caller)
         return caller
 
+    def _check_audience(self, audience: Any) -> None:
+        """Raises NotAuthenticatedError: a token for others too could have been sent here by one of them."""
+        if audience not in (self._audience, [self._audience]):
+            raise NotAuthenticatedError
+
     async def _read(self, token: str) -> dict[str, Any]:
         try:
             check_form(token)
@@ -184,6 +190,7 @@ class TokenVerifier:
             try:
                 decoded = jwt.decode(token, await keys(), algorithms=ALGORITHMS)
                 self._claims.validate(decoded.claims)
+                self._check_audience(decoded.claims["aud"])
                 return decoded.claims
             except (JoseError, ValueError, KeyError, TypeError) as error:
                 if keys == self._keys.refreshed or not _may_be_a_new_key(error):

@@ -50,6 +50,8 @@ ADDRESSES = {
     "KAFKA__BOOTSTRAP": "the broker",
     "HTTP__HOST": "where it listens",
     "HTTP__PORT": "where it listens",
+    "METRICS__HOST": "where it listens",
+    "METRICS__PORT": "where it listens",
     "WORKER__HOST": "where it listens",
     "WORKER__PORT": "where it listens",
     "TOKENS__ISSUER": "identity",

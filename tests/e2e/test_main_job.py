@@ -155,10 +155,11 @@ async def _metrics(stack: Stack) -> dict[str, str]:
     found = {}
     async with httpx.AsyncClient(trust_env=False) as client:
         for service in SERVICES:
-            for role in ("api", "worker"):
-                answer = await client.get(f"{stack.url(service, role)}/metrics")  # type: ignore[arg-type]
+            for role in ("metrics", "worker"):
+                answer = await client.get(f"http://127.0.0.1:{stack.ports[f'{service}-{role}']}/metrics")
                 assert answer.status_code == 200
                 found[f"metrics of {service} {role}"] = answer.text
+            assert (await client.get(f"{stack.url(service, 'api')}/metrics")).status_code == 404
     return found
 
 

@@ -17,7 +17,7 @@ from joserfc.jwk import Key
 
 from deploy.local.pki import Issued
 from deploy.local.psc import Client, Person, Provider, make_provider, new_key
-from services.identity.domain.edge import sign_certificate
+from services.identity.domain.edge import SignedRequest, sign_certificate
 from shared import clock
 from shared.crypto import Keyring
 from shared.http.tokens import Caller, TokenVerifier
@@ -156,9 +156,16 @@ async def registered(client: httpx.AsyncClient, key: Key, **changes: Any) -> str
     return str(response.json()["client_id"])
 
 
-def passed_on(issued: Issued, method: str, target: str) -> dict[str, str]:
-    """The headers of the TLS entrance for that certificate and request."""
-    return sign_certificate(EDGE_KEYS, issued.der, method, target, clock.now())
+def passed_on(issued: Issued, target: str, body: bytes) -> dict[str, str]:
+    """The headers of the TLS entrance for that certificate and a POST of this body."""
+    return sign_certificate(EDGE_KEYS, issued.der, SignedRequest("POST", target, body), clock.now())
+
+
+async def post_with(client: httpx.AsyncClient, issued: Issued, target: str, **content: Any) -> httpx.Response:
+    """A POST as the TLS entrance passes it on for whoever has that certificate."""
+    request = client.build_request("POST", target, **content)
+    request.headers.update(passed_on(issued, target, request.content))
+    return await client.send(request)
 
 
 def presence_proof(client_id: str, key: Key, session: Caller, *, typ: str = "presence-proof+jwt", **claims: Any) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from deploy.local.edge import Edge, start
 from deploy.local.pki import YEAR, Issued, Pki, make_pki, new_pki, write_lists
 from services.identity.app import make_api
-from services.identity.domain.edge import sign_certificate
+from services.identity.domain.edge import SignedRequest, sign_certificate
 from shared import clock
 from shared.crypto import Keyring
 from tests.conftest import NewDatabase
@@ -33,6 +34,7 @@ from tests.infra.professionals import (
     enter,
     enter_all,
     passed_on,
+    post_with,
     registered,
 )
 from tests.infra.waiting import eventually
@@ -67,12 +69,12 @@ def code_of(response: httpx.Response) -> tuple[int, str]:
 
 
 async def present(client: httpx.AsyncClient, issued: Issued, **body: Any) -> httpx.Response:
-    return await client.post(CARD, json=body, headers=passed_on(issued, "POST", CARD))
+    return await post_with(client, issued, CARD, json=body)
 
 
 async def by_certificate(client: httpx.AsyncClient, client_id: str, issued: Issued, **form: str) -> httpx.Response:
     request = {"grant_type": "client_credentials", "client_id": client_id, **form}
-    return await client.post("/oauth/token", data=request, headers=passed_on(issued, "POST", "/oauth/token"))
+    return await post_with(client, issued, "/oauth/token", data=request)
 
 
 async def test_a_card_signs_its_professional_in(client: httpx.AsyncClient, pki: Pki) -> None:
@@ -142,24 +144,42 @@ async def test_a_list_signed_by_somebody_else_does_not_count(client: httpx.Async
 
 
 async def test_a_certificate_counts_only_as_the_entrance_passed_it_on(client: httpx.AsyncClient, pki: Pki) -> None:
-    card, now = pki.card(DOCTOR.id), clock.now()
-    good = sign_certificate(EDGE_KEYS, card.der, "POST", CARD, now)
-    other_card = sign_certificate(EDGE_KEYS, pki.card(STRANGER.id).der, "POST", CARD, now)
+    card, now, asked = pki.card(DOCTOR.id), clock.now(), SignedRequest("POST", CARD, b"{}")
+    good = sign_certificate(EDGE_KEYS, card.der, asked, now)
+    other_card = sign_certificate(EDGE_KEYS, pki.card(STRANGER.id).der, asked, now)
     wrong = [
         {"client-cert": good["client-cert"]},
         {**good, "client-cert-signature": "x"},
         {**good, "client-cert-signature": "9" * 5000},
         {**good, "client-cert": other_card["client-cert"]},
-        sign_certificate(Keyring.parse(OTHER_KEYRING), card.der, "POST", CARD, now),
-        sign_certificate(EDGE_KEYS, card.der, "POST", "/oauth/token", now),
-        sign_certificate(EDGE_KEYS, card.der, "GET", CARD, now),
-        sign_certificate(EDGE_KEYS, card.der, "POST", CARD, now - timedelta(minutes=1)),
-        sign_certificate(EDGE_KEYS, card.der, "POST", CARD, now + timedelta(minutes=1)),
+        sign_certificate(Keyring.parse(OTHER_KEYRING), card.der, asked, now),
+        sign_certificate(EDGE_KEYS, card.der, replace(asked, target="/oauth/token"), now),
+        sign_certificate(EDGE_KEYS, card.der, replace(asked, method="GET"), now),
+        sign_certificate(EDGE_KEYS, card.der, replace(asked, body=b'{"mode": "normal"}'), now),
+        sign_certificate(EDGE_KEYS, card.der, asked, now - timedelta(minutes=1)),
+        sign_certificate(EDGE_KEYS, card.der, asked, now + timedelta(minutes=1)),
     ]
     for headers in wrong:
         assert code_of(await client.post(CARD, json={}, headers=headers)) == (403, "entrance-unknown"), headers
     assert code_of(await client.post(CARD, json={})) == (403, "certificate-needed")
+    twice = [*good.items(), ("client-cert", other_card["client-cert"])]
+    assert code_of(await client.post(CARD, json={}, headers=twice)) == (403, "entrance-unknown")
     assert (await client.post(CARD, json={}, headers=good)).status_code == 200
+
+
+async def test_what_the_entrance_signed_serves_once(client: httpx.AsyncClient, pki: Pki) -> None:
+    once = passed_on(pki.card(DOCTOR.id), CARD, b"{}")
+    assert (await client.post(CARD, json={}, headers=once)).status_code == 200
+    assert code_of(await client.post(CARD, json={}, headers=once)) == (403, "entrance-unknown")
+
+    certificate = pki.organisation(HOSPITAL)
+    subject = certificate.certificate.subject.rfc4514_string()
+    client_id = await registered(client, new_key(), certificate_subject=subject)
+    form = {"grant_type": "client_credentials", "client_id": client_id}
+    request = client.build_request("POST", "/oauth/token", data=form)
+    headers = passed_on(certificate, "/oauth/token", request.content)
+    assert (await client.post("/oauth/token", data=form, headers=headers)).status_code == 200
+    assert code_of(await client.post("/oauth/token", data=form, headers=headers)) == (403, "entrance-unknown")
 
 
 async def test_without_an_entrance_no_certificate_is_believed(database: Database, pki: Pki) -> None:
@@ -250,7 +270,7 @@ async def test_through_the_entrance_a_card_signs_in_and_the_rest_does_not(entran
 async def test_what_a_client_says_of_its_certificate_does_not_get_through(
     entrance: str, folder: Path, pki: Pki
 ) -> None:
-    forged = passed_on(pki.card(DOCTOR.id), "POST", CARD)
+    forged = passed_on(pki.card(DOCTOR.id), CARD, b"{}")
     async with httpx.AsyncClient(verify=trusting(folder, None)) as client:
         answer = await client.post(entrance + CARD, json={}, headers={**forged, "Forwarded": "for=127.0.0.1"})
         assert code_of(answer) == (403, "certificate-needed")
@@ -269,3 +289,86 @@ async def test_the_entrance_takes_no_second_request_hidden_in_the_first(entrance
     writer.close()
     assert answer.count(b"HTTP/1.1") == 1
     assert b"alive" not in answer
+
+
+async def ask_raw(entrance: str, folder: Path, request: bytes) -> bytes:
+    host, _, port = entrance.removeprefix("https://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port), ssl=trusting(folder, None))
+    writer.write(request)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+BAD_HEADS = {
+    "a user before a host": (b"GET @127.0.0.1:%d/x HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+    "an absolute form": (b"GET http://127.0.0.1:%d/x HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+    "an authority": (b"GET 127.0.0.1:%d HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+    "digits that would lengthen the port": (b"GET %d/x HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+    "a tunnel": (b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+    "an asterisk": (b"OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+    "no host": (b"GET /livez HTTP/1.1\r\n\r\n", 400),
+    "no host in the older version": (b"GET /livez HTTP/1.0\r\n\r\n", 400),
+    "two hosts": (b"GET /livez HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n", 400),
+    "a host with quotes": (b'GET /livez HTTP/1.1\r\nhost: x";by=y\r\n\r\n', 400),
+    "a length and chunks": (
+        b"POST /sign-in HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "metrics": (b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n", 404),
+    "metrics in other letters": (b"GET /%%6Detrics?x HTTP/1.1\r\nhost: x\r\n\r\n", 404),
+    "the demonstration": (b"POST /demo/sign-in HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n", 404),
+    "a long target": (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nhost: x\r\n\r\n", 414),
+    "many fields": (b"GET /livez HTTP/1.1\r\nhost: x\r\n" + b"x: y\r\n" * 101 + b"\r\n", 431),
+    "a large head": (b"GET /livez HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 70_000, 431),
+    "a large body in chunks": (
+        b"POST /sign-in HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        + b"8000\r\n"
+        + b"a" * 0x8000
+        + b"\r\n"
+        b"8001\r\n" + b"a" * 0x8001 + b"\r\n0\r\n\r\n",
+        413,
+    ),
+}
+
+
+@pytest.mark.parametrize("which", sorted(BAD_HEADS))
+async def test_the_entrance_reaches_its_upstream_and_nothing_else(entrance: str, folder: Path, which: str) -> None:
+    reached: list[bytes] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.append(await reader.readline())
+        writer.close()
+
+    elsewhere = await asyncio.start_server(note, "127.0.0.1", 0)
+    head, status = BAD_HEADS[which]
+    port = elsewhere.sockets[0].getsockname()[1]
+    answer = await ask_raw(entrance, folder, head % port if b"%d" in head else head.replace(b"%%", b"%"))
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    elsewhere.close()
+    assert reached == []
+
+
+async def test_who_comes_through_the_entrance_is_told_apart_from_this_machine(
+    database: Database, pki: Pki, folder: Path
+) -> None:
+    """The demonstration's sign-in is closed there, and refused behind it: `Forwarded` says where a request is from."""
+    seen: list[bytes] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+
+    upstream = await asyncio.start_server(note, "127.0.0.1", 0)
+    edge = await start(Edge(f"http://127.0.0.1:{upstream.sockets[0].getsockname()[1]}", EDGE_KEYS), 0, folder)
+    entrance = f"https://127.0.0.1:{edge.sockets[0].getsockname()[1]}"
+    forged = b"forwarded: for=203.0.113.9\r\nx-forwarded-for: 203.0.113.9\r\n"
+    await ask_raw(entrance, folder, b"GET /a/../b%2F?c HTTP/1.1\r\nhost: dmp.hospital.example\r\n" + forged + b"\r\n")
+    edge.close()
+    upstream.close()
+    lines = seen[0].lower().splitlines()
+    assert lines[0] == b"get /a/../b%2f?c http/1.1"
+    assert b"host: dmp.hospital.example" in lines
+    assert b'forwarded: for=127.0.0.1;host="dmp.hospital.example";proto=https' in lines
+    assert b"203.0.113.9" not in seen[0]

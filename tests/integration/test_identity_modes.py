@@ -30,7 +30,7 @@ from tests.infra.professionals import (
     chosen,
     doors,
     enter_all,
-    passed_on,
+    post_with,
     providing,
     registered,
     sign_in,
@@ -71,7 +71,7 @@ async def client(database: Database, pki: Pki, provider: Provider, tmp_path: Pat
 
 
 async def with_card(client: httpx.AsyncClient, pki: Pki, person: str, **body: Any) -> httpx.Response:
-    return await client.post(CARD, json=body, headers=passed_on(pki.card(person), "POST", CARD))
+    return await post_with(client, pki.card(person), CARD, json=body)
 
 
 def motive_for(mode: str) -> dict[str, str]:
@@ -175,8 +175,8 @@ async def test_without_a_key_for_motives_no_emergency_begins(database: Database,
 
 
 async def test_refusals_speak_french_too(client: httpx.AsyncClient, pki: Pki) -> None:
-    headers = {**passed_on(pki.card(SOCIAL.id), "POST", CARD), "accept-language": "fr"}
-    answer = await client.post(CARD, json={"mode": "secret"}, headers=headers)
+    french = {"accept-language": "fr"}
+    answer = await post_with(client, pki.card(SOCIAL.id), CARD, json={"mode": "secret"}, headers=french)
     assert answer.json()["detail"].startswith("Ce mode d’accès n’est pas pour vous")
 
 

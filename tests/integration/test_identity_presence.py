@@ -26,7 +26,7 @@ from tests.infra.professionals import (
     doors,
     enter,
     enter_all,
-    passed_on,
+    post_with,
     presence_proof,
     registered,
 )
@@ -70,7 +70,7 @@ class Scene:
 
 @pytest_asyncio.fixture
 async def scene(client: httpx.AsyncClient, pki: Pki) -> Scene:
-    signed_in = await client.post(CARD, json={}, headers=passed_on(pki.card(DOCTOR.id), "POST", CARD))
+    signed_in = await post_with(client, pki.card(DOCTOR.id), CARD, json={})
     session = await caller_of(signed_in)
     reader = await registered(client, KEY)
     return Scene(client, signed_in.json()["access_token"], session, reader, await open_one(client))

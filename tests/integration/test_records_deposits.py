@@ -1,6 +1,7 @@
 """A hospital deposits: what is kept, what is told, what is refused at the door, and what happens when it asks twice."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -8,6 +9,7 @@ import pytest
 
 from services.records import sealing
 from services.records.announcements import announce
+from services.records.api.bodies import LARGE_AT_ONCE
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.records import DocumentReceived
@@ -34,9 +36,11 @@ from tests.infra.records import (
     document_ids,
     traits_of,
 )
+from tests.infra.tokens import bearer
 from tests.infra.waiting import UNTIL_DONE, eventually
 
 SOMEBODY = Person(71)
+FHIR = {"content-type": "application/fhir+json"}
 SELECT_WAITING = "select exists (select from pg_locks where not granted and locktype = 'advisory')"
 COUNT_COMBINED = """
 select count(*) from documents d
@@ -409,3 +413,22 @@ async def test_a_stranger_to_the_directory_cannot_break_a_deposit(home: House, r
 async def test_ids_that_nobody_knows_are_not_found(home: House) -> None:
     for path in (f"/deposits/{uuid4()}", f"/fhir/Binary/{uuid4()}", "/fhir/Binary/x", "/fhir/DocumentReference/x"):
         assert (await home.get(path, as_software())).status_code == 404, path
+
+
+async def test_slow_uploads_of_one_hospital_keep_nobody_elses_large_deposit_waiting(home: House) -> None:
+    """Places for large bodies are taken by bodies that are here, not by those that are still on their way."""
+    ends = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"{"
+        await ends.wait()
+
+    ours = FHIR | bearer(as_software())
+    large, others = b'{"resourceType": "Bundle"}' + b" " * 1_200_000, FHIR | bearer(as_software(CLINIC))
+    uploads = [
+        asyncio.create_task(home.client.post("/fhir", content=slow(), headers=ours)) for _ in range(2 * LARGE_AT_ONCE)
+    ]
+    answer = await asyncio.wait_for(home.client.post("/fhir", content=large, headers=others), 10)
+    assert answer.status_code == 422
+    ends.set()
+    assert {one.status_code for one in await asyncio.gather(*uploads)} == {400}

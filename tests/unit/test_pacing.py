@@ -63,7 +63,7 @@ async def answered_on(parts: list[float], monkeypatch: pytest.MonkeyPatch) -> fl
     async def send(_: Message) -> None:
         """Nobody listens."""
 
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
     await Guard(app, render=problem, body_limit=100)(scope, receive, send)
     [moment] = waited
     return moment

@@ -24,8 +24,9 @@ from shared import values
 from shared.contracts.base import CODE_PATTERN
 from shared.contracts.consent import EmergencyChoices
 from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool
+from shared.http.door import Door
 
-router = APIRouter(prefix="/records/{record_id}", tags=["choices"])
+router = APIRouter(route_class=Door, prefix="/records/{record_id}", tags=["choices"])
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"model": ChangeView, "description": "Accepted; it is on its way to where reads are decided."},

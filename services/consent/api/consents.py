@@ -17,6 +17,7 @@ from shared import clock
 from shared.errors import ClientError, NotFoundError
 from shared.fhir.write import FHIR_JSON
 from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool, copy_limit_of
+from shared.http.door import Door
 from shared.http.pacing import keep_pace
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -56,7 +57,9 @@ class SearchInvalidError(ClientError):
     french = "Les Consent se cherchent par patient (Patient/<dossier>), puis par actor et status."
 
 
-router = APIRouter(prefix="/fhir/Consent", tags=["fhir"], responses=_ANSWERS, default_response_class=Response)
+router = APIRouter(
+    route_class=Door, prefix="/fhir/Consent", tags=["fhir"], responses=_ANSWERS, default_response_class=Response
+)
 
 Id = Annotated[str, Path(max_length=64, description="as the server gave it")]
 Patient = Annotated[str, Query(max_length=64, description="the record: `Patient/<id>` or the id")]

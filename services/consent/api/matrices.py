@@ -10,6 +10,7 @@ from services.consent.usecases.compare_matrix import compare_matrix, list_matric
 from services.consent.usecases.import_matrix import import_matrix
 from shared.contracts.base import CODE_PATTERN
 from shared.http.app import AuthenticatedCaller, LongPool, ServicePool
+from shared.http.door import AS_THE_SERVICE, Door, takes
 from shared.http.problems import prefers_french
 from shared.http.tokens import Caller
 from shared.terminology.matrix import MatrixInvalidError
@@ -29,7 +30,9 @@ async def administrator(caller: AuthenticatedCaller) -> Caller:
 
 
 Administrator = Annotated[Caller, Depends(administrator)]
-router = APIRouter(prefix="/matrices", tags=["matrices"], dependencies=[Depends(administrator)], responses=_ANSWERS)
+router = APIRouter(
+    route_class=Door, prefix="/matrices", tags=["matrices"], dependencies=[Depends(administrator)], responses=_ANSWERS
+)
 
 
 @router.post(
@@ -39,6 +42,7 @@ router = APIRouter(prefix="/matrices", tags=["matrices"], dependencies=[Depends(
     openapi_extra={"requestBody": {**_CSV, "required": True}},
     responses={409: {"description": "`matrix-name-taken`"}, 422: {"description": "`matrix-invalid`, which line"}},
 )
+@takes(AS_THE_SERVICE)
 async def post_matrix(
     request: Request,
     pool: ServicePool,

@@ -30,8 +30,9 @@ from services.identity.usecases.start_contact_change import start_contact_change
 from services.identity.usecases.start_password_reset import start_password_reset
 from services.identity.usecases.start_totp import start_totp
 from shared.http.app import ServicePool
+from shared.http.door import Door
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter(route_class=Door, tags=["accounts"])
 WEAK = "password-length, password-weak, password-personal"
 AGAIN = "holder-needed, password-wrong"
 

@@ -14,8 +14,9 @@ from services.identity.usecases.pause_campaign import pause_campaign
 from services.identity.usecases.print_again import print_again
 from services.identity.usecases.show_campaign import list_campaigns, show_campaign
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
 
-router = APIRouter(tags=["campaigns"])
+router = APIRouter(route_class=Door, tags=["campaigns"])
 CampaignId = Annotated[UUID, Path(description="as it was told when the campaign began")]
 NEEDS = f"needs the scope {CAMPAIGNS}"
 

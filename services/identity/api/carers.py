@@ -20,8 +20,9 @@ from services.identity.usecases.invite_carer import invite_carer
 from services.identity.usecases.list_people import list_carers, list_invitations
 from shared import clock
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
 
-router = APIRouter(tags=["carers"])
+router = APIRouter(route_class=Door, tags=["carers"])
 
 
 @router.post(

@@ -7,8 +7,9 @@ from services.identity.domain.clients import check_grantable
 from services.identity.models.clients import ClientBody, ClientView
 from services.identity.usecases.register_client import register
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
 
-router = APIRouter(tags=["clients"])
+router = APIRouter(route_class=Door, tags=["clients"])
 
 
 @router.post(

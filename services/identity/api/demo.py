@@ -11,8 +11,9 @@ from services.identity.models.tokens import PatientSignIn, ProfessionalSignIn, T
 from services.identity.usecases.sign_in_patient import sign_in_patient
 from services.identity.usecases.sign_in_professional import sign_in_professional
 from shared.http.app import ServicePool
+from shared.http.door import Door
 
-router = APIRouter(tags=["demo"])
+router = APIRouter(route_class=Door, tags=["demo"])
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 SignIn = Annotated[PatientSignIn | ProfessionalSignIn, Body(discriminator="kind")]
 

@@ -9,8 +9,9 @@ from services.identity.models.directory import ProfessionalBody, ProfessionalVie
 from services.identity.usecases.put_professional import put_professional
 from services.identity.usecases.put_structure import put_structure
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
 
-router = APIRouter(tags=["directory"])
+router = APIRouter(route_class=Door, tags=["directory"])
 SCOPE = "directory.write"
 ProfessionalId = Annotated[str, Path(description="PS_IdNat: 8 + RPPS ...", examples=["899700000001"])]
 StructureId = Annotated[str, Path(description="Struct_IdNat: 1 + FINESS ...", examples=["1750000001"])]

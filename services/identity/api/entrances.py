@@ -12,12 +12,18 @@ from services.identity.domain.cps import (
     CertificateKind,
     CertificateNeededError,
     CertificateUntrustedError,
-    Holder,
     verify_certificate,
 )
-from services.identity.domain.edge import CERTIFICATE_HEADER, SIGNATURE_HEADER, passed_certificate
+from services.identity.domain.edge import (
+    CERTIFICATE_HEADER,
+    SIGNATURE_HEADER,
+    EntranceUnknownError,
+    SignedRequest,
+    passed_certificate,
+)
 from services.identity.domain.professionals import SignInRules
 from services.identity.domain.psc import Provider, ProviderNotSetUpError
+from services.identity.usecases.use_passage import PresentedCertificate
 from shared import clock
 from shared.crypto import Keyring
 
@@ -45,19 +51,22 @@ class Entrances:
             raise ProviderNotSetUpError
         return self.provider
 
-    def holder(self, request: Request, kind: CertificateKind) -> Holder:
+    async def presented(self, request: Request, kind: CertificateKind) -> PresentedCertificate:
         """Whose certificate came with this request through the TLS entrance.
 
         Raises CertificateNeededError, EntranceUnknownError and what `verify_certificate` raises.
         """
-        certificate = request.headers.get(CERTIFICATE_HEADER)
-        if certificate is None:
+        certificates, signatures = (request.headers.getlist(name) for name in (CERTIFICATE_HEADER, SIGNATURE_HEADER))
+        if not certificates:
             raise CertificateNeededError
-        signature = request.headers.get(SIGNATURE_HEADER, "")
-        der = passed_certificate(self.edge, certificate, signature, request.method, _target(request), clock.now())
+        if len(certificates) != 1 or len(signatures) != 1:
+            raise EntranceUnknownError
+        signed = SignedRequest(request.method, _target(request), await request.body())
+        der, passage = passed_certificate(self.edge, certificates[0], signatures[0], signed, clock.now())
         if self.authorities is None or self.revocations is None:
             raise CertificateUntrustedError
-        return verify_certificate(der, kind, self.authorities, self.revocations.current(), clock.now())
+        holder = verify_certificate(der, kind, self.authorities, self.revocations.current(), clock.now())
+        return PresentedCertificate(holder, passage)
 
 
 def _target(request: Request) -> str:

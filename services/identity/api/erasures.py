@@ -14,9 +14,10 @@ from services.identity.usecases.read_erasure import Progress, read_erasure, read
 from shared import clock
 from shared.db.pool import Pool
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
 from shared.http.prefer import seconds_to_wait, wait_for
 
-router = APIRouter(tags=["erasure"])
+router = APIRouter(route_class=Door, tags=["erasure"])
 SCOPE = "records.erase"
 RECEIPT = "application/jose"
 PUBLISHED = {"cache-control": "public, max-age=300"}

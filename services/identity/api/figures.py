@@ -9,8 +9,9 @@ from services.identity.api.context import problems
 from services.identity.models.figures import FiguresView, FigureView
 from services.identity.usecases.show_figures import show_figures
 from shared.http.app import ServicePool
+from shared.http.door import Door
 
-router = APIRouter(tags=["figures"])
+router = APIRouter(route_class=Door, tags=["figures"])
 From = Annotated[date, Query(alias="from", description="the first day", examples=["2026-01-01"])]
 To = Annotated[date, Query(alias="to", description="the last day", examples=["2026-12-31"])]
 

@@ -17,10 +17,11 @@ from services.identity.usecases.record_death import record_death
 from services.identity.usecases.reopen_record import reopen_record
 from shared.db.pool import Pool
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
 from shared.http.prefer import seconds_to_wait, wait_for
 from shared.http.tokens import Caller
 
-router = APIRouter(tags=["life of a record"])
+router = APIRouter(route_class=Door, tags=["life of a record"])
 SCOPE = "records.open"
 Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
 

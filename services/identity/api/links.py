@@ -15,10 +15,11 @@ from services.identity.usecases.unlink_records import unlink_records
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
 from shared.http.prefer import seconds_to_wait, wait_for
 from shared.http.tokens import Caller
 
-router = APIRouter(tags=["duplicates"])
+router = APIRouter(route_class=Door, tags=["duplicates"])
 SCOPE = "records.open"
 Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
 RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -17,9 +17,10 @@ from services.identity.usecases.grant_token import grant_token
 from services.identity.usecases.prove_client import CertificateProof, ClientProof
 from shared.errors import ClientError
 from shared.http.app import ServicePool
+from shared.http.door import Door
 from shared.metrics import REFUSED
 
-router = APIRouter(tags=["tokens"])
+router = APIRouter(route_class=Door, tags=["tokens"])
 GRANT = "client_credentials"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 SUBJECT_TOKENS: dict[str, Literal["Bearer", "ID"]] = {
@@ -96,7 +97,7 @@ async def post_token(
     if grant not in (GRANT, EXCHANGE):
         raise GrantUnsupportedError
     try:
-        proof = _proof(form, request, context)
+        proof = await _proof(form, request, context)
         stated = state_mode(form.get("mode"), form.get("motive"), context.entrances.rules.motives)
         if grant == EXCHANGE:
             token = await _exchange(form, proof, stated, pool, context)
@@ -140,13 +141,13 @@ async def _exchange(
     return await exchange_token(pool, context.issuer, provider, entrances.rules, proof, token, stated)
 
 
-def _proof(form: dict[str, str], request: Request, context: OurContext) -> ClientProof:
+async def _proof(form: dict[str, str], request: Request, context: OurContext) -> ClientProof:
     """An assertion, or the client id with the certificate of its structure."""
     if "grant_type" not in form:
         raise TokenRequestError
     assertion = form.get("client_assertion")
     if assertion is None and CERTIFICATE_HEADER in request.headers and form.get("client_id"):
-        return CertificateProof(form["client_id"], context.entrances.holder(request, "organisation"))
+        return CertificateProof(form["client_id"], await context.entrances.presented(request, "organisation"))
     if form.get("client_assertion_type") != ASSERTION or not assertion:
         raise TokenRequestError
     if "client_id" in form and form["client_id"] != claimed_client(assertion):

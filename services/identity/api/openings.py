@@ -32,10 +32,11 @@ from services.identity.usecases.open_assisted import Helped, open_assisted
 from services.identity.usecases.prove_contact import prove_contact
 from services.identity.usecases.read_record import read_record
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
 from shared.http.prefer import seconds_to_wait, wait_for
 from shared.http.problems import prefers_french
 
-router = APIRouter(tags=["openings"])
+router = APIRouter(route_class=Door, tags=["openings"])
 Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
 WEAK = "password-length, password-weak, password-personal"
 ACCOUNT = f"identifier-invalid, second-factor-invalid, {WEAK}, terms-not-accepted"

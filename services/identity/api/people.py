@@ -29,9 +29,10 @@ from services.identity.usecases.put_people_to_call import put_people_to_call
 from services.identity.usecases.read_people_to_call import read_people_to_call
 from shared.errors import ForbiddenError
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
 from shared.http.tokens import Caller
 
-router = APIRouter(tags=["people of a record"])
+router = APIRouter(route_class=Door, tags=["people of a record"])
 INS = "ins-malformed, ins-system-unknown, ins-key-wrong"
 EVIDENCE = "evidence-unknown, evidence-insufficient, representative-unfit, representation-period-invalid"
 

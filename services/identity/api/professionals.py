@@ -19,9 +19,10 @@ from services.identity.usecases.prove_presence import prove_presence
 from services.identity.usecases.sign_in_with_card import sign_in_with_card
 from shared.errors import ClientError
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
 from shared.metrics import REFUSED
 
-router = APIRouter(tags=["professionals"])
+router = APIRouter(route_class=Door, tags=["professionals"])
 COOKIE_PATH = "/professionals"
 NO_STORE = {"cache-control": "no-store", "pragma": "no-cache", "referrer-policy": "no-referrer"}
 _MODES = "mode-unknown, motive-invalid"
@@ -115,9 +116,9 @@ async def post_card(
     """A token of the professional whose card was presented to the TLS entrance."""
     with counting("sign-in-card"):
         stated = state_mode(body.mode, body.motive, context.entrances.rules.motives)
-        holder = context.entrances.holder(request, "professional")
+        certificate = await context.entrances.presented(request, "professional")
         token = await sign_in_with_card(
-            pool, context.issuer, context.entrances.rules, holder, body.organisation_id, stated
+            pool, context.issuer, context.entrances.rules, certificate, body.organisation_id, stated
         )
     response.headers.update(NO_STORE)
     return TokenView.of(token)

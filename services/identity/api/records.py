@@ -13,9 +13,10 @@ from services.identity.usecases.open_record import open_record
 from services.identity.usecases.read_record import read_record
 from shared.db.pool import Pool
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
 from shared.http.prefer import seconds_to_wait, wait_for
 
-router = APIRouter(tags=["records"])
+router = APIRouter(route_class=Door, tags=["records"])
 Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
 
 

@@ -13,8 +13,9 @@ from services.identity.usecases.refresh_session import refresh_session
 from services.identity.usecases.sign_out import sign_out
 from services.identity.usecases.start_sign_in import Attempt, start_sign_in
 from shared.http.app import ServicePool
+from shared.http.door import Door
 
-router = APIRouter(tags=["sessions"])
+router = APIRouter(route_class=Door, tags=["sessions"])
 
 
 @router.post(

@@ -1,12 +1,17 @@
 """What the TLS entrance says of the client certificate it saw, signed with a key shared with it.
 
-`Client-Cert: :<base64 of DER>:` (RFC 9440) and `Client-Cert-Signature: <unix seconds>.<kid>.<hex>`, an HMAC over
-method, path with query, time and certificate. The entrance strips both from what comes from outside.
+`Client-Cert: :<base64 of DER>:` (RFC 9440) and `Client-Cert-Signature: <unix seconds>.<nonce>.<kid>.<hex>`, an HMAC
+over method, path with query, SHA-256 of the body, time, nonce and certificate. It counts for this one request: each
+signature is taken once (`used_assertions`). The entrance strips both from what comes from outside.
 """
 
 import base64
 import binascii
-from datetime import datetime
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from shared.crypto import Keyring
 from shared.errors import ForbiddenError
@@ -15,6 +20,7 @@ CERTIFICATE_HEADER, SIGNATURE_HEADER = "client-cert", "client-cert-signature"
 LONGEST_AGE_S = 30
 _LONGEST_CERTIFICATE = 16_384
 _PURPOSE = "client-cert"
+_SIGNATURE = re.compile(r"([0-9]{1,12})\.([0-9a-f]{32})\.([!-~]{1,128}\.[0-9a-f]{64})")
 
 
 class EntranceUnknownError(ForbiddenError):
@@ -24,25 +30,52 @@ class EntranceUnknownError(ForbiddenError):
     french = "Le certificat client n’a pas été transmis par l’entrée TLS de ce service."
 
 
-def sign_certificate(keys: Keyring, der: bytes, method: str, target: str, now: datetime) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One signature of the entrance: its digest, by which it is known when it comes again, until it is too old."""
+
+    digest: bytes
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """The parts of a request that the signature covers; `target` is the path with its query."""
+
+    method: str
+    target: str
+    body: bytes
+
+    def parts(self) -> tuple[str, str, str]:
+        """The parts as texts to sign."""
+        return self.method, self.target, hashlib.sha256(self.body).hexdigest()
+
+
+def sign_certificate(keys: Keyring, der: bytes, request: SignedRequest, now: datetime) -> dict[str, str]:
     """The two headers."""
     encoded, moment = f":{base64.b64encode(der).decode()}:", str(int(now.timestamp()))
-    signature = keys.fingerprint(_PURPOSE, method, target, moment, encoded)
-    return {CERTIFICATE_HEADER: encoded, SIGNATURE_HEADER: f"{moment}.{signature}"}
+    nonce = secrets.token_hex(16)
+    signature = keys.fingerprint(_PURPOSE, *request.parts(), moment, nonce, encoded)
+    return {CERTIFICATE_HEADER: encoded, SIGNATURE_HEADER: f"{moment}.{nonce}.{signature}"}
 
 
 def passed_certificate(
-    keys: Keyring | None, certificate: str, signature: str, method: str, target: str, now: datetime
-) -> bytes:
-    """The certificate (DER) that the entrance saw for this very request. Raises EntranceUnknownError."""
-    moment, _, fingerprint = signature.partition(".")
-    if keys is None or not moment.isascii() or not moment.isdigit() or len(moment) > 12:
+    keys: Keyring | None, certificate: str, signature: str, request: SignedRequest, now: datetime
+) -> tuple[bytes, Passage]:
+    """The certificate (DER) that the entrance saw for this very request, and the passage to be used up.
+
+    Raises EntranceUnknownError.
+    """
+    form = _SIGNATURE.fullmatch(signature)
+    if keys is None or form is None or len(certificate) > _LONGEST_CERTIFICATE:
         raise EntranceUnknownError
-    if abs(now.timestamp() - int(moment)) > LONGEST_AGE_S or len(certificate) > _LONGEST_CERTIFICATE:
+    moment, nonce, fingerprint = form.groups()
+    if abs(now.timestamp() - int(moment)) > LONGEST_AGE_S:
         raise EntranceUnknownError
-    if not fingerprint.isascii() or not keys.matches(fingerprint, _PURPOSE, method, target, moment, certificate):
+    if not keys.matches(fingerprint, _PURPOSE, *request.parts(), moment, nonce, certificate):
         raise EntranceUnknownError
     try:
-        return base64.b64decode(certificate.removeprefix(":").removesuffix(":"), validate=True)
+        der = base64.b64decode(certificate.removeprefix(":").removesuffix(":"), validate=True)
     except binascii.Error as error:
         raise EntranceUnknownError from error
+    return der, Passage(hashlib.sha256(signature.encode()).digest(), now + timedelta(seconds=2 * LONGEST_AGE_S))

@@ -10,18 +10,18 @@ from services.identity.domain.assertions import (
     verify_assertion,
 )
 from services.identity.domain.clients import Client
-from services.identity.domain.cps import Holder
 from services.identity.domain.tokens import Issuer
 from services.identity.store import clients
+from services.identity.usecases.use_passage import PresentedCertificate, use_passage
 from shared.db.pool import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateProof:
-    """`tls_client_auth` (RFC 8705): the client id stated, and whose certificate it was."""
+    """`tls_client_auth` (RFC 8705): the client id stated, and the certificate presented."""
 
     client_id: str
-    holder: Holder
+    certificate: PresentedCertificate
 
 
 ClientProof = str | CertificateProof
@@ -29,7 +29,7 @@ ClientProof = str | CertificateProof
 
 
 async def prove_client(connection: Connection, issuer: Issuer, proof: ClientProof, now: datetime) -> Client:
-    """The client; an assertion serves once. Raises AssertionRefusedError and its kinds."""
+    """The client; each proof serves once. Raises AssertionRefusedError and its kinds, EntranceUnknownError."""
     if isinstance(proof, CertificateProof):
         return await _by_certificate(connection, proof)
     client_id = claimed_client(proof)
@@ -44,9 +44,10 @@ async def prove_client(connection: Connection, issuer: Issuer, proof: ClientProo
 
 async def _by_certificate(connection: Connection, proof: CertificateProof) -> Client:
     """Registered with this subject, and for the structure that the certificate names."""
+    holder = await use_passage(connection, proof.certificate)
     client = await clients.load_client(connection, proof.client_id)
     if client is None or client.certificate_subject is None:
         raise AssertionRefusedError
-    if (client.certificate_subject, client.organisation_id) != (proof.holder.subject, proof.holder.id):
+    if (client.certificate_subject, client.organisation_id) != (holder.subject, holder.id):
         raise AssertionRefusedError
     return client

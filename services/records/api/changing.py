@@ -8,18 +8,18 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.records.api.bodies import body_of, check_json_patch
+from services.records.api.bodies import check_json_patch
 from services.records.api.documentation import PATCH_REFERENCE
 from services.records.api.parts import caller_of, desk_of, flagged, mode_of
 from services.records.api.resources import document_reference, etag_of
 from services.records.domain.documents import Head
 from services.records.domain.patching import Asked, Operation, PatchInvalidError, asked_of, read_patch
 from services.records.usecases.change_document import change_document
-from shared.errors import NotFoundError, TooLargeError
+from shared.errors import NotFoundError
 from shared.fhir.write import FHIR_JSON
+from shared.http.door import Door
 
-router = APIRouter()
-LONGEST_PATCH = 65_536
+router = APIRouter(route_class=Door)
 _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"')
 
 
@@ -28,10 +28,7 @@ async def patch_reference(request: Request) -> Response:
     """A JSON Patch."""
     caller = await caller_of(request)
     check_json_patch(request)
-    body = await body_of(request)
-    if len(body) > LONGEST_PATCH:
-        raise TooLargeError
-    operations, known = read_patch(body), _known(request.headers.get("if-match"))
+    operations, known = read_patch(await request.body()), _known(request.headers.get("if-match"))
     try:
         id = UUID(request.path_params["id"])
     except ValueError as error:

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.records.api.bodies import LargeBodies, body_of, check_json, is_large
+from services.records.api.bodies import LARGE, LargeBodies, check_json
 from services.records.api.documentation import DEPOSIT
 from services.records.api.outcomes import refused_submission
 from services.records.api.parts import caller_of, desk_of, parts_of, pool_of
@@ -22,14 +22,16 @@ from shared.errors import ForbiddenError
 from shared.fhir.outcomes import Issue, IssueType, Severity
 from shared.fhir.submission import InvalidSubmissionError, Submission
 from shared.fhir.write import FHIR_JSON, EntryResponse, transaction_response
+from shared.http.door import AS_THE_SERVICE, Door, takes
 from shared.http.prefer import seconds_to_wait, wait_for
 from shared.metrics import REFUSED
 
-router = APIRouter()
+router = APIRouter(route_class=Door)
 CREATED = "201 Created"
 
 
 @router.post("/fhir", **DEPOSIT)
+@takes(AS_THE_SERVICE)
 async def deposit(request: Request) -> Response:
     """Parses the bytes itself: this is the hot path."""
     caller = await caller_of(request)
@@ -38,8 +40,8 @@ async def deposit(request: Request) -> Response:
         raise ForbiddenError("Patients and who acts for them deposit by PUT /records/{id}/documents/{id}.")
     check_json(request)
     large: LargeBodies = request.app.state.large_bodies
-    async with large if is_large(request) else contextlib.nullcontext():
-        body = await body_of(request)
+    body = await request.body()
+    async with large if len(body) > LARGE else contextlib.nullcontext():
         try:
             submission = await asyncio.to_thread(examine, body) if len(body) > WORTH_A_THREAD else examine(body)
         except InvalidSubmissionError as error:

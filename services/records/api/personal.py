@@ -17,9 +17,10 @@ from shared import clock
 from shared.errors import ForbiddenError, InvalidError, NotFoundError
 from shared.fhir.contents import span_of
 from shared.http.app import AuthenticatedCaller
+from shared.http.door import AS_THE_SERVICE, Door, takes
 from shared.http.prefer import seconds_to_wait
 
-router = APIRouter(tags=["Own documents"])
+router = APIRouter(route_class=Door, tags=["Own documents"])
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     403: {"description": "Not yours to deposit: the detail names the rule, such as `type-not-yours`."},
     404: {"description": "No such record, or not one in which you may deposit."},
@@ -45,6 +46,7 @@ class Base64InvalidError(InvalidError):
     summary="Add a document of one's own",
     responses=_ANSWERS,
 )
+@takes(AS_THE_SERVICE)
 async def put_document(  # each is a part of the request
     record_id: UUID,
     document_id: UUID,

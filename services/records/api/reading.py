@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.records.api.bodies import body_of, check_form
+from services.records.api.bodies import check_form
 from services.records.api.documentation import METADATA, POST_SEARCH, READ_CONTENT, READ_REFERENCE, SEARCH
 from services.records.api.parts import caller_of, desk_of, flagged, mode_of, parts_of
 from services.records.api.resources import document_reference, etag_of, url_of
@@ -19,9 +19,10 @@ from services.records.usecases.read_document import Opened, read_document
 from shared.errors import NotFoundError
 from shared.fhir.capabilities import capability_statement
 from shared.fhir.write import FHIR_JSON, binary, searchset
+from shared.http.door import Door
 from shared.http.pacing import keep_pace
 
-router = APIRouter()
+router = APIRouter(route_class=Door)
 # Content is what somebody sent: no browser may guess at it or run it.
 SHIELDED = {
     "x-content-type-options": "nosniff",
@@ -47,7 +48,7 @@ async def search(request: Request) -> Response:
 @router.post("/fhir/DocumentReference/_search", **POST_SEARCH)
 async def post_search(request: Request) -> Response:
     """Parameters in a form, so that no INS stands in a URL."""
-    body = await body_of(request)
+    body = await request.body()
     if body:
         check_form(request)
     if len(body) > LONGEST_FORM:

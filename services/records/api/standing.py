@@ -4,16 +4,17 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.records.api.bodies import body_of, check_form
+from services.records.api.bodies import check_form
 from services.records.api.documentation import POST_STANDING, STANDING
 from services.records.api.parts import caller_of, desk_of, flagged, mode_of, parts_of
 from services.records.api.searching import LONGEST_FORM, SearchError, parse_form
 from services.records.usecases.check_record import Standing, check_record
 from shared.fhir.write import FHIR_JSON, patient_standing, searchset
 from shared.fingerprints import ins_parts
+from shared.http.door import Door
 from shared.values import Ins, InvalidInsError
 
-router = APIRouter()
+router = APIRouter(route_class=Door)
 KNOWN = frozenset({"identifier", "_format"})
 
 
@@ -26,7 +27,7 @@ async def find_patient(request: Request) -> Response:
 @router.post("/fhir/Patient/_search", **POST_STANDING)
 async def post_find_patient(request: Request) -> Response:
     """The INS in a form."""
-    body = await body_of(request)
+    body = await request.body()
     if body:
         check_form(request)
     if len(body) > LONGEST_FORM:

@@ -15,8 +15,9 @@ from services.records.store.tracking import TrackedDeposit, TrackedDocument
 from services.records.usecases.show_deposits import FIRST, show_deposit, show_deposits, told_reason
 from shared.errors import NotFoundError
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
 
-router = APIRouter(tags=["Tracking"])
+router = APIRouter(route_class=Door, tags=["Tracking"])
 
 
 @router.get(

@@ -11,9 +11,10 @@ from services.records.domain.what_if_texts import sentences
 from services.records.models import WhatIf, WhatIfAnswer, WhatIfEffect
 from services.records.usecases.ask_what_if import Question, ask_what_if
 from shared.http.app import AuthenticatedCaller
+from shared.http.door import Door
 from shared.http.problems import prefers_french
 
-router = APIRouter(tags=["What if"])
+router = APIRouter(route_class=Door, tags=["What if"])
 
 
 @router.post(

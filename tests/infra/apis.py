@@ -1,0 +1,113 @@
+"""The five APIs, each over ASGI on a database of its own, and what their OpenAPI says of their operations."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+
+import services.audit.app as audit
+import services.audit.settings as audit_settings
+import services.consent.app as consent
+import services.consent.settings as consent_settings
+import services.identity.app as identity
+import services.notify.app as notify_app
+import services.records.app as records_app
+from shared.http.tokens import TokenVerifier
+from shared.settings import KafkaSettings, PostgresSettings
+from tests.infra import identity_api, ledger, notify, records
+from tests.infra.databases import Database, Databases
+from tests.infra.tokens import SETTINGS, TestKeys
+
+NAMES = ("identity", "records", "consent", "audit", "notify")
+
+
+@dataclass(frozen=True)
+class Api:
+    """One API at work, and a client of it."""
+
+    app: FastAPI
+    client: httpx.AsyncClient
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A method on a path, as OpenAPI describes it."""
+
+    service: str
+    method: str
+    path: str
+    described: dict[str, Any]
+    components: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Stands for it in tables."""
+        return f"{self.service} {self.method} {self.path}"
+
+    def parameters(self, place: str) -> list[dict[str, Any]]:
+        """Those in the path, the query or the header."""
+        return [one for one in self.described.get("parameters", []) if one["in"] == place]
+
+    def body(self) -> tuple[str, dict[str, Any]] | None:
+        """The media type and the schema of its content."""
+        content = self.described.get("requestBody", {}).get("content", {})
+        return next(((kind, media.get("schema", {})) for kind, media in content.items()), None)
+
+
+@asynccontextmanager
+async def all_apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
+    """At work for the time of the block."""
+    async with AsyncExitStack() as stack:
+        made = {}
+        for name in NAMES:
+            database = await databases.new(name)
+            stack.push_async_callback(databases.drop, database)
+            app = make(name, database)
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
+            transport = httpx.ASGITransport(app, client=("127.0.0.1", 50000))
+            client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+            made[name] = Api(app, await stack.enter_async_context(client))
+        yield made
+
+
+def make(name: str, database: Database) -> FastAPI:
+    """The API of a service."""
+    common: dict[str, Any] = {
+        "postgres": PostgresSettings.model_validate({"dsn": database.dsn}),
+        "kafka": KafkaSettings(bootstrap="nowhere:1"),
+        "tokens": SETTINGS,
+    }
+    match name:
+        case "identity":
+            return identity.make_api(identity_api.settings_of(database, accounts={"refusal_s": 0}))
+        case "records":
+            return records_app.make_api(records.settings_of(database), TestKeys())
+        case "consent":
+            return consent.make_api(consent_settings.Settings(**common))
+        case "audit":
+            return audit.make_api(audit_settings.Settings(**common, keys=ledger.KEYS))
+        case _:
+            return notify_app.make_api(notify.settings(database, None), TestKeys())
+
+
+def routes_of(app: FastAPI) -> Iterator[APIRoute]:
+    """All that FastAPI serves, those of included routers too."""
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, APIRoute):
+            yield context.original_route
+
+
+def operations(name: str, app: FastAPI) -> list[Operation]:
+    """What the OpenAPI of an app describes."""
+    described = app.openapi()
+    components = described.get("components", {}).get("schemas", {})
+    return [
+        Operation(name, method.upper(), path, operation, components)
+        for path, methods in described["paths"].items()
+        for method, operation in methods.items()
+    ]
