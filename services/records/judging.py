@@ -16,12 +16,14 @@ from services.records.store import reading
 from services.records.usecases.desk import Desk
 from shared import clock
 from shared.access import Facts, Refusal, decide, told
+from shared.access.writing import CHOSEN_ABOUT_REPLACEMENTS
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.base import Seen
 from shared.contracts.topics import IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.errors import ClientError, UncheckableError
 from shared.fhir.submission import Submission, SubmittedDocument
+from shared.terminology.visibility import Visibility
 
 _OF_IDENTITY = frozenset({IDENTITY_RECORDS.name, IDENTITY_PEOPLE.name})
 _OF_THE_REPLACED = frozenset(
@@ -31,6 +33,9 @@ _OF_THE_REPLACED = frozenset(
     }
 )
 """The facts that consent takes from here: those of the document that is replaced."""
+_ASKED_BY_CONSENT = frozenset(one.reason for one in CHOSEN_ABOUT_REPLACEMENTS)
+_KEPT_WHEN_REPLACED = frozenset({Visibility.INVISIBLE_TO_REPRESENTATIVES.value})
+"""What a replacement does not lift: showing to representatives is final, and an act of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +71,14 @@ async def judge_deposits(
         head = None if target is None else await _find(connection, known, key, target)
         for facts in _asked(desk, who, record, document, head, replaces=target is not None):
             decision = decide(facts)
-            if isinstance(decision, Refusal):
+            if isinstance(decision, Refusal) and not _is_left_to_consent(facts, decision):
                 action: Action = "replace-document" if facts.action == "replace" else "deposit-document"
                 access = access_of(who.caller, action, (facts, decision), record)
                 return Judgement(seen, _error(facts, decision), access)
             if head is not None and facts.action == "replace":
                 of_it = {name: value for name, value in told(facts).items() if name in _OF_THE_REPLACED}
-                replaced[document.entry] = Replaced(head.id, of_it)
+                kept = head.labels & _KEPT_WHEN_REPLACED
+                replaced[document.entry] = Replaced(head.id, of_it, kept, head.in_secret)
     return Judgement(seen, replaced=replaced)
 
 
@@ -101,7 +107,13 @@ def _asked(
     if replaces:
         common = record_facts(asker, "replace", record, now=now, limit=desk.limit, parameters=desk.parameters)
         old = combination_of(head, asker) if head is not None else ABSENT
-        yield replace(document_facts(common, asker, record, old), labels_asked=labels)
+        asked = labels | (old.labels & _KEPT_WHEN_REPLACED)
+        yield replace(document_facts(common, asker, record, old), labels_asked=asked, type_asked=document.type.code)
+
+
+def _is_left_to_consent(facts: Facts, refusal: Refusal) -> bool:
+    """What the person chose about who feeds is asked last, and answered by consent as of any other deposit."""
+    return facts.action == "replace" and refusal.reason in _ASKED_BY_CONSENT
 
 
 def _error(facts: Facts, refusal: Refusal) -> ClientError:
