@@ -8,9 +8,14 @@ from services.records import sealing
 from services.records.depositing import Depositing, Replaced
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import Head, KnownRecord
-from services.records.domain.facts import ABSENT, combination_of, document_facts, record_facts
+from services.records.domain.facts import ABSENT, combination_of, document_facts, is_own, record_facts
 from services.records.domain.reading import access_of, error_of
-from services.records.domain.submissions import RecordClosedError, ReplacedUnknownError, replaced_of
+from services.records.domain.submissions import (
+    RecordClosedError,
+    ReplacedUnknownError,
+    ReplacementDiffersError,
+    replaced_of,
+)
 from services.records.store import deposits as store
 from services.records.store import reading
 from services.records.usecases.desk import Desk
@@ -59,6 +64,8 @@ async def judge_deposits(
     Raises UncheckableError where the labels of what is replaced may be older than they were.
     """
     replacing = {one.entry: target for one in submission.documents if (target := replaced_of(one)) is not None}
+    if await _differs_from_cda(connection, who, known, key, submission):
+        return Judgement({IDENTITY_RECORDS.name: known.version}, ReplacementDiffersError())
     if not replacing and not who.is_of_patient_side:
         return Judgement({IDENTITY_RECORDS.name: known.version})
     record = await reading.load_facts(connection, desk.matrices, known.id, known.id.int)
@@ -80,6 +87,31 @@ async def judge_deposits(
                 kept = head.labels & _KEPT_WHEN_REPLACED
                 replaced[document.entry] = Replaced(head.id, of_it, kept, head.in_secret)
     return Judgement(seen, replaced=replaced)
+
+
+async def _differs_from_cda(
+    connection: Connection, who: Depositing, known: KnownRecord, key: bytes, submission: Submission
+) -> bool:
+    """Whether a CDA says that it replaces another document than its metadata do. Of what the metadata leave out only
+    the depositor's own counts: of two current versions of it neither would be known to be the last."""
+    for document in submission.documents:
+        declared = document.header.replaces if document.header is not None else None
+        if declared is None:
+            continue
+        target = replaced_of(document)
+        if isinstance(target, str) and target != declared:
+            return True
+        named = None if isinstance(target, str) else await _find(connection, known, key, declared)
+        if isinstance(target, UUID) and (named is None or named.id != target):
+            return True
+        if target is None and named is not None and _is_replaceable(named, who):
+            return True
+    return False
+
+
+def _is_replaceable(head: Head, who: Depositing) -> bool:
+    own = head.organisation_id == who.owner or is_own(head, who.caller)
+    return own and head.life == "current" and head.status in ("received", "published")
 
 
 async def _find(connection: Connection, known: KnownRecord, key: bytes, target: UUID | str) -> Head | None:
