@@ -80,6 +80,7 @@ _DOCUMENTS: Final[Mapping[str, dict[str, Any]]] = {
     "refused at deposit": {"document_status": "refused"},
     "deleted": {"document_status": "deleted"},
     "in a closed record": {"record_status": "closed"},
+    "while copies are too old": {"copies_fresh": False},
 }
 _OWN: Final[dict[str, Any]] = {"author": True, "own_deposit": True}
 _WRITERS: Final[Mapping[str, dict[str, Any]]] = {
@@ -107,11 +108,13 @@ _WRITERS: Final[Mapping[str, dict[str, Any]]] = {
     "author, blocked": {**_DOCTOR, **_OWN, "blocked": "professional"},
     "another professional, authorised": {**_DOCTOR, "authorisation": "valid"},
     "software of the depositor": {"actor_kind": "software", **_OWN},
+    "software of a blocked structure": {"actor_kind": "software", **_OWN, "blocked": "structure"},
     "software of an organisation objected to": {"actor_kind": "software", **_OWN, "organisation_objected": True},
 }
 _WRITING: Final[Mapping[str, dict[str, Any]]] = {
     "deposit": {"action": "deposit"},
-    "replace": {"action": "replace"},
+    "replace": {"action": "replace", "document_type": "11488-4", "type_asked": "11488-4"},
+    "replace by another type": {"action": "replace", "document_type": "11488-4", "type_asked": "11502-2"},
     "mask": {"action": "label", "change": "mask"},
     "hide from the patient": {"action": "label", "change": "hide-from-patient"},
     "archive": {"action": "archive", "change": "archive"},

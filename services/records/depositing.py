@@ -6,6 +6,7 @@ from uuid import UUID
 from services.records import sealing
 from services.records.domain.documents import Depositor, KnownRecord, metadata_of
 from services.records.domain.facts import PATIENT_SIDE, SECRET
+from services.records.domain.patching import sorted_labels
 from services.records.domain.submissions import as_code, professionals_of
 from services.records.store.deposits import NewDeposit, NewDocument
 from shared import clock
@@ -61,10 +62,15 @@ def depositing(caller: Caller) -> Depositing:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """A document of the record whose place another takes; what the rules looked at of it."""
+    """A document of the record whose place another takes; what the rules looked at of it.
+
+    `labels`: those that go over to the other one, which nobody lifts by replacing; `in_secret`: likewise.
+    """
 
     id: UUID
     facts: FactsTold
+    labels: frozenset[str] = frozenset()
+    in_secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,6 @@ class Source:
             request=sealing.seal_request(self.key, deposit_id, self.body, named),
             deposited_by=self.who.kind,
             depositor_id=None if self.who.actor is None else self.who.actor.id,
-            in_secret=self.who.caller.mode == SECRET,
         )
 
     def _seal_document(self, id: UUID, document: SubmittedDocument) -> NewDocument:
@@ -108,10 +113,11 @@ class Source:
             type=document.type.code,
             class_code=document.type.class_code,
             section=document.type.section,
-            labels=document.labels,
+            labels=document.labels if replaced is None else sorted_labels(replaced.labels | {*document.labels}),
             author_ids=authors,
             metadata=sealing.seal_metadata(self.key, id, metadata_of(document)),
             content=sealing.seal_content(self.key, id, document.content),
+            in_secret=self.who.caller.mode == SECRET or (replaced is not None and replaced.in_secret),
             replaces=None if replaced is None else replaced.id,
         )
 

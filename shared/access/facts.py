@@ -34,7 +34,8 @@ class Facts:
     and that was lifted.
 
     The change, for actions that change: `change`, a code of `decide.CHANGES`; `labels_asked`: those that a deposit
-    comes with. `organisation_objected`: the person objects to what this organisation deposits.
+    comes with; `type_asked`: the type of a document that is to take the place of this one. `organisation_objected`: the
+    person objects to what this organisation deposits.
 
     The parameters. `matrix_cell`: allowed, denied, allowed-by-default, denied-by-default or unknown, of this profession
     and type in the matrix in force. `masked_and_invisible_allowed`: the national parameter
@@ -85,6 +86,7 @@ class Facts:
 
     change: str | None = None
     labels_asked: frozenset[str] = frozenset()
+    type_asked: str | None = None
 
     matrix_cell: str = "unknown"
     masked_and_invisible_allowed: bool = False

@@ -10,7 +10,7 @@ from shared.access.requirements import (
     CARER,
     CHOICES,
     FRESH,
-    FRESH_UNLESS_EMERGENCY,
+    FRESH_UNLESS_OWN_OR_EMERGENCY,
     HOLDER,
     KIND,
     LABELLED,
@@ -28,16 +28,13 @@ from shared.access.requirements import (
     Requirement,
     asks_for_a_document,
     is_attending,
+    is_author,
     is_emergency,
     of_document,
 )
 from shared.terminology.visibility import Visibility
 
 READING = frozenset({"read", "find", "read-summary", "read-reimbursements"})
-
-
-def _is_author(facts: Facts) -> bool:
-    return asks_for_a_document(facts) and facts.author
 
 
 def _unblocked(facts: Facts) -> bool:
@@ -68,8 +65,8 @@ def _sees_what_is_hidden(facts: Facts) -> bool:
 
 
 BLOCKED = Requirement("blocked", _unblocked, by_choice=True)
-AUTHORISED = Requirement("not-authorised", lambda f: is_emergency(f) or _is_author(f) or _consented(f), by_choice=True)
-UNOPPOSED = Requirement("emergency-opposed", lambda f: _is_author(f) or _unopposed(f), by_choice=True)
+AUTHORISED = Requirement("not-authorised", lambda f: is_emergency(f) or is_author(f) or _consented(f), by_choice=True)
+UNOPPOSED = Requirement("emergency-opposed", lambda f: is_author(f) or _unopposed(f), by_choice=True)
 MATRIX = Requirement("not-in-matrix", of_document(lambda f: f.author or f.matrix_cell in ALLOWED_CELLS), by_choice=True)
 SECTION = Requirement(
     "section-hidden", of_document(lambda f: not f.section_hidden or _sees_what_is_hidden(f)), by_choice=True
@@ -95,7 +92,7 @@ READERS: dict[str, tuple[Requirement, ...]] = {
     "carer": (KIND, MODE, FRESH, CARER, *_FOR_ANOTHER),
     "application": (KIND, MODE, FRESH, RECORD, OPEN, CHOICES, REFERENCED, GRANTED, *_FOR_ANOTHER[2:]),
     "professional": (
-        *(KIND, READING_ROLE, MODE, MOTIVE, FRESH_UNLESS_EMERGENCY),
+        *(KIND, READING_ROLE, MODE, MOTIVE, FRESH_UNLESS_OWN_OR_EMERGENCY),
         *(RECORD, OPEN, SECRET, CHOICES, BLOCKED, AUTHORISED, UNOPPOSED, MATRIX, PUBLISHED, LABELLED, SECTION, MASKED),
     ),
     "software": (*(KIND, MODE, DOCUMENTS_ONLY, ONE_DOCUMENT, RECORD, OPEN, OWN_DEPOSIT, STRUCTURE_UNBLOCKED, KEPT),),
@@ -117,7 +114,7 @@ def rule_of(facts: Facts) -> str:
 
 
 def _professional_rule(facts: Facts) -> str:
-    if _is_author(facts):
+    if is_author(facts):
         return "author"
     if is_emergency(facts):
         return "break-glass" if facts.mode == "bris_de_glace" else "regulation-centre"

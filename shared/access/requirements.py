@@ -42,6 +42,11 @@ def asks_for_a_document(facts: Facts) -> bool:
     return facts.action != "find" or facts.document_status is not None
 
 
+def is_author(facts: Facts) -> bool:
+    """Whether the document that is asked for is one that the asker wrote."""
+    return asks_for_a_document(facts) and facts.author
+
+
 def is_emergency(facts: Facts) -> bool:
     """Whether the mode goes around the person's authorisation (L1111-17 I)."""
     return facts.mode in EMERGENCIES
@@ -97,8 +102,10 @@ WRITING_ROLE = Requirement(
 MOTIVE = Requirement("motive-missing", lambda f: not is_emergency(f) or f.motive)
 FRESH = Requirement("copies-too-old", lambda f: f.copies_fresh, retry=True)
 # Asked before anything that differs from record to record: an old copy answers the same for all of them. In an
-# emergency the last known choices are better than none.
-FRESH_UNLESS_EMERGENCY = Requirement("copies-too-old", lambda f: f.copies_fresh or is_emergency(f), retry=True)
+# emergency, and about a document of one's own, the last known choices are better than none.
+FRESH_UNLESS_OWN_OR_EMERGENCY = Requirement(
+    "copies-too-old", lambda f: f.copies_fresh or is_emergency(f) or is_author(f), retry=True
+)
 RECORD = Requirement("record-unknown", lambda f: f.record_status in ("open", "closed"), by_choice=True)
 OPEN = Requirement("record-closed", lambda f: f.record_status == "open", by_choice=True)
 SECRET = Requirement("minor-only", _is_secret_of_a_minor, by_choice=True)

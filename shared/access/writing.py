@@ -76,6 +76,12 @@ def _own_type(facts: Facts) -> bool:
     return facts.class_code == "90" or of_patients
 
 
+def _keeps_its_type_where_blocked(facts: Facts) -> bool:
+    """Who is blocked corrects what they deposited, and brings in nothing of another kind."""
+    kept = facts.type_asked is not None and facts.type_asked == facts.document_type
+    return kept or facts.blocked in _may_feed(facts)
+
+
 def _may_set(facts: Facts) -> bool:
     """Whether this actor may make this change of labels at all."""
     match facts.change:
@@ -110,6 +116,7 @@ def _leaves_an_allowed_combination(facts: Facts) -> bool:
 
 
 UNBLOCKED = Requirement("blocked", lambda f: f.blocked in _may_feed(f), by_choice=True)
+TYPE_KEPT = Requirement("blocked", _keeps_its_type_where_blocked, by_choice=True)
 UNOBJECTED = Requirement("consent-opposed", lambda f: not f.organisation_objected, by_choice=True)
 LABELS_KNOWN = Requirement("label-unknown", lambda f: f.labels_asked <= KNOWN_LABELS)
 LABELS_SHARED = Requirement("labels-not-allowed", lambda f: f.labels_asked & CONFIDENTIALITY == _SHARED)
@@ -174,14 +181,16 @@ def _of_sides(
 
 
 _FEEDING = (UNBLOCKED, UNOBJECTED, *_LABELS)
+CHOSEN_ABOUT_REPLACEMENTS = (UNOBJECTED, TYPE_KEPT)
+"""What the person chose about who feeds, asked of a replacement last: at the door of a deposit it is not known yet."""
 DEPOSITORS = _each(_of_sides((OWN_TYPE, *_LABELS, OWN_LABELS), (*_FEEDING, SECRET_KEPT), _FEEDING))
 REPLACERS = {
     kind: tuple(REPLACEABLE if one is LIVE else one for one in requirements)
     for kind, requirements in _each_touching(
         _of_sides(
             (PATIENTS_OWN, *_LABELS, OWN_LABELS, STAYS_SHOWN),
-            (*_LABELS, SECRET_KEPT, STAYS_SHOWN),
-            (*_LABELS, STAYS_SHOWN),
+            (*_LABELS, SECRET_KEPT, STAYS_SHOWN, *CHOSEN_ABOUT_REPLACEMENTS),
+            (*_LABELS, STAYS_SHOWN, *CHOSEN_ABOUT_REPLACEMENTS),
         )
     ).items()
 }

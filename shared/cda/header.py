@@ -6,55 +6,38 @@ Sources: CDA R2 (POCD_HD000040), CI-SIS "Structuration minimale", mapping of the
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from typing import Final
 
+from shared.cda.element import Element
 from shared.cda.errors import IncompleteHeaderError
-from shared.cda.tree import Element, read_tree
+from shared.cda.summary import (
+    CdaCode,
+    PatientId,
+    code_of,
+    element_id,
+    ins_of,
+    parse_time,
+    patient_ids,
+    replaced_by,
+    traits_of,
+)
+from shared.cda.tree import read_tree
 from shared.cda.xml import MAX_SIZE
 from shared.terminology import oids
 from shared.terminology.documents import format_code
 from shared.values import (
     Ins,
-    InvalidInsError,
     InvalidNationalIdError,
     NationalProfessionalId,
     NationalStructureId,
     SentTraits,
-    Sex,
     Unprinted,
-    document_id,
-    first_given_name,
-    is_cog,
-    is_day,
     national_professional_id,
     national_structure_id,
-    normalise_name,
 )
 
-# HL7 TS: year to fraction of a second, each step optional, with a zone at the end or none.
-_TIME = re.compile(
-    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.\d{1,4})?)?)?)?)?)?([+-]\d{4})?", re.ASCII
-)
-_YEARS: Final = range(1850, 2200)
 _TITLE_LIMIT: Final = 255
-
-
-@dataclass(frozen=True, slots=True)
-class CdaCode:
-    """A code, the OID of its system and its label."""
-
-    code: str
-    system_oid: str | None
-    label: str | None = None
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class PatientId(Unprinted):
-    """An identifier of the patient as it stands: an INS or a local one."""
-
-    root: str
-    extension: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +92,10 @@ def read_header(content: bytes, *, max_size: int = MAX_SIZE) -> CdaHeader:
     service = _main_service(document)
     roles = document.all("recordTarget", "patientRole")
     role = roles[0] if roles else Element("patientRole", {})
-    ids = tuple(_patient_ids(role))
+    ids = tuple(patient_ids(role))
     return CdaHeader(
         unique_id=_unique_id(document),
-        set_id=_id(document.first("setId")),
+        set_id=element_id(document.first("setId")),
         version=_version(document.get("value", "versionNumber")),
         type=_type(document),
         title=_title(document),
@@ -120,52 +103,28 @@ def read_header(content: bytes, *, max_size: int = MAX_SIZE) -> CdaHeader:
         confidentiality=document.get("code", "confidentialityCode") or "N",
         language=document.get("code", "languageCode") or "fr-FR",
         patient_ids=ids,
-        ins=tuple(ins for one in ids if (ins := _ins(one)) is not None),
-        traits=_traits(role.first("patient") or Element("patient", {})),
+        ins=tuple(ins for one in ids if (ins := ins_of(one)) is not None),
+        traits=traits_of(role.first("patient") or Element("patient", {})),
         authors=tuple(_author(one) for one in document.all("author", "assignedAuthor")),
         custodian=_custodian(document),
-        facility_type=_code(
+        facility_type=code_of(
             document.first("componentOf", "encompassingEncounter", "location", "healthCareFacility", "code")
         ),
         practice_setting=_practice_setting(service),
         service_start=parse_time(_service_start(service)),
         service_stop=parse_time(service.get("value", "effectiveTime", "high")),
-        replaces=_replaces(document),
+        replaces=replaced_by(document),
         template_ids=templates,
         format_code=format_code(templates, media_type),
         body_media_type=media_type,
     )
 
 
-def parse_time(value: str | None) -> datetime | None:
-    """An HL7 timestamp (YYYY[MM[DD[HH[MM[SS[.f]]]]]][+ZZZZ]) as an aware datetime, its first moment when partial."""
-    match = _TIME.fullmatch(value) if value else None
-    if match is None or int(match[1]) not in _YEARS:
-        return None
-    year, month, day, *clock = (int(part) if part else None for part in match.groups()[:6])
-    hour, minute, second = (part or 0 for part in clock)
-    try:
-        zone = _zone(match[7]) if match[7] else UTC
-        return datetime(year or 0, month or 1, day or 1, hour, minute, second, tzinfo=zone)
-    except ValueError:
-        return None
-
-
-def _zone(text: str) -> timezone:
-    offset = timedelta(hours=int(text[1:3]), minutes=int(text[3:5]))
-    return timezone(-offset if text[0] == "-" else offset)
-
-
 def _unique_id(document: Element) -> str:
-    found = _id(document.first("id"))
+    found = element_id(document.first("id"))
     if found is None:
         raise IncompleteHeaderError("ClinicalDocument/id needs a root that is an OID or a UUID.")
     return found
-
-
-def _id(element: Element | None) -> str | None:
-    root = element.get("root") if element is not None else None
-    return document_id(root, element.get("extension")) if element is not None and root is not None else None
 
 
 def _version(value: str | None) -> int | None:
@@ -173,7 +132,7 @@ def _version(value: str | None) -> int | None:
 
 
 def _type(document: Element) -> CdaCode:
-    found = _code(document.first("code"))
+    found = code_of(document.first("code"))
     if found is None:
         raise IncompleteHeaderError("ClinicalDocument/code needs a code.")
     return found
@@ -193,57 +152,10 @@ def _effective_time(document: Element) -> datetime:
     return found
 
 
-def _code(element: Element | None) -> CdaCode | None:
-    code = element.get("code") if element is not None else None
-    if element is None or code is None:
-        return None
-    return CdaCode(code, element.get("codeSystem"), element.get("displayName"))
-
-
-def _patient_ids(role: Element) -> list[PatientId]:
-    pairs = [(one.get("root"), one.get("extension")) for one in role.all("id")]
-    return [PatientId(root, extension) for root, extension in pairs if root and extension]
-
-
-def _ins(one: PatientId) -> Ins | None:
-    try:
-        return Ins.parse(one.extension, one.root) if one.root in oids.INS_OIDS else None
-    except InvalidInsError:
-        return None
-
-
-def _traits(patient: Element) -> SentTraits:
-    """Birth name: family with qualifier BR, else one without qualifier. The place's COG code stands in `county`."""
-    families, givens = patient.all("name", "family"), patient.all("name", "given")
-    family = _part(families, "BR") or _part(families, None)
-    given = first_given_name(_part(givens, "BR"), _part(givens, None))
-    birth = (patient.get("value", "birthTime") or "")[:8]
-    day = f"{birth[:4]}-{birth[4:6]}-{birth[6:8]}"
-    place = patient.first("birthplace", "place", "addr", "county")
-    cog = place.text.strip().upper() if place is not None else ""
-    return SentTraits(
-        birth_name=family if family and normalise_name(family) else None,
-        given_name=given if given and normalise_name(given) else None,
-        birth_date=day if is_day(day) else None,
-        sex=Sex.of(patient.get("code", "administrativeGenderCode")),
-        birth_place=cog if is_cog(cog) else None,
-    )
-
-
-def _part(parts: list[Element], qualifier: str | None) -> str | None:
-    """The first name part with this qualifier (several may stand in one attribute), or with none."""
-    for part in parts:
-        qualifiers = part.attributes.get("qualifier", "").split()
-        text = " ".join(part.text.split())
-        if text and (qualifier in qualifiers if qualifier is not None else not qualifiers):
-            return text
-    return None
-
-
 def _author(assigned: Element) -> CdaAuthor:
     return CdaAuthor(
         professional=_professional(assigned),
-        role=_code(assigned.first("code")),
+        role=code_of(assigned.first("code")),
         organisation=_structure(assigned.all("representedOrganization", "id")),
         is_device=assigned.first("assignedAuthoringDevice") is not None,
     )
@@ -288,11 +200,4 @@ def _service_start(service: Element) -> str | None:
 
 
 def _practice_setting(service: Element) -> CdaCode | None:
-    return _code(service.first("performer", "assignedEntity", "representedOrganization", "standardIndustryClassCode"))
-
-
-def _replaces(document: Element) -> str | None:
-    for related in document.all("relatedDocument"):
-        if related.get("typeCode") == "RPLC":
-            return _id(related.first("parentDocument", "id"))
-    return None
+    return code_of(service.first("performer", "assignedEntity", "representedOrganization", "standardIndustryClassCode"))

@@ -4,45 +4,26 @@ The kind of body is looked at too: a `nonXMLBody` has a media type, from which t
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
 from xml.parsers import expat
 
+from shared.cda.element import Element
 from shared.cda.errors import NotCdaError, TooDeepError, TooLargeError
-from shared.cda.xml import HL7, MAX_DEPTH, MAX_ELEMENTS, MAX_SIZE, new_parser, parse, refuse_by_bytes
+from shared.cda.xml import (
+    HL7,
+    MAX_DEPTH,
+    MAX_ELEMENTS,
+    MAX_HEADER_ELEMENTS,
+    MAX_SIZE,
+    MAX_TEXT,
+    new_parser,
+    parse,
+    refuse_by_bytes,
+)
 
-MAX_HEADER_ELEMENTS: Final = 20_000
-_MAX_TEXT: Final = 4096
 _PREFIX: Final = f"{HL7} "
 _DOCUMENT: Final = f"{HL7} ClinicalDocument"
 _WRAPPED_DEPTH: Final = 3
-
-
-@dataclass(slots=True)
-class Element:
-    """An element in the HL7 namespace (others keep their namespace in the name): attributes, own text, children."""
-
-    name: str
-    attributes: dict[str, str]
-    text: str = ""
-    children: list["Element"] = field(default_factory=list)
-
-    def all(self, *path: str) -> list["Element"]:
-        """The elements at the end of this path of child names."""
-        found = [self]
-        for name in path:
-            found = [child for element in found for child in element.children if child.name == name]
-        return found
-
-    def first(self, *path: str) -> "Element | None":
-        """The first element at the end of this path."""
-        return next(iter(self.all(*path)), None)
-
-    def get(self, attribute: str, *path: str) -> str | None:
-        """An attribute, without blanks around, of the first element at the end of this path; None without one."""
-        element = self.first(*path)
-        value = element.attributes.get(attribute, "").strip() if element is not None else ""
-        return value or None
 
 
 class _EndOfHeaderError(Exception):
@@ -107,8 +88,8 @@ class _HeaderReader:
     def _text(self, text: str) -> None:
         if self._stack and not self._in_body:
             element = self._stack[-1]
-            if len(element.text) < _MAX_TEXT:
-                element.text += text[:_MAX_TEXT]
+            if len(element.text) < MAX_TEXT:
+                element.text += text[:MAX_TEXT]
 
 
 def read_tree(content: bytes, *, max_size: int = MAX_SIZE) -> tuple[Element, str | None]:

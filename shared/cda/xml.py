@@ -1,4 +1,4 @@
-"""Whether an XML document may be taken, as cheaply as that can be known, and whose it is when it is a CDA.
+"""Whether an XML document may be taken, as cheaply as that can be known, and what identifies it when it is a CDA.
 
 expat and not lxml on this road: lxml keeps every distinct name it ever read for the life of the thread (3.5 MB of
 made-up names cost 12 MB for ever, measured with lxml 6.1.3) and builds a tree of some hundred bytes a node; expat frees
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 from xml.parsers import expat
 
+from shared.cda.element import Element
 from shared.cda.errors import (
     DoctypeError,
     EmptyXmlError,
@@ -24,8 +25,7 @@ from shared.cda.errors import (
     TooDeepError,
     TooLargeError,
 )
-from shared.terminology import oids
-from shared.values import Ins, InvalidInsError
+from shared.cda.summary import CdaSummary, summary_of
 
 HL7: Final = "urn:hl7-org:v3"
 XSL: Final = "http://www.w3.org/1999/XSL/Transform"
@@ -34,11 +34,21 @@ MAX_SIZE: Final = 100 * 1024 * 1024
 MAX_ELEMENTS: Final = 250_000
 """The largest official sample has 15,000; beyond this a document is made to cost, not to be read."""
 
+MAX_HEADER_ELEMENTS: Final = 20_000
+MAX_TEXT: Final = 4096
+"""Characters that are kept of the text of one element."""
+
 _STRETCH: Final = 4096
+_PREFIX: Final = f"{HL7} "
 _DOCUMENT: Final = f"{HL7} ClinicalDocument"
 _RECORD_TARGET: Final = f"{HL7} recordTarget"
-_ROLE: Final = f"{HL7} patientRole"
-_ID: Final = f"{HL7} id"
+_RELATED: Final = b"relatedDocument"
+_COMPONENT: Final = f"{HL7} component"
+_KEPT: Final = frozenset(
+    f"{HL7} {name}"
+    for name in ("id", "code", "effectiveTime", "confidentialityCode", "recordTarget", "relatedDocument")
+)
+_WITH_TEXT: Final = frozenset(f"{HL7} {name}" for name in ("family", "given", "county"))
 # A self-displaying document ("auto-présentable") is a style sheet around the CDA: stylesheet/Contenu/ClinicalDocument.
 _WRAPPER: Final = f"{XSL} stylesheet"
 _WRAPPED_DEPTH: Final = 3
@@ -49,8 +59,8 @@ class CheckedXml:
     """What is known of an XML document that may be taken."""
 
     is_cda: bool
-    ins: tuple[Ins, ...] = ()
-    """The well-formed INS of the patient (recordTarget), when it is a CDA; a CDA with an INS-C alone has none."""
+    summary: CdaSummary | None = None
+    """What identifies it, when it is a CDA."""
 
 
 def check_xml(content: bytes, *, max_size: int = MAX_SIZE) -> CheckedXml:
@@ -58,14 +68,16 @@ def check_xml(content: bytes, *, max_size: int = MAX_SIZE) -> CheckedXml:
     refuse_by_bytes(content, max_size)
     if content.count(b"<") > 2 * MAX_ELEMENTS:
         raise TooLargeError
-    reader = _PatientReader()
+    reader = _SummaryReader(_RELATED in content)
     try:
         parse(new_parser(reader.watch), content)
     finally:
         reader.forget_parser()
     if not (reader.plain and _is_surely_shallow(content[reader.root_at :])):
         _count_depth(content)
-    return CheckedXml(reader.is_cda, tuple(reader.ins))
+    if reader.document is None:
+        return CheckedXml(False)
+    return CheckedXml(True, summary_of(reader.document))
 
 
 def refuse_by_bytes(content: bytes, max_size: int) -> None:
@@ -106,16 +118,22 @@ def _refuse_doctype(_name: str, _system: str | None, _public: str | None, _inter
     raise DoctypeError
 
 
-class _PatientReader:
-    """Follows the elements up to the end of recordTarget, then lets the parser run on at its own speed."""
+class _SummaryReader:
+    """Builds the elements of the header that say what the document is, then lets the parser run on at its own speed."""
 
-    def __init__(self) -> None:
-        self.is_cda = False
-        self.ins: list[Ins] = []
+    def __init__(self, related: bool) -> None:
+        self.document: Element | None = None
+        self._related = related
+        """Whether a relatedDocument may follow after recordTarget; most documents have none and are read no further."""
         self.root_at = 0
         self.plain = True
         """No CDATA section, and no processing instruction after the first element began."""
-        self._path: list[str] = []
+        self._depth = 0
+        self._children_at = 0
+        """The depth of the children of ClinicalDocument; 0 before it began."""
+        self._kept: list[Element] = []
+        """The elements that are open and kept, the outermost first."""
+        self._count = 0
 
     def watch(self, parser: expat.XMLParserType) -> None:
         """Sets the handlers."""
@@ -125,32 +143,54 @@ class _PatientReader:
         parser.StartCdataSectionHandler = self._not_plain
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        path = self._path
-        if not path:
-            self.root_at = self._parser.CurrentByteIndex
-            self._parser.ProcessingInstructionHandler = self._instruction
-            if name not in (_DOCUMENT, _WRAPPER):
+        self._depth += 1
+        if self._kept:
+            self._keep(self._kept[-1], name, attributes)
+        elif self._depth == self._children_at:
+            if name in _KEPT and self.document is not None:
+                self._keep(self.document, name, attributes)
+            elif name == _COMPONENT:
                 self._let_go()
-        path.append(name)
-        if name == _DOCUMENT and len(path) <= _WRAPPED_DEPTH:
-            self.is_cda = True
-        elif name == _ID and path[-2] == _ROLE and path[-3] == _RECORD_TARGET:
-            self._take(attributes)
-        elif len(path) > MAX_DEPTH:
+        elif not self._children_at:
+            self._begin(name, attributes)
+        if self._depth > MAX_DEPTH:
             raise TooDeepError
 
-    def _end(self, name: str) -> None:
-        self._path.pop()
-        if name in (_RECORD_TARGET, _DOCUMENT):
+    def _begin(self, name: str, attributes: dict[str, str]) -> None:
+        if self._depth == 1:
+            self.root_at = self._parser.CurrentByteIndex
+            self._parser.ProcessingInstructionHandler = self._instruction
+        if name == _DOCUMENT and self._depth <= _WRAPPED_DEPTH:
+            self.document = Element("ClinicalDocument", attributes)
+            self._children_at = self._depth + 1
+        elif self._depth == 1 and name != _WRAPPER:
             self._let_go()
 
-    def _take(self, attributes: dict[str, str]) -> None:
-        root = attributes.get("root", "")
-        if root in oids.INS_OIDS:
-            try:
-                self.ins.append(Ins.parse(attributes.get("extension", ""), root))
-            except InvalidInsError:
-                return
+    def _keep(self, parent: Element, name: str, attributes: dict[str, str]) -> None:
+        self._count += 1
+        if self._count > MAX_HEADER_ELEMENTS:
+            raise TooLargeError
+        element = Element(name.removeprefix(_PREFIX), attributes)
+        parent.children.append(element)
+        self._kept.append(element)
+        if name in _WITH_TEXT:
+            self._parser.CharacterDataHandler = self._text
+
+    def _end(self, name: str) -> None:
+        self._depth -= 1
+        if self._kept:
+            self._kept.pop()
+            if name in _WITH_TEXT:
+                self._parser.CharacterDataHandler = None
+            elif name == _RECORD_TARGET and not self._related:
+                self._let_go()
+        elif name == _DOCUMENT:
+            self._let_go()
+
+    def _text(self, text: str) -> None:
+        element = self._kept[-1]
+        if len(element.text) < MAX_TEXT:
+            element.text += text[:MAX_TEXT]
 
     def _let_go(self) -> None:
         self._parser.StartElementHandler = None

@@ -13,7 +13,8 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 import orjson
 
-from shared.cda.header import CdaAuthor, CdaCode, CdaHeader, read_header
+from shared.cda.header import CdaAuthor, CdaHeader, read_header
+from shared.cda.summary import CdaCode
 from shared.errors import InvalidError
 from shared.fhir import write
 from shared.fhir.parties import BIRTH_PLACE, INSEE_CODE, QUALIFIER
@@ -72,12 +73,12 @@ class Deposit(Unprinted):
     source_id: str = _SOURCE_ID
 
 
-def deposit_of_cda(content: bytes, *, visibility: tuple[str, ...] = (), replaces: bool = False) -> Deposit:
-    """What the header of a CDA says, as a deposit.
+def deposit_of_cda(content: bytes, *, visibility: tuple[str, ...] = ()) -> Deposit:
+    """What the header of a CDA says, as a deposit; relatedDocument RPLC becomes relatesTo.
 
-    `visibility`: MASQUE_PS, INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX; the header does not know them.
-    `replaces` sends relatedDocument RPLC along. Raises InvalidCdaError, and UndepositableError when the header lacks
-    an INS or an author, or has a type or a confidentiality that the DMP does not take.
+    `visibility`: MASQUE_PS, INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX; the header does not know them. Raises
+    InvalidCdaError, and UndepositableError when the header lacks an INS or an author, or has a type or a
+    confidentiality that the DMP does not take.
     """
     header = read_header(content)
     kind = document_type(header.type.code, header.type.system_oid)
@@ -107,7 +108,7 @@ def deposit_of_cda(content: bytes, *, visibility: tuple[str, ...] = (), replaces
         period_end=_period_end(header),
         facility_type=_coding(header.facility_type, oids.TRE_R02_SYSTEM) or _NO_FACILITY,
         practice_setting=_coding(header.practice_setting, oids.TRE_A01_SYSTEM) or _NO_PRACTICE,
-        replaces=header.replaces if replaces else None,
+        replaces=header.replaces,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from shared.cda.summary import CdaSummary
 from shared.errors import InvalidError
 from shared.fhir.outcomes import Issue
 from shared.terminology.documents import DocumentType
@@ -102,6 +103,8 @@ class SubmittedDocument(Unprinted):
     """Where the base64 text stands in the body (without the quotes), when body[span] is exactly base64(content): then
     the body can be rebuilt from the rest and the content. None when it was written otherwise (line breaks, escapes)."""
     relations: tuple[Relation, ...] = ()
+    header: CdaSummary | None = None
+    """What the content says of itself, where it is a CDA."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -32,6 +32,7 @@ KNOWN_LABELS = frozenset(one.value for one in (*Confidentiality, *Visibility))
 
 _ALIASES: dict[str, Visibility] = {
     "INVISIBLE_REP_LEGAUX": Visibility.INVISIBLE_TO_REPRESENTATIVES,  # the spelling of the HL7 v2 guide
+    "INVISIBLE_MASQUE_PATIENT": Visibility.MASKED,  # "Masqué aux professionnels" in the examples of TD3.3a
 }
 _LABELS: dict[str, Label] = {**{c.value: c for c in Confidentiality}, **{v.value: v for v in Visibility}, **_ALIASES}
 
@@ -45,6 +46,7 @@ _SYSTEMS = frozenset(
         oids.TRE_A07_SYSTEM,
         oids.TRE_A07_SYSTEM.replace("Statut", "Status"),
         f"urn:oid:{oids.VISIBILITY}",
+        oids.TRE_A10_SYSTEM,  # of the examples of TD3.3a and b
     }
 )
 

@@ -17,6 +17,7 @@ REASONS = {
     ("opening", "ins-key-wrong"),
     ("deposit", "traits-mismatch"),
     ("deposit", "unique-id-taken"),
+    ("deposit", "replaced-document-unknown"),
 }
 
 

@@ -106,7 +106,7 @@ def _professional_may_read(f: Facts, shown: bool, whole: bool) -> bool:
     wrote_it = f.author and not whole
     attending = f.attending_doctor and f.never is None
     asks_properly = f.profession in READERS and _mode_suits_a_professional(f) and (f.motive or not emergency)
-    known = f.record_status == "open" and f.choices_known and (f.copies_fresh or emergency)
+    known = f.record_status == "open" and f.choices_known and (f.copies_fresh or emergency or wrote_it)
     blocked = f.blocked != "none" and not (f.blocked == "structure" and f.mode == "centre_15")
     in_team = f.care_team == "valid" and not f.care_team_objected and f.never is None
     let_in = {
@@ -187,19 +187,25 @@ def _stays_shown(f: Facts) -> bool:
 def _author_may(f: Facts, own: bool) -> bool:
     secret_kept = not f.secret or "INVISIBLE_REPRESENTANTS_LEGAUX" in f.labels_asked
     if f.action == "deposit":
-        free = f.blocked == "none" or (f.actor_kind == "software" and f.blocked == "professional")
-        return free and not f.organisation_objected and _labels_may_come_in(f) and secret_kept
+        return _may_feed(f) and not f.organisation_objected and _labels_may_come_in(f) and secret_kept
     if not own or f.document_status not in SEEN or not _well_labelled(f.labels):
         return False
     match f.action:
         case "replace":
-            return _labels_may_come_in(f) and secret_kept and f.document_status != "superseded" and _stays_shown(f)
+            same_type = f.type_asked is not None and f.type_asked == f.document_type
+            fed = not f.organisation_objected and (_may_feed(f) or same_type)
+            come_in = _labels_may_come_in(f) and secret_kept and _stays_shown(f)
+            return fed and come_in and f.document_status != "superseded"
         case "archive":
             return f.change in ("archive", "unarchive")
         case "delete":
             return True
         case _:
             return _author_may_label(f)
+
+
+def _may_feed(f: Facts) -> bool:
+    return f.blocked == "none" or (f.actor_kind == "software" and f.blocked == "professional")
 
 
 def _author_may_label(f: Facts) -> bool:

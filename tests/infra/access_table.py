@@ -48,6 +48,7 @@ COLUMNS: dict[str, tuple[Any, ...]] = {
     "masked_by": (None, "author", "patient", "somebody"),
     "change": (None, *LABEL_CHANGES, "archive", "unarchive", *sorted(CHANGES), "befriend"),
     "labels_asked": LABELS,
+    "type_asked": ("11488-4", "DOCPAT01", None),
     "matrix_cell": ("allowed", "denied", "allowed-by-default", "denied-by-default", "unknown"),
     "occupational_medicine": ("never", "allowed", "perhaps"),
     **{one.name: YES_NO for one in fields(Facts) if isinstance(one.default, bool)},
@@ -126,6 +127,9 @@ def _writing() -> Iterator[Facts]:
         for change in LABEL_CHANGES:
             yield asking(kind, "label", change=change, **own)
         yield asking(kind, "label", change="unmask", labels=MASKED, masked_by="author", **own)
+    for kind in ("professional", "software"):
+        same = {"document_type": "11488-4", "type_asked": "11488-4", "blocked": "both", "labels_asked": N}
+        yield asking(kind, "replace", author=True, own_deposit=True, **same)
     secret = {"secret": True, "minor": True, "labels_asked": NOT_FOR_REPRESENTATIVES, "author": True}
     yield asking("professional", "deposit", **secret)
     yield asking("professional", "replace", **secret)

@@ -246,14 +246,40 @@ async def test_in_a_minors_secret_connection_only_what_representatives_do_not_se
     assert [one.reason for one in decisions] == ["secret-not-kept", "feeding"]  # type: ignore[attr-defined]
 
 
-async def test_a_blocked_author_corrects_and_does_not_deposit(pool: Pool) -> None:
+OWN: dict[str, Any] = {"document_status": "published", "labels": ("N",), "deposited_by": "organisation"}
+DOCTOR = Actor(kind="professional", id="899900000018", profession="10", organisation_id=HOSPITAL)
+WRITERS = [
+    ("899900000018", {"actor": DOCTOR}, {"author": True}, "author"),
+    (HOSPITAL, {"actor": DOCTOR}, {"author": True}, "author"),
+    (HOSPITAL, {}, {"own_deposit": True}, "own-deposit"),
+]
+
+
+@pytest.mark.parametrize(("blocked", "who", "whose", "rule"), WRITERS)
+async def test_who_is_blocked_corrects_a_document_by_one_of_its_type_and_brings_in_nothing_else(
+    pool: Pool, blocked: str, who: dict[str, Any], whose: dict[str, Any], rule: str
+) -> None:
     record_id = await opened(pool)
-    await choose(pool, record_id, "block-professional", "899900000018")
-    doctor = Actor(kind="professional", id="899900000018", profession="10", organisation_id=HOSPITAL)
-    told = {"author": True, "document_status": "published", "labels": ("N",), "deposited_by": "organisation"}
-    new = deposit(record_id).model_copy(update={"actor": doctor})
-    decisions = await tell(pool, new, new.model_copy(update={"replaced": told}))
-    assert [one.reason for one in decisions] == ["blocked", "author"]  # type: ignore[attr-defined]
+    await choose(pool, record_id, "block-professional", blocked)
+    new = deposit(record_id).model_copy(update=who)
+    same, other = ({**OWN, **whose, "document_type": kind} for kind in (new.type, "18842-5"))
+    events = [new, *(new.model_copy(update={"replaced": one}) for one in (same, other))]
+    decisions = await tell(pool, *events)
+    assert [one.reason for one in decisions] == ["blocked", rule, "blocked"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("who", "whose"), [one[1:3] for one in WRITERS[1:]])
+async def test_an_organisation_objected_to_replaces_nothing(
+    pool: Pool, who: dict[str, Any], whose: dict[str, Any]
+) -> None:
+    record_id = await opened(pool)
+    new = deposit(record_id).model_copy(update=who)
+    correction = new.model_copy(update={"replaced": {**OWN, **whose, "document_type": new.type}})
+    [before] = await tell(pool, correction)
+    assert before.outcome == "permitted"  # type: ignore[attr-defined]
+    await object_to(pool, record_id, HOSPITAL)
+    [after] = await tell(pool, correction)
+    assert after.reason == "consent-opposed"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("allowed", "reason"), [(False, "masked-and-invisible"), (True, "feeding")])

@@ -21,6 +21,7 @@ from tests.infra.erasing import erase, erased
 from tests.infra.load import Person
 from tests.infra.mixes import in_mode
 from tests.infra.records import (
+    DOCTOR,
     OTHER_DOCTOR,
     House,
     a_deposit,
@@ -90,6 +91,19 @@ async def test_a_database_that_has_not_read_the_erasures_serves_the_patient_alon
     await home.be_fresh()
     tokens = [*others(record).values(), as_patient(record), as_software(), in_mode("bris_de_glace")]
     assert {(await home.get(path, token)).status_code for token in tokens} == {404}
+
+
+async def test_an_author_reads_the_own_document_on_old_copies_by_the_last_known_choices(
+    home: House, record: UUID
+) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    await home.be_fresh(clock.now() + OLD)
+    path = f"/fhir/Binary/{document}"
+    assert set((await statuses(home, record, document)).values()) == {503}
+    assert (await home.get(path, as_doctor(DOCTOR))).status_code == 200
+    assert (await home.get(f"/fhir/Binary/{uuid4()}", as_doctor(DOCTOR))).status_code == 503
+    await home.choose(record, 2, blocked=[DOCTOR])
+    assert (await home.get(path, as_doctor(DOCTOR))).status_code == 404
 
 
 @pytest.mark.parametrize("happened", ["unknown", "old", "future"])

@@ -8,7 +8,7 @@ import httpx
 import orjson
 import pytest
 
-from services.records.domain.patching import IS_DELETED
+from services.records.domain.json_patch import IS_DELETED
 from services.records.usecases.settle_deposits import settle_deposits
 from shared.access import Permit, decide, facts_from
 from shared.contracts.audit import AccessRecorded
@@ -51,6 +51,14 @@ MASK = {
 UNMASK = {"op": "remove", "path": "/securityLabel/1"}
 ARCHIVE = {"op": "add", "path": "/extension/-", "value": {"url": IS_ARCHIVED, "valueBoolean": True}}
 DELETE = {"op": "replace", "path": "/status", "value": "entered-in-error"}
+
+
+TRE_A10 = oids.TRE_A10_SYSTEM
+
+
+def over_first(code: str, system: str | None = None) -> dict[str, Any]:
+    coding = {"code": code} if system is None else {"system": system, "code": code}
+    return {"op": "replace", "path": "/securityLabel/0", "value": {"coding": [coding]}}
 
 
 def hide(code: str) -> dict[str, Any]:
@@ -217,7 +225,16 @@ async def test_who_may_not_know_of_a_document_gets_the_answer_for_what_is_not_th
     [
         ([{"op": "replace", "path": "/title", "value": "x"}], 405),
         ([{"op": "replace", "path": "/content/0/attachment/title", "value": "x"}], 405),
-        ([{"op": "replace", "path": f"/extension[url:'{IS_ARCHIVED}']/valueBoolean", "value": True}], 422),
+        ([{"op": "replace", "path": "/extension[url:'http://other.example']/valueBoolean", "value": True}], 422),
+        ([{"op": "replace", "path": f"/extension[url:'{IS_ARCHIVED}']", "value": True}], 422),
+        ([{"op": "replace", "path": "/status", "value": "superseded"}], 422),
+        ([{"op": "remove", "path": "/securityLabel/0"}], 422),
+        ([{"op": "remove", "path": "/securityLabel"}], 422),
+        ([{"op": "replace", "path": "/securityLabel", "value": []}], 422),
+        ([{"op": "add", "path": "/securityLabel/-", "value": {"coding": []}}], 422),
+        ([{"op": "add", "path": "/securityLabel/0/text", "value": "MASQUE_PS"}], 422),
+        ([{"op": "replace", "path": "/securityLabel/0/coding/0/display", "value": "MASQUE_PS"}], 422),
+        ([ARCHIVE, {**ARCHIVE, "path": "/extension/0", "value": {"url": IS_ARCHIVED, "valueBoolean": False}}], 422),
         ([{"op": "replace", "path": "/extension/0/valueBoolean", "value": True}], 422),
         ([{"op": "replace", "path": "/securityLabel/9", "value": {}}], 422),
         ([{"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": "R"}]}}], 422),
@@ -240,6 +257,65 @@ async def test_a_patch_that_cannot_be_is_refused_and_nothing_changes(
     [document] = await home.publish(a_deposit(SOMEBODY))
     assert (await patch(home, document, as_patient(record), *operations)).status_code == status
     assert await home.pool.fetchval("select version from documents") == 1
+
+
+async def test_labels_are_set_and_lifted_as_the_guide_writes_it(home: House, record: UUID) -> None:
+    """TD3.3a and b: a label is written over N, and N over the label, each time at /securityLabel/0."""
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    cases = [
+        (as_patient(record), oids.TRE_A07_SYSTEM, "MASQUE_PS", "MASQUE_PS", ("mask", "unmask")),
+        (as_doctor(DOCTOR), TRE_A10, "INVISIBLE_MASQUE_PATIENT", "MASQUE_PS", ("mask", "unmask")),
+        (
+            as_doctor(DOCTOR),
+            TRE_A10,
+            "INVISIBLE_PATIENT",
+            "INVISIBLE_PATIENT",
+            ("hide-from-patient", "show-to-patient"),
+        ),
+    ]
+    for who, system, code, label, changes in cases:
+        set_ = await patch(home, document, who, over_first(code, system))
+        assert labels(set_) == ["N", label]
+        lifted = await patch(home, document, who, over_first("N", oids.CONFIDENTIALITY_SYSTEM))
+        assert labels(lifted) == ["N"], "an answer of 200 without effect would leave it hidden"
+        again = await patch(home, document, who, over_first("N", oids.CONFIDENTIALITY_SYSTEM))
+        assert (labels(again), again.headers["etag"]) == (["N"], lifted.headers["etag"])
+        assert tuple(one.change for one in (await home.announced(DocumentRelabelled))[-2:]) == changes
+
+
+async def test_normal_that_does_not_say_what_is_lifted_is_refused_and_lifts_nothing(home: House, record: UUID) -> None:
+    for hidden, words in (
+        (("INVISIBLE_PATIENT", "MASQUE_PS"), over_first("N")),
+        (("INVISIBLE_REPRESENTANTS_LEGAUX",), over_first("N")),
+        (("MASQUE_PS",), hide("N")),
+    ):
+        [document] = await home.publish(a_deposit(SOMEBODY))
+        for code in hidden:
+            who = as_patient(record) if code == "MASQUE_PS" and len(hidden) == 1 else as_doctor(DOCTOR)
+            if code == "MASQUE_PS" and len(hidden) > 1:
+                await home.pool.execute("update documents set labels = labels || '{MASQUE_PS}' where id = $1", document)
+            else:
+                assert (await patch(home, document, who, hide(code))).status_code == 200
+        refused = await patch(home, document, as_doctor(DOCTOR), words)
+        assert (refused.status_code, codes(refused)) == (422, ["label-ambiguous"])
+        kept = await home.pool.fetchval("select labels from documents where id = $1", document)
+        assert set(kept) == {"N", *hidden}
+
+
+async def test_normal_over_a_mask_leaves_what_representatives_do_not_see(home: House, record: UUID) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY, labels=("N", "INVISIBLE_REPRESENTANTS_LEGAUX", "MASQUE_PS")))
+    lifted = await patch(home, document, as_doctor(DOCTOR), over_first("N"))
+    assert labels(lifted) == ["N", "INVISIBLE_REPRESENTANTS_LEGAUX"]
+
+
+async def test_a_document_is_archived_as_the_guide_writes_it(home: House, record: UUID) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    for value in (True, False, False):
+        path = f"/extension[url:'{IS_ARCHIVED}']/valueBoolean"
+        answer = await patch(home, document, as_doctor(DOCTOR), {"op": "replace", "path": path, "value": value})
+        assert answer.status_code == 200
+        assert ("extension" in answer.json()) is value
+    assert [one.change for one in await home.announced(DocumentRelabelled)] == ["archive", "unarchive"]
 
 
 async def test_all_that_is_asked_for_is_done_or_nothing(home: House, record: UUID) -> None:

@@ -11,9 +11,12 @@ from shared.access import facts_from
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused, DocumentReplaced
 from shared.terminology import oids
+from shared.terminology.documents import document_type
 from tests.infra.load import Person
+from tests.infra.mixes import acting
 from tests.infra.records import (
     CLINIC,
+    DOCTOR,
     HOSPITAL,
     OTHER_DOCTOR,
     House,
@@ -24,8 +27,9 @@ from tests.infra.records import (
     changed_bundle,
     codes,
     document_ids,
+    named,
 )
-from tests.infra.tokens import bearer
+from tests.infra.tokens import bearer, make_token
 
 SOMEBODY = Person(89)
 PATCH = {"content-type": "application/json-patch+json"}
@@ -181,6 +185,65 @@ async def test_the_patients_mask_goes_over_to_the_new_version_and_its_author_can
     lifted = await patch(home, as_doctor(), new, {"op": "remove", "path": "/securityLabel/1"})
     assert lifted.status_code == 403
     assert "masked-by-patient" in lifted.text
+
+
+async def test_what_representatives_do_not_see_they_do_not_see_of_a_new_version_without_the_label(
+    home: House, record: UUID
+) -> None:
+    mother = uuid4()
+    await home.name_people(record, 1, representatives=[named(mother)], is_minor=True)
+    secret = make_token("professional", DOCTOR, profession="10", organisation_id=HOSPITAL, mode="secret")
+    answer = await home.client.post(
+        "/fhir",
+        content=bundle_of(a_deposit(SOMEBODY, labels=("N", "INVISIBLE_REPRESENTANTS_LEGAUX"))),
+        headers={**bearer(secret), "content-type": "application/fhir+json"},
+    )
+    [old] = document_ids(answer)
+    await home.decide(old)
+    [new] = document_ids(await home.deposit(replacing(by_id(old))))
+    received = (await home.announced(DocumentReceived))[-1]
+    assert "INVISIBLE_REPRESENTANTS_LEGAUX" in received.labels, "the ledger's list is restricted from then on"
+    await home.decide(new)
+    published = (await home.announced(DocumentPublished))[-1]
+    assert published.labels == ("N", "INVISIBLE_REPRESENTANTS_LEGAUX"), "so is who is told by mail"
+    for document in (old, new):
+        assert (await home.get(f"/fhir/Binary/{document}", acting("representative", mother, record))).status_code == 404
+    assert (await home.get(f"/fhir/Binary/{new}", as_patient(record))).status_code == 200
+    shown = await patch(home, as_patient(record), new, {"op": "remove", "path": "/securityLabel/1"})
+    assert shown.status_code == 200, "the minor shows what was deposited in secret, in the new version too"
+
+
+async def test_labels_that_were_set_while_a_new_version_was_checked_are_its_labels_too(
+    home: House, record: UUID
+) -> None:
+    for code in ("INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX", "MASQUE_PS"):
+        [old] = await home.publish(a_deposit(SOMEBODY))
+        [new] = document_ids(await home.deposit(replacing(by_id(old))))
+        hide = {"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": code}]}}
+        assert (await patch(home, as_doctor(), old, hide)).status_code == 200
+        await home.decide(new)
+        assert code in await labels_of(home, new)
+
+
+async def test_what_was_shown_to_representatives_while_a_new_version_was_checked_stays_shown(
+    home: House, record: UUID
+) -> None:
+    [old] = await home.publish(a_deposit(SOMEBODY, labels=("N", "INVISIBLE_REPRESENTANTS_LEGAUX")))
+    [new] = document_ids(await home.deposit(replacing(by_id(old))))
+    shown = await patch(home, as_doctor(), old, {"op": "remove", "path": "/securityLabel/1"})
+    assert shown.status_code == 200
+    await home.decide(new)
+    assert await labels_of(home, new) == ["N", "None"]
+
+
+async def test_the_door_leaves_blocks_and_objections_to_consent(home: House, record: UUID) -> None:
+    [old] = await home.publish(a_deposit(SOMEBODY))
+    await home.choose(record, 2, blocked=[HOSPITAL], feeding_objections=[HOSPITAL])
+    kind = document_type("11502-2")
+    assert kind is not None
+    assert (await home.deposit(replacing(by_id(old), type=kind))).status_code == 201
+    received = (await home.announced(DocumentReceived))[-1]
+    assert (received.type, received.replaced["document_type"]) == ("11502-2", "11488-4")
 
 
 async def test_a_new_version_does_not_hide_from_representatives_what_was_shown_for_ever(

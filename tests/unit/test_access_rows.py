@@ -10,6 +10,8 @@ from tests.infra.access_table import MASKED, NOT_FOR_PATIENT, NOT_FOR_REPRESENTA
 NOBODYS: dict[str, Any] = {"authorisation": "none"}
 URGENT: dict[str, Any] = {**NOBODYS, "mode": "bris_de_glace", "motive": True, "break_glass": True}
 SAMU: dict[str, Any] = {**NOBODYS, "mode": "centre_15", "motive": True, "regulator": True, "regulation_centre": True}
+SAME_TYPE: dict[str, Any] = {"document_type": "11488-4", "type_asked": "11488-4"}
+OTHER_TYPE: dict[str, Any] = {"document_type": "11488-4", "type_asked": "11502-2"}
 MINE: dict[str, Any] = {**NOBODYS, "author": True, "own_deposit": True}
 
 ROWS: dict[str, tuple[Facts, str]] = {
@@ -30,8 +32,31 @@ ROWS: dict[str, tuple[Facts, str]] = {
     ),
     "a blocked author may withdraw": (asking("professional", "delete", **MINE, blocked="professional"), "author"),
     "a blocked author may correct": (
-        asking("professional", "replace", **MINE, blocked="both", labels_asked=N),
+        asking("professional", "replace", **MINE, **SAME_TYPE, blocked="both", labels_asked=N),
         "author",
+    ),
+    "but brings in nothing of another type": (
+        asking("professional", "replace", **MINE, **OTHER_TYPE, blocked="professional", labels_asked=N),
+        "blocked",
+    ),
+    "nor does the software of a blocked structure": (
+        asking("software", "replace", **OTHER_TYPE, blocked="structure", labels_asked=N),
+        "blocked",
+    ),
+    "which may correct too": (
+        asking("software", "replace", **SAME_TYPE, blocked="structure", labels_asked=N),
+        "own-deposit",
+    ),
+    **{
+        f"{kind} of an organisation objected to replaces nothing": (
+            asking(kind, "replace", **MINE, **SAME_TYPE, organisation_objected=True, labels_asked=N),
+            "consent-opposed",
+        )
+        for kind in ("professional", "software")
+    },
+    "where nobody is blocked a correction may have another type": (
+        asking("software", "replace", **OTHER_TYPE, labels_asked=N),
+        "own-deposit",
     ),
     # author and depositing software
     "an author reads what is masked, without authorisation and matrix": (
@@ -81,6 +106,18 @@ ROWS: dict[str, tuple[Facts, str]] = {
     "unless the person permits them, hidden sections too": (
         asking("professional", **URGENT, labels=MASKED, section_hidden=True, masked_in_emergency=True),
         "break-glass",
+    ),
+    "an author's own document is judged by the last known choices": (
+        asking("professional", **MINE, copies_fresh=False, matrix_cell="unknown"),
+        "author",
+    ),
+    "a block among them wins": (
+        asking("professional", **MINE, copies_fresh=False, blocked="professional"),
+        "blocked",
+    ),
+    "not what a colleague wrote": (
+        asking("professional", own_deposit=True, copies_fresh=False),
+        "copies-too-old",
     ),
     "an emergency is judged by the last known choices": (
         asking("professional", **URGENT, copies_fresh=False),

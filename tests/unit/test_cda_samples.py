@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from shared.cda.header import read_header
+from shared.cda.summary import parse_time
 from shared.cda.xml import check_xml
 from shared.fhir import iti65
 from shared.fhir.bundle import parse_submission
@@ -26,7 +27,11 @@ def test_a_cda_is_read_and_deposited_with_equal_values(path: Path) -> None:
     header = read_header(content)
     checked = check_xml(content)
     assert checked.is_cda
-    assert checked.ins == header.ins
+    assert checked.summary is not None
+    told = ("ins", "traits", "unique_id", "type", "replaces")
+    assert [getattr(checked.summary, name) for name in told] == [getattr(header, name) for name in told]
+    assert parse_time(checked.summary.effective_time) == header.effective_time
+    assert checked.summary.confidentiality == header.confidentiality
     deposit = iti65.deposit_of_cda(content, visibility=("INVISIBLE_PATIENT",))
     body = iti65.bundle(deposit)
     (document,) = parse_submission(body).documents

@@ -29,7 +29,8 @@ WRAPPED = (DOCUMENTS / "self-displaying.xml").read_bytes()
 def test_a_cda_tells_whose_it_is(name: str) -> None:
     checked = check_xml((DOCUMENTS / name).read_bytes())
     assert checked.is_cda
-    assert [ins.matricule for ins in checked.ins] == ["258077511402542"]
+    assert checked.summary is not None
+    assert [ins.matricule for ins in checked.summary.ins] == ["258077511402542"]
 
 
 def test_other_xml_may_be_taken_too() -> None:
@@ -41,7 +42,9 @@ def test_an_ins_elsewhere_than_on_the_patient_is_not_the_patients() -> None:
     other = CONSULTATION.replace(b"<patientRole>", b"<patientRole><guardian>").replace(
         b"</patientRole>", b"</guardian></patientRole>"
     )
-    assert check_xml(other).ins == ()
+    summary = check_xml(other).summary
+    assert summary is not None
+    assert summary.ins == ()
 
 
 @pytest.mark.parametrize(

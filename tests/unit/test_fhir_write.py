@@ -134,7 +134,7 @@ def same(document: SubmittedDocument, deposit: iti65.Deposit) -> None:
 
 @pytest.mark.parametrize("name", ["consultation.xml", "biology-pdf.xml", "self-displaying.xml"])
 def test_a_submission_made_from_a_cda_is_read_back_with_equal_values(name: str) -> None:
-    deposit = iti65.deposit_of_cda((DOCUMENTS / name).read_bytes(), visibility=("MASQUE_PS",), replaces=True)
+    deposit = iti65.deposit_of_cda((DOCUMENTS / name).read_bytes(), visibility=("MASQUE_PS",))
     body = iti65.bundle(deposit)
     submission = parse_submission(body)
     same(submission.documents[0], deposit)

@@ -62,6 +62,7 @@ def facts_of(event: DocumentReceived, known: KnownRecord, *, masked_and_invisibl
             "organisation_objected": not chosen or event.organisation_id in known.feeding_objections,
             "blocked": blocked_of(known.blocked, professional, actor.organisation_id) if chosen else "unknown",
             "labels_asked": event.labels,
+            "type_asked": None if event.replaced is None else event.type,
             "masked_and_invisible_allowed": masked_and_invisible,
         }
     )

@@ -13,7 +13,8 @@ from services.records.api.documentation import PATCH_REFERENCE
 from services.records.api.parts import caller_of, desk_of, flagged, mode_of
 from services.records.api.resources import document_reference, etag_of
 from services.records.domain.documents import Head
-from services.records.domain.patching import Asked, Operation, PatchInvalidError, asked_of, read_patch
+from services.records.domain.json_patch import Operation, PatchInvalidError, asked_of, read_patch
+from services.records.domain.patching import Asked
 from services.records.usecases.change_document import change_document
 from shared.errors import NotFoundError
 from shared.fhir.write import FHIR_JSON

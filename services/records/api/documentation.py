@@ -143,7 +143,9 @@ PATCH_REFERENCE: dict[str, Any] = {
     "summary": "Change the labels of a document, archive or delete it (TD3.3a to d)",
     "description": "A JSON Patch of securityLabel, of the extension pdsm-ext-is-archived, or of status "
     "(entered-in-error, or superseded with pdsm-ext-is-deleted: deleted for ever). By the patient's side, the author, "
-    "or the software that deposited it. All of it is in force with the answer, or none.",
+    "or the software that deposited it. N that is written over N lifts the one label that hides the document; showing "
+    "to representatives, which is for ever, takes the removal of that label. All of it is in force with the answer, or "
+    "none; what has no effect is refused.",
     "responses": {
         200: _outcome("The DocumentReference as it is now, with its ETag."),
         204: {"description": "Done, by an author or depositor who may not read it (who is blocked)."},
@@ -152,7 +154,7 @@ PATCH_REFERENCE: dict[str, Any] = {
         405: _outcome("Another element is fixed."),
         412: _outcome("The document was changed since (If-Match)."),
         415: _outcome("Not application/json-patch+json."),
-        422: _outcome("Not a patch that is understood here."),
+        422: _outcome("`patch-invalid`: not a patch that is understood here; `label-ambiguous`: N names no label."),
     },
     "openapi_extra": {
         **_BY_ID,

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.records.domain.documents import KnownRecord
 from shared.cda.errors import InvalidCdaError
+from shared.cda.summary import CdaSummary, has_zone, parse_time
 from shared.cda.xml import check_xml
 from shared.contracts.base import CODE_PATTERN
 from shared.crypto import Keyring
@@ -53,6 +56,14 @@ class UniqueIdTakenError(ConflictError):
     french = "Cet identifiant désigne déjà un autre document. Donnez un identifiant nouveau à un document nouveau."
 
 
+class ReplacementDiffersError(InvalidError):
+    """The CDA says that it replaces another document than relatesTo does, or one of yours that relatesTo leaves out.
+    Send relatesTo with the document that relatedDocument RPLC names."""
+
+    code = "replacement-mismatch"
+    french = "Le CDA remplace un autre document que ne le dit relatesTo. Envoyez relatesTo comme dans le CDA."
+
+
 class ReplacedUnknownError(InvalidError):
     """The document to be replaced is not here, is not yours, or was replaced already. Search for it again."""
 
@@ -63,32 +74,47 @@ class ReplacedUnknownError(InvalidError):
 def examine(body: bytes) -> Submission:
     """The submission, when its form and its contents may be taken. Raises InvalidSubmissionError."""
     submission = parse_submission(body)
-    issues = tuple(
-        issue
-        for document in submission.documents
-        for issue in (*_issues_of_content(document), *_issues_of_relations(document))
-    )
+    issues: list[Issue] = []
+    documents = tuple(_with_header(one, issues) if is_xml(one.content_type) else one for one in submission.documents)
+    for document in documents:
+        issues += _issues_of_relations(document)
     if issues:
-        raise InvalidSubmissionError(issues)
-    return submission
+        raise InvalidSubmissionError(tuple(issues))
+    return replace(submission, documents=documents)
 
 
-def _issues_of_content(document: SubmittedDocument) -> Iterator[Issue]:
-    if not is_xml(document.content_type):
-        return
-    place = f"Bundle.entry[{document.binary_entry}].resource.data"
+def _with_header(document: SubmittedDocument, issues: list[Issue]) -> SubmittedDocument:
+    """The document with what its content says of itself; what cannot be taken is added to the issues."""
     try:
-        checked = check_xml(document.content)
+        header = check_xml(document.content).summary
     except InvalidCdaError as error:
-        yield Issue(error.code, str(error), place, IssueType.INVALID)
-        return
-    if checked.ins and document.ins is not None and ins_parts(document.ins) not in map(ins_parts, checked.ins):
+        issues.append(Issue(error.code, str(error), _binary(document), IssueType.INVALID))
+        return document
+    if header is None:
+        return document
+    issues += _issues_of_header(document, header)
+    return replace(document, header=header)
+
+
+def _issues_of_header(document: SubmittedDocument, header: CdaSummary) -> Iterator[Issue]:
+    if header.ins and document.ins is not None and ins_parts(document.ins) not in map(ins_parts, header.ins):
         yield Issue(
             "patient-mismatch",
             "The CDA is about another patient than its DocumentReference: send each document with its own metadata.",
-            place,
+            _binary(document),
             IssueType.BUSINESS_RULE,
         )
+    if header.type is not None and header.type.code != document.type.code:
+        yield Issue(
+            "type-mismatch",
+            "The code of the CDA is not the type of its DocumentReference: send each document with its own metadata.",
+            f"Bundle.entry[{document.entry}].resource.type",
+            IssueType.BUSINESS_RULE,
+        )
+
+
+def _binary(document: SubmittedDocument) -> str:
+    return f"Bundle.entry[{document.binary_entry}].resource.data"
 
 
 def _issues_of_relations(document: SubmittedDocument) -> Iterator[Issue]:
@@ -102,19 +128,46 @@ def _issues_of_relations(document: SubmittedDocument) -> Iterator[Issue]:
 
 
 def warnings_of(document: SubmittedDocument) -> list[Issue]:
-    """What was sent and does not count."""
-    if document.class_sent is None or document.class_sent == document.type.class_code:
-        return []
-    return [
-        Issue(
-            "class-derived",
-            f"The class follows from the type: {document.type.code} is of class {document.type.class_code}, "
-            "the category that was sent does not count.",
-            f"Bundle.entry[{document.entry}].resource.category",
-            IssueType.BUSINESS_RULE,
-            Severity.WARNING,
+    """What was sent and does not count, and where a CDA says otherwise than its metadata, which count."""
+    found = [*_differences(document, document.header)] if document.header is not None else []
+    if document.class_sent is not None and document.class_sent != document.type.class_code:
+        found.append(
+            Issue(
+                "class-derived",
+                f"The class follows from the type: {document.type.code} is of class {document.type.class_code}, "
+                "the category that was sent does not count.",
+                f"Bundle.entry[{document.entry}].resource.category",
+                IssueType.BUSINESS_RULE,
+                Severity.WARNING,
+            )
         )
-    ]
+    return found
+
+
+def _differences(document: SubmittedDocument, header: CdaSummary) -> Iterator[Issue]:
+    compared = (
+        ("unique-id", "masterIdentifier", header.unique_id in (None, document.unique_id)),
+        ("date", "content[0].attachment.creation", _is_same_moment(header.effective_time, document.creation)),
+        ("confidentiality", "securityLabel", header.confidentiality in (None, document.labels[0])),
+        ("replacement", "relatesTo", header.replaces is not None or replaced_of(document) is None),
+    )
+    for name, element, is_same in compared:
+        if not is_same:
+            yield Issue(
+                f"{name}-differs",
+                f"The header of the CDA says otherwise than {element}: what counts is the DocumentReference.",
+                f"Bundle.entry[{document.entry}].resource.{element}",
+                IssueType.BUSINESS_RULE,
+                Severity.WARNING,
+            )
+
+
+def _is_same_moment(written: str | None, creation: datetime) -> bool:
+    """To the second where the header says its zone; else by the day, which may be another one in another zone."""
+    moment = parse_time(written)
+    if moment is None or written is None:
+        return True
+    return abs(moment - creation) < (timedelta(seconds=1) if has_zone(written) else timedelta(days=1))
 
 
 def refusal_at_the_door(ring: Keyring, record: KnownRecord, submission: Submission) -> InvalidError | None:
@@ -122,9 +175,18 @@ def refusal_at_the_door(ring: Keyring, record: KnownRecord, submission: Submissi
     if record.status != "open":
         return RecordClosedError()
     for document in submission.documents:
-        if differing_traits(ring, record.id, record.traits, document.traits):
+        if any(differing_traits(ring, record.id, record.traits, sent) for sent in _traits_of(document)):
             return TraitsMismatchError()
     return None
+
+
+def _traits_of(document: SubmittedDocument) -> Iterator[SentTraits | None]:
+    """Those of the metadata, and those of the CDA where they are others."""
+    yield document.traits
+    if document.header is not None:
+        sent = document.traits.normalised() if document.traits is not None else {}
+        if document.header.traits.normalised().items() - sent.items():
+            yield document.header.traits
 
 
 def differing_traits(

@@ -33,17 +33,17 @@ with fence as materialized (
   select id as record_id from records where bucket = $1 and id = $2 for key share
 ), came as (
   select ordinality, id, unique_id, fingerprint, type, class_code, section, string_to_array(labels, ' ') as labels,
-         array(select jsonb_array_elements_text(author_ids)) as author_ids, metadata, content, replaces
+         array(select jsonb_array_elements_text(author_ids)) as author_ids, metadata, content, in_secret, replaces
   from unnest($7::uuid[], $8::bytea[], $9::bytea[], $10::text[], $11::text[], $12::text[], $13::text[], $14::jsonb[],
-              $15::bytea[], $16::bytea[], $21::uuid[]) with ordinality
-    as given(id, unique_id, fingerprint, type, class_code, section, labels, author_ids, metadata, content, replaces,
-             ordinality)
+              $15::bytea[], $16::bytea[], $20::boolean[], $21::uuid[]) with ordinality
+    as given(id, unique_id, fingerprint, type, class_code, section, labels, author_ids, metadata, content, in_secret,
+             replaces, ordinality)
 ), new_documents as (
   insert into documents (bucket, id, record_id, deposit_id, unique_id, fingerprint, type, class_code, section, labels,
                          organisation_id, client_id, author_ids, received_at, deposited_by, depositor_id, in_secret,
                          replaces)
   select $1, id, record_id, $3, unique_id, fingerprint, type, class_code, section, labels, $4, $5, author_ids, $6,
-         $18, $19, $20, replaces
+         $18, $19, in_secret, replaces
   from came cross join fence order by unique_id
   on conflict on constraint documents_bucket_record_id_unique_id_key do nothing
   returning id, author_ids,
@@ -94,7 +94,7 @@ with given as materialized (
 )
 select locked.id, locked.record_id, locked.deposit_id, locked.organisation_id, locked.client_id, locked.deposited_by,
        locked.depositor_id, locked.status, locked.life, locked.labels, locked.masked_by,
-       locked.shown_to_representatives, locked.replaces, locked.received_at
+       locked.shown_to_representatives, locked.replaces, locked.received_at, locked.changed_at
 from (
   select wanted.bucket, wanted.id
   from (select count(*) from fenced) as counted(records) join wanted on counted.records >= 0
@@ -102,7 +102,7 @@ from (
 ) as sorted
 cross join lateral (
   select d.id, d.record_id, d.deposit_id, d.organisation_id, d.client_id, d.deposited_by, d.depositor_id, d.status,
-         d.life, d.labels, d.masked_by, d.shown_to_representatives, d.replaces, d.received_at
+         d.life, d.labels, d.masked_by, d.shown_to_representatives, d.replaces, d.received_at, d.changed_at
   from documents d where d.bucket = sorted.bucket and d.id = sorted.id for update
 ) as locked"""
 SETTLE_DOCUMENTS = """
@@ -135,6 +135,7 @@ class NewDocument:
     author_ids: list[str]
     metadata: bytes
     content: bytes
+    in_secret: bool = False
     replaces: UUID | None = None
 
 
@@ -154,7 +155,6 @@ class NewDeposit:
     request: bytes
     deposited_by: Depositor
     depositor_id: str | None
-    in_secret: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +184,7 @@ class Undecided:
     shown_to_representatives: bool
     replaces: UUID | None
     received_at: datetime
+    changed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,7 @@ async def insert_deposit(
         deposit.request,
         deposit.deposited_by,
         deposit.depositor_id,
-        deposit.in_secret,
+        [one.in_secret for one in documents],
         [one.replaces for one in documents],
         *parameters(announcements),
     )

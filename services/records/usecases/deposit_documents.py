@@ -105,7 +105,7 @@ async def _kept_once(connection: Connection, source: Source, deposit: NewDeposit
         if earlier is not None:
             return earlier
         if judgement.refusal is not None:
-            await _trace(connection, judgement)
+            await _trace(connection, source, judgement, judgement.refusal)
             raise judgement.refusal
     raise DepositRacedError
 
@@ -157,9 +157,10 @@ async def _find_the_same(connection: Connection, deposit: NewDeposit) -> Deposit
     raise UniqueIdTakenError
 
 
-async def _trace(connection: Connection, judgement: Judgement) -> None:
+async def _trace(connection: Connection, source: Source, judgement: Judgement, refusal: ClientError) -> None:
     """What the rules refused, with what they saw; in a transaction of its own, before the answer."""
     if judgement.access is None:
+        await _trace_refusal(connection, source.who.caller, source.record, refusal)
         return
     REFUSED.labels(judgement.access.action, judgement.access.reason).inc()
     async with connection.transaction():

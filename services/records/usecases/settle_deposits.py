@@ -26,8 +26,11 @@ from shared.decoding import Message
 from shared.errors import PermanentError
 from shared.metrics import REFUSED, STEP_SECONDS
 from shared.outbox import append
+from shared.terminology.visibility import Visibility
 
 Decided = Message[DepositDecided]
+_HIDING = frozenset(one.value for one in Visibility)
+_KEPT_FROM_REPRESENTATIVES = frozenset({Visibility.INVISIBLE_TO_REPRESENTATIVES.value})
 REPLACED_ALREADY = "replaced-already"
 """Why a deposit that consent permitted is refused: the document whose place it would take is not there any more."""
 
@@ -119,15 +122,31 @@ def _is_replaceable(old: Undecided) -> bool:
 
 
 def _labelled(one: Decided, document: Undecided, old: Undecided | None) -> Undecided:
-    """With the mask that the person wants: on new documents, or set on the one that is replaced, which only they lift.
+    """With the mask that the person wants on new documents, and what goes over from the one that is replaced.
 
-    Added after the check, whatever else is hidden. What was shown to representatives for ever stays so.
+    Added after the check, whatever else is hidden.
     """
-    kept = old is not None and LABEL_MASKED in old.labels and old.masked_by == "patient"
-    if kept or one.event.mask:
-        labels = sorted_labels(frozenset(document.labels) | {LABEL_MASKED})
-        document = replace(document, labels=labels, masked_by="patient")
-    return replace(document, shown_to_representatives=old is not None and old.shown_to_representatives)
+    if one.event.mask:
+        document = _masked_by_patient(document)
+    return document if old is None else _taking_over(document, old)
+
+
+def _taking_over(document: Undecided, old: Undecided) -> Undecided:
+    """The patient's mask and what is kept from representatives go over, and all that was hidden since the new version
+    was received. What was shown to representatives for ever stays so."""
+    if LABEL_MASKED in old.labels and old.masked_by == "patient":
+        document = _masked_by_patient(document)
+    changed_since = old.changed_at is not None and old.changed_at >= document.received_at
+    hidden = frozenset(old.labels) & (_HIDING if changed_since else _KEPT_FROM_REPRESENTATIVES)
+    labels = frozenset(document.labels) | hidden
+    if old.shown_to_representatives:
+        labels -= _KEPT_FROM_REPRESENTATIVES
+    return replace(document, labels=sorted_labels(labels), shown_to_representatives=old.shown_to_representatives)
+
+
+def _masked_by_patient(document: Undecided) -> Undecided:
+    labels = sorted_labels(frozenset(document.labels) | {LABEL_MASKED})
+    return replace(document, labels=labels, masked_by="patient")
 
 
 def _settlement(one: _Due) -> Settlement:

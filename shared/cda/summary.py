@@ -1,0 +1,166 @@
+"""What identifies a CDA: whose it is, its type, its identifier, its moment, and what it replaces.
+
+Sources: as of `shared.cda.header`, which reads the whole header by the same functions.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+from shared.cda.element import Element
+from shared.terminology import oids
+from shared.values import (
+    Ins,
+    InvalidInsError,
+    SentTraits,
+    Sex,
+    Unprinted,
+    document_id,
+    first_given_name,
+    is_cog,
+    is_day,
+    normalise_name,
+)
+
+# HL7 TS: year to fraction of a second, each step optional, with a zone at the end or none.
+_TIME = re.compile(
+    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.\d{1,4})?)?)?)?)?)?([+-]\d{4})?", re.ASCII
+)
+_YEARS: Final = range(1850, 2200)
+
+
+@dataclass(frozen=True, slots=True)
+class CdaCode:
+    """A code, the OID of its system and its label."""
+
+    code: str
+    system_oid: str | None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PatientId(Unprinted):
+    """An identifier of the patient as it stands: an INS or a local one."""
+
+    root: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CdaSummary(Unprinted):
+    """What is compared with the metadata that a document comes with; None where the header does not say it."""
+
+    ins: tuple[Ins, ...]
+    """The well-formed INS of the patient; a CDA with an INS-C alone has none."""
+    traits: SentTraits
+    unique_id: str | None
+    type: CdaCode | None
+    effective_time: str | None
+    """As it is written (HL7 TS): `parse_time` reads it, `has_zone` says whether it names one moment."""
+    confidentiality: str | None
+    replaces: str | None
+
+
+def summary_of(document: Element) -> CdaSummary:
+    """The summary of a ClinicalDocument, of which only the elements that it is made from need to be there."""
+    roles = document.all("recordTarget", "patientRole")
+    role = roles[0] if roles else Element("patientRole", {})
+    return CdaSummary(
+        ins=tuple(ins for one in patient_ids(role) if (ins := ins_of(one)) is not None),
+        traits=traits_of(role.first("patient") or Element("patient", {})),
+        unique_id=element_id(document.first("id")),
+        type=code_of(document.first("code")),
+        effective_time=document.get("value", "effectiveTime"),
+        confidentiality=document.get("code", "confidentialityCode"),
+        replaces=replaced_by(document),
+    )
+
+
+def has_zone(value: str) -> bool:
+    """Whether an HL7 timestamp says its zone and at least its seconds."""
+    match = _TIME.fullmatch(value)
+    return match is not None and match[6] is not None and match[7] is not None
+
+
+def parse_time(value: str | None) -> datetime | None:
+    """An HL7 timestamp (YYYY[MM[DD[HH[MM[SS[.f]]]]]][+ZZZZ]) as an aware datetime, its first moment when partial."""
+    match = _TIME.fullmatch(value) if value else None
+    if match is None or int(match[1]) not in _YEARS:
+        return None
+    year, month, day, *clock = (int(part) if part else None for part in match.groups()[:6])
+    hour, minute, second = (part or 0 for part in clock)
+    try:
+        zone = _zone(match[7]) if match[7] else UTC
+        return datetime(year or 0, month or 1, day or 1, hour, minute, second, tzinfo=zone)
+    except ValueError:
+        return None
+
+
+def _zone(text: str) -> timezone:
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[3:5]))
+    return timezone(-offset if text[0] == "-" else offset)
+
+
+def element_id(element: Element | None) -> str | None:
+    """An `id` in canonical form; None where it is neither an OID nor a UUID."""
+    root = element.get("root") if element is not None else None
+    return document_id(root, element.get("extension")) if element is not None and root is not None else None
+
+
+def code_of(element: Element | None) -> CdaCode | None:
+    """The code of an element; None without one."""
+    code = element.get("code") if element is not None else None
+    if element is None or code is None:
+        return None
+    return CdaCode(code, element.get("codeSystem"), element.get("displayName"))
+
+
+def patient_ids(role: Element) -> list[PatientId]:
+    """The identifiers of a patientRole."""
+    pairs = [(one.get("root"), one.get("extension")) for one in role.all("id")]
+    return [PatientId(root, extension) for root, extension in pairs if root and extension]
+
+
+def ins_of(one: PatientId) -> Ins | None:
+    """The INS, where the identifier is a well-formed one."""
+    try:
+        return Ins.parse(one.extension, one.root) if one.root in oids.INS_OIDS else None
+    except InvalidInsError:
+        return None
+
+
+def traits_of(patient: Element) -> SentTraits:
+    """Birth name: family with qualifier BR, else one without qualifier. The place's COG code stands in `county`."""
+    families, givens = patient.all("name", "family"), patient.all("name", "given")
+    family = _part(families, "BR") or _part(families, None)
+    given = first_given_name(_part(givens, "BR"), _part(givens, None))
+    birth = (patient.get("value", "birthTime") or "")[:8]
+    day = f"{birth[:4]}-{birth[4:6]}-{birth[6:8]}"
+    place = patient.first("birthplace", "place", "addr", "county")
+    cog = place.text.strip().upper() if place is not None else ""
+    return SentTraits(
+        birth_name=family if family and normalise_name(family) else None,
+        given_name=given if given and normalise_name(given) else None,
+        birth_date=day if is_day(day) else None,
+        sex=Sex.of(patient.get("code", "administrativeGenderCode")),
+        birth_place=cog if is_cog(cog) else None,
+    )
+
+
+def _part(parts: list[Element], qualifier: str | None) -> str | None:
+    """The first name part with this qualifier (several may stand in one attribute), or with none."""
+    for part in parts:
+        qualifiers = part.attributes.get("qualifier", "").split()
+        text = " ".join(part.text.split())
+        if text and (qualifier in qualifiers if qualifier is not None else not qualifiers):
+            return text
+    return None
+
+
+def replaced_by(document: Element) -> str | None:
+    """The document that this one replaces (relatedDocument RPLC), in canonical form."""
+    for related in document.all("relatedDocument"):
+        if related.get("typeCode") == "RPLC":
+            return element_id(related.first("parentDocument", "id"))
+    return None
