@@ -47,6 +47,7 @@ _READERS: Final[Mapping[str, dict[str, Any]]] = {
     "doctor of an attested care team": {**_DOCTOR, "care_team": "valid"},
     "the same, objected to": {**_DOCTOR, "care_team": "valid", "care_team_objected": True},
     "médecin traitant": {**_DOCTOR, "attending_doctor": True},
+    "the same status, held by a pharmacist": {**_DOCTOR, "profession": "G15_21", "attending_doctor": True},
     "author": {**_DOCTOR, "author": True},
     "doctor, blocked but authorised": {**_DOCTOR, "authorisation": "valid", "blocked": "professional"},
     "profession that the matrix denies": {**_DOCTOR, "authorisation": "valid", "matrix_cell": "denied"},
@@ -69,6 +70,19 @@ _READERS: Final[Mapping[str, dict[str, Any]]] = {
     "other software": {"actor_kind": "software"},
     "insurer, mutuelle, bank, employer": {**_DOCTOR, "authorisation": "valid", "never": "insurer"},
     "occupational medicine": {**_DOCTOR, "authorisation": "valid", "never": "occupational-medicine"},
+    "the same where the parameter allows it": {
+        **_DOCTOR,
+        "authorisation": "valid",
+        "never": "occupational-medicine",
+        "occupational_medicine": "allowed",
+    },
+    "the same, a nurse": {
+        **_DOCTOR,
+        "profession": "G15_60",
+        "authorisation": "valid",
+        "never": "occupational-medicine",
+        "occupational_medicine": "allowed",
+    },
     "agent, support, operator": {"actor_kind": "administrator"},
 }
 _DOCUMENTS: Final[Mapping[str, dict[str, Any]]] = {
@@ -107,6 +121,12 @@ _WRITERS: Final[Mapping[str, dict[str, Any]]] = {
     "author": {**_DOCTOR, **_OWN},
     "author, blocked": {**_DOCTOR, **_OWN, "blocked": "professional"},
     "another professional, authorised": {**_DOCTOR, "authorisation": "valid"},
+    "nurse of occupational medicine, where the parameter allows it": {
+        **_DOCTOR,
+        "profession": "G15_60",
+        "never": "occupational-medicine",
+        "occupational_medicine": "allowed",
+    },
     "software of the depositor": {"actor_kind": "software", **_OWN},
     "software of a blocked structure": {"actor_kind": "software", **_OWN, "blocked": "structure"},
     "software of an organisation objected to": {"actor_kind": "software", **_OWN, "organisation_objected": True},
@@ -127,11 +147,18 @@ _CHANGERS: Final[Mapping[str, dict[str, Any]]] = {
     "professional": _DOCTOR,
     "professional, the card present, about self": {**_DOCTOR, "card_present": True, "about_self": True},
     "médecin traitant": {**_DOCTOR, "attending_doctor": True},
+    "the same status, held by a pharmacist": {**_DOCTOR, "profession": "G15_21", "attending_doctor": True},
     "software of a structure, about it": {"actor_kind": "software", "about_self": True},
+    "the same, after the person ended its attestation": {
+        "actor_kind": "software",
+        "about_self": True,
+        "care_team_objected": True,
+    },
 }
 _CHANGES: Final = (
     *("authorise-professional", "end-authorisation", "block-professional", "object-to-feeding"),
     *("choose-emergency-access", "hide-section", "attest-care-team", "end-attestation"),
+    *("withdraw-attestation-objection", "name-attending-doctor"),
 )
 _SOURCES: Final[Mapping[str, str]] = {
     "kind-not-permitted": "L1111-18; L1111-17 IV",

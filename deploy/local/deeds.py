@@ -48,6 +48,7 @@ DEEDS = {
     "end-attestation": "ended an attestation",
     "object-to-care-team": "objected to sharing in the care team",
     "withdraw-care-team-objection": "withdrew an objection to the care team",
+    "withdraw-attestation-objection": "let a structure attest its care team again",
     "reference-application": "let an application in",
     "end-application": "ended what an application may do",
     "change-rights": "changed rights",

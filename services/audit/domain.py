@@ -35,7 +35,12 @@ SHOWN_TO_PATIENTS = (
     DocumentWithdrawn.wire,
 )
 """Types of entries in a patient's list. The checks between them and the patient's own alerts tell nothing more."""
-STRUCTURE_ACTIONS = frozenset({"object-to-feeding", "withdraw-feeding-objection"})
+STRUCTURE_ACTIONS = frozenset(
+    {
+        *("object-to-feeding", "withdraw-feeding-objection"),
+        *("attest-care-team", "end-attestation", "withdraw-attestation-objection"),
+    }
+)
 """Actions whose subject is a structure."""
 RECORD_ACTIONS = frozenset({"link-records", "unlink-records"})
 """Actions whose subject is a record."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.access import RULES_VERSION, Facts, Permit, Refusal, decide, facts_from
+from shared.access import KEPT, RULES_VERSION, Facts, Permit, Refusal, decide, facts_from
 from shared.access.decide import ACTIONS
 from shared.terminology.visibility import Visibility
 
@@ -126,10 +126,12 @@ def chosen_reasons() -> frozenset[str]:
     return frozenset(one.reason for requirements in lists for one in requirements if one.by_choice)
 
 
-def decide_again(said: Told) -> tuple[Facts, Permit | Refusal] | None:
-    """What the rules of today answer to these facts; None for facts that they do not know."""
+def decide_again(said: Told, version: str | None) -> tuple[Facts, Permit | Refusal] | None:
+    """What these rules answer to these facts, or those of today where they are not kept; None for facts that are not
+    known."""
+    as_of = version if version in KEPT and version != RULES_VERSION else None
     try:
-        facts = facts_from(said)
+        facts = facts_from({**said, "as_of": as_of})
     except TypeError:
         return None
     return facts, decide(facts)
@@ -139,8 +141,8 @@ def is_told_to_asker(entry: Decided) -> bool:
     """Whether the professional who asked may learn why: not of a refusal by choice, nor of one unknown now."""
     if entry.outcome != "refused":
         return True
-    again = decide_again(entry.details["facts"]) if "facts" in entry.details else None
-    if again is not None and entry.rules_version == RULES_VERSION:
+    again = decide_again(entry.details["facts"], entry.rules_version) if "facts" in entry.details else None
+    if again is not None and entry.rules_version in KEPT:
         decision = again[1]
         return isinstance(decision, Permit) or (decision.reason == entry.reason and not decision.by_choice)
     return entry.reason in words().requirements and entry.reason not in chosen_reasons()
@@ -153,9 +155,9 @@ def explain(entry: Decided, told_to: Party, language: Language) -> Explanation:
     documents) no steps are told: they end with a refusal that was none, and may rest on somebody's choice.
     """
     said: Told = entry.details.get("facts") or {}
-    again = decide_again(said) if said else None
+    again = decide_again(said, entry.rules_version) if said else None
     groups = tuple(_groups(entry, said, told_to, language))
-    decision = None if again is None or entry.rules_version != RULES_VERSION else again[1]
+    decision = None if again is None or entry.rules_version not in KEPT else again[1]
     if decision is None or (isinstance(decision, Refusal) and entry.outcome == "permitted"):
         return Explanation(entry, False, (), _sentence(entry, language), groups)
     steps = tuple(_steps(decision, said, told_to, language))

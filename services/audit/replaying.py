@@ -1,6 +1,7 @@
 """Decisions of the ledger, decided again from the facts that were stored with them. Pure.
 
-Under the same version of the rules nothing may differ; what differs between versions shows what a release has changed.
+Each is decided under the version of the rules that decided it, where that is kept: there nothing may differ. Then it is
+decided under the present rules: what differs between versions shows what a release has changed.
 Codes and counts only: no person is named.
 """
 
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.audit.explaining import Decided, Told, words
-from shared.access import RELEASES, RULES_VERSION, Permit, Refusal, decide, facts_from
+from shared.access import KEPT, RELEASES, RULES_VERSION, Permit, Refusal, decide, facts_from
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
@@ -23,7 +24,9 @@ NOT_A_FACT = frozenset({"organisation_id"})
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One decision that is answered otherwise now. `combination`: its place among those of a search. `made_by`: the
-    versions of the rules since then, one of which made it; none under the same rules, or after rules not known here."""
+    versions of the rules since then, one of which made it; none under the same rules, or after rules not known here.
+    `decided_under`: the version that gives the answer of now, the same one where these rules were broken.
+    """
 
     event_id: UUID
     action: str
@@ -34,6 +37,7 @@ class Difference:
     reason_now: str
     rules_version: str
     made_by: tuple[str, ...]
+    decided_under: str
 
 
 @dataclass(slots=True)
@@ -74,26 +78,36 @@ def _asked(entry: Decided, common: Told) -> Iterator[tuple[int | None, list[Told
 def _decide(
     done: Replayed, entry: Decided, number: int | None, asked: list[Told], outcome: str, reason: str | None
 ) -> None:
+    version = entry.rules_version or RULES_VERSION
     try:
-        decision = _decided(asked)
+        decisions = [_decided(asked, under) for under in _versions(version)]
     except TypeError:
         done.unreadable += 1
         return
     done.decisions += 1
-    if agrees(outcome, reason, decision):
+    differing = next((one for one in decisions if not agrees(outcome, reason, one)), None)
+    if differing is None:
         return
-    now = ("permitted", decision.rule) if isinstance(decision, Permit) else ("refused", decision.reason)
-    version = entry.rules_version or RULES_VERSION
+    now = ("permitted", differing.rule) if isinstance(differing, Permit) else ("refused", differing.reason)
+    under = differing.rules_version
+    made_by = () if under == version else releases_since(version)
     done.differences.append(
-        Difference(entry.event_id, entry.action, number, outcome, reason, *now, version, releases_since(version))
+        Difference(entry.event_id, entry.action, number, outcome, reason, *now, version, made_by, under)
     )
 
 
-def _decided(asked: list[Told]) -> Permit | Refusal:
+def _versions(version: str) -> tuple[str, ...]:
+    """Under which rules a decision of this version is decided again: its own where they are kept, then the present."""
+    return (version, RULES_VERSION) if version in KEPT and version != RULES_VERSION else (RULES_VERSION,)
+
+
+def _decided(asked: list[Told], under: str) -> Permit | Refusal:
     """As a search is decided: whom somebody's choice keeps from the record still finds what the rules permit in any
     case, and is let in for the first of those. Raises TypeError."""
+    as_of = None if under == RULES_VERSION else under
     answers = (
-        decide(facts_from({name: value for name, value in said.items() if name not in NOT_A_FACT})) for said in asked
+        decide(facts_from({**{name: value for name, value in said.items() if name not in NOT_A_FACT}, "as_of": as_of}))
+        for said in asked
     )
     whole = next(answers)
     if isinstance(whole, Permit) or not whole.by_choice:

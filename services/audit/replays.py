@@ -39,6 +39,7 @@ class DifferenceView(BaseModel):
     combination: int | None = Field(description="of a search: its place among the combinations, from 0")
     rules_version: str
     made_by: list[str] = Field(description="the versions of the rules since then: one of these releases made it")
+    decided_under: str = Field(description="the version that answers so; `rules_version` where the rules were broken")
     then: AnswerView
     now: AnswerView
 
@@ -51,6 +52,7 @@ class DifferenceView(BaseModel):
             combination=one.combination,
             rules_version=one.rules_version,
             made_by=list(one.made_by),
+            decided_under=one.decided_under,
             then=AnswerView(outcome=one.outcome, reason=one.reason),
             now=AnswerView(outcome=one.outcome_now, reason=one.reason_now),
         )

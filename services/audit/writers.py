@@ -30,7 +30,7 @@ ACTIONS: Final[dict[Service, frozenset[Action]]] = {
             *("object-to-feeding", "withdraw-feeding-objection", "name-attending-doctor", "end-attending-doctor"),
             *("choose-emergency-access", "hide-section", "show-section", "choose-default-label", "attest-care-team"),
             *("end-attestation", "object-to-care-team", "withdraw-care-team-objection", "reference-application"),
-            *("end-application", "change-rights", "see-choices"),
+            *("end-application", "change-rights", "see-choices", "withdraw-attestation-objection"),
         }
     ),
     "audit": frozenset({"list-accesses", "list-emergencies", "explain-decision"}),

@@ -12,6 +12,7 @@ from services.consent.domain.states import VersionDiffersError
 from services.consent.settings import Settings
 from services.consent.store import states
 from services.consent.usecases.adopt_states import adopt_states
+from services.consent.usecases.name_in_full import name_in_full
 from services.consent.waking import InForce
 from shared.erasing import Finisher
 from shared.http.app import make_app, serving
@@ -59,7 +60,10 @@ def make_recovery(_: Settings) -> Recovery:
 
 def make_plan(keys: Keys | None = None, *, masked_and_invisible: bool = False) -> Plan:
     """What the worker does."""
-    loops: dict[str, Loop] = {"finish-erasures": Finisher("consent", states.remove_changes).round}
+    loops: dict[str, Loop] = {
+        "finish-erasures": Finisher("consent", states.remove_changes).round,
+        "name-in-full": name_in_full,
+    }
     return Plan(
         "consent",
         subscriptions(masked_and_invisible=masked_and_invisible),

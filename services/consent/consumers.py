@@ -3,15 +3,17 @@
 from functools import partial
 
 from services.consent.usecases.acknowledge_copies import acknowledge_copies
+from services.consent.usecases.copy_directory import copy_directory
 from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
 from services.consent.usecases.decide_deposits import decide_deposits, deposits_behind
 from services.consent.usecases.erase_record import erase_record
-from shared.contracts.identity import PeopleChanged, RecordChanged, RecordErased
+from shared.contracts.identity import PeopleChanged, ProfessionalChanged, RecordChanged, RecordErased, StructureChanged
 from shared.contracts.records import CopyApplied, DocumentReceived
 from shared.contracts.topics import (
     CONSENT_COPY_ACKNOWLEDGEMENTS,
     CONSENT_DEPOSIT_CHECKS,
+    CONSENT_DIRECTORY_COPIES,
     CONSENT_ERASURES,
     CONSENT_PEOPLE_COPIES,
     CONSENT_RECORD_COPIES,
@@ -27,6 +29,7 @@ def subscriptions(*, masked_and_invisible: bool = False) -> list[Subscription]:
     return [
         Subscription(CONSENT_RECORD_COPIES, (RecordChanged,), copy_records, remember=False),
         Subscription(CONSENT_PEOPLE_COPIES, (PeopleChanged,), copy_people, remember=False),
+        Subscription(CONSENT_DIRECTORY_COPIES, (ProfessionalChanged, StructureChanged), copy_directory, remember=False),
         Subscription(
             CONSENT_DEPOSIT_CHECKS,
             (DocumentReceived,),

@@ -1,10 +1,11 @@
 """The access rules: facts in, `Permit` or `Refusal` out. Pure and total; what is not known is refused."""
 
-from shared.access.decide import RELEASES, RULES_VERSION, decide
+from shared.access.decide import KEPT, RELEASES, RULES_VERSION, decide
 from shared.access.facts import Facts, Permit, Refusal, blocked_of
 from shared.access.telling import Told, facts_from, told
 
 __all__ = [
+    "KEPT",
     "RELEASES",
     "RULES_VERSION",
     "Facts",

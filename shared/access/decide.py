@@ -20,12 +20,16 @@ RELEASES: Final[Mapping[str, str]] = MappingProxyType(
         "1": "who deposits, and who reads",
         "2": "one decision for every action: labels, rights and the list of accesses too, emergencies, the matrix",
         "3": "carers change who may see what, as representatives do; a new version hides nothing shown for ever",
-        "4": "objections and blocks hold for replacements; an author reads the own document on old copies",
+        "4": "objections and blocks hold for replacements; an author reads the own document on old copies; only doctors are "
+        "médecins traitants or read for occupational medicine; a structure whose attestation was ended by the person "
+        "attests no other until that is withdrawn",
     }
 )
 """Version of the rules -> what it brought, the oldest first. A change that may answer otherwise than before is a new
 one: replay tells decisions of two versions apart, and by which release."""
 RULES_VERSION: Final = tuple(RELEASES)[-1]
+KEPT: Final = ("3", RULES_VERSION)
+"""The versions under which a decision can be decided again as it was (`Facts.as_of`)."""
 
 ACTIONS: Final[Mapping[str, tuple[Lists, Callable[[Facts], str]]]] = MappingProxyType(
     {
@@ -44,18 +48,19 @@ ACTIONS: Final[Mapping[str, tuple[Lists, Callable[[Facts], str]]]] = MappingProx
 
 def decide(facts: Facts) -> Permit | Refusal:
     """Whether this may be done. Total: an action or a kind that nobody knows is refused."""
+    version = facts.as_of if facts.as_of in KEPT else RULES_VERSION
     known = ACTIONS.get(facts.action)
     if known is None:
-        return Refusal("action-unknown", False, RULES_VERSION)
+        return Refusal("action-unknown", False, version)
     lists, rule_of = known
     requirements = lists.get(facts.actor_kind)
     if requirements is None:
-        return Refusal("kind-not-permitted", False, RULES_VERSION)
+        return Refusal("kind-not-permitted", False, version)
     for passed, one in enumerate(requirements):
         if not one.met(facts):
-            return Refusal(one.reason, one.by_choice, RULES_VERSION, one.retry, _reasons(requirements)[:passed])
+            return Refusal(one.reason, one.by_choice, version, one.retry, _reasons(requirements)[:passed])
     marks = reading.marks_of(facts) if facts.action in reading.READING else ()
-    return Permit(rule_of(facts), RULES_VERSION, _reasons(requirements), marks)
+    return Permit(rule_of(facts), version, _reasons(requirements), marks)
 
 
 @cache

@@ -40,6 +40,9 @@ class Facts:
     The parameters. `matrix_cell`: allowed, denied, allowed-by-default, denied-by-default or unknown, of this profession
     and type in the matrix in force. `masked_and_invisible_allowed`: the national parameter
     `cumul-invisible_patient-masque_ps`. `occupational_medicine`: never or allowed.
+
+    `as_of`: a former version of the rules that is kept, to decide again what was decided under it; None: the present
+    rules, as every request is decided.
     """
 
     action: str
@@ -91,6 +94,7 @@ class Facts:
     matrix_cell: str = "unknown"
     masked_and_invisible_allowed: bool = False
     occupational_medicine: str = "never"
+    as_of: str | None = None
 
 
 def blocked_of(blocked: Collection[str], person_id: str | None, structure_id: str | None) -> str:

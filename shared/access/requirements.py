@@ -28,8 +28,17 @@ class Requirement:
     retry: bool = False
 
 
+_BEFORE: Mapping[str, frozenset[str]] = {"4": frozenset({"3"})}
+"""Version of the rules -> the kept versions before it."""
+DOCTOR = "G15_10"
+
 Lists = Mapping[str, tuple[Requirement, ...]]
 """Kind of actor -> what must be met, in the order in which it is asked."""
+
+
+def is_since(facts: Facts, version: str) -> bool:
+    """Whether what this version of the rules has brought counts for the decision."""
+    return facts.as_of not in _BEFORE[version]
 
 
 def of_document(met: Callable[[Facts], bool]) -> Callable[[Facts], bool]:
@@ -55,9 +64,10 @@ def is_emergency(facts: Facts) -> bool:
 def _may_ever(facts: Facts) -> bool:
     if facts.never is None:
         return True
-    # L1111-17 IV, with the person's express consent and never around it, where the national parameter lets it.
+    # L1111-17 IV: the doctor, with the person's express consent and never around it, where the national parameter lets.
     allowed = facts.never == "occupational-medicine" and facts.occupational_medicine == "allowed"
-    return allowed and facts.actor_kind == "professional" and facts.mode == "normal"
+    is_doctor = facts.profession == DOCTOR or not is_since(facts, "4")
+    return allowed and is_doctor and facts.actor_kind == "professional" and facts.mode == "normal"
 
 
 def _mode_fits(facts: Facts) -> bool:
@@ -69,7 +79,7 @@ def _mode_fits(facts: Facts) -> bool:
         case "bris_de_glace":
             return is_health_profession(facts) and not facts.secret
         case "centre_15":
-            return facts.profession == "G15_10" and facts.regulator and not facts.secret
+            return facts.profession == DOCTOR and facts.regulator and not facts.secret
         case _:
             return False
 
@@ -80,8 +90,9 @@ def is_health_profession(facts: Facts) -> bool:
 
 
 def is_attending(facts: Facts) -> bool:
-    """Whether the status of attending doctor counts: where express consent is asked for (L1111-17 IV), it does not."""
-    return facts.attending_doctor and facts.never is None
+    """Whether the status of attending doctor counts: a doctor's (Code de la sécurité sociale, L162-5-3), and not where
+    express consent is asked for (L1111-17 IV)."""
+    return facts.attending_doctor and facts.never is None and (facts.profession == DOCTOR or not is_since(facts, "4"))
 
 
 def is_labelled(labels: frozenset[str]) -> bool:

@@ -25,6 +25,7 @@ CHANGES = ATTESTATIONS | {
     *("authorise-professional", "end-authorisation", "block-professional", "unblock-professional"),
     *("object-to-feeding", "withdraw-feeding-objection", "choose-emergency-access", "hide-section", "show-section"),
     *("choose-default-label", "object-to-care-team", "withdraw-care-team-objection"),
+    "withdraw-attestation-objection",
     *("name-attending-doctor", "end-attending-doctor", "reference-application", "end-application"),
 }
 _PERSONS = CHANGES - {"attest-care-team"}

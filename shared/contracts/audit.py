@@ -55,6 +55,7 @@ Action = Literal[
     "end-attestation",
     "object-to-care-team",
     "withdraw-care-team-objection",
+    "withdraw-attestation-objection",
     "end-attending-doctor",
     "reference-application",
     "end-application",

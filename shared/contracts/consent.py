@@ -47,6 +47,7 @@ class ConsentStateChanged(StateEvent):
 
     `authorisations` says all about who may read; None where the sender knew no more than `authorised`, which goes on
     naming the professionals and structures authorised by the person without an end. `blocked` names both kinds.
+    `attestation_objections`: the structures whose attestations of their care team the person's side does not want.
     """
 
     wire: ClassVar[str] = "consent.state-changed.v1"
@@ -63,6 +64,7 @@ class ConsentStateChanged(StateEvent):
     hidden_sections: tuple[Code, ...] = ()
     mask_new_documents: bool = False
     applications: tuple[ApplicationChoice, ...] = ()
+    attestation_objections: tuple[Code, ...] = ()
 
 
 class MatrixChanged(StateEvent):

@@ -152,12 +152,17 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
         {
             "audit.professional-copies": _INDIFFERENT,
             "records.profession-copies": Unknown("handled", "not active: of no profession in a what-if"),
+            "consent.directory-copies": Unknown("handled", "not active: nobody's médecin traitant from now on"),
         },
     ),
     Enumeration(
         (identity.StructureChanged,),
         "status",
-        {"audit.professional-copies": _INDIFFERENT, "records.profession-copies": _INDIFFERENT},
+        {
+            "audit.professional-copies": _INDIFFERENT,
+            "records.profession-copies": _INDIFFERENT,
+            "consent.directory-copies": _INDIFFERENT,
+        },
     ),
     Enumeration(
         _ALERTS,

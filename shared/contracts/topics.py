@@ -283,9 +283,8 @@ RECORDS_PROFESSION_COPIES = Group("records.profession-copies", (IDENTITY_PROFESS
 RECORDS_DEPOSIT_DECISIONS = Group("records.deposit-decisions", (CONSENT_DECISIONS,), "Publishes or refuses.")
 RECORDS_DEPOSIT_TRACKING = Group("records.deposit-tracking", (AUDIT_ENTRIES, NOTIFY_ALERTS), "Tracks deposits.")
 CONSENT_RECORD_COPIES = Group("consent.record-copies", (IDENTITY_RECORDS,), "Announces the state of a new record.")
-CONSENT_PEOPLE_COPIES = Group(
-    "consent.people-copies", (IDENTITY_PEOPLE,), "Who may act for a person; its médecin traitant."
-)
+CONSENT_PEOPLE_COPIES = Group("consent.people-copies", (IDENTITY_PEOPLE,), "Who acts for a person; médecin traitant.")
+CONSENT_DIRECTORY_COPIES = Group("consent.directory-copies", (IDENTITY_PROFESSIONALS,), "Whom an identifier names.")
 CONSENT_DEPOSIT_CHECKS = Group("consent.deposit-checks", (RECORDS_DOCUMENTS,), "Decides deposits.")
 CONSENT_COPY_ACKNOWLEDGEMENTS = Group("consent.copy-acknowledgements", (RECORDS_COPIES,), "Rights in force.")
 AUDIT_LEDGER = Group(
@@ -308,7 +307,7 @@ GROUPS: tuple[Group, ...] = (
     *(RECORDS_MATRIX_COPIES, RECORDS_PROFESSION_COPIES, RECORDS_DEPOSIT_DECISIONS),
     RECORDS_DEPOSIT_TRACKING,
     *(CONSENT_ERASURES, CONSENT_RECORD_COPIES, CONSENT_PEOPLE_COPIES, CONSENT_DEPOSIT_CHECKS),
-    CONSENT_COPY_ACKNOWLEDGEMENTS,
+    *(CONSENT_COPY_ACKNOWLEDGEMENTS, CONSENT_DIRECTORY_COPIES),
     *(AUDIT_ERASURES, AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES, AUDIT_RECORD_COPIES),
     *(NOTIFY_ERASURES, NOTIFY_CONTACT_COPIES, NOTIFY_DOCUMENT_ALERTS, NOTIFY_CONSULTATION_ALERTS),
     *(NOTIFY_EMERGENCY_ALERTS, NOTIFY_MESSAGES),

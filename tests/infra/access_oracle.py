@@ -26,6 +26,7 @@ RIGHTS = {
     "withdraw-care-team-objection",
     "name-attending-doctor",
     "end-attending-doctor",
+    "withdraw-attestation-objection",
     "reference-application",
     "end-application",
 }
@@ -51,7 +52,12 @@ def may(f: Facts) -> bool:
 
 def _occupational_doctor_with_consent_may_ask(f: Facts) -> bool:
     parameter = f.never == "occupational-medicine" and f.occupational_medicine == "allowed"
-    return parameter and f.actor_kind == "professional" and f.mode == "normal"
+    doctor = f.profession == "G15_10" or f.as_of == "3"
+    return parameter and doctor and f.actor_kind == "professional" and f.mode == "normal"
+
+
+def _is_attending_doctor(f: Facts) -> bool:
+    return f.attending_doctor and f.never is None and (f.profession == "G15_10" or f.as_of == "3")
 
 
 def _plain(f: Facts) -> bool:
@@ -104,7 +110,7 @@ def _may_read(f: Facts) -> bool:
 def _professional_may_read(f: Facts, shown: bool, whole: bool) -> bool:
     emergency = f.mode in EMERGENCY
     wrote_it = f.author and not whole
-    attending = f.attending_doctor and f.never is None
+    attending = _is_attending_doctor(f)
     asks_properly = f.profession in READERS and _mode_suits_a_professional(f) and (f.motive or not emergency)
     known = f.record_status == "open" and f.choices_known and (f.copies_fresh or emergency or wrote_it)
     blocked = f.blocked != "none" and not (f.blocked == "structure" and f.mode == "centre_15")
@@ -135,8 +141,7 @@ def _may_change_rights(f: Facts) -> bool:
     if f.actor_kind != "professional" or f.profession not in READERS or not _mode_suits_a_professional(f):
         return False
     joins = f.change == "authorise-professional" and f.about_self and f.card_present
-    doctor = f.attending_doctor and f.never is None
-    blocks = f.change == "block-professional" and doctor and not f.about_self
+    blocks = f.change == "block-professional" and _is_attending_doctor(f) and not f.about_self
     return ends or attests or ((joins or blocks) and f.blocked == "none")
 
 

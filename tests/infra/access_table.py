@@ -51,6 +51,7 @@ COLUMNS: dict[str, tuple[Any, ...]] = {
     "type_asked": ("11488-4", "DOCPAT01", None),
     "matrix_cell": ("allowed", "denied", "allowed-by-default", "denied-by-default", "unknown"),
     "occupational_medicine": ("never", "allowed", "perhaps"),
+    "as_of": (None, "3", "4", "2", "99"),
     **{one.name: YES_NO for one in fields(Facts) if isinstance(one.default, bool)},
 }
 

@@ -16,4 +16,5 @@ def patient_of(record_id: UUID) -> Caller:
 
 async def choose(pool: Pool, record_id: UUID, action: ChangeAction, subject_id: str | None = None) -> State:
     """One change by the holder."""
-    return await change_choices(pool, record_id, patient_of(record_id), Change(action=action, subject_id=subject_id))
+    change = Change(action=action, subject_id=subject_id)
+    return (await change_choices(pool, record_id, patient_of(record_id), change)).state

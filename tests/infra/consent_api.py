@@ -11,12 +11,13 @@ from services.consent.app import make_api
 from services.consent.settings import Settings
 from services.consent.store import states
 from services.consent.store.copies import COPIED
+from services.consent.usecases.copy_directory import copy_directory
 from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
 from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
-from shared.contracts.identity import PeopleChanged, PersonNamed
+from shared.contracts.identity import PeopleChanged, PersonNamed, ProfessionalChanged, StructureChanged
 from shared.copies import raise_watermarks
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
@@ -28,6 +29,29 @@ from tests.infra.plumbing import record_changed
 from tests.infra.tokens import SETTINGS, TestKeys, bearer, make_token, patient_token
 
 APPLICATION = "application-1"
+DIRECTORY = {
+    "899700000001": "G15_10",
+    "899700000002": "G15_60",
+    "899700000003": "G15_10",
+    "899700000004": "G15_21",
+    "1750000001": None,
+    "1750000002": None,
+}
+"""Who is in the directory: doctors, a nurse, a pharmacist and two hospitals."""
+
+
+async def enter(pool: Pool, *ids: str, version: int = 1, status: str = "active", profession: str | None = None) -> None:
+    """The directory tells of these; all of DIRECTORY where none are named."""
+    told = [_entry(id, version, status, profession or DIRECTORY.get(id)) for id in ids or DIRECTORY]
+    async with transaction(pool) as connection:
+        await copy_directory(connection, [message(one) for one in told])
+
+
+def _entry(id: str, version: int, status: str, profession: str | None) -> ProfessionalChanged | StructureChanged:
+    said = {"version": version, "name": "Inventé", "status": status}
+    if profession is None:
+        return StructureChanged.model_validate({"structure_id": id, **said})
+    return ProfessionalChanged.model_validate({"professional_id": id, "profession": profession, **said})
 
 
 class ConsentApi:
@@ -113,4 +137,5 @@ async def consent_api(database: Database, **changed: Any) -> AsyncIterator[Conse
         transport = httpx.ASGITransport(app)
         hooks = {"response": [check_fhir]}
         async with httpx.AsyncClient(transport=transport, base_url="http://consent", event_hooks=hooks) as client:
+            await enter(app.state.pool)
             yield ConsentApi(client, app.state.pool)

@@ -22,6 +22,7 @@ from tests.infra.plumbing import record_changed
 from tests.infra.tokens import make_token, patient_token, professional_token, software_token
 
 DOCTOR, NURSE, HOSPITAL, CLINIC = "899700000001", "899700000002", "1750000001", "1750000002"
+SECOND_DOCTOR = BLOCKED = "899700000003"
 PERMITTED = (200, 202)
 
 
@@ -48,6 +49,7 @@ def with_card(record: Record, professional: str = DOCTOR, **more: Any) -> str:
     return make_token("professional", professional, profession="10", patient_present=record.id, **more)
 
 
+EMERGENCY = {"break_glass": False, "regulation_centre": True, "masked_documents": True}
 EVERY_CHANGE: tuple[tuple[str, str, Any, str], ...] = (
     ("PUT", f"authorisations/{DOCTOR}", None, "authorise-professional"),
     ("DELETE", f"authorisations/{DOCTOR}", None, "end-authorisation"),
@@ -57,7 +59,9 @@ EVERY_CHANGE: tuple[tuple[str, str, Any, str], ...] = (
     ("DELETE", f"blocks/{DOCTOR}", None, "unblock-professional"),
     ("PUT", f"feeding-objections/{HOSPITAL}", None, "object-to-feeding"),
     ("DELETE", f"feeding-objections/{HOSPITAL}", None, "withdraw-feeding-objection"),
-    ("PUT", "emergency", {"break_glass": False, "masked_documents": True}, "choose-emergency-access"),
+    ("PUT", "emergency", EMERGENCY, "choose-emergency-access"),
+    ("DELETE", f"attestations/{HOSPITAL}", None, "end-attestation"),
+    ("DELETE", f"attestation-objections/{HOSPITAL}", None, "withdraw-attestation-objection"),
     ("PUT", "hidden-sections/BIOLOGIE", None, "hide-section"),
     ("DELETE", "hidden-sections/BIOLOGIE", None, "show-section"),
     ("PUT", "default-label", {"masked": True}, "choose-default-label"),
@@ -242,8 +246,10 @@ async def test_the_doctor_named_at_opening_is_one_of_the_choices_and_stays_ended
     await record.named(2, attending_doctor_id=DOCTOR, is_minor=True)
     await record.named(1, attending_doctor_id=NURSE)
     assert (await record.choices())["attending_doctors"] == []
-    await record.named(3, attending_doctor_id=NURSE)
-    assert (await record.choices())["attending_doctors"] == [NURSE]
+    await record.named(3, attending_doctor_id=SECOND_DOCTOR)
+    assert (await record.choices())["attending_doctors"] == [SECOND_DOCTOR]
+    await record.named(4, attending_doctor_id=NURSE)
+    assert (await record.choices())["attending_doctors"] == [SECOND_DOCTOR], "only doctors hold the status"
 
 
 async def test_a_doctor_named_before_the_record_is_heard_of_is_in_the_first_state(api: ConsentApi) -> None:
@@ -313,7 +319,7 @@ async def test_an_attestation_that_cannot_be_is_refused(record: Record, changes:
         (f"authorisations/{DOCTOR}", {"until": days(-1)}, 422, "period-invalid"),
         (f"authorisations/{DOCTOR}", {"from": days(3), "until": days(2)}, 422, "period-invalid"),
         (f"authorisations/{NURSE}", None, 409, "professional-blocked"),
-        (f"attending-doctors/{NURSE}", None, 409, "professional-blocked"),
+        (f"attending-doctors/{BLOCKED}", None, 409, "professional-blocked"),
         ("hidden-sections/NOWHERE", None, 422, "section-unknown"),
         (f"applications/{APPLICATION}", {"sections": ["NOWHERE"]}, 422, "section-unknown"),
         (f"authorisations/{DOCTOR}", {"until": "2030-01-01T00:00:00"}, 422, "invalid"),
@@ -323,7 +329,8 @@ async def test_an_attestation_that_cannot_be_is_refused(record: Record, changes:
 async def test_what_contradicts_itself_changes_nothing_and_says_why(
     record: Record, path: str, body: Any, status: int, code: str
 ) -> None:
-    await record.ask("PUT", f"blocks/{NURSE}")
+    for blocked in (NURSE, BLOCKED):
+        await record.ask("PUT", f"blocks/{blocked}")
     before = await record.choices()
     answer = await record.ask("PUT", path, body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
@@ -348,7 +355,7 @@ async def latest(record: Record) -> ConsentStateChanged:
 
 async def test_an_authorisation_with_an_end_is_told_with_it_and_stays_known_as_ended_for_a_year(record: Record) -> None:
     await record.ask("PUT", f"authorisations/{DOCTOR}", {"until": days(1)})
-    await record.ask("PUT", f"authorisations/{NURSE}", {"from": days(1)})
+    await record.ask("PUT", f"authorisations/{NURSE}", {"from": days(1), "until": None})
     await record.ask("PUT", f"authorisations/{HOSPITAL}")
     for until, expected in ((days(-365), [HOSPITAL, DOCTOR, NURSE]), (days(-367), [HOSPITAL, NURSE])):
         await end(record, DOCTOR, until)

@@ -18,6 +18,7 @@ from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
 from shared.settings import KafkaSettings, PostgresSettings
 from tests.conftest import NewDatabase
+from tests.infra.consent_api import enter
 from tests.infra.messages import message, outbox
 from tests.infra.plumbing import record_changed
 from tests.infra.tokens import (
@@ -59,6 +60,7 @@ def pool_of(client: httpx.AsyncClient) -> Pool:
 @pytest.fixture
 async def record_id(client: httpx.AsyncClient) -> UUID:
     opened = uuid4()
+    await enter(pool_of(client))
     async with transaction(pool_of(client)) as connection:
         await copy_records(connection, [message(record_changed(opened))])
         await connection.execute("delete from outbox")
@@ -262,6 +264,7 @@ async def test_the_api_describes_itself(client: httpx.AsyncClient) -> None:
         "/records/{record_id}/choices/versions/{version}",
         "/records/{record_id}/authorisations/{holder_id}",
         "/records/{record_id}/attestations/{structure_id}",
+        "/records/{record_id}/attestation-objections/{structure_id}",
         "/records/{record_id}/blocks/{holder_id}",
         "/records/{record_id}/attending-doctors/{professional_id}",
         "/records/{record_id}/care-team",

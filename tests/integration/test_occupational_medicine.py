@@ -138,7 +138,7 @@ async def test_consent_lets_it_add_its_own_authorisation_with_the_card_present_w
         record = await api.open_record()
         told = {"never": "occupational-medicine", "profession": "G15_10", "patient_present": record.id}
         token = make_token("professional", OCCUPATIONAL.id, **told)
-        answer = await record.ask("PUT", f"authorisations/{OCCUPATIONAL.id}", {}, token=token)
+        answer = await record.ask("PUT", f"authorisations/{OCCUPATIONAL.id}", None, token=token)
         assert answer.status_code == status, answer.text
         [entry] = await record.entries()
         assert entry.facts is not None

@@ -104,7 +104,7 @@ def test_the_steps_are_the_requirements_in_their_order_with_the_deciding_one_las
     assert isinstance(decision, Refusal)
     assert [one.code for one in explained.steps] == [*decision.passed, "masked"]
     assert [one.met for one in explained.steps] == [*(True for _ in decision.passed), False]
-    assert explained.steps[-1].facts == {"labels": ("MASQUE_PS", "N")}
+    assert explained.steps[-1].facts == {"labels": ("MASQUE_PS", "N"), "profession": "G15_10"}
     assert explained.sentence == explained.steps[-1].answer == "The document is masked from professionals."
     assert explain(masked, "patient", "fr").sentence == "Le document est masqué aux professionnels."
 
@@ -116,7 +116,7 @@ def test_the_professional_sees_no_fact_of_the_persons_choices() -> None:
         seen |= step.facts
     assert seen.keys() == {"actor_kind", "profession", "copies_fresh", "matrix_cell"}
     for_patient = explain(permitted, "patient", "en").steps
-    assert {"authorisation": "valid"} in [one.facts for one in for_patient]
+    assert {"authorisation": "valid", "profession": "G15_10"} in [one.facts for one in for_patient]
 
 
 @pytest.mark.parametrize(

@@ -250,6 +250,8 @@ def _tell(answer: dict[str, Any], as_json: bool) -> None:
         show_json(answer)
     else:
         show_table(("version", "status"), [(answer["version"], answer["status"])], "")
+        if warning := answer.get("warning"):
+            typer.echo(warning)
     if answer["status"] != "in-force":
         raise typer.Exit(EXIT_NOT_YET)
 

@@ -28,8 +28,8 @@ def replay(
 ) -> None:
     """Decide again, from the facts that the ledger keeps, and list every decision that is answered otherwise now.
 
-    Under the same version of the rules there must be none; between versions each is listed with the release of the
-    rules that made it, and what that release brought.
+    Under the version of the rules that decided there must be none, as far back as versions are kept; between versions
+    each is listed with the release of the rules that made it, and what that release brought.
     Reads, searches by combination, changes and deposits; codes and counts only.
 
     Exit codes: 0 no difference under the same rules, 1 there are some, or refused, 3 nothing runs.
@@ -39,7 +39,7 @@ def replay(
     end = until.astimezone() if until else datetime.now().astimezone() + timedelta(minutes=1)
     span = {"from": since.astimezone().isoformat(), "to": end.isoformat()}
     found = perform(var, lambda dmp, known: _replay(dmp, known, span))
-    same = [one for one in found["differences"] if one["rules_version"] == found["rules_version"]]
+    same = [one for one in found["differences"] if one["rules_version"] == one["decided_under"]]
     if as_json:
         show_json(found)
     else:

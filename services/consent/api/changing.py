@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse
 
 from services.consent.domain.choices import PERSONS, Change
 from services.consent.domain.states import VersionDiffersError
-from services.consent.models.choices import ChangeView, ChoicesView
-from services.consent.usecases.change_choices import Terms, change_choices
+from services.consent.models.choices import UNKNOWN, UNKNOWN_IN_FRENCH, ChangeView, ChoicesView
+from services.consent.usecases.change_choices import ChangeOutcome, Terms, change_choices
 from services.consent.usecases.see_choices import see_choices, version_about
 from services.consent.waking import InForce
 from shared import clock
@@ -75,13 +75,24 @@ class Changing:
         self._seconds = seconds_to_wait(prefer)
         self._sees_choices = caller.kind in PERSONS
         self._expected = _version(if_match) if self._sees_choices else None
+        self._french = prefers_french(request.headers.get("accept-language", ""))
 
     async def make(self, change: Change) -> ChangeView:
         """Changes, then waits as long as was asked for. 200 when in force, 202 when on its way."""
-        state = await change_choices(self.pool, self.record_id, self.caller, change, self._expected, self._terms)
+        view, _ = await self.make_about(change)
+        return view
+
+    async def make_about(self, change: Change) -> tuple[ChangeView, str]:
+        """The same, and whom it was about in full."""
+        changed = await change_choices(self.pool, self.record_id, self.caller, change, self._expected, self._terms)
+        view = await self._wait(changed)
+        return view, changed.subject_id or ""
+
+    async def _wait(self, changed: ChangeOutcome) -> ChangeView:
+        state = changed.state
         version, latest = state.version, state
         if not self._sees_choices:  # that somebody has chosen something else since is not theirs to know
-            version = await version_about(self.pool, self.record_id, change.subject_id)
+            version = await version_about(self.pool, self.record_id, changed.subject_id)
         if self._seconds:
             latest = await self._in_force.wait_for(
                 self.record_id,
@@ -89,7 +100,8 @@ class Changing:
                 lambda found: found.version_in_force >= version,
                 self._seconds,
             )
-        view = ChangeView.of(version, latest.version_in_force, sees_choices=self._sees_choices)
+        warning = None if changed.is_known else UNKNOWN_IN_FRENCH if self._french else UNKNOWN
+        view = ChangeView.of(version, latest.version_in_force, sees_choices=self._sees_choices, warning=warning)
         self._response.status_code = 200 if view.status == "in-force" else 202
         if self._sees_choices:
             self._tell_version(view, state.changed_at)

@@ -15,16 +15,16 @@ from services.consent.models.choices import (
     ChangeView,
     ChoicesView,
     DefaultLabelBody,
+    EmergencyBody,
     HistoryEntryView,
     HistoryView,
     VersionView,
 )
 from services.consent.usecases.see_choices import see_history, see_own_choices, see_version
-from shared import values
 from shared.contracts.base import CODE_PATTERN
-from shared.contracts.consent import EmergencyChoices
 from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool
 from shared.http.door import Door
+from shared.national_ids import LONGEST_INPUT
 
 router = APIRouter(route_class=Door, prefix="/records/{record_id}", tags=["choices"])
 
@@ -36,7 +36,10 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     412: {
         "description": "`version-differs`: the choices were changed meanwhile; look at them again (GET .../choices)."
     },
-    422: {"description": "`invalid`, `national-id-invalid`, `period-invalid`, `section-unknown`, `etag-invalid`"},
+    422: {
+        "description": "`invalid`, `national-id-invalid`, `national-id-ambiguous`, `attending-doctor-unknown`, "
+        "`period-invalid`, `attestation-invalid`, `section-unknown`, `etag-invalid`"
+    },
     429: {"description": "`too-many-changes`: 100 an hour; what takes a right away always works."},
     503: {
         "description": "`record-not-ready`: it is being opened; `cannot-be-checked-now`: who acts for the person waits."
@@ -45,17 +48,17 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 _SEEING: dict[int | str, dict[str, Any]] = {code: _ANSWERS[code] for code in (403, 404, 503)}
 LONGEST_PAGE = 100
 
+_TYPED = "RPPS and SIRET numbers as they are printed too, and other numbers that the directory tells apart"
 HolderId = Annotated[
     str,
     Path(
-        pattern=CODE_PATTERN,
-        max_length=64,
-        description="PS_IdNat of a professional, or Struct_IdNat of a structure",
+        max_length=LONGEST_INPUT,
+        description=f"PS_IdNat of a professional, or Struct_IdNat of a structure; {_TYPED}",
         examples=["899700000001"],
     ),
 ]
 StructureId = Annotated[
-    str, Path(pattern=CODE_PATTERN, max_length=64, description="Struct_IdNat", examples=["1750000001"])
+    str, Path(max_length=LONGEST_INPUT, description=f"Struct_IdNat; {_TYPED}", examples=["1750000001"])
 ]
 SectionCode = Annotated[str, Path(pattern=CODE_PATTERN, max_length=64, examples=["DEPISTAG"])]
 ApplicationId = Annotated[str, Path(pattern=CODE_PATTERN, max_length=64, description="client id")]
@@ -101,17 +104,17 @@ async def get_version(
 
 @router.put("/authorisations/{holder_id}", summary="Authorise a professional or structure", responses=_ANSWERS)
 async def authorise(holder_id: HolderId, changing: ChangingHere, body: AuthorisationBody | None = None) -> ChangeView:
-    """May read the record, within the matrix and the documents' labels, until this ends.
+    """May read the record, within the matrix and the documents' labels, until this ends; without a body from now on.
 
+    One that begins later stands beside one in force; each takes the place of the one before it.
     The patient, a representative or a carer authorises anybody; a professional only the own person, with the patient's
     card present.
     """
-    said = body or AuthorisationBody()
     change = Change(
         action="authorise-professional",
-        subject_id=_holder(holder_id),
-        since=said.since,
-        until=said.until,
+        subject_id=holder_id,
+        since=None if body is None else body.since,
+        until=None if body is None else body.until,
         how="card-present" if changing.caller.kind == "professional" else "online",
     )
     return await changing.make(change)
@@ -119,8 +122,8 @@ async def authorise(holder_id: HolderId, changing: ChangingHere, body: Authorisa
 
 @router.delete("/authorisations/{holder_id}", summary="End an authorisation", responses=_ANSWERS)
 async def end_authorisation(holder_id: HolderId, changing: ChangingHere) -> ChangeView:
-    """May no longer read."""
-    return await _make(changing, "end-authorisation", _holder(holder_id))
+    """May no longer read, and what was to begin later does not begin."""
+    return await _make(changing, "end-authorisation", holder_id)
 
 
 @router.put("/attestations/{structure_id}", summary="Attest a care team", responses=_ANSWERS)
@@ -131,7 +134,7 @@ async def attest(structure_id: StructureId, body: AttestationBody, changing: Cha
     """
     change = Change(
         action="attest-care-team",
-        subject_id=values.national_structure_id(structure_id),
+        subject_id=structure_id,
         since=body.since,
         until=body.until,
         informed_on=body.informed_on,
@@ -142,32 +145,39 @@ async def attest(structure_id: StructureId, body: AttestationBody, changing: Cha
 
 @router.delete("/attestations/{structure_id}", summary="End an attestation", responses=_ANSWERS)
 async def end_attestation(structure_id: StructureId, changing: ChangingHere) -> ChangeView:
-    """The structure's care team may no longer read by it."""
-    return await _make(changing, "end-attestation", values.national_structure_id(structure_id))
+    """The structure's care team may no longer read by it. By the person's side: nor does the structure attest again
+    until they withdraw that (DELETE .../attestation-objections/{structure_id})."""
+    return await _make(changing, "end-attestation", structure_id)
+
+
+@router.delete("/attestation-objections/{structure_id}", summary="Let a structure attest again", responses=_ANSWERS)
+async def withdraw_attestation_objection(structure_id: StructureId, changing: ChangingHere) -> ChangeView:
+    """After the person's side had ended an attestation of this structure."""
+    return await _make(changing, "withdraw-attestation-objection", structure_id)
 
 
 @router.put("/blocks/{holder_id}", summary="Block a professional or structure", responses=_ANSWERS)
 async def block(holder_id: HolderId, changing: ChangingHere) -> ChangeView:
     """Can never read, whatever else would allow it; authorisations end. Also by the médecin traitant."""
-    return await _make(changing, "block-professional", _holder(holder_id))
+    return await _make(changing, "block-professional", holder_id)
 
 
 @router.delete("/blocks/{holder_id}", summary="Unblock a professional or structure", responses=_ANSWERS)
 async def unblock(holder_id: HolderId, changing: ChangingHere) -> ChangeView:
     """The block ends; an authorisation that it ended does not come back."""
-    return await _make(changing, "unblock-professional", _holder(holder_id))
+    return await _make(changing, "unblock-professional", holder_id)
 
 
 @router.put("/attending-doctors/{professional_id}", summary="Name a médecin traitant", responses=_ANSWERS)
 async def name_attending_doctor(professional_id: HolderId, changing: ChangingHere) -> ChangeView:
-    """Reads without an authorisation, sees masked documents and hidden sections, may block others."""
-    return await _make(changing, "name-attending-doctor", values.national_professional_id(professional_id))
+    """Reads without an authorisation, sees masked documents and hidden sections, may block others. Only doctors."""
+    return await _make(changing, "name-attending-doctor", professional_id)
 
 
 @router.delete("/attending-doctors/{professional_id}", summary="End a médecin traitant's status", responses=_ANSWERS)
 async def end_attending_doctor(professional_id: HolderId, changing: ChangingHere) -> ChangeView:
     """The status ends; an authorisation beside it stays."""
-    return await _make(changing, "end-attending-doctor", values.national_professional_id(professional_id))
+    return await _make(changing, "end-attending-doctor", professional_id)
 
 
 @router.put("/care-team", summary="Object to the presumption of the care team, or no longer", responses=_ANSWERS)
@@ -177,9 +187,9 @@ async def choose_care_team(body: CareTeamBody, changing: ChangingHere) -> Change
 
 
 @router.put("/emergency", summary="Choose what may be read in an emergency", responses=_ANSWERS)
-async def choose_emergency(body: EmergencyChoices, changing: ChangingHere) -> ChangeView:
-    """Break-glass, regulation centre (SAMU), and masked documents in both."""
-    return await changing.make(Change(action="choose-emergency-access", emergency=body))
+async def choose_emergency(body: EmergencyBody, changing: ChangingHere) -> ChangeView:
+    """Break-glass, regulation centre (SAMU), and masked documents in both: all three are said each time."""
+    return await changing.make(Change(action="choose-emergency-access", emergency=body.choices))
 
 
 @router.put("/hidden-sections/{section}", summary="Hide a section from professionals", responses=_ANSWERS)
@@ -203,13 +213,13 @@ async def choose_default_label(body: DefaultLabelBody, changing: ChangingHere) -
 @router.put("/feeding-objections/{structure_id}", summary="Object to deposits", responses=_ANSWERS)
 async def object_to_feeding(structure_id: StructureId, changing: ChangingHere) -> ChangeView:
     """Later deposits of this structure are refused; what it has deposited stays."""
-    return await _make(changing, "object-to-feeding", values.national_structure_id(structure_id))
+    return await _make(changing, "object-to-feeding", structure_id)
 
 
 @router.delete("/feeding-objections/{structure_id}", summary="Withdraw an objection", responses=_ANSWERS)
 async def withdraw_feeding_objection(structure_id: StructureId, changing: ChangingHere) -> ChangeView:
     """This structure may deposit again."""
-    return await _make(changing, "withdraw-feeding-objection", values.national_structure_id(structure_id))
+    return await _make(changing, "withdraw-feeding-objection", structure_id)
 
 
 @router.put("/applications/{application_id}", summary="Let an application read sections", responses=_ANSWERS)
@@ -230,8 +240,3 @@ async def end_application(application_id: ApplicationId, changing: ChangingHere)
 
 async def _make(changing: ChangingHere, action: ChangeAction, subject_id: str | None) -> ChangeView:
     return await changing.make(Change(action=action, subject_id=subject_id))
-
-
-def _holder(id: str) -> str:
-    """The national id of a professional or a structure: both are lightly checked in the same way."""
-    return values.national_professional_id(id)

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from services.consent.api.changing import Changing, IfMatch, Prefer, etag_of
 from services.consent.domain.choices import Change
 from services.consent.domain.consents import Shown, consent_id, named_by
+from services.consent.domain.identifiers import possible_ids
 from services.consent.models.choices import ChangeView
-from services.consent.models.consents import ConsentBody, ConsentInvalidError, consent_resource, searchset
+from services.consent.models.consents import ConsentBody, ConsentInvalidError, consent_resource, narrative, searchset
 from services.consent.usecases.find_consents import find_consents, show_changed
 from shared import clock
 from shared.errors import ClientError, NotFoundError
@@ -19,6 +20,7 @@ from shared.fhir.write import FHIR_JSON
 from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool, copy_limit_of
 from shared.http.door import Door
 from shared.http.pacing import keep_pace
+from shared.national_ids import full_ids
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"description": "Done; on its way to where reads are decided. `Prefer: wait=N` waits until it is in force."},
@@ -79,11 +81,13 @@ async def create(
 ) -> Response:
     """By the person's side for anybody; by a professional for themself, while the person's card is present."""
     body = ConsentBody.read(await request.body())
-    if body.status != "active" or consent_id(body.record_id, body.holder_id) is None:
+    named = full_ids(body.holder_id, body.holder_kind) or (body.holder_id,)
+    if body.status != "active" or any(consent_id(body.record_id, one) is None for one in named):
         raise ConsentInvalidError
     changing = Changing(request, body.record_id, caller, pool, Response(), prefer, if_match)
-    view = await changing.make(_authorising(body, changing))
-    return await _one(changing, body.holder_id, view, request, created=True)
+    change = _authorising(body, body.holder_id, changing)
+    view, holder_id = await changing.make_about(change)
+    return await _one(changing, change.model_copy(update={"subject_id": holder_id}), view, request, created=True)
 
 
 @router.get("", summary="Search authorisations")
@@ -112,8 +116,8 @@ async def search_by_post(request: Request, caller: AuthenticatedCaller, pool: Se
 @router.get("/{id}", summary="One authorisation")
 async def read(id: Id, caller: AuthenticatedCaller, pool: ServicePool, copy_limit: CopyLimit) -> Response:
     """As it stands."""
-    record_id, holder_id = _named(id)
-    found = _of(holder_id, await find_consents(pool, record_id, caller, copy_limit))
+    record_id, holder_id, is_next = _named(id)
+    found = _of(holder_id, await find_consents(pool, record_id, caller, copy_limit), is_next)
     return _answer(consent_resource(record_id, found, clock.now()), 200, _etag(found.version))
 
 
@@ -126,14 +130,17 @@ async def update(
     prefer: Prefer = None,
     if_match: IfMatch = None,
 ) -> Response:
-    """`inactive` ends it; `active` gives it the period that is sent."""
+    """`inactive` ends it, and with it the one to come beside it; `active` gives it the period that is sent."""
     body = ConsentBody.read(await request.body())
-    if (body.record_id, body.holder_id) != _named(id) or body.id not in (None, id):
+    record_id, holder_id, _ = _named(id)
+    is_of_holder = holder_id in possible_ids(body.holder_id, body.holder_kind)
+    if body.record_id != record_id or not is_of_holder or body.id not in (None, id):
         raise ConsentInvalidError
-    changing = Changing(request, body.record_id, caller, pool, Response(), prefer, if_match)
+    changing = Changing(request, record_id, caller, pool, Response(), prefer, if_match)
     if body.status == "active":
-        return await _one(changing, body.holder_id, await changing.make(_authorising(body, changing)), request)
-    view = await changing.make(Change(action="end-authorisation", subject_id=body.holder_id))
+        change = _authorising(body, holder_id, changing)
+        return await _one(changing, change, await changing.make(change), request)
+    view = await changing.make(Change(action="end-authorisation", subject_id=holder_id))
     ended = body.model_dump(mode="json", exclude_none=True, exclude_defaults=True) | {"id": id}
     return _answer(ended, 200 if view.status == "in-force" else 202, _etag(view.version))
 
@@ -147,8 +154,8 @@ async def delete(
     prefer: Prefer = None,
     if_match: IfMatch = None,
 ) -> Response:
-    """Whether or not there was one."""
-    record_id, holder_id = _named(id)
+    """Whether or not there was one; the one to come beside it ends too."""
+    record_id, holder_id, _ = _named(id)
     changing = Changing(request, record_id, caller, pool, Response(), prefer, if_match)
     view = await changing.make(Change(action="end-authorisation", subject_id=holder_id))
     return Response(status_code=204 if view.status == "in-force" else 202, headers=_etag(view.version))
@@ -167,9 +174,11 @@ async def _search(
     except ValueError as error:
         raise SearchInvalidError from error
     held = await find_consents(pool, record_id, caller, copy_limit_of(request))
-    wanted = None if actor is None else actor.rpartition("|")[2]
+    wanted = None if actor is None else possible_ids(actor.rpartition("|")[2].strip(), None)
     found = [
-        one for one in held if wanted in (None, one.given.holder_id) and consent_id(record_id, one.given.holder_id)
+        one
+        for one in held
+        if (wanted is None or one.given.holder_id in wanted) and consent_id(record_id, one.given.holder_id)
     ]
     resources = [consent_resource(record_id, one, clock.now()) for one in found]
     shown = [one for one in resources if status in (None, one["status"])]
@@ -186,37 +195,44 @@ def _form(body: bytes) -> dict[str, str]:
 
 
 async def _one(
-    changing: Changing, holder_id: str, view: ChangeView, request: Request, *, created: bool = False
+    changing: Changing, change: Change, view: ChangeView, request: Request, *, created: bool = False
 ) -> Response:
     # Not found where another has ended it while this was being answered.
-    found = _of(holder_id, await show_changed(changing.pool, changing.record_id, changing.caller))
-    resource = consent_resource(changing.record_id, found, clock.now())
+    held = await show_changed(changing.pool, changing.record_id, changing.caller)
+    now = clock.now()
+    holder_id, begins_later = change.subject_id or "", change.since is not None and change.since > now
+    of_holder = tuple(one for one in held if one.given.holder_id == holder_id)
+    found = _of(holder_id, of_holder, begins_later and any(one.is_next for one in of_holder))
+    resource = consent_resource(changing.record_id, found, now)
+    if view.warning is not None:
+        resource["text"] = narrative(view.warning)
     done = 201 if created else 200
     location = f"{request.base_url}fhir/Consent/{resource['id']}"
     headers = {**_etag(found.version), **({"location": location} if created else {})}
     return _answer(resource, done if view.status == "in-force" else 202, headers)
 
 
-def _authorising(body: ConsentBody, changing: Changing) -> Change:
+def _authorising(body: ConsentBody, holder_id: str, changing: Changing) -> Change:
     period = body.provision.period
     return Change(
         action="authorise-professional",
-        subject_id=body.holder_id,
+        subject_id=holder_id,
+        kind=body.holder_kind,
         since=period.start,
         until=period.end,
         how="card-present" if changing.caller.kind == "professional" else "online",
     )
 
 
-def _named(id: str) -> tuple[UUID, str]:
+def _named(id: str) -> tuple[UUID, str, bool]:
     found = named_by(id)
     if found is None:
         raise NotFoundError
     return found
 
 
-def _of(holder_id: str, held: tuple[Shown, ...]) -> Shown:
-    found = next((one for one in held if one.given.holder_id == holder_id), None)
+def _of(holder_id: str, held: tuple[Shown, ...], is_next: bool = False) -> Shown:
+    found = next((one for one in held if (one.given.holder_id, one.is_next) == (holder_id, is_next)), None)
     if found is None:
         raise NotFoundError
     return found

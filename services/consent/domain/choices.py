@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.contracts.base import ActorKind, Code
 from shared.contracts.consent import ApplicationChoice, Authorisation, EmergencyChoices
 from shared.errors import ConflictError, InvalidError
+from shared.moments import LATEST
+from shared.national_ids import LONGEST_INPUT, HolderKind
 from shared.terminology.documents import section_labels
 
 LONGEST_LIST = 1000
@@ -34,6 +36,7 @@ ChangeAction = Literal[
     "choose-default-label",
     "attest-care-team",
     "end-attestation",
+    "withdraw-attestation-objection",
     "object-to-care-team",
     "withdraw-care-team-objection",
     "name-attending-doctor",
@@ -90,7 +93,8 @@ class SectionUnknownError(InvalidError):
 
 
 class Choices(BaseModel):
-    """The lists are sorted and name nobody twice; of one holder there is one authorisation and one attestation."""
+    """The lists are sorted and name nobody twice; a change leaves one holder at most one authorisation that has begun
+    and one to come, and as many attestations."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", serialize_by_alias=True)
     authorisations: tuple[Authorisation, ...] = ()
@@ -102,14 +106,20 @@ class Choices(BaseModel):
     mask_new_documents: bool = False
     feeding_objections: tuple[Code, ...] = ()
     applications: tuple[ApplicationChoice, ...] = ()
+    attestation_objections: tuple[Code, ...] = ()
 
 
 class Change(BaseModel):
-    """One change: which, about whom or what, and what it says."""
+    """One change: which, about whom or what, and what it says.
+
+    `subject_id`: of a professional or structure as the caller typed it, until it is resolved to the full identifier;
+    `kind`: which of the two the caller said it is.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     action: ChangeAction
-    subject_id: Code | None = None
+    subject_id: str | None = Field(default=None, max_length=LONGEST_INPUT)
+    kind: HolderKind | None = None
     since: datetime | None = None
     until: datetime | None = None
     how: Literal["online", "card-present", "care-team"] = "online"
@@ -150,9 +160,9 @@ def apply_change(choices: Choices, change: Change, by: ActorKind, now: datetime)
         case "end-authorisation":
             return _ended(choices, subject, now, team=False)
         case "end-attestation":
-            return _ended(choices, subject, now, team=True)
+            return _attestation_ended(choices, subject, by, now)
         case "block-professional":
-            return _blocked(choices, subject)
+            return _blocked(choices, subject, by, now)
         case "unblock-professional":
             return _with(choices, blocked=_without(choices.blocked, subject))
         case "object-to-feeding":
@@ -179,6 +189,8 @@ def _chosen(choices: Choices, change: Change, subject: str) -> Choices:
             return _with(choices, emergency=change.emergency or choices.emergency)
         case "choose-default-label":
             return _with(choices, mask_new_documents=bool(change.masked))
+        case "withdraw-attestation-objection":
+            return _with(choices, attestation_objections=_without(choices.attestation_objections, subject))
         case "object-to-care-team":
             return _with(choices, care_team_objected=True)
         case "withdraw-care-team-objection":
@@ -192,36 +204,59 @@ def _chosen(choices: Choices, change: Change, subject: str) -> Choices:
 
 
 def _authorised(choices: Choices, change: Change, by: ActorKind, now: datetime) -> Choices:
+    """What begins now takes the place of what has begun, what begins later that of what was to begin later."""
     subject, team = change.subject_id or "", change.action == "attest-care-team"
     _refuse_blocked(choices, subject)
+    new = _new_authorisation(change, by, now)
+    same = [one for one in choices.authorisations if _is_of(one, subject, team=team)]
+    if change.since is None and any(is_valid(one, now) and _says_the_same(one, new) for one in same):
+        return choices
+    begins_later = new.since > now
+    replaced = [one for one in same if is_over(one, now) or (one.since > now) == begins_later]
+    others = [one for one in choices.authorisations if one not in replaced]
+    if sum(not is_over(one, now) for one in others) >= LONGEST_LIST:
+        raise ListFullError
+    listed = sorted((*others, new), key=lambda one: (one.holder_id, one.how, one.since))
+    return _with(choices, authorisations=tuple(listed))
+
+
+def _new_authorisation(change: Change, by: ActorKind, now: datetime) -> Authorisation:
+    """An end that is as good as none is none, of an authorisation; an attestation always ends."""
+    team = change.action == "attest-care-team"
     since = max(change.since or now, now - _CLOCKS_DIFFER)
-    if change.until is not None and change.until <= max(since, now):
+    until = None if not team and change.until is not None and change.until >= LATEST else change.until
+    if since >= LATEST or (until is not None and until <= max(since, now)):
         raise PeriodInvalidError
     if team:
         _check_attestation(change, since, now)
-    same = [one for one in choices.authorisations if _is_of(one, subject, team=team)]
-    how = "care-team" if team else change.how
-    if (
-        any(
-            is_valid(one, now) and (one.until, one.how, one.informed_on) == (change.until, how, change.informed_on)
-            for one in same
-        )
-        and change.since is None
-    ):
-        return choices
-    others = _others(choices, subject, team=team)
-    if sum(not is_over(one, now) for one in others) >= LONGEST_LIST:
-        raise ListFullError
-    new = Authorisation(
-        holder_id=subject, since=since, until=change.until, given_by=by, how=how, informed_on=change.informed_on
+    return Authorisation(
+        holder_id=change.subject_id or "",
+        since=since,
+        until=until,
+        given_by=by,
+        how="care-team" if team else change.how,
+        informed_on=change.informed_on,
     )
-    return _with(choices, authorisations=tuple(sorted((*others, new), key=lambda one: (one.holder_id, one.how))))
+
+
+def _says_the_same(one: Authorisation, new: Authorisation) -> bool:
+    return (one.until, one.how, one.informed_on) == (new.until, new.how, new.informed_on)
 
 
 def _ended(choices: Choices, subject: str, now: datetime, *, team: bool) -> Choices:
-    """What has ended by itself stays known as ended."""
+    """What has ended by itself stays known as ended; what is still to begin ends too."""
     left = (one for one in choices.authorisations if is_over(one, now) or not _is_of(one, subject, team=team))
     return _with(choices, authorisations=tuple(left))
+
+
+def _attestation_ended(choices: Choices, subject: str, by: ActorKind, now: datetime) -> Choices:
+    """Ended by the person's side it stays ended: the structure attests no other until they lift that."""
+    ended = _ended(choices, subject, now, team=True)
+    return _attestation_objected(ended, subject) if by in PERSONS else ended
+
+
+def _attestation_objected(choices: Choices, subject: str) -> Choices:
+    return _with(choices, attestation_objections=_added(choices.attestation_objections, subject))
 
 
 def _check_attestation(change: Change, since: datetime, now: datetime) -> None:
@@ -232,15 +267,17 @@ def _check_attestation(change: Change, since: datetime, now: datetime) -> None:
         raise AttestationInvalidError
 
 
-def _blocked(choices: Choices, subject: str) -> Choices:
-    """A block ends what the person had given; nothing of it comes back by itself."""
-    left = tuple(one for one in choices.authorisations if one.holder_id != subject)
-    return _with(
+def _blocked(choices: Choices, subject: str, by: ActorKind, now: datetime) -> Choices:
+    """A block ends what the person had given; nothing of it comes back by itself, a structure's attestation neither."""
+    held = [one for one in choices.authorisations if one.holder_id == subject]
+    blocked = _with(
         choices,
-        authorisations=left,
+        authorisations=tuple(one for one in choices.authorisations if one not in held),
         attending_doctors=_without(choices.attending_doctors, subject),
         blocked=_added(choices.blocked, subject),
     )
+    attested = any(one.how == "care-team" and not is_over(one, now) for one in held)
+    return _attestation_objected(blocked, subject) if attested and by in PERSONS else blocked
 
 
 def _referenced(choices: Choices, application: ApplicationChoice) -> Choices:
@@ -258,10 +295,6 @@ def _refuse_blocked(choices: Choices, subject: str) -> None:
 def _check_sections(sections: Iterable[str]) -> None:
     if not {*sections} <= {*section_labels()}:
         raise SectionUnknownError
-
-
-def _others(choices: Choices, subject: str, *, team: bool) -> tuple[Authorisation, ...]:
-    return tuple(one for one in choices.authorisations if not _is_of(one, subject, team=team))
 
 
 def _is_of(one: Authorisation, subject: str, *, team: bool) -> bool:

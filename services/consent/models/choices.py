@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from services.consent.domain.choices import Choices
 from services.consent.domain.states import HistoryEntry, State
 from shared.contracts.base import Code
 from shared.contracts.consent import ApplicationChoice, Authorisation, EmergencyChoices
+from shared.moments import Moment
 
 Status = Literal["on-its-way", "in-force"]
+UNKNOWN = "The directory does not know this identifier: check that it is right. The choice is kept for it."
+UNKNOWN_IN_FRENCH = "L’annuaire ne connaît pas cet identifiant : vérifiez-le. Le choix est conservé pour lui."
 
 
 class ChangeView(BaseModel):
@@ -20,12 +23,17 @@ class ChangeView(BaseModel):
     model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [{"version": 2, "status": "in-force"}]})
     version: int | None = Field(ge=1, description="of all choices; null to whoever does not see them")
     status: Status
+    warning: str | None = Field(
+        default=None,
+        exclude_if=lambda warning: warning is None,
+        description="words to show: the directory does not know whom this is about",
+    )
 
     @classmethod
-    def of(cls, version: int, version_in_force: int, *, sees_choices: bool) -> "ChangeView":
+    def of(cls, version: int, version_in_force: int, *, sees_choices: bool, warning: str | None = None) -> "ChangeView":
         """What is said of a version, given the one that is in force."""
         status: Status = "in-force" if version_in_force >= version else "on-its-way"
-        return cls(version=version if sees_choices else None, status=status)
+        return cls(version=version if sees_choices else None, status=status, warning=warning)
 
 
 class ChoicesView(BaseModel):
@@ -56,6 +64,7 @@ class ChoicesView(BaseModel):
                     "mask_new_documents": False,
                     "feeding_objections": ["1750000001"],
                     "applications": [],
+                    "attestation_objections": [],
                     "emergency": {"break_glass": True, "regulation_centre": True, "masked_documents": False},
                     "changed_at": "2026-11-22T09:30:00Z",
                 }
@@ -75,6 +84,9 @@ class ChoicesView(BaseModel):
     mask_new_documents: bool = Field(description="whether new documents are masked to professionals")
     feeding_objections: tuple[str, ...] = Field(description="national ids of the structures that may not deposit")
     applications: tuple[ApplicationChoice, ...] = Field(description="referenced applications and what each may read")
+    attestation_objections: tuple[str, ...] = Field(
+        description="national ids of the structures that may not attest again before this is withdrawn"
+    )
     emergency: EmergencyChoices
     changed_at: datetime
 
@@ -131,39 +143,53 @@ class HistoryView(BaseModel):
     next: int | None
 
 
-class AuthorisationBody(BaseModel):
-    """From when until when; without them from now on, without an end."""
+class RightsBody(BaseModel):
+    """A body that sets rights: whole, with nothing unknown in it, so that no slip gives or takes any."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-    since: AwareDatetime | None = Field(default=None, alias="from")
-    until: AwareDatetime | None = None
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class AttestationBody(BaseModel):
-    """A structure's word: the patient was informed on that day and did not object."""
+class AuthorisationBody(RightsBody):
+    """Until when; null and 9999-12-31 are no end. From when, if not from now on."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    since: Moment | None = Field(default=None, alias="from")
+    until: Moment | None
+
+
+class AttestationBody(RightsBody):
+    """A structure's word: the patient was informed on that day and did not object. From when, if not from now on."""
+
     informed_on: date
-    since: AwareDatetime | None = Field(default=None, alias="from")
-    until: AwareDatetime
+    since: Moment | None = Field(default=None, alias="from")
+    until: Moment
 
 
-class ApplicationBody(BaseModel):
+class ApplicationBody(RightsBody):
     """The sections that an application may read."""
 
-    model_config = ConfigDict(extra="forbid")
     sections: tuple[Code, ...] = Field(max_length=40)
 
 
-class DefaultLabelBody(BaseModel):
+class DefaultLabelBody(RightsBody):
     """Whether new documents are masked to professionals."""
 
-    model_config = ConfigDict(extra="forbid")
-    masked: bool
+    masked: StrictBool
 
 
-class CareTeamBody(BaseModel):
+class CareTeamBody(RightsBody):
     """Whether the presumption of the care team is objected to."""
 
-    model_config = ConfigDict(extra="forbid")
-    objected: bool
+    objected: StrictBool
+
+
+class EmergencyBody(RightsBody):
+    """What the person permits in emergencies: breaking the glass, the regulation centre, masked documents in both."""
+
+    break_glass: StrictBool
+    regulation_centre: StrictBool
+    masked_documents: StrictBool
+
+    @property
+    def choices(self) -> EmergencyChoices:
+        """The choices that this says."""
+        return EmergencyChoices(**self.model_dump())

@@ -5,16 +5,18 @@ Source: http://hl7.org/fhir/R4/consent.html.
 """
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from services.consent.domain.choices import is_over
 from services.consent.domain.consents import Shown, consent_id
-from shared.contracts.base import CODE_PATTERN
 from shared.errors import ClientError
+from shared.fhir.dates import end_of, first_moment
+from shared.moments import Moment
+from shared.national_ids import LONGEST_INPUT, HolderKind, holder_kind
 from shared.terminology import oids
 
 _TERMINOLOGY: Final = "http://terminology.hl7.org/CodeSystem"
@@ -55,7 +57,7 @@ class _Concept(_Element):
 
 class _Identifier(_Element):
     system: Literal["urn:oid:1.2.250.1.71.4.2.1", "urn:oid:1.2.250.1.71.4.2.2"]
-    value: str = Field(pattern=CODE_PATTERN, max_length=64)
+    value: str = Field(min_length=1, max_length=LONGEST_INPUT)
     use: str | None = None
     type: _Concept | None = None
 
@@ -72,8 +74,10 @@ class _Actor(_Element):
 
 
 class _Period(_Element):
-    start: AwareDatetime | None = None
-    end: AwareDatetime | None = None
+    """Days, months and years are whole ones in France; the end is the moment at which they are over."""
+
+    start: Annotated[Moment, BeforeValidator(first_moment)] | None = None
+    end: Annotated[Moment, BeforeValidator(end_of)] | None = None
 
 
 class _Provision(_Element):
@@ -115,6 +119,12 @@ class ConsentBody(_Element):
         """PS_IdNat or Struct_IdNat of the one who may read."""
         return self.provision.actor[0].reference.identifier.value
 
+    @property
+    def holder_kind(self) -> HolderKind:
+        """Which of the two the system of the identifier says."""
+        system = self.provision.actor[0].reference.identifier.system
+        return "professional" if system == PROFESSIONAL else "structure"
+
     @classmethod
     def read(cls, content: bytes) -> "ConsentBody":
         """From JSON. Raises ConsentInvalidError, which names the elements."""
@@ -137,10 +147,11 @@ def consent_resource(record_id: UUID, shown: Shown, now: datetime) -> dict[str, 
     """The authorisation as a resource."""
     one = shown.given
     period = {"start": one.since.isoformat(), **({"end": one.until.isoformat()} if one.until else {})}
-    system = PROFESSIONAL if one.given_by == "professional" or one.holder_id.startswith("8") else STRUCTURE
+    is_professional = one.given_by == "professional" or holder_kind(one.holder_id) == "professional"
+    system = PROFESSIONAL if is_professional else STRUCTURE
     return {
         "resourceType": "Consent",
-        "id": consent_id(record_id, one.holder_id),
+        "id": consent_id(record_id, one.holder_id, is_next=shown.is_next),
         "meta": {"versionId": shown.version, "lastUpdated": shown.changed_at.isoformat()},
         "status": "inactive" if is_over(one, now) else "active",
         "scope": {"coding": [{"system": SCOPE_SYSTEM, "code": SCOPE}]},
@@ -154,6 +165,11 @@ def consent_resource(record_id: UUID, shown: Shown, now: datetime) -> dict[str, 
             "actor": [{"role": _ROLE, "reference": {"identifier": {"system": system, "value": one.holder_id}}}],
         },
     }
+
+
+def narrative(words: str) -> dict[str, str]:
+    """Words for who reads the resource."""
+    return {"status": "additional", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{words}</div>'}
 
 
 def searchset(resources: list[dict[str, Any]], base: str) -> dict[str, Any]:

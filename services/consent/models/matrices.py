@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.consent.domain.matrices import Difference, StoredMatrix
 from services.consent.usecases.compare_matrix import Comparison
+from shared.moments import Moment
 from shared.terminology.documents import document_types
 from shared.terminology.matrix import SOURCES, Matrix, Stated
 from shared.terminology.professions import professions
@@ -120,7 +121,7 @@ class ActivationBody(BaseModel):
     """From when; without it as soon as every service is sure to know of it, which is the limit of freshness."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
-    active_from: AwareDatetime | None = Field(default=None, alias="from")
+    active_from: Moment | None = Field(default=None, alias="from")
 
 
 def _summed_up(comparison: Comparison, cells: int, french: bool) -> str:

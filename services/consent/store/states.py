@@ -120,6 +120,12 @@ async def update_state(connection: Connection, state: State, change: Change, act
     await insert_changes(connection, [state], change.action, change, actor)
 
 
+async def update_state_by(connection: Connection, state: State, action: str, actor: Actor) -> None:
+    """Writes a new version that no change of the person's made."""
+    await connection.execute(UPDATE_STATE, *values_of(state))
+    await insert_changes(connection, [state], action, None, actor)
+
+
 COUNT_CHANGES = """
 with older as materialized (
   select version from state_changes where bucket = $1 and record_id = $2 and changed_at <= $3

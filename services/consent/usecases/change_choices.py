@@ -21,6 +21,7 @@ from services.consent.domain.states import (
     VersionDiffersError,
 )
 from services.consent.store import copies, states
+from services.consent.usecases.name_subject import name_subject
 from shared import clock
 from shared.access import Facts, Permit, Refusal, blocked_of, decide, told
 from shared.contracts.audit import AccessRecorded
@@ -47,6 +48,15 @@ class Terms:
 USUAL: Final = Terms()
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeOutcome:
+    """The state after a change, and whom it was about in full. `is_known`: whether the directory has them."""
+
+    state: State
+    subject_id: str | None = None
+    is_known: bool = True
+
+
 class ChangeForbiddenError(ForbiddenError):
     """This is not yours to change: the person does, and professionals only what concerns themselves."""
 
@@ -68,18 +78,21 @@ async def change_choices(
     change: Change,
     expected: int | None = None,
     terms: Terms = USUAL,
-) -> State:
+) -> ChangeOutcome:
     """The state afterwards; what changes nothing is no new version and is not announced.
 
-    `expected`: the version that the person's side saw; of nobody else is it asked, for they see no choices. Raises
-    NotFoundError, RecordNotReadyError, RecordClosedError, ForbiddenError, VersionDiffersError, TooManyChangesError,
-    and what `apply_change` raises.
+    The change's subject may be as the caller typed it. `expected`: the version that the person's side saw; of nobody
+    else is it asked, for they see no choices. Raises NotFoundError, RecordNotReadyError, RecordClosedError,
+    ForbiddenError, VersionDiffersError, TooManyChangesError,
+    InvalidNationalIdError, AttendingDoctorUnknownError, and what `apply_change` raises.
     """
     refused: ClientError | None = None
     async with transaction(pool) as connection:
         state = await states.lock_state(connection, record_id)
         about = await copies.find_about(connection, record_id)
         now = clock.now()
+        named = await name_subject(connection, change, caller, Choices() if state is None else state.choices)
+        change = named.change
         if state is None or about is None:
             raise await _unknown(connection, record_id, caller, change, now, terms)
         facts = facts_of(caller, record_id, about, state.choices, change, now, terms)
@@ -87,11 +100,13 @@ async def change_choices(
         try:
             if isinstance(decision, Refusal):
                 raise _error(decision, facts)
+            if named.error is not None:
+                raise named.error
             changed = await _changed(connection, state, caller, change, expected, now)
         except ClientError as error:
             refused, changed = error, state
         if changed is state and refused is None:
-            return state
+            return ChangeOutcome(state, change.subject_id, named.is_known)
         access = _access(caller, change, facts, decision, changed, refused)
         if refused is None:
             await states.update_state(connection, changed, change, caller.actor())
@@ -101,7 +116,7 @@ async def change_choices(
     if refused is not None:
         REFUSED.labels(change.action, access.reason).inc()
         raise refused
-    return changed
+    return ChangeOutcome(changed, change.subject_id, named.is_known)
 
 
 async def _unknown(
@@ -195,10 +210,14 @@ def facts_of(
         minor=about.people is not None and about.people.is_minor,
         choices_known=True,
         copies_fresh=for_another_record or about.age.is_fresh(now, terms.copy_limit),
-        care_team_objected=chosen.care_team_objected,
+        care_team_objected=chosen.care_team_objected or _is_attestation_objected(chosen, change),
         attending_doctor=caller.id in chosen.attending_doctors,
         blocked=blocked_of(all_blocked, caller.id, caller.organisation_id),
     )
+
+
+def _is_attestation_objected(chosen: Choices, change: Change) -> bool:
+    return change.action == "attest-care-team" and change.subject_id in chosen.attestation_objections
 
 
 def _is_about_self(caller: Caller, change: Change) -> bool:

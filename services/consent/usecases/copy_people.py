@@ -5,7 +5,7 @@ from uuid import UUID
 from services.consent.announcements import announce_effect
 from services.consent.domain.choices import Change, apply_change
 from services.consent.domain.states import State
-from services.consent.store import copies, states
+from services.consent.store import copies, directory, states
 from services.consent.usecases.copy_records import OURSELVES
 from shared import clock
 from shared.contracts.audit import AccessRecorded
@@ -17,7 +17,8 @@ from shared.outbox import Announcement, append
 
 
 async def copy_people(connection: Connection, messages: list[Message[PeopleChanged]]) -> set[bytes]:
-    """A médecin traitant who is named anew becomes one of the record's; one whom the person ended stays ended.
+    """A médecin traitant who is named anew becomes one of the record's; one whom the person ended stays ended. Identity
+    names doctors only; one whom the directory calls something else meanwhile is not named.
 
     Returns the keys of newer copies.
     """
@@ -26,10 +27,12 @@ async def copy_people(connection: Connection, messages: list[Message[PeopleChang
     await copies.hold_first_states(connection, ids)
     before = await copies.find_attending_doctors(connection, ids)
     applied = await copies.upsert_people(connection, [latest[id] for id in ids])
+    doctors = {id: doctor_id for id in ids if (doctor_id := latest[id].event.attending_doctor_id) is not None}
+    others = await directory.others_than_doctors(connection, doctors.values())
     told: list[Announcement] = []
-    for id in (one for one in ids if one in applied):
-        named = latest[id].event.attending_doctor_id
-        if named is not None and named != before.get(id):
+    for id in (one for one in ids if one in applied and one in doctors):
+        named = doctors[id]
+        if named not in others and named != before.get(id):
             told += [announce_effect(event, cause=latest[id]) for event in await _name(connection, id, named)]
     await append(connection, told)
     return {latest[id].key for id in applied}

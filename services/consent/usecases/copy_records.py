@@ -6,7 +6,7 @@ from uuid import UUID
 from services.consent.announcements import announce_effect
 from services.consent.domain.choices import Choices
 from services.consent.domain.states import RecordCopy, State
-from services.consent.store import copies, states
+from services.consent.store import copies, directory, states
 from shared import clock
 from shared.contracts.base import Actor
 from shared.contracts.identity import RecordChanged
@@ -37,7 +37,9 @@ async def _announce_first_states(connection: Connection, latest: Mapping[str, Me
     if not opened:
         return
     await copies.hold_first_states(connection, list(opened))
-    doctors = await copies.find_attending_doctors(connection, list(opened))
+    named = await copies.find_attending_doctors(connection, list(opened))
+    others = await directory.others_than_doctors(connection, named.values())
+    doctors = {record_id: doctor_id for record_id, doctor_id in named.items() if doctor_id not in others}
     first = {record_id: _first_state(message.event, doctors) for record_id, message in opened.items()}
     new = await states.insert_states(connection, list(first.values()))
     if not new:

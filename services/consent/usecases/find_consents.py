@@ -23,7 +23,7 @@ async def find_consents(pool: Pool, record_id: UUID, caller: Caller, limit: time
     what `see_own_choices` raises.
     """
     if caller.kind in PERSONS:
-        return shown_to_person(await see_own_choices(pool, record_id, caller, limit))
+        return shown_to_person(await see_own_choices(pool, record_id, caller, limit), clock.now())
     if caller.kind not in HOLDERS:
         raise await refuse_kind(pool, record_id, caller)
     return await _own(pool, record_id, caller, limit)
@@ -32,7 +32,7 @@ async def find_consents(pool: Pool, record_id: UUID, caller: Caller, limit: time
 async def show_changed(pool: Pool, record_id: UUID, caller: Caller) -> tuple[Shown, ...]:
     """The same for who has just changed something, and has therefore been asked who they are."""
     if caller.kind in PERSONS:
-        return shown_to_person(await see_choices(pool, record_id))
+        return shown_to_person(await see_choices(pool, record_id), clock.now())
     return await _own(pool, record_id, caller)
 
 

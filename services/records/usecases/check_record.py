@@ -15,6 +15,7 @@ from services.records.store import reading as store
 from services.records.usecases.desk import Desk
 from shared import clock
 from shared.access import RULES_VERSION, Facts, Permit, Refusal
+from shared.access.requirements import is_attending
 from shared.errors import ForbiddenError, UncheckableError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
@@ -53,7 +54,7 @@ async def check_record(desk: Desk, caller: Caller, ins_fingerprints: tuple[str, 
         raise UncheckableError if decision.retry else ForbiddenError
     if record_id is None:
         return None
-    return Standing(record_id, record.status == "open", authorisation_of(facts), facts.attending_doctor)
+    return Standing(record_id, record.status == "open", authorisation_of(facts), is_attending(facts))
 
 
 def _decide(caller: Caller, facts: Facts, *, is_there: bool) -> Permit | Refusal:

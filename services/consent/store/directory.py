@@ -1,0 +1,47 @@
+"""The copy of the public directory: which identifiers there are, whose, and in which profession."""
+
+from collections.abc import Iterable, Sequence
+
+from services.consent.domain.identifiers import DOCTOR, DirectoryEntry
+from shared.contracts.identity import ProfessionalChanged, StructureChanged
+from shared.db.pool import Connection
+
+UPSERT_ENTRIES = """
+insert into directory_entries (id, version, profession, active)
+select id, version, profession, active
+from unnest($1::text[], $2::bigint[], $3::text[], $4::boolean[]) as given(id, version, profession, active)
+order by id
+on conflict on constraint directory_entries_pkey do update
+set version = excluded.version, profession = excluded.profession, active = excluded.active
+where excluded.version > directory_entries.version
+returning id"""
+
+
+async def upsert_entries(connection: Connection, events: Sequence[ProfessionalChanged | StructureChanged]) -> set[str]:
+    """Applies what is newer. Each identifier at most once. Returns those to which that happened."""
+    rows = await connection.fetch(
+        UPSERT_ENTRIES,
+        [event.key for event in events],
+        [event.version for event in events],
+        [event.profession if isinstance(event, ProfessionalChanged) else None for event in events],
+        [event.status == "active" for event in events],
+    )
+    return {row["id"] for row in rows}
+
+
+SELECT_OTHERS = """
+select id from directory_entries where id = any($1::text[]) and not (active and profession is not distinct from $2)"""
+
+
+async def others_than_doctors(connection: Connection, ids: Iterable[str]) -> set[str]:
+    """Those of these identifiers that the directory knows as no doctor's, or no longer."""
+    return {row["id"] for row in await connection.fetch(SELECT_OTHERS, list(ids), DOCTOR)}
+
+
+SELECT_ENTRIES = "select id, profession, active from directory_entries where id = any($1::text[])"
+
+
+async def find_entries(connection: Connection, ids: Iterable[str]) -> dict[str, DirectoryEntry]:
+    """What the directory says of these identifiers; those that it does not know are left out."""
+    rows = await connection.fetch(SELECT_ENTRIES, list(ids))
+    return {row["id"]: DirectoryEntry(row["id"], row["profession"], row["active"]) for row in rows}

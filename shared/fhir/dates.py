@@ -1,0 +1,40 @@
+"""FHIR dateTime in a Period: a day, a month or a year stands for all of it, in French time.
+
+Source: http://hl7.org/fhir/R4/datatypes.html#Period (an end without a time includes that whole day, month or year).
+"""
+
+import re
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+FRANCE: Final = ZoneInfo("Europe/Paris")
+_DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
+_LAST_YEAR: Final = 9000
+
+
+def first_moment(value: object) -> object:
+    """Where a date begins; anything else as it is, for the validator of moments. Raises ValueError for no such day."""
+    match = _DATE.fullmatch(value) if isinstance(value, str) else None
+    return value if match is None else _begin(int(match[1]), int(match[2] or 1), int(match[3] or 1))
+
+
+def end_of(value: object) -> object:
+    """Where a date is over: the beginning of the day, month or year after it. Otherwise as `first_moment`."""
+    match = _DATE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return value
+    year, month, day = int(match[1]), int(match[2] or 1), int(match[3] or 1)
+    begin = _begin(year, month, day)
+    if begin.year >= _LAST_YEAR:
+        return begin
+    if match[2] is None:
+        return _begin(year + 1, 1, 1)
+    if match[3] is None:
+        return _begin(year + month // 12, month % 12 + 1, 1)
+    following = begin.date().fromordinal(begin.toordinal() + 1)
+    return _begin(following.year, following.month, following.day)
+
+
+def _begin(year: int, month: int, day: int) -> datetime:
+    return datetime(year, month, day, tzinfo=FRANCE)

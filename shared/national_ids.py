@@ -1,0 +1,84 @@
+"""National identifiers as people write them, and the full form under which rights name their holders.
+
+PS_IdNat (1.2.250.1.71.4.2.1) and Struct_IdNat (1.2.250.1.71.4.2.2) are a digit for the kind of number and the number:
+8 + RPPS, 0 + ADELI; 1 + FINESS, 2 + SIREN, 3 + SIRET, 4 + RPPS and rank, 0 + ADELI of a practice. Cards, prescriptions
+and letterheads print the number without that digit. Source: CI-SIS, annexe transversale "Sources des données métier".
+"""
+
+import re
+import unicodedata
+from typing import Final, Literal
+
+from shared.values import InvalidNationalIdError
+
+HolderKind = Literal["professional", "structure"]
+LONGEST_INPUT: Final = 128
+"""Characters of an identifier as somebody may type it."""
+
+_SEPARATORS: Final = re.compile(r"[\s.\-\u2010-\u2015\u2212\u200b\u2060]+")
+_FULL: Final = re.compile(r"(?:[012]\d{9}|[01]2[AB]\d{7}|3\d{14}|4\d{12}|4\d{14,16}|8\d{11})", re.ASCII)
+_NINE: Final = re.compile(r"\d{9}|2[AB]\d{7}", re.ASCII)
+_DIGITS: Final = re.compile(r"\d+", re.ASCII)
+_PROFESSIONALS: Final = frozenset("08")
+_STRUCTURES: Final = frozenset("01234")
+
+
+class NationalIdAmbiguousError(InvalidNationalIdError):
+    """Nine characters may be a FINESS, SIREN or ADELI number, and the directory does not tell which is meant. Give the
+    full identifier: 1 and the FINESS number, 2 and the SIREN number, 0 and the ADELI number."""
+
+    code = "national-id-ambiguous"
+    french = (
+        "Neuf caractères peuvent être un numéro FINESS, SIREN ou ADELI, et l’annuaire ne dit pas lequel. Donnez "
+        "l’identifiant complet : 1 puis le FINESS, 2 puis le SIREN, 0 puis l’ADELI."
+    )
+
+
+class NationalIdUnknownError(InvalidNationalIdError):
+    """This is no national identifier. A professional: 8 and the RPPS number (11 digits) or 0 and the ADELI number (9).
+    A structure: 1 and the FINESS number (9 characters), 2 and the SIREN number (9 digits), 3 and the SIRET number (14
+    digits) or 4, the RPPS number and the rank. RPPS and SIRET numbers may be given as they are printed."""
+
+    french = (
+        "Ce n’est pas un identifiant national. Professionnel : 8 puis le RPPS (11 chiffres) ou 0 puis l’ADELI (9). "
+        "Structure : 1 puis le FINESS (9 caractères), 2 puis le SIREN (9 chiffres), 3 puis le SIRET (14 chiffres) ou "
+        "4 puis le RPPS et le rang. RPPS et SIRET peuvent être donnés tels qu’imprimés."
+    )
+
+
+def is_full_id(text: str) -> bool:
+    """Whether this is written in full, so that it can mean nothing else."""
+    return _FULL.fullmatch(text) is not None
+
+
+def full_ids(text: str, kind: HolderKind | None = None) -> tuple[str, ...]:
+    """The full identifiers that a text may stand for, sorted; none where it is no national number.
+
+    Blanks, hyphens, dots, other digits of Unicode and the letters of Corsican numbers do not matter. `kind`: only those
+    of professionals, or of structures; None: either.
+    """
+    number = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text[:LONGEST_INPUT])).upper()
+    found = set(_ids_of(number))
+    if kind is not None:
+        kinds = _PROFESSIONALS if kind == "professional" else _STRUCTURES
+        found = {one for one in found if one[0] in kinds}
+    return tuple(sorted(found))
+
+
+def _ids_of(number: str) -> list[str]:
+    if is_full_id(number):
+        return [number]
+    if _NINE.fullmatch(number):
+        return [f"{digit}{number}" for digit in ("012" if number.isdecimal() else "01")]
+    if not _DIGITS.fullmatch(number):
+        return []
+    if len(number) == 11:
+        return [f"8{number}"]
+    if len(number) == 14:  # a SIRET; or 4, an RPPS number and a rank of two digits
+        return [f"3{number}", *([number] if number[0] == "4" else [])]
+    return []
+
+
+def holder_kind(full_id: str) -> HolderKind:
+    """Whom an identifier names by its first digit: of 0, which both have, professionals are the many."""
+    return "professional" if full_id[0] in _PROFESSIONALS else "structure"
