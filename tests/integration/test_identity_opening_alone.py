@@ -175,6 +175,14 @@ async def test_a_number_a_contact_and_an_address_may_ask_so_often_only(
     assert (await house.client.post("/openings/online", json=asking())).status_code == 202
 
 
+async def test_a_stranger_who_asks_does_not_keep_the_holder_from_asking(house: House) -> None:
+    async with at_home(house.database, peer="10.0.0.9") as stranger:
+        body = asking(card_serial="9999999999")
+        answers = [await stranger.client.post("/openings/online", json=body) for _ in range(6)]
+    assert [one.status_code for one in answers] == [202] * 3 + [429] * 3
+    assert (await house.client.post("/openings/online", json=asking())).status_code == 202
+
+
 async def test_many_at_once_do_not_slip_through_the_rate(house: House) -> None:
     body = [asking(mail=f"n{place}@patient.example") for place in range(10)]
     answers = await asyncio.gather(*(house.client.post("/openings/online", json=one) for one in body))

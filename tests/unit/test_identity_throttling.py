@@ -77,6 +77,19 @@ def test_strangers_share_the_count_of_the_account_and_of_their_address_and_both_
     assert "10.0.0.7" not in "".join(one)
 
 
+def test_a_reset_is_counted_per_account_and_address_together() -> None:
+    one, other = (keys_of_try(LOOKUPS, "zoe", address, None, "reset") for address in ("10.0.0.7", "10.0.0.8"))
+    assert [key.partition(":")[0] for key in one] == ["reset", "source"]
+    assert not set(one) & set(other)
+
+
+def test_an_address_that_must_wait_slows_no_account() -> None:
+    taken = take({"source:b": Count(40, NOW, NOW)}, ["account:a", "source:b"], NOW)
+    assert isinstance(taken, Taken)
+    assert taken.counts["source:b"].next_at > NOW
+    assert not taken.slowed
+
+
 def test_every_kind_of_key_has_a_rule() -> None:
     kinds = {
         key.partition(":")[0]

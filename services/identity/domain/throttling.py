@@ -1,9 +1,10 @@
 """How fast somebody may try: a delay that grows with each failure, per account and per address of origin.
 
-After OWASP, "Slow Down Online Guessing Attacks with Device Cookies": strangers share one count per account, so that
-many addresses do not help them; a device that has signed in to the account before has a count of its own, so that
-strangers cannot lock the holder out. A try is counted before the password is looked at, and given back when it ends
-in a sign-in: however many come at once, no more are looked at than the rule says.
+After OWASP, "Slow Down Online Guessing Attacks with Device Cookies": at passwords strangers share one count per
+account, so that many addresses do not help them; a device that has signed in to the account before has a count of its
+own. A reset, which makes a device a known one, is counted per account and address together: what strangers ask for
+elsewhere never closes the holder's way in. A try is counted before the password is looked at, and given
+back when it ends in a sign-in: however many come at once, no more are looked at than the rule says.
 """
 
 import ipaddress
@@ -85,7 +86,8 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The try may be made; `counts` hold it. `slowed`: at least one of them makes the next one wait."""
+    """The try may be made; `counts` hold it. `slowed`: the account's or the device's own count makes the next one wait;
+    an address that tries many accounts says nothing about any one of them."""
 
     counts: Mapping[str, Count]
     slowed: bool
@@ -104,7 +106,16 @@ def take(known: Mapping[str, Count], keys: Iterable[str], now: datetime) -> Take
     if wait > timedelta():
         return Withheld(max(1, -int(-wait.total_seconds() // 1)))
     counts = {key: _next(known.get(key), RULES[key.partition(":")[0]], now) for key in keys}
-    return Taken(counts, any(count.next_at > now for count in counts.values()))
+    return Taken(counts, any(count.next_at > now for key, count in counts.items() if not _is_of_address(key)))
+
+
+def keys_of_holder(keys: Iterable[str]) -> list[str]:
+    """Those of the keys that stand for an account or one of its devices, whatever address the tries come from."""
+    return [key for key in keys if not _is_of_address(key)]
+
+
+def _is_of_address(key: str) -> bool:
+    return key.startswith("source:")
 
 
 def _next(known: Count | None, rule: Rule, now: datetime) -> Count:
@@ -121,11 +132,13 @@ def _next(known: Count | None, rule: Rule, now: datetime) -> Count:
 def keys_of_try(
     lookups: Keyring, identifier: str, source: str, device_id: UUID | None, what: str = "account"
 ) -> list[str]:
-    """Whose tries are counted: the known device's alone, or those of all strangers at this account and this address."""
+    """Whose tries are counted: the known device's alone, or those of strangers: of all of them at this account (those
+    from this address alone for a reset), and of this address."""
     if device_id is not None:
         return [f"{'device' if what == 'account' else what + '-device'}:{device_id}"]
     origin = lookups.fingerprint("source", network_of(source))
-    return sorted([f"{what}:{lookups.fingerprint('identifier', identifier)}", f"source:{origin}"])
+    account = f"{what}:{lookups.fingerprint('identifier', identifier)}"
+    return sorted([account if what == "account" else f"{account}:{origin}", f"source:{origin}"])
 
 
 def network_of(address: str) -> str:

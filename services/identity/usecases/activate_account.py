@@ -50,10 +50,10 @@ async def activate_account(
     """
     code = read_code(activating.code)
     check_length(chosen.password)
-    lookups = accounts.lookups
+    lookups, network = accounts.lookups, network_of(activating.source)
     turns = [
-        f"activation-ins:{lookups.fingerprint(*ins_parts(activating.ins))}",
-        f"activation-source:{lookups.fingerprint('source', network_of(activating.source))}",
+        f"activation-person:{lookups.fingerprint(*ins_parts(activating.ins), network)}",
+        f"activation-source:{lookups.fingerprint('source', network)}",
     ]
     await take_turn(pool, "activate-account", turns)
     async with pool.acquire() as connection:

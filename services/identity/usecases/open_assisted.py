@@ -62,7 +62,8 @@ class Assisted:
 async def open_assisted(pool: Pool, keyrings: Keyrings, lookups: Keyring, helped: Helped) -> Assisted:
     """Raises InsuredUnknownError, RepresentativeNeededError, IdentityNotQualifiedError, UnreachableError,
     AttendingDoctorUnknownError, TooManyOpeningsError, and what the table of lives refuses."""
-    await take_turn(pool, "open-record", [f"assisted-ins:{lookups.fingerprint(*ins_parts(helped.ins))}"])
+    turn = f"assisted-person:{lookups.fingerprint(*ins_parts(helped.ins), helped.actor.id)}"
+    await take_turn(pool, "open-record", [turn])
     fingerprints = keyrings.ins.fingerprints(*ins_parts(helped.ins))
     async with transaction(pool) as connection:
         await records.lock_ins(connection, fingerprints)
