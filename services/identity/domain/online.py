@@ -84,6 +84,7 @@ RATES: Final = {
     "activation-person": Rate(10, timedelta(hours=1)),
     "activation-source": Rate(60, timedelta(hours=1)),
     "assisted-person": Rate(5, timedelta(days=1)),
+    "objection-source": Rate(60, timedelta(hours=1)),
 }
 """By the first word of `whose`: `<kind>:<keyed hash>`. Of a person or a contact and an address (or whoever helps)
 together: nobody uses up what belongs to somebody else."""
