@@ -137,7 +137,8 @@ with gone as (delete from account_identifiers where record_id = $2 returning fin
      counts as (delete from throttles where key in (
        select 'account:' || fingerprint from gone
        union all select kind || $2::text from unnest(array['confirm:', 'contact:', 'enrolment:']) as kind)),
-     resets as (delete from throttles using gone where starts_with(key, 'reset:' || fingerprint || ':'))
+     strangers as (delete from throttles using gone, unnest(array['account-source:', 'reset:']) as kind
+       where starts_with(key, kind || fingerprint || ':'))
 delete from accounts where bucket = $1 and record_id = $2 returning record_id"""
 
 
