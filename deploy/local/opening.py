@@ -59,7 +59,7 @@ async def open_alone(story: Story) -> None:
 async def open_at_a_pharmacy(story: Story) -> None:
     """A pharmacist opens a record for somebody who is there with the card; the code for the account comes by mail."""
     person, card = _another(set()), _card()
-    await _import(story, [_line(person, card, ELSEWHERE, "")])
+    await _import(story, [_line(person, card, ELSEWHERE, person.mail)])
     story.happened("health insurance", f"has {person.name} (invented) in the insured register")
     pharmacist = session_of(story.dmp, story.credentials, PHARMACIST)
     who = {"ins": {"value": person.ins, "oid": person.oid}}

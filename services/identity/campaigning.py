@@ -7,7 +7,7 @@ from services.identity.domain.campaigns import Campaign
 from services.identity.domain.openings import OpeningRules
 from services.identity.domain.sealing import Keyrings
 from services.identity.loops import sweep_or_wait
-from services.identity.store import campaigns, online, rates
+from services.identity.store import campaigns, online, proposals, rates
 from services.identity.usecases.open_noticed import open_noticed
 from services.identity.usecases.publish_figures import publish_figures
 from services.identity.usecases.send_notices import send_notices
@@ -25,7 +25,7 @@ def opening_loops(keyrings: Keyrings, lookups: Keyring, rules: OpeningRules) -> 
     """By name. Every round can be interrupted anywhere: what it does is one transaction a page."""
 
     async def send_codes(pool: Pool) -> None:
-        if not await send_opening_codes(pool, keyrings, lookups):
+        if not await send_opening_codes(pool, keyrings, lookups, rules):
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def run_campaigns(pool: Pool) -> None:
@@ -64,4 +64,5 @@ async def _publish(pool: Pool) -> None:
 
 async def _sweep(pool: Pool) -> None:
     now = clock.now()
-    await sweep_or_wait(pool, {online.SWEEP_OPENINGS: now, rates.SWEEP_RECENT: now})
+    expired = (online.SWEEP_OPENINGS, rates.SWEEP_RECENT, proposals.SWEEP_PROPOSALS)
+    await sweep_or_wait(pool, dict.fromkeys(expired, now))

@@ -132,6 +132,9 @@ class OpeningSettings(Section):
     page: int = Field(default=250, ge=1, le=2000, description="people that a campaign deals with in one transaction")
     objection_url: str = Field(default="https://dmp.example/opposition", description="where a notice says to object")
     terms_version: str = Field(default="2026-11", description="the terms of use that are accepted now")
+    contact_wait_h: float = Field(
+        default=48, gt=0, description="hours to object before a new contact counts where another is on file"
+    )
 
 
 class CareSettings(Section):

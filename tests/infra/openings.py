@@ -21,13 +21,18 @@ from tests.infra.tokens import bearer, make_token, professional_token
 CARD = "1234567890"
 TERMS = "2026-11"
 RULES_NOW = OpeningRules(0, 1_000_000, 100, "https://dmp.example/opposition", TERMS)
-"""No time to object, no pace."""
+"""No time to object to an opening, no pace."""
 
 
 def number_of(number: int, born: str = "1955-06-12") -> str:
     """A number nobody has, with its key: department 99."""
     first = f"2{born[2:4]}{born[5:7]}99{number // 1000:03d}{number % 1000:03d}"
     return first + ins_key(first)
+
+
+def mail_of(number: int = 1) -> str:
+    """The mail that the register has of somebody."""
+    return f"invente.{number}@patient.example"
 
 
 def insured(number: int = 1, *, born: str = "1955-06-12", **changes: Any) -> InsuredPerson:
@@ -37,7 +42,8 @@ def insured(number: int = 1, *, born: str = "1955-06-12", **changes: Any) -> Ins
     status = IdentityStatus(changes.get("status", "qualified"))
     person = Person(ins, traits, NO_USED_NAMES, status, changes.get("regime", "01"), changes.get("region", "84"))
     reach = Reach(
-        mail=changes.get("mail", f"invente.{number}@patient.example"),
+        mail=changes.get("mail", mail_of(number)),
+        mobile=changes.get("mobile"),
         address=changes.get("address", ("ZOE INVENTEE", "1 RUE INVENTEE", "99999 NULLEPART")),
     )
     return InsuredPerson(person, reach, changes.get("card", CARD))
@@ -55,9 +61,9 @@ def ins_body(number: int = 1, born: str = "1955-06-12") -> dict[str, str]:
 
 
 def asking(number: int = 1, **changes: Any) -> dict[str, Any]:
-    """The body of an opening alone."""
+    """The body of an opening alone, with the mail that the register knows."""
     born = changes.pop("born", "1955-06-12")
-    return {"ins": ins_body(number, born), "card_serial": CARD, "mail": MAIL, **changes}
+    return {"ins": ins_body(number, born), "card_serial": CARD, "mail": mail_of(number), **changes}
 
 
 def assisting(number: int = 1, **changes: Any) -> dict[str, Any]:
@@ -83,7 +89,7 @@ def campaigner() -> dict[str, str]:
 
 async def decide(house: House) -> int:
     """What the worker does with those who asked alone."""
-    return await send_opening_codes(house.pool, KEYRINGS, RULES.lookups)
+    return await send_opening_codes(house.pool, KEYRINGS, RULES.lookups, RULES_NOW)
 
 
 async def ask_alone(house: House, number: int = 1, **changes: Any) -> UUID:

@@ -167,6 +167,22 @@ async def test_codes_cannot_be_tried_without_end(house: House) -> None:
     assert [one.status_code for one in answers] == [403] * 10 + [429]
 
 
+async def test_wrong_codes_from_elsewhere_do_not_close_the_way_of_the_right_one(house: House) -> None:
+    await assist(house)
+    await assist(house, 4)
+    right, others = [one["values"]["code"] for one in await house.messages("activation-code")]
+    async with at_home(house.database, peer="10.0.0.9") as stranger:
+        assert [(await activate(stranger, others)).status_code for _ in range(11)] == [403] * 10 + [429]
+    assert (await activate(house, right)).status_code == 201
+
+
+async def test_who_helps_again_and_again_does_not_keep_others_from_helping(house: House) -> None:
+    tries = [await assist(house, card_serial="0000000000") for _ in range(6)]
+    assert [one.status_code for one in tries] == [404] * 5 + [429]
+    other = bearer(professional_token("899700000001", "10"))
+    assert (await assist(house, headers=other)).status_code == 201
+
+
 async def test_nothing_readable_of_a_code_is_kept(house: House) -> None:
     await assist(house)
     code = await house.code("activation-code")

@@ -13,7 +13,7 @@ from services.identity.usecases import take_try
 from shared import clock, metrics
 from shared.metrics import REFUSED
 from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, OTHER_PASSWORD, House, at_home
+from tests.infra.accounts import MAIL, OTHER_PASSWORD, House, at_home, other_code
 from tests.infra.databases import Database
 from tests.infra.identity_api import query
 
@@ -69,13 +69,17 @@ async def test_an_unknown_identifier_is_slowed_alike(house: House) -> None:
     assert answers == [403] * 6 + [429] * 2
 
 
-async def test_strangers_at_many_addresses_share_one_count(house: House, database: Database) -> None:
+async def test_strangers_at_many_addresses_close_no_account_and_are_told_to_its_holder(
+    house: House, database: Database
+) -> None:
     await house.open_account()
     statuses = []
     for last in range(8):
         async with at_home(database, peer=f"10.0.0.{last}") as elsewhere:
-            statuses.append((await elsewhere.start(password=WRONG)).status_code)
-    assert statuses == [403] * 6 + [429] * 2
+            statuses += [(await elsewhere.start(password=WRONG)).status_code for _ in range(8)]
+    assert statuses == ([403] * 6 + [429] * 2) * 8
+    assert len(await house.messages("account-locked")) == 1
+    assert (await house.start()).status_code == 200
 
 
 async def test_many_accounts_tried_from_one_address_slow_that_address(house: House, database: Database) -> None:
@@ -92,16 +96,15 @@ async def test_strangers_do_not_lock_the_holder_out_of_a_known_device(house: Hou
         for _ in range(20):
             await stranger.start(password=WRONG)
         assert (await stranger.start(password=WRONG, device_token="A" * 64)).status_code == 429
-    assert (await house.sign_in(device_token=own["device_token"]))["access_token"]
-    still = await house.start(password=WRONG)
-    assert still.status_code == 429, "the holder's sign-in gives strangers nothing back"
+        assert (await house.sign_in(device_token=own["device_token"]))["access_token"]
+        still = await stranger.start(password=WRONG)
+        assert still.status_code == 429, "the holder's sign-in gives strangers nothing back"
 
 
-async def test_a_reset_opens_a_way_for_a_device_while_strangers_go_on_trying(house: House, database: Database) -> None:
+async def test_a_reset_opens_a_way_for_a_device_although_its_address_was_slowed(house: House) -> None:
     await house.open_account()
-    async with at_home(database, peer="10.0.0.9") as stranger:
-        for _ in range(20):
-            await stranger.start(password=WRONG)
+    for _ in range(20):
+        await house.start(password=WRONG)
     assert (await house.start()).status_code == 429
     challenge = (await house.client.post("/password-resets", json={"identifier": MAIL})).json()["challenge_id"]
     body = {"code": await house.code("password-reset-code"), "password": OTHER_PASSWORD}
@@ -152,6 +155,24 @@ async def test_a_flood_is_refused_counted_and_summed_up_in_the_ledger(house: Hou
     assert told == {"to": {"mail": MAIL}, "language": "fr", "values": {}}
 
 
+async def test_ever_new_addresses_are_one_word_to_the_holder_in_a_day(house: House, database: Database) -> None:
+    await house.open_account()
+    for last in range(12):
+        await wait_is_over(house)
+        async with at_home(database, peer=f"10.0.0.{last}") as elsewhere:
+            assert (await elsewhere.start(password=WRONG)).status_code == 403
+    assert len(await house.messages("account-locked")) == 1
+    assert (await house.entries("sign-in")).count(("refused", "too-many-tries", "unknown")) == 1
+
+
+async def test_an_address_that_tries_many_accounts_alarms_no_holder_who_was_tried_once(house: House) -> None:
+    await house.open_account()
+    for number in range(30):
+        await house.start(f"guess-{number}", WRONG)
+    assert (await house.start(password=WRONG)).status_code == 403
+    assert await house.messages("account-locked") == []
+
+
 async def test_processes_count_together(house: House, database: Database) -> None:
     await house.open_account()
     async with at_home(database) as second:
@@ -164,6 +185,28 @@ async def test_resets_are_slowed_too_and_send_no_flood_of_codes(house: House) ->
     statuses = [(await house.client.post("/password-resets", json={"identifier": MAIL})).status_code for _ in range(8)]
     assert statuses == [202] * 4 + [429] * 4
     assert len(await house.messages("password-reset-code")) == 4
+
+
+async def test_resets_that_strangers_ask_for_never_close_the_holders_way(house: House, database: Database) -> None:
+    await house.open_account()
+    for last in range(6):
+        async with at_home(database, peer=f"10.0.0.{last}") as stranger:
+            for _ in range(6):
+                await stranger.client.post("/password-resets", json={"identifier": MAIL})
+    assert (await house.client.post("/password-resets", json={"identifier": MAIL})).status_code == 202
+
+
+async def test_of_many_unanswered_codes_each_may_be_tried_once(house: House, database: Database) -> None:
+    await house.open_account()
+    for last in range(6):
+        async with at_home(database, peer=f"10.0.0.{last}") as stranger:
+            for _ in range(4):
+                asked = await stranger.client.post("/password-resets", json={"identifier": MAIL})
+    path = f"/password-resets/{asked.json()['challenge_id']}/password"
+    right = await house.code("password-reset-code")
+    wrong = await house.client.post(path, json={"code": other_code(right), "password": OTHER_PASSWORD})
+    over = await house.client.post(path, json={"code": right, "password": OTHER_PASSWORD})
+    assert [wrong.json()["code"], over.json()["code"]] == ["code-wrong", "code-over"]
 
 
 async def test_what_has_run_out_is_swept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

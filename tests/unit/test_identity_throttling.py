@@ -25,7 +25,7 @@ def test_tries_without_a_pause_are_looked_at_as_often_as_the_rule_says() -> None
     known: dict[str, Count] = {}
     looked_at = 0
     for millisecond in range(0, 60_000, 6):
-        decided = take(known, ["account:a"], NOW + timedelta(milliseconds=millisecond))
+        decided = take(known, ["device:a"], NOW + timedelta(milliseconds=millisecond))
         if isinstance(decided, Taken):
             known, looked_at = dict(decided.counts), looked_at + 1
     assert looked_at == 10  # 5 free ones, then after 2, 4, 8, 16 seconds and the first of the waits themselves
@@ -33,7 +33,13 @@ def test_tries_without_a_pause_are_looked_at_as_often_as_the_rule_says() -> None
 
 def test_one_key_that_waits_withholds_the_try_at_all() -> None:
     waiting = Count(6, NOW + timedelta(seconds=1.2), NOW)
-    assert take({"account:a": waiting}, ["account:a", "source:b"], NOW) == Withheld(2)
+    assert take({"device:a": waiting}, ["device:a", "source:b"], NOW) == Withheld(2)
+
+
+def test_what_strangers_try_at_an_account_makes_nobody_wait() -> None:
+    taken = take({"account:a": Count(60, NOW + timedelta(hours=1), NOW)}, ["account:a", "source:b"], NOW)
+    assert isinstance(taken, Taken)
+    assert taken.slowed
 
 
 def test_a_try_says_whether_the_next_one_waits() -> None:
@@ -68,13 +74,25 @@ def test_a_known_device_has_a_count_of_its_own() -> None:
     assert keys_of_try(LOOKUPS, "zoe", "10.0.0.7", device, "reset") == [f"reset-device:{device}"]
 
 
-def test_strangers_share_the_count_of_the_account_and_of_their_address_and_both_are_fingerprints() -> None:
+def test_strangers_are_counted_at_their_address_and_share_the_alarm_of_the_account_all_fingerprints() -> None:
     one, other = (keys_of_try(LOOKUPS, "zoe", address, None) for address in ("10.0.0.7", "10.0.0.8"))
-    assert [key.partition(":")[0] for key in one] == ["account", "source"]
-    assert one[0] == other[0]
-    assert one[1] != other[1]
+    assert [key.partition(":")[0] for key in one] == ["account-source", "account", "source"]
+    assert set(one) & set(other) == {one[1]}
     assert "zoe" not in "".join(one)
     assert "10.0.0.7" not in "".join(one)
+
+
+def test_a_reset_is_counted_per_account_and_address_together() -> None:
+    one, other = (keys_of_try(LOOKUPS, "zoe", address, None, "reset") for address in ("10.0.0.7", "10.0.0.8"))
+    assert [key.partition(":")[0] for key in one] == ["reset", "source"]
+    assert not set(one) & set(other)
+
+
+def test_an_address_that_must_wait_slows_no_account() -> None:
+    taken = take({"source:b": Count(40, NOW, NOW)}, ["account:a", "source:b"], NOW)
+    assert isinstance(taken, Taken)
+    assert taken.counts["source:b"].next_at > NOW
+    assert not taken.slowed
 
 
 def test_every_kind_of_key_has_a_rule() -> None:

@@ -37,12 +37,13 @@ LONGEST = {
 LETTERS = {
     *("activation-code", "opening-notice", "record-opened", "record-closed", "record-reopened", "contact-changed"),
     *("password-changed", "carer-invitation", "carer-answered", "representation-added", "representation-ended"),
-    "coming-of-age",
+    *("coming-of-age", "contact-proposed"),
 }
-NO_SMS = {"activation-code", "opening-notice"}
+NO_SMS = {"opening-notice"}
+LINKED = {"opening-notice", "contact-proposed"}
 KINDS = LETTERS | {
     *("sign-in-code", "opening-code", "password-reset-code", "new-device", "contact-change-code", "account-locked"),
-    "session-ended",
+    *("session-ended", "contact-pending"),
 }
 VALUES_OF: dict[str, set[str]] = {
     "sign-in-code": {"code", "minutes"},
@@ -53,6 +54,8 @@ VALUES_OF: dict[str, set[str]] = {
     "new-device": {"when", "device"},
     "contact-change-code": {"code", "minutes"},
     "carer-invitation": {"code", "valid_until"},
+    "contact-proposed": {"code", "when", "url"},
+    "contact-pending": {"when"},
 }
 SORTS: list[Any] = [
     (kind, channel, language)
@@ -91,7 +94,7 @@ def test_each_message_is_whole_and_generic(kind: str, channel: str, language: st
     assert "{" not in text
     assert str(ID) not in text
     assert "someone" not in text
-    assert ("http" in text) == (kind == "opening-notice")
+    assert ("http" in text) == (kind in LINKED and channel != "sms")
     if "code" in VALUES_OF.get(kind, ()):
         assert "AB12 CD34 EF56" in text
     else:

@@ -18,6 +18,7 @@ from services.identity.models.openings import (
     AssistedBody,
     AssistedView,
     CompleteBody,
+    ContactObjectionBody,
     OnlineBody,
     OpeningCodeBody,
     TermsView,
@@ -27,6 +28,7 @@ from services.identity.models.openings import (
 from services.identity.models.records import RecordView
 from services.identity.usecases.activate_account import Activating, activate_account
 from services.identity.usecases.ask_to_open import ask_to_open
+from services.identity.usecases.object_to_contact import object_to_contact
 from services.identity.usecases.open_alone import open_alone
 from services.identity.usecases.open_assisted import Helped, open_assisted
 from services.identity.usecases.prove_contact import prove_contact
@@ -42,12 +44,12 @@ WEAK = "password-length, password-weak, password-personal"
 ACCOUNT = f"identifier-invalid, second-factor-invalid, {WEAK}, terms-not-accepted"
 INS = "ins-malformed, ins-system-unknown, ins-key-wrong"
 ASKED_EN = (
-    "If this person may open a record alone, a code is on its way. Otherwise ask a pharmacist, a doctor or your "
-    "insurance fund."
+    "If this person may open a record alone, a code is on its way, to the contact that their insurance fund has on "
+    "file if it has another. Otherwise ask a pharmacist, a doctor or your insurance fund."
 )
 ASKED_FR = (
-    "Si cette personne peut ouvrir seule un dossier, un code est en route. Sinon, adressez-vous à un pharmacien, un "
-    "médecin ou votre caisse d’assurance maladie."
+    "Si cette personne peut ouvrir seule un dossier, un code est en route, vers les coordonnées connues de sa caisse "
+    "d’assurance maladie si elles diffèrent. Sinon, adressez-vous à un pharmacien, un médecin ou votre caisse."
 )
 
 
@@ -139,16 +141,32 @@ async def post_assisted(
     body: AssistedBody, response: Response, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> AssistedView:
     """By a professional's token, or software and agents with the scope records.assist. The person is there with their
-    card and has agreed; the code for their account goes to them, never to who helps."""
+    card and has agreed; the code for their account goes to where their insurance fund reaches them, never to who helps.
+    Another contact that is stated counts from `contact_from` on, unless somebody objects: ask again then."""
     channel = assisted_channel(Asking(asking.kind, asking.scopes, asking.profession), body.channel)
     if not body.consent_noted:
         raise ConsentNeededError
     ins = ins_of(body.ins, test_keys=context.test_nir_keys)
     helped = Helped(ins, body.card_serial, body.told(), channel, asking.actor(), body.attending_doctor_id)
-    done = await open_assisted(pool, context.keyrings, context.accounts.lookups, helped)
+    done = await open_assisted(pool, context.keyrings, context.accounts.lookups, context.openings, helped)
     response.headers["location"] = f"/records/{done.record_id}"
     response.status_code = 201 if done.is_new else 200
     return AssistedView.of(done)
+
+
+@router.post(
+    "/contact-objections",
+    summary="Object to a new contact with the code that came",
+    status_code=204,
+    responses=problems(_403="objection-code-wrong", _422=f"{INS}, activation-code-malformed", _429="too-many-openings"),
+)
+async def post_contact_objection(
+    body: ContactObjectionBody, request: Request, pool: ServicePool, context: OurContext
+) -> None:
+    """Somebody stated another contact for this person. It never counts; what is on file stays."""
+    ins, lookups = ins_of(body.ins, test_keys=context.test_nir_keys), context.accounts.lookups
+    async with no_sooner_than(context.accounts.refusal_s):
+        await object_to_contact(pool, context.keyrings, lookups, ins, body.code, source_of(request))
 
 
 @router.post(

@@ -16,6 +16,7 @@ from shared.errors import ForbiddenError
 
 Purpose = Literal["sign-in", "password-reset", "contact-change", "totp-enrolment"]
 TRIES = 5
+MOST_UNANSWERED = 10
 DIGITS = 6
 TOTP_SECONDS = 30
 DRIFT_STEPS = 1
@@ -49,6 +50,12 @@ class Challenge:
     codes: tuple[str, ...]
     expires_at: datetime
     detail: Sealed | None = None
+
+
+def tries_of(unanswered: int) -> int:
+    """How often a code may be tried when so many others of the same record wait for an answer: a stranger who asks for
+    ever more codes gets ever fewer guesses, and the holder still one."""
+    return TRIES if unanswered < MOST_UNANSWERED else 1
 
 
 def new_code() -> str:

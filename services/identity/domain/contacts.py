@@ -101,7 +101,12 @@ class Note:
 
 
 def message(
-    keyring: Keyring, request_id: UUID, record_id: UUID, told: Contact, note: Note, channel: Channel | None = None
+    keyring: Keyring,
+    request_id: UUID,
+    record_id: UUID | None,
+    told: Contact,
+    note: Note,
+    channel: Channel | None = None,
 ) -> MessageRequested:
     """A request to notify, sealed for it (`keyring` is that of contacts). Raises ContactMissingError."""
     channel = channel or any_channel(told)

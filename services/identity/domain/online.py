@@ -78,14 +78,16 @@ class Rate:
 
 
 RATES: Final = {
-    "online-ins": Rate(3, timedelta(hours=2)),
+    "online-person": Rate(3, timedelta(hours=2)),
     "online-contact": Rate(5, timedelta(hours=2)),
     "online-source": Rate(30, timedelta(hours=1)),
-    "activation-ins": Rate(10, timedelta(hours=1)),
+    "activation-person": Rate(10, timedelta(hours=1)),
     "activation-source": Rate(60, timedelta(hours=1)),
-    "assisted-ins": Rate(5, timedelta(days=1)),
+    "assisted-person": Rate(5, timedelta(days=1)),
+    "objection-source": Rate(60, timedelta(hours=1)),
 }
-"""By the first word of `whose`: `<kind>:<keyed hash>`."""
+"""By the first word of `whose`: `<kind>:<keyed hash>`. Of a person or a contact and an address (or whoever helps)
+together: nobody uses up what belongs to somebody else."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -1,13 +1,14 @@
 """What openings have in common: the parameters of this installation, whom a message reaches, who may be named."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import orjson
 
+from services.identity.domain.contacts import Note, message
 from services.identity.domain.directory import Professional
 from services.identity.domain.insured import Reach
 from services.identity.domain.opening import Contact
@@ -19,12 +20,13 @@ DOCTOR: Final = "G15_10"
 
 
 class InsuredUnknownError(NotFoundError):
-    """No insured person has this number and this card. Read the card again, or ask the person's insurance fund."""
+    """No insured person has this number and this card, or the register knows no card of this person. Read the card
+    again, or ask the person's insurance fund."""
 
     code = "insured-unknown"
     french = (
-        "Aucun assuré n’a ce numéro et cette carte. Relisez la carte, ou adressez-vous à la caisse d’assurance maladie "
-        "de la personne."
+        "Aucun assuré n’a ce numéro et cette carte, ou le registre ne connaît pas de carte de cette personne. Relisez "
+        "la carte, ou adressez-vous à la caisse d’assurance maladie de la personne."
     )
 
 
@@ -60,13 +62,15 @@ class AttendingDoctorUnknownError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class OpeningRules:
-    """Parameters. `window_days`: how long one may object; `rate`: notices per second at most; `page`: at once."""
+    """Parameters. `window_days`: how long one may object; `rate`: notices per second at most; `page`: at once;
+    `contact_wait_h`: for how long a new contact waits when another is on file."""
 
     window_days: int
     rate: int
     page: int
     objection_url: str
     terms_version: str
+    contact_wait_h: float = 48
 
 
 def check_attending_doctor(found: Professional | None) -> str:
@@ -85,6 +89,22 @@ def reach_of(told: Contact, known: Reach | None) -> Reach:
 def contact_of(reach: Reach) -> Contact:
     """Where a person is told things whose record opens without them."""
     return Contact(reach.mail, reach.language, "holder", reach.mobile)
+
+
+def insured_first(stated: Contact, known: Reach) -> Contact:
+    """Where a person is told things whose record somebody else opens: what the register says before what is stated."""
+    return replace(stated, mail=known.mail or stated.mail, mobile=known.mobile or stated.mobile)
+
+
+def any_way(
+    keyring: Keyring, request_id: UUID, record_id: UUID | None, reach: Reach, note: Note
+) -> MessageRequested | None:
+    """By mail, else by letter, else by SMS; None where there is nowhere to write."""
+    values, expires_at = note.values, note.expires_at
+    written = mail_or_letter(keyring, request_id, record_id, reach, note.kind, values, expires_at)
+    if written is not None or reach.mobile is None:
+        return written
+    return message(keyring, request_id, record_id, contact_of(reach), note, "sms")
 
 
 def mail_or_letter(

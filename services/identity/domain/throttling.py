@@ -1,9 +1,10 @@
-"""How fast somebody may try: a delay that grows with each failure, per account and per address of origin.
+"""How fast somebody may try: a delay that grows with each failure, per account and address of origin together.
 
-After OWASP, "Slow Down Online Guessing Attacks with Device Cookies": strangers share one count per account, so that
-many addresses do not help them; a device that has signed in to the account before has a count of its own, so that
-strangers cannot lock the holder out. A try is counted before the password is looked at, and given back when it ends
-in a sign-in: however many come at once, no more are looked at than the rule says.
+After OWASP, "Slow Down Online Guessing Attacks with Device Cookies", a device that has signed in to the account before
+has a count of its own. Strangers are counted at each address, and never at the account alone, which would let them
+close it to its holder: what all of them try there is counted to tell the holder. A try is counted before the password
+is looked at, and given back when it ends in a sign-in: however many come at once, no more are looked at than the rule
+says.
 """
 
 import ipaddress
@@ -56,6 +57,7 @@ class Rule:
 
 RULES = {
     "account": Rule(free=5, first_s=2, longest_s=900),
+    "account-source": Rule(free=5, first_s=2, longest_s=900),
     "device": Rule(free=5, first_s=2, longest_s=900),
     "source": Rule(free=30, first_s=1, longest_s=60, forgotten_s=60),
     "confirm": Rule(free=5, first_s=2, longest_s=900),
@@ -68,6 +70,9 @@ RULES = {
     "invitation": Rule(free=5, first_s=10, longest_s=900),
 }
 """By the first word of a key `<kind>:<whose>`."""
+ALARM = "account"
+"""Counts what strangers try at an account, whatever their address: it makes nobody wait."""
+_OF_ADDRESSES = ("source", "account-source")
 
 
 OF_RECORDS = ("confirm", "represent", "invite", "invitation")
@@ -85,7 +90,8 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The try may be made; `counts` hold it. `slowed`: at least one of them makes the next one wait."""
+    """The try may be made; `counts` hold it. `slowed`: there were many at the account or from the device; an address
+    that tries many accounts says nothing about any one of them."""
 
     counts: Mapping[str, Count]
     slowed: bool
@@ -100,11 +106,21 @@ class Withheld:
 
 def take(known: Mapping[str, Count], keys: Iterable[str], now: datetime) -> Taken | Withheld:
     """One try at all of these keys, or none."""
-    wait = max((count.next_at - now for count in known.values()), default=timedelta())
+    waits = (count.next_at - now for key, count in known.items() if _kind(key) != ALARM)
+    wait = max(waits, default=timedelta())
     if wait > timedelta():
         return Withheld(max(1, -int(-wait.total_seconds() // 1)))
-    counts = {key: _next(known.get(key), RULES[key.partition(":")[0]], now) for key in keys}
-    return Taken(counts, any(count.next_at > now for count in counts.values()))
+    counts = {key: _next(known.get(key), RULES[_kind(key)], now) for key in keys}
+    return Taken(counts, any(counts[key].next_at > now for key in keys_of_holder(counts)))
+
+
+def keys_of_holder(keys: Iterable[str]) -> list[str]:
+    """Those of the keys that stand for an account or one of its devices, whatever address the tries come from."""
+    return [key for key in keys if _kind(key) not in _OF_ADDRESSES]
+
+
+def _kind(key: str) -> str:
+    return key.partition(":")[0]
 
 
 def _next(known: Count | None, rule: Rule, now: datetime) -> Count:
@@ -121,11 +137,13 @@ def _next(known: Count | None, rule: Rule, now: datetime) -> Count:
 def keys_of_try(
     lookups: Keyring, identifier: str, source: str, device_id: UUID | None, what: str = "account"
 ) -> list[str]:
-    """Whose tries are counted: the known device's alone, or those of all strangers at this account and this address."""
+    """Whose tries are counted: the known device's alone, or those from this address, at this account and at all."""
     if device_id is not None:
         return [f"{'device' if what == 'account' else what + '-device'}:{device_id}"]
     origin = lookups.fingerprint("source", network_of(source))
-    return sorted([f"{what}:{lookups.fingerprint('identifier', identifier)}", f"source:{origin}"])
+    account = lookups.fingerprint("identifier", identifier)
+    here = [f"account:{account}", f"account-source:{account}:{origin}"] if what == "account" else []
+    return sorted([*(here or [f"{what}:{account}:{origin}"]), f"source:{origin}"])
 
 
 def network_of(address: str) -> str:

@@ -1,5 +1,6 @@
 """Openings alone and with help, and activation."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -114,15 +115,24 @@ class AssistedBody(Body):
 
 
 class AssistedView(BaseModel):
-    """The record, and how the activation code goes to the person; null: the account is active."""
+    """The record, and how the activation code goes to the person; null: the account is active. `contact_from`: from
+    when on the stated contact counts; null: it does, or will not."""
 
     record_id: UUID
-    code_sent: Literal["mail", "letter"] | None
+    code_sent: Literal["mail", "letter", "sms"] | None
+    contact_from: datetime | None = None
 
     @classmethod
     def of(cls, done: Assisted) -> "AssistedView":
         """The view of what became of it."""
-        return cls(record_id=done.record_id, code_sent=done.code_sent)
+        return cls(record_id=done.record_id, code_sent=done.code_sent, contact_from=done.contact_from)
+
+
+class ContactObjectionBody(Body):
+    """Whose contact it is, and the code to object that came with the word of a new one."""
+
+    ins: InsBody
+    code: Annotated[str, Field(min_length=1, max_length=40, examples=["7K2M-9XQ4-1CVB"])]
 
 
 class ActivationBody(AccountBody):

@@ -135,8 +135,10 @@ async def set_sent_codes(connection: Connection, record_id: UUID, second_factor:
 DELETE_ACCOUNT = """
 with gone as (delete from account_identifiers where record_id = $2 returning fingerprint),
      counts as (delete from throttles where key in (
-       select kind || fingerprint from gone, unnest(array['account:', 'reset:']) as kind
-       union all select kind || $2::text from unnest(array['confirm:', 'contact:', 'enrolment:']) as kind))
+       select 'account:' || fingerprint from gone
+       union all select kind || $2::text from unnest(array['confirm:', 'contact:', 'enrolment:']) as kind)),
+     strangers as (delete from throttles using gone, unnest(array['account-source:', 'reset:']) as kind
+       where starts_with(key, kind || fingerprint || ':'))
 delete from accounts where bucket = $1 and record_id = $2 returning record_id"""
 
 

@@ -22,6 +22,16 @@ async def insert_challenge(connection: Connection, new: Challenge, tries: int) -
     )
 
 
+COUNT_UNANSWERED = """
+select count(*) from challenges where record_id = $1 and used_at is null and expires_at > $2"""
+
+
+async def count_unanswered(connection: Connection, record_id: UUID, now: datetime) -> int:
+    """How many challenges of a record can still be answered or were given up."""
+    number: int = await connection.fetchval(COUNT_UNANSWERED, record_id, now)
+    return number
+
+
 SELECT_CHALLENGE = """
 select id, purpose, record_id, codes, expires_at, key_id, sealed from challenges
 where id = $1 and purpose = $2 and used_at is null and tries_left > 0 and expires_at > $3"""

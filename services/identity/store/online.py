@@ -40,6 +40,14 @@ async def set_code(connection: Connection, opening_id: UUID, code_hash: str | No
     await connection.execute(SET_CODE, opening_id, code_hash)
 
 
+SET_ASKED = "update online_openings set key_id = $2, sealed = $3 where id = $1"
+
+
+async def set_asked(connection: Connection, opening_id: UUID, sealed: Sealed) -> None:
+    """With the contact that the code goes to."""
+    await connection.execute(SET_ASKED, opening_id, sealed.key_id, sealed.data)
+
+
 TRY_OPENING = """
 update online_openings set tries = tries + 1
 where id = $1 and status in ('asked', 'sent', 'withheld') and tries < $3 and expires_at > $2

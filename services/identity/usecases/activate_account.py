@@ -9,18 +9,18 @@ from services.identity.domain.activation import ActivationCodeWrongError, code_h
 from services.identity.domain.figures import region_of
 from services.identity.domain.opening import Contact, Person
 from services.identity.domain.passwords import check_length
-from services.identity.domain.sealing import Keyrings, open_row, seal_row
+from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.domain.throttling import network_of
-from services.identity.store import activation, contacts, figures, openings, records
+from services.identity.store import activation, figures, openings, records
 from services.identity.usecases.create_account import Choices, create_account
 from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.load_contact import load_contact
 from services.identity.usecases.open_alone import Wanted
+from services.identity.usecases.replace_contact import replace_contact
 from services.identity.usecases.take_turn import take_turn
 from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
-from shared.contracts.identity import ContactChanged
 from shared.db.pool import Connection, Pool, transaction
 from shared.fingerprints import ins_parts
 from shared.metrics import REFUSED
@@ -50,10 +50,10 @@ async def activate_account(
     """
     code = read_code(activating.code)
     check_length(chosen.password)
-    lookups = accounts.lookups
+    lookups, network = accounts.lookups, network_of(activating.source)
     turns = [
-        f"activation-ins:{lookups.fingerprint(*ins_parts(activating.ins))}",
-        f"activation-source:{lookups.fingerprint('source', network_of(activating.source))}",
+        f"activation-person:{lookups.fingerprint(*ins_parts(activating.ins), network)}",
+        f"activation-source:{lookups.fingerprint('source', network)}",
     ]
     await take_turn(pool, "activate-account", turns)
     async with pool.acquire() as connection:
@@ -91,17 +91,13 @@ async def _holder(connection: Connection, keyrings: Keyrings, record_id: UUID) -
 async def _contact(
     connection: Connection, keyrings: Keyrings, record_id: UUID, activating: Activating
 ) -> tuple[Contact, list[Event]]:
-    """Where the person is told things from now on: what they give now stands before what was known."""
-    version, known = await load_contact(connection, keyrings, record_id)
+    """Where the person is told things from now on: the code came to what was known, so what they give now counts."""
+    _, known = await load_contact(connection, keyrings, record_id)
     told = replace(known, mail=activating.mail or known.mail, mobile=activating.mobile or known.mobile)
-    if told == known:
-        return known, []
-    sealed = seal_row(keyrings.persons, told.as_json(), "contact", record_id)
-    new = await contacts.replace_contact(connection, record_id, version, sealed)
-    if new is None:
+    changed = await replace_contact(connection, keyrings, record_id, told)
+    if told != known and not changed:
         raise ActivationCodeWrongError
-    shown = keyrings.contacts.seal_for_addressee(told.as_json())
-    return told, [ContactChanged(record_id=record_id, version=new, sealed=shown)]
+    return told, changed
 
 
 async def _count(connection: Connection, keyrings: Keyrings, record_id: UUID) -> None:

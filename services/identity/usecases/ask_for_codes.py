@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
-from services.identity.domain.codes import TRIES, Challenge, Purpose, code_hash, new_code, seal_detail
+from services.identity.domain.codes import Challenge, Purpose, code_hash, new_code, seal_detail, tries_of
 from services.identity.domain.contacts import Channel, Note, message
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import Keyrings
@@ -36,8 +36,8 @@ class Question:
 
 async def ask_for_codes(connection: Connection, accounts: AccountRules, keyrings: Keyrings, question: Question) -> UUID:
     """The id of the challenge. The last thing a transaction does."""
-    challenge_id = clock.new_id()
-    expires_at = clock.now() + accounts.code_lifetime
+    challenge_id, now = clock.new_id(), clock.now()
+    expires_at = now + accounts.code_lifetime
     codes = [new_code() for _ in question.to]
     challenge = Challenge(
         challenge_id,
@@ -47,12 +47,14 @@ async def ask_for_codes(connection: Connection, accounts: AccountRules, keyrings
         expires_at,
         seal_detail(keyrings, challenge_id, dict(question.detail)),
     )
-    await challenges.insert_challenge(connection, challenge, TRIES)
+    record_id = question.record_id
+    unanswered = 0 if record_id is None else await challenges.count_unanswered(connection, record_id, now)
+    await challenges.insert_challenge(connection, challenge, tries_of(unanswered))
     requests: list[MessageRequested] = []
     for (told, channel), code in zip(question.to, codes, strict=True):
-        assert question.record_id is not None, "a decoy is sent to nobody"
+        assert record_id is not None, "a decoy is sent to nobody"
         values = {"code": code, "minutes": str(accounts.code_lifetime.seconds // 60)}
         note = Note(_KINDS[question.purpose], values, expires_at)
-        requests.append(message(keyrings.contacts, clock.new_id(), question.record_id, told, note, channel))
+        requests.append(message(keyrings.contacts, clock.new_id(), record_id, told, note, channel))
     await append(connection, [announce(one) for one in requests])
     return challenge_id

@@ -19,11 +19,11 @@ async def ask_to_open(pool: Pool, keyrings: Keyrings, lookups: Keyring, asked: A
 
     Raises TooManyOpeningsError.
     """
-    told = asked.contact.mail or asked.contact.mobile or ""
+    told, network = asked.contact.mail or asked.contact.mobile or "", network_of(source)
     whose = (
-        f"online-ins:{lookups.fingerprint(*ins_parts(asked.ins))}",
-        f"online-contact:{lookups.fingerprint('contact', told.casefold())}",
-        f"online-source:{lookups.fingerprint('source', network_of(source))}",
+        f"online-person:{lookups.fingerprint(*ins_parts(asked.ins), network)}",
+        f"online-contact:{lookups.fingerprint('contact', told.casefold(), network)}",
+        f"online-source:{lookups.fingerprint('source', network)}",
     )
     await take_turn(pool, "open-record", whose)
     opening_id, now = clock.new_id(), clock.now()

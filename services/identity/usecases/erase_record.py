@@ -27,6 +27,7 @@ from services.identity.store import (
     links,
     minors,
     people,
+    proposals,
     records,
     representations,
     sessions,
@@ -204,6 +205,7 @@ async def destroy(connection: Connection, keyrings: Keyrings, kept: KeptRecord, 
     for one in DESTROY:
         gone |= await one(connection, kept.id)
     gone["care-relations"] = await care.delete_care(connection, kept.id, fingerprints)
+    gone["contact-proposals"] = await proposals.delete_proposals(connection, fingerprints)
     gone["fingerprints"] = await lifecycle.delete_fingerprints(connection, kept.id, fingerprints)
     if not gone["fingerprints"]:
         raise FingerprintUnknownError

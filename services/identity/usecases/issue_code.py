@@ -6,8 +6,9 @@ from typing import Literal
 from uuid import UUID
 
 from services.identity.domain.activation import Wave, issue, new_wave, open_wave, printed
+from services.identity.domain.contacts import Note
 from services.identity.domain.insured import Reach
-from services.identity.domain.openings import UnreachableError, mail_or_letter
+from services.identity.domain.openings import UnreachableError, any_way
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import activation
 from shared import clock
@@ -15,17 +16,19 @@ from shared.contracts.notify import MessageRequested
 from shared.crypto import Keyring
 from shared.db.pool import Connection
 
+CodeChannel = Literal["mail", "letter", "sms"]
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The letter or mail with the code, to be announced."""
+    """The mail, letter or SMS with the code, to be announced."""
 
     message: MessageRequested
 
     @property
-    def channel(self) -> Literal["mail", "letter"]:
+    def channel(self) -> CodeChannel:
         """How it goes out."""
-        return "letter" if self.message.channel == "letter" else "mail"
+        return self.message.channel
 
 
 async def issue_code(
@@ -39,10 +42,8 @@ async def issue_code(
     await activation.revoke_codes(connection, record_id, now)
     issued = issue(wave, lookups, record_id, person, attempt, now)
     await activation.insert_codes(connection, [issued])
-    values = code_values(wave.code(person, attempt), issued.expires_at)
-    message = mail_or_letter(
-        keyrings.contacts, clock.new_id(), record_id, reach, "activation-code", values, issued.expires_at
-    )
+    note = Note("activation-code", code_values(wave.code(person, attempt), issued.expires_at), issued.expires_at)
+    message = any_way(keyrings.contacts, clock.new_id(), record_id, reach, note)
     if message is None:
         raise UnreachableError
     return Told(message)

@@ -1,31 +1,35 @@
 """Opens a record with help: the person is there with their card and has agreed; the way to their account is sent to
-them. Asked again before the account is activated, it sends another code."""
+where the insurance reaches them. Another contact that is stated waits. Asked again before the account is activated, it
+sends another code."""
 
-from dataclasses import dataclass
-from datetime import date
-from typing import Literal
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.channels import OpeningChannel
 from services.identity.domain.figures import region_of
-from services.identity.domain.insured import InsuredPerson, is_card_of, open_insured
+from services.identity.domain.insured import InsuredPerson, Reach, is_card_of, open_insured
 from services.identity.domain.lifecycle import Party, Refusal, decide
 from services.identity.domain.online import is_minor
 from services.identity.domain.opening import Contact
 from services.identity.domain.openings import (
     InsuredUnknownError,
+    OpeningRules,
     RepresentativeNeededError,
     contact_of,
-    reach_of,
 )
+from services.identity.domain.proposals import is_empty
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import accounts, insured, records
-from services.identity.usecases.issue_code import issue_code
+from services.identity.usecases.issue_code import CodeChannel, issue_code
+from services.identity.usecases.load_contact import load_contact
 from services.identity.usecases.name_attending_doctor import name_attending_doctor
 from services.identity.usecases.open_record import add_record
+from services.identity.usecases.replace_contact import replace_contact
 from services.identity.usecases.send_opening_codes import state_of_person
 from services.identity.usecases.take_turn import take_turn
+from services.identity.usecases.weigh_contact import weigh_contact
 from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
@@ -52,24 +56,29 @@ class Helped(Unprinted):
 
 @dataclass(frozen=True, slots=True)
 class Assisted:
-    """What became of it. `code_sent` None: the account is active, no code is needed."""
+    """What became of it. `code_sent` None: the account is active, no code is needed. `contact_from`: from when on the
+    stated contact counts, where another is on file; asked again then, a code goes to it."""
 
     record_id: UUID
     is_new: bool
-    code_sent: Literal["mail", "letter"] | None
+    code_sent: CodeChannel | None
+    contact_from: datetime | None = None
 
 
-async def open_assisted(pool: Pool, keyrings: Keyrings, lookups: Keyring, helped: Helped) -> Assisted:
+async def open_assisted(
+    pool: Pool, keyrings: Keyrings, lookups: Keyring, rules: OpeningRules, helped: Helped
+) -> Assisted:
     """Raises InsuredUnknownError, RepresentativeNeededError, IdentityNotQualifiedError, UnreachableError,
     AttendingDoctorUnknownError, TooManyOpeningsError, and what the table of lives refuses."""
-    await take_turn(pool, "open-record", [f"assisted-ins:{lookups.fingerprint(*ins_parts(helped.ins))}"])
+    turn = f"assisted-person:{lookups.fingerprint(*ins_parts(helped.ins), helped.actor.id)}"
+    await take_turn(pool, "open-record", [turn])
     fingerprints = keyrings.ins.fingerprints(*ins_parts(helped.ins))
     async with transaction(pool) as connection:
         await records.lock_ins(connection, fingerprints)
         refused = await _refused(connection, fingerprints, helped)
         if refused is None:
             person = await _person(connection, keyrings, fingerprints, helped)
-            done, events = await _open(connection, keyrings, lookups, person, helped)
+            done, events = await _open(connection, keyrings, lookups, rules, person, helped)
         else:
             events = await _refusal(connection, fingerprints, helped, refused)
         await append(connection, [announce(one) for one in events])
@@ -99,7 +108,7 @@ async def _refusal(
 
 async def _person(connection: Connection, keyrings: Keyrings, fingerprints: list[str], helped: Helped) -> InsuredPerson:
     row = await insured.find_insured(connection, fingerprints)
-    if row is None or (row.card and not is_card_of(keyrings.ins, row, helped.ins, helped.card_serial)):
+    if row is None or not is_card_of(keyrings.ins, row, helped.ins, helped.card_serial):
         raise InsuredUnknownError
     found = open_insured(keyrings.persons, row)
     if is_minor(date.fromisoformat(found.person.traits.birth_date or ""), clock.now().date()):
@@ -108,20 +117,43 @@ async def _person(connection: Connection, keyrings: Keyrings, fingerprints: list
 
 
 async def _open(
-    connection: Connection, keyrings: Keyrings, lookups: Keyring, found: InsuredPerson, helped: Helped
+    connection: Connection,
+    keyrings: Keyrings,
+    lookups: Keyring,
+    rules: OpeningRules,
+    found: InsuredPerson,
+    helped: Helped,
 ) -> tuple[Assisted, list[Event]]:
     fingerprints = keyrings.ins.fingerprints(*ins_parts(helped.ins))
-    reach = reach_of(helped.told, found.reach)
     known = await records.find_record(connection, fingerprints)
-    events: list[Event] = []
+    if known is not None and await accounts.load_account(connection, known) is not None:
+        return Assisted(known, False, None), await name_attending_doctor(connection, known, helped.attending_doctor_id)
+    on_file = await _on_file(connection, keyrings, known, found)
+    weighed = await weigh_contact(connection, keyrings, lookups, rules, fingerprints, helped.told, on_file)
+    events = list[Event]()
     if known is None:
-        region = region_of(found.person.region)
-        told = contact_of(reach)
+        told, region = contact_of(weighed.reach), region_of(found.person.region)
         new = await add_record(connection, keyrings, found.person, told, helped.channel, region, helped.actor)
-        events += new.events
-    record_id = new.record_id if known is None else known
+        record_id, events = new.record_id, [*new.events]
+    else:
+        record_id = known
+        if weighed.stands == "counts":
+            events += await _replace(connection, keyrings, record_id, helped.told)
     events += await name_attending_doctor(connection, record_id, helped.attending_doctor_id)
-    if known is not None and await accounts.load_account(connection, record_id) is not None:
-        return Assisted(record_id, False, None), events
-    sent = await issue_code(connection, keyrings, lookups, record_id, fingerprints[0], reach)
-    return Assisted(record_id, known is None, sent.channel), [*events, sent.message]
+    sent = await issue_code(connection, keyrings, lookups, record_id, fingerprints[0], weighed.reach)
+    done = Assisted(record_id, known is None, sent.channel, weighed.counts_from)
+    return done, [*events, *weighed.messages, sent.message]
+
+
+async def _replace(connection: Connection, keyrings: Keyrings, record_id: UUID, stated: Contact) -> list[Event]:
+    _, known = await load_contact(connection, keyrings, record_id)
+    told = replace(known, mail=stated.mail or known.mail, mobile=stated.mobile or known.mobile)
+    return await replace_contact(connection, keyrings, record_id, told)
+
+
+async def _on_file(connection: Connection, keyrings: Keyrings, known: UUID | None, found: InsuredPerson) -> Reach:
+    """Where the insurance reaches the person; without that, where the record says."""
+    if known is None or not is_empty(found.reach):
+        return found.reach
+    _, told = await load_contact(connection, keyrings, known)
+    return Reach(told.mail, told.mobile, (), told.language)

@@ -6,6 +6,7 @@ from uuid import UUID
 from services.identity.announcements import announce
 from services.identity.domain.channels import OpeningChannel
 from services.identity.domain.figures import region_of
+from services.identity.domain.insured import open_insured
 from services.identity.domain.lifecycle import Refusal, decide, party_of
 from services.identity.domain.opening import (
     Contact,
@@ -15,6 +16,7 @@ from services.identity.domain.opening import (
     are_same,
     check_traits,
 )
+from services.identity.domain.openings import insured_first
 from services.identity.domain.persons import check_may_share_ins
 from services.identity.domain.records import NewRecord, new_record
 from services.identity.domain.sealing import Keyrings, open_row
@@ -42,7 +44,8 @@ async def open_record(
     channel: OpeningChannel = "hospital",
     test_keys: bool,
 ) -> tuple[UUID, bool]:
-    """Returns the record's id and whether it is new. The contact of a record that exists stays as it is.
+    """Returns the record's id and whether it is new. The contact of a record that exists stays as it is; that of a new
+    one is what the insured register says, before what is stated.
 
     `test_keys`: numbers under a test OID may have a wrong key. Raises WrongInsKeyError, InvalidTraitsError,
     IdentityNotQualifiedError, TraitsDifferError, RecordClosedError, HolderDeceasedError.
@@ -56,6 +59,8 @@ async def open_record(
         if known is None:
             row = await insured.find_insured(connection, fingerprints)
             region = region_of(row.region if row else None)
+            if row is not None:
+                contact = insured_first(contact, open_insured(keyrings.persons, row).reach)
             new = await add_record(connection, keyrings, person, contact, channel, region, actor)
             await append(connection, [announce(one) for one in new.events])
             return new.record_id, True

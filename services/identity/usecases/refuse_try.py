@@ -7,7 +7,7 @@ from uuid import UUID
 from services.identity.announcements import announce
 from services.identity.domain.contacts import Note
 from services.identity.domain.sealing import Keyrings
-from services.identity.domain.throttling import TooManyTriesError
+from services.identity.domain.throttling import TooManyTriesError, keys_of_holder
 from services.identity.store import throttles
 from services.identity.usecases.tell_holder import tell_holder
 from shared import clock
@@ -32,13 +32,14 @@ async def refuse_try(
     *,
     slowed: bool = False,
 ) -> None:
-    """`slowed`: the next try at `keys` waits. What is refused from then on is summed up in one entry a day, with one
-    message (`account-locked`): ten thousand tries are not ten thousand entries. The last thing a transaction does."""
+    """`slowed`: the next try at the account of `keys` waits. What is refused from then on is summed up in one entry a
+    day, with one message (`account-locked`): ten thousand tries from as many addresses are not ten thousand entries.
+    The last thing a transaction does."""
     REFUSED.labels("sign-in", reason).inc()
     if record_id is None:
         return
     told: list[Event] = [_refused(record_id, reason)]
-    if slowed and await throttles.mark_told(connection, keys, clock.now(), TOLD_AGAIN_AFTER):
+    if slowed and await throttles.mark_told(connection, keys_of_holder(keys), clock.now(), TOLD_AGAIN_AFTER):
         told.append(_refused(record_id, TooManyTriesError.code))
         told += await tell_holder(connection, keyrings, record_id, LOCKED)
     await append(connection, [announce(one) for one in told])

@@ -10,7 +10,8 @@ from shared.metrics import REFUSED
 
 
 async def take_try(connection: Connection, keys: Sequence[str], action: str) -> bool:
-    """Whether the next try will have to wait. On a connection outside of a transaction: the count must stand.
+    """Whether the account or device will have to wait before its next try. On a connection outside of a transaction:
+    the count must stand.
 
     A flood costs one look each; nothing is written for what is refused here. Raises TooManyTriesError.
     """

@@ -1,0 +1,50 @@
+"""Whoever is on file objects to a new contact, with the code that came there: it never counts."""
+
+from services.identity.announcements import announce
+from services.identity.domain.proposals import ObjectionCodeWrongError, objection_hashes
+from services.identity.domain.sealing import Keyrings
+from services.identity.domain.throttling import network_of
+from services.identity.store import activation, proposals, records
+from services.identity.usecases.refuse_try import SOMEBODY
+from services.identity.usecases.take_turn import take_turn
+from shared import clock
+from shared.contracts.audit import AccessRecorded
+from shared.crypto import Keyring
+from shared.db.pool import Connection, Pool, transaction
+from shared.fingerprints import ins_parts
+from shared.metrics import REFUSED
+from shared.outbox import append
+from shared.values import Ins
+
+
+async def object_to_contact(pool: Pool, keyrings: Keyrings, lookups: Keyring, ins: Ins, code: str, source: str) -> None:
+    """Said again, it changes nothing. A number without a record is answered as one with a record.
+
+    Raises ActivationCodeMalformedError, ObjectionCodeWrongError, TooManyOpeningsError.
+    """
+    hashes = objection_hashes(lookups, code)
+    await take_turn(
+        pool, "object-to-contact", [f"objection-source:{lookups.fingerprint('source', network_of(source))}"]
+    )
+    fingerprints = keyrings.ins.fingerprints(*ins_parts(ins))
+    async with transaction(pool) as connection:
+        await records.lock_ins(connection, fingerprints)
+        objected = await proposals.object_to(connection, fingerprints, hashes, clock.now())
+        if objected is not None:
+            await _write_down(connection, fingerprints, counted=objected <= clock.now())
+    if objected is None:
+        REFUSED.labels("object-to-contact", ObjectionCodeWrongError.code).inc()
+        raise ObjectionCodeWrongError
+
+
+async def _write_down(connection: Connection, fingerprints: list[str], *, counted: bool) -> None:
+    """Where the contact counted already a code may have gone to it: no code that is out opens an account any more."""
+    record_id = await records.find_record(connection, fingerprints)
+    if record_id is None:
+        return
+    if counted:
+        await activation.revoke_codes(connection, record_id, clock.now())
+    told = AccessRecorded(
+        record_id=record_id, actor=SOMEBODY, action="change-contact", outcome="refused", reason="contact-objected"
+    )
+    await append(connection, [announce(told)])
