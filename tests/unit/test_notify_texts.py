@@ -37,7 +37,7 @@ LONGEST = {
 LETTERS = {
     *("activation-code", "opening-notice", "record-opened", "record-closed", "record-reopened", "contact-changed"),
     *("password-changed", "carer-invitation", "carer-answered", "representation-added", "representation-ended"),
-    "coming-of-age",
+    *("coming-of-age", "representation-requested"),
 }
 NO_SMS = {"activation-code", "opening-notice"}
 KINDS = LETTERS | {
