@@ -80,6 +80,7 @@ _DOCUMENTS: Final[Mapping[str, dict[str, Any]]] = {
     "refused at deposit": {"document_status": "refused"},
     "deleted": {"document_status": "deleted"},
     "in a closed record": {"record_status": "closed"},
+    "in the record of a deceased person": {"record_status": "deceased"},
 }
 _OWN: Final[dict[str, Any]] = {"author": True, "own_deposit": True}
 _WRITERS: Final[Mapping[str, dict[str, Any]]] = {

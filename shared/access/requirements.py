@@ -99,6 +99,8 @@ FRESH = Requirement("copies-too-old", lambda f: f.copies_fresh, retry=True)
 # Asked before anything that differs from record to record: an old copy answers the same for all of them. In an
 # emergency the last known choices are better than none.
 FRESH_UNLESS_EMERGENCY = Requirement("copies-too-old", lambda f: f.copies_fresh or is_emergency(f), retry=True)
+# A death ends what anybody may do in the record, the holder's own account and emergencies included.
+LIVING = Requirement("holder-deceased", lambda f: f.record_status != "deceased", by_choice=True)
 RECORD = Requirement("record-unknown", lambda f: f.record_status in ("open", "closed"), by_choice=True)
 OPEN = Requirement("record-closed", lambda f: f.record_status == "open", by_choice=True)
 SECRET = Requirement("minor-only", _is_secret_of_a_minor, by_choice=True)

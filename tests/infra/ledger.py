@@ -92,7 +92,8 @@ class Ledger:
 
     async def record(self, status: str = "open", version: int = 1) -> None:
         """Identity tells the state of the record, and that PARENT represents its holder; the copies are fresh."""
-        event = record_changed(self.record_id, version).model_copy(update={"status": status})
+        known = {"status": "open" if status == "open" else "closed", "deceased": status == "deceased"}
+        event = record_changed(self.record_id, version).model_copy(update=known)
         async with transaction(self.pool) as connection:
             await copy_records(connection, [message(event)])
         await self.people(version, PARENT)

@@ -64,6 +64,14 @@ async def test_of_a_closed_record_the_holder_alone_sees_who_did_what(family: Fam
     assert await family.answers(family.parent) == {200}
 
 
+async def test_of_a_deceased_persons_record_nobody_sees_who_did_what(family: Family) -> None:
+    await family.ledger.record("deceased")
+    assert await family.answers(family.parent) == await family.answers(family.holder) == {404}
+    assert {one.reason for one in await family.told()} == {"holder-deceased"}
+    await family.ledger.record("open", 2)
+    assert await family.answers(family.holder) == {200}
+
+
 async def test_each_refusal_to_who_represents_the_holder_stands_in_the_ledger_with_its_facts(family: Family) -> None:
     await family.ledger.record("closed")
     for what in (*LISTS, "explanation"):

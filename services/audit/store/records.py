@@ -37,7 +37,7 @@ async def upsert_records(connection: Connection, messages: Sequence[Message[Reco
         [event.version for event in events],
         [event.linked_to for event in events],
         [message.partition for message in messages],
-        [event.status for event in events],
+        [event.access_status for event in events],
     )
     return {row["record_id"] for row in rows}
 
