@@ -175,9 +175,53 @@ async def test_the_other_parent_is_told_of_a_request_once_and_stays_the_contact(
 async def test_the_owner_is_known_by_either_of_two_linked_records(house: House) -> None:
     await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(2))])
     own_id, other = await adult(house, 1), await adult(house, 2)
-    linked = await house.client.post(f"/records/{own_id}/link", json={"linked_to": str(other)}, headers=administrator())
-    assert linked.status_code == 202, linked.text
+    await link(house, own_id, other)
     assert (await open_own_minor(house, own_id)).json()["state"] == "validated"
+
+
+async def link(house: House, first: UUID, second: UUID, what: str = "link") -> None:
+    answer = await house.client.post(
+        f"/records/{first}/{what}", json={"linked_to": str(second)}, headers=administrator()
+    )
+    assert answer.status_code == 202, answer.text
+
+
+async def test_a_representative_acts_signed_in_by_either_of_two_linked_records(house: House) -> None:
+    own_id, record_id = await minor_of(house)
+    other = await adult(house, 2)
+    assert (await ask_to_act(house, other, record_id)).status_code == 404
+    await link(house, own_id, other)
+    mine = (await house.client.get("/acting-for", headers=bearer(patient_token(other)))).json()
+    assert [(one["record_id"], one["relation"]) for one in mine] == [(str(record_id), "representative")]
+    answer = await ask_to_act(house, other, record_id)
+    assert (answer.status_code, answer.json()["relation"]) == (200, "representative")
+    caller = await TokenVerifier(SETTINGS, TestKeys()).verify(answer.json()["access_token"])
+    assert (caller.id, caller.record_id) == (str(own_id), record_id), "the one whom the other services know"
+    shown = await house.client.get(
+        f"/records/{record_id}/representatives", headers=bearer(answer.json()["access_token"])
+    )
+    assert shown.status_code == 200
+    await link(house, own_id, other, "unlink")
+    assert (await ask_to_act(house, other, record_id)).status_code == 404
+    assert (await house.client.get("/acting-for", headers=bearer(patient_token(other)))).json() == []
+
+
+async def test_a_representative_signed_in_by_a_linked_record_still_gives_the_password(house: House) -> None:
+    own_id, record_id = await minor_of(house)
+    other = await house.open_account(5)
+    await link(house, own_id, other)
+    headers = await acting(house, other, record_id)
+    without = await house.client.post(f"/records/{record_id}/close", json={}, headers=headers)
+    assert (without.status_code, without.json()["code"]) == (403, "password-needed")
+    closed = await house.client.post(f"/records/{record_id}/close", json={"password": PASSWORD}, headers=headers)
+    assert closed.status_code == 200, closed.text
+
+
+async def test_the_other_record_of_a_person_represents_them_no_more_than_their_own(house: House) -> None:
+    own_id, other = await adult(house, 1), await adult(house, 2)
+    await link(house, own_id, other)
+    refused = await add(house, own_id, 2, evidence=DECISION)
+    assert (refused.status_code, refused.json()["code"]) == (422, "representative-unfit")
 
 
 async def test_who_tries_cards_has_to_wait(house: House) -> None:

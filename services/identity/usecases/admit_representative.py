@@ -20,6 +20,7 @@ from services.identity.domain.representation import (
 )
 from services.identity.domain.sealing import Keyrings, seal_row
 from services.identity.store import minors, representations
+from services.identity.store.links import records_of_person
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.load_holder import birth_date, load_holder
 from services.identity.usecases.settle_contact import settle_contact
@@ -66,7 +67,9 @@ async def admit_representative(
     found = await representations.lock_records(connection, [record_id, stated.representative_id])
     if record_id not in found:
         raise RecordUnknownError
-    if stated.representative_id not in found or stated.representative_id == record_id:
+    if stated.representative_id not in found or stated.representative_id in await records_of_person(
+        connection, record_id
+    ):
         raise RepresentativeUnfitError
     born = birth_date(await load_holder(connection, keyrings, record_id))
     new = await _representation(connection, keyrings, record_id, stated, (born, now))
