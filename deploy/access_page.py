@@ -95,6 +95,7 @@ _DOCUMENTS: Final[Mapping[str, dict[str, Any]]] = {
     "deleted": {"document_status": "deleted"},
     "in a closed record": {"record_status": "closed"},
     "while copies are too old": {"copies_fresh": False},
+    "in the record of a deceased person": {"record_status": "deceased"},
 }
 _OWN: Final[dict[str, Any]] = {"author": True, "own_deposit": True}
 _WRITERS: Final[Mapping[str, dict[str, Any]]] = {

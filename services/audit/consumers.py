@@ -4,13 +4,14 @@ from functools import partial
 
 from services.audit.motives import Motives
 from services.audit.usecases.copy_names import copy_names
+from services.audit.usecases.copy_people import copy_people
 from services.audit.usecases.copy_records import copy_records
 from services.audit.usecases.erase_record import erase_record
 from services.audit.usecases.quarantine_letters import quarantine_letters
 from services.audit.usecases.write_entries import write_entries
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import DepositDecided
-from shared.contracts.identity import ProfessionalChanged, RecordChanged, RecordErased, StructureChanged
+from shared.contracts.identity import PeopleChanged, ProfessionalChanged, RecordChanged, RecordErased, StructureChanged
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.records import (
     DocumentPublished,
@@ -20,7 +21,13 @@ from shared.contracts.records import (
     DocumentReplaced,
     DocumentWithdrawn,
 )
-from shared.contracts.topics import AUDIT_ERASURES, AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES, AUDIT_RECORD_COPIES
+from shared.contracts.topics import (
+    AUDIT_ERASURES,
+    AUDIT_LEDGER,
+    AUDIT_PEOPLE_COPIES,
+    AUDIT_PROFESSIONAL_COPIES,
+    AUDIT_RECORD_COPIES,
+)
 from shared.subscription import Subscription
 
 LEDGER_EVENTS = (
@@ -58,4 +65,5 @@ def subscriptions(motives: Motives) -> list[Subscription]:
         Subscription(AUDIT_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),
         Subscription(AUDIT_PROFESSIONAL_COPIES, (ProfessionalChanged, StructureChanged), copy_names, remember=False),
         Subscription(AUDIT_RECORD_COPIES, (RecordChanged,), copy_records, remember=False),
+        Subscription(AUDIT_PEOPLE_COPIES, (PeopleChanged,), copy_people, remember=False),
     ]

@@ -1,8 +1,9 @@
-"""Loops of identity's worker about who acts for whom: coming of age, ends that have come, invitations."""
+"""Loops of identity's worker about who acts for whom: coming of age, ends that have come, invitations, deaths."""
 
 import asyncio
 
 from services.identity.domain.sealing import Keyrings
+from services.identity.usecases.sweep_deaths import sweep_deaths
 from services.identity.usecases.sweep_invitations import sweep_invitations
 from services.identity.usecases.sweep_minors import sweep_minors
 from services.identity.usecases.sweep_representations import sweep_representations
@@ -28,7 +29,12 @@ def relation_loops(keyrings: Keyrings) -> dict[str, Loop]:
         if not await sweep_invitations(pool, clock.now()):
             await asyncio.sleep(LOOK_EVERY_S)
 
+    async def deaths(pool: Pool) -> None:
+        if not await sweep_deaths(pool, keyrings, clock.now()):
+            await asyncio.sleep(LOOK_EVERY_S)
+
     return {
+        "sweep-deaths": deaths,
         "sweep-minors": minors,
         "sweep-representations": representations,
         "sweep-invitations": invitations,

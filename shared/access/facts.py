@@ -18,8 +18,9 @@ class Facts:
     15. `mode`: TRE_R248; `secret`: secret connection of a minor; `motive`: one was given, sealed. `card_present`: the
     card of this record's holder was read in this session. `about_self`: the change is about the asker.
 
-    The record. `record_status`: open, closed or unknown. `minor`: the holder is a minor. `choices_known`: a state of
-    consent is here. `copies_fresh`: every copy that counts is younger than the limit.
+    The record. `record_status`: open, closed, deceased (closed by the holder's death) or unknown. `minor`: the holder
+    is a minor. `choices_known`: a state of consent is here. `copies_fresh`: every copy that counts is younger than the
+    limit.
 
     The choices. `authorisation`: none, future, expired or valid, of the professional or the structure, given by the
     person's side. `care_team`: none, future, expired or valid, by a structure's attestation. `blocked`: none,

@@ -117,6 +117,8 @@ FRESH = Requirement("copies-too-old", lambda f: f.copies_fresh, retry=True)
 FRESH_UNLESS_OWN_OR_EMERGENCY = Requirement(
     "copies-too-old", lambda f: f.copies_fresh or is_emergency(f) or is_author(f), retry=True
 )
+# A death ends what anybody may do in the record, the holder's own account and emergencies included.
+LIVING = Requirement("holder-deceased", lambda f: f.record_status != "deceased", by_choice=True)
 RECORD = Requirement("record-unknown", lambda f: f.record_status in ("open", "closed"), by_choice=True)
 OPEN = Requirement("record-closed", lambda f: f.record_status == "open", by_choice=True)
 SECRET = Requirement("minor-only", _is_secret_of_a_minor, by_choice=True)

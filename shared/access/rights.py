@@ -11,6 +11,7 @@ from shared.access.requirements import (
     FRESH,
     HOLDER,
     KIND,
+    LIVING,
     MODE,
     OPEN,
     READING_ROLE,
@@ -55,16 +56,16 @@ UNBLOCKED = Requirement("blocked", lambda f: f.blocked == "none" or f.change == 
 UNOPPOSED = Requirement("care-team-objected", _attests_unopposed, by_choice=True)
 
 CHANGERS: dict[str, tuple[Requirement, ...]] = {
-    "patient": (KIND, MODE, HOLDER, RECORD, OPEN, PERSONS_CHANGE),
-    "representative": (KIND, MODE, FRESH, REPRESENTATIVE, RECORD, OPEN, PERSONS_CHANGE),
-    "carer": (KIND, MODE, FRESH, CARER, RECORD, OPEN, PERSONS_CHANGE),
-    "professional": (KIND, READING_ROLE, MODE, PROFESSIONALS_CHANGE, RECORD, OPEN, UNBLOCKED, UNOPPOSED),
-    "software": (KIND, MODE, STRUCTURES_CHANGE, RECORD, OPEN, UNBLOCKED, UNOPPOSED),
+    "patient": (KIND, MODE, HOLDER, LIVING, RECORD, OPEN, PERSONS_CHANGE),
+    "representative": (KIND, MODE, FRESH, REPRESENTATIVE, LIVING, RECORD, OPEN, PERSONS_CHANGE),
+    "carer": (KIND, MODE, FRESH, CARER, LIVING, RECORD, OPEN, PERSONS_CHANGE),
+    "professional": (KIND, READING_ROLE, MODE, PROFESSIONALS_CHANGE, LIVING, RECORD, OPEN, UNBLOCKED, UNOPPOSED),
+    "software": (KIND, MODE, STRUCTURES_CHANGE, LIVING, RECORD, OPEN, UNBLOCKED, UNOPPOSED),
 }
 """Nobody else changes any."""
 LISTERS: dict[str, tuple[Requirement, ...]] = {
-    "patient": (KIND, MODE, HOLDER),
-    "representative": (KIND, MODE, FRESH, REPRESENTATIVE, RECORD, OPEN),
+    "patient": (KIND, MODE, HOLDER, LIVING),
+    "representative": (KIND, MODE, FRESH, REPRESENTATIVE, LIVING, RECORD, OPEN),
 }
 """Carers and professionals do not see who did what."""
 

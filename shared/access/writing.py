@@ -15,6 +15,7 @@ from shared.access.requirements import (
     HOLDER,
     KIND,
     LABELLED,
+    LIVING,
     MODE,
     OPEN,
     RECORD,
@@ -147,11 +148,11 @@ def _may_feed(facts: Facts) -> frozenset[str]:
 
 
 _ASKING: dict[str, tuple[Requirement, ...]] = {
-    "patient": (KIND, MODE, HOLDER, RECORD, OPEN),
-    "representative": (KIND, MODE, FRESH, REPRESENTATIVE, RECORD, OPEN),
-    "carer": (KIND, MODE, FRESH, CARER, RECORD, OPEN),
-    "professional": (KIND, WRITING_ROLE, MODE, RECORD, OPEN, SECRET),
-    "software": (KIND, MODE, RECORD, OPEN),
+    "patient": (KIND, MODE, HOLDER, LIVING, RECORD, OPEN),
+    "representative": (KIND, MODE, FRESH, REPRESENTATIVE, LIVING, RECORD, OPEN),
+    "carer": (KIND, MODE, FRESH, CARER, LIVING, RECORD, OPEN),
+    "professional": (KIND, WRITING_ROLE, MODE, LIVING, RECORD, OPEN, SECRET),
+    "software": (KIND, MODE, LIVING, RECORD, OPEN),
 }
 """Who is asking, and of which record. Writing is not hindered in an emergency."""
 _LABELS = (LABELS_KNOWN, LABELS_SHARED, COMBINATION)

@@ -26,7 +26,8 @@ class TraitFingerprints(BaseModel):
 class RecordChanged(StateEvent):
     """The state of a record as its owner, identity, holds it. Topic `identity.records.v1`.
 
-    `linked_to`: the other record of the same person; that one names this one. No document moves.
+    `linked_to`: the other record of the same person; that one names this one. No document moves. `deceased`: the record
+    is closed because its holder has died.
     """
 
     wire: ClassVar[str] = "identity.record-changed.v1"
@@ -36,6 +37,12 @@ class RecordChanged(StateEvent):
     traits: TraitFingerprints
     opened_at: datetime
     linked_to: UUID | None = None
+    deceased: bool = False
+
+    @property
+    def access_status(self) -> Literal["open", "closed", "deceased"]:
+        """What the access rules call the status (`shared.access.Facts.record_status`)."""
+        return "deceased" if self.deceased else self.status
 
 
 class RecordErased(RecordEvent):

@@ -68,7 +68,7 @@ _ADDRESS = re.compile(r"^FOLDERS__|(URL|URI|DSN|HOST|PORT|ISSUER|BOOTSTRAP|ENDPO
 
 READERS = {
     "identity.records.v1": {"records", "consent", "audit"},
-    "identity.people.v1": {"consent", "records"},
+    "identity.people.v1": {"consent", "records", "audit"},
     "identity.contacts.v1": {"notify"},
     "identity.erasures.v1": {"records", "consent", "audit", "notify"},
     **{topic.name: {"identity"} for topic in ERASURE_ACKNOWLEDGEMENTS.values()},

@@ -36,6 +36,8 @@ def may(f: Facts) -> bool:
     """Whether the rules must permit it."""
     if f.never and not _occupational_doctor_with_consent_may_ask(f):
         return False
+    if f.record_status == "deceased":
+        return False
     match f.action:
         case "read" | "find" | "read-summary" | "read-reimbursements":
             return _may_read(f)

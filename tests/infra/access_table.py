@@ -35,7 +35,7 @@ COLUMNS: dict[str, tuple[Any, ...]] = {
     "relation": ("holder", "representative", "carer", "application", "none", "neighbour"),
     "never": (None, "insurer", "mutuelle", "bank", "employer", "occupational-medicine", "lobby"),
     "mode": ("normal", "bris_de_glace", "centre_15", "secret", ""),
-    "record_status": ("open", "closed", "unknown", "merged"),
+    "record_status": ("open", "closed", "deceased", "unknown", "merged"),
     "authorisation": STATES,
     "care_team": STATES,
     "blocked": ("none", "professional", "structure", "both", "unknown"),

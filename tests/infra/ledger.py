@@ -10,13 +10,15 @@ import httpx
 
 from services.audit.app import make_api
 from services.audit.settings import Settings
+from services.audit.usecases.copy_people import copy_people
 from services.audit.usecases.copy_records import copy_records
 from services.audit.usecases.write_entries import write_entries
 from shared import clock
 from shared.access import RULES_VERSION, Facts, Permit, decide, told
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
-from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_RECORDS
+from shared.contracts.identity import PeopleChanged, PersonNamed
+from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.copies import raise_watermarks
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
@@ -25,9 +27,11 @@ from tests.infra.audit import KEYS, MOTIVES
 from tests.infra.databases import Database
 from tests.infra.messages import message
 from tests.infra.plumbing import document_received, record_changed
-from tests.infra.tokens import SETTINGS, TestKeys
+from tests.infra.tokens import SETTINGS, TestKeys, make_token
 
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
+PARENT = UUID(int=0x9001)
+"""Who represents the holder in `Ledger.record`."""
 
 
 def id_at(time: datetime) -> UUID:
@@ -87,16 +91,28 @@ class Ledger:
         return id
 
     async def record(self, status: str = "open", version: int = 1) -> None:
-        """Identity tells the state of the record; the copy is fresh."""
-        event = record_changed(self.record_id, version).model_copy(update={"status": status})
+        """Identity tells the state of the record, and that PARENT represents its holder; the copies are fresh."""
+        known = {"status": "open" if status == "open" else "closed", "deceased": status == "deceased"}
+        event = record_changed(self.record_id, version).model_copy(update=known)
         async with transaction(self.pool) as connection:
             await copy_records(connection, [message(event)])
+        await self.people(version, PARENT)
         await self.be_fresh()
+
+    async def people(self, version: int, *representatives: UUID, until: datetime | None = None) -> None:
+        """Identity tells who represents the holder, until when."""
+        named = tuple(
+            PersonNamed(person_id=id, kind="representative-of-minor", since=self.time, until=until)
+            for id in representatives
+        )
+        event = PeopleChanged(record_id=self.record_id, version=version, representatives=named)
+        async with transaction(self.pool) as connection:
+            await copy_people(connection, [message(event)])
 
     async def be_fresh(self) -> None:
         """Heartbeats of the partition in which the record lies."""
         async with transaction(self.pool) as connection:
-            topics = IDENTITY_RECORDS.name, IDENTITY_ERASURES.name
+            topics = IDENTITY_RECORDS.name, IDENTITY_PEOPLE.name, IDENTITY_ERASURES.name
             await raise_watermarks(connection, {(topic, 0): clock.now() for topic in topics})
 
     async def document(self, *labels: str) -> UUID:
@@ -111,6 +127,11 @@ class Ledger:
         """Somebody did something, or was refused."""
         fact = {"record_id": self.record_id, "actor": actor, "action": action, **said, **more}
         return await self.tell(AccessRecorded.model_validate(fact), at)
+
+
+def parent_token(record_id: UUID) -> str:
+    """With which PARENT acts for the holder of that record."""
+    return make_token("representative", str(PARENT), record_id=record_id)
 
 
 @asynccontextmanager

@@ -36,7 +36,10 @@ def mail_of(number: int = 1) -> str:
 
 
 def insured(number: int = 1, *, born: str = "1955-06-12", **changes: Any) -> InsuredPerson:
-    """Somebody of the register; `regime`, `region`, `status`, `card`, `mail`, `address` may be other."""
+    """Somebody of the register; `regime`, `region`, `status`, `card`, `mail`, `address` may be other.
+
+    `card_owner`: whose card it is, as a number of `number_of`.
+    """
     ins = Ins(number_of(number, born), INS_NIR_TEST)
     traits = StrictTraits("D'INVENTÉE-EXEMPLE", f"Zoé{'abcdefghij'[number % 10]}", born, Sex.FEMALE, "63220")
     status = IdentityStatus(changes.get("status", "qualified"))
@@ -46,7 +49,8 @@ def insured(number: int = 1, *, born: str = "1955-06-12", **changes: Any) -> Ins
         mobile=changes.get("mobile"),
         address=changes.get("address", ("ZOE INVENTEE", "1 RUE INVENTEE", "99999 NULLEPART")),
     )
-    return InsuredPerson(person, reach, changes.get("card", CARD))
+    owner = changes.get("card_owner")
+    return InsuredPerson(person, reach, changes.get("card", CARD), Ins(owner, INS_NIR_TEST) if owner else None)
 
 
 async def enter(pool: Pool, people: Iterable[InsuredPerson]) -> None:

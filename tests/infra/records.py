@@ -145,6 +145,7 @@ class House:
             record_id=record_id,
             version=self.versions[record_id],
             status="open" if status == "open" else "closed",
+            deceased=status == "deceased",
             ins=ring.fingerprint(*ins_parts(ins_of(person))),
             traits=traits,
             opened_at=clock.now(),

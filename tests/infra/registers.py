@@ -9,7 +9,7 @@ from shared.values import ins_key
 
 REGISTER_HEADER = (
     "ins;ins_oid;birth_name;given_name;birth_date;sex;birth_place;used_family_name;used_given_name;identity_status;"
-    "regime;region;card_serial;mail;mobile;language;address_1;address_2;address_3"
+    "regime;region;card_serial;mail;mobile;language;address_1;address_2;address_3;card_owner_ins"
 )
 _NAMES = ("ABRISSEAU", "BELLECOMBE", "D'ORMEUIL", "GRANDCLAIR", "NOISERAIE", "ROSEMBOIS", "VALTONNE", "YVREMONT")
 _GIVEN = {"1": ("AMBROISE", "CÔME", "EUSÈBE", "ZACHARIE"), "2": ("APOLLINE", "DAPHNÉ", "LUCILE", "ZÉLIE")}
@@ -42,7 +42,7 @@ def register_lines(count: int, seed: int = 1) -> Iterator[str]:
                 f"invente.{index}@patient.example" if index % 3 else "",
                 f"06{dice.randrange(10**8):08d}" if index % 4 else "",
                 "fr" if index % 20 else "en",
-                *(f"{given} {name}", f"{dice.randint(1, 200)} RUE INVENTEE", "99999 NULLEPART"),
+                *(f"{given} {name}", f"{dice.randint(1, 200)} RUE INVENTEE", "99999 NULLEPART", ""),
             )
         )
 

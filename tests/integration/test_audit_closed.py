@@ -1,6 +1,7 @@
 """What the ledger says of a closed record is for its holder alone, and so it is while the state is not known."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import httpx
@@ -11,7 +12,7 @@ from shared.access import Permit, decide, facts_from
 from shared.contracts.audit import AccessRecorded
 from shared.copies import MARK_BROKEN
 from tests.conftest import NewDatabase
-from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged, reading
+from tests.infra.ledger import DOCTOR, HOSPITAL, PARENT, Ledger, audit_api, doctor, judged, parent_token, reading
 from tests.infra.messages import outbox
 from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
 
@@ -26,7 +27,7 @@ class Family:
     def __init__(self, ledger: Ledger, entry: UUID) -> None:
         self.ledger, self.entry = ledger, entry
         self.holder = patient_token(ledger.record_id)
-        self.parent = make_token("representative", str(uuid4()), record_id=ledger.record_id)
+        self.parent = parent_token(ledger.record_id)
 
     async def ask(self, what: str, token: str, record_id: UUID | None = None) -> httpx.Response:
         explaining = what == "explanation"
@@ -61,6 +62,14 @@ async def test_of_a_closed_record_the_holder_alone_sees_who_did_what(family: Fam
         assert (closed.status_code, closed.content) == (missing.status_code, missing.content)
     await family.ledger.record("open", 3)
     assert await family.answers(family.parent) == {200}
+
+
+async def test_of_a_deceased_persons_record_nobody_sees_who_did_what(family: Family) -> None:
+    await family.ledger.record("deceased")
+    assert await family.answers(family.parent) == await family.answers(family.holder) == {404}
+    assert {one.reason for one in await family.told()} == {"holder-deceased"}
+    await family.ledger.record("open", 2)
+    assert await family.answers(family.holder) == {200}
 
 
 async def test_each_refusal_to_who_represents_the_holder_stands_in_the_ledger_with_its_facts(family: Family) -> None:
@@ -122,16 +131,47 @@ async def test_while_nothing_is_known_of_a_record_its_holder_alone_sees_who_did_
     assert await family.answers(family.parent) == {503}
 
 
-@pytest.mark.parametrize("spoilt", ["old", "broken"])
-async def test_on_an_old_or_broken_copy_nobody_is_let_in_for_the_holder(family: Family, spoilt: str) -> None:
+@pytest.mark.parametrize("topic", ["identity.records.v1", "identity.people.v1", "identity.erasures.v1"])
+@pytest.mark.parametrize("spoilt", ["old", "broken", "missing"])
+async def test_on_an_old_or_broken_copy_nobody_is_let_in_for_the_holder(
+    family: Family, spoilt: str, topic: str
+) -> None:
     await family.ledger.record()
-    if spoilt == "old":
-        await family.ledger.pool.execute("update copy_watermarks set at = at - interval '1 hour'")
+    spoil = {
+        "old": "update copy_watermarks set at = at - interval '1 hour' where topic = $1",
+        "missing": "delete from copy_watermarks where topic = $1",
+    }
+    if spoilt == "broken":
+        await family.ledger.pool.execute(MARK_BROKEN, topic, str(family.ledger.record_id), "x", 1)
     else:
-        await family.ledger.pool.execute(MARK_BROKEN, "identity.records.v1", str(family.ledger.record_id), "x", 1)
+        await family.ledger.pool.execute(spoil[spoilt], topic)
     answer = await family.ask("accesses", family.parent)
     assert (answer.status_code, answer.json()["code"]) == (503, "cannot-be-checked-now")
     assert await family.answers(family.holder) == {200}
+
+
+async def test_who_represents_no_longer_sees_who_did_what_no_longer_whatever_the_token_says(family: Family) -> None:
+    await family.ledger.record()
+    assert await family.answers(family.parent) == {200}
+    await family.ledger.people(2)
+    assert await family.answers(family.parent) == {404}
+    for what in LISTS:
+        ended = await family.ask(what, family.parent)
+        missing = await family.ask(what, family.parent, uuid4())
+        assert (ended.status_code, ended.content) == (missing.status_code, missing.content)
+    refused = [one.reason for one in await family.told() if one.outcome == "refused"]
+    assert set(refused) == {"not-own-record"}
+    await family.ledger.people(1, PARENT)
+    assert await family.answers(family.parent) == {404}, "an older word does not count"
+    assert await family.answers(family.holder) == {200}
+
+
+async def test_a_representation_that_was_to_end_by_now_ends_without_another_word(family: Family) -> None:
+    await family.ledger.record()
+    await family.ledger.people(2, PARENT, until=clock.now() + timedelta(hours=1))
+    assert await family.answers(family.parent) == {200}
+    await family.ledger.people(3, PARENT, until=clock.now())
+    assert await family.answers(family.parent) == {404}
 
 
 @pytest.mark.parametrize("status", ["open", "closed"])

@@ -17,7 +17,7 @@ from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import transaction
 from tests.conftest import NewDatabase
 from tests.infra.audit import MOTIVES
-from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged, reading
+from tests.infra.ledger import DOCTOR, HOSPITAL, PARENT, Ledger, audit_api, doctor, judged, parent_token, reading
 from tests.infra.messages import message, outbox
 from tests.infra.tokens import (
     bearer,
@@ -55,10 +55,6 @@ async def opened(
     sealed = None if motive is None else MOTIVES.sent.seal_for_addressee(motive.encode())
     said = {**judged(facts), "mode": "bris_de_glace", "motive": sealed, **more}
     return await ledger.access(doctor(who), action, said, at=said.pop("at", None))
-
-
-def parent_token(record_id: UUID) -> str:
-    return make_token("representative", str(uuid4()), record_id=record_id)
 
 
 async def listed(ledger: Ledger, token: str | None = None) -> list[dict[str, Any]]:
@@ -196,8 +192,7 @@ async def test_a_representative_has_the_list_of_accesses_without_what_is_not_the
     for document in (hidden, from_parents, shown):
         await ledger.access(doctor(), "read-document", judged(reading()), document_id=document)
     await ledger.access(doctor(), "find-documents", judged(reading()), mode="secret")
-    parent = uuid4()
-    token = make_token("representative", str(parent), record_id=ledger.record_id)
+    token = parent_token(ledger.record_id)
     path = f"/records/{ledger.record_id}/accesses"
     answer = await ledger.client.get(path, headers=bearer(token))
     assert answer.status_code == 200, answer.text
@@ -207,7 +202,7 @@ async def test_a_representative_has_the_list_of_accesses_without_what_is_not_the
         ("deposit-document", str(shown)),
     ]
     [asked] = [one for one in await outbox(ledger.pool) if isinstance(one, AccessRecorded)]
-    assert (asked.actor.kind, asked.actor.id, asked.reason) == ("representative", str(parent), "representative")
+    assert (asked.actor.kind, asked.actor.id, asked.reason) == ("representative", str(PARENT), "representative")
     await ledger.tell(asked, clock.now())
     again = (await ledger.client.get(path, headers=bearer(token))).json()["accesses"][0]
     assert (again["who"]["kind"], again["who"]["you"]) == ("representative", True)
@@ -221,5 +216,5 @@ async def test_a_representative_has_the_list_of_accesses_without_what_is_not_the
     }
     carer = make_token("carer", str(uuid4()), record_id=ledger.record_id)
     assert (await ledger.client.get(path, headers=bearer(carer))).status_code == 403
-    stranger = make_token("representative", str(parent), record_id=uuid4())
+    stranger = parent_token(uuid4())
     assert (await ledger.client.get(path, headers=bearer(stranger))).status_code == 404

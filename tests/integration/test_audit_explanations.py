@@ -14,7 +14,7 @@ from shared.contracts.base import Actor, Seen
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentRefused
 from tests.conftest import NewDatabase
-from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged, reading
+from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged, parent_token, reading
 from tests.infra.messages import outbox
 from tests.infra.tokens import (
     bearer,
@@ -45,10 +45,6 @@ async def told(ledger: Ledger, entry: UUID, token: str, language: str = "en") ->
     assert answer.headers["content-language"] == language
     found: dict[str, Any] = answer.json()
     return found
-
-
-def parent_token(record_id: UUID) -> str:
-    return make_token("representative", str(uuid4()), record_id=record_id)
 
 
 async def test_the_patient_is_told_each_rule_in_order_and_the_sentence_in_the_own_language(ledger: Ledger) -> None:

@@ -81,6 +81,12 @@ async def test_a_look_that_cannot_be_checked_now_is_in_the_ledger(record: Record
     assert (await record.entries())[-1].reason == "record-closed"
 
 
+async def test_the_choices_of_a_deceased_person_are_shown_to_nobody(record: Record) -> None:
+    await record.api.pool.execute("update record_copies set status = 'deceased'")
+    assert {status for status, _ in await look(record, patient_token(record.id))} == {404}
+    assert {(one.outcome, one.reason) for one in await record.entries()} == {("refused", "holder-deceased")}
+
+
 async def test_nothing_is_shown_to_who_acts_for_the_person_without_its_entry(
     record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,9 +16,9 @@ from shared.db.pool import Pool
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import Record, consent_api, person, representative
 from tests.infra.erasing import erase
-from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged, reading
+from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged, parent_token, reading
 from tests.infra.messages import outbox
-from tests.infra.tokens import bearer, make_token, patient_token, professional_token, software_token
+from tests.infra.tokens import bearer, patient_token, professional_token, software_token
 
 TOPIC = IDENTITY_ERASURES.name
 AGED = f"update copy_watermarks set at = at - interval '5 minutes' where topic = '{TOPIC}'"
@@ -98,7 +98,7 @@ async def test_audit_serves_the_patient_alone_until_it_has_read_the_erasures(led
     entry = await ledger.access(doctor(), "find-documents", judged(reading()))
     explanation = f"/entries/{entry}/explanation"
     paths = (f"/records/{ledger.record_id}/accesses", f"/records/{ledger.record_id}/emergencies", explanation)
-    parent = make_token("representative", str(uuid4()), record_id=ledger.record_id)
+    parent = parent_token(ledger.record_id)
     patient = patient_token(ledger.record_id)
     assert await answers(ledger, parent, *paths) == await answers(ledger, patient, *paths) == {200}
     assert await answers(ledger, professional_token(DOCTOR), explanation) == {200}

@@ -204,11 +204,14 @@ async def test_a_death_closes_the_record_and_only_an_administrator_corrects_it(
     since = len(await announced(database))
     assert await ask(client, "death", record_id, administrator()) == (200, 2, "closed")
     changed, access = await told(database, since)
-    assert (changed.status, access.action, access.reason) == ("closed", "close-record", "death-recorded")
+    assert (changed.status, changed.deceased) == ("closed", True)
+    assert (access.action, access.reason) == ("close-record", "death-recorded")
     assert (await ask(client, "reopen", record_id, holder(record_id)))[:2] == (409, "holder-deceased")
     opened = await client.post("/records", json=opening(), headers=administrator())
     assert (opened.status_code, opened.json()["code"]) == (409, "holder-deceased")
+    since = len(await announced(database))
     assert await ask(client, "reopen", record_id, administrator()) == (200, 3, "open")
+    assert (await told(database, since))[0].deceased is False
 
 
 async def test_the_ten_years_of_a_closed_record_do_not_begin_again_with_a_death(

@@ -119,8 +119,21 @@ async def test_an_imported_person_is_found_by_the_fingerprint_and_opened_whole(
     assert person.person.used.given_name == line[8]
     assert is_card_of(RING, row, person.person.ins, line[12])
     assert not is_card_of(RING, row, person.person.ins, "0000000000")
+    assert person.card_owner is None
     assert not outcome.rejected_file.exists()
     assert await announced(database) == []
+
+
+async def test_the_owner_of_a_card_is_kept_sealed_and_changes_the_line(database: Database, tmp_path: Path) -> None:
+    file = write_register(tmp_path / "register.csv", 1)
+    await importer_of(database).insured(file, nothing)
+    line, owner = next(register_lines(1)), number_of(5)
+    file.write_text(f"{REGISTER_HEADER}\n{line}{owner}\n", encoding="utf-8")
+    assert (await importer_of(database).insured(file, nothing)).progress.changed == 1
+    row = await found(database, line.split(";")[0])
+    assert row is not None
+    assert open_insured(RING, row).card_owner == Ins(owner, INS_NIR_TEST)
+    assert owner not in str([dict(row) for row in await query(database, "select * from insured")])
 
 
 async def test_nothing_readable_of_a_person_is_kept(database: Database, tmp_path: Path) -> None:
@@ -216,6 +229,7 @@ WRONG = {
     "regime": ("1", "regime-invalid"),
     "region": ("99999", "region-unknown"),
     "card_serial": ("12", "card-serial-invalid"),
+    "card_owner_ins": ("279035121518980", "ins-key-wrong"),
     "mail": ("nobody", "mail-invalid"),
     "mobile": ("12", "mobile-invalid"),
     "language": ("de", "language-unknown"),

@@ -25,7 +25,7 @@ from shared.outbox import announce, append
 from tests.conftest import NewDatabase
 from tests.infra.accounts import KEYRINGS, PASSWORD, House, at_home
 from tests.infra.identity_api import administrator, nir, query
-from tests.infra.openings import enter, insured
+from tests.infra.openings import enter, insured, number_of
 from tests.infra.people import (
     DECISION,
     MINOR,
@@ -80,7 +80,7 @@ async def test_an_administrator_opens_for_a_minor_and_the_first_representative_i
 
 
 async def test_a_signed_in_representative_opens_for_the_minor_of_their_card(house: House) -> None:
-    await enter(house.pool, [insured(50, born=MINOR)])
+    await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(1))])
     own_id = await adult(house, 1)
     opened = await open_own_minor(house, own_id)
     assert (opened.status_code, opened.json()["state"], opened.json()["status"]) == (201, "validated", "on-its-way")
@@ -108,11 +108,120 @@ async def test_a_signed_in_representative_opens_for_the_minor_of_their_card(hous
 async def test_what_does_not_prove_a_representation_is_refused_alike(
     house: House, number: int, born: str, changes: dict[str, Any]
 ) -> None:
-    await enter(house.pool, [insured(50, born=MINOR), insured(52, born="1990-01-01")])
+    owner = {"card_owner": number_of(1)}
+    await enter(house.pool, [insured(50, born=MINOR, **owner), insured(52, born="1990-01-01", **owner)])
     own_id = await adult(house, 1)
     refused = await open_own_minor(house, own_id, number, born=born, **changes)
     assert (refused.status_code, refused.json()["code"]) == (403, "representation-unproven")
     assert len(await query(house.database, "select id from records")) == 1
+
+
+@pytest.mark.parametrize("owner", [None, number_of(2)], ids=["no owner is known", "another owner"])
+async def test_who_does_not_own_the_card_opens_no_record_with_its_number(house: House, owner: str | None) -> None:
+    await enter(house.pool, [insured(50, born=MINOR, card_owner=owner)])
+    own_id = await adult(house, 1)
+    refused = await open_own_minor(house, own_id)
+    assert (refused.status_code, refused.json()["code"]) == (403, "representation-unproven")
+    assert len(await query(house.database, "select id from records")) == 1
+
+
+@pytest.mark.parametrize("owner", [None, number_of(2)], ids=["no owner is known", "another owner"])
+async def test_who_does_not_own_the_card_waits_for_a_second_person_and_the_known_contact_is_told(
+    house: House, owner: str | None
+) -> None:
+    await enter(house.pool, [insured(50, born=MINOR, card_owner=owner)])
+    record_id = await adult(house, 50, born=MINOR, mail="parent@patient.example")
+    stranger = await adult(house, 1)
+    asked = await open_own_minor(house, stranger)
+    assert (asked.status_code, asked.json()["state"]) == (200, "waiting"), asked.text
+    assert (await ask_to_act(house, stranger, record_id)).status_code == 404
+    assert (await people(house, record_id))[-1].representatives == ()
+    assert await contacts(house, record_id) == [("parent@patient.example", "holder")]
+    assert await told(house, "representation-requested") == ["parent@patient.example"]
+    path = f"/records/{record_id}/representatives/{asked.json()['representation_id']}/answer"
+    own_word = await house.client.post(path, json={"answer": "validated"}, headers=bearer(patient_token(stranger)))
+    assert (own_word.status_code, own_word.json()["code"]) == (403, "forbidden")
+    checked = await house.client.post(path, json={"answer": "validated"}, headers=administrator())
+    assert checked.json()["state"] == "validated", checked.text
+    assert await told(house, "representation-added") == ["adult.1@patient.example", "parent@patient.example"]
+    assert (await contacts(house, record_id))[-1] == ("adult.1@patient.example", "representative")
+    assert (await ask_to_act(house, stranger, record_id)).status_code == 200
+
+
+async def test_the_owner_of_the_card_represents_at_once_and_the_contact_on_file_is_told(house: House) -> None:
+    await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(1))])
+    record_id = await adult(house, 50, born=MINOR, mail="parent@patient.example")
+    own_id = await adult(house, 1)
+    assert (await open_own_minor(house, own_id)).json()["state"] == "validated"
+    assert await told(house, "representation-added") == ["adult.1@patient.example", "parent@patient.example"]
+    assert (await ask_to_act(house, own_id, record_id)).status_code == 200
+
+
+async def test_the_other_parent_is_told_of_a_request_once_and_stays_the_contact(house: House) -> None:
+    await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(1))])
+    record_id = await adult(house, 50, born=MINOR, mail="parent@patient.example")
+    second, first, _ = await adult(house, 2), await adult(house, 1), await adult(house, 3)
+    asked = (await open_own_minor(house, second)).json()
+    assert (await open_own_minor(house, first)).json()["state"] == "validated"
+    assert (await add(house, record_id, 3)).json()["state"] == "waiting"
+    assert await told(house, "representation-requested") == ["adult.1@patient.example", "parent@patient.example"]
+    path = f"/records/{record_id}/representatives/{asked['representation_id']}/answer"
+    headers = await acting(house, first, record_id)
+    assert (await house.client.post(path, json={"answer": "validated"}, headers=headers)).status_code == 200
+    assert (await told(house, "representation-added"))[:2] == ["adult.1@patient.example", "adult.1@patient.example"]
+    assert (await contacts(house, record_id))[-1] == ("adult.1@patient.example", "representative")
+
+
+async def test_the_owner_is_known_by_either_of_two_linked_records(house: House) -> None:
+    await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(2))])
+    own_id, other = await adult(house, 1), await adult(house, 2)
+    await link(house, own_id, other)
+    assert (await open_own_minor(house, own_id)).json()["state"] == "validated"
+
+
+async def link(house: House, first: UUID, second: UUID, what: str = "link") -> None:
+    answer = await house.client.post(
+        f"/records/{first}/{what}", json={"linked_to": str(second)}, headers=administrator()
+    )
+    assert answer.status_code == 202, answer.text
+
+
+async def test_a_representative_acts_signed_in_by_either_of_two_linked_records(house: House) -> None:
+    own_id, record_id = await minor_of(house)
+    other = await adult(house, 2)
+    assert (await ask_to_act(house, other, record_id)).status_code == 404
+    await link(house, own_id, other)
+    mine = (await house.client.get("/acting-for", headers=bearer(patient_token(other)))).json()
+    assert [(one["record_id"], one["relation"]) for one in mine] == [(str(record_id), "representative")]
+    answer = await ask_to_act(house, other, record_id)
+    assert (answer.status_code, answer.json()["relation"]) == (200, "representative")
+    caller = await TokenVerifier(SETTINGS, TestKeys()).verify(answer.json()["access_token"])
+    assert (caller.id, caller.record_id) == (str(own_id), record_id), "the one whom the other services know"
+    shown = await house.client.get(
+        f"/records/{record_id}/representatives", headers=bearer(answer.json()["access_token"])
+    )
+    assert shown.status_code == 200
+    await link(house, own_id, other, "unlink")
+    assert (await ask_to_act(house, other, record_id)).status_code == 404
+    assert (await house.client.get("/acting-for", headers=bearer(patient_token(other)))).json() == []
+
+
+async def test_a_representative_signed_in_by_a_linked_record_still_gives_the_password(house: House) -> None:
+    own_id, record_id = await minor_of(house)
+    other = await house.open_account(5)
+    await link(house, own_id, other)
+    headers = await acting(house, other, record_id)
+    without = await house.client.post(f"/records/{record_id}/close", json={}, headers=headers)
+    assert (without.status_code, without.json()["code"]) == (403, "password-needed")
+    closed = await house.client.post(f"/records/{record_id}/close", json={"password": PASSWORD}, headers=headers)
+    assert closed.status_code == 200, closed.text
+
+
+async def test_the_other_record_of_a_person_represents_them_no_more_than_their_own(house: House) -> None:
+    own_id, other = await adult(house, 1), await adult(house, 2)
+    await link(house, own_id, other)
+    refused = await add(house, own_id, 2, evidence=DECISION)
+    assert (refused.status_code, refused.json()["code"]) == (422, "representative-unfit")
 
 
 async def test_who_tries_cards_has_to_wait(house: House) -> None:

@@ -115,6 +115,21 @@ async def test_an_emergency_opens_is_flagged_in_every_answer_and_its_motive_goes
     assert (await accesses(home))[-1].motive is None
 
 
+async def test_of_a_deceased_person_nobody_reads_nor_in_an_emergency(home: House, record: UUID) -> None:
+    [document] = await home.publish(a_deposit(SOMEBODY))
+    await home.choose(record, 2, authorised=[DOCTOR])
+    tokens = [as_patient(record), as_doctor(DOCTOR), as_software(), in_mode("bris_de_glace", STRANGER)]
+    assert [await status(home, document, token) for token in tokens] == [200] * 4
+    await home.open_record(SOMEBODY, record_id=record, status="deceased")
+    assert [await status(home, document, token) for token in tokens] == [404] * 4
+    assert {one.reason for one in (await accesses(home))[-4:]} == {"holder-deceased"}
+    found = await home.search(as_patient(record), patient=str(record), status="current")
+    assert found.json()["total"] == 0
+    assert (await accesses(home))[-1].reason == "holder-deceased"
+    await home.open_record(SOMEBODY, record_id=record)
+    assert [await status(home, document, token) for token in tokens] == [200] * 4
+
+
 async def test_an_opposed_emergency_answers_as_if_there_were_nothing(home: House, record: UUID) -> None:
     [document] = await home.publish(a_deposit(SOMEBODY))
     await home.choose(record, 2, emergency={"break_glass": False, "regulation_centre": False})

@@ -230,6 +230,19 @@ ROWS: dict[str, tuple[Facts, str]] = {
     "not a representative's": (asking("representative", record_status="closed"), "record-closed"),
     "nor the depositor's": (asking("software", record_status="closed"), "record-closed"),
     "nobody writes in it": (asking("patient", "label", change="mask", record_status="closed"), "record-closed"),
+    # a deceased person's record
+    "the account of a deceased person reads nothing": (asking("patient", record_status="deceased"), "holder-deceased"),
+    "it has no list of accesses": (asking("patient", "read-access-list", record_status="deceased"), "holder-deceased"),
+    "who represented reads nothing": (asking("representative", record_status="deceased"), "holder-deceased"),
+    "an emergency opens it no more": (
+        asking("professional", mode="bris_de_glace", motive=True, break_glass=True, record_status="deceased"),
+        "holder-deceased",
+    ),
+    "nor does its depositor": (asking("software", record_status="deceased"), "holder-deceased"),
+    "nobody deposits in it": (
+        asking("software", "deposit", record_status="deceased", labels_asked=N),
+        "holder-deceased",
+    ),
     "a record that nobody knows": (asking("professional", record_status="unknown"), "record-unknown"),
     "nor does a deposit find it": (
         asking("software", "deposit", record_status="unknown", labels_asked=N),

@@ -186,8 +186,9 @@ def test_evidence_of_another_kind_is_unknown() -> None:
         check_evidence("representative-of-minor", "a-letter")
 
 
-def test_the_first_representative_counts_at_once_and_later_ones_wait() -> None:
-    assert [first_status(number) for number in (0, 1, 2)] == ["validated", "waiting", "waiting"]
+def test_the_first_proven_representative_counts_at_once_and_all_others_wait() -> None:
+    assert [first_status(number, is_proven=True) for number in (0, 1, 2)] == ["validated", "waiting", "waiting"]
+    assert {first_status(number, is_proven=False) for number in (0, 1, 2)} == {"waiting"}
 
 
 def test_an_end_that_would_tell_the_birth_date_is_not_kept() -> None:

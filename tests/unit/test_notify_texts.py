@@ -37,7 +37,7 @@ LONGEST = {
 LETTERS = {
     *("activation-code", "opening-notice", "record-opened", "record-closed", "record-reopened", "contact-changed"),
     *("password-changed", "carer-invitation", "carer-answered", "representation-added", "representation-ended"),
-    *("coming-of-age", "contact-proposed"),
+    *("coming-of-age", "contact-proposed", "representation-requested"),
 }
 NO_SMS = {"opening-notice"}
 LINKED = {"opening-notice", "contact-proposed"}

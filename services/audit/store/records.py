@@ -5,9 +5,10 @@ from datetime import datetime
 from uuid import UUID
 
 from services.audit.asking import Known
+from services.audit.store.people import representatives_of
 from shared.clock import bucket_of
 from shared.contracts.identity import RecordChanged
-from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_RECORDS
+from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.decoding import Message
 
@@ -36,25 +37,31 @@ async def upsert_records(connection: Connection, messages: Sequence[Message[Reco
         [event.version for event in events],
         [event.linked_to for event in events],
         [message.partition for message in messages],
-        [event.status for event in events],
+        [event.access_status for event in events],
     )
     return {row["record_id"] for row in rows}
 
 
 SELECT_KNOWN = """
-select record.status, record_mark.at as record_at, erasures_mark.at as erasures_at,
-       exists (select from broken_copies where topic in ($3, $4) and key = record.record_id::text) as is_broken
+select record.status, people.representatives,
+       record_mark.at as record_at, people_mark.at as people_at, erasures_mark.at as erasures_at,
+       exists (select from broken_copies where topic in ($3, $4, $5) and key = record.record_id::text) as is_broken
 from record_copies record
+left join people_copies people on people.bucket = record.bucket and people.record_id = record.record_id
 left join copy_watermarks record_mark on record_mark.topic = $3 and record_mark.partition = record.partition
+left join copy_watermarks people_mark
+  on people_mark.topic = $5 and people_mark.partition = coalesce(people.partition, record.partition)
 left join copy_watermarks erasures_mark on erasures_mark.topic = $4 and erasures_mark.partition = record.partition
 where record.bucket = $1 and record.record_id = $2 and record.status_version = record.version"""
 
 
 async def find_known(connection: Connection, record_id: UUID) -> Known:
-    """The state of a record, as far as it is known here."""
-    topics = IDENTITY_RECORDS.name, IDENTITY_ERASURES.name
+    """The state of a record and who represents its holder, as far as it is known here."""
+    topics = IDENTITY_RECORDS.name, IDENTITY_ERASURES.name, IDENTITY_PEOPLE.name
     row = await connection.fetchrow(SELECT_KNOWN, bucket_of(record_id), record_id, *topics)
-    return Known() if row is None else Known(**row)
+    if row is None:
+        return Known()
+    return Known(**{**row, "representatives": representatives_of(row["representatives"])})
 
 
 # A professional asks by an entry, not by a record: the partitions that have read least and most bound them all.

@@ -78,13 +78,13 @@ class Side:
 
 
 async def check_side(connection: Connection, caller: Caller, record_id: UUID, limit: timedelta) -> Side:
-    """`limit`: how old the copy of the record may be on which a representative acts. Raises NotFoundError where it was
-    erased."""
+    """`limit`: how old the copies of the record and of its people may be on which a representative acts. Raises
+    NotFoundError where the record was erased."""
     own = caller.record_id == record_id
     if own and await erased_among(connection, [record_id]):
         raise NotFoundError
     known = await store.find_known(connection, record_id)
-    facts = facts_of(caller.kind, caller.mode, known, clock.now(), limit, own=own)
+    facts = facts_of(caller, known, clock.now(), limit, own=own)
     return Side(record_id, caller, facts, decide(facts))
 
 

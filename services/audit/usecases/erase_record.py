@@ -6,7 +6,7 @@ The key goes under which its motives lie, and the list of accesses has no reader
 from uuid import UUID
 
 from services.audit import store
-from services.audit.store import motives, records
+from services.audit.store import motives, people, records
 from shared.contracts.identity import RecordErased
 from shared.db.pool import Connection
 from shared.decoding import Message
@@ -14,11 +14,12 @@ from shared.erasing import begin_each
 
 
 async def erase_record(connection: Connection, messages: list[Message[RecordErased]]) -> None:
-    """Remembers the ids, destroys the keys, forgets states and links; what the patient might know of is removed in
-    steps."""
+    """Remembers the ids, destroys the keys, forgets states, people and links; what the patient might know of is removed
+    in steps."""
     await begin_each(connection, messages, _destroy)
 
 
 async def _destroy(connection: Connection, record_id: UUID) -> dict[str, int]:
     destroyed = await store.destroy_key(connection, record_id) | await records.delete_record(connection, record_id)
+    destroyed |= await people.delete_people(connection, record_id)
     return destroyed | await motives.delete_of(connection, record_id)

@@ -33,7 +33,7 @@ async def copy_records(connection: Connection, messages: list[Message[RecordChan
 
 
 async def _announce_first_states(connection: Connection, latest: Mapping[str, Message[RecordChanged]]) -> None:
-    opened = {message.event.record_id: message for message in latest.values() if message.event.status == "open"}
+    opened = {message.event.record_id: message for message in latest.values() if message.event.access_status == "open"}
     if not opened:
         return
     await copies.hold_first_states(connection, list(opened))
@@ -51,7 +51,7 @@ async def _announce_first_states(connection: Connection, latest: Mapping[str, Me
 
 def _copy(message: Message[RecordChanged]) -> RecordCopy:
     event = message.event
-    return RecordCopy(event.record_id, event.version, event.status, message.partition, event.linked_to)
+    return RecordCopy(event.record_id, event.version, event.access_status, message.partition, event.linked_to)
 
 
 def _first_state(event: RecordChanged, doctors: Mapping[UUID, str]) -> State:

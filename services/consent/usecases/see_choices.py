@@ -122,6 +122,8 @@ async def _check(connection: Connection, record_id: UUID, caller: Caller, limit:
     relation = about.relation_of(caller.kind, caller.id, caller.record_id, record_id, now)
     if relation == "none":
         return Look("not-own-record", NotFoundError())
+    if about.status == "deceased":
+        return Look("holder-deceased", NotFoundError())
     if relation != "holder" and about.status != "open":
         return Look("record-closed", NotFoundError())
     return Look("own-record" if relation == "holder" else relation)

@@ -63,7 +63,9 @@ async def post_represented(
 ) -> RepresentationView:
     """A signed-in representative opens for a minor with the card on which the minor is insured (`card_serial`); an
     administrator with the scope records.open states who represents (`by`), a minor or a protected adult. The first
-    representative is in force at once, a second one waits for an administrator or the first one."""
+    representative is in force at once, a second one waits for an administrator or the first one. So does a first one
+    whom the insured register does not name as the owner of the card; no record is opened for such a caller. The
+    contact on file and the other representatives are told."""
     by: ByRepresentative | ByAdministrator
     if asking.kind == "patient":
         own_id, _ = holder(asking)

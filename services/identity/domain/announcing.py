@@ -1,20 +1,25 @@
 """A record as the other services are told of it."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
+from services.identity.domain.lifecycle import State
 from services.identity.domain.opening import Person
 from shared.contracts.identity import RecordChanged, TraitFingerprints
 from shared.crypto import Keyring
 from shared.fingerprints import ins_parts, trait_fingerprints
+
+STATUS: Final[Mapping[State, Literal["open", "closed"]]] = {"open": "open", "closed": "closed", "dead": "closed"}
+"""How the other services are told of each state that a record can be in."""
 
 
 def record_changed(
     keyring: Keyring,
     record_id: UUID,
     version: int,
-    status: Literal["open", "closed"],
+    state: State,
     person: Person,
     opened_at: datetime,
     *,
@@ -24,9 +29,10 @@ def record_changed(
     return RecordChanged(
         record_id=record_id,
         version=version,
-        status=status,
+        status=STATUS[state],
         ins=keyring.fingerprint(*ins_parts(person.ins)),
         traits=TraitFingerprints(**trait_fingerprints(keyring, record_id, person.traits.normalised())),
         opened_at=opened_at,
         linked_to=linked_to,
+        deceased=state == "dead",
     )

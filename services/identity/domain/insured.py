@@ -26,7 +26,7 @@ COLUMNS_NEEDED = ("ins", "birth_name", "given_name", "birth_date", "sex", "regim
 ADDRESS_COLUMNS = tuple(f"address_{number}" for number in range(1, 7))
 COLUMNS_POSSIBLE = (
     *("ins_oid", "birth_place", "used_family_name", "used_given_name", "identity_status", "card_serial"),
-    *("mail", "mobile", "language", *ADDRESS_COLUMNS),
+    *("card_owner_ins", "card_owner_ins_oid", "mail", "mobile", "language", *ADDRESS_COLUMNS),
 )
 _VERSION_8, _VARIANT = 8 << 76, 0b10 << 62
 _CARD = re.compile(r"[0-9A-Za-z]{6,24}")
@@ -60,23 +60,35 @@ class Reach(Unprinted):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class InsuredPerson(Unprinted):
-    """Everything that the register says of one person; `card` is the serial number of the Vitale card."""
+    """Everything that the register says of one person.
+
+    `card` is the serial number of the Vitale card; `card_owner` the number of the insured person (ouvrant droit) whose
+    card it is, where the person is insured on somebody else's.
+    """
 
     person: Person
     reach: Reach
     card: str | None = None
+    card_owner: Ins | None = None
 
     def as_json(self) -> bytes:
         """What is sealed: everything but the card, which is only ever compared."""
         reach = self.reach
         told = {"mail": reach.mail, "mobile": reach.mobile, "address": reach.address, "language": reach.language}
-        return orjson.dumps({**self.person.as_dict(), "reach": told})
+        owner = self.card_owner
+        owned = {} if owner is None else {"card_owner": [owner.matricule, owner.oid]}
+        return orjson.dumps({**self.person.as_dict(), "reach": told, **owned})
 
     @classmethod
     def from_json(cls, data: bytes) -> "InsuredPerson":
         """The person of `as_json`."""
-        reach = orjson.loads(data)["reach"]
-        return cls(Person.from_json(data), Reach(**{**reach, "address": tuple(reach["address"])}))
+        kept = orjson.loads(data)
+        reach, owner = kept["reach"], kept.get("card_owner")
+        return cls(
+            Person.from_json(data),
+            Reach(**{**reach, "address": tuple(reach["address"])}),
+            card_owner=None if owner is None else Ins(*owner),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +187,18 @@ def read_insured(fields: Mapping[str, str], today: date, *, test_keys: bool) -> 
         region_code(fields["region"]),
     )
     serial = fields.get("card_serial")
-    return InsuredPerson(person, _reach(fields), _card(serial) if serial else None)
+    return InsuredPerson(
+        person, _reach(fields), _card(serial) if serial else None, _card_owner(fields, ins.oid, test_keys=test_keys)
+    )
+
+
+def _card_owner(fields: Mapping[str, str], own_oid: str, *, test_keys: bool) -> Ins | None:
+    number = fields.get("card_owner_ins")
+    if not number:
+        return None
+    owner = Ins.parse(number, fields.get("card_owner_ins_oid") or own_oid)
+    check_key(owner, lenient_test_oids=test_keys)
+    return owner
 
 
 def _reach(fields: Mapping[str, str]) -> Reach:

@@ -1,7 +1,8 @@
 """Legal representation: of whom, on which evidence, how it begins and ends. Pure.
 
 Code civil: parental authority (371-1, 388), protection of adults (414 to 515), future protection mandate (477); Code de
-la santé publique R1111-40. A second representative waits until an administrator or the first one has agreed.
+la santé publique R1111-40. A second representative, and whoever has not proven their relation to the holder, waits
+until an administrator or another representative has agreed.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidErr
 MAJORITY_YEARS: Final = 18
 Basis = Literal["representative-of-minor", "representative-of-adult"]
 Evidence = Literal["birth-certificate", "family-booklet", "court-decision", "protection-mandate", "insured-register"]
-"""`insured-register`: the person was found there with the card on which they are insured."""
+"""`insured-register`: the minor was found there with the card on which they are insured. It proves the relation where
+the register names the representative as the owner of that card."""
 Status = Literal["waiting", "validated", "refused", "ended"]
 Action = Literal["validate", "refuse", "end"]
 Party = Literal["administrator", "representative", "self", "holder", "carer", "system", "stranger"]
@@ -178,9 +180,10 @@ def decide(status: Status, action: Action, party: Party) -> Move | Refusal:
     return TABLE[status, action, party]
 
 
-def first_status(validated_before: int) -> Status:
-    """The first representative's word counts at once; whoever comes later waits."""
-    return "validated" if validated_before == 0 else "waiting"
+def first_status(validated_before: int, *, is_proven: bool) -> Status:
+    """The first representative whose relation to the holder is proven represents at once; anybody else waits until a
+    second person has checked it."""
+    return "validated" if is_proven and validated_before == 0 else "waiting"
 
 
 def coming_of_age(born: date) -> date:

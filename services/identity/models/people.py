@@ -54,7 +54,9 @@ class RepresentedBody(Body):
 
     ins: InsBody
     traits: TraitsBody
-    card_serial: Text | None = Field(default=None, description="of the card on which the minor is insured")
+    card_serial: Text | None = Field(
+        default=None, description="of the card on which the minor is insured; proof where the card is the caller's own"
+    )
     by: RepresentativeBody | None = Field(default=None, description="by an administrator: who represents")
 
     def person(self) -> Person:

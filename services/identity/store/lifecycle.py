@@ -73,13 +73,15 @@ async def find_fingerprint(connection: Connection, record_id: UUID, fingerprints
 
 SET_STATUS = "update records set status = $3, version = $4 where bucket = $1 and id = $2"
 UPSERT_CLOSURE = """
-insert into closures (bucket, record_id, cause, closed_at) values ($1, $2, $3, $4)
-on conflict on constraint closures_pkey do update set cause = excluded.cause"""
+insert into closures (bucket, record_id, cause, closed_at, is_death_announced)
+values ($1, $2, $3::text, $4, $3::text = 'death')
+on conflict on constraint closures_pkey do update
+set cause = excluded.cause, is_death_announced = excluded.is_death_announced"""
 DELETE_CLOSURE = "delete from closures where bucket = $1 and record_id = $2"
 
 
 async def close(connection: Connection, record_id: UUID, version: int, cause: Cause, at: datetime) -> None:
-    """Closed at this version. One that is closed already keeps the time since when it is."""
+    """Closed at this version, which is announced. One that is closed already keeps the time since when it is."""
     await connection.execute(SET_STATUS, bucket_of(record_id), record_id, "closed", version)
     await connection.execute(UPSERT_CLOSURE, bucket_of(record_id), record_id, cause, at)
 
@@ -88,6 +90,30 @@ async def reopen(connection: Connection, record_id: UUID, version: int) -> None:
     """Open at this version."""
     await connection.execute(SET_STATUS, bucket_of(record_id), record_id, "open", version)
     await connection.execute(DELETE_CLOSURE, bucket_of(record_id), record_id)
+
+
+FIND_UNANNOUNCED_DEATHS = """
+select record_id from closures where cause = 'death' and not is_death_announced and record_id <> all($2::uuid[])
+order by closed_at limit $1"""
+
+
+async def find_unannounced_deaths(connection: Connection, limit: int, passed_over: Sequence[UUID] = ()) -> list[UUID]:
+    """Records of holders whose death was recorded before it was announced as such, but for those passed over."""
+    return [row["record_id"] for row in await connection.fetch(FIND_UNANNOUNCED_DEATHS, limit, passed_over)]
+
+
+IS_DECEASED = "select exists (select from closures where bucket = $1 and record_id = $2 and cause = 'death')"
+HOLD_RECORD = "select from records where bucket = $1 and id = $2 for share"
+
+
+async def is_deceased(connection: Connection, record_id: UUID) -> bool:
+    """Whether the death of the record's holder is recorded."""
+    return bool(await connection.fetchval(IS_DECEASED, bucket_of(record_id), record_id))
+
+
+async def hold_record(connection: Connection, record_id: UUID) -> None:
+    """No death of the record's holder is recorded from now on until the transaction ends."""
+    await connection.execute(HOLD_RECORD, bucket_of(record_id), record_id)
 
 
 FIND_CLOSED_LONG = """

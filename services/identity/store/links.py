@@ -15,6 +15,15 @@ async def set_link(connection: Connection, record_id: UUID, other: UUID | None, 
     await connection.execute(SET_LINK, bucket_of(record_id), record_id, other, version)
 
 
+SELECT_LINKED = "select linked_to from records where bucket = $1 and id = $2"
+
+
+async def records_of_person(connection: Connection, record_id: UUID) -> list[UUID]:
+    """The ids of this record and of the one that is linked with it: both are of one person. This record comes first."""
+    other: UUID | None = await connection.fetchval(SELECT_LINKED, bucket_of(record_id), record_id)
+    return [record_id] if other is None else [record_id, other]
+
+
 async def lock_pair(connection: Connection, first: UUID, second: UUID) -> list[KeptRecord]:
     """Those of two records that exist, in the order given, locked in their own until the transaction ends."""
     await lock_records(connection, [first, second])

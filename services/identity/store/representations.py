@@ -65,6 +65,18 @@ async def representations_of(connection: Connection, record_id: UUID) -> list[Re
     return [_representation(row) for row in rows]
 
 
+FIRST_OF_MINOR = """
+select representative_id from representations
+where bucket = $1 and record_id = $2 and status = 'validated' and basis = 'representative-of-minor'
+order by settled_at, requested_at, id limit 1"""
+
+
+async def first_of_minor(connection: Connection, record_id: UUID) -> UUID | None:
+    """The representative of a minor who has been validated for the longest time."""
+    found: UUID | None = await connection.fetchval(FIRST_OF_MINOR, bucket_of(record_id), record_id)
+    return found
+
+
 async def represented_by(connection: Connection, record_id: UUID) -> list[Representation]:
     """All that the holder of this record ever had of others."""
     return [_representation(row) for row in await connection.fetch(SELECT_REPRESENTED, record_id)]

@@ -7,7 +7,7 @@ from services.identity.domain.acting import Proxy, entry
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.tokens import AccessToken, Issuer, Subject
-from services.identity.usecases.check_relation import relation_of
+from services.identity.usecases.check_relation import acting_as
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.telling_refusals import telling_refusals
 from shared import clock
@@ -20,17 +20,19 @@ from shared.outbox import append
 async def act_for(
     pool: Pool, keyrings: Keyrings, issuer: Issuer, asking: Caller, own_id: UUID, record_id: UUID
 ) -> tuple[AccessToken, Proxy]:
-    """Five minutes: whoever loses the relation loses this with it. The ledger of that record has both ids.
+    """Five minutes: whoever loses the relation loses this with it. The ledger of that record has both ids. Of a person
+    who has two linked records the token names the one by which they represent or care.
 
     Raises SessionOverError, RecordUnknownError.
     """
     now = clock.now()
     async with telling_refusals(pool, record_id, asking.actor(), "sign-in"), transaction(pool) as connection:
         await check_session(connection, asking.session_id)
-        relation = await relation_of(connection, keyrings, record_id, own_id, now)
-        if relation is None:
+        found = await acting_as(connection, keyrings, record_id, own_id, now)
+        if found is None:
             raise RecordUnknownError
-        actor = Actor(kind=relation, id=str(own_id), client_id=asking.client_id)
+        relation, person_id = found.relation, str(found.person_id)
+        actor = Actor(kind=relation, id=person_id, client_id=asking.client_id)
         await append(connection, [announce(entry(record_id, actor, "sign-in", f"acting-as-{relation}"))])
-    subject = Subject(relation, str(own_id), asking.client_id, record_id=record_id, session_id=asking.session_id)
+    subject = Subject(relation, person_id, asking.client_id, record_id=record_id, session_id=asking.session_id)
     return issuer.issue(subject, token_id=clock.new_id(), now=now), relation

@@ -11,7 +11,7 @@ from services.identity.domain.opening import Contact, Person
 from services.identity.domain.passwords import check_length
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.domain.throttling import network_of
-from services.identity.store import activation, figures, openings, records
+from services.identity.store import activation, figures, lifecycle, openings, records
 from services.identity.usecases.create_account import Choices, create_account
 from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.load_contact import load_contact
@@ -66,7 +66,8 @@ async def activate_account(
     password_hash = await hash_password(accounts, chosen.password, words)
     choices = Choices(chosen.identifier, password_hash, chosen.second_factor, chosen.terms_version)
     async with transaction(pool) as connection:
-        used = await activation.use_code(connection, record_id, hashes, clock.now())
+        deceased = await lifecycle.is_deceased(connection, record_id)
+        used = not deceased and await activation.use_code(connection, record_id, hashes, clock.now())
         if used:
             told, changed = await _contact(connection, keyrings, record_id, activating)
             await create_account(connection, accounts, keyrings, record_id, told, choices)

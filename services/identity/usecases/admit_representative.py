@@ -20,10 +20,11 @@ from services.identity.domain.representation import (
 )
 from services.identity.domain.sealing import Keyrings, seal_row
 from services.identity.store import minors, representations
+from services.identity.store.links import records_of_person
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.load_holder import birth_date, load_holder
 from services.identity.usecases.settle_contact import settle_contact
-from services.identity.usecases.tell_holder import tell_holder
+from services.identity.usecases.tell_family import tell_family
 from shared import clock
 from shared.clock import bucket_of
 from shared.contracts.base import Actor, Event
@@ -32,13 +33,17 @@ from shared.db.pool import Connection
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Stated:
-    """Who is to represent, on which evidence, from when until when (None: now, and until it ends by itself)."""
+    """Who is to represent, on which evidence, from when until when (None: now, and until it ends by itself).
+
+    `is_proven`: the evidence shows who the representative is to the holder, and not only that they know the holder.
+    """
 
     representative_id: UUID
     evidence: str
     reference: str = ""
     starts_at: datetime | None = None
     ends_at: datetime | None = None
+    is_proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ class Admitted:
 async def admit_representative(
     connection: Connection, keyrings: Keyrings, record_id: UUID, stated: Stated, actor: Actor
 ) -> Admitted:
-    """Both records are locked here, in order. The first representative is in force at once, a later one waits.
+    """Both records are locked here, in order. The first representative is in force at once if proven; others wait.
 
     Raises RecordUnknownError, RepresentativeUnfitError, EvidenceUnknownError, EvidenceInsufficientError,
     RepresentationPeriodInvalidError, RepresentationExistsError.
@@ -62,7 +67,9 @@ async def admit_representative(
     found = await representations.lock_records(connection, [record_id, stated.representative_id])
     if record_id not in found:
         raise RecordUnknownError
-    if stated.representative_id not in found or stated.representative_id == record_id:
+    if stated.representative_id not in found or stated.representative_id in await records_of_person(
+        connection, record_id
+    ):
         raise RepresentativeUnfitError
     born = birth_date(await load_holder(connection, keyrings, record_id))
     new = await _representation(connection, keyrings, record_id, stated, (born, now))
@@ -75,18 +82,19 @@ async def admit_representative(
     events += people
     if new.status == "validated":
         events += await told_of_representation(connection, keyrings, new)
+    else:
+        events += await tell_family(connection, keyrings, new, Note("representation-requested"))
     return Admitted(new, version, tuple(events))
 
 
 async def told_of_representation(connection: Connection, keyrings: Keyrings, new: Representation) -> list[Event]:
-    """That somebody represents from now on: the holder (an adult's own contact) and the representative are told, and a
-    minor's contact becomes the representative's."""
-    note, events = Note("representation-added"), list[Event]()
+    """That somebody represents from now on: the contact on file, the other representatives and the new one are told;
+    then a minor's contact becomes the first representative's."""
+    note = Note("representation-added")
+    events: list[Event] = [*await tell_family(connection, keyrings, new, note)]
     if new.basis == "representative-of-minor":
         events += await settle_contact(connection, keyrings, new.record_id)
-    else:
-        events += await tell_holder(connection, keyrings, new.record_id, note)
-    return events + list(await tell_holder(connection, keyrings, new.representative_id, note))
+    return events
 
 
 async def _representation(
@@ -108,7 +116,7 @@ async def _representation(
         basis=basis,
         evidence=check_evidence(basis, stated.evidence),
         reference=seal_row(keyrings.persons, stated.reference.encode(), "representation", id),
-        status=first_status(sum(one.status == "validated" for one in known)),
+        status=first_status(sum(one.status == "validated" for one in known), is_proven=stated.is_proven),
         starts_at=starts_at,
         ends_at=ends_at,
         requested_at=now,

@@ -6,7 +6,7 @@ from services.identity.domain.accounts import AccountRules
 from services.identity.domain.codes import Challenge, CodeOverError, CodeWrongError, Purpose, are_codes, totp_step
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.store import accounts as store
-from services.identity.store import challenges
+from services.identity.store import challenges, lifecycle
 from shared import clock
 from shared.db.pool import Connection
 
@@ -22,10 +22,12 @@ async def answer_challenge(
 ) -> tuple[Challenge | None, CodeWrongError | CodeOverError | None]:
     """In the caller's transaction: the challenge, used from now on, and nothing wrong; or what is wrong, which the
     caller raises after the commit, so that the try stays counted. The row is locked until then. `holder`: whose record
-    it must be of, where that is known."""
+    it must be of, where that is known, and alive."""
     now = clock.now()
     challenge = await challenges.try_challenge(connection, challenge_id, purpose, now)
     if challenge is None or holder not in (None, challenge.record_id):
+        return None, CodeOverError()
+    if challenge.record_id is not None and await lifecycle.is_deceased(connection, challenge.record_id):
         return None, CodeOverError()
     right = are_codes(accounts.lookups, challenge, codes)
     if not right and not challenge.codes and challenge.record_id is not None:

@@ -21,7 +21,7 @@ from services.identity.domain.sealing import Keyrings
 from services.identity.store import representations
 from services.identity.usecases.admit_representative import told_of_representation
 from services.identity.usecases.announce_people import announce_people
-from services.identity.usecases.check_relation import check_relation
+from services.identity.usecases.check_relation import check_relation, is_holder_of
 from services.identity.usecases.settle_contact import settle_contact
 from services.identity.usecases.tell_holder import tell_holder
 from services.identity.usecases.telling_refusals import telling_refusals
@@ -95,7 +95,7 @@ async def _party(connection: Connection, keyrings: Keyrings, asking: Caller, kno
     if asking.kind == "administrator":
         asking.require("records.open")
         return "administrator"
-    if asking.kind == "patient" and asking.id == str(known.representative_id):
+    if await is_holder_of(connection, asking, known.representative_id):
         return "self"
     relation = await check_relation(connection, keyrings, asking, known.record_id, "see-representatives")
     return "self" if asking.id == str(known.representative_id) else relation

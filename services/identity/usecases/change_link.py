@@ -14,7 +14,7 @@ from services.identity.domain.links import SameRecordError, are_linked, refusal_
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import links
 from services.identity.store.lifecycle import KeptRecord
-from services.identity.usecases.move_record import STATUS, Moving, access, counted, holder
+from services.identity.usecases.move_record import Moving, access, counted, holder
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
 from shared.outbox import Announcement, append
@@ -72,6 +72,6 @@ async def name_other(  # a side of the link, and why it changes
     """A locked record names that one from its next version on; None: `other` no longer. What is to be announced."""
     version = kept.version + 1
     await links.set_link(connection, kept.id, linked_to, version)
-    person, status = holder(keyrings, kept), STATUS[kept.state]
-    changed = record_changed(keyrings.ins, kept.id, version, status, person, kept.opened_at, linked_to=linked_to)
+    person = holder(keyrings, kept)
+    changed = record_changed(keyrings.ins, kept.id, version, kept.state, person, kept.opened_at, linked_to=linked_to)
     return [announce(changed), announce(access(kept.id, moving, reason=reason, version=version, subject=other))]

@@ -5,9 +5,11 @@ from uuid import UUID
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.lifecycle import Retention
 from services.identity.domain.sealing import Keyrings
+from services.identity.store import accounts as accounts_store
+from services.identity.store.links import records_of_person
 from services.identity.usecases.confirm_password import confirm_password
 from services.identity.usecases.move_record import Moving, move_record
-from shared.db.pool import Pool
+from shared.db.pool import Connection, Pool
 
 
 async def close_record(  # the password's rules beside what every move needs
@@ -23,10 +25,17 @@ async def close_record(  # the password's rules beside what every move needs
     raise."""
     if moving.party in ("holder", "representative"):
         async with pool.acquire() as connection:
-            whose = _whose(record_id, moving)
+            whose = await _whose(connection, record_id, moving)
             await confirm_password(connection, accounts, whose, password, acting=moving.actor, record_id=record_id)
     await move_record(pool, keyrings, retention, record_id, moving)
 
 
-def _whose(record_id: UUID, moving: Moving) -> UUID:
-    return UUID(moving.actor.id) if moving.party == "representative" else record_id
+async def _whose(connection: Connection, record_id: UUID, moving: Moving) -> UUID:
+    """The record of the account whose password is asked: a representative may have signed in by a linked record."""
+    if moving.party == "holder":
+        return record_id
+    own = await records_of_person(connection, UUID(moving.actor.id))
+    for id in own:
+        if await accounts_store.load_account(connection, id) is not None:
+            return id
+    return own[0]

@@ -10,7 +10,7 @@ from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import care, representations
 from services.identity.usecases.announce_people import announce_people
-from services.identity.usecases.check_relation import check_relation
+from services.identity.usecases.check_relation import check_relation, is_holder_of
 from services.identity.usecases.telling_refusals import telling_refusals
 from shared import clock
 from shared.db.pool import Connection, Pool, transaction
@@ -49,7 +49,8 @@ async def end_care(pool: Pool, keyrings: Keyrings, asking: Caller, record_id: UU
 async def _party(
     connection: Connection, keyrings: Keyrings, asking: Caller, record_id: UUID, known: Care | None
 ) -> Party:
-    is_own = known is not None and known.carer_id is not None and asking.id == str(known.carer_id)
-    if is_own and asking.kind in ("patient", "carer"):
-        return "invited"
+    if known is not None and known.carer_id is not None:
+        acting = asking.kind == "carer" and asking.id == str(known.carer_id)
+        if acting or await is_holder_of(connection, asking, known.carer_id):
+            return "invited"
     return await check_relation(connection, keyrings, asking, record_id, "end-care")

@@ -11,7 +11,7 @@ from services.identity.domain.contacts import Note, moment
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.sessions import Secret, holder_of, new_secret, session_subject
 from services.identity.domain.tokens import AccessToken, Issuer
-from services.identity.store import sessions, throttles
+from services.identity.store import challenges, lifecycle, sessions, throttles
 from services.identity.usecases.answer_challenge import answer_challenge
 from services.identity.usecases.keep_device import keep_device
 from services.identity.usecases.refuse_try import refuse_try
@@ -45,8 +45,14 @@ class Answer:
 async def finish_sign_in(
     pool: Pool, accounts: AccountRules, keyrings: Keyrings, issuer: Issuer, answer: Answer
 ) -> SignedIn:
-    """A code serves once, whoever comes at the same time. Raises CodeWrongError, CodeOverError."""
+    """A code serves once, whoever comes at the same time, and a death that is recorded meanwhile ends the session.
+
+    Raises CodeWrongError, CodeOverError.
+    """
     async with transaction(pool) as connection:
+        asked = await challenges.load_challenge(connection, answer.challenge_id, "sign-in", clock.now())
+        if asked is not None and asked.record_id is not None:
+            await lifecycle.hold_record(connection, asked.record_id)
         challenge, wrong = await answer_challenge(
             connection, accounts, keyrings, "sign-in", answer.challenge_id, (answer.code,)
         )

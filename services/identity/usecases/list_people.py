@@ -9,8 +9,9 @@ from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.representation import Representation
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.store import care, records, representations
+from services.identity.store.links import records_of_person
 from services.identity.usecases.answer_invitation import is_for
-from services.identity.usecases.check_relation import check_relation, relation_of
+from services.identity.usecases.check_relation import acting_as, check_relation
 from services.identity.usecases.load_holder import load_holder, shown_name
 from shared import clock
 from shared.db.pool import Connection, Pool
@@ -83,14 +84,15 @@ async def list_acting_for(pool: Pool, keyrings: Keyrings, own_id: UUID) -> list[
     """The records in which somebody may act now, in the order in which they were asked to."""
     now, found = clock.now(), list[ActingFor]()
     async with pool.acquire() as connection:
-        represented = await representations.represented_by(connection, own_id)
-        cared = await care.cared_by(connection, own_id)
+        own = await records_of_person(connection, own_id)
+        represented = [one for id in own for one in await representations.represented_by(connection, id)]
+        cared = [one for id in own for one in await care.cared_by(connection, id)]
         others = [one.record_id for one in represented] + [one.record_id for one in cared]
         for record_id in dict.fromkeys(others):
-            relation = await relation_of(connection, keyrings, record_id, own_id, now)
-            if relation is not None:
+            acting = await acting_as(connection, keyrings, record_id, own_id, now)
+            if acting is not None:
                 name = shown_name(await load_holder(connection, keyrings, record_id))
-                found.append(ActingFor(record_id, relation, name))
+                found.append(ActingFor(record_id, acting.relation, name))
     return found
 
 

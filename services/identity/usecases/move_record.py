@@ -6,7 +6,7 @@ A refusal is told to the ledger too. What is already where it should be is left 
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
 from services.identity.announcements import announce
@@ -41,8 +41,6 @@ LEDGER: Final[dict[Action, LedgerAction]] = {
     "unlink": "unlink-records",
 }
 """How the ledger calls each action."""
-STATUS: Final[dict[State, Literal["open", "closed"]]] = {"open": "open", "closed": "closed", "dead": "closed"}
-"""How the other services are told of each state that a record can be in."""
 _REASONS: Final[dict[State, str]] = {"open": "reopened", "closed": "closed", "dead": "death-recorded"}
 
 CLOSED: Final = Note("record-closed")
@@ -85,8 +83,8 @@ async def move_within(
         return None, []
     person = holder(keyrings, kept)
     version = await _write(connection, kept, decided.state, now)
-    status = STATUS[decided.state]
-    changed = record_changed(keyrings.ins, kept.id, version, status, person, kept.opened_at, linked_to=kept.linked_to)
+    state, linked_to = decided.state, kept.linked_to
+    changed = record_changed(keyrings.ins, kept.id, version, state, person, kept.opened_at, linked_to=linked_to)
     told = [announce(changed), announce(access(kept.id, moving, reason=_REASONS[decided.state], version=version))]
     if decided.state == "closed":
         await figures.count_life_event(connection, "closure", moving.channel, region_of(person.region), now)

@@ -1,7 +1,9 @@
 """Opens the record of somebody who is represented, and enters who represents them.
 
-A representative who is signed in opens for a minor whom the insured register knows under the stated card, which is the
-proof; an administrator states what was shown. Where the record exists it stays, and the representation is entered.
+A representative who is signed in opens for a minor whom the insured register knows under the stated card. The card
+proves the relation only where the register names the representative as its owner: anybody can read a serial number.
+Without that proof nothing is opened, and the representation of a record that exists waits until a second person has
+checked it. An administrator states what was shown. A record that exists stays, and the representation is entered.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from services.identity.domain.opening import Contact, Person, TraitsDifferError,
 from services.identity.domain.representation import RepresentationUnprovenError, is_minor
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import insured, lifecycle, records, representations, throttles
+from services.identity.store.links import records_of_person
 from services.identity.usecases.add_representative import find_representative
 from services.identity.usecases.admit_representative import Admitted, Stated, admit_representative
 from services.identity.usecases.load_holder import birth_date, load_holder
@@ -68,8 +71,9 @@ async def open_represented(
         await records.lock_ins(connection, fingerprints)
         row = await insured.find_insured(connection, fingerprints)
         if isinstance(by, ByRepresentative):
-            person, stated = _proven(keyrings, person, by, row)
-            await throttles.give_back(connection, [f"represent:{by.own_id}"], clock.now())
+            person, stated = await _found(connection, keyrings, person, by, row)
+            if stated.is_proven:
+                await throttles.give_back(connection, [f"represent:{by.own_id}"], clock.now())
         else:
             stated = await _stated(connection, keyrings, by)
         record_id, opened = await _record(connection, keyrings, person, stated, actor, row)
@@ -82,15 +86,24 @@ def _actor(by: ByRepresentative | ByAdministrator) -> Actor:
     return Actor(kind="representative", id=str(by.own_id)) if isinstance(by, ByRepresentative) else by.actor
 
 
-def _proven(keyrings: Keyrings, person: Person, by: ByRepresentative, row: Insured | None) -> tuple[Person, Stated]:
+async def _found(
+    connection: Connection, keyrings: Keyrings, person: Person, by: ByRepresentative, row: Insured | None
+) -> tuple[Person, Stated]:
     """The minor as the register knows them. One refusal for everything that does not fit."""
     if row is None or not is_card_of(keyrings.ins, row, person.ins, by.card):
         raise RepresentationUnprovenError
-    found = open_insured(keyrings.persons, row).person
-    same = are_same(found.traits.normalised(), person.traits.normalised())
-    if not same or not is_minor(birth_date(found), clock.now()):
+    known = open_insured(keyrings.persons, row)
+    same = are_same(known.person.traits.normalised(), person.traits.normalised())
+    if not same or not is_minor(birth_date(known.person), clock.now()):
         raise RepresentationUnprovenError
-    return found, Stated(by.own_id, "insured-register")
+    is_proven = known.card_owner is not None and await _is_number_of(connection, keyrings, by.own_id, known.card_owner)
+    return known.person, Stated(by.own_id, "insured-register", is_proven=is_proven)
+
+
+async def _is_number_of(connection: Connection, keyrings: Keyrings, own_id: UUID, number: Ins) -> bool:
+    """Whether the holder of that record, or of the one that is linked with it, has this number."""
+    found = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(number)))
+    return found in await records_of_person(connection, own_id)
 
 
 async def _stated(connection: Connection, keyrings: Keyrings, by: ByAdministrator) -> Stated:
@@ -101,12 +114,15 @@ async def _stated(connection: Connection, keyrings: Keyrings, by: ByAdministrato
 async def _record(
     connection: Connection, keyrings: Keyrings, person: Person, stated: Stated, actor: Actor, row: Insured | None
 ) -> tuple[UUID, tuple[Event, ...]]:
-    """The person's record, and the events of its opening where it is new."""
+    """The person's record, and the events of its opening where it is new. Raises RepresentationUnprovenError where one
+    would be opened on an unproven word."""
     fingerprints = keyrings.ins.fingerprints(*ins_parts(person.ins))
     known = await records.find_record(connection, fingerprints)
     if known is not None:
         await _check_known(connection, keyrings, known, person, stated)
         return known, ()
+    if not stated.is_proven:
+        raise RepresentationUnprovenError
     contact = Contact(None, "fr", "holder")
     if is_minor(birth_date(person), clock.now()):
         contact = await representatives_contact(connection, keyrings, stated.representative_id)

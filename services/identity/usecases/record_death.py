@@ -1,12 +1,18 @@
-"""Notes the death of a record's holder: the record closes, and only the correction of an error reopens it."""
+"""Notes the death of a record's holder: the record closes, sessions end, what the holder did for others ends.
+
+Only the correction of an error reopens the record.
+"""
 
 from uuid import UUID
 
+from services.identity.announcements import announce
 from services.identity.domain.lifecycle import Retention
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import links
+from services.identity.usecases.end_life import end_life
 from services.identity.usecases.move_record import Moving, counted, move_within
+from shared import clock
 from shared.db.pool import Pool, transaction
 from shared.errors import ClientError
 from shared.outbox import Announcement, append
@@ -24,6 +30,9 @@ async def record_death(pool: Pool, keyrings: Keyrings, retention: Retention, rec
         for kept in found:
             refused, told = await move_within(connection, keyrings, retention, kept, moving)
             announcements += told
+            if refused is None and kept.state != "dead":
+                ended = await end_life(connection, keyrings, kept.id, clock.now(), moving.actor)
+                announcements += [announce(one) for one in ended]
         await append(connection, announcements)
     if refused is not None:
         raise counted(moving, refused)

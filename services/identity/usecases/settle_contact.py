@@ -45,10 +45,8 @@ async def representatives_contact(connection: Connection, keyrings: Keyrings, re
 
 
 async def _representatives(connection: Connection, keyrings: Keyrings, record_id: UUID) -> Contact | None:
-    for one in await representations.representations_of(connection, record_id):
-        if one.status == "validated" and one.basis == "representative-of-minor":
-            return await representatives_contact(connection, keyrings, one.representative_id)
-    return None
+    first = await representations.first_of_minor(connection, record_id)
+    return None if first is None else await representatives_contact(connection, keyrings, first)
 
 
 async def _own(connection: Connection, keyrings: Keyrings, record_id: UUID, current: Contact) -> Contact:

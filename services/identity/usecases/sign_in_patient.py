@@ -4,7 +4,7 @@ from uuid import UUID
 
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.tokens import DEMO_CLIENT, AccessToken, Issuer, Subject
-from services.identity.store import records
+from services.identity.store import lifecycle, records
 from shared import clock
 from shared.db.pool import Pool
 
@@ -12,7 +12,8 @@ from shared.db.pool import Pool
 async def sign_in_patient(pool: Pool, issuer: Issuer, record_id: UUID) -> AccessToken:
     """A token of the record's holder. Raises RecordUnknownError."""
     async with pool.acquire() as connection:
-        if await records.load_record(connection, record_id) is None:
+        there = await records.load_record(connection, record_id)
+        if there is None or await lifecycle.is_deceased(connection, record_id):
             raise RecordUnknownError
     subject = Subject("patient", str(record_id), DEMO_CLIENT, record_id=record_id)
     return issuer.issue(subject, token_id=clock.new_id(), now=clock.now())

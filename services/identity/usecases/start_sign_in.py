@@ -18,7 +18,7 @@ from services.identity.domain.sealing import Keyrings
 from services.identity.domain.sessions import read_secret
 from services.identity.domain.throttling import keys_of_try
 from services.identity.store import accounts as store
-from services.identity.store import sessions
+from services.identity.store import lifecycle, sessions
 from services.identity.usecases.ask_for_codes import Addressee, Question, ask_for_codes
 from services.identity.usecases.load_contact import load_contact
 from services.identity.usecases.refuse_try import refuse_try
@@ -74,10 +74,11 @@ async def start_sign_in(pool: Pool, accounts: AccountRules, keyrings: Keyrings, 
 async def find_account(
     connection: Connection, accounts: AccountRules, identifier: str, device_token: str | None
 ) -> tuple[Account | None, UUID | None]:
-    """The account with this normalised identifier, and the device if it has signed in to it before."""
+    """The account with this normalised identifier, and the device if it has signed in to it before. A deceased
+    person's is none any more."""
     fingerprints = accounts.lookups.fingerprints(*identifier_parts(identifier))
     record_id = await store.find_record(connection, fingerprints)
-    if record_id is None:
+    if record_id is None or await lifecycle.is_deceased(connection, record_id):
         return None, None
     account = await store.load_account(connection, record_id)
     token = None if device_token is None else read_secret(device_token)

@@ -131,7 +131,7 @@ async def upsert_records(connection: Connection, messages: Sequence[Message[Reco
         [event.record_id for event in events],
         [event.version for event in events],
         [message.partition for message in messages],
-        [event.status for event in events],
+        [event.access_status for event in events],
         [event.ins for event in events],
         [event.traits.model_dump_json() for event in events],
         [event.linked_to for event in events],

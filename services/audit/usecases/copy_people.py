@@ -1,0 +1,13 @@
+"""Who acts for a holder has changed: keep who represents, so that whoever no longer does sees the ledger no longer."""
+
+from services.audit.store import people as store
+from shared.contracts.identity import PeopleChanged
+from shared.db.pool import Connection
+from shared.decoding import Message
+
+
+async def copy_people(connection: Connection, messages: list[Message[PeopleChanged]]) -> set[bytes]:
+    """Keeps the highest version of each record in the batch, if it is newer. Returns the keys of newer copies."""
+    latest = {one.event.record_id: one for one in sorted(messages, key=lambda message: message.event.version)}
+    newer = await store.upsert_people(connection, list(latest.values()))
+    return {str(record_id).encode() for record_id in newer}

@@ -1,0 +1,37 @@
+"""Tells the people around a record that somebody represents its holder, or asks to: they know whether that is right."""
+
+from uuid import UUID
+
+from services.identity.domain.contacts import ContactMissingError, Note, message
+from services.identity.domain.representation import Representation
+from services.identity.domain.sealing import Keyrings
+from services.identity.store import representations
+from services.identity.usecases.load_contact import load_contact
+from shared import clock
+from shared.contracts.notify import MessageRequested
+from shared.db.pool import Connection
+
+
+async def tell_family(
+    connection: Connection, keyrings: Keyrings, new: Representation, note: Note
+) -> list[MessageRequested]:
+    """The messages to the record's contact on file, to the other representatives and, once the representation is in
+    force, to the new one; one for each address. Whoever has no contact on file is left out."""
+    known = await representations.representations_of(connection, new.record_id)
+    told: dict[str, MessageRequested] = {}
+    representing = [one.representative_id for one in known if one.status == "validated"]
+    for id in dict.fromkeys([new.record_id, *representing]):
+        for address, request in await _message(connection, keyrings, id, note):
+            told.setdefault(address, request)
+    return list(told.values())
+
+
+async def _message(
+    connection: Connection, keyrings: Keyrings, record_id: UUID, note: Note
+) -> list[tuple[str, MessageRequested]]:
+    try:
+        _, contact = await load_contact(connection, keyrings, record_id)
+    except ContactMissingError:
+        return []
+    address = contact.mail or contact.mobile
+    return [] if address is None else [(address, message(keyrings.contacts, clock.new_id(), record_id, contact, note))]
