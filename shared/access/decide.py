@@ -21,8 +21,8 @@ RELEASES: Final[Mapping[str, str]] = MappingProxyType(
         "2": "one decision for every action: labels, rights and the list of accesses too, emergencies, the matrix",
         "3": "carers change who may see what, as representatives do; a new version hides nothing shown for ever",
         "4": "objections and blocks hold for replacements; an author reads the own document on old copies; only "
-        "doctors are médecins traitants or read for occupational medicine; who ended a structure's attestation gets no other "
-        "of it until that is withdrawn; in the record of a deceased person nobody does anything any more",
+        "doctors are médecins traitants or read for occupational medicine; who ended a structure's attestation gets "
+        "no other of it until that is withdrawn; in the record of a deceased person nobody does anything any more",
     }
 )
 """Version of the rules -> what it brought, the oldest first. A change that may answer otherwise than before is a new
