@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import asyncpg
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from deploy.local.errors import LocalError
 from deploy.local.kafka import ADMIN, MECHANISM
 from deploy.local.services import NAMES
 from deploy.local.stack import Stack
@@ -155,25 +155,29 @@ def published_events(stack: Stack) -> dict[UUID, Counter[str]]:
             "sasl.password": login.password,
             "group.id": "chaos",
             "enable.auto.commit": False,
+            "isolation.level": "read_uncommitted",
+            "enable.partition.eof": True,  # the last offset is a transaction's marker, which nobody is given
         }
     )
     found: dict[UUID, Counter[str]] = {}
     name = RECORDS_DOCUMENTS.name
     try:
         places = [TopicPartition(name, number, 0) for number in consumer.list_topics(name, 10).topics[name].partitions]
-        left = {place.partition: consumer.get_watermark_offsets(place, 10)[1] for place in places}
+        unread = {place.partition for place in places}
         consumer.assign(places)
-        while any(at > 0 for at in left.values()):
+        while unread:
             batch = consumer.consume(500, timeout=10)
             if not batch:
-                raise TimeoutError("the topic could not be read to its end")
+                raise LocalError("the topic could not be read to its end")
             for message in batch:
-                headers: dict[str, Any] = dict(message.headers() or [])
-                if headers.get("ce_type") == DocumentPublished.wire.encode():
+                error = message.error()
+                if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                    unread.discard(message.partition())
+                elif error is not None:
+                    raise LocalError(f"the topic could not be read: {error.name()}")
+                elif (headers := dict(message.headers() or [])).get("ce_type") == DocumentPublished.wire.encode():
                     document = DocumentPublished.model_validate_json(message.value() or b"").document_id
                     found.setdefault(document, Counter())[headers["ce_id"].decode()] += 1
-                partition, offset = message.partition() or 0, message.offset() or 0
-                left[partition] = 0 if offset + 1 >= left[partition] else left[partition]
     finally:
         consumer.close()
     return found
