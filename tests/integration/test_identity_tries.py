@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
+import httpx
 import pytest
 import pytest_asyncio
 
 from services.identity import loops
+from services.identity.domain.codes import MOST_UNANSWERED
 from services.identity.usecases import take_try
 from shared import clock, metrics
 from shared.metrics import REFUSED
@@ -196,12 +198,38 @@ async def test_resets_that_strangers_ask_for_never_close_the_holders_way(house: 
     assert (await house.client.post("/password-resets", json={"identifier": MAIL})).status_code == 202
 
 
-async def test_of_many_unanswered_codes_each_may_be_tried_once(house: House, database: Database) -> None:
-    await house.open_account()
+async def flood_with_resets(database: Database) -> httpx.Response:
     for last in range(6):
         async with at_home(database, peer=f"10.0.0.{last}") as stranger:
             for _ in range(4):
                 asked = await stranger.client.post("/password-resets", json={"identifier": MAIL})
+    return asked
+
+
+async def test_a_flood_of_resets_fills_no_mailbox_and_the_code_that_came_last_serves_the_holder(
+    house: House, database: Database
+) -> None:
+    await house.open_account()
+    await flood_with_resets(database)
+    assert len(await house.messages("password-reset-code")) == MOST_UNANSWERED
+    challenge = (await house.client.post("/password-resets", json={"identifier": MAIL})).json()["challenge_id"]
+    assert len(await house.messages("password-reset-code")) == MOST_UNANSWERED
+    body = {"code": await house.code("password-reset-code"), "password": OTHER_PASSWORD}
+    assert (await house.client.post(f"/password-resets/{challenge}/password", json=body)).status_code == 200
+    assert (await house.client.post(f"/password-resets/{challenge}/password", json=body)).status_code == 403
+
+
+async def test_codes_that_are_over_are_replaced_by_fresh_ones(house: House, database: Database) -> None:
+    await house.open_account()
+    await flood_with_resets(database)
+    await query(house.database, "update challenges set expires_at = now() - interval '1 second'")
+    assert (await house.client.post("/password-resets", json={"identifier": MAIL})).status_code == 202
+    assert len(await house.messages("password-reset-code")) == MOST_UNANSWERED + 1
+
+
+async def test_of_many_unanswered_codes_each_may_be_tried_once(house: House, database: Database) -> None:
+    await house.open_account()
+    asked = await flood_with_resets(database)
     path = f"/password-resets/{asked.json()['challenge_id']}/password"
     right = await house.code("password-reset-code")
     wrong = await house.client.post(path, json={"code": other_code(right), "password": OTHER_PASSWORD})

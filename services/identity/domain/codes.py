@@ -55,7 +55,12 @@ class Challenge:
 def tries_of(unanswered: int) -> int:
     """How often a code may be tried when so many others of the same record wait for an answer: a stranger who asks for
     ever more codes gets ever fewer guesses, and the holder still one."""
-    return TRIES if unanswered < MOST_UNANSWERED else 1
+    return 1 if is_flooded(unanswered) else TRIES
+
+
+def is_flooded(unanswered: int) -> bool:
+    """Whether more codes of a record wait for an answer than one person asks for."""
+    return unanswered >= MOST_UNANSWERED
 
 
 def new_code() -> str:

@@ -32,6 +32,17 @@ async def count_unanswered(connection: Connection, record_id: UUID, now: datetim
     return number
 
 
+LAST_UNANSWERED = """
+select id, purpose, record_id, codes, expires_at, key_id, sealed from challenges
+where record_id = $1 and purpose = $2 and used_at is null and expires_at > $3
+order by expires_at desc limit 1"""
+
+
+async def last_unanswered(connection: Connection, record_id: UUID, purpose: Purpose, now: datetime) -> Challenge | None:
+    """The one of that purpose whose codes are taken longest."""
+    return _challenge(await connection.fetchrow(LAST_UNANSWERED, record_id, purpose, now))
+
+
 SELECT_CHALLENGE = """
 select id, purpose, record_id, codes, expires_at, key_id, sealed from challenges
 where id = $1 and purpose = $2 and used_at is null and tries_left > 0 and expires_at > $3"""

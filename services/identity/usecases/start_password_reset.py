@@ -29,9 +29,8 @@ async def start_password_reset(
     async with transaction(pool) as connection:
         to = await _addressees(connection, keyrings, account)
         record_id = account.record_id if account is not None and to else None
-        return await ask_for_codes(
-            connection, accounts, keyrings, Question("password-reset", record_id, to, {"keys": keys})
-        )
+        question = Question("password-reset", record_id, to, {"keys": keys}, by_anybody=True)
+        return await ask_for_codes(connection, accounts, keyrings, question)
 
 
 async def _addressees(connection: Connection, keyrings: Keyrings, account: Account | None) -> tuple[Addressee, ...]:
