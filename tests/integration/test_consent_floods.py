@@ -39,7 +39,7 @@ async def test_a_record_takes_a_hundred_changes_an_hour_but_taking_a_right_away_
     team = software_token("software-1", HOSPITAL)
     assert (await record.ask("PUT", f"attestations/{HOSPITAL}", attestation(), token=team)).status_code == 202
     await record.ask("PUT", f"authorisations/{DOCTOR}")
-    await record.ask("PUT", f"attending-doctors/{NURSE}")
+    await record.ask("PUT", f"attending-doctors/{DOCTOR}")
     await record.ask("PUT", f"applications/{APPLICATION}", {"sections": ["BIOLOGIE"]})
     await flood(record, 48)
     await flood(record, 49, representative(record.id, carer, "carer"))
@@ -53,7 +53,7 @@ async def test_a_record_takes_a_hundred_changes_an_hour_but_taking_a_right_away_
         ("DELETE", f"authorisations/{DOCTOR}", None),
         ("DELETE", f"attestations/{HOSPITAL}", None),
         ("DELETE", f"applications/{APPLICATION}", None),
-        ("DELETE", f"attending-doctors/{NURSE}", None),
+        ("DELETE", f"attending-doctors/{DOCTOR}", None),
         ("PUT", f"blocks/{NURSE}", None),
         ("PUT", f"feeding-objections/{HOSPITAL}", None),
         ("PUT", "hidden-sections/BIOLOGIE", None),

@@ -188,7 +188,10 @@ def choices(record: RecordOption, var: VarOption, as_json: JsonOption = False) -
         return
     rows = [
         (name.replace("_", " "), ", ".join(found[name]) or None)
-        for name in ("authorised", "blocked", "attending_doctors", "hidden_sections", "feeding_objections")
+        for name in (
+            *("authorised", "blocked", "attending_doctors", "hidden_sections"),
+            *("feeding_objections", "attestation_objections"),
+        )
     ]
     rows += [
         (f"{one['how']} until", f"{one['holder_id']}: {one['until']}")

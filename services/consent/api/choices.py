@@ -47,6 +47,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 _SEEING: dict[int | str, dict[str, Any]] = {code: _ANSWERS[code] for code in (403, 404, 503)}
 LONGEST_PAGE = 100
+LARGEST_VERSION = 2**31 - 1
 
 _TYPED = "RPPS and SIRET numbers as they are printed too, and other numbers that the directory tells apart"
 HolderId = Annotated[
@@ -80,7 +81,7 @@ async def get_history(
     caller: AuthenticatedCaller,
     pool: ServicePool,
     copy_limit: CopyLimit,
-    before: Annotated[int, Query(ge=1, description="`next` of the page before")] = 2**31 - 1,
+    before: Annotated[int, Query(ge=1, le=LARGEST_VERSION, description="`next` of the page before")] = LARGEST_VERSION,
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
 ) -> HistoryView:
     """Every change, newest first: what, by whom, when, and how."""
@@ -93,7 +94,7 @@ async def get_history(
 @router.get("/choices/versions/{version}", summary="See an earlier version", responses=_SEEING)
 async def get_version(
     record_id: UUID,
-    version: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    version: Annotated[int, Path(ge=1, le=LARGEST_VERSION)],
     caller: AuthenticatedCaller,
     pool: ServicePool,
     copy_limit: CopyLimit,

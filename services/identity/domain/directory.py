@@ -8,6 +8,7 @@ from typing import Literal
 from shared.contracts.base import CODE_PATTERN
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.errors import InvalidError, NotFoundError
+from shared.national_ids import HolderKind, NationalIdAmbiguousError, full_ids
 from shared.terminology.professions import profession, professions
 from shared.values import InvalidNationalIdError, national_professional_id, national_structure_id
 
@@ -91,13 +92,13 @@ class Structure:
 
 
 def professional_id(text: str) -> str:
-    """A PS_IdNat that can travel in events. Raises InvalidNationalIdError."""
-    return _as_code(national_professional_id(text))
+    """A PS_IdNat in full, as it travels in events. Raises InvalidNationalIdError."""
+    return _as_code(national_professional_id(_in_full(text, "professional")))
 
 
 def structure_id(text: str) -> str:
-    """A Struct_IdNat that can travel in events. Raises InvalidNationalIdError."""
-    return _as_code(national_structure_id(text))
+    """A Struct_IdNat in full, as it travels in events. Raises InvalidNationalIdError."""
+    return _as_code(national_structure_id(_in_full(text, "structure")))
 
 
 def profession_code(text: str) -> str:
@@ -130,6 +131,15 @@ def acting_for(active: Sequence[str], wanted: str | None) -> str | None:
     if wanted is None and len(active) > 1:
         raise ActingStructureError
     return wanted or next(iter(active), None)
+
+
+def _in_full(text: str, kind: HolderKind) -> str:
+    """A number as it is printed gets its digit, so that a right that names its holder in full reaches them; internal
+    identifiers stay. Raises NationalIdAmbiguousError where it may be one of several."""
+    possible = full_ids(text, kind)
+    if len(possible) > 1 and text.strip() not in possible:
+        raise NationalIdAmbiguousError
+    return possible[0] if len(possible) == 1 else text
 
 
 def _as_code(identifier: str) -> str:
