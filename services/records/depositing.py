@@ -64,11 +64,13 @@ def depositing(caller: Caller) -> Depositing:
 class Replaced:
     """A document of the record whose place another takes; what the rules looked at of it.
 
-    `labels`: those that go over to the other one, which nobody lifts by replacing; `in_secret`: likewise.
+    `first_version`: of the document whose versions both are. `labels`: those that go over to the other one, which
+    nobody lifts by replacing; `in_secret`: likewise.
     """
 
     id: UUID
     facts: FactsTold
+    first_version: UUID
     labels: frozenset[str] = frozenset()
     in_secret: bool = False
 
@@ -119,6 +121,7 @@ class Source:
             content=sealing.seal_content(self.key, id, document.content),
             in_secret=self.who.caller.mode == SECRET or (replaced is not None and replaced.in_secret),
             replaces=None if replaced is None else replaced.id,
+            chain_id=None if replaced is None else replaced.first_version,
         )
 
     def received(

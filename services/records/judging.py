@@ -85,7 +85,7 @@ async def judge_deposits(
             if head is not None and facts.action == "replace":
                 of_it = {name: value for name, value in told(facts).items() if name in _OF_THE_REPLACED}
                 kept = head.labels & _KEPT_WHEN_REPLACED
-                replaced[document.entry] = Replaced(head.id, of_it, kept, head.in_secret)
+                replaced[document.entry] = Replaced(head.id, of_it, head.first_version, kept, head.in_secret)
     return Judgement(seen, replaced=replaced)
 
 

@@ -78,7 +78,8 @@ class Metadata(BaseModel):
 class Head:
     """What the rules and the lists need of a document. `version`, `changed_at`: of its labels and its life.
 
-    `depositor_id`: who of the person's side deposited it; `in_secret`: in the secret connection of a minor.
+    `chain_id`: the first version of the document, where this is a later one. `depositor_id`: who of the person's side
+    deposited it; `in_secret`: in the secret connection of a minor.
     """
 
     id: UUID
@@ -102,6 +103,12 @@ class Head:
     deposited_by: Depositor = "organisation"
     depositor_id: str | None = None
     in_secret: bool = False
+    chain_id: UUID | None = None
+
+    @property
+    def first_version(self) -> UUID:
+        """The id that all versions of the document have in common."""
+        return self.chain_id or self.id
 
 
 def metadata_of(document: SubmittedDocument) -> Metadata:

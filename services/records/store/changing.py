@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.records.domain.documents import Head
 from services.records.domain.patching import sorted_labels
+from services.records.store.reading import head_of
 from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
 
@@ -18,9 +19,18 @@ from (select bucket, id from unnest($1::integer[], $2::uuid[]) as wanted(bucket,
 cross join lateral (
   select r.id from records r where r.bucket = sorted.bucket and r.id = sorted.id for update nowait
 ) as locked"""
+# The record's own documents stand together in the index of their names.
+SELECT_VERSIONS = """
+select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
+       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
+       depositor_id, in_secret, chain_id
+from documents
+where bucket = $1 and record_id = $2 and coalesce(chain_id, replaces, id) = $3 and status = 'published'
+  and life <> 'deleted'
+order by id"""
 UPDATE_DOCUMENT = """
 update documents
-set labels = $3, masked_by = $4, shown_to_representatives = $5, archived = $6, life = $7, version = version + $8,
+set labels = $3, masked_by = $4, shown_to_representatives = $5, archived = $6, life = $7, version = $8,
     changed_at = $9
 where bucket = $1 and id = $2"""
 
@@ -40,9 +50,17 @@ async def lock_records(connection: Connection, ids: Sequence[UUID]) -> set[UUID]
     return {row["id"] for row in rows}
 
 
-async def update_document(connection: Connection, head: Head, changes: int, at: datetime) -> None:
-    """Makes the document what `head` says, after so many changes: each raises its version, so that no two events about
-    its labels carry the same one. The record's row must be taken FOR UPDATE.
+async def load_versions(connection: Connection, head: Head) -> list[Head]:
+    """All versions of a document that are not deleted, the oldest first; the record's row must be taken."""
+    if head.chain_id is None and head.life == "current":
+        return [head]
+    rows = await connection.fetch(SELECT_VERSIONS, bucket_in(head.id), head.record_id, head.first_version)
+    return [head_of(row) for row in rows]
+
+
+async def update_document(connection: Connection, head: Head, at: datetime) -> None:
+    """Makes the document what `head` says, with the version of its last change: each change raises it, so that no two
+    events about its labels carry the same one. The record's row must be taken FOR UPDATE.
     """
     await connection.execute(
         UPDATE_DOCUMENT,
@@ -53,6 +71,6 @@ async def update_document(connection: Connection, head: Head, changes: int, at: 
         head.shown_to_representatives,
         head.archived,
         head.life,
-        changes,
+        head.version,
         at,
     )

@@ -33,17 +33,18 @@ with fence as materialized (
   select id as record_id from records where bucket = $1 and id = $2 for key share
 ), came as (
   select ordinality, id, unique_id, fingerprint, type, class_code, section, string_to_array(labels, ' ') as labels,
-         array(select jsonb_array_elements_text(author_ids)) as author_ids, metadata, content, in_secret, replaces
+         array(select jsonb_array_elements_text(author_ids)) as author_ids, metadata, content, in_secret, replaces,
+         chain_id
   from unnest($7::uuid[], $8::bytea[], $9::bytea[], $10::text[], $11::text[], $12::text[], $13::text[], $14::jsonb[],
-              $15::bytea[], $16::bytea[], $20::boolean[], $21::uuid[]) with ordinality
+              $15::bytea[], $16::bytea[], $20::boolean[], $21::uuid[], $22::uuid[]) with ordinality
     as given(id, unique_id, fingerprint, type, class_code, section, labels, author_ids, metadata, content, in_secret,
-             replaces, ordinality)
+             replaces, chain_id, ordinality)
 ), new_documents as (
   insert into documents (bucket, id, record_id, deposit_id, unique_id, fingerprint, type, class_code, section, labels,
                          organisation_id, client_id, author_ids, received_at, deposited_by, depositor_id, in_secret,
-                         replaces)
+                         replaces, chain_id)
   select $1, id, record_id, $3, unique_id, fingerprint, type, class_code, section, labels, $4, $5, author_ids, $6,
-         $18, $19, in_secret, replaces
+         $18, $19, in_secret, replaces, chain_id
   from came cross join fence order by unique_id
   on conflict on constraint documents_bucket_record_id_unique_id_key do nothing
   returning id, author_ids,
@@ -68,7 +69,7 @@ with fence as materialized (
   insert into deposit_requests (bucket, deposit_id, body) select $1, $3, $17 from whole
 ), listed as (
   insert into organisation_deposits (organisation_id, deposit_id) select $4, $3 from whole
-), {inserting(22, "whole")}
+), {inserting(23, "whole")}
 select documents from counted"""  # noqa: S608  # a constant
 SELECT_EARLIER = """
 select id, deposit_id, unique_id, fingerprint from documents
@@ -123,7 +124,10 @@ where d.bucket = given.bucket and d.id = given.id"""
 
 @dataclass(frozen=True, slots=True)
 class NewDocument:
-    """A document ready to be kept. `metadata` and `content` are sealed."""
+    """A document ready to be kept. `metadata` and `content` are sealed.
+
+    `replaces`: whose place it is to take; `chain_id`: the first version of that one.
+    """
 
     id: UUID
     unique_id: bytes
@@ -137,6 +141,7 @@ class NewDocument:
     content: bytes
     in_secret: bool = False
     replaces: UUID | None = None
+    chain_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +263,7 @@ async def insert_deposit(
         deposit.depositor_id,
         [one.in_secret for one in documents],
         [one.replaces for one in documents],
+        [one.chain_id for one in documents],
         *parameters(announcements),
     )
     call_relay(connection, announcements)

@@ -35,7 +35,7 @@ with listed as materialized (
 )
 select d.id, d.record_id, d.deposit_id, d.status, d.life, d.archived, d.masked_by, d.shown_to_representatives,
        d.version, d.changed_at, d.type, d.class_code, d.section, d.labels, d.organisation_id, d.client_id, d.author_ids,
-       d.received_at, d.deposited_by, d.depositor_id, d.in_secret
+       d.received_at, d.deposited_by, d.depositor_id, d.in_secret, d.chain_id
 from listed join documents d on d.bucket = $1 and d.id = listed.document_id
 order by d.id desc"""
 # For many askers at once: the authors are told, and who deposited it is nobody of them.

@@ -73,7 +73,7 @@ where r.bucket = $1 and r.id = $2"""  # noqa: S608  # a constant
 SELECT_HEAD = """
 select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
        changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
-       depositor_id, in_secret
+       depositor_id, in_secret, chain_id
 from documents where bucket = $1 and id = $2"""
 SELECT_WATERMARKS = f"""
 select topic, at from copy_watermarks where topic in ($1, $2, $3, $4) and not {IS_UNCHECKED}
@@ -253,4 +253,5 @@ def head_of(row: asyncpg.Record) -> Head:
         deposited_by=row["deposited_by"],
         depositor_id=row["depositor_id"],
         in_secret=row["in_secret"],
+        chain_id=row["chain_id"],
     )

@@ -6,8 +6,8 @@ from uuid import UUID
 from services.records.announcements import announce
 from services.records.domain.copies import RecordFacts
 from services.records.domain.facts import record_facts
-from services.records.domain.patching import after
 from services.records.domain.reading import access_of, insisted
+from services.records.domain.versions import Versions
 from services.records.domain.what_if import (
     Effect,
     Known,
@@ -19,7 +19,7 @@ from services.records.domain.what_if import (
     written,
 )
 from services.records.held_records import retried_while_held
-from services.records.store import finding
+from services.records.store import changing, finding
 from services.records.store import reading as store
 from services.records.store.professions import load_professions
 from services.records.usecases.desk import Desk
@@ -75,7 +75,8 @@ async def ask_what_if(desk: Desk, caller: Caller, record_id: UUID, question: Que
             await append(connection, [announce(access)] if access is not None else [])
         insisted(decision)
     visible = seen_by(caller, record, {*counted, *(was for was, _ in moved.values())}, now)
-    if any(was not in visible for was, _ in moved.values()) or len(moved) < len({id for id, _ in question.labels}):
+    moved = {id: change for id, change in moved.items() if change[0] in visible}
+    if not moved.keys() >= {id for id, _ in question.labels}:
         raise NotFoundError
     counted = {one: number for one, number in counted.items() if one in visible}
     return effects(record, question.changes, counted, moved, known, now)
@@ -84,13 +85,17 @@ async def ask_what_if(desk: Desk, caller: Caller, record_id: UUID, question: Que
 async def _moved(
     connection: Connection, caller: Caller, record: RecordFacts, question: Question
 ) -> dict[UUID, tuple[Written, Written]]:
-    """Of each document whose label is supposed to change: what it is, and what it would be."""
+    """Of each document whose label is supposed to change, and its other versions: what it is, and what it would be."""
     found: dict[UUID, tuple[Written, Written]] = {}
     for document_id, change in question.labels:
         if record.id is None or bucket_in(document_id) != bucket_of(record.id):
             continue
         head = await store.load_head(connection, document_id)
-        if head is not None and head.record_id == record.id:
-            changed = after(head, change, by_patient_side=True)
-            found[document_id] = (written(head, caller), written(changed, caller))
+        if head is None or head.record_id != record.id:
+            continue
+        versions = Versions.of(head, await changing.load_versions(connection, head))
+        new = {one.id: one for one in versions.changed(change, by_patient_side=True)}
+        for one in versions.all:
+            was = found.get(one.id, (written(one, caller),))[0]
+            found[one.id] = (was, written(new.get(one.id, one), caller))
     return found

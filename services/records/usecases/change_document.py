@@ -1,7 +1,8 @@
 """Somebody changes who must not see a document, archives it, or deletes it: in force at the commit.
 
 The record's row is taken FOR UPDATE first, once no read is under way. All changes that are asked for are made, or
-none. Nothing is removed: a deleted document is one that nobody sees.
+none; to every version of the document (`domain.versions`), each with its own event. Nothing is removed: a deleted
+document is one that nobody sees.
 """
 
 from collections.abc import Callable
@@ -14,8 +15,9 @@ from services.records.announcements import announce
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import Head
 from services.records.domain.facts import ABSENT, PATIENT_SIDE, Asker, combination_of, document_facts, record_facts
-from services.records.domain.patching import Asked, VersionDiffersError, after, changes_between, sorted_labels
+from services.records.domain.patching import Asked, VersionDiffersError, changes_between, sorted_labels
 from services.records.domain.reading import Judged, access_of, error_of
+from services.records.domain.versions import Versions
 from services.records.held_records import retried_while_held
 from services.records.store import changing
 from services.records.store import reading as store
@@ -51,11 +53,11 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One change that was decided, and what the document is after it."""
+    """One change that was decided, and the versions that it makes others, as they are after it."""
 
     change: str
     judged: Judged
-    after: Head | None
+    changed: tuple[Head, ...] = ()
 
 
 @retried_while_held
@@ -69,11 +71,12 @@ async def change_document(desk: Desk, caller: Caller, document_id: UUID, ask: As
     async with desk.pool.acquire() as connection:
         async with store.fenced(connection):
             record = await _fenced(desk, connection, document_id)
-            head = await store.load_head(connection, document_id) if record.id is not None else None
+            versions = await _versions(connection, document_id) if record.id is not None else None
+            head = None if versions is None else versions.asked
             at = clock.now()
             looks = [_decide(caller, record, head, look, desk, at) for look in _looks(caller)]
             try:
-                steps = _judged(caller, record, head, ask, known, desk, at, looks)
+                steps = _judged(caller, record, versions, ask, known, desk, at, looks)
                 await _keep(connection, caller, record, head, steps, at)
             except ClientError as error:
                 unusable = error
@@ -83,11 +86,11 @@ async def change_document(desk: Desk, caller: Caller, document_id: UUID, ask: As
         last = steps[-1].judged[1]
         if isinstance(last, Refusal):
             raise error_of(last)
-        changed = steps[-1].after
-        if record.id is None or changed is None:
+        if record.id is None or head is None:
             raise NotFoundError
-        if steps[-1].change:
-            changed = replace(changed, version=changed.version + len(steps), changed_at=at)
+        changed = _last_of(steps).get(document_id, head)
+        if changed is not head:
+            changed = replace(changed, changed_at=at)
         sight = looks[-1][1]
         if isinstance(sight, Refusal):
             return Changed(changed, None)
@@ -111,10 +114,15 @@ async def _fenced(desk: Desk, connection: Connection, document_id: UUID) -> Reco
     return record
 
 
+async def _versions(connection: Connection, document_id: UUID) -> Versions | None:
+    head = await store.load_head(connection, document_id)
+    return None if head is None else Versions.of(head, await changing.load_versions(connection, head))
+
+
 def _judged(  # noqa: PLR0913  # all that one request rests on
     caller: Caller,
     record: RecordFacts,
-    head: Head | None,
+    versions: Versions | None,
     ask: Ask,
     known: int | None,
     desk: Desk,
@@ -126,22 +134,28 @@ def _judged(  # noqa: PLR0913  # all that one request rests on
     What is asked for is looked at only for who may see the document, or owns it: so nothing of it is told to others.
     Raises UncheckableError where the document may have had newer labels: they would come back over this change.
     """
-    looked = _Step("", next((one for one in looks if isinstance(one[1], Permit)), looks[0]), head)
-    if head is None or isinstance(looked.judged[1], Refusal):
+    looked = _Step("", next((one for one in looks if isinstance(one[1], Permit)), looks[0]))
+    if versions is None or isinstance(looked.judged[1], Refusal):
         return [looked]
     if record.awaits_recovery:
         raise UncheckableError
+    head, by_patient_side = versions.asked, caller.kind in PATIENT_SIDE
     if known is not None and known != head.version:
         raise VersionDiffersError
     steps: list[_Step] = []
-    by_patient_side = caller.kind in PATIENT_SIDE
     for change in changes_between(head, ask(head), by_patient_side=by_patient_side):
-        judged = _decide(caller, record, head, change, desk, now)
-        head = after(head, change, by_patient_side=by_patient_side)
-        steps.append(_Step(change, judged, head))
+        judged = _decide(caller, record, versions.decided_on(change), change, desk, now)
+        changed = versions.changed(change, by_patient_side=by_patient_side)
+        versions = versions.with_changed(changed)
+        steps.append(_Step(change, judged, changed))
         if isinstance(judged[1], Refusal):
             break
     return steps or [looked]
+
+
+def _last_of(steps: list[_Step]) -> dict[UUID, Head]:
+    """The versions that were changed, as they are after all of it."""
+    return {head.id: head for step in steps for head in step.changed}
 
 
 def _looks(caller: Caller) -> tuple[str, ...]:
@@ -165,18 +179,15 @@ async def _keep(
     """Writes and announces; what was refused is told to the ledger alone."""
     last = steps[-1]
     action = _ACTIONS.get(last.change, _LABEL)[1] if last.change else "find-documents"
-    if isinstance(last.judged[1], Refusal) or not last.change or last.after is None:
+    if isinstance(last.judged[1], Refusal) or not last.change:
         if isinstance(last.judged[1], Refusal):
             REFUSED.labels(action, last.judged[1].reason).inc()
         access = access_of(caller, action, last.judged, record, head.id if head else None)
         await append(connection, [announce(access)] if access is not None else [])
         return
-    await changing.update_document(connection, last.after, len(steps), at)
-    events = [
-        _event(caller, record, step, replace(step.after, version=step.after.version + number), at)
-        for number, step in enumerate(steps, 1)
-        if step.after is not None
-    ]
+    for changed in _last_of(steps).values():
+        await changing.update_document(connection, changed, at)
+    events = [_event(caller, record, step, changed, at) for step in steps for changed in step.changed]
     await append(connection, [announce(event, occurred_at=at) for event in events])
 
 
