@@ -115,7 +115,7 @@ FRESH = Requirement("copies-too-old", lambda f: f.copies_fresh, retry=True)
 # Asked before anything that differs from record to record: an old copy answers the same for all of them. In an
 # emergency, and about a document of one's own, the last known choices are better than none.
 FRESH_UNLESS_OWN_OR_EMERGENCY = Requirement(
-    "copies-too-old", lambda f: f.copies_fresh or is_emergency(f) or is_author(f), retry=True
+    "copies-too-old", lambda f: f.copies_fresh or is_emergency(f) or (is_author(f) and is_since(f, "4")), retry=True
 )
 # A death ends what anybody may do in the record, the holder's own account and emergencies included.
 LIVING = Requirement("holder-deceased", lambda f: f.record_status != "deceased", by_choice=True)

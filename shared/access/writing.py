@@ -27,6 +27,7 @@ from shared.access.requirements import (
     WRITING_ROLE,
     Lists,
     Requirement,
+    is_since,
 )
 from shared.terminology.visibility import KNOWN_LABELS, Confidentiality, Visibility
 
@@ -80,7 +81,7 @@ def _own_type(facts: Facts) -> bool:
 def _keeps_its_type_where_blocked(facts: Facts) -> bool:
     """Who is blocked corrects what they deposited, and brings in nothing of another kind."""
     kept = facts.type_asked is not None and facts.type_asked == facts.document_type
-    return kept or facts.blocked in _may_feed(facts)
+    return kept or facts.blocked in _may_feed(facts) or not is_since(facts, "4")
 
 
 def _may_set(facts: Facts) -> bool:
@@ -119,6 +120,9 @@ def _leaves_an_allowed_combination(facts: Facts) -> bool:
 UNBLOCKED = Requirement("blocked", lambda f: f.blocked in _may_feed(f), by_choice=True)
 TYPE_KEPT = Requirement("blocked", _keeps_its_type_where_blocked, by_choice=True)
 UNOBJECTED = Requirement("consent-opposed", lambda f: not f.organisation_objected, by_choice=True)
+STILL_UNOBJECTED = Requirement(
+    "consent-opposed", lambda f: not f.organisation_objected or not is_since(f, "4"), by_choice=True
+)
 LABELS_KNOWN = Requirement("label-unknown", lambda f: f.labels_asked <= KNOWN_LABELS)
 LABELS_SHARED = Requirement("labels-not-allowed", lambda f: f.labels_asked & CONFIDENTIALITY == _SHARED)
 COMBINATION = Requirement("masked-and-invisible", _combination_allowed)
@@ -182,7 +186,7 @@ def _of_sides(
 
 
 _FEEDING = (UNBLOCKED, UNOBJECTED, *_LABELS)
-CHOSEN_ABOUT_REPLACEMENTS = (UNOBJECTED, TYPE_KEPT)
+CHOSEN_ABOUT_REPLACEMENTS = (STILL_UNOBJECTED, TYPE_KEPT)
 """What the person chose about who feeds, asked of a replacement last: at the door of a deposit it is not known yet."""
 DEPOSITORS = _each(_of_sides((OWN_TYPE, *_LABELS, OWN_LABELS), (*_FEEDING, SECRET_KEPT), _FEEDING))
 REPLACERS = {

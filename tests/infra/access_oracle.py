@@ -114,7 +114,8 @@ def _professional_may_read(f: Facts, shown: bool, whole: bool) -> bool:
     wrote_it = f.author and not whole
     attending = _is_attending_doctor(f)
     asks_properly = f.profession in READERS and _mode_suits_a_professional(f) and (f.motive or not emergency)
-    known = f.record_status == "open" and f.choices_known and (f.copies_fresh or emergency or wrote_it)
+    as_author = wrote_it and f.as_of != "3"
+    known = f.record_status == "open" and f.choices_known and (f.copies_fresh or emergency or as_author)
     blocked = f.blocked != "none" and not (f.blocked == "structure" and f.mode == "centre_15")
     in_team = f.care_team == "valid" and not f.care_team_objected and f.never is None
     let_in = {
@@ -200,7 +201,7 @@ def _author_may(f: Facts, own: bool) -> bool:
     match f.action:
         case "replace":
             same_type = f.type_asked is not None and f.type_asked == f.document_type
-            fed = not f.organisation_objected and (_may_feed(f) or same_type)
+            fed = f.as_of == "3" or (not f.organisation_objected and (_may_feed(f) or same_type))
             come_in = _labels_may_come_in(f) and secret_kept and _stays_shown(f)
             return fed and come_in and f.document_status != "superseded"
         case "archive":

@@ -49,6 +49,7 @@ COLUMNS: dict[str, tuple[Any, ...]] = {
     "change": (None, *LABEL_CHANGES, "archive", "unarchive", *sorted(CHANGES), "befriend"),
     "labels_asked": LABELS,
     "type_asked": ("11488-4", "DOCPAT01", None),
+    "as_of": (None, "3", "4", "2", "99"),
     "matrix_cell": ("allowed", "denied", "allowed-by-default", "denied-by-default", "unknown"),
     "occupational_medicine": ("never", "allowed", "perhaps"),
     "as_of": (None, "3", "4", "2", "99"),

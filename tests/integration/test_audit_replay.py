@@ -187,8 +187,34 @@ async def test_what_a_release_changed_is_told_with_it(ledger: Ledger) -> None:
         "made_by": list(RELEASES)[2:],
         "then": {"outcome": "refused", "reason": "kind-not-permitted"},
         "now": {"outcome": "permitted", "reason": "carer"},
+        "decided_under": RULES_VERSION,
     }
     assert (by_later_rules["event_id"], by_later_rules["made_by"]) == (str(unknown), [])
+
+
+async def test_a_replacement_of_before_is_decided_under_its_own_rules_and_then_under_the_present_ones(
+    ledger: Ledger,
+) -> None:
+    replacement = Facts(
+        action="replace",
+        actor_kind="software",
+        record_status="open",
+        own_deposit=True,
+        document_status="published",
+        labels=frozenset({"N"}),
+        labels_asked=frozenset({"N"}),
+        blocked="structure",
+        organisation_objected=True,
+    )
+    software = Actor(kind="software", id="software-1", organisation_id=HOSPITAL)
+    permitted = {"outcome": "permitted", "reason": "own-deposit", "rules_version": "3", "facts": told(replacement)}
+    await ledger.access(software, "replace-document", permitted)
+    refused = {**permitted, "outcome": "refused", "reason": "lifting-is-final"}
+    wrong = await ledger.access(software, "replace-document", refused)
+    made_by_release, never_so = (await replay(ledger))["differences"]
+    assert (made_by_release["decided_under"], made_by_release["made_by"]) == (RULES_VERSION, list(RELEASES)[3:])
+    assert made_by_release["now"] == {"outcome": "refused", "reason": "consent-opposed"}
+    assert (never_so["event_id"], never_so["decided_under"], never_so["made_by"]) == (str(wrong), "3", [])
 
 
 async def test_what_lies_outside_the_time_asked_for_is_left_alone(ledger: Ledger) -> None:

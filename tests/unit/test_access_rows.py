@@ -12,6 +12,7 @@ URGENT: dict[str, Any] = {**NOBODYS, "mode": "bris_de_glace", "motive": True, "b
 SAMU: dict[str, Any] = {**NOBODYS, "mode": "centre_15", "motive": True, "regulator": True, "regulation_centre": True}
 SAME_TYPE: dict[str, Any] = {"document_type": "11488-4", "type_asked": "11488-4"}
 OTHER_TYPE: dict[str, Any] = {"document_type": "11488-4", "type_asked": "11502-2"}
+BEFORE: dict[str, Any] = {"as_of": "3", "labels_asked": N}
 MINE: dict[str, Any] = {**NOBODYS, "author": True, "own_deposit": True}
 
 ROWS: dict[str, tuple[Facts, str]] = {
@@ -54,6 +55,14 @@ ROWS: dict[str, tuple[Facts, str]] = {
         )
         for kind in ("professional", "software")
     },
+    "under the rules of before an organisation objected to replaced what it had deposited": (
+        asking("software", "replace", **OTHER_TYPE, blocked="structure", organisation_objected=True, **BEFORE),
+        "own-deposit",
+    ),
+    "and an author waited while the copies were old": (
+        asking("professional", **MINE, copies_fresh=False, as_of="3"),
+        "copies-too-old",
+    ),
     "where nobody is blocked a correction may have another type": (
         asking("software", "replace", **OTHER_TYPE, labels_asked=N),
         "own-deposit",
