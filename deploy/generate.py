@@ -18,7 +18,8 @@ from pydantic import BaseModel
 
 from deploy.access_page import access_page
 from deploy.contracts_page import contracts_page
-from shared.contracts.topics import EVENTS, GROUPS, SERVICES, TOPICS, Topic
+from shared.contracts.declarations import SERVICES, Topic
+from shared.contracts.topics import EVENTS, GROUPS, TOPICS
 from shared.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[1]

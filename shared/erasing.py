@@ -13,8 +13,9 @@ from uuid import UUID
 import orjson
 
 from shared import clock
+from shared.contracts.declarations import Service
 from shared.contracts.identity import ErasureAcknowledged, RecordErased
-from shared.contracts.topics import AUDIT_LEDGER, IDENTITY_ERASURES, Service
+from shared.contracts.topics import AUDIT_LEDGER, IDENTITY_ERASURES
 from shared.db.pool import Connection, Pool, transaction
 from shared.decoding import Message
 from shared.outbox import announce, append

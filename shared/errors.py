@@ -49,6 +49,13 @@ class NotAuthenticatedError(ClientError):
     french = "Vous n’êtes pas connecté, ou ne l’êtes plus. Connectez-vous, puis recommencez."
 
 
+class SessionOverError(NotAuthenticatedError):
+    """This session was ended. Sign in again."""
+
+    code = "session-over"
+    french = "Cette session a été fermée. Connectez-vous de nouveau."
+
+
 class ForbiddenError(ClientError):
     """This token does not allow this."""
 

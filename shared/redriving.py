@@ -10,7 +10,7 @@ from shared import clock, copies, erasing, offsets, parking
 from shared.consuming import Consumer, CopyBehindError
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
-from shared.contracts.topics import Service
+from shared.contracts.declarations import Service
 from shared.crypto import KeyUnknownError
 from shared.db.pool import Connection, Pool, is_transient, transaction
 from shared.decoding import Letter, Record, Skipped

@@ -29,7 +29,7 @@ from shared import lenient_records, lingering
 from shared.batch_plan import Partition
 from shared.cluster_id import cluster_id_of
 from shared.consuming import Consumer, CopyBehindError, RetryError
-from shared.contracts.topics import Group
+from shared.contracts.declarations import Group
 from shared.db.errors import Fate, fate_of, is_transient
 from shared.decoding import Record
 from shared.errors import CodedError

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shared import erasing
 from shared.contracts.base import Event
-from shared.contracts.topics import Group
+from shared.contracts.declarations import Group
 from shared.db.pool import Connection
 from shared.decoding import Letter
 

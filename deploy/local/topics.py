@@ -34,17 +34,8 @@ from confluent_kafka.admin import (
 
 from deploy.local.errors import LocalError
 from deploy.local.kafka import OPS, Credentials, admin_client
-from shared.contracts.topics import (
-    COMPACTED_WITHIN,
-    DEAD_LETTERS_KEPT,
-    GROUPS,
-    SEGMENT_SPAN,
-    SERVICES,
-    TOPICS,
-    Group,
-    Service,
-    Topic,
-)
+from shared.contracts.declarations import SERVICES, Group, Service, Topic
+from shared.contracts.topics import COMPACTED_WITHIN, DEAD_LETTERS_KEPT, GROUPS, SEGMENT_SPAN, TOPICS
 from shared.outbox.lanes import LANES
 from shared.outbox.producer import transactional_id
 

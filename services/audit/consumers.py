@@ -11,7 +11,14 @@ from services.audit.usecases.quarantine_letters import quarantine_letters
 from services.audit.usecases.write_entries import write_entries
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import DepositDecided
-from shared.contracts.identity import PeopleChanged, ProfessionalChanged, RecordChanged, RecordErased, StructureChanged
+from shared.contracts.identity import (
+    PeopleChanged,
+    ProfessionalChanged,
+    RecordChanged,
+    RecordErased,
+    SessionEnded,
+    StructureChanged,
+)
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.records import (
     DocumentPublished,
@@ -22,12 +29,14 @@ from shared.contracts.records import (
     DocumentWithdrawn,
 )
 from shared.contracts.topics import (
+    AUDIT_ENDED_SESSIONS,
     AUDIT_ERASURES,
     AUDIT_LEDGER,
     AUDIT_PEOPLE_COPIES,
     AUDIT_PROFESSIONAL_COPIES,
     AUDIT_RECORD_COPIES,
 )
+from shared.ended_sessions import keep_ended_sessions
 from shared.subscription import Subscription
 
 LEDGER_EVENTS = (
@@ -62,6 +71,7 @@ def subscriptions(motives: Motives) -> list[Subscription]:
     )
     return [
         ledger,
+        Subscription(AUDIT_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, remember=False),
         Subscription(AUDIT_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),
         Subscription(AUDIT_PROFESSIONAL_COPIES, (ProfessionalChanged, StructureChanged), copy_names, remember=False),
         Subscription(AUDIT_RECORD_COPIES, (RecordChanged,), copy_records, remember=False),

@@ -4,7 +4,8 @@ from typing import Final, get_args
 
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.base import ActorKind
-from shared.contracts.topics import ACCESSES, Service
+from shared.contracts.declarations import Service
+from shared.contracts.topics import ACCESSES
 
 WRITER_MISMATCH = "writer-mismatch"
 """The code of the quarantine entry: this act, or this kind of actor, is another service's to report."""

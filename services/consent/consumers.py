@@ -8,16 +8,25 @@ from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
 from services.consent.usecases.decide_deposits import decide_deposits, deposits_behind
 from services.consent.usecases.erase_record import erase_record
-from shared.contracts.identity import PeopleChanged, ProfessionalChanged, RecordChanged, RecordErased, StructureChanged
+from shared.contracts.identity import (
+    PeopleChanged,
+    ProfessionalChanged,
+    RecordChanged,
+    RecordErased,
+    SessionEnded,
+    StructureChanged,
+)
 from shared.contracts.records import CopyApplied, DocumentReceived
 from shared.contracts.topics import (
     CONSENT_COPY_ACKNOWLEDGEMENTS,
     CONSENT_DEPOSIT_CHECKS,
     CONSENT_DIRECTORY_COPIES,
+    CONSENT_ENDED_SESSIONS,
     CONSENT_ERASURES,
     CONSENT_PEOPLE_COPIES,
     CONSENT_RECORD_COPIES,
 )
+from shared.ended_sessions import keep_ended_sessions
 from shared.subscription import Subscription
 
 
@@ -37,5 +46,6 @@ def subscriptions(*, masked_and_invisible: bool = False) -> list[Subscription]:
             behind=deposits_behind,
         ),
         Subscription(CONSENT_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), acknowledge_copies, remember=False),
+        Subscription(CONSENT_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, remember=False),
         Subscription(CONSENT_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),
     ]

@@ -18,7 +18,7 @@ from services.notify.usecases.follow_labels import follow_labels
 from services.notify.usecases.keep_contacts import keep_contacts
 from services.notify.usecases.keep_messages import keep_messages
 from shared.contracts.audit import AccessRecorded
-from shared.contracts.identity import ContactChanged, RecordErased
+from shared.contracts.identity import ContactChanged, RecordErased, SessionEnded
 from shared.contracts.notify import MessageRequested
 from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn
 from shared.contracts.topics import (
@@ -26,12 +26,14 @@ from shared.contracts.topics import (
     NOTIFY_CONTACT_COPIES,
     NOTIFY_DOCUMENT_ALERTS,
     NOTIFY_EMERGENCY_ALERTS,
+    NOTIFY_ENDED_SESSIONS,
     NOTIFY_ERASURES,
     NOTIFY_MESSAGES,
 )
 from shared.crypto import Keyring
 from shared.db.pool import Connection
 from shared.decoding import Letter, Message
+from shared.ended_sessions import keep_ended_sessions
 from shared.subscription import Subscription
 
 
@@ -71,6 +73,7 @@ def subscriptions(keyring: Keyring, follow_up_after: timedelta) -> list[Subscrip
             remember=False,
             quarantine=let_others_pass,
         ),
+        Subscription(NOTIFY_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, remember=False),
         Subscription(NOTIFY_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),
     ]
 

@@ -12,18 +12,27 @@ from services.records.usecases.follow_deposits import follow_deposits
 from services.records.usecases.settle_deposits import find_behind, settle_deposits
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged, DepositDecided, MatrixChanged
-from shared.contracts.identity import PeopleChanged, ProfessionalChanged, RecordChanged, RecordErased, StructureChanged
+from shared.contracts.identity import (
+    PeopleChanged,
+    ProfessionalChanged,
+    RecordChanged,
+    RecordErased,
+    SessionEnded,
+    StructureChanged,
+)
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.topics import (
     RECORDS_CONSENT_COPIES,
     RECORDS_DEPOSIT_DECISIONS,
     RECORDS_DEPOSIT_TRACKING,
+    RECORDS_ENDED_SESSIONS,
     RECORDS_ERASURES,
     RECORDS_MATRIX_COPIES,
     RECORDS_PEOPLE_COPIES,
     RECORDS_PROFESSION_COPIES,
     RECORDS_RECORD_COPIES,
 )
+from shared.ended_sessions import keep_ended_sessions
 from shared.subscription import Subscription
 from shared.vault import Vault
 
@@ -51,5 +60,6 @@ def subscriptions(vault: Vault) -> list[Subscription]:
             follow_deposits,
             remember=False,
         ),
+        Subscription(RECORDS_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, remember=False),
         Subscription(RECORDS_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),
     ]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.base import OPEN, Code, RecordEvent, StateEvent
+from shared.contracts.base import OPEN, Code, Event, RecordEvent, StateEvent
 
 Fingerprint = str
 """`<kid>.<hex>`: an HMAC-SHA-256 under the key of that id; tells equality, reveals nothing."""
@@ -69,6 +69,22 @@ class ErasureAcknowledged(RecordEvent):
     service: Code
     destroyed: dict[str, int]
     acknowledged_at: datetime
+
+
+class SessionEnded(Event):
+    """A holder's session was ended before its time: its access tokens change nothing any more.
+
+    Topic `identity.ended-sessions.v1`. `session_id`: the `sid` of the tokens. Nothing is said of whose session it was.
+    """
+
+    wire: ClassVar[str] = "identity.session-ended.v1"
+    session_id: UUID
+    ended_at: datetime
+
+    @property
+    def key(self) -> str:
+        """The session's id."""
+        return str(self.session_id)
 
 
 class ContactChanged(StateEvent):

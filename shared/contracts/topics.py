@@ -3,86 +3,11 @@
 Topics, ACLs, AsyncAPI and the checks at start are generated from here.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
 from shared.contracts import audit, consent, identity, notify, records
-from shared.contracts.base import Event, HeartbeatSent, StateWithheld
-
-Service = Literal["identity", "records", "consent", "audit", "notify"]
-SERVICES: tuple[Service, ...] = ("identity", "records", "consent", "audit", "notify")
-NATIONAL_PARTITIONS = 96
-LOCAL_PARTITIONS = 4
-RELAY_EVENTS: tuple[type[Event], ...] = (HeartbeatSent, StateWithheld)
-"""What the relay says of a topic beside the events of its owner."""
-
-
-@dataclass(frozen=True)
-class Topic:
-    """One topic. `kind` "state": compacted, whole values with versions; "facts": events kept for `retention`.
-
-    `writer`: the one service whose word it is, by default the owner; the broker's ACL proves it. A retired topic
-    (`former_writers`) has none: it is read to its end and carries nothing new.
-    `prompt`: somebody waits at a screen for what it brings, so nobody on its way gathers first. `has_heartbeats`: its
-    consumers know how late they are (every state topic, and erasures).
-    """
-
-    name: str
-    owner: Service
-    kind: Literal["state", "facts"]
-    events: tuple[type[Event], ...]
-    about: str
-    key: str = "record id"
-    retention: timedelta | None = None
-    writer: Service | None = None
-    former_writers: frozenset[Service] = frozenset()
-    national_partitions: int = NATIONAL_PARTITIONS
-    local_partitions: int = LOCAL_PARTITIONS
-    prompt: bool = False
-    has_heartbeats: bool = False
-
-    def __post_init__(self) -> None:
-        if self.writer is None and not self.former_writers:
-            object.__setattr__(self, "writer", self.owner)
-        if self.kind == "state":
-            object.__setattr__(self, "has_heartbeats", True)
-            object.__setattr__(self, "events", (*self.events, StateWithheld))
-        if self.has_heartbeats:
-            object.__setattr__(self, "events", (*self.events, HeartbeatSent))
-
-
-_BACKGROUND = frozenset({"audit.ledger", "records.deposit-tracking", "notify.consultation-alerts"})
-
-
-@dataclass(frozen=True)
-class Group:
-    """One consumer group of one service, `<service>.<purpose>`."""
-
-    name: str
-    topics: tuple[Topic, ...]
-    about: str
-
-    @property
-    def is_background(self) -> bool:
-        """Whether nobody waits for what it does: it lingers longer and works in larger batches."""
-        return self.name in _BACKGROUND
-
-    @property
-    def service(self) -> str:
-        """The service whose worker consumes, alone."""
-        return self.name.split(".", 1)[0]
-
-    @property
-    def is_prompt(self) -> bool:
-        """Whether somebody waits for what it does."""
-        return any(topic.prompt for topic in self.topics)
-
-    @property
-    def dead_letters(self) -> str:
-        """The topic that receives what this group cannot use."""
-        return f"{self.name}.dlt"
-
+from shared.contracts.base import Event
+from shared.contracts.declarations import RELAY_EVENTS, SERVICES, Group, Service, Topic
 
 FACTS_KEPT = timedelta(days=30)
 DEAD_LETTERS_KEPT = timedelta(days=30)
@@ -131,6 +56,16 @@ IDENTITY_ERASURES = Topic(
     (identity.RecordErased,),
     "Records that are to vanish. Kept for ever, so that nothing restored or replayed brings one back.",
     has_heartbeats=True,
+)
+IDENTITY_ENDED_SESSIONS = Topic(
+    "identity.ended-sessions.v1",
+    "identity",
+    "facts",
+    (identity.SessionEnded,),
+    "Sessions of holders that were ended, so that a stolen token changes nothing elsewhere either.",
+    key="session id",
+    retention=timedelta(days=7),
+    prompt=True,
 )
 RECORDS_DOCUMENTS = Topic(
     "records.documents.v1",
@@ -256,6 +191,7 @@ FORMER_ACKNOWLEDGEMENTS = Topic(
 
 TOPICS: tuple[Topic, ...] = (
     *(IDENTITY_RECORDS, IDENTITY_PEOPLE, IDENTITY_CONTACTS, IDENTITY_PROFESSIONALS, IDENTITY_ERASURES),
+    IDENTITY_ENDED_SESSIONS,
     *(RECORDS_DOCUMENTS, RECORDS_COPIES),
     *(CONSENT_STATES, CONSENT_DECISIONS, CONSENT_MATRICES),
     AUDIT_ENTRIES,
@@ -275,6 +211,10 @@ RECORDS_ERASURES = Group("records.erasures", (IDENTITY_ERASURES,), "Destroys wha
 CONSENT_ERASURES = Group("consent.erasures", (IDENTITY_ERASURES,), "Destroys what consent holds of a record.")
 AUDIT_ERASURES = Group("audit.erasures", (IDENTITY_ERASURES,), "Destroys what can be read of a record in the ledger.")
 NOTIFY_ERASURES = Group("notify.erasures", (IDENTITY_ERASURES,), "Destroys what notify holds of a record.")
+RECORDS_ENDED_SESSIONS, CONSENT_ENDED_SESSIONS, AUDIT_ENDED_SESSIONS, NOTIFY_ENDED_SESSIONS = (
+    Group(f"{service}.ended-sessions", (IDENTITY_ENDED_SESSIONS,), "Sessions whose tokens change nothing any more.")
+    for service in ("records", "consent", "audit", "notify")
+)
 RECORDS_RECORD_COPIES = Group("records.record-copies", (IDENTITY_RECORDS,), "Copy of the records' states.")
 RECORDS_CONSENT_COPIES = Group("records.consent-copies", (CONSENT_STATES,), "Copy of the persons' choices.")
 RECORDS_PEOPLE_COPIES = Group("records.people-copies", (IDENTITY_PEOPLE,), "Copy of who may act for a holder.")
@@ -312,6 +252,7 @@ GROUPS: tuple[Group, ...] = (
     *(AUDIT_ERASURES, AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES, AUDIT_RECORD_COPIES, AUDIT_PEOPLE_COPIES),
     *(NOTIFY_ERASURES, NOTIFY_CONTACT_COPIES, NOTIFY_DOCUMENT_ALERTS, NOTIFY_CONSULTATION_ALERTS),
     *(NOTIFY_EMERGENCY_ALERTS, NOTIFY_MESSAGES),
+    *(RECORDS_ENDED_SESSIONS, CONSENT_ENDED_SESSIONS, AUDIT_ENDED_SESSIONS, NOTIFY_ENDED_SESSIONS),
 )
 
 EVENTS: dict[str, type[Event]] = {event.wire: event for topic in TOPICS for event in topic.events}

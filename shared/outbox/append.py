@@ -16,7 +16,8 @@ from uuid import UUID
 
 from shared import clock, tracing
 from shared.contracts.base import Event
-from shared.contracts.topics import Service, Topic, topic_of
+from shared.contracts.declarations import Service, Topic
+from shared.contracts.topics import topic_of
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 from shared.errors import PermanentError

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from shared import clock, tracing
 from shared.contracts.base import HeartbeatSent
-from shared.contracts.topics import Topic
+from shared.contracts.declarations import Topic
 from shared.logs import log
 from shared.outbox.partitions import TopicPartition, partition_of
 from shared.outbox.producer import MakeProducer, Producer, discard

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import asyncpg
 from aiokafka.errors import KafkaError
 
-from shared.contracts.topics import Topic
+from shared.contracts.declarations import Topic
 from shared.db.pool import Connection
 from shared.logs import log
 from shared.outbox.heartbeats import Heartbeats

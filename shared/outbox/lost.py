@@ -17,7 +17,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from shared import loss_checks
 from shared.cluster_id import cluster_id_of
-from shared.contracts.topics import RELAY_EVENTS, TOPICS, Topic
+from shared.contracts.declarations import RELAY_EVENTS, Topic
+from shared.contracts.topics import TOPICS
 from shared.db.pool import Connection
 from shared.logs import log
 from shared.metrics import OUTBOX_RECOVERY

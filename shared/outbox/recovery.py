@@ -12,7 +12,8 @@ from uuid import UUID
 
 from shared import clock, loss_checks, tracing
 from shared.contracts.base import StateWithheld
-from shared.contracts.topics import TOPICS, Topic
+from shared.contracts.declarations import Topic
+from shared.contracts.topics import TOPICS
 from shared.db.pool import Connection, Pool, transaction
 from shared.outbox.append import Announcement, append
 from shared.outbox.lost import Connect, SentRecord, compare, keep_offsets

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from shared import lingering
-from shared.contracts.topics import Topic
+from shared.contracts.declarations import Topic
 from shared.db.pool import KEEPALIVES, TRANSIENT
 from shared.enduring import endure
 from shared.logs import log

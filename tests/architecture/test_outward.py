@@ -13,13 +13,13 @@ from deploy.generate import settings_class
 from deploy.local.topics import declared_grants
 from shared.contracts import audit, identity, notify
 from shared.contracts.base import Event
+from shared.contracts.declarations import SERVICES
 from shared.contracts.topics import (
     ACCESSES,
     ERASURE_ACKNOWLEDGEMENTS,
     FORMER_ACCESSES,
     FORMER_ACKNOWLEDGEMENTS,
     GROUPS,
-    SERVICES,
     TOPICS,
 )
 
@@ -71,6 +71,7 @@ READERS = {
     "identity.people.v1": {"consent", "records", "audit"},
     "identity.contacts.v1": {"notify"},
     "identity.erasures.v1": {"records", "consent", "audit", "notify"},
+    "identity.ended-sessions.v1": {"records", "consent", "audit", "notify"},
     **{topic.name: {"identity"} for topic in ERASURE_ACKNOWLEDGEMENTS.values()},
     FORMER_ACKNOWLEDGEMENTS.name: {"identity"},
     **{topic.name: {"audit"} for topic in ACCESSES.values()},

@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from shared.contracts.topics import SERVICES
+from shared.contracts.declarations import SERVICES
 from tests.conftest import NewDatabase
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,8 @@ from deploy.local.kafka import ADMIN, admin_client
 from deploy.local.stack import Stack
 from shared.contracts import audit, consent, notify, records
 from shared.contracts.base import Event
-from shared.contracts.topics import LOCAL_PARTITIONS, TOPICS
+from shared.contracts.declarations import LOCAL_PARTITIONS
+from shared.contracts.topics import TOPICS
 from tests.benchmarks import bare, statements
 from tests.benchmarks.bench import (
     PROCESSES,

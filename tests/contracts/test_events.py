@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from deploy.generate import generated
-from shared.contracts.topics import EVENTS, GROUPS, SERVICES, TOPICS
+from shared.contracts.declarations import SERVICES
+from shared.contracts.topics import EVENTS, GROUPS, TOPICS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "shared" / "contracts" / "examples"

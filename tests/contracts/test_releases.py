@@ -13,9 +13,10 @@ from pydantic import BaseModel
 from shared.consuming import Consumer
 from shared.contracts.base import Event, StateEvent
 from shared.contracts.consent import DepositDecided
+from shared.contracts.declarations import Group, Topic
 from shared.contracts.notify import MessageRequested
 from shared.contracts.open_enumerations import ENUMERATIONS, Enumeration, Fate
-from shared.contracts.topics import GROUPS, Group, Topic
+from shared.contracts.topics import GROUPS
 from shared.db.pool import Pool
 from shared.decoding import KeptRecord
 from tests.conftest import NewDatabase, NewPool

@@ -11,7 +11,8 @@ from deploy.local import mailbox
 from deploy.local.client import Dmp, RefusedError
 from deploy.local.stack import Stack
 from deploy.local.story import Story
-from shared.contracts.topics import GROUPS, SERVICES, TOPICS
+from shared.contracts.declarations import SERVICES
+from shared.contracts.topics import GROUPS, TOPICS
 from tests.e2e.acting import set_scene
 from tests.infra.parts import USERS, Parts
 from tests.infra.topics import Topics

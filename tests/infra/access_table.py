@@ -52,7 +52,6 @@ COLUMNS: dict[str, tuple[Any, ...]] = {
     "as_of": (None, "3", "4", "2", "99"),
     "matrix_cell": ("allowed", "denied", "allowed-by-default", "denied-by-default", "unknown"),
     "occupational_medicine": ("never", "allowed", "perhaps"),
-    "as_of": (None, "3", "4", "2", "99"),
     **{one.name: YES_NO for one in fields(Facts) if isinstance(one.default, bool)},
 }
 

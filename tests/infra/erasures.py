@@ -20,8 +20,8 @@ from services.identity.usecases.collect_acknowledgements import collect_acknowle
 from services.identity.usecases.erase_record import Erasing, erase_record
 from services.identity.usecases.sweep_retention import SWEEPER
 from shared import clock
+from shared.contracts.declarations import SERVICES
 from shared.contracts.identity import ErasureAcknowledged
-from shared.contracts.topics import SERVICES
 from shared.crypto import Keyring
 from shared.db.pool import Pool, create_pool, transaction
 from shared.settings import PostgresSettings

@@ -12,8 +12,9 @@ from services.audit.writers import ACTIONS, may_report
 from shared import clock, tracing
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
+from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.identity import ErasureAcknowledged
-from shared.contracts.topics import EVENTS, SERVICES, TOPICS, Service, topic_of
+from shared.contracts.topics import EVENTS, TOPICS, topic_of
 from shared.db.pool import Connection, Pool
 from shared.decoding import KeptRecord, Message
 

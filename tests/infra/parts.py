@@ -19,7 +19,7 @@ from pathlib import Path
 import asyncpg
 
 from deploy.local.stack import Part, Stack
-from shared.contracts.topics import SERVICES
+from shared.contracts.declarations import SERVICES
 from tests.infra.waiting import eventually
 
 SHARED = "DMP_TEST_SHARED_PARTS"

@@ -9,7 +9,7 @@ from services.identity.consumers import subscriptions as of_identity
 from services.notify.consumers import subscriptions as of_notify
 from services.records.consumers import subscriptions as of_records
 from shared.consuming import Subscription
-from shared.contracts.topics import SERVICES
+from shared.contracts.declarations import SERVICES
 from shared.crypto import Keyring
 from shared.vault import Vault
 from tests.infra.audit import MOTIVES

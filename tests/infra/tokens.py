@@ -49,9 +49,10 @@ def make_token(kind: str, subject: str, *, key: ECKey = KEY, scope: str = "", **
     return jwt.encode({"alg": "ES256", "kid": key.kid, "typ": "at+jwt"}, payload, key)
 
 
-def patient_token(record_id: UUID) -> str:
-    """Of the holder of a record."""
-    return make_token("patient", str(record_id), record_id=record_id)
+def patient_token(record_id: UUID, session_id: UUID | None = None) -> str:
+    """Of the holder of a record; `session_id`: of a sign-in."""
+    session = {} if session_id is None else {"sid": str(session_id)}
+    return make_token("patient", str(record_id), record_id=record_id, **session)
 
 
 def professional_token(professional_id: str, profession: str = "10", organisation_id: str | None = None) -> str:

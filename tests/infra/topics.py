@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from shared.contracts.base import Event
-from shared.contracts.topics import Service
+from shared.contracts.declarations import Service
 from shared.decoding import Letter, Message, decode
 from shared.outbox import Announcement, announce
 from shared.settings import KafkaSettings

@@ -20,15 +20,14 @@ from deploy.local import topics
 from deploy.local.databases import unsent_topics
 from deploy.local.kafka import Credentials, admin_client
 from deploy.local.topics import Grant
+from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import (
     ACCESSES,
     ERASURE_ACKNOWLEDGEMENTS,
     FORMER_ACCESSES,
     FORMER_ACKNOWLEDGEMENTS,
     GROUPS,
-    SERVICES,
     TOPICS,
-    Service,
 )
 from shared.db.pool import create_pool, transaction
 from shared.outbox import announce, append

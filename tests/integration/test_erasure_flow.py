@@ -19,8 +19,9 @@ from services.notify.app import make_plan as plan_of_notify
 from services.records.app import make_plan as plan_of_records
 from shared import clock
 from shared.contracts.consent import ConsentStateChanged
+from shared.contracts.declarations import Service
 from shared.contracts.identity import ErasureAcknowledged
-from shared.contracts.topics import CONSENT_STATES, ERASURE_ACKNOWLEDGEMENTS, Service
+from shared.contracts.topics import CONSENT_STATES, ERASURE_ACKNOWLEDGEMENTS
 from shared.settings import FreshnessSettings, PostgresSettings, ServiceSettings
 from shared.worker import Plan, at_work
 from tests.conftest import NewDatabase

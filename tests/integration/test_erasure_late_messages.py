@@ -9,12 +9,8 @@ import pytest
 from shared import clock, erasing
 from shared.consuming import Consumer
 from shared.contracts.base import Event
-from shared.contracts.topics import (
-    ERASURE_ACKNOWLEDGEMENTS,
-    EVENTS,
-    IDENTITY_ERASURES,
-    Service,
-)
+from shared.contracts.declarations import Service
+from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS, EVENTS, IDENTITY_ERASURES
 from shared.db.pool import create_pool, transaction
 from shared.decoding import KeptRecord
 from shared.metrics import DROPPED

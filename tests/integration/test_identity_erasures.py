@@ -23,8 +23,9 @@ from services.identity.usecases.recover_commits import erase_again_and_end_sessi
 from services.identity.usecases.sweep_retention import sweep_retention
 from services.identity.usecases.watch_erasures import OVERDUE, watch_erasures
 from shared import clock, erasing
+from shared.contracts.declarations import SERVICES
 from shared.contracts.identity import RecordErased
-from shared.contracts.topics import IDENTITY_ERASURES, SERVICES
+from shared.contracts.topics import IDENTITY_ERASURES
 from shared.db.pool import create_pool, transaction
 from shared.erasing import Finisher
 from shared.errors import CodedError

@@ -12,13 +12,12 @@ from shared import clock
 from shared.clock import bucket_of
 from shared.consuming import Consumer
 from shared.contracts.audit import AccessRecorded, Action
+from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import (
     ACCESSES,
     ERASURE_ACKNOWLEDGEMENTS,
     FORMER_ACCESSES,
     FORMER_ACKNOWLEDGEMENTS,
-    SERVICES,
-    Service,
     topic_of,
 )
 from shared.db.pool import Pool, transaction

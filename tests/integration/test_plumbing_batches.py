@@ -13,7 +13,8 @@ from shared import clock, consuming
 from shared.batch_pass import Progress
 from shared.consuming import Consumer
 from shared.contracts.base import HeartbeatSent, StateWithheld
-from shared.contracts.topics import CONSENT_DEPOSIT_CHECKS, CONSENT_RECORD_COPIES, IDENTITY_RECORDS, Group
+from shared.contracts.declarations import Group
+from shared.contracts.topics import CONSENT_DEPOSIT_CHECKS, CONSENT_RECORD_COPIES, IDENTITY_RECORDS
 from shared.db.pool import Pool, create_pool
 from shared.decoding import KeptRecord, Message
 from shared.errors import PermanentError, TransientError

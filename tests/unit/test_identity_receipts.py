@@ -22,7 +22,8 @@ from services.identity.domain.receipts import (
     receipt,
     verify,
 )
-from shared.contracts.topics import CLEANED_WITHIN, DEAD_LETTERS_KEPT, FACTS_KEPT, SEGMENT_SPAN, SERVICES
+from shared.contracts.declarations import SERVICES
+from shared.contracts.topics import CLEANED_WITHIN, DEAD_LETTERS_KEPT, FACTS_KEPT, SEGMENT_SPAN
 
 KEY = OKPKey.generate_key("Ed25519", {"kid": "one"}, private=True)
 NEXT = OKPKey.generate_key("Ed25519", {"kid": "two"}, private=True)

@@ -4,7 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from shared.contracts.topics import CONSENT_STATES, TOPICS, Topic
+from shared.contracts.declarations import Topic
+from shared.contracts.topics import CONSENT_STATES, TOPICS
 from shared.decoding import KeptRecord, Letter, Skipped, decode
 from shared.outbox import tombstone
 

@@ -12,6 +12,7 @@ from shared import clock
 from shared.access import Facts, Permit, Refusal, decide, told
 from shared.contracts.audit import AccessRecorded, Action
 from shared.db.pool import Connection
+from shared.ended_sessions import check_session
 from shared.erasing import erased_among
 from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
 from shared.http.tokens import Caller
@@ -79,7 +80,8 @@ class Side:
 
 async def check_side(connection: Connection, caller: Caller, record_id: UUID, limit: timedelta) -> Side:
     """`limit`: how old the copies of the record and of its people may be on which a representative acts. Raises
-    NotFoundError where the record was erased."""
+    SessionOverError; NotFoundError where the record was erased."""
+    await check_session(connection, caller.session_id)
     own = caller.record_id == record_id
     if own and await erased_among(connection, [record_id]):
         raise NotFoundError

@@ -26,6 +26,7 @@ from shared import clock
 from shared.access import Facts, Permit, Refusal, blocked_of, decide, told
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
+from shared.ended_sessions import check_session
 from shared.erasing import erased_among
 from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
 from shared.http.tokens import Caller
@@ -138,6 +139,7 @@ async def _changed(  # everything that may refuse a change, in one order
     expected: int | None,
     now: datetime,
 ) -> State:
+    await check_session(connection, caller.session_id)
     if expected is not None and caller.kind in PERSONS and expected != state.version:
         raise VersionDiffersError(state)
     choices = apply_change(state.choices, change, caller.kind, now)

@@ -30,6 +30,7 @@ router = APIRouter(route_class=Door, tags=["carers"])
     summary="Invite a carer",
     status_code=201,
     responses=problems(
+        _401="session-over",
         _403="relation-insufficient",
         _404="record-unknown",
         _409="carers-many",
@@ -50,7 +51,7 @@ async def post_invitation(
 @router.get(
     "/records/{record_id}/carers",
     summary="Carers and invitations",
-    responses=problems(_403="relation-insufficient", _404="record-unknown"),
+    responses=problems(_401="session-over", _403="relation-insufficient", _404="record-unknown"),
 )
 async def get_carers(
     record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
@@ -63,7 +64,7 @@ async def get_carers(
 @router.delete(
     "/records/{record_id}/carers/{care_id}",
     summary="End the care, or withdraw an invitation",
-    responses=problems(_403="relation-insufficient", _404="record-unknown, care-unknown"),
+    responses=problems(_401="session-over", _403="relation-insufficient", _404="record-unknown, care-unknown"),
 )
 async def delete_carer(
     record_id: UUID, care_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
@@ -72,16 +73,21 @@ async def delete_carer(
     return CareView.of(await end_care(pool, context.keyrings, asking, record_id, care_id))
 
 
-@router.get("/invitations", summary="Invitations that name the caller", responses=problems(_403="holder-needed"))
+@router.get(
+    "/invitations",
+    summary="Invitations that name the caller",
+    responses=problems(_401="session-over", _403="holder-needed"),
+)
 async def get_invitations(own: Holder, pool: ServicePool, context: OurContext) -> list[MyInvitationView]:
     """They can be answered without the code."""
-    return [MyInvitationView.of(one) for one in await list_invitations(pool, context.keyrings, own[0])]
+    return [MyInvitationView.of(one) for one in await list_invitations(pool, context.keyrings, own)]
 
 
 @router.post(
     "/invitations/answer",
     summary="Accept or refuse an invitation",
     responses=problems(
+        _401="session-over",
         _403="holder-needed",
         _404="invitation-unknown",
         _409="invitation-over, care-exists",

@@ -29,7 +29,12 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10
 @router.post(
     "/records/{record_id}/close",
     summary="Close one's own record",
-    responses=problems(_403="forbidden, password-needed, password-wrong", _404="record-unknown", _429="too-many-tries"),
+    responses=problems(
+        _401="session-over",
+        _403="forbidden, password-needed, password-wrong",
+        _404="record-unknown",
+        _429="too-many-tries",
+    ),
 )
 async def post_close(  # FastAPI gives each as a parameter
     record_id: UUID,
@@ -49,7 +54,9 @@ async def post_close(  # FastAPI gives each as a parameter
 @router.post(
     "/records/{record_id}/reopen",
     summary="Reopen a closed record",
-    responses=problems(_403="forbidden", _404="record-unknown", _409="holder-deceased, retention-over"),
+    responses=problems(
+        _401="session-over", _403="forbidden", _404="record-unknown", _409="holder-deceased, retention-over"
+    ),
 )
 async def post_reopen(
     record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext, prefer: Prefer = None
@@ -113,10 +120,10 @@ async def _object(
 def _moving(action: Action, asking: Caller, record_id: UUID, channel: Channel = "online") -> Moving:
     """Raises ForbiddenError, RecordUnknownError."""
     party = party_of(asking.kind, asking.record_id, record_id)
-    is_own = party in ("holder", "representative", "carer")
-    if not is_own:
+    if party not in ("holder", "representative", "carer"):
         asking.require(SCOPE)
-    return Moving(action, party, asking.actor(), channel if is_own else "phone-agent")
+        return Moving(action, party, asking.actor(), "phone-agent")
+    return Moving(action, party, asking.actor(), channel, asking.session_id)
 
 
 async def _settled(pool: Pool, record_id: UUID, prefer: str | None) -> RecordView:

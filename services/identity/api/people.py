@@ -51,6 +51,7 @@ def _administrator(asking: Caller) -> None:
     responses={
         200: {"model": RepresentationView, "description": "The record was open; the representation is entered"},
         **problems(
+            _401="session-over",
             _403="representation-unproven, forbidden",
             _409="identity-not-qualified, traits-differ, record-closed, holder-deceased, representation-exists",
             _422=f"{INS}, traits-invalid, {EVIDENCE}",
@@ -68,10 +69,10 @@ async def post_represented(
     contact on file and the other representatives are told."""
     by: ByRepresentative | ByAdministrator
     if asking.kind == "patient":
-        own_id, _ = holder(asking)
+        own_id, session_id = holder(asking)
         if body.card_serial is None or body.by is not None:
             raise RepresentationUnprovenError
-        by = ByRepresentative(own_id, body.card_serial)
+        by = ByRepresentative(own_id, body.card_serial, session_id)
     else:
         _administrator(asking)
         if body.by is None:
@@ -91,7 +92,10 @@ async def post_represented(
     summary="Enter who represents the holder",
     status_code=201,
     responses=problems(
-        _403="forbidden", _404="record-unknown", _409="representation-exists", _422=f"{INS}, {EVIDENCE}"
+        _403="forbidden",
+        _404="record-unknown",
+        _409="representation-exists",
+        _422=f"{INS}, {EVIDENCE}",
     ),
 )
 async def post_representative(
@@ -112,7 +116,7 @@ async def post_representative(
 @router.get(
     "/records/{record_id}/representatives",
     summary="Who represents the holder",
-    responses=problems(_403="relation-insufficient, forbidden", _404="record-unknown"),
+    responses=problems(_401="session-over", _403="relation-insufficient, forbidden", _404="record-unknown"),
 )
 async def get_representatives(
     record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
@@ -123,6 +127,7 @@ async def get_representatives(
 
 
 _ANSWERED = problems(
+    _401="session-over",
     _403="forbidden, relation-insufficient",
     _404="record-unknown, representation-unknown",
     _409="representation-over",
@@ -164,10 +169,12 @@ async def _answered(
     return RepresentationView.of(Admitted(known, version, ()))
 
 
-@router.get("/acting-for", summary="For whom the caller may act", responses=problems(_403="holder-needed"))
+@router.get(
+    "/acting-for", summary="For whom the caller may act", responses=problems(_401="session-over", _403="holder-needed")
+)
 async def get_acting_for(own: Holder, pool: ServicePool, context: OurContext) -> list[ActingForView]:
     """Records whose holders the caller represents or cares for, now."""
-    return [ActingForView.of(one) for one in await list_acting_for(pool, context.keyrings, own[0])]
+    return [ActingForView.of(one) for one in await list_acting_for(pool, context.keyrings, own)]
 
 
 @router.post(
@@ -184,7 +191,11 @@ async def post_acting_for(
     return ActingTokenView.of(token, relation)
 
 
-@router.get("/records/{record_id}/people-to-call", summary="Whom to call", responses=problems(_404="record-unknown"))
+@router.get(
+    "/records/{record_id}/people-to-call",
+    summary="Whom to call",
+    responses=problems(_401="session-over", _404="record-unknown"),
+)
 async def get_people_to_call(
     record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> PeopleToCallView:
@@ -195,7 +206,9 @@ async def get_people_to_call(
 @router.put(
     "/records/{record_id}/people-to-call",
     summary="Replace the list of people to call",
-    responses=problems(_403="relation-insufficient", _404="record-unknown", _422="people-to-call-invalid"),
+    responses=problems(
+        _401="session-over", _403="relation-insufficient", _404="record-unknown", _422="people-to-call-invalid"
+    ),
 )
 async def put_list(
     record_id: UUID, body: PeopleToCallBody, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext

@@ -66,7 +66,10 @@ async def post_record(
     "/records/{record_id}",
     summary="Whether a record is in force",
     responses=problems(
-        _403="needs the scope records.open, or the record's own holder", _404="record-unknown", _422="invalid"
+        _401="session-over",
+        _403="needs the scope records.open, or the record's own holder",
+        _404="record-unknown",
+        _422="invalid",
     ),
 )
 async def get_record(
@@ -77,10 +80,10 @@ async def get_record(
         asking.require("records.open")
     elif asking.record_id != record_id:
         raise RecordUnknownError
-    return RecordView.of(await _settled(pool, record_id, prefer))
+    return RecordView.of(await _settled(pool, record_id, prefer, asking.session_id))
 
 
-async def _settled(pool: Pool, record_id: UUID, prefer: str | None) -> RecordState:
+async def _settled(pool: Pool, record_id: UUID, prefer: str | None, session_id: UUID | None = None) -> RecordState:
     return await wait_for(
-        lambda: read_record(pool, record_id), lambda record: record.is_in_force, seconds_to_wait(prefer)
+        lambda: read_record(pool, record_id, session_id), lambda record: record.is_in_force, seconds_to_wait(prefer)
     )

@@ -77,7 +77,8 @@ async def get_devices(holder: Holder, pool: ServicePool, context: OurContext) ->
     responses=problems(_401="session-over", _403="holder-needed", _404="device-unknown"),
 )
 async def delete_device(device_id: UUID, holder: Holder, pool: ServicePool) -> None:
-    """Its session ends and it is forgotten. Access tokens that are out live for five minutes at most."""
+    """Its session ends and it is forgotten. Access tokens that are out change nothing any more; they read on
+    for the rest of their five minutes."""
     await sign_out(pool, *holder, device_id)
 
 

@@ -16,15 +16,8 @@ from joserfc.jwk import KeySet, OKPKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
 from services.identity.domain.lifecycle import Reason
-from shared.contracts.topics import (
-    CLEANED_WITHIN,
-    COMPACTED_WITHIN,
-    DEAD_LETTERS_KEPT,
-    FACTS_KEPT,
-    SEGMENT_SPAN,
-    SERVICES,
-    Service,
-)
+from shared.contracts.declarations import SERVICES, Service
+from shared.contracts.topics import CLEANED_WITHIN, COMPACTED_WITHIN, DEAD_LETTERS_KEPT, FACTS_KEPT, SEGMENT_SPAN
 from shared.errors import CodedError
 
 ALGORITHM = "Ed25519"

@@ -43,13 +43,6 @@ class RefreshTokenInvalidError(NotAuthenticatedError):
     french = "Cette session est terminée. Connectez-vous de nouveau."
 
 
-class SessionOverError(NotAuthenticatedError):
-    """This session was ended. Sign in again."""
-
-    code = "session-over"
-    french = "Cette session a été fermée. Connectez-vous de nouveau."
-
-
 class DeviceUnknownError(NotFoundError):
     """You have no such device. GET /devices lists yours."""
 

@@ -58,14 +58,15 @@ async def load_devices(connection: Connection, record_id: UUID, now: datetime) -
 
 END_DEVICE_SESSIONS = """
 update sessions set ended_at = $4, ended_for = $5
-where bucket = $1 and record_id = $2 and device_id = $3 and ended_at is null"""
+where bucket = $1 and record_id = $2 and device_id = $3 and ended_at is null returning id"""
 
 
 async def end_device_sessions(
     connection: Connection, record_id: UUID, device_id: UUID, reason: str, now: datetime
-) -> None:
-    """Ends what is alive on a device."""
-    await connection.execute(END_DEVICE_SESSIONS, bucket_of(record_id), record_id, device_id, now, reason)
+) -> list[UUID]:
+    """Ends what is alive on a device; the sessions that were."""
+    rows = await connection.fetch(END_DEVICE_SESSIONS, bucket_of(record_id), record_id, device_id, now, reason)
+    return [row["id"] for row in rows]
 
 
 INSERT_SESSION = """
@@ -96,6 +97,16 @@ async def lock_session(connection: Connection, session_id: UUID) -> asyncpg.Reco
     return await connection.fetchrow(LOCK_SESSION, bucket_in(session_id), session_id)
 
 
+LOCK_SESSIONS = """
+select id from sessions where bucket = $1 and record_id = $2 and ended_at is null order by id for update"""
+
+
+async def lock_sessions(connection: Connection, record_id: UUID) -> None:
+    """Whoever ends several sessions takes them first, in one order: two who asked of their own would wait for each
+    other's."""
+    await connection.fetch(LOCK_SESSIONS, bucket_of(record_id), record_id)
+
+
 USE_ONCE = """
 update refresh_tokens set used_at = $4
 where bucket = $1 and digest = $2 and session_id = $3 and used_at is null and expires_at > $4 returning session_id"""
@@ -111,21 +122,13 @@ async def use_refresh_token(connection: Connection, token: Secret, now: datetime
     return "used" if await connection.fetchval(WAS_USED, *key) else "unknown"
 
 
-IS_ALIVE = "select id from sessions where bucket = $1 and id = $2 and ended_at is null and expires_at > $3"
+IS_ALIVE = """
+select id from sessions where bucket = $1 and id = $2 and ended_at is null and expires_at > $3 for share"""
 
 
 async def is_alive(connection: Connection, session_id: UUID, now: datetime) -> bool:
-    """Whether the session has neither ended nor run out."""
+    """Whether the session has neither ended nor run out. Within a transaction it does not end before that does."""
     return await connection.fetchval(IS_ALIVE, bucket_in(session_id), session_id, now) is not None
-
-
-END_SESSION = """
-update sessions set ended_at = $3, ended_for = $4 where bucket = $1 and id = $2 and ended_at is null"""
-
-
-async def end_session(connection: Connection, session_id: UUID, reason: str, now: datetime) -> None:
-    """Ends one session."""
-    await connection.execute(END_SESSION, bucket_in(session_id), session_id, now, reason)
 
 
 END_SESSIONS = """
@@ -135,17 +138,17 @@ where bucket = $1 and record_id = $2 and ended_at is null and id is distinct fro
 
 async def end_sessions(
     connection: Connection, record_id: UUID, reason: str, now: datetime, *, but: UUID | None = None
-) -> None:
-    """Ends all sessions of a record, but one."""
-    await connection.execute(END_SESSIONS, bucket_of(record_id), record_id, now, reason, but)
+) -> list[UUID]:
+    """Ends all sessions of a record, but one; those that were alive."""
+    rows = await connection.fetch(END_SESSIONS, bucket_of(record_id), record_id, now, reason, but)
+    return [row["id"] for row in rows]
 
 
 FORGET_DEVICE = "delete from devices where bucket = $1 and record_id = $2 and id = $3 returning id"
 
 
-async def forget_device(connection: Connection, record_id: UUID, device_id: UUID, reason: str, now: datetime) -> bool:
-    """Ends what is alive on a device and forgets it. Whether it was known."""
-    await end_device_sessions(connection, record_id, device_id, reason, now)
+async def forget_device(connection: Connection, record_id: UUID, device_id: UUID) -> bool:
+    """Whether it was known."""
     return await connection.fetchval(FORGET_DEVICE, bucket_of(record_id), record_id, device_id) is not None
 
 

@@ -20,6 +20,7 @@ from services.identity.domain.opening import Person
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.store import care, representations, throttles
 from services.identity.usecases.announce_people import announce_people
+from services.identity.usecases.check_session import check_session
 from services.identity.usecases.load_holder import load_holder
 from services.identity.usecases.take_try import take_try
 from services.identity.usecases.tell_holder import tell_holder
@@ -48,11 +49,12 @@ async def answer_invitation(
 ) -> tuple[Care, int]:
     """The relation as it is now, and the version of the record's people. Of several who answer exactly one does.
 
-    Raises ActivationCodeMalformedError, TooManyTriesError, InvitationUnknownError, InvitationOverError,
-    CareExistsError.
+    Raises SessionOverError, ActivationCodeMalformedError, TooManyTriesError, InvitationUnknownError,
+    InvitationOverError, CareExistsError.
     """
     keys = [f"invitation:{answer.own_id}"]
     async with pool.acquire() as connection:
+        await check_session(connection, asking.session_id)
         await take_try(connection, keys, "answer-invitation")
         found = await _find(connection, lookups, answer)
     record_id = None if found is None else found.record_id
@@ -60,6 +62,7 @@ async def answer_invitation(
         if found is None:
             raise InvitationUnknownError
         async with transaction(pool) as connection:
+            await check_session(connection, asking.session_id)
             settled, version, events = await _answer(connection, keyrings, found, answer)
             if events:
                 told = entry(

@@ -22,6 +22,7 @@ from services.identity.store import representations
 from services.identity.usecases.admit_representative import told_of_representation
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.check_relation import check_relation, is_holder_of
+from services.identity.usecases.check_session import check_session
 from services.identity.usecases.settle_contact import settle_contact
 from services.identity.usecases.tell_holder import tell_holder
 from services.identity.usecases.telling_refusals import telling_refusals
@@ -96,6 +97,7 @@ async def _party(connection: Connection, keyrings: Keyrings, asking: Caller, kno
         asking.require("records.open")
         return "administrator"
     if await is_holder_of(connection, asking, known.representative_id):
+        await check_session(connection, asking.session_id)
         return "self"
     relation = await check_relation(connection, keyrings, asking, known.record_id, "see-representatives")
     return "self" if asking.id == str(known.representative_id) else relation

@@ -12,6 +12,7 @@ from services.identity.store import accounts as store
 from services.identity.store import challenges, records, sessions
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.confirm_password import confirm_password
+from services.identity.usecases.end_sessions import end_all_sessions
 from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.load_contact import load_contact
 from services.identity.usecases.tell_holder import tell_holder
@@ -39,6 +40,8 @@ async def change_password(
         words = await words_about(connection, keyrings, record_id)
     password_hash = await hash_password(accounts, new, words)
     async with transaction(pool) as connection:
+        await sessions.lock_sessions(connection, record_id)
+        await check_session(connection, session_id)
         told = await replace_password(connection, keyrings, record_id, password_hash, session_id)
         await append(connection, [announce(one) for one in told])
 
@@ -58,7 +61,7 @@ async def replace_password(
     now = clock.now()
     await store.set_password(connection, record_id, password_hash, now)
     await challenges.end_challenges(connection, record_id, now)
-    await sessions.end_sessions(connection, record_id, "password-changed", now, but=session_id)
+    ended = await end_all_sessions(connection, record_id, "password-changed", now, but=session_id)
     await sessions.forget_devices(connection, record_id, but_session=session_id)
     entry = AccessRecorded(
         record_id=record_id,
@@ -67,4 +70,4 @@ async def replace_password(
         outcome="permitted",
         reason="password-changed" if session_id else "password-reset",
     )
-    return [entry, *await tell_holder(connection, keyrings, record_id, Note("password-changed"))]
+    return [entry, *ended, *await tell_holder(connection, keyrings, record_id, Note("password-changed"))]

@@ -37,6 +37,7 @@ async def change_second_factor(
         channel = check_second_factor(second_factor, told)
         await confirm_password(connection, accounts, record_id, password)
     async with transaction(pool) as connection:
+        await check_session(connection, session_id)
         await store.set_sent_codes(connection, record_id, channel)
         await challenges.end_challenges(connection, record_id, clock.now())
         entry = AccessRecorded(

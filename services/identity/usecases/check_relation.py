@@ -10,6 +10,7 @@ from services.identity.domain.representation import is_minor
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import care, lifecycle, records, representations
 from services.identity.store.links import records_of_person
+from services.identity.usecases.check_session import check_session
 from services.identity.usecases.load_holder import birth_date, load_holder
 from shared import clock
 from shared.db.pool import Connection
@@ -27,15 +28,16 @@ class ActingAs:
 async def check_relation(
     connection: Connection, keyrings: Keyrings, asking: Caller, record_id: UUID, act: Act
 ) -> Relation:
-    """A token outlives what it rests on by minutes; here the relation itself is looked at.
+    """A token outlives what it rests on by minutes; here the session and the relation themselves are looked at.
 
-    Raises RecordUnknownError, RelationInsufficientError.
+    Raises RecordUnknownError, SessionOverError, RelationInsufficientError.
     """
     relation = await _relation(connection, keyrings, asking, record_id)
     if relation is None or await records.load_record(connection, record_id) is None:
         raise RecordUnknownError
     if await lifecycle.is_deceased(connection, record_id):
         raise RecordUnknownError
+    await check_session(connection, asking.session_id)
     if not may(relation, act):
         raise RelationInsufficientError
     return relation

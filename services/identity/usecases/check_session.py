@@ -1,15 +1,17 @@
-"""Whether a token's session is still alive: for what changes how its holder proves who they are."""
+"""Whether the session of a holder's token is still alive: asked by every act of theirs here, in its transaction."""
 
 from uuid import UUID
 
-from services.identity.domain.sessions import SessionOverError
 from services.identity.store import sessions
 from shared import clock
 from shared.db.pool import Connection
+from shared.errors import SessionOverError
 
 
 async def check_session(connection: Connection, session_id: UUID | None) -> None:
-    """Elsewhere an access token outlives its session by five minutes at most; here it does not. The demonstration's
-    tokens have no session. Raises SessionOverError."""
+    """Within a transaction the session does not end before that does. The demonstration's tokens have none.
+
+    Raises SessionOverError.
+    """
     if session_id is not None and not await sessions.is_alive(connection, session_id, clock.now()):
         raise SessionOverError

@@ -7,6 +7,7 @@ from services.identity.domain.lifecycle import Retention
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import accounts as accounts_store
 from services.identity.store.links import records_of_person
+from services.identity.usecases.check_session import check_session
 from services.identity.usecases.confirm_password import confirm_password
 from services.identity.usecases.move_record import Moving, move_record
 from shared.db.pool import Connection, Pool
@@ -25,6 +26,7 @@ async def close_record(  # the password's rules beside what every move needs
     raise."""
     if moving.party in ("holder", "representative"):
         async with pool.acquire() as connection:
+            await check_session(connection, moving.session_id)
             whose = await _whose(connection, record_id, moving)
             await confirm_password(connection, accounts, whose, password, acting=moving.actor, record_id=record_id)
     await move_record(pool, keyrings, retention, record_id, moving)

@@ -7,8 +7,9 @@ from services.identity.domain.receipts import Acknowledgement, ReceiptKeys, rece
 from services.identity.store import erasures
 from services.identity.store.erasures import Erasure
 from shared import clock
+from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.identity import ErasureAcknowledged
-from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS, SERVICES, Service
+from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS
 from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.errors import PermanentError

@@ -11,6 +11,7 @@ from services.identity.domain.sealing import Keyrings
 from services.identity.store import care, representations
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.check_relation import check_relation, is_holder_of
+from services.identity.usecases.check_session import check_session
 from services.identity.usecases.telling_refusals import telling_refusals
 from shared import clock
 from shared.db.pool import Connection, Pool, transaction
@@ -21,7 +22,7 @@ from shared.outbox import append
 async def end_care(pool: Pool, keyrings: Keyrings, asking: Caller, record_id: UUID, id: UUID) -> tuple[Care, int]:
     """The relation as it is now, and the version of the record's people.
 
-    Raises RecordUnknownError, RelationInsufficientError, CareUnknownError.
+    Raises RecordUnknownError, SessionOverError, RelationInsufficientError, CareUnknownError.
     """
     actor, now = asking.actor(), clock.now()
     async with telling_refusals(pool, record_id, actor, "end-care"), transaction(pool) as connection:
@@ -52,5 +53,6 @@ async def _party(
     if known is not None and known.carer_id is not None:
         acting = asking.kind == "carer" and asking.id == str(known.carer_id)
         if acting or await is_holder_of(connection, asking, known.carer_id):
+            await check_session(connection, asking.session_id)
             return "invited"
     return await check_relation(connection, keyrings, asking, record_id, "end-care")

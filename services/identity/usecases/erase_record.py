@@ -36,6 +36,7 @@ from services.identity.store import (
 from services.identity.store.erasures import Erasure
 from services.identity.store.lifecycle import KeptRecord
 from services.identity.usecases.change_link import name_other
+from services.identity.usecases.end_sessions import end_all_sessions
 from services.identity.usecases.move_record import Moving, access, counted, fingerprints_of, holder
 from services.identity.usecases.release_people import release_people
 from shared import clock, erasing
@@ -191,11 +192,12 @@ async def _erase(  # what is erased, why, and beside which record
 ) -> list[Announcement]:
     await erasing.begin(connection, kept.id, erasure.id, asked.now)
     await erasures.insert_erasure(connection, erasure)
+    ended = await end_all_sessions(connection, kept.id, "record-erased", asked.now)
     released = await release_people(connection, keyrings, kept.id, asked.now, asked.moving.actor)
     await erasing.count_destroyed(connection, kept.id, await destroy(connection, keyrings, kept, asked.now))
     unlinking = Moving("unlink", asked.moving.party, asked.moving.actor)
     alone = [await name_other(connection, keyrings, one, None, unlinking, "erased", kept.id) for one in linked]
-    return [*_told(erasure, asked), *(announce(one) for one in released), *chain(*alone)]
+    return [*_told(erasure, asked), *(announce(one) for one in (*ended, *released)), *chain(*alone)]
 
 
 async def destroy(connection: Connection, keyrings: Keyrings, kept: KeptRecord, now: datetime) -> dict[str, int]:

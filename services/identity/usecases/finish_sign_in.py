@@ -13,6 +13,7 @@ from services.identity.domain.sessions import Secret, holder_of, new_secret, ses
 from services.identity.domain.tokens import AccessToken, Issuer
 from services.identity.store import challenges, lifecycle, sessions, throttles
 from services.identity.usecases.answer_challenge import answer_challenge
+from services.identity.usecases.end_sessions import end_device_sessions
 from services.identity.usecases.keep_device import keep_device
 from services.identity.usecases.refuse_try import refuse_try
 from services.identity.usecases.tell_holder import tell_holder
@@ -81,15 +82,18 @@ async def _begin(
     if device_id is None or not await sessions.touch_device(connection, record_id, device_id, now):
         token = await keep_device(connection, keyrings, record_id, device_name)
         device_id = token.id
+    # One session is alive on a device: an earlier one ends.
+    ended = await end_device_sessions(connection, record_id, device_id, "signed-in-again", now)
     refresh = await _begin_session(connection, accounts, record_id, device_id, now)
     told: list[Event] = [
+        *ended,
         AccessRecorded(
             record_id=record_id,
             actor=holder_of(record_id),
             action="sign-in",
             outcome="permitted",
             reason="password-and-code",
-        )
+        ),
     ]
     if token is not None:
         note = Note("new-device", {"when": moment(now), "device": device_name})
@@ -101,8 +105,6 @@ async def _begin(
 async def _begin_session(
     connection: Connection, accounts: AccountRules, record_id: UUID, device_id: UUID, now: datetime
 ) -> Secret:
-    """One session is alive on a device: an earlier one ends."""
-    await sessions.end_device_sessions(connection, record_id, device_id, "signed-in-again", now)
     refresh = new_secret(clock.new_id(bucket_of(record_id)))
     ends_at = now + accounts.session_life
     await sessions.insert_session(connection, record_id, refresh.id, device_id, now, ends_at)

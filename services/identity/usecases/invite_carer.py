@@ -20,6 +20,7 @@ from services.identity.domain.opening import Contact, RecordUnknownError
 from services.identity.domain.sealing import Keyrings, seal_row
 from services.identity.store import care, records, representations
 from services.identity.usecases.check_relation import check_relation
+from services.identity.usecases.check_session import check_session
 from services.identity.usecases.take_try import take_try
 from services.identity.usecases.tell_holder import tell_holder
 from services.identity.usecases.telling_refusals import telling_refusals
@@ -48,7 +49,8 @@ async def invite_carer(
 ) -> Care:
     """The same answer whether the number has a record or not.
 
-    Raises TooManyTriesError, RecordUnknownError, RelationInsufficientError, CarersManyError, CarerSelfError.
+    Raises TooManyTriesError, RecordUnknownError, SessionOverError, RelationInsufficientError, CarersManyError,
+    CarerSelfError.
     """
     async with telling_refusals(pool, record_id, asking.actor(), "invite-carer"):
         async with pool.acquire() as connection:
@@ -57,6 +59,7 @@ async def invite_carer(
         async with transaction(pool) as connection:
             if not await representations.lock_records(connection, [record_id]):
                 raise RecordUnknownError
+            await check_session(connection, asking.session_id)
             new, code = await _invitation(connection, keyrings, lookups, record_id, inviting)
             await care.insert_care(connection, new)
             events: list[Event] = [entry(record_id, asking.actor(), "invite-carer", "invited")]

@@ -12,6 +12,7 @@ from services.identity.store import care, records, representations
 from services.identity.store.links import records_of_person
 from services.identity.usecases.answer_invitation import is_for
 from services.identity.usecases.check_relation import acting_as, check_relation
+from services.identity.usecases.check_session import check_session
 from services.identity.usecases.load_holder import load_holder, shown_name
 from shared import clock
 from shared.db.pool import Connection, Pool
@@ -68,9 +69,12 @@ async def list_carers(pool: Pool, keyrings: Keyrings, asking: Caller, record_id:
         return [await _named(connection, keyrings, one) for one in await care.carers_of(connection, record_id)]
 
 
-async def list_invitations(pool: Pool, keyrings: Keyrings, own_id: UUID) -> list[NamedCare]:
-    """What somebody signed in may answer because they were named; `name` is that of the holder who invites."""
+async def list_invitations(pool: Pool, keyrings: Keyrings, own: tuple[UUID, UUID | None]) -> list[NamedCare]:
+    """What somebody signed in may answer because they were named; `name` is that of the holder who invites. `own`:
+    their record id and session id. Raises SessionOverError."""
+    own_id, session_id = own
     async with pool.acquire() as connection:
+        await check_session(connection, session_id)
         person = await load_holder(connection, keyrings, own_id)
         found = await care.invitations_of(connection, keyrings.ins.fingerprints(*ins_parts(person.ins)))
         open_ones = [one for one in found if one.status_at(clock.now()) == "pending" and is_for(keyrings, one, person)]
@@ -80,13 +84,15 @@ async def list_invitations(pool: Pool, keyrings: Keyrings, own_id: UUID) -> list
         ]
 
 
-async def list_acting_for(pool: Pool, keyrings: Keyrings, own_id: UUID) -> list[ActingFor]:
-    """The records in which somebody may act now, in the order in which they were asked to."""
-    now, found = clock.now(), list[ActingFor]()
+async def list_acting_for(pool: Pool, keyrings: Keyrings, own: tuple[UUID, UUID | None]) -> list[ActingFor]:
+    """The records in which somebody may act now, in the order in which they were asked to. `own`: their record id and
+    session id. Raises SessionOverError."""
+    (own_id, session_id), now, found = own, clock.now(), list[ActingFor]()
     async with pool.acquire() as connection:
-        own = await records_of_person(connection, own_id)
-        represented = [one for id in own for one in await representations.represented_by(connection, id)]
-        cared = [one for id in own for one in await care.cared_by(connection, id)]
+        await check_session(connection, session_id)
+        all_own = await records_of_person(connection, own_id)
+        represented = [one for id in all_own for one in await representations.represented_by(connection, id)]
+        cared = [one for id in all_own for one in await care.cared_by(connection, id)]
         others = [one.record_id for one in represented] + [one.record_id for one in cared]
         for record_id in dict.fromkeys(others):
             acting = await acting_as(connection, keyrings, record_id, own_id, now)

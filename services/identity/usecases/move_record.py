@@ -18,6 +18,7 @@ from services.identity.domain.opening import Person, RecordUnknownError
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.store import figures, lifecycle
 from services.identity.store.lifecycle import KeptRecord
+from services.identity.usecases.check_session import check_session
 from services.identity.usecases.tell_holder import tell_holder
 from shared import clock
 from shared.contracts.audit import AccessRecorded
@@ -49,17 +50,20 @@ CLOSED: Final = Note("record-closed")
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """What is asked: which action, by whom. `channel`: by which way it came, as the figures count it."""
+    """What is asked: which action, by whom. `channel`: by which way it came, as the figures count it. `session_id`: of
+    a holder who asks."""
 
     action: Action
     party: Party
     actor: Actor
     channel: Channel = "online"
+    session_id: UUID | None = None
 
 
 async def move_record(pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, moving: Moving) -> None:
-    """Closes, reopens, or notes a death. Raises RecordUnknownError, and what the table refuses."""
+    """Closes, reopens, or notes a death. Raises SessionOverError, RecordUnknownError, and what the table refuses."""
     async with transaction(pool) as connection:
+        await check_session(connection, moving.session_id)
         kept = await lifecycle.load_kept(connection, record_id)
         if kept is None:
             raise RecordUnknownError

@@ -20,6 +20,7 @@ from services.identity.store import insured, lifecycle, records, representations
 from services.identity.store.links import records_of_person
 from services.identity.usecases.add_representative import find_representative
 from services.identity.usecases.admit_representative import Admitted, Stated, admit_representative
+from services.identity.usecases.check_session import check_session
 from services.identity.usecases.load_holder import birth_date, load_holder
 from services.identity.usecases.open_record import add_record
 from services.identity.usecases.settle_contact import representatives_contact
@@ -39,6 +40,7 @@ class ByRepresentative(Unprinted):
 
     own_id: UUID
     card: str
+    session_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -55,8 +57,8 @@ async def open_represented(
 ) -> tuple[Admitted, bool]:
     """The representation, and whether the record is new.
 
-    Raises WrongInsKeyError, InvalidTraitsError, TooManyTriesError, RepresentationUnprovenError, TraitsDifferError, what
-    the table of the lifecycle refuses, and what `admit_representative` raises.
+    Raises SessionOverError, WrongInsKeyError, InvalidTraitsError, TooManyTriesError, RepresentationUnprovenError,
+    TraitsDifferError, what the table of the lifecycle refuses, and what `admit_representative` raises.
     """
     check_key(person.ins, lenient_test_oids=test_keys)
     check_traits(person.traits, clock.now().date())
@@ -64,6 +66,7 @@ async def open_represented(
     actor = _actor(by)
     if isinstance(by, ByRepresentative):
         async with pool.acquire() as connection:
+            await check_session(connection, by.session_id)
             await take_try(connection, [f"represent:{by.own_id}"], "represent")
     async with pool.acquire() as connection:
         known = await records.find_record(connection, fingerprints)
@@ -71,6 +74,7 @@ async def open_represented(
         await records.lock_ins(connection, fingerprints)
         row = await insured.find_insured(connection, fingerprints)
         if isinstance(by, ByRepresentative):
+            await check_session(connection, by.session_id)
             person, stated = await _found(connection, keyrings, person, by, row)
             if stated.is_proven:
                 await throttles.give_back(connection, [f"represent:{by.own_id}"], clock.now())

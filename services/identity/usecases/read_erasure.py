@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.identity.store import erasures
 from services.identity.store.erasures import Erasure
-from shared.contracts.topics import SERVICES
+from shared.contracts.declarations import SERVICES
 from shared.db.pool import Pool
 from shared.errors import ConflictError, NotFoundError
 

@@ -4,12 +4,14 @@ from uuid import UUID
 
 from services.identity.domain.opening import RecordState, RecordUnknownError
 from services.identity.store import records
+from services.identity.usecases.check_session import check_session
 from shared.db.pool import Pool
 
 
-async def read_record(pool: Pool, record_id: UUID) -> RecordState:
-    """Raises RecordUnknownError."""
+async def read_record(pool: Pool, record_id: UUID, session_id: UUID | None = None) -> RecordState:
+    """`session_id`: of the holder who asks. Raises SessionOverError, RecordUnknownError."""
     async with pool.acquire() as connection:
+        await check_session(connection, session_id)
         found = await records.load_record(connection, record_id)
     if found is None:
         raise RecordUnknownError

@@ -10,6 +10,7 @@ from services.identity.domain.sealing import Keyrings
 from services.identity.domain.sessions import RefreshTokenInvalidError, Secret, new_secret, read_secret, session_subject
 from services.identity.domain.tokens import Issuer
 from services.identity.store import sessions
+from services.identity.usecases.end_sessions import end_device_sessions
 from services.identity.usecases.finish_sign_in import SignedIn
 from services.identity.usecases.refuse_try import SOMEBODY
 from services.identity.usecases.tell_holder import tell_holder
@@ -50,7 +51,8 @@ async def refresh_session(
     if fate != "fresh":
         REFUSED.labels("refresh-session", REUSED if fate == "used" else RefreshTokenInvalidError.code).inc()
         raise RefreshTokenInvalidError
-    access = issuer.issue(session_subject(record_id, token.id), token_id=clock.new_id(), now=now)
+    subject = session_subject(record_id, token.id)
+    access = issuer.issue(subject, token_id=clock.new_id(), now=now, expires_at=session["expires_at"])
     return SignedIn(access, following.text, None)
 
 
@@ -64,7 +66,8 @@ async def _follow(
 
 
 async def _end(connection: Connection, keyrings: Keyrings, record_id: UUID, device_id: UUID, now: datetime) -> None:
-    await sessions.forget_device(connection, record_id, device_id, REUSED, now)
+    ended = await end_device_sessions(connection, record_id, device_id, REUSED, now)
+    await sessions.forget_device(connection, record_id, device_id)
     entry = AccessRecorded(record_id=record_id, actor=SOMEBODY, action="sign-in", outcome="refused", reason=REUSED)
-    told: list[Event] = [entry, *await tell_holder(connection, keyrings, record_id, ENDED)]
+    told: list[Event] = [entry, *ended, *await tell_holder(connection, keyrings, record_id, ENDED)]
     await append(connection, [announce(one) for one in told])

@@ -6,6 +6,7 @@ from services.identity.announcements import announce
 from services.identity.domain.sessions import DeviceUnknownError, holder_of
 from services.identity.store import sessions
 from services.identity.usecases.check_session import check_session
+from services.identity.usecases.end_sessions import end_all_sessions, end_device_sessions
 from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Pool, transaction
@@ -14,18 +15,21 @@ from shared.outbox import append
 
 async def sign_out(pool: Pool, record_id: UUID, session_id: UUID | None, device_id: UUID | None) -> None:
     """Of all devices when none is named. A device is forgotten with its session: the next sign-in there is one of a new
-    device. Access tokens that are out live on for five minutes at most.
+    device. Access tokens that are out change nothing any more; for reading they live on, for five minutes at most.
 
     Raises SessionOverError, DeviceUnknownError.
     """
     async with transaction(pool) as connection:
+        await sessions.lock_sessions(connection, record_id)
         await check_session(connection, session_id)
         now = clock.now()
         if device_id is None:
-            await sessions.end_sessions(connection, record_id, "signed-out", now)
+            ended = await end_all_sessions(connection, record_id, "signed-out", now)
             await sessions.forget_devices(connection, record_id)
-        elif not await sessions.forget_device(connection, record_id, device_id, "signed-out", now):
-            raise DeviceUnknownError
+        else:
+            ended = await end_device_sessions(connection, record_id, device_id, "signed-out", now)
+            if not await sessions.forget_device(connection, record_id, device_id):
+                raise DeviceUnknownError
         entry = AccessRecorded(
             record_id=record_id,
             actor=holder_of(record_id),
@@ -33,4 +37,4 @@ async def sign_out(pool: Pool, record_id: UUID, session_id: UUID | None, device_
             outcome="permitted",
             reason="one-device" if device_id else "all-devices",
         )
-        await append(connection, [announce(entry)])
+        await append(connection, [announce(event) for event in (entry, *ended)])

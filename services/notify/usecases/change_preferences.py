@@ -8,6 +8,7 @@ from services.notify.store import alerts as store
 from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Pool, transaction
+from shared.ended_sessions import check_session
 from shared.erasing import erased_among
 from shared.errors import NotFoundError
 from shared.http.tokens import Caller
@@ -16,12 +17,14 @@ from shared.outbox import append
 
 
 async def change_preferences(pool: Pool, caller: Caller, record_id: UUID, wanted: Preferences) -> Preferences:
-    """Of one's own record. Raises NotFoundError for any other, after the attempt was told to the ledger.
+    """Of one's own record. Raises SessionOverError, and NotFoundError for any other after the attempt was told to the
+    ledger.
 
     An erased record is answered like one that never was.
     """
     own = caller.kind == "patient" and caller.record_id == record_id
     async with transaction(pool) as connection:
+        await check_session(connection, caller.session_id)
         if await erased_among(connection, [record_id]):
             raise NotFoundError
         if own:

@@ -29,6 +29,7 @@ from shared.clock import bucket_in
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
 from shared.db.pool import Connection
+from shared.ended_sessions import check_session
 from shared.errors import ClientError, NotFoundError, UncheckableError
 from shared.http.tokens import Caller
 from shared.metrics import REFUSED
@@ -64,8 +65,8 @@ class _Step:
 async def change_document(desk: Desk, caller: Caller, document_id: UUID, ask: Ask, *, known: int | None) -> Changed:
     """`ask` says what the document is to be, given what it is; `known`: the version that the asker has seen.
 
-    What is so already is no change. Raises NotFoundError, ForbiddenError, UncheckableError, VersionDiffersError, and
-    whatever `ask` raises.
+    What is so already is no change. Raises SessionOverError, NotFoundError, ForbiddenError, UncheckableError,
+    VersionDiffersError, and whatever `ask` raises.
     """
     unusable: ClientError | None = None
     async with desk.pool.acquire() as connection:
@@ -76,6 +77,7 @@ async def change_document(desk: Desk, caller: Caller, document_id: UUID, ask: As
             at = clock.now()
             looks = [_decide(caller, record, head, look, desk, at) for look in _looks(caller)]
             try:
+                await check_session(connection, caller.session_id)
                 steps = _judged(caller, record, versions, ask, known, desk, at, looks)
                 await _keep(connection, caller, record, head, steps, at)
             except ClientError as error:

@@ -22,6 +22,7 @@ from shared.contracts.base import Seen
 from shared.contracts.topics import IDENTITY_RECORDS
 from shared.crypto import Keyring
 from shared.db.pool import Connection
+from shared.ended_sessions import check_session
 from shared.errors import ClientError, NotFoundError, TransientError
 from shared.fhir.submission import Submission
 from shared.fingerprints import ins_parts
@@ -64,8 +65,10 @@ async def deposit_documents(
     desk: Desk, where: Where, who: Depositing, submission: Submission, body: bytes
 ) -> Deposited:
     """Raises RecordUnknownError, RecordClosedError, TraitsMismatchError, UniqueIdTakenError, ReplacedUnknownError;
-    for the person's side NotFoundError, ForbiddenError, UncheckableError."""
+    for the person's side SessionOverError, NotFoundError, ForbiddenError, UncheckableError."""
     async with desk.pool.acquire() as connection:
+        if who.is_of_patient_side:
+            await check_session(connection, who.caller.session_id)
         record = await _find(connection, where, who, submission)
         refusal = None if who.is_of_patient_side else refusal_at_the_door(where.ins_hmac, record, submission)
         if refusal is not None:

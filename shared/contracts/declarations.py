@@ -1,0 +1,80 @@
+"""What is declared of a topic and of a consumer group. The declarations themselves stand in `topics`."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from shared.contracts.base import Event, HeartbeatSent, StateWithheld
+
+Service = Literal["identity", "records", "consent", "audit", "notify"]
+SERVICES: tuple[Service, ...] = ("identity", "records", "consent", "audit", "notify")
+NATIONAL_PARTITIONS = 96
+LOCAL_PARTITIONS = 4
+RELAY_EVENTS: tuple[type[Event], ...] = (HeartbeatSent, StateWithheld)
+"""What the relay says of a topic beside the events of its owner."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic. `kind` "state": compacted, whole values with versions; "facts": events kept for `retention`.
+
+    `writer`: the one service whose word it is, by default the owner; the broker's ACL proves it. A retired topic
+    (`former_writers`) has none: it is read to its end and carries nothing new.
+    `prompt`: somebody waits at a screen for what it brings, so nobody on its way gathers first. `has_heartbeats`: its
+    consumers know how late they are (every state topic, and erasures).
+    """
+
+    name: str
+    owner: Service
+    kind: Literal["state", "facts"]
+    events: tuple[type[Event], ...]
+    about: str
+    key: str = "record id"
+    retention: timedelta | None = None
+    writer: Service | None = None
+    former_writers: frozenset[Service] = frozenset()
+    national_partitions: int = NATIONAL_PARTITIONS
+    local_partitions: int = LOCAL_PARTITIONS
+    prompt: bool = False
+    has_heartbeats: bool = False
+
+    def __post_init__(self) -> None:
+        if self.writer is None and not self.former_writers:
+            object.__setattr__(self, "writer", self.owner)
+        if self.kind == "state":
+            object.__setattr__(self, "has_heartbeats", True)
+            object.__setattr__(self, "events", (*self.events, StateWithheld))
+        if self.has_heartbeats:
+            object.__setattr__(self, "events", (*self.events, HeartbeatSent))
+
+
+_BACKGROUND = frozenset({"audit.ledger", "records.deposit-tracking", "notify.consultation-alerts"})
+
+
+@dataclass(frozen=True)
+class Group:
+    """One consumer group of one service, `<service>.<purpose>`."""
+
+    name: str
+    topics: tuple[Topic, ...]
+    about: str
+
+    @property
+    def is_background(self) -> bool:
+        """Whether nobody waits for what it does: it lingers longer and works in larger batches."""
+        return self.name in _BACKGROUND
+
+    @property
+    def service(self) -> str:
+        """The service whose worker consumes, alone."""
+        return self.name.split(".", 1)[0]
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether somebody waits for what it does."""
+        return any(topic.prompt for topic in self.topics)
+
+    @property
+    def dead_letters(self) -> str:
+        """The topic that receives what this group cannot use."""
+        return f"{self.name}.dlt"
