@@ -1,7 +1,7 @@
 """Keyrings, fingerprints, sealing at rest and sealing in transit.
 
-AES-256-GCM (NIST SP 800-38D) with 96-bit random nonces under per-record data keys, HMAC-SHA-256 (RFC 2104), JWE
-compact with A256KW and A256GCM (RFC 7516, RFC 7518 section 4.4).
+AES-256-GCM (NIST SP 800-38D) with 96-bit random nonces under per-record data keys or keys derived for one row
+(HKDF-Expand, RFC 5869), HMAC-SHA-256 (RFC 2104), JWE compact with A256KW and A256GCM (RFC 7516, RFC 7518 section 4.4).
 """
 
 import base64
@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +23,11 @@ from joserfc.jwk import OctKey
 from shared.errors import CodedError, TransientError
 
 _NONCE_BYTES = 12
+UNDER_ROW_KEY = b"row\x01"
+"""How bytes begin that are sealed under a key derived for their row."""
+_PLACE = "cty"
+"""The protected header that names the place: `contact;record=<id>` says what the content is (RFC 7516 section 4.1.12),
+and is one of those that former releases take."""
 
 
 class KeyringError(CodedError):
@@ -34,6 +40,12 @@ class SealBrokenError(CodedError):
     """The sealed bytes were altered, or the key is not the one they were sealed with."""
 
     code = "seal-broken"
+
+
+class SealUnboundError(SealBrokenError):
+    """The sealed text does not say where it belongs."""
+
+    code = "seal-unbound"
 
 
 class KeyUnknownError(SealBrokenError, TransientError):
@@ -75,7 +87,7 @@ class Keyring:
         try:
             return self.keys[kid]
         except KeyError as error:
-            raise SealBrokenError(f"no key {kid}") from error
+            raise KeyUnknownError(kid) from error
 
     @cached_property
     def _jwe_keys(self) -> dict[str, OctKey]:
@@ -85,10 +97,6 @@ class Keyring:
     def _macs(self) -> dict[str, hmac.HMAC]:
         """Keyed once; a copy is for one message."""
         return {kid: hmac.new(key, digestmod=hashlib.sha256) for kid, key in self.keys.items()}
-
-    @cached_property
-    def _ciphers(self) -> dict[str, AESGCM]:
-        return {kid: AESGCM(key) for kid, key in self.keys.items()}
 
     def _key_of(self, headers: Mapping[str, object]) -> OctKey:
         kid = headers.get("kid")
@@ -118,26 +126,48 @@ class Keyring:
         return [self.fingerprint(*parts, kid=kid) for kid in self.keys]
 
     def seal(self, plain: bytes, context: bytes) -> bytes:
-        """`seal` under the active key."""
-        return _seal(self._ciphers[self.active], plain, context)
+        """Seals under a key of its own for `context`, derived from the active key.
 
-    def seal_for_addressee(self, plain: bytes) -> str:
-        """JWE compact: what travels in secret between one sender and one addressee."""
-        header = {"alg": "A256KW", "enc": "A256GCM", "kid": self.active}
+        So the number of random nonces under one AES key stays that of a row's changes, however many rows there are
+        (NIST SP 800-38D section 8.3 allows 2^32).
+        """
+        return UNDER_ROW_KEY + seal(_row_key(self.keys[self.active], context), plain, context)
+
+    def unseal(self, kid: str, sealed: bytes, context: bytes) -> bytes:
+        """The plain bytes of `seal`, or of what former releases sealed under the key `kid` itself.
+
+        Raises SealBrokenError.
+        """
+        key = self[kid]
+        if sealed.startswith(UNDER_ROW_KEY):
+            with suppress(SealBrokenError):  # a former nonce may begin so by chance
+                return unseal(_row_key(key, context), sealed[len(UNDER_ROW_KEY) :], context)
+        return unseal(key, sealed, context)
+
+    def seal_for_addressee(self, plain: bytes, place: str) -> str:
+        """JWE compact: what travels in secret between one sender and one addressee.
+
+        `place` (kind and id) stands in the protected header: the text cannot stand in for that of another place.
+        """
+        header = {"alg": "A256KW", "enc": "A256GCM", "kid": self.active, _PLACE: place}
         return jwe.encrypt_compact(header, plain, self._jwe_keys[self.active])
 
-    def open_sealed(self, sealed: str) -> bytes:
-        """The plain bytes of `seal_for_addressee`.
+    def open_sealed(self, sealed: str, place: str, *, takes_unbound: bool = False) -> bytes:
+        """The plain bytes of `seal_for_addressee`. `takes_unbound`: those without a place as well.
 
-        Raises KeyUnknownError where they name a key that is not in this ring, and SealBrokenError otherwise.
+        Raises KeyUnknownError where they name a key that is not in this ring, SealUnboundError where they name no
+        place, and SealBrokenError otherwise.
         """
         try:
-            found = jwe.decrypt_compact(sealed, lambda obj: self._key_of(obj.headers()))
+            opened = jwe.decrypt_compact(sealed, lambda obj: self._key_of(obj.headers()))
         except (JoseError, KeyError, ValueError, InvalidTag) as error:
             raise SealBrokenError from error
-        if found.plaintext is None:
+        named = opened.headers().get(_PLACE)
+        if named is None and not takes_unbound:
+            raise SealUnboundError
+        if named not in (None, place) or opened.plaintext is None:
             raise SealBrokenError
-        return found.plaintext
+        return opened.plaintext
 
 
 def new_data_key() -> bytes:
@@ -147,12 +177,8 @@ def new_data_key() -> bytes:
 
 def seal(key: bytes, plain: bytes, context: bytes) -> bytes:
     """nonce || AES-256-GCM ciphertext and tag; `context` binds the bytes to their place."""
-    return _seal(AESGCM(key), plain, context)
-
-
-def _seal(cipher: AESGCM, plain: bytes, context: bytes) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
-    return nonce + cipher.encrypt(nonce, plain, context)
+    return nonce + AESGCM(key).encrypt(nonce, plain, context)
 
 
 def unseal(key: bytes, sealed: bytes, context: bytes) -> bytes:
@@ -161,3 +187,8 @@ def unseal(key: bytes, sealed: bytes, context: bytes) -> bytes:
         return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
     except (InvalidTag, ValueError) as error:
         raise SealBrokenError from error
+
+
+def _row_key(key: bytes, context: bytes) -> bytes:
+    """HKDF-Expand (RFC 5869) to 32 bytes, one block: `key` is uniform already."""
+    return hmac.digest(key, b"row-key:" + context + b"\x01", hashlib.sha256)

@@ -1,4 +1,4 @@
-"""How a service's processes run: `api`, `worker`, `migrate`, `recover`. `main` is what each `__main__` calls."""
+"""How a service's processes run: `api`, `worker`, `migrate`, `recover`, `keys`. Each `__main__` calls `main`."""
 
 import asyncio
 import contextlib
@@ -23,12 +23,16 @@ from shared.db.migrate import migrate, migrations_of
 from shared.db.pool import create_pool
 from shared.errors import CodedError
 from shared.http.protocol import LimitedProtocol
+from shared.key_rewrap import KeyPlan, Rewrapped, rewrap
+from shared.key_uses import KeyDiffersError, KeyMissingError, check_rings, key_status
 from shared.outbox.lost import log_factory, topics_of
 from shared.outbox.recovery import Recovery, recover
 from shared.settings import ServiceSettings
 
-USAGE = "usage: python -m services.{service} api | worker | migrate | recover"
-EXIT_USAGE, EXIT_SETTINGS, EXIT_UNAVAILABLE = 2, 78, 75
+USAGE = "usage: python -m services.{service} api | worker | migrate | recover | keys status | keys rewrap"
+PROCESSES = (("api",), ("worker",), ("migrate",), ("recover",), ("keys", "status"), ("keys", "rewrap"))
+NEEDS_KEYS = ("api", "worker", "recover")
+EXIT_LEFT, EXIT_USAGE, EXIT_SETTINGS, EXIT_UNAVAILABLE = 1, 2, 78, 75
 
 
 def main(
@@ -38,13 +42,18 @@ def main(
     api: Callable[[Any], FastAPI],
     worker: Callable[[Any], FastAPI],
     recovery: Callable[[Any], Recovery] = lambda _: Recovery(),
+    keys: Callable[[Any], KeyPlan] = lambda _: KeyPlan({}),
 ) -> None:
-    """Runs the process named by the first argument. Exit codes: 0, 2 usage, 75 a need is away, 78 settings."""
-    arguments = sys.argv[1:]
-    if len(arguments) != 1 or arguments[0] not in ("api", "worker", "migrate", "recover"):
+    """Runs the process named by the arguments.
+
+    Exit codes: 0, 1 `keys rewrap` left rows as they were, 2 usage, 75 a need is away, 78 settings, or a key is missing
+    under which rows lie.
+    """
+    arguments = tuple(sys.argv[1:])
+    if arguments not in PROCESSES:
         _complain(USAGE.format(service=service))
         raise SystemExit(EXIT_USAGE)
-    process = arguments[0]
+    process = "-".join(arguments)
     try:
         settings = settings_class()
     except ValidationError as error:
@@ -52,17 +61,23 @@ def main(
         _complain(f"{service}: settings are missing or wrong: {wrong}")
         raise SystemExit(EXIT_SETTINGS) from None
     logs.configure(service, process, settings.log_level)
+    plan = keys(settings)
+    run: dict[str, Callable[[], None]] = {
+        "api": lambda: _serve_api(api(settings), settings),
+        "worker": lambda: _serve(worker(settings), settings.worker.host, settings.worker.port),
+        "migrate": lambda: asyncio.run(_migrate(service, settings)),
+        "recover": lambda: asyncio.run(_recover(service, settings, recovery(settings))),
+        "keys-status": lambda: asyncio.run(_show_keys(service, settings, plan)),
+        "keys-rewrap": lambda: asyncio.run(_rewrap_keys(service, settings, plan)),
+    }
     try:
-        if process == "migrate":
-            asyncio.run(_migrate(service, settings))
-        elif process == "recover":
-            asyncio.run(_recover(service, settings, recovery(settings)))
-        elif process == "api":
-            if settings.metrics.port is not None:
-                start_http_server(settings.metrics.port, settings.metrics.host)
-            _serve(api(settings), settings.http.host, settings.http.port)
-        else:
-            _serve(worker(settings), settings.worker.host, settings.worker.port)
+        if process in NEEDS_KEYS:
+            asyncio.run(check_rings(settings.postgres, service, plan.rings))
+        run[process]()
+    except (KeyMissingError, KeyDiffersError) as error:
+        logs.log("process.failed", error=error)
+        _complain(f"{service}: {error}")
+        raise SystemExit(EXIT_SETTINGS) from None
     except (CodedError, KafkaError, *DATABASE_ERRORS) as error:
         logs.log("process.failed", error=error)
         if not isinstance(error, CodedError | KafkaError) and not is_transient(error):
@@ -95,6 +110,29 @@ async def _recover(service: str, settings: ServiceSettings, recovery: Recovery) 
     finally:
         await pool.close()
     print(json.dumps(asdict(done), indent=2))
+
+
+async def _show_keys(service: str, settings: ServiceSettings, plan: KeyPlan) -> None:
+    """Prints each key as JSON: its ring, its id, whether it is active, kept or missing, the rows under it by column."""
+    print(json.dumps([asdict(key) for key in await key_status(settings.postgres, service, plan.rings)], indent=2))
+
+
+async def _rewrap_keys(service: str, settings: ServiceSettings, plan: KeyPlan) -> None:
+    """Prints a line of JSON for each page, and in the end the keys. Exit code 1: some rows could not be opened."""
+
+    def report(column: Rewrapped) -> None:
+        print(json.dumps(asdict(column)), file=sys.stderr, flush=True)
+
+    outcomes = await rewrap(settings.postgres, service, plan, report)
+    await _show_keys(service, settings, plan)
+    if any(column.without_key or column.broken for column in outcomes):
+        raise SystemExit(EXIT_LEFT)
+
+
+def _serve_api(app: FastAPI, settings: ServiceSettings) -> None:
+    if settings.metrics.port is not None:
+        start_http_server(settings.metrics.port, settings.metrics.host)
+    _serve(app, settings.http.host, settings.http.port)
 
 
 def _serve(app: FastAPI, host: str, port: int) -> None:

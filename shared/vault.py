@@ -29,6 +29,11 @@ class Vault:
         kid = self.kek.active
         return WrappedKey(kid, seal(self.kek[kid], new_data_key(), place("record-key", record_id)))
 
+    def rewrap(self, record_id: UUID, key: WrappedKey) -> WrappedKey:
+        """The same data key under the active key-encryption key. Raises SealBrokenError."""
+        kid = self.kek.active
+        return WrappedKey(kid, seal(self.kek[kid], self.unwrap(record_id, key), place("record-key", record_id)))
+
     def unwrap(self, record_id: UUID, key: WrappedKey) -> bytes:
         """The data key. Raises SealBrokenError."""
         return unseal(self.kek[key.kid], key.wrapped, place("record-key", record_id))

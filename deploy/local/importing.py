@@ -6,6 +6,7 @@ from pathlib import Path
 from deploy.local import endpoints
 from deploy.local.paths import Layout
 from deploy.local.secrets import Secrets
+from deploy.local.services import keyrings_of
 from services.identity.app import make_importer
 from services.identity.importing import Importer
 from services.identity.settings import ImportSettings
@@ -22,11 +23,7 @@ def importer_of(var: Path) -> Importer:
         ImportSettings.model_validate(
             {
                 "postgres": {"dsn": found["services"]["identity"]["app_dsn"]},
-                "keys": {
-                    "ins_hmac": secrets.keyring("ins-hmac"),
-                    "contacts": secrets.keyring("contacts"),
-                    "persons": secrets.keyring("persons"),
-                },
+                "keys": keyrings_of(secrets, "identity"),
                 "demo": {"test_nir_keys": True},
             }
         )

@@ -20,6 +20,18 @@ NAMES = ("identity", "records", "consent", "audit", "notify")
 SLOT = "local"
 SENDER = "no-reply@dmp.example"
 Role = Literal["api", "worker"]
+RINGS: Mapping[str, Mapping[str, str]] = {
+    "identity": {"ins_hmac": "ins-hmac", "contacts": "contacts", "persons": "persons"},
+    "records": {"ins_hmac": "ins-hmac", "kek": "kek"},
+    "audit": {"motives": "motives", "kek": "audit-kek"},
+    "notify": {"contacts": "contacts"},
+}
+"""The keyrings of each service: the setting in its section KEYS__, and the secret."""
+
+
+def keyrings_of(secrets: Secrets, service: str) -> dict[str, str]:
+    """The keyrings of a service by their setting."""
+    return {setting: secrets.keyring(name) for setting, name in RINGS.get(service, {}).items()}
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,7 @@ class Services:
             "WORKER__PORT": str(self.ports[f"{service}-worker"]),
             "TOKENS__ISSUER": self.url("identity"),
             "TOKENS__JWKS_URL": f"{self.url('identity')}/.well-known/jwks.json",
+            **{f"KEYS__{name.upper()}": ring for name, ring in keyrings_of(self.secrets, service).items()},
             **self._own(service),
         }
         return {f"{service.upper()}_{name}": value for name, value in common.items()}
@@ -81,9 +94,6 @@ class Services:
         match service:
             case "identity":
                 return {
-                    "KEYS__INS_HMAC": self.secrets.keyring("ins-hmac"),
-                    "KEYS__CONTACTS": self.secrets.keyring("contacts"),
-                    "KEYS__PERSONS": self.secrets.keyring("persons"),
                     "KEYS__SIGNING": self.secrets.signing_keys("identity"),
                     "KEYS__RECEIPTS": self.secrets.receipt_keys("identity"),
                     **psc_variables(self.secrets, self.ports["psc"], self.url("identity")),
@@ -92,19 +102,8 @@ class Services:
                     "DEMO__SIGN_IN": "true",
                     "DEMO__TEST_NIR_KEYS": "true",
                 }
-            case "records":
-                return {
-                    "KEYS__INS_HMAC": self.secrets.keyring("ins-hmac"),
-                    "KEYS__KEK": self.secrets.keyring("kek"),
-                }
-            case "audit":
-                return {
-                    "KEYS__MOTIVES": self.secrets.keyring("motives"),
-                    "KEYS__KEK": self.secrets.keyring("audit-kek"),
-                }
             case "notify":
                 return {
-                    "KEYS__CONTACTS": self.secrets.keyring("contacts"),
                     "SMTP__HOST": HOST,
                     "SMTP__PORT": str(self.ports["smtp"]),
                     "SMTP__SENDER": SENDER,

@@ -25,15 +25,14 @@ from services.identity.domain.receipts import ReceiptKeys
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.tokens import Issuer, SigningKeys
 from services.identity.importing import Importer
+from services.identity.keys import make_keyrings, make_keys
 from services.identity.loops import erasure_loops, sweep_accounts, sweep_assertions, sweep_sign_ins
 from services.identity.provider import HttpProvider
 from services.identity.relations import relation_loops
 from services.identity.revocations import RevocationLists, read_authorities
 from services.identity.settings import (
     AccountSettings,
-    ImportKeySettings,
     ImportSettings,
-    KeySettings,
     ProfessionalSettings,
     Settings,
 )
@@ -83,17 +82,19 @@ def make_worker(settings: Settings) -> FastAPI:
 
 def make_recovery(settings: Settings) -> Recovery:
     """What identity does about commits that it has lost."""
-    apply_facts = partial(erase_again_and_end_sessions, keyrings=_keyrings(settings.keys))
+    apply_facts = partial(erase_again_and_end_sessions, keyrings=make_keyrings(settings.keys))
     return Recovery(raise_versions, apply_facts)
 
 
 def make_importer(settings: ImportSettings) -> Importer:
     """Imports of files, for the command line."""
-    return Importer(settings.postgres, _keyrings(settings.keys), settings.demo.test_nir_keys)
+    return Importer(
+        settings.postgres, make_keys(settings.keys).rings, make_keyrings(settings.keys), settings.demo.test_nir_keys
+    )
 
 
 def _context(settings: Settings) -> Context:
-    keyrings = _keyrings(settings.keys)
+    keyrings = make_keyrings(settings.keys)
     signing = SigningKeys.parse(settings.keys.signing.get_secret_value())
     tokens = settings.tokens
     return Context(
@@ -107,14 +108,6 @@ def _context(settings: Settings) -> Context:
         openings=OpeningRules(**settings.openings.model_dump()),
         invitation_life=timedelta(days=settings.care.invitation_days),
         entrances=_entrances(settings, keyrings.persons),
-    )
-
-
-def _keyrings(keys: KeySettings | ImportKeySettings) -> Keyrings:
-    return Keyrings(
-        ins=Keyring.parse(keys.ins_hmac.get_secret_value()),
-        contacts=Keyring.parse(keys.contacts.get_secret_value()),
-        persons=Keyring.parse(keys.persons.get_secret_value()),
     )
 
 

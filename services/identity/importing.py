@@ -23,6 +23,7 @@ from services.identity.usecases.import_insured import import_insured
 from services.identity.usecases.retire_absent import retire_absent
 from shared import clock
 from shared.db.pool import TRANSIENT, Pool, create_pool
+from shared.key_uses import Rings, check_rings
 from shared.settings import PostgresSettings
 
 BATCH = 4000
@@ -62,6 +63,7 @@ class Importer:
     """Imports files as the app role. `test_keys`: numbers under a test OID may have a wrong key."""
 
     postgres: PostgresSettings
+    rings: Rings
     keyrings: Keyrings
     test_keys: bool
 
@@ -89,6 +91,7 @@ class Importer:
     async def _run(
         self, kind: Kind, file: Path, columns: Columns, report: Report, *, resume: bool
     ) -> AsyncIterator["_Run"]:
+        await check_rings(self.postgres, "identity", self.rings)
         lines = await asyncio.to_thread(LineFile, file, columns)
         pool = await create_pool(self.postgres, application=f"identity-import-{kind}", size=2)
         with closing(lines):

@@ -36,8 +36,8 @@ ReceiptKeysText = Annotated[SecretStr, AfterValidator(_receipt_keys)]
 class KeySettings(Section):
     """Keyrings `kid:base64url[,...]`, active one first, and the signing keys.
 
-    Keyrings are rotated by putting a new key first; older keys stay for as long as something lies under them. In
-    particular a record is found under the `ins_hmac` key it was opened with: without it the person would get another.
+    Keyrings are rotated by putting a new key first; older keys stay for as long as something lies under them (`keys
+    status`, `keys rewrap`). A record is found under the `ins_hmac` key it was opened with: such a key stays for good.
 
     `ins_hmac`: fingerprints, shared with records; `contacts`: what is sealed for notify; `persons`: what lies in
     identity's own database; `signing`: a JSON array of private JWKs (EC P-256 with `kid`), the first signs, all are

@@ -62,7 +62,7 @@ class AlertWork:
         if known is None:
             return Unwanted("no-address")
         try:
-            contact = open_contact(self._keyring, known.sealed)
+            contact = open_contact(self._keyring, alert.record_id, known.sealed, takes_unbound=known.takes_unbound)
             decision = decide(alert.kind, alert.audience, contact, known.preferences, alert.channel)
             if not isinstance(decision, Send):
                 return decision

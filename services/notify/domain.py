@@ -86,18 +86,17 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known of the person of a record: the sealed contact and the preferences."""
+    """What is known of the person of a record: the sealed contact, whether it may be unbound, the preferences."""
 
     sealed: str
     preferences: Preferences
+    takes_unbound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DueAlert:
     """An alert that a sender holds, with how often it was tried before and what is known of its person now.
-
-    `document_end`: why its document is no news any more.
-    """
+    `document_end`: why its document is no news any more."""
 
     alert: Alert
     attempts: int
@@ -213,11 +212,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class DueMessage:
-    """A request that a sender holds, with how often it was tried before."""
+    """A request that a sender holds, with how often it was tried before, and whether its seal may be unbound."""
 
     request: Request
     attempts: int
     created_at: datetime
+    takes_unbound: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)

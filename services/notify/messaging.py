@@ -40,7 +40,7 @@ class MessageWork:
         if request.has_expired(now):
             return Expired()
         try:
-            addressed = open_request(self._keyring, request.sealed, request.channel)
+            addressed = open_request(self._keyring, request, takes_unbound=due.takes_unbound)
             parcel = make_parcel(request, addressed, self._sender, tracing.continued(request.trace), now)
         except KeyUnknownError:
             return AwaitingKey()

@@ -1,11 +1,13 @@
 """Opening what was sealed for notify: only when it is decided whether somebody is told, and when the message leaves."""
 
 from typing import Any
+from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.notify.domain import Addressed, Channel, Contact, Language
+from services.notify.domain import Addressed, Contact, Language, Request
+from shared.contracts.base import sealed_place
 from shared.crypto import Keyring, KeyUnknownError, SealBrokenError
 from shared.errors import PermanentError
 
@@ -14,15 +16,20 @@ _LANGUAGES, _RELATIONS = ("fr", "en"), ("holder", "representative")
 
 
 class ContactUnreadableError(PermanentError):
-    """The contact was altered, was sealed with another key of the same id, or is not a contact."""
+    """The contact was altered, is another record's, was sealed with another key of the same id, or is not a contact."""
 
     code = "contact-unreadable"
 
 
-def open_contact(keyring: Keyring, sealed: str) -> Contact:
-    """The contact. Raises KeyUnknownError where the key is not here yet, and ContactUnreadableError."""
+def open_contact(keyring: Keyring, record_id: UUID, sealed: str, *, takes_unbound: bool = False) -> Contact:
+    """The contact of this record; `takes_unbound`: also one that is not bound to any.
+
+    Raises KeyUnknownError where the key is not here yet, and ContactUnreadableError.
+    """
     try:
-        said: Any = orjson.loads(keyring.open_sealed(sealed))
+        said: Any = orjson.loads(
+            keyring.open_sealed(sealed, sealed_place("contact", record_id), takes_unbound=takes_unbound)
+        )
         mail, language, relation = said["mail"], said["language"], said["relation"]
         mobile = said.get("mobile")
     except KeyUnknownError:
@@ -36,7 +43,7 @@ def open_contact(keyring: Keyring, sealed: str) -> Contact:
 
 
 class SealUnusableError(PermanentError):
-    """The request was not sealed for us, or was altered."""
+    """The request was not sealed for us, was altered, or is another one's."""
 
     code = "request-seal-broken"
 
@@ -69,21 +76,22 @@ class _Said(BaseModel):
     values: dict[str, str] = {}
 
 
-def open_request(keyring: Keyring, sealed: str, channel: Channel) -> Addressed:
-    """Whom to tell what by this channel.
+def open_request(keyring: Keyring, request: Request, *, takes_unbound: bool = False) -> Addressed:
+    """Whom to tell what by the request's channel; `takes_unbound`: also what is not bound to any request.
 
     Raises KeyUnknownError where the key is not here yet; SealUnusableError and RequestUnreadableError, which quote
     nothing.
     """
     try:
-        said = _Said.model_validate_json(keyring.open_sealed(sealed))
+        place = sealed_place("request", request.id)
+        said = _Said.model_validate_json(keyring.open_sealed(request.sealed, place, takes_unbound=takes_unbound))
     except KeyUnknownError:
         raise
     except SealBrokenError:
         raise SealUnusableError from None
     except ValidationError:
         raise RequestUnreadableError from None  # the cause quotes what was sealed
-    match channel, said.to:
+    match request.channel, said.to:
         case ("mail", _Mail(mail=to)) | ("sms", _Mobile(mobile=to)) | ("letter", _Postal(address=to)):
             return Addressed(to, said.language, said.values)
         case _:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from shared.crypto import Keyring
-from shared.settings import Section, ServiceSettings
+from shared.settings import KeyringText, Section, ServiceSettings
 
 
 def _address(text: str) -> str:
@@ -22,7 +22,7 @@ def _address(text: str) -> str:
 class KeysSettings(Section):
     """`contacts`: the keyring shared with identity, `kid:base64url-of-32-bytes[,...]`."""
 
-    contacts: SecretStr
+    contacts: KeyringText
 
 
 class SmtpSettings(Section):

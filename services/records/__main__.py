@@ -1,8 +1,16 @@
-"""`python -m services.records api | worker | migrate | recover`."""
+"""`python -m services.records api | worker | migrate | recover | keys status | keys rewrap`."""
 
 from services.records import app
+from services.records.keys import make_keys
 from services.records.settings import Settings
 from shared.process import main
 
 if __name__ == "__main__":
-    main("records", Settings, api=app.make_api, worker=app.make_worker, recovery=app.make_recovery)
+    main(
+        "records",
+        Settings,
+        api=app.make_api,
+        worker=app.make_worker,
+        recovery=app.make_recovery,
+        keys=lambda settings: make_keys(settings.keys),
+    )

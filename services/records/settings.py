@@ -9,7 +9,7 @@ class KeySettings(Section):
     """Keyrings `kid:base64url[,...]`, active one first.
 
     `ins_hmac`: fingerprints, shared with identity; `kek`: wraps the records' data keys. A data key stays under the
-    key-encryption key that was active when its record came, so old ones must be kept in the ring.
+    key-encryption key that was active when its record came, until `keys rewrap` wraps it anew.
     """
 
     ins_hmac: KeyringText

@@ -3,7 +3,7 @@
 import base64
 import zlib
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
@@ -71,6 +71,8 @@ Outcome = Literal["permitted", "refused"]
 
 FactsTold = dict[str, str | bool | int | tuple[str, ...]]
 """Facts of a decision, by name, as `shared.access.told` gives them: those left out have their default."""
+MOTIVE: Final = "motive"
+"""What the protected header (`cty`) of a sealed motive says that it is."""
 
 
 class CombinationDecided(BaseModel):

@@ -21,6 +21,11 @@ Seen = dict[str, int]
 NOTHING_SEEN: Final[Seen] = {}
 
 
+def sealed_place(kind: str, id: UUID) -> str:
+    """What the protected header of a sealed text (`cty` of a JWE) says: what it is, and to which id it belongs."""
+    return f"{kind};id={id}"
+
+
 class _Open:
     """Marks a Literal whose values a later release may add to: a reader takes any code, a writer only those listed.
 

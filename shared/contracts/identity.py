@@ -91,7 +91,8 @@ class ContactChanged(StateEvent):
     """Where and in which language the holder (or a representative) is told things; sealed for notify (JWE).
 
     Plain text of `sealed`: JSON `{"mail": str | null, "language": "fr" | "en", "relation": ..., "mobile": str}`, where
-    the relation is "holder" or "representative" and the mobile number (E.164) is there only if one is known.
+    the relation is "holder" or "representative" and the mobile number (E.164) is there only if one is known. Its
+    protected header binds it to the record: `cty` is `contact;id=<record_id>`.
     """
 
     wire: ClassVar[str] = "identity.contact-changed.v1"

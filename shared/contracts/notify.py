@@ -14,7 +14,8 @@ class MessageRequested(Event):
 
     `kind` names the text, which notify keeps. Plain text of `sealed` (JWE for notify): JSON
     `{"to": {"mail": str} | {"mobile": str} | {"address": [str, ...]}, "language": "fr" | "en", "values": {str: str}}`.
-    After `expires_at` it is not sent any more. The same `request_id` is sent once.
+    Its protected header binds it to the request: `cty` is `request;id=<request_id>`. After `expires_at` it is not sent
+    any more. The same `request_id` is sent once.
     """
 
     wire: ClassVar[str] = "notify.message-requested.v1"

@@ -22,6 +22,7 @@ PLUMBING = (
     "shared.outbox.lost",
     "shared.outbox.refused",
     "shared.inbox",
+    "shared.key_uses",
     "shared.loss_checks",
     "shared.parking",
     "shared.copies",

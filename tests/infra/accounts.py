@@ -19,7 +19,7 @@ from services.identity.store import records
 from services.identity.usecases.create_account import Choices, create_account
 from services.identity.usecases.hash_password import hash_password
 from shared.contracts.audit import AccessRecorded
-from shared.contracts.base import Event
+from shared.contracts.base import Event, sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.crypto import Keyring
 from shared.db.pool import Pool, transaction
@@ -84,7 +84,7 @@ class House:
     async def messages(self, kind: str) -> list[dict[str, Any]]:
         """What notify is asked to tell, opened."""
         told = [one for one in await self.events() if isinstance(one, MessageRequested) and one.kind == kind]
-        return [orjson.loads(RING.open_sealed(one.sealed)) for one in told]
+        return [orjson.loads(RING.open_sealed(one.sealed, sealed_place("request", one.request_id))) for one in told]
 
     async def code(self, kind: str = "sign-in-code", place: int = -1) -> str:
         """The code that was sent last."""

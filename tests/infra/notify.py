@@ -19,7 +19,7 @@ from services.notify.settings import FoldersSettings, KeysSettings, Settings, Sm
 from shared import clock
 from shared.clock import bucket_of
 from shared.contracts.audit import AccessRecorded
-from shared.contracts.base import Actor
+from shared.contracts.base import Actor, sealed_place
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
 from shared.contracts.records import DocumentPublished
@@ -175,13 +175,14 @@ def asked(
     """Sealed as identity does it."""
     where = {{"mail": "mail", "sms": "mobile", "letter": "address"}[channel]: to}
     said = orjson.dumps({"to": where, "language": language, "values": values})
+    id = request_id or uuid4()
     return MessageRequested.model_validate(
         {
-            "request_id": request_id or uuid4(),
+            "request_id": id,
             "record_id": record_id,
             "channel": channel,
             "kind": kind,
-            "sealed": KEYRING.seal_for_addressee(said),
+            "sealed": KEYRING.seal_for_addressee(said, sealed_place("request", id)),
             "expires_at": expires_at,
         }
     )
@@ -200,7 +201,8 @@ def contact(
     """Sealed as identity does it."""
     reached = {} if mobile is None else {"mobile": mobile}
     said = orjson.dumps({"mail": mail, "language": language, "relation": relation, **reached})
-    return ContactChanged(record_id=record_id, version=version, sealed=keyring.seal_for_addressee(said))
+    sealed = keyring.seal_for_addressee(said, sealed_place("contact", record_id))
+    return ContactChanged(record_id=record_id, version=version, sealed=sealed)
 
 
 def published(record_id: UUID, *labels: str, document_id: UUID | None = None) -> DocumentPublished:

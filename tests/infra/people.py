@@ -8,6 +8,7 @@ import httpx
 import orjson
 
 from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged, PeopleChanged
 from tests.infra.accounts import RING, House
 from tests.infra.identity_api import TEST_OID, administrator
@@ -116,7 +117,7 @@ async def contacts(house: House, record_id: UUID) -> list[tuple[str | None, str]
     found = []
     for one in await house.events():
         if isinstance(one, ContactChanged) and one.record_id == record_id:
-            said = orjson.loads(RING.open_sealed(one.sealed))
+            said = orjson.loads(RING.open_sealed(one.sealed, sealed_place("request", one.request_id)))
             found.append((said["mail"], said["relation"]))
     return found
 

@@ -12,6 +12,7 @@ from services.audit import store
 from services.audit.emergencies import WeekInvalidError, week_of
 from services.audit.usecases.copy_names import copy_names
 from shared import clock
+from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import transaction
@@ -52,7 +53,7 @@ async def opened(
 ) -> UUID:
     """A physician reads in an emergency."""
     facts = reading(mode="bris_de_glace", motive=True, break_glass=True)
-    sealed = None if motive is None else MOTIVES.sent.seal_for_addressee(motive.encode())
+    sealed = None if motive is None else MOTIVES.sent.seal_for_addressee(motive.encode(), MOTIVE_PLACE)
     said = {**judged(facts), "mode": "bris_de_glace", "motive": sealed, **more}
     return await ledger.access(doctor(who), action, said, at=said.pop("at", None))
 

@@ -11,6 +11,7 @@ from services.audit.motives import Motives
 from services.audit.usecases.erase_record import erase_record
 from services.audit.usecases.open_motives import open_motives
 from shared import clock
+from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from shared.contracts.identity import RecordErased
 from shared.crypto import Keyring
 from shared.db.pool import transaction
@@ -36,7 +37,7 @@ async def ledger(new_database: NewDatabase) -> AsyncIterator[Ledger]:
 async def opened(ledger: Ledger, *, sealed: str | None = None) -> None:
     """A physician reads in an emergency, with a motive under a key that audit does not hold."""
     facts = reading(mode="bris_de_glace", motive=True, break_glass=True)
-    motive = sealed or Keyring.parse(NEXT).seal_for_addressee(MOTIVE.encode())
+    motive = sealed or Keyring.parse(NEXT).seal_for_addressee(MOTIVE.encode(), MOTIVE_PLACE)
     said = {**judged(facts), "mode": "bris_de_glace", "motive": motive, "session_id": uuid4()}
     await ledger.access(doctor(), "find-documents", said)
 
@@ -70,7 +71,7 @@ async def test_a_structure_learns_that_a_motive_was_given_before_it_can_be_read(
 
 
 async def test_more_motives_than_a_page_are_opened_and_one_that_nobody_can_open_holds_none(ledger: Ledger) -> None:
-    altered = Keyring.parse(NEXT).seal_for_addressee(b"x")
+    altered = Keyring.parse(NEXT).seal_for_addressee(b"x", MOTIVE_PLACE)
     await opened(ledger, sealed=altered[:-4] + "AAAA")
     for _ in range(101):
         await opened(ledger)

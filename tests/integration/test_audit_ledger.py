@@ -15,6 +15,7 @@ from services.audit.usecases.erase_record import erase_record
 from services.audit.usecases.write_entries import write_entries
 from shared import clock
 from shared.consuming import Consumer
+from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from shared.contracts.audit import AccessRecorded, EntryRecorded
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
@@ -253,5 +254,5 @@ def an_emergency(record_id: UUID, motive: str, ring: Keyring = MOTIVES.sent) -> 
         outcome="permitted",
         reason="emergency",
         mode="bris_de_glace",
-        motive=ring.seal_for_addressee(motive.encode()),
+        motive=ring.seal_for_addressee(motive.encode(), MOTIVE_PLACE),
     )

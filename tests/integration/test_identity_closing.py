@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from services.identity.store import lifecycle as store
 from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import sealed_place
 from shared.contracts.identity import RecordChanged
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import create_pool, transaction
@@ -109,7 +110,7 @@ async def test_a_holder_closes_their_record_and_everybody_is_told(
     assert (access.actor.kind, access.state_version) == ("patient", 2)
     assert isinstance(notice, MessageRequested)
     assert (notice.kind, notice.channel, notice.record_id) == ("record-closed", "mail", record_id)
-    plain = orjson.loads(RING.open_sealed(notice.sealed))
+    plain = orjson.loads(RING.open_sealed(notice.sealed, sealed_place("request", notice.request_id)))
     assert (plain["to"], plain["language"]) == ({"mail": "zoe.inventee@patient.example"}, "fr")
 
 

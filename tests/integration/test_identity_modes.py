@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from deploy.local.pki import Pki, make_pki
 from deploy.local.psc import Provider
+from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, assertion, new_key, query, running, token_request
@@ -94,7 +95,7 @@ async def test_the_motive_travels_sealed_and_opens_for_audit_alone(client: httpx
     claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
     assert MOTIVE.split()[1].encode() not in claims
     sealed = json.loads(claims)["dmp"]["motive"]
-    assert MOTIVES.open_sealed(sealed).decode() == MOTIVE
+    assert MOTIVES.open_sealed(sealed, MOTIVE_PLACE).decode() == MOTIVE
     assert (await caller_of(answer)).motive == sealed
 
 
@@ -142,7 +143,7 @@ async def test_through_the_provider_the_motive_goes_by_post_and_is_kept_sealed(
     [row] = await query(database, "select motive from pending_sign_ins")
     assert MOTIVE not in row["motive"]
     caller = await caller_of(await client.get("/professionals/callback", params=await chosen(url, DOCTOR)))
-    assert (caller.mode, MOTIVES.open_sealed(caller.motive or "").decode()) == ("bris_de_glace", MOTIVE)
+    assert (caller.mode, MOTIVES.open_sealed(caller.motive or "", MOTIVE_PLACE).decode()) == ("bris_de_glace", MOTIVE)
 
 
 async def test_a_secret_connection_is_stated_in_the_address(client: httpx.AsyncClient) -> None:

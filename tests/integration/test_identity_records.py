@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from services.identity.store import records as store
 from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged, RecordChanged
 from shared.crypto import Keyring
 from shared.db.pool import create_pool, transaction
@@ -124,7 +125,7 @@ async def test_notify_alone_can_open_the_contact(client: httpx.AsyncClient, data
     await open_one(client)
     contact = (await announced(database))[1]
     assert isinstance(contact, ContactChanged)
-    told = json.loads(RING.open_sealed(contact.sealed))
+    told = json.loads(RING.open_sealed(contact.sealed, sealed_place("contact", contact.record_id)))
     assert told == {"mail": "zoe.inventee@patient.example", "language": "fr", "relation": "holder"}
 
 

@@ -14,6 +14,7 @@ from services.notify.store.messages import delete_messages_of
 from services.notify.usecases import settle_messages
 from services.notify.usecases.forget_messages import forget_messages
 from shared import clock, tracing
+from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import transaction
 from tests.conftest import NewDatabase
@@ -211,8 +212,10 @@ async def test_what_cannot_be_used_is_a_dead_letter_and_holds_nothing_up(
     record_id = uuid4()
 
     def sealed(text: bytes | str) -> MessageRequested:
-        made = text if isinstance(text, str) else KEYRING.seal_for_addressee(text)
-        return asked("x@mail.example", record_id=record_id).model_copy(update={"sealed": made})
+        event = asked("x@mail.example", record_id=record_id)
+        place = sealed_place("request", event.request_id)
+        made = text if isinstance(text, str) else KEYRING.seal_for_addressee(text, place)
+        return event.model_copy(update={"sealed": made})
 
     bad = [
         asked("private@mail.example", "horoscope", record_id=record_id),

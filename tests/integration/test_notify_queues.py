@@ -8,6 +8,7 @@ import pytest
 from services.notify.settings import FoldersSettings
 from services.notify.usecases.keep_messages import keep_messages
 from shared import clock
+from shared.contracts.base import sealed_place
 from shared.crypto import KeyUnknownError
 from shared.db.pool import transaction
 from tests.conftest import NewDatabase, NewPool
@@ -194,7 +195,9 @@ async def test_a_request_under_an_unknown_key_is_no_dead_letter(new_pool: NewPoo
 
     pool = await new_pool("notify")
     event = asked("someone@mail.example", **CODE)
-    other = event.model_copy(update={"sealed": NEXT_KEYRING.seal_for_addressee(b"{}")})
+    other = event.model_copy(
+        update={"sealed": NEXT_KEYRING.seal_for_addressee(b"{}", sealed_place("request", event.request_id))}
+    )
     async with transaction(pool) as connection:
         with pytest.raises(KeyUnknownError):
             await keep_messages(connection, [message(other)], keyring=KEYRING)

@@ -47,7 +47,15 @@ def test_every_command_explains_itself_with_its_exit_codes(command: str, tmp_pat
 
 @pytest.mark.parametrize(
     "command",
-    [("dlt", "list"), ("dlt", "redrive"), ("dlt", "discard"), ("offsets", "list"), ("offsets", "reset")],
+    [
+        ("dlt", "list"),
+        ("dlt", "redrive"),
+        ("dlt", "discard"),
+        ("offsets", "list"),
+        ("offsets", "reset"),
+        ("keys", "status"),
+        ("keys", "rewrap"),
+    ],
     ids=" ".join,
 )
 def test_every_command_for_operators_explains_itself_too(command: tuple[str, str], tmp_path: Path) -> None:
@@ -94,6 +102,8 @@ def test_every_command_for_operators_explains_itself_too(command: tuple[str, str
         ("dlt", "discard", RECORD, "--reason", "sent-twice"),
         ("offsets", "list"),
         ("offsets", "reset", "records.consent-copies", "--to", "beginning", "--yes"),
+        ("keys", "status"),
+        ("keys", "rewrap", "identity"),
     ],
 )
 def test_where_nothing_runs_one_line_says_so(arguments: tuple[str, ...], tmp_path: Path) -> None:
@@ -120,6 +130,7 @@ def test_where_nothing_runs_one_line_says_so(arguments: tuple[str, ...], tmp_pat
         ("offsets", "reset", "records.consent-copies", "--to", "beginning"),
         ("offsets", "reset", "records.consent-copies", "--to", "end", "--yes"),
         ("offsets", "reset", "nobody.at-all", "--to", "beginning", "--yes"),
+        ("keys", "rewrap", "nobody"),
         ("nonsense",),
     ],
 )

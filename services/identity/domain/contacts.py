@@ -11,6 +11,8 @@ import orjson
 
 from services.identity.domain.accounts import SecondFactor, SecondFactorInvalidError
 from services.identity.domain.opening import Contact, contact
+from services.identity.domain.sealing import Keyrings
+from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.crypto import Keyring
 from shared.errors import ConflictError, InvalidError
@@ -91,6 +93,11 @@ def check_second_factor(second_factor: SecondFactor, known: Contact) -> Channel:
     return second_factor
 
 
+def seal_contact(keyrings: Keyrings, record_id: UUID, told: Contact) -> str:
+    """What notify is told: sealed for it, and of no use for another record."""
+    return keyrings.contacts.seal_for_addressee(told.as_json(), sealed_place("contact", record_id))
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """What a message says: notify has the text of its `kind`, `values` go into it."""
@@ -117,7 +124,7 @@ def message(
         record_id=record_id,
         channel=channel,
         kind=note.kind,
-        sealed=keyring.seal_for_addressee(plain),
+        sealed=keyring.seal_for_addressee(plain, sealed_place("request", request_id)),
         expires_at=note.expires_at,
     )
 

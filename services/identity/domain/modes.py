@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Final, Literal, get_args
 
 from services.identity.domain.kinds import Never
+from shared.contracts.audit import MOTIVE
 from shared.crypto import Keyring
 from shared.errors import ForbiddenError, InvalidError
 
@@ -109,7 +110,7 @@ def state_mode(mode: str | None, motive: str | None, motives: Keyring | None) ->
     text = _clean_motive(motive or "")
     if motives is None:
         raise EmergencyUnavailableError
-    return Stated(wanted, motives.seal_for_addressee(text.encode()))
+    return Stated(wanted, motives.seal_for_addressee(text.encode(), MOTIVE))
 
 
 def check_fitting(stated: Stated, role: Role) -> None:

@@ -12,6 +12,7 @@ from services.identity.domain.contacts import Note, message
 from services.identity.domain.directory import Professional
 from services.identity.domain.insured import Reach
 from services.identity.domain.opening import Contact
+from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.crypto import Keyring
 from shared.errors import ConflictError, InvalidError, NotFoundError
@@ -126,6 +127,6 @@ def mail_or_letter(
         record_id=record_id,
         channel="letter" if reach.mail is None else "mail",
         kind=kind,
-        sealed=keyring.seal_for_addressee(plain),
+        sealed=keyring.seal_for_addressee(plain, sealed_place("request", request_id)),
         expires_at=expires_at,
     )

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.identity.domain.announcing import record_changed
 from services.identity.domain.channels import OpeningChannel
+from services.identity.domain.contacts import seal_contact
 from services.identity.domain.opening import Contact, Person
 from services.identity.domain.sealing import Keyrings, Sealed, seal_row
 from shared.contracts.audit import AccessRecorded
@@ -39,7 +40,7 @@ def new_record(
     """`ids`: of the record and, in its bucket, of the person."""
     record_id, person_id = ids
     changed = record_changed(keyrings.ins, record_id, 1, "open", person, now, linked_to=None)
-    told = keyrings.contacts.seal_for_addressee(contact.as_json())
+    told = seal_contact(keyrings, record_id, contact)
     contact_changed = ContactChanged(record_id=record_id, version=1, sealed=told)
     opened = AccessRecorded(
         record_id=record_id,

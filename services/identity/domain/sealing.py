@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.crypto import Keyring, unseal
+from shared.crypto import Keyring
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Sealed:
 
 
 def seal_row(keyring: Keyring, plain: bytes, kind: str, row_id: UUID) -> Sealed:
-    """Under the active key."""
+    """Under a key of the row's own, derived from the active key."""
     return Sealed(keyring.active, keyring.seal(plain, _context(kind, row_id)))
 
 
 def open_row(keyring: Keyring, sealed: Sealed, kind: str, row_id: UUID) -> bytes:
     """Raises SealBrokenError when the bytes were altered or moved to another row."""
-    return unseal(keyring[sealed.key_id], sealed.data, _context(kind, row_id))
+    return keyring.unseal(sealed.key_id, sealed.data, _context(kind, row_id))
 
 
 def _context(kind: str, row_id: UUID) -> bytes:

@@ -1,6 +1,6 @@
 """Accounts and the identifiers they are found by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -67,6 +67,47 @@ async def find_record(connection: Connection, fingerprints: Sequence[str]) -> UU
     """Whose identifier this is."""
     found: UUID | None = await connection.fetchval(FIND_RECORD, fingerprints)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIdentifier:
+    """The fingerprint of an identifier, whose it is, and the identifier itself, sealed."""
+
+    fingerprint: str
+    record_id: UUID
+    sealed: Sealed
+
+
+SELECT_OTHER_IDENTIFIERS = """
+select fingerprint, record_id from account_identifiers
+where record_id > $2 and split_part(fingerprint, '.', 1) <> $1 order by record_id limit $3"""
+SELECT_SEALED_IDENTIFIERS = """
+select account.record_id, account.key_id, account.sealed
+from unnest($1::integer[], $2::uuid[]) as known(bucket, record_id)
+join accounts account on account.bucket = known.bucket and account.record_id = known.record_id"""
+
+
+async def identifiers_of_other_keys(
+    connection: Connection, kid: str, after: UUID, limit: int
+) -> Sequence[KnownIdentifier]:
+    """The next identifiers that are not fingerprinted under this key."""
+    fingerprints = {
+        row["record_id"]: row["fingerprint"]
+        for row in await connection.fetch(SELECT_OTHER_IDENTIFIERS, kid, after, limit)
+    }
+    rows = await connection.fetch(SELECT_SEALED_IDENTIFIERS, [bucket_of(id) for id in fingerprints], list(fingerprints))
+    known = [KnownIdentifier(fingerprints[id], id, Sealed(key_id, data)) for id, key_id, data in rows]
+    return sorted(known, key=lambda identifier: identifier.record_id)
+
+
+REPLACE_IDENTIFIERS = """
+update account_identifiers known set fingerprint = made.fingerprint
+from unnest($1::text[], $2::text[]) as made(old, fingerprint) where known.fingerprint = made.old"""
+
+
+async def replace_identifiers(connection: Connection, fingerprints: Mapping[str, str]) -> None:
+    """From the old fingerprint of an identifier to the new one."""
+    await connection.execute(REPLACE_IDENTIFIERS, list(fingerprints), list(fingerprints.values()))
 
 
 SELECT_ACCOUNT = f"select {COLUMNS} from accounts where bucket = $1 and record_id = $2"  # noqa: S608 - constants

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.codes import CodeOverError, open_detail
-from services.identity.domain.contacts import Note, message
+from services.identity.domain.contacts import Note, message, seal_contact
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import Keyrings, seal_row
 from services.identity.domain.sessions import holder_of
@@ -65,9 +65,7 @@ async def _change(connection: Connection, keyrings: Keyrings, record_id: UUID, d
     old_channel, new_channel = detail["channels"]
     note = Note("contact-changed")
     told: list[Event] = [
-        ContactChanged(
-            record_id=record_id, version=version, sealed=keyrings.contacts.seal_for_addressee(new.as_json())
-        ),
+        ContactChanged(record_id=record_id, version=version, sealed=seal_contact(keyrings, record_id, new)),
         AccessRecorded(
             record_id=record_id,
             actor=holder_of(record_id),

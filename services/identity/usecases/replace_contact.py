@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity.domain.contacts import Note, message, reaches
+from services.identity.domain.contacts import Note, message, reaches, seal_contact
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import Keyrings, seal_row
 from services.identity.store import contacts
@@ -24,7 +24,7 @@ async def replace_contact(connection: Connection, keyrings: Keyrings, record_id:
     new = await contacts.replace_contact(connection, record_id, version, sealed)
     if new is None:
         return []
-    shown = keyrings.contacts.seal_for_addressee(told.as_json())
+    shown = seal_contact(keyrings, record_id, told)
     events: list[Event] = [ContactChanged(record_id=record_id, version=new, sealed=shown)]
     if known.mail != told.mail and known.mail is not None:
         events.append(message(keyrings.contacts, clock.new_id(), record_id, known, CHANGED, "mail"))

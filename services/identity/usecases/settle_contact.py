@@ -3,7 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
-from services.identity.domain.contacts import ContactMissingError
+from services.identity.domain.contacts import ContactMissingError, seal_contact
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import Keyrings, open_row, seal_row
 from services.identity.store import contacts, minors, representations
@@ -31,7 +31,7 @@ async def settle_contact(connection: Connection, keyrings: Keyrings, record_id: 
     new_version = await contacts.replace_contact(connection, record_id, version, sealed)
     if new_version is None:  # changed by the holder between two statements: theirs stands
         return []
-    told = keyrings.contacts.seal_for_addressee(wanted.as_json())
+    told = seal_contact(keyrings, record_id, wanted)
     return [ContactChanged(record_id=record_id, version=new_version, sealed=told)]
 
 

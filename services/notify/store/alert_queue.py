@@ -93,7 +93,8 @@ _TAKEN = """
 select taken.id, taken.record_id, taken.kind, taken.document_id, taken.deposit_id, taken.caused_by, taken.caused_at,
        taken.traceparent, coalesce(restricted.audience, taken.audience) as audience, taken.channel, taken.document_end,
        taken.attempts, taken.created_at, contacts.sealed,
-       coalesce(preferences.document, true) as document, coalesce(preferences.consultation, true) as consultation
+       coalesce(preferences.document, true) as document, coalesce(preferences.consultation, true) as consultation,
+       exists (select from unbound_seals) as takes_unbound
 from taken left join contacts on contacts.record_id = taken.record_id
 left join preferences on preferences.record_id = taken.record_id
 left join restricted_documents restricted

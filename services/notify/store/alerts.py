@@ -43,7 +43,8 @@ async def keep_contacts(
 
 SELECT_CIRCUMSTANCES = """
 select contacts.record_id, contacts.sealed, coalesce(preferences.document, true) as document,
-       coalesce(preferences.consultation, true) as consultation
+       coalesce(preferences.consultation, true) as consultation,
+       exists (select from unbound_seals) as takes_unbound
 from contacts left join preferences on preferences.record_id = contacts.record_id
 where contacts.record_id = any($1::uuid[])"""
 
@@ -184,5 +185,6 @@ async def forget_windows(connection: Connection, moment: datetime) -> bool:
 
 
 def circumstances_of(row: asyncpg.Record) -> Circumstances:
-    """From a row with `sealed`, `document` and `consultation`."""
-    return Circumstances(row["sealed"], Preferences(row["document"], row["consultation"]))
+    """From a row with `sealed`, `document`, `consultation` and `takes_unbound`."""
+    preferences = Preferences(row["document"], row["consultation"])
+    return Circumstances(row["sealed"], preferences, row["takes_unbound"])

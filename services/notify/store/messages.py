@@ -79,7 +79,7 @@ _TAKEN = """
 update messages set due_at = $4 from due
 where messages.bucket = due.bucket and messages.request_id = due.request_id
 returning messages.request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent, awaited,
-          attempts, created_at"""
+          attempts, created_at, exists (select from unbound_seals) as takes_unbound"""
 TAKE_DUE_AWAITED = (
     """
 with due as (
@@ -171,4 +171,4 @@ def _due(row: asyncpg.Record) -> DueMessage:
         trace=row["traceparent"],
         awaited=row["awaited"],
     )
-    return DueMessage(request, row["attempts"], row["created_at"])
+    return DueMessage(request, row["attempts"], row["created_at"], row["takes_unbound"])

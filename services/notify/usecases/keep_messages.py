@@ -2,7 +2,7 @@
 
 from services.notify.domain import Request
 from services.notify.sealed import open_request
-from services.notify.store import messages
+from services.notify.store import messages, unbound
 from services.notify.texts import check_message, is_awaited
 from shared import clock
 from shared.contracts.notify import MessageRequested
@@ -16,10 +16,11 @@ async def keep_messages(connection: Connection, told: list[Message[MessageReques
 
     Raises KeyUnknownError, SealUnusableError, RequestUnreadableError, KindUnknownError, ValuesUnfitError.
     """
+    takes_unbound = await unbound.takes_unbound(connection)
     requests: dict[object, Request] = {}
     for message in told:
         request = _request(message)
-        check_message(request.kind, request.channel, open_request(keyring, request.sealed, request.channel))
+        check_message(request.kind, request.channel, open_request(keyring, request, takes_unbound=takes_unbound))
         requests.setdefault(request.id, request)
     await messages.insert_messages(connection, list(requests.values()), clock.now())
 

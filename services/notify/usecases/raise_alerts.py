@@ -22,7 +22,7 @@ async def decide_alerts(connection: Connection, alerts: Sequence[Alert], keyring
     decided: list[Decided] = []
     for alert in alerts:
         person = known[alert.record_id]
-        contact = open_contact(keyring, person.sealed)
+        contact = open_contact(keyring, alert.record_id, person.sealed, takes_unbound=person.takes_unbound)
         decided.append((alert, decide(alert.kind, alert.audience, contact, person.preferences, alert.channel)))
     return decided
 

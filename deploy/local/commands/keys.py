@@ -1,0 +1,108 @@
+"""`dmp keys`: under which keys rows lie, and sealing them anew under the active ones."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deploy.local.cli import JsonOption, VarOption
+from deploy.local.commands.common import EXIT_REFUSED, leave, running, show_json, show_table
+from deploy.local.paths import Layout
+from deploy.local.running import run
+from deploy.local.secrets import Secrets
+from deploy.local.services import RINGS, keyrings_of
+from services.audit import keys as audit
+from services.audit.settings import KeySettings as AuditKeys
+from services.identity import keys as identity
+from services.identity.settings import ImportKeySettings
+from services.notify import keys as notify
+from services.notify.settings import KeysSettings as NotifyKeys
+from services.records import keys as records
+from services.records.settings import KeySettings as RecordsKeys
+from shared.key_rewrap import KeyPlan, Rewrapped
+from shared.key_rewrap import rewrap as rewrap_rows
+from shared.key_uses import KeyStatus, key_status
+from shared.settings import PostgresSettings
+
+PLANS: Mapping[str, Callable[[Any], KeyPlan]] = {
+    "identity": lambda rings: identity.make_keys(ImportKeySettings.model_validate(rings)),
+    "records": lambda rings: records.make_keys(RecordsKeys.model_validate(rings)),
+    "audit": lambda rings: audit.make_keys(AuditKeys.model_validate(rings)),
+    "notify": lambda rings: notify.make_keys(NotifyKeys.model_validate(rings)),
+}
+_HEADINGS = ("service", "ring", "key", "state", "rows", "where")
+
+keys = typer.Typer(help="Keys under which rows lie: status, rewrap.", no_args_is_help=True)
+ServiceArgument = Annotated[str, typer.Argument(metavar="SERVICE", help=", ".join(RINGS))]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.add_typer(keys, name="keys")
+
+
+@keys.command()
+def status(var: VarOption, as_json: JsonOption = False) -> None:
+    """Count the rows under each key of each service. A key that is not active and has none can be dropped.
+
+    Exit codes: 0 listed, 1 a key is missing under which rows lie, 3 nothing runs.
+
+    Example: dmp keys status
+    """
+    known = [(service, key) for service in RINGS for key in _status(var, service)]
+    _show(known, as_json)
+    if any(key.state == "missing" for _, key in known):
+        raise typer.Exit(EXIT_REFUSED)
+
+
+@keys.command()
+def rewrap(service: ServiceArgument, var: VarOption, as_json: JsonOption = False) -> None:
+    """Seal a service's rows anew under the active keys, a page at a time while everything runs; run it again to go on.
+
+    Move the new key to the front of its ring first, and restart the service.
+
+    Exit codes: 0 done, 1 some rows could not be opened and stay as they are, 2 no such service, 3 nothing runs.
+
+    Example: dmp keys rewrap identity
+    """
+    if service not in PLANS:
+        raise typer.BadParameter(f"one of {', '.join(PLANS)}")
+    postgres, plan = _place(var, service)
+    outcomes = run(rewrap_rows(postgres, service, plan, _report))
+    _show([(service, key) for key in _status(var, service)], as_json)
+    left = sum(column.without_key + column.broken for column in outcomes)
+    if left:
+        leave(EXIT_REFUSED, f"{left} rows could not be opened and stay as they are")
+
+
+def _place(var: Path, service: str) -> tuple[PostgresSettings, KeyPlan]:
+    dsn = running(var)["services"][service]["app_dsn"]
+    rings = keyrings_of(Secrets.load(Layout(var).secrets), service)
+    return PostgresSettings.model_validate({"dsn": dsn}), PLANS[service](rings)
+
+
+def _status(var: Path, service: str) -> list[KeyStatus]:
+    postgres, plan = _place(var, service)
+    return list(run(key_status(postgres, service, plan.rings)))
+
+
+def _report(column: Rewrapped) -> None:
+    print(f"{column.column}: {column.done:,} rows sealed anew", file=sys.stderr, flush=True)
+
+
+def _show(known: list[tuple[str, KeyStatus]], as_json: bool) -> None:
+    if as_json:
+        show_json(
+            [
+                {"service": service, "ring": key.ring, "kid": key.kid, "state": key.state, "rows": key.rows}
+                for service, key in known
+            ]
+        )
+        return
+    rows = [
+        (service, key.ring, key.kid, key.state, sum(key.rows.values()), ", ".join(key.rows) or None)
+        for service, key in known
+    ]
+    show_table(_HEADINGS, rows, "no service keeps anything sealed")

@@ -1,0 +1,13 @@
+"""The keys of audit: its rings, and what `keys rewrap` seals anew."""
+
+from services.audit.settings import KeySettings
+from shared.crypto import Keyring
+from shared.key_rewrap import KeyPlan, wrapped_keys
+from shared.vault import Vault
+
+
+def make_keys(settings: KeySettings) -> KeyPlan:
+    """From the section KEYS__ of the settings."""
+    kek = Keyring.parse(settings.kek.get_secret_value())
+    rings = {"motives": Keyring.parse(settings.motives.get_secret_value()), "kek": kek}
+    return KeyPlan(rings, (wrapped_keys(Vault(kek)),))

@@ -1,0 +1,74 @@
+"""The keys of identity: its rings, and what `keys rewrap` seals anew.
+
+A number (INS) is not fingerprinted anew: a person is found by the fingerprint that was made once, also where the number
+itself is no longer here (objections, erased records). A key of `ins_hmac` therefore stays in its ring for good.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from services.identity.domain import insured, online
+from services.identity.domain.sealing import Keyrings, Sealed, open_row, seal_row
+from services.identity.settings import ImportKeySettings, KeySettings
+from services.identity.usecases.refingerprint_identifiers import refingerprint_identifiers
+from shared.crypto import UNDER_ROW_KEY, Keyring
+from shared.key_rewrap import KeyPlan, SealedColumn
+
+COLUMNS: Final = (
+    ("persons", "id", "key_id", "sealed", "person"),
+    ("contacts", "record_id", "key_id", "sealed", "contact"),
+    ("accounts", "record_id", "key_id", "sealed", "account"),
+    ("accounts", "record_id", "totp_key_id", "totp_sealed", "totp"),
+    ("devices", "id", "key_id", "sealed", "device"),
+    ("insured", "id", "key_id", "sealed", insured.KIND),
+    ("representations", "id", "key_id", "sealed", "representation"),
+    ("care_relations", "id", "key_id", "sealed", "care"),
+    ("minors", "record_id", "own_key_id", "own_sealed", "contact"),
+    ("people_to_call", "record_id", "key_id", "sealed", "people-to-call"),
+    ("activation_waves", "id", "key_id", "sealed_key", "activation-wave"),
+    ("online_openings", "id", "key_id", "sealed", online.KIND),
+)
+"""Table, id, key id, sealed value, and the kind that the value is bound to. Challenges and pending sign-ins are over in
+minutes."""
+WITHOUT_BUCKET: Final = frozenset({"activation_waves", "online_openings"})
+
+
+def make_keys(settings: KeySettings | ImportKeySettings) -> KeyPlan:
+    """From the section KEYS__ of the settings."""
+    keyrings = make_keyrings(settings)
+    columns = [_column(keyrings.persons, *column) for column in COLUMNS]
+    rings = {"ins_hmac": keyrings.ins, "contacts": keyrings.contacts, "persons": keyrings.persons}
+    return KeyPlan(rings, columns, partial(refingerprint_identifiers, keyrings.persons))
+
+
+def make_keyrings(settings: KeySettings | ImportKeySettings) -> Keyrings:
+    """The rings as the domain takes them."""
+    return Keyrings(
+        ins=Keyring.parse(settings.ins_hmac.get_secret_value()),
+        contacts=Keyring.parse(settings.contacts.get_secret_value()),
+        persons=Keyring.parse(settings.persons.get_secret_value()),
+    )
+
+
+def _column(persons: Keyring, table: str, id: str, kid: str, sealed: str, kind: str) -> SealedColumn:
+    prefix = UNDER_ROW_KEY.hex()
+    return SealedColumn(
+        ring="persons",
+        table=table,
+        id=id,
+        sealed=sealed,
+        kid=kid,
+        kind="bytea",
+        is_old=f"{kid} <> $1 or substring({sealed} from 1 for {len(UNDER_ROW_KEY)}) <> '\\x{prefix}'::bytea",
+        reseal=_resealing(persons, kind),
+        bucket=table not in WITHOUT_BUCKET,
+    )
+
+
+def _resealing(persons: Keyring, kind: str) -> Callable[[UUID, str, bytes], bytes]:
+    def reseal(id: UUID, kid: str, sealed: bytes) -> bytes:
+        return seal_row(persons, open_row(persons, Sealed(kid, sealed), kind, id), kind, id).data
+
+    return reseal

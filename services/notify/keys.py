@@ -1,0 +1,51 @@
+"""The keys of notify: its ring, and what `keys rewrap` seals anew."""
+
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+from services.notify.settings import KeysSettings
+from services.notify.store.unbound import refuse_unbound
+from shared.contracts.base import sealed_place
+from shared.crypto import Keyring
+from shared.key_rewrap import KeyPlan, SealedColumn
+
+IS_OLD: Final = """
+case when header_of_jwe(sealed) ->> 'cty' is null then exists (select from unbound_seals)
+     else header_of_jwe(sealed) ->> 'kid' is distinct from $1 end"""
+
+
+def make_keys(settings: KeysSettings) -> KeyPlan:
+    """From the section KEYS__ of the settings.
+
+    What a former release sealed is bound to where it stands; then nothing is taken any more that is not.
+    """
+    ring = Keyring.parse(settings.contacts.get_secret_value())
+    columns = (
+        SealedColumn(
+            ring="contacts",
+            table=table,
+            id=id,
+            sealed="sealed",
+            kid=None,
+            kind="text",
+            is_old=IS_OLD,
+            reseal=_resealing(ring, kind),
+            bucket=bucket,
+        )
+        for table, id, kind, bucket in (
+            ("contacts", "record_id", "contact", False),
+            ("messages", "request_id", "request", True),
+        )
+    )
+    return KeyPlan({"contacts": ring}, tuple(columns), refuse_unbound)
+
+
+def _resealing(ring: Keyring, kind: str) -> Callable[[UUID, str, str], str]:
+    """Only rows come here that may still be taken unbound, see IS_OLD."""
+
+    def reseal(id: UUID, _: str, sealed: str) -> str:
+        place = sealed_place(kind, id)
+        return ring.seal_for_addressee(ring.open_sealed(sealed, place, takes_unbound=True), place)
+
+    return reseal

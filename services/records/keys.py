@@ -1,0 +1,13 @@
+"""The keys of records: its rings, and what `keys rewrap` seals anew."""
+
+from services.records.settings import KeySettings
+from shared.crypto import Keyring
+from shared.key_rewrap import KeyPlan, wrapped_keys
+from shared.vault import Vault
+
+
+def make_keys(settings: KeySettings) -> KeyPlan:
+    """From the section KEYS__ of the settings."""
+    kek = Keyring.parse(settings.kek.get_secret_value())
+    rings = {"ins_hmac": Keyring.parse(settings.ins_hmac.get_secret_value()), "kek": kek}
+    return KeyPlan(rings, (wrapped_keys(Vault(kek)),))

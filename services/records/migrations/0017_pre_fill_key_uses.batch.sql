@@ -1,0 +1,1 @@
+select "position", filled from fill_key_uses($1)
