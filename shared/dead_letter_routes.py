@@ -14,6 +14,7 @@ from shared.db.pool import transaction
 from shared.errors import NotFoundError, UncheckableError
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.logs import log
+from shared.moments import Moment
 from shared.redriving import LetterUnknownError, Redriver
 from shared.subscribing import Running
 
@@ -91,7 +92,7 @@ async def list_letters(
     asking: AuthenticatedCaller,
     group: str | None = None,
     code: str | None = None,
-    before: datetime | None = None,
+    before: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> list[LetterView]:
     """What is put aside, oldest first: of one group, with one code, parked before a moment."""

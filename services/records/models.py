@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from shared.moments import Moment
 from shared.terminology.documents import section_labels
 
 
@@ -91,7 +92,7 @@ class PersonalDocument(BaseModel):
         "text/plain",
     ]
     content: str = Field(min_length=1, description="base64")
-    creation: AwareDatetime | None = Field(default=None, description="when it was written; now, if nothing is said")
+    creation: Moment | None = Field(default=None, description="when it was written; now, if nothing is said")
     masked: bool = Field(default=False, description="hidden from professionals")
     hidden_from_representatives: bool = Field(default=False, description="the holder alone may say so")
     replaces: UUID | None = Field(default=None, description="a document of one's own whose place this one takes")

@@ -104,13 +104,13 @@ def test_a_permit_is_handed_on() -> None:
     ],
 )
 def test_only_harmless_media_types_are_answered_with(sent: str, served: str) -> None:
-    assert served_type(sent) == served
+    assert served_type(sent, b"") == served
 
 
 @given(st.text())
 def test_a_media_type_never_leaves_latin_letters(sent: str) -> None:
-    assert served_type(sent).isascii()
-    assert not set(served_type(sent)) & set("\r\n\0")
+    assert served_type(sent, b"").isascii()
+    assert not set(served_type(sent, b"")) & set("\r\n\0")
 
 
 @pytest.mark.parametrize(
@@ -137,3 +137,21 @@ def test_the_parameters_of_a_search() -> None:
     assert (query.wanted.count, query.wanted.statuses) == (50, {"current"})
     query = parse_query(RING, {"patient": f"Patient/{RECORD}", "status": "superseded", "_count": "5000"})
     assert (query.wanted.record_id, query.wanted.count, query.wanted.statuses) == (RECORD, 100, {"superseded"})
+
+
+@pytest.mark.parametrize(
+    ("content", "served"),
+    [
+        (b"<html xmlns='http://www.w3.org/1999/xhtml'><script/></html>", "text/html"),
+        (
+            b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- <a> --><h:html xmlns:h='http://www.w3.org/1999/xhtml'/>",
+            "text/html",
+        ),
+        (b"<HTML>", "text/html"),
+        (b"<?xml version='1.0'?><ClinicalDocument><html/></ClinicalDocument>", "text/xml"),
+        (b"<htmlish/>", "text/xml"),
+    ],
+)
+def test_html_that_was_sent_as_xml_is_called_html(content: bytes, served: str) -> None:
+    assert served_type("text/xml", content) == served
+    assert served_type("application/pdf", content) == "application/pdf"

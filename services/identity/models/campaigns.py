@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from services.identity.domain.campaigns import Campaign
-from services.identity.models.base import Body, Text
+from services.identity.models.base import Body, Int4, Text
 
 Codes = Annotated[list[Text], Field(max_length=40)]
 
@@ -17,10 +17,10 @@ class CampaignBody(Body):
 
     regions: Codes = Field(default=[], description="INSEE codes", examples=[["11", "84"]])
     regimes: Codes = Field(default=[], description="codes of two digits", examples=[["01"]])
-    born_from: int | None = Field(default=None, description="year of birth, included", examples=[1950])
-    born_to: int | None = Field(default=None, description="year of birth, included", examples=[1959])
-    window_days: int | None = Field(default=None, description="days to object; by default the national parameter")
-    rate: int | None = Field(default=None, description="notices per second at most")
+    born_from: Int4 | None = Field(default=None, description="year of birth, included", examples=[1950])
+    born_to: Int4 | None = Field(default=None, description="year of birth, included", examples=[1959])
+    window_days: Int4 | None = Field(default=None, description="days to object; by default the national parameter")
+    rate: Int4 | None = Field(default=None, description="notices per second at most")
 
 
 class CampaignView(BaseModel):

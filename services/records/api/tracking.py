@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
 from services.records.depositing import depositing
 from services.records.models import DepositList, DepositProgress, DocumentProgress, LostDepositView
@@ -16,6 +15,7 @@ from services.records.usecases.show_deposits import FIRST, show_deposit, show_de
 from shared.errors import NotFoundError
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
+from shared.moments import Moment
 
 router = APIRouter(route_class=Door, tags=["Tracking"])
 
@@ -40,7 +40,7 @@ async def get_deposit(deposit_id: UUID, caller: AuthenticatedCaller, pool: Servi
 async def list_deposits(
     caller: AuthenticatedCaller,
     pool: ServicePool,
-    since: Annotated[AwareDatetime, Query(description="ISO 8601 with a zone", examples=["2026-11-22T10:00:00Z"])],
+    since: Annotated[Moment, Query(description="ISO 8601 with a zone", examples=["2026-11-22T10:00:00Z"])],
     after: Annotated[UUID, Query(description="taken from `next` of a page")] = FIRST,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> DepositList:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.fhir.contents import is_xml
 from shared.fhir.submission import SubmittedDocument
 from shared.vault import WrappedKey
 
@@ -17,6 +18,8 @@ DocumentLife = Literal["current", "superseded", "deleted"]
 """What became of a document after its publication."""
 Depositor = Literal["organisation", "patient", "representative", "carer"]
 """Whose document it is."""
+_HTML = re.compile(rb"(?:\xef\xbb\xbf|\s|<\?.*?\?>|<!--.*?-->)*<(?:[\w.-]+:)?html[\s/>]", re.DOTALL | re.IGNORECASE)
+"""Content whose first element is html, in whatever namespace."""
 _SAFE_MEDIA_TYPE = re.compile(r"[a-zA-Z0-9!#$&^_.+-]+/[a-zA-Z0-9!#$&^_.+-]+(?:; ?charset=[a-zA-Z0-9_-]+)?", re.ASCII)
 
 
@@ -138,8 +141,13 @@ def metadata_of(document: SubmittedDocument) -> Metadata:
     )
 
 
-def served_type(content_type: str) -> str:
-    """The media type to answer with: as sent where it is harmless in a header, else without its parameters."""
+def served_type(content_type: str, content: bytes) -> str:
+    """The media type to answer with: as sent where it is harmless in a header, else without its parameters.
+
+    What was sent as XML and is HTML is called so: a browser would show it as a page and run it like one.
+    """
+    if is_xml(content_type) and _HTML.match(content) is not None:
+        return "text/html"
     for candidate in (content_type, content_type.partition(";")[0].strip()):
         if _SAFE_MEDIA_TYPE.fullmatch(candidate):
             return candidate

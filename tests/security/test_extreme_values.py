@@ -1,0 +1,158 @@
+"""Whatever value stands in whatever parameter of whatever route, it is no fault of ours: never a 5xx."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from services.consent.store.copies import COPIED
+from services.consent.usecases.copy_records import copy_records
+from shared import clock
+from shared.copies import raise_watermarks
+from shared.db.pool import transaction
+from shared.http import pacing
+from tests.infra.apis import NAMES, Api, Operation, all_apis, operations
+from tests.infra.databases import Databases
+from tests.infra.examples import Asked, asked, resolved
+from tests.infra.load import Person
+from tests.infra.messages import message
+from tests.infra.plumbing import record_changed
+from tests.infra.records import House
+from tests.infra.tokens import bearer, make_token
+
+RECORD = uuid4()
+INT4 = 2**31 - 1
+SCOPES = "records.open records.erase directory.write clients.write operations matrices.write"
+ASKING = {
+    "patient": make_token("patient", str(RECORD), record_id=RECORD),
+    "administrator": make_token("administrator", "admin-1", scope=SCOPES),
+}
+DATES = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-12:00", "9999-12-31", "10000-01-01T00:00:00Z")
+NUMBERS = (2**31, 2**63, -(2**63) - 1)
+TEXTS = ("\ud800", "9" * 40)
+AT_ONCE = 8
+
+
+@pytest_asyncio.fixture(scope="module")
+async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
+    async with all_apis(databases) as made:
+        records = House(made["records"].app.state.pool, made["records"].client, made["records"].app.state.parts.vault)
+        await records.be_fresh()
+        await records.open_record(Person(81), record_id=RECORD)
+        async with transaction(made["consent"].app.state.pool) as connection:
+            await copy_records(connection, [message(record_changed(RECORD))])
+            await raise_watermarks(connection, {(topic, 0): clock.now() for topic in COPIED})
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals do not wait for their beat."""
+
+    async def not_at_all(_: float) -> None:
+        """Nothing to wait for."""
+
+    monkeypatch.setattr(pacing, "wait_until", not_at_all)
+
+
+async def send(api: Api, request: Asked, token: str, **headers: str) -> httpx.Response:
+    path = request.operation.path
+    for name, value in request.path.items():
+        path = path.replace("{" + name + "}", quote(str(value).encode("utf-8", "surrogatepass"), safe=""))
+    query = "&".join(
+        f"{name}={quote(str(value).encode('utf-8', 'surrogatepass'), safe='')}"
+        for name, value in request.query.items()
+        if value is not None
+    )
+    kind = (request.operation.body() or ("application/json", {}))[0]
+    content = None if request.body is None else _text_of(request.body).encode()
+    sent = {**bearer(token), "content-type": kind if "json" in kind else "application/json", **headers}
+    url = path + (f"?{query}" if query else "")
+    return await api.client.request(request.operation.method, url, content=content, headers=sent)
+
+
+def _text_of(body: Any) -> str:
+    import json
+
+    return json.dumps(body)
+
+
+def is_of_another(operation: Operation) -> bool:
+    """Where nothing of ours answers: what is sent goes on to a provider, or waits on purpose."""
+    return operation.path in ("/professionals/callback",)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_no_extreme_value_anywhere_is_a_fault_of_ours(apis: dict[str, Api], name: str) -> None:
+    places = asyncio.Semaphore(AT_ONCE)
+    faults: set[tuple[str, str, str, str]] = set()
+
+    async def attempt(request: Asked, place: tuple[str, tuple[Any, ...]], value: Any, who: str) -> None:
+        async with places:
+            answer = await send(apis[name], request.with_value(place, value), ASKING[who])
+        if answer.status_code >= 500 and answer.status_code != 503:
+            faults.add((request.operation.name, str(place), repr(value)[:40], answer.text[:60]))
+
+    attempts = [
+        attempt(request, place, value, who)
+        for operation in operations(name, apis[name].app)
+        for request in [asked(operation, str(RECORD))]
+        for place in request.places()
+        for value in extremes(request.value_at(place))
+        for who in asking(operation)
+    ]
+    await asyncio.gather(*attempts)
+    assert faults == set()
+
+
+def asking(operation: Operation) -> list[str]:
+    """Who may come furthest."""
+    alone = operation.service != "identity" and "matrices" not in operation.path
+    return ["patient"] if alone or not operation.described.get("security") else ["patient", "administrator"]
+
+
+def extremes(value: Any) -> tuple[Any, ...]:
+    """Of the kind of an ordinary value."""
+    if isinstance(value, str):
+        return (*DATES, *TEXTS) if value[:4].isdigit() and "-" in value else TEXTS
+    return NUMBERS if isinstance(value, int) and not isinstance(value, bool) else ()
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_nul_anywhere_is_told_so(apis: dict[str, Api], name: str) -> None:
+    for operation in operations(name, apis[name].app):
+        request = asked(operation, str(RECORD))
+        for place in request.places():
+            answer = await send(apis[name], request.with_value(place, "a\0b"), ASKING["patient"])
+            assert (operation.name, place, answer.status_code) == (operation.name, place, 422), answer.text
+            assert "nul-character" in answer.text
+        answer = await send(apis[name], request, ASKING["patient"], **{"x-anything": "a\0b"})
+        assert (operation.name, answer.status_code) == (operation.name, 422)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_number_that_is_asked_for_fits_its_column(apis: dict[str, Api], name: str) -> None:
+    loose = []
+    for operation in operations(name, apis[name].app):
+        schemas = [(one["name"], one["schema"]) for one in operation.parameters("path") + operation.parameters("query")]
+        body = operation.body()
+        schemas += [] if body is None else list(_properties(body[1], operation))
+        for place, schema in schemas:
+            found = resolved(schema, operation)
+            if found.get("type") == "integer" and not ("minimum" in found and found.get("maximum", INT4 + 1) <= INT4):
+                loose.append((operation.name, place))
+    assert loose == []
+
+
+def _properties(schema: dict[str, Any], operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+    found = resolved(schema, operation)
+    for name, inner in found.get("properties", {}).items():
+        yield name, inner
+        yield from _properties(inner, operation)
+    if "items" in found:
+        yield from _properties(found["items"], operation)
