@@ -93,7 +93,9 @@ class Edge:
     async def _pass_on(self, request: h11.Request, body: bytes, writer: asyncio.StreamWriter) -> httpx.Response:
         method, target = request.method.decode(), request.target.decode("latin-1")
         headers = {name.decode(): value.decode("latin-1") for name, value in request.headers if _is_passed(name)}
-        headers["forwarded"] = _forwarded(writer, headers["host"])
+        peer = ipaddress.ip_address(writer.get_extra_info("peername")[0])
+        headers["forwarded"] = _forwarded(peer, headers["host"])
+        headers |= {"x-forwarded-for": str(peer), "x-forwarded-proto": "https"}  # what the upstream's server reads
         certificate = _certificate(writer)
         if certificate is not None:
             headers |= sign_certificate(self.keys, certificate, SignedRequest(method, target, body), clock.now())
@@ -158,10 +160,9 @@ def _is_passed(name: bytes) -> bool:
     return not text.startswith((*_STRIPPED, *_HOP))
 
 
-def _forwarded(writer: asyncio.StreamWriter, host: str) -> str:
-    address = ipaddress.ip_address(writer.get_extra_info("peername")[0])
-    peer = f'"[{address}]"' if address.version == 6 else str(address)
-    return f'for={peer};host="{host}";proto=https'
+def _forwarded(peer: ipaddress.IPv4Address | ipaddress.IPv6Address, host: str) -> str:
+    address = f'"[{peer}]"' if peer.version == 6 else str(peer)
+    return f'for={address};host="{host}";proto=https'
 
 
 def _certificate(writer: asyncio.StreamWriter) -> bytes | None:

@@ -11,6 +11,7 @@ from services.audit.replaying import Difference, Replayed
 from services.audit.usecases.replay_decisions import replay_decisions
 from shared.access import RELEASES, RULES_VERSION
 from shared.errors import ForbiddenError
+from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller, LongPool
 from shared.http.door import Door
 
@@ -90,6 +91,7 @@ class ReplayView(BaseModel):
     summary="Decide again from the stored facts",
     responses={403: {"description": "`forbidden`: for operators."}, 422: {"description": "`cursor-invalid`"}},
 )
+@urgent(Urgency.BULK)
 async def get_replay(
     caller: AuthenticatedCaller,
     pool: LongPool,

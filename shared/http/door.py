@@ -1,4 +1,4 @@
-"""The door of every route: the token, then the size and the text of the body, and only then its content.
+"""The door of every route: the token, whether there is time, the size and the text of the body, then its content.
 
 FastAPI parses a body before it asks for any dependency; without this door 20 MB of JSON from nobody would be parsed
 before anybody looked for a token.
@@ -16,8 +16,10 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from shared.errors import NotAuthenticatedError
-from shared.http.app import caller
+from shared.http.admission import Load, urgency_for, urgency_of
+from shared.http.app import caller as caller_dependency
 from shared.http.bodies import SMALL, Buffers, check_text, take_body
+from shared.http.tokens import Caller
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -32,10 +34,12 @@ class Door(APIRoute):
     def get_route_handler(self) -> Handler:
         """FastAPI's handler behind the door."""
         handle = super().get_route_handler()
-        has_token, limit = needs_token(self), largest_body(self)
+        has_token, limit, urgency = needs_token(self), largest_body(self), urgency_of(self)
 
         async def handle_at_the_door(request: Request) -> Response:
-            client = await _client(request) if has_token else _source(request)
+            caller = await _caller(request) if has_token else None
+            load_of(request.app).admit(urgency_for(caller, urgency))
+            client = _source(request) if caller is None else f"{caller.client_id} {caller.id}"
             if not _has_body(request):
                 return await handle(request)
             with buffers_of(request.app).holding(client) as held:
@@ -75,17 +79,25 @@ def buffers_of(app: FastAPI) -> Buffers:
     return buffers
 
 
+def load_of(app: FastAPI) -> Load:
+    """How late this process is; without a watch it is never late."""
+    if not hasattr(app.state, "load"):
+        app.state.load = Load()
+    load: Load = app.state.load
+    return load
+
+
 def _asks(dependant: Dependant) -> bool:
-    return dependant.call is caller or any(_asks(one) for one in dependant.dependencies)
+    return dependant.call is caller_dependency or any(_asks(one) for one in dependant.dependencies)
 
 
-async def _client(request: Request) -> str:
+async def _caller(request: Request) -> Caller:
     """Whose token it is; the verifier remembers it for the endpoint. Raises NotAuthenticatedError."""
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     if scheme.lower() != "bearer" or not token:
         raise NotAuthenticatedError
-    verified = await request.app.state.verifier.verify(token)
-    return f"{verified.client_id} {verified.id}"
+    verified: Caller = await request.app.state.verifier.verify(token)
+    return verified
 
 
 def _source(request: Request) -> str:

@@ -371,4 +371,5 @@ async def test_who_comes_through_the_entrance_is_told_apart_from_this_machine(
     assert lines[0] == b"get /a/../b%2f?c http/1.1"
     assert b"host: dmp.hospital.example" in lines
     assert b'forwarded: for=127.0.0.1;host="dmp.hospital.example";proto=https' in lines
+    assert b"x-forwarded-for: 127.0.0.1" in lines
     assert b"203.0.113.9" not in seen[0]

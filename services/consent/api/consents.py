@@ -17,6 +17,7 @@ from services.consent.usecases.find_consents import find_consents, show_changed
 from shared import clock
 from shared.errors import ClientError, NotFoundError
 from shared.fhir.write import FHIR_JSON
+from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool, copy_limit_of
 from shared.http.door import Door
 from shared.http.pacing import keep_pace
@@ -104,6 +105,7 @@ async def search(
 
 
 @router.post("/_search", summary="Search authorisations, with the parameters in the body", openapi_extra=_FORM)
+@urgent(Urgency.READ)
 async def search_by_post(request: Request, caller: AuthenticatedCaller, pool: ServicePool) -> Response:
     """The same, with nothing in the URL."""
     form = _form(await request.body())

@@ -9,6 +9,7 @@ from services.consent.usecases.activate_matrix import activate_matrix
 from services.consent.usecases.compare_matrix import compare_matrix, list_matrices, show_matrix
 from services.consent.usecases.import_matrix import import_matrix
 from shared.contracts.base import CODE_PATTERN
+from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller, LongPool, ServicePool
 from shared.http.door import AS_THE_SERVICE, Door, takes
 from shared.http.problems import prefers_french
@@ -42,6 +43,7 @@ router = APIRouter(
     openapi_extra={"requestBody": {**_CSV, "required": True}},
     responses={409: {"description": "`matrix-name-taken`"}, 422: {"description": "`matrix-invalid`, which line"}},
 )
+@urgent(Urgency.BULK)
 @takes(AS_THE_SERVICE)
 async def post_matrix(
     request: Request,

@@ -22,6 +22,7 @@ from shared.errors import ForbiddenError
 from shared.fhir.outcomes import Issue, IssueType, Severity
 from shared.fhir.submission import InvalidSubmissionError, Submission
 from shared.fhir.write import FHIR_JSON, EntryResponse, transaction_response
+from shared.http.admission import Urgency, urgent
 from shared.http.door import AS_THE_SERVICE, Door, takes
 from shared.http.prefer import seconds_to_wait, wait_for
 from shared.metrics import REFUSED
@@ -31,6 +32,7 @@ CREATED = "201 Created"
 
 
 @router.post("/fhir", **DEPOSIT)
+@urgent(Urgency.DEPOSIT)
 @takes(AS_THE_SERVICE)
 async def deposit(request: Request) -> Response:
     """Parses the bytes itself: this is the hot path."""

@@ -16,6 +16,7 @@ from services.records.usecases.deposit_documents import Where, deposit_documents
 from shared import clock
 from shared.errors import ForbiddenError, InvalidError, NotFoundError
 from shared.fhir.contents import span_of
+from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller
 from shared.http.door import AS_THE_SERVICE, Door, takes
 from shared.http.prefer import seconds_to_wait
@@ -46,6 +47,7 @@ class Base64InvalidError(InvalidError):
     summary="Add a document of one's own",
     responses=_ANSWERS,
 )
+@urgent(Urgency.DEPOSIT)
 @takes(AS_THE_SERVICE)
 async def put_document(  # each is a part of the request
     record_id: UUID,

@@ -19,6 +19,7 @@ from services.records.usecases.read_document import Opened, read_document
 from shared.errors import NotFoundError
 from shared.fhir.capabilities import capability_statement
 from shared.fhir.write import FHIR_JSON, binary, searchset
+from shared.http.admission import Urgency, urgent
 from shared.http.door import Door
 from shared.http.pacing import keep_pace
 
@@ -46,6 +47,7 @@ async def search(request: Request) -> Response:
 
 
 @router.post("/fhir/DocumentReference/_search", **POST_SEARCH)
+@urgent(Urgency.READ)
 async def post_search(request: Request) -> Response:
     """Parameters in a form, so that no INS stands in a URL."""
     body = await request.body()
@@ -70,7 +72,7 @@ async def read_binary(request: Request) -> Response:
     """The bytes of one document."""
     opened = await _open(request, with_content=True)
     assert opened.content is not None
-    content_type = served_type(opened.metadata.content_type)
+    content_type = served_type(opened.metadata.content_type, opened.content)
     flags = flagged(request, opened.marks)
     if FHIR_JSON in request.headers.get("accept", ""):
         return Response(binary(str(opened.head.id), content_type, opened.content), 200, {**PRIVATE, **flags}, FHIR_JSON)

@@ -11,6 +11,7 @@ from services.records.api.searching import LONGEST_FORM, SearchError, parse_form
 from services.records.usecases.check_record import Standing, check_record
 from shared.fhir.write import FHIR_JSON, patient_standing, searchset
 from shared.fingerprints import ins_parts
+from shared.http.admission import Urgency, urgent
 from shared.http.door import Door
 from shared.values import Ins, InvalidInsError
 
@@ -25,6 +26,7 @@ async def find_patient(request: Request) -> Response:
 
 
 @router.post("/fhir/Patient/_search", **POST_STANDING)
+@urgent(Urgency.READ)
 async def post_find_patient(request: Request) -> Response:
     """The INS in a form."""
     body = await request.body()

@@ -10,6 +10,7 @@ from services.records.domain.what_if import Supposed
 from services.records.domain.what_if_texts import sentences
 from services.records.models import WhatIf, WhatIfAnswer, WhatIfEffect
 from services.records.usecases.ask_what_if import Question, ask_what_if
+from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller
 from shared.http.door import Door
 from shared.http.problems import prefers_french
@@ -25,6 +26,7 @@ router = APIRouter(route_class=Door, tags=["What if"])
         404: {"description": "No such record or document, or none that you may see."},
     },
 )
+@urgent(Urgency.BULK)
 async def what_if(
     record_id: UUID,
     body: WhatIf,
