@@ -152,7 +152,7 @@ async def _plain(stack: Stack) -> AsyncIterator[str]:
         return await answers(port, "/readyz")
 
     command = (sys.executable, "-m", "tests.benchmarks.without_rights", "api")
-    environment = {**spec.environment, "RECORDS_HTTP__PORT": str(port)}
+    environment = {**spec.environment, "RECORDS_HTTP__PORT": str(port), "RECORDS_METRICS__PORT": "0"}
     await stack.supervisor.start(
         dataclasses.replace(
             spec,

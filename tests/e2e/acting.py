@@ -68,7 +68,7 @@ async def another_reader(stack: Stack, **settings: str) -> AsyncIterator[str]:
         name=SECOND,
         log=stack.layout.log(SECOND),
         healthy=healthy,
-        environment={**spec.environment, "RECORDS_HTTP__PORT": str(port), **settings},
+        environment={**spec.environment, "RECORDS_HTTP__PORT": str(port), "RECORDS_METRICS__PORT": "0", **settings},
     )
     await stack.supervisor.start(second)
     try:
