@@ -185,9 +185,9 @@ async def test_what_a_release_changed_is_told_with_it(ledger: Ledger) -> None:
         "combination": None,
         "rules_version": "2",
         "made_by": list(RELEASES)[2:],
+        "decided_under": RULES_VERSION,
         "then": {"outcome": "refused", "reason": "kind-not-permitted"},
         "now": {"outcome": "permitted", "reason": "carer"},
-        "decided_under": RULES_VERSION,
     }
     assert (by_later_rules["event_id"], by_later_rules["made_by"]) == (str(unknown), [])
 
@@ -215,6 +215,21 @@ async def test_a_replacement_of_before_is_decided_under_its_own_rules_and_then_u
     assert (made_by_release["decided_under"], made_by_release["made_by"]) == (RULES_VERSION, list(RELEASES)[3:])
     assert made_by_release["now"] == {"outcome": "refused", "reason": "consent-opposed"}
     assert (never_so["event_id"], never_so["decided_under"], never_so["made_by"]) == (str(wrong), "3", [])
+
+
+async def test_what_was_decided_under_a_kept_version_is_decided_again_under_it(ledger: Ledger) -> None:
+    status = {"authorisation": "none", "attending_doctor": True}
+    then = {"outcome": "permitted", "reason": "attending-doctor", "rules_version": "3"}
+    pharmacist = {**then, "facts": told(made.reading(**status, profession="G15_21"))}
+    entry = await ledger.access(doctor(), "read-document", pharmacist)
+    await ledger.access(doctor(), "read-document", {**then, "facts": told(made.reading(**status))})
+    broken = {**then, "facts": told(made.reading(**status, blocked="both"))}
+    wrong = await ledger.access(doctor(), "read-document", broken)
+    changed, fault = (await replay(ledger))["differences"]
+    assert (changed["event_id"], changed["decided_under"], changed["made_by"]) == (str(entry), "4", ["4"])
+    assert changed["now"] == {"outcome": "refused", "reason": "not-authorised"}
+    assert (fault["event_id"], fault["decided_under"], fault["made_by"]) == (str(wrong), "3", [])
+    assert fault["now"] == {"outcome": "refused", "reason": "blocked"}
 
 
 async def test_what_lies_outside_the_time_asked_for_is_left_alone(ledger: Ledger) -> None:

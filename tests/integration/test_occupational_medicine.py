@@ -116,12 +116,13 @@ async def test_records_shows_it_only_what_the_person_authorised_and_only_where_t
     breaking = {"mode": "bris_de_glace", "motive": "sealed", "never": "occupational-medicine", "profession": "G15_10"}
     broken = make_token("professional", OCCUPATIONAL.id, **breaking)
     insured = make_token("professional", OCCUPATIONAL.id, profession="G15_10", never="insurer")
+    nurse = make_token("professional", OCCUPATIONAL.id, profession="G15_60", never="occupational-medicine")
     async with house(database, parameters=ALLOWED) as home:
         _, document = await record_of(home, **around)
         assert await read(home, document, doctor) == (404, ["not-found"])
         _, document = await record_of(home, **express)
         assert await read(home, document, doctor) == (200, [])
-        for token in (broken, insured):
+        for token in (broken, insured, nurse):
             assert await read(home, document, token) == (403, ["forbidden"])
     async with house(database) as home:
         for chosen in (express, around):

@@ -7,6 +7,7 @@ import pytest
 from shared.access import Facts, Permit, Refusal, decide
 from tests.infra.access_table import MASKED, NOT_FOR_PATIENT, NOT_FOR_REPRESENTATIVES, N, asking
 
+OCCUPATIONAL: dict[str, Any] = {"never": "occupational-medicine", "occupational_medicine": "allowed"}
 NOBODYS: dict[str, Any] = {"authorisation": "none"}
 URGENT: dict[str, Any] = {**NOBODYS, "mode": "bris_de_glace", "motive": True, "break_glass": True}
 SAMU: dict[str, Any] = {**NOBODYS, "mode": "centre_15", "motive": True, "regulator": True, "regulation_centre": True}
@@ -303,6 +304,44 @@ ROWS: dict[str, tuple[Facts, str]] = {
     "occupational medicine where the parameter lets it, with express consent": (
         asking("professional", never="occupational-medicine", occupational_medicine="allowed"),
         "authorised",
+    ),
+    "but not a nurse of it": (
+        asking("professional", **OCCUPATIONAL, profession="G15_60"),
+        "kind-not-permitted",
+    ),
+    "nor does the nurse deposit": (
+        asking("professional", "deposit", **OCCUPATIONAL, profession="G15_60", labels_asked=N),
+        "kind-not-permitted",
+    ),
+    "whose doctor does": (
+        asking("professional", "deposit", **OCCUPATIONAL, labels_asked=N),
+        "feeding",
+    ),
+    "under the rules before, the nurse read": (
+        asking("professional", **OCCUPATIONAL, profession="G15_60", as_of="3"),
+        "authorised",
+    ),
+    "a pharmacist is nobody's médecin traitant": (
+        asking("professional", **NOBODYS, attending_doctor=True, profession="G15_21"),
+        "not-authorised",
+    ),
+    "nor sees what is masked by an authorisation beside that status": (
+        asking("professional", attending_doctor=True, profession="G15_21", labels=MASKED),
+        "masked",
+    ),
+    "nor blocks anybody": (
+        asking(
+            "professional",
+            "change-rights",
+            change="block-professional",
+            attending_doctor=True,
+            profession="G15_21",
+        ),
+        "change-not-permitted",
+    ),
+    "under the rules before, the pharmacist read": (
+        asking("professional", **NOBODYS, attending_doctor=True, profession="G15_21", as_of="3"),
+        "attending-doctor",
     ),
     "but never by break-glass": (
         asking("professional", **URGENT, never="occupational-medicine", occupational_medicine="allowed"),
