@@ -96,6 +96,8 @@ async def test_blocking_ending_objecting_and_opposing(home: House, record: UUID,
         return changed(await ask(home, record, token, changes=[{"change": change, **more}]))
 
     assert await after("block-professional", holder_id=OTHER_DOCTOR) == {("professional", OTHER_DOCTOR): (3, 0)}
+    printed = OTHER_DOCTOR[1:6] + " " + OTHER_DOCTOR[6:]
+    assert await after("block-professional", holder_id=printed) == {("professional", OTHER_DOCTOR): (3, 0)}
     assert await after("end-authorisation", holder_id=OTHER_DOCTOR) == {("professional", OTHER_DOCTOR): (3, 0)}
     assert await after("end-authorisation", holder_id=CLINIC) == {}, "a team's word is ended otherwise"
     assert await after("end-attestation", holder_id=CLINIC) == {("care-team", CLINIC): (3, 0)}

@@ -14,6 +14,7 @@ from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller
 from shared.http.door import Door
 from shared.http.problems import prefers_french
+from shared.national_ids import NationalIdAmbiguousError, full_ids
 
 router = APIRouter(route_class=Door, tags=["What if"])
 
@@ -24,6 +25,7 @@ router = APIRouter(route_class=Door, tags=["What if"])
     responses={
         403: {"description": "Not for this kind of token."},
         404: {"description": "No such record or document, or none that you may see."},
+        422: {"description": "`invalid`; `national-id-ambiguous`: give the full identifier."},
     },
 )
 @urgent(Urgency.BULK)
@@ -40,7 +42,7 @@ async def what_if(
     Counts only what they may see; asking changes and announces nothing.
     """
     question = Question(
-        tuple(Supposed(**one.model_dump()) for one in body.changes),
+        tuple(Supposed(**{**one.model_dump(), "holder_id": _in_full(one.holder_id)}) for one in body.changes),
         tuple((one.document_id, one.change) for one in body.documents),
     )
     effects = await ask_what_if(desk_of(request), caller, record_id, question)
@@ -62,3 +64,11 @@ async def what_if(
             for one in effects
         ],
     )
+
+
+def _in_full(holder_id: str | None) -> str | None:
+    """The identifier under which the change itself would name its holder. Raises NationalIdAmbiguousError."""
+    possible = () if holder_id is None else full_ids(holder_id)
+    if len(possible) > 1:
+        raise NationalIdAmbiguousError
+    return possible[0] if possible else holder_id
