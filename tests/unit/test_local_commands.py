@@ -312,6 +312,7 @@ def test_a_replay_tells_of_each_difference_the_release_that_made_it(
         "made_by": made_by,
         "then": {"outcome": "refused", "reason": "kind-not-permitted"},
         "now": {"outcome": "permitted", "reason": "carer"},
+        "decided_under": "3",
     }
     counts = {"entries": 1, "decisions": 1, "without_facts": 0, "unreadable": 0}
     releases = {"1": "reads", "2": "everything", "3": "carers change rights"}

@@ -122,9 +122,9 @@ def _is_replaceable(old: Undecided) -> bool:
 
 
 def _labelled(one: Decided, document: Undecided, old: Undecided | None) -> Undecided:
-    """With the mask that the person wants on new documents, and what goes over from the one that is replaced.
+    """The document as it is published: masked where the person wants new ones so, and hidden as the replaced one was.
 
-    Added after the check, whatever else is hidden.
+    Both are added after the check, whatever else is hidden.
     """
     if one.event.mask:
         document = _masked_by_patient(document)
