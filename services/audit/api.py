@@ -51,8 +51,8 @@ async def get_accesses(
     before: Annotated[str | None, Query(max_length=80, description="`next` of the page before, or a time")] = None,
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
 ) -> AccessesView:
-    """Newest first, refusals included; of both records where a person has two that are linked. The asking is itself an
-    entry of the list, a moment later."""
+    """Newest first, refusals included; of both records where a person has two that are linked. Refusals alike that
+    follow one another are one line (of a page). The asking is itself an entry of the list, a moment later."""
     cursor = Cursor(clock.now() + _CLOCKS_DIFFER, UUID(int=0)) if before is None else Cursor.parse(before)
     page, names, has_more, own = await list_accesses(pool, record_id, caller, cursor, limit, copy_limit)
     return AccessesView.of(page, names, has_more, own)

@@ -1,8 +1,9 @@
 """What an event says in the ledger, and what of the ledger a patient is shown. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -261,6 +262,36 @@ class Shown:
         """The structures that it names."""
         structures = {self.organisation_id} if self.organisation_id else set()
         return structures | ({self.subject_id} if self.subject_id and self.action in STRUCTURE_ACTIONS else set())
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the list: one entry, or refusals alike that followed one another. `newest` of them, how many, and when
+    the first was."""
+
+    newest: Shown
+    times: int
+    first_at: datetime
+
+
+def fold_refusals(page: Sequence[Shown]) -> list[Line]:
+    """Newest first. Whoever is refused again and again fills nobody's list: what differs among such refusals is at most
+    the document, which is then not named."""
+    lines: list[Line] = []
+    for _, alike in groupby(page, key=_refusal_of):
+        group = list(alike)
+        same_document = len({entry.document_id for entry in group}) == 1
+        newest = group[0] if same_document else replace(group[0], document_id=None)
+        lines.append(Line(newest, len(group), group[-1].occurred_at))
+    return lines
+
+
+def _refusal_of(entry: Shown) -> object:
+    """Equal for refusals alike; of everything else only with itself."""
+    if entry.outcome != "refused":
+        return entry.event_id
+    who = (entry.actor_kind, entry.actor_id, entry.profession, entry.organisation_id)
+    return (*who, entry.action, entry.reason, entry.mode, entry.subject_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.audit.domain import RECORD_ACTIONS, STRUCTURE_ACTIONS, Cursor, Names, Shown
+from services.audit.domain import RECORD_ACTIONS, STRUCTURE_ACTIONS, Cursor, Line, Names, Shown, fold_refusals
 
 _PERSONS = ("patient", "representative")
 _EXAMPLE: dict[str, JsonValue] = {
@@ -66,10 +66,13 @@ class AccessView(BaseModel):
     mode: str
     document_id: UUID | None
     subject: NamedView | None = Field(description="who was authorised, blocked or objected to")
+    times: int = Field(default=1, description="refusals alike that followed one another are one line: how many")
+    first_at: datetime | None = Field(default=None, description="when the first of several was")
 
     @classmethod
-    def of(cls, shown: Shown, names: Names, own: frozenset[str]) -> "AccessView":
-        """The line of an entry, as whoever sees it who has acted under the ids `own`."""
+    def of(cls, line: Line, names: Names, own: frozenset[str]) -> "AccessView":
+        """As whoever sees it who has acted under the ids `own`."""
+        shown = line.newest
         return cls(
             event_id=shown.event_id,
             occurred_at=shown.occurred_at,
@@ -81,6 +84,8 @@ class AccessView(BaseModel):
             mode=shown.mode,
             document_id=shown.document_id,
             subject=_subject(shown, names),
+            times=line.times,
+            first_at=line.first_at if line.times > 1 else None,
         )
 
 
@@ -95,7 +100,7 @@ class AccessesView(BaseModel):
     def of(cls, page: list[Shown], names: Names, has_more: bool, own: frozenset[str]) -> "AccessesView":
         """The page."""
         following = str(Cursor(page[-1].occurred_at, page[-1].event_id)) if has_more else None
-        return cls(accesses=[AccessView.of(one, names, own) for one in page], next=following)
+        return cls(accesses=[AccessView.of(line, names, own) for line in fold_refusals(page)], next=following)
 
 
 def _who(shown: Shown, names: Names, own: frozenset[str]) -> WhoView:

@@ -228,6 +228,26 @@ async def test_another_patients_attempt_is_told_without_saying_whose_record_the_
     assert str(other) not in str(line)
 
 
+async def test_whoever_is_refused_again_and_again_fills_nobodys_list(life: Life) -> None:
+    documents = [await life.deposit() for _ in range(2)]
+    for number in range(30):
+        document = documents[number % 2].document_id
+        await life.access(doctor(), "read-document", "refused", "blocked", document_id=document)
+    await life.access(doctor("899700000009"), "read-document", "refused", "blocked")
+    for _ in range(2):
+        await life.access(life.patient, "authorise-professional", "permitted", "own-record", subject_id=DOCTOR)
+    page = await life.page()
+    lines = [(one["who"]["id"], one["reason"], one["times"]) for one in page["accesses"]]
+    own = (None, "own-record", 1)
+    refused = [("899700000009", "blocked", 1), (DOCTOR, "blocked", 30)]
+    assert lines == [own, own, *refused, *[(HOSPITAL, "received", 1)] * 2]
+    folded = page["accesses"][3]
+    assert folded["document_id"] is None
+    assert folded["first_at"] < folded["occurred_at"]
+    assert page["accesses"][2]["first_at"] is None
+    assert [(one["reason"], one["times"]) for one in (await life.page(limit=10))["accesses"]][-1] == ("blocked", 7)
+
+
 async def test_pages_follow_one_another_without_gap_or_repetition(life: Life) -> None:
     for number in range(7):
         await life.access(doctor(f"89970000000{number}"), "find-documents", "permitted", "authorised")

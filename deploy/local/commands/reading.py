@@ -177,11 +177,12 @@ def _row(resource: Mapping[str, Any]) -> tuple[object, ...]:
 def _access(line: Mapping[str, Any]) -> tuple[object, ...]:
     who, subject = line["who"], line.get("subject") or {}
     about = subject.get("name") or subject.get("id") or line.get("document_id")
+    times = f", {line['times']} times" if line.get("times", 1) > 1 else ""
     return (
         moment(line["occurred_at"]),
         "the patient" if who["you"] else who["name"] or who["id"] or who["kind"],
         deed(line["action"], line["mode"]),
         about,
-        line["outcome"],
+        line["outcome"] + times,
         line["reason"],
     )
