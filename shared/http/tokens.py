@@ -63,7 +63,8 @@ class Caller:
     """Who asks, as identity vouched for it. `id`: record id of a patient, national id of a professional, client id
     of software, administrators and operators. `mode`: the access mode stated for this token (TRE_R248, or `secret`);
     `motive`: of an emergency, sealed for audit; `patient_present`: the record whose card was read in this session;
-    `never`: a kind that has no access, or none but by express consent (insurer, occupational-medicine ...)."""
+    `never`: a kind that has no access, or none but by express consent (insurer, occupational-medicine ...).
+    `token_id`: of this very token (`jti`); what may be done with it once is counted by it."""
 
     kind: ActorKind
     id: str
@@ -77,6 +78,7 @@ class Caller:
     motive: str | None = None
     patient_present: UUID | None = None
     never: str | None = None
+    token_id: UUID | None = None
 
     def actor(self) -> Actor:
         """The same for the ledger."""
@@ -241,7 +243,7 @@ def _may_be_a_new_key(error: Exception) -> bool:
 def _caller(claims: dict[str, Any]) -> Caller:
     try:
         granted = _Granted.model_validate(claims.get("dmp"))
-        session_id = UUID(claims["sid"]) if "sid" in claims else None
+        session_id, token_id = (UUID(claims[name]) if name in claims else None for name in ("sid", "jti"))
     except (ValidationError, ValueError, TypeError, AttributeError) as error:
         raise NotAuthenticatedError from error
     return Caller(
@@ -257,4 +259,5 @@ def _caller(claims: dict[str, Any]) -> Caller:
         motive=granted.motive,
         patient_present=granted.patient_present,
         never=granted.never,
+        token_id=token_id,
     )

@@ -211,6 +211,18 @@ async def test_a_professional_adds_the_own_authorisation_with_the_card_and_no_ot
     assert [one.outcome for one in await record.entries()] == ["refused"] * 3 + ["permitted"]
 
 
+async def test_a_reading_of_the_card_serves_one_act_whatever_the_person_does_since(record: Record) -> None:
+    path, token = f"authorisations/{DOCTOR}", with_card(record)
+    both = await asyncio.gather(*(record.ask("PUT", path, {"until": days(n)}, token=token) for n in (1, 2)))
+    assert sorted(answer.status_code for answer in both) == [202, 403]
+    assert (await record.ask("DELETE", path)).status_code == 202
+    again = await record.ask("PUT", path, token=token)
+    assert (again.status_code, again.json()["code"]) == (403, "presence-used")
+    assert (await record.choices())["authorisations"] == []
+    assert (await record.entries())[-1].reason == "presence-used"
+    assert (await record.ask("PUT", path, token=with_card(record))).status_code == 202
+
+
 async def test_a_blocked_professional_learns_nothing_by_the_card(record: Record) -> None:
     await record.ask("PUT", f"blocks/{DOCTOR}")
     blocked = await record.ask("PUT", f"authorisations/{DOCTOR}", token=with_card(record))

@@ -67,12 +67,12 @@ async def test_a_record_takes_a_hundred_changes_an_hour_but_taking_a_right_away_
 
 async def test_what_takes_a_right_away_and_what_others_change_leave_the_person_the_hundred(record: Record) -> None:
     await flood(record, 99)
-    with_card = make_token("professional", DOCTOR, profession="10", patient_present=record.id)
     team = software_token("software-1", HOSPITAL)
     for _ in range(3):
         assert (await record.ask("PUT", f"blocks/{NURSE}")).status_code == 202
         assert (await record.ask("PUT", f"attestations/{HOSPITAL}", attestation(), token=team)).status_code == 202
         assert (await record.ask("DELETE", f"attestations/{HOSPITAL}", token=team)).status_code == 202
+        with_card = make_token("professional", DOCTOR, profession="10", patient_present=record.id)
         assert (await record.ask("PUT", f"authorisations/{DOCTOR}", token=with_card)).status_code == 202
         await record.api.pool.execute("update consent_states set choices = jsonb_set(choices, '{blocked}', '[]')")
     assert (await record.ask("PUT", f"authorisations/{NURSE}")).status_code == 202

@@ -20,7 +20,7 @@ from services.consent.domain.states import (
     TooManyChangesError,
     VersionDiffersError,
 )
-from services.consent.store import copies, states
+from services.consent.store import copies, presences, states
 from services.consent.usecases.name_subject import name_subject
 from shared import clock
 from shared.access import Facts, Permit, Refusal, blocked_of, decide, told
@@ -34,6 +34,8 @@ from shared.metrics import REFUSED
 from shared.outbox import append
 from shared.terminology.professions import role_code
 
+RESTS_ON_CARD: Final = "authorise-professional"
+"""What a professional may change only while the patient's card is there."""
 PROXIES: Final = PERSONS - {"patient"}
 
 
@@ -63,6 +65,13 @@ class ChangeForbiddenError(ForbiddenError):
 
     code = "change-not-permitted"
     french = "Ce choix ne vous appartient pas : il revient à la personne."
+
+
+class PresenceUsedError(ForbiddenError):
+    """This reading of the card has served already: each serves one act. Read the card again."""
+
+    code = "presence-used"
+    french = "Cette lecture de la carte a déjà servi : chacune ne sert qu’une fois. Lisez la carte de nouveau."
 
 
 class BlockingOneselfError(ForbiddenError):
@@ -149,7 +158,14 @@ async def _changed(  # everything that may refuse a change, in one order
         subject_id = None if caller.kind in PERSONS else change.subject_id
         if await states.count_changes(connection, state.record_id, now - CHANGES_WITHIN, subject_id) >= MOST_CHANGES:
             raise TooManyChangesError
+    if caller.kind == "professional" and change.action == RESTS_ON_CARD:
+        await _use_presence(connection, caller, now)
     return state.changed(choices, now)
+
+
+async def _use_presence(connection: Connection, caller: Caller, now: datetime) -> None:
+    if caller.token_id is None or not await presences.use_presence(connection, caller.token_id, now):
+        raise PresenceUsedError
 
 
 def _error(refusal: Refusal, facts: Facts) -> ClientError:
