@@ -321,7 +321,7 @@ async def test_an_invitation_that_names_nobody_or_oneself_is_refused(
 
 async def test_a_record_has_ten_carers_at_most(house: House) -> None:
     record_id = await adult(house, 1)
-    first = [await invite(house, record_id) for _ in range(10)]
+    first = [await invite(house, record_id, {"mail": f"{number}.{MAIL}"}) for number in range(10)]
     assert {one.status_code for one in first} == {201}
     await query(house.database, "delete from throttles")
     eleventh = await invite(house, record_id)
@@ -329,6 +329,22 @@ async def test_a_record_has_ten_carers_at_most(house: House) -> None:
     await house.client.delete(f"/records/{record_id}/carers/{first[0].json()['care_id']}", headers=own(record_id))
     await query(house.database, "delete from throttles")
     assert (await invite(house, record_id)).status_code == 201
+
+
+@pytest.mark.parametrize("body", [{"mail": MAIL}, named(9)], ids=["mail", "number"])
+async def test_a_stranger_is_not_sent_invitation_after_invitation_whoever_sends_them(
+    house: House, body: dict[str, Any]
+) -> None:
+    records = [await adult(house, number) for number in (1, 2, 3, 4)]
+    answers = [await invite(house, record_id, body) for record_id in records]
+    assert [one.status_code for one in answers] == [201, 201, 201, 429]
+    assert answers[-1].json()["code"] == "too-many-tries"
+    assert int(answers[-1].headers["retry-after"]) > 3000
+    if "mail" in body:
+        again = await invite(house, records[3], {"mail": MAIL.upper()})
+        assert again.status_code == 429
+        assert len(await house.messages("carer-invitation")) == 3
+    assert (await invite(house, records[3], {"mail": f"other.{MAIL}"})).status_code == 201
 
 
 async def test_who_guesses_codes_has_to_wait(house: House) -> None:

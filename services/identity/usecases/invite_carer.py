@@ -55,7 +55,7 @@ async def invite_carer(
     async with telling_refusals(pool, record_id, asking.actor(), "invite-carer"):
         async with pool.acquire() as connection:
             await check_relation(connection, keyrings, asking, record_id, "invite-carer")
-            await take_try(connection, [f"invite:{record_id}"], "invite-carer")
+            await take_try(connection, _counted(lookups, record_id, inviting), "invite-carer")
         async with transaction(pool) as connection:
             if not await representations.lock_records(connection, [record_id]):
                 raise RecordUnknownError
@@ -66,6 +66,16 @@ async def invite_carer(
             events += await _sent(connection, keyrings, new, code, inviting)
             await append(connection, [announce(one) for one in events])
     return new
+
+
+def _counted(lookups: Keyring, record_id: UUID, inviting: Inviting) -> list[str]:
+    """What the record sends, and what all records send to one person, who may know none of them."""
+    keys, mail = [f"invite:{record_id}"], inviting.invited.mail
+    if mail is not None:
+        keys.append(f"invited:{lookups.fingerprint('invited-mail', mail.strip().casefold())}")
+    elif inviting.ins is not None:
+        keys.append(f"invited:{lookups.fingerprint('invited-ins', *ins_parts(inviting.ins))}")
+    return keys
 
 
 async def _invitation(
