@@ -1,13 +1,17 @@
-"""One database per service with two roles: `<service>_owner` migrates it, `<service>_app` runs on it."""
+"""One database per service. `<service>_owner` migrates it; `<service>_app` may what the service may, and imports files;
+`<service>_api` and `<service>_worker` are members of it, each with a password of its own. None may enter another
+database."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import asyncpg
 
 from deploy.local.postgres import Postgres
 from deploy.local.secrets import Secrets
 
+PROCESSES = ("api", "worker")
+_SERVERS_OWN = ("postgres", "template1")
 _ROLES = "SELECT rolname FROM pg_roles WHERE rolname = ANY($1)"
 _EXISTS = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
 _UNSENT = (
@@ -21,13 +25,18 @@ def owner_dsn(postgres: Postgres, secrets: Secrets, service: str) -> str:
 
 
 def app_dsn(postgres: Postgres, secrets: Secrets, service: str) -> str:
-    """For `api` and `worker`."""
+    """For imports and for what an operator asks of the service's database."""
     return _dsn(postgres, secrets, service, f"{service}_app")
 
 
-async def create_roles(postgres: Postgres, secrets: Secrets, services: Iterable[str]) -> None:
-    """Makes the roles that are missing."""
-    names = [f"{service}_{role}" for service in services for role in ("owner", "app")]
+def process_dsn(postgres: Postgres, secrets: Secrets, service: str, process: str) -> str:
+    """For `api` or `worker`."""
+    return _dsn(postgres, secrets, service, f"{service}_{process}")
+
+
+async def create_roles(postgres: Postgres, secrets: Secrets, services: Collection[str]) -> None:
+    """Makes the roles that are missing, and closes the databases of the server itself to them."""
+    names = [f"{service}_{role}" for service in services for role in ("owner", "app", *PROCESSES)]
     connection = await asyncpg.connect(postgres.dsn())
     try:
         present = {row["rolname"] for row in await connection.fetch(_ROLES, names)}
@@ -35,6 +44,10 @@ async def create_roles(postgres: Postgres, secrets: Secrets, services: Iterable[
             if name not in present:  # names and passwords are ours: letters, digits, "_"
                 password = secrets.password(f"postgres/{name}")
                 await connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+        for service in services:
+            members = ", ".join(f"{service}_{process}" for process in PROCESSES)
+            await connection.execute(f"GRANT {service}_app TO {members} WITH INHERIT TRUE, SET FALSE")
+        await connection.execute(f"REVOKE ALL ON DATABASE {', '.join(_SERVERS_OWN)} FROM PUBLIC")
     finally:
         await connection.close()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deploy.local.child import ChildSpec
-from deploy.local.databases import app_dsn, owner_dsn
+from deploy.local.databases import app_dsn, owner_dsn, process_dsn
 from deploy.local.kafka import Kafka
 from deploy.local.paths import REPOSITORY, Layout
 from deploy.local.ports import HOST, Ports
@@ -58,8 +58,9 @@ class Services:
         return self._spec(service, "migrate", variables, port=None)
 
     def process(self, service: str, role: Role) -> ChildSpec:
-        """One long-running process of a service."""
+        """One long-running process of a service, under a database role of its own."""
         prefix, variables = service.upper(), self._variables(service)
+        variables[f"{prefix}_POSTGRES__DSN"] = process_dsn(self.postgres, self.secrets, service, role)
         if role == "worker":
             variables[f"{prefix}_KAFKA__SLOT"] = SLOT
         return self._spec(service, role, variables, self.ports[f"{service}-{role}"])
