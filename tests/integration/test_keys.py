@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 from uuid import UUID, uuid4
 
@@ -11,8 +12,10 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from services.identity.app import make_importer
 from services.identity.domain.sealing import Sealed, open_row
 from services.identity.keys import COLUMNS
+from services.identity.settings import ImportSettings
 from shared.clock import bucket_of
 from shared.crypto import Keyring, seal
 from shared.key_rewrap import KeyPlan, Report, Rewrapped, rewrap
@@ -99,6 +102,16 @@ async def test_a_process_without_a_key_that_rows_need_does_not_start(
     assert re.search("[AB]{20}", ended.errors + ended.output) is None, "no key is printed"
     assert await may_start(database), "with the old ring"
     assert await may_start(database, **{ring: f"{NEW},{OLD}"})
+
+
+async def test_an_import_without_a_key_that_rows_need_does_not_begin(new_database: NewDatabase, tmp_path: Path) -> None:
+    database = await new_database("identity")
+    await query(database, ROWS["identity", "persons"], RECORD)
+    importer = make_importer(
+        ImportSettings.model_validate({"postgres": {"dsn": database.dsn}, "keys": rings("identity", persons=NEW)})
+    )
+    with pytest.raises(KeyMissingError):
+        await importer.insured(tmp_path / "register.csv", lambda *_: None)
 
 
 async def test_another_key_of_the_same_id_is_found(new_database: NewDatabase) -> None:

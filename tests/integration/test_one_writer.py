@@ -80,6 +80,18 @@ async def test_the_ledger_enters_of_a_services_topic_its_own_acts_and_quarantine
     assert not consumer.brake.pulled, "one service that lies does not stop the ledger"
 
 
+async def test_a_service_that_writes_what_no_database_can_hold_does_not_stop_the_ledger(new_pool: NewPool) -> None:
+    pool, record_id = await new_pool("audit"), uuid4()
+    bad = consulted(record_id, action="change-preferences").model_copy(update={"facts": {"a": "\\\\\u0000"}})
+    good = consulted(record_id, action="change-preferences").model_copy(update={"facts": {"a": "\\u0000"}})
+    consumer = ledger(pool)
+    await consumer.consume([kept(event, topic=ACCESSES["notify"].name) for event in (*[bad] * 30, good)])
+    assert not consumer.brake.pulled
+    rows = await entries(pool, record_id)
+    assert [row["outcome"] for row in rows if row["outcome"] != "quarantined"] == ["permitted"]
+    assert {row["reason"] for row in rows if row["outcome"] == "quarantined"} == {"data-invalid"}
+
+
 async def test_the_ledger_reads_the_retired_topic_to_its_end(new_pool: NewPool) -> None:
     pool, record_id = await new_pool("audit"), uuid4()
     events = [consulted(record_id), consulted(record_id, action="sign-in"), consulted(record_id, action="see-choices")]
