@@ -136,7 +136,7 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
         (identity.PeopleChanged,),
         "representatives[].kind",
         dict.fromkeys(
-            ("records.people-copies", "consent.people-copies"),
+            ("records.people-copies", "consent.people-copies", "audit.people-copies"),
             Unknown("handled", "describes: the list in which a person stands gives the right"),
         ),
     ),
