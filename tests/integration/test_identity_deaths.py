@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from services.identity.usecases.sweep_deaths import sweep_deaths
 from shared import clock
-from shared.contracts.identity import RecordChanged
+from shared.contracts.identity import RecordChanged, SessionEnded
 from tests.conftest import NewDatabase
 from tests.infra.accounts import KEYRINGS, MAIL, PASSWORD, House, at_home
 from tests.infra.identity_api import administrator, query
@@ -53,7 +53,10 @@ async def test_a_death_ends_the_sessions_and_a_correction_brings_none_back(house
     assert await refresh(house, signed_in["refresh_token"]) == 401
     await correct(house, record_id)
     assert await refresh(house, signed_in["refresh_token"]) == 401
-    assert [row["ended_for"] for row in await query(house.database, "select ended_for from sessions")] == ["deceased"]
+    [session] = await query(house.database, "select id, ended_for from sessions")
+    assert session["ended_for"] == "deceased"
+    told = [one.session_id for one in await house.events() if isinstance(one, SessionEnded)]
+    assert told == [session["id"]], "what the other services would go on taking from a young token"
     again = await house.sign_in(device_token=signed_in["device_token"])
     assert again["device_token"] is not None, "the device is not known any more"
 
