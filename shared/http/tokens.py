@@ -78,7 +78,7 @@ class Caller:
     motive: str | None = None
     patient_present: UUID | None = None
     never: str | None = None
-    token_id: UUID | None = None
+    token_id: str | None = None
 
     def actor(self) -> Actor:
         """The same for the ledger."""
@@ -243,7 +243,7 @@ def _may_be_a_new_key(error: Exception) -> bool:
 def _caller(claims: dict[str, Any]) -> Caller:
     try:
         granted = _Granted.model_validate(claims.get("dmp"))
-        session_id, token_id = (UUID(claims[name]) if name in claims else None for name in ("sid", "jti"))
+        session_id = UUID(claims["sid"]) if "sid" in claims else None
     except (ValidationError, ValueError, TypeError, AttributeError) as error:
         raise NotAuthenticatedError from error
     return Caller(
@@ -259,5 +259,5 @@ def _caller(claims: dict[str, Any]) -> Caller:
         motive=granted.motive,
         patient_present=granted.patient_present,
         never=granted.never,
-        token_id=token_id,
+        token_id=str(claims["jti"]) if "jti" in claims else None,
     )

@@ -37,7 +37,7 @@ CHANGES: tuple[tuple[str, str, Any], ...] = (
     ("PUT", f"blocks/{DOCTOR}", None),
     ("DELETE", f"blocks/{DOCTOR}", None),
     ("PUT", f"feeding-objections/{HOSPITAL}", None),
-    ("PUT", "emergency", {"break_glass": False, "masked_documents": True}),
+    ("PUT", "emergency", {"break_glass": False, "regulation_centre": True, "masked_documents": True}),
 )
 WISHES = {"title": "Mes volontés", "type": "EXPPAT_1", "content_type": "text/plain", "content": "UGFyIMOpY3JpdC4="}
 MASQUE = {"coding": [{"system": oids.TRE_A07_SYSTEM, "code": "MASQUE_PS"}]}

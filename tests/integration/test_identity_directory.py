@@ -107,10 +107,10 @@ async def test_changes_at_the_same_time_get_versions_in_the_order_they_are_annou
     [
         ("/structures/x75", HOSPITAL, "national-id-invalid"),
         ("/structures/1", HOSPITAL, "national-id-invalid"),
-        ("/structures/1%0075", HOSPITAL, "national-id-invalid"),
+        ("/structures/1%0075", HOSPITAL, "nul-character"),
         (f"/structures/1{'0' * 64}", HOSPITAL, "national-id-invalid"),
         ("/structures/1750000001", {"name": ""}, "invalid"),
-        ("/structures/1750000001", {"name": "a\x00b"}, "invalid"),
+        ("/structures/1750000001", {"name": "a\x00b"}, "nul-character"),
         ("/structures/1750000001", {**HOSPITAL, "status": "gone"}, "invalid"),
         ("/professionals/dr-camille", {**DOCTOR, "structure_ids": []}, "national-id-invalid"),
         ("/professionals/899700000001", {**DOCTOR, "structure_ids": [], "profession": "11"}, "profession-unknown"),

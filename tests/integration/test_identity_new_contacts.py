@@ -12,6 +12,7 @@ from services.identity.domain.proposals import BY_POST, MOST_AT_ONCE
 from services.identity.usecases.open_noticed import open_noticed
 from services.identity.usecases.send_notices import send_notices
 from shared import clock
+from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
 from tests.conftest import NewDatabase
@@ -68,7 +69,7 @@ async def sent_to(house: House, kind: str) -> list[object]:
 async def on_file(house: House) -> object:
     """The mail of the record's contact, as the others were told last."""
     told = [one for one in await house.events() if isinstance(one, ContactChanged)]
-    return RING.open_sealed(told[-1].sealed)
+    return RING.open_sealed(told[-1].sealed, sealed_place("contact", told[-1].record_id))
 
 
 def later(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:

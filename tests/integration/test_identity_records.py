@@ -229,7 +229,7 @@ def changed(part: str, **values: Any) -> dict[str, Any]:
         (changed("ins", value="Invented-Person"), "ins-malformed"),
         (changed("ins", oid="1.2.250.1.213.1.4.2"), "ins-system-unknown"),
         (changed("traits", birth_name="- '"), "traits-invalid"),
-        (changed("traits", birth_name="Invented\x00Person"), "traits-invalid"),
+        (changed("traits", birth_name="Invented\x00Person"), "nul-character"),
         (changed("traits", birth_date="12/06/1955"), "traits-invalid"),
         (changed("traits", birth_date="1955-02-30"), "traits-invalid"),
         (changed("traits", birth_date="2999-01-01"), "traits-invalid"),

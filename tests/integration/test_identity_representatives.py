@@ -129,7 +129,7 @@ async def test_who_does_not_own_the_card_opens_no_record_with_its_number(house: 
 async def test_who_does_not_own_the_card_waits_for_a_second_person_and_the_known_contact_is_told(
     house: House, owner: str | None
 ) -> None:
-    await enter(house.pool, [insured(50, born=MINOR, card_owner=owner)])
+    await enter(house.pool, [insured(50, born=MINOR, card_owner=owner, mail="parent@patient.example")])
     record_id = await adult(house, 50, born=MINOR, mail="parent@patient.example")
     stranger = await adult(house, 1)
     asked = await open_own_minor(house, stranger)
@@ -149,7 +149,7 @@ async def test_who_does_not_own_the_card_waits_for_a_second_person_and_the_known
 
 
 async def test_the_owner_of_the_card_represents_at_once_and_the_contact_on_file_is_told(house: House) -> None:
-    await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(1))])
+    await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(1), mail="parent@patient.example")])
     record_id = await adult(house, 50, born=MINOR, mail="parent@patient.example")
     own_id = await adult(house, 1)
     assert (await open_own_minor(house, own_id)).json()["state"] == "validated"
@@ -158,7 +158,7 @@ async def test_the_owner_of_the_card_represents_at_once_and_the_contact_on_file_
 
 
 async def test_the_other_parent_is_told_of_a_request_once_and_stays_the_contact(house: House) -> None:
-    await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(1))])
+    await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(1), mail="parent@patient.example")])
     record_id = await adult(house, 50, born=MINOR, mail="parent@patient.example")
     second, first, _ = await adult(house, 2), await adult(house, 1), await adult(house, 3)
     asked = (await open_own_minor(house, second)).json()

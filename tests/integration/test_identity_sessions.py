@@ -206,7 +206,7 @@ async def test_other_refresh_tokens_are_refused_and_end_nothing(house: House, sp
         "foreign": signed_in["device_token"],
         "secret": token[:-6] + ("AAAAAA" if token[-6:] != "AAAAAA" else "BBBBBB"),
         "old": token,
-        "rubbish": "é\x00?",
+        "rubbish": "é?",
     }[spoil]
     answer = await house.client.post("/token/refresh", json={"refresh_token": bad})
     assert (answer.status_code, answer.json()["code"]) == (401, "refresh-token-invalid")

@@ -123,7 +123,7 @@ async def test_nothing_else_signs_in(refusing: httpx.AsyncClient, body: dict[str
 
 async def test_a_professional_id_with_a_nul_is_refused(refusing: httpx.AsyncClient) -> None:
     response = await sign_in(refusing, kind="professional", professional_id="8\x0099")
-    assert (response.status_code, response.json()["code"]) == (422, "national-id-invalid")
+    assert (response.status_code, response.json()["code"]) == (422, "nul-character")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ OPEN_TO_ALL = {
     "identity POST /openings/online/{opening_id}/code",
     "identity POST /openings/online/{opening_id}/complete",
     "identity POST /activations",
+    "identity POST /contact-objections",
     "identity GET /figures",
     "identity POST /oauth/token",
     "identity GET /.well-known/jwks.json",

@@ -1,7 +1,7 @@
 -- Tokens that say that a patient's card was read, once an act rested on them: a reading serves one act. Kept for longer
 -- than such a token lives.
 create table used_presences (
-  token_id uuid not null,
+  token_id text not null,
   used_at timestamptz not null,
   constraint used_presences_pkey primary key (token_id)
 );

@@ -1,7 +1,6 @@
 """Readings of a patient's card that an act has rested on."""
 
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from shared.db.pool import Connection
 
@@ -17,7 +16,7 @@ delete from used_presences where token_id in (
   select token_id from used_presences where used_at < $1 order by used_at limit $2 for update skip locked)"""
 
 
-async def use_presence(connection: Connection, token_id: UUID, now: datetime) -> bool:
+async def use_presence(connection: Connection, token_id: str, now: datetime) -> bool:
     """Whether this is the first act with the token; tokens that have run out are forgotten in passing."""
     await connection.execute(DELETE_PAST, now - KEPT, PAGE)
     return await connection.fetchval(INSERT_USED, token_id, now) is not None

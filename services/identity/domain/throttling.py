@@ -67,7 +67,7 @@ RULES = {
     "enrolment": Rule(free=5, first_s=10, longest_s=900),
     "represent": Rule(free=5, first_s=60, longest_s=3600),
     "invite": Rule(free=10, first_s=60, longest_s=3600),
-    "invited": Rule(free=2, first_s=3600, longest_s=86400, forgotten_s=86400),
+    "invited": Rule(free=2, first_s=3600, longest_s=3600, forgotten_s=86400),
     "invitation": Rule(free=5, first_s=10, longest_s=900),
 }
 """By the first word of a key `<kind>:<whose>`."""

@@ -23,6 +23,9 @@ from (values
   ('opening_suppressions', 'fingerprint', 'ins_hmac', 'fingerprint', 'true'),
   ('insured', 'fingerprint', 'ins_hmac', 'fingerprint', 'true'),
   ('insured', 'card', 'ins_hmac', 'fingerprint', 'true'),
+  ('contact_proposals', 'person', 'ins_hmac', 'fingerprint', 'true'),
+  ('contact_proposals', 'contact_hash', 'persons', 'fingerprint', 'true'),
+  ('contact_proposals', 'code_hash', 'persons', 'fingerprint', 'true'),
   ('activation_codes', 'person', 'ins_hmac', 'fingerprint', 'used_at is null and revoked_at is null'),
   ('care_relations', 'invited', 'ins_hmac', 'fingerprint', 'status = ''pending''')
 ) as used(by_table, in_column, ring, form, needed);
