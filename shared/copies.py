@@ -1,13 +1,17 @@
 """How fresh the copies of neighbours' states are, and which are broken: a state was told that could not be used."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from shared import clock
-from shared.contracts.base import Event, HeartbeatSent
+from shared.contracts.base import Event, HeartbeatSent, StateEvent
 from shared.db.pool import Connection
 from shared.decoding import LONGEST_KEY, Message
 from shared.freshness import HEARTBEAT_AHEAD
+
+State = TypeVar("State", bound=StateEvent)
+Named = TypeVar("Named")
 
 UPSERT_WATERMARKS = """
 insert into copy_watermarks (topic, partition, at)
@@ -90,3 +94,8 @@ async def broken_among(connection: Connection, topics: Sequence[str], keys: Iter
 
 def _text(key: bytes) -> str:
     return key[:LONGEST_KEY].decode("utf-8", "replace").replace("\0", "")
+
+
+def newest_of_each(messages: Iterable[Message[State]], named: Callable[[State], Named]) -> dict[Named, Message[State]]:
+    """The highest version among these of what each is about; the last one where versions are equal."""
+    return {named(one.event): one for one in sorted(messages, key=lambda message: message.event.version)}

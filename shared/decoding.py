@@ -1,6 +1,5 @@
 """From a Kafka record to a typed message, or to the stable code of what is wrong with it."""
 
-import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ from shared import clock, tracing
 from shared.contracts.base import Event, HeartbeatSent
 from shared.contracts.topics import EVENTS, TOPICS
 from shared.freshness import HEARTBEAT_AHEAD
+from shared.nul import has_escaped_nul
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
@@ -62,8 +62,6 @@ _STATES = frozenset(topic.name for topic in TOPICS if topic.kind == "state")
 LONGEST_KEY = 512
 """Bytes. No event has a longer key; of a record that has one so many are kept, which an index can hold."""
 FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-"""The character that no text of PostgreSQL can hold, as JSON writes it: every handler would fail on it."""
 FURTHEST_AHEAD = timedelta(days=1)
 """How far in the future the time of an event may lie: a producer's clock is wrong, but not by more than this."""
 
@@ -127,7 +125,7 @@ def _decode_event(record: Record, topic: str, wire: str, headers: dict[str, str]
         return Letter(record, topic, "envelope-invalid")
     if record.value is None or record.key is None:
         return Letter(record, topic, "body-or-key-missing")
-    if _NUL.search(record.value):
+    if has_escaped_nul(record.value):  # every handler would fail on it
         return Letter(record, topic, "data-invalid")
     try:
         event = EVENTS[wire].model_validate_json(record.value)

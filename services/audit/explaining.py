@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.access import KEPT, RULES_VERSION, Facts, Permit, Refusal, decide, facts_from
+from shared.access import KEPT, Facts, Permit, Refusal, decide, facts_from
 from shared.access.decide import ACTIONS
 from shared.terminology.visibility import Visibility
 
@@ -129,9 +129,8 @@ def chosen_reasons() -> frozenset[str]:
 def decide_again(said: Told, version: str | None) -> tuple[Facts, Permit | Refusal] | None:
     """What these rules answer to these facts, or those of today where they are not kept; None for facts that are not
     known."""
-    as_of = version if version in KEPT and version != RULES_VERSION else None
     try:
-        facts = facts_from({**said, "as_of": as_of})
+        facts = facts_from({**said, "as_of": version})
     except TypeError:
         return None
     return facts, decide(facts)

@@ -104,9 +104,8 @@ def _versions(version: str) -> tuple[str, ...]:
 def _decided(asked: list[Told], under: str) -> Permit | Refusal:
     """As a search is decided: whom somebody's choice keeps from the record still finds what the rules permit in any
     case, and is let in for the first of those. Raises TypeError."""
-    as_of = None if under == RULES_VERSION else under
     answers = (
-        decide(facts_from({**{name: value for name, value in said.items() if name not in NOT_A_FACT}, "as_of": as_of}))
+        decide(facts_from({**{name: value for name, value in said.items() if name not in NOT_A_FACT}, "as_of": under}))
         for said in asked
     )
     whole = next(answers)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shared.access.facts import Facts
-from shared.terminology.professions import producer_codes, role_codes
+from shared.terminology.professions import DOCTOR, producer_codes, role_codes
 from shared.terminology.visibility import KNOWN_LABELS, Confidentiality, Visibility
 
 MODES = frozenset({"normal", "bris_de_glace", "centre_15"})
@@ -30,7 +30,6 @@ class Requirement:
 
 _BEFORE: Mapping[str, frozenset[str]] = {"4": frozenset({"3"})}
 """Version of the rules -> the kept versions before it."""
-DOCTOR = "G15_10"
 
 Lists = Mapping[str, tuple[Requirement, ...]]
 """Kind of actor -> what must be met, in the order in which it is asked."""

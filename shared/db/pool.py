@@ -2,8 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -89,15 +89,10 @@ class _PoolWithLimits(Pool):
     _came_back_at: float = 0
 
     async def _acquire(self, timeout: float | None) -> Any:  # what every way to a connection goes through
-        with self._noted():
-            return await self._acquire_in_turns(timeout)
-
-    @contextmanager
-    def _noted(self) -> Iterator[None]:
         me = object()
         self.waiting[me] = asyncio.get_running_loop().time()
         try:
-            yield
+            return await self._acquire_in_turns(timeout)
         finally:
             del self.waiting[me]
 

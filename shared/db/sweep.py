@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.db.pool import Pool
+from shared.db.tags import count_of
 
 PAGE: Final = 2000
 ROUND_S: Final = 10.0
@@ -21,7 +22,7 @@ async def sweep(pool: Pool, deletions: Mapping[str, datetime]) -> bool:
     waiting = dict(deletions)
     while waiting and asyncio.get_running_loop().time() < deadline:
         for statement, moment in list(waiting.items()):
-            deleted = int((await pool.execute(statement, moment, PAGE)).rpartition(" ")[2])
+            deleted = count_of(await pool.execute(statement, moment, PAGE))
             if deleted < PAGE:
                 del waiting[statement]
     return bool(waiting)

@@ -5,7 +5,6 @@ that comes slowly holds back nobody else's, and memory stays bounded. Beyond tha
 """
 
 import asyncio
-import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import ClassVar, Final
 from starlette.requests import ClientDisconnect, Request
 
 from shared.errors import ClientError, InvalidError, TooLargeError
+from shared.nul import has_escaped_nul
 
 SMALL: Final = 64 * 1024
 """Bytes that a route takes unless it says otherwise (`takes`)."""
@@ -23,7 +23,6 @@ IN_ALL: Final = 240 * 1024 * 1024
 SLOWEST: Final = 64 * 1024
 """Bytes per second that a body must arrive with, after a first GRACE_S seconds."""
 GRACE_S: Final = 10.0
-_NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -145,7 +144,7 @@ async def _paced(request: Request, held: Held) -> AsyncIterator[bytes]:
 
 def check_text(body: bytes, content_type: str) -> None:
     """Raises NulCharacterError where a JSON, a form or any other text holds a NUL: PostgreSQL has no place for it."""
-    if b"\0" in body or (b"\\u0000" in body and _NUL_IN_JSON.search(body) is not None):
+    if b"\0" in body or has_escaped_nul(body):
         raise NulCharacterError
     if content_type.partition(";")[0].strip().lower() == _FORM and b"%00" in body:
         raise NulCharacterError

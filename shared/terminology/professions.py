@@ -20,6 +20,7 @@ class Profession:
         return self.table == "TRE_G15"
 
 
+DOCTOR = "G15_10"
 PRODUCERS = "A00"
 """Table of those that may stand as an author and never read."""
 

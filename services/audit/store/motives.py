@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from shared.db.pool import Connection
+from shared.db.tags import count_of
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -79,4 +80,4 @@ DELETE_LATE_MOTIVES_OF = "delete from late_motives where record_id = $1"
 async def delete_of(connection: Connection, record_id: UUID) -> dict[str, int]:
     """Removes those of an erased record. How many of what."""
     status = await connection.execute(DELETE_LATE_MOTIVES_OF, record_id)
-    return {"late_motives": int(status.rpartition(" ")[2])}
+    return {"late_motives": count_of(status)}

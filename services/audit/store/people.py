@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from shared.clock import bucket_of
 from shared.contracts.identity import PeopleChanged, PersonNamed
 from shared.db.pool import Connection
+from shared.db.tags import count_of
 from shared.decoding import Message
 
 _REPRESENTATIVES = TypeAdapter(tuple[PersonNamed, ...])
@@ -49,4 +50,4 @@ DELETE_PEOPLE = "delete from people_copies where bucket = $1 and record_id = $2"
 async def delete_people(connection: Connection, record_id: UUID) -> dict[str, int]:
     """Of a record that is erased. How many rows."""
     status = await connection.execute(DELETE_PEOPLE, bucket_of(record_id), record_id)
-    return {"people_copies": int(status.rpartition(" ")[2])}
+    return {"people_copies": count_of(status)}

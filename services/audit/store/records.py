@@ -10,6 +10,7 @@ from shared.clock import bucket_of
 from shared.contracts.identity import RecordChanged
 from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection
+from shared.db.tags import count_of
 from shared.decoding import Message
 
 # A row without the state of its version takes it from that version too: see migration 0007.
@@ -93,4 +94,4 @@ DELETE_RECORD = "delete from record_copies where bucket = $1 and record_id = $2"
 async def delete_record(connection: Connection, record_id: UUID) -> dict[str, int]:
     """What is known here of a record's state and its other one. How many rows."""
     status = await connection.execute(DELETE_RECORD, bucket_of(record_id), record_id)
-    return {"record_copies": int(status.rpartition(" ")[2])}
+    return {"record_copies": count_of(status)}

@@ -2,12 +2,13 @@
 
 from services.audit.store import people as store
 from shared.contracts.identity import PeopleChanged
+from shared.copies import newest_of_each
 from shared.db.pool import Connection
 from shared.decoding import Message
 
 
 async def copy_people(connection: Connection, messages: list[Message[PeopleChanged]]) -> set[bytes]:
     """Keeps the highest version of each record in the batch, if it is newer. Returns the keys of newer copies."""
-    latest = {one.event.record_id: one for one in sorted(messages, key=lambda message: message.event.version)}
+    latest = newest_of_each(messages, lambda event: event.record_id)
     newer = await store.upsert_people(connection, list(latest.values()))
     return {str(record_id).encode() for record_id in newer}

@@ -9,8 +9,8 @@ from services.consent.domain.choices import Change, ChangeAction, Choices
 from shared.contracts.base import CODE_PATTERN
 from shared.errors import InvalidError
 from shared.national_ids import HolderKind, NationalIdAmbiguousError, NationalIdUnknownError, full_ids
+from shared.terminology.professions import DOCTOR
 
-DOCTOR: Final = "G15_10"
 LONGEST_ID: Final = 64
 HOLDER_KINDS: Final[Mapping[ChangeAction, HolderKind | None]] = {
     "authorise-professional": None,

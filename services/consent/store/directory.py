@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from services.consent.domain.identifiers import DOCTOR, DirectoryEntry
+from services.consent.domain.identifiers import DirectoryEntry
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import Connection
+from shared.terminology.professions import DOCTOR
 
 UPSERT_ENTRIES = """
 insert into directory_entries (id, version, profession, active)

@@ -2,6 +2,7 @@
 
 from services.consent.store import directory
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
+from shared.copies import newest_of_each
 from shared.db.pool import Connection
 from shared.decoding import Message
 
@@ -10,6 +11,6 @@ async def copy_directory(
     connection: Connection, messages: list[Message[ProfessionalChanged | StructureChanged]]
 ) -> set[bytes]:
     """Only what is newer is kept. Returns the keys of newer copies."""
-    latest = {one.event.key: one.event for one in sorted(messages, key=lambda message: message.event.version)}
-    applied = await directory.upsert_entries(connection, list(latest.values()))
+    latest = newest_of_each(messages, lambda event: event.key)
+    applied = await directory.upsert_entries(connection, [one.event for one in latest.values()])
     return {id.encode() for id in applied}

@@ -11,6 +11,7 @@ from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.identity import PeopleChanged
+from shared.copies import newest_of_each
 from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.outbox import Announcement, append
@@ -22,7 +23,7 @@ async def copy_people(connection: Connection, messages: list[Message[PeopleChang
 
     Returns the keys of newer copies.
     """
-    latest = {one.event.record_id: one for one in sorted(messages, key=lambda message: message.event.version)}
+    latest = newest_of_each(messages, lambda event: event.record_id)
     ids = sorted(latest)
     await copies.hold_first_states(connection, ids)
     before = await copies.find_attending_doctors(connection, ids)

@@ -14,6 +14,7 @@ from services.identity.domain.kinds import Never
 from shared.contracts.audit import MOTIVE
 from shared.crypto import Keyring
 from shared.errors import ForbiddenError, InvalidError
+from shared.terminology.professions import DOCTOR
 
 AccessMode = Literal["normal", "bris_de_glace", "centre_15", "secret"]
 MODES: Final[tuple[AccessMode, ...]] = get_args(AccessMode)
@@ -47,7 +48,6 @@ FITTING: Final[Mapping[Role, frozenset[AccessMode]]] = {
     "unknown": frozenset(),
 }
 """Who may state which mode; the last two never get a token."""
-_DOCTOR: Final = "G15_10"
 
 
 class ModeUnknownError(InvalidError):
@@ -127,7 +127,7 @@ def role_of_professional(
         return "occupational-doctor"
     if not profession.startswith("G15_"):
         return "other-professional"
-    if profession == _DOCTOR and organisation_id in centres_15:
+    if profession == DOCTOR and organisation_id in centres_15:
         return "regulating-doctor"
     return "health-professional"
 

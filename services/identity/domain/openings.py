@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 import orjson
@@ -16,8 +15,7 @@ from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.crypto import Keyring
 from shared.errors import ConflictError, InvalidError, NotFoundError
-
-DOCTOR: Final = "G15_10"
+from shared.terminology.professions import DOCTOR
 
 
 class InsuredUnknownError(NotFoundError):

@@ -8,6 +8,7 @@ from services.identity.domain.activation import IssuedCode
 from services.identity.domain.sealing import Sealed
 from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.db.tags import count_of
 
 INSERT_WAVE = """
 insert into activation_waves (id, purpose, key_id, sealed_key, created_at) values ($1, $2, $3, $4, $5)
@@ -81,7 +82,7 @@ where bucket = $1 and record_id = $2 and used_at is null and revoked_at is null"
 async def revoke_codes(connection: Connection, record_id: UUID, at: datetime) -> int:
     """No code of this record can be used any more; returns how many could."""
     done: str = await connection.execute(REVOKE_CODES, bucket_of(record_id), record_id, at)
-    return int(done.rpartition(" ")[2])
+    return count_of(done)
 
 
 IS_USABLE = """
@@ -125,4 +126,4 @@ DELETE_CODES = "delete from activation_codes where bucket = $1 and record_id = $
 async def delete_codes(connection: Connection, record_id: UUID) -> int:
     """Of a record that is erased; returns how many."""
     done: str = await connection.execute(DELETE_CODES, bucket_of(record_id), record_id)
-    return int(done.rpartition(" ")[2])
+    return count_of(done)

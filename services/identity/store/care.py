@@ -10,6 +10,7 @@ from services.identity.domain.care import Care, Status
 from services.identity.domain.sealing import Sealed
 from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
+from shared.db.tags import count_of
 
 INSERT_CARE = """
 insert into care_relations (bucket, id, record_id, invited, code_hash, key_id, sealed, status, invited_at, expires_at)
@@ -97,12 +98,12 @@ delete from care_relations where (bucket, id) in (
 
 async def expire_invitations(connection: Connection, now: datetime, limit: int) -> int:
     """Writes down what has expired. Returns how many."""
-    return _count(await connection.execute(EXPIRE_PENDING, now, limit))
+    return count_of(await connection.execute(EXPIRE_PENDING, now, limit))
 
 
 async def forget_unanswered(connection: Connection, before: datetime, limit: int) -> int:
     """Deletes what came to nothing long ago. Returns how many."""
-    return _count(await connection.execute(FORGET_UNANSWERED, before, limit))
+    return count_of(await connection.execute(FORGET_UNANSWERED, before, limit))
 
 
 DELETE_OF_RECORD = "delete from care_relations where bucket = $1 and record_id = $2 returning id"
@@ -113,10 +114,6 @@ async def delete_care(connection: Connection, record_id: UUID, fingerprints: Seq
     """What there is of a record and of its holder as a carer or as somebody invited. Returns how many."""
     own = await connection.fetch(DELETE_OF_RECORD, bucket_of(record_id), record_id)
     return len(own) + len(await connection.fetch(DELETE_BY_CARER, record_id, fingerprints))
-
-
-def _count(status: str) -> int:
-    return int(status.rpartition(" ")[2])
 
 
 def _care(row: asyncpg.Record) -> Care:

@@ -10,6 +10,7 @@ from services.identity.domain.lifecycle import Cause, Channel, State, state_of
 from services.identity.domain.sealing import Sealed
 from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.db.tags import count_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,31 +136,27 @@ DELETE_FINGERPRINTS = "delete from ins_fingerprints where fingerprint = any($1::
 
 async def delete_contacts(connection: Connection, record_id: UUID) -> int:
     """How many there were."""
-    return _count(await connection.execute(DELETE_CONTACTS, bucket_of(record_id), record_id))
+    return count_of(await connection.execute(DELETE_CONTACTS, bucket_of(record_id), record_id))
 
 
 async def delete_closures(connection: Connection, record_id: UUID) -> int:
     """How many there were."""
-    return _count(await connection.execute(DELETE_CLOSURE, bucket_of(record_id), record_id))
+    return count_of(await connection.execute(DELETE_CLOSURE, bucket_of(record_id), record_id))
 
 
 async def delete_fingerprints(connection: Connection, record_id: UUID, fingerprints: Sequence[str]) -> int:
     """How many there were."""
-    return _count(await connection.execute(DELETE_FINGERPRINTS, fingerprints, record_id))
+    return count_of(await connection.execute(DELETE_FINGERPRINTS, fingerprints, record_id))
 
 
 async def delete_record(connection: Connection, record_id: UUID) -> int:
     """The row that all others about a record point at: last but the person."""
-    return _count(await connection.execute(DELETE_RECORD, bucket_of(record_id), record_id))
+    return count_of(await connection.execute(DELETE_RECORD, bucket_of(record_id), record_id))
 
 
 async def delete_person(connection: Connection, record_id: UUID, person_id: UUID) -> int:
     """The person: the last of all."""
-    return _count(await connection.execute(DELETE_PERSON, bucket_of(record_id), person_id))
-
-
-def _count(status: str) -> int:
-    return int(status.rpartition(" ")[2])
+    return count_of(await connection.execute(DELETE_PERSON, bucket_of(record_id), person_id))
 
 
 INSERT_SUPPRESSION = """
@@ -174,12 +171,12 @@ async def suppress(
     connection: Connection, fingerprint: str, reason: SuppressionReason, channel: Channel | None, since: datetime
 ) -> bool:
     """No campaign opens a record for this person from now on. Who is on the list stays as they are: False."""
-    return _count(await connection.execute(INSERT_SUPPRESSION, fingerprint, reason, channel, since)) > 0
+    return count_of(await connection.execute(INSERT_SUPPRESSION, fingerprint, reason, channel, since)) > 0
 
 
 async def lift_suppression(connection: Connection, fingerprints: Sequence[str]) -> int:
     """Off the list. Returns how many rows there were."""
-    return _count(await connection.execute(LIFT_SUPPRESSION, fingerprints))
+    return count_of(await connection.execute(LIFT_SUPPRESSION, fingerprints))
 
 
 async def suppressed_among(connection: Connection, fingerprints: Sequence[str]) -> dict[str, SuppressionReason]:

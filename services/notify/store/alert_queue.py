@@ -12,6 +12,7 @@ from services.notify.store.alerts import circumstances_of
 from shared.clock import bucket_in, bucket_of
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
+from shared.db.tags import count_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ where alerts.bucket = old.bucket and alerts.id = old.id"""
 
 async def forget_before(connection: Connection, moment: datetime) -> bool:
     """Removes some of what was handled before. Returns whether there may be more."""
-    return (await connection.execute(DELETE_OLD_ALERTS, moment)).endswith(" 1000")
+    return count_of(await connection.execute(DELETE_OLD_ALERTS, moment)) == 1000
 
 
 OBSERVE = "select count(*) from alerts where status = 'queued'"

@@ -10,6 +10,7 @@ import asyncpg
 from services.notify.domain import Audience, Circumstances, Preferences, Window
 from shared.clock import bucket_in
 from shared.db.pool import Connection
+from shared.db.tags import count_of
 from shared.label_versions import REPLACES_KNOWN, LabelVersion
 
 
@@ -169,7 +170,7 @@ where (preferences.document, preferences.consultation) is distinct from (exclude
 async def keep_preferences(connection: Connection, record_id: UUID, wanted: Preferences, now: datetime) -> bool:
     """Returns whether something was written."""
     done = await connection.execute(UPSERT_PREFERENCES, record_id, wanted.document, wanted.consultation, now)
-    return done.endswith(" 1")
+    return count_of(done) == 1
 
 
 DELETE_OLD_WINDOWS = """
@@ -181,7 +182,7 @@ where known.record_id = old.record_id and known.professional_id = old.profession
 
 async def forget_windows(connection: Connection, moment: datetime) -> bool:
     """Removes some that opened before. Returns whether there may be more."""
-    return (await connection.execute(DELETE_OLD_WINDOWS, moment)).endswith(" 1000")
+    return count_of(await connection.execute(DELETE_OLD_WINDOWS, moment)) == 1000
 
 
 def circumstances_of(row: asyncpg.Record) -> Circumstances:

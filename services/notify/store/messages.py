@@ -11,6 +11,7 @@ from services.notify.domain import Channel, DueMessage, Request
 from shared.clock import bucket_of
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
+from shared.db.tags import count_of
 
 CHANNELS: tuple[Channel, ...] = ("mail", "sms", "letter")
 
@@ -135,7 +136,7 @@ where messages.bucket = old.bucket and messages.request_id = old.request_id"""
 
 async def forget_before(connection: Connection, moment: datetime) -> bool:
     """Removes some of what was handled before. Returns whether there may be more."""
-    return (await connection.execute(DELETE_OLD_MESSAGES, moment)).endswith(" 1000")
+    return count_of(await connection.execute(DELETE_OLD_MESSAGES, moment)) == 1000
 
 
 DELETE_MESSAGES_OF = """
@@ -147,7 +148,7 @@ where messages.bucket = old.bucket and messages.request_id = old.request_id"""
 async def delete_messages_of(connection: Connection, record_id: UUID, limit: int) -> int:
     """Removes so many messages of a record at most, sent or not. Returns how many."""
     done = await connection.execute(DELETE_MESSAGES_OF, bucket_of(record_id), record_id, limit)
-    return int(done.rpartition(" ")[2])
+    return count_of(done)
 
 
 COUNT_QUEUED = "select channel, count(*) as count from messages where status = 'queued' group by channel"

@@ -20,10 +20,10 @@ from services.records.domain.documents import Head
 from services.records.domain.facts import Asker, Combination, combination_of, document_facts, record_facts
 from shared.access import Permit, decide
 from shared.contracts.base import Actor
+from shared.terminology.professions import DOCTOR
 
 PROFESSIONS = ("G15_10", "G15_21", "G15_40", "G15_50", "G15_60", "G15_70", "G15_80", "G15_91")
 """Those of which one is imagined, authorised by the person."""
-PHYSICIAN = "G15_10"
 NEWCOMER = "imagined"
 Known = Mapping[str, str | None]
 """National id -> profession (JDV_J65), of whom the directory knows; None: they do not practise (any more)."""
@@ -59,7 +59,7 @@ class Imagined:
 
     who: Who
     id: str
-    profession: str | None = PHYSICIAN
+    profession: str | None = DOCTOR
     organisation_id: str | None = None
     mode: str = "normal"
     motive: str | None = None
@@ -92,7 +92,7 @@ class Effect:
     after: int
     lost: int
     gained: int
-    profession: str | None = PHYSICIAN
+    profession: str | None = DOCTOR
     assumed: bool = False
 
 
@@ -165,7 +165,7 @@ def audience(choices: Choices, known: Known, asked: frozenset[str] = frozenset()
 
 
 def _professional(who: Who, id: str, known: Known) -> Imagined:
-    return Imagined(who, id, profession=known.get(id, PHYSICIAN), assumed=id not in known)
+    return Imagined(who, id, profession=known.get(id, DOCTOR), assumed=id not in known)
 
 
 def is_structure(holder: str) -> bool:

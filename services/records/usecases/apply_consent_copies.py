@@ -4,6 +4,7 @@ from services.records.announcements import announce_effect
 from services.records.store import copies as store
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.records import CopyApplied
+from shared.copies import newest_of_each
 from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.outbox import append
@@ -14,7 +15,7 @@ async def apply_consent_copies(connection: Connection, messages: list[Message[Co
 
     Returns the keys whose copy is newer now.
     """
-    latest = {one.event.record_id: one for one in sorted(messages, key=lambda message: message.event.version)}
+    latest = newest_of_each(messages, lambda event: event.record_id)
     ids = sorted(latest)
     await store.lock_records(connection, ids)
     applied = await store.upsert_consent_states(connection, [latest[id] for id in ids])

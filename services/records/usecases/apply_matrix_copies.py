@@ -2,12 +2,13 @@
 
 from services.records.store import copies as store
 from shared.contracts.consent import MatrixChanged
+from shared.copies import newest_of_each
 from shared.db.pool import Connection
 from shared.decoding import Message
 
 
 async def apply_matrix_copies(connection: Connection, messages: list[Message[MatrixChanged]]) -> set[bytes]:
     """Only what is newer is kept. It is about no record: there is nobody to tell. Returns the keys of newer copies."""
-    latest = {one.event.name: one.event for one in sorted(messages, key=lambda message: message.event.version)}
-    applied = await store.upsert_matrices(connection, [latest[name] for name in sorted(latest)])
+    latest = newest_of_each(messages, lambda event: event.name)
+    applied = await store.upsert_matrices(connection, [latest[name].event for name in sorted(latest)])
     return {name.encode() for name in applied}

@@ -4,6 +4,7 @@ from services.records.announcements import announce_effect
 from services.records.store import copies as store
 from shared.contracts.identity import PeopleChanged
 from shared.contracts.records import CopyApplied
+from shared.copies import newest_of_each
 from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.outbox import append
@@ -14,7 +15,7 @@ async def apply_people_copies(connection: Connection, messages: list[Message[Peo
 
     Returns the keys whose copy is newer now.
     """
-    latest = {one.event.record_id: one for one in sorted(messages, key=lambda message: message.event.version)}
+    latest = newest_of_each(messages, lambda event: event.record_id)
     ids = sorted(latest)
     await store.lock_records(connection, ids)
     applied = await store.upsert_people(connection, [latest[id] for id in ids])

@@ -4,6 +4,7 @@ from services.records.announcements import announce_effect
 from services.records.store import copies as store
 from shared.contracts.identity import RecordChanged
 from shared.contracts.records import CopyApplied
+from shared.copies import newest_of_each
 from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.outbox import append
@@ -14,7 +15,7 @@ async def apply_record_copies(
     vault: Vault, connection: Connection, messages: list[Message[RecordChanged]]
 ) -> set[bytes]:
     """Only what is newer is applied and told; a new record gets its data key. Returns the keys of newer copies."""
-    latest = {one.event.record_id: one for one in sorted(messages, key=lambda message: message.event.version)}
+    latest = newest_of_each(messages, lambda event: event.record_id)
     known = await store.lock_records(connection, sorted(latest))
     newer = [latest[id] for id in sorted(latest) if id not in known or known[id][0] < latest[id].event.version]
     if not newer:
