@@ -30,7 +30,7 @@ _GOOD: Final[dict[str, Any]] = {
 }
 _DOCUMENT: Final[dict[str, Any]] = {"document_status": "published", "labels": _N, "deposited_by": "organisation"}
 _DOCTOR: Final[dict[str, Any]] = {"actor_kind": "professional", "profession": "G15_10"}
-_URGENT: Final[dict[str, Any]] = {**_DOCTOR, "motive": True}
+_URGENT: Final[dict[str, Any]] = {**_DOCTOR, "motive": True, "record_named": True}
 
 _READERS: Final[Mapping[str, dict[str, Any]]] = {
     "holder": {"actor_kind": "patient", "relation": "holder"},
@@ -53,6 +53,12 @@ _READERS: Final[Mapping[str, dict[str, Any]]] = {
     "profession that the matrix denies": {**_DOCTOR, "authorisation": "valid", "matrix_cell": "denied"},
     "break-glass": {**_URGENT, "mode": "bris_de_glace", "break_glass": True},
     "break-glass, opposed": {**_URGENT, "mode": "bris_de_glace"},
+    "break-glass for another record": {
+        **_URGENT,
+        "mode": "bris_de_glace",
+        "break_glass": True,
+        "record_named": False,
+    },
     "break-glass, masked documents permitted": {
         **_URGENT,
         "mode": "bris_de_glace",

@@ -48,6 +48,7 @@ LogEvent = Literal[
     "copy.ahead",
     "copy.broken",
     "erasure.overdue",
+    "emergency.over_limit",
     "relay.led",
     "relay.recovery_needed",
     "relay.recovered",

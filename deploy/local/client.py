@@ -97,7 +97,8 @@ class Dmp:
         return self._signed_in(f"patient {record_id}", {"kind": "patient", "record_id": str(record_id)})
 
     def professional(self, professional_id: str, organisation_id: str | None = None, **stated: str) -> Session:
-        """A professional of the directory, by the demonstration's sign-in. `stated`: mode, and motive if needed."""
+        """A professional of the directory, by the demonstration's sign-in. `stated`: mode, and
+        in an emergency motive and patient."""
         body = {"kind": "professional", "professional_id": professional_id, **stated}
         if organisation_id is not None:
             body["organisation_id"] = organisation_id

@@ -51,6 +51,11 @@ class InventedPerson:
         """As one speaks of the person."""
         return f"{self.given_name.title()} {self.birth_name.title()}"
 
+    @property
+    def patient(self) -> str:
+        """As an emergency names its patient: the INS as a FHIR search token."""
+        return f"urn:oid:{self.oid}|{self.ins}"
+
     def opening(self, language: str = "fr", relation: str = "holder") -> dict[str, object]:
         """The body of `POST /records`."""
         return opening(

@@ -140,7 +140,8 @@ class Provider:
 
     def _common(self, person: Person) -> dict[str, Any]:
         now = int(time.time())
-        return {"iss": self.issuer, "sub": f"f:local:{person.id}", "iat": now, "exp": now + TOKEN_S}
+        times = {"auth_time": now, "iat": now, "exp": now + TOKEN_S}
+        return {"iss": self.issuer, "sub": f"f:local:{person.id}", **times}
 
 
 def s256(verifier: str) -> str:

@@ -44,7 +44,7 @@ async def ask_and_hide(story: Story) -> None:
 async def break_the_glass(story: Story) -> None:
     """Another doctor, in an emergency: the motive is required, the opposition honoured, the patient told at once."""
     doctor = PROFESSIONALS[SECOND_DOCTOR]
-    emergency = story.dmp.professional(doctor.id, mode="bris_de_glace", motive=MOTIVE)
+    emergency = story.dmp.professional(doctor.id, mode="bris_de_glace", motive=MOTIVE, patient=story.patient.patient)
     story.happened(doctor.name, f"breaks the glass: “{MOTIVE}”")
     story.expect(await _status(emergency, story) == 404, "a masked letter was opened without permission")
     story.happened(doctor.name, "is not shown the masked letter: the patient has not permitted that in emergencies")

@@ -23,6 +23,7 @@ Party = Literal["patient", "representative", "professional"]
 ASKERS_OWN = frozenset(
     {
         *("action", "actor_kind", "never", "profession", "mode", "secret", "motive", "regulator"),
+        "record_named",
         *("card_present", "about_self", "copies_fresh", "matrix_cell"),
     }
 )

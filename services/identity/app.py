@@ -130,6 +130,10 @@ def _entrances(all_settings: Settings, persons: Keyring) -> Entrances:
         motives=None if settings.motives is None else Keyring.parse(settings.motives.get_secret_value()),
         emergency_life=timedelta(seconds=settings.emergency_s),
         centres_15=frozenset(settings.centres_15),
+        emergencies_per_hour={
+            "bris_de_glace": settings.break_glass_per_hour,
+            "centre_15": settings.centre_15_per_hour,
+        },
         occupational_medicine=all_settings.parameters.occupational_medicine,
     )
     entrances = Entrances(rules, _provider(settings))

@@ -90,6 +90,12 @@ class ProfessionalSettings(Section):
         default=None, description="keyring shared with audit, for motives; without it no emergency modes"
     )
     emergency_s: int = Field(default=120, ge=30, le=300, description="how long a token of an emergency lives")
+    break_glass_per_hour: int = Field(
+        default=10,
+        ge=1,
+        description="of one professional; beyond it an alarm, and each needs a fresh proof of identity",
+    )
+    centre_15_per_hour: int = Field(default=60, ge=1, description="likewise, of a regulating doctor")
     centres_15: tuple[str, ...] = Field(default=(), description="structures (Struct_IdNat) whose doctors regulate")
     edge_keys: KeyringText | None = Field(default=None, description="keyring shared with the TLS entrance")
     card_roots: Path | None = Field(default=None, description="PEM: roots of the IGC-Santé")

@@ -23,12 +23,13 @@ RELEASES: Final[Mapping[str, str]] = MappingProxyType(
         "4": "objections and blocks hold for replacements; an author reads the own document on old copies; only "
         "doctors are médecins traitants or read for occupational medicine; who ended a structure's attestation gets "
         "no other of it until that is withdrawn; in the record of a deceased person nobody does anything any more",
+        "5": "the token of an emergency reads in the one record that it names",
     }
 )
 """Version of the rules -> what it brought, the oldest first. A change that may answer otherwise than before is a new
 one: replay tells decisions of two versions apart, and by which release."""
 RULES_VERSION: Final = tuple(RELEASES)[-1]
-KEPT: Final = ("3", RULES_VERSION)
+KEPT: Final = ("3", "4", RULES_VERSION)
 """The versions under which a decision can be decided again as it was (`Facts.as_of`)."""
 
 ACTIONS: Final[Mapping[str, tuple[Lists, Callable[[Facts], str]]]] = MappingProxyType(

@@ -15,7 +15,8 @@ class Facts:
     code (`G15_10`, `A00_DISPOSITIF`). `relation`: holder, representative, carer, application or none, as the copy of
     the record's people says at this moment. `never`: insurer, mutuelle, bank, employer, occupational-medicine
     where the asker or the structure acted for is one. `regulator`: identity vouched for a regulating doctor of a centre
-    15. `mode`: TRE_R248; `secret`: secret connection of a minor; `motive`: one was given, sealed. `card_present`: the
+    15. `mode`: TRE_R248; `secret`: secret connection of a minor; `motive`: one was given, sealed; `record_named`:
+    the token of the emergency is for this record. `card_present`: the
     card of this record's holder was read in this session. `about_self`: the change is about the asker.
 
     The record. `record_status`: open, closed, deceased (closed by the holder's death) or unknown. `minor`: the holder
@@ -55,6 +56,7 @@ class Facts:
     mode: str = "normal"
     secret: bool = False
     motive: bool = False
+    record_named: bool = False
     card_present: bool = False
     about_self: bool = False
 

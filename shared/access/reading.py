@@ -17,6 +17,7 @@ from shared.access.requirements import (
     LIVING,
     MODE,
     MOTIVE,
+    NAMED,
     OPEN,
     PUBLISHED,
     READING_ROLE,
@@ -94,7 +95,7 @@ READERS: dict[str, tuple[Requirement, ...]] = {
     "application": (KIND, MODE, FRESH, LIVING, RECORD, OPEN, CHOICES, REFERENCED, GRANTED, *_FOR_ANOTHER[3:]),
     "professional": (
         *(KIND, READING_ROLE, MODE, MOTIVE, FRESH_UNLESS_OWN_OR_EMERGENCY),
-        *(LIVING, RECORD, OPEN, SECRET, CHOICES, BLOCKED, AUTHORISED, UNOPPOSED, MATRIX),
+        *(NAMED, LIVING, RECORD, OPEN, SECRET, CHOICES, BLOCKED, AUTHORISED, UNOPPOSED, MATRIX),
         *(PUBLISHED, LABELLED, SECTION, MASKED),
     ),
     "software": (

@@ -28,7 +28,7 @@ class Requirement:
     retry: bool = False
 
 
-_BEFORE: Mapping[str, frozenset[str]] = {"4": frozenset({"3"})}
+_BEFORE: Mapping[str, frozenset[str]] = {"4": frozenset({"3"}), "5": frozenset({"3", "4"})}
 """Version of the rules -> the kept versions before it."""
 
 Lists = Mapping[str, tuple[Requirement, ...]]
@@ -99,6 +99,10 @@ def is_labelled(labels: frozenset[str]) -> bool:
     return len(labels & CONFIDENTIALITY) == 1 and labels <= KNOWN_LABELS
 
 
+def _names_the_record(facts: Facts) -> bool:
+    return not is_emergency(facts) or facts.record_named or not is_since(facts, "5")
+
+
 def _is_secret_of_a_minor(facts: Facts) -> bool:
     return not facts.secret or facts.minor
 
@@ -116,6 +120,8 @@ FRESH = Requirement("copies-too-old", lambda f: f.copies_fresh, retry=True)
 FRESH_UNLESS_OWN_OR_EMERGENCY = Requirement(
     "copies-too-old", lambda f: f.copies_fresh or is_emergency(f) or (is_author(f) and is_since(f, "4")), retry=True
 )
+# The token of an emergency is for one record; of any other it learns no more than of one that is not there.
+NAMED = Requirement("record-not-named", _names_the_record, by_choice=True)
 # A death ends what anybody may do in the record, the holder's own account and emergencies included.
 LIVING = Requirement("holder-deceased", lambda f: f.record_status != "deceased", by_choice=True)
 RECORD = Requirement("record-unknown", lambda f: f.record_status in ("open", "closed"), by_choice=True)

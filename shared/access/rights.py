@@ -13,6 +13,7 @@ from shared.access.requirements import (
     KIND,
     LIVING,
     MODE,
+    NAMED,
     OPEN,
     READING_ROLE,
     RECORD,
@@ -59,7 +60,9 @@ CHANGERS: dict[str, tuple[Requirement, ...]] = {
     "patient": (KIND, MODE, HOLDER, LIVING, RECORD, OPEN, PERSONS_CHANGE),
     "representative": (KIND, MODE, FRESH, REPRESENTATIVE, LIVING, RECORD, OPEN, PERSONS_CHANGE),
     "carer": (KIND, MODE, FRESH, CARER, LIVING, RECORD, OPEN, PERSONS_CHANGE),
-    "professional": (KIND, READING_ROLE, MODE, PROFESSIONALS_CHANGE, LIVING, RECORD, OPEN, UNBLOCKED, UNOPPOSED),
+    "professional": (
+        *(KIND, READING_ROLE, MODE, PROFESSIONALS_CHANGE, NAMED, LIVING, RECORD, OPEN, UNBLOCKED, UNOPPOSED),
+    ),
     "software": (KIND, MODE, STRUCTURES_CHANGE, LIVING, RECORD, OPEN, UNBLOCKED, UNOPPOSED),
 }
 """Nobody else changes any."""

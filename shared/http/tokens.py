@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.contracts.base import Actor, ActorKind
 from shared.db.pool import Pool
+from shared.emergency import record_commitment
 from shared.errors import ForbiddenError, NotAuthenticatedError
 from shared.logs import log
 from shared.settings import TokenSettings
@@ -55,6 +56,7 @@ class _Granted(BaseModel):
     mode: str = "normal"
     motive: str | None = None
     patient_present: UUID | None = None
+    emergency_record: str | None = None
     never: str | None = None
 
 
@@ -62,9 +64,10 @@ class _Granted(BaseModel):
 class Caller:
     """Who asks, as identity vouched for it. `id`: record id of a patient, national id of a professional, client id
     of software, administrators and operators. `mode`: the access mode stated for this token (TRE_R248, or `secret`);
-    `motive`: of an emergency, sealed for audit; `patient_present`: the record whose card was read in this session;
-    `never`: a kind that has no access, or none but by express consent (insurer, occupational-medicine ...).
-    `token_id`: of this very token (`jti`); what may be done with it once is counted by it."""
+    `motive`: of an emergency, sealed for audit; `emergency_record`: the one record that it is for (`names`);
+    `patient_present`: the record whose card was read in this session; `never`: a kind that has no access, or none but
+    by express consent (insurer, occupational-medicine ...). `token_id`: of this very token (`jti`); what may be done
+    with it once is counted by it."""
 
     kind: ActorKind
     id: str
@@ -77,6 +80,7 @@ class Caller:
     mode: str = "normal"
     motive: str | None = None
     patient_present: UUID | None = None
+    emergency_record: str | None = None
     never: str | None = None
     token_id: str | None = None
 
@@ -89,6 +93,10 @@ class Caller:
             organisation_id=self.organisation_id,
             client_id=self.client_id,
         )
+
+    def names(self, record_id: UUID) -> bool:
+        """Whether this is the record that the emergency is for."""
+        return self.session_id is not None and self.emergency_record == record_commitment(self.session_id, record_id)
 
     def require(self, scope: str) -> None:
         """Raises ForbiddenError without that scope."""
@@ -258,6 +266,7 @@ def _caller(claims: dict[str, Any]) -> Caller:
         mode=granted.mode,
         motive=granted.motive,
         patient_present=granted.patient_present,
+        emergency_record=granted.emergency_record,
         never=granted.never,
         token_id=str(claims["jti"]) if "jti" in claims else None,
     )

@@ -23,7 +23,7 @@ from tests.infra.access_table import MASKED, asking
 
 GOAL_US = 15.0
 ROUNDS, EACH = 100, 200
-URGENT = {"authorisation": "none", "mode": "bris_de_glace", "motive": True, "break_glass": True}
+URGENT = {"authorisation": "none", "mode": "bris_de_glace", "motive": True, "record_named": True, "break_glass": True}
 ASKERS: dict[str, Facts] = {
     "holder": asking("patient"),
     "representative": asking("representative"),

@@ -52,6 +52,7 @@ async def _readers(scene: Scene) -> list[dict[str, str]]:
     doctor, second = PROFESSIONALS[DOCTOR].id, PROFESSIONALS[SECOND_DOCTOR].id
     authorisation = f"/records/{scene.record_id}/authorisations/{doctor}"
     await scene.holder.call("PUT", "consent", authorisation, headers={"prefer": "wait=10"})
-    emergency = scene.dmp.professional(second, mode="bris_de_glace", motive="Perte de connaissance, seul")
+    urgent = {"mode": "bris_de_glace", "motive": "Perte de connaissance, seul", "patient": scene.person.patient}
+    emergency = scene.dmp.professional(second, **urgent)
     sessions: list[Session] = [scene.dmp.professional(doctor), scene.holder, scene.hospital, emergency]
     return [{"authorization": f"Bearer {await one.token()}"} for one in sessions]

@@ -113,6 +113,7 @@ def _professional_may_read(f: Facts, shown: bool, whole: bool) -> bool:
     emergency = f.mode in EMERGENCY
     wrote_it = f.author and not whole
     attending = _is_attending_doctor(f)
+    for_this_record = not emergency or f.record_named or f.as_of in ("3", "4")
     asks_properly = f.profession in READERS and _mode_suits_a_professional(f) and (f.motive or not emergency)
     as_author = wrote_it and f.as_of != "3"
     known = f.record_status == "open" and f.choices_known and (f.copies_fresh or emergency or as_author)
@@ -123,7 +124,7 @@ def _professional_may_read(f: Facts, shown: bool, whole: bool) -> bool:
         "bris_de_glace": f.break_glass,
         "centre_15": f.regulation_centre,
     }.get(f.mode, False)
-    if not asks_properly or not known or blocked or (f.secret and not f.minor):
+    if not asks_properly or not for_this_record or not known or blocked or (f.secret and not f.minor):
         return False
     if wrote_it:
         return shown
@@ -142,6 +143,8 @@ def _may_change_rights(f: Facts) -> bool:
     if f.actor_kind == "software":
         return _plain(f) and (ends or attests)
     if f.actor_kind != "professional" or f.profession not in READERS or not _mode_suits_a_professional(f):
+        return False
+    if f.mode in EMERGENCY and not f.record_named and f.as_of not in ("3", "4"):
         return False
     joins = f.change == "authorise-professional" and f.about_self and f.card_present
     blocks = f.change == "block-professional" and _is_attending_doctor(f) and not f.about_self

@@ -49,7 +49,7 @@ COLUMNS: dict[str, tuple[Any, ...]] = {
     "change": (None, *LABEL_CHANGES, "archive", "unarchive", *sorted(CHANGES), "befriend"),
     "labels_asked": LABELS,
     "type_asked": ("11488-4", "DOCPAT01", None),
-    "as_of": (None, "3", "4", "2", "99"),
+    "as_of": (None, "3", "4", "5", "2", "99"),
     "matrix_cell": ("allowed", "denied", "allowed-by-default", "denied-by-default", "unknown"),
     "occupational_medicine": ("never", "allowed", "perhaps"),
     **{one.name: YES_NO for one in fields(Facts) if isinstance(one.default, bool)},
@@ -95,7 +95,14 @@ def _reading() -> Iterator[Facts]:
         yield asking("professional", action, **doctor, care_team="valid")
         yield asking("professional", action, **doctor, attending_doctor=True, labels=MASKED, section_hidden=True)
         yield asking("professional", action, **doctor, author=True, labels=MASKED, section_hidden=True)
-        urgent = {**doctor, "motive": True, "masked_in_emergency": True, "labels": MASKED, "section_hidden": True}
+        urgent = {
+            **doctor,
+            "motive": True,
+            "record_named": True,
+            "masked_in_emergency": True,
+            "labels": MASKED,
+            "section_hidden": True,
+        }
         yield asking("professional", action, **urgent, mode="bris_de_glace", break_glass=True)
         yield asking("professional", action, **urgent, mode="centre_15", regulation_centre=True, regulator=True)
         yield asking("professional", action, secret=True, minor=True)
@@ -160,7 +167,7 @@ def one_fact_away(facts: Facts) -> Iterator[Facts]:
 def whole_table(kind: str) -> Iterator[Facts]:
     """Actions x modes x labels x states x consent of a kind, all in all; a professional's with its many ways in."""
     consents: tuple[dict[str, Any], ...] = ({},)
-    modes: tuple[dict[str, Any], ...] = ({}, {"mode": "bris_de_glace", "motive": True})
+    modes: tuple[dict[str, Any], ...] = ({}, {"mode": "bris_de_glace", "motive": True, "record_named": True})
     if kind == "professional":
         consents = (
             *({"authorisation": one} for one in STATES),
@@ -171,9 +178,15 @@ def whole_table(kind: str) -> Iterator[Facts]:
         )
         modes = (
             *({}, {"secret": True}, {"secret": True, "minor": True}, {"mode": "secret"}),
-            {"mode": "bris_de_glace", "motive": True, "break_glass": True},
-            {"mode": "bris_de_glace", "motive": True, "break_glass": True, "masked_in_emergency": True},
-            {"mode": "centre_15", "motive": True, "regulation_centre": True, "regulator": True},
+            {"mode": "bris_de_glace", "motive": True, "record_named": True, "break_glass": True},
+            {
+                "mode": "bris_de_glace",
+                "motive": True,
+                "record_named": True,
+                "break_glass": True,
+                "masked_in_emergency": True,
+            },
+            {"mode": "centre_15", "motive": True, "record_named": True, "regulation_centre": True, "regulator": True},
         )
     changes = {"label": LABEL_CHANGES, "archive": ("archive",), "change-rights": ("block-professional",)}
     documents = ("received", "published", "superseded")

@@ -12,6 +12,7 @@ from services.records.domain.documents import Metadata
 from services.records.usecases.desk import Desk
 from shared import clock
 from shared.clock import bucket_of
+from shared.emergency import record_commitment
 from shared.terminology.documents import document_types
 from shared.vault import WrappedKey
 from tests.infra.records import CLINIC, DOCTOR, HOSPITAL, OTHER_DOCTOR, House
@@ -100,11 +101,13 @@ async def fill(home: House, desk: Desk, record_id: UUID, sorts: list[Sort], meta
     return made
 
 
-def in_mode(mode: str, professional_id: str = OTHER_DOCTOR, **claims: object) -> str:
-    """A physician's token in an access mode, with a motive where it is an emergency."""
-    motive = {} if mode == "secret" else {"motive": "sealed.motive"}
+def in_mode(mode: str, record_id: UUID, professional_id: str = OTHER_DOCTOR, **claims: object) -> str:
+    """A physician's token in an access mode; in an emergency with a motive, for this record."""
+    session_id = uuid4()
+    emergency = {"motive": "sealed.motive", "emergency_record": record_commitment(session_id, record_id)}
+    more = {} if mode == "secret" else emergency
     return make_token(
-        "professional", professional_id, profession="G15_10", mode=mode, sid=str(uuid4()), **motive, **claims
+        "professional", professional_id, profession="G15_10", mode=mode, sid=str(session_id), **more, **claims
     )
 
 
@@ -130,9 +133,9 @@ def askers(record_id: UUID, proxies: dict[str, UUID]) -> dict[str, str]:
         "doctor of the clinic": professional_token("899900000034", organisation_id=CLINIC),
         "unknown doctor": professional_token("899900000042"),
         "pharmacist": professional_token("899900000059", "21"),
-        "break-glass": in_mode("bris_de_glace", "899900000042"),
-        "regulation": in_mode("centre_15", "899900000042"),
-        "secret": in_mode("secret"),
+        "break-glass": in_mode("bris_de_glace", record_id, "899900000042"),
+        "regulation": in_mode("centre_15", record_id, "899900000042"),
+        "secret": in_mode("secret", record_id),
         "application": application(),
         "unknown application": application("app-2"),
         "administrator": make_token("administrator", "admin-1"),

@@ -22,7 +22,7 @@ from shared import clock
 from shared.crypto import Keyring
 from shared.http.tokens import Caller, TokenVerifier
 from tests.infra.databases import Database
-from tests.infra.identity_api import KEYRING, administrator, public, settings_of
+from tests.infra.identity_api import KEYRING, TEST_OID, administrator, nir, public, settings_of
 from tests.infra.tokens import ISSUER, SETTINGS, TestKeys
 from tests.infra.waiting import eventually
 
@@ -48,6 +48,9 @@ KEY = new_key()
 MOTIVES = Keyring.parse(KEYRING)
 EDGE_KEYS = Keyring.parse(KEYRING)
 MOTIVE = "Patient inconscient amené par le SMUR"
+PATIENT = f"urn:oid:{TEST_OID}|{nir()}"
+URGENT = {"mode": "bris_de_glace", "motive": MOTIVE, "patient": PATIENT}
+"""What is stated in an emergency."""
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"

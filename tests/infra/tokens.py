@@ -13,7 +13,16 @@ ISSUER = "http://identity.test"
 KEY = ECKey.generate_key("P-256", {"kid": "test", "use": "sig", "alg": "ES256"}, private=True)
 SETTINGS = TokenSettings(issuer=ISSUER, jwks_url=f"{ISSUER}/.well-known/jwks.json")
 
-GRANTED = ("record_id", "profession", "organisation_id", "mode", "motive", "patient_present", "never")
+GRANTED = (
+    "record_id",
+    "profession",
+    "organisation_id",
+    "mode",
+    "motive",
+    "patient_present",
+    "emergency_record",
+    "never",
+)
 
 
 class TestKeys:

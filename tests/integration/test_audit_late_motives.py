@@ -36,7 +36,7 @@ async def ledger(new_database: NewDatabase) -> AsyncIterator[Ledger]:
 
 async def opened(ledger: Ledger, *, sealed: str | None = None) -> None:
     """A physician reads in an emergency, with a motive under a key that audit does not hold."""
-    facts = reading(mode="bris_de_glace", motive=True, break_glass=True)
+    facts = reading(mode="bris_de_glace", motive=True, record_named=True, break_glass=True)
     motive = sealed or Keyring.parse(NEXT).seal_for_addressee(MOTIVE.encode(), MOTIVE_PLACE)
     said = {**judged(facts), "mode": "bris_de_glace", "motive": motive, "session_id": uuid4()}
     await ledger.access(doctor(), "find-documents", said)

@@ -95,7 +95,7 @@ async def search_as_author(ledger: Ledger, **more: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"authorisation": "none"}, {"mode": "bris_de_glace", "motive": True, "break_glass": False}], ids=str
+    "more", [{"authorisation": "none"}, {"mode": "bris_de_glace", "motive": True, "record_named": True}], ids=str
 )
 async def test_an_authors_search_is_decided_again_as_it_was(ledger: Ledger, more: dict[str, Any]) -> None:
     await search_as_author(ledger, **more)
@@ -226,10 +226,23 @@ async def test_what_was_decided_under_a_kept_version_is_decided_again_under_it(l
     broken = {**then, "facts": told(made.reading(**status, blocked="both"))}
     wrong = await ledger.access(doctor(), "read-document", broken)
     changed, fault = (await replay(ledger))["differences"]
-    assert (changed["event_id"], changed["decided_under"], changed["made_by"]) == (str(entry), "4", ["4"])
+    assert (changed["event_id"], changed["decided_under"], changed["made_by"]) == (
+        str(entry),
+        RULES_VERSION,
+        list(RELEASES)[3:],
+    )
     assert changed["now"] == {"outcome": "refused", "reason": "not-authorised"}
     assert (fault["event_id"], fault["decided_under"], fault["made_by"]) == (str(wrong), "3", [])
     assert fault["now"] == {"outcome": "refused", "reason": "blocked"}
+
+
+async def test_an_emergency_of_before_named_no_record_and_is_decided_again_as_it_was(ledger: Ledger) -> None:
+    urgent = {"authorisation": "none", "mode": "bris_de_glace", "motive": True, "break_glass": True}
+    then = {"outcome": "permitted", "reason": "break-glass", "rules_version": "4"}
+    await ledger.access(doctor(), "read-document", {**then, "facts": told(made.reading(**urgent))})
+    [changed] = (await replay(ledger))["differences"]
+    assert (changed["decided_under"], changed["made_by"]) == ("5", ["5"])
+    assert changed["now"] == {"outcome": "refused", "reason": "record-not-named"}
 
 
 async def test_what_lies_outside_the_time_asked_for_is_left_alone(ledger: Ledger) -> None:

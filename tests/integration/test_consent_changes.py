@@ -18,6 +18,7 @@ from shared.db.pool import transaction
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import APPLICATION, ConsentApi, Record, consent_api, person, representative
 from tests.infra.messages import message
+from tests.infra.mixes import in_mode
 from tests.infra.plumbing import record_changed
 from tests.infra.tokens import make_token, patient_token, professional_token, software_token
 
@@ -485,3 +486,11 @@ async def test_a_stranger_is_refused_like_for_a_record_that_does_not_exist_and_t
     missing = Record(record.api, uuid4())
     assert (await missing.ask("PUT", "care-team", {"objected": True}, token=stranger)).status_code == 404
     assert await missing.told() == []
+
+
+async def test_in_an_emergency_nothing_is_added_to_another_record_than_the_one_it_is_for(record: Record) -> None:
+    path, add = f"authorisations/{DOCTOR}", {"patient_present": record.id}
+    other, own = in_mode("bris_de_glace", uuid4(), DOCTOR, **add), in_mode("bris_de_glace", record.id, DOCTOR, **add)
+    assert (await record.ask("PUT", path, token=other)).status_code == 404
+    assert (await record.entries())[-1].reason == "record-not-named"
+    assert (await record.ask("PUT", path, token=own)).status_code == 202

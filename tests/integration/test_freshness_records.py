@@ -84,12 +84,12 @@ async def test_a_database_that_has_not_read_the_erasures_serves_the_patient_alon
     path = f"/fhir/Binary/{document}"
     assert (await home.get(path, as_patient(record))).status_code == 200
     assert (await home.get(path, as_software())).status_code == 200, "the depositor"
-    assert (await home.get(path, in_mode("bris_de_glace"))).status_code == 200, "by the last known row"
+    assert (await home.get(path, in_mode("bris_de_glace", record))).status_code == 200, "by the last known row"
     refused = {one.actor.kind for one in await home.announced(AccessRecorded) if one.reason == "copies-too-old"}
     assert refused == {"professional", "representative", "application", "software"}
     await erase(home.pool, erase_record, record)
     await home.be_fresh()
-    tokens = [*others(record).values(), as_patient(record), as_software(), in_mode("bris_de_glace")]
+    tokens = [*others(record).values(), as_patient(record), as_software(), in_mode("bris_de_glace", record)]
     assert {(await home.get(path, token)).status_code for token in tokens} == {404}
 
 

@@ -24,9 +24,11 @@ from tests.infra.professionals import (
     MOTIVE,
     MOTIVES,
     NURSE,
+    PATIENT,
     REGULATOR,
     SOCIAL,
     SOFTWARE_CLIENT,
+    URGENT,
     caller_of,
     chosen,
     doors,
@@ -76,7 +78,7 @@ async def with_card(client: httpx.AsyncClient, pki: Pki, person: str, **body: An
 
 
 def motive_for(mode: str) -> dict[str, str]:
-    return {"motive": MOTIVE} if mode in ("bris_de_glace", "centre_15") else {}
+    return {"motive": MOTIVE, "patient": PATIENT} if mode in ("bris_de_glace", "centre_15") else {}
 
 
 async def test_who_may_state_which_mode_is_a_table(client: httpx.AsyncClient, pki: Pki) -> None:
@@ -90,7 +92,7 @@ async def test_who_may_state_which_mode_is_a_table(client: httpx.AsyncClient, pk
 
 
 async def test_the_motive_travels_sealed_and_opens_for_audit_alone(client: httpx.AsyncClient, pki: Pki) -> None:
-    answer = await with_card(client, pki, DOCTOR.id, mode="bris_de_glace", motive=f"  {MOTIVE}\n")
+    answer = await with_card(client, pki, DOCTOR.id, **{**URGENT, "motive": f"  {MOTIVE}\n"})
     payload = answer.json()["access_token"].split(".")[1]
     claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
     assert MOTIVE.split()[1].encode() not in claims
@@ -100,13 +102,13 @@ async def test_the_motive_travels_sealed_and_opens_for_audit_alone(client: httpx
 
 
 async def test_the_longest_motive_still_makes_a_token_that_is_taken(client: httpx.AsyncClient, pki: Pki) -> None:
-    answer = await with_card(client, pki, DOCTOR.id, mode="bris_de_glace", motive="🏥" * 500)
+    answer = await with_card(client, pki, DOCTOR.id, **{**URGENT, "motive": "🏥" * 500})
     assert (await caller_of(answer)).mode == "bris_de_glace"
 
 
 async def test_a_token_of_an_emergency_lives_shorter(client: httpx.AsyncClient, pki: Pki) -> None:
     usual = await with_card(client, pki, DOCTOR.id)
-    urgent = await with_card(client, pki, DOCTOR.id, mode="bris_de_glace", motive=MOTIVE)
+    urgent = await with_card(client, pki, DOCTOR.id, **URGENT)
     assert (usual.json()["expires_in"], urgent.json()["expires_in"]) == (300, 120)
 
 
@@ -121,6 +123,11 @@ async def test_a_token_of_an_emergency_lives_shorter(client: httpx.AsyncClient, 
         ({"mode": "centre_15"}, "motive-invalid"),
         ({"mode": "normal", "motive": MOTIVE}, "motive-invalid"),
         ({"mode": "secret", "motive": MOTIVE}, "motive-invalid"),
+        ({"mode": "bris_de_glace", "motive": MOTIVE}, "patient-not-named"),
+        ({"mode": "normal", "patient": PATIENT}, "patient-not-named"),
+        ({"mode": "secret", "patient": PATIENT}, "patient-not-named"),
+        ({**URGENT, "patient": PATIENT.partition("|")[2]}, "ins-malformed"),
+        ({**URGENT, "patient": "urn:oid:1.2.3|279035121518989"}, "ins-system-unknown"),
         ({"mode": "BTG"}, "mode-unknown"),
         ({"mode": "Normal"}, "mode-unknown"),
     ],
@@ -137,7 +144,7 @@ async def test_through_the_provider_the_motive_goes_by_post_and_is_kept_sealed(
 ) -> None:
     refused = await client.get("/professionals/sign-in", params={"mode": "bris_de_glace"})
     assert (refused.status_code, refused.json()["code"]) == (422, "motive-invalid")
-    begun = await client.post("/professionals/sign-in", json={"mode": "bris_de_glace", "motive": MOTIVE})
+    begun = await client.post("/professionals/sign-in", json=URGENT)
     url = begun.json()["authorization_url"]
     assert "motive" not in url
     [row] = await query(database, "select motive from pending_sign_ins")
@@ -155,7 +162,7 @@ async def test_software_states_the_mode_of_the_professional_whose_token_it_excha
 ) -> None:
     client_id = await registered(client, KEY)
     form = token_request(assertion(client_id, KEY), grant_type=EXCHANGE, subject_token_type=ACCESS_TOKEN)
-    form |= {"subject_token": provider.access_token(DOCTOR, SOFTWARE_CLIENT), "mode": "bris_de_glace", "motive": MOTIVE}
+    form |= {"subject_token": provider.access_token(DOCTOR, SOFTWARE_CLIENT), **URGENT}
     answer = await client.post("/oauth/token", data=form)
     assert (await caller_of(answer)).mode == "bris_de_glace"
     assert answer.json()["expires_in"] == 120
@@ -171,7 +178,7 @@ async def test_software_alone_works_in_normal_mode(client: httpx.AsyncClient, mo
 
 async def test_without_a_key_for_motives_no_emergency_begins(database: Database, pki: Pki, tmp_path: Path) -> None:
     async with running(doors(database, pki=tmp_path, motives=None)) as client:
-        answer = await with_card(client, pki, DOCTOR.id, mode="bris_de_glace", motive=MOTIVE)
+        answer = await with_card(client, pki, DOCTOR.id, **URGENT)
     assert (answer.status_code, answer.json()["code"]) == (403, "emergency-unavailable")
 
 

@@ -29,7 +29,6 @@ from tests.infra.professionals import (
     EXCHANGE,
     HOSPITAL,
     ID_TOKEN,
-    MOTIVE,
     NURSE,
     OCCUPATIONAL,
     OURS,
@@ -37,6 +36,7 @@ from tests.infra.professionals import (
     SOCIAL,
     SOFTWARE_CLIENT,
     STRANGER,
+    URGENT,
     begun,
     caller_of,
     chosen,
@@ -323,7 +323,7 @@ async def test_an_exchanged_token_lives_no_longer_than_the_one_it_was_given_for(
         ({}, {"subject_token": "a.b.c"}, "provider-token-invalid"),
         ({}, {"subject_token_type": "urn:other"}, "token-request-invalid"),
         ({}, {"actor_token": "x"}, "token-request-invalid"),
-        ({}, {"mode": "centre_15", "motive": MOTIVE}, "mode-not-fitting"),
+        ({}, {**URGENT, "mode": "centre_15"}, "mode-not-fitting"),
     ],
 )
 async def test_a_token_that_was_given_for_something_else_is_not_exchanged(

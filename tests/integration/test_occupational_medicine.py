@@ -17,10 +17,10 @@ from tests.infra.load import Person
 from tests.infra.professionals import (
     DOCTOR,
     HOSPITAL,
-    MOTIVE,
     OCCUPATIONAL,
     REGULATOR,
     SAMU,
+    URGENT,
     caller_of,
     chosen,
     doors,
@@ -69,10 +69,9 @@ async def test_no_emergency_is_for_occupational_medicine(new_database: NewDataba
         settings = doors(database, provider).model_copy(update={"parameters": ALLOWED})
         async with running(settings) as client:
             await enter_all(client)
-            stated = {"mode": "bris_de_glace", "motive": MOTIVE}
-            begun = await client.post("/professionals/sign-in", json=stated)
+            begun = await client.post("/professionals/sign-in", json=URGENT)
             back = await chosen(begun.json()["authorization_url"], OCCUPATIONAL)
-            direct = {"kind": "professional", "professional_id": OCCUPATIONAL.id, **stated}
+            direct = {"kind": "professional", "professional_id": OCCUPATIONAL.id, **URGENT}
             answers = [
                 await client.get("/professionals/callback", params=back),
                 await client.post("/demo/sign-in", json=direct),

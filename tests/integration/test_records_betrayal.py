@@ -153,7 +153,14 @@ REFUSED: dict[str, tuple[Callable[[UUID], str], tuple[str, ...]]] = {
         lambda _: as_doctor(OTHER_DOCTOR),
         ("masked", "of a hidden section", "deleted", "not published"),
     ),
-    "a doctor in an emergency that is opposed": (lambda _: in_mode("bris_de_glace", STRANGER), ("plain", "masked")),
+    "a doctor in an emergency that is opposed": (
+        lambda record: in_mode("bris_de_glace", record, STRANGER),
+        ("plain", "masked"),
+    ),
+    "a doctor in the emergency of another record": (
+        lambda _: in_mode("bris_de_glace", uuid4(), STRANGER),
+        ("plain", "masked", "deleted"),
+    ),
     "a profession that the matrix denies": (lambda _: professional_token(STUDENT, "R94_44"), ("plain", "masked")),
     "an author": (lambda _: as_doctor(DOCTOR), ("deleted",)),
     "other software": (lambda _: as_software(CLINIC), ("plain", "masked", "deleted")),

@@ -9,6 +9,7 @@ import pytest
 from services.records.store.reading import fenced
 from shared.contracts.audit import AccessRecorded
 from tests.infra.load import Person
+from tests.infra.mixes import in_mode
 from tests.infra.records import (
     OTHER_DOCTOR,
     TEXT,
@@ -141,3 +142,16 @@ async def test_a_link_to_a_record_that_is_not_known_here_yet_refuses_for_now(
     await home.open_record(FIRST, record_id=first, linked_to=UUID(int=5))
     answer = await home.search(as_patient(first), patient=str(first), status="current")
     assert answer.status_code == 503
+
+
+async def test_the_emergency_of_one_record_is_one_of_the_other_while_they_are_linked(
+    home: House, records: tuple[UUID, UUID]
+) -> None:
+    first, second = records
+    [newer] = await home.publish(a_deposit(SECOND))
+    token = in_mode("bris_de_glace", first, "899900000042")
+    assert (await home.get(f"/fhir/Binary/{newer}", token)).status_code == 404
+    await link(home, first, second)
+    assert (await home.get(f"/fhir/Binary/{newer}", token)).status_code == 200
+    await unlink(home, first, second)
+    assert (await home.get(f"/fhir/Binary/{newer}", token)).status_code == 404

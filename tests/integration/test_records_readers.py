@@ -96,7 +96,7 @@ async def test_an_emergency_opens_is_flagged_in_every_answer_and_its_motive_goes
     home: House, record: UUID, mode: str, purpose: str
 ) -> None:
     [document] = await home.publish(a_deposit(SOMEBODY))
-    token = in_mode(mode, STRANGER)
+    token = in_mode(mode, record, STRANGER)
     assert await status(home, document, professional_token(STRANGER)) == 404
     read = await home.get(f"/fhir/Binary/{document}", token)
     assert (read.status_code, read.headers["x-access-mode"]) == (200, mode)
@@ -118,7 +118,7 @@ async def test_an_emergency_opens_is_flagged_in_every_answer_and_its_motive_goes
 async def test_of_a_deceased_person_nobody_reads_nor_in_an_emergency(home: House, record: UUID) -> None:
     [document] = await home.publish(a_deposit(SOMEBODY))
     await home.choose(record, 2, authorised=[DOCTOR])
-    tokens = [as_patient(record), as_doctor(DOCTOR), as_software(), in_mode("bris_de_glace", STRANGER)]
+    tokens = [as_patient(record), as_doctor(DOCTOR), as_software(), in_mode("bris_de_glace", record, STRANGER)]
     assert [await status(home, document, token) for token in tokens] == [200] * 4
     await home.open_record(SOMEBODY, record_id=record, status="deceased")
     assert [await status(home, document, token) for token in tokens] == [404] * 4
@@ -135,7 +135,7 @@ async def test_an_opposed_emergency_answers_as_if_there_were_nothing(home: House
     await home.choose(record, 2, emergency={"break_glass": False, "regulation_centre": False})
     for mode in ("bris_de_glace", "centre_15"):
         hidden, missing = [
-            await home.get(f"/fhir/Binary/{one}", in_mode(mode, STRANGER)) for one in (document, uuid4())
+            await home.get(f"/fhir/Binary/{one}", in_mode(mode, record, STRANGER)) for one in (document, uuid4())
         ]
         assert (hidden.status_code, hidden.content) == (404, missing.content)
         assert hidden.headers["x-access-mode"] == missing.headers["x-access-mode"]
@@ -144,9 +144,9 @@ async def test_an_opposed_emergency_answers_as_if_there_were_nothing(home: House
 
 async def test_masked_documents_open_in_an_emergency_only_where_that_was_permitted(home: House, record: UUID) -> None:
     [document] = await home.publish(a_deposit(SOMEBODY, labels=("N", "MASQUE_PS")))
-    assert await status(home, document, in_mode("bris_de_glace", STRANGER)) == 404
+    assert await status(home, document, in_mode("bris_de_glace", record, STRANGER)) == 404
     await home.choose(record, 2, emergency={"masked_documents": True}, hidden_sections=["CPT_REND"])
-    assert await status(home, document, in_mode("bris_de_glace", STRANGER)) == 200
+    assert await status(home, document, in_mode("bris_de_glace", record, STRANGER)) == 200
 
 
 async def test_the_attending_doctor_and_the_care_team_read(home: House, record: UUID) -> None:
@@ -212,7 +212,7 @@ async def test_where_the_matrix_in_force_may_be_one_not_heard_of_professionals_a
         asked = {"patient_identifier": f"{ins.system}|{ins.matricule}", "status": "current"}
         assert (await home.search(doctor, **asked)).status_code == 503
     assert await status(home, document, as_patient(record)) == 200
-    assert await status(home, document, in_mode("bris_de_glace", STRANGER)) == 200
+    assert await status(home, document, in_mode("bris_de_glace", record, STRANGER)) == 200
     assert (await accesses(home))[-1].matrix == "2023-10-26", "the last one known"
 
 

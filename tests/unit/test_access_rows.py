@@ -9,8 +9,21 @@ from tests.infra.access_table import MASKED, NOT_FOR_PATIENT, NOT_FOR_REPRESENTA
 
 OCCUPATIONAL: dict[str, Any] = {"never": "occupational-medicine", "occupational_medicine": "allowed"}
 NOBODYS: dict[str, Any] = {"authorisation": "none"}
-URGENT: dict[str, Any] = {**NOBODYS, "mode": "bris_de_glace", "motive": True, "break_glass": True}
-SAMU: dict[str, Any] = {**NOBODYS, "mode": "centre_15", "motive": True, "regulator": True, "regulation_centre": True}
+URGENT: dict[str, Any] = {
+    **NOBODYS,
+    "mode": "bris_de_glace",
+    "motive": True,
+    "record_named": True,
+    "break_glass": True,
+}
+SAMU: dict[str, Any] = {
+    **NOBODYS,
+    "mode": "centre_15",
+    "motive": True,
+    "record_named": True,
+    "regulator": True,
+    "regulation_centre": True,
+}
 SAME_TYPE: dict[str, Any] = {"document_type": "11488-4", "type_asked": "11488-4"}
 OTHER_TYPE: dict[str, Any] = {"document_type": "11488-4", "type_asked": "11502-2"}
 BEFORE: dict[str, Any] = {"as_of": "3", "labels_asked": N}
@@ -103,6 +116,7 @@ ROWS: dict[str, tuple[Facts, str]] = {
         asking("professional", **{**URGENT, "break_glass": False}),
         "emergency-opposed",
     ),
+    "break-glass for another record": (asking("professional", **{**URGENT, "record_named": False}), "record-not-named"),
     "break-glass without a motive": (asking("professional", **{**URGENT, "motive": False}), "motive-missing"),
     "a regulation centre against the opposition": (
         asking("professional", **{**SAMU, "regulation_centre": False}),
@@ -245,7 +259,7 @@ ROWS: dict[str, tuple[Facts, str]] = {
     "it has no list of accesses": (asking("patient", "read-access-list", record_status="deceased"), "holder-deceased"),
     "who represented reads nothing": (asking("representative", record_status="deceased"), "holder-deceased"),
     "an emergency opens it no more": (
-        asking("professional", mode="bris_de_glace", motive=True, break_glass=True, record_status="deceased"),
+        asking("professional", **{**URGENT, "record_status": "deceased"}),
         "holder-deceased",
     ),
     "nor does its depositor": (asking("software", record_status="deceased"), "holder-deceased"),

@@ -46,6 +46,10 @@ class Somebody:
     motive: str | None
     patient_present: UUID | None
     never: str | None = None
+    named: tuple[UUID, ...] = ()
+
+    def names(self, record_id: UUID) -> bool:
+        return record_id in self.named
 
     def actor(self) -> Actor:
         """Nobody asks for it here."""

@@ -209,6 +209,7 @@ def facts_of(
     caller: Caller, record_id: UUID, about: About, chosen: Choices, change: Change, now: datetime, terms: Terms
 ) -> Facts:
     """What the rules are asked with."""
+    same_person = {record_id, about.linked_to or record_id}
     all_blocked = about.blocked_there.union(chosen.blocked)
     # No copy counts for who speaks for another record: refused alike whatever the copies, and whether there is one.
     for_another_record = caller.kind in PROXIES and caller.record_id != record_id
@@ -222,7 +223,8 @@ def facts_of(
         relation=about.relation_of(caller.kind, caller.id, caller.record_id, record_id, now),
         mode="normal" if caller.mode == "secret" else caller.mode,
         secret=caller.mode == "secret",
-        card_present=caller.patient_present in {record_id, about.linked_to or record_id},
+        record_named=any(caller.names(id) for id in same_person),
+        card_present=caller.patient_present in same_person,
         about_self=_is_about_self(caller, change),
         record_status=about.status,
         minor=about.people is not None and about.people.is_minor,

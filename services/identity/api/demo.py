@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Request, Response
 
 from services.identity.api.context import OurContext, problems
-from services.identity.domain.modes import state_mode
 from services.identity.domain.places import SignInRefusedError, is_loopback
 from services.identity.models.tokens import PatientSignIn, ProfessionalSignIn, TokenView
 from services.identity.usecases.sign_in_patient import sign_in_patient
 from services.identity.usecases.sign_in_professional import sign_in_professional
+from services.identity.usecases.state_access import state_access
 from shared.http.app import ServicePool
 from shared.http.door import Door
 
@@ -32,9 +32,11 @@ def _from_here(request: Request, context: OurContext) -> None:
     summary="Sign an invented person in, on this machine only",
     dependencies=[Depends(_from_here)],
     responses=problems(
-        _403="sign-in-refused: switched off, or not from this machine; mode-not-fitting, occupational-medicine-never",
+        _403="sign-in-refused: switched off, or not from this machine; mode-not-fitting, occupational-medicine-never, "
+        "new-sign-in-needed",
         _404="record-unknown, professional-unknown",
-        _422="acting-structure-needed, mode-unknown, motive-invalid",
+        _422="acting-structure-needed, mode-unknown, motive-invalid, patient-not-named, ins-malformed, "
+        "ins-system-unknown",
     ),
 )
 async def post_sign_in(body: SignIn, response: Response, pool: ServicePool, context: OurContext) -> TokenView:
@@ -45,7 +47,8 @@ async def post_sign_in(body: SignIn, response: Response, pool: ServicePool, cont
             token = await sign_in_patient(pool, context.issuer, body.record_id)
         case ProfessionalSignIn():
             rules = context.entrances.rules
-            stated = state_mode(body.mode, body.motive, rules.motives)
+            asked = (body.mode, body.motive, body.patient)
+            stated = await state_access(pool, context.keyrings, rules.motives, *asked)
             wanted = (body.professional_id, body.organisation_id)
             token = await sign_in_professional(pool, context.issuer, rules, *wanted, stated)
     return TokenView.of(token)

@@ -9,12 +9,13 @@ from fastapi.responses import JSONResponse
 from services.identity.api.context import OurContext
 from services.identity.domain.assertions import GrantUnsupportedError, OAuthError, TokenRequestError, claimed_client
 from services.identity.domain.edge import CERTIFICATE_HEADER
-from services.identity.domain.modes import Stated, check_fitting, state_mode
+from services.identity.domain.modes import Stated, check_fitting
 from services.identity.domain.tokens import AccessToken
 from services.identity.models.tokens import ExchangedView, IssuerView, JwksView, TokenView
 from services.identity.usecases.exchange_token import SubjectToken, exchange_token
 from services.identity.usecases.grant_token import grant_token
 from services.identity.usecases.prove_client import CertificateProof, ClientProof
+from services.identity.usecases.state_access import state_access
 from shared.errors import ClientError
 from shared.http.app import ServicePool
 from shared.http.door import Door
@@ -61,6 +62,7 @@ _REQUEST: dict[str, Any] = {
                         "subject_token_type": {"enum": list(SUBJECT_TOKENS)},
                         "mode": {**_TEXT, "description": "access mode of the professional; normal when absent"},
                         "motive": {**_TEXT, "description": "of an emergency"},
+                        "patient": {**_TEXT, "description": "of an emergency: urn:oid:<OID>|<INS>"},
                         "scope": {**_TEXT, "description": "separated by blanks; all of the client's when absent"},
                     },
                 }
@@ -98,7 +100,8 @@ async def post_token(
         raise GrantUnsupportedError
     try:
         proof = await _proof(form, request, context)
-        stated = state_mode(form.get("mode"), form.get("motive"), context.entrances.rules.motives)
+        motives, asked = context.entrances.rules.motives, (form.get("mode"), form.get("motive"), form.get("patient"))
+        stated = await state_access(pool, context.keyrings, motives, *asked)
         if grant == EXCHANGE:
             token = await _exchange(form, proof, stated, pool, context)
         else:

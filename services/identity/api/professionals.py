@@ -8,15 +8,23 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.identity.api.context import OurContext, problems
-from services.identity.domain.modes import Stated, state_mode
+from services.identity.domain.modes import Stated
 from services.identity.domain.presence import SessionOverError
 from services.identity.domain.psc import LIFE, Begun, cookie_name
-from services.identity.models.professionals import Mode, OrganisationId, PresenceBody, RedirectionView, SignInBody
+from services.identity.models.professionals import (
+    Mode,
+    OrganisationId,
+    PresenceBody,
+    ProviderSignInBody,
+    RedirectionView,
+    SignInBody,
+)
 from services.identity.models.tokens import TokenView
 from services.identity.usecases.begin_professional_sign_in import Redirection, begin_professional_sign_in
 from services.identity.usecases.finish_professional_sign_in import CameBack, finish_professional_sign_in
 from services.identity.usecases.prove_presence import prove_presence
 from services.identity.usecases.sign_in_with_card import sign_in_with_card
+from services.identity.usecases.state_access import state_access
 from shared.errors import ClientError
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
@@ -25,10 +33,10 @@ from shared.metrics import REFUSED
 router = APIRouter(route_class=Door, tags=["professionals"])
 COOKIE_PATH = "/professionals"
 NO_STORE = {"cache-control": "no-store", "pragma": "no-cache", "referrer-policy": "no-referrer"}
-_MODES = "mode-unknown, motive-invalid"
+_MODES = "mode-unknown, motive-invalid, patient-not-named, ins-malformed, ins-system-unknown"
 _ADMITTED = (
     "professional-not-in-directory, profession-differs, structure-differs, occupational-medicine-never, "
-    "mode-not-fitting, emergency-unavailable"
+    "mode-not-fitting, emergency-unavailable, new-sign-in-needed"
 )
 Answer = Annotated[str | None, Query(max_length=2048)]
 
@@ -48,7 +56,7 @@ async def get_sign_in(
 ) -> Response:
     """Sends the browser to the provider. Modes that need a motive: POST, since it must not stand in an address."""
     with counting("sign-in-professional"):
-        stated = state_mode(mode, None, context.entrances.rules.motives)
+        stated = await _state(pool, context, SignInBody(mode=mode))
         redirection = await _begin(pool, context, organisation_id, stated)
     return _with_cookie(RedirectResponse(redirection.url, 303, NO_STORE), context, redirection.begun)
 
@@ -59,12 +67,12 @@ async def get_sign_in(
     responses=problems(_403="provider-not-set-up, emergency-unavailable", _422=_MODES, _503="provider-unavailable"),
 )
 async def post_professional_sign_in(
-    body: SignInBody, response: Response, pool: ServicePool, context: OurContext
+    body: ProviderSignInBody, response: Response, pool: ServicePool, context: OurContext
 ) -> RedirectionView:
     """The same as GET, in any mode; answers with the address to go to."""
     with counting("sign-in-professional"):
-        stated = state_mode(body.mode, body.motive, context.entrances.rules.motives)
-        redirection = await _begin(pool, context, body.organisation_id, stated)
+        stated = await _state(pool, context, body)
+        redirection = await _begin(pool, context, body.organisation_id, stated, body.prompt)
     response.headers.update(NO_STORE)
     _with_cookie(response, context, redirection.begun)
     return RedirectionView(authorization_url=redirection.url)
@@ -115,7 +123,7 @@ async def post_card(
 ) -> TokenView:
     """A token of the professional whose card was presented to the TLS entrance."""
     with counting("sign-in-card"):
-        stated = state_mode(body.mode, body.motive, context.entrances.rules.motives)
+        stated = await _state(pool, context, body)
         certificate = await context.entrances.presented(request, "professional")
         token = await sign_in_with_card(
             pool, context.issuer, context.entrances.rules, certificate, body.organisation_id, stated
@@ -157,9 +165,16 @@ def counting(action: str) -> Iterator[None]:
         raise
 
 
-async def _begin(pool: ServicePool, context: OurContext, organisation_id: str | None, stated: Stated) -> Redirection:
-    entrances = context.entrances
-    return await begin_professional_sign_in(pool, entrances.asked_provider(), entrances.rules, organisation_id, stated)
+async def _state(pool: ServicePool, context: OurContext, body: SignInBody) -> Stated:
+    motives = context.entrances.rules.motives
+    return await state_access(pool, context.keyrings, motives, body.mode, body.motive, body.patient)
+
+
+async def _begin(
+    pool: ServicePool, context: OurContext, organisation_id: str | None, stated: Stated, prompt: str | None = None
+) -> Redirection:
+    provider, rules = context.entrances.asked_provider(), context.entrances.rules
+    return await begin_professional_sign_in(pool, provider, rules, organisation_id, stated, prompt)
 
 
 def _with_cookie(response: Response, context: OurContext, begun: Begun) -> Response:

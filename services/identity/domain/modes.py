@@ -6,15 +6,17 @@ L1111-17 I. Software alone (indirect authentication) is always `normal`.
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Literal, get_args
+from uuid import UUID
 
 from services.identity.domain.kinds import Never
 from shared.contracts.audit import MOTIVE
 from shared.crypto import Keyring
 from shared.errors import ForbiddenError, InvalidError
 from shared.terminology.professions import DOCTOR
+from shared.values import Ins
 
 AccessMode = Literal["normal", "bris_de_glace", "centre_15", "secret"]
 MODES: Final[tuple[AccessMode, ...]] = get_args(AccessMode)
@@ -75,6 +77,17 @@ class MotiveInvalidError(InvalidError):
     french = "Un accès en urgence demande un motif de 10 à 500 caractères ; les autres modes n’en prennent pas."
 
 
+class PatientNotNamedError(InvalidError):
+    """An emergency access names its patient, by `patient` = urn:oid:<OID>|<INS>: each record is asked for by itself.
+    The other modes name none."""
+
+    code = "patient-not-named"
+    french = (
+        "Un accès en urgence nomme son patient, par `patient` = urn:oid:<OID>|<INS> : chaque dossier est demandé pour "
+        "lui-même. Les autres modes n’en nomment pas."
+    )
+
+
 class EmergencyUnavailableError(ForbiddenError):
     """Emergency modes are not set up here: motives could not be sealed. Tell the operator (PROFESSIONALS__MOTIVES)."""
 
@@ -84,15 +97,20 @@ class EmergencyUnavailableError(ForbiddenError):
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """A mode that exists, with its motive sealed (JWE) where it needs one."""
+    """A mode that exists, with its motive sealed (JWE) and the one record that it is for where it needs them."""
 
     mode: AccessMode = "normal"
     motive: str | None = None
+    record_id: UUID | None = None
 
     @property
     def is_emergency(self) -> bool:
         """Whether it goes around the patient's authorisation."""
         return self.mode in EMERGENCIES
+
+    def naming(self, record_id: UUID) -> "Stated":
+        """The emergency in this record alone."""
+        return replace(self, record_id=record_id)
 
 
 def state_mode(mode: str | None, motive: str | None, motives: Keyring | None) -> Stated:
@@ -111,6 +129,16 @@ def state_mode(mode: str | None, motive: str | None, motives: Keyring | None) ->
     if motives is None:
         raise EmergencyUnavailableError
     return Stated(wanted, motives.seal_for_addressee(text.encode(), MOTIVE))
+
+
+def named_patient(stated: Stated, patient: str | None) -> Ins | None:
+    """Whom an emergency is about: `urn:oid:<OID>|<INS>`; None in the other modes.
+
+    Raises PatientNotNamedError, InvalidInsError, UnknownInsSystemError.
+    """
+    if stated.is_emergency != (patient is not None):
+        raise PatientNotNamedError
+    return None if patient is None else Ins.from_token(patient)
 
 
 def check_fitting(stated: Stated, role: Role) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.identity.domain.directory import acting_for
 from services.identity.domain.kinds import Never, OccupationalMedicine, check_professional, never_of_professional
-from services.identity.domain.modes import Stated, check_fitting, role_of_professional
+from services.identity.domain.modes import AccessMode, Stated, check_fitting, role_of_professional
 from shared.crypto import Keyring
 from shared.errors import ForbiddenError
 
@@ -19,6 +19,10 @@ PSC_CLIENT: Final = "pro-sante-connect"
 """The client id in tokens of a professional who signed in at the provider by a browser."""
 CARD_CLIENT: Final = "card"
 """The client id in tokens of a professional who signed in with a card."""
+EMERGENCY_WINDOW: Final = timedelta(hours=1)
+"""Over which the emergencies of a professional are counted."""
+FRESH: Final = timedelta(minutes=2)
+"""How old a proof of identity is at most that counts as a new sign-in."""
 
 
 class NotInDirectoryError(ForbiddenError):
@@ -41,6 +45,17 @@ class StructureDiffersError(ForbiddenError):
     code = "structure-differs"
     french = (
         "La structure nommée n’est pas parmi vos structures actives dans l’annuaire et dans votre preuve d’identité."
+    )
+
+
+class NewSignInNeededError(ForbiddenError):
+    """You have opened many records in an emergency within the hour: the next one needs a proof of identity of the last
+    two minutes. Sign in anew (at Pro Santé Connect with prompt=login, or with your card), and ask again."""
+
+    code = "new-sign-in-needed"
+    french = (
+        "Vous avez ouvert beaucoup de dossiers en urgence en une heure : le suivant demande une preuve d’identité de "
+        "moins de deux minutes. Reconnectez-vous (Pro Santé Connect avec prompt=login, ou votre carte), puis réessayez."
     )
 
 
@@ -67,11 +82,16 @@ class Exercise:
 
 @dataclass(frozen=True, slots=True)
 class Vouched:
-    """What a proof of identity says. None: it says nothing about this."""
+    """What a proof of identity says; None: it says nothing about this. `authenticated_at`: when it was given."""
 
     id: str
     exercises: tuple[Exercise, ...] | None = None
     structure_ids: frozenset[str] | None = None
+    authenticated_at: datetime | None = None
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether the person proved who they are just now."""
+        return self.authenticated_at is not None and now - self.authenticated_at <= FRESH
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +122,14 @@ class Session:
 @dataclass(frozen=True)
 class SignInRules:
     """How professionals sign in here. `keys` derives what only this service may know; `motives` seals for audit;
-    `centres_15`: the structures whose doctors regulate emergencies; `occupational_medicine`: the national parameter."""
+    `centres_15`: the structures whose doctors regulate emergencies; `occupational_medicine`: the national parameter;
+    `emergencies_per_hour`: how many of a mode a professional opens before each needs a fresh proof of identity."""
 
     keys: Keyring
     motives: Keyring | None
     emergency_life: timedelta
     centres_15: frozenset[str]
+    emergencies_per_hour: Mapping[AccessMode, int]
     occupational_medicine: OccupationalMedicine = "never"
 
 

@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
@@ -30,6 +30,7 @@ from shared.values import InvalidNationalIdError
 LIFE = timedelta(minutes=10)
 """How long a sign-in that was begun can be finished."""
 LEEWAY_S = 5
+_LAST_TIME = 1 << 37
 ALGORITHMS: Final = ["RS256", "PS256", "ES256"]
 SCOPE: Final = "openid scope_all"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -163,7 +164,9 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-def authorization_url(endpoint: str, party: RelyingParty, keys: Keyring, begun: Begun) -> str:
+def authorization_url(
+    endpoint: str, party: RelyingParty, keys: Keyring, begun: Begun, prompt: str | None = None
+) -> str:
     """Where the browser goes, with everything that the provider must know (OIDC Core 3.1.2.1, RFC 7636 4.3)."""
     kid = begun.pending.key_id
     query = {
@@ -176,6 +179,7 @@ def authorization_url(endpoint: str, party: RelyingParty, keys: Keyring, begun: 
         "nonce": _derived(keys, kid, "nonce", begun.state),
         "code_challenge": _challenge(verifier_of(keys, kid, begun.state)),
         "code_challenge_method": "S256",
+        **({} if prompt is None else {"prompt": prompt}),
     }
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
 
@@ -245,11 +249,20 @@ def vouched_by(claims: Mapping[str, Any]) -> Vouched:
         identifier = professional_id(claims["SubjectNameID"])
         exercises = _exercises(claims)
         structures = _structures(claims)
+        authenticated_at = _authenticated_at(claims)
     except (KeyError, TypeError, AttributeError, InvalidNationalIdError) as error:
         raise ProviderClaimsError from error
     if not exercises:
         raise ProviderClaimsError
-    return Vouched(identifier, exercises, structures)
+    return Vouched(identifier, exercises, structures, authenticated_at)
+
+
+def _authenticated_at(claims: Mapping[str, Any]) -> datetime | None:
+    """When the person proved who they are (`auth_time`, OIDC Core 2); None where the provider does not say."""
+    at = claims.get("auth_time")
+    if not isinstance(at, int) or not 0 <= at < _LAST_TIME:
+        return None
+    return datetime.fromtimestamp(at, UTC)
 
 
 def _exercises(claims: Mapping[str, Any]) -> tuple[Exercise, ...]:

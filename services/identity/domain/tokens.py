@@ -78,11 +78,13 @@ class Subject:
     mode: str = "normal"
     motive: str | None = None
     patient_present: UUID | None = None
+    emergency_record: str | None = None
     never: str | None = None
 
     def granted(self) -> dict[str, str]:
-        """The `dmp` claim. `mode` is left out when it is normal; `motive` is sealed (JWE) for audit; `never` names a
-        kind that has no access, or none but by express consent (`kinds.Never`)."""
+        """The `dmp` claim. `mode` is left out when it is normal; `motive` is sealed (JWE) for audit;
+        `emergency_record`: `shared.emergency`; `never` names a kind that has no access, or none but by express consent
+        (`kinds.Never`)."""
         members: dict[str, str | None] = {
             "kind": self.kind,
             "record_id": None if self.record_id is None else str(self.record_id),
@@ -91,6 +93,7 @@ class Subject:
             "mode": None if self.mode == "normal" else self.mode,
             "motive": self.motive,
             "patient_present": None if self.patient_present is None else str(self.patient_present),
+            "emergency_record": self.emergency_record,
             "never": self.never,
         }
         return {name: value for name, value in members.items() if value}

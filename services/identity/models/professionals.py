@@ -1,6 +1,6 @@
 """Signing in as a professional."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -16,15 +16,32 @@ Motive = Annotated[
         examples=["Patient inconscient amené par le SMUR"],
     ),
 ]
+Patient = Annotated[
+    str,
+    Field(
+        max_length=80,
+        description="of bris_de_glace and centre_15, and only of them: whose record it is for, urn:oid:<OID>|<INS>",
+        examples=["urn:oid:1.2.250.1.213.1.4.10|279035121518989"],
+    ),
+]
 OrganisationId = Annotated[Text, Field(description="one of your structures; needed where you have several")]
 
 
 class SignInBody(Body):
-    """What is stated when a token is asked for. The motive never travels in an address."""
+    """What is stated when a token is asked for. Motive and patient never travel in an address."""
 
     mode: Mode = "normal"
     motive: Motive | None = None
+    patient: Patient | None = None
     organisation_id: OrganisationId | None = None
+
+
+class ProviderSignInBody(SignInBody):
+    """The same at the provider."""
+
+    prompt: Literal["login"] | None = Field(
+        default=None, description="login: the provider asks for a proof of identity anew (OpenID Connect Core 3.1.2.1)"
+    )
 
 
 class RedirectionView(BaseModel):

@@ -21,7 +21,7 @@ class PatientSignIn(Body):
 class ProfessionalSignIn(Body):
     """As a professional of the directory; `organisation_id` is needed where several structures are named there.
 
-    `mode`: the access mode (TRE_R248, or `secret`), with its `motive` in an emergency.
+    `mode`: the access mode (TRE_R248, or `secret`), with its `motive` and its `patient` in an emergency.
     """
 
     kind: Literal["professional"]
@@ -29,6 +29,7 @@ class ProfessionalSignIn(Body):
     organisation_id: Text | None = None
     mode: Text | None = None
     motive: str | None = Field(default=None, max_length=1000)
+    patient: Text | None = None
 
 
 class TokenView(BaseModel):

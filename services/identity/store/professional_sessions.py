@@ -10,19 +10,21 @@ from services.identity.domain.psc import Pending
 from shared.db.pool import Connection
 
 INSERT_PENDING = """
-insert into pending_sign_ins (state_digest, browser_digest, key_id, organisation_id, mode, motive, expires_at)
-values ($1, $2, $3, $4, $5, $6, $7)"""
+insert into pending_sign_ins
+  (state_digest, browser_digest, key_id, organisation_id, mode, motive, record_id, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)"""
 
 
 async def insert_pending(connection: Connection, pending: Pending) -> None:
     """A sign-in that was begun."""
     row = (pending.state_digest, pending.browser_digest, pending.key_id, pending.organisation_id)
-    await connection.execute(INSERT_PENDING, *row, pending.stated.mode, pending.stated.motive, pending.expires_at)
+    stated = pending.stated
+    await connection.execute(INSERT_PENDING, *row, stated.mode, stated.motive, stated.record_id, pending.expires_at)
 
 
 TAKE_PENDING = """
 delete from pending_sign_ins where state_digest = $1
-returning state_digest, browser_digest, key_id, organisation_id, mode, motive, expires_at"""
+returning state_digest, browser_digest, key_id, organisation_id, mode, motive, record_id, expires_at"""
 
 
 async def take_pending(connection: Connection, state_digest: bytes) -> Pending | None:
@@ -30,26 +32,26 @@ async def take_pending(connection: Connection, state_digest: bytes) -> Pending |
     row = await connection.fetchrow(TAKE_PENDING, state_digest)
     if row is None:
         return None
-    stated = Stated(row["mode"], row["motive"])
+    stated = Stated(row["mode"], row["motive"], row["record_id"])
     parts = (row["state_digest"], row["browser_digest"], row["key_id"], row["organisation_id"])
     return Pending(*parts, stated, row["expires_at"])
 
 
 INSERT_SESSION = """
 insert into professional_sessions
-  (id, professional_id, organisation_id, client_id, method, mode, motive, started_at, expires_at, never)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"""
+  (id, professional_id, organisation_id, client_id, method, mode, motive, record_id, started_at, expires_at, never)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"""
 
 
 async def insert_session(connection: Connection, session: Session) -> None:
     """A session that begins."""
     who = (session.id, session.professional_id, session.organisation_id, session.client_id, session.method)
     stated, times = session.stated, (session.started_at, session.expires_at)
-    await connection.execute(INSERT_SESSION, *who, stated.mode, stated.motive, *times, session.never)
+    await connection.execute(INSERT_SESSION, *who, stated.mode, stated.motive, stated.record_id, *times, session.never)
 
 
 SELECT_SESSION = """
-select id, professional_id, organisation_id, client_id, method, mode, motive, started_at, expires_at, never
+select id, professional_id, organisation_id, client_id, method, mode, motive, record_id, started_at, expires_at, never
 from professional_sessions where id = $1"""
 
 
@@ -59,7 +61,8 @@ async def load_session(connection: Connection, session_id: UUID) -> Session | No
     if row is None:
         return None
     who = (row["id"], row["professional_id"], row["organisation_id"], row["client_id"], row["method"])
-    return Session(*who, Stated(row["mode"], row["motive"]), row["started_at"], row["expires_at"], row["never"])
+    stated = Stated(row["mode"], row["motive"], row["record_id"])
+    return Session(*who, stated, row["started_at"], row["expires_at"], row["never"])
 
 
 SELECT_LISTED = """

@@ -19,11 +19,11 @@ class Redirection:
 
 
 async def begin_professional_sign_in(
-    pool: Pool, provider: Provider, rules: SignInRules, organisation_id: str | None, stated: Stated
+    pool: Pool, provider: Provider, rules: SignInRules, organisation_id: str | None, stated: Stated, prompt: str | None
 ) -> Redirection:
-    """Raises ProviderUnavailableError."""
+    """`prompt`: as OpenID Connect has it (`login`: a fresh proof of identity). Raises ProviderUnavailableError."""
     endpoint = await provider.authorization_endpoint()
     begun = begin(rules.keys, organisation_id, stated, clock.now())
     async with transaction(pool) as connection:
         await professional_sessions.insert_pending(connection, begun.pending)
-    return Redirection(authorization_url(endpoint, provider.party, rules.keys, begun), begun)
+    return Redirection(authorization_url(endpoint, provider.party, rules.keys, begun, prompt), begun)

@@ -8,8 +8,10 @@ from services.identity.domain.modes import Stated, lifetime_of
 from services.identity.domain.professionals import Method, Session, SignInRules, Vouched, admit
 from services.identity.domain.tokens import LIFETIME, AccessToken, Issuer, Subject
 from services.identity.store import professional_sessions
+from services.identity.usecases.count_emergency import count_emergency
 from shared import clock
 from shared.db.pool import Connection
+from shared.emergency import record_commitment
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,10 @@ class Asked:
 
 
 async def open_session(connection: Connection, issuer: Issuer, rules: SignInRules, asked: Asked) -> AccessToken:
-    """Raises what `admit` raises."""
+    """Raises what `admit` raises, NewSignInNeededError."""
     listed = await professional_sessions.load_listed(connection, asked.vouched.id)
     admitted = admit(listed, asked.vouched, asked.organisation_id, asked.stated, rules)
+    await count_emergency(connection, rules, asked.vouched, asked.stated)
     now = clock.now()
     over = now + lifetime_of(asked.stated, LIFETIME, rules.emergency_life)
     session = Session(
@@ -48,6 +51,7 @@ async def open_session(connection: Connection, issuer: Issuer, rules: SignInRule
 
 def subject_of(session: Session, profession: str, patient_present: UUID | None = None) -> Subject:
     """Whom the tokens of a session speak for; `patient_present`: the record whose card was read."""
+    named = session.stated.record_id
     return Subject(
         "professional",
         session.professional_id,
@@ -58,5 +62,6 @@ def subject_of(session: Session, profession: str, patient_present: UUID | None =
         mode=session.stated.mode,
         motive=session.stated.motive,
         patient_present=patient_present,
+        emergency_record=None if named is None else record_commitment(session.id, named),
         never=session.never,
     )

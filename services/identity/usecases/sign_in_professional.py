@@ -4,11 +4,13 @@ from services.identity.domain.directory import Professional, ProfessionalUnknown
 from services.identity.domain.directory import professional_id as parse_id
 from services.identity.domain.kinds import Never, check_professional, never_of_professional
 from services.identity.domain.modes import Stated, check_fitting, role_of_professional
-from services.identity.domain.professionals import SignInRules
+from services.identity.domain.professionals import SignInRules, Vouched
 from services.identity.domain.tokens import DEMO_CLIENT, AccessToken, Issuer, Subject
 from services.identity.store import directory
+from services.identity.usecases.count_emergency import count_emergency
 from shared import clock
-from shared.db.pool import Pool
+from shared.db.pool import Pool, transaction
+from shared.emergency import record_commitment
 
 
 async def sign_in_professional(
@@ -17,33 +19,36 @@ async def sign_in_professional(
     """A token of an active professional, with profession and structure as the directory has them, in the mode stated.
 
     Raises InvalidNationalIdError, ProfessionalUnknownError, ActingStructureError, OccupationalMedicineNeverError,
-    ModeNotFittingError.
+    ModeNotFittingError, NewSignInNeededError (no proof is asked for here, so none is fresh).
     """
     wanted = parse_id(professional_id)
-    async with pool.acquire() as connection:
+    async with transaction(pool) as connection:
         known = await directory.load_professional(connection, wanted)
         if known is None or known[0].status != "active":
             raise ProfessionalUnknownError
         structures = await directory.load_structures(connection, known[0].structure_ids)
-    active = [one for one, (structure, _) in structures.items() if structure.status == "active"]
-    organisation = acting_for(active, organisation_id)
-    sector = None if organisation is None else structures[organisation][0].sector
-    never = never_of_professional(frozenset(known[0].specialties), sector)
-    check_professional(never, rules.occupational_medicine)
-    check_fitting(stated, role_of_professional(known[0].profession, organisation, rules.centres_15, never))
+        active = [one for one, (structure, _) in structures.items() if structure.status == "active"]
+        organisation = acting_for(active, organisation_id)
+        sector = None if organisation is None else structures[organisation][0].sector
+        never = never_of_professional(frozenset(known[0].specialties), sector)
+        check_professional(never, rules.occupational_medicine)
+        check_fitting(stated, role_of_professional(known[0].profession, organisation, rules.centres_15, never))
+        await count_emergency(connection, rules, Vouched(wanted), stated)
     subject = _subject(known[0], organisation, stated, never)
     return issuer.issue(subject, token_id=clock.new_id(), now=clock.now())
 
 
 def _subject(professional: Professional, organisation_id: str | None, stated: Stated, never: Never | None) -> Subject:
+    session_id = clock.new_id()
     return Subject(
         "professional",
         professional.id,
         DEMO_CLIENT,
         profession=professional.profession,
         organisation_id=organisation_id,
-        session_id=clock.new_id() if stated.is_emergency else None,
+        session_id=session_id if stated.is_emergency else None,
         mode=stated.mode,
         motive=stated.motive,
+        emergency_record=None if stated.record_id is None else record_commitment(session_id, stated.record_id),
         never=never,
     )

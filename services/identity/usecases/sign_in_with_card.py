@@ -5,6 +5,7 @@ from services.identity.domain.professionals import CARD_CLIENT, SignInRules, Vou
 from services.identity.domain.tokens import AccessToken, Issuer
 from services.identity.usecases.open_session import Asked, open_session
 from services.identity.usecases.use_passage import PresentedCertificate, use_passage
+from shared import clock
 from shared.db.pool import Pool, transaction
 
 
@@ -19,5 +20,5 @@ async def sign_in_with_card(
     """By a verified certificate, presented once. Raises EntranceUnknownError and what `admit` raises."""
     async with transaction(pool) as connection:
         holder = await use_passage(connection, certificate)
-        asked = Asked(Vouched(holder.id), "card", CARD_CLIENT, organisation_id, stated)
+        asked = Asked(Vouched(holder.id, authenticated_at=clock.now()), "card", CARD_CLIENT, organisation_id, stated)
         return await open_session(connection, issuer, rules, asked)

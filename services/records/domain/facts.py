@@ -68,6 +68,9 @@ class Asker(Protocol):
     def never(self) -> str | None:
         """A kind that has no access, or none but by express consent."""
 
+    def names(self, record_id: UUID) -> bool:
+        """Whether an emergency is for this record."""
+
     def actor(self) -> Actor:
         """The same for the ledger."""
 
@@ -123,7 +126,7 @@ def record_facts(
 ) -> Facts:
     """All but the document."""
     choices, emergency = record.choices, record.choices.emergency
-    same_person = frozenset({record.id, record.linked_to} - {None})
+    same_person = [id for id in (record.id, record.linked_to) if id is not None]
     holders = [one for one in (asker.id, asker.organisation_id) if one is not None]
     return Facts(
         action=action,
@@ -137,6 +140,7 @@ def record_facts(
         mode="normal" if asker.mode == SECRET else asker.mode,
         secret=asker.mode == SECRET,
         motive=asker.motive is not None,
+        record_named=any(asker.names(id) for id in same_person),
         card_present=asker.patient_present in same_person,
         record_status=record.status,
         minor=record.people.is_minor,

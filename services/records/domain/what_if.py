@@ -74,6 +74,10 @@ class Imagined:
     assumed: bool = False
     """The directory here does not know them: taken for a doctor."""
 
+    def names(self, record_id: UUID) -> bool:
+        """In an emergency, the record that is asked about."""
+        return self.mode != "normal"
+
     def actor(self) -> Actor:
         """As the ledger would have it."""
         return Actor(kind="professional", id=self.id)
