@@ -30,4 +30,4 @@ def _rows() -> Iterator[str]:
     for enumeration in ENUMERATIONS:
         events = ", ".join(event.__name__ for event in enumeration.events)
         for group, unknown in enumeration.unknown.items():
-            yield f"| {events} | `{enumeration.path}` | `{group}` | {unknown.fate} | {unknown.meaning} |"
+            yield f"| {events} | `{enumeration.path}` | `{group}` | {unknown.policy} | {unknown.meaning} |"

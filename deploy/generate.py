@@ -30,8 +30,8 @@ BEGIN, END = "<!-- configuration: generated -->", "<!-- end of configuration -->
 
 def generated() -> Iterator[tuple[Path, str]]:
     """Every generated file and its text."""
-    for wire, event in sorted(EVENTS.items()):
-        yield SCHEMAS / f"{wire}.json", _json(_schema(wire, event))
+    for ce_type, event in sorted(EVENTS.items()):
+        yield SCHEMAS / f"{ce_type}.json", _json(_schema(ce_type, event))
     yield DESCRIPTIONS / "asyncapi.yaml", _yaml(asyncapi())
     yield DESCRIPTIONS / "access.md", access_page()
     yield DESCRIPTIONS / "contracts.md", contracts_page()
@@ -112,7 +112,7 @@ def asyncapi() -> dict[str, Any]:
         "defaultContentType": "application/json",
         "channels": {topic.name: _channel(topic) for topic in TOPICS},
         "operations": dict(_operations()),
-        "components": {"messages": {wire: _message(wire, event) for wire, event in sorted(EVENTS.items())}},
+        "components": {"messages": {ce_type: _message(ce_type, event) for ce_type, event in sorted(EVENTS.items())}},
     }
 
 
@@ -121,7 +121,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
     return {
         "address": topic.name,
         "description": f"{topic.about} Key: {topic.key}. Kept: {kept}.",
-        "messages": {event.wire: {"$ref": f"#/components/messages/{event.wire}"} for event in topic.events},
+        "messages": {event.ce_type: {"$ref": f"#/components/messages/{event.ce_type}"} for event in topic.events},
         "bindings": {"kafka": {"partitions": topic.national_partitions, "bindingVersion": "0.5.0"}},
     }
 
@@ -144,9 +144,9 @@ def _operations() -> Iterator[tuple[str, dict[str, Any]]]:
             )
 
 
-def _message(wire: str, event: type[BaseModel]) -> dict[str, Any]:
+def _message(ce_type: str, event: type[BaseModel]) -> dict[str, Any]:
     return {
-        "name": wire,
+        "name": ce_type,
         "title": event.__name__,
         "summary": (event.__doc__ or "").strip().splitlines()[0],
         "contentType": "application/json",
@@ -156,7 +156,7 @@ def _message(wire: str, event: type[BaseModel]) -> dict[str, Any]:
             "properties": {
                 "ce_specversion": {"const": "1.0"},
                 "ce_id": {"type": "string", "format": "uuid"},
-                "ce_type": {"const": wire},
+                "ce_type": {"const": ce_type},
                 "ce_source": {"type": "string"},
                 "ce_time": {"type": "string", "format": "date-time"},
                 "ce_subject": {"type": "string"},
@@ -167,8 +167,8 @@ def _message(wire: str, event: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def _schema(wire: str, event: type[BaseModel]) -> dict[str, Any]:
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": wire, **event.model_json_schema()}
+def _schema(ce_type: str, event: type[BaseModel]) -> dict[str, Any]:
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": ce_type, **event.model_json_schema()}
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:

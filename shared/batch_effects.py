@@ -6,9 +6,9 @@ from shared import copies, inbox, parking
 from shared.batch_plan import BatchPlan, Key
 from shared.contracts.base import Event, StateEvent, StateWithheld
 from shared.db.pool import Connection
-from shared.decoding import Letter, Message
+from shared.decoding import InvalidRecord, Message
 from shared.logs import log
-from shared.metrics import BURIED, PARKED
+from shared.metrics import DEAD_LETTERED, PARKED
 from shared.parking import Parked
 from shared.subscription import Subscription
 
@@ -22,7 +22,7 @@ class BatchEffects:
 
     async def apply(self, connection: Connection, plan: BatchPlan) -> set[bytes]:
         """Does what is planned. Returns the keys whose copy was raised to a newer version (state topics)."""
-        await self.record_dead_letters(connection, plan.letters)
+        await self.record_dead_letters(connection, plan.invalid_records)
         await self.mark_withheld(connection, plan.withheld)
         await self.park(connection, [Parked(record, topic, "behind-dead") for record, topic in plan.behind])
         applied = await self.handle(connection, plan.handled)
@@ -32,7 +32,7 @@ class BatchEffects:
     async def handle(self, connection: Connection, messages: list[Message[Event]]) -> set[bytes]:
         """Calls the use case. Returns the keys whose copy was raised to a newer version (state topics)."""
         fresh = messages
-        if self._subscription.remember and messages:
+        if self._subscription.uses_inbox and messages:
             times, ids = [m.time for m in messages], [m.id for m in messages]
             known = await inbox.claim(connection, self._group, times, ids)
             fresh = [message for message in _first_of_each(messages) if message.id in known]
@@ -45,28 +45,37 @@ class BatchEffects:
         await copies.supersede(connection, self._group, _newest(fresh, applied))
         return applied
 
-    async def record_dead_letters(self, connection: Connection, letters: list[Letter]) -> None:
+    async def record_dead_letters(self, connection: Connection, invalid_records: list[InvalidRecord]) -> None:
         """Makes these records dead letters; a state or an erasure that cannot be read breaks the copy of its record."""
-        if not letters:
+        if not invalid_records:
             return
-        dead = [Parked(letter.record, letter.topic, "dead", letter.code) for letter in letters]
+        dead = [
+            Parked(invalid_record.record, invalid_record.topic, "dead", invalid_record.code)
+            for invalid_record in invalid_records
+        ]
         await parking.park(connection, self._group, dead)
-        for letter in letters:
-            record = letter.record
+        for invalid_record in invalid_records:
+            record = invalid_record.record
             if self._subscription.vouches and record.key:
-                await copies.mark_broken(connection, letter.topic, record.key, record.offset, letter.code)
+                await copies.mark_broken(
+                    connection, invalid_record.topic, record.key, record.offset, invalid_record.code
+                )
         if self._subscription.quarantine is not None:
-            await self._subscription.quarantine(connection, letters)
+            await self._subscription.quarantine(connection, invalid_records)
 
     def tell(self, plan: BatchPlan) -> None:
         """Counts and logs the dead letters and what broke a copy, once their transaction has committed."""
-        for letter in plan.letters:
-            record = letter.record
-            place: dict[str, Any] = {"topic": letter.topic, "partition": record.partition, "offset": record.offset}
-            BURIED.labels(self._group, letter.code).inc()
-            log("message.buried", group=self._group, code=letter.code, **place)
+        for invalid_record in plan.invalid_records:
+            record = invalid_record.record
+            place: dict[str, Any] = {
+                "topic": invalid_record.topic,
+                "partition": record.partition,
+                "offset": record.offset,
+            }
+            DEAD_LETTERED.labels(self._group, invalid_record.code).inc()
+            log("message.dead_lettered", group=self._group, code=invalid_record.code, **place)
             if self._subscription.vouches and record.key:
-                log("copy.broken", group=self._group, code=letter.code, **place)
+                log("copy.broken", group=self._group, code=invalid_record.code, **place)
         for message in plan.withheld:
             assert isinstance(message.event, StateWithheld)
             code = message.event.error_code

@@ -6,7 +6,7 @@ from shared import copies
 from shared.batch_plan import BatchPlan, Item, Key
 from shared.contracts.base import HeartbeatSent, StateWithheld
 from shared.db.pool import Connection
-from shared.decoding import Letter, Message
+from shared.decoding import InvalidRecord, Message
 from shared.parking import Parked
 from shared.subscription import Subscription
 
@@ -14,9 +14,9 @@ COPY_BEHIND = "copy-behind"
 """The reason for which a message that rests on a copy is parked."""
 
 
-def foresee(subscription: Subscription, item: Item) -> bool | None:
+def predict_failure(subscription: Subscription, item: Item) -> bool | None:
     """Whether the record will fail, as far as that is known; None where its outcome will tell nothing."""
-    if isinstance(item.decoded, Letter):
+    if isinstance(item.decoded, InvalidRecord):
         return subscription.quarantine is None
     is_of_owner = isinstance(item.decoded, Message) and not isinstance(
         item.decoded.event, HeartbeatSent | StateWithheld
@@ -26,8 +26,8 @@ def foresee(subscription: Subscription, item: Item) -> bool | None:
 
 def failures(subscription: Subscription, plan: BatchPlan) -> list[bool]:
     """Which attempts of a committed plan failed, in order; what was parked, dropped or passed over was none."""
-    attempted = {id(outcome) for outcome in (*plan.handled, *plan.letters)}
-    return [bool(foresee(subscription, item)) for item in plan.finished if id(item.decoded) in attempted]
+    attempted = {id(outcome) for outcome in (*plan.handled, *plan.invalid_records)}
+    return [bool(predict_failure(subscription, item)) for item in plan.finished if id(item.decoded) in attempted]
 
 
 def first_and_behind(items: Sequence[Item]) -> list[Parked]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from shared.contracts.base import Event, HeartbeatSent, StateWithheld
-from shared.decoding import Letter, Message, Record, Skipped
+from shared.decoding import InvalidRecord, Message, Record, Skipped
 
 Partition = tuple[str, int]
 """Topic, without the installation's prefix, and number."""
@@ -19,7 +19,7 @@ class Item:
 
     record: Record
     topic: str
-    decoded: Message[Event] | Letter | Skipped
+    decoded: Message[Event] | InvalidRecord | Skipped
 
     @property
     def partition(self) -> Partition:
@@ -53,7 +53,7 @@ class BatchPlan:
     """
 
     handled: list[Message[Event]] = field(default_factory=list)
-    letters: list[Letter] = field(default_factory=list)
+    invalid_records: list[InvalidRecord] = field(default_factory=list)
     behind: list[tuple[Record, str]] = field(default_factory=list)
     heartbeats: list[Message[Event]] = field(default_factory=list)
     withheld: list[Message[Event]] = field(default_factory=list)
@@ -70,13 +70,13 @@ def plan_batch(
     erased: Set[bytes],
     parked: Set[Key],
     awaiting: Set[UUID],
-    parks_behind_letters: bool,
+    parks_behind_dead_letters: bool,
 ) -> BatchPlan:
     """Decides what happens to each item, in order; adds to `held` what cannot be finished.
 
     `erased`: keys of erased records. `parked`: keys with a parked message. `awaiting`: ids of messages that rest on a
-    version of a copy that is not here. `parks_behind_letters`: whether later messages of a dead letter's key are parked
-    (fact topics).
+    version of a copy that is not here. `parks_behind_dead_letters`: whether later messages of a dead letter's key are
+    parked (fact topics).
     """
     plan, blocked = BatchPlan(), set(parked)
     for item in items:
@@ -97,20 +97,20 @@ def plan_batch(
             plan.awaiting.append(item)
             held.hold(item)
         else:
-            _place(plan, item, blocked, parks_behind_letters)
+            _place(plan, item, blocked, parks_behind_dead_letters)
             plan.finished.append(item)
     return plan
 
 
-def _place(plan: BatchPlan, item: Item, blocked: set[Key], parks_behind_letters: bool) -> None:
+def _place(plan: BatchPlan, item: Item, blocked: set[Key], parks_behind_dead_letters: bool) -> None:
     match item.decoded:
-        case Letter() as letter:
-            plan.letters.append(letter)
-            if parks_behind_letters:
+        case InvalidRecord() as invalid_record:
+            plan.invalid_records.append(invalid_record)
+            if parks_behind_dead_letters:
                 blocked.add(item.key)
         case Message(event=StateWithheld()) as message:
             plan.withheld.append(message)
-        case Message() as message if parks_behind_letters and item.key in blocked:
+        case Message() as message if parks_behind_dead_letters and item.key in blocked:
             plan.behind.append((item.record, message.topic))
         case Message() as message:
             plan.handled.append(message)

@@ -25,7 +25,7 @@ class CircuitBreaker:
     _stop_s: float = SHORTEST_STOP_S
 
     @property
-    def pulled(self) -> bool:
+    def is_open(self) -> bool:
         """Whether the breaker is open: going on would do harm."""
         return _is_open(self.outcomes)
 
@@ -35,7 +35,7 @@ class CircuitBreaker:
         None while the breaker is open; where a trial is due, all up to the first that has an outcome; else all up to
         the one that would open it.
         """
-        if self.pulled:
+        if self.is_open:
             trial = next((index for index, outcome in enumerate(foreseen) if outcome is not None), len(foreseen) - 1)
             return trial + 1 if now >= self._next_trial else 0
         opening = self._opens_at(foreseen)
@@ -43,17 +43,17 @@ class CircuitBreaker:
 
     def would_open(self) -> bool:
         """Whether one more failure opens the breaker."""
-        return not self.pulled and self._opens_at([True]) is not None
+        return not self.is_open and self._opens_at([True]) is not None
 
     def note_all(self, failures: Sequence[bool], now: float) -> Literal["opened", "closed"] | None:
         """Notes outcomes of attempted records. Returns what that does to the breaker; None where it stays as it was."""
-        was_open = self.pulled
+        was_open = self.is_open
         if was_open and failures and not any(failures):
             self.outcomes.clear()
             self._stop_s = SHORTEST_STOP_S
             return "closed"
         self.outcomes.extend(failures)
-        if not self.pulled or not failures:
+        if not self.is_open or not failures:
             return None
         self._stop_s = min(self._stop_s * 2, LONGEST_STOP_S) if was_open else SHORTEST_STOP_S
         self._next_trial = now + self._stop_s

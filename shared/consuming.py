@@ -18,14 +18,14 @@ import asyncpg
 
 from shared import copies, offsets
 from shared.batch_effects import BatchEffects
-from shared.batch_outcomes import COPY_BEHIND, failures, first_and_behind, foresee, rest_on_broken
+from shared.batch_outcomes import COPY_BEHIND, failures, first_and_behind, predict_failure, rest_on_broken
 from shared.batch_pass import Pass, Progress, move_over_finished
 from shared.batch_plan import BatchPlan, Held, Item, Partition, plan_batch
 from shared.circuit_breaker import CircuitBreaker
 from shared.contracts.base import Event, HeartbeatSent, StateWithheld
 from shared.crypto import KeyUnknownError
 from shared.db.pool import Connection, Pool, is_transient, transaction
-from shared.decoding import Letter, Message, Record, Skipped, decode
+from shared.decoding import InvalidRecord, Message, Record, Skipped, decode
 from shared.errors import PermanentError, TransientError
 from shared.logs import log
 from shared.metrics import CONSUMED, DROPPED, SKIPPED, STOPPED
@@ -75,12 +75,12 @@ class Consumer:
         self.subscription = subscription
         self.name = subscription.group.name
         self.prefix = prefix
-        self.brake = CircuitBreaker()
+        self.circuit_breaker = CircuitBreaker()
         self.on_progress = on_progress
         self.after_states = after_states
         own: set[type[Event]] = {HeartbeatSent, StateWithheld}
-        self._types = frozenset(event.wire for event in (*subscription.events, *own))
-        self.parks_behind_letters = subscription.quarantine is None and not subscription.is_state
+        self._types = frozenset(event.ce_type for event in (*subscription.events, *own))
+        self.parks_behind_dead_letters = subscription.quarantine is None and not subscription.is_state
         self._attempts: dict[Place, int] = {}
         self._waits: dict[Place, float] = {}
         self.effects = BatchEffects(subscription)
@@ -92,7 +92,7 @@ class Consumer:
         leaves offsets alone.
         """
         items = [Item(record, record.topic.removeprefix(self.prefix), self.decode(record)) for record in records]
-        is_trial = self.brake.pulled
+        is_trial = self.circuit_breaker.is_open
         batch = Pass(self._admitted(items), progress, is_trial=is_trial)
         unfinished = [item for item in batch.items if item not in batch.finished]
         try:
@@ -110,26 +110,26 @@ class Consumer:
         if len(batch.finished) < len(items):
             raise RetryError
 
-    def decode(self, record: Record) -> Message[Event] | Letter | Skipped:
+    def decode(self, record: Record) -> Message[Event] | InvalidRecord | Skipped:
         """What the record is to this group."""
         decoded = decode(record, self.prefix, self._types)
         if self.subscription.enters_unknown_types and decoded == Skipped("type-unknown"):
-            return Letter(record, record.topic.removeprefix(self.prefix), "type-unknown")
+            return InvalidRecord(record, record.topic.removeprefix(self.prefix), "type-unknown")
         return decoded
 
     # -- The circuit breaker ------------------------------------------------------------------------------------------
 
     def _admitted(self, items: list[Item]) -> list[Item]:
         """The records that may be attempted now. Raises RetryError where the breaker admits none."""
-        outcomes = [foresee(self.subscription, item) for item in items]
-        count = self.brake.admits(outcomes, asyncio.get_running_loop().time())
+        outcomes = [predict_failure(self.subscription, item) for item in items]
+        count = self.circuit_breaker.admits(outcomes, asyncio.get_running_loop().time())
         if count == 0:
             raise RetryError
         return items[:count]
 
     def _note(self, outcomes: Sequence[bool]) -> None:
         """Tells the breaker which attempts failed."""
-        change = self.brake.note_all(outcomes, asyncio.get_running_loop().time())
+        change = self.circuit_breaker.note_all(outcomes, asyncio.get_running_loop().time())
         if change is not None:
             STOPPED.labels(self.name).set(change == "opened")
             log("consumer.stopped" if change == "opened" else "consumer.resumed", group=self.name)
@@ -142,7 +142,7 @@ class Consumer:
         Raises a transient error that concerns more than one record.
         """
         for part in self._parts(items):
-            if self.brake.pulled and not batch.is_trial:
+            if self.circuit_breaker.is_open and not batch.is_trial:
                 raise RetryError
             self.on_progress()
             try:
@@ -199,14 +199,14 @@ class Consumer:
             self.name,
             batch.positions,
             hoped,
-            self.subscription.heeded_records(item.record.key for item in items),
+            self.subscription.erasable_records(item.record.key for item in items),
             {item.key for item in items if isinstance(item.decoded, Message)}
-            if self.parks_behind_letters
+            if self.parks_behind_dead_letters
             else frozenset(),
         )
         plan, held = self._plan(batch, items, begun, frozenset())
-        if self.subscription.behind is not None and plan.handled:
-            awaiting = await self.subscription.behind(connection, plan.handled)
+        if self.subscription.awaiting_version is not None and plan.handled:
+            awaiting = await self.subscription.awaiting_version(connection, plan.handled)
             if awaiting:
                 plan, held = self._plan(batch, items, begun, awaiting)
         nexts = batch.next_offsets(items, plan.finished)
@@ -224,7 +224,7 @@ class Consumer:
             erased=begun.erased,
             parked=begun.parked,
             awaiting=awaiting,
-            parks_behind_letters=self.parks_behind_letters,
+            parks_behind_dead_letters=self.parks_behind_dead_letters,
         )
         return plan, held
 
@@ -255,22 +255,22 @@ class Consumer:
         log("batch.failed", group=self.name, attempt=attempt, count=1, error=error)
         if attempt < ATTEMPTS_OF_A_BUG:
             batch.held.hold(item)
-        elif self.brake.would_open():
+        elif self.circuit_breaker.would_open():
             self._note([True])
             raise RetryError from error
         else:
             await self._give_up(batch, item, "handler-timed-out" if isinstance(error, TIMEOUTS) else "handler-failed")
 
     async def _give_up(self, batch: Pass, item: Item, code: str) -> None:
-        letter = Item(item.record, item.topic, Letter(item.record, item.topic, code))
-        await self._attempt_in_place(batch, item, letter)
+        invalid_record = Item(item.record, item.topic, InvalidRecord(item.record, item.topic, code))
+        await self._attempt_in_place(batch, item, invalid_record)
         self._note([self.subscription.quarantine is None or code.startswith("handler-")])
 
-    async def _attempt_in_place(self, batch: Pass, item: Item, letter: Item) -> None:
+    async def _attempt_in_place(self, batch: Pass, item: Item, invalid_record: Item) -> None:
         """What was decoded is replaced by its letter, in a transaction of its own."""
         async with transaction(self.pool) as connection:
-            plan, held, nexts = await self._begin(connection, batch.replace(item, letter), [letter])
-            await self.effects.record_dead_letters(connection, plan.letters)
+            plan, held, nexts = await self._begin(connection, batch.replace(item, invalid_record), [invalid_record])
+            await self.effects.record_dead_letters(connection, plan.invalid_records)
         batch.commit(BatchPlan(finished=[item]), held, nexts)
         self._count(plan)
         self.effects.tell(plan)
@@ -278,9 +278,9 @@ class Consumer:
     async def _park_alone(self, batch: Pass, item: Item) -> None:
         """Parks a message that is sealed under a key that is not here, so that it blocks no partition."""
         async with transaction(self.pool) as connection:
-            letter = Item(item.record, item.topic, Letter(item.record, item.topic, KeyUnknownError.code))
-            plan, held, nexts = await self._begin(connection, batch.replace(item, letter), [letter])
-            if plan.letters:
+            invalid_record = Item(item.record, item.topic, InvalidRecord(item.record, item.topic, KeyUnknownError.code))
+            plan, held, nexts = await self._begin(connection, batch.replace(item, invalid_record), [invalid_record])
+            if plan.invalid_records:
                 await self.effects.park(connection, [Parked(item.record, item.topic, "awaiting-key")])
                 if self.subscription.is_state and item.record.key:
                     await copies.mark_broken(
@@ -317,7 +317,7 @@ class Consumer:
     async def _park_awaiting(self, batch: Pass, items: list[Item]) -> None:
         nexts = batch.next_offsets(items, items)
         async with transaction(self.pool) as connection:
-            ids = self.subscription.heeded_records(item.record.key for item in items)
+            ids = self.subscription.erasable_records(item.record.key for item in items)
             begun = await offsets.begin_batch(connection, self.name, batch.positions, nexts, ids, frozenset())
             left = [item for item in items if item.record.key not in begun.erased]
             await self.effects.park(connection, first_and_behind(left))

@@ -42,13 +42,13 @@ select exists (select from broken_copies where topic = $1 and key = $2 and coale
 SELECT_BROKEN = "select key from broken_copies where topic = any($1::text[]) and key = any($2::text[])"
 
 
-async def apply_heartbeats(connection: Connection, beats: Sequence[Message[Event]]) -> None:
+async def apply_heartbeats(connection: Connection, heartbeats: Sequence[Message[Event]]) -> None:
     """Raises the watermark of each partition to its latest heartbeat: everything older than that is here."""
     latest: dict[tuple[str, int], datetime] = {}
-    for beat in beats:
-        if isinstance(beat.event, HeartbeatSent):
-            place = beat.topic, beat.partition
-            latest[place] = max(beat.event.at, latest.get(place, beat.event.at))
+    for heartbeat in heartbeats:
+        if isinstance(heartbeat.event, HeartbeatSent):
+            place = heartbeat.topic, heartbeat.partition
+            latest[place] = max(heartbeat.event.at, latest.get(place, heartbeat.event.at))
     await raise_watermarks(connection, latest)
 
 

@@ -144,7 +144,7 @@ class Keyring:
                 return unseal(_row_key(key, context), sealed[len(UNDER_ROW_KEY) :], context)
         return unseal(key, sealed, context)
 
-    def seal_for_addressee(self, plain: bytes, place: str) -> str:
+    def encrypt_jwe(self, plain: bytes, place: str) -> str:
         """JWE compact: what travels in secret between one sender and one addressee.
 
         `place` (kind and id) stands in the protected header: the text cannot stand in for that of another place.
@@ -152,8 +152,8 @@ class Keyring:
         header = {"alg": "A256KW", "enc": "A256GCM", "kid": self.active, _PLACE: place}
         return jwe.encrypt_compact(header, plain, self._jwe_keys[self.active])
 
-    def open_sealed(self, sealed: str, place: str, *, takes_unbound: bool = False) -> bytes:
-        """The plain bytes of `seal_for_addressee`. `takes_unbound`: those without a place as well.
+    def decrypt_jwe(self, sealed: str, place: str, *, takes_unbound: bool = False) -> bytes:
+        """The plain bytes of `encrypt_jwe`. `takes_unbound`: those without a place as well.
 
         Raises KeyUnknownError where they name a key that is not in this ring, SealUnboundError where they name no
         place, and SealBrokenError otherwise.

@@ -15,7 +15,7 @@ from shared.errors import NotFoundError, UncheckableError
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.logs import log
 from shared.moments import Moment
-from shared.redriving import LetterUnknownError, Redriver
+from shared.redriving import DeadLetterUnknownError, Redriver
 from shared.subscribing import Running
 
 SCOPE = "operations"
@@ -29,7 +29,7 @@ class GroupUnknownError(NotFoundError):
     code = "group-unknown"
 
 
-class LetterView(BaseModel):
+class DeadLetterView(BaseModel):
     """A letter as an operator sees it: where it came from and why it is here. Never its content."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -79,52 +79,52 @@ class OffsetReset(BaseModel):
 
 def add_routes(app: FastAPI) -> None:
     """Adds them. `app.state` holds `pool`, `verifier`, `redriver` and `running` (the consumers)."""
-    app.add_api_route("/dead-letters", list_letters, methods=["GET"])
+    app.add_api_route("/dead-letters", list_dead_letters, methods=["GET"])
     app.add_api_route("/dead-letters/{letter_id}", show_letter, methods=["GET"])
-    app.add_api_route("/dead-letters/{letter_id}/redrive", redrive_letter, methods=["POST"])
-    app.add_api_route("/dead-letters/{letter_id}/discard", discard_letter, methods=["POST"])
+    app.add_api_route("/dead-letters/{letter_id}/redrive", redrive_dead_letter, methods=["POST"])
+    app.add_api_route("/dead-letters/{letter_id}/discard", discard_dead_letter, methods=["POST"])
     app.add_api_route("/offsets", list_offsets, methods=["GET"])
     app.add_api_route("/offsets/{group}/reset", reset_offsets, methods=["POST"])
 
 
-async def list_letters(
+async def list_dead_letters(
     pool: ServicePool,
     asking: AuthenticatedCaller,
     group: str | None = None,
     code: str | None = None,
     before: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
-) -> list[LetterView]:
+) -> list[DeadLetterView]:
     """What is put aside, oldest first: of one group, with one code, parked before a moment."""
     asking.require(SCOPE)
     async with pool.acquire() as connection:
-        heads = await parking.list_letters(connection, limit, group=group, code=code, before=before)
-    return [LetterView.model_validate(head) for head in heads]
+        heads = await parking.list_dead_letters(connection, limit, group=group, code=code, before=before)
+    return [DeadLetterView.model_validate(head) for head in heads]
 
 
-async def show_letter(pool: ServicePool, letter_id: UUID, asking: AuthenticatedCaller) -> LetterView:
+async def show_letter(pool: ServicePool, dead_letter_id: UUID, asking: AuthenticatedCaller) -> DeadLetterView:
     """One letter."""
     asking.require(SCOPE)
     async with pool.acquire() as connection:
-        head = await parking.load_letter(connection, letter_id)
+        head = await parking.load_dead_letter(connection, dead_letter_id)
     if head is None:
-        raise LetterUnknownError
-    return LetterView.model_validate(head)
+        raise DeadLetterUnknownError
+    return DeadLetterView.model_validate(head)
 
 
-async def redrive_letter(request: Request, letter_id: UUID, asking: AuthenticatedCaller) -> RedriveResult:
+async def redrive_dead_letter(request: Request, dead_letter_id: UUID, asking: AuthenticatedCaller) -> RedriveResult:
     """Tries a letter again and, when it is through, those behind it."""
     asking.require(SCOPE)
-    handled, hindrance = await _redriver(request).redrive_letter(letter_id)
+    handled, hindrance = await _redriver(request).redrive_dead_letter(dead_letter_id)
     return RedriveResult(handled=handled, hindrance=hindrance)
 
 
-async def discard_letter(
-    request: Request, letter_id: UUID, discard: Discard, asking: AuthenticatedCaller
+async def discard_dead_letter(
+    request: Request, dead_letter_id: UUID, discard: Discard, asking: AuthenticatedCaller
 ) -> RedriveResult:
     """Throws a letter away for ever and tries those behind it. The ledger says who did it, and why."""
     asking.require(SCOPE)
-    handled, hindrance = await _redriver(request).discard(letter_id, asking.actor(), discard.reason)
+    handled, hindrance = await _redriver(request).discard(dead_letter_id, asking.actor(), discard.reason)
     return RedriveResult(handled=handled, hindrance=hindrance)
 
 

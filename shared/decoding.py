@@ -57,7 +57,7 @@ class KeptRecord:
     headers: Sequence[tuple[str, bytes | None]]
 
 
-_EVENTS_OF_TOPIC = {topic.name: frozenset(event.wire for event in topic.events) for topic in TOPICS}
+_EVENTS_OF_TOPIC = {topic.name: frozenset(event.ce_type for event in topic.events) for topic in TOPICS}
 _STATES = frozenset(topic.name for topic in TOPICS if topic.kind == "state")
 LONGEST_KEY = 512
 """Bytes. No event has a longer key; of a record that has one so many are kept, which an index can hold."""
@@ -81,7 +81,7 @@ class Message(Generic[E_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class InvalidRecord:
     """A record that cannot be used, with the code that says why. `topic` is without the installation's prefix."""
 
     record: Record
@@ -96,7 +96,9 @@ class Skipped:
     code: str
 
 
-def decode(record: Record, prefix: str = "", handled: Set[str] | None = None) -> Message[Event] | Letter | Skipped:
+def decode(
+    record: Record, prefix: str = "", handled: Set[str] | None = None
+) -> Message[Event] | InvalidRecord | Skipped:
     """Returns the message, or what is wrong with the record, or why the group passes it over. Never raises.
 
     `handled` names the event types of the group (None: all): others are passed over before their body is parsed. A
@@ -107,32 +109,34 @@ def decode(record: Record, prefix: str = "", handled: Set[str] | None = None) ->
     if record.value is None and record.key is not None and topic in _STATES:
         return Skipped("tombstone")
     headers = _valid_headers(record.headers)
-    if headers is None or (wire := headers.get("ce_type")) is None:
-        return Letter(record, topic, "envelope-invalid")
-    if wire not in _EVENTS_OF_TOPIC.get(topic, frozenset()):
-        return Letter(record, topic, "type-unknown") if topic in _STATES else Skipped("type-unknown")
-    if handled is not None and wire not in handled:
+    if headers is None or (ce_type := headers.get("ce_type")) is None:
+        return InvalidRecord(record, topic, "envelope-invalid")
+    if ce_type not in _EVENTS_OF_TOPIC.get(topic, frozenset()):
+        return InvalidRecord(record, topic, "type-unknown") if topic in _STATES else Skipped("type-unknown")
+    if handled is not None and ce_type not in handled:
         return Skipped("type-unhandled")
-    return _decode_event(record, topic, wire, headers)
+    return _decode_event(record, topic, ce_type, headers)
 
 
-def _decode_event(record: Record, topic: str, wire: str, headers: dict[str, str]) -> Message[Event] | Letter | Skipped:
+def _decode_event(
+    record: Record, topic: str, ce_type: str, headers: dict[str, str]
+) -> Message[Event] | InvalidRecord | Skipped:
     try:
         id, time = UUID(headers["ce_id"]), datetime.fromisoformat(headers["ce_time"])
     except (KeyError, ValueError):
-        return Letter(record, topic, "envelope-invalid")
+        return InvalidRecord(record, topic, "envelope-invalid")
     if not _is_plausible(time, FURTHEST_AHEAD):
-        return Letter(record, topic, "envelope-invalid")
+        return InvalidRecord(record, topic, "envelope-invalid")
     if record.value is None or record.key is None:
-        return Letter(record, topic, "body-or-key-missing")
+        return InvalidRecord(record, topic, "body-or-key-missing")
     if has_escaped_nul(record.value):  # every handler would fail on it
-        return Letter(record, topic, "data-invalid")
+        return InvalidRecord(record, topic, "data-invalid")
     try:
-        event = EVENTS[wire].model_validate_json(record.value)
+        event = EVENTS[ce_type].model_validate_json(record.value)
     except (ValidationError, ValueError, RecursionError):
-        return Letter(record, topic, "data-invalid")
+        return InvalidRecord(record, topic, "data-invalid")
     if event.key.encode() != record.key or len(record.key) > LONGEST_KEY:
-        return Letter(record, topic, "key-mismatch")
+        return InvalidRecord(record, topic, "key-mismatch")
     if isinstance(event, HeartbeatSent) and not _is_plausible(event.at, HEARTBEAT_AHEAD):
         return Skipped("heartbeat-ahead")
     trace = tracing.continued(headers.get("traceparent"))

@@ -1,8 +1,8 @@
 """Erasure, the part that every service has: the memory of erased ids and the messages that still wait.
 
 A service begins in one transaction (`begin`, its keys, the tombstones of its compacted topics), removes the bytes in
-steps that can be taken up again, and acknowledges when nothing is left (`Finisher`). Who writes about a record asks
-`erased_among` first, in the same transaction: no erasure begins between the question and that transaction's end.
+steps that can be taken up again, and acknowledges when nothing is left (`ErasureFinisher`). Who writes about a record
+asks `erased_among` first, in the same transaction: no erasure begins between the question and that transaction's end.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ the other consumers of these topics drop what is about an erased record. The eve
 motive that audit cannot keep once the record's key is gone.
 """
 STEPS_A_ROUND = 20
-LOOK_EVERY_S = 1.0
+POLL_INTERVAL_S = 1.0
 
 Destroy = Callable[[Connection, UUID], Awaitable[Mapping[str, int]]]
 """Destroys something of a record (all of it, or a batch) and says how many of what, by plural noun."""
@@ -139,7 +139,7 @@ async def acknowledge(connection: Connection, service: Service, record_id: UUID)
     await append(connection, [announce(said, service)])
 
 
-class Finisher:
+class ErasureFinisher:
     """The loop `finish-erasures` of a worker. `remove` removes a batch of a record's rows; none when nothing is left.
 
     Each batch is a transaction with its count, so that a process that dies anywhere is followed by one that goes on.
@@ -159,7 +159,7 @@ class Finisher:
                     if await self.step(connection, record_id):
                         break
         if not ids:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     async def step(self, connection: Connection, record_id: UUID) -> bool:
         """One batch, or the acknowledgement. True when nothing is left to do here, or another worker is at it."""

@@ -4,8 +4,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 CONSUMED = Counter("consumed_messages_total", "Records dealt with.", ["group"])
 RETRIED = Counter("retried_batches_total", "Batches that came again.", ["group", "code"])
-BURIED = Counter("dead_letters_total", "Messages that can never be used.", ["group", "code"])
-PARKED = Counter("put_aside_messages_total", "Messages put aside behind a dead letter or a late copy.", ["group"])
+DEAD_LETTERED = Counter("dead_letters_total", "Messages that can never be used.", ["group", "code"])
+PARKED = Counter("messages_parked_total", "Messages put aside behind a dead letter or a late copy.", ["group"])
 DROPPED = Counter("dropped_messages_total", "Messages about erased records, passed over.", ["group"])
 SKIPPED = Counter("skipped_messages_total", "Records that a group passes over, by reason.", ["group", "code"])
 STOPPED = Gauge("consumer_stopped", "1 while the circuit breaker of this consumer is open.", ["group"])
@@ -14,7 +14,7 @@ OFFSETS_LOST = Gauge(
     "1 while a stored offset is not in its partition, which is not consumed.",
     ["group", "topic"],
 )
-LETTERS = Gauge("waiting_messages", "Messages put aside now, by reason.", ["group", "reason"])
+PARKED_MESSAGES = Gauge("parked_messages", "Messages put aside now, by reason.", ["group", "reason"])
 LAG_RECORDS = Gauge("consumer_lag_records", "Records not yet dealt with.", ["group", "topic"])
 LAG_SECONDS = Gauge("consumer_lag_seconds", "Age of the oldest record not yet dealt with.", ["group", "topic"])
 OUTBOX_ROWS = Gauge("outbox_rows", "Rows not yet sent.")
@@ -36,7 +36,7 @@ REQUESTS = Histogram(
 LOST_DOCUMENTS = Counter("lost_documents_total", "Accepted documents that went with lost commits of the database.")
 REFUSED = Counter("refusals_total", "Refusals by reason.", ["action", "reason"])
 STEP_SECONDS = Histogram(
-    "step_seconds",
+    "deposit_step_seconds",
     "Time from the cause's own time to the effect's commit, per step of the flow.",
     ["step"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),

@@ -95,7 +95,7 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
-class LetterHead:
+class DeadLetterSummary:
     """What an operator sees of a letter: codes only."""
 
     id: UUID
@@ -139,11 +139,11 @@ async def announce_dead(connection: Connection, group: str, ids: Sequence[UUID])
         notify_after_commit(connection, CHANNEL)
 
 
-async def become_dead(connection: Connection, group: str, letter_id: UUID, code: str) -> None:
+async def become_dead(connection: Connection, group: str, dead_letter_id: UUID, code: str) -> None:
     """A message that was tried again and can never be used is a dead letter, with the code of its new fate."""
-    was = await connection.fetchval(MAKE_DEAD, letter_id, code)
+    was = await connection.fetchval(MAKE_DEAD, dead_letter_id, code)
     if was is not None and was != "dead":
-        await announce_dead(connection, group, [letter_id])
+        await announce_dead(connection, group, [dead_letter_id])
 
 
 async def expire(connection: Connection, before: datetime) -> int:
@@ -151,26 +151,26 @@ async def expire(connection: Connection, before: datetime) -> int:
     return len(await connection.fetch(EXPIRE, before))
 
 
-async def list_letters(
+async def list_dead_letters(
     connection: Connection,
     limit: int = 1000,
     *,
     group: str | None = None,
     code: str | None = None,
     before: datetime | None = None,
-) -> list[LetterHead]:
+) -> list[DeadLetterSummary]:
     """Everything that blocks a key or awaits a copy or a key id, oldest first, with how many are parked behind it."""
     return [_head(row) for row in await connection.fetch(LIST_HEADS, limit, group, code, before)]
 
 
-async def load_letter(connection: Connection, letter_id: UUID) -> LetterHead | None:
+async def load_dead_letter(connection: Connection, dead_letter_id: UUID) -> DeadLetterSummary | None:
     """One parked message, whatever it waits for; None where there is none."""
-    row = await connection.fetchrow(SELECT_HEAD, letter_id)
+    row = await connection.fetchrow(SELECT_HEAD, dead_letter_id)
     return None if row is None else _head(row)
 
 
-def _head(row: asyncpg.Record) -> LetterHead:
-    return LetterHead(
+def _head(row: asyncpg.Record) -> DeadLetterSummary:
+    return DeadLetterSummary(
         row["id"],
         row["group_name"],
         row["topic"],

@@ -136,7 +136,7 @@ def _serve_api(app: FastAPI, settings: ServiceSettings) -> None:
 
 
 def _serve(app: FastAPI, host: str, port: int) -> None:
-    spare_the_collector()
+    freeze_gc()
     config = uvicorn.Config(
         app,
         host=host,
@@ -153,7 +153,7 @@ def _serve(app: FastAPI, host: str, port: int) -> None:
     uvicorn.Server(config).run()
 
 
-def spare_the_collector() -> None:
+def freeze_gc() -> None:
     """What the imports made lives as long as the process: garbage collection need not look at it again and again."""
     gc.collect()
     gc.freeze()

@@ -13,7 +13,7 @@ from shared.contracts.base import Actor
 from shared.contracts.declarations import Service
 from shared.crypto import KeyUnknownError
 from shared.db.pool import Connection, Pool, is_transient, transaction
-from shared.decoding import Letter, Record, Skipped
+from shared.decoding import InvalidRecord, Record, Skipped
 from shared.errors import ConflictError, NotFoundError, PermanentError
 from shared.inbox import DAYS_KEPT
 from shared.logs import log
@@ -30,19 +30,19 @@ EXPIRED_PAGE = 1000
 """As many as `parking.EXPIRE` changes at most."""
 
 
-class LetterRefusedError(PermanentError):
+class DeadLetterRefusedError(PermanentError):
     """A letter that was tried again still cannot be read; the message of this error is the code."""
 
     code = "letter-refused"
 
 
-class LetterUnknownError(NotFoundError):
+class DeadLetterUnknownError(NotFoundError):
     """There is no such letter; it may have been redriven already."""
 
     code = "letter-unknown"
 
 
-class LetterIsNewestStateError(ConflictError):
+class DeadLetterIsNewestStateError(ConflictError):
     """This letter is the newest state of its key: the copy stays broken until it, or a newer one, can be applied."""
 
     code = "letter-is-newest-state"
@@ -63,19 +63,19 @@ class Redriver:
         self._consumers = consumers
         self._prefix = prefix
 
-    async def redrive_letter(self, letter_id: UUID) -> tuple[int, str | None]:
+    async def redrive_dead_letter(self, dead_letter_id: UUID) -> tuple[int, str | None]:
         """Tries the letter and, when it is through, those behind it. Returns how many were handled, and what hinders.
 
         A letter that is too old blocks its key no longer, and the messages behind it are tried. Raises
         LetterUnknownError.
         """
-        row = await self._pool.fetchrow(parking.SELECT_ONE, letter_id)
+        row = await self._pool.fetchrow(parking.SELECT_ONE, dead_letter_id)
         if row is None:
-            raise LetterUnknownError
+            raise DeadLetterUnknownError
         consumer = self._consumers.get(row["group_name"])
         if consumer is None:
             return 0, GROUP_UNKNOWN
-        is_alone = row["key"] is None or not consumer.parks_behind_letters
+        is_alone = row["key"] is None or not consumer.parks_behind_dead_letters
         if _is_too_old(row):
             await self.expire()
             done = 0 if is_alone else (await self.redrive_key(consumer.name, row["topic"], row["key"]))[0]
@@ -102,7 +102,7 @@ class Redriver:
     async def redrive_waiting(self, keys: set[bytes] | None = None, on_progress: Callable[[], None] = _nothing) -> None:
         """Whatever no dead letter holds: called with the keys whose copies moved, and by the sweep with all."""
         wanted = None if keys is None else list(keys)
-        ordered = [name for name, consumer in self._consumers.items() if consumer.parks_behind_letters]
+        ordered = [name for name, consumer in self._consumers.items() if consumer.parks_behind_dead_letters]
         after = ("", "", b"")
         while True:
             rows = await self._pool.fetch(parking.SELECT_WAITING_KEYS, wanted, list(self._consumers), ordered, *after)
@@ -115,7 +115,7 @@ class Redriver:
     async def _redrive_waiting_key(self, place: asyncpg.Record, on_progress: Callable[[], None]) -> None:
         group, topic, key = place["group_name"], place["topic"], place["key"]
         consumer = self._consumers[group]
-        if consumer.parks_behind_letters:
+        if consumer.parks_behind_dead_letters:
             await self.redrive_key(group, topic, key, on_progress)
             return
         for row in await self._pool.fetch(parking.SELECT_KEY, group, topic, key):
@@ -144,14 +144,14 @@ class Redriver:
             await consumer.after_states(applied, _nothing)
         return None
 
-    async def _hindrance(self, consumer: Consumer, letter_id: UUID, record: Record, error: Exception) -> str:
+    async def _hindrance(self, consumer: Consumer, dead_letter_id: UUID, record: Record, error: Exception) -> str:
         if is_transient(error):
             return error.code if isinstance(error, CopyBehindError | KeyUnknownError) else "unavailable"
         code = "handler-failed"
         if isinstance(error, PermanentError):
-            code = str(error) if isinstance(error, LetterRefusedError) else error.code
+            code = str(error) if isinstance(error, DeadLetterRefusedError) else error.code
         async with transaction(self._pool) as connection:
-            await parking.become_dead(connection, consumer.name, letter_id, code)
+            await parking.become_dead(connection, consumer.name, dead_letter_id, code)
             if consumer.subscription.is_state and record.key:
                 topic = record.topic.removeprefix(self._prefix)
                 await copies.mark_broken(connection, topic, record.key, record.offset, code)
@@ -167,22 +167,22 @@ class Redriver:
             if count:
                 log("message.expired", count=count)
 
-    async def discard(self, letter_id: UUID, actor: Actor, reason: str) -> tuple[int, str | None]:
+    async def discard(self, dead_letter_id: UUID, actor: Actor, reason: str) -> tuple[int, str | None]:
         """Removes a letter that nobody can use, and tries those behind it.
 
         `reason` is a code. The ledger is told where the letter is about a record. Returns how many of those behind it
         were handled, and what hinders. Raises LetterUnknownError, LetterIsNewestStateError.
         """
         async with transaction(self._pool) as connection:
-            row = await connection.fetchrow(parking.TAKE, letter_id)
+            row = await connection.fetchrow(parking.TAKE, dead_letter_id)
             if row is None:
-                raise LetterUnknownError
+                raise DeadLetterUnknownError
             group, topic, key = row["group_name"], row["topic"], row["key"]
             consumer = self._consumers.get(group)
             is_state = consumer is not None and consumer.subscription.is_state
             if is_state and key and await copies.is_newest(connection, topic, key, row["offset"]):
-                raise LetterIsNewestStateError
-            await connection.execute(parking.DELETE_ONE, letter_id)
+                raise DeadLetterIsNewestStateError
+            await connection.execute(parking.DELETE_ONE, dead_letter_id)
             if not is_state and key:
                 await copies.mend_discarded(connection, group, topic, key)
             told = [
@@ -195,7 +195,7 @@ class Redriver:
         log(
             "message.discarded", group=group, topic=topic, partition=row["partition"], offset=row["offset"], code=reason
         )
-        if consumer is None or key is None or not consumer.parks_behind_letters:
+        if consumer is None or key is None or not consumer.parks_behind_dead_letters:
             return 0, None
         return await self.redrive_key(group, topic, key)
 
@@ -214,16 +214,16 @@ def _is_too_old(row: asyncpg.Record) -> bool:
 async def _redrive(connection: Connection, consumer: Consumer, record: Record) -> set[bytes]:
     """Handles a parked record, and it alone. Raises what hinders."""
     subscription = consumer.subscription
-    ids = subscription.heeded_records([record.key])
+    ids = subscription.erasable_records([record.key])
     if (await offsets.begin_batch(connection, consumer.name, {}, {}, ids, frozenset())).erased:
         DROPPED.labels(consumer.name).inc()
         return set()
     match consumer.decode(record):
-        case Letter() as letter:
-            raise LetterRefusedError(letter.code)
+        case InvalidRecord() as letter:
+            raise DeadLetterRefusedError(letter.code)
         case Skipped():
             return set()
         case message:
-            if subscription.behind is not None and await subscription.behind(connection, [message]):
+            if subscription.awaiting_version is not None and await subscription.awaiting_version(connection, [message]):
                 raise CopyBehindError
             return await consumer.effects.handle(connection, [message])

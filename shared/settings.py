@@ -43,9 +43,11 @@ class KafkaSettings(Section):
     username: str | None = None
     password: SecretStr | None = None
     prefix: str = Field(default="", description="put before topics and groups; several installations on one broker")
-    slot: str | None = Field(default=None, description="stable slot of this worker, for static group membership")
-    batch: int = Field(default=500, ge=1, description="records a consumer takes at most at once")
-    gather_ms: int = Field(default=100, ge=1, description="shortest time between two batches of a consumer")
+    instance_id: str | None = Field(
+        default=None, description="group.instance.id of this worker: static group membership"
+    )
+    max_poll_records: int = Field(default=500, ge=1, description="records a consumer takes at most at once")
+    linger_ms: int = Field(default=100, ge=1, description="shortest time between two batches of a consumer")
 
 
 class HttpSettings(Section):

@@ -30,7 +30,7 @@ from shared.batch_plan import Partition
 from shared.cluster_id import cluster_id_of
 from shared.consuming import Consumer, CopyBehindError, RetryError
 from shared.contracts.declarations import Group
-from shared.db.errors import Fate, fate_of, is_transient
+from shared.db.errors import ErrorClass, classify_error, is_transient
 from shared.decoding import Record
 from shared.errors import CodedError
 from shared.logs import log, log_limited
@@ -43,11 +43,11 @@ from shared.settings import KafkaSettings
 SHORTEST_WAIT_S = 0.05
 LONGEST_WAIT_S = 5.0
 SHORTEST_LINGER_S = 0.02
-PROMPT_LINGER_S = 0.02
+LOW_LATENCY_LINGER_S = 0.02
 """Of groups for whose work somebody waits at a screen."""
 BACKGROUND_FACTOR = 2.5
 """How much longer groups linger for whose work nobody waits."""
-IDLE_LOOK_MS = 1000
+IDLE_POLL_MS = 1000
 LONGEST_WAIT_FOR_COPY_S = 0.5
 
 
@@ -79,7 +79,7 @@ class Running:
     positions: Positions
     shortest_linger_s: float
     longest_linger_s: float
-    came_round: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    last_progress: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     failures: int = 0
     in_flight: int = 0
     handed_on: dict[Partition, int] = field(default_factory=dict)
@@ -141,7 +141,7 @@ class Running:
         try:
             await self.consumer.consume(records, progress)
             self.failures = 0
-            self.beat()
+            self.note_progress()
             await asyncio.sleep(self._linger(asyncio.get_running_loop().time() - started))
         except Exception as error:
             if isinstance(error, OffsetsMovedError):
@@ -164,9 +164,9 @@ class Running:
         self.positions.seek_unfinished(consumer, handed_on)
         await self._pause(RetryError())
 
-    def beat(self) -> None:
+    def note_progress(self) -> None:
         """This loop is alive; a deliberate wait counts too."""
-        self.came_round = asyncio.get_running_loop().time()
+        self.last_progress = asyncio.get_running_loop().time()
 
     async def commit_for_lag(self, client: AIOKafkaConsumer) -> None:
         """Tells the broker where the group is, if that has changed."""
@@ -189,7 +189,7 @@ class Running:
         return place.topic.removeprefix(self.consumer.prefix), place.partition
 
     async def _pause(self, error: BaseException) -> None:
-        self.beat()
+        self.note_progress()
         self.failures += 1
         code = error.code if isinstance(error, CodedError) else type(error).__name__
         RETRIED.labels(self.consumer.name, code).inc()
@@ -197,10 +197,10 @@ class Running:
         wait = min(SHORTEST_WAIT_S * 2 ** min(self.failures, 12), longest) * random.uniform(0.5, 1)
         if self.failures in (1, 10, 100) or self.failures % 1000 == 0:
             log("batch.retried", group=self.consumer.name, attempt=self.failures, error=error)
-        if isinstance(error, Exception) and fate_of(error) is Fate.ALARM:
+        if isinstance(error, Exception) and classify_error(error) is ErrorClass.ALARM:
             log_limited("database.damaged", error, group=self.consumer.name)
         await asyncio.sleep(wait)
-        self.beat()
+        self.note_progress()
 
 
 def _is_cancelled() -> bool:
@@ -246,10 +246,10 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
     subscriber = broker.subscriber(
         *[settings.prefix + topic.name for topic in group.topics],
         group_id=settings.prefix + group.name,
-        group_instance_id=f"{settings.prefix}{group.name}-{settings.slot}" if settings.slot else None,
+        group_instance_id=f"{settings.prefix}{group.name}-{settings.instance_id}" if settings.instance_id else None,
         batch=True,
-        max_records=settings.batch,
-        batch_timeout_ms=IDLE_LOOK_MS,
+        max_records=settings.max_poll_records,
+        batch_timeout_ms=IDLE_POLL_MS,
         auto_offset_reset="none",
         parser=_parse,
         decoder=_undecoded,
@@ -258,7 +258,7 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
     )
     positions = Positions(consumer.pool, group.name, settings.prefix)
     running = Running(consumer, subscriber, positions, *_linger_bounds(group, settings))
-    consumer.on_progress = running.beat
+    consumer.on_progress = running.note_progress
     # FastStream's own sleeps as long as it has waited in vain, and dies of what it does not expect.
     subscriber.get_msg = running.next_batch  # type: ignore[method-assign]
 
@@ -274,9 +274,9 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
 
 def _linger_bounds(group: Group, settings: KafkaSettings) -> tuple[float, float]:
     """The shortest and longest time between the beginnings of two batches."""
-    longest = settings.gather_ms / 1000
-    if group.is_prompt:
-        return SHORTEST_LINGER_S, min(longest, PROMPT_LINGER_S)
+    longest = settings.linger_ms / 1000
+    if group.is_low_latency:
+        return SHORTEST_LINGER_S, min(longest, LOW_LATENCY_LINGER_S)
     if group.is_background:
         return longest * BACKGROUND_FACTOR, longest * BACKGROUND_FACTOR
     return SHORTEST_LINGER_S, longest
@@ -301,7 +301,7 @@ async def observe_lag(running: Running, prefix: str) -> None:
         LAG_RECORDS.labels(running.consumer.name, topic.name).set(count)
         LAG_SECONDS.labels(running.consumer.name, topic.name).set(moment - since)
     if client.assignment() and not running.behind_since:
-        running.beat()
+        running.note_progress()
 
 
 async def _behind(client: AIOKafkaConsumer, running: Running) -> dict[str, int]:

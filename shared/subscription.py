@@ -9,41 +9,42 @@ from shared import erasing
 from shared.contracts.base import Event
 from shared.contracts.declarations import Group
 from shared.db.pool import Connection
-from shared.decoding import Letter
+from shared.decoding import InvalidRecord
 
 Handler = Callable[[Connection, list[Any]], Awaitable[set[bytes] | None]]
 """Given the transaction and the messages (`Message[...]`, in order), does the statements and one `append`.
 
 The handler of a state topic returns the Kafka keys whose copy it raised to a newer version.
 """
-Behind = Callable[[Connection, list[Any]], Awaitable[set[Any]]]
+AwaitingVersion = Callable[[Connection, list[Any]], Awaitable[set[Any]]]
 """Which of these messages (their ids) rest on a version of a copy that is not here yet."""
-Quarantine = Callable[[Connection, list[Letter]], Awaitable[None]]
+Quarantine = Callable[[Connection, list[InvalidRecord]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Subscription:
     """What a service does with a group's messages.
 
-    `events`: the types it handles; others are passed over. `remember`: through the inbox (False where the handler
-    deduplicates by itself: version guard, natural key). `behind`: the wait for own copies. `quarantine` replaces
-    parking (the ledger): nothing waits behind a letter, and letters alone never stop the group. `heeds_erasures`:
-    whether messages about an erased record are dropped (not where erasure itself is dealt with, nor by the ledger).
-    `enters_unknown_types`: an event type that this release does not know is a letter (the ledger must have no hole).
+    `events`: the types it handles; others are passed over. `uses_inbox`: through the inbox (False where the handler
+    deduplicates by itself: version guard, natural key). `awaiting_version`: the wait for own copies. `quarantine`
+    replaces parking (the ledger): nothing waits behind a letter, and letters alone never stop the group.
+    `skips_erased_records`: whether messages about an erased record are dropped (not where erasure itself is dealt with,
+    nor by the ledger). `enters_unknown_types`: an event type that this release does not know is a letter (the ledger
+    must have no hole).
     """
 
     group: Group
     events: tuple[type[Event], ...]
     handle: Handler
-    remember: bool = True
-    behind: Behind | None = None
+    uses_inbox: bool = True
+    awaiting_version: AwaitingVersion | None = None
     quarantine: Quarantine | None = None
-    heeds_erasures: bool = True
+    skips_erased_records: bool = True
     enters_unknown_types: bool = False
 
-    def heeded_records(self, keys: Iterable[bytes | None]) -> dict[bytes, UUID]:
+    def erasable_records(self, keys: Iterable[bytes | None]) -> dict[bytes, UUID]:
         """The records among Kafka keys whose messages are dropped once they are erased, by key."""
-        return erasing.record_ids(keys) if self.heeds_erasures else {}
+        return erasing.record_ids(keys) if self.skips_erased_records else {}
 
     @property
     def is_state(self) -> bool:

@@ -75,7 +75,7 @@ class InvalidNationalIdError(InvalidError):
     french = "Un identifiant national commence par un chiffre et compte 3 à 100 caractères, sans blanc."
 
 
-class Unprinted:
+class RedactedRepr:
     """A value whose repr() shows its kind only."""
 
     __slots__ = ()
@@ -85,7 +85,7 @@ class Unprinted:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Ins(Unprinted):
+class Ins(RedactedRepr):
     """The national health identity number: 15 characters (13 and the key) and the OID they are under."""
 
     matricule: str
@@ -204,7 +204,7 @@ _SEXES = {
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class SentTraits(Unprinted):
+class SentTraits(RedactedRepr):
     """Strict traits as a document states them: what is absent is not compared."""
 
     birth_name: str | None = None

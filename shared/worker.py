@@ -12,15 +12,15 @@ from shared import dead_letter_routes, inbox, parking
 from shared.consuming import Consumer
 from shared.contracts.topics import TOPICS
 from shared.copy_ages import CopyAges
-from shared.db.pool import Pool, attend_to, create_pool
-from shared.enduring import endure
+from shared.db.pool import Pool, create_pool, wake_in_process
+from shared.enduring import run_with_retry
 from shared.http.app import is_ready, metrics
 from shared.http.door import Door
-from shared.http.guard import Guard
+from shared.http.guard import ErrorBoundary
 from shared.http.problems import install, problem
 from shared.http.tokens import IssuerKeys, Keys, TokenVerifier
 from shared.logs import log
-from shared.metrics import LETTERS, OUTBOX_LAG, OUTBOX_ROWS
+from shared.metrics import OUTBOX_LAG, OUTBOX_ROWS, PARKED_MESSAGES
 from shared.outbox.api import add_relay_routes
 from shared.outbox.append import CHANNEL
 from shared.outbox.lost import LossWatch, log_factory, topics_of
@@ -57,7 +57,7 @@ class Plan:
 
 
 @dataclass
-class Beats:
+class Liveness:
     """When each loop came round last (event loop seconds)."""
 
     at: dict[str, float] = field(default_factory=dict)
@@ -72,12 +72,12 @@ class Beats:
         return sorted(name for name, at in self.at.items() if moment - at > LONGEST_SILENCE_S)
 
 
-class Machinery:
+class WorkerRuntime:
     """Everything of a running worker."""
 
     def __init__(self, plan: Plan, settings: ServiceSettings, pool: Pool) -> None:
         self.plan, self.settings, self.pool = plan, settings, pool
-        self.beats = Beats()
+        self.liveness = Liveness()
         self.copy_ages = CopyAges()
         prefix = settings.kafka.prefix
         self.broker = make_broker(settings.kafka, plan.service)
@@ -95,14 +95,14 @@ class Machinery:
             heartbeat_s=settings.freshness.heartbeat_s,
             watch=LossWatch(log_factory(settings.kafka, plan.service), topics_of(plan.service)),
         )
-        attend_to(pool, CHANNEL, self.relay.attend)
+        wake_in_process(pool, CHANNEL, self.relay.attend)
 
     async def _redrive(self, keys: set[bytes], on_progress: Callable[[], None]) -> None:
         await self.redriver.redrive_waiting(keys, on_progress)
 
     async def start_broker(self) -> None:
         """Connects the consumers; waits for a broker that is not there yet."""
-        await endure("broker", self._connect, self._note_all)
+        await run_with_retry("broker", self._connect, self._note_all)
 
     async def _connect(self) -> bool:
         cluster_id = await fetch_cluster_id(self.settings.kafka)
@@ -117,7 +117,7 @@ class Machinery:
 
     def _note_all(self) -> None:
         for running in self.running:
-            running.beat()
+            running.note_progress()
 
     async def observe(self, _: Pool) -> None:
         """Metrics that are looked up, not counted."""
@@ -128,23 +128,23 @@ class Machinery:
             OUTBOX_ROWS.set(outbox["rows"])
             OUTBOX_LAG.set(outbox["age"])
         await self.copy_ages.observe(self.pool)
-        LETTERS.clear()
+        PARKED_MESSAGES.clear()
         for row in await self.pool.fetch(parking.COUNT):
-            LETTERS.labels(row["group_name"], row["reason"]).set(row["count"])
+            PARKED_MESSAGES.labels(row["group_name"], row["reason"]).set(row["count"])
         await asyncio.sleep(OBSERVE_EVERY_S)
 
     async def sweep(self, _: Pool) -> None:
         """What a crash or a race has left parked, and dead letters that are too old to block anything."""
         await asyncio.sleep(OBSERVE_EVERY_S)
         await self.redriver.expire()
-        await self.redriver.redrive_waiting(None, lambda: self.beats.note("sweep"))
+        await self.redriver.redrive_waiting(None, lambda: self.liveness.note("sweep"))
 
     async def maintain(self, _: Pool) -> None:
         """Partitions of the inbox."""
         async with self.pool.acquire() as connection:
             await inbox.maintain(connection)
         for _round in range(int(MAINTAIN_EVERY_S / OBSERVE_EVERY_S)):
-            self.beats.note("maintain")
+            self.liveness.note("maintain")
             await asyncio.sleep(OBSERVE_EVERY_S)
 
     async def run_loop(self, name: str, loop: Loop) -> None:
@@ -154,7 +154,7 @@ class Machinery:
             await loop(self.pool)
             return False
 
-        await endure(name, one_round, lambda: self.beats.note(name))
+        await run_with_retry(name, one_round, lambda: self.liveness.note(name))
 
     def loops(self) -> dict[str, Loop]:
         """All loops by name."""
@@ -164,29 +164,29 @@ class Machinery:
     def silent(self) -> list[str]:
         """Everything that did not come round for a minute."""
         moment = asyncio.get_running_loop().time()
-        late = [r.consumer.name for r in self.running if moment - r.came_round > LONGEST_SILENCE_S]
-        if moment - self.relay.came_round > LONGEST_SILENCE_S:
+        late = [r.consumer.name for r in self.running if moment - r.last_progress > LONGEST_SILENCE_S]
+        if moment - self.relay.last_progress > LONGEST_SILENCE_S:
             late.append("relay")
-        return sorted(late + self.beats.silent())
+        return sorted(late + self.liveness.silent())
 
 
 @asynccontextmanager
-async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[Machinery]:
+async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[WorkerRuntime]:
     """A worker at work for the time of the block."""
     pool = await create_pool(settings.postgres, application=f"{plan.service}-worker")
-    machinery = Machinery(plan, settings, pool)
-    starting, relay = asyncio.create_task(machinery.start_broker()), asyncio.create_task(machinery.relay.run())
+    runtime = WorkerRuntime(plan, settings, pool)
+    starting, relay = asyncio.create_task(runtime.start_broker()), asyncio.create_task(runtime.relay.run())
     tasks = [relay]
-    tasks += [asyncio.create_task(machinery.run_loop(name, loop)) for name, loop in machinery.loops().items()]
+    tasks += [asyncio.create_task(runtime.run_loop(name, loop)) for name, loop in runtime.loops().items()]
     log("process.started")
     try:
-        yield machinery
+        yield runtime
     finally:
         await end_tasks([starting])  # or it would start consumers behind their end
-        consuming = [task for running in machinery.running for task in running.subscriber.tasks]
-        await machinery.broker.stop()
+        consuming = [task for running in runtime.running for task in running.subscriber.tasks]
+        await runtime.broker.stop()
         await end_tasks(consuming)
-        machinery.relay.stop()
+        runtime.relay.stop()
         await asyncio.wait([relay], timeout=LONGEST_END_S)
         await end_tasks(tasks)
         pool.terminate()
@@ -198,18 +198,18 @@ def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with at_work(plan, settings) as machinery:
-            app.state.machinery = machinery
-            app.state.pool = machinery.pool
-            app.state.redriver, app.state.running = machinery.redriver, machinery.running
-            keys = plan.keys or IssuerKeys(machinery.pool, settings.tokens.jwks_url)
+        async with at_work(plan, settings) as runtime:
+            app.state.runtime = runtime
+            app.state.pool = runtime.pool
+            app.state.redriver, app.state.running = runtime.redriver, runtime.running
+            keys = plan.keys or IssuerKeys(runtime.pool, settings.tokens.jwks_url)
             app.state.verifier = TokenVerifier(settings.tokens, keys)
             yield
 
     app = FastAPI(title=f"{plan.service} worker", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.router.route_class = Door
     install(app)
-    app.add_middleware(Guard, render=problem, body_limit=64 * 1024)
+    app.add_middleware(ErrorBoundary, render=problem, body_limit=64 * 1024)
     app.add_api_route("/livez", _alive)
     app.add_api_route("/readyz", _ready)
     app.add_api_route("/metrics", metrics)
@@ -218,16 +218,16 @@ def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
     return app
 
 
-def _machinery(request: Request) -> Machinery:
-    machinery: Machinery = request.app.state.machinery
-    return machinery
+def _runtime(request: Request) -> WorkerRuntime:
+    runtime: WorkerRuntime = request.app.state.runtime
+    return runtime
 
 
 async def _alive(request: Request) -> Response:
-    silent = _machinery(request).silent()
+    silent = _runtime(request).silent()
     return JSONResponse({"status": "silent" if silent else "alive", "silent": silent}, 503 if silent else 200)
 
 
 async def _ready(request: Request) -> Response:
-    ready = await is_ready(_machinery(request).pool)
+    ready = await is_ready(_runtime(request).pool)
     return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from deploy.local.deeds import deed
 
 T = TypeVar("T")
-LOOK_EVERY_S = 0.02
+POLL_INTERVAL_S = 0.02
 STATIONS = {
     "checked_at": "checked against the patient's choices",
     "published_at": "published: visible from now on",
@@ -20,7 +20,7 @@ STATIONS = {
 _KINDS = {"system": "the record itself", "administrator": "administration"}
 
 
-async def until(look: Callable[[], Awaitable[T | None]], every_s: float = LOOK_EVERY_S) -> T:
+async def until(look: Callable[[], Awaitable[T | None]], every_s: float = POLL_INTERVAL_S) -> T:
     """The first look that finds something; the step's deadline ends the waiting."""
     while (found := await look()) is None:  # noqa: ASYNC110  # what is waited for happens in other processes
         await asyncio.sleep(every_s)

@@ -17,7 +17,7 @@ from deploy.local.provider import psc_variables
 from deploy.local.secrets import Secrets
 
 NAMES = ("identity", "records", "consent", "audit", "notify")
-SLOT = "local"
+INSTANCE_ID = "local"
 SENDER = "no-reply@dmp.example"
 Role = Literal["api", "worker"]
 RINGS: Mapping[str, Mapping[str, str]] = {
@@ -62,7 +62,7 @@ class Services:
         prefix, variables = service.upper(), self._variables(service)
         variables[f"{prefix}_POSTGRES__DSN"] = process_dsn(self.postgres, self.secrets, service, role)
         if role == "worker":
-            variables[f"{prefix}_KAFKA__SLOT"] = SLOT
+            variables[f"{prefix}_KAFKA__INSTANCE_ID"] = INSTANCE_ID
         return self._spec(service, role, variables, self.ports[f"{service}-{role}"])
 
     def all(self) -> list[ChildSpec]:

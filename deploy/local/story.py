@@ -27,7 +27,7 @@ from deploy.local.bootstrap import (
 from deploy.local.client import FHIR, Dmp, RefusedError, Session, connect
 from deploy.local.ending import close_record, erase_record
 from deploy.local.errors import LocalError
-from deploy.local.following import LOOK_EVERY_S, STATIONS, describe_access, is_done, until
+from deploy.local.following import POLL_INTERVAL_S, STATIONS, describe_access, is_done, until
 from deploy.local.letter import letter
 from deploy.local.mailbox import CaughtMail
 from deploy.local.opening import open_alone, open_at_a_pharmacy, run_campaign
@@ -234,7 +234,7 @@ async def follow(story: Story, software: Session, place: str) -> dict[str, Any]:
         told |= set(reached)
         if is_done(progress):
             return progress
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
 
 
 async def _deposit(story: Story, hospital: str, document: bytes) -> str:

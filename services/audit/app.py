@@ -13,7 +13,7 @@ from services.audit.loops import PartitionKeeper, open_late_motives
 from services.audit.motives import Motives
 from services.audit.settings import Settings
 from shared.crypto import Keyring
-from shared.erasing import Finisher
+from shared.erasing import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.tokens import Keys
 from shared.vault import Vault
@@ -60,6 +60,6 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     loops: dict[str, Loop] = {
         "late-motives": partial(open_late_motives, motives=motives),
         "ledger-partitions": PartitionKeeper().keep,
-        "finish-erasures": Finisher("audit", store.remove_visibilities).round,
+        "finish-erasures": ErasureFinisher("audit", store.remove_visibilities).round,
     }
     return Plan("audit", subscriptions(motives), loops, keys)

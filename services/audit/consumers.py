@@ -7,7 +7,7 @@ from services.audit.usecases.copy_names import copy_names
 from services.audit.usecases.copy_people import copy_people
 from services.audit.usecases.copy_records import copy_records
 from services.audit.usecases.erase_record import erase_record
-from services.audit.usecases.quarantine_letters import quarantine_letters
+from services.audit.usecases.record_dead_letters import record_dead_letters
 from services.audit.usecases.write_entries import write_entries
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import DepositDecided
@@ -64,16 +64,16 @@ def subscriptions(motives: Motives) -> list[Subscription]:
         AUDIT_LEDGER,
         LEDGER_EVENTS,
         partial(write_entries, motives),
-        remember=False,
-        quarantine=quarantine_letters,
-        heeds_erasures=False,
+        uses_inbox=False,
+        quarantine=record_dead_letters,
+        skips_erased_records=False,
         enters_unknown_types=True,
     )
     return [
         ledger,
-        Subscription(AUDIT_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, remember=False),
-        Subscription(AUDIT_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),
-        Subscription(AUDIT_PROFESSIONAL_COPIES, (ProfessionalChanged, StructureChanged), copy_names, remember=False),
-        Subscription(AUDIT_RECORD_COPIES, (RecordChanged,), copy_records, remember=False),
-        Subscription(AUDIT_PEOPLE_COPIES, (PeopleChanged,), copy_people, remember=False),
+        Subscription(AUDIT_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, uses_inbox=False),
+        Subscription(AUDIT_ERASURES, (RecordErased,), erase_record, uses_inbox=False, skips_erased_records=False),
+        Subscription(AUDIT_PROFESSIONAL_COPIES, (ProfessionalChanged, StructureChanged), copy_names, uses_inbox=False),
+        Subscription(AUDIT_RECORD_COPIES, (RecordChanged,), copy_records, uses_inbox=False),
+        Subscription(AUDIT_PEOPLE_COPIES, (PeopleChanged,), copy_people, uses_inbox=False),
     ]

@@ -27,13 +27,13 @@ from shared.label_versions import LabelVersion
 from shared.terminology.visibility import KNOWN_LABELS, Visibility
 
 SHOWN_TO_PATIENTS = (
-    AccessRecorded.wire,
-    DocumentReceived.wire,
-    DocumentPublished.wire,
-    DocumentRefused.wire,
-    DocumentRelabelled.wire,
-    DocumentReplaced.wire,
-    DocumentWithdrawn.wire,
+    AccessRecorded.ce_type,
+    DocumentReceived.ce_type,
+    DocumentPublished.ce_type,
+    DocumentRefused.ce_type,
+    DocumentRelabelled.ce_type,
+    DocumentReplaced.ce_type,
+    DocumentWithdrawn.ce_type,
 )
 """Types of entries in a patient's list. The checks between them and the patient's own alerts tell nothing more."""
 STRUCTURE_ACTIONS = frozenset(
@@ -108,7 +108,7 @@ def entry_of(message: Message[LedgerEvent], motive: str | None = None) -> Entry:
     return Entry(
         occurred_at=message.time,
         event_id=message.id,
-        event_type=event.wire,
+        event_type=event.ce_type,
         record_id=event.record_id,
         action=action,
         outcome=outcome,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.access import KEPT, Facts, Permit, Refusal, decide, facts_from
+from shared.access import KEPT, Facts, Permit, Refusal, decide, decode_facts
 from shared.access.decide import ACTIONS
 from shared.terminology.visibility import Visibility
 
@@ -124,14 +124,14 @@ def _both(said: Mapping[str, tuple[str, str]]) -> dict[str, Mapping[Language, st
 def chosen_reasons() -> frozenset[str]:
     """Reasons that rest on somebody's choice in at least one list."""
     lists = [requirements for by_kind, _ in ACTIONS.values() for requirements in by_kind.values()]
-    return frozenset(one.reason for requirements in lists for one in requirements if one.by_choice)
+    return frozenset(one.reason for requirements in lists for one in requirements if one.hides_existence)
 
 
 def decide_again(said: Told, version: str | None) -> tuple[Facts, Permit | Refusal] | None:
     """What these rules answer to these facts, or those of today where they are not kept; None for facts that are not
     known."""
     try:
-        facts = facts_from({**said, "as_of": version})
+        facts = decode_facts({**said, "as_of": version})
     except TypeError:
         return None
     return facts, decide(facts)
@@ -144,7 +144,7 @@ def is_told_to_asker(entry: Decided) -> bool:
     again = decide_again(entry.details["facts"], entry.rules_version) if "facts" in entry.details else None
     if again is not None and entry.rules_version in KEPT:
         decision = again[1]
-        return isinstance(decision, Permit) or (decision.reason == entry.reason and not decision.by_choice)
+        return isinstance(decision, Permit) or (decision.reason == entry.reason and not decision.hides_existence)
     return entry.reason in words().requirements and entry.reason not in chosen_reasons()
 
 

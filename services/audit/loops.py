@@ -7,7 +7,7 @@ from services.audit.motives import Motives
 from services.audit.usecases.open_motives import open_motives
 from shared.db.pool import Pool
 
-LOOK_EVERY_S = 5.0
+POLL_INTERVAL_S = 5.0
 KEEP_EVERY_S = 3600.0
 LONGEST_SWEEP_S = 20.0
 
@@ -24,7 +24,7 @@ class PartitionKeeper:
         if moment >= self._next:
             await store.maintain_partitions(pool)
             self._next = moment + KEEP_EVERY_S
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
 
 
 async def open_late_motives(pool: Pool, *, motives: Motives) -> None:
@@ -33,4 +33,4 @@ async def open_late_motives(pool: Pool, *, motives: Motives) -> None:
     while await open_motives(pool, motives):
         if asyncio.get_running_loop().time() > until:
             return
-    await asyncio.sleep(LOOK_EVERY_S)
+    await asyncio.sleep(POLL_INTERVAL_S)

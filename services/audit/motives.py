@@ -25,7 +25,7 @@ class Motives:
         Raises KeyUnknownError where the key is not here yet.
         """
         try:
-            plain = self.sent.open_sealed(sent, MOTIVE, takes_unbound=True)  # those of former releases still wait
+            plain = self.sent.decrypt_jwe(sent, MOTIVE, takes_unbound=True)  # those of former releases still wait
         except KeyUnknownError:
             raise
         except SealBrokenError:

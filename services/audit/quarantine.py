@@ -6,14 +6,14 @@ from uuid import UUID, uuid5
 import orjson
 
 from services.audit.domain import Entry, LedgerEvent, uuid_of
-from shared.decoding import Letter, Message
+from shared.decoding import InvalidRecord, Message
 
 QUARANTINED = "audit.letter-quarantined.v1"
 _PLACES = UUID("6b0f3a52-5a0e-5c39-9d0c-2f6f0d1b7e11")
 _PLAUSIBLE_YEARS = range(2000, 2200)
 
 
-def entry_of_letter(letter: Letter, put_aside_at: datetime) -> Entry:
+def entry_of_dead_letter(letter: InvalidRecord, put_aside_at: datetime) -> Entry:
     """The entry of a message that cannot be used: it exists once, however often the message comes.
 
     Its id is derived from its place, its time is the one that the message's own header gives, else the time at which

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.audit.explaining import Decided, Told, words
-from shared.access import KEPT, RELEASES, RULES_VERSION, Permit, Refusal, decide, facts_from
+from shared.access import KEPT, RELEASES, RULES_VERSION, Permit, Refusal, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
 
-REPLAYED = (AccessRecorded.wire, DepositDecided.wire, DocumentRelabelled.wire, DocumentWithdrawn.wire)
+REPLAYED = (AccessRecorded.ce_type, DepositDecided.ce_type, DocumentRelabelled.ce_type, DocumentWithdrawn.ce_type)
 """Types of entries behind which a decision of the rules may lie; it does where they name a version of the rules."""
 NOT_A_FACT = frozenset({"organisation_id"})
 """What stands beside the facts of a deposit."""
@@ -105,11 +105,13 @@ def _decided(asked: list[Told], under: str) -> Permit | Refusal:
     """As a search is decided: whom somebody's choice keeps from the record still finds what the rules permit in any
     case, and is let in for the first of those. Raises TypeError."""
     answers = (
-        decide(facts_from({**{name: value for name, value in said.items() if name not in NOT_A_FACT}, "as_of": under}))
+        decide(
+            decode_facts({**{name: value for name, value in said.items() if name not in NOT_A_FACT}, "as_of": under})
+        )
         for said in asked
     )
     whole = next(answers)
-    if isinstance(whole, Permit) or not whole.by_choice:
+    if isinstance(whole, Permit) or not whole.hides_existence:
         return whole
     return next((one for one in answers if isinstance(one, Permit)), whole)
 

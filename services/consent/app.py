@@ -14,7 +14,7 @@ from services.consent.store import states
 from services.consent.usecases.adopt_states import adopt_states
 from services.consent.usecases.name_in_full import name_in_full
 from services.consent.waking import InForce
-from shared.erasing import Finisher
+from shared.erasing import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.outcomes import render
 from shared.http.tokens import Keys
@@ -61,7 +61,7 @@ def make_recovery(_: Settings) -> Recovery:
 def make_plan(keys: Keys | None = None, *, masked_and_invisible: bool = False) -> Plan:
     """What the worker does."""
     loops: dict[str, Loop] = {
-        "finish-erasures": Finisher("consent", states.remove_changes).round,
+        "finish-erasures": ErasureFinisher("consent", states.remove_changes).round,
         "name-in-full": name_in_full,
     }
     return Plan(

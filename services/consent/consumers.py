@@ -36,16 +36,18 @@ def subscriptions(*, masked_and_invisible: bool = False) -> list[Subscription]:
     A record is erased once. `masked_and_invisible`: the national parameter.
     """
     return [
-        Subscription(CONSENT_RECORD_COPIES, (RecordChanged,), copy_records, remember=False),
-        Subscription(CONSENT_PEOPLE_COPIES, (PeopleChanged,), copy_people, remember=False),
-        Subscription(CONSENT_DIRECTORY_COPIES, (ProfessionalChanged, StructureChanged), copy_directory, remember=False),
+        Subscription(CONSENT_RECORD_COPIES, (RecordChanged,), copy_records, uses_inbox=False),
+        Subscription(CONSENT_PEOPLE_COPIES, (PeopleChanged,), copy_people, uses_inbox=False),
+        Subscription(
+            CONSENT_DIRECTORY_COPIES, (ProfessionalChanged, StructureChanged), copy_directory, uses_inbox=False
+        ),
         Subscription(
             CONSENT_DEPOSIT_CHECKS,
             (DocumentReceived,),
             partial(decide_deposits, masked_and_invisible=masked_and_invisible),
-            behind=deposits_behind,
+            awaiting_version=deposits_behind,
         ),
-        Subscription(CONSENT_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), acknowledge_copies, remember=False),
-        Subscription(CONSENT_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, remember=False),
-        Subscription(CONSENT_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),
+        Subscription(CONSENT_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), acknowledge_copies, uses_inbox=False),
+        Subscription(CONSENT_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, uses_inbox=False),
+        Subscription(CONSENT_ERASURES, (RecordErased,), erase_record, uses_inbox=False, skips_erased_records=False),
     ]

@@ -17,7 +17,7 @@ from shared.crypto import Keyring
 from shared.db.pool import Pool
 from shared.worker import Loop
 
-LOOK_EVERY_S = 0.3
+POLL_INTERVAL_S = 0.3
 FIGURES_EVERY_S = 30.0
 
 
@@ -26,7 +26,7 @@ def opening_loops(keyrings: Keyrings, lookups: Keyring, rules: OpeningRules) -> 
 
     async def send_codes(pool: Pool) -> None:
         if not await send_opening_codes(pool, keyrings, lookups, rules):
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     async def run_campaigns(pool: Pool) -> None:
         async with pool.acquire() as connection:
@@ -52,9 +52,9 @@ def opening_loops(keyrings: Keyrings, lookups: Keyring, rules: OpeningRules) -> 
 def _wait(working: list[Campaign]) -> float:
     """Until the next page may begin, as it was known before this one; half a second at most."""
     if not working:
-        return LOOK_EVERY_S
+        return POLL_INTERVAL_S
     soonest = min(one.next_page_at for one in working) - clock.now()
-    return min(max(soonest, timedelta()).total_seconds(), LOOK_EVERY_S)
+    return min(max(soonest, timedelta()).total_seconds(), POLL_INTERVAL_S)
 
 
 async def _publish(pool: Pool) -> None:

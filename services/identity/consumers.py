@@ -15,12 +15,12 @@ from shared.subscription import Subscription
 def subscriptions(keys: ReceiptKeys, retention: Retention) -> list[Subscription]:
     """Not remembered: a version never goes back, a service's first word counts: twice the same changes nothing."""
     return [
-        Subscription(IDENTITY_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), apply_copies, remember=False),
+        Subscription(IDENTITY_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), apply_copies, uses_inbox=False),
         Subscription(
             IDENTITY_ACKNOWLEDGED_ERASURES,
             (ErasureAcknowledged,),
             partial(collect_acknowledgements, keys=keys, retention=retention),
-            remember=False,
-            heeds_erasures=False,
+            uses_inbox=False,
+            skips_erased_records=False,
         ),
     ]

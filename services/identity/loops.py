@@ -12,7 +12,7 @@ from services.identity.usecases.watch_erasures import watch_erasures
 from shared import clock
 from shared.db.pool import Connection, Pool
 from shared.db.sweep import sweep
-from shared.erasing import Finisher
+from shared.erasing import ErasureFinisher
 from shared.worker import Loop
 
 SWEEP_EVERY_S = 10.0
@@ -42,7 +42,7 @@ def erasure_loops(keyrings: Keyrings, retention: Retention) -> dict[str, Loop]:
         await watch_erasures(pool, retention, clock.now())
         await asyncio.sleep(SWEEP_EVERY_S)
 
-    finisher = Finisher("identity", _nothing_left)
+    finisher = ErasureFinisher("identity", _nothing_left)
     return {"sweep-retention": erase_due, "finish-erasures": finisher.round, "watch-erasures": watch}
 
 

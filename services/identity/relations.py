@@ -11,7 +11,7 @@ from shared import clock
 from shared.db.pool import Pool
 from shared.worker import Loop
 
-LOOK_EVERY_S = 10.0
+POLL_INTERVAL_S = 10.0
 
 
 def relation_loops(keyrings: Keyrings) -> dict[str, Loop]:
@@ -19,19 +19,19 @@ def relation_loops(keyrings: Keyrings) -> dict[str, Loop]:
 
     async def minors(pool: Pool) -> None:
         if not await sweep_minors(pool, keyrings, clock.now()):
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     async def representations(pool: Pool) -> None:
         if not await sweep_representations(pool, keyrings, clock.now()):
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     async def invitations(pool: Pool) -> None:
         if not await sweep_invitations(pool, clock.now()):
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     async def deaths(pool: Pool) -> None:
         if not await sweep_deaths(pool, keyrings, clock.now()):
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     return {
         "sweep-deaths": deaths,

@@ -20,7 +20,7 @@ from services.notify.store.alert_queue import AlertQueue
 from services.notify.store.erasing import remove_alerts
 from services.notify.store.messages import MessageQueue
 from shared.crypto import Keyring
-from shared.erasing import Finisher
+from shared.erasing import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.tokens import Keys
 from shared.worker import Loop, Plan, make_worker_app
@@ -52,7 +52,7 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
         "forget-alerts": loops.forget_alerts,
         "forget-messages": loops.forget_messages,
         "observe-queues": loops.observe_queues,
-        "finish-erasures": Finisher("notify", remove_alerts).round,
+        "finish-erasures": ErasureFinisher("notify", remove_alerts).round,
     }
     follow_up_after = timedelta(seconds=settings.emergencies.follow_up_after_s)
     return Plan("notify", subscriptions(keyring, follow_up_after), rounds, keys)

@@ -32,7 +32,7 @@ from shared.contracts.topics import (
 )
 from shared.crypto import Keyring
 from shared.db.pool import Connection
-from shared.decoding import Letter, Message
+from shared.decoding import InvalidRecord, Message
 from shared.ended_sessions import keep_ended_sessions
 from shared.subscription import Subscription
 
@@ -43,42 +43,42 @@ def subscriptions(keyring: Keyring, follow_up_after: timedelta) -> list[Subscrip
     None goes through the inbox: versions, derived alert ids and windows mind nothing twice by themselves.
     """
     return [
-        Subscription(NOTIFY_CONTACT_COPIES, (ContactChanged,), keep_contacts, remember=False),
+        Subscription(NOTIFY_CONTACT_COPIES, (ContactChanged,), keep_contacts, uses_inbox=False),
         Subscription(
             NOTIFY_DOCUMENT_ALERTS,
             (DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn),
             partial(hear_of_documents, keyring=keyring),
-            remember=False,
-            behind=find_waiting_documents,
+            uses_inbox=False,
+            awaiting_version=find_waiting_documents,
         ),
         Subscription(
             NOTIFY_CONSULTATION_ALERTS,
             (AccessRecorded,),
             partial(alert_consultations, keyring=keyring),
-            remember=False,
-            behind=find_waiting_consultations,
+            uses_inbox=False,
+            awaiting_version=find_waiting_consultations,
         ),
         Subscription(
             NOTIFY_EMERGENCY_ALERTS,
             (AccessRecorded,),
             partial(alert_emergencies, keyring=keyring, follow_up_after=follow_up_after),
-            remember=False,
-            behind=find_waiting_emergencies,
+            uses_inbox=False,
+            awaiting_version=find_waiting_emergencies,
             quarantine=let_others_pass,
         ),
         Subscription(
             NOTIFY_MESSAGES,
             (MessageRequested,),
             partial(keep_messages, keyring=keyring),
-            remember=False,
+            uses_inbox=False,
             quarantine=let_others_pass,
         ),
-        Subscription(NOTIFY_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, remember=False),
-        Subscription(NOTIFY_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),
+        Subscription(NOTIFY_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, uses_inbox=False),
+        Subscription(NOTIFY_ERASURES, (RecordErased,), erase_record, uses_inbox=False, skips_erased_records=False),
     ]
 
 
-async def let_others_pass(_: Connection, __: list[Letter]) -> None:
+async def let_others_pass(_: Connection, __: list[InvalidRecord]) -> None:
     """No message rests on an earlier one: a code must not wait behind a notice that cannot be used, nor the alert of an
     emergency behind an access that cannot be read."""
 

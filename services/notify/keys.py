@@ -46,6 +46,6 @@ def _resealing(ring: Keyring, kind: str) -> Callable[[UUID, str, str], str]:
 
     def reseal(id: UUID, _: str, sealed: str) -> str:
         place = sealed_place(kind, id)
-        return ring.seal_for_addressee(ring.open_sealed(sealed, place, takes_unbound=True), place)
+        return ring.encrypt_jwe(ring.decrypt_jwe(sealed, place, takes_unbound=True), place)
 
     return reseal

@@ -28,7 +28,7 @@ def open_contact(keyring: Keyring, record_id: UUID, sealed: str, *, takes_unboun
     """
     try:
         said: Any = orjson.loads(
-            keyring.open_sealed(sealed, sealed_place("contact", record_id), takes_unbound=takes_unbound)
+            keyring.decrypt_jwe(sealed, sealed_place("contact", record_id), takes_unbound=takes_unbound)
         )
         mail, language, relation = said["mail"], said["language"], said["relation"]
         mobile = said.get("mobile")
@@ -84,7 +84,7 @@ def open_request(keyring: Keyring, request: Request, *, takes_unbound: bool = Fa
     """
     try:
         place = sealed_place("request", request.id)
-        said = _Said.model_validate_json(keyring.open_sealed(request.sealed, place, takes_unbound=takes_unbound))
+        said = _Said.model_validate_json(keyring.decrypt_jwe(request.sealed, place, takes_unbound=takes_unbound))
     except KeyUnknownError:
         raise
     except SealBrokenError:

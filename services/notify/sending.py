@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 
 from services.notify.domain import Deferred, NotTried
 from services.notify.gateways import Gateway
-from shared.db.pool import TRANSIENT, Pool, attend_to
+from shared.db.pool import TRANSIENT, Pool, wake_in_process
 from shared.logs import log
 from shared.tasks import end_tasks
 
@@ -67,7 +67,7 @@ class Senders(Generic[Due, End]):
     async def round(self, pool: Pool) -> None:
         """Settles, takes, hands out; then waits for the next to do, at most a second. A loop of the worker."""
         try:
-            attend_to(pool, self._work.wakes_on, self._attend)
+            wake_in_process(pool, self._work.wakes_on, self._attend)
             self._end_lanes()
             self._give_back()
             await self._settle(pool)
@@ -149,7 +149,7 @@ class Senders(Generic[Due, End]):
         for lane in [lane for lane in self._lanes if lane.done()]:
             gateway = self._lanes.pop(lane)
             if (error := lane.exception()) is not None:
-                log("loop.interrupted", place="attempt", error=error)
+                log("loop.failed", place="attempt", error=error)
                 self._results.append((self._current.pop(gateway), Deferred("attempt-failed")))
 
     async def _settle(self, pool: Pool) -> None:

@@ -16,7 +16,7 @@ from services.records.settings import Settings
 from services.records.store.erasing import remove_deposits
 from services.records.usecases.recover_documents import recover_documents
 from shared.crypto import Keyring
-from shared.erasing import Finisher
+from shared.erasing import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.tokens import Keys
 from shared.outbox.recovery import Recovery
@@ -59,7 +59,7 @@ def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
 
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """What the worker does."""
-    loops: dict[str, Loop] = {"finish-erasures": Finisher("records", remove_deposits).round}
+    loops: dict[str, Loop] = {"finish-erasures": ErasureFinisher("records", remove_deposits).round}
     return Plan("records", subscriptions(_vault(settings)), loops, keys, make_recovery(settings))
 
 

@@ -9,7 +9,7 @@ from services.records.usecases.apply_profession_copies import apply_profession_c
 from services.records.usecases.apply_record_copies import apply_record_copies
 from services.records.usecases.erase_record import erase_record
 from services.records.usecases.follow_deposits import follow_deposits
-from services.records.usecases.settle_deposits import find_behind, settle_deposits
+from services.records.usecases.settle_deposits import find_awaiting_version, settle_deposits
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged, DepositDecided, MatrixChanged
 from shared.contracts.identity import (
@@ -43,23 +43,29 @@ def subscriptions(vault: Vault) -> list[Subscription]:
     A record is erased once.
     """
     return [
-        Subscription(RECORDS_RECORD_COPIES, (RecordChanged,), partial(apply_record_copies, vault), remember=False),
-        Subscription(RECORDS_CONSENT_COPIES, (ConsentStateChanged,), apply_consent_copies, remember=False),
-        Subscription(RECORDS_PEOPLE_COPIES, (PeopleChanged,), apply_people_copies, remember=False),
-        Subscription(RECORDS_MATRIX_COPIES, (MatrixChanged,), apply_matrix_copies, remember=False),
+        Subscription(RECORDS_RECORD_COPIES, (RecordChanged,), partial(apply_record_copies, vault), uses_inbox=False),
+        Subscription(RECORDS_CONSENT_COPIES, (ConsentStateChanged,), apply_consent_copies, uses_inbox=False),
+        Subscription(RECORDS_PEOPLE_COPIES, (PeopleChanged,), apply_people_copies, uses_inbox=False),
+        Subscription(RECORDS_MATRIX_COPIES, (MatrixChanged,), apply_matrix_copies, uses_inbox=False),
         Subscription(
             RECORDS_PROFESSION_COPIES,
             (ProfessionalChanged, StructureChanged),
             apply_profession_copies,
-            remember=False,
+            uses_inbox=False,
         ),
-        Subscription(RECORDS_DEPOSIT_DECISIONS, (DepositDecided,), settle_deposits, remember=False, behind=find_behind),
+        Subscription(
+            RECORDS_DEPOSIT_DECISIONS,
+            (DepositDecided,),
+            settle_deposits,
+            uses_inbox=False,
+            awaiting_version=find_awaiting_version,
+        ),
         Subscription(
             RECORDS_DEPOSIT_TRACKING,
             (EntryRecorded, AlertSent, AlertFailed, AlertWithheld, AlertUnwanted),
             follow_deposits,
-            remember=False,
+            uses_inbox=False,
         ),
-        Subscription(RECORDS_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, remember=False),
-        Subscription(RECORDS_ERASURES, (RecordErased,), erase_record, remember=False, heeds_erasures=False),
+        Subscription(RECORDS_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, uses_inbox=False),
+        Subscription(RECORDS_ERASURES, (RecordErased,), erase_record, uses_inbox=False, skips_erased_records=False),
     ]

@@ -10,7 +10,7 @@ from services.records.domain.patching import sorted_labels
 from services.records.domain.submissions import as_code, professionals_of
 from services.records.store.deposits import NewDeposit, NewDocument
 from shared import clock
-from shared.contracts.audit import FactsTold
+from shared.contracts.audit import RecordedFacts
 from shared.contracts.base import Actor, Seen
 from shared.contracts.records import DocumentReceived
 from shared.errors import ForbiddenError
@@ -69,7 +69,7 @@ class Replaced:
     """
 
     id: UUID
-    facts: FactsTold
+    facts: RecordedFacts
     first_version: UUID
     labels: frozenset[str] = frozenset()
     in_secret: bool = False

@@ -20,7 +20,7 @@ from services.records.store import deposits as store
 from services.records.store import reading
 from services.records.usecases.desk import Desk
 from shared import clock
-from shared.access import Facts, Refusal, decide, told
+from shared.access import Facts, Refusal, decide, encode_facts
 from shared.access.writing import CHOSEN_ABOUT_REPLACEMENTS
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.base import Seen
@@ -83,7 +83,7 @@ async def judge_deposits(
                 access = access_of(who.caller, action, (facts, decision), record)
                 return Judgement(seen, _error(facts, decision), access)
             if head is not None and facts.action == "replace":
-                of_it = {name: value for name, value in told(facts).items() if name in _OF_THE_REPLACED}
+                of_it = {name: value for name, value in encode_facts(facts).items() if name in _OF_THE_REPLACED}
                 kept = head.labels & _KEPT_WHEN_REPLACED
                 replaced[document.entry] = Replaced(head.id, of_it, head.first_version, kept, head.in_secret)
     return Judgement(seen, replaced=replaced)
@@ -151,6 +151,6 @@ def _is_left_to_consent(facts: Facts, refusal: Refusal) -> bool:
 def _error(facts: Facts, refusal: Refusal) -> ClientError:
     if refusal.reason == "record-closed" and facts.relation == "holder":
         return RecordClosedError()
-    if facts.action == "replace" and refusal.by_choice and refusal.reason != "not-own-record":
+    if facts.action == "replace" and refusal.hides_existence and refusal.reason != "not-own-record":
         return ReplacedUnknownError()
     return error_of(refusal)

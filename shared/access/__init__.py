@@ -2,18 +2,18 @@
 
 from shared.access.decide import KEPT, RELEASES, RULES_VERSION, decide
 from shared.access.facts import Facts, Permit, Refusal, blocked_of
-from shared.access.telling import Told, facts_from, told
+from shared.access.telling import EncodedFacts, decode_facts, encode_facts
 
 __all__ = [
     "KEPT",
     "RELEASES",
     "RULES_VERSION",
+    "EncodedFacts",
     "Facts",
     "Permit",
     "Refusal",
-    "Told",
     "blocked_of",
     "decide",
-    "facts_from",
-    "told",
+    "decode_facts",
+    "encode_facts",
 ]

@@ -13,7 +13,7 @@ from typing import Final
 
 from shared.access import reading, rights, writing
 from shared.access.facts import Facts, Permit, Refusal
-from shared.access.requirements import Lists, Requirement
+from shared.access.requirements import Requirement, RequirementTable
 
 RELEASES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -32,7 +32,7 @@ RULES_VERSION: Final = tuple(RELEASES)[-1]
 KEPT: Final = ("3", "4", RULES_VERSION)
 """The versions under which a decision can be decided again as it was (`Facts.as_of`)."""
 
-ACTIONS: Final[Mapping[str, tuple[Lists, Callable[[Facts], str]]]] = MappingProxyType(
+ACTIONS: Final[Mapping[str, tuple[RequirementTable, Callable[[Facts], str]]]] = MappingProxyType(
     {
         **dict.fromkeys(sorted(reading.READING), (reading.READERS, reading.rule_of)),
         "deposit": (writing.DEPOSITORS, writing.rule_of),
@@ -59,9 +59,9 @@ def decide(facts: Facts) -> Permit | Refusal:
         return Refusal("kind-not-permitted", False, version)
     for passed, one in enumerate(requirements):
         if not one.met(facts):
-            return Refusal(one.reason, one.by_choice, version, one.retry, _reasons(requirements)[:passed])
-    marks = reading.marks_of(facts) if facts.action in reading.READING else ()
-    return Permit(rule_of(facts), version, _reasons(requirements), marks)
+            return Refusal(one.reason, one.hides_existence, version, one.retry, _reasons(requirements)[:passed])
+    notices = reading.notices_of(facts) if facts.action in reading.READING else ()
+    return Permit(rule_of(facts), version, _reasons(requirements), notices)
 
 
 @cache

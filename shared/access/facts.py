@@ -112,25 +112,25 @@ def blocked_of(blocked: Collection[str], person_id: str | None, structure_id: st
 class Permit:
     """The word that opens: `rule` is the stable code of the rule that permitted, `passed` those met before it.
 
-    `marks`: what the reader is to be told beside the answer (`not-from-the-decree`, `emergency`).
+    `notices`: what the reader is to be told beside the answer (`not-from-the-decree`, `emergency`).
     """
 
     rule: str
     rules_version: str
     passed: tuple[str, ...] = ()
-    marks: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """The word that closes, with the stable code of the first requirement that was not met; `passed`: those before it.
 
-    `by_choice`: it rests on somebody's choice, or on something the asker must not learn: the answer is the same as for
-    what does not exist. `retry`: it cannot be checked now, a later attempt may be permitted.
+    `hides_existence`: it rests on somebody's choice, or on something the asker must not learn: the answer is the same
+    as for what does not exist. `retry`: it cannot be checked now, a later attempt may be permitted.
     """
 
     reason: str
-    by_choice: bool
+    hides_existence: bool
     rules_version: str
     retry: bool = False
     passed: tuple[str, ...] = ()

@@ -66,24 +66,28 @@ def _sees_what_is_hidden(facts: Facts) -> bool:
     return facts.author or is_attending(facts) or (is_emergency(facts) and facts.masked_in_emergency)
 
 
-BLOCKED = Requirement("blocked", _unblocked, by_choice=True)
-AUTHORISED = Requirement("not-authorised", lambda f: is_emergency(f) or is_author(f) or _consented(f), by_choice=True)
-UNOPPOSED = Requirement("emergency-opposed", lambda f: is_author(f) or _unopposed(f), by_choice=True)
-MATRIX = Requirement("not-in-matrix", of_document(lambda f: f.author or f.matrix_cell in ALLOWED_CELLS), by_choice=True)
+BLOCKED = Requirement("blocked", _unblocked, hides_existence=True)
+AUTHORISED = Requirement(
+    "not-authorised", lambda f: is_emergency(f) or is_author(f) or _consented(f), hides_existence=True
+)
+UNOPPOSED = Requirement("emergency-opposed", lambda f: is_author(f) or _unopposed(f), hides_existence=True)
+MATRIX = Requirement(
+    "not-in-matrix", of_document(lambda f: f.author or f.matrix_cell in ALLOWED_CELLS), hides_existence=True
+)
 SECTION = Requirement(
-    "section-hidden", of_document(lambda f: not f.section_hidden or _sees_what_is_hidden(f)), by_choice=True
+    "section-hidden", of_document(lambda f: not f.section_hidden or _sees_what_is_hidden(f)), hides_existence=True
 )
 MASKED = Requirement(
-    "masked", of_document(lambda f: Visibility.MASKED not in f.labels or _sees_what_is_hidden(f)), by_choice=True
+    "masked", of_document(lambda f: Visibility.MASKED not in f.labels or _sees_what_is_hidden(f)), hides_existence=True
 )
-REFERENCED = Requirement("not-referenced", lambda f: f.relation == "application", by_choice=True)
-GRANTED = Requirement("section-not-granted", of_document(lambda f: f.application_may), by_choice=True)
+REFERENCED = Requirement("not-referenced", lambda f: f.relation == "application", hides_existence=True)
+GRANTED = Requirement("section-not-granted", of_document(lambda f: f.application_may), hides_existence=True)
 ONE_DOCUMENT = Requirement("search-not-permitted", lambda f: f.action == "read" or f.document_status is not None)
 DOCUMENTS_ONLY = Requirement("action-not-permitted", lambda f: f.action in ("read", "find"))
-OWN_DEPOSIT = Requirement("not-own-deposit", lambda f: f.own_deposit, by_choice=True)
-STRUCTURE_UNBLOCKED = Requirement("blocked", lambda f: f.blocked in ("none", "professional"), by_choice=True)
+OWN_DEPOSIT = Requirement("not-own-deposit", lambda f: f.own_deposit, hides_existence=True)
+STRUCTURE_UNBLOCKED = Requirement("blocked", lambda f: f.blocked in ("none", "professional"), hides_existence=True)
 KEPT = Requirement(
-    "not-published", lambda f: f.document_status in VISIBLE_STATUSES | {"received", "refused"}, by_choice=True
+    "not-published", lambda f: f.document_status in VISIBLE_STATUSES | {"received", "refused"}, hides_existence=True
 )
 
 PATIENT = (KIND, MODE, HOLDER, LIVING, PUBLISHED, LABELLED, VISIBLE_TO_PATIENT)
@@ -129,15 +133,15 @@ def _professional_rule(facts: Facts) -> str:
     return "authorised" if facts.authorisation == "valid" else "care-team"
 
 
-def marks_of(facts: Facts) -> tuple[str, ...]:
+def notices_of(facts: Facts) -> tuple[str, ...]:
     """What the reader is told beside the answer."""
     if facts.mode == "normal" and facts.matrix_cell == "allowed" and facts.document_status == "published":
         return ()  # what is read most
     by_default = facts.actor_kind == "professional" and facts.matrix_cell == "allowed-by-default" and not facts.author
     state = facts.document_status if facts.document_status in ("archived", "superseded") else None
-    marks = (
+    notices = (
         "emergency" if is_emergency(facts) else None,
         "not-from-the-decree" if by_default and asks_for_a_document(facts) else None,
         state,
     )
-    return tuple(mark for mark in marks if mark is not None)
+    return tuple(mark for mark in notices if mark is not None)

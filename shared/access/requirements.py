@@ -24,14 +24,14 @@ class Requirement:
 
     reason: str
     met: Callable[[Facts], bool]
-    by_choice: bool = False
+    hides_existence: bool = False
     retry: bool = False
 
 
 _BEFORE: Mapping[str, frozenset[str]] = {"4": frozenset({"3"}), "5": frozenset({"3", "4"})}
 """Version of the rules -> the kept versions before it."""
 
-Lists = Mapping[str, tuple[Requirement, ...]]
+RequirementTable = Mapping[str, tuple[Requirement, ...]]
 """Kind of actor -> what must be met, in the order in which it is asked."""
 
 
@@ -121,23 +121,25 @@ FRESH_UNLESS_OWN_OR_EMERGENCY = Requirement(
     "copies-too-old", lambda f: f.copies_fresh or is_emergency(f) or (is_author(f) and is_since(f, "4")), retry=True
 )
 # The token of an emergency is for one record; of any other it learns no more than of one that is not there.
-NAMED = Requirement("record-not-named", _names_the_record, by_choice=True)
+NAMED = Requirement("record-not-named", _names_the_record, hides_existence=True)
 # A death ends what anybody may do in the record, the holder's own account and emergencies included.
-LIVING = Requirement("holder-deceased", lambda f: f.record_status != "deceased", by_choice=True)
-RECORD = Requirement("record-unknown", lambda f: f.record_status in ("open", "closed"), by_choice=True)
-OPEN = Requirement("record-closed", lambda f: f.record_status == "open", by_choice=True)
-SECRET = Requirement("minor-only", _is_secret_of_a_minor, by_choice=True)
+LIVING = Requirement("holder-deceased", lambda f: f.record_status != "deceased", hides_existence=True)
+RECORD = Requirement("record-unknown", lambda f: f.record_status in ("open", "closed"), hides_existence=True)
+OPEN = Requirement("record-closed", lambda f: f.record_status == "open", hides_existence=True)
+SECRET = Requirement("minor-only", _is_secret_of_a_minor, hides_existence=True)
 CHOICES = Requirement("choices-unknown", lambda f: f.choices_known, retry=True)
-HOLDER = Requirement("not-own-record", lambda f: f.relation == "holder", by_choice=True)
-REPRESENTATIVE = Requirement("not-own-record", lambda f: f.relation == "representative", by_choice=True)
-CARER = Requirement("not-own-record", lambda f: f.relation == "carer", by_choice=True)
-PUBLISHED = Requirement("not-published", of_document(lambda f: f.document_status in VISIBLE_STATUSES), by_choice=True)
-LABELLED = Requirement("label-unknown", of_document(lambda f: is_labelled(f.labels)), by_choice=True)
+HOLDER = Requirement("not-own-record", lambda f: f.relation == "holder", hides_existence=True)
+REPRESENTATIVE = Requirement("not-own-record", lambda f: f.relation == "representative", hides_existence=True)
+CARER = Requirement("not-own-record", lambda f: f.relation == "carer", hides_existence=True)
+PUBLISHED = Requirement(
+    "not-published", of_document(lambda f: f.document_status in VISIBLE_STATUSES), hides_existence=True
+)
+LABELLED = Requirement("label-unknown", of_document(lambda f: is_labelled(f.labels)), hides_existence=True)
 VISIBLE_TO_PATIENT = Requirement(
-    "invisible-to-patient", of_document(lambda f: Visibility.INVISIBLE_TO_PATIENT not in f.labels), by_choice=True
+    "invisible-to-patient", of_document(lambda f: Visibility.INVISIBLE_TO_PATIENT not in f.labels), hides_existence=True
 )
 VISIBLE_TO_REPRESENTATIVES = Requirement(
     "invisible-to-representatives",
     of_document(lambda f: Visibility.INVISIBLE_TO_REPRESENTATIVES not in f.labels),
-    by_choice=True,
+    hides_existence=True,
 )

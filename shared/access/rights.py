@@ -53,8 +53,8 @@ def _attests_unopposed(facts: Facts) -> bool:
 PERSONS_CHANGE = Requirement("change-not-permitted", lambda f: f.change in _PERSONS)
 PROFESSIONALS_CHANGE = Requirement("change-not-permitted", _professional_may)
 STRUCTURES_CHANGE = Requirement("change-not-permitted", lambda f: f.change in ATTESTATIONS and f.about_self)
-UNBLOCKED = Requirement("blocked", lambda f: f.blocked == "none" or f.change == "end-attestation", by_choice=True)
-UNOPPOSED = Requirement("care-team-objected", _attests_unopposed, by_choice=True)
+UNBLOCKED = Requirement("blocked", lambda f: f.blocked == "none" or f.change == "end-attestation", hides_existence=True)
+UNOPPOSED = Requirement("care-team-objected", _attests_unopposed, hides_existence=True)
 
 CHANGERS: dict[str, tuple[Requirement, ...]] = {
     "patient": (KIND, MODE, HOLDER, LIVING, RECORD, OPEN, PERSONS_CHANGE),

@@ -6,23 +6,23 @@ from typing import Any
 
 from shared.access.facts import Facts
 
-Told = dict[str, str | bool | int | tuple[str, ...]]
+EncodedFacts = dict[str, str | bool | int | tuple[str, ...]]
 
 _DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(Facts)}
 _SETS = frozenset(one.name for one in fields(Facts) if one.default == frozenset())
 
 
-def told(facts: Facts) -> Told:
+def encode_facts(facts: Facts) -> EncodedFacts:
     """Name -> value of each fact that is known; sets as sorted tuples."""
-    found: Told = {}
+    encoded: EncodedFacts = {}
     for name, default in _DEFAULTS.items():
         value = getattr(facts, name)
         if value != default:
-            found[name] = tuple(sorted(value)) if name in _SETS else value
-    return found
+            encoded[name] = tuple(sorted(value)) if name in _SETS else value
+    return encoded
 
 
-def facts_from(said: Mapping[str, Any]) -> Facts:
+def decode_facts(encoded: Mapping[str, Any]) -> Facts:
     """The facts again: `facts_from(told(facts)) == facts`. Raises TypeError for a fact that the rules do not know."""
-    values: dict[str, Any] = {name: frozenset(value) if name in _SETS else value for name, value in said.items()}
+    values: dict[str, Any] = {name: frozenset(value) if name in _SETS else value for name, value in encoded.items()}
     return Facts(**values)

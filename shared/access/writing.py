@@ -25,8 +25,8 @@ from shared.access.requirements import (
     VISIBLE_TO_PATIENT,
     VISIBLE_TO_REPRESENTATIVES,
     WRITING_ROLE,
-    Lists,
     Requirement,
+    RequirementTable,
     is_since,
 )
 from shared.terminology.visibility import KNOWN_LABELS, Confidentiality, Visibility
@@ -117,11 +117,11 @@ def _leaves_an_allowed_combination(facts: Facts) -> bool:
     return facts.masked_and_invisible_allowed or not clash
 
 
-UNBLOCKED = Requirement("blocked", lambda f: f.blocked in _may_feed(f), by_choice=True)
-TYPE_KEPT = Requirement("blocked", _keeps_its_type_where_blocked, by_choice=True)
-UNOBJECTED = Requirement("consent-opposed", lambda f: not f.organisation_objected, by_choice=True)
+UNBLOCKED = Requirement("blocked", lambda f: f.blocked in _may_feed(f), hides_existence=True)
+TYPE_KEPT = Requirement("blocked", _keeps_its_type_where_blocked, hides_existence=True)
+UNOBJECTED = Requirement("consent-opposed", lambda f: not f.organisation_objected, hides_existence=True)
 STILL_UNOBJECTED = Requirement(
-    "consent-opposed", lambda f: not f.organisation_objected or not is_since(f, "4"), by_choice=True
+    "consent-opposed", lambda f: not f.organisation_objected or not is_since(f, "4"), hides_existence=True
 )
 LABELS_KNOWN = Requirement("label-unknown", lambda f: f.labels_asked <= KNOWN_LABELS)
 LABELS_SHARED = Requirement("labels-not-allowed", lambda f: f.labels_asked & CONFIDENTIALITY == _SHARED)
@@ -129,10 +129,12 @@ COMBINATION = Requirement("masked-and-invisible", _combination_allowed)
 SECRET_KEPT = Requirement("secret-not-kept", _secret_is_kept)
 OWN_LABELS = Requirement("label-not-yours", _own_labels_only)
 OWN_TYPE = Requirement("type-not-yours", _own_type)
-OWN = Requirement("not-own-document", _is_own, by_choice=True)
+OWN = Requirement("not-own-document", _is_own, hides_existence=True)
 PATIENTS_OWN = Requirement("not-own-document", _of_patient_side)
-LIVE = Requirement("not-published", lambda f: f.document_status in VISIBLE_STATUSES, by_choice=True)
-REPLACEABLE = Requirement("not-published", lambda f: f.document_status in ("published", "archived"), by_choice=True)
+LIVE = Requirement("not-published", lambda f: f.document_status in VISIBLE_STATUSES, hides_existence=True)
+REPLACEABLE = Requirement(
+    "not-published", lambda f: f.document_status in ("published", "archived"), hides_existence=True
+)
 CHANGE = Requirement("change-not-permitted", _may_set)
 UNMASKABLE = Requirement("masked-by-patient", _may_unmask)
 STAYS_ALLOWED = Requirement("masked-and-invisible", _leaves_an_allowed_combination)
@@ -171,11 +173,11 @@ _SIDES: dict[str, tuple[Requirement, ...]] = {
 """What lets somebody touch a document: the person's side what it sees, an author and a depositor what is theirs."""
 
 
-def _each(own: Mapping[str, tuple[Requirement, ...]]) -> Lists:
+def _each(own: Mapping[str, tuple[Requirement, ...]]) -> RequirementTable:
     return {kind: (*_ASKING[kind], *more) for kind, more in own.items()}
 
 
-def _each_touching(own: Mapping[str, tuple[Requirement, ...]]) -> Lists:
+def _each_touching(own: Mapping[str, tuple[Requirement, ...]]) -> RequirementTable:
     return _each({kind: (*_SIDES[kind], *more) for kind, more in own.items()})
 
 

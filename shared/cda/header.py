@@ -31,8 +31,8 @@ from shared.values import (
     InvalidNationalIdError,
     NationalProfessionalId,
     NationalStructureId,
+    RedactedRepr,
     SentTraits,
-    Unprinted,
     national_professional_id,
     national_structure_id,
 )
@@ -51,7 +51,7 @@ class CdaAuthor:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CdaHeader(Unprinted):
+class CdaHeader(RedactedRepr):
     """The header. Times are aware; without a zone they are UTC; a partial one is its first moment."""
 
     unique_id: str

@@ -13,9 +13,9 @@ from shared.terminology import oids
 from shared.values import (
     Ins,
     InvalidInsError,
+    RedactedRepr,
     SentTraits,
     Sex,
-    Unprinted,
     document_id,
     first_given_name,
     is_cog,
@@ -40,7 +40,7 @@ class CdaCode:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class PatientId(Unprinted):
+class PatientId(RedactedRepr):
     """An identifier of the patient as it stands: an INS or a local one."""
 
     root: str
@@ -48,7 +48,7 @@ class PatientId(Unprinted):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CdaSummary(Unprinted):
+class CdaSummary(RedactedRepr):
     """What is compared with the metadata that a document comes with; None where the header does not say it."""
 
     ins: tuple[Ins, ...]

@@ -69,7 +69,7 @@ Action = Literal[
 ]
 Outcome = Literal["permitted", "refused"]
 
-FactsTold = dict[str, str | bool | int | tuple[str, ...]]
+RecordedFacts = dict[str, str | bool | int | tuple[str, ...]]
 """Facts of a decision, by name, as `shared.access.told` gives them: those left out have their default."""
 MOTIVE: Final = "motive"
 """What the protected header (`cty`) of a sealed motive says that it is."""
@@ -79,7 +79,7 @@ class CombinationDecided(BaseModel):
     """The answer about all documents of a search that have these facts in common."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    facts: FactsTold
+    facts: RecordedFacts
     outcome: Annotated[Outcome, OPEN]
     reason: Code
 
@@ -99,7 +99,7 @@ class AccessRecorded(RecordEvent):
     `session_id`: of the sign-in in which it happened.
     """
 
-    wire: ClassVar[str] = "audit.access-recorded.v1"
+    ce_type: ClassVar[str] = "audit.access-recorded.v1"
     actor: Actor
     action: Annotated[Action, OPEN]
     outcome: Annotated[Outcome, OPEN]
@@ -110,7 +110,7 @@ class AccessRecorded(RecordEvent):
     rules_version: Code | None = None
     state_version: int | None = None
     seen: Seen = NOTHING_SEEN
-    facts: FactsTold | None = None
+    facts: RecordedFacts | None = None
     combinations: tuple[CombinationDecided, ...] = ()
     combinations_packed: str | None = None
     matrix: Code | None = None
@@ -145,7 +145,7 @@ def _unpacked(packed: str) -> tuple[CombinationDecided, ...]:
 class EntryRecorded(RecordEvent):
     """The ledger holds the entry of event `event_id`, for ever. Announced of published and refused documents."""
 
-    wire: ClassVar[str] = "audit.entry-recorded.v1"
+    ce_type: ClassVar[str] = "audit.entry-recorded.v1"
     event_id: UUID
     event_type: str
     document_id: UUID | None = None

@@ -46,10 +46,10 @@ OPEN: Final = _Open()
 
 
 class Event(BaseModel):
-    """A fact that happened to the aggregate named by the Kafka key. Subclasses set `wire`, the CloudEvents type."""
+    """A fact that happened to the aggregate named by the Kafka key. Subclasses set `ce_type`, the CloudEvents type."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    wire: ClassVar[str]
+    ce_type: ClassVar[str]
 
     @model_validator(mode="after")
     def _has_moments_that_can_be_kept(self) -> Self:
@@ -80,7 +80,7 @@ class StateEvent(Event):
 class HeartbeatSent(Event):
     """The relay's word: everything older than `at` has been sent to this partition. Key: `heartbeat-<partition>`."""
 
-    wire: ClassVar[str] = "shared.heartbeat-sent.v1"
+    ce_type: ClassVar[str] = "shared.heartbeat-sent.v1"
     partition: int = Field(ge=0)
     at: datetime
 
@@ -96,7 +96,7 @@ class StateWithheld(Event):
     Sent under the aggregate's own key, in place of the state that the broker refuses for ever.
     """
 
-    wire: ClassVar[str] = "shared.state-withheld.v1"
+    ce_type: ClassVar[str] = "shared.state-withheld.v1"
     aggregate_key: str = Field(max_length=256)
     error_code: Code
 

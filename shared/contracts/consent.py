@@ -50,7 +50,7 @@ class ConsentStateChanged(StateEvent):
     `attestation_objections`: the structures whose attestations of their care team the person's side does not want.
     """
 
-    wire: ClassVar[str] = "consent.state-changed.v1"
+    ce_type: ClassVar[str] = "consent.state-changed.v1"
     record_id: UUID
     authorised: tuple[Code, ...] = ()
     blocked: tuple[Code, ...] = ()
@@ -76,7 +76,7 @@ class MatrixChanged(StateEvent):
     is in force.
     """
 
-    wire: ClassVar[str] = "consent.matrix-changed.v1"
+    ce_type: ClassVar[str] = "consent.matrix-changed.v1"
     name: Code
     active_from: datetime | None = None
     allowed: dict[str, tuple[Code, ...]]
@@ -95,7 +95,7 @@ class DepositDecided(RecordEvent):
     `mask`: the person wants new documents masked; the label is added after the check, at publication.
     """
 
-    wire: ClassVar[str] = "consent.deposit-decided.v1"
+    ce_type: ClassVar[str] = "consent.deposit-decided.v1"
     document_id: UUID
     deposit_id: UUID
     organisation_id: Code

@@ -19,9 +19,9 @@ class Topic:
     """One topic. `kind` "state": compacted, whole values with versions; "facts": events kept for `retention`.
 
     `writer`: the one service whose word it is, by default the owner; the broker's ACL proves it. A retired topic
-    (`former_writers`) has none: it is read to its end and carries nothing new.
-    `prompt`: somebody waits at a screen for what it brings, so nobody on its way gathers first. `has_heartbeats`: its
-    consumers know how late they are (every state topic, and erasures).
+    (`former_writers`) has none: it is read to its end and carries nothing new. `low_latency`: somebody waits at a
+    screen for what it brings, so nobody on its way gathers first. `has_heartbeats`: its consumers know how late they
+    are (every state topic, and erasures).
     """
 
     name: str
@@ -35,7 +35,7 @@ class Topic:
     former_writers: frozenset[Service] = frozenset()
     national_partitions: int = NATIONAL_PARTITIONS
     local_partitions: int = LOCAL_PARTITIONS
-    prompt: bool = False
+    low_latency: bool = False
     has_heartbeats: bool = False
 
     def __post_init__(self) -> None:
@@ -70,9 +70,9 @@ class Group:
         return self.name.split(".", 1)[0]
 
     @property
-    def is_prompt(self) -> bool:
+    def is_low_latency(self) -> bool:
         """Whether somebody waits for what it does."""
-        return any(topic.prompt for topic in self.topics)
+        return any(topic.low_latency for topic in self.topics)
 
     @property
     def dead_letters(self) -> str:

@@ -30,7 +30,7 @@ class RecordChanged(StateEvent):
     is closed because its holder has died.
     """
 
-    wire: ClassVar[str] = "identity.record-changed.v1"
+    ce_type: ClassVar[str] = "identity.record-changed.v1"
     record_id: UUID
     status: Literal["open", "closed"]
     ins: Fingerprint
@@ -52,7 +52,7 @@ class RecordErased(RecordEvent):
     and then says `ErasureAcknowledged`. Whatever comes later about the record is dropped.
     """
 
-    wire: ClassVar[str] = "identity.record-erased.v1"
+    ce_type: ClassVar[str] = "identity.record-erased.v1"
     erasure_id: UUID
     reason: Annotated[Literal["retention-over", "gdpr-decision"], OPEN]
     decided_at: datetime
@@ -64,7 +64,7 @@ class ErasureAcknowledged(RecordEvent):
     `destroyed`: how many of what, by plural noun (`{"documents": 12, "keys": 1}`).
     """
 
-    wire: ClassVar[str] = "identity.erasure-acknowledged.v1"
+    ce_type: ClassVar[str] = "identity.erasure-acknowledged.v1"
     erasure_id: UUID
     service: Code
     destroyed: dict[str, int]
@@ -77,7 +77,7 @@ class SessionEnded(Event):
     Topic `identity.ended-sessions.v1`. `session_id`: the `sid` of the tokens. Nothing is said of whose session it was.
     """
 
-    wire: ClassVar[str] = "identity.session-ended.v1"
+    ce_type: ClassVar[str] = "identity.session-ended.v1"
     session_id: UUID
     ended_at: datetime
 
@@ -95,7 +95,7 @@ class ContactChanged(StateEvent):
     protected header binds it to the record: `cty` is `contact;id=<record_id>`.
     """
 
-    wire: ClassVar[str] = "identity.contact-changed.v1"
+    ce_type: ClassVar[str] = "identity.contact-changed.v1"
     record_id: UUID
     sealed: str = Field(min_length=1, max_length=4096)
 
@@ -113,7 +113,7 @@ class PersonNamed(BaseModel):
 class PeopleChanged(StateEvent):
     """Who is named for a record: its médecin traitant, representatives and carers. Topic `identity.people.v1`."""
 
-    wire: ClassVar[str] = "identity.people-changed.v1"
+    ce_type: ClassVar[str] = "identity.people-changed.v1"
     record_id: UUID
     attending_doctor_id: Code | None = None
     representatives: tuple[PersonNamed, ...] = ()
@@ -124,7 +124,7 @@ class PeopleChanged(StateEvent):
 class ProfessionalChanged(StateEvent):
     """The public directory entry of a professional. Key: the national identifier (PS_IdNat)."""
 
-    wire: ClassVar[str] = "identity.professional-changed.v1"
+    ce_type: ClassVar[str] = "identity.professional-changed.v1"
     professional_id: Code
     name: str = Field(max_length=200)
     profession: Code
@@ -141,7 +141,7 @@ class ProfessionalChanged(StateEvent):
 class StructureChanged(StateEvent):
     """The public directory entry of a structure. Key: the national identifier (Struct_IdNat)."""
 
-    wire: ClassVar[str] = "identity.structure-changed.v1"
+    ce_type: ClassVar[str] = "identity.structure-changed.v1"
     structure_id: Code
     name: str = Field(max_length=200)
     status: Annotated[Literal["active", "inactive"], OPEN] = "active"

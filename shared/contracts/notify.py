@@ -18,7 +18,7 @@ class MessageRequested(Event):
     any more. The same `request_id` is sent once.
     """
 
-    wire: ClassVar[str] = "notify.message-requested.v1"
+    ce_type: ClassVar[str] = "notify.message-requested.v1"
     request_id: UUID
     record_id: UUID | None = None
     channel: Literal["mail", "sms", "letter"]
@@ -46,14 +46,14 @@ class AlertEvent(RecordEvent):
 class AlertSent(AlertEvent):
     """The channel's server has taken the message."""
 
-    wire: ClassVar[str] = "notify.alert-sent.v1"
+    ce_type: ClassVar[str] = "notify.alert-sent.v1"
     channel: Annotated[Literal["mail", "sms"], OPEN] = "mail"
 
 
 class AlertFailed(AlertEvent):
     """The message could not be delivered and will not be tried again."""
 
-    wire: ClassVar[str] = "notify.alert-failed.v1"
+    ce_type: ClassVar[str] = "notify.alert-failed.v1"
     channel: Annotated[Literal["mail", "sms"], OPEN] = "mail"
     reason: Code
 
@@ -61,12 +61,12 @@ class AlertFailed(AlertEvent):
 class AlertWithheld(AlertEvent):
     """The person must not be told now (the document is invisible to them)."""
 
-    wire: ClassVar[str] = "notify.alert-withheld.v1"
+    ce_type: ClassVar[str] = "notify.alert-withheld.v1"
     reason: Code
 
 
 class AlertUnwanted(AlertEvent):
     """The person has switched this kind off, or gave no address."""
 
-    wire: ClassVar[str] = "notify.alert-unwanted.v1"
+    ce_type: ClassVar[str] = "notify.alert-unwanted.v1"
     reason: Code

@@ -2,7 +2,7 @@
 
 A later release may add to any of these. The rules behind the table: an unknown value is never a right; what cannot be
 checked is neither refused nor "not found"; the ledger has no hole; no emergency is silenced. The contract tests feed
-each group a new value in each of them, and hold it to `fate`.
+each group a new value in each of them, and hold it to `policy`.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Final, Literal
 from shared.contracts import audit, consent, identity, notify, records
 from shared.contracts.base import Event
 
-Fate = Literal["handled", "quarantined", "dead-letter", "copy-broken"]
+UnknownValuePolicy = Literal["handled", "quarantined", "dead-letter", "copy-broken"]
 """handled: as `Unknown.meaning` says. quarantined: an entry of the ledger says that a message could not be used.
 dead-letter: the message waits, its own effects undone, for a release that knows the value. copy-broken: nobody is
 served from the copy of this key until a readable version comes."""
@@ -22,7 +22,7 @@ served from the copy of this key until a readable version comes."""
 class Unknown:
     """What a value that is not known here does in one group."""
 
-    fate: Fate
+    policy: UnknownValuePolicy
     meaning: str
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from shared.contracts.audit import FactsTold
+from shared.contracts.audit import RecordedFacts
 from shared.contracts.base import NOTHING_SEEN, Actor, Code, RecordEvent, Seen, Version
 
 
@@ -24,7 +24,7 @@ class DocumentReceived(DocumentEvent):
     `replaced`: of a document that takes another's place, the facts of that other one that the rules look at.
     """
 
-    wire: ClassVar[str] = "records.document-received.v1"
+    ce_type: ClassVar[str] = "records.document-received.v1"
     client_id: Code
     author_id: Code | None = None
     type: Code
@@ -34,7 +34,7 @@ class DocumentReceived(DocumentEvent):
     received_at: datetime
     actor: Actor | None = None
     mode: Code = "normal"
-    replaced: FactsTold | None = None
+    replaced: RecordedFacts | None = None
 
 
 class DocumentPublished(DocumentEvent):
@@ -44,7 +44,7 @@ class DocumentPublished(DocumentEvent):
     was whose place it takes.
     """
 
-    wire: ClassVar[str] = "records.document-published.v1"
+    ce_type: ClassVar[str] = "records.document-published.v1"
     labels: tuple[Code, ...]
     decision_id: UUID
     received_at: datetime
@@ -57,7 +57,7 @@ class DocumentPublished(DocumentEvent):
 class DocumentRefused(DocumentEvent):
     """The document will never be visible; the depositor learns why by its tracking. `actor`: who deposited it."""
 
-    wire: ClassVar[str] = "records.document-refused.v1"
+    ce_type: ClassVar[str] = "records.document-refused.v1"
     reason: Code
     decision_id: UUID
     refused_at: datetime
@@ -67,7 +67,7 @@ class DocumentRefused(DocumentEvent):
 class DocumentReplaced(DocumentEvent):
     """Another document has taken the place of this one, which is superseded. `actor`: who deposited that other one."""
 
-    wire: ClassVar[str] = "records.document-replaced.v1"
+    ce_type: ClassVar[str] = "records.document-replaced.v1"
     replaced_by: UUID
     actor: Actor
     replaced_at: datetime
@@ -79,30 +79,30 @@ class DocumentRelabelled(DocumentEvent):
     `version`: of the document, from 2 on; a higher one replaces a lower one, whatever the clocks of their senders say.
     """
 
-    wire: ClassVar[str] = "records.document-relabelled.v1"
+    ce_type: ClassVar[str] = "records.document-relabelled.v1"
     actor: Actor
     change: Code
     labels: tuple[Code, ...]
     archived: bool = False
     version: Version | None = None
     rules_version: Code | None = None
-    facts: FactsTold | None = None
+    facts: RecordedFacts | None = None
     changed_at: datetime
 
 
 class DocumentWithdrawn(DocumentEvent):
     """The document was deleted by its author, its depositing organisation, or the patient's side where it is theirs."""
 
-    wire: ClassVar[str] = "records.document-withdrawn.v1"
+    ce_type: ClassVar[str] = "records.document-withdrawn.v1"
     actor: Actor
     rules_version: Code | None = None
-    facts: FactsTold | None = None
+    facts: RecordedFacts | None = None
     withdrawn_at: datetime
 
 
 class CopyApplied(RecordEvent):
     """The state of `topic` for `record_id` is in force in records, up to and including `version`."""
 
-    wire: ClassVar[str] = "records.copy-applied.v1"
+    ce_type: ClassVar[str] = "records.copy-applied.v1"
     topic: str
     version: Version

@@ -24,7 +24,7 @@ IDENTITY_RECORDS = Topic(
     "state",
     (identity.RecordChanged,),
     "Which records exist, their status, and fingerprints to find one and to compare strict traits.",
-    prompt=True,
+    low_latency=True,
 )
 IDENTITY_PEOPLE = Topic(
     "identity.people.v1",
@@ -32,7 +32,7 @@ IDENTITY_PEOPLE = Topic(
     "state",
     (identity.PeopleChanged,),
     "The médecin traitant, representatives and carers of a record.",
-    prompt=True,
+    low_latency=True,
 )
 IDENTITY_CONTACTS = Topic(
     "identity.contacts.v1",
@@ -65,7 +65,7 @@ IDENTITY_ENDED_SESSIONS = Topic(
     "Sessions of holders that were ended, so that a stolen token changes nothing elsewhere either.",
     key="session id",
     retention=timedelta(days=7),
-    prompt=True,
+    low_latency=True,
 )
 RECORDS_DOCUMENTS = Topic(
     "records.documents.v1",
@@ -89,7 +89,7 @@ RECORDS_COPIES = Topic(
     (records.CopyApplied,),
     "Which version of a neighbour's state is in force where reads are decided.",
     retention=FACTS_KEPT,
-    prompt=True,
+    low_latency=True,
 )
 CONSENT_STATES = Topic(
     "consent.states.v1",
@@ -97,7 +97,7 @@ CONSENT_STATES = Topic(
     "state",
     (consent.ConsentStateChanged,),
     "Who may read and who may deposit, per record, whole and versioned.",
-    prompt=True,
+    low_latency=True,
 )
 CONSENT_DECISIONS = Topic(
     "consent.decisions.v1",
@@ -255,7 +255,7 @@ GROUPS: tuple[Group, ...] = (
     *(RECORDS_ENDED_SESSIONS, CONSENT_ENDED_SESSIONS, AUDIT_ENDED_SESSIONS, NOTIFY_ENDED_SESSIONS),
 )
 
-EVENTS: dict[str, type[Event]] = {event.wire: event for topic in TOPICS for event in topic.events}
+EVENTS: dict[str, type[Event]] = {event.ce_type: event for topic in TOPICS for event in topic.events}
 """Wire name -> model, of every event that any topic carries."""
 
 
@@ -263,7 +263,7 @@ def topic_of(event: Event, service: Service) -> Topic:
     """The topic on which `service` says this event. Raises ValueError where the event is not for it to say."""
     topic = _TOPIC_BY_WRITER.get((type(event), service))
     if topic is None:
-        raise ValueError(f"{service} writes no topic that carries {event.wire}")
+        raise ValueError(f"{service} writes no topic that carries {event.ce_type}")
     return topic
 
 

@@ -12,7 +12,7 @@ import asyncpg
 from shared.errors import TransientError
 
 
-class Fate(StrEnum):
+class ErrorClass(StrEnum):
     """What is done about an error."""
 
     WAIT = "wait"
@@ -34,28 +34,28 @@ _BUGS: Final = (
     "55",  # an object that is not in the state which the statement needs
     "P0",  # raised by a function of ours
 )
-FATES: Final[dict[str, Fate]] = {
-    **dict.fromkeys(_BUGS, Fate.BUG),
-    "08": Fate.WAIT,  # connection exceptions
-    "25006": Fate.WAIT,  # read-only transaction: this server is a standby since a failover
-    "25P03": Fate.WAIT,  # idle-in-transaction time-out
-    "25P04": Fate.WAIT,  # transaction time-out
-    "28": Fate.WAIT,  # login refused: a password is being changed, a role is not there yet
-    "3D000": Fate.WAIT,  # no such database: it is being restored
-    "40": Fate.WAIT,  # serialisation, deadlock
-    "40002": Fate.BUG,  # integrity constraint at the commit
-    "53": Fate.WAIT,  # disk full, out of memory, too many connections, configuration limit
-    "55006": Fate.WAIT,  # object in use
-    "55P03": Fate.WAIT,  # lock not available
-    "57": Fate.WAIT,  # statement time-out, shutdown, crash, starting up, database dropped
-    "58": Fate.WAIT,  # errors outside PostgreSQL: input and output
-    "58P01": Fate.ALARM,  # a file of the database is missing
-    "58P02": Fate.ALARM,  # a file of the database is there twice
-    "72": Fate.WAIT,  # snapshot too old
-    "F0": Fate.WAIT,  # configuration file: the server is being set up
-    "XX": Fate.WAIT,  # internal error
-    "XX001": Fate.ALARM,  # data corrupted
-    "XX002": Fate.ALARM,  # index corrupted
+ERROR_CLASSES: Final[dict[str, ErrorClass]] = {
+    **dict.fromkeys(_BUGS, ErrorClass.BUG),
+    "08": ErrorClass.WAIT,  # connection exceptions
+    "25006": ErrorClass.WAIT,  # read-only transaction: this server is a standby since a failover
+    "25P03": ErrorClass.WAIT,  # idle-in-transaction time-out
+    "25P04": ErrorClass.WAIT,  # transaction time-out
+    "28": ErrorClass.WAIT,  # login refused: a password is being changed, a role is not there yet
+    "3D000": ErrorClass.WAIT,  # no such database: it is being restored
+    "40": ErrorClass.WAIT,  # serialisation, deadlock
+    "40002": ErrorClass.BUG,  # integrity constraint at the commit
+    "53": ErrorClass.WAIT,  # disk full, out of memory, too many connections, configuration limit
+    "55006": ErrorClass.WAIT,  # object in use
+    "55P03": ErrorClass.WAIT,  # lock not available
+    "57": ErrorClass.WAIT,  # statement time-out, shutdown, crash, starting up, database dropped
+    "58": ErrorClass.WAIT,  # errors outside PostgreSQL: input and output
+    "58P01": ErrorClass.ALARM,  # a file of the database is missing
+    "58P02": ErrorClass.ALARM,  # a file of the database is there twice
+    "72": ErrorClass.WAIT,  # snapshot too old
+    "F0": ErrorClass.WAIT,  # configuration file: the server is being set up
+    "XX": ErrorClass.WAIT,  # internal error
+    "XX001": ErrorClass.ALARM,  # data corrupted
+    "XX002": ErrorClass.ALARM,  # index corrupted
 }
 _BUGS_OF_THE_CLIENT = (ValueError, asyncpg.UnsupportedClientFeatureError, asyncpg.UnsupportedServerFeatureError)
 _PASSING = (
@@ -67,21 +67,23 @@ _PASSING = (
     asyncpg.InvalidCachedStatementError,  # a migration has changed a table; the next attempt prepares anew
 )
 DATABASE_ERRORS: Final = (*_PASSING, asyncpg.PostgresError)
-"""Every class of error that the use of a database raises, for `except`; `fate_of` then tells them apart."""
+"""Every class of error that the use of a database raises, for `except`; `classify_error` then tells them apart."""
 
 
-def fate_of(error: BaseException) -> Fate:
+def classify_error(error: BaseException) -> ErrorClass:
     """The fate of any error; of an error that does not come from a database too."""
     if isinstance(error, _BUGS_OF_THE_CLIENT):  # some are InterfaceErrors as well: a wrong argument
-        return Fate.BUG
+        return ErrorClass.BUG
     if isinstance(error, _PASSING):
-        return Fate.WAIT
+        return ErrorClass.WAIT
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
-        return next((FATES[state[:length]] for length in (5, 2) if state[:length] in FATES), Fate.BUG)
-    return Fate.BUG
+        return next(
+            (ERROR_CLASSES[state[:length]] for length in (5, 2) if state[:length] in ERROR_CLASSES), ErrorClass.BUG
+        )
+    return ErrorClass.BUG
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same attempt may succeed later."""
-    return fate_of(error) is not Fate.BUG
+    return classify_error(error) is not ErrorClass.BUG

@@ -28,11 +28,11 @@ __all__ = (
     "Connection",
     "Limits",
     "Pool",
-    "attend_to",
     "create_pool",
     "is_transient",
     "longest_wait",
     "transaction",
+    "wake_in_process",
 )
 
 KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
@@ -168,7 +168,7 @@ def longest_wait(pool: Pool) -> float:
     return 0.0 if began is None else asyncio.get_running_loop().time() - began
 
 
-def attend_to(pool: Pool, channel: str, attend: Attend) -> None:
+def wake_in_process(pool: Pool, channel: str, attend: Attend) -> None:
     """Hands what this pool's transactions notify on a channel to this process, see `Notifier`."""
     assert isinstance(pool, _PoolWithLimits)
     pool.notifier.attend(channel, attend)

@@ -9,7 +9,7 @@ from shared.db.pool import Pool
 from shared.db.tags import count_of
 
 PAGE: Final = 2000
-ROUND_S: Final = 10.0
+RUN_INTERVAL_S: Final = 10.0
 """Seconds after which a round ends although there is more: a worker's loop must come round within a minute."""
 
 
@@ -18,7 +18,7 @@ async def sweep(pool: Pool, deletions: Mapping[str, datetime]) -> bool:
 
     Returns whether the round ended before everything was deleted. Each page is a transaction.
     """
-    deadline = asyncio.get_running_loop().time() + ROUND_S
+    deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     waiting = dict(deletions)
     while waiting and asyncio.get_running_loop().time() < deadline:
         for statement, moment in list(waiting.items()):

@@ -23,7 +23,7 @@ from shared.fhir.write import Json
 from shared.terminology import oids
 from shared.terminology.documents import DocumentType, document_type, format_code
 from shared.terminology.visibility import label
-from shared.values import Ins, NationalStructureId, SentTraits, Unprinted
+from shared.values import Ins, NationalStructureId, RedactedRepr, SentTraits
 
 BUNDLE_PROFILE: Final = (
     "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-comprehensive-provide-document-bundle"
@@ -47,7 +47,7 @@ class UndepositableError(InvalidError):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Deposit(Unprinted):
+class Deposit(RedactedRepr):
     """All that a submission of one document says."""
 
     content: bytes

@@ -193,8 +193,8 @@ def _given(name: Node) -> str | None:
     if not isinstance(values, list):
         return None
     qualifiers = name.value.get("_given")
-    marks = qualifiers if isinstance(qualifiers, list) else []
-    qualified = next((value for value, mark in zip(values, marks, strict=False) if _is_birth(mark)), None)
+    notices = qualifiers if isinstance(qualifiers, list) else []
+    qualified = next((value for value, mark in zip(values, notices, strict=False) if _is_birth(mark)), None)
     first = values[0] if values else None
     return first_given_name(
         qualified if isinstance(qualified, str) else None, first if isinstance(first, str) else None

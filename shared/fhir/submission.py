@@ -8,7 +8,7 @@ from shared.cda.summary import CdaSummary
 from shared.errors import InvalidError
 from shared.fhir.outcomes import Issue
 from shared.terminology.documents import DocumentType
-from shared.values import Ins, NationalProfessionalId, NationalStructureId, SentTraits, Unprinted
+from shared.values import Ins, NationalProfessionalId, NationalStructureId, RedactedRepr, SentTraits
 
 
 class InvalidSubmissionError(InvalidError):
@@ -68,7 +68,7 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class SubmittedDocument(Unprinted):
+class SubmittedDocument(RedactedRepr):
     """One DocumentReference with its Binary. Dates are aware; partial ones stand for their first moment in UTC."""
 
     entry: int
@@ -108,7 +108,7 @@ class SubmittedDocument(Unprinted):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Submission(Unprinted):
+class Submission(RedactedRepr):
     """A whole submission: one SubmissionSet, one patient, one document or more."""
 
     unique_id: str | None

@@ -72,7 +72,7 @@ class StoredDocument:
     ins: Ins | None = None
     record_id: str | None = None
     archived: bool = False
-    marks: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
     """What the reader is told beside it, as codes of ours."""
     access_mode: str | None = None
     """The emergency mode (TRE_R248) in which it is given."""
@@ -277,8 +277,8 @@ def _meta(document: StoredDocument) -> Json:
     }
     if document.access_mode is not None:
         meta["security"] = [purpose_of_use(document.access_mode)]
-    if document.marks:
-        meta["tag"] = [{"system": ACCESS_MARKS, "code": one} for one in document.marks]
+    if document.notices:
+        meta["tag"] = [{"system": ACCESS_MARKS, "code": one} for one in document.notices]
     return meta
 
 

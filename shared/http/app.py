@@ -15,7 +15,7 @@ from shared.db.errors import DATABASE_ERRORS
 from shared.db.pool import ANSWER, LONG_ANSWER, Pool, create_pool
 from shared.errors import NotAuthenticatedError
 from shared.http.admission import Load
-from shared.http.guard import Guard
+from shared.http.guard import ErrorBoundary
 from shared.http.problems import Renderer, install, problem
 from shared.http.tokens import Caller, IssuerKeys, Keys, TokenVerifier
 from shared.settings import ServiceSettings
@@ -45,7 +45,7 @@ def make_app(*, title: str, summary: str, lifespan: Lifespan, body_limit: int, r
         redirect_slashes=False,
     )
     install(app, render)
-    app.add_middleware(Guard, render=render, body_limit=body_limit)
+    app.add_middleware(ErrorBoundary, render=render, body_limit=body_limit)
     app.add_api_route("/livez", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     return app

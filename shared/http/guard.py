@@ -9,12 +9,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import tracing
 from shared.errors import ClientError, UnsupportedEncodingError
 from shared.http.bodies import NulCharacterError, too_large
-from shared.http.pacing import note_whole
+from shared.http.pacing import mark_body_received
 from shared.http.problems import Renderer, answer_for
 from shared.metrics import REQUESTS
 
 
-class Guard:
+class ErrorBoundary:
     """ASGI middleware. Refuses bodies over `body_limit` bytes (announced or streamed) and content encodings."""
 
     def __init__(self, app: ASGIApp, *, render: Renderer, body_limit: int) -> None:
@@ -48,7 +48,7 @@ class Guard:
             REQUESTS.labels(scope["method"], route, status or 500).observe(time.perf_counter() - started)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        note_whole(scope)
+        mark_body_received(scope)
         headers: dict[bytes, bytes] = dict(scope["headers"])
         tracing.enter(headers.get(b"traceparent", b"").decode("ascii", "replace"))
         try:
@@ -72,7 +72,7 @@ class Guard:
             nonlocal taken
             message = await receive()
             if message["type"] == "http.request":
-                note_whole(scope)
+                mark_body_received(scope)
             taken += len(message.get("body", b""))
             if taken > self.body_limit:
                 raise too_large(self.body_limit)

@@ -14,7 +14,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import Scope
 
-BEAT_S: Final = 0.1
+RESPONSE_DELAY_S: Final = 0.1
 """Many times what a refusal takes on an idle machine (3 to 8 ms), so that a busy one seldom misses it; hardly noticed
 by a person."""
 FINE_S: Final = 0.001
@@ -24,20 +24,20 @@ _WHOLE: Final = "dmp.whole_at"
 now = time.perf_counter
 
 
-def note_whole(scope: Scope) -> None:
+def mark_body_received(scope: Scope) -> None:
     """So far the request is here: called when it comes, and again with each part of its body."""
     scope[_WHOLE] = now()
 
 
-def next_beat(whole_at: float, moment: float) -> float:
+def next_response_time(body_received_at: float, moment: float) -> float:
     """The first beat that is not over, in seconds of the same clock; the first of all is one beat after the request."""
-    return whole_at + BEAT_S * max(1, math.ceil((moment - whole_at) / BEAT_S))
+    return body_received_at + RESPONSE_DELAY_S * max(1, math.ceil((moment - body_received_at) / RESPONSE_DELAY_S))
 
 
-async def keep_pace(request: Request) -> None:
+async def delay_response(request: Request) -> None:
     """Waits for the next beat. To be called when everything else is done, and nothing is held."""
     moment = now()
-    await wait_until(next_beat(request.scope.get(_WHOLE, moment), moment))
+    await wait_until(next_response_time(request.scope.get(_WHOLE, moment), moment))
 
 
 async def wait_until(moment: float) -> None:

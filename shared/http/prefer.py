@@ -7,7 +7,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 LONGEST_WAIT_S = 10.0
-LOOK_EVERY_S = 0.05
+POLL_INTERVAL_S = 0.05
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
 
 
@@ -22,6 +22,6 @@ async def wait_for(look: Callable[[], Awaitable[T]], done: Callable[[T], bool], 
     deadline = asyncio.get_running_loop().time() + seconds
     found = await look()
     while not done(found) and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
         found = await look()
     return found

@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.db.errors import Fate, fate_of
+from shared.db.errors import ErrorClass, classify_error
 from shared.errors import ClientError, ForbiddenError, NotAuthenticatedError, NotFoundError, UncheckableError
-from shared.http.pacing import keep_pace
+from shared.http.pacing import delay_response
 from shared.logs import log_limited
 
 Renderer = Callable[[Request, int, str, str], Response]
@@ -71,7 +71,7 @@ def install(app: FastAPI, render: Renderer = problem) -> None:
         if error.retry_after is not None:
             response.headers["retry-after"] = str(error.retry_after)
         if isinstance(error, PACED):
-            await keep_pace(request)
+            await delay_response(request)
         return response
 
     def on_validation(request: Request, error: Exception) -> Response:
@@ -93,11 +93,11 @@ def install(app: FastAPI, render: Renderer = problem) -> None:
 
 def answer_for(request: Request, error: Exception, render: Renderer) -> Response:
     """The answer to what no handler knew: 503 for what may pass, 500 for a bug. The log has class, code and place."""
-    fate = fate_of(error)
+    fate = classify_error(error)
     log_limited("request.failed", error, method=request.method)
-    if fate is Fate.ALARM:
+    if fate is ErrorClass.ALARM:
         log_limited("database.damaged", error)
-    if fate is Fate.BUG:
+    if fate is ErrorClass.BUG:
         return render(request, 500, "internal", "Something went wrong on our side; it has been logged.")
     response = render(request, 503, "unavailable", "This service cannot answer now. Try again in a few seconds.")
     response.headers["retry-after"] = str(RETRY_AFTER_S)

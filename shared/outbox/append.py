@@ -53,7 +53,7 @@ FOLLOWS_AFTER = timedelta(microseconds=1)
 """An effect is listed behind its cause; when it was really done stands in its data."""
 LARGEST_BODY = 1_000_000
 """Bytes: with key and headers it stays below what the producer and the broker take (1 MiB)."""
-HURRY = "now"
+LOW_LATENCY = "now"
 """The word to the relay that somebody waits for one of the rows."""
 
 
@@ -103,7 +103,7 @@ def announce(
         topic=topic_of(event, service),
         key=event.key,
         id=clock.new_id(),
-        type=event.wire,
+        type=event.ce_type,
         trace=trace or tracing.current(),
         occurred_at=occurred_at or clock.now(),
         body=event.model_dump_json().encode(),
@@ -118,7 +118,7 @@ def announce_effect(event: Event, service: Service, cause: Cause, *, effect: str
     """
     return replace(
         announce(event, service, trace=cause.trace, occurred_at=cause.time + FOLLOWS_AFTER),
-        id=clock.derived_id(cause.id, effect or event.wire),
+        id=clock.derived_id(cause.id, effect or event.ce_type),
     )
 
 
@@ -128,7 +128,7 @@ def tombstone(topic: Topic, key: str, *, trace: str | None = None) -> Announceme
         topic=topic,
         key=key,
         id=clock.new_id(),
-        type=topic.events[0].wire,
+        type=topic.events[0].ce_type,
         trace=trace or tracing.current(),
         occurred_at=clock.now(),
         body=None,
@@ -170,4 +170,6 @@ def parameters(announcements: Sequence[Announcement]) -> tuple[list[Any], ...]:
 
 def call_relay(connection: Connection, announcements: Sequence[Announcement]) -> None:
     """Has the relay woken once the connection is released."""
-    notify_after_commit(connection, CHANNEL, [HURRY if any(one.topic.prompt for one in announcements) else ""])
+    notify_after_commit(
+        connection, CHANNEL, [LOW_LATENCY if any(one.topic.low_latency for one in announcements) else ""]
+    )

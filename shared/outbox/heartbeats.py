@@ -72,7 +72,7 @@ class Heartbeats:
             _, late = await asyncio.wait(acks, timeout=LONGEST_ACK_S)
             is_whole = not late and all(ack.exception() is None for ack in acks)
         except (KafkaError, OSError, TimeoutError) as error:
-            log("loop.interrupted", place="heartbeats", error=error)
+            log("loop.failed", place="heartbeats", error=error)
             is_whole = False
         if not is_whole and self._producer is not None:
             producer, self._producer = self._producer, None
@@ -95,6 +95,6 @@ async def _sent_until(reader: OutboxReader, page: Page, topic: str, partitions: 
 async def _hand_over(sender: PageSender, place: TopicPartition, at: datetime) -> asyncio.Future[Any]:
     heartbeat = HeartbeatSent(partition=place.partition, at=at)
     headers = cloudevents_headers(
-        sender.source, str(clock.new_id()), heartbeat.wire, clock.now(), heartbeat.key, tracing.new_trace()
+        sender.source, str(clock.new_id()), heartbeat.ce_type, clock.now(), heartbeat.key, tracing.new_trace()
     )
     return await sender.hand_over(place, heartbeat.key.encode(), heartbeat.model_dump_json().encode(), headers)

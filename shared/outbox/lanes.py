@@ -118,7 +118,7 @@ class Lanes:
             except ProducerFenced:
                 raise
             except (KafkaError, OSError, TimeoutError) as error:
-                log("loop.interrupted", place=f"lane-{number}", error=error)
+                log("loop.failed", place=f"lane-{number}", error=error)
                 await asyncio.sleep(PAUSE_S)
 
     async def _wait(self, lanes: list[Lane], until: str) -> None:

@@ -28,7 +28,7 @@ OPEN_ROWS = 2000
 """A transaction is committed, and its rows deleted, after so long or so many."""
 LONGEST_COMMIT_S = 10.0
 LANE_POLL_S = 0.05
-LOOK_AGAIN_S = 5.0
+RECHECK_INTERVAL_S = 5.0
 """While what this database has lost has not been recovered: each look reads all of it, whoever wakes the relay."""
 
 
@@ -72,7 +72,7 @@ class Leader:
         Announces nothing, heartbeats neither, while this database lacks what a topic holds.
         """
         if self._watch.is_recovery_needed:
-            if asyncio.get_running_loop().time() >= self._looked_at + LOOK_AGAIN_S:
+            if asyncio.get_running_loop().time() >= self._looked_at + RECHECK_INTERVAL_S:
                 await self._look()
             return False
         await self._look_at_held()
@@ -90,7 +90,7 @@ class Leader:
     def longest_wait(self) -> float:
         """Seconds until something is due even if no row comes."""
         if self._watch.is_recovery_needed:
-            return LOOK_AGAIN_S
+            return RECHECK_INTERVAL_S
         if self._lanes.producer is None:
             return LANE_POLL_S
         if self._began is None:
@@ -183,7 +183,7 @@ class Leader:
         except FENCED as error:
             raise RelayFencedError from error
         except (KafkaError, TimeoutError) as error:
-            log("loop.interrupted", place="relay-commit", error=error)
+            log("loop.failed", place="relay-commit", error=error)
             await self._replace_producer(Outcome())
             return
         self._began = None

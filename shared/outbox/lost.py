@@ -38,7 +38,7 @@ SELECT_KNOWN = """
 select event_id from outbox where event_id = any($1::uuid[])
 union all select event_id from refused_announcements where event_id = any($1::uuid[])"""
 SELECT_ERASED_KEYS = "select record_id::text as key from erased_records where record_id::text = any($1::text[])"
-_OF_THE_RELAY = frozenset(event.wire for event in RELAY_EVENTS)
+_OF_THE_RELAY = frozenset(event.ce_type for event in RELAY_EVENTS)
 AT_ONCE = 1000
 
 Connect = Callable[[], Any]

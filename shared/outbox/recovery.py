@@ -108,7 +108,7 @@ def _marker(topic: Topic, key: str) -> Announcement:
         topic=topic,
         key=key,
         id=clock.new_id(),
-        type=event.wire,
+        type=event.ce_type,
         trace=tracing.current(),
         occurred_at=clock.now(),
         body=event.model_dump_json().encode(),

@@ -75,9 +75,9 @@ async def set_aside(connection: Connection, row: asyncpg.Record, code: str) -> N
     async with connection.transaction():
         await connection.execute(KEEP_REFUSED, row["id"], code)
         marker = StateWithheld(aggregate_key=row["subject"], error_code=code)
-        if row["topic"] in STATES and row["event_type"] != marker.wire:
+        if row["topic"] in STATES and row["event_type"] != marker.ce_type:
             body = marker.model_dump_json().encode()
-            await connection.execute(REPLACE_BY_MARKER, row["id"], clock.new_id(), marker.wire, body)
+            await connection.execute(REPLACE_BY_MARKER, row["id"], clock.new_id(), marker.ce_type, body)
         else:
             await connection.execute(DELETE_ROW, row["id"])
     OUTBOX_REFUSED.labels(row["topic"], code).inc()

@@ -14,9 +14,9 @@ import asyncpg
 from shared import lingering
 from shared.contracts.declarations import Topic
 from shared.db.pool import KEEPALIVES, TRANSIENT
-from shared.enduring import endure
+from shared.enduring import run_with_retry
 from shared.logs import log
-from shared.outbox.append import CHANNEL, HURRY
+from shared.outbox.append import CHANNEL, LOW_LATENCY
 from shared.outbox.leader import Leader
 from shared.outbox.lost import LossWatch
 from shared.outbox.producer import MakeProducer
@@ -54,12 +54,12 @@ class Relay:
         self._hurry = asyncio.Event()
         self._stopping = False
         self._leads = False
-        self.came_round = asyncio.get_running_loop().time()
+        self.last_progress = asyncio.get_running_loop().time()
         self.sent = 0
 
     async def run(self) -> None:
         """Leads or waits to lead, until `stop`; whatever interrupts is told and tried again with back-off."""
-        await endure("relay", self._lead, self.beat)
+        await run_with_retry("relay", self._lead, self.note_progress)
 
     def stop(self) -> None:
         """Ends `run` after the batch under way, so that a clean end sends nothing twice."""
@@ -69,13 +69,13 @@ class Relay:
     def attend(self, payload: str) -> bool:
         """Rows were written. Returns whether this relay leads, so that no other need be woken."""
         self._wake.set()
-        if payload == HURRY:
+        if payload == LOW_LATENCY:
             self._hurry.set()
         return self._leads
 
-    def beat(self) -> None:
+    def note_progress(self) -> None:
         """This loop is alive."""
-        self.came_round = asyncio.get_running_loop().time()
+        self.last_progress = asyncio.get_running_loop().time()
 
     def _called(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         self.attend(str(payload))
@@ -99,7 +99,7 @@ class Relay:
             while not await connection.fetchval(LEAD):
                 if self._stopping:
                     return True
-                self.beat()
+                self.note_progress()
                 await asyncio.sleep(NOT_LEADING_S)
             await connection.add_listener(CHANNEL, self._called)
             leader = Leader(
@@ -124,7 +124,7 @@ class Relay:
 
     async def _lead_on(self, leader: Leader) -> None:
         await leader.start()
-        log("relay.led")
+        log("relay.leader_elected")
         while not self._stopping:
             self._wake.clear()  # before reading: a notification during the read is kept
             self._hurry.clear()
@@ -132,7 +132,7 @@ class Relay:
             is_full = await leader.step()
             took = asyncio.get_running_loop().time() - started
             self.sent = leader.sent_rows
-            self.beat()
+            self.note_progress()
             if not is_full:
                 await self._rest(lingering.interval(took, SHORTEST_LINGER_S, LONGEST_LINGER_S), leader.longest_wait())
         await leader.commit()

@@ -175,6 +175,6 @@ def test_who_learns_of_refusals_closings_and_erasures_is_named(event: type[Event
 def test_no_topic_group_or_setting_names_the_reimbursement_side() -> None:
     topics = [text for topic in TOPICS for text in (topic.name, topic.key, topic.about)]
     groups = [text for group in GROUPS for text in (group.name, group.about)]
-    events = [event.wire for topic in TOPICS for event in topic.events]
+    events = [event.ce_type for topic in TOPICS for event in topic.events]
     settings = [name for service in SERVICES for name, _ in settings_of(settings_class(service))]
     assert [text for text in (*topics, *groups, *events, *settings) if _REIMBURSING.search(text)] == []

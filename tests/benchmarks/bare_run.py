@@ -117,7 +117,7 @@ async def prepare(made: Bench) -> bare.Plan:
         smtp_port=stack.ports["smtp"],
         http_port=stack.ports["records-api"],
         mail=mails[-1].read_bytes().decode("utf-8", "replace"),
-        samples={model.wire: await sample(stack, model) for model in MODELS},
+        samples={model.ce_type: await sample(stack, model) for model in MODELS},
     )
 
 
@@ -143,11 +143,11 @@ async def sample(stack: Stack, model: type[Event]) -> tuple[dict[str, str], dict
         async with asyncio.timeout(10):
             async for message in consumer:
                 headers = {name: value.decode() for name, value in message.headers}
-                if headers["ce_type"] == model.wire:
+                if headers["ce_type"] == model.ce_type:
                     return headers, orjson.loads(message.value)
     finally:
         await consumer.stop()
-    raise LookupError(model.wire)
+    raise LookupError(model.ce_type)
 
 
 @asynccontextmanager

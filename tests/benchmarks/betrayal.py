@@ -40,7 +40,7 @@ from deploy.local.errors import LocalError
 from deploy.local.rights import MASK, PATCH
 from deploy.local.running import Interrupted, print_progress, run
 from deploy.local.stack import Stack
-from shared.http.pacing import BEAT_S
+from shared.http.pacing import RESPONSE_DELAY_S
 from tests.e2e.acting import Scene, set_scene
 
 DELETE = [{"op": "replace", "path": "/status", "value": "entered-in-error"}]
@@ -181,7 +181,7 @@ def _pairs(questions: list[Question], took: dict[Question, list[float]]) -> list
 
 def _figures(took: list[float]) -> tuple[float, float]:
     """Median, and the share of those that missed the first beat."""
-    return round(statistics.median(took), 2), sum(one > 2000 * BEAT_S for one in took) / len(took)
+    return round(statistics.median(took), 2), sum(one > 2000 * RESPONSE_DELAY_S for one in took) / len(took)
 
 
 def _auc(hidden: list[float], missing: list[float]) -> float:

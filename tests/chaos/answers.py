@@ -17,7 +17,7 @@ from tests.infra.load import Place
 
 TOKEN_KEPT_S = 120.0
 ANSWER_WITHIN_S = 60.0
-LOOK_EVERY_S = 1.0
+POLL_INTERVAL_S = 1.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 2.0
 ACCEPTED = (200, 201)
 DOCUMENT = re.compile(rb"DocumentReference/([0-9a-f-]{36})")
@@ -88,7 +88,7 @@ class Hospital:
     async def _watch_readiness(self) -> None:
         while True:
             await self._ask("readiness", "GET", f"{self.records}/readyz", {}, None)
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     async def _ask(
         self, question: str, method: str, url: str, headers: dict[str, str], body: bytes | None
@@ -117,7 +117,7 @@ class Hospital:
                     break
                 if self._token:
                     break
-                await asyncio.sleep(LOOK_EVERY_S)
+                await asyncio.sleep(POLL_INTERVAL_S)
         return self._token
 
     def _read(self, place: Place) -> bytes:

@@ -25,11 +25,11 @@ from tests.infra.depositing import Result
 
 SETTLED_WITHIN_S = 30.0
 EXAMPLES = 5
-ALERT_WIRES = tuple(event.wire for event in (AlertSent, AlertFailed, AlertWithheld, AlertUnwanted))
+ALERT_WIRES = tuple(event.ce_type for event in (AlertSent, AlertFailed, AlertWithheld, AlertUnwanted))
 LEDGER_KINDS = {
-    "received": (DocumentReceived.wire,),
-    "decided": (DepositDecided.wire,),
-    "published": (DocumentPublished.wire,),
+    "received": (DocumentReceived.ce_type,),
+    "decided": (DepositDecided.ce_type,),
+    "published": (DocumentPublished.ce_type,),
     "alert": ALERT_WIRES,
 }
 DOCUMENTS = """
@@ -175,7 +175,7 @@ def published_events(stack: Stack) -> dict[UUID, Counter[str]]:
                     unread.discard(message.partition())
                 elif error is not None:
                     raise LocalError(f"the topic could not be read: {error.name()}")
-                elif (headers := dict(message.headers() or [])).get("ce_type") == DocumentPublished.wire.encode():
+                elif (headers := dict(message.headers() or [])).get("ce_type") == DocumentPublished.ce_type.encode():
                     document = DocumentPublished.model_validate_json(message.value() or b"").document_id
                     found.setdefault(document, Counter())[headers["ce_id"].decode()] += 1
     finally:

@@ -45,7 +45,7 @@ BACK_WITHIN_S, WHOLE_START_S = 30.0, 60.0
 HANDLED_WITHIN_S = 120.0
 ANSWERED_WITHIN_S = 5.0
 RECORDS, BODIES, AT_ONCE, PAUSE_S = 20, 2500, 6, 0.25
-LOOK_EVERY_S = 0.2
+POLL_INTERVAL_S = 0.2
 MET, LONGEST = 400, 3
 """Answers that a fault is to meet; times its seconds that it may last until it has."""
 Fault = Callable[[Installation], AbstractAsyncContextManager[None]]
@@ -180,7 +180,7 @@ async def _let_it_last(depositing: Hospital, seconds: float) -> None:
     while True:
         if len(depositing.answers) >= enough or time.time() > latest:
             return
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
 
 
 async def _wait_healthy(installation: Installation, deadline: float) -> float | None:
@@ -188,7 +188,7 @@ async def _wait_healthy(installation: Installation, deadline: float) -> float | 
         if time.time() > deadline:
             tell(f"still not healthy: {', '.join(unhealthy)}")
             return None
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
     return time.time()
 
 

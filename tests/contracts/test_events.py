@@ -13,17 +13,17 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "shared" / "contracts" / "examples"
 
 
-@pytest.mark.parametrize("wire", sorted(EVENTS))
-def test_the_golden_example_of_an_event_is_still_understood_whole(wire: str) -> None:
-    example = json.loads((EXAMPLES / f"{wire}.json").read_text("utf-8"))
-    understood = EVENTS[wire].model_validate_json(json.dumps(example))
+@pytest.mark.parametrize("ce_type", sorted(EVENTS))
+def test_the_golden_example_of_an_event_is_still_understood_whole(ce_type: str) -> None:
+    example = json.loads((EXAMPLES / f"{ce_type}.json").read_text("utf-8"))
+    understood = EVENTS[ce_type].model_validate_json(json.dumps(example))
     assert json.loads(understood.model_dump_json(exclude_unset=True)) == example
 
 
-@pytest.mark.parametrize("wire", sorted(EVENTS))
-def test_a_field_added_later_does_not_disturb_a_reader_of_today(wire: str) -> None:
-    example = json.loads((EXAMPLES / f"{wire}.json").read_text("utf-8"))
-    assert EVENTS[wire].model_validate(example | {"added_later": 1}) == EVENTS[wire].model_validate(example)
+@pytest.mark.parametrize("ce_type", sorted(EVENTS))
+def test_a_field_added_later_does_not_disturb_a_reader_of_today(ce_type: str) -> None:
+    example = json.loads((EXAMPLES / f"{ce_type}.json").read_text("utf-8"))
+    assert EVENTS[ce_type].model_validate(example | {"added_later": 1}) == EVENTS[ce_type].model_validate(example)
 
 
 def test_each_golden_example_belongs_to_an_event() -> None:
@@ -44,8 +44,8 @@ def test_names_of_topics_groups_and_events_have_the_form_of_the_house() -> None:
         assert major == ("v2" if topic.name.removesuffix(".v2") + ".v1" in retired else "v1")
         assert plural.endswith("s") or plural == "people"
     assert all(group.service in SERVICES for group in GROUPS)
-    for wire in EVENTS:
-        owner, what, major = wire.split(".")
+    for ce_type in EVENTS:
+        owner, what, major = ce_type.split(".")
         assert owner in (*SERVICES, "shared")
         assert "-" in what
         assert major.startswith("v")

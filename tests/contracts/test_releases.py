@@ -15,7 +15,7 @@ from shared.contracts.base import Event, StateEvent
 from shared.contracts.consent import DepositDecided
 from shared.contracts.declarations import Group, Topic
 from shared.contracts.notify import MessageRequested
-from shared.contracts.open_enumerations import ENUMERATIONS, Enumeration, Fate
+from shared.contracts.open_enumerations import ENUMERATIONS, Enumeration, UnknownValuePolicy
 from shared.contracts.topics import GROUPS
 from shared.db.pool import Pool
 from shared.decoding import KeptRecord
@@ -42,7 +42,7 @@ Make = Callable[[type[Event]], Awaitable[Event]]
 
 def example(event: type[Event], record_id: UUID) -> Event:
     """The golden example, about this record."""
-    body = json.loads((EXAMPLES / f"{event.wire}.json").read_text("utf-8"))
+    body = json.loads((EXAMPLES / f"{event.ce_type}.json").read_text("utf-8"))
     return event.model_validate({**body, "record_id": str(record_id)} if "record_id" in body else body)
 
 
@@ -89,7 +89,7 @@ def changed(body: Any, path: str, value: str) -> Any:
     return {**body, name: changed(inner, rest, value) if rest else value}
 
 
-async def fate_of(pool: Pool, group: Group, record: KeptRecord) -> Fate:
+async def classify_error(pool: Pool, group: Group, record: KeptRecord) -> UnknownValuePolicy:
     """What has become of a record that was consumed."""
     dead = await pool.fetchval(
         'select count(*) from parked_messages where group_name = $1 and topic = $2 and "offset" = $3',
@@ -158,10 +158,10 @@ async def test_a_value_more_in_each_enumeration_has_the_fate_that_is_declared(
             record = kept(good, changes=changed(body, enumeration.path, LATER))
             await consumer.consume([record])
             case = (event.__name__, enumeration.path)
-            fates[case] = await fate_of(consumer.pool, group, record)
-            wanted[case] = enumeration.unknown[group.name].fate
+            fates[case] = await classify_error(consumer.pool, group, record)
+            wanted[case] = enumeration.unknown[group.name].policy
         assert fates == wanted
-        assert not consumer.brake.pulled
+        assert not consumer.circuit_breaker.is_open
 
 
 @SUBSCRIBED
@@ -173,7 +173,7 @@ async def test_the_last_releases_events_and_those_with_a_field_more_are_handled(
             for changes in ({}, {"added_later": {"in": ["the", "next", "release"]}}):
                 record = kept(await make(event), changes=changes)
                 await consumer.consume([record])
-                assert await fate_of(consumer.pool, group, record) == "handled", event.__name__
+                assert await classify_error(consumer.pool, group, record) == "handled", event.__name__
 
 
 def type_added_to(topic: Topic) -> str:
@@ -188,22 +188,24 @@ async def test_a_type_more_is_passed_over_among_facts_breaks_a_copy_and_is_no_ho
         for topic in group.topics:
             event = next(one for one in consumer.subscription.events if one in topic.events)
             good = await make(event)
-            record = kept(good, topic=topic.name, wire=type_added_to(topic))
+            record = kept(good, topic=topic.name, ce_type=type_added_to(topic))
             await consumer.consume([record])
-            ledger: Fate = "quarantined" if group.name == "audit.ledger" else "handled"
-            wanted: Fate = "copy-broken" if topic.kind == "state" else ledger
-            assert await fate_of(consumer.pool, group, record) == wanted, topic.name
+            ledger: UnknownValuePolicy = "quarantined" if group.name == "audit.ledger" else "handled"
+            wanted: UnknownValuePolicy = "copy-broken" if topic.kind == "state" else ledger
+            assert await classify_error(consumer.pool, group, record) == wanted, topic.name
             if topic.kind != "state":
                 own = {"service": topic.owner} if "service" in event.model_fields else {}
                 behind = kept(good, topic=topic.name, changes=own)
                 await consumer.consume([behind])
-                assert await fate_of(consumer.pool, group, behind) in ("handled", wanted), "nothing waits behind it"
+                assert await classify_error(consumer.pool, group, behind) in ("handled", wanted), (
+                    "nothing waits behind it"
+                )
 
 
 def test_a_state_is_closed_and_a_fact_for_the_ledger_is_open() -> None:
     for enumeration in ENUMERATIONS:
         for group, unknown in enumeration.unknown.items():
             is_state = all(issubclass(event, StateEvent) for event in enumeration.events)
-            assert (unknown.fate == "copy-broken") <= is_state, (enumeration.path, group)
-            if group.startswith("notify.") and enumeration.events[0].wire.startswith("audit."):
-                assert unknown.fate == "handled", "no alert waits for another release"
+            assert (unknown.policy == "copy-broken") <= is_state, (enumeration.path, group)
+            if group.startswith("notify.") and enumeration.events[0].ce_type.startswith("audit."):
+                assert unknown.policy == "handled", "no alert waits for another release"

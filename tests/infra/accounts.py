@@ -84,7 +84,7 @@ class House:
     async def messages(self, kind: str) -> list[dict[str, Any]]:
         """What notify is asked to tell, opened."""
         told = [one for one in await self.events() if isinstance(one, MessageRequested) and one.kind == kind]
-        return [orjson.loads(RING.open_sealed(one.sealed, sealed_place("request", one.request_id))) for one in told]
+        return [orjson.loads(RING.decrypt_jwe(one.sealed, sealed_place("request", one.request_id))) for one in told]
 
     async def code(self, kind: str = "sign-in-code", place: int = -1) -> str:
         """The code that was sent last."""

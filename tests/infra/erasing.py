@@ -10,7 +10,7 @@ from shared import clock
 from shared.contracts.identity import ErasureAcknowledged, RecordErased
 from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS
 from shared.db.pool import Pool, transaction
-from shared.erasing import Finisher
+from shared.erasing import ErasureFinisher
 from tests.infra.databases import Database
 from tests.infra.messages import message
 
@@ -50,7 +50,7 @@ async def erase(pool: Pool, handler: Any, *record_ids: UUID) -> None:
         await handler(connection, [message(erased(one)) for one in record_ids])
 
 
-async def finish(pool: Pool, finisher: Finisher, record_id: UUID) -> int:
+async def finish(pool: Pool, finisher: ErasureFinisher, record_id: UUID) -> int:
     """All that is left to do. Returns in how many batches."""
     for batches in range(1000):
         async with transaction(pool) as connection:

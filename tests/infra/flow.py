@@ -12,7 +12,7 @@ import asyncpg
 from deploy.local.stack import Stack
 from shared.contracts.records import DocumentPublished
 
-LOOK_EVERY_S = 0.25
+POLL_INTERVAL_S = 0.25
 PROGRESS = """
 select count(*) as received, count(*) filter (where status = 'published') as published,
        count(*) filter (where status = 'refused') as refused, count(*) filter (where audited_at is not null) as audited,
@@ -78,7 +78,7 @@ async def wait_complete(
             if time.monotonic() - told_at > every:
                 told_at = time.monotonic()
                 tell(str(progress))
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
     finally:
         await connection.close()
 
@@ -87,7 +87,7 @@ async def journeys(stack: Stack, since: float) -> dict[UUID, Journey]:
     """What became of each document received since then."""
     documents, entries, alerts = await asyncio.gather(
         _fetch(stack, "records", DOCUMENTS, _moment(since)),
-        _fetch(stack, "audit", ENTRIES, _moment(since), DocumentPublished.wire),
+        _fetch(stack, "audit", ENTRIES, _moment(since), DocumentPublished.ce_type),
         _fetch(stack, "notify", ALERTS, _moment(since)),
     )
     audited = {row["document_id"]: row["recorded_at"] for row in entries}

@@ -14,7 +14,7 @@ from services.audit.usecases.copy_people import copy_people
 from services.audit.usecases.copy_records import copy_records
 from services.audit.usecases.write_entries import write_entries
 from shared import clock
-from shared.access import RULES_VERSION, Facts, Permit, decide, told
+from shared.access import RULES_VERSION, Facts, Permit, decide, encode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.contracts.identity import PeopleChanged, PersonNamed
@@ -50,7 +50,7 @@ def judged(facts: Facts) -> dict[str, Any]:
     permitted = isinstance(decision, Permit)
     reason = decision.rule if isinstance(decision, Permit) else decision.reason
     said = {"outcome": "permitted" if permitted else "refused", "reason": reason}
-    return {**said, "rules_version": RULES_VERSION, "facts": told(facts)}
+    return {**said, "rules_version": RULES_VERSION, "facts": encode_facts(facts)}
 
 
 def reading(**more: Any) -> Facts:

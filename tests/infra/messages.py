@@ -58,14 +58,14 @@ def kept(
     event: Event,
     *,
     topic: str | None = None,
-    wire: str | None = None,
+    ce_type: str | None = None,
     changes: dict[str, Any] | None = None,
     partition: int = 0,
     id: UUID | None = None,
 ) -> KeptRecord:
     """The record of an event as a consumer fetches it: with `changes` to its data, or another type."""
     body = {**orjson.loads(event.model_dump_json()), **(changes or {})}
-    headers = {"ce_id": str(id or uuid4()), "ce_type": wire or event.wire, "ce_time": clock.now().isoformat()}
+    headers = {"ce_id": str(id or uuid4()), "ce_type": ce_type or event.ce_type, "ce_time": clock.now().isoformat()}
     return KeptRecord(
         topic=topic or topic_of(event, sender_of(event)).name,
         partition=partition,

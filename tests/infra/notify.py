@@ -25,7 +25,7 @@ from shared.contracts.notify import MessageRequested
 from shared.contracts.records import DocumentPublished
 from shared.crypto import Keyring
 from shared.settings import FreshnessSettings, PostgresSettings
-from shared.worker import Machinery, at_work
+from shared.worker import WorkerRuntime, at_work
 from tests.infra.databases import Database
 from tests.infra.tokens import SETTINGS, TestKeys
 from tests.infra.topics import Topics
@@ -154,11 +154,11 @@ async def worker(
     *,
     keyring: str = KEYRING_TEXT,
     **smtp: object,
-) -> AsyncIterator[Machinery]:
+) -> AsyncIterator[WorkerRuntime]:
     """notify's worker, at work."""
     chosen = settings(database, topics, port, folders, keyring=keyring, **smtp)
-    async with at_work(make_plan(chosen, TestKeys()), chosen) as machinery:
-        yield machinery
+    async with at_work(make_plan(chosen, TestKeys()), chosen) as runtime:
+        yield runtime
 
 
 def asked(
@@ -182,7 +182,7 @@ def asked(
             "record_id": record_id,
             "channel": channel,
             "kind": kind,
-            "sealed": KEYRING.seal_for_addressee(said, sealed_place("request", id)),
+            "sealed": KEYRING.encrypt_jwe(said, sealed_place("request", id)),
             "expires_at": expires_at,
         }
     )
@@ -201,7 +201,7 @@ def contact(
     """Sealed as identity does it."""
     reached = {} if mobile is None else {"mobile": mobile}
     said = orjson.dumps({"mail": mail, "language": language, "relation": relation, **reached})
-    sealed = keyring.seal_for_addressee(said, sealed_place("contact", record_id))
+    sealed = keyring.encrypt_jwe(said, sealed_place("contact", record_id))
     return ContactChanged(record_id=record_id, version=version, sealed=sealed)
 
 

@@ -117,7 +117,7 @@ async def contacts(house: House, record_id: UUID) -> list[tuple[str | None, str]
     found = []
     for one in await house.events():
         if isinstance(one, ContactChanged) and one.record_id == record_id:
-            said = orjson.loads(RING.open_sealed(one.sealed, sealed_place("contact", record_id)))
+            said = orjson.loads(RING.decrypt_jwe(one.sealed, sealed_place("contact", record_id)))
             found.append((said["mail"], said["relation"]))
     return found
 

@@ -16,7 +16,7 @@ from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.settings import FreshnessSettings, PostgresSettings, ServiceSettings
 from shared.subscription import Subscription
-from shared.worker import Machinery, Plan, at_work
+from shared.worker import Plan, WorkerRuntime, at_work
 from tests.infra.databases import Database
 from tests.infra.tokens import SETTINGS, TestKeys
 from tests.infra.topics import Topics
@@ -72,16 +72,18 @@ class Recorder:
     def subscriptions(self) -> list[Subscription]:
         """A fact group and a state group."""
         return [
-            Subscription(CONSENT_DEPOSIT_CHECKS, (DocumentReceived,), self.record, behind=self.behind),
-            Subscription(CONSENT_RECORD_COPIES, (RecordChanged,), self.apply, remember=False),
+            Subscription(
+                CONSENT_DEPOSIT_CHECKS, (DocumentReceived,), self.record, awaiting_version=self.awaiting_version
+            ),
+            Subscription(CONSENT_RECORD_COPIES, (RecordChanged,), self.apply, uses_inbox=False),
         ]
 
 
-def settings(database: Database, topics: Topics, slot: str | None = "test") -> ServiceSettings:
+def settings(database: Database, topics: Topics, instance_id: str | None = "test") -> ServiceSettings:
     """What a worker on these is given. Without a slot it is one of several members, who come and go."""
     return ServiceSettings(
         postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
-        kafka=topics.settings("consent").model_copy(update={"slot": slot}),
+        kafka=topics.settings("consent").model_copy(update={"instance_id": instance_id}),
         tokens=SETTINGS,
         freshness=FreshnessSettings(heartbeat_s=0.2),
     )
@@ -89,12 +91,12 @@ def settings(database: Database, topics: Topics, slot: str | None = "test") -> S
 
 @asynccontextmanager
 async def worker(
-    recorder: Recorder, database: Database, topics: Topics, slot: str | None = "test"
-) -> AsyncIterator[Machinery]:
+    recorder: Recorder, database: Database, topics: Topics, instance_id: str | None = "test"
+) -> AsyncIterator[WorkerRuntime]:
     """The worker, at work."""
     plan = Plan("consent", recorder.subscriptions(), keys=TestKeys())
-    async with at_work(plan, settings(database, topics, slot)) as machinery:
-        yield machinery
+    async with at_work(plan, settings(database, topics, instance_id)) as runtime:
+        yield runtime
 
 
 async def prepare(database: Database) -> None:

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from shared.contracts.base import Event
 from shared.contracts.declarations import Service
-from shared.decoding import Letter, Message, decode
+from shared.decoding import InvalidRecord, Message, decode
 from shared.outbox import Announcement, announce
 from shared.settings import KafkaSettings
 from tests.infra.messages import sender_of
@@ -30,7 +30,12 @@ class Topics:
 
     def environment(self, service: str) -> dict[str, str]:
         """The same as the values of `<SERVICE>_KAFKA__*`, keys in lower case."""
-        values = {"slot": "test", "bootstrap": self.parts.kafka_bootstrap, "prefix": self.prefix, "gather_ms": "20"}
+        values = {
+            "instance_id": "test",
+            "bootstrap": self.parts.kafka_bootstrap,
+            "prefix": self.prefix,
+            "linger_ms": "20",
+        }
         if self.parts.has_acls:
             values |= {"username": service, "password": self.parts.passwords[service]}
         return values
@@ -66,7 +71,7 @@ class Topics:
     async def read(self, topic: str) -> list[Message[Event]]:
         """All events of a topic now, in the order of each partition."""
         decoded = [decode(record, self.prefix) for record in await self.read_raw(topic)]
-        assert not any(isinstance(one, Letter) for one in decoded), decoded
+        assert not any(isinstance(one, InvalidRecord) for one in decoded), decoded
         return [one for one in decoded if isinstance(one, Message)]
 
     async def read_raw(self, topic: str) -> list[Any]:

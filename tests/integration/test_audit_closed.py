@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from shared import clock
-from shared.access import Permit, decide, facts_from
+from shared.access import Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.copies import MARK_BROKEN
 from tests.conftest import NewDatabase
@@ -81,7 +81,7 @@ async def test_each_refusal_to_who_represents_the_holder_stands_in_the_ledger_wi
     for one in told:
         assert (one.record_id, one.outcome, one.reason) == (family.ledger.record_id, "refused", "record-closed")
         assert one.facts is not None
-        answer = decide(facts_from(one.facts))
+        answer = decide(decode_facts(one.facts))
         assert not isinstance(answer, Permit)
         assert (answer.reason, answer.rules_version) == (one.reason, one.rules_version)
 
@@ -107,7 +107,7 @@ async def test_each_refusal_to_others_stands_in_the_ledger_of_the_record_that_is
             [entry] = (await family.told())[before:]
             assert (answer.status_code, entry.record_id) == (status, id)
             assert (entry.action, entry.outcome, entry.reason) == (f"list-{what}", "refused", reason)
-            again = decide(facts_from(entry.facts or {}))
+            again = decide(decode_facts(entry.facts or {}))
             assert not isinstance(again, Permit)
             assert again.reason == reason
 

@@ -53,7 +53,7 @@ async def opened(
 ) -> UUID:
     """A physician reads in an emergency."""
     facts = reading(mode="bris_de_glace", motive=True, record_named=True, break_glass=True)
-    sealed = None if motive is None else MOTIVES.sent.seal_for_addressee(motive.encode(), MOTIVE_PLACE)
+    sealed = None if motive is None else MOTIVES.sent.encrypt_jwe(motive.encode(), MOTIVE_PLACE)
     said = {**judged(facts), "mode": "bris_de_glace", "motive": sealed, **more}
     return await ledger.access(doctor(who), action, said, at=said.pop("at", None))
 

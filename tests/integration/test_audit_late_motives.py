@@ -37,7 +37,7 @@ async def ledger(new_database: NewDatabase) -> AsyncIterator[Ledger]:
 async def opened(ledger: Ledger, *, sealed: str | None = None) -> None:
     """A physician reads in an emergency, with a motive under a key that audit does not hold."""
     facts = reading(mode="bris_de_glace", motive=True, record_named=True, break_glass=True)
-    motive = sealed or Keyring.parse(NEXT).seal_for_addressee(MOTIVE.encode(), MOTIVE_PLACE)
+    motive = sealed or Keyring.parse(NEXT).encrypt_jwe(MOTIVE.encode(), MOTIVE_PLACE)
     said = {**judged(facts), "mode": "bris_de_glace", "motive": motive, "session_id": uuid4()}
     await ledger.access(doctor(), "find-documents", said)
 
@@ -71,7 +71,7 @@ async def test_a_structure_learns_that_a_motive_was_given_before_it_can_be_read(
 
 
 async def test_more_motives_than_a_page_are_opened_and_one_that_nobody_can_open_holds_none(ledger: Ledger) -> None:
-    altered = Keyring.parse(NEXT).seal_for_addressee(b"x", MOTIVE_PLACE)
+    altered = Keyring.parse(NEXT).encrypt_jwe(b"x", MOTIVE_PLACE)
     await opened(ledger, sealed=altered[:-4] + "AAAA")
     for _ in range(101):
         await opened(ledger)

@@ -97,7 +97,7 @@ async def test_a_batch_of_mixed_facts_is_entered_and_the_entry_of_a_settled_depo
     assert '"organisation_objected": false' in rows[decided.id]["details"]
     announced = [one for one in await outbox(pool) if isinstance(one, EntryRecorded)]
     assert [(one.event_id, one.event_type, one.deposit_id) for one in announced] == [
-        (published.id, published.event.wire, received.event.deposit_id)
+        (published.id, published.event.ce_type, received.event.deposit_id)
     ]
     assert [one.document_id for one in announced] == [received.event.document_id]
     assert await traces(pool) == [trace_id(published.trace)]
@@ -254,5 +254,5 @@ def an_emergency(record_id: UUID, motive: str, ring: Keyring = MOTIVES.sent) -> 
         outcome="permitted",
         reason="emergency",
         mode="bris_de_glace",
-        motive=ring.seal_for_addressee(motive.encode(), MOTIVE_PLACE),
+        motive=ring.encrypt_jwe(motive.encode(), MOTIVE_PLACE),
     )

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from shared import clock
-from shared.access import RELEASES, RULES_VERSION, Facts, reading, told
+from shared.access import RELEASES, RULES_VERSION, Facts, encode_facts, reading
 from shared.access.requirements import Requirement
 from shared.contracts.base import Actor, Seen
 from shared.contracts.consent import DepositDecided
@@ -57,7 +57,7 @@ async def fill(ledger: Ledger) -> None:
         "organisation_id": HOSPITAL,
     }
     label = Facts(action="label", change="mask", document_status="published", labels=frozenset({"N"}), **holder)  # type: ignore[arg-type]
-    facts = {"rules_version": RULES_VERSION, "facts": told(label)}
+    facts = {"rules_version": RULES_VERSION, "facts": encode_facts(label)}
     labels = ("N", "MASQUE_PS")
     await ledger.tell(
         DocumentRelabelled(**ids, actor=patient, change="mask", labels=labels, changed_at=clock.now(), **facts)  # type: ignore[arg-type]
@@ -72,7 +72,7 @@ async def search(ledger: Ledger) -> None:
     common = made.reading(
         action="find", document_status=None, document_type=None, labels=frozenset(), matrix_cell="unknown"
     )
-    shared = told(common)
+    shared = encode_facts(common)
     combinations = []
     for more in ({}, {"labels": frozenset({"N", "MASQUE_PS"})}, {"matrix_cell": "denied"}):
         one = judged(made.reading(**{"action": "find", **more}))
@@ -87,7 +87,7 @@ async def search_as_author(ledger: Ledger, **more: Any) -> None:
     combinations = []
     for own in ({"author": True}, {}):
         one = judged(made.reading(action="find", **more, **own))
-        facts = {name: value for name, value in one["facts"].items() if name not in told(common)}
+        facts = {name: value for name, value in one["facts"].items() if name not in encode_facts(common)}
         combinations.append({"facts": facts, "outcome": one["outcome"], "reason": one["reason"]})
     assert [one["outcome"] for one in combinations] == ["permitted", "refused"]
     said = {**judged(common), "outcome": "permitted", "reason": combinations[0]["reason"]}
@@ -107,7 +107,7 @@ async def test_a_rule_that_shuts_an_author_out_shows_in_the_search_that_was_let_
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await search_as_author(ledger, authorisation="none")
-    nothing = Requirement("not-in-matrix", lambda facts: not facts.author, by_choice=True)
+    nothing = Requirement("not-in-matrix", lambda facts: not facts.author, hides_existence=True)
     monkeypatch.setitem(reading.READERS, "professional", (*reading.READERS["professional"], nothing))
     differences = (await replay(ledger))["differences"]
     assert [(one["combination"], one["now"]["reason"]) for one in differences] == [
@@ -170,7 +170,7 @@ async def test_what_a_release_changed_is_told_with_it(ledger: Ledger) -> None:
         copies_fresh=True,
     )
     carer = Actor(kind="carer", id=str(uuid4()))
-    then = {"outcome": "refused", "reason": "kind-not-permitted", "rules_version": "2", "facts": told(carers)}
+    then = {"outcome": "refused", "reason": "kind-not-permitted", "rules_version": "2", "facts": encode_facts(carers)}
     entry = await ledger.access(carer, "hide-section", then)
     await ledger.access(carer, "hide-section", judged(carers))
     await ledger.access(doctor(), "read-document", {**judged(made.reading()), "rules_version": "2"})
@@ -207,7 +207,12 @@ async def test_a_replacement_of_before_is_decided_under_its_own_rules_and_then_u
         organisation_objected=True,
     )
     software = Actor(kind="software", id="software-1", organisation_id=HOSPITAL)
-    permitted = {"outcome": "permitted", "reason": "own-deposit", "rules_version": "3", "facts": told(replacement)}
+    permitted = {
+        "outcome": "permitted",
+        "reason": "own-deposit",
+        "rules_version": "3",
+        "facts": encode_facts(replacement),
+    }
     await ledger.access(software, "replace-document", permitted)
     refused = {**permitted, "outcome": "refused", "reason": "lifting-is-final"}
     wrong = await ledger.access(software, "replace-document", refused)
@@ -220,10 +225,10 @@ async def test_a_replacement_of_before_is_decided_under_its_own_rules_and_then_u
 async def test_what_was_decided_under_a_kept_version_is_decided_again_under_it(ledger: Ledger) -> None:
     status = {"authorisation": "none", "attending_doctor": True}
     then = {"outcome": "permitted", "reason": "attending-doctor", "rules_version": "3"}
-    pharmacist = {**then, "facts": told(made.reading(**status, profession="G15_21"))}
+    pharmacist = {**then, "facts": encode_facts(made.reading(**status, profession="G15_21"))}
     entry = await ledger.access(doctor(), "read-document", pharmacist)
-    await ledger.access(doctor(), "read-document", {**then, "facts": told(made.reading(**status))})
-    broken = {**then, "facts": told(made.reading(**status, blocked="both"))}
+    await ledger.access(doctor(), "read-document", {**then, "facts": encode_facts(made.reading(**status))})
+    broken = {**then, "facts": encode_facts(made.reading(**status, blocked="both"))}
     wrong = await ledger.access(doctor(), "read-document", broken)
     changed, fault = (await replay(ledger))["differences"]
     assert (changed["event_id"], changed["decided_under"], changed["made_by"]) == (
@@ -239,7 +244,7 @@ async def test_what_was_decided_under_a_kept_version_is_decided_again_under_it(l
 async def test_an_emergency_of_before_named_no_record_and_is_decided_again_as_it_was(ledger: Ledger) -> None:
     urgent = {"authorisation": "none", "mode": "bris_de_glace", "motive": True, "break_glass": True}
     then = {"outcome": "permitted", "reason": "break-glass", "rules_version": "4"}
-    await ledger.access(doctor(), "read-document", {**then, "facts": told(made.reading(**urgent))})
+    await ledger.access(doctor(), "read-document", {**then, "facts": encode_facts(made.reading(**urgent))})
     [changed] = (await replay(ledger))["differences"]
     assert (changed["decided_under"], changed["made_by"]) == ("5", ["5"])
     assert changed["now"] == {"outcome": "refused", "reason": "record-not-named"}

@@ -20,7 +20,7 @@ from shared.decoding import Message
 from shared.outbox import Announcement
 from shared.settings import PostgresSettings
 from shared.tracing import trace_id
-from shared.worker import Machinery
+from shared.worker import WorkerRuntime
 from tests.conftest import NewDatabase
 from tests.infra.audit import KEYS
 from tests.infra.databases import Database
@@ -39,7 +39,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @asynccontextmanager
-async def worker(database: Database, kafka: Topics) -> AsyncIterator[Machinery]:
+async def worker(database: Database, kafka: Topics) -> AsyncIterator[WorkerRuntime]:
     settings = Settings(
         postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
         kafka=kafka.settings("audit"),
@@ -48,7 +48,7 @@ async def worker(database: Database, kafka: Topics) -> AsyncIterator[Machinery]:
     )
     app = make_worker(settings)
     async with app.router.lifespan_context(app):
-        yield app.state.machinery
+        yield app.state.runtime
 
 
 async def put_life_of_a_document(kafka: Topics, record_id: UUID) -> list[Announcement]:
@@ -85,14 +85,12 @@ async def put_again(kafka: Topics, one: Announcement) -> None:
 
 def settled(told: list[Announcement]) -> list[Announcement]:
     """Those of them whose entries are announced."""
-    return [one for one in told if one.type == DocumentPublished.wire]
+    return [one for one in told if one.type == DocumentPublished.ce_type]
 
 
-async def entered(machinery: Machinery) -> list[str]:
+async def entered(runtime: WorkerRuntime) -> list[str]:
     """The events that the ledger has entries of."""
-    return [
-        row["event_id"] for row in await machinery.pool.fetch("select event_id::text from ledger_entries order by 1")
-    ]
+    return [row["event_id"] for row in await runtime.pool.fetch("select event_id::text from ledger_entries order by 1")]
 
 
 def announced(found: list[Message[Event]]) -> dict[UUID, str]:
@@ -108,8 +106,8 @@ async def test_each_fact_of_four_topics_is_entered_once_and_of_a_settled_deposit
     told = await put_life_of_a_document(kafka, record_id)
     for one in told:
         await put_again(kafka, one)
-    async with worker(database, kafka) as machinery:
-        first = machinery
+    async with worker(database, kafka) as runtime:
+        first = runtime
 
         async def all_entered() -> bool:
             return len(await entered(first)) >= len(told)
@@ -119,19 +117,19 @@ async def test_each_fact_of_four_topics_is_entered_once_and_of_a_settled_deposit
     for one in told:
         await put_again(kafka, one)
     last = await put_life_of_a_document(kafka, record_id)
-    async with worker(database, kafka) as machinery:
-        second, wanted = machinery, sorted(str(one.id) for one in (*told, *last))
+    async with worker(database, kafka) as runtime:
+        second, wanted = runtime, sorted(str(one.id) for one in (*told, *last))
 
         async def everything_entered() -> bool:
             return len(await entered(second)) >= len(wanted)
 
         await eventually(everything_entered)
-        assert await entered(machinery) == wanted
+        assert await entered(runtime) == wanted
         settled_ids = sorted(str(one.id) for one in settled([*told, *last]))
         said = await kafka.wait_for(ENTRIES, lambda found: len(announced(found)) >= len(settled_ids))
         assert sorted(announced(said).values()) == settled_ids
         assert {trace_id(one.trace) for one in said} == {trace_id(TRACE)}
-        assert machinery.silent() == []
+        assert runtime.silent() == []
 
 
 async def test_garbage_is_quarantined_sent_to_the_dead_letters_and_what_follows_is_entered(
@@ -140,12 +138,12 @@ async def test_garbage_is_quarantined_sent_to_the_dead_letters_and_what_follows_
     record_id = uuid4()
     await kafka.put_raw("records.accesses.v1", b"\x00\xff", str(record_id).encode(), {"ce_type": "?"})
     told = await put_life_of_a_document(kafka, record_id)
-    async with worker(database, kafka) as machinery:
+    async with worker(database, kafka) as runtime:
         await kafka.wait_for(ENTRIES, lambda found: len(found) >= len(settled(told)))
 
         async def quarantined() -> bool:
             return bool(
-                await machinery.pool.fetchval(
+                await runtime.pool.fetchval(
                     "select count(*) = 1 from ledger_entries where action = 'quarantine-message' and record_id = $1",
                     record_id,
                 )
@@ -162,12 +160,12 @@ async def test_garbage_is_quarantined_sent_to_the_dead_letters_and_what_follows_
 
 
 async def test_names_come_from_the_directory(database: Database, kafka: Topics) -> None:
-    async with worker(database, kafka) as machinery:
+    async with worker(database, kafka) as runtime:
         await kafka.put(
             ProfessionalChanged(professional_id="899700000001", version=1, name="Dr Alix Marbeuf", profession="10")
         )
 
         async def known() -> bool:
-            return bool(await machinery.pool.fetchval("select count(*) from professional_copies"))
+            return bool(await runtime.pool.fetchval("select count(*) from professional_copies"))
 
         await eventually(known)

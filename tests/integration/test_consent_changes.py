@@ -11,7 +11,7 @@ import pytest
 from services.consent.usecases import change_choices
 from services.consent.usecases.copy_records import copy_records
 from shared import clock
-from shared.access import RULES_VERSION, Permit, decide, facts_from
+from shared.access import RULES_VERSION, Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import ConsentStateChanged
 from shared.db.pool import transaction
@@ -81,7 +81,7 @@ async def test_the_person_makes_every_change_and_each_version_can_be_rebuilt(rec
         entry = (await record.entries())[-1]
         assert (entry.action, entry.outcome, entry.reason) == (action, "permitted", "own-record")
         assert entry.state_version == answer.json()["version"]
-        assert isinstance(decide(facts_from(entry.facts or {})), Permit)
+        assert isinstance(decide(decode_facts(entry.facts or {})), Permit)
         states[answer.json()["version"]] = await record.choices()
     assert list(states) == list(range(1, len(EVERY_CHANGE) + 2))
     for version, then in states.items():
@@ -149,7 +149,7 @@ async def test_a_carer_makes_every_change_that_the_person_does_and_is_named_as_w
             RULES_VERSION,
         )
         assert (entry.actor.kind, entry.actor.id) == ("carer", str(carer))
-        assert isinstance(decide(facts_from(entry.facts or {})), Permit)
+        assert isinstance(decide(decode_facts(entry.facts or {})), Permit)
     history = (await record.ask("GET", "choices/history", token=token)).json()["changes"]
     assert [one["by"] for one in history[:-1]] == ["carer"] * len(EVERY_CHANGE)
     assert str(carer) not in str(history)

@@ -11,7 +11,7 @@ from services.consent.store import states as store
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.records import CopyApplied
 from shared.tracing import trace_id
-from shared.worker import Machinery, Plan, at_work
+from shared.worker import Plan, WorkerRuntime, at_work
 from tests.conftest import NewDatabase
 from tests.infra.consent import choose
 from tests.infra.databases import Database
@@ -30,16 +30,16 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @asynccontextmanager
-async def worker(database: Database, kafka: Topics) -> AsyncIterator[Machinery]:
-    async with at_work(Plan("consent", subscriptions(), keys=TestKeys()), settings(database, kafka)) as machinery:
-        yield machinery
+async def worker(database: Database, kafka: Topics) -> AsyncIterator[WorkerRuntime]:
+    async with at_work(Plan("consent", subscriptions(), keys=TestKeys()), settings(database, kafka)) as runtime:
+        yield runtime
 
 
 async def test_a_record_is_opened_a_deposit_decided_and_a_change_of_rights_comes_in_force(
     database: Database, kafka: Topics
 ) -> None:
     record_id = uuid4()
-    async with worker(database, kafka) as machinery:
+    async with worker(database, kafka) as runtime:
         await kafka.put(record_changed(record_id))
         await kafka.wait_for(STATES, lambda found: any(isinstance(one.event, ConsentStateChanged) for one in found))
 
@@ -49,12 +49,12 @@ async def test_a_record_is_opened_a_deposit_decided_and_a_change_of_rights_comes
         assert permitted.event.outcome == "permitted"
         assert trace_id(permitted.trace) == trace_id(TRACE)
 
-        objected = await choose(machinery.pool, record_id, "object-to-feeding", "1750000001")
+        objected = await choose(runtime.pool, record_id, "object-to-feeding", "1750000001")
         assert not objected.is_in_force
         await kafka.put(CopyApplied(record_id=record_id, topic=STATES, version=objected.version))
 
         async def is_in_force() -> bool:
-            state = await store.find_state(machinery.pool, record_id)
+            state = await store.find_state(runtime.pool, record_id)
             return state is not None and state.is_in_force
 
         await eventually(is_in_force)

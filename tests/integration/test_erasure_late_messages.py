@@ -28,9 +28,9 @@ LEDGER = "audit.ledger"
 
 def late(event: type[Event], record_id: UUID, offset: int) -> KeptRecord:
     """The golden example of that event, about this record."""
-    body = orjson.loads((EXAMPLES / f"{event.wire}.json").read_bytes())
+    body = orjson.loads((EXAMPLES / f"{event.ce_type}.json").read_bytes())
     body["record_id"] = str(record_id)
-    about = EVENTS[event.wire].model_validate(body)
+    about = EVENTS[event.ce_type].model_validate(body)
     said = announce(about, sender_of(about))
     headers = {"ce_id": str(said.id), "ce_type": said.type, "ce_time": said.occurred_at.isoformat()}
     pairs = [(name, text.encode()) for name, text in headers.items()]
@@ -75,4 +75,4 @@ def test_only_who_deals_with_erasure_itself_and_the_ledger_do_not_heed_it() -> N
     found = [one for name in ("records", "consent", "audit", "notify") for one in subscriptions_of(name)]
     for one in found:
         about_erasure = one.group.topics == (IDENTITY_ERASURES,)
-        assert one.heeds_erasures is not (about_erasure or one.group.name == LEDGER), one.group.name
+        assert one.skips_erased_records is not (about_erasure or one.group.name == LEDGER), one.group.name

@@ -111,7 +111,7 @@ async def test_keys_that_are_no_records_are_not_asked(house: OfflineConsumers, m
 async def test_who_does_not_heed_erasures_is_given_everything(house: OfflineConsumers) -> None:
     event = document_received(uuid4())
     await house.erase(event.record_id)
-    await house.consumer(heeds_erasures=False).consume([house.record(event)])
+    await house.consumer(skips_erased_records=False).consume([house.record(event)])
     assert await house.effects() == [event.document_id]
 
 
@@ -167,12 +167,12 @@ async def test_a_letter_about_an_erased_record_is_redriven_into_nothing(
 ) -> None:
     event = document_received(uuid4())
     record = house.record(event) if body is None else house.record(event, value=body)
-    letter_id = uuid4()
+    dead_letter_id = uuid4()
     await house.erase(event.record_id)
     await house.pool.execute(
         'insert into parked_messages (id, group_name, topic, partition, "offset", key, headers, body, reason)'
         " values ($1, $2, $3, 0, 1, $4, $5, $6, 'dead')",
-        letter_id,
+        dead_letter_id,
         FACTS,
         record.topic,
         record.key,
@@ -180,7 +180,7 @@ async def test_a_letter_about_an_erased_record_is_redriven_into_nothing(
         record.value,
     )
     redriver = Redriver(house.pool, {FACTS: house.consumer()})
-    assert await redriver.redrive_letter(letter_id) == (1, None)
+    assert await redriver.redrive_dead_letter(dead_letter_id) == (1, None)
     assert await house.effects() == []
     assert await house.left(event.record_id) == set()
 
@@ -270,7 +270,7 @@ async def test_the_counts_of_several_batches_add_up_and_are_told_once(house: Off
     async def remove(_connection: Connection, _record_id: UUID) -> dict[str, int]:
         return batches.pop(0) if batches else {"pages": 0}
 
-    finisher = erasing.Finisher("consent", remove)
+    finisher = erasing.ErasureFinisher("consent", remove)
     for _ in range(3):
         await finisher.round(house.pool)
     rows = await house.pool.fetch("select payload, topic from outbox")
@@ -288,7 +288,7 @@ async def test_a_record_that_another_worker_is_at_is_left_to_it(house: OfflineCo
 
     async with house.pool.acquire() as other, other.transaction():
         await other.execute("select from erased_records where record_id = $1 for update", record_id)
-        await erasing.Finisher("consent", remove).round(house.pool)
+        await erasing.ErasureFinisher("consent", remove).round(house.pool)
 
 
 def test_groups_that_deal_with_erasure_do_not_heed_it() -> None:
@@ -296,7 +296,7 @@ def test_groups_that_deal_with_erasure_do_not_heed_it() -> None:
     from services.consent.consumers import subscriptions as of_consent
 
     found: list[Subscription] = [*of_audit(MOTIVES), *of_consent()]
-    unheeding = {one.group.name for one in found if not one.heeds_erasures}
+    unheeding = {one.group.name for one in found if not one.skips_erased_records}
     assert unheeding == {"audit.ledger", "audit.erasures", "consent.erasures"}
     assert CONSENT_ERASURES.topics == (IDENTITY_ERASURES,)
     assert CONSENT_DEPOSIT_CHECKS.name not in unheeding

@@ -34,7 +34,7 @@ from shared import clock
 from shared.clock import bucket_of
 from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS
 from shared.db.pool import Pool, create_pool, transaction
-from shared.erasing import KEPT_UNSENT, Finisher
+from shared.erasing import KEPT_UNSENT, ErasureFinisher
 from shared.errors import NotFoundError
 from shared.fingerprints import ins_parts
 from shared.http.tokens import Caller, TokenVerifier
@@ -104,7 +104,7 @@ async def test_records_forgets_a_record_whole_and_the_neighbour_stays(records: t
     record_id, documents, places = await filled(home, SOMEBODY)
     other, other_documents, _ = await filled(home, ANOTHER)
     await erase(home.pool, erase_in_records, record_id)
-    batches = await finish(home.pool, Finisher("records", remove_deposits), record_id)
+    batches = await finish(home.pool, ErasureFinisher("records", remove_deposits), record_id)
     assert batches == 1
     await all_gone(database, home.pool, record_id, *documents, *places)
     fingerprint = RING.fingerprint(*ins_parts(ins_of(SOMEBODY)))
@@ -188,7 +188,7 @@ async def test_a_deposit_under_way_when_the_record_vanishes_leaves_nothing(
     monkeypatch.setattr(deposits, "insert_deposit", too_late)
     answer = await home.deposit(bundle_of(a_deposit(SOMEBODY)))
     assert (answer.status_code, codes(answer)) == (422, ["record-unknown"])
-    await finish(home.pool, Finisher("records", remove_deposits), record_id)
+    await finish(home.pool, ErasureFinisher("records", remove_deposits), record_id)
     await all_gone(database, home.pool, record_id)
 
 
@@ -209,7 +209,7 @@ async def test_many_documents_go_in_batches_and_each_is_counted_once(
     record_id, documents, places = await filled(home, SOMEBODY)
     monkeypatch.setattr(records_store, "DEPOSITS_AT_ONCE", 1)
     await erase(home.pool, erase_in_records, record_id)
-    assert await finish(home.pool, Finisher("records", remove_deposits), record_id) == 3
+    assert await finish(home.pool, ErasureFinisher("records", remove_deposits), record_id) == 3
     [said] = await acknowledged(home.pool, record_id)
     assert (said.destroyed["documents"], said.destroyed["deposits"]) == (4, 3)
     await all_gone(database, home.pool, record_id, *documents, *places)
@@ -254,7 +254,7 @@ async def test_consent_forgets_the_choices_and_their_history(
 
     [row] = await pool.fetch("select key, payload, event_type from outbox where payload is null")
     assert (row["key"], row["event_type"]) == (str(record_id).encode(), "consent.state-changed.v1")
-    await finish(pool, Finisher("consent", remove_changes), record_id)
+    await finish(pool, ErasureFinisher("consent", remove_changes), record_id)
     await all_gone(database, pool, record_id)
     [said] = await acknowledged(pool, record_id)
     assert said.destroyed == {"consent_states": 1, "record_copies": 1, "state_changes": 2}
@@ -286,7 +286,7 @@ async def test_the_ledger_keeps_its_entries_about_nobody_and_takes_late_ones(
     await erase(pool, erase_in_audit, record_id)
     answer = await client.get(f"/records/{record_id}/accesses", headers=bearer(patient_token(record_id)))
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
-    await finish(pool, Finisher("audit", remove_visibilities), record_id)
+    await finish(pool, ErasureFinisher("audit", remove_visibilities), record_id)
     await tell(document_received(record_id))
     entries = await pool.fetchval("select count(*) from ledger_entries where record_id = $1", record_id)
     assert entries == 3
@@ -321,7 +321,7 @@ async def test_notify_forgets_whom_to_tell_and_what_was_told(new_database: NewDa
         await show_preferences(pool, me, record_id)
     with pytest.raises(NotFoundError):
         await change_preferences(pool, me, record_id, Preferences())
-    await finish(pool, Finisher("notify", remove_alerts), record_id)
+    await finish(pool, ErasureFinisher("notify", remove_alerts), record_id)
     inner = [one.document_id for one in published if one.record_id == record_id]
     await all_gone(database, pool, record_id, *inner)
     [said] = await acknowledged(pool, record_id)
@@ -363,7 +363,7 @@ async def test_who_holds_nothing_says_so_and_only_once(
     remove: Handler,
 ) -> None:
     pool, record_id = await new_pool(service), uuid4()
-    finisher = Finisher(service, remove)  # type: ignore[arg-type] # each of the four
+    finisher = ErasureFinisher(service, remove)  # type: ignore[arg-type] # each of the four
     for _ in range(3):
         await erase(pool, handler, record_id, record_id)
         await finish(pool, finisher, record_id)

@@ -14,7 +14,7 @@ from services.records.usecases.erase_record import erase_record
 from shared.db.filling import fill
 from shared.db.migrate import Migration, migrate, migrations_of
 from shared.db.pool import transaction
-from shared.erasing import Finisher
+from shared.erasing import ErasureFinisher
 from tests.conftest import NewDatabase
 from tests.infra.databases import APP, Database
 from tests.infra.erasing import erased, finish
@@ -153,7 +153,7 @@ async def test_nothing_is_left_of_a_record_that_is_erased_meanwhile(home: House,
             await eventually(lambda: page_waits(database))
             async with transaction(home.pool) as eraser:
                 await erase_record(eraser, [message(erased(record))])
-            erasing = asyncio.create_task(finish(home.pool, Finisher("records", remove_deposits), record))
+            erasing = asyncio.create_task(finish(home.pool, ErasureFinisher("records", remove_deposits), record))
             await eventually(lambda: erased_or_waiting(home, erasing))
         await asyncio.gather(page, erasing)
     left = await home.pool.fetch("select record_id from document_combinations")

@@ -151,7 +151,7 @@ class Feed:
     def _record(self, given: Event | tuple[Event, bytes]) -> KeptRecord:
         event, body = given if isinstance(given, tuple) else (given, given.model_dump_json().encode())
         self.offset += 1
-        headers = {"ce_id": str(uuid4()), "ce_type": event.wire, "ce_time": clock.now().isoformat()}
+        headers = {"ce_id": str(uuid4()), "ce_type": event.ce_type, "ce_time": clock.now().isoformat()}
         pairs = [(name, text.encode()) for name, text in headers.items()]
         return KeptRecord(self.topic, 0, self.offset, event.key.encode(), body, pairs)
 

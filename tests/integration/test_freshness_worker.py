@@ -18,7 +18,7 @@ from shared.decoding import Message
 from shared.metrics import COPY_AGE
 from shared.settings import PostgresSettings
 from shared.subscription import Subscription
-from shared.worker import Machinery, Plan, at_work
+from shared.worker import Plan, WorkerRuntime, at_work
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.databases import Database
@@ -43,19 +43,21 @@ class Eraser:
         self.partitions |= {one.partition for one in messages}
 
     @asynccontextmanager
-    async def at_work(self, database: Database, kafka: Topics) -> AsyncIterator[Machinery]:
+    async def at_work(self, database: Database, kafka: Topics) -> AsyncIterator[WorkerRuntime]:
         """A worker with this group alone."""
-        group = Subscription(CONSENT_ERASURES, (RecordErased,), self.erase, remember=False, heeds_erasures=False)
+        group = Subscription(
+            CONSENT_ERASURES, (RecordErased,), self.erase, uses_inbox=False, skips_erased_records=False
+        )
         plan = Plan("consent", [group], keys=TestKeys())
-        async with at_work(plan, plumbing.settings(database, kafka)) as machinery:
-            yield machinery
+        async with at_work(plan, plumbing.settings(database, kafka)) as runtime:
+            yield runtime
 
 
 async def beat(kafka: Topics, at: datetime) -> None:
     """A heartbeat in each partition, as identity's relay sends it."""
     for partition in range(IDENTITY_ERASURES.local_partitions):
         event = HeartbeatSent(partition=partition, at=at)
-        headers = {"ce_id": str(uuid4()), "ce_type": event.wire, "ce_time": at.isoformat()}
+        headers = {"ce_id": str(uuid4()), "ce_type": event.ce_type, "ce_time": at.isoformat()}
         body, key = event.model_dump_json().encode(), event.key.encode()
         await kafka.put_raw(TOPIC, body, key, headers, partition=partition)
 

@@ -258,7 +258,7 @@ async def test_a_first_mobile_number_is_confirmed_by_mail_and_sms_and_notify_can
     sent = [one["to"] for one in await house.messages("contact-change-code")]
     assert sent == [{"mail": MAIL}, {"mobile": "+33639980001"}]
     changed = [one for one in await house.events() if isinstance(one, ContactChanged)][-1]
-    assert orjson.loads(RING.open_sealed(changed.sealed, sealed_place("contact", changed.record_id))) == {
+    assert orjson.loads(RING.decrypt_jwe(changed.sealed, sealed_place("contact", changed.record_id))) == {
         "mail": MAIL,
         "language": "fr",
         "relation": "holder",

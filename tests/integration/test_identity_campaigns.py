@@ -81,7 +81,7 @@ def people(count: int) -> list[InsuredPerson]:
 def addressees(events: list[Any], kind: str) -> list[str]:
     """Whom messages of that kind are for."""
     told = [one for one in events if isinstance(one, MessageRequested) and one.kind == kind]
-    return [KEYRINGS.contacts.open_sealed(one.sealed, sealed_place("request", one.request_id)).decode() for one in told]
+    return [KEYRINGS.contacts.decrypt_jwe(one.sealed, sealed_place("request", one.request_id)).decode() for one in told]
 
 
 async def test_a_thousand_are_told_three_object_and_the_others_get_a_record_once_though_the_worker_is_killed(

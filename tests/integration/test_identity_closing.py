@@ -110,7 +110,7 @@ async def test_a_holder_closes_their_record_and_everybody_is_told(
     assert (access.actor.kind, access.state_version) == ("patient", 2)
     assert isinstance(notice, MessageRequested)
     assert (notice.kind, notice.channel, notice.record_id) == ("record-closed", "mail", record_id)
-    plain = orjson.loads(RING.open_sealed(notice.sealed, sealed_place("request", notice.request_id)))
+    plain = orjson.loads(RING.decrypt_jwe(notice.sealed, sealed_place("request", notice.request_id)))
     assert (plain["to"], plain["language"]) == ({"mail": "zoe.inventee@patient.example"}, "fr")
 
 

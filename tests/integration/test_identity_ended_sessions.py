@@ -93,7 +93,7 @@ async def session_id_of(signed_in: dict[str, Any]) -> UUID:
 async def ended(house: House) -> list[UUID]:
     """The sessions whose end was announced, in order."""
     rows = await query(
-        house.database, "select payload from outbox where event_type = $1 order by id", SessionEnded.wire
+        house.database, "select payload from outbox where event_type = $1 order by id", SessionEnded.ce_type
     )
     return [SessionEnded.model_validate_json(row["payload"]).session_id for row in rows]
 

@@ -27,7 +27,7 @@ from shared.contracts.declarations import SERVICES
 from shared.contracts.identity import RecordErased
 from shared.contracts.topics import IDENTITY_ERASURES
 from shared.db.pool import create_pool, transaction
-from shared.erasing import Finisher
+from shared.erasing import ErasureFinisher
 from shared.errors import CodedError
 from shared.outbox import append
 from shared.outbox.lost import SentRecord
@@ -150,7 +150,7 @@ async def test_a_record_that_a_restored_database_brings_back_is_erased_again_und
     erasure_id = clock.new_id(clock.bucket_of(record_id))
     event = RecordErased(record_id=record_id, erasure_id=erasure_id, reason="gdpr-decision", decided_at=clock.now())
     body = event.model_dump_json().encode()
-    lost = SentRecord(TopicPartition(IDENTITY_ERASURES.name, 0), 7, event.key, uuid4(), event.wire, body)
+    lost = SentRecord(TopicPartition(IDENTITY_ERASURES.name, 0), 7, event.key, uuid4(), event.ce_type, body)
     for expected in (True, False):
         async with transaction(life.pool) as connection:
             announcements = await erase_again_and_end_sessions(connection, [lost], keyrings=KEYRINGS)
@@ -275,7 +275,7 @@ async def test_identity_acknowledges_for_itself_once_with_what_it_destroyed(
         async with life.pool.acquire() as connection:
             for unfinished in await erasing.unfinished(connection):
                 async with connection.transaction():
-                    await Finisher("identity", nothing_left).step(connection, unfinished)
+                    await ErasureFinisher("identity", nothing_left).step(connection, unfinished)
     topic = "identity.erasure-acknowledgements.v2"
     rows = await query(database, "select payload from outbox where topic = $1", topic)
     (said,) = [json.loads(row["payload"]) for row in rows]

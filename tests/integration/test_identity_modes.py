@@ -97,7 +97,7 @@ async def test_the_motive_travels_sealed_and_opens_for_audit_alone(client: httpx
     claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
     assert MOTIVE.split()[1].encode() not in claims
     sealed = json.loads(claims)["dmp"]["motive"]
-    assert MOTIVES.open_sealed(sealed, MOTIVE_PLACE).decode() == MOTIVE
+    assert MOTIVES.decrypt_jwe(sealed, MOTIVE_PLACE).decode() == MOTIVE
     assert (await caller_of(answer)).motive == sealed
 
 
@@ -150,7 +150,7 @@ async def test_through_the_provider_the_motive_goes_by_post_and_is_kept_sealed(
     [row] = await query(database, "select motive from pending_sign_ins")
     assert MOTIVE not in row["motive"]
     caller = await caller_of(await client.get("/professionals/callback", params=await chosen(url, DOCTOR)))
-    assert (caller.mode, MOTIVES.open_sealed(caller.motive or "", MOTIVE_PLACE).decode()) == ("bris_de_glace", MOTIVE)
+    assert (caller.mode, MOTIVES.decrypt_jwe(caller.motive or "", MOTIVE_PLACE).decode()) == ("bris_de_glace", MOTIVE)
 
 
 async def test_a_secret_connection_is_stated_in_the_address(client: httpx.AsyncClient) -> None:

@@ -69,7 +69,7 @@ async def sent_to(house: House, kind: str) -> list[object]:
 async def on_file(house: House) -> object:
     """The mail of the record's contact, as the others were told last."""
     told = [one for one in await house.events() if isinstance(one, ContactChanged)]
-    return RING.open_sealed(told[-1].sealed, sealed_place("contact", told[-1].record_id))
+    return RING.decrypt_jwe(told[-1].sealed, sealed_place("contact", told[-1].record_id))
 
 
 def later(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:

@@ -125,7 +125,7 @@ async def test_notify_alone_can_open_the_contact(client: httpx.AsyncClient, data
     await open_one(client)
     contact = (await announced(database))[1]
     assert isinstance(contact, ContactChanged)
-    told = json.loads(RING.open_sealed(contact.sealed, sealed_place("contact", contact.record_id)))
+    told = json.loads(RING.decrypt_jwe(contact.sealed, sealed_place("contact", contact.record_id)))
     assert told == {"mail": "zoe.inventee@patient.example", "language": "fr", "relation": "holder"}
 
 

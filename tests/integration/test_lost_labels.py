@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from services.records.app import make_recovery
-from services.records.usecases.settle_deposits import find_behind
+from services.records.usecases.settle_deposits import find_awaiting_version
 from shared.contracts.records import DocumentRelabelled
 from shared.contracts.topics import RECORDS_DOCUMENTS
 from shared.db.pool import Pool, transaction
@@ -210,7 +210,7 @@ async def do_everything(home: House, record: UUID, first: list[UUID], received: 
 
 async def waiting(home: House, decisions: list[Any]) -> set[UUID]:
     async with transaction(home.pool) as connection:
-        return await find_behind(connection, decisions)
+        return await find_awaiting_version(connection, decisions)
 
 
 @pytest.mark.parametrize(

@@ -399,18 +399,18 @@ async def test_what_is_long_past_is_forgotten_and_what_waits_is_kept(database: D
     from services.notify.usecases.forget_alerts import forget_alerts
 
     record_id = uuid4()
-    async with mail_server() as server, worker(database, kafka, server.port) as machinery:
+    async with mail_server() as server, worker(database, kafka, server.port) as runtime:
         await kafka.put(contact(record_id))
         await kafka.put(published(record_id))
         await kafka.put(consulted(record_id))
         await ends(kafka, 2)
-        await forget_alerts(machinery.pool)
+        await forget_alerts(runtime.pool)
         assert await value(database, "select count(*) from alerts") == 2
         past = "update alerts set handled_at = handled_at - interval '64 days' where kind = 'document' returning true"
         await value(database, past)
         await value(
             database, "update consultation_windows set opened_at = opened_at - interval '64 days' returning true"
         )
-        assert not await forget_alerts(machinery.pool)
+        assert not await forget_alerts(runtime.pool)
     assert await value(database, "select string_agg(kind, ',') from alerts") == "consultation"
     assert await value(database, "select count(*) from consultation_windows") == 0

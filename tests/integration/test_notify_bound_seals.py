@@ -42,7 +42,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 def as_before(event: ContactChanged | MessageRequested, place: str) -> Event:
     """As a former release sealed it: bound to nothing."""
-    return event.model_copy(update={"sealed": unbound(KEYRING, KEYRING.open_sealed(event.sealed, place))})
+    return event.model_copy(update={"sealed": unbound(KEYRING, KEYRING.decrypt_jwe(event.sealed, place))})
 
 
 @asynccontextmanager

@@ -214,7 +214,7 @@ async def test_what_cannot_be_used_is_a_dead_letter_and_holds_nothing_up(
     def sealed(text: bytes | str) -> MessageRequested:
         event = asked("x@mail.example", record_id=record_id)
         place = sealed_place("request", event.request_id)
-        made = text if isinstance(text, str) else KEYRING.seal_for_addressee(text, place)
+        made = text if isinstance(text, str) else KEYRING.encrypt_jwe(text, place)
         return event.model_copy(update={"sealed": made})
 
     bad = [
@@ -341,15 +341,15 @@ async def test_the_messages_of_a_record_are_removed_in_steps_and_old_ones_forgot
 ) -> None:
     record_id = uuid4()
     records: list[UUID | None] = [record_id, record_id, record_id, uuid4(), None]
-    async with worker(database, kafka, 1, folders) as machinery:
+    async with worker(database, kafka, 1, folders) as runtime:
         for one in records:
             await kafka.put(asked("0699990001", channel="sms", record_id=one, **CODE))
         await all_are(database, "sent", 5)
-        async with transaction(machinery.pool) as connection:
+        async with transaction(runtime.pool) as connection:
             assert [await delete_messages_of(connection, record_id, 2) for _ in range(3)] == [2, 1, 0]
-        assert not await forget_messages(machinery.pool)
+        assert not await forget_messages(runtime.pool)
         assert await value(database, "select count(*) from messages") == 2
         await value(database, "update messages set handled_at = handled_at - interval '64 days' returning true")
-        await forget_messages(machinery.pool)
+        await forget_messages(runtime.pool)
     assert await value(database, "select count(*) from messages") == 0
     assert os.listdir(folders.sms)

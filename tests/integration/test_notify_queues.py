@@ -196,7 +196,7 @@ async def test_a_request_under_an_unknown_key_is_no_dead_letter(new_pool: NewPoo
     pool = await new_pool("notify")
     event = asked("someone@mail.example", **CODE)
     other = event.model_copy(
-        update={"sealed": NEXT_KEYRING.seal_for_addressee(b"{}", sealed_place("request", event.request_id))}
+        update={"sealed": NEXT_KEYRING.encrypt_jwe(b"{}", sealed_place("request", event.request_id))}
     )
     async with transaction(pool) as connection:
         with pytest.raises(KeyUnknownError):

@@ -77,7 +77,7 @@ async def test_the_ledger_enters_of_a_services_topic_its_own_acts_and_quarantine
     assert {(row["actor_kind"], row["actor_id"]) for row in quarantined} == {("system", "audit")}
     assert not any("899700000001" in str(row["details"]) for row in quarantined), "nobody is accused"
     assert await outbox(pool) == [], "of accesses nobody waits for the ledger's word"
-    assert not consumer.brake.pulled, "one service that lies does not stop the ledger"
+    assert not consumer.circuit_breaker.is_open, "one service that lies does not stop the ledger"
 
 
 async def test_a_service_that_writes_what_no_database_can_hold_does_not_stop_the_ledger(new_pool: NewPool) -> None:
@@ -86,7 +86,7 @@ async def test_a_service_that_writes_what_no_database_can_hold_does_not_stop_the
     good = consulted(record_id, action="change-preferences").model_copy(update={"facts": {"a": "\\u0000"}})
     consumer = ledger(pool)
     await consumer.consume([kept(event, topic=ACCESSES["notify"].name) for event in (*[bad] * 30, good)])
-    assert not consumer.brake.pulled
+    assert not consumer.circuit_breaker.is_open
     rows = await entries(pool, record_id)
     assert [row["outcome"] for row in rows if row["outcome"] != "quarantined"] == ["permitted"]
     assert {row["reason"] for row in rows if row["outcome"] == "quarantined"} == {"data-invalid"}

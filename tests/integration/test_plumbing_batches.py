@@ -89,7 +89,7 @@ def _record(
     else:
         event = document_received(key, seen={IDENTITY_RECORDS.name: 99} if kind == "waiting" else None)
     event_id = UUID(int=rng.getrandbits(128), version=4)
-    event_type = "records.added-later.v9" if kind == "unknown" else event.wire
+    event_type = "records.added-later.v9" if kind == "unknown" else event.ce_type
     headers = [("ce_id", str(event_id)), ("ce_type", event_type), ("ce_time", clock.now().isoformat())]
     body = b"{" if kind == "unreadable" else event.model_dump_json().encode()
     pairs: Sequence[tuple[str, bytes | None]] = [(name, text.encode()) for name, text in headers]
@@ -113,9 +113,9 @@ class Reader:
         [subscription] = [one for one in recorder.subscriptions() if one.group is log.group]
         self.pool, self.log = pool, log
         # Only the deduplication of the inbox would hide that something is handled twice.
-        self.consumer = Consumer(pool, replace(subscription, remember=False))
-        self.consumer.brake.note_all = lambda *_: None  # type: ignore[method-assign] # it has tests of its own
-        self.consumer.brake.admits = lambda failures, _: len(failures)  # type: ignore[method-assign]
+        self.consumer = Consumer(pool, replace(subscription, uses_inbox=False))
+        self.consumer.circuit_breaker.note_all = lambda *_: None  # type: ignore[method-assign] # it has tests of its own
+        self.consumer.circuit_breaker.admits = lambda failures, _: len(failures)  # type: ignore[method-assign]
         self.progress = Progress()
 
     async def read(self, batches: Iterator[Sequence[KeptRecord]]) -> dict[str, list[asyncpg.Record]]:

@@ -82,7 +82,7 @@ async def test_behind_a_dead_letter_the_messages_of_its_key_wait_and_are_redrive
             raise PermanentError
 
     recorder = Recorder(before=refuse_the_first)
-    async with worker(recorder, database, kafka) as machinery:
+    async with worker(recorder, database, kafka) as runtime:
         for event in events:
             await kafka.put(event)
         other = document_received(uuid4())
@@ -91,9 +91,9 @@ async def test_behind_a_dead_letter_the_messages_of_its_key_wait_and_are_redrive
         await eventually(lambda: has_effects(database, 1))
         assert [row["document_id"] for row in await plumbing.effects(database)] == [other.document_id]
         letter = await plumbing.value(database, "select id from parked_messages where reason = 'dead'")
-        assert await machinery.redriver.redrive_letter(letter) == (0, "unusable-message")
+        assert await runtime.redriver.redrive_dead_letter(letter) == (0, "unusable-message")
         broken = False
-        assert await machinery.redriver.redrive_letter(letter) == (3, None)
+        assert await runtime.redriver.redrive_dead_letter(letter) == (3, None)
     done = [row["document_id"] for row in await plumbing.effects(database)]
     assert done == [other.document_id] + [event.document_id for event in events]
     assert await plumbing.value(database, "select count(*) from parked_messages") == 0
@@ -129,13 +129,13 @@ async def test_when_everything_fails_the_consumer_stops_instead_of_emptying_its_
     def always(_message: Message[object]) -> None:
         raise KeyError("a bug in every message")
 
-    async with worker(Recorder(before=always), database, kafka) as machinery:
+    async with worker(Recorder(before=always), database, kafka) as runtime:
         for _ in range(60):
             await kafka.put(document_received(uuid4()))
-        consumer = machinery.consumers["consent.deposit-checks"]
+        consumer = runtime.consumers["consent.deposit-checks"]
 
         async def stopped() -> bool:
-            return consumer.brake.pulled
+            return consumer.circuit_breaker.is_open
 
         await eventually(stopped)
     assert await plumbing.value(database, "select count(*) from parked_messages") < 15

@@ -51,8 +51,8 @@ async def test_an_announced_event_arrives_with_its_cloudevents_headers_and_its_t
     database: Database, kafka: Topics
 ) -> None:
     announcement = announce(access(uuid4()), "consent", trace=TRACE)
-    async with worker(Recorder(), database, kafka) as machinery:
-        async with transaction(machinery.pool) as connection:
+    async with worker(Recorder(), database, kafka) as runtime:
+        async with transaction(runtime.pool) as connection:
             await append(connection, [announcement])
         await kafka.wait_for("consent.accesses.v1", lambda events: len(events) == 1)
     [record] = await kafka.read_raw("consent.accesses.v1")
@@ -75,8 +75,8 @@ async def test_events_of_one_key_arrive_in_the_order_of_their_commits(database: 
             await append(connection, [announce(access(one, number), "consent") for one in (record_id, uuid4())])
             order.append(number)  # the advisory lock of the key is held until the commit
 
-    async with worker(Recorder(), database, kafka) as machinery:
-        await asyncio.gather(*(change(machinery.pool, number) for number in range(1, 101)))
+    async with worker(Recorder(), database, kafka) as runtime:
+        await asyncio.gather(*(change(runtime.pool, number) for number in range(1, 101)))
         events = await kafka.wait_for("consent.accesses.v1", lambda found: len(found) == 200)
     arrived = [m.event.state_version for m in events if m.event.key == str(record_id)]  # type: ignore[attr-defined]
     assert arrived == order
@@ -146,10 +146,10 @@ async def test_who_appends_in_the_process_that_leads_wakes_its_relay_and_notifie
 ) -> None:
     heard: list[object] = []
     listener = await asyncpg.connect(database.dsn)
-    async with worker(Recorder(), database, kafka) as machinery:
-        await put_in(kafka, machinery.pool, 1)  # the relay leads
+    async with worker(Recorder(), database, kafka) as runtime:
+        await put_in(kafka, runtime.pool, 1)  # the relay leads
         await listener.add_listener("outbox", lambda _, __, ___, payload: heard.append(payload))
-        await put_in(kafka, machinery.pool, 2)
+        await put_in(kafka, runtime.pool, 2)
         elsewhere = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
         await put_in(kafka, elsewhere, 3)
         await eventually(lambda: has_come(heard, 1))
@@ -183,7 +183,7 @@ async def test_a_consumer_keeps_the_watermark_of_each_partition(database: Databa
     at = clock.now()
     beat = HeartbeatSent(partition=2, at=at)
     async with worker(Recorder(), database, kafka):
-        headers = {"ce_id": str(uuid4()), "ce_type": beat.wire, "ce_time": at.isoformat()}
+        headers = {"ce_id": str(uuid4()), "ce_type": beat.ce_type, "ce_time": at.isoformat()}
         await kafka.put_raw(
             "identity.records.v1", beat.model_dump_json().encode(), b"heartbeat-2", headers, partition=2
         )

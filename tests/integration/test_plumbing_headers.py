@@ -32,7 +32,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 def envelope(event: DocumentReceived, **changed: str | bytes | None) -> dict[str, str | bytes | None]:
-    return {"ce_id": str(uuid4()), "ce_type": event.wire, "ce_time": clock.now().isoformat(), **changed}
+    return {"ce_id": str(uuid4()), "ce_type": event.ce_type, "ce_time": clock.now().isoformat(), **changed}
 
 
 async def put(kafka: Topics, headers: Mapping[str, str | bytes | None] | None = None) -> None:
@@ -91,7 +91,7 @@ async def test_a_record_with_headers_that_cannot_be_read_is_one_dead_letter_and_
     assert await number(database, "select count(*) from effects") == 4
     codes = 'select array_agg(error_code order by "offset") from parked_messages'
     assert await plumbing.value(database, codes) == ["envelope-invalid"] * 3
-    assert capsys.readouterr().out.count("message.buried") == 3
+    assert capsys.readouterr().out.count("message.dead_lettered") == 3
 
 
 async def test_every_offset_that_is_fetched_is_handled_parked_a_dead_letter_or_counted_as_passed_over(
@@ -106,9 +106,9 @@ async def test_every_offset_that_is_fetched_is_handled_parked_a_dead_letter_or_c
         if round_ % 10 == 0:
             await put(kafka, envelope(event, ce_type="records.document-published.v1"))
             await put(kafka, envelope(event, ce_type="records.added-later.v1"))
-    async with plumbing.worker(Recorder(), database, kafka) as machinery:
+    async with plumbing.worker(Recorder(), database, kafka) as runtime:
         await all_read(database, 186)
-        assert not machinery.consumers[GROUP].brake.pulled
+        assert not runtime.consumers[GROUP].circuit_breaker.is_open
     assert await number(database, "select count(*) from effects") == 150
     assert await number(database, "select count(*) from parked_messages where error_code = 'envelope-invalid'") == 30
     assert skipped("type-unhandled") == unhandled + 3
@@ -121,8 +121,8 @@ async def test_the_markers_of_transactions_are_no_lag_and_no_silence(
     monkeypatch.setattr(worker, "OBSERVE_EVERY_S", 0.2)
     producer = AIOKafkaProducer(**client_options(kafka.parts, "admin"), transactional_id=f"{kafka.prefix}writer")
     await producer.start()
-    async with plumbing.worker(Recorder(), database, kafka) as machinery:
-        [running] = [one for one in machinery.running if one.consumer.name == GROUP]
+    async with plumbing.worker(Recorder(), database, kafka) as runtime:
+        [running] = [one for one in runtime.running if one.consumer.name == GROUP]
         for _ in range(3):
             async with producer.transaction():
                 event = document_received(uuid4())
@@ -134,7 +134,7 @@ async def test_the_markers_of_transactions_are_no_lag_and_no_silence(
 
         async def has_no_lag() -> bool:
             lag: Any = LAG_RECORDS.labels(GROUP, TOPIC)._value.get()
-            return bool(lag == 0 and running.came_round > since + 1 and not machinery.silent())
+            return bool(lag == 0 and running.last_progress > since + 1 and not runtime.silent())
 
         await eventually(has_no_lag)
     await producer.stop()

@@ -45,8 +45,8 @@ async def database(new_database: NewDatabase) -> Database:
 
 async def put(kafka: Topics, event: Event, partition: int) -> None:
     """Writes an event into one partition."""
-    headers = {"ce_id": str(uuid4()), "ce_type": event.wire, "ce_time": clock.now().isoformat()}
-    body, topic = event.model_dump_json().encode(), "identity.records.v1" if event.wire.startswith("id") else TOPIC
+    headers = {"ce_id": str(uuid4()), "ce_type": event.ce_type, "ce_time": clock.now().isoformat()}
+    body, topic = event.model_dump_json().encode(), "identity.records.v1" if event.ce_type.startswith("id") else TOPIC
     await kafka.put_raw(topic, body, event.key.encode(), headers, partition=partition)
 
 
@@ -147,10 +147,10 @@ async def test_members_that_come_and_go_while_transactions_fail_lose_double_and_
             raise TransientError
 
     sending = asyncio.create_task(put_all(kafka, events))
-    async with worker(Recorder(after=fail), database, kafka, slot=None):
+    async with worker(Recorder(after=fail), database, kafka, instance_id=None):
         for _ in range(3):
             before = len(await done(database))
-            async with worker(Recorder(after=fail), database, kafka, slot=None) as second:
+            async with worker(Recorder(after=fail), database, kafka, instance_id=None) as second:
 
                 async def has_joined(second: Any = second) -> bool:
                     return any(running.positions.progress.next for running in second.running)
@@ -195,11 +195,11 @@ async def test_the_first_start_after_the_upgrade_takes_the_brokers_offsets_once(
         await put(kafka, event, 0)
     await commit_at_broker(kafka, 4)
     await plumbing.value(database, "update offset_sources set from_broker = true returning true")
-    async with worker(Recorder(), database, kafka, slot=None):
+    async with worker(Recorder(), database, kafka, instance_id=None):
         await all_done(database, events[4:])
     await plumbing.value(database, "delete from consumer_offsets where group_name = $1 and partition = 0", GROUP)
     await commit_at_broker(kafka, 6)
-    async with worker(Recorder(), database, kafka, slot=None):
+    async with worker(Recorder(), database, kafka, instance_id=None):
         await all_done(database, events)
 
 
@@ -260,14 +260,14 @@ async def test_a_lost_offset_stops_its_partition_alone_until_it_is_valid_again(
     set_next = "update consumer_offsets set next = $2 where group_name = $1 and partition = 0 returning true"
     await plumbing.value(database, set_next, GROUP, 1 if where == "below the beginning" else 1000)
     late = document_received(uuid4())
-    async with worker(Recorder(), database, kafka) as machinery:
+    async with worker(Recorder(), database, kafka) as runtime:
         await put(kafka, late, 0)
         for event in others:
             await put(kafka, event, 1)
         await all_done(database, [*held, *others])
         assert lost() == 1
-        assert machinery.silent() == []
-        [running] = [one for one in machinery.running if one.consumer.name == GROUP]
+        assert runtime.silent() == []
+        [running] = [one for one in runtime.running if one.consumer.name == GROUP]
         client = running.subscriber.consumer
         assert client is not None
         assert [one.partition for one in await running.positions.survey(client) if one.is_lost] == [0]

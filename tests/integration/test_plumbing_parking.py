@@ -16,10 +16,10 @@ from shared.contracts.base import Actor
 from shared.contracts.topics import IDENTITY_RECORDS
 from shared.crypto import KeyUnknownError
 from shared.db.pool import Connection, create_pool
-from shared.decoding import KeptRecord, Letter, Message
+from shared.decoding import InvalidRecord, KeptRecord, Message
 from shared.errors import PermanentError, TransientError
 from shared.inbox import DAYS_KEPT
-from shared.redriving import LetterIsNewestStateError, LetterUnknownError
+from shared.redriving import DeadLetterIsNewestStateError, DeadLetterUnknownError
 from shared.settings import PostgresSettings
 from shared.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
@@ -101,7 +101,7 @@ async def test_a_redrive_that_fails_makes_a_dead_letter_with_its_new_code_and_an
     refused.update((events[0].document_id, events[1].document_id))
     await consume(consumer, *(house.record(one) for one in events))
     refused.discard(events[0].document_id)
-    assert await house.redriver(consumer).redrive_letter(await letter_at(house, 1)) == (1, "unusable-message")
+    assert await house.redriver(consumer).redrive_dead_letter(await letter_at(house, 1)) == (1, "unusable-message")
     assert await parked(house) == [(2, "dead", "unusable-message"), (3, "behind-dead", None)]
     assert await dead_letter_topic(house) == ["unusable-message", "unusable-message"]
 
@@ -142,8 +142,8 @@ async def test_every_message_that_blocks_a_key_is_listed(
         house.record(document_received(sealed)),
     ]
     await consume(house.consumer(), *records)
-    heads = await parking.list_letters(await house.pool.acquire())
-    told = [(head.offset, head.code, head.behind) for head in sorted(heads, key=lambda head: head.offset)]
+    heads = await parking.list_dead_letters(await house.pool.acquire())
+    told = [(head.offset, head.code, head.awaiting_version) for head in sorted(heads, key=lambda head: head.offset)]
     assert told == [(1, "data-invalid", 1), (3, "data-invalid", 0), (4, "copy-behind", 0), (5, "awaiting-key", 1)]
 
 
@@ -161,7 +161,7 @@ async def test_a_letter_that_is_too_old_to_be_tried_again_releases_its_key(house
     await consume(consumer, house.record(events[2]))
     assert await house.effects() == [one.document_id for one in events[1:]]
     assert await parked(house) == [(1, "expired", "data-invalid")]
-    assert await redriver.redrive_letter(await letter_at(house, 1)) == (0, redriving.TOO_OLD)
+    assert await redriver.redrive_dead_letter(await letter_at(house, 1)) == (0, redriving.TOO_OLD)
 
 
 @pytest.mark.parametrize("readable", [6, 5], ids=["an older dead one", "a still older one again"])
@@ -176,7 +176,7 @@ async def test_only_a_state_above_every_dead_letter_of_its_key_mends_the_copy(
     assert await house.pool.fetchval(broken) == 1
     if readable == 6:
         refused.discard(6)
-        assert await house.redriver(consumer).redrive_letter(await letter_at(house, 2)) == (1, None)
+        assert await house.redriver(consumer).redrive_dead_letter(await letter_at(house, 2)) == (1, None)
     else:
         await consume(consumer, house.record(record_changed(record_id, 5)))
     assert await house.pool.fetchval(broken) == 1
@@ -269,7 +269,7 @@ async def test_the_breaker_opens_within_one_batch_of_bad_messages(house: Offline
     value = {"value": b"{"} if where == "in their bytes" else {}
     consumer = house.consumer()
     await consume(consumer, *(house.record(one, **value) for one in events))
-    assert consumer.brake.pulled
+    assert consumer.circuit_breaker.is_open
     assert 0 < len(await parked(house)) < 20
 
 
@@ -278,29 +278,29 @@ async def test_the_breaker_closes_by_itself_once_a_trial_succeeds(house: Offline
     refusing(house, {event.document_id for event in bad})
     consumer = house.consumer()
     await consume(consumer, *(house.record(one) for one in bad))
-    assert consumer.brake.pulled
+    assert consumer.circuit_breaker.is_open
     records = [house.record(one) for one in good]
     await consume(consumer, *records)
     assert await house.effects() == []
-    consumer.brake._next_trial = 0.0
+    consumer.circuit_breaker._next_trial = 0.0
     await consume(consumer, *records)
-    assert not consumer.brake.pulled
+    assert not consumer.circuit_breaker.is_open
     assert await house.effects() == [one.document_id for one in good]
 
 
 async def test_what_is_parked_behind_a_dead_letter_is_no_successful_trial(house: OfflineConsumers) -> None:
     record_id, consumer = uuid4(), house.consumer()
     await consume(consumer, *(house.record(document_received(record_id), value=b"{") for _ in range(10)))
-    assert consumer.brake.pulled
-    consumer.brake._next_trial = 0.0
+    assert consumer.circuit_breaker.is_open
+    consumer.circuit_breaker._next_trial = 0.0
     await consume(consumer, house.record(document_received(record_id)))
-    assert consumer.brake.pulled
+    assert consumer.circuit_breaker.is_open
 
 
 async def test_letters_alone_never_stop_a_group_in_which_nothing_waits_behind_them(house: OfflineConsumers) -> None:
     entered: list[int] = []
 
-    async def enter(_: Connection, letters: list[Letter]) -> None:
+    async def enter(_: Connection, letters: list[InvalidRecord]) -> None:
         entered.extend(letter.record.offset for letter in letters)
 
     consumer, record_id = house.consumer(quarantine=enter), uuid4()
@@ -309,7 +309,7 @@ async def test_letters_alone_never_stop_a_group_in_which_nothing_waits_behind_th
     await consume(consumer, *bad, house.record(good))
     assert entered == list(range(1, 101))
     assert await house.effects() == [good.document_id]
-    assert not consumer.brake.pulled
+    assert not consumer.circuit_breaker.is_open
 
 
 async def test_each_letter_of_the_ledger_is_redriven_alone_and_what_awaits_a_key_waits_behind_none(
@@ -317,7 +317,7 @@ async def test_each_letter_of_the_ledger_is_redriven_alone_and_what_awaits_a_key
 ) -> None:
     monkeypatch.setattr(consuming, "COPY_WAIT_S", 0.0)
 
-    async def enter(_: Connection, __: list[Letter]) -> None:
+    async def enter(_: Connection, __: list[InvalidRecord]) -> None:
         """The ledger would write it down."""
 
     record_id, missing, refused = uuid4(), True, set[Any]()
@@ -339,7 +339,7 @@ async def test_each_letter_of_the_ledger_is_redriven_alone_and_what_awaits_a_key
     assert [reason for _, reason, _ in await parked(house)] == ["dead", "dead", "awaiting-key"]
     redriver = house.redriver(consumer)
     refused.clear()
-    assert await redriver.redrive_letter(await letter_at(house, 2)) == (1, None)
+    assert await redriver.redrive_dead_letter(await letter_at(house, 2)) == (1, None)
     missing = False
     await redriver.redrive_waiting()
     assert await parked(house) == [(1, "dead", "data-invalid")]
@@ -389,7 +389,7 @@ async def test_the_sweep_comes_to_every_key_though_a_thousand_others_still_wait(
         nonlocal rounds
         rounds += 1
 
-    await house.redriver(house.consumer(behind=behind)).redrive_waiting(None, count)
+    await house.redriver(house.consumer(awaiting_version=behind)).redrive_waiting(None, count)
     assert sorted(await house.effects()) == sorted(free)
     assert rounds == 15
 
@@ -400,7 +400,7 @@ async def test_what_a_group_of_another_release_has_parked_stops_no_sweep(house: 
     redriver = house.redriver(house.consumer())
     await redriver.redrive_waiting()
     assert await house.effects() == mine
-    assert await redriver.redrive_letter(await letter_at(house, 1)) == (0, redriving.GROUP_UNKNOWN)
+    assert await redriver.redrive_dead_letter(await letter_at(house, 1)) == (0, redriving.GROUP_UNKNOWN)
 
 
 async def test_a_key_too_long_for_an_index_is_parked_all_the_same(house: OfflineConsumers) -> None:
@@ -427,12 +427,12 @@ async def test_a_discarded_letter_releases_its_key_and_the_ledger_says_who_did_i
     entry = AccessRecorded.model_validate_json(body)
     assert (entry.record_id, entry.action, entry.reason) == (record_id, "discard-dead-letter", "sent-twice")
     assert entry.actor == OPERATOR
-    with pytest.raises(LetterUnknownError):
+    with pytest.raises(DeadLetterUnknownError):
         await redriver.discard(letter, OPERATOR, "sent-twice")
 
 
 async def accesses(house: OfflineConsumers) -> Sequence[bytes]:
-    rows = await house.pool.fetch("select payload from outbox where event_type = $1", AccessRecorded.wire)
+    rows = await house.pool.fetch("select payload from outbox where event_type = $1", AccessRecorded.ce_type)
     return [row["payload"] for row in rows]
 
 
@@ -440,7 +440,7 @@ async def test_the_newest_state_of_a_key_cannot_be_discarded_but_an_older_one_ca
     record_id, consumer = uuid4(), house.consumer(STATES)
     await consume(consumer, *(house.record(record_changed(record_id, version), value=b"{") for version in (6, 7)))
     redriver = house.redriver(consumer)
-    with pytest.raises(LetterIsNewestStateError):
+    with pytest.raises(DeadLetterIsNewestStateError):
         await redriver.discard(await letter_at(house, 2), OPERATOR, "test-data")
     assert await redriver.discard(await letter_at(house, 1), OPERATOR, "test-data") == (0, None)
     assert await house.pool.fetchval("select count(*) from broken_copies") == 1
@@ -511,7 +511,7 @@ async def check_offsets(client: httpx.AsyncClient, database: Any) -> None:
 
 
 async def test_two_redrivers_at_once_do_nothing_twice_and_nothing_out_of_order(house: OfflineConsumers) -> None:
-    record_id, consumer = uuid4(), house.consumer(remember=False)
+    record_id, consumer = uuid4(), house.consumer(uses_inbox=False)
     events = [document_received(record_id) for _ in range(10)]
     refused = {events[0].document_id}
     refusing(house, refused)
@@ -521,8 +521,8 @@ async def test_two_redrivers_at_once_do_nothing_twice_and_nothing_out_of_order(h
 
     async def redrive() -> None:
         try:
-            await house.redriver(consumer).redrive_letter(letter)
-        except LetterUnknownError:
+            await house.redriver(consumer).redrive_dead_letter(letter)
+        except DeadLetterUnknownError:
             return
 
     await asyncio.gather(*(redrive() for _ in range(4)))

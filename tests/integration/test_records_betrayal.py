@@ -277,7 +277,7 @@ async def test_an_answer_waits_for_its_beat_and_holds_nothing_meanwhile(
 
     await eventually(all_wait)
     assert not any(one.done() for one in asking)
-    assert set(beats.waits) == {1000.0 + pacing.BEAT_S}, "the same for what is there and what is not"
+    assert set(beats.waits) == {1000.0 + pacing.RESPONSE_DELAY_S}, "the same for what is there and what is not"
     assert home.pool.get_idle_size() == home.pool.get_size()
     assert await home.pool.fetchval(LOCKS) == 0
     beats.held.set()

@@ -10,7 +10,7 @@ import pytest
 
 from services.records.domain.json_patch import IS_DELETED
 from services.records.usecases.settle_deposits import settle_deposits
-from shared.access import Permit, decide, facts_from
+from shared.access import Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentWithdrawn
 from shared.db.pool import transaction
@@ -103,7 +103,7 @@ async def test_the_patient_masks_and_it_is_in_force_with_the_answer(home: House,
         "patient",
         document,
     )
-    assert isinstance(decide(facts_from(told.facts)), Permit)
+    assert isinstance(decide(decode_facts(told.facts)), Permit)
     assert labels(await patch(home, document, as_patient(record), UNMASK)) == ["N"]
     assert (await home.get(path, reader)).status_code == 200
 

@@ -10,7 +10,7 @@ from services.records.domain.documents import metadata_of
 from services.records.domain.submissions import examine
 from services.records.store.matrices import Matrices
 from services.records.usecases.desk import Desk
-from shared.access import Permit, decide, facts_from
+from shared.access import Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
 from tests.infra.load import Person
 from tests.infra.mixes import LABELS, STATES, TYPES, Sort, askers, every_sort, fill
@@ -119,10 +119,10 @@ async def test_a_search_is_one_entry_from_which_each_answer_can_be_given_again(h
     assert trace.facts["authorisation"] == "valid"
     assert 20 < len(trace.combinations) <= len(documents)
     for one in trace.combinations:
-        again = decide(facts_from({**trace.facts, **one.facts}))
+        again = decide(decode_facts({**trace.facts, **one.facts}))
         assert (isinstance(again, Permit)) is (one.outcome == "permitted"), one
         assert one.reason == (again.rule if isinstance(again, Permit) else again.reason)
-    assert isinstance(decide(facts_from(trace.facts)), Permit)
+    assert isinstance(decide(decode_facts(trace.facts)), Permit)
 
 
 async def test_an_author_who_is_not_authorised_finds_the_own_documents(home: House) -> None:

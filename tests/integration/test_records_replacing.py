@@ -7,7 +7,7 @@ import httpx
 import orjson
 import pytest
 
-from shared.access import facts_from
+from shared.access import decode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused, DocumentReplaced
 from shared.terminology import oids
@@ -90,7 +90,7 @@ async def test_the_old_one_is_superseded_in_the_moment_in_which_the_new_one_is_p
     [new] = document_ids(answer)
     assert await status_of(home, old, as_patient(record)) == "current", "until the new one is checked"
     received = (await home.announced(DocumentReceived))[-1]
-    seen = facts_from(received.replaced | {"action": "replace", "actor_kind": "software"})
+    seen = decode_facts(received.replaced | {"action": "replace", "actor_kind": "software"})
     assert (seen.own_deposit, seen.document_status) == (True, "published")
     await home.decide(new)
     assert await status_of(home, old, as_patient(record)) == "superseded"

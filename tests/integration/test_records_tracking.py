@@ -8,7 +8,7 @@ import pytest
 from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.apply_record_copies import apply_record_copies
 from services.records.usecases.follow_deposits import follow_deposits
-from services.records.usecases.settle_deposits import DocumentElsewhereError, find_behind, settle_deposits
+from services.records.usecases.settle_deposits import DocumentElsewhereError, find_awaiting_version, settle_deposits
 from shared import clock
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged
@@ -181,7 +181,7 @@ async def test_a_decision_waits_for_the_copies_that_it_saw(home: House, record: 
     messages = [message(decided(record, uuid4(), uuid4(), seen=seen)) for seen, _ in cases]
     unknown = message(decided(uuid4(), uuid4(), uuid4(), seen={"identity.records.v1": 1}))
     async with home.pool.acquire() as connection:
-        behind = await find_behind(connection, [*messages, unknown])
+        behind = await find_awaiting_version(connection, [*messages, unknown])
     assert behind == {one.id for one, (_, waits) in zip(messages, cases, strict=True) if waits} | {unknown.id}
 
 
@@ -198,17 +198,17 @@ async def test_the_tracking_tells_each_step_with_its_time(home: House, record: U
     assert set(await progress()) == {"document_id", "status", "received_at"}
     await home.decide(document)
     assert set(await progress()) == {"document_id", "status", "received_at", "checked_at", "published_at"}
-    await follow(home, entry(record, document, DocumentReceived.wire))
+    await follow(home, entry(record, document, DocumentReceived.ce_type))
     assert "audited_at" not in await progress()
-    await follow(home, entry(record, document, DocumentPublished.wire))
+    await follow(home, entry(record, document, DocumentPublished.ce_type))
     assert "audited_at" in await progress()
     await follow(home, alert(AlertSent, record, document))
     assert "alert_handled_at" in await progress()
 
 
-def entry(record: UUID, document: UUID, wire: str) -> EntryRecorded:
+def entry(record: UUID, document: UUID, ce_type: str) -> EntryRecorded:
     return EntryRecorded(
-        record_id=record, event_id=uuid4(), event_type=wire, document_id=document, recorded_at=clock.now()
+        record_id=record, event_id=uuid4(), event_type=ce_type, document_id=document, recorded_at=clock.now()
     )
 
 
@@ -250,7 +250,7 @@ async def test_the_first_time_counts_and_consultations_are_no_alerts_of_a_deposi
     await follow(home, alert(AlertSent, record, document, "consultation"))
     assert await home.pool.fetchval(query) is None
     first = alert(AlertSent, record, document)
-    await follow(home, first, entry(record, document, DocumentRefused.wire))
+    await follow(home, first, entry(record, document, DocumentRefused.ce_type))
     await follow(home, first.model_copy(update={"handled_at": clock.now() + timedelta(hours=1)}))
     row = await home.pool.fetchrow(query)
     assert row is not None
@@ -259,7 +259,7 @@ async def test_the_first_time_counts_and_consultations_are_no_alerts_of_a_deposi
 
 
 async def test_what_is_not_of_a_deposit_here_is_passed_over(home: House, record: UUID) -> None:
-    await follow(home, entry(record, uuid4(), DocumentPublished.wire), alert(AlertSent, record, uuid4()))
+    await follow(home, entry(record, uuid4(), DocumentPublished.ce_type), alert(AlertSent, record, uuid4()))
 
 
 async def test_a_refused_deposit_tells_its_reason(home: House, record: UUID) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from services.records.domain.json_patch import IS_DELETED
-from shared.access import facts_from
+from shared.access import decode_facts
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
 from shared.db.filling import fill
 from shared.fhir.submission import Author, AuthorKind
@@ -86,7 +86,7 @@ async def test_a_mask_on_any_version_masks_all_and_is_lifted_from_all(home: Hous
     assert [one.version for one in told] == [3, 3, 2], "each with its own"
     assert {one.change for one in told} == {"mask"}
     assert masked.headers["etag"] == f'W/"{told[about].version}"'
-    assert {facts_from(one.facts).document_status for one in told} == {"published"}, "decided on the current one"
+    assert {decode_facts(one.facts).document_status for one in told} == {"published"}, "decided on the current one"
     assert (await patch(home, as_patient(record), documents[0], REMOVE)).status_code == 200
     assert await statuses(home, documents, as_doctor(OTHER_DOCTOR)) == {200}
 

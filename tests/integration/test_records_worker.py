@@ -16,7 +16,7 @@ from shared.contracts.records import CopyApplied, DocumentPublished, DocumentRec
 from shared.crypto import Keyring
 from shared.fingerprints import ins_parts, trait_fingerprints
 from shared.vault import Vault
-from shared.worker import Machinery, Plan, at_work
+from shared.worker import Plan, WorkerRuntime, at_work
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.load import Person
@@ -45,10 +45,10 @@ SOMEBODY = Person(41)
 
 
 @asynccontextmanager
-async def working(database: Database, kafka: Topics) -> AsyncIterator[Machinery]:
+async def working(database: Database, kafka: Topics) -> AsyncIterator[WorkerRuntime]:
     plan = Plan("records", subscriptions(Vault(Keyring.parse(KEK))), keys=TestKeys())
-    async with at_work(plan, settings_of(database, kafka=kafka.settings("records"))) as machinery:
-        yield machinery
+    async with at_work(plan, settings_of(database, kafka=kafka.settings("records"))) as runtime:
+        yield runtime
 
 
 def opened(record_id: UUID) -> RecordChanged:
@@ -64,7 +64,7 @@ def opened(record_id: UUID) -> RecordChanged:
 
 async def test_a_document_travels_from_its_deposit_to_its_tracking(new_database: NewDatabase, kafka: Topics) -> None:
     database, record = await new_database("records"), uuid4()
-    async with house(database) as home, working(database, kafka) as machinery:
+    async with house(database) as home, working(database, kafka) as runtime:
         await kafka.put(opened(record))
         copies = await kafka.wait_for("records.copies.v1", lambda found: len(found) == 1)
         assert copies[0].event == CopyApplied(record_id=record, topic="identity.records.v1", version=1)
@@ -76,7 +76,7 @@ async def test_a_document_travels_from_its_deposit_to_its_tracking(new_database:
 
         seen = {"identity.records.v1": 1, "consent.states.v1": 1}
         decision = await kafka.put(decided(record, document, deposit_id(answer), seen=seen))
-        await eventually(lambda: comes_again(machinery, "records.deposit-decisions"))
+        await eventually(lambda: comes_again(runtime, "records.deposit-decisions"))
         assert await home.pool.fetchval("select status from documents") == "received"
         await kafka.put(ConsentStateChanged(record_id=record, version=1, changed_at=clock.now()))
         events = await kafka.wait_for("records.documents.v1", lambda found: len(found) == 2)
@@ -90,7 +90,7 @@ async def test_a_document_travels_from_its_deposit_to_its_tracking(new_database:
             EntryRecorded(
                 record_id=record,
                 event_id=events[1].id,
-                event_type=DocumentPublished.wire,
+                event_type=DocumentPublished.ce_type,
                 document_id=document,
                 recorded_at=at,
             )
@@ -140,6 +140,6 @@ async def _are(known: Callable[[], Awaitable[Any]], expected: Any) -> bool:
     return bool(await known() == expected)
 
 
-async def comes_again(machinery: Machinery, group: str) -> bool:
+async def comes_again(runtime: WorkerRuntime, group: str) -> bool:
     """Whether the group's batch has been put back to be tried later."""
-    return any(one.failures for one in machinery.running if one.consumer.name == group)
+    return any(one.failures for one in runtime.running if one.consumer.name == group)

@@ -247,7 +247,7 @@ async def test_a_state_that_is_refused_for_ever_is_set_aside_and_its_copy_broken
     key = str(record_id)
     body = orjson.dumps({"record_id": key, "version": 2, "filling": random.randbytes(size // 2).hex()})
     await put(pool, announce(state(record_id, 1)))
-    await pool.execute(INSERT_RAW, STATES, key.encode(), ConsentStateChanged.wire, key, body)
+    await pool.execute(INSERT_RAW, STATES, key.encode(), ConsentStateChanged.ce_type, key, body)
     await put(pool, announce(state(record_id, 3)), announce(access(uuid4())))
     async with relaying(database, kafka):
         await eventually(lambda: is_empty(pool, ACCESSES))
@@ -371,7 +371,7 @@ async def test_operators_see_refused_announcements_send_facts_again_and_discard_
     ):
         await set_config(kafka, DECISIONS, "max.message.bytes", "4000")
         body = orjson.dumps({"secret": random.randbytes(10_000).hex()})
-        await pool.execute(INSERT_RAW, DECISIONS, b"key", DepositDecided.wire, "key", body)
+        await pool.execute(INSERT_RAW, DECISIONS, b"key", DepositDecided.ce_type, "key", body)
 
         async def refused() -> list[dict[str, Any]]:
             answer = await client.get("/refused-announcements", **operator)

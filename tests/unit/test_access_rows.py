@@ -388,7 +388,7 @@ def test_what_was_settled(row: str) -> None:
 @pytest.mark.parametrize("row", sorted(row for row in ROWS if ROWS[row][0].action in ("read", "find")))
 def test_a_reading_refused_by_somebodys_choice_is_answered_like_what_does_not_exist(row: str) -> None:
     answer = decide(ROWS[row][0])
-    assert isinstance(answer, Permit) or answer.by_choice is (answer.reason not in OPEN_REASONS)
+    assert isinstance(answer, Permit) or answer.hides_existence is (answer.reason not in OPEN_REASONS)
 
 
 def test_an_old_copy_answers_the_same_whatever_the_record_and_the_document() -> None:
@@ -406,7 +406,7 @@ def test_an_old_copy_answers_the_same_whatever_the_record_and_the_document() -> 
 
 
 def test_the_reader_is_told_of_an_emergency_and_of_what_the_decree_does_not_say() -> None:
-    for facts, marks in (
+    for facts, notices in (
         (asking("professional", **URGENT), ("emergency",)),
         (asking("professional", matrix_cell="allowed-by-default"), ("not-from-the-decree",)),
         (asking("professional", document_status="archived"), ("archived",)),
@@ -414,4 +414,4 @@ def test_the_reader_is_told_of_an_emergency_and_of_what_the_decree_does_not_say(
     ):
         answer = decide(facts)
         assert isinstance(answer, Permit)
-        assert answer.marks == marks
+        assert answer.notices == notices

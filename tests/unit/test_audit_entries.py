@@ -9,7 +9,7 @@ import pytest
 
 from services.audit.consumers import LEDGER_EVENTS
 from services.audit.domain import Cursor, CursorInvalidError, entry_of
-from services.audit.quarantine import entry_of_letter
+from services.audit.quarantine import entry_of_dead_letter
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
@@ -22,7 +22,7 @@ from shared.contracts.records import (
     DocumentWithdrawn,
 )
 from shared.contracts.topics import AUDIT_LEDGER
-from shared.decoding import KeptRecord, Letter
+from shared.decoding import InvalidRecord, KeptRecord
 from tests.infra.messages import message
 from tests.infra.plumbing import document_received
 
@@ -91,7 +91,7 @@ def test_an_event_says_who_did_what_with_which_outcome(event: Any, said: tuple[s
     told = message(event)
     entry = entry_of(told)
     assert (entry.action, entry.outcome, entry.reason, entry.actor_kind, entry.actor_id) == said
-    assert (entry.occurred_at, entry.event_id, entry.event_type) == (told.time, told.id, event.wire)
+    assert (entry.occurred_at, entry.event_id, entry.event_type) == (told.time, told.id, event.ce_type)
     assert (entry.record_id, entry.document_id) == (RECORD, event.document_id)
     assert entry.deposit_id == getattr(event, "deposit_id", None)
 
@@ -110,16 +110,16 @@ def test_every_type_of_the_ledger_has_its_case() -> None:
     assert of_its_topics == set(LEDGER_EVENTS)
 
 
-def letter(key: bytes | None, **headers: Any) -> Letter:
+def letter(key: bytes | None, **headers: Any) -> InvalidRecord:
     record = KeptRecord("records.accesses.v1", 3, 41, key, b"garbage", list(headers.items()))
-    return Letter(record, "records.accesses.v1", "data-invalid")
+    return InvalidRecord(record, "records.accesses.v1", "data-invalid")
 
 
 def test_the_entry_of_a_letter_depends_on_its_place_alone() -> None:
-    one = entry_of_letter(
+    one = entry_of_dead_letter(
         letter(str(RECORD).encode(), ce_time=b"2026-11-22T09:30:00+00:00", ce_id=str(OTHER).encode()), NOW
     )
-    assert one.event_id == entry_of_letter(letter(None), NOW).event_id
+    assert one.event_id == entry_of_dead_letter(letter(None), NOW).event_id
     assert (one.record_id, one.occurred_at, one.reason, one.outcome) == (RECORD, NOW, "data-invalid", "quarantined")
     assert orjson.loads(one.details) == {
         "topic": "records.accesses.v1",
@@ -134,7 +134,7 @@ def test_the_entry_of_a_letter_depends_on_its_place_alone() -> None:
     [None, b"", b"\xff", b"soon", b"2026-11-22T09:30:00", b"0001-01-01T00:00:00+14:00", b"9999-12-31T23:00:00-10:00"],
 )
 def test_a_letter_without_a_usable_time_has_that_of_being_put_aside(time: bytes | None) -> None:
-    assert entry_of_letter(letter(b"\xff\x00", ce_time=time, ce_id=None), NOW)[:4:3] == (NOW, None)
+    assert entry_of_dead_letter(letter(b"\xff\x00", ce_time=time, ce_id=None), NOW)[:4:3] == (NOW, None)
 
 
 def test_a_cursor_is_read_as_it_was_written() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from services.audit.explaining import Decided, Language, Party, explain, is_told_to_asker, words
 from services.records.usecases import check_record
-from shared.access import RULES_VERSION, Facts, Permit, Refusal, decide, reading, rights, told, writing
+from shared.access import RULES_VERSION, Facts, Permit, Refusal, decide, encode_facts, reading, rights, writing
 from shared.access.decide import ACTIONS
 
 OPEN = {"record_status": "open", "choices_known": True, "copies_fresh": True, "blocked": "none"}
@@ -92,7 +92,7 @@ def entry(facts: dict[str, Any], **more: Any) -> Decided:
         document_id=None,
         mode="normal",
         rules_version=more.pop("rules_version", RULES_VERSION),
-        details={"facts": told(asked), **more},
+        details={"facts": encode_facts(asked), **more},
     )
 
 

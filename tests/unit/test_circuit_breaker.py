@@ -12,7 +12,7 @@ def opened(now: float = 0.0) -> CircuitBreaker:
 def test_few_failures_open_nothing() -> None:
     breaker = CircuitBreaker()
     assert breaker.note_all([True] * (FAILURES - 1), 0.0) is None
-    assert not breaker.pulled
+    assert not breaker.is_open
     assert breaker.would_open()
 
 
@@ -43,7 +43,7 @@ def test_a_trial_is_the_first_record_that_tells_something() -> None:
 def test_a_trial_that_succeeds_closes_it() -> None:
     breaker = opened()
     assert breaker.note_all([False], SHORTEST_STOP_S) == "closed"
-    assert not breaker.pulled
+    assert not breaker.is_open
     assert breaker.admits([False] * 5, SHORTEST_STOP_S) == 5
 
 
@@ -61,4 +61,4 @@ def test_trials_that_fail_come_ever_more_rarely() -> None:
 def test_what_tells_nothing_changes_nothing() -> None:
     breaker = opened()
     assert breaker.note_all([], SHORTEST_STOP_S) is None
-    assert breaker.pulled
+    assert breaker.is_open

@@ -11,10 +11,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from services.records.api.outcomes import render as render_records
 from shared import logs
-from shared.db.errors import FATES, Fate, fate_of, is_transient
+from shared.db.errors import ERROR_CLASSES, ErrorClass, classify_error, is_transient
 from shared.db.pool import NoConnectionError
 from shared.errors import PermanentError, TransientError
-from shared.http.guard import Guard
+from shared.http.guard import ErrorBoundary
 from shared.http.outcomes import render as render_fhir
 from shared.http.problems import Renderer, problem
 
@@ -23,7 +23,7 @@ CLASSES = [
     for one in vars(exceptions).values()
     if inspect.isclass(one) and issubclass(one, asyncpg.PostgresError) and one.sqlstate
 ]
-WAIT, ALARM, BUG = Fate.WAIT, Fate.ALARM, Fate.BUG
+WAIT, ALARM, BUG = ErrorClass.WAIT, ErrorClass.ALARM, ErrorClass.BUG
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_class_of_sqlstate_that_the_driver_knows_is_in_the_table() -> None:
     assert len(CLASSES) > 200
-    assert {one.sqlstate[:2] for one in CLASSES} <= FATES.keys()
+    assert {one.sqlstate[:2] for one in CLASSES} <= ERROR_CLASSES.keys()
 
 
 @pytest.mark.parametrize(
@@ -79,17 +79,17 @@ def test_every_class_of_sqlstate_that_the_driver_knows_is_in_the_table() -> None
         (ValueError, BUG),
     ],
 )
-def test_an_error_has_the_fate_of_its_kind(error: type[Exception], fate: Fate) -> None:
-    assert fate_of(error("x")) is fate
-    assert is_transient(error("x")) is (fate is not Fate.BUG)
+def test_an_error_has_the_fate_of_its_kind(error: type[Exception], fate: ErrorClass) -> None:
+    assert classify_error(error("x")) is fate
+    assert is_transient(error("x")) is (fate is not ErrorClass.BUG)
 
 
 def test_an_error_that_the_driver_has_no_class_for_is_known_by_its_class() -> None:
     unknown = exceptions.UnknownPostgresError("x")
     unknown.sqlstate = "53999"
-    assert fate_of(unknown) is Fate.WAIT
+    assert classify_error(unknown) is ErrorClass.WAIT
     unknown.sqlstate = "QQ000"
-    assert fate_of(unknown) is Fate.BUG
+    assert classify_error(unknown) is ErrorClass.BUG
 
 
 async def answer(error: Exception, render: Renderer, path: str, *, begun: bool = False) -> list[Message]:
@@ -110,7 +110,7 @@ async def answer(error: Exception, render: Renderer, path: str, *, begun: bool =
         sent.append(message)
 
     scope: dict[str, Any] = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
-    await Guard(app, render=render, body_limit=100)(scope, receive, send)
+    await ErrorBoundary(app, render=render, body_limit=100)(scope, receive, send)
     return sent
 
 

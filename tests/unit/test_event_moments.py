@@ -8,7 +8,7 @@ import pytest
 from shared import clock
 from shared.contracts.base import HeartbeatSent
 from shared.contracts.topics import CONSENT_STATES, RECORDS_DOCUMENTS
-from shared.decoding import KeptRecord, Letter, Message, Skipped, decode
+from shared.decoding import InvalidRecord, KeptRecord, Message, Skipped, decode
 from tests.infra.plumbing import document_received
 
 
@@ -29,8 +29,8 @@ def record(body: bytes, event_type: str, key: str, time: str, topic: str = RECOR
 )
 def test_an_event_whose_time_is_out_of_bounds_or_has_no_zone_is_a_dead_letter(time: str) -> None:
     event = document_received(uuid4())
-    found = decode(record(event.model_dump_json().encode(), event.wire, event.key, time))
-    assert isinstance(found, Letter)
+    found = decode(record(event.model_dump_json().encode(), event.ce_type, event.key, time))
+    assert isinstance(found, InvalidRecord)
     assert found.code == "envelope-invalid"
 
 
@@ -38,8 +38,8 @@ def test_an_event_whose_time_is_out_of_bounds_or_has_no_zone_is_a_dead_letter(ti
 def test_an_event_with_a_moment_that_cannot_be_kept_is_a_dead_letter(moment: str) -> None:
     event = document_received(uuid4())
     body = event.model_dump_json().replace(event.model_dump(mode="json")["received_at"], moment)
-    found = decode(record(body.encode(), event.wire, event.key, clock.now().isoformat()))
-    assert isinstance(found, Letter)
+    found = decode(record(body.encode(), event.ce_type, event.key, clock.now().isoformat()))
+    assert isinstance(found, InvalidRecord)
     assert found.code == "data-invalid"
 
 
@@ -47,5 +47,5 @@ def test_an_event_with_a_moment_that_cannot_be_kept_is_a_dead_letter(moment: str
 def test_a_heartbeat_of_tomorrow_is_passed_over(ahead: timedelta, taken: bool) -> None:
     beat = HeartbeatSent(partition=0, at=clock.now() + ahead)
     now = clock.now().isoformat()
-    found = decode(record(beat.model_dump_json().encode(), beat.wire, beat.key, now, CONSENT_STATES.name))
+    found = decode(record(beat.model_dump_json().encode(), beat.ce_type, beat.key, now, CONSENT_STATES.name))
     assert isinstance(found, Message) if taken else found == Skipped("heartbeat-ahead")

@@ -39,29 +39,29 @@ def test_what_a_former_release_sealed_under_the_key_itself_still_opens(monkeypat
 
 
 def test_what_is_sealed_for_an_addressee_opens_in_its_place_only() -> None:
-    sealed = RING.seal_for_addressee(b"plain", HERE)
-    assert ROTATED.open_sealed(sealed, HERE) == ROTATED.open_sealed(sealed, HERE, takes_unbound=True) == b"plain"
+    sealed = RING.encrypt_jwe(b"plain", HERE)
+    assert ROTATED.decrypt_jwe(sealed, HERE) == ROTATED.decrypt_jwe(sealed, HERE, takes_unbound=True) == b"plain"
     for takes_unbound in (False, True):
         with pytest.raises(SealBrokenError):
-            RING.open_sealed(sealed, THERE, takes_unbound=takes_unbound)
+            RING.decrypt_jwe(sealed, THERE, takes_unbound=takes_unbound)
 
 
 def test_what_names_no_place_opens_only_where_that_is_taken() -> None:
     sealed = unbound(RING, b"plain")
     with pytest.raises(SealUnboundError):
-        RING.open_sealed(sealed, HERE)
-    assert RING.open_sealed(sealed, HERE, takes_unbound=True) == b"plain"
+        RING.decrypt_jwe(sealed, HERE)
+    assert RING.decrypt_jwe(sealed, HERE, takes_unbound=True) == b"plain"
 
 
 def test_a_place_cannot_be_written_into_the_header_afterwards() -> None:
-    here, there = RING.seal_for_addressee(b"plain", HERE), RING.seal_for_addressee(b"plain", THERE)
+    here, there = RING.encrypt_jwe(b"plain", HERE), RING.encrypt_jwe(b"plain", THERE)
     moved = ".".join([there.split(".")[0], *here.split(".")[1:]])
     with pytest.raises(SealBrokenError):
-        RING.open_sealed(moved, THERE)
+        RING.decrypt_jwe(moved, THERE)
 
 
 def test_a_release_that_binds_nothing_opens_what_this_one_seals() -> None:
-    sealed = RING.seal_for_addressee(b"plain", HERE)
+    sealed = RING.encrypt_jwe(b"plain", HERE)
     assert jwe.decrypt_compact(sealed, OctKey.import_key(RING["old"])).plaintext == b"plain"
 
 

@@ -198,8 +198,8 @@ def test_topics_and_groups_are_counted_over_their_partitions() -> None:
     last = first | {(documents, 1): 9}
     seen = {f"consumer_lag_seconds consent.deposit-checks {documents}": 2.0}
     seen |= {
-        "waiting_messages consent.deposit-checks dead": 2.0,
-        "waiting_messages consent.deposit-checks copy-behind": 1.0,
+        "parked_messages consent.deposit-checks dead": 2.0,
+        "parked_messages consent.deposit-checks copy-behind": 1.0,
     }
     committed = {"consent.deposit-checks": {(documents, 0): 20}}
     assert TopicState(documents, 2, 19, 2.0) in topic_states(starts, first, last, 2.0)
@@ -212,11 +212,11 @@ def test_the_workers_metrics_are_read() -> None:
     text = (
         "# TYPE consumer_lag_seconds gauge\n"
         'consumer_lag_seconds{group="a.b",topic="t.v1"} 1.5\n'
-        "# TYPE waiting_messages gauge\n"
-        'waiting_messages{group="a.b",reason="dead"} 2.0\n'
+        "# TYPE parked_messages gauge\n"
+        'parked_messages{group="a.b",reason="dead"} 2.0\n'
         "# TYPE other gauge\nother 1.0\n"
     )
-    assert metrics_in(text) == {"consumer_lag_seconds a.b t.v1": 1.5, "waiting_messages a.b dead": 2.0}
+    assert metrics_in(text) == {"consumer_lag_seconds a.b t.v1": 1.5, "parked_messages a.b dead": 2.0}
 
 
 def page(*counts: int) -> str:

@@ -34,14 +34,14 @@ LONGEST = {
     "when": "2026-07-01T12:05:00+00:00",
     "device": "Firefox 131.0 (Ubuntu)",
 }
-LETTERS = {
+PARKED_MESSAGES = {
     *("activation-code", "opening-notice", "record-opened", "record-closed", "record-reopened", "contact-changed"),
     *("password-changed", "carer-invitation", "carer-answered", "representation-added", "representation-ended"),
     *("coming-of-age", "contact-proposed", "representation-requested"),
 }
 NO_SMS = {"opening-notice"}
 LINKED = {"opening-notice", "contact-proposed"}
-KINDS = LETTERS | {
+KINDS = PARKED_MESSAGES | {
     *("sign-in-code", "opening-code", "password-reset-code", "new-device", "contact-change-code", "account-locked"),
     *("session-ended", "contact-pending"),
 }
@@ -60,7 +60,7 @@ VALUES_OF: dict[str, set[str]] = {
 SORTS: list[Any] = [
     (kind, channel, language)
     for kind, channel, language in product(sorted(KINDS), ("mail", "sms", "letter"), ("fr", "en"))
-    if not (channel == "sms" and kind in NO_SMS) and not (channel == "letter" and kind not in LETTERS)
+    if not (channel == "sms" and kind in NO_SMS) and not (channel == "letter" and kind not in PARKED_MESSAGES)
 ]
 
 
@@ -82,7 +82,7 @@ def text_of(kind: str, channel: str, language: str, **values: str) -> str:
 
 def test_the_kinds_are_these() -> None:
     assert kinds().keys() == KINDS
-    assert {name for name, kind in kinds().items() if kind.letter} == LETTERS
+    assert {name for name, kind in kinds().items() if kind.letter} == PARKED_MESSAGES
     assert {name for name, kind in kinds().items() if not kind.has("sms")} == NO_SMS
     assert all((kind.fr.sms is None) == (kind.en.sms is None) for kind in kinds().values())
     assert all(len(kind.fr.lines) == len(kind.en.lines) for kind in kinds().values())

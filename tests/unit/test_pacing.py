@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from shared.http import pacing
-from shared.http.guard import Guard
-from shared.http.pacing import BEAT_S, FINE_S, keep_pace, next_beat, wait_until
+from shared.http.guard import ErrorBoundary
+from shared.http.pacing import FINE_S, RESPONSE_DELAY_S, delay_response, next_response_time, wait_until
 from shared.http.problems import problem
 
 
@@ -19,7 +19,7 @@ from shared.http.problems import problem
     [(0.0, 1), (0.001, 1), (0.0999, 1), (0.1001, 2), (0.1999, 2), (0.2001, 3), (1.2345, 13)],
 )
 def test_the_next_beat_is_the_first_that_is_not_over(took: float, beats: int) -> None:
-    assert next_beat(100.0, 100.0 + took) == pytest.approx(100.0 + beats * BEAT_S)
+    assert next_response_time(100.0, 100.0 + took) == pytest.approx(100.0 + beats * RESPONSE_DELAY_S)
 
 
 async def test_it_is_waited_until_a_moment_and_others_go_on_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ async def answered_on(parts: list[float], monkeypatch: pytest.MonkeyPatch) -> fl
         request = Request(scope, receive)
         await request.body()
         clock[0] += 0.007
-        await keep_pace(request)
+        await delay_response(request)
         await Response()(scope, receive, send)
 
     async def receive() -> Message:
@@ -64,11 +64,11 @@ async def answered_on(parts: list[float], monkeypatch: pytest.MonkeyPatch) -> fl
         """Nobody listens."""
 
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
-    await Guard(app, render=problem, body_limit=100)(scope, receive, send)
+    await ErrorBoundary(app, render=problem, body_limit=100)(scope, receive, send)
     [moment] = waited
     return moment
 
 
 async def test_who_sends_a_body_slowly_moves_the_beat_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await answered_on([0.0], monkeypatch) == pytest.approx(BEAT_S)
-    assert await answered_on([0.01, 0.045], monkeypatch) == pytest.approx(0.045 + BEAT_S)
+    assert await answered_on([0.0], monkeypatch) == pytest.approx(RESPONSE_DELAY_S)
+    assert await answered_on([0.01, 0.045], monkeypatch) == pytest.approx(0.045 + RESPONSE_DELAY_S)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.records.api.searching import SearchError, parse_form, parse_query
 from services.records.domain.copies import COPIED, CopyAge, stand_in_age
 from services.records.domain.documents import served_type
-from services.records.domain.reading import insisted
+from services.records.domain.reading import require_permit
 from services.records.domain.submissions import as_code, differing_traits
 from shared.access import Permit, Refusal
 from shared.errors import ForbiddenError, NotFoundError, UncheckableError
@@ -65,8 +65,8 @@ def test_all_copies_must_be_known_young_and_whole(age: CopyAge, fresh: bool) -> 
 
 
 def test_what_does_not_exist_has_the_age_of_always_the_same_partition() -> None:
-    marks = {topic: [NOW - timedelta(seconds=n) for n in range(4)] for topic in COPIED}
-    ages = [stand_in_age(marks, number) for number in range(8)]
+    notices = {topic: [NOW - timedelta(seconds=n) for n in range(4)] for topic in COPIED}
+    ages = [stand_in_age(notices, number) for number in range(8)]
     assert ages[:4] == ages[4:]
     assert len(set(ages)) == 4
     assert stand_in_age({}, 3) == CopyAge(None, None)
@@ -83,13 +83,13 @@ def test_what_does_not_exist_has_the_age_of_always_the_same_partition() -> None:
 )
 def test_a_refusal_says_no_more_than_it_may(refusal: Refusal, error: type[Exception]) -> None:
     with pytest.raises(error) as caught:
-        insisted(refusal)
+        require_permit(refusal)
     assert refusal.reason not in str(caught.value)
 
 
 def test_a_permit_is_handed_on() -> None:
     permit = Permit("authorised", "1")
-    assert insisted(permit) is permit
+    assert require_permit(permit) is permit
 
 
 @pytest.mark.parametrize(

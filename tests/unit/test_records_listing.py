@@ -16,7 +16,7 @@ from services.records.domain.facts import combination_of, document_facts, record
 from services.records.domain.listing import search
 from services.records.domain.parameters import Parameters
 from services.records.domain.people import People
-from shared.access import Permit, Refusal, decide, facts_from, told
+from shared.access import Permit, Refusal, decide, decode_facts, encode_facts
 from shared.contracts.base import Actor
 from shared.terminology.documents import document_types
 from shared.terminology.matrix import packaged
@@ -154,7 +154,7 @@ def test_lists_and_single_decisions_are_equal() -> None:
             decision = decide(document_facts(common, asker, record, combination_of(head, asker)))
             alone = isinstance(decision, Permit)
             whole = searched.decision
-            if isinstance(whole, Refusal) and not whole.by_choice:  # refused whole, and not silently
+            if isinstance(whole, Refusal) and not whole.hides_existence:  # refused whole, and not silently
                 assert not listed
             else:
                 assert (repr(of_heads[head.id]) in listed) is alone, (asker, record, head)
@@ -171,8 +171,8 @@ def test_the_common_facts_and_a_combinations_own_make_its_facts_again() -> None:
         asker, record = somebody(choose), some_record(choose)
         common = record_facts(asker, "find", record, now=NOW, limit=LIMIT)
         facts = document_facts(common, asker, record, combination_of(some_head(choose, 1), asker))
-        own = {name: value for name, value in told(facts).items() if name not in told(common)}
-        assert facts_from({**told(common), **own}) == facts
+        own = {name: value for name, value in encode_facts(facts).items() if name not in encode_facts(common)}
+        assert decode_facts({**encode_facts(common), **own}) == facts
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from shared.contracts.declarations import Topic
 from shared.contracts.topics import CONSENT_STATES, TOPICS
-from shared.decoding import KeptRecord, Letter, Skipped, decode
+from shared.decoding import InvalidRecord, KeptRecord, Skipped, decode
 from shared.outbox import tombstone
 
 
@@ -17,7 +17,7 @@ def record(topic: Topic, key: bytes | None, headers: list[tuple[str, bytes]] | N
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 def test_a_null_payload_is_passed_over_on_a_state_topic_and_a_letter_on_a_facts_topic(topic: Topic) -> None:
     headers = [
-        ("ce_type", topic.events[0].wire.encode()),
+        ("ce_type", topic.events[0].ce_type.encode()),
         ("ce_id", str(uuid4()).encode()),
         ("ce_time", b"2026-11-22T10:00:00+00:00"),
     ]
@@ -26,12 +26,12 @@ def test_a_null_payload_is_passed_over_on_a_state_topic_and_a_letter_on_a_facts_
         if topic.kind == "state":
             assert found == Skipped("tombstone")
         else:
-            assert isinstance(found, Letter)
+            assert isinstance(found, InvalidRecord)
             assert found.code == ("body-or-key-missing" if some else "envelope-invalid")
 
 
 def test_without_a_key_nothing_is_a_tombstone() -> None:
-    assert isinstance(decode(record(CONSENT_STATES, None), "p."), Letter)
+    assert isinstance(decode(record(CONSENT_STATES, None), "p."), InvalidRecord)
 
 
 def test_a_tombstone_is_announced_under_its_key_without_a_body() -> None:

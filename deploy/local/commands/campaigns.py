@@ -12,7 +12,7 @@ from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import Dmp
 from deploy.local.commands.common import perform, show_json, show_table, someone
 
-LOOK_EVERY_S = 1.0
+POLL_INTERVAL_S = 1.0
 CampaignArgument = Annotated[UUID, typer.Argument(metavar="ID", help="As `dmp campaign create` told it.")]
 _HEADINGS = ("campaign", "status", "selected", "noticed", "opened", "passed over", "opens at")
 
@@ -123,7 +123,7 @@ async def _follow(dmp: Dmp, found: Mapping[str, Any], campaign_id: UUID, follow:
         if not follow or shown["status"] in ("waiting", "done"):
             return shown
         typer.echo(f"{shown['status']}: {_numbers(shown)}", err=True)
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
 
 
 def _codes(text: str) -> list[str]:

@@ -30,7 +30,7 @@ from deploy.local.following import is_done
 from deploy.local.submitting import VISIBILITIES, Told, UnusableFileError, bundle_of
 from shared.terminology.oids import INS_NIR_TEST
 
-_LOOK_EVERY_S = 0.05
+_POLL_INTERVAL_S = 0.05
 ClientOption = Annotated[str, typer.Option("--as", metavar="CLIENT", help="Whose software; names: `dmp bootstrap`.")]
 
 
@@ -182,7 +182,7 @@ async def _follow(software: Session, place: str, seconds: float) -> dict[str, An
         progress: dict[str, Any] = (await software.call("GET", "records", place)).json()
         if all(is_done(one) for one in progress["documents"]) or time.monotonic() >= deadline:
             return progress
-        await asyncio.sleep(_LOOK_EVERY_S)
+        await asyncio.sleep(_POLL_INTERVAL_S)
 
 
 def _exit_code(rows: list[dict[str, Any]], wait: bool) -> int:

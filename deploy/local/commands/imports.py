@@ -17,7 +17,7 @@ from services.identity.domain.imports import AbsenceImplausibleError, FileMark, 
 from services.identity.importing import Complete, Importer, Outcome
 from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.errors import CodedError
-from shared.process import spare_the_collector
+from shared.process import freeze_gc
 
 EXIT_REJECTED = 3
 _STEPS = {
@@ -90,7 +90,7 @@ def _importer(var: Path) -> Importer:
 
 def _perform(file: Path, as_json: bool, work: Callable[[Report], Awaitable[Outcome]]) -> None:
     started = time.monotonic()
-    spare_the_collector()
+    freeze_gc()
     try:
         outcome = run(_watched(file, work))
     except (AbsenceImplausibleError, LocalError) as error:

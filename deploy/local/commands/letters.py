@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
 
 @dlt.command("list")
-def list_letters(
+def list_dead_letters(
     var: VarOption,
     group: GroupOption = None,
     code: CodeOption = None,

@@ -113,14 +113,14 @@ def group_states(
             lag = sum(last[place] - known.get(place, starts.get(place, 0)) for place in places)
             behind = seen.get(f"consumer_lag_seconds {group.name} {topic.name}")
             waiting = sum(
-                int(value) for name, value in seen.items() if name.startswith(f"waiting_messages {group.name} ")
+                int(value) for name, value in seen.items() if name.startswith(f"parked_messages {group.name} ")
             )
             states.append(GroupState(group.name, topic.name, lag, behind, dead, waiting))
     return states
 
 
 def metrics_in(text: str) -> dict[str, float]:
-    """`consumer_lag_seconds` and `waiting_messages` of a metrics page, by `<metric> <labels...>`."""
+    """`consumer_lag_seconds` and `parked_messages` of a metrics page, by `<metric> <labels...>`."""
     from prometheus_client.parser import text_string_to_metric_families
 
     return {
@@ -128,7 +128,7 @@ def metrics_in(text: str) -> dict[str, float]:
             (sample.name, sample.labels["group"], sample.labels.get("topic") or sample.labels["reason"])
         ): sample.value
         for family in text_string_to_metric_families(text)
-        if family.name in ("consumer_lag_seconds", "waiting_messages")
+        if family.name in ("consumer_lag_seconds", "parked_messages")
         for sample in family.samples
     }
 

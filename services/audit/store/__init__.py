@@ -8,7 +8,7 @@ from services.audit.domain import SHOWN_TO_PATIENTS, Cursor, Entry, Names, Shown
 from shared.clock import bucket_of
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import Connection, Pool
-from shared.decoding import Letter, Message
+from shared.decoding import InvalidRecord, Message
 from shared.label_versions import REPLACES_KNOWN
 from shared.vault import WrappedKey
 
@@ -133,7 +133,7 @@ join parked_messages parked using (topic, partition, "offset") where parked.grou
 
 
 async def times_put_aside(
-    connection: Connection, group: str, letters: Sequence[Letter]
+    connection: Connection, group: str, letters: Sequence[InvalidRecord]
 ) -> dict[tuple[str, int, int], datetime]:
     """When each letter's place (topic, partition, offset) was put aside: the same time however often it is asked."""
     rows = await connection.fetch(

@@ -43,7 +43,7 @@ async def find_of_record(
         bucket_of(record_id),
         record_id,
         to_representatives,
-        AccessRecorded.wire,
+        AccessRecorded.ce_type,
         MODES,
         READINGS,
         limit,
@@ -55,5 +55,5 @@ async def find_of_structure(
     connection: Connection, structure_id: str, since: datetime, until: datetime
 ) -> list[EmergencyAccess]:
     """All from one time up to another. Of a motive whose key is not here yet it is known that it was given."""
-    rows = await connection.fetch(SELECT_OF_STRUCTURE, structure_id, since, until, AccessRecorded.wire, READINGS)
+    rows = await connection.fetch(SELECT_OF_STRUCTURE, structure_id, since, until, AccessRecorded.ce_type, READINGS)
     return [EmergencyAccess(**row) for row in rows]

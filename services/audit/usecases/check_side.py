@@ -9,7 +9,7 @@ from services.audit.announcements import announce
 from services.audit.asking import facts_of
 from services.audit.store import records as store
 from shared import clock
-from shared.access import Facts, Permit, Refusal, decide, told
+from shared.access import Facts, Permit, Refusal, decide, encode_facts
 from shared.contracts.audit import AccessRecorded, Action
 from shared.db.pool import Connection
 from shared.ended_sessions import check_session
@@ -74,7 +74,7 @@ class Side:
             reason=self.decision.rule if isinstance(self.decision, Permit) else self.decision.reason,
             mode=self.caller.mode,
             rules_version=self.decision.rules_version,
-            facts=told(self.facts),
+            facts=encode_facts(self.facts),
         )
 
 
@@ -101,6 +101,6 @@ async def records_of_one(connection: Connection, record_id: UUID) -> list[UUID]:
 def _error(refusal: Refusal) -> ClientError:
     if refusal.retry:
         return UncheckableError()
-    if refusal.by_choice:
+    if refusal.hides_existence:
         return NotFoundError()
     return AccessesForbiddenError()

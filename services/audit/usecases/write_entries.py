@@ -21,7 +21,7 @@ from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.erasing import erased_among
 from shared.logs import log
-from shared.metrics import BURIED, STEP_SECONDS
+from shared.metrics import DEAD_LETTERED, STEP_SECONDS
 from shared.outbox import append
 
 SETTLED = (DocumentPublished, DocumentRefused)
@@ -68,9 +68,9 @@ def _by_credence(
         is_believed = not isinstance(event, AccessRecorded) or may_report(message.topic, event)
         (believed if is_believed else others).append(message)
     for message in others:
-        BURIED.labels(AUDIT_LEDGER.name, WRITER_MISMATCH).inc()
+        DEAD_LETTERED.labels(AUDIT_LEDGER.name, WRITER_MISMATCH).inc()
         place: dict[str, Any] = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
-        log("message.buried", group=AUDIT_LEDGER.name, code=WRITER_MISMATCH, **place)
+        log("message.dead_lettered", group=AUDIT_LEDGER.name, code=WRITER_MISMATCH, **place)
     return believed, others
 
 
@@ -109,7 +109,7 @@ def _recorded(message: Message[LedgerEvent], at: datetime) -> EntryRecorded:
     return EntryRecorded(
         record_id=event.record_id,
         event_id=message.id,
-        event_type=event.wire,
+        event_type=event.ce_type,
         document_id=event.document_id,
         deposit_id=getattr(event, "deposit_id", None),
         recorded_at=at,

@@ -20,7 +20,7 @@ from shared.fhir.write import FHIR_JSON
 from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool, copy_limit_of
 from shared.http.door import Door
-from shared.http.pacing import keep_pace
+from shared.http.pacing import delay_response
 from shared.national_ids import full_ids
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -185,7 +185,7 @@ async def _search(
     resources = [consent_resource(record_id, one, clock.now()) for one in found]
     shown = [one for one in resources if status in (None, one["status"])]
     if not shown:
-        await keep_pace(request)
+        await delay_response(request)
     return _answer(searchset(shown, str(request.base_url)), 200, {})
 
 

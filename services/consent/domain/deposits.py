@@ -4,7 +4,7 @@ from typing import Final, get_args
 from uuid import UUID
 
 from services.consent.domain.states import About, KnownRecord
-from shared.access import Facts, blocked_of, facts_from
+from shared.access import Facts, blocked_of, decode_facts
 from shared.access.requirements import MODES
 from shared.contracts.base import Actor, ActorKind
 from shared.contracts.records import DocumentReceived
@@ -42,7 +42,7 @@ def facts_of(event: DocumentReceived, known: KnownRecord, *, masked_and_invisibl
     professional = actor.id if actor.kind == "professional" else None
     own_record = UUID(actor.id) if actor.kind == "patient" else event.record_id
     chosen = known.state_version is not None
-    return facts_from(
+    return decode_facts(
         {
             "document_type": event.type,
             "class_code": event.class_code,

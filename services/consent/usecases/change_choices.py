@@ -23,7 +23,7 @@ from services.consent.domain.states import (
 from services.consent.store import copies, presences, states
 from services.consent.usecases.name_subject import name_subject
 from shared import clock
-from shared.access import Facts, Permit, Refusal, blocked_of, decide, told
+from shared.access import Facts, Permit, Refusal, blocked_of, decide, encode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
 from shared.ended_sessions import check_session
@@ -176,7 +176,7 @@ def _error(refusal: Refusal, facts: Facts) -> ClientError:
             return BlockingOneselfError()
         case Refusal(retry=True):
             return UncheckableError()
-        case Refusal(by_choice=True):
+        case Refusal(hides_existence=True):
             return NotFoundError()
         case Refusal(reason="change-not-permitted"):
             return ChangeForbiddenError()
@@ -200,7 +200,7 @@ def _access(
         mode=caller.mode,
         rules_version=decision.rules_version,
         state_version=state.version,
-        facts=told(facts),
+        facts=encode_facts(facts),
         session_id=caller.session_id,
     )
 

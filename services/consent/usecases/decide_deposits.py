@@ -7,7 +7,7 @@ from services.consent.domain.deposits import facts_of, require_known
 from services.consent.domain.states import KnownRecord
 from services.consent.store import known_records as store
 from shared import clock
-from shared.access import Facts, Permit, decide, told
+from shared.access import Facts, Permit, decide, encode_facts
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentReceived
 from shared.db.pool import Connection
@@ -59,7 +59,7 @@ def _decide(event: DocumentReceived, known: KnownRecord, facts: Facts) -> Deposi
         outcome="permitted" if permitted else "refused",
         reason=answer.rule if isinstance(answer, Permit) else answer.reason,
         rules_version=answer.rules_version,
-        facts={**told(facts), "organisation_id": event.organisation_id},
+        facts={**encode_facts(facts), "organisation_id": event.organisation_id},
         seen=known.seen,
         decided_at=clock.now(),
         mask=known.mask_new_documents and permitted,

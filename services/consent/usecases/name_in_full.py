@@ -18,7 +18,7 @@ from shared.outbox import append
 ACTION: Final = "name-in-full"
 OURSELVES: Final = Actor(kind="system", id="consent")
 AT_ONCE: Final = 100
-LOOK_EVERY_S: Final = 5.0
+POLL_INTERVAL_S: Final = 5.0
 WHOLE_SINCE: Final = timedelta(minutes=2)
 
 
@@ -29,7 +29,7 @@ async def name_in_full(pool: Pool) -> None:
         waiting = await incomplete.find_incomplete(connection, AT_ONCE)
         is_whole = bool(waiting) and await incomplete.is_directory_whole(connection, clock.now() - WHOLE_SINCE)
     if not is_whole:
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
         return
     for record_id in waiting:
         async with transaction(pool) as connection:

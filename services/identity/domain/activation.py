@@ -90,7 +90,7 @@ def open_wave(wave_id: UUID, sealed: Sealed, persons: Keyring) -> Wave:
     return Wave(wave_id, open_row(persons, sealed, "activation-wave", wave_id))
 
 
-def letter_id(printing: UUID, record_id: UUID, attempt: int) -> UUID:
+def dead_letter_id(printing: UUID, record_id: UUID, attempt: int) -> UUID:
     """The id of a letter that is printed again: the same printing, taken up again, asks for no letter twice."""
     digest = hashlib.sha256(printing.bytes + record_id.bytes + attempt.to_bytes(4, "big")).digest()
     value = int.from_bytes(digest[:16], "big")

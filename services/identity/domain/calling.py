@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 import orjson
 
 from shared.errors import InvalidError
-from shared.values import Unprinted
+from shared.values import RedactedRepr
 
 Role = Literal["emergency", "trusted", "help"]
 MOST_PEOPLE: Final = 10
@@ -31,7 +31,7 @@ class PeopleToCallInvalidError(InvalidError):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class PersonToCall(Unprinted):
+class PersonToCall(RedactedRepr):
     """One of them. `relation` in the holder's own words (sœur, voisin); `phone` as E.164."""
 
     role: Role

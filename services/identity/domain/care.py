@@ -14,7 +14,7 @@ from services.identity.domain.opening import Person
 from services.identity.domain.sealing import Sealed
 from shared.crypto import Keyring
 from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidError, NotFoundError
-from shared.values import Unprinted, normalise_name
+from shared.values import RedactedRepr, normalise_name
 
 MOST_CARERS: Final = 10
 KEPT_UNANSWERED: Final = timedelta(days=90)
@@ -125,7 +125,7 @@ class Care:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Invited(Unprinted):
+class Invited(RedactedRepr):
     """Somebody as the holder names them: by a number with names and birth date, by a mail address, or both."""
 
     language: Literal["fr", "en"]

@@ -95,7 +95,7 @@ def check_second_factor(second_factor: SecondFactor, known: Contact) -> Channel:
 
 def seal_contact(keyrings: Keyrings, record_id: UUID, told: Contact) -> str:
     """What notify is told: sealed for it, and of no use for another record."""
-    return keyrings.contacts.seal_for_addressee(told.as_json(), sealed_place("contact", record_id))
+    return keyrings.contacts.encrypt_jwe(told.as_json(), sealed_place("contact", record_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def message(
         record_id=record_id,
         channel=channel,
         kind=note.kind,
-        sealed=keyring.seal_for_addressee(plain, sealed_place("request", request_id)),
+        sealed=keyring.encrypt_jwe(plain, sealed_place("request", request_id)),
         expires_at=note.expires_at,
     )
 

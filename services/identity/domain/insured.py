@@ -18,7 +18,7 @@ from shared.crypto import Keyring
 from shared.errors import InvalidError
 from shared.fingerprints import ins_parts
 from shared.terminology.oids import INS_NIR
-from shared.values import Ins, StrictTraits, Unprinted, check_key
+from shared.values import Ins, RedactedRepr, StrictTraits, check_key
 
 KIND = "insured"
 Language = Literal["fr", "en"]
@@ -49,7 +49,7 @@ class AddressInvalidError(InvalidError):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Reach(Unprinted):
+class Reach(RedactedRepr):
     """Where an insured person can be written to."""
 
     mail: str | None = None
@@ -59,7 +59,7 @@ class Reach(Unprinted):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class InsuredPerson(Unprinted):
+class InsuredPerson(RedactedRepr):
     """Everything that the register says of one person.
 
     `card` is the serial number of the Vitale card; `card_owner` the number of the insured person (ouvrant droit) whose

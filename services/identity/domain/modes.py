@@ -128,7 +128,7 @@ def state_mode(mode: str | None, motive: str | None, motives: Keyring | None) ->
     text = _clean_motive(motive or "")
     if motives is None:
         raise EmergencyUnavailableError
-    return Stated(wanted, motives.seal_for_addressee(text.encode(), MOTIVE))
+    return Stated(wanted, motives.encrypt_jwe(text.encode(), MOTIVE))
 
 
 def named_patient(stated: Stated, patient: str | None) -> Ins | None:

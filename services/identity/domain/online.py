@@ -18,7 +18,7 @@ from services.identity.domain.regimes import ONLINE
 from services.identity.domain.sealing import Keyrings, Sealed, open_row, seal_row
 from shared.crypto import Keyring
 from shared.errors import ForbiddenError, InvalidError, TooManyRequestsError
-from shared.values import Ins, Unprinted
+from shared.values import Ins, RedactedRepr
 
 CODE_LIFETIME: Final = timedelta(hours=2)
 TRIES: Final = 5
@@ -91,7 +91,7 @@ together: nobody uses up what belongs to somebody else."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Asked(Unprinted):
+class Asked(RedactedRepr):
     """Who is said to want a record, and where the code goes."""
 
     ins: Ins

@@ -10,7 +10,7 @@ import orjson
 
 from services.identity.domain.persons import NO_USED_NAMES, IdentityStatus, UsedNames
 from shared.errors import ConflictError, InvalidError, NotFoundError
-from shared.values import Ins, InvalidTraitsError, Sex, StrictTraits, Unprinted
+from shared.values import Ins, InvalidTraitsError, RedactedRepr, Sex, StrictTraits
 
 LANGUAGES = ("fr", "en")
 RELATIONS = ("holder", "representative")
@@ -56,7 +56,7 @@ class RecordUnknownError(NotFoundError):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Contact(Unprinted):
+class Contact(RedactedRepr):
     """Where and in which language a person is told things."""
 
     mail: str | None
@@ -77,7 +77,7 @@ class Contact(Unprinted):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Person(Unprinted):
+class Person(RedactedRepr):
     """An insured person: the number, the strict traits, and what else is known.
 
     `regime` and `region` are codes (`domain.persons`). A record that was opened before the status was kept had been

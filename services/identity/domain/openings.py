@@ -125,6 +125,6 @@ def mail_or_letter(
         record_id=record_id,
         channel="letter" if reach.mail is None else "mail",
         kind=kind,
-        sealed=keyring.seal_for_addressee(plain, sealed_place("request", request_id)),
+        sealed=keyring.encrypt_jwe(plain, sealed_place("request", request_id)),
         expires_at=expires_at,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.errors import ConflictError, InvalidError
-from shared.values import Unprinted
+from shared.values import RedactedRepr
 
 # The regions, the overseas collectivities by their department, and 99: abroad.
 REGIONS = frozenset(
@@ -89,7 +89,7 @@ class IdentityStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class UsedNames(Unprinted):
+class UsedNames(RedactedRepr):
     """The names a person uses in daily life, where they are not the birth names. Raises UsedNamesInvalidError."""
 
     family_name: str | None = None

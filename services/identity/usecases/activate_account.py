@@ -25,11 +25,11 @@ from shared.db.pool import Connection, Pool, transaction
 from shared.fingerprints import ins_parts
 from shared.metrics import REFUSED
 from shared.outbox import append
-from shared.values import Ins, Unprinted
+from shared.values import Ins, RedactedRepr
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Activating(Unprinted):
+class Activating(RedactedRepr):
     """Whose code it is said to be, the code as it was typed, where a second factor may be sent, and from where."""
 
     ins: Ins

@@ -32,11 +32,11 @@ from shared.db.pool import Connection, Pool, transaction
 from shared.fingerprints import ins_parts
 from shared.http.tokens import Caller
 from shared.outbox import append
-from shared.values import Ins, Unprinted
+from shared.values import Ins, RedactedRepr
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Inviting(Unprinted):
+class Inviting(RedactedRepr):
     """Whom, and for how long the invitation stands. With a number only that person can answer it."""
 
     invited: Invited

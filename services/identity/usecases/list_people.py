@@ -18,11 +18,11 @@ from shared import clock
 from shared.db.pool import Connection, Pool
 from shared.fingerprints import ins_parts
 from shared.http.tokens import Caller
-from shared.values import Unprinted
+from shared.values import RedactedRepr
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class NamedRepresentation(Unprinted):
+class NamedRepresentation(RedactedRepr):
     """A representation, who it is, and (for administrators) the reference of the evidence."""
 
     representation: Representation
@@ -31,7 +31,7 @@ class NamedRepresentation(Unprinted):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class NamedCare(Unprinted):
+class NamedCare(RedactedRepr):
     """A carer or somebody invited, by name or as the holder named them."""
 
     care: Care
@@ -40,7 +40,7 @@ class NamedCare(Unprinted):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ActingFor(Unprinted):
+class ActingFor(RedactedRepr):
     """A record in which somebody may act for its holder."""
 
     record_id: UUID

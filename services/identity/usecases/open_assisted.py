@@ -39,11 +39,11 @@ from shared.errors import ClientError
 from shared.fingerprints import ins_parts
 from shared.metrics import REFUSED
 from shared.outbox import append
-from shared.values import Ins, Unprinted
+from shared.values import Ins, RedactedRepr
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Helped(Unprinted):
+class Helped(RedactedRepr):
     """Who is there, where they are told things, and by which way the record opens."""
 
     ins: Ins

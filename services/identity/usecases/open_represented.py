@@ -31,11 +31,11 @@ from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection, Pool, transaction
 from shared.fingerprints import ins_parts
 from shared.outbox import append
-from shared.values import Ins, Unprinted, check_key
+from shared.values import Ins, RedactedRepr, check_key
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ByRepresentative(Unprinted):
+class ByRepresentative(RedactedRepr):
     """The signed-in holder of `own_id` opens for a minor with the card on which they are insured."""
 
     own_id: UUID
@@ -44,7 +44,7 @@ class ByRepresentative(Unprinted):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ByAdministrator(Unprinted):
+class ByAdministrator(RedactedRepr):
     """An administrator states who represents, and was shown the evidence."""
 
     actor: Actor

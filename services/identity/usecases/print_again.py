@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.activation import IssuedCode, Wave, letter_id, open_wave
+from services.identity.domain.activation import IssuedCode, Wave, dead_letter_id, open_wave
 from services.identity.domain.campaigns import CampaignUnknownError
 from services.identity.domain.insured import open_insured
 from services.identity.domain.openings import mail_or_letter
@@ -51,5 +51,5 @@ async def _letter(
         return None
     reach = open_insured(keyrings.persons, row).reach
     values = code_values(wave.code(code.person, code.attempt), code.expires_at)
-    id = letter_id(printing, code.record_id, code.attempt)
+    id = dead_letter_id(printing, code.record_id, code.attempt)
     return mail_or_letter(keyrings.contacts, id, code.record_id, reach, "activation-code", values, code.expires_at)

@@ -16,7 +16,7 @@ from services.identity.usecases.end_life import end_life
 from services.identity.usecases.move_record import holder
 from shared.contracts.base import Actor
 from shared.db.pool import Pool, transaction
-from shared.db.sweep import ROUND_S
+from shared.db.sweep import RUN_INTERVAL_S
 from shared.errors import CodedError
 from shared.logs import log_limited
 from shared.outbox import append
@@ -28,7 +28,7 @@ SWEEPER: Final = Actor(kind="system", id="sweep-deaths")
 async def sweep_deaths(pool: Pool, keyrings: Keyrings, now: datetime, *, limit: int = BATCH) -> int:
     """How many were announced; 0 when none is left that can be. A record whose keys are not all here keeps nobody."""
     failed: list[UUID] = []
-    deadline = asyncio.get_running_loop().time() + ROUND_S
+    deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     while asyncio.get_running_loop().time() < deadline:
         async with pool.acquire() as connection:
             due = await lifecycle.find_unannounced_deaths(connection, limit, failed)
@@ -37,7 +37,7 @@ async def sweep_deaths(pool: Pool, keyrings: Keyrings, now: datetime, *, limit: 
             try:
                 await _announce(pool, keyrings, record_id, now)
             except CodedError as error:
-                log_limited("loop.interrupted", error)
+                log_limited("loop.failed", error)
                 failed.append(record_id)
         if (announced := len(due) - (len(failed) - before)) or not due:
             return announced

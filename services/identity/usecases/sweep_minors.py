@@ -38,7 +38,7 @@ async def sweep_minors(pool: Pool, keyrings: Keyrings, now: datetime, *, limit: 
         try:
             await _look(pool, keyrings, record_id, now)
         except CodedError as error:  # its keys are not all here: again tomorrow, and the others are not kept waiting
-            log("loop.interrupted", place="sweep-minors", error=error)
+            log("loop.failed", place="sweep-minors", error=error)
             async with transaction(pool) as connection:
                 await minors.note_look(connection, record_id, today)
     return len(due)

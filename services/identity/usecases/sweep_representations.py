@@ -12,7 +12,7 @@ from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.answer_representation import settle
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Pool, transaction
-from shared.db.sweep import ROUND_S
+from shared.db.sweep import RUN_INTERVAL_S
 from shared.errors import CodedError
 from shared.logs import log_limited
 from shared.outbox import append
@@ -25,7 +25,7 @@ async def sweep_representations(pool: Pool, keyrings: Keyrings, now: datetime, *
     """In how many records of a page something ended; 0 when nothing is left that can be done. A record whose keys are
     not all here keeps nobody, not even when it stands at the head of a whole page of such."""
     failed: list[UUID] = []
-    deadline = asyncio.get_running_loop().time() + ROUND_S
+    deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     while asyncio.get_running_loop().time() < deadline:
         async with pool.acquire() as connection:
             due = await representations.records_with_ended(connection, now, limit, failed)
@@ -34,7 +34,7 @@ async def sweep_representations(pool: Pool, keyrings: Keyrings, now: datetime, *
             try:
                 await _end(pool, keyrings, record_id, now)
             except CodedError as error:
-                log_limited("loop.interrupted", error)
+                log_limited("loop.failed", error)
                 failed.append(record_id)
         if (swept := len(due) - (len(failed) - before)) or not due:
             return swept

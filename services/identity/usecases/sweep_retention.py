@@ -13,7 +13,7 @@ from services.identity.usecases.erase_record import Erasing, erase_record
 from services.identity.usecases.move_record import Moving
 from shared.contracts.base import Actor
 from shared.db.pool import Pool
-from shared.db.sweep import ROUND_S
+from shared.db.sweep import RUN_INTERVAL_S
 from shared.errors import CodedError
 from shared.logs import log_limited
 
@@ -27,7 +27,7 @@ async def sweep_retention(
     """How many were erased of a page; 0 when none is left that can be. One that cannot be erased is told and keeps
     nobody, not even when it stands at the head of a whole page of such."""
     failed: list[UUID] = []
-    deadline = asyncio.get_running_loop().time() + ROUND_S
+    deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     while asyncio.get_running_loop().time() < deadline:
         async with pool.acquire() as connection:
             due = await lifecycle.find_closed_long(connection, retention.closed_before(now), limit, failed)
@@ -36,7 +36,7 @@ async def sweep_retention(
             try:
                 await erase_record(pool, keyrings, retention, record_id, Erasing(SWEEPER, "retention-over", now))
             except CodedError as error:  # reopened a moment ago, or its keys are not all here
-                log_limited("loop.interrupted", error)
+                log_limited("loop.failed", error)
                 failed.append(record_id)
         if (erased := len(due) - (len(failed) - before)) or not due:
             return erased

@@ -38,9 +38,9 @@ async def patch_reference(request: Request) -> Response:
     opened = changed.opened
     if opened is None:
         return Response(None, 204, {**flagged(request), "etag": etag_of(changed.head)})
-    headers = {"cache-control": "no-store", **flagged(request, opened.marks), "etag": etag_of(opened.head)}
+    headers = {"cache-control": "no-store", **flagged(request, opened.notices), "etag": etag_of(opened.head)}
     return Response(
-        document_reference(opened.head, opened.metadata, opened.marks, mode_of(request)), 200, headers, FHIR_JSON
+        document_reference(opened.head, opened.metadata, opened.notices, mode_of(request)), 200, headers, FHIR_JSON
     )
 
 

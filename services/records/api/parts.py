@@ -69,9 +69,9 @@ def mode_of(request: Request) -> str | None:
     return mode
 
 
-def flagged(request: Request, marks: Iterable[str] = ()) -> dict[str, str]:
+def flagged(request: Request, notices: Iterable[str] = ()) -> dict[str, str]:
     """The headers of an answer that say in which emergency mode it was given, and what goes beside it."""
     headers = {} if (mode := mode_of(request)) is None else {ACCESS_MODE: mode}
-    if told := [one for one in marks if one == NOT_FROM_THE_DECREE]:
+    if told := [one for one in notices if one == NOT_FROM_THE_DECREE]:
         headers[ACCESS_MARKS] = ",".join(told)
     return headers

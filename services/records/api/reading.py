@@ -21,7 +21,7 @@ from shared.fhir.capabilities import capability_statement
 from shared.fhir.write import FHIR_JSON, binary, searchset
 from shared.http.admission import Urgency, urgent
 from shared.http.door import Door
-from shared.http.pacing import keep_pace
+from shared.http.pacing import delay_response
 
 router = APIRouter(route_class=Door)
 # Content is what somebody sent: no browser may guess at it or run it.
@@ -62,8 +62,8 @@ async def post_search(request: Request) -> Response:
 async def read_reference(request: Request) -> Response:
     """The metadata of one document."""
     opened = await _open(request, with_content=False)
-    headers = {**PRIVATE, **flagged(request, opened.marks), "etag": etag_of(opened.head)}
-    body = document_reference(opened.head, opened.metadata, opened.marks, mode_of(request))
+    headers = {**PRIVATE, **flagged(request, opened.notices), "etag": etag_of(opened.head)}
+    body = document_reference(opened.head, opened.metadata, opened.notices, mode_of(request))
     return Response(body, 200, headers, FHIR_JSON)
 
 
@@ -73,7 +73,7 @@ async def read_binary(request: Request) -> Response:
     opened = await _open(request, with_content=True)
     assert opened.content is not None
     content_type = served_type(opened.metadata.content_type, opened.content)
-    flags = flagged(request, opened.marks)
+    flags = flagged(request, opened.notices)
     if FHIR_JSON in request.headers.get("accept", ""):
         return Response(binary(str(opened.head.id), content_type, opened.content), 200, {**PRIVATE, **flags}, FHIR_JSON)
     return Response(opened.content, 200, {**SHIELDED, **flags, "content-type": content_type})
@@ -94,13 +94,13 @@ async def _search(request: Request, parameters: dict[str, str]) -> Response:
     page = await find_documents(desk_of(request), caller, query.wanted)
     body = _searchset(str(request.base_url), page, query, mode_of(request))
     if not page.documents:
-        await keep_pace(request)
+        await delay_response(request)
     return Response(body, 200, {**PRIVATE, **flagged(request)}, FHIR_JSON)
 
 
 def _searchset(base: str, page: Page, query: Query, mode: str | None) -> bytes:
     listed = [
-        (url_of(base, one.head.id), document_reference(one.head, one.metadata, one.marks)) for one in page.documents
+        (url_of(base, one.head.id), document_reference(one.head, one.metadata, one.notices)) for one in page.documents
     ]
     next_url = _next(base, page, query)
     return searchset(listed, self_url=f"{base}fhir/DocumentReference", next_url=next_url, access_mode=mode)

@@ -14,9 +14,9 @@ from shared.values import Ins, NationalProfessionalId, NationalStructureId
 
 
 def document_reference(
-    head: Head, metadata: Metadata, marks: tuple[str, ...] = (), access_mode: str | None = None
+    head: Head, metadata: Metadata, notices: tuple[str, ...] = (), access_mode: str | None = None
 ) -> bytes:
-    """The DocumentReference; `marks` and the emergency mode of the answer go into its meta."""
+    """The DocumentReference; `notices` and the emergency mode of the answer go into its meta."""
     labels = normalised(found for code in head.labels if (found := label(code)) is not None)
     return write.document_reference(
         write.StoredDocument(
@@ -25,7 +25,7 @@ def document_reference(
             last_updated=head.changed_at or head.received_at,
             status=fhir_status(status_of(head.status, head.life, archived=head.archived)),
             archived=head.archived,
-            marks=tuple(one for one in marks if one == NOT_FROM_THE_DECREE),
+            notices=tuple(one for one in notices if one == NOT_FROM_THE_DECREE),
             access_mode=access_mode,
             unique_id=metadata.unique_id,
             type=document_types()[head.type],

@@ -38,14 +38,14 @@ class CopyAge:
 
     def is_fresh(self, now: datetime, limit: timedelta, kind: str = "") -> bool:
         """Whether all that count for somebody of that kind are known and young enough."""
-        marks, broken = [self.record_at, self.choices_at, self.erasures_at], self.broken
+        notices, broken = [self.record_at, self.choices_at, self.erasures_at], self.broken
         if kind in PROXIES:
-            marks, broken = [*marks, self.people_at], broken or self.people_broken
+            notices, broken = [*notices, self.people_at], broken or self.people_broken
         elif kind == "professional":
-            marks, broken = [*marks, self.matrix_at], broken or self.matrix_broken
+            notices, broken = [*notices, self.matrix_at], broken or self.matrix_broken
         if self.other is not None and not self.other.is_fresh(now, limit, kind):
             return False
-        return not broken and are_fresh(marks, now, limit)
+        return not broken and are_fresh(notices, now, limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from services.records.domain.copies import RecordFacts
 from services.records.domain.facts import Asker, Combination, Said, said_of, with_document
-from services.records.domain.reading import combination_told, insisted
+from services.records.domain.reading import combination_told, require_permit
 from shared.access import Facts, Permit, Refusal, decide
 from shared.contracts.audit import CombinationDecided
 
@@ -39,10 +39,10 @@ class Searched:
             return ()
         return tuple(key for key, answer in self.answers.items() if isinstance(answer.decision, Permit))
 
-    def marks(self) -> dict[Combination, tuple[str, ...]]:
+    def notices(self) -> dict[Combination, tuple[str, ...]]:
         """What a reader is told beside a document of each combination."""
         return {
-            self.combinations[key]: answer.decision.marks
+            self.combinations[key]: answer.decision.notices
             for key, answer in self.answers.items()
             if isinstance(answer.decision, Permit)
         }
@@ -55,7 +55,7 @@ def search(common: Facts, asker: Asker, record: RecordFacts, combinations: Mappi
     cannot be checked now, or is never permitted to such an asker, is refused whole.
     """
     decision = decide(common)
-    if isinstance(decision, Refusal) and not decision.by_choice:
+    if isinstance(decision, Refusal) and not decision.hides_existence:
         return Searched(record, common, decision, {}, {})
     answer_of = _answers(common)
     answers = {key: answer_of(one, said_of(asker, record, one)) for key, one in combinations.items()}
@@ -78,9 +78,11 @@ def _answers(common: Facts) -> Callable[[Combination, Said], Answer]:
     return answer
 
 
-def insisted_of(searched: Sequence[Searched]) -> Permit:
-    """The Permit of the first record that may be searched. Raises as `insisted` of the one asked for."""
-    return insisted(next((one.decision for one in searched if isinstance(one.decision, Permit)), searched[0].decision))
+def require_permit_of(searched: Sequence[Searched]) -> Permit:
+    """The Permit of the first record that may be searched. Raises as `require_permit` of the one asked for."""
+    return require_permit(
+        next((one.decision for one in searched if isinstance(one.decision, Permit)), searched[0].decision)
+    )
 
 
 def is_wanted(combination: Combination, statuses: frozenset[str]) -> bool:

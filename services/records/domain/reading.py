@@ -6,8 +6,8 @@ from uuid import UUID
 
 from services.records.domain.copies import RecordFacts
 from services.records.domain.facts import EMERGENCIES, Asker
-from shared.access import Facts, Permit, Refusal, told
-from shared.contracts.audit import AccessRecorded, Action, CombinationDecided, FactsTold
+from shared.access import Facts, Permit, Refusal, encode_facts
+from shared.contracts.audit import AccessRecorded, Action, CombinationDecided, RecordedFacts
 from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
 
 ReadAction = Literal["read-document", "find-documents"]
@@ -43,7 +43,7 @@ def access_of(
         rules_version=decision.rules_version,
         state_version=record.choices_version,
         seen=record.seen_by(asker.kind),
-        facts=told(facts),
+        facts=encode_facts(facts),
         combinations=tuple(combinations),
         matrix=record.matrix.name if record.matrix is not None and asker.kind == "professional" else None,
         motive=asker.motive if emergency else None,
@@ -54,8 +54,8 @@ def access_of(
 def combination_told(common: Facts, judged: Judged) -> CombinationDecided:
     """What the ledger is told of a combination: its facts beside those of the search, and the answer."""
     facts, decision = judged
-    known = told(common)
-    own: FactsTold = {name: value for name, value in told(facts).items() if name not in known}
+    known = encode_facts(common)
+    own: RecordedFacts = {name: value for name, value in encode_facts(facts).items() if name not in known}
     # Codes of ours: there is nothing to be checked, and a search has many.
     return CombinationDecided.model_construct(facts=own, outcome=outcome_of(decision), reason=reason_of(decision))
 
@@ -70,24 +70,24 @@ def reason_of(decision: Permit | Refusal) -> str:
     return decision.rule if isinstance(decision, Permit) else decision.reason
 
 
-def insisted(decision: Permit | Refusal) -> Permit:
+def require_permit(decision: Permit | Refusal) -> Permit:
     """The Permit. Raises UncheckableError, NotFoundError (somebody chose to hide it), ForbiddenError (the rest)."""
     match decision:
         case Permit():
             return decision
         case Refusal(retry=True):
             raise UncheckableError
-        case Refusal(by_choice=True):
+        case Refusal(hides_existence=True):
             raise NotFoundError
         case Refusal():
             raise ForbiddenError
 
 
 def error_of(refusal: Refusal) -> ClientError:
-    """What `insisted` raises, with the rule's code where it may be told."""
+    """What `require_permit` raises, with the rule's code where it may be told."""
     if refusal.retry:
         return UncheckableError()
-    if refusal.by_choice:
+    if refusal.hides_existence:
         return NotFoundError()
     error = ForbiddenError(f"The access rules do not permit this: {refusal.reason}.")
     error.french = f"Les règles d’accès ne le permettent pas : {refusal.reason}."

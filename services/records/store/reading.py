@@ -193,10 +193,10 @@ async def _load_own_facts(connection: Connection, matrices: Matrices, record_id:
 
 
 async def _load_watermarks(connection: Connection) -> dict[str, list[datetime]]:
-    marks: dict[str, list[datetime]] = {}
+    notices: dict[str, list[datetime]] = {}
     for row in await connection.fetch(SELECT_WATERMARKS, *COPIED):
-        marks.setdefault(row["topic"], []).append(row["at"])
-    return marks
+        notices.setdefault(row["topic"], []).append(row["at"])
+    return notices
 
 
 async def load_head(connection: Connection, document_id: UUID) -> Head | None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from services.records.announcements import announce
 from services.records.domain.copies import RecordFacts
 from services.records.domain.facts import record_facts
-from services.records.domain.reading import access_of, insisted
+from services.records.domain.reading import access_of, require_permit
 from services.records.domain.versions import Versions
 from services.records.domain.what_if import (
     Effect,
@@ -73,7 +73,7 @@ async def ask_what_if(desk: Desk, caller: Caller, record_id: UUID, question: Que
                 REFUSED.labels("ask-what-if", decision.reason).inc()
             access = access_of(caller, "ask-what-if", (facts, decision), record)
             await append(connection, [announce(access)] if access is not None else [])
-        insisted(decision)
+        require_permit(decision)
     visible = seen_by(caller, record, {*counted, *(was for was, _ in moved.values())}, now)
     moved = {id: change for id, change in moved.items() if change[0] in visible}
     if not moved.keys() >= {id for id, _ in question.labels}:

@@ -24,7 +24,7 @@ from services.records.store import reading as store
 from services.records.usecases.desk import Desk
 from services.records.usecases.read_document import Opened
 from shared import clock
-from shared.access import Permit, Refusal, decide, told
+from shared.access import Permit, Refusal, decide, encode_facts
 from shared.clock import bucket_in
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
@@ -99,7 +99,7 @@ async def change_document(desk: Desk, caller: Caller, document_id: UUID, ask: As
         sealed = await store.read_metadata(connection, sight, record.id, document_id)
     key = desk.vault.unwrap(record.id, sealed.key)
     metadata = sealing.open_metadata(key, document_id, sealed.metadata)
-    return Changed(changed, Opened(changed, metadata, None, sight.marks))
+    return Changed(changed, Opened(changed, metadata, None, sight.notices))
 
 
 async def _fenced(desk: Desk, connection: Connection, document_id: UUID) -> RecordFacts:
@@ -226,7 +226,7 @@ def _event(
             seen=record.seen_by(caller.kind),
             actor=caller.actor(),
             rules_version=decision.rules_version,
-            facts=told(facts),
+            facts=encode_facts(facts),
             withdrawn_at=at,
         )
     return DocumentRelabelled(
@@ -241,6 +241,6 @@ def _event(
         archived=head.archived,
         version=head.version,
         rules_version=decision.rules_version,
-        facts=told(facts),
+        facts=encode_facts(facts),
         changed_at=at,
     )

@@ -14,7 +14,7 @@ from services.records.announcements import announce
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import Head, Metadata
 from services.records.domain.facts import Combination, combination_of, record_facts
-from services.records.domain.listing import Searched, insisted_of, is_wanted, search
+from services.records.domain.listing import Searched, is_wanted, require_permit_of, search
 from services.records.domain.reading import access_of
 from services.records.held_records import retried_while_held
 from services.records.store import finding
@@ -50,11 +50,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A document that may be listed; `marks`: what the reader is to be told beside it."""
+    """A document that may be listed; `notices`: what the reader is to be told beside it."""
 
     head: Head
     metadata: Metadata
-    marks: tuple[str, ...]
+    notices: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ async def find_documents(desk: Desk, caller: Caller, wanted: Wanted) -> Page:
             heads = await _look(connection, caller, searched, wanted)
             await _trace(connection, caller, searched)
         try:
-            permit = insisted_of(searched)
+            permit = require_permit_of(searched)
         except NotFoundError:
             return Page(None, ())
         listed = heads[: wanted.count]
@@ -141,11 +141,11 @@ async def _open(
             continue
         key = desk.vault.unwrap(record_id, next(iter(sealed.values())).key)
         metadata |= {id: sealing.open_metadata(key, id, one.metadata) for id, one in sealed.items()}
-    marks: Mapping[UUID | None, Mapping[Combination, tuple[str, ...]]] = {
-        one.record.id: one.marks() for one in searched
+    notices: Mapping[UUID | None, Mapping[Combination, tuple[str, ...]]] = {
+        one.record.id: one.notices() for one in searched
     }
     return tuple(
-        Found(head, metadata[head.id], marks[head.record_id].get(combination_of(head, caller), ()))
+        Found(head, metadata[head.id], notices[head.record_id].get(combination_of(head, caller), ()))
         for head in heads
         if head.id in metadata
     )

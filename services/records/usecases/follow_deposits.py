@@ -12,7 +12,7 @@ from shared.db.pool import Connection
 from shared.decoding import Message
 from shared.metrics import STEP_SECONDS
 
-_SETTLED = frozenset({DocumentPublished.wire, DocumentRefused.wire})
+_SETTLED = frozenset({DocumentPublished.ce_type, DocumentRefused.ce_type})
 
 
 async def follow_deposits(connection: Connection, messages: list[Message[EntryRecorded | AlertEvent]]) -> None:

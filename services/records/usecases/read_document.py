@@ -7,7 +7,7 @@ from services.records import sealing
 from services.records.announcements import announce
 from services.records.domain.documents import Head, Metadata
 from services.records.domain.facts import ABSENT, combination_of, document_facts, record_facts
-from services.records.domain.reading import ReadAction, access_of, insisted
+from services.records.domain.reading import ReadAction, access_of, require_permit
 from services.records.held_records import retried_while_held
 from services.records.store import reading as store
 from services.records.usecases.desk import Desk
@@ -25,13 +25,13 @@ from shared.outbox import append
 class Opened:
     """A document that may be shown. `content` is None where only the metadata was asked for.
 
-    `marks`: what the reader is to be told beside it.
+    `notices`: what the reader is to be told beside it.
     """
 
     head: Head
     metadata: Metadata
     content: bytes | None
-    marks: tuple[str, ...]
+    notices: tuple[str, ...]
 
 
 @retried_while_held
@@ -40,7 +40,7 @@ async def read_document(desk: Desk, caller: Caller, document_id: UUID, *, with_c
     async with desk.pool.acquire() as connection:
         async with store.fenced(connection):
             decision, record_id, head = await _decide(desk, connection, caller, document_id, with_content)
-        permit = insisted(decision)
+        permit = require_permit(decision)
         if record_id is None or head is None:
             raise NotFoundError
         load = store.read_content if with_content else store.read_metadata
@@ -50,7 +50,7 @@ async def read_document(desk: Desk, caller: Caller, document_id: UUID, *, with_c
         head,
         sealing.open_metadata(key, document_id, sealed.metadata),
         sealing.open_content(key, document_id, sealed.content) if with_content else None,
-        permit.marks,
+        permit.notices,
     )
 
 

@@ -29,7 +29,7 @@ from shared.outbox.lost import SentRecord
 
 RECORDS_AT_ONCE = 200
 _EVENTS: Final[dict[str, type[DocumentEvent]]] = {
-    event.wire: event
+    event.ce_type: event
     for event in (
         DocumentReceived,
         DocumentPublished,

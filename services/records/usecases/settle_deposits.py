@@ -82,7 +82,7 @@ async def settle_deposits(connection: Connection, messages: list[Decided]) -> No
             REFUSED.labels("deposit-document", one.reason).inc()
 
 
-async def find_behind(connection: Connection, messages: list[Decided]) -> set[UUID]:
+async def find_awaiting_version(connection: Connection, messages: list[Decided]) -> set[UUID]:
     """The decisions that rest on a version of a copy that is not in force here yet, or whose record is not recovered.
 
     A document that takes another's place would take over labels that are older than they were.
