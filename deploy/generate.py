@@ -20,7 +20,7 @@ from deploy.access_page import access_page
 from deploy.contracts_page import contracts_page
 from shared.contracts.declarations import SERVICES, Topic
 from shared.contracts.topics import EVENTS, GROUPS, TOPICS
-from shared.settings import ServiceSettings
+from shared.runtime.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[1]
 SCHEMAS = ROOT / "shared" / "contracts" / "schemas"

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from shared.db.pool import Pool, create_pool
 from shared.http import prefer
-from shared.settings import PostgresSettings
+from shared.runtime.settings import PostgresSettings
 from tests.infra.databases import Database, Databases
 from tests.infra.parts import Parts, Shared, parts
 from tests.infra.supply import Supply

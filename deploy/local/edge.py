@@ -25,8 +25,8 @@ import httpx
 
 from deploy.local.ports import HOST
 from services.identity.domain.edge import SignedRequest, sign_certificate
-from shared import clock
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
+from shared.runtime import clock
 
 LARGEST_BODY = 64 * 1024
 LARGEST_HEAD = 16 * 1024

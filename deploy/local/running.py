@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from deploy.local.supervisor import Progress
-from shared.line_output import LineOutput
+from shared.runtime.line_output import LineOutput
 
 T = TypeVar("T")
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

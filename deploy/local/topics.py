@@ -36,8 +36,8 @@ from deploy.local.errors import LocalError
 from deploy.local.kafka import OPS, Credentials, admin_client
 from shared.contracts.declarations import SERVICES, Group, Service, Topic
 from shared.contracts.topics import COMPACTED_WITHIN, DEAD_LETTERS_KEPT, GROUPS, SEGMENT_SPAN, TOPICS
-from shared.outbox.lanes import LANES
-from shared.outbox.producer import transactional_id
+from shared.messaging.outbox.lanes import LANES
+from shared.messaging.outbox.producer import transactional_id
 
 _TIMEOUT = 30.0
 _CLUSTER = "kafka-cluster"

@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Final
 
-from shared import outbox
+from shared.messaging import outbox
 
 announce: Final = partial(outbox.announce, service="audit")
-"""`shared.outbox.announce` as audit."""
+"""`shared.messaging.outbox.announce` as audit."""
 announce_effect: Final = partial(outbox.announce_effect, service="audit")
-"""`shared.outbox.announce_effect` as audit."""
+"""`shared.messaging.outbox.announce_effect` as audit."""

@@ -16,10 +16,10 @@ from services.audit.usecases.explain_decision import explain_decision
 from services.audit.usecases.list_accesses import list_accesses
 from services.audit.usecases.list_emergencies import list_emergencies
 from services.audit.usecases.list_structure_emergencies import list_structure_emergencies
-from shared import clock
 from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool
 from shared.http.door import Door
 from shared.http.problems import prefers_french
+from shared.runtime import clock
 
 LONGEST_PAGE = 200
 _CLOCKS_DIFFER = timedelta(days=1)

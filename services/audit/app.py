@@ -12,12 +12,12 @@ from services.audit.consumers import subscriptions
 from services.audit.loops import PartitionKeeper, open_late_motives
 from services.audit.motives import Motives
 from services.audit.settings import Settings
-from shared.crypto import Keyring
-from shared.erasing import ErasureFinisher
+from shared.crypto.keyring import Keyring
+from shared.crypto.vault import Vault
+from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.tokens import Keys
-from shared.vault import Vault
-from shared.worker import Loop, Plan, make_worker_app
+from shared.runtime.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 16 * 1024
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from shared.access import Facts
 from shared.contracts.identity import PersonNamed
-from shared.freshness import are_fresh
 from shared.http.tokens import Caller
+from shared.messaging.freshness import are_fresh
 
 
 @dataclass(frozen=True, slots=True)

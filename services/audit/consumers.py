@@ -36,8 +36,8 @@ from shared.contracts.topics import (
     AUDIT_PROFESSIONAL_COPIES,
     AUDIT_RECORD_COPIES,
 )
-from shared.ended_sessions import keep_ended_sessions
-from shared.subscription import Subscription
+from shared.http.ended_sessions import keep_ended_sessions
+from shared.messaging.subscription import Subscription
 
 LEDGER_EVENTS = (
     AccessRecorded,

@@ -12,6 +12,7 @@ import orjson
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
+from shared.contracts.label_versions import LabelVersion
 from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.records import (
     DocumentPublished,
@@ -21,9 +22,8 @@ from shared.contracts.records import (
     DocumentReplaced,
     DocumentWithdrawn,
 )
-from shared.decoding import Message
 from shared.errors import InvalidError
-from shared.label_versions import LabelVersion
+from shared.messaging.envelope import Message
 from shared.terminology.visibility import KNOWN_LABELS, Visibility
 
 SHOWN_TO_PATIENTS = (

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from shared.contracts.audit import MOTIVE
-from shared.crypto import Keyring, KeyUnknownError, SealBrokenError, seal, unseal
-from shared.vault import Vault, WrappedKey, place
+from shared.crypto.keyring import Keyring, KeyUnknownError, SealBrokenError, seal, unseal
+from shared.crypto.vault import Vault, WrappedKey, place
 
 
 @dataclass(frozen=True, repr=False)

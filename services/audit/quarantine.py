@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 import orjson
 
 from services.audit.domain import Entry, LedgerEvent, uuid_of
-from shared.decoding import InvalidRecord, Message
+from shared.messaging.envelope import InvalidRecord, Message
 
 QUARANTINED = "audit.letter-quarantined.v1"
 _PLACES = UUID("6b0f3a52-5a0e-5c39-9d0c-2f6f0d1b7e11")

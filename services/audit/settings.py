@@ -2,7 +2,7 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import KeyringText, Section, ServiceSettings
+from shared.runtime.settings import KeyringText, Section, ServiceSettings
 
 
 class KeySettings(Section):

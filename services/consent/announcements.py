@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Final
 
-from shared import outbox
+from shared.messaging import outbox
 
 announce: Final = partial(outbox.announce, service="consent")
-"""`shared.outbox.announce` as consent."""
+"""`shared.messaging.outbox.announce` as consent."""
 announce_effect: Final = partial(outbox.announce_effect, service="consent")
-"""`shared.outbox.announce_effect` as consent."""
+"""`shared.messaging.outbox.announce_effect` as consent."""

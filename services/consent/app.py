@@ -14,12 +14,12 @@ from services.consent.store import states
 from services.consent.usecases.adopt_states import adopt_states
 from services.consent.usecases.name_in_full import name_in_full
 from services.consent.waking import InForce
-from shared.erasing import ErasureFinisher
+from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.outcomes import render
 from shared.http.tokens import Keys
-from shared.outbox.recovery import Recovery
-from shared.worker import Loop, Plan, make_worker_app
+from shared.messaging.outbox.recovery import Recovery
+from shared.runtime.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 512 * 1024
 """A matrix of all professions and types; everything else is far smaller."""

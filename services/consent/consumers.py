@@ -26,8 +26,8 @@ from shared.contracts.topics import (
     CONSENT_PEOPLE_COPIES,
     CONSENT_RECORD_COPIES,
 )
-from shared.ended_sessions import keep_ended_sessions
-from shared.subscription import Subscription
+from shared.http.ended_sessions import keep_ended_sessions
+from shared.messaging.subscription import Subscription
 
 
 def subscriptions(*, masked_and_invisible: bool = False) -> list[Subscription]:

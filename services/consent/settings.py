@@ -2,7 +2,7 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import ParameterSettings, ServiceSettings
+from shared.runtime.settings import ParameterSettings, ServiceSettings
 
 
 class Settings(ServiceSettings):

@@ -11,7 +11,7 @@ import asyncpg
 
 from services.consent.store.states import IN_FORCE_CHANNEL
 from shared.db.pool import KEEPALIVES
-from shared.tasks import end_tasks
+from shared.runtime.tasks import end_tasks
 
 T = TypeVar("T")
 LONGEST_NAP_S = 0.5

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Final
 
-from shared import outbox
+from shared.messaging import outbox
 
 announce: Final = partial(outbox.announce, service="identity")
-"""`shared.outbox.announce` as identity."""
+"""`shared.messaging.outbox.announce` as identity."""

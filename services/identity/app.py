@@ -37,10 +37,10 @@ from services.identity.settings import (
     Settings,
 )
 from services.identity.usecases.recover_commits import erase_again_and_end_sessions, raise_versions
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.http.app import make_app, serving
-from shared.outbox.recovery import Recovery
-from shared.worker import Loop, Plan, make_worker_app
+from shared.messaging.outbox.recovery import Recovery
+from shared.runtime.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 64 * 1024
 

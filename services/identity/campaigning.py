@@ -12,10 +12,10 @@ from services.identity.usecases.open_noticed import open_noticed
 from services.identity.usecases.publish_figures import publish_figures
 from services.identity.usecases.send_notices import send_notices
 from services.identity.usecases.send_opening_codes import send_opening_codes
-from shared import clock
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool
-from shared.worker import Loop
+from shared.runtime import clock
+from shared.runtime.worker import Loop
 
 POLL_INTERVAL_S = 0.3
 FIGURES_EVERY_S = 30.0

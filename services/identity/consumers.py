@@ -9,7 +9,7 @@ from services.identity.usecases.collect_acknowledgements import collect_acknowle
 from shared.contracts.identity import ErasureAcknowledged
 from shared.contracts.records import CopyApplied
 from shared.contracts.topics import IDENTITY_ACKNOWLEDGED_ERASURES, IDENTITY_COPY_ACKNOWLEDGEMENTS
-from shared.subscription import Subscription
+from shared.messaging.subscription import Subscription
 
 
 def subscriptions(keys: ReceiptKeys, retention: Retention) -> list[Subscription]:

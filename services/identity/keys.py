@@ -13,8 +13,8 @@ from services.identity.domain import insured, online
 from services.identity.domain.sealing import Keyrings, Sealed, open_row, seal_row
 from services.identity.settings import ImportKeySettings, KeySettings
 from services.identity.usecases.refingerprint_identifiers import refingerprint_identifiers
-from shared.crypto import UNDER_ROW_KEY, Keyring
-from shared.key_rewrap import KeyPlan, SealedColumn
+from shared.crypto.key_rewrap import KeyPlan, SealedColumn
+from shared.crypto.keyring import UNDER_ROW_KEY, Keyring
 
 COLUMNS: Final = (
     ("persons", "id", "key_id", "sealed", "person"),

@@ -9,11 +9,11 @@ from services.identity.domain.sealing import Keyrings
 from services.identity.store import challenges, clients, professional_sessions, sessions, throttles
 from services.identity.usecases.sweep_retention import sweep_retention
 from services.identity.usecases.watch_erasures import watch_erasures
-from shared import clock
 from shared.db.pool import Connection, Pool
 from shared.db.sweep import sweep
-from shared.erasing import ErasureFinisher
-from shared.worker import Loop
+from shared.erasure.erased_records import ErasureFinisher
+from shared.runtime import clock
+from shared.runtime.worker import Loop
 
 SWEEP_EVERY_S = 10.0
 KEPT_UNANSWERED = timedelta(hours=1)

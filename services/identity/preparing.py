@@ -18,8 +18,8 @@ from services.identity.domain.insured import (
 from services.identity.domain.sealing import Keyrings
 from services.identity.files import Columns, Line, Lines
 from services.identity.usecases.import_insured import InsuredBatch
+from shared.crypto.fingerprints import ins_parts
 from shared.errors import CodedError
-from shared.fingerprints import ins_parts
 
 INSURED = Columns({name: name for name in (*COLUMNS_NEEDED, *COLUMNS_POSSIBLE)}, COLUMNS_NEEDED)
 DIRECTORY = Columns(extraction.TITLES, extraction.NEEDED)

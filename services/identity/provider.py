@@ -18,7 +18,7 @@ from services.identity.domain.psc import (
     Redeemed,
     RelyingParty,
 )
-from shared.logs import log
+from shared.runtime.logs import log
 
 TIMEOUT_S = 5.0
 METADATA_S = 3600.0

@@ -7,9 +7,9 @@ from services.identity.usecases.sweep_deaths import sweep_deaths
 from services.identity.usecases.sweep_invitations import sweep_invitations
 from services.identity.usecases.sweep_minors import sweep_minors
 from services.identity.usecases.sweep_representations import sweep_representations
-from shared import clock
 from shared.db.pool import Pool
-from shared.worker import Loop
+from shared.runtime import clock
+from shared.runtime.worker import Loop
 
 POLL_INTERVAL_S = 10.0
 

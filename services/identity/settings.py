@@ -10,7 +10,7 @@ from services.identity.domain.places import is_loopback
 from services.identity.domain.receipts import ReceiptKeys
 from services.identity.domain.tokens import SigningKeys
 from shared.errors import CodedError
-from shared.settings import KeyringText, ParameterSettings, PostgresSettings, Section, ServiceSettings
+from shared.runtime.settings import KeyringText, ParameterSettings, PostgresSettings, Section, ServiceSettings
 
 
 def _signing_keys(value: SecretStr) -> SecretStr:

@@ -26,10 +26,10 @@ from services.notify.sealed import ContactUnreadableError, open_contact
 from services.notify.store.alert_queue import AlertQueue
 from services.notify.usecases.settle_alerts import Result, settle_alerts
 from services.notify.usecases.take_due_alerts import take_due_alerts
-from shared import clock, tracing
-from shared.crypto import Keyring, KeyUnknownError
+from shared.crypto.keyring import Keyring, KeyUnknownError
 from shared.db.pool import Pool
-from shared.logs import LogEvent, log
+from shared.runtime import clock, tracing
+from shared.runtime.logs import LogEvent, log
 
 MAILS = Counter("notify_mails_total", "Alerts by mail, by what became of the attempt.", ["outcome"])
 TEXTS = Counter("notify_alert_sms_total", "Alerts by SMS, by what became of the attempt.", ["outcome"])

@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Final
 
-from shared import outbox
+from shared.messaging import outbox
 
 announce: Final = partial(outbox.announce, service="notify")
-"""`shared.outbox.announce` as notify."""
+"""`shared.messaging.outbox.announce` as notify."""
 announce_effect: Final = partial(outbox.announce_effect, service="notify")
-"""`shared.outbox.announce_effect` as notify."""
+"""`shared.messaging.outbox.announce_effect` as notify."""

@@ -19,11 +19,11 @@ from services.notify.smtp import MailGateway
 from services.notify.store.alert_queue import AlertQueue
 from services.notify.store.erasing import remove_alerts
 from services.notify.store.messages import MessageQueue
-from shared.crypto import Keyring
-from shared.erasing import ErasureFinisher
+from shared.crypto.keyring import Keyring
+from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.tokens import Keys
-from shared.worker import Loop, Plan, make_worker_app
+from shared.runtime.worker import Loop, Plan, make_worker_app
 
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:

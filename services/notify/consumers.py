@@ -30,11 +30,11 @@ from shared.contracts.topics import (
     NOTIFY_ERASURES,
     NOTIFY_MESSAGES,
 )
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
-from shared.decoding import InvalidRecord, Message
-from shared.ended_sessions import keep_ended_sessions
-from shared.subscription import Subscription
+from shared.http.ended_sessions import keep_ended_sessions
+from shared.messaging.envelope import InvalidRecord, Message
+from shared.messaging.subscription import Subscription
 
 
 def subscriptions(keyring: Keyring, follow_up_after: timedelta) -> list[Subscription]:

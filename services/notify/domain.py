@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Literal, TypeVar
 from uuid import UUID
 
-from shared.clock import bucket_of
+from shared.runtime.clock import bucket_of
 from shared.terminology.visibility import KNOWN_LABELS, Visibility
 
 Kind = Literal["document", "consultation", "emergency", "emergency-follow-up"]

@@ -6,7 +6,7 @@ from typing import Any
 from services.notify.announcements import announce_effect
 from services.notify.domain import Alert, Delivered, Refused, Send, Unwanted, Withheld
 from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
-from shared.outbox import Announcement
+from shared.messaging.outbox import Announcement
 
 Handled = Delivered | Refused | Withheld | Unwanted
 """The ends that an alert can come to."""

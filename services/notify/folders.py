@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from services.notify.domain import Answer, Deferred, Delivered, NotTried, Parcel
-from shared import clock
+from shared.runtime import clock
 
 _OF_THIS_FILE = frozenset({errno.EISDIR, errno.ELOOP, errno.ENOTEMPTY, errno.EEXIST, errno.ETXTBSY})
 """Something else stands in the place of this one file; the others can be written."""

@@ -7,8 +7,8 @@ from uuid import UUID
 from services.notify.settings import KeysSettings
 from services.notify.store.unbound import refuse_unbound
 from shared.contracts.base import sealed_place
-from shared.crypto import Keyring
-from shared.key_rewrap import KeyPlan, SealedColumn
+from shared.crypto.key_rewrap import KeyPlan, SealedColumn
+from shared.crypto.keyring import Keyring
 
 IS_OLD: Final = """
 case when header_of_jwe(sealed) ->> 'cty' is null then exists (select from unbound_seals)

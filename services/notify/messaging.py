@@ -15,10 +15,10 @@ from services.notify.texts import KindUnknownError
 from services.notify.usecases.settle_messages import MessageResult, settle_messages
 from services.notify.usecases.take_due_messages import take_due_messages
 from services.notify.values import ValuesUnfitError
-from shared import clock, tracing
-from shared.crypto import Keyring, KeyUnknownError
+from shared.crypto.keyring import Keyring, KeyUnknownError
 from shared.db.pool import Pool
-from shared.logs import log
+from shared.runtime import clock, tracing
+from shared.runtime.logs import log
 
 
 class MessageWork:

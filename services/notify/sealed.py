@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.notify.domain import Addressed, Contact, Language, Request
 from shared.contracts.base import sealed_place
-from shared.crypto import Keyring, KeyUnknownError, SealBrokenError
+from shared.crypto.keyring import Keyring, KeyUnknownError, SealBrokenError
 from shared.errors import PermanentError
 
 _STRICT = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)

@@ -15,8 +15,8 @@ from typing import Generic, Protocol, TypeVar
 from services.notify.domain import Deferred, NotTried
 from services.notify.gateways import Gateway
 from shared.db.pool import TRANSIENT, Pool, wake_in_process
-from shared.logs import log
-from shared.tasks import end_tasks
+from shared.runtime.logs import log
+from shared.runtime.tasks import end_tasks
 
 BATCH = 64
 PER_GATEWAY = 8

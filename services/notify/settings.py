@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from shared.crypto import Keyring
-from shared.settings import KeyringText, Section, ServiceSettings
+from shared.crypto.keyring import Keyring
+from shared.runtime.settings import KeyringText, Section, ServiceSettings
 
 
 def _address(text: str) -> str:

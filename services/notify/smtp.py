@@ -7,7 +7,7 @@ from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused
 
 from services.notify.domain import Answer, Deferred, Delivered, NotTried, Parcel, Refused
 from services.notify.settings import SmtpSettings
-from shared import clock
+from shared.runtime import clock
 
 FAILURES = (SMTPException, OSError, TimeoutError)
 _SERVER_LEAVES = 421

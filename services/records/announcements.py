@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Final
 
-from shared import outbox
+from shared.messaging import outbox
 
 announce: Final = partial(outbox.announce, service="records")
-"""`shared.outbox.announce` as records."""
+"""`shared.messaging.outbox.announce` as records."""
 announce_effect: Final = partial(outbox.announce_effect, service="records")
-"""`shared.outbox.announce_effect` as records."""
+"""`shared.messaging.outbox.announce_effect` as records."""

@@ -15,13 +15,13 @@ from services.records.domain.parameters import Parameters
 from services.records.settings import Settings
 from services.records.store.erasing import remove_deposits
 from services.records.usecases.recover_documents import recover_documents
-from shared.crypto import Keyring
-from shared.erasing import ErasureFinisher
+from shared.crypto.keyring import Keyring
+from shared.crypto.vault import Vault
+from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.tokens import Keys
-from shared.outbox.recovery import Recovery
-from shared.vault import Vault
-from shared.worker import Loop, Plan, make_worker_app
+from shared.messaging.outbox.recovery import Recovery
+from shared.runtime.worker import Loop, Plan, make_worker_app
 
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:

@@ -32,9 +32,9 @@ from shared.contracts.topics import (
     RECORDS_PROFESSION_COPIES,
     RECORDS_RECORD_COPIES,
 )
-from shared.ended_sessions import keep_ended_sessions
-from shared.subscription import Subscription
-from shared.vault import Vault
+from shared.crypto.vault import Vault
+from shared.http.ended_sessions import keep_ended_sessions
+from shared.messaging.subscription import Subscription
 
 
 def subscriptions(vault: Vault) -> list[Subscription]:

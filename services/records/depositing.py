@@ -9,13 +9,13 @@ from services.records.domain.facts import PATIENT_SIDE, SECRET
 from services.records.domain.patching import sorted_labels
 from services.records.domain.submissions import as_code, professionals_of
 from services.records.store.deposits import NewDeposit, NewDocument
-from shared import clock
 from shared.contracts.audit import RecordedFacts
 from shared.contracts.base import Actor, Seen
 from shared.contracts.records import DocumentReceived
 from shared.errors import ForbiddenError
 from shared.fhir.submission import Submission, SubmittedDocument
 from shared.http.tokens import Caller
+from shared.runtime import clock
 
 SCOPE = "documents.deposit"
 """What software needs; the right of a professional and of the person's side is who they are."""

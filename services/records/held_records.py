@@ -13,7 +13,7 @@ from typing import Final, ParamSpec, TypeVar
 import asyncpg
 
 from shared.errors import UncheckableError
-from shared.metrics import RECORDS_HELD
+from shared.runtime.metrics import RECORDS_HELD
 
 P = ParamSpec("P")
 T = TypeVar("T")

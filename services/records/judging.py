@@ -19,7 +19,6 @@ from services.records.domain.submissions import (
 from services.records.store import deposits as store
 from services.records.store import reading
 from services.records.usecases.desk import Desk
-from shared import clock
 from shared.access import Facts, Refusal, decide, encode_facts
 from shared.access.writing import CHOSEN_ABOUT_REPLACEMENTS
 from shared.contracts.audit import AccessRecorded, Action
@@ -28,6 +27,7 @@ from shared.contracts.topics import IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.errors import ClientError, UncheckableError
 from shared.fhir.submission import Submission, SubmittedDocument
+from shared.runtime import clock
 from shared.terminology.visibility import Visibility
 
 _OF_IDENTITY = frozenset({IDENTITY_RECORDS.name, IDENTITY_PEOPLE.name})

@@ -1,9 +1,9 @@
 """The keys of records: its rings, and what `keys rewrap` seals anew."""
 
 from services.records.settings import KeySettings
-from shared.crypto import Keyring
-from shared.key_rewrap import KeyPlan, wrapped_keys
-from shared.vault import Vault
+from shared.crypto.key_rewrap import KeyPlan, wrapped_keys
+from shared.crypto.keyring import Keyring
+from shared.crypto.vault import Vault
 
 
 def make_keys(settings: KeySettings) -> KeyPlan:

@@ -6,8 +6,8 @@ from services.records.store import lost
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentEvent
 from shared.db.pool import Connection
-from shared.logs import log
-from shared.metrics import LOST_DOCUMENTS
+from shared.runtime.logs import log
+from shared.runtime.metrics import LOST_DOCUMENTS
 
 
 async def keep_lost(connection: Connection, events: Sequence[DepositDecided | DocumentEvent]) -> None:

@@ -1,6 +1,6 @@
 """How a record's bytes are sealed: compressed with zstd, then AES-256-GCM under the record's data key.
 
-Data keys and what binds sealed bytes to their place: `shared.vault`.
+Data keys and what binds sealed bytes to their place: `shared.crypto.vault`.
 """
 
 import base64
@@ -14,9 +14,9 @@ import cramjam
 import orjson
 
 from services.records.domain.documents import Metadata
-from shared.crypto import SealBrokenError, seal, unseal
+from shared.crypto.keyring import SealBrokenError, seal, unseal
+from shared.crypto.vault import place
 from shared.fhir.submission import SubmittedDocument
-from shared.vault import place
 
 _LEVEL = 1
 """zstd: of a 220 KB CDA level 1 makes 17.1 KB in 0.37 ms, level 3 16.7 KB in 0.46 ms."""

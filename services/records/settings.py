@@ -2,7 +2,7 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import KeyringText, ParameterSettings, Section, ServiceSettings
+from shared.runtime.settings import KeyringText, ParameterSettings, Section, ServiceSettings
 
 
 class KeySettings(Section):

@@ -2,7 +2,7 @@
 
 from shared.access.decide import KEPT, RELEASES, RULES_VERSION, decide
 from shared.access.facts import Facts, Permit, Refusal, blocked_of
-from shared.access.telling import EncodedFacts, decode_facts, encode_facts
+from shared.access.facts_codec import EncodedFacts, decode_facts, encode_facts
 
 __all__ = [
     "KEPT",

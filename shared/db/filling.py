@@ -13,7 +13,7 @@ import asyncpg
 
 from shared.db.errors import is_transient
 from shared.db.pool import Connection
-from shared.logs import log
+from shared.runtime.logs import log
 
 LOCK_TIMEOUT: Final = "100ms"
 """Shorter than PostgreSQL looks for deadlocks after (1 s): a page gives way, never a deposit or an erasure."""

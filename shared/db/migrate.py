@@ -18,7 +18,7 @@ import asyncpg
 from shared.db.filling import FORGET_POSITION, fill
 from shared.db.pool import Connection
 from shared.errors import CodedError
-from shared.logs import log
+from shared.runtime.logs import log
 
 LOCK = 0x444D5001
 NAME = re.compile(r"^\d{4}_(pre|post)_[a-z0-9_]+\.sql$")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from shared.logs import log
+from shared.runtime.logs import log
 
 if TYPE_CHECKING:
     from shared.db.pool import Connection, Pool

@@ -13,7 +13,7 @@ from asyncpg.pool import PoolConnectionProxy
 from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.db.notifications import Attend, Notifier, NotingConnection
 from shared.errors import TransientError
-from shared.settings import PostgresSettings
+from shared.runtime.settings import PostgresSettings
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]

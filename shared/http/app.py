@@ -15,11 +15,11 @@ from shared.db.errors import DATABASE_ERRORS
 from shared.db.pool import ANSWER, LONG_ANSWER, Pool, create_pool
 from shared.errors import NotAuthenticatedError
 from shared.http.admission import Load
-from shared.http.guard import ErrorBoundary
+from shared.http.error_boundary import ErrorBoundary
 from shared.http.problems import Renderer, install, problem
 from shared.http.tokens import Caller, IssuerKeys, Keys, TokenVerifier
-from shared.settings import ServiceSettings
-from shared.tasks import end_tasks
+from shared.runtime.settings import ServiceSettings
+from shared.runtime.tasks import end_tasks
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 LONG_REQUESTS = 2

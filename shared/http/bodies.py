@@ -13,8 +13,8 @@ from typing import ClassVar, Final
 
 from starlette.requests import ClientDisconnect, Request
 
+from shared.db.nul import has_escaped_nul
 from shared.errors import ClientError, InvalidError, TooLargeError
-from shared.nul import has_escaped_nul
 
 SMALL: Final = 64 * 1024
 """Bytes that a route takes unless it says otherwise (`takes`)."""

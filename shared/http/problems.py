@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from shared.db.errors import ErrorClass, classify_error
 from shared.errors import ClientError, ForbiddenError, NotAuthenticatedError, NotFoundError, UncheckableError
-from shared.http.pacing import delay_response
-from shared.logs import log_limited
+from shared.http.constant_time import delay_response
+from shared.runtime.logs import log_limited
 
 Renderer = Callable[[Request, int, str, str], Response]
 """(request, HTTP status, stable code, what is wrong and what to do) -> the answer's body in the API's format."""

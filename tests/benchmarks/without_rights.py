@@ -14,11 +14,11 @@ from services.records.store import reading as store
 from services.records.usecases.desk import Desk
 from services.records.usecases.find_documents import Found, Page, Wanted
 from shared.access import Permit
-from shared.clock import bucket_of
 from shared.contracts.audit import AccessRecorded
 from shared.http.tokens import Caller
-from shared.outbox import announce, append
-from shared.process import main
+from shared.messaging.outbox import announce, append
+from shared.runtime.clock import bucket_of
+from shared.runtime.process import main
 
 SELECT_NEWEST = """
 select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,

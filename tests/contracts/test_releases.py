@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import BaseModel
 
-from shared.consuming import Consumer
 from shared.contracts.base import Event, StateEvent
 from shared.contracts.consent import DepositDecided
 from shared.contracts.declarations import Group, Topic
@@ -18,7 +17,8 @@ from shared.contracts.notify import MessageRequested
 from shared.contracts.open_enumerations import ENUMERATIONS, Enumeration, UnknownValuePolicy
 from shared.contracts.topics import GROUPS
 from shared.db.pool import Pool
-from shared.decoding import KeptRecord
+from shared.messaging.consumer import Consumer
+from shared.messaging.envelope import KeptRecord
 from tests.conftest import NewDatabase, NewPool
 from tests.infra.load import Person
 from tests.infra.messages import kept

@@ -21,7 +21,7 @@ from services.identity.usecases.hash_password import hash_password
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event, sealed_place
 from shared.contracts.notify import MessageRequested
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool, transaction
 from tests.infra.databases import Database
 from tests.infra.identity_api import CHEAP, KEYRING, announced, open_one, settings_of

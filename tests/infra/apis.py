@@ -17,7 +17,7 @@ import services.identity.app as identity
 import services.notify.app as notify_app
 import services.records.app as records_app
 from shared.http.tokens import TokenVerifier
-from shared.settings import KafkaSettings, PostgresSettings
+from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.infra import identity_api, ledger, notify, records
 from tests.infra.databases import Database, Databases
 from tests.infra.tokens import SETTINGS, TestKeys

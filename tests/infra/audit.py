@@ -2,8 +2,8 @@
 
 from services.audit.motives import Motives
 from services.audit.settings import KeySettings
-from shared.crypto import Keyring
-from shared.vault import Vault
+from shared.crypto.keyring import Keyring
+from shared.crypto.vault import Vault
 
 SENT = "motives-1:" + "M" * 43
 KEK = "audit-kek-1:" + "K" * 43

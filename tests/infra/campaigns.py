@@ -17,8 +17,8 @@ from services.identity.store import activation, campaigns
 from services.identity.usecases.open_noticed import open_noticed
 from services.identity.usecases.send_notices import send_notices
 from shared.db.pool import Pool, create_pool
-from shared.outbox.append import INSERT_ROWS
-from shared.settings import PostgresSettings
+from shared.messaging.outbox.append import INSERT_ROWS
+from shared.runtime.settings import PostgresSettings
 from tests.infra.accounts import KEYRINGS, RULES
 from tests.infra.crashing import die
 from tests.infra.databases import Database

@@ -14,14 +14,14 @@ from services.consent.store.copies import COPIED
 from services.consent.usecases.copy_directory import copy_directory
 from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.identity import PeopleChanged, PersonNamed, ProfessionalChanged, StructureChanged
-from shared.copies import raise_watermarks
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
-from shared.settings import KafkaSettings, PostgresSettings
+from shared.messaging.copies import raise_watermarks
+from shared.runtime import clock
+from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.infra.databases import Database
 from tests.infra.fhir_oracle import check_fhir
 from tests.infra.messages import message, outbox

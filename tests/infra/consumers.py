@@ -4,13 +4,14 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared import clock, erasing
-from shared.consuming import Consumer
 from shared.contracts.base import Event
 from shared.db.pool import Pool, transaction
-from shared.decoding import KeptRecord
-from shared.outbox import announce
-from shared.redriving import Redriver
+from shared.erasure import erased_records
+from shared.messaging.consumer import Consumer
+from shared.messaging.envelope import KeptRecord
+from shared.messaging.outbox import announce
+from shared.messaging.redrive import Redriver
+from shared.runtime import clock
 from tests.infra import plumbing
 from tests.infra.databases import Database
 from tests.infra.erasing import tables_with
@@ -56,7 +57,7 @@ class OfflineConsumers:
     async def erase(self, record_id: UUID) -> None:
         """Begins the erasure of a record."""
         async with transaction(self.pool) as connection:
-            assert await erasing.begin(connection, record_id, uuid4(), clock.now())
+            assert await erased_records.begin(connection, record_id, uuid4(), clock.now())
 
     async def left(self, record_id: UUID) -> set[str]:
         """The tables that still hold something of a record."""

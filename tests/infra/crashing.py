@@ -8,9 +8,9 @@ from typing import Any
 
 import asyncpg
 
-from shared.batch_pass import Pass
-from shared.decoding import Skipped
-from shared.outbox import rows
+from shared.messaging.batch_pass import Pass
+from shared.messaging.envelope import Skipped
+from shared.messaging.outbox import rows
 from tests.infra.databases import Database
 from tests.infra.parts import Parts
 from tests.infra.plumbing import Recorder, worker

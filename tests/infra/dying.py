@@ -8,11 +8,11 @@ import asyncpg
 import orjson
 
 from services.records.app import make_plan
-from services.records.store import erasing as store
-from shared import erasing
-from shared.outbox.append import INSERT_ROWS
-from shared.settings import KafkaSettings
-from shared.worker import at_work
+from services.records.store import erased_records as store
+from shared.erasure import erased_records
+from shared.messaging.outbox.append import INSERT_ROWS
+from shared.runtime.settings import KafkaSettings
+from shared.runtime.worker import at_work
 from tests.infra.crashing import die, die_behind_the_commit_of
 from tests.infra.databases import Database
 from tests.infra.records import settings_of
@@ -34,11 +34,11 @@ def _die_at(method: str, statement: str, time: int = 1) -> None:
 
 
 PLACES: dict[str, Any] = {
-    "the keys destroyed, not yet committed": lambda: _die_at("execute", erasing.ADD_DESTROYED),
+    "the keys destroyed, not yet committed": lambda: _die_at("execute", erased_records.ADD_DESTROYED),
     "begun, before the process notes it": lambda: die_behind_the_commit_of("identity.erasures"),
     "before the second batch": lambda: _die_at("fetchrow", store.REMOVE_DEPOSITS, 2),
-    "a batch removed, not yet committed": lambda: _die_at("execute", erasing.ADD_DESTROYED, 2),
-    "nothing left, not yet acknowledged": lambda: _die_at("fetchrow", erasing.ACKNOWLEDGE),
+    "a batch removed, not yet committed": lambda: _die_at("execute", erased_records.ADD_DESTROYED, 2),
+    "nothing left, not yet acknowledged": lambda: _die_at("fetchrow", erased_records.ACKNOWLEDGE),
     "acknowledged, not yet committed": lambda: _die_at("execute", INSERT_ROWS),
 }
 

@@ -6,11 +6,11 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from shared import clock
 from shared.contracts.identity import ErasureAcknowledged, RecordErased
 from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS
 from shared.db.pool import Pool, transaction
-from shared.erasing import ErasureFinisher
+from shared.erasure.erased_records import ErasureFinisher
+from shared.runtime import clock
 from tests.infra.databases import Database
 from tests.infra.messages import message
 

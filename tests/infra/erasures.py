@@ -19,12 +19,12 @@ from services.identity.usecases import erase_record as module
 from services.identity.usecases.collect_acknowledgements import collect_acknowledgements
 from services.identity.usecases.erase_record import Erasing, erase_record
 from services.identity.usecases.sweep_retention import SWEEPER
-from shared import clock
 from shared.contracts.declarations import SERVICES
 from shared.contracts.identity import ErasureAcknowledged
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool, create_pool, transaction
-from shared.settings import PostgresSettings
+from shared.runtime import clock
+from shared.runtime.settings import PostgresSettings
 from tests.infra.crashing import die
 from tests.infra.identity_api import KEYRING, RECEIPTS
 from tests.infra.messages import message

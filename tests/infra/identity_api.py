@@ -15,7 +15,7 @@ from joserfc.jwk import ECKey, Key, OKPKey
 from services.identity.app import make_api
 from services.identity.settings import Settings
 from shared.contracts.base import Event
-from shared.settings import KafkaSettings
+from shared.runtime.settings import KafkaSettings
 from shared.values import ins_key
 from tests.infra.databases import Database
 from tests.infra.messages import event_in

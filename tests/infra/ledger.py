@@ -13,16 +13,16 @@ from services.audit.settings import Settings
 from services.audit.usecases.copy_people import copy_people
 from services.audit.usecases.copy_records import copy_records
 from services.audit.usecases.write_entries import write_entries
-from shared import clock
 from shared.access import RULES_VERSION, Facts, Permit, decide, encode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.contracts.identity import PeopleChanged, PersonNamed
 from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
-from shared.copies import raise_watermarks
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
-from shared.settings import KafkaSettings, PostgresSettings
+from shared.messaging.copies import raise_watermarks
+from shared.runtime import clock
+from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.infra.audit import KEYS, MOTIVES
 from tests.infra.databases import Database
 from tests.infra.messages import message

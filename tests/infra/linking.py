@@ -16,9 +16,9 @@ from services.identity.usecases import change_link as module
 from services.identity.usecases.link_records import link_records
 from services.identity.usecases.move_record import Moving
 from shared.contracts.base import Actor
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import create_pool
-from shared.settings import PostgresSettings
+from shared.runtime.settings import PostgresSettings
 from tests.infra.crashing import die
 from tests.infra.databases import Database
 from tests.infra.erasures import KEYRINGS

@@ -11,11 +11,11 @@ import asyncpg
 
 from shared.contracts.topics import TOPICS
 from shared.db.pool import Connection, Pool, create_pool
-from shared.outbox.lost import LossWatch, log_factory, topics_of
-from shared.outbox.producer import producer_factory
-from shared.outbox.recovery import Recovered, Recovery, recover
-from shared.outbox.relay import Relay
-from shared.settings import PostgresSettings
+from shared.messaging.outbox.lost import LossWatch, log_factory, topics_of
+from shared.messaging.outbox.producer import producer_factory
+from shared.messaging.outbox.recovery import Recovered, Recovery, recover
+from shared.messaging.outbox.relay import Relay
+from shared.runtime.settings import PostgresSettings
 from tests.infra.databases import Database
 from tests.infra.topics import Topics
 from tests.infra.waiting import eventually

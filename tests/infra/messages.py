@@ -9,14 +9,14 @@ import asyncpg
 import orjson
 
 from services.audit.writers import ACTIONS, may_report
-from shared import clock, tracing
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.identity import ErasureAcknowledged
 from shared.contracts.topics import EVENTS, TOPICS, topic_of
 from shared.db.pool import Connection, Pool
-from shared.decoding import KeptRecord, Message
+from shared.messaging.envelope import KeptRecord, Message
+from shared.runtime import clock, tracing
 
 SELECT_OUTBOX = "select event_id, topic, event_type, key, traceparent, payload from outbox order by id"
 _offsets = itertools.count()

@@ -10,11 +10,11 @@ import orjson
 from services.records import sealing
 from services.records.domain.documents import Metadata
 from services.records.usecases.desk import Desk
-from shared import clock
-from shared.clock import bucket_of
-from shared.emergency import record_commitment
+from shared.crypto.commitment import record_commitment
+from shared.crypto.vault import WrappedKey
+from shared.runtime import clock
+from shared.runtime.clock import bucket_of
 from shared.terminology.documents import document_types
-from shared.vault import WrappedKey
 from tests.infra.records import CLINIC, DOCTOR, HOSPITAL, OTHER_DOCTOR, House
 from tests.infra.tokens import make_token, patient_token, professional_token, software_token
 

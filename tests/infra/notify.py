@@ -16,16 +16,16 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from services.notify.app import make_plan
 from services.notify.settings import FoldersSettings, KeysSettings, Settings, SmtpSettings
-from shared import clock
-from shared.clock import bucket_of
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, sealed_place
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
 from shared.contracts.records import DocumentPublished
-from shared.crypto import Keyring
-from shared.settings import FreshnessSettings, PostgresSettings
-from shared.worker import WorkerRuntime, at_work
+from shared.crypto.keyring import Keyring
+from shared.runtime import clock
+from shared.runtime.clock import bucket_of
+from shared.runtime.settings import FreshnessSettings, PostgresSettings
+from shared.runtime.worker import WorkerRuntime, at_work
 from tests.infra.databases import Database
 from tests.infra.tokens import SETTINGS, TestKeys
 from tests.infra.topics import Topics

@@ -8,15 +8,15 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from shared import clock
 from shared.contracts.identity import RecordChanged, TraitFingerprints
 from shared.contracts.records import DocumentReceived
 from shared.contracts.topics import CONSENT_DEPOSIT_CHECKS, CONSENT_RECORD_COPIES
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.settings import FreshnessSettings, PostgresSettings, ServiceSettings
-from shared.subscription import Subscription
-from shared.worker import Plan, WorkerRuntime, at_work
+from shared.messaging.envelope import Message
+from shared.messaging.subscription import Subscription
+from shared.runtime import clock
+from shared.runtime.settings import FreshnessSettings, PostgresSettings, ServiceSettings
+from shared.runtime.worker import Plan, WorkerRuntime, at_work
 from tests.infra.databases import Database
 from tests.infra.tokens import SETTINGS, TestKeys
 from tests.infra.topics import Topics

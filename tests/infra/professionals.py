@@ -18,9 +18,9 @@ from joserfc.jwk import Key
 from deploy.local.pki import Issued
 from deploy.local.psc import Client, Person, Provider, make_provider, new_key
 from services.identity.domain.edge import SignedRequest, sign_certificate
-from shared import clock
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.http.tokens import Caller, TokenVerifier
+from shared.runtime import clock
 from tests.infra.databases import Database
 from tests.infra.identity_api import KEYRING, TEST_OID, administrator, nir, public, settings_of
 from tests.infra.tokens import ISSUER, SETTINGS, TestKeys

@@ -19,7 +19,6 @@ from services.records.usecases.apply_people_copies import apply_people_copies
 from services.records.usecases.apply_profession_copies import apply_profession_copies
 from services.records.usecases.apply_record_copies import apply_record_copies
 from services.records.usecases.settle_deposits import settle_deposits
-from shared import clock
 from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.identity import (
@@ -30,18 +29,19 @@ from shared.contracts.identity import (
     TraitFingerprints,
 )
 from shared.contracts.topics import CONSENT_MATRICES
-from shared.copies import raise_watermarks
-from shared.crypto import Keyring
+from shared.crypto.fingerprints import ins_parts, trait_fingerprints
+from shared.crypto.keyring import Keyring
+from shared.crypto.vault import Vault
 from shared.db.pool import Pool, transaction
 from shared.fhir import iti65
 from shared.fhir.submission import Author, AuthorKind
 from shared.fhir.write import FHIR_JSON
-from shared.fingerprints import ins_parts, trait_fingerprints
-from shared.settings import FreshnessSettings, HttpSettings, KafkaSettings, PostgresSettings
+from shared.messaging.copies import raise_watermarks
+from shared.runtime import clock
+from shared.runtime.settings import FreshnessSettings, HttpSettings, KafkaSettings, PostgresSettings
 from shared.terminology import oids
 from shared.terminology.documents import document_type
 from shared.values import Ins, NationalProfessionalId, NationalStructureId, Sex, StrictTraits
-from shared.vault import Vault
 from tests.infra.databases import Database
 from tests.infra.fhir_oracle import check_fhir
 from tests.infra.load import Person

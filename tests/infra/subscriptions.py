@@ -8,10 +8,10 @@ from services.consent.consumers import subscriptions as of_consent
 from services.identity.consumers import subscriptions as of_identity
 from services.notify.consumers import subscriptions as of_notify
 from services.records.consumers import subscriptions as of_records
-from shared.consuming import Subscription
 from shared.contracts.declarations import SERVICES
-from shared.crypto import Keyring
-from shared.vault import Vault
+from shared.crypto.keyring import Keyring
+from shared.crypto.vault import Vault
+from shared.messaging.consumer import Subscription
 from tests.infra.audit import MOTIVES
 from tests.infra.erasures import RECEIPT_KEYS, RETENTION
 from tests.infra.notify import KEYRING

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from shared.settings import TokenSettings
+from shared.runtime.settings import TokenSettings
 
 ISSUER = "http://identity.test"
 KEY = ECKey.generate_key("P-256", {"kid": "test", "use": "sig", "alg": "ES256"}, private=True)

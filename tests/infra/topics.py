@@ -8,9 +8,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from shared.contracts.base import Event
 from shared.contracts.declarations import Service
-from shared.decoding import InvalidRecord, Message, decode
-from shared.outbox import Announcement, announce
-from shared.settings import KafkaSettings
+from shared.messaging.envelope import InvalidRecord, Message, decode
+from shared.messaging.outbox import Announcement, announce
+from shared.runtime.settings import KafkaSettings
 from tests.infra.messages import sender_of
 from tests.infra.parts import Parts
 from tests.infra.waiting import eventually

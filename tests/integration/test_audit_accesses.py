@@ -12,7 +12,6 @@ from services.audit.app import make_api
 from services.audit.settings import Settings
 from services.audit.usecases.copy_names import copy_names
 from services.audit.usecases.write_entries import write_entries
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
@@ -20,7 +19,8 @@ from shared.contracts.notify import AlertSent, AlertWithheld
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
-from shared.settings import KafkaSettings, PostgresSettings
+from shared.runtime import clock
+from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra.audit import KEYS, MOTIVES
 from tests.infra.messages import message, outbox

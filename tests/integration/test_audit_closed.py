@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from shared import clock
 from shared.access import Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
-from shared.copies import MARK_BROKEN
+from shared.messaging.copies import MARK_BROKEN
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.ledger import DOCTOR, HOSPITAL, PARENT, Ledger, audit_api, doctor, judged, parent_token, reading
 from tests.infra.messages import outbox

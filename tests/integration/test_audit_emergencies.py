@@ -11,11 +11,11 @@ import pytest
 from services.audit import store
 from services.audit.emergencies import WeekInvalidError, week_of
 from services.audit.usecases.copy_names import copy_names
-from shared import clock
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import transaction
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.audit import MOTIVES
 from tests.infra.ledger import DOCTOR, HOSPITAL, PARENT, Ledger, audit_api, doctor, judged, parent_token, reading

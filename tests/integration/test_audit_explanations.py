@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from shared import clock
 from shared.access import RULES_VERSION, Facts
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Seen
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentRefused
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged, parent_token, reading
 from tests.infra.messages import outbox

@@ -10,11 +10,11 @@ import pytest
 from services.audit.motives import Motives
 from services.audit.usecases.erase_record import erase_record
 from services.audit.usecases.open_motives import open_motives
-from shared import clock
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from shared.contracts.identity import RecordErased
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import transaction
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.audit import MOTIVES, SENT
 from tests.infra.ledger import HOSPITAL, Ledger, audit_api, doctor, judged, reading

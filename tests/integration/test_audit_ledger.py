@@ -13,19 +13,19 @@ from services.audit.consumers import subscriptions
 from services.audit.usecases.copy_names import copy_names
 from services.audit.usecases.erase_record import erase_record
 from services.audit.usecases.write_entries import write_entries
-from shared import clock
-from shared.consuming import Consumer
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from shared.contracts.audit import AccessRecorded, EntryRecorded
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.contracts.records import DocumentPublished, DocumentReceived
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool, create_pool, transaction
-from shared.decoding import KeptRecord, Message
-from shared.settings import PostgresSettings
-from shared.tracing import trace_id
+from shared.messaging.consumer import Consumer
+from shared.messaging.envelope import KeptRecord, Message
+from shared.runtime import clock
+from shared.runtime.settings import PostgresSettings
+from shared.runtime.tracing import trace_id
 from tests.conftest import NewDatabase
 from tests.infra.audit import MOTIVES
 from tests.infra.databases import Database

@@ -13,12 +13,12 @@ from services.audit.settings import Settings
 from services.audit.usecases.copy_records import copy_records
 from services.audit.usecases.erase_record import erase_record
 from services.audit.usecases.write_entries import write_entries
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
-from shared.settings import KafkaSettings, PostgresSettings
+from shared.runtime import clock
+from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra.audit import KEYS, MOTIVES
 from tests.infra.erasing import erased

@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from shared import clock
 from shared.access import RELEASES, RULES_VERSION, Facts, encode_facts, reading
 from shared.access.requirements import Requirement
 from shared.contracts.base import Actor, Seen
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentRelabelled
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra import ledger as made
 from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged

@@ -9,18 +9,18 @@ import pytest
 
 from services.audit.app import make_worker
 from services.audit.settings import Settings
-from shared import clock
 from shared.contracts.audit import AccessRecorded, EntryRecorded
 from shared.contracts.base import Actor, Event
 from shared.contracts.consent import DepositDecided
 from shared.contracts.identity import ProfessionalChanged
 from shared.contracts.notify import AlertSent
 from shared.contracts.records import DocumentPublished
-from shared.decoding import Message
-from shared.outbox import Announcement
-from shared.settings import PostgresSettings
-from shared.tracing import trace_id
-from shared.worker import WorkerRuntime
+from shared.messaging.envelope import Message
+from shared.messaging.outbox import Announcement
+from shared.runtime import clock
+from shared.runtime.settings import PostgresSettings
+from shared.runtime.tracing import trace_id
+from shared.runtime.worker import WorkerRuntime
 from tests.conftest import NewDatabase
 from tests.infra.audit import KEYS
 from tests.infra.databases import Database

@@ -30,9 +30,9 @@ from shared.contracts.topics import (
     TOPICS,
 )
 from shared.db.pool import create_pool, transaction
-from shared.outbox import announce, append
-from shared.outbox.producer import discard, transactional_id
-from shared.settings import PostgresSettings
+from shared.messaging.outbox import announce, append
+from shared.messaging.outbox.producer import discard, transactional_id
+from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.databases import Database

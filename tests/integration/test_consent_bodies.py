@@ -10,8 +10,8 @@ import pytest
 
 from services.consent.app import make_api
 from services.consent.settings import Settings
-from shared import clock
-from shared.settings import KafkaSettings, PostgresSettings
+from shared.runtime import clock
+from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import APPLICATION, ConsentApi, Record, consent_api
 from tests.infra.tokens import SETTINGS, bearer, operator_token, software_token

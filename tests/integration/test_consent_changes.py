@@ -10,11 +10,11 @@ import pytest
 
 from services.consent.usecases import change_choices
 from services.consent.usecases.copy_records import copy_records
-from shared import clock
 from shared.access import RULES_VERSION, Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import ConsentStateChanged
 from shared.db.pool import transaction
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import APPLICATION, ConsentApi, Record, consent_api, person, representative
 from tests.infra.messages import message

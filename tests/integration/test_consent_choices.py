@@ -16,7 +16,7 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import ConsentStateChanged
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
-from shared.settings import KafkaSettings, PostgresSettings
+from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import enter
 from tests.infra.messages import message, outbox

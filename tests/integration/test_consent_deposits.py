@@ -15,14 +15,14 @@ from services.consent.usecases.acknowledge_copies import acknowledge_copies
 from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
 from services.consent.usecases.decide_deposits import decide_deposits, deposits_behind
-from shared import clock
 from shared.access import RULES_VERSION
 from shared.contracts.base import Actor, Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.identity import PeopleChanged, PersonNamed, RecordChanged
 from shared.contracts.records import CopyApplied, DocumentReceived
 from shared.db.pool import Pool, transaction
-from shared.tracing import trace_id
+from shared.runtime import clock
+from shared.runtime.tracing import trace_id
 from tests.conftest import NewPool
 from tests.infra.consent import choose
 from tests.infra.messages import message, outbox, traces

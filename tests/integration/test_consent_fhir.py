@@ -9,8 +9,8 @@ import httpx
 import orjson
 import pytest
 
-from shared import clock
-from shared.http import pacing
+from shared.http import constant_time
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import Record, consent_api
 from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
@@ -86,7 +86,7 @@ async def test_a_search_that_finds_nothing_is_answered_at_the_pace_of_a_record_t
     async def note(moment: float) -> None:
         waits.append(moment)
 
-    monkeypatch.setattr(pacing, "wait_until", note)
+    monkeypatch.setattr(constant_time, "wait_until", note)
     doctor = professional_token(DOCTOR)
     answers = [
         await ask(record, "GET", token=doctor, params={"patient": f"Patient/{id}"}) for id in (record.id, uuid4())

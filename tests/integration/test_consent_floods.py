@@ -9,7 +9,7 @@ import pytest
 
 from services.consent.domain.choices import NEVER_TOO_MANY
 from services.consent.usecases import change_choices
-from shared import clock
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import APPLICATION, Record, consent_api, person, representative
 from tests.infra.tokens import make_token, professional_token, software_token

@@ -11,13 +11,13 @@ import orjson
 import pytest
 
 from services.consent.usecases.name_in_full import name_in_full
-from shared import clock
 from shared.access import blocked_of
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.topics import CONSENT_DIRECTORY_COPIES, IDENTITY_PROFESSIONALS
-from shared.copies import raise_watermarks
 from shared.db.migrate import migrate, migrations_of
 from shared.db.pool import transaction
+from shared.messaging.copies import raise_watermarks
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import ConsentApi, Record, consent_api, enter
 from tests.infra.databases import APP, Database

@@ -11,10 +11,10 @@ import pytest
 from services.consent.store import states
 from services.consent.usecases.copy_records import copy_records
 from services.consent.usecases.decide_deposits import decide_deposits
-from shared import clock
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.db.pool import transaction
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import ConsentApi, Record, consent_api
 from tests.infra.messages import message, outbox

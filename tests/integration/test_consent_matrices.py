@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from shared import clock
 from shared.contracts.consent import MatrixChanged
-from shared.settings import FreshnessSettings
+from shared.runtime import clock
+from shared.runtime.settings import FreshnessSettings
 from shared.terminology.matrix import matrix_of, packaged
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import ConsentApi, consent_api

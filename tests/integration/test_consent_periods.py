@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.consent.domain.choices import Change, Choices, apply_change
-from shared import clock
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import ConsentApi, Record, consent_api, person, representative
 from tests.infra.tokens import professional_token, software_token

@@ -10,8 +10,8 @@ from services.consent.consumers import subscriptions
 from services.consent.store import states as store
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.records import CopyApplied
-from shared.tracing import trace_id
-from shared.worker import Plan, WorkerRuntime, at_work
+from shared.runtime.tracing import trace_id
+from shared.runtime.worker import Plan, WorkerRuntime, at_work
 from tests.conftest import NewDatabase
 from tests.infra.consent import choose
 from tests.infra.databases import Database

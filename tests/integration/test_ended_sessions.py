@@ -10,13 +10,13 @@ import orjson
 from services.consent.app import make_plan as plan_of_consent
 from services.identity.app import make_worker
 from services.notify.app import make_api as make_notify
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import SessionEnded
 from shared.db.pool import Pool, transaction
-from shared.ended_sessions import KEPT, keep_ended_sessions
+from shared.http.ended_sessions import KEPT, keep_ended_sessions
+from shared.runtime import clock
+from shared.runtime.worker import at_work
 from shared.terminology import oids
-from shared.worker import at_work
 from tests.conftest import NewDatabase
 from tests.infra import identity_api, notify, plumbing
 from tests.infra.accounts import at_home, session

@@ -17,13 +17,13 @@ from services.consent.app import make_plan as plan_of_consent
 from services.consent.settings import Settings as ConsentSettings
 from services.notify.app import make_plan as plan_of_notify
 from services.records.app import make_plan as plan_of_records
-from shared import clock
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.declarations import Service
 from shared.contracts.identity import ErasureAcknowledged
 from shared.contracts.topics import CONSENT_STATES, ERASURE_ACKNOWLEDGEMENTS
-from shared.settings import FreshnessSettings, PostgresSettings, ServiceSettings
-from shared.worker import Plan, at_work
+from shared.runtime import clock
+from shared.runtime.settings import FreshnessSettings, PostgresSettings, ServiceSettings
+from shared.runtime.worker import Plan, at_work
 from tests.conftest import NewDatabase
 from tests.infra import notify, plumbing
 from tests.infra.audit import KEYS

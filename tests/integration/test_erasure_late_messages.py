@@ -6,17 +6,18 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from shared import clock, erasing
-from shared.consuming import Consumer
 from shared.contracts.base import Event
 from shared.contracts.declarations import Service
 from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS, EVENTS, IDENTITY_ERASURES
 from shared.db.pool import create_pool, transaction
-from shared.decoding import KeptRecord
-from shared.metrics import DROPPED
-from shared.outbox import announce
-from shared.settings import PostgresSettings
-from shared.subscription import Subscription
+from shared.erasure import erased_records
+from shared.messaging.consumer import Consumer
+from shared.messaging.envelope import KeptRecord
+from shared.messaging.outbox import announce
+from shared.messaging.subscription import Subscription
+from shared.runtime import clock
+from shared.runtime.metrics import DROPPED
+from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra.erasing import KEPT_HERE, tables_with
 from tests.infra.messages import sender_of
@@ -46,8 +47,8 @@ async def test_no_group_brings_an_erased_record_back(service: Service, new_datab
     database, record_id = await new_database(service), uuid4()
     pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
     async with transaction(pool) as connection:
-        await erasing.begin(connection, record_id, uuid4(), clock.now())
-        await erasing.acknowledge(connection, service, record_id)
+        await erased_records.begin(connection, record_id, uuid4(), clock.now())
+        await erased_records.acknowledge(connection, service, record_id)
     groups = 0
     for subscription in subscriptions_of(service):
         events = [event for event in subscription.events if is_about_a_record(event)]

@@ -9,16 +9,19 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from shared import clock, consuming, erasing, offsets
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.topics import CONSENT_DEPOSIT_CHECKS, CONSENT_ERASURES, IDENTITY_ERASURES
 from shared.db.pool import Connection, create_pool, transaction
+from shared.erasure import erased_records
 from shared.errors import PermanentError
-from shared.metrics import DROPPED
-from shared.outbox import announce, append
-from shared.redriving import Redriver
-from shared.settings import PostgresSettings
-from shared.subscription import Subscription
+from shared.messaging import consumer as consumer_module
+from shared.messaging import offsets
+from shared.messaging.outbox import announce, append
+from shared.messaging.redrive import Redriver
+from shared.messaging.subscription import Subscription
+from shared.runtime import clock
+from shared.runtime.metrics import DROPPED
+from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.audit import MOTIVES
@@ -128,15 +131,15 @@ async def test_what_waited_for_a_copy_when_the_erasure_came_is_not_put_aside(
 ) -> None:
     house.recorder.waits_for_copies = True
     event = document_received(uuid4(), seen={"identity.records.v1": 7})
-    monkeypatch.setattr(consuming, "COPY_WAIT_S", 0)
+    monkeypatch.setattr(consumer_module, "COPY_WAIT_S", 0)
     consumer = house.consumer()
-    look = consuming.rest_on_broken
+    look = consumer.rest_on_broken
 
     async def erase_and_look(connection: Any, awaiting: Any) -> Any:
         await house.erase(event.record_id)
         return await look(connection, awaiting)
 
-    monkeypatch.setattr(consuming, "rest_on_broken", erase_and_look)
+    monkeypatch.setattr(consumer_module, "rest_on_broken", erase_and_look)
     await consumer.consume([house.record(event)])
     assert await house.left(event.record_id) == set()
 
@@ -156,7 +159,7 @@ async def test_what_failed_while_the_erasure_began_is_not_buried(
         await house.erase(event.record_id)
         await give_up(batch, item, code)
 
-    monkeypatch.setattr(consumer, "_give_up", erase_and_give_up)
+    monkeypatch.setattr(consumer_module, "_give_up", erase_and_give_up)
     await consumer.consume([house.record(event)])
     assert await house.left(event.record_id) == set()
 
@@ -214,9 +217,9 @@ async def test_beginning_destroys_what_waits_here_but_not_what_the_ledger_is_tol
 async def test_beginning_twice_changes_nothing(house: OfflineConsumers) -> None:
     record_id, first = uuid4(), uuid4()
     async with transaction(house.pool) as connection:
-        assert await erasing.begin(connection, record_id, first, clock.now())
-        assert not await erasing.begin(connection, record_id, uuid4(), clock.now())
-        assert await erasing.unfinished(connection) == [record_id]
+        assert await erased_records.begin(connection, record_id, first, clock.now())
+        assert not await erased_records.begin(connection, record_id, uuid4(), clock.now())
+        assert await erased_records.unfinished(connection) == [record_id]
     assert await house.pool.fetchval("select erasure_id from erased_records") == first
 
 
@@ -227,7 +230,7 @@ async def test_an_erasure_waits_for_who_writes_about_the_record_and_who_comes_la
     async with house.pool.acquire() as writing:
         begun = writing.transaction()
         await begun.start()
-        assert await erasing.erased_among(writing, [event.record_id]) == set()
+        assert await erased_records.erased_among(writing, [event.record_id]) == set()
         erasure = asyncio.create_task(house.erase(event.record_id))
         await eventually(lambda: waits_for_lock(house.database, 1))
         late = asyncio.create_task(house.consumer().consume([house.record(event)]))
@@ -254,9 +257,9 @@ async def test_many_erasures_at_once_and_many_who_ask_do_not_stop_each_other(hou
 
     async def begin(some: Sequence[UUID]) -> None:
         async with transaction(house.pool) as connection:
-            await erasing.hold(connection, some)
+            await erased_records.hold(connection, some)
             for one in some:
-                await erasing.begin(connection, one, uuid4(), clock.now())
+                await erased_records.begin(connection, one, uuid4(), clock.now())
 
     await asyncio.gather(*(ask(ids[n::3]) for n in range(3)), *(begin(ids[n::4][::-1]) for n in range(4)))
     assert await house.pool.fetchval("select count(*) from erased_records") == 60
@@ -270,7 +273,7 @@ async def test_the_counts_of_several_batches_add_up_and_are_told_once(house: Off
     async def remove(_connection: Connection, _record_id: UUID) -> dict[str, int]:
         return batches.pop(0) if batches else {"pages": 0}
 
-    finisher = erasing.ErasureFinisher("consent", remove)
+    finisher = erased_records.ErasureFinisher("consent", remove)
     for _ in range(3):
         await finisher.round(house.pool)
     rows = await house.pool.fetch("select payload, topic from outbox")
@@ -288,7 +291,7 @@ async def test_a_record_that_another_worker_is_at_is_left_to_it(house: OfflineCo
 
     async with house.pool.acquire() as other, other.transaction():
         await other.execute("select from erased_records where record_id = $1 for update", record_id)
-        await erasing.ErasureFinisher("consent", remove).round(house.pool)
+        await erased_records.ErasureFinisher("consent", remove).round(house.pool)
 
 
 def test_groups_that_deal_with_erasure_do_not_heed_it() -> None:
@@ -317,8 +320,8 @@ async def test_an_erasure_finds_what_waits_by_its_key_however_much_else_waits(ho
         )
         record = uuid4()
         for statement, values in (
-            (erasing.DELETE_UNSENT, (str(record).encode(), [])),
-            (erasing.DELETE_PARKED, (str(record).encode(),)),
+            (erased_records.DELETE_UNSENT, (str(record).encode(), [])),
+            (erased_records.DELETE_PARKED, (str(record).encode(),)),
         ):
             plan = await connection.fetch(f"explain {statement}", *values)
             assert "key_idx" in "".join(row[0] for row in plan), statement

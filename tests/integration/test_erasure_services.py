@@ -30,15 +30,15 @@ from services.records.store import deposits
 from services.records.store import erasing as records_store
 from services.records.store.erasing import remove_deposits
 from services.records.usecases.erase_record import erase_record as erase_in_records
-from shared import clock
-from shared.clock import bucket_of
 from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS
+from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Pool, create_pool, transaction
-from shared.erasing import KEPT_UNSENT, ErasureFinisher
+from shared.erasure.erased_records import KEPT_UNSENT, ErasureFinisher
 from shared.errors import NotFoundError
-from shared.fingerprints import ins_parts
 from shared.http.tokens import Caller, TokenVerifier
-from shared.settings import KafkaSettings, PostgresSettings
+from shared.runtime import clock
+from shared.runtime.clock import bucket_of
+from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra import notify
 from tests.infra.audit import KEYS, MOTIVES

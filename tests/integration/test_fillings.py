@@ -14,7 +14,7 @@ from services.records.usecases.erase_record import erase_record
 from shared.db.filling import fill
 from shared.db.migrate import Migration, migrate, migrations_of
 from shared.db.pool import transaction
-from shared.erasing import ErasureFinisher
+from shared.erasure.erased_records import ErasureFinisher
 from tests.conftest import NewDatabase
 from tests.infra.databases import APP, Database
 from tests.infra.erasing import erased, finish

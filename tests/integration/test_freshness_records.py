@@ -8,15 +8,15 @@ import pytest
 from services.records.consumers import subscriptions
 from services.records.domain.copies import COPIED
 from services.records.usecases.erase_record import erase_record
-from shared import clock
-from shared.consuming import Consumer
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event, HeartbeatSent
 from shared.contracts.topics import CONSENT_MATRICES, CONSENT_STATES, IDENTITY_ERASURES, RECORDS_ERASURES
-from shared.copies import raise_watermarks
 from shared.db.pool import transaction
-from shared.decoding import KeptRecord
-from shared.redriving import Redriver
+from shared.messaging.consumer import Consumer
+from shared.messaging.copies import raise_watermarks
+from shared.messaging.envelope import KeptRecord
+from shared.messaging.redrive import Redriver
+from shared.runtime import clock
 from tests.infra.erasing import erase, erased
 from tests.infra.load import Person
 from tests.infra.mixes import in_mode

@@ -9,10 +9,10 @@ import pytest
 
 from services.audit.usecases.erase_record import erase_record as erase_in_audit
 from services.consent.usecases.erase_record import erase_record as erase_in_consent
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.topics import IDENTITY_ERASURES
 from shared.db.pool import Pool
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import Record, consent_api, person, representative
 from tests.infra.erasing import erase

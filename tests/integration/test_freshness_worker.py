@@ -8,17 +8,18 @@ from uuid import uuid4
 
 import pytest
 
-from shared import clock, copy_ages
 from shared.contracts.base import HeartbeatSent
 from shared.contracts.identity import RecordErased
 from shared.contracts.topics import CONSENT_ERASURES, IDENTITY_ERASURES
-from shared.copy_ages import CopyAges
 from shared.db.pool import Connection, create_pool
-from shared.decoding import Message
-from shared.metrics import COPY_AGE
-from shared.settings import PostgresSettings
-from shared.subscription import Subscription
-from shared.worker import Plan, WorkerRuntime, at_work
+from shared.messaging import copy_ages
+from shared.messaging.copy_ages import CopyAges
+from shared.messaging.envelope import Message
+from shared.messaging.subscription import Subscription
+from shared.runtime import clock
+from shared.runtime.metrics import COPY_AGE
+from shared.runtime.settings import PostgresSettings
+from shared.runtime.worker import Plan, WorkerRuntime, at_work
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.databases import Database

@@ -19,10 +19,10 @@ from shared.errors import (
     NotFoundError,
     UncheckableError,
 )
-from shared.http import pacing
+from shared.http import constant_time
 from shared.http.app import AuthenticatedCaller, make_app
 from shared.http.tokens import IssuerKeys, TokenVerifier
-from shared.settings import TokenSettings
+from shared.runtime.settings import TokenSettings
 from tests.conftest import NewPool
 from tests.infra.tokens import KEY, SETTINGS, TestKeys, bearer, make_token
 
@@ -180,7 +180,7 @@ async def test_only_what_may_stand_for_something_hidden_waits_for_its_beat(
     async def note(moment: float) -> None:
         waits.append(moment)
 
-    monkeypatch.setattr(pacing, "wait_until", note)
+    monkeypatch.setattr(constant_time, "wait_until", note)
     for one in REFUSALS:
         assert (await client.get(f"/refused/{one.code}")).status_code == one.status
         assert len(waits) == (1 if one.status in (403, 404, 503) else 0), one

@@ -25,7 +25,7 @@ from services.notify.sealed import open_contact
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import transaction
 from tests.conftest import NewDatabase
 from tests.infra.accounts import (

@@ -16,11 +16,11 @@ from services.identity.domain.insured import InsuredPerson
 from services.identity.store import activation, campaigns
 from services.identity.usecases.print_again import print_again
 from services.identity.usecases.send_notices import send_notices
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import RecordChanged
 from shared.contracts.notify import MessageRequested
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.accounts import KEYRINGS, RULES, House, at_home
 from tests.infra.campaigns import PLACES, die_at, open_all, tell_all

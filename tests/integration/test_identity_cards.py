@@ -18,8 +18,8 @@ from deploy.local.edge import Edge, start
 from deploy.local.pki import YEAR, Issued, Pki, make_pki, new_pki, write_lists
 from services.identity.app import make_api
 from services.identity.domain.edge import SignedRequest, sign_certificate
-from shared import clock
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import OTHER_KEYRING, administrator, new_key, running

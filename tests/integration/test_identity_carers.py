@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from services.identity.domain.care import KEPT_UNANSWERED
 from services.identity.usecases.sweep_invitations import sweep_invitations
-from shared import clock
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.accounts import House, at_home
 from tests.infra.identity_api import administrator, query

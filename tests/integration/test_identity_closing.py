@@ -14,8 +14,8 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import RecordChanged
 from shared.contracts.notify import MessageRequested
+from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import create_pool, transaction
-from shared.fingerprints import ins_parts
 from shared.values import Ins
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database

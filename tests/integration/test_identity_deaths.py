@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from services.identity.usecases.sweep_deaths import sweep_deaths
-from shared import clock
 from shared.contracts.identity import RecordChanged, SessionEnded
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.accounts import KEYRINGS, MAIL, PASSWORD, House, at_home
 from tests.infra.identity_api import administrator, query

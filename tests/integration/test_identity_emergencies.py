@@ -16,7 +16,7 @@ from deploy.local.pki import Pki, make_pki
 from deploy.local.psc import Provider
 from services.identity.metrics import EMERGENCIES_OVER_LIMIT
 from services.identity.store import rates
-from shared import clock
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import TEST_OID, assertion, new_key, nir, open_one, query, running, token_request

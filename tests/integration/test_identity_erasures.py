@@ -22,16 +22,17 @@ from services.identity.usecases.erase_record import destroy, erase_record
 from services.identity.usecases.recover_commits import erase_again_and_end_sessions
 from services.identity.usecases.sweep_retention import sweep_retention
 from services.identity.usecases.watch_erasures import OVERDUE, watch_erasures
-from shared import clock, erasing
 from shared.contracts.declarations import SERVICES
 from shared.contracts.identity import RecordErased
 from shared.contracts.topics import IDENTITY_ERASURES
 from shared.db.pool import create_pool, transaction
-from shared.erasing import ErasureFinisher
+from shared.erasure import erased_records
+from shared.erasure.erased_records import ErasureFinisher
 from shared.errors import CodedError
-from shared.outbox import append
-from shared.outbox.lost import SentRecord
-from shared.outbox.partitions import TopicPartition
+from shared.messaging.outbox import append
+from shared.messaging.outbox.lost import SentRecord
+from shared.messaging.outbox.partitions import TopicPartition
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.erasures import KEYRINGS, PLACES, RETENTION, Life
@@ -273,7 +274,7 @@ async def test_identity_acknowledges_for_itself_once_with_what_it_destroyed(
 
     for _ in range(2):
         async with life.pool.acquire() as connection:
-            for unfinished in await erasing.unfinished(connection):
+            for unfinished in await erased_records.unfinished(connection):
                 async with connection.transaction():
                     await ErasureFinisher("identity", nothing_left).step(connection, unfinished)
     topic = "identity.erasure-acknowledgements.v2"

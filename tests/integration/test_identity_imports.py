@@ -24,9 +24,9 @@ from services.identity.importing import Complete, Importer, Outcome
 from services.identity.settings import ImportSettings
 from services.identity.store.insured import find_insured, page_of_insured
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
-from shared.crypto import Keyring
+from shared.crypto.fingerprints import ins_parts
+from shared.crypto.keyring import Keyring
 from shared.db.pool import create_pool
-from shared.fingerprints import ins_parts
 from shared.http.tokens import TokenVerifier
 from shared.terminology.oids import INS_NIR_TEST
 from shared.values import Ins

@@ -11,10 +11,10 @@ import pytest_asyncio
 from services.identity.domain.proposals import BY_POST, MOST_AT_ONCE
 from services.identity.usecases.open_noticed import open_noticed
 from services.identity.usecases.send_notices import send_notices
-from shared import clock
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.accounts import KEYRINGS, MAIL, RING, RULES, House, at_home
 from tests.infra.identity_api import administrator, query, settings_of

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from services.identity.domain.insured import InsuredPerson
-from shared import clock
 from shared.contracts.identity import ContactChanged, PeopleChanged, RecordChanged
 from shared.contracts.notify import MessageRequested
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.accounts import MAIL, PASSWORD, House, at_home, other_code
 from tests.infra.identity_api import administrator, query

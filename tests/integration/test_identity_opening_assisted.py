@@ -9,9 +9,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from shared import clock
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.accounts import House, at_home
 from tests.infra.identity_api import administrator, query

@@ -17,8 +17,8 @@ from joserfc import jwt
 from deploy.local.psc import Person, Provider
 from deploy.local.psc import new_key as new_provider_key
 from services.identity import provider as provider_module
-from shared import clock
-from shared.metrics import REFUSED
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, assertion, new_key, query, running, token_request

@@ -14,9 +14,9 @@ from services.identity.store import records as store
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged, RecordChanged
-from shared.crypto import Keyring
+from shared.crypto.fingerprints import ins_parts, trait_parts
+from shared.crypto.keyring import Keyring
 from shared.db.pool import create_pool, transaction
-from shared.fingerprints import ins_parts, trait_parts
 from shared.values import Ins
 from tests.conftest import NewDatabase
 from tests.infra import identity_api

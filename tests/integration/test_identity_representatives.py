@@ -17,11 +17,11 @@ from services.identity.usecases.answer_representation import settle
 from services.identity.usecases.follow_contact import follow_contact
 from services.identity.usecases.sweep_minors import sweep_minors
 from services.identity.usecases.sweep_representations import sweep_representations
-from shared import clock
 from shared.db.pool import transaction
 from shared.errors import CodedError
 from shared.http.tokens import TokenVerifier
-from shared.outbox import announce, append
+from shared.messaging.outbox import announce, append
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.accounts import KEYRINGS, PASSWORD, House, at_home
 from tests.infra.identity_api import administrator, nir, query

@@ -12,8 +12,8 @@ import pytest_asyncio
 from services.identity import loops
 from services.identity.domain.codes import MOST_UNANSWERED
 from services.identity.usecases import take_try
-from shared import clock, metrics
-from shared.metrics import REFUSED
+from shared.runtime import clock, metrics
+from shared.runtime.metrics import REFUSED
 from tests.conftest import NewDatabase
 from tests.infra.accounts import MAIL, OTHER_PASSWORD, House, at_home, other_code
 from tests.infra.databases import Database

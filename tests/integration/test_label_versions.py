@@ -12,13 +12,13 @@ import pytest
 from services.audit.usecases.write_entries import write_entries
 from services.notify.consumers import hear_of_documents
 from services.notify.usecases.keep_contacts import keep_contacts
-from shared import clock
-from shared.clock import bucket_of
 from shared.contracts.base import Actor
+from shared.contracts.label_versions import LabelVersion
 from shared.contracts.records import DocumentPublished, DocumentRelabelled
 from shared.db.pool import Pool, transaction
-from shared.decoding import Message
-from shared.label_versions import LabelVersion
+from shared.messaging.envelope import Message
+from shared.runtime import clock
+from shared.runtime.clock import bucket_of
 from tests.conftest import NewPool
 from tests.infra.audit import MOTIVES
 from tests.infra.messages import message

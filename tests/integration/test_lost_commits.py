@@ -14,14 +14,14 @@ from services.consent.store import states
 from services.consent.usecases.adopt_states import adopt_states
 from services.consent.usecases.copy_records import copy_records
 from services.consent.usecases.decide_deposits import deposits_behind
-from shared import clock
 from shared.contracts.base import Actor, StateWithheld
 from shared.contracts.consent import Authorisation
 from shared.contracts.topics import CONSENT_STATES
 from shared.db.pool import Pool, transaction
-from shared.decoding import Message, decode
-from shared.outbox import append
-from shared.outbox.recovery import Recovered, Recovery
+from shared.messaging.envelope import Message, decode
+from shared.messaging.outbox import append
+from shared.messaging.outbox.recovery import Recovered, Recovery
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.lost_commits import a_pool, all_sent, first_look, recover_at, relaying, restored

@@ -14,7 +14,7 @@ from shared.contracts.records import DocumentRelabelled
 from shared.contracts.topics import RECORDS_DOCUMENTS
 from shared.db.pool import Pool, transaction
 from shared.fhir.write import IS_ARCHIVED
-from shared.outbox.recovery import Recovered
+from shared.messaging.outbox.recovery import Recovered
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.load import Person

@@ -9,11 +9,11 @@ import pytest
 
 from services.consent.announcements import announce
 from services.consent.store.states import raise_versions_in_force
-from shared.clock import bucket_of
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Pool, create_pool, transaction
-from shared.outbox import append
-from shared.settings import PostgresSettings
+from shared.messaging.outbox import append
+from shared.runtime.clock import bucket_of
+from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.waiting import eventually

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.notify.usecases import settle_alerts
-from shared import clock, tracing
-from shared.clock import bucket_of
 from shared.contracts.base import Event
 from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
-from shared.decoding import Message
+from shared.messaging.envelope import Message
+from shared.runtime import clock, tracing
+from shared.runtime.clock import bucket_of
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.notify import consulted, contact, mail_server, published, worker

@@ -17,9 +17,9 @@ from services.notify.usecases.keep_messages import keep_messages
 from shared.contracts.base import Event
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
-from shared.crypto import Keyring
-from shared.key_rewrap import Rewrapped, rewrap
-from shared.settings import PostgresSettings
+from shared.crypto.key_rewrap import Rewrapped, rewrap
+from shared.crypto.keyring import Keyring
+from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import query

@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 
 from services.notify.settings import FoldersSettings
-from shared import clock
 from shared.contracts.base import Actor
 from shared.contracts.notify import AlertEvent, AlertSent, AlertUnwanted
 from shared.contracts.records import DocumentPublished, DocumentRelabelled
+from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.notify import consulted, contact, mail_server, published, worker

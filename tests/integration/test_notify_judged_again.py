@@ -6,11 +6,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared import clock
-from shared.clock import bucket_of
 from shared.contracts.base import Actor, Event
 from shared.contracts.notify import AlertEvent, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn
+from shared.runtime import clock
+from shared.runtime.clock import bucket_of
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.notify import consulted, contact, mail_server, published, worker

@@ -13,10 +13,10 @@ from services.notify.settings import FoldersSettings
 from services.notify.store.messages import delete_messages_of
 from services.notify.usecases import settle_messages
 from services.notify.usecases.forget_messages import forget_messages
-from shared import clock, tracing
 from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import transaction
+from shared.runtime import clock, tracing
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.notify import KEYRING, asked, contact, mail_server, published, worker

@@ -7,10 +7,10 @@ import pytest
 
 from services.notify.settings import FoldersSettings
 from services.notify.usecases.keep_messages import keep_messages
-from shared import clock
 from shared.contracts.base import sealed_place
-from shared.crypto import KeyUnknownError
+from shared.crypto.keyring import KeyUnknownError
 from shared.db.pool import transaction
+from shared.runtime import clock
 from tests.conftest import NewDatabase, NewPool
 from tests.infra.databases import Database
 from tests.infra.messages import message

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from deploy.local.psc import Person as Professional
-from shared import clock
-from shared.settings import ParameterSettings
+from shared.runtime import clock
+from shared.runtime.settings import ParameterSettings
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import consent_api
 from tests.infra.databases import Database

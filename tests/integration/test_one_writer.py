@@ -8,9 +8,6 @@ import pytest
 
 from services.audit.writers import ACTIONS, ACTORS, OF_ALL, WRITER_MISMATCH
 from services.identity.store.erasures import Erasure, insert_erasure
-from shared import clock
-from shared.clock import bucket_of
-from shared.consuming import Consumer
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import (
@@ -21,6 +18,9 @@ from shared.contracts.topics import (
     topic_of,
 )
 from shared.db.pool import Pool, transaction
+from shared.messaging.consumer import Consumer
+from shared.runtime import clock
+from shared.runtime.clock import bucket_of
 from tests.conftest import NewPool
 from tests.infra.erasures import said
 from tests.infra.messages import kept, outbox

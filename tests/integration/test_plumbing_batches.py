@@ -9,16 +9,17 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from shared import clock, consuming
-from shared.batch_pass import Progress
-from shared.consuming import Consumer
 from shared.contracts.base import HeartbeatSent, StateWithheld
 from shared.contracts.declarations import Group
 from shared.contracts.topics import CONSENT_DEPOSIT_CHECKS, CONSENT_RECORD_COPIES, IDENTITY_RECORDS
 from shared.db.pool import Pool, create_pool
-from shared.decoding import KeptRecord, Message
 from shared.errors import PermanentError, TransientError
-from shared.settings import PostgresSettings
+from shared.messaging import consumer as consumer_module
+from shared.messaging.batch_pass import Progress
+from shared.messaging.consumer import Consumer
+from shared.messaging.envelope import KeptRecord, Message
+from shared.runtime import clock
+from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.plumbing import Recorder, document_received, record_changed
@@ -142,7 +143,7 @@ class Reader:
 async def pool(new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch) -> Any:
     database = await new_database("consent")
     await plumbing.prepare(database)
-    monkeypatch.setattr(consuming, "COPY_WAIT_S", 0.0)
+    monkeypatch.setattr(consumer_module, "COPY_WAIT_S", 0.0)
     made = await create_pool(PostgresSettings.model_validate({"dsn": database.owner_dsn}), application="tests")
     yield made
     made.terminate()

@@ -12,8 +12,8 @@ import pytest
 
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import create_pool, transaction
-from shared.outbox import announce, append
-from shared.settings import PostgresSettings
+from shared.messaging.outbox import announce, append
+from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.crashing import PLACES

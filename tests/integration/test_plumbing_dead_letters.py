@@ -5,9 +5,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from shared.decoding import Message
 from shared.errors import PermanentError
-from shared.worker import Plan, make_worker_app
+from shared.messaging.envelope import Message
+from shared.runtime.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.databases import Database

@@ -10,10 +10,10 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.records import DocumentReceived
 from shared.db.pool import Connection, Pool, create_pool, transaction
-from shared.decoding import Message
 from shared.errors import TransientError
-from shared.outbox import announce, append
-from shared.settings import PostgresSettings
+from shared.messaging.envelope import Message
+from shared.messaging.outbox import announce, append
+from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.databases import Database
@@ -177,8 +177,8 @@ async def test_the_relay_tells_how_old_a_copy_may_be(database: Database, kafka: 
 
 
 async def test_a_consumer_keeps_the_watermark_of_each_partition(database: Database, kafka: Topics) -> None:
-    from shared import clock
     from shared.contracts.base import HeartbeatSent
+    from shared.runtime import clock
 
     at = clock.now()
     beat = HeartbeatSent(partition=2, at=at)
@@ -207,7 +207,7 @@ async def test_a_fact_waits_until_the_copy_it_rests_on_has_come(database: Databa
 async def test_a_fact_whose_copy_does_not_come_is_put_aside_and_taken_up_by_the_applier(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.consuming.COPY_WAIT_S", 0.2)
+    monkeypatch.setattr("shared.messaging.consumer.COPY_WAIT_S", 0.2)
     record_id = uuid4()
     early = [document_received(record_id, seen={"identity.records.v1": version}) for version in (2, 1)]
     async with worker(Recorder(waits_for_copies=True), database, kafka):

@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from shared import clock, worker
 from shared.contracts.records import DocumentReceived
-from shared.metrics import LAG_RECORDS, SKIPPED
+from shared.runtime import clock, worker
+from shared.runtime.metrics import LAG_RECORDS, SKIPPED
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.databases import Database

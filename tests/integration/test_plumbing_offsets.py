@@ -15,15 +15,16 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from services.consent import __file__ as consent
-from shared import clock, positions
-from shared.batch_pass import Progress
 from shared.contracts.base import Event
 from shared.contracts.records import DocumentReceived
 from shared.db.migrate import migrate, migrations_of
 from shared.db.pool import create_pool
 from shared.errors import TransientError
-from shared.metrics import OFFSETS_LOST
-from shared.settings import PostgresSettings
+from shared.messaging import positions
+from shared.messaging.batch_pass import Progress
+from shared.runtime import clock
+from shared.runtime.metrics import OFFSETS_LOST
+from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.consumers import OfflineConsumers

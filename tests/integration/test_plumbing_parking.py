@@ -9,19 +9,21 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from shared import clock, consuming, parking, redriving
-from shared.consuming import Consumer
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.topics import IDENTITY_RECORDS
-from shared.crypto import KeyUnknownError
+from shared.crypto.keyring import KeyUnknownError
 from shared.db.pool import Connection, create_pool
-from shared.decoding import InvalidRecord, KeptRecord, Message
 from shared.errors import PermanentError, TransientError
-from shared.inbox import DAYS_KEPT
-from shared.redriving import DeadLetterIsNewestStateError, DeadLetterUnknownError
-from shared.settings import PostgresSettings
-from shared.worker import Plan, make_worker_app
+from shared.messaging import consumer as consumer_module
+from shared.messaging import parked_messages, redrive
+from shared.messaging.consumer import Consumer
+from shared.messaging.envelope import InvalidRecord, KeptRecord, Message
+from shared.messaging.inbox import DAYS_KEPT
+from shared.messaging.redrive import DeadLetterIsNewestStateError, DeadLetterUnknownError
+from shared.runtime import clock
+from shared.runtime.settings import PostgresSettings
+from shared.runtime.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.consumers import FACTS, STATES, OfflineConsumers
@@ -109,7 +111,7 @@ async def test_a_redrive_that_fails_makes_a_dead_letter_with_its_new_code_and_an
 async def test_a_message_that_awaited_its_copy_and_cannot_be_used_then_is_a_dead_letter(
     house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consuming, "COPY_WAIT_S", 0.0)
+    monkeypatch.setattr(consumer_module, "COPY_WAIT_S", 0.0)
     house.recorder.waits_for_copies = True
     event = document_received(uuid4(), seen=SEEN)
     refusing(house, {event.document_id})
@@ -125,7 +127,7 @@ async def test_a_message_that_awaited_its_copy_and_cannot_be_used_then_is_a_dead
 async def test_every_message_that_blocks_a_key_is_listed(
     house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consuming, "COPY_WAIT_S", 0.0)
+    monkeypatch.setattr(consumer_module, "COPY_WAIT_S", 0.0)
     house.recorder.waits_for_copies = True
     dead, waiting, sealed = (uuid4() for _ in range(3))
 
@@ -142,7 +144,7 @@ async def test_every_message_that_blocks_a_key_is_listed(
         house.record(document_received(sealed)),
     ]
     await consume(house.consumer(), *records)
-    heads = await parking.list_dead_letters(await house.pool.acquire())
+    heads = await parked_messages.list_dead_letters(await house.pool.acquire())
     told = [(head.offset, head.code, head.awaiting_version) for head in sorted(heads, key=lambda head: head.offset)]
     assert told == [(1, "data-invalid", 1), (3, "data-invalid", 0), (4, "copy-behind", 0), (5, "awaiting-key", 1)]
 
@@ -161,7 +163,7 @@ async def test_a_letter_that_is_too_old_to_be_tried_again_releases_its_key(house
     await consume(consumer, house.record(events[2]))
     assert await house.effects() == [one.document_id for one in events[1:]]
     assert await parked(house) == [(1, "expired", "data-invalid")]
-    assert await redriver.redrive_dead_letter(await letter_at(house, 1)) == (0, redriving.TOO_OLD)
+    assert await redriver.redrive_dead_letter(await letter_at(house, 1)) == (0, redrive.TOO_OLD)
 
 
 @pytest.mark.parametrize("readable", [6, 5], ids=["an older dead one", "a still older one again"])
@@ -211,7 +213,7 @@ async def test_a_message_under_a_key_that_is_not_here_blocks_no_partition_and_is
     records = [house.record(one) for one in (*others[:2], sealed, *others[2:])]
     await consume(consumer, *records)
     assert await parked(house) == []
-    monkeypatch.setattr(consuming, "COPY_WAIT_S", 0.0)
+    monkeypatch.setattr(consumer_module, "COPY_WAIT_S", 0.0)
     await consume(consumer, *records)
     assert await parked(house) == [(3, "awaiting-key", None)]
     redriver = house.redriver(consumer)
@@ -238,7 +240,7 @@ async def test_a_batch_that_times_out_is_halved_until_the_culprit_is_alone(house
             await connection.execute("set local statement_timeout = 50; select pg_sleep(60)")
 
     await consume(house.consumer(handle=handle), *(house.record(one) for one in events))
-    assert tries == consuming.ATTEMPTS_OF_A_BUG
+    assert tries == consumer_module.ATTEMPTS_OF_A_BUG
     assert await parked(house) == [(6, "dead", "handler-timed-out")]
     assert sorted(await house.effects()) == sorted(one.document_id for one in events if one is not culprit)
 
@@ -254,7 +256,7 @@ async def test_what_a_message_was_tried_is_not_forgotten_when_another_partition_
 
     house.recorder.before = before
     consumer, record = house.consumer(), house.record(poison)
-    for _ in range(consuming.ATTEMPTS_OF_A_BUG):
+    for _ in range(consumer.ATTEMPTS_OF_A_BUG):
         await consume(consumer, record, times=1)
         await consume(consumer, house.record(document_received(uuid4()), partition=1), times=1)
     assert await parked(house) == [(1, "dead", "handler-failed")]
@@ -315,7 +317,7 @@ async def test_letters_alone_never_stop_a_group_in_which_nothing_waits_behind_th
 async def test_each_letter_of_the_ledger_is_redriven_alone_and_what_awaits_a_key_waits_behind_none(
     house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consuming, "COPY_WAIT_S", 0.0)
+    monkeypatch.setattr(consumer_module, "COPY_WAIT_S", 0.0)
 
     async def enter(_: Connection, __: list[InvalidRecord]) -> None:
         """The ledger would write it down."""
@@ -367,17 +369,19 @@ async def test_a_redrive_that_goes_wrong_is_no_failure_of_the_states_that_were_a
 async def park_many(house: OfflineConsumers, group: str, count: int) -> list[UUID]:
     """Messages that await a copy, each of a key of its own."""
     events = [document_received(uuid4()) for _ in range(count)]
-    parked = [parking.Parked(house.record(one), "records.documents.v1", "copy-behind") for one in events]
+    parked = [parked_messages.Parked(house.record(one), "records.documents.v1", "copy-behind") for one in events]
     async with house.pool.acquire() as connection:
-        await parking.park(connection, group, parked)
+        await parked_messages.park(connection, group, parked)
     return [one.document_id for one in events]
 
 
 async def test_the_sweep_comes_to_every_key_though_a_thousand_others_still_wait(
     house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parking, "SELECT_WAITING_KEYS", parking.SELECT_WAITING_KEYS.replace("limit 1000", "limit 3"))
-    monkeypatch.setattr(redriving, "WAITING_KEYS_PAGE", 3)
+    monkeypatch.setattr(
+        parked_messages, "SELECT_WAITING_KEYS", parked_messages.SELECT_WAITING_KEYS.replace("limit 1000", "limit 3")
+    )
+    monkeypatch.setattr(redrive, "WAITING_KEYS_PAGE", 3)
     stuck = set(await park_many(house, FACTS, 10))
     free = await park_many(house, FACTS, 5)
     rounds = 0
@@ -400,7 +404,7 @@ async def test_what_a_group_of_another_release_has_parked_stops_no_sweep(house: 
     redriver = house.redriver(house.consumer())
     await redriver.redrive_waiting()
     assert await house.effects() == mine
-    assert await redriver.redrive_dead_letter(await letter_at(house, 1)) == (0, redriving.GROUP_UNKNOWN)
+    assert await redriver.redrive_dead_letter(await letter_at(house, 1)) == (0, redrive.GROUP_UNKNOWN)
 
 
 async def test_a_key_too_long_for_an_index_is_parked_all_the_same(house: OfflineConsumers) -> None:

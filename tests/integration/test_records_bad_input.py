@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey
 
-from shared.settings import HttpSettings
+from shared.runtime.settings import HttpSettings
 from shared.values import Ins
 from tests.infra.databases import Databases
 from tests.infra.load import Person

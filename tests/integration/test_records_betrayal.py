@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from shared import clock
-from shared.http import pacing
+from shared.http import constant_time
+from shared.runtime import clock
 from shared.terminology.documents import document_type
 from tests.infra.load import Person
 from tests.infra.mixes import acting, application, in_mode
@@ -72,7 +72,7 @@ class Beats:
 @pytest.fixture
 def beats(home: House, monkeypatch: pytest.MonkeyPatch) -> Beats:
     made = Beats(home)
-    monkeypatch.setattr(pacing, "wait_until", made.wait_until)
+    monkeypatch.setattr(constant_time, "wait_until", made.wait_until)
     return made
 
 
@@ -265,7 +265,7 @@ async def test_an_answer_waits_for_its_beat_and_holds_nothing_meanwhile(
     home: House, beats: Beats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, documents = await a_record(home)
-    monkeypatch.setattr(pacing, "now", lambda: 1000.0)
+    monkeypatch.setattr(constant_time, "now", lambda: 1000.0)
     beats.held = asyncio.Event()
     asking = [
         asyncio.ensure_future(content(home, one, as_doctor(STRANGER)))
@@ -277,7 +277,7 @@ async def test_an_answer_waits_for_its_beat_and_holds_nothing_meanwhile(
 
     await eventually(all_wait)
     assert not any(one.done() for one in asking)
-    assert set(beats.waits) == {1000.0 + pacing.RESPONSE_DELAY_S}, "the same for what is there and what is not"
+    assert set(beats.waits) == {1000.0 + constant_time.RESPONSE_DELAY_S}, "the same for what is there and what is not"
     assert home.pool.get_idle_size() == home.pool.get_size()
     assert await home.pool.fetchval(LOCKS) == 0
     beats.held.set()

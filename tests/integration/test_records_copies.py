@@ -12,11 +12,11 @@ from services.records.domain.choices import choices_of
 from services.records.domain.people import people_of
 from services.records.store.copies import lock_records
 from services.records.usecases.apply_matrix_copies import apply_matrix_copies
-from shared import clock
 from shared.access import blocked_of
 from shared.contracts.consent import MatrixChanged
 from shared.contracts.records import CopyApplied
 from shared.db.pool import transaction
+from shared.runtime import clock
 from tests.infra.load import Person
 from tests.infra.messages import message
 from tests.infra.records import DOCTOR, OTHER_DOCTOR, House, named

@@ -13,11 +13,11 @@ from services.records.api.bodies import LARGE_AT_ONCE
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.records import DocumentReceived
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
+from shared.crypto.vault import WrappedKey
 from shared.fhir.submission import Author, AuthorKind
-from shared.outbox import append
+from shared.messaging.outbox import append
 from shared.values import Ins, NationalProfessionalId, SentTraits
-from shared.vault import WrappedKey
 from tests.infra.load import Person
 from tests.infra.messages import outbox
 from tests.infra.records import (

@@ -9,10 +9,10 @@ import pytest
 from services.records.store.tracking import track_documents
 from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.settle_deposits import settle_deposits
-from shared import clock
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.records import DocumentPublished, DocumentRelabelled
 from shared.db.pool import transaction
+from shared.runtime import clock
 from shared.terminology import oids
 from tests.infra.load import Person
 from tests.infra.messages import message, outbox

@@ -9,9 +9,9 @@ import httpx
 import orjson
 import pytest
 
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentWithdrawn
+from shared.runtime import clock
 from shared.terminology import oids
 from tests.infra.load import Person
 from tests.infra.mixes import acting

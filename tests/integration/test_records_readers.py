@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from services.records.usecases.apply_matrix_copies import apply_matrix_copies
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import MatrixChanged
 from shared.db.pool import transaction
+from shared.runtime import clock
 from tests.infra.load import Person
 from tests.infra.messages import message
 from tests.infra.mixes import acting, application, in_mode

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from services.records.store.reading import fenced
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import TRANSIENT, is_transient, transaction
+from shared.runtime import clock
 from tests.infra.load import Person
 from tests.infra.records import (
     CLINIC,

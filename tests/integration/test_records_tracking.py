@@ -9,14 +9,14 @@ from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.apply_record_copies import apply_record_copies
 from services.records.usecases.follow_deposits import follow_deposits
 from services.records.usecases.settle_deposits import DocumentElsewhereError, find_awaiting_version, settle_deposits
-from shared import clock
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.identity import RecordChanged
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.records import CopyApplied, DocumentPublished, DocumentReceived, DocumentRefused
 from shared.db.pool import transaction
-from shared.decoding import Message
+from shared.messaging.envelope import Message
+from shared.runtime import clock
 from tests.infra.load import Person
 from tests.infra.messages import message
 from tests.infra.plumbing import record_changed

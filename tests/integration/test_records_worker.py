@@ -7,16 +7,16 @@ from uuid import UUID, uuid4
 
 from services.records.consumers import subscriptions
 from services.records.store.professions import load_professions
-from shared import clock
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.identity import ProfessionalChanged, RecordChanged, StructureChanged, TraitFingerprints
 from shared.contracts.notify import AlertUnwanted
 from shared.contracts.records import CopyApplied, DocumentPublished, DocumentReceived
-from shared.crypto import Keyring
-from shared.fingerprints import ins_parts, trait_fingerprints
-from shared.vault import Vault
-from shared.worker import Plan, WorkerRuntime, at_work
+from shared.crypto.fingerprints import ins_parts, trait_fingerprints
+from shared.crypto.keyring import Keyring
+from shared.crypto.vault import Vault
+from shared.runtime import clock
+from shared.runtime.worker import Plan, WorkerRuntime, at_work
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.load import Person

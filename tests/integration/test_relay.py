@@ -15,18 +15,18 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from deploy.local.kafka import Credentials, admin_client
 from deploy.local.topics import Grant, filter_of
 from services.consent.announcements import announce
-from shared import clock
 from shared.contracts.base import HeartbeatSent, StateWithheld
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.topics import CONSENT_STATES
 from shared.db.pool import Pool, create_pool, transaction
-from shared.decoding import Message, decode
-from shared.outbox import append, tombstone
-from shared.outbox.partitions import partition_of
-from shared.outbox.producer import producer_factory
-from shared.outbox.relay import Relay
-from shared.settings import PostgresSettings
-from shared.worker import Plan, make_worker_app
+from shared.messaging.envelope import Message, decode
+from shared.messaging.outbox import append, tombstone
+from shared.messaging.outbox.partitions import partition_of
+from shared.messaging.outbox.producer import producer_factory
+from shared.messaging.outbox.relay import Relay
+from shared.runtime import clock
+from shared.runtime.settings import PostgresSettings
+from shared.runtime.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.databases import Database
@@ -287,7 +287,7 @@ async def test_a_former_leader_that_wakes_up_writes_nothing(
     database: Database, pool: Pool, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else compaction would keep its old state and forget the tombstone behind which it came."""
-    monkeypatch.setattr("shared.outbox.sending.LONGEST_ACK_S", 600)
+    monkeypatch.setattr("shared.messaging.outbox.sending.LONGEST_ACK_S", 600)
     record_id = uuid4()
     stalled, goes_on = asyncio.Event(), asyncio.Event()
     make = producer_factory(kafka.settings("consent"), "consent")
@@ -320,7 +320,7 @@ async def test_a_former_leader_that_wakes_up_writes_nothing(
 
 
 async def test_dead_rows_that_a_long_snapshot_keeps_are_not_read_again(database: Database, pool: Pool) -> None:
-    from shared.outbox.rows import OutboxReader
+    from shared.messaging.outbox.rows import OutboxReader
 
     async with pool.acquire() as snapshot, snapshot.transaction(isolation="repeatable_read"), pool.acquire() as reading:
         await snapshot.fetchval("select count(*) from outbox")
@@ -343,7 +343,7 @@ async def test_dead_rows_that_a_long_snapshot_keeps_are_not_read_again(database:
 
 
 async def test_a_row_whose_transaction_commits_late_is_not_passed_over(database: Database, pool: Pool) -> None:
-    from shared.outbox.rows import OutboxReader
+    from shared.messaging.outbox.rows import OutboxReader
 
     record_id = uuid4()
     async with pool.acquire() as reading:

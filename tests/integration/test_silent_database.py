@@ -8,7 +8,7 @@ import pytest
 
 from shared.db.pool import ANSWER, NoConnectionError, create_pool
 from shared.http.app import is_ready
-from shared.settings import PostgresSettings
+from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra.load import Person
 from tests.infra.proxies import Line, line_to

@@ -6,10 +6,10 @@ import time
 import pytest
 
 from services.identity.store import sessions
-from shared import clock
 from shared.db import sweep as sweeping
 from shared.db.pool import Pool
 from shared.db.sweep import PAGE, sweep
+from shared.runtime import clock
 from tests.conftest import NewPool
 
 NATIONAL_A_SECOND = 3300

@@ -5,12 +5,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared import clock
-from shared.consuming import Consumer
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.records import DocumentPublished, DocumentRelabelled
 from shared.db.pool import Pool
+from shared.messaging.consumer import Consumer
+from shared.runtime import clock
 from tests.conftest import NewDatabase, NewPool
 from tests.infra.erasing import erased
 from tests.infra.load import Person

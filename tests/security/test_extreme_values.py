@@ -12,10 +12,10 @@ import pytest_asyncio
 
 from services.consent.store.copies import COPIED
 from services.consent.usecases.copy_records import copy_records
-from shared import clock
-from shared.copies import raise_watermarks
 from shared.db.pool import transaction
-from shared.http import pacing
+from shared.http import constant_time
+from shared.messaging.copies import raise_watermarks
+from shared.runtime import clock
 from tests.infra.apis import NAMES, Api, Operation, all_apis, operations
 from tests.infra.databases import Databases
 from tests.infra.examples import Asked, asked, resolved
@@ -57,7 +57,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async def not_at_all(_: float) -> None:
         """Nothing to wait for."""
 
-    monkeypatch.setattr(pacing, "wait_until", not_at_all)
+    monkeypatch.setattr(constant_time, "wait_until", not_at_all)
 
 
 async def send(api: Api, request: Asked, token: str, **headers: str) -> httpx.Response:

@@ -8,7 +8,7 @@ import pytest_asyncio
 from services.consent.app import make_worker as consent_worker
 from services.consent.settings import Settings
 from shared.http.door import Door, needs_token
-from shared.settings import KafkaSettings, PostgresSettings
+from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.infra.apis import NAMES, Api, all_apis, routes_of
 from tests.infra.databases import Databases
 from tests.infra.tokens import SETTINGS

@@ -22,7 +22,7 @@ from shared.contracts.records import (
     DocumentWithdrawn,
 )
 from shared.contracts.topics import AUDIT_LEDGER
-from shared.decoding import InvalidRecord, KeptRecord
+from shared.messaging.envelope import InvalidRecord, KeptRecord
 from tests.infra.messages import message
 from tests.infra.plumbing import document_received
 

@@ -1,6 +1,6 @@
 """A consumer stops when too much fails, and goes on by itself."""
 
-from shared.circuit_breaker import FAILURES, LONGEST_STOP_S, SHORTEST_STOP_S, CircuitBreaker
+from shared.messaging.circuit_breaker import FAILURES, LONGEST_STOP_S, SHORTEST_STOP_S, CircuitBreaker
 
 
 def opened(now: float = 0.0) -> CircuitBreaker:

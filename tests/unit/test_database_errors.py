@@ -10,13 +10,13 @@ from asyncpg import exceptions
 from starlette.types import Message, Receive, Scope, Send
 
 from services.records.api.outcomes import render as render_records
-from shared import logs
 from shared.db.errors import ERROR_CLASSES, ErrorClass, classify_error, is_transient
 from shared.db.pool import NoConnectionError
 from shared.errors import PermanentError, TransientError
-from shared.http.guard import ErrorBoundary
+from shared.http.error_boundary import ErrorBoundary
 from shared.http.outcomes import render as render_fhir
 from shared.http.problems import Renderer, problem
+from shared.runtime import logs
 
 CLASSES = [
     one

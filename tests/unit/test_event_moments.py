@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from shared import clock
 from shared.contracts.base import HeartbeatSent
 from shared.contracts.topics import CONSENT_STATES, RECORDS_DOCUMENTS
-from shared.decoding import InvalidRecord, KeptRecord, Message, Skipped, decode
+from shared.messaging.envelope import InvalidRecord, KeptRecord, Message, Skipped, decode
+from shared.runtime import clock
 from tests.infra.plumbing import document_received
 
 

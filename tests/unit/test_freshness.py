@@ -9,7 +9,7 @@ from services.consent.domain import states
 from services.records.domain.copies import CopyAge
 from shared.contracts.declarations import SERVICES
 from shared.contracts.topics import GROUPS, IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
-from shared.freshness import HEARTBEAT_AHEAD, are_fresh, decoy_watermarks
+from shared.messaging.freshness import HEARTBEAT_AHEAD, are_fresh, decoy_watermarks
 
 NOW, LIMIT = datetime(2026, 11, 28, 12, tzinfo=UTC), timedelta(seconds=120)
 SECOND = timedelta(seconds=1)

@@ -27,7 +27,7 @@ from services.identity.domain.contacts import (
 )
 from services.identity.domain.opening import Contact, MailInvalidError
 from services.identity.domain.sessions import device_name, new_secret, read_secret
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from tests.infra.identity_api import KEYRING, OTHER_KEYRING
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -12,9 +12,9 @@ from services.identity.domain import clients, directory, opening
 from services.identity.domain.places import is_loopback
 from services.identity.domain.sealing import Sealed, open_row, seal_row
 from services.identity.domain.tokens import Issuer, SigningKeys, SigningKeysError, Subject
-from shared.crypto import Keyring, SealBrokenError
+from shared.crypto.fingerprints import ins_parts, trait_fingerprints, trait_parts
+from shared.crypto.keyring import Keyring, SealBrokenError
 from shared.errors import ClientError
-from shared.fingerprints import ins_parts, trait_fingerprints, trait_parts
 from shared.values import Ins, InvalidNationalIdError, InvalidTraitsError, Sex, StrictTraits
 from tests.infra.identity_api import DEMO_OID, KEYRING, NIR_OID, OTHER_KEYRING, TEST_OID, new_key, nir, public
 

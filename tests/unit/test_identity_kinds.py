@@ -20,7 +20,7 @@ from services.identity.domain.kinds import (
 )
 from services.identity.domain.modes import FITTING, MODES, Role, role_of_professional
 from shared.contracts.base import ActorKind
-from shared.settings import ParameterSettings
+from shared.runtime.settings import ParameterSettings
 from tests.infra.identity_api import new_key, public
 
 NEVER = get_args(Never)

@@ -28,7 +28,7 @@ from services.identity.domain.representation import (
     period,
 )
 from services.identity.domain.sealing import Sealed
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from tests.infra.identity_api import KEYRING, OTHER_KEYRING
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

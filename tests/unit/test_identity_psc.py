@@ -22,7 +22,7 @@ from services.identity.domain.professionals import (
 )
 from services.identity.domain.psc import ProviderClaimsError, vouched_by
 from services.identity.settings import ProfessionalSettings
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.errors import ClientError
 from tests.infra.identity_api import KEYRING
 

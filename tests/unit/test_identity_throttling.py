@@ -7,7 +7,7 @@ import pytest
 
 from services.identity.domain.accounts import lookup_keys
 from services.identity.domain.throttling import RULES, Count, Rule, Taken, Withheld, keys_of_try, network_of, take
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from tests.infra.identity_api import KEYRING
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

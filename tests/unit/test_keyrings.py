@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from joserfc import jwe
 from joserfc.jwk import OctKey
 
-from shared.crypto import UNDER_ROW_KEY, Keyring, KeyUnknownError, SealBrokenError, SealUnboundError, seal, unseal
+from shared.crypto.keyring import (
+    UNDER_ROW_KEY,
+    Keyring,
+    KeyUnknownError,
+    SealBrokenError,
+    SealUnboundError,
+    seal,
+    unseal,
+)
 
 OLD, NEW = "old:" + "A" * 43, "new:" + "B" * 43
 RING, ROTATED = Keyring.parse(OLD), Keyring.parse(f"{NEW},{OLD}")

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from shared import logs
-from shared.logs import REPEATED_AFTER_S, LibraryWarnings
+from shared.runtime import logs
+from shared.runtime.logs import REPEATED_AFTER_S, LibraryWarnings
 
 
 def warning(line: int) -> logging.LogRecord:

@@ -11,7 +11,7 @@ from typing import IO
 import orjson
 import pytest
 
-from shared.line_output import LineOutput
+from shared.runtime.line_output import LineOutput
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL = Path("/dev/full")
@@ -79,7 +79,7 @@ def test_a_process_without_the_stream_goes_on() -> None:
 
 
 LOGGING = """
-from shared.logs import configure, log
+from shared.runtime.logs import configure, log
 import os, sys
 configure("records", "worker")
 for _ in range(3):

@@ -18,7 +18,7 @@ from deploy.local.commands.topics import GroupState, TopicState, group_states, m
 from deploy.local.following import describe_access, is_done
 from deploy.local.in_force import METRIC, Spread, spread_in
 from deploy.local.mailbox import caught, count
-from shared.metrics import IN_FORCE_SECONDS
+from shared.runtime.metrics import IN_FORCE_SECONDS
 
 RECORD = "0199a3c4-5d00-8a11-9b7e-2f6c1d4e9a3b"
 T0, T1 = "2026-11-22T10:00:00.000000Z", "2026-11-22T10:00:00.310000Z"

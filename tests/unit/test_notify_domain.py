@@ -23,8 +23,8 @@ from services.notify.domain import (
     first_of_each_day,
     wait_after,
 )
-from shared import clock
-from shared.clock import made_at
+from shared.runtime import clock
+from shared.runtime.clock import made_at
 
 HOLDER = Contact("someone@mail.example", "fr", "holder")
 PARENT = Contact("parent@mail.example", "fr", "representative")

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from shared.http import pacing
-from shared.http.guard import ErrorBoundary
-from shared.http.pacing import FINE_S, RESPONSE_DELAY_S, delay_response, next_response_time, wait_until
+from shared.http import constant_time
+from shared.http.constant_time import FINE_S, RESPONSE_DELAY_S, delay_response, next_response_time, wait_until
+from shared.http.error_boundary import ErrorBoundary
 from shared.http.problems import problem
 
 
@@ -24,7 +24,7 @@ def test_the_next_beat_is_the_first_that_is_not_over(took: float, beats: int) ->
 
 async def test_it_is_waited_until_a_moment_and_others_go_on_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(pacing, "now", lambda: clock[0])
+    monkeypatch.setattr(constant_time, "now", lambda: clock[0])
     waiting = asyncio.ensure_future(wait_until(FINE_S / 2))
     for _ in range(10):  # our turns
         await asyncio.wait([waiting], timeout=0)
@@ -42,12 +42,12 @@ async def test_a_wait_never_ends_before_its_moment() -> None:
 async def answered_on(parts: list[float], monkeypatch: pytest.MonkeyPatch) -> float:
     """The moment for which an app waits that reads a body whose parts come at these moments, and is then done at 7."""
     clock, waited, coming = [0.0], [], iter(parts)
-    monkeypatch.setattr(pacing, "now", lambda: clock[0])
+    monkeypatch.setattr(constant_time, "now", lambda: clock[0])
 
     async def note(moment: float) -> None:
         waited.append(moment)
 
-    monkeypatch.setattr(pacing, "wait_until", note)
+    monkeypatch.setattr(constant_time, "wait_until", note)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)

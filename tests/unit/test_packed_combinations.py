@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from services.records.announcements import announce
 from shared.contracts.audit import AccessRecorded, CombinationDecided
 from shared.contracts.base import Actor
-from shared.outbox.append import LARGEST_BODY
+from shared.messaging.outbox.append import LARGEST_BODY
 
 
 def searched(combinations: int) -> AccessRecorded:

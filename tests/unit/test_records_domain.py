@@ -13,8 +13,8 @@ from services.records.domain.documents import served_type
 from services.records.domain.reading import require_permit
 from services.records.domain.submissions import as_code, differing_traits
 from shared.access import Permit, Refusal
+from shared.crypto.fingerprints import trait_fingerprints
 from shared.errors import ForbiddenError, NotFoundError, UncheckableError
-from shared.fingerprints import trait_fingerprints
 from shared.values import SentTraits, Sex
 from tests.infra.records import RING
 

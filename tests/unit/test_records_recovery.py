@@ -8,9 +8,9 @@ import pytest
 
 from services.records.domain.documents import Head
 from services.records.domain.recovery import replay
-from shared import clock
 from shared.contracts.base import Actor
 from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn
+from shared.runtime import clock
 
 NOW = clock.now()
 IDS: dict[str, Any] = {

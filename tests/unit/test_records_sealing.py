@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from services.records import sealing
 from services.records.domain.documents import metadata_of
 from services.records.domain.submissions import examine
-from shared.crypto import Keyring, SealBrokenError, new_data_key
-from shared.vault import Vault, WrappedKey
+from shared.crypto.keyring import Keyring, SealBrokenError, new_data_key
+from shared.crypto.vault import Vault, WrappedKey
 from tests.infra.load import Person
 from tests.infra.records import KEK, a_deposit, bundle_of
 

@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from shared import tasks
+from shared.runtime import tasks
 
 
 async def test_a_task_that_loses_its_first_cancellations_ends_nevertheless(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from shared.contracts.declarations import Topic
 from shared.contracts.topics import CONSENT_STATES, TOPICS
-from shared.decoding import InvalidRecord, KeptRecord, Skipped, decode
-from shared.outbox import tombstone
+from shared.messaging.envelope import InvalidRecord, KeptRecord, Skipped, decode
+from shared.messaging.outbox import tombstone
 
 
 def record(topic: Topic, key: bytes | None, headers: list[tuple[str, bytes]] | None = None) -> KeptRecord:

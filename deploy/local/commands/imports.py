@@ -17,7 +17,7 @@ from services.identity.domain.imports import AbsenceImplausibleError, FileMark, 
 from services.identity.importing import Complete, Importer, Outcome
 from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.errors import CodedError
-from shared.process import freeze_gc
+from shared.runtime.process import freeze_gc
 
 EXIT_REJECTED = 3
 _STEPS = {

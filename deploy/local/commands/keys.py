@@ -21,10 +21,10 @@ from services.notify import keys as notify
 from services.notify.settings import KeysSettings as NotifyKeys
 from services.records import keys as records
 from services.records.settings import KeySettings as RecordsKeys
-from shared.key_rewrap import KeyPlan, Rewrapped
-from shared.key_rewrap import rewrap as rewrap_rows
-from shared.key_uses import KeyStatus, key_status
-from shared.settings import PostgresSettings
+from shared.crypto.key_rewrap import KeyPlan, Rewrapped
+from shared.crypto.key_rewrap import rewrap as rewrap_rows
+from shared.crypto.key_uses import KeyStatus, key_status
+from shared.runtime.settings import PostgresSettings
 
 PLANS: Mapping[str, Callable[[Any], KeyPlan]] = {
     "identity": lambda rings: identity.make_keys(ImportKeySettings.model_validate(rings)),

@@ -5,12 +5,12 @@ from datetime import datetime
 from uuid import UUID
 
 from services.audit.domain import SHOWN_TO_PATIENTS, Cursor, Entry, Names, Shown, Visible
-from shared.clock import bucket_of
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
+from shared.contracts.label_versions import REPLACES_KNOWN
+from shared.crypto.vault import WrappedKey
 from shared.db.pool import Connection, Pool
-from shared.decoding import InvalidRecord, Message
-from shared.label_versions import REPLACES_KNOWN
-from shared.vault import WrappedKey
+from shared.messaging.envelope import InvalidRecord, Message
+from shared.runtime.clock import bucket_of
 
 MONTHS_AHEAD = 3
 

@@ -4,9 +4,9 @@ from datetime import datetime
 from uuid import UUID
 
 from services.audit.emergencies import MODES, READINGS, EmergencyAccess
-from shared.clock import bucket_of
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 SELECT_OF_RECORD = """
 select entry.event_id, entry.occurred_at, entry.record_id, entry.action, entry.actor_id, entry.profession,

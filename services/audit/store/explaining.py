@@ -6,8 +6,8 @@ from uuid import UUID
 import orjson
 
 from services.audit.explaining import Decided
-from shared.clock import bucket_of, made_at
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of, made_at
 
 CLOCK_AND_ID = timedelta(seconds=10)
 """An event's id is made with its time: a moment before or after it."""

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from shared.clock import bucket_of
 from shared.contracts.identity import PeopleChanged, PersonNamed
 from shared.db.pool import Connection
 from shared.db.tags import count_of
-from shared.decoding import Message
+from shared.messaging.envelope import Message
+from shared.runtime.clock import bucket_of
 
 _REPRESENTATIVES = TypeAdapter(tuple[PersonNamed, ...])
 

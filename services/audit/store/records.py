@@ -6,12 +6,12 @@ from uuid import UUID
 
 from services.audit.asking import Known
 from services.audit.store.people import representatives_of
-from shared.clock import bucket_of
 from shared.contracts.identity import RecordChanged
 from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.db.tags import count_of
-from shared.decoding import Message
+from shared.messaging.envelope import Message
+from shared.runtime.clock import bucket_of
 
 # A row without the state of its version takes it from that version too: see migration 0007.
 UPSERT_RECORDS = """

@@ -8,16 +8,16 @@ from uuid import UUID
 from services.audit.announcements import announce
 from services.audit.asking import facts_of
 from services.audit.store import records as store
-from shared import clock
 from shared.access import Facts, Permit, Refusal, decide, encode_facts
 from shared.contracts.audit import AccessRecorded, Action
 from shared.db.pool import Connection
-from shared.ended_sessions import check_session
-from shared.erasing import erased_among
+from shared.erasure.erased_records import erased_among
 from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
+from shared.http.ended_sessions import check_session
 from shared.http.tokens import Caller
-from shared.metrics import REFUSED
-from shared.outbox import Announcement
+from shared.messaging.outbox import Announcement
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 
 
 class AccessesForbiddenError(ForbiddenError):

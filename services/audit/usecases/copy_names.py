@@ -3,7 +3,7 @@
 from services.audit import store
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import Connection
-from shared.decoding import Message
+from shared.messaging.envelope import Message
 
 
 async def copy_names(

@@ -2,9 +2,9 @@
 
 from services.audit.store import people as store
 from shared.contracts.identity import PeopleChanged
-from shared.copies import newest_of_each
 from shared.db.pool import Connection
-from shared.decoding import Message
+from shared.messaging.copies import newest_of_each
+from shared.messaging.envelope import Message
 
 
 async def copy_people(connection: Connection, messages: list[Message[PeopleChanged]]) -> set[bytes]:

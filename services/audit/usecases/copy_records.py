@@ -2,9 +2,9 @@
 
 from services.audit.store import records as store
 from shared.contracts.identity import RecordChanged
-from shared.copies import newest_of_each
 from shared.db.pool import Connection
-from shared.decoding import Message
+from shared.messaging.copies import newest_of_each
+from shared.messaging.envelope import Message
 
 
 async def copy_records(connection: Connection, messages: list[Message[RecordChanged]]) -> set[bytes]:

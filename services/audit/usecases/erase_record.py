@@ -9,8 +9,8 @@ from services.audit import store
 from services.audit.store import motives, people, records
 from shared.contracts.identity import RecordErased
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.erasing import begin_each
+from shared.erasure.erased_records import begin_each
+from shared.messaging.envelope import Message
 
 
 async def erase_record(connection: Connection, messages: list[Message[RecordErased]]) -> None:

@@ -9,15 +9,15 @@ from services.audit.explaining import Decided, Explanation, Language, Party, exp
 from services.audit.store import explaining as store
 from services.audit.store.records import find_erasure_watermarks
 from services.audit.usecases.check_side import Side, check_side
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
-from shared.erasing import erased_among
+from shared.erasure.erased_records import erased_among
 from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
-from shared.freshness import are_fresh
 from shared.http.tokens import Caller
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.freshness import are_fresh
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 
 
 class ExplanationForbiddenError(ForbiddenError):

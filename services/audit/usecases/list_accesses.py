@@ -8,7 +8,7 @@ from services.audit.domain import Cursor, Names, Shown
 from services.audit.usecases.check_side import check_side
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
-from shared.outbox import append
+from shared.messaging.outbox import append
 
 Page = tuple[list[Shown], Names, bool]
 

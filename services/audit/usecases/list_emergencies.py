@@ -11,11 +11,11 @@ from services.audit.emergencies import EmergencySession, sessions_of
 from services.audit.motives import Motives
 from services.audit.store import emergencies as store
 from services.audit.usecases.check_side import check_side
-from shared.crypto import SealBrokenError
+from shared.crypto.keyring import SealBrokenError
+from shared.crypto.vault import WrappedKey
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import Caller
-from shared.outbox import append
-from shared.vault import WrappedKey
+from shared.messaging.outbox import append
 
 LONGEST = 2000
 """Readings that are looked at, the newest of each record."""

@@ -5,7 +5,7 @@ from services.audit.motives import Motives
 from services.audit.store import motives as late
 from services.audit.store.motives import LateMotive
 from shared.db.pool import Pool, transaction
-from shared.erasing import erased_among
+from shared.erasure.erased_records import erased_among
 
 PAGE = 100
 

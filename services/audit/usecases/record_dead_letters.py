@@ -2,10 +2,10 @@
 
 from services.audit import store
 from services.audit.quarantine import entry_of_dead_letter
-from shared import clock
 from shared.contracts.topics import AUDIT_LEDGER
 from shared.db.pool import Connection
-from shared.decoding import InvalidRecord
+from shared.messaging.envelope import InvalidRecord
+from shared.runtime import clock
 
 
 async def record_dead_letters(connection: Connection, letters: list[InvalidRecord]) -> None:

@@ -12,17 +12,17 @@ from services.audit.quarantine import entry_of_quarantined
 from services.audit.store import motives as motives_store
 from services.audit.store.motives import LateMotive
 from services.audit.writers import WRITER_MISMATCH, may_report
-from shared import clock
 from shared.contracts.audit import AccessRecorded, EntryRecorded
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused, DocumentRelabelled
 from shared.contracts.topics import AUDIT_LEDGER
-from shared.crypto import KeyUnknownError
+from shared.crypto.keyring import KeyUnknownError
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.erasing import erased_among
-from shared.logs import log
-from shared.metrics import DEAD_LETTERED, STEP_SECONDS
-from shared.outbox import append
+from shared.erasure.erased_records import erased_among
+from shared.messaging.envelope import Message
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.logs import log
+from shared.runtime.metrics import DEAD_LETTERED, STEP_SECONDS
 
 SETTLED = (DocumentPublished, DocumentRefused)
 """The events whose entries are announced: the tracking of a deposit follows these, and nobody follows the others."""

@@ -14,12 +14,12 @@ from services.consent.models.choices import UNKNOWN, UNKNOWN_IN_FRENCH, ChangeVi
 from services.consent.usecases.change_choices import ChangeOutcome, Terms, change_choices
 from services.consent.usecases.see_choices import see_choices, version_about
 from services.consent.waking import InForce
-from shared import clock
 from shared.errors import InvalidError
 from shared.http.app import AuthenticatedCaller, ServicePool, copy_limit_of
 from shared.http.outcomes import is_fhir, render
 from shared.http.prefer import seconds_to_wait
 from shared.http.problems import prefers_french
+from shared.runtime import clock
 
 Prefer = Annotated[
     str | None, Header(description="`wait=N`: answer when the change is in force, N seconds later at most.")

@@ -14,14 +14,14 @@ from services.consent.domain.identifiers import possible_ids
 from services.consent.models.choices import ChangeView
 from services.consent.models.consents import ConsentBody, ConsentInvalidError, consent_resource, narrative, searchset
 from services.consent.usecases.find_consents import find_consents, show_changed
-from shared import clock
 from shared.errors import ClientError, NotFoundError
 from shared.fhir.write import FHIR_JSON
 from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool, copy_limit_of
+from shared.http.constant_time import delay_response
 from shared.http.door import Door
-from shared.http.pacing import delay_response
 from shared.national_ids import full_ids
+from shared.runtime import clock
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"description": "Done; on its way to where reads are decided. `Prefer: wait=N` waits until it is in force."},

@@ -12,7 +12,7 @@ from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.identity import PeopleChanged, PersonNamed
 from shared.contracts.topics import CONSENT_STATES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.errors import ClientError, ConflictError, TooManyRequestsError, UncheckableError
-from shared.freshness import are_fresh
+from shared.messaging.freshness import are_fresh
 
 MOST_CHANGES = 100
 """By the person's side together; and as many about each professional or structure by others, who change nothing but

@@ -5,12 +5,12 @@ from datetime import datetime
 from uuid import UUID
 
 from services.consent.domain.states import About, CopyAge, RecordCopy
-from shared.clock import bucket_of
 from shared.contracts.identity import PeopleChanged
 from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.freshness import decoy_watermarks
+from shared.messaging.envelope import Message
+from shared.messaging.freshness import decoy_watermarks
+from shared.runtime.clock import bucket_of
 
 COPIED = (IDENTITY_RECORDS.name, IDENTITY_PEOPLE.name, IDENTITY_ERASURES.name)
 """The topics whose watermarks say how old is what is known here of one record."""

@@ -3,9 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from shared.clock import bucket_of
 from shared.contracts.topics import CONSENT_DIRECTORY_COPIES, IDENTITY_PROFESSIONALS
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 SELECT_INCOMPLETE = "select record_id from incomplete_states order by bucket, record_id limit $1"
 

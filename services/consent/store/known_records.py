@@ -6,8 +6,8 @@ from uuid import UUID
 from services.consent.domain.states import KnownRecord
 from services.consent.store.copies import people_of
 from services.consent.store.states import AWAITS_RECOVERY
-from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 SELECT_KNOWN_RECORDS = f"""
 select copy.record_id, copy.status, copy.version as record_version, state.version as state_version,

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from services.consent.domain.states import State
 from services.consent.store.states import insert_changes, values_of
-from shared.clock import bucket_of
 from shared.contracts.base import Actor
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 RAISE_VERSION = """
 update consent_states set version = $3 where bucket = $1 and record_id = $2 and version < $3"""

@@ -10,12 +10,12 @@ import orjson
 
 from services.consent.domain.choices import NEVER_TOO_MANY, PERSONS, Change, Choices
 from services.consent.domain.states import HistoryEntry, State
-from shared.clock import bucket_of
 from shared.contracts.base import Actor
 from shared.contracts.topics import CONSENT_STATES
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection, Pool
-from shared.loss_checks import IS_UNCHECKED
+from shared.messaging.loss_checks import IS_UNCHECKED
+from shared.runtime.clock import bucket_of
 
 INSERT_STATES = """
 insert into consent_states (bucket, record_id, version, changed_at, choices)

@@ -3,12 +3,12 @@
 from uuid import UUID
 
 from services.consent.store import states
-from shared import clock
 from shared.contracts.records import CopyApplied
 from shared.contracts.topics import CONSENT_STATES
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.metrics import IN_FORCE_SECONDS
+from shared.messaging.envelope import Message
+from shared.runtime import clock
+from shared.runtime.metrics import IN_FORCE_SECONDS
 
 
 async def acknowledge_copies(connection: Connection, messages: list[Message[CopyApplied]]) -> None:

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from services.consent.announcements import announce
 from services.consent.domain.matrices import MatrixInForceError, MatrixUnknownError, StoredMatrix, check_activation
 from services.consent.store import matrices
-from shared import clock
 from shared.db.pool import Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 from shared.terminology.matrix import packaged
 
 

@@ -7,7 +7,7 @@ from shared.contracts.base import Actor
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.topics import CONSENT_STATES
 from shared.db.pool import Connection
-from shared.outbox.lost import SentRecord
+from shared.messaging.outbox.lost import SentRecord
 
 OURSELVES = Actor(kind="system", id="consent")
 ACTION = "recover-state"

@@ -22,16 +22,16 @@ from services.consent.domain.states import (
 )
 from services.consent.store import copies, presences, states
 from services.consent.usecases.name_subject import name_subject
-from shared import clock
 from shared.access import Facts, Permit, Refusal, blocked_of, decide, encode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
-from shared.ended_sessions import check_session
-from shared.erasing import erased_among
+from shared.erasure.erased_records import erased_among
 from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
+from shared.http.ended_sessions import check_session
 from shared.http.tokens import Caller
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 from shared.terminology.professions import role_code
 
 RESTS_ON_CARD: Final = "authorise-professional"

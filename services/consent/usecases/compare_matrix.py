@@ -11,8 +11,8 @@ from services.consent.domain.matrices import (
     compare,
 )
 from services.consent.store import matrices, states
-from shared import clock
 from shared.db.pool import Pool
+from shared.runtime import clock
 from shared.terminology.matrix import Matrix, in_force, packaged, packaged_text
 
 

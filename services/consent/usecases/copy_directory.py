@@ -2,9 +2,9 @@
 
 from services.consent.store import directory
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
-from shared.copies import newest_of_each
 from shared.db.pool import Connection
-from shared.decoding import Message
+from shared.messaging.copies import newest_of_each
+from shared.messaging.envelope import Message
 
 
 async def copy_directory(

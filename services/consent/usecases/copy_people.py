@@ -7,14 +7,14 @@ from services.consent.domain.choices import Change, apply_change
 from services.consent.domain.states import State
 from services.consent.store import copies, directory, states
 from services.consent.usecases.copy_records import OURSELVES
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.identity import PeopleChanged
-from shared.copies import newest_of_each
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.outbox import Announcement, append
+from shared.messaging.copies import newest_of_each
+from shared.messaging.envelope import Message
+from shared.messaging.outbox import Announcement, append
+from shared.runtime import clock
 
 
 async def copy_people(connection: Connection, messages: list[Message[PeopleChanged]]) -> set[bytes]:

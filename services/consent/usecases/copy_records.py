@@ -7,12 +7,12 @@ from services.consent.announcements import announce_effect
 from services.consent.domain.choices import Choices
 from services.consent.domain.states import RecordCopy, State
 from services.consent.store import copies, directory, states
-from shared import clock
 from shared.contracts.base import Actor
 from shared.contracts.identity import RecordChanged
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.outbox import append
+from shared.messaging.envelope import Message
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 OURSELVES = Actor(kind="system", id="consent")
 

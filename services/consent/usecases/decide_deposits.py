@@ -6,14 +6,14 @@ from services.consent.announcements import announce_effect
 from services.consent.domain.deposits import facts_of, require_known
 from services.consent.domain.states import KnownRecord
 from services.consent.store import known_records as store
-from shared import clock
 from shared.access import Facts, Permit, decide, encode_facts
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentReceived
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.metrics import REFUSED, STEP_SECONDS
-from shared.outbox import append
+from shared.messaging.envelope import Message
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED, STEP_SECONDS
 
 
 async def deposits_behind(connection: Connection, messages: list[Message[DocumentReceived]]) -> set[UUID]:

@@ -4,9 +4,9 @@ from services.consent.store import states as store
 from shared.contracts.identity import RecordErased
 from shared.contracts.topics import CONSENT_STATES
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.erasing import begin_each
-from shared.outbox import append, tombstone
+from shared.erasure.erased_records import begin_each
+from shared.messaging.envelope import Message
+from shared.messaging.outbox import append, tombstone
 
 
 async def erase_record(connection: Connection, messages: list[Message[RecordErased]]) -> None:

@@ -7,10 +7,10 @@ from services.consent.domain.choices import PERSONS
 from services.consent.domain.consents import Shown, shown_to_holders, shown_to_person
 from services.consent.store import copies, states
 from services.consent.usecases.see_choices import refuse_kind, see_choices, see_own_choices
-from shared import clock
 from shared.db.pool import Pool
 from shared.errors import UncheckableError
 from shared.http.tokens import Caller
+from shared.runtime import clock
 
 HOLDERS = frozenset({"professional", "software"})
 """Kinds of askers that may have been given something."""

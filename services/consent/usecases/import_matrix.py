@@ -3,9 +3,9 @@
 from services.consent.announcements import announce
 from services.consent.domain.matrices import MatrixNameTakenError, StoredMatrix
 from services.consent.store import matrices
-from shared import clock
 from shared.db.pool import Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 from shared.terminology.matrix import packaged, read_matrix
 
 

@@ -10,10 +10,10 @@ from services.consent.domain.choices import Choices
 from services.consent.domain.full_names import ids_of, in_full
 from services.consent.domain.identifiers import possible_ids
 from services.consent.store import directory, incomplete, states
-from shared import clock
 from shared.contracts.base import Actor
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 ACTION: Final = "name-in-full"
 OURSELVES: Final = Actor(kind="system", id="consent")

@@ -13,14 +13,14 @@ from services.consent.announcements import announce
 from services.consent.domain.choices import PERSONS, Choices
 from services.consent.domain.states import HistoryEntry, RecordNotReadyError, State
 from services.consent.store import copies, states
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
-from shared.erasing import erased_among
+from shared.erasure.erased_records import erased_among
 from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
 from shared.http.tokens import Caller
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 
 T = TypeVar("T")
 

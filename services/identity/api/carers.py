@@ -18,9 +18,9 @@ from services.identity.usecases.answer_invitation import answer_invitation
 from services.identity.usecases.end_care import end_care
 from services.identity.usecases.invite_carer import invite_carer
 from services.identity.usecases.list_people import list_carers, list_invitations
-from shared import clock
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
+from shared.runtime import clock
 
 router = APIRouter(route_class=Door, tags=["carers"])
 

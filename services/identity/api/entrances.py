@@ -24,8 +24,8 @@ from services.identity.domain.edge import (
 from services.identity.domain.professionals import SignInRules
 from services.identity.domain.psc import Provider, ProviderNotSetUpError
 from services.identity.usecases.use_passage import PresentedCertificate
-from shared import clock
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
+from shared.runtime import clock
 
 
 class Revocations(Protocol):

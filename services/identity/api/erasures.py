@@ -11,11 +11,11 @@ from services.identity.models.lifecycle import EraseBody, ErasureView, ReceiptKe
 from services.identity.usecases.erase_record import Erasing, erase_record
 from services.identity.usecases.move_record import Moving
 from services.identity.usecases.read_erasure import Progress, read_erasure, read_receipt
-from shared import clock
 from shared.db.pool import Pool
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
 from shared.http.prefer import seconds_to_wait, wait_for
+from shared.runtime import clock
 
 router = APIRouter(route_class=Door, tags=["erasure"])
 SCOPE = "records.erase"

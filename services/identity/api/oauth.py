@@ -19,7 +19,7 @@ from services.identity.usecases.state_access import state_access
 from shared.errors import ClientError
 from shared.http.app import ServicePool
 from shared.http.door import Door
-from shared.metrics import REFUSED
+from shared.runtime.metrics import REFUSED
 
 router = APIRouter(route_class=Door, tags=["tokens"])
 GRANT = "client_credentials"

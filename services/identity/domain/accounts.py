@@ -12,7 +12,7 @@ from uuid import UUID
 from services.identity.domain.opening import Contact, Person
 from services.identity.domain.passwords import Hasher
 from services.identity.domain.sealing import Sealed
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.values import normalise_name
 

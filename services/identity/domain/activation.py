@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from services.identity.domain.sealing import Sealed, open_row, seal_row
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

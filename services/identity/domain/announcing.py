@@ -8,8 +8,8 @@ from uuid import UUID
 from services.identity.domain.lifecycle import State
 from services.identity.domain.opening import Person
 from shared.contracts.identity import RecordChanged, TraitFingerprints
-from shared.crypto import Keyring
-from shared.fingerprints import ins_parts, trait_fingerprints
+from shared.crypto.fingerprints import ins_parts, trait_fingerprints
+from shared.crypto.keyring import Keyring
 
 STATUS: Final[Mapping[State, Literal["open", "closed"]]] = {"open": "open", "closed": "closed", "dead": "closed"}
 """How the other services are told of each state that a record can be in."""

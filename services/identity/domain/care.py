@@ -12,7 +12,7 @@ import orjson
 from services.identity.domain.activation import ALPHABET, LENGTH, check_character, read_code
 from services.identity.domain.opening import Person
 from services.identity.domain.sealing import Sealed
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.values import RedactedRepr, normalise_name
 

@@ -11,7 +11,7 @@ import orjson
 import pyotp
 
 from services.identity.domain.sealing import Keyrings, Sealed, open_row, seal_row
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError
 
 Purpose = Literal["sign-in", "password-reset", "contact-change", "totp-enrolment"]

@@ -14,7 +14,7 @@ from services.identity.domain.opening import Contact, contact
 from services.identity.domain.sealing import Keyrings
 from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.errors import ConflictError, InvalidError
 
 Channel = Literal["mail", "sms"]

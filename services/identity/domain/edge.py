@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError
 
 CERTIFICATE_HEADER, SIGNATURE_HEADER = "client-cert", "client-cert-signature"

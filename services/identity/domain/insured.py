@@ -14,9 +14,9 @@ from services.identity.domain.contacts import mobile_number
 from services.identity.domain.opening import LANGUAGES, LanguageUnknownError, Person, check_traits, contact, sex
 from services.identity.domain.persons import IdentityStatus, UsedNames, regime_code, region_code
 from services.identity.domain.sealing import Keyrings, Sealed, open_row, seal_row
-from shared.crypto import Keyring
+from shared.crypto.fingerprints import ins_parts
+from shared.crypto.keyring import Keyring
 from shared.errors import InvalidError
-from shared.fingerprints import ins_parts
 from shared.terminology.oids import INS_NIR
 from shared.values import Ins, RedactedRepr, StrictTraits, check_key
 

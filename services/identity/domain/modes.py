@@ -13,7 +13,7 @@ from uuid import UUID
 
 from services.identity.domain.kinds import Never
 from shared.contracts.audit import MOTIVE
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError
 from shared.terminology.professions import DOCTOR
 from shared.values import Ins

@@ -16,7 +16,7 @@ from services.identity.domain.opening import LANGUAGES, Contact, LanguageUnknown
 from services.identity.domain.persons import IdentityStatus
 from services.identity.domain.regimes import ONLINE
 from services.identity.domain.sealing import Keyrings, Sealed, open_row, seal_row
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError, TooManyRequestsError
 from shared.values import Ins, RedactedRepr
 

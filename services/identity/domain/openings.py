@@ -13,7 +13,7 @@ from services.identity.domain.insured import Reach
 from services.identity.domain.opening import Contact
 from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.errors import ConflictError, InvalidError, NotFoundError
 from shared.terminology.professions import DOCTOR
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from services.identity.domain.directory import acting_for
 from services.identity.domain.kinds import Never, OccupationalMedicine, check_professional, never_of_professional
 from services.identity.domain.modes import AccessMode, Stated, check_fitting, role_of_professional
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError
 
 Method = Literal["pro-sante-connect", "card", "token-exchange"]

@@ -11,7 +11,7 @@ from typing import Final
 from services.identity.domain.activation import read_code
 from services.identity.domain.insured import Reach
 from services.identity.domain.opening import Contact
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError
 
 KEPT: Final = timedelta(days=30)

@@ -23,7 +23,7 @@ from joserfc.jwk import KeySet
 from services.identity.domain.directory import professional_id
 from services.identity.domain.modes import Stated
 from services.identity.domain.professionals import Exercise, Vouched
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError, NotAuthenticatedError, UncheckableError
 from shared.values import InvalidNationalIdError
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 
 
 @dataclass(frozen=True)

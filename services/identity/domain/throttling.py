@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.errors import TooManyRequestsError
 
 

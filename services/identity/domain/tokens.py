@@ -83,8 +83,8 @@ class Subject:
 
     def granted(self) -> dict[str, str]:
         """The `dmp` claim. `mode` is left out when it is normal; `motive` is sealed (JWE) for audit;
-        `emergency_record`: `shared.emergency`; `never` names a kind that has no access, or none but by express consent
-        (`kinds.Never`)."""
+        `emergency_record`: `shared.crypto.commitment`; `never` names a kind that has no access, or none but by express
+        consent (`kinds.Never`)."""
         members: dict[str, str | None] = {
             "kind": self.kind,
             "record_id": None if self.record_id is None else str(self.record_id),

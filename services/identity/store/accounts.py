@@ -9,8 +9,8 @@ import asyncpg
 
 from services.identity.domain.accounts import Account, SecondFactor
 from services.identity.domain.sealing import Sealed
-from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 COLUMNS = "record_id, password_hash, second_factor, totp_key_id, totp_sealed, totp_step"
 

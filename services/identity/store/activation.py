@@ -6,9 +6,9 @@ from uuid import UUID
 
 from services.identity.domain.activation import IssuedCode
 from services.identity.domain.sealing import Sealed
-from shared.clock import bucket_of
 from shared.db.pool import Connection
 from shared.db.tags import count_of
+from shared.runtime.clock import bucket_of
 
 INSERT_WAVE = """
 insert into activation_waves (id, purpose, key_id, sealed_key, created_at) values ($1, $2, $3, $4, $5)

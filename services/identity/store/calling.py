@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from services.identity.domain.sealing import Sealed
-from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 SELECT_LIST = "select key_id, sealed from people_to_call where bucket = $1 and record_id = $2"
 UPSERT_LIST = """

@@ -10,8 +10,8 @@ import orjson
 from services.identity.domain.campaigns import Campaign, Status
 from services.identity.domain.insured import Insured, Selection
 from services.identity.domain.sealing import Sealed
-from shared.clock import bucket_in
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_in
 
 INSERT_CAMPAIGN = """
 insert into campaigns (id, status, regions, regimes, born_from, born_to, window_days, rate, wave_id, created_by,

@@ -8,9 +8,9 @@ import asyncpg
 
 from services.identity.domain.care import Care, Status
 from services.identity.domain.sealing import Sealed
-from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
 from shared.db.tags import count_of
+from shared.runtime.clock import bucket_in, bucket_of
 
 INSERT_CARE = """
 insert into care_relations (bucket, id, record_id, invited, code_hash, key_id, sealed, status, invited_at, expires_at)

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from services.identity.domain.sealing import Sealed
-from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 SELECT_CONTACT = "select version, key_id, sealed from contacts where bucket = $1 and record_id = $2"
 

@@ -9,8 +9,8 @@ import orjson
 
 from services.identity.domain.lifecycle import Reason
 from services.identity.domain.receipts import Acknowledgement
-from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_in, bucket_of
 
 
 @dataclass(frozen=True, slots=True)

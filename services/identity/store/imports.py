@@ -4,7 +4,7 @@ import asyncpg
 
 from services.identity.domain.imports import FileMark, ImportOvertakenError, Kind, Progress
 from shared.db.pool import Connection
-from shared.outbox.append import lock_number
+from shared.messaging.outbox.append import lock_number
 
 LOCK_KIND = "select pg_try_advisory_lock($1)"
 UNLOCK_KIND = "select pg_advisory_unlock($1)"

@@ -7,8 +7,8 @@ import asyncpg
 
 from services.identity.domain.insured import Insured, SealedInsured, Selection, insured_id
 from services.identity.domain.sealing import Sealed
-from shared.clock import bucket_in
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_in
 
 FIND_INSURED = """
 select insured.id, insured.fingerprint, card, birth_year, region, regime, identity_status, key_id, sealed

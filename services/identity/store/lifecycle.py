@@ -8,9 +8,9 @@ from uuid import UUID
 
 from services.identity.domain.lifecycle import Cause, Channel, State, state_of
 from services.identity.domain.sealing import Sealed
-from shared.clock import bucket_of
 from shared.db.pool import Connection
 from shared.db.tags import count_of
+from shared.runtime.clock import bucket_of
 
 
 @dataclass(frozen=True, slots=True)

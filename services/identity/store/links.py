@@ -4,8 +4,8 @@ from uuid import UUID
 
 from services.identity.store.lifecycle import KeptRecord, load_kept
 from services.identity.store.representations import lock_records
-from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 SET_LINK = "update records set linked_to = $3, version = $4 where bucket = $1 and id = $2"
 

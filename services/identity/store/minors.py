@@ -5,8 +5,8 @@ from datetime import date
 from uuid import UUID
 
 from services.identity.domain.sealing import Sealed
-from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 INSERT_MINOR = """
 insert into minors (bucket, record_id, due_month) values ($1, $2, $3)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.identity.domain.records import NewRecord
-from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 INSERT_PERSONS = """
 insert into persons (bucket, id, key_id, sealed, created_at)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.identity.domain.people import People
-from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 SELECT_PEOPLE = "select people from people_states where bucket = $1 and record_id = $2"
 

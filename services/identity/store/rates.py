@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from shared.db.pool import Connection
-from shared.outbox.append import lock_number
+from shared.messaging.outbox.append import lock_number
 
 LOCK_WHOSE = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key"
 SELECT_RECENT = """

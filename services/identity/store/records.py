@@ -6,11 +6,11 @@ from uuid import UUID
 
 from services.identity.domain.opening import RecordState
 from services.identity.domain.sealing import Sealed
-from shared.clock import bucket_of
 from shared.contracts.topics import IDENTITY_RECORDS
 from shared.db.pool import Connection
-from shared.loss_checks import IS_UNCHECKED
-from shared.outbox.append import lock_number
+from shared.messaging.loss_checks import IS_UNCHECKED
+from shared.messaging.outbox.append import lock_number
+from shared.runtime.clock import bucket_of
 
 LOCK_INS = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key"
 

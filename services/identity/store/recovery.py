@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 RAISE_RECORD = "update records set version = $3 where bucket = $1 and id = $2 and version < $3"
 RAISE_PEOPLE = "update people_states set version = $3 where bucket = $1 and record_id = $2 and version < $3"

@@ -8,8 +8,8 @@ import asyncpg
 
 from services.identity.domain.representation import Representation, Status
 from services.identity.domain.sealing import Sealed
-from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_in, bucket_of
 
 LOCK_RECORDS = """
 select record.id from records record

@@ -8,8 +8,8 @@ import asyncpg
 
 from services.identity.domain.sealing import Sealed
 from services.identity.domain.sessions import Secret
-from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_in, bucket_of
 
 Fate = Literal["fresh", "used", "unknown"]
 

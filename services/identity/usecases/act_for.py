@@ -10,11 +10,11 @@ from services.identity.domain.tokens import AccessToken, Issuer, Subject
 from services.identity.usecases.check_relation import acting_as
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.telling_refusals import telling_refusals
-from shared import clock
 from shared.contracts.base import Actor
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import Caller
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 
 async def act_for(

@@ -18,13 +18,13 @@ from services.identity.usecases.load_contact import load_contact
 from services.identity.usecases.open_alone import Wanted
 from services.identity.usecases.replace_contact import replace_contact
 from services.identity.usecases.take_turn import take_turn
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
+from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction
-from shared.fingerprints import ins_parts
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 from shared.values import Ins, RedactedRepr
 
 

@@ -10,9 +10,9 @@ from services.identity.store import records
 from services.identity.usecases.admit_representative import Admitted, Stated, admit_representative
 from services.identity.usecases.telling_refusals import telling_refusals
 from shared.contracts.base import Actor
+from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction
-from shared.fingerprints import ins_parts
-from shared.outbox import append
+from shared.messaging.outbox import append
 from shared.values import Ins
 
 NOBODY = UUID(int=0)

@@ -25,10 +25,10 @@ from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.load_holder import birth_date, load_holder
 from services.identity.usecases.settle_contact import settle_contact
 from services.identity.usecases.tell_family import tell_family
-from shared import clock
-from shared.clock import bucket_of
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection
+from shared.runtime import clock
+from shared.runtime.clock import bucket_of
 
 
 @dataclass(frozen=True, slots=True, repr=False)

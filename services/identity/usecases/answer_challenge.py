@@ -7,8 +7,8 @@ from services.identity.domain.codes import Challenge, CodeOverError, CodeWrongEr
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.store import accounts as store
 from services.identity.store import challenges, lifecycle
-from shared import clock
 from shared.db.pool import Connection
+from shared.runtime import clock
 
 
 async def answer_challenge(

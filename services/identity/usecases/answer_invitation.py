@@ -25,13 +25,13 @@ from services.identity.usecases.load_holder import load_holder
 from services.identity.usecases.take_try import take_try
 from services.identity.usecases.tell_holder import tell_holder
 from services.identity.usecases.telling_refusals import telling_refusals
-from shared import clock
 from shared.contracts.base import Event
-from shared.crypto import Keyring
+from shared.crypto.fingerprints import ins_parts
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection, Pool, transaction
-from shared.fingerprints import ins_parts
 from shared.http.tokens import Caller
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True, repr=False)

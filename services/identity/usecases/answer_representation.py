@@ -26,12 +26,12 @@ from services.identity.usecases.check_session import check_session
 from services.identity.usecases.settle_contact import settle_contact
 from services.identity.usecases.tell_holder import tell_holder
 from services.identity.usecases.telling_refusals import telling_refusals
-from shared import clock
 from shared.contracts.audit import Action as LedgerAction
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 
 async def answer_representation(

@@ -6,7 +6,7 @@ from services.identity.store import records
 from shared.contracts.records import CopyApplied
 from shared.contracts.topics import IDENTITY_RECORDS
 from shared.db.pool import Connection
-from shared.decoding import Message
+from shared.messaging.envelope import Message
 
 
 async def apply_copies(connection: Connection, messages: list[Message[CopyApplied]]) -> None:

@@ -8,7 +8,7 @@ from services.identity.domain.extraction import entry_of
 from services.identity.domain.imports import FileMark, Progress
 from services.identity.store import directory, directory_lines, imports
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
 
 
 async def apply_professionals(pool: Pool, file: FileMark, was: Progress, limit: int) -> Progress:

@@ -7,7 +7,7 @@ from services.identity.domain.directory import Structure
 from services.identity.domain.imports import FileMark, Progress
 from services.identity.store import directory, directory_lines, imports
 from shared.db.pool import Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
 
 
 async def apply_structures(pool: Pool, file: FileMark, was: Progress, limit: int) -> Progress:

@@ -21,10 +21,10 @@ from services.identity.domain.contacts import Channel, Note, message
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import challenges
-from shared import clock
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import Connection
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 Addressee = tuple[Contact, Channel]
 _KINDS: dict[Purpose, str] = {

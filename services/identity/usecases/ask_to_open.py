@@ -8,10 +8,10 @@ from services.identity.domain.sealing import Keyrings
 from services.identity.domain.throttling import network_of
 from services.identity.store import online
 from services.identity.usecases.take_turn import take_turn
-from shared import clock
-from shared.crypto import Keyring
+from shared.crypto.fingerprints import ins_parts
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool, transaction
-from shared.fingerprints import ins_parts
+from shared.runtime import clock
 
 
 async def ask_to_open(pool: Pool, keyrings: Keyrings, lookups: Keyring, asked: Asked, source: str) -> UUID:

@@ -2,8 +2,8 @@
 
 from services.identity.domain.imports import FileMark, Kind, Progress
 from services.identity.store import directory_lines, imports
-from shared import clock
 from shared.db.pool import Pool, transaction
+from shared.runtime import clock
 
 
 async def begin_import(pool: Pool, kind: Kind, file: FileMark, *, resume: bool) -> Progress:

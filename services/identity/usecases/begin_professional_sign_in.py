@@ -6,8 +6,8 @@ from services.identity.domain.modes import Stated
 from services.identity.domain.professionals import SignInRules
 from services.identity.domain.psc import Begun, Provider, authorization_url, begin
 from services.identity.store import professional_sessions
-from shared import clock
 from shared.db.pool import Pool, transaction
+from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True, repr=False)

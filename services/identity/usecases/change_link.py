@@ -17,7 +17,7 @@ from services.identity.store.lifecycle import KeptRecord
 from services.identity.usecases.move_record import Moving, access, counted, holder
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
-from shared.outbox import Announcement, append
+from shared.messaging.outbox import Announcement, append
 
 Reason = Literal["linked", "unlinked", "erased"]
 

@@ -16,11 +16,11 @@ from services.identity.usecases.end_sessions import end_all_sessions
 from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.load_contact import load_contact
 from services.identity.usecases.tell_holder import tell_holder
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 
 async def change_password(

@@ -12,10 +12,10 @@ from services.identity.store import challenges
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.confirm_password import confirm_password
 from services.identity.usecases.load_contact import load_contact
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 
 async def change_second_factor(

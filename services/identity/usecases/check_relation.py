@@ -12,9 +12,9 @@ from services.identity.store import care, lifecycle, records, representations
 from services.identity.store.links import records_of_person
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.load_holder import birth_date, load_holder
-from shared import clock
 from shared.db.pool import Connection
 from shared.http.tokens import Caller
+from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from uuid import UUID
 
 from services.identity.store import sessions
-from shared import clock
 from shared.db.pool import Connection
 from shared.errors import SessionOverError
+from shared.runtime import clock
 
 
 async def check_session(connection: Connection, session_id: UUID | None) -> None:

@@ -6,13 +6,13 @@ from services.identity.domain.lifecycle import Retention
 from services.identity.domain.receipts import Acknowledgement, ReceiptKeys, receipt
 from services.identity.store import erasures
 from services.identity.store.erasures import Erasure
-from shared import clock
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.identity import ErasureAcknowledged
 from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS
 from shared.db.pool import Connection
-from shared.decoding import Message
 from shared.errors import PermanentError
+from shared.messaging.envelope import Message
+from shared.runtime import clock
 
 _WRITERS = {topic.name: service for service, topic in ERASURE_ACKNOWLEDGEMENTS.items()}
 

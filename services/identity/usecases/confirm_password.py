@@ -9,12 +9,12 @@ from services.identity.domain.passwords import PasswordNeededError, PasswordWron
 from services.identity.store import accounts as store
 from services.identity.store import throttles
 from services.identity.usecases.take_try import take_try
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.db.pool import Connection
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 
 
 async def confirm_password(

@@ -4,9 +4,9 @@ from services.identity.domain.modes import Stated
 from services.identity.domain.professionals import EMERGENCY_WINDOW, NewSignInNeededError, SignInRules, Vouched
 from services.identity.metrics import EMERGENCIES_OVER_LIMIT
 from services.identity.store import rates
-from shared import clock
 from shared.db.pool import Connection
-from shared.logs import log
+from shared.runtime import clock
+from shared.runtime.logs import log
 
 
 async def count_emergency(connection: Connection, rules: SignInRules, vouched: Vouched, stated: Stated) -> None:

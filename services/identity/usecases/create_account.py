@@ -17,8 +17,8 @@ from services.identity.domain.sealing import Keyrings, seal_row
 from services.identity.store import accounts as store
 from services.identity.store.accounts import NewAccount
 from services.identity.store.records import lock_ins
-from shared import clock
 from shared.db.pool import Connection
+from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -6,8 +6,8 @@ from services.identity.domain.activation import new_wave
 from services.identity.domain.campaigns import Campaign, NewCampaign
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import activation, campaigns
-from shared import clock
 from shared.db.pool import Pool, transaction
+from shared.runtime import clock
 
 
 async def create_campaign(pool: Pool, keyrings: Keyrings, new: NewCampaign, created_by: str) -> UUID:

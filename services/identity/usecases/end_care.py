@@ -13,10 +13,10 @@ from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.check_relation import check_relation, is_holder_of
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.telling_refusals import telling_refusals
-from shared import clock
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 
 async def end_care(pool: Pool, keyrings: Keyrings, asking: Caller, record_id: UUID, id: UUID) -> tuple[Care, int]:

@@ -39,14 +39,15 @@ from services.identity.usecases.change_link import name_other
 from services.identity.usecases.end_sessions import end_all_sessions
 from services.identity.usecases.move_record import Moving, access, counted, fingerprints_of, holder
 from services.identity.usecases.release_people import release_people
-from shared import clock, erasing
-from shared.clock import bucket_of
 from shared.contracts.base import Actor
 from shared.contracts.identity import RecordErased
 from shared.contracts.topics import IDENTITY_CONTACTS, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection, Pool, transaction
+from shared.erasure import erased_records
 from shared.errors import ClientError, CodedError
-from shared.outbox import Announcement, append, tombstone
+from shared.messaging.outbox import Announcement, append, tombstone
+from shared.runtime import clock
+from shared.runtime.clock import bucket_of
 
 Destroy = Callable[[Connection, UUID], Awaitable[Mapping[str, int]]]
 OURSELVES: Final = Actor(kind="system", id="identity")
@@ -126,7 +127,7 @@ async def erase_record(
 ) -> Erasure:
     """Raises RecordUnknownError, FingerprintUnknownError, and what the table refuses."""
     async with transaction(pool) as connection:
-        await erasing.hold(connection, [record_id])
+        await erased_records.hold(connection, [record_id])
         known = await erasures.find_erasure(connection, record_id)
         if known is not None:
             return known
@@ -169,12 +170,12 @@ async def erase_again(connection: Connection, keyrings: Keyrings, event: RecordE
     Returns what is to be announced; nothing for an erasure that is known here.
     """
     record_id = event.record_id
-    await erasing.hold(connection, [record_id])
+    await erased_records.hold(connection, [record_id])
     if await erasures.find_erasure(connection, record_id) is not None:
         return []
     erasure = Erasure(event.erasure_id, record_id, event.reason, event.decided_at)
     if await lifecycle.load_kept(connection, record_id, lock=False) is None:
-        await erasing.begin(connection, record_id, erasure.id, erasure.decided_at)
+        await erased_records.begin(connection, record_id, erasure.id, erasure.decided_at)
         await erasures.insert_erasure(connection, erasure)
         return [tombstone(topic, event.key) for topic in STATE_TOPICS]
     kept, *other = await _locked(connection, keyrings, record_id)
@@ -190,11 +191,11 @@ async def _erase(  # what is erased, why, and beside which record
     erasure: Erasure,
     asked: Erasing,
 ) -> list[Announcement]:
-    await erasing.begin(connection, kept.id, erasure.id, asked.now)
+    await erased_records.begin(connection, kept.id, erasure.id, asked.now)
     await erasures.insert_erasure(connection, erasure)
     ended = await end_all_sessions(connection, kept.id, "record-erased", asked.now)
     released = await release_people(connection, keyrings, kept.id, asked.now, asked.moving.actor)
-    await erasing.count_destroyed(connection, kept.id, await destroy(connection, keyrings, kept, asked.now))
+    await erased_records.count_destroyed(connection, kept.id, await destroy(connection, keyrings, kept, asked.now))
     unlinking = Moving("unlink", asked.moving.party, asked.moving.actor)
     alone = [await name_other(connection, keyrings, one, None, unlinking, "erased", kept.id) for one in linked]
     return [*_told(erasure, asked), *(announce(one) for one in (*ended, *released)), *chain(*alone)]

@@ -13,9 +13,9 @@ from services.identity.domain.tokens import AccessToken, Issuer
 from services.identity.usecases.open_session import Asked, open_session
 from services.identity.usecases.prove_client import ClientProof, prove_client
 from services.identity.usecases.verify_provider_token import verify_provider_token
-from shared import clock
 from shared.db.pool import Pool, transaction
 from shared.errors import ForbiddenError
+from shared.runtime import clock
 
 
 class ExchangeNotGrantedError(ForbiddenError):

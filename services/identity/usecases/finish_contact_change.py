@@ -17,12 +17,12 @@ from services.identity.usecases.check_session import check_session
 from services.identity.usecases.follow_contact import follow_contact
 from services.identity.usecases.load_contact import load_contact
 from services.identity.usecases.refuse_try import refuse_try
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.identity import ContactChanged
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True, repr=False)

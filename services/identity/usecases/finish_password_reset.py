@@ -14,9 +14,9 @@ from services.identity.usecases.change_password import replace_password, words_a
 from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.keep_device import keep_device
 from services.identity.usecases.refuse_try import refuse_try
-from shared import clock
 from shared.db.pool import Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True, repr=False)

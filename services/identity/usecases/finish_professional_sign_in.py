@@ -17,8 +17,8 @@ from services.identity.domain.tokens import AccessToken, Issuer
 from services.identity.store import professional_sessions
 from services.identity.usecases.open_session import Asked, open_session
 from services.identity.usecases.verify_provider_token import verify_provider_token
-from shared import clock
 from shared.db.pool import Pool, transaction
+from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -17,12 +17,12 @@ from services.identity.usecases.end_sessions import end_device_sessions
 from services.identity.usecases.keep_device import keep_device
 from services.identity.usecases.refuse_try import refuse_try
 from services.identity.usecases.tell_holder import tell_holder
-from shared import clock
-from shared.clock import bucket_of
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.clock import bucket_of
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -11,10 +11,10 @@ from services.identity.store import accounts as store
 from services.identity.store import challenges
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.refuse_try import refuse_try
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 
 async def finish_totp(

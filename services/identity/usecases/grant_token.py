@@ -4,8 +4,8 @@ from services.identity.domain.assertions import ScopeRefusedError
 from services.identity.domain.clients import Client
 from services.identity.domain.tokens import AccessToken, Issuer, Subject
 from services.identity.usecases.prove_client import ClientProof, prove_client
-from shared import clock
 from shared.db.pool import Pool, transaction
+from shared.runtime import clock
 
 
 async def grant_token(pool: Pool, issuer: Issuer, proof: ClientProof, scopes: frozenset[str]) -> AccessToken:

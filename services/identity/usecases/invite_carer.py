@@ -24,14 +24,14 @@ from services.identity.usecases.check_session import check_session
 from services.identity.usecases.take_try import take_try
 from services.identity.usecases.tell_holder import tell_holder
 from services.identity.usecases.telling_refusals import telling_refusals
-from shared import clock
-from shared.clock import bucket_of
 from shared.contracts.base import Event
-from shared.crypto import Keyring
+from shared.crypto.fingerprints import ins_parts
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection, Pool, transaction
-from shared.fingerprints import ins_parts
 from shared.http.tokens import Caller
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.clock import bucket_of
 from shared.values import Ins, RedactedRepr
 
 

@@ -11,10 +11,10 @@ from services.identity.domain.insured import Reach
 from services.identity.domain.openings import UnreachableError, any_way
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import activation
-from shared import clock
 from shared.contracts.notify import MessageRequested
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
+from shared.runtime import clock
 
 CodeChannel = Literal["mail", "letter", "sms"]
 

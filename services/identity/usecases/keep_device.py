@@ -5,9 +5,9 @@ from uuid import UUID
 from services.identity.domain.sealing import Keyrings, seal_row
 from services.identity.domain.sessions import Secret, new_secret
 from services.identity.store import sessions
-from shared import clock
-from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.runtime import clock
+from shared.runtime.clock import bucket_of
 
 
 async def keep_device(connection: Connection, keyrings: Keyrings, record_id: UUID, name: str) -> Secret:

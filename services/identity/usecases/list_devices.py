@@ -6,8 +6,8 @@ from services.identity.domain.sealing import Keyrings, Sealed, open_row
 from services.identity.domain.sessions import Device
 from services.identity.store import sessions
 from services.identity.usecases.check_session import check_session
-from shared import clock
 from shared.db.pool import Pool
+from shared.runtime import clock
 
 
 async def list_devices(pool: Pool, keyrings: Keyrings, record_id: UUID, session_id: UUID | None) -> list[Device]:

@@ -14,10 +14,10 @@ from services.identity.usecases.answer_invitation import is_for
 from services.identity.usecases.check_relation import acting_as, check_relation
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.load_holder import load_holder, shown_name
-from shared import clock
+from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool
-from shared.fingerprints import ins_parts
 from shared.http.tokens import Caller
+from shared.runtime import clock
 from shared.values import RedactedRepr
 
 

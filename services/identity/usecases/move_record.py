@@ -20,15 +20,15 @@ from services.identity.store import figures, lifecycle
 from services.identity.store.lifecycle import KeptRecord
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.tell_holder import tell_holder
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.audit import Action as LedgerAction
 from shared.contracts.base import Actor
+from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
-from shared.fingerprints import ins_parts
-from shared.metrics import REFUSED
-from shared.outbox import Announcement, append
+from shared.messaging.outbox import Announcement, append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 
 LEDGER: Final[dict[Action, LedgerAction]] = {
     "open": "open-record",

@@ -7,13 +7,13 @@ from services.identity.domain.throttling import network_of
 from services.identity.store import activation, proposals, records
 from services.identity.usecases.refuse_try import SOMEBODY
 from services.identity.usecases.take_turn import take_turn
-from shared import clock
 from shared.contracts.audit import AccessRecorded
-from shared.crypto import Keyring
+from shared.crypto.fingerprints import ins_parts
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection, Pool, transaction
-from shared.fingerprints import ins_parts
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 from shared.values import Ins
 
 

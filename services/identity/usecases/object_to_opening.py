@@ -15,10 +15,10 @@ from services.identity.domain.sealing import Keyrings
 from services.identity.store import figures, insured, lifecycle, records
 from services.identity.store.lifecycle import KeptRecord
 from services.identity.usecases.move_record import Moving, access, counted, fingerprints_of, holder, move_within
-from shared import clock
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
-from shared.outbox import Announcement, append
+from shared.messaging.outbox import Announcement, append
+from shared.runtime import clock
 from shared.values import check_key
 
 OBJECTED: Final = "objected"

@@ -18,12 +18,12 @@ from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.name_attending_doctor import name_attending_doctor
 from services.identity.usecases.open_record import add_record
 from services.identity.usecases.send_opening_codes import state_of_person
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
+from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction
-from shared.fingerprints import ins_parts
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True, repr=False)

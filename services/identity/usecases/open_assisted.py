@@ -30,15 +30,15 @@ from services.identity.usecases.replace_contact import replace_contact
 from services.identity.usecases.send_opening_codes import state_of_person
 from services.identity.usecases.take_turn import take_turn
 from services.identity.usecases.weigh_contact import weigh_contact
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
-from shared.crypto import Keyring
+from shared.crypto.fingerprints import ins_parts
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
-from shared.fingerprints import ins_parts
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 from shared.values import Ins, RedactedRepr
 
 

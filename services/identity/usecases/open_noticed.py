@@ -15,12 +15,12 @@ from services.identity.domain.sealing import Keyrings
 from services.identity.store import activation, campaigns, figures, openings, records
 from services.identity.usecases.issue_code import code_values
 from services.identity.usecases.send_notices import candidates, known_of
-from shared import clock
-from shared.clock import bucket_of
 from shared.contracts.base import Event
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.clock import bucket_of
 
 
 async def open_noticed(pool: Pool, keyrings: Keyrings, lookups: Keyring, rules: OpeningRules, campaign_id: UUID) -> int:

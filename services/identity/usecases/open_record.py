@@ -22,15 +22,15 @@ from services.identity.domain.records import NewRecord, new_record
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.store import figures, insured, lifecycle, openings, records
 from services.identity.usecases.note_minor import note_minor
-from shared import clock
-from shared.clock import bucket_of
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
+from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
-from shared.fingerprints import ins_parts
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.clock import bucket_of
+from shared.runtime.metrics import REFUSED
 from shared.values import check_key
 
 

@@ -26,11 +26,11 @@ from services.identity.usecases.open_record import add_record
 from services.identity.usecases.settle_contact import representatives_contact
 from services.identity.usecases.take_try import take_try
 from services.identity.usecases.telling_refusals import telling_refusals
-from shared import clock
 from shared.contracts.base import Actor, Event
+from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction
-from shared.fingerprints import ins_parts
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 from shared.values import Ins, RedactedRepr, check_key
 
 

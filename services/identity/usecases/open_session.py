@@ -9,9 +9,9 @@ from services.identity.domain.professionals import Method, Session, SignInRules,
 from services.identity.domain.tokens import LIFETIME, AccessToken, Issuer, Subject
 from services.identity.store import professional_sessions
 from services.identity.usecases.count_emergency import count_emergency
-from shared import clock
+from shared.crypto.commitment import record_commitment
 from shared.db.pool import Connection
-from shared.emergency import record_commitment
+from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True)

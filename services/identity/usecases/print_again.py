@@ -10,11 +10,11 @@ from services.identity.domain.openings import mail_or_letter
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import activation, campaigns, insured
 from services.identity.usecases.issue_code import code_values
-from shared import clock
-from shared.clock import bucket_of
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import Connection, Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.clock import bucket_of
 
 _BEFORE_ALL = (-1, UUID(int=0))
 

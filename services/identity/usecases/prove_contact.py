@@ -11,10 +11,10 @@ from services.identity.domain.online import (
     ticket_hash,
 )
 from services.identity.store import online
-from shared import clock
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool, transaction
-from shared.metrics import REFUSED
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 
 
 async def prove_contact(pool: Pool, lookups: Keyring, opening_id: UUID, code: str) -> str:

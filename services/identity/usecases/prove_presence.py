@@ -18,13 +18,13 @@ from services.identity.domain.sealing import Keyrings
 from services.identity.domain.tokens import AccessToken, Issuer
 from services.identity.store import clients, professional_sessions, records
 from services.identity.usecases.open_session import subject_of
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
+from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ForbiddenError
-from shared.fingerprints import ins_parts
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 
 async def prove_presence(

@@ -13,7 +13,7 @@ from services.identity.usecases.check_relation import check_relation
 from services.identity.usecases.telling_refusals import telling_refusals
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import Caller
-from shared.outbox import append
+from shared.messaging.outbox import append
 
 
 async def put_people_to_call(

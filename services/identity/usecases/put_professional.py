@@ -4,7 +4,7 @@ from services.identity.announcements import announce
 from services.identity.domain.directory import Professional, StructureUnknownError
 from services.identity.store import directory
 from shared.db.pool import Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
 
 
 async def put_professional(pool: Pool, entry: Professional) -> int:

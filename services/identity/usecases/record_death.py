@@ -12,10 +12,10 @@ from services.identity.domain.sealing import Keyrings
 from services.identity.store import links
 from services.identity.usecases.end_life import end_life
 from services.identity.usecases.move_record import Moving, counted, move_within
-from shared import clock
 from shared.db.pool import Pool, transaction
 from shared.errors import ClientError
-from shared.outbox import Announcement, append
+from shared.messaging.outbox import Announcement, append
+from shared.runtime import clock
 
 
 async def record_death(pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, moving: Moving) -> None:

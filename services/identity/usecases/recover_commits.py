@@ -10,13 +10,13 @@ from uuid import UUID
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import recovery
 from services.identity.usecases.erase_record import erase_again
-from shared import clock
 from shared.contracts.base import StateEvent
 from shared.contracts.identity import ContactChanged, PeopleChanged, RecordChanged, RecordErased
 from shared.contracts.topics import IDENTITY_CONTACTS, IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection
-from shared.outbox import Announcement
-from shared.outbox.lost import SentRecord
+from shared.messaging.outbox import Announcement
+from shared.messaging.outbox.lost import SentRecord
+from shared.runtime import clock
 
 Raise = Callable[[Connection, UUID, int], Awaitable[None]]
 RAISE: dict[str, tuple[type[StateEvent], Raise]] = {

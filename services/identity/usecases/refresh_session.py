@@ -14,12 +14,12 @@ from services.identity.usecases.end_sessions import end_device_sessions
 from services.identity.usecases.finish_sign_in import SignedIn
 from services.identity.usecases.refuse_try import SOMEBODY
 from services.identity.usecases.tell_holder import tell_holder
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 
 REUSED = "refresh-token-reused"
 ENDED = Note("session-ended")

@@ -10,12 +10,12 @@ from services.identity.domain.sealing import Keyrings
 from services.identity.domain.throttling import TooManyTriesError, keys_of_holder
 from services.identity.store import throttles
 from services.identity.usecases.tell_holder import tell_holder
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 
 SOMEBODY = Actor(kind="unknown", id="unknown")
 TOLD_AGAIN_AFTER = timedelta(hours=24)

@@ -10,8 +10,8 @@ import asyncpg
 from services.identity.domain.clients import ClientNameTakenError, NewClient, new_client
 from services.identity.domain.directory import StructureUnknownError
 from services.identity.store import clients, directory
-from shared import clock
 from shared.db.pool import Connection, Pool
+from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import Keyrings, seal_row
 from services.identity.store import contacts
 from services.identity.usecases.load_contact import load_contact
-from shared import clock
 from shared.contracts.base import Event
 from shared.contracts.identity import ContactChanged
 from shared.db.pool import Connection
+from shared.runtime import clock
 
 CHANGED = Note("contact-changed")
 

@@ -8,7 +8,7 @@ from services.identity.announcements import announce
 from services.identity.domain.imports import AbsenceImplausibleError, FileMark, Progress, is_plausible
 from services.identity.store import directory, directory_lines, imports
 from shared.db.pool import Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
 
 
 async def retire_absent(pool: Pool, file: FileMark, was: Progress, limit: int, *, however_many: bool) -> Progress:

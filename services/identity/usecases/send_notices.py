@@ -19,11 +19,11 @@ from services.identity.domain.insured import Insured, open_insured
 from services.identity.domain.openings import OpeningRules, mail_or_letter
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import campaigns, insured, lifecycle, openings
-from shared import clock
 from shared.contracts.notify import MessageRequested
+from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction
-from shared.fingerprints import ins_parts
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 
 async def send_notices(pool: Pool, keyrings: Keyrings, rules: OpeningRules, campaign_id: UUID) -> int:

@@ -23,12 +23,12 @@ from services.identity.domain.openings import OpeningRules, contact_of
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import insured, lifecycle, online, records
 from services.identity.usecases.weigh_contact import Weighed, weigh_contact
-from shared import clock
 from shared.contracts.notify import MessageRequested
-from shared.crypto import Keyring
+from shared.crypto.fingerprints import ins_parts
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection, Pool, transaction
-from shared.fingerprints import ins_parts
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 PAGE = 50
 _HOURS = str(int(CODE_LIFETIME.total_seconds() // 3600))

@@ -5,8 +5,8 @@ from uuid import UUID
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.tokens import DEMO_CLIENT, AccessToken, Issuer, Subject
 from services.identity.store import lifecycle, records
-from shared import clock
 from shared.db.pool import Pool
+from shared.runtime import clock
 
 
 async def sign_in_patient(pool: Pool, issuer: Issuer, record_id: UUID) -> AccessToken:

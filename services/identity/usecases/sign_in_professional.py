@@ -8,9 +8,9 @@ from services.identity.domain.professionals import SignInRules, Vouched
 from services.identity.domain.tokens import DEMO_CLIENT, AccessToken, Issuer, Subject
 from services.identity.store import directory
 from services.identity.usecases.count_emergency import count_emergency
-from shared import clock
+from shared.crypto.commitment import record_commitment
 from shared.db.pool import Pool, transaction
-from shared.emergency import record_commitment
+from shared.runtime import clock
 
 
 async def sign_in_professional(

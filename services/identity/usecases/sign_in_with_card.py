@@ -5,8 +5,8 @@ from services.identity.domain.professionals import CARD_CLIENT, SignInRules, Vou
 from services.identity.domain.tokens import AccessToken, Issuer
 from services.identity.usecases.open_session import Asked, open_session
 from services.identity.usecases.use_passage import PresentedCertificate, use_passage
-from shared import clock
 from shared.db.pool import Pool, transaction
+from shared.runtime import clock
 
 
 async def sign_in_with_card(

@@ -7,10 +7,10 @@ from services.identity.domain.sessions import DeviceUnknownError, holder_of
 from services.identity.store import sessions
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.end_sessions import end_all_sessions, end_device_sessions
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Pool, transaction
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
 
 
 async def sign_out(pool: Pool, record_id: UUID, session_id: UUID | None, device_id: UUID | None) -> None:

@@ -3,10 +3,10 @@
 from services.identity.domain.modes import Stated, named_patient, state_mode
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import records
-from shared import clock
-from shared.crypto import Keyring
+from shared.crypto.fingerprints import ins_parts
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool
-from shared.fingerprints import ins_parts
+from shared.runtime import clock
 
 
 async def state_access(

@@ -21,8 +21,8 @@ from services.identity.usecases.tell_holder import tell_holder
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import CodedError
-from shared.logs import log
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime.logs import log
 
 BATCH: Final = 100
 SWEEPER: Final = Actor(kind="system", id="sweep-minors")

@@ -14,8 +14,8 @@ from shared.contracts.base import Actor, Event
 from shared.db.pool import Pool, transaction
 from shared.db.sweep import RUN_INTERVAL_S
 from shared.errors import CodedError
-from shared.logs import log_limited
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime.logs import log_limited
 
 BATCH: Final = 100
 SWEEPER: Final = Actor(kind="system", id="sweep-representations")

@@ -15,7 +15,7 @@ from shared.contracts.base import Actor
 from shared.db.pool import Pool
 from shared.db.sweep import RUN_INTERVAL_S
 from shared.errors import CodedError
-from shared.logs import log_limited
+from shared.runtime.logs import log_limited
 
 BATCH: Final = 100
 SWEEPER: Final = Moving("erase", "system", Actor(kind="system", id="sweep-retention"))

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from services.identity.domain.throttling import TooManyTriesError, Withheld, take
 from services.identity.store import throttles
-from shared import clock
 from shared.db.pool import Connection
-from shared.metrics import REFUSED
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 
 
 async def take_try(connection: Connection, keys: Sequence[str], action: str) -> bool:

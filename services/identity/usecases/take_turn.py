@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from services.identity.domain.online import RATES, TooManyOpeningsError, window_wait
 from services.identity.store import rates
-from shared import clock
 from shared.db.pool import Pool, transaction
-from shared.metrics import REFUSED
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 
 
 async def take_turn(pool: Pool, action: str, whose: Sequence[str]) -> None:

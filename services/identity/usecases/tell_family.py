@@ -7,9 +7,9 @@ from services.identity.domain.representation import Representation
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import representations
 from services.identity.usecases.load_contact import load_contact
-from shared import clock
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import Connection
+from shared.runtime import clock
 
 
 async def tell_family(

@@ -6,9 +6,9 @@ from services.identity.domain.contacts import Note, message
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.store import contacts
-from shared import clock
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import Connection
+from shared.runtime import clock
 
 
 async def tell_holder(

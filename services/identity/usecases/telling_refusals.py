@@ -11,8 +11,8 @@ from shared.contracts.audit import Action as LedgerAction
 from shared.contracts.base import Actor
 from shared.db.pool import Pool, transaction
 from shared.errors import ClientError
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime.metrics import REFUSED
 
 
 @asynccontextmanager

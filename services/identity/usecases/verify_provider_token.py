@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.identity.domain.psc import Provider, ProviderTokenInvalidError, verify_token
-from shared import clock
+from shared.runtime import clock
 
 
 async def verify_provider_token(provider: Provider, token: str, audience: str, *, kind: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from prometheus_client import Gauge
 from services.identity.domain.lifecycle import Retention
 from services.identity.store import erasures
 from shared.db.pool import Pool
-from shared.logs import log
+from shared.runtime.logs import log
 
 OVERDUE = Gauge("identity_erasures_overdue", "Erasures that a service has not acknowledged in time.")
 

@@ -21,10 +21,10 @@ from services.identity.domain.proposals import (
 )
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import proposals
-from shared import clock
 from shared.contracts.notify import MessageRequested
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
+from shared.runtime import clock
 
 Stands = Literal["counts", "proposed", "waits", "refused"]
 

@@ -9,10 +9,10 @@ import asyncpg
 
 from services.notify.domain import Alert, AlertChannel, Audience, DueAlert
 from services.notify.store.alerts import circumstances_of
-from shared.clock import bucket_in, bucket_of
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 from shared.db.tags import count_of
+from shared.runtime.clock import bucket_in, bucket_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from uuid import UUID
 import asyncpg
 
 from services.notify.domain import Audience, Circumstances, Preferences, Window
-from shared.clock import bucket_in
+from shared.contracts.label_versions import REPLACES_KNOWN, LabelVersion
 from shared.db.pool import Connection
 from shared.db.tags import count_of
-from shared.label_versions import REPLACES_KNOWN, LabelVersion
+from shared.runtime.clock import bucket_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from services.notify.store.messages import delete_messages_of
-from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 AT_ONCE = 500
 DESTROY_CONTACT = """

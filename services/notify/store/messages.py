@@ -8,10 +8,10 @@ from uuid import UUID
 import asyncpg
 
 from services.notify.domain import Channel, DueMessage, Request
-from shared.clock import bucket_of
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 from shared.db.tags import count_of
+from shared.runtime.clock import bucket_of
 
 CHANNELS: tuple[Channel, ...] = ("mail", "sms", "letter")
 

@@ -8,9 +8,9 @@ from services.notify.store import alerts as store
 from services.notify.usecases.alert_emergencies import is_emergency, may_be_professional
 from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
 from shared.contracts.audit import AccessRecorded
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
-from shared.decoding import Message
+from shared.messaging.envelope import Message
 
 
 def is_consultation(event: AccessRecorded) -> bool:

@@ -6,11 +6,11 @@ from services.notify.domain import Alert, Audience, Unwanted, alert_id, audience
 from services.notify.store import alerts as store
 from services.notify.store.alerts import Restriction
 from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
+from shared.contracts.label_versions import LabelVersion
 from shared.contracts.records import DocumentPublished
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.label_versions import LabelVersion
+from shared.messaging.envelope import Message
 
 OWN: Final = Unwanted("own-deposit")
 """What somebody deposited is no news to them."""

@@ -9,9 +9,9 @@ from services.notify.store import alerts as store
 from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.base import Actor, ActorKind
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
-from shared.decoding import Message
+from shared.messaging.envelope import Message
 
 EMERGENCIES = frozenset({"bris_de_glace", "centre_15"})
 READINGS = frozenset({"read-document", "find-documents", "read-summary", "read-reimbursements"})

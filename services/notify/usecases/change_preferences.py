@@ -5,15 +5,15 @@ from uuid import UUID
 from services.notify.announcements import announce
 from services.notify.domain import Preferences
 from services.notify.store import alerts as store
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Pool, transaction
-from shared.ended_sessions import check_session
-from shared.erasing import erased_among
+from shared.erasure.erased_records import erased_among
 from shared.errors import NotFoundError
+from shared.http.ended_sessions import check_session
 from shared.http.tokens import Caller
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 
 
 async def change_preferences(pool: Pool, caller: Caller, record_id: UUID, wanted: Preferences) -> Preferences:

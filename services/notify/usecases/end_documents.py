@@ -4,7 +4,7 @@ from services.notify.domain import alert_id
 from services.notify.store import alert_queue
 from shared.contracts.records import DocumentReplaced, DocumentWithdrawn
 from shared.db.pool import Connection
-from shared.decoding import Message
+from shared.messaging.envelope import Message
 
 WITHDRAWN, REPLACED = "document-withdrawn", "document-replaced"
 

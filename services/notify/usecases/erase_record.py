@@ -3,8 +3,8 @@
 from services.notify.store import erasing
 from shared.contracts.identity import RecordErased
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.erasing import begin_each
+from shared.erasure.erased_records import begin_each
+from shared.messaging.envelope import Message
 
 
 async def erase_record(connection: Connection, messages: list[Message[RecordErased]]) -> None:

@@ -7,11 +7,11 @@ from services.notify.domain import alert_id
 from services.notify.store import alerts as store
 from services.notify.usecases.alert_consultations import is_consultation
 from services.notify.usecases.alert_emergencies import is_emergency
-from shared import clock
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentPublished, DocumentRelabelled
 from shared.db.pool import Connection
-from shared.decoding import Message
+from shared.messaging.envelope import Message
+from shared.runtime import clock
 
 DOCUMENTS_MAY_BE_LATE = timedelta(days=30)
 """As long as topics keep facts: what was published before must have come."""

@@ -5,10 +5,10 @@ from uuid import UUID
 from services.notify.domain import audience
 from services.notify.store import alerts as store
 from services.notify.store.alerts import Restriction
+from shared.contracts.label_versions import LabelVersion
 from shared.contracts.records import DocumentRelabelled
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.label_versions import LabelVersion
+from shared.messaging.envelope import Message
 
 
 async def follow_labels(connection: Connection, messages: list[Message[DocumentRelabelled]]) -> None:

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from services.notify.store import alert_queue, alerts
-from shared import clock
 from shared.db.pool import Pool, transaction
+from shared.runtime import clock
 
 KEPT = timedelta(days=63)
 """Longer than a topic keeps its facts and, after that, an operator may redrive a letter."""

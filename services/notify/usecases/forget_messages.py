@@ -2,8 +2,8 @@
 
 from services.notify.store import messages
 from services.notify.usecases.forget_alerts import KEPT
-from shared import clock
 from shared.db.pool import Pool, transaction
+from shared.runtime import clock
 
 
 async def forget_messages(pool: Pool) -> bool:

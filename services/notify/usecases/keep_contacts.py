@@ -3,7 +3,7 @@
 from services.notify.store import alerts as store
 from shared.contracts.identity import ContactChanged
 from shared.db.pool import Connection
-from shared.decoding import Message
+from shared.messaging.envelope import Message
 
 
 async def keep_contacts(connection: Connection, messages: list[Message[ContactChanged]]) -> set[bytes]:

@@ -4,11 +4,11 @@ from services.notify.domain import Request
 from services.notify.sealed import open_request
 from services.notify.store import messages, unbound
 from services.notify.texts import check_message, is_awaited
-from shared import clock
 from shared.contracts.notify import MessageRequested
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
-from shared.decoding import Message
+from shared.messaging.envelope import Message
+from shared.runtime import clock
 
 
 async def keep_messages(connection: Connection, told: list[Message[MessageRequested]], *, keyring: Keyring) -> None:

@@ -7,11 +7,11 @@ from services.notify.events import announce_handled, status_of
 from services.notify.sealed import open_contact
 from services.notify.store import alert_queue
 from services.notify.store import alerts as store
-from shared import clock
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
-from shared.metrics import STEP_SECONDS
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import STEP_SECONDS
 
 Decided = tuple[Alert, Decision]
 

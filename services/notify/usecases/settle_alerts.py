@@ -7,10 +7,10 @@ from services.notify.domain import TOO_LATE, Again, DueAlert, Outcome, is_too_la
 from services.notify.events import announce_handled, handled_at, status_of
 from services.notify.store import alert_queue as store
 from services.notify.store.alert_queue import Fate
-from shared import clock
 from shared.db.pool import Pool, transaction
-from shared.metrics import STEP_SECONDS
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import STEP_SECONDS
 
 Result = tuple[DueAlert, Outcome]
 

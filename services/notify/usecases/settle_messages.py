@@ -16,8 +16,8 @@ from services.notify.domain import (
 )
 from services.notify.store import messages
 from services.notify.store.messages import MessageFate
-from shared import clock
 from shared.db.pool import Pool, transaction
+from shared.runtime import clock
 
 MessageResult = tuple[DueMessage, MessageOutcome]
 HANDLED = Counter("notify_messages_total", "Codes, notices and letters by what became of them.", ["channel", "outcome"])

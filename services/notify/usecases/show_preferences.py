@@ -5,7 +5,7 @@ from uuid import UUID
 from services.notify.domain import Preferences
 from services.notify.store import alerts as store
 from shared.db.pool import Pool
-from shared.erasing import erased_among
+from shared.erasure.erased_records import erased_among
 from shared.errors import NotFoundError
 from shared.http.tokens import Caller
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 from services.notify.domain import DueAlert
 from services.notify.store import alert_queue as store
 from services.notify.store.alert_queue import AlertQueue
-from shared import clock
 from shared.db.pool import Pool
+from shared.runtime import clock
 
 
 async def take_due_alerts(pool: Pool, queue: AlertQueue, limit: int, held_for: timedelta) -> list[DueAlert]:

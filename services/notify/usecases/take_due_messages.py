@@ -5,8 +5,8 @@ from datetime import timedelta
 from services.notify.domain import DueMessage
 from services.notify.store import messages
 from services.notify.store.messages import MessageQueue
-from shared import clock
 from shared.db.pool import Pool
+from shared.runtime import clock
 
 
 async def take_due_messages(pool: Pool, queue: MessageQueue, limit: int, held_for: timedelta) -> list[DueMessage]:

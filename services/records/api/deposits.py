@@ -25,7 +25,7 @@ from shared.fhir.write import FHIR_JSON, EntryResponse, transaction_response
 from shared.http.admission import Urgency, urgent
 from shared.http.door import AS_THE_SERVICE, Door, takes
 from shared.http.prefer import seconds_to_wait, wait_for
-from shared.metrics import REFUSED
+from shared.runtime.metrics import REFUSED
 
 router = APIRouter(route_class=Door)
 CREATED = "201 Created"

@@ -11,11 +11,11 @@ from services.records.domain.facts import EMERGENCIES
 from services.records.domain.parameters import Parameters
 from services.records.store.matrices import Matrices
 from services.records.usecases.desk import Desk
-from shared.crypto import Keyring
+from shared.crypto.keyring import Keyring
+from shared.crypto.vault import Vault
 from shared.db.pool import Pool
 from shared.errors import NotAuthenticatedError
 from shared.http.tokens import Caller
-from shared.vault import Vault
 
 ACCESS_MODE = "x-access-mode"
 ACCESS_MARKS = "x-access-marks"

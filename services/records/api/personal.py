@@ -13,13 +13,13 @@ from services.records.depositing import depositing
 from services.records.domain.personal import Personal, submission_of
 from services.records.models import DepositProgress, PersonalDocument
 from services.records.usecases.deposit_documents import Where, deposit_documents
-from shared import clock
 from shared.errors import ForbiddenError, InvalidError, NotFoundError
 from shared.fhir.contents import span_of
 from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller
 from shared.http.door import AS_THE_SERVICE, Door, takes
 from shared.http.prefer import seconds_to_wait
+from shared.runtime import clock
 
 router = APIRouter(route_class=Door, tags=["Own documents"])
 _ANSWERS: dict[int | str, dict[str, Any]] = {

@@ -20,8 +20,8 @@ from shared.errors import NotFoundError
 from shared.fhir.capabilities import capability_statement
 from shared.fhir.write import FHIR_JSON, binary, searchset
 from shared.http.admission import Urgency, urgent
+from shared.http.constant_time import delay_response
 from shared.http.door import Door
-from shared.http.pacing import delay_response
 
 router = APIRouter(route_class=Door)
 # Content is what somebody sent: no browser may guess at it or run it.

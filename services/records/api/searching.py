@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from services.records.usecases.find_documents import LAST, Wanted
-from shared.crypto import Keyring
+from shared.crypto.fingerprints import ins_parts
+from shared.crypto.keyring import Keyring
 from shared.errors import ClientError
-from shared.fingerprints import ins_parts
 from shared.values import Ins, InvalidInsError
 
 KNOWN = frozenset({"patient", "patient.identifier", "patient:identifier", "status", "_count", "_after", "_format"})

@@ -9,8 +9,8 @@ from services.records.api.documentation import POST_STANDING, STANDING
 from services.records.api.parts import caller_of, desk_of, flagged, mode_of, parts_of
 from services.records.api.searching import LONGEST_FORM, SearchError, parse_form
 from services.records.usecases.check_record import Standing, check_record
+from shared.crypto.fingerprints import ins_parts
 from shared.fhir.write import FHIR_JSON, patient_standing, searchset
-from shared.fingerprints import ins_parts
 from shared.http.admission import Urgency, urgent
 from shared.http.door import Door
 from shared.values import Ins, InvalidInsError

@@ -9,7 +9,7 @@ from services.records.domain.choices import NO_CHOICES, Choices
 from services.records.domain.people import NOBODY, People
 from shared.contracts.base import Seen
 from shared.contracts.topics import CONSENT_STATES, IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
-from shared.freshness import are_fresh, decoy_watermarks
+from shared.messaging.freshness import are_fresh, decoy_watermarks
 from shared.terminology.matrix import Matrix
 
 COPIED = (IDENTITY_RECORDS.name, CONSENT_STATES.name, IDENTITY_PEOPLE.name, IDENTITY_ERASURES.name)

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.crypto.vault import WrappedKey
 from shared.fhir.contents import is_xml
 from shared.fhir.submission import SubmittedDocument
-from shared.vault import WrappedKey
 
 DocumentStatus = Literal["received", "published", "refused"]
 DocumentLife = Literal["current", "superseded", "deleted"]

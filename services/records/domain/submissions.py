@@ -11,13 +11,13 @@ from shared.cda.errors import InvalidCdaError
 from shared.cda.summary import CdaSummary, has_zone, parse_time
 from shared.cda.xml import check_xml
 from shared.contracts.base import CODE_PATTERN
-from shared.crypto import Keyring
+from shared.crypto.fingerprints import ins_parts, trait_parts
+from shared.crypto.keyring import Keyring
 from shared.errors import ConflictError, InvalidError
 from shared.fhir.bundle import parse_submission
 from shared.fhir.contents import is_xml
 from shared.fhir.outcomes import Issue, IssueType, Severity
 from shared.fhir.submission import InvalidSubmissionError, Submission, SubmittedDocument
-from shared.fingerprints import ins_parts, trait_parts
 from shared.values import SentTraits, Sex
 
 _CODE = re.compile(CODE_PATTERN)

@@ -7,8 +7,8 @@ from uuid import UUID
 from services.records.domain.documents import Head
 from services.records.domain.patching import sorted_labels
 from services.records.store.reading import head_of
-from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_in, bucket_of
 
 FIND_PLACE = """
 select r.id, r.linked_to from documents d join records r on r.bucket = $1 and r.id = d.record_id

@@ -11,14 +11,14 @@ import orjson
 
 from services.records.domain.choices import kept_of
 from services.records.domain.people import kept_people
-from shared.clock import bucket_of
 from shared.contracts.consent import ConsentStateChanged, MatrixChanged
 from shared.contracts.identity import PeopleChanged, RecordChanged
 from shared.contracts.topics import RECORDS_DOCUMENTS
+from shared.crypto.vault import WrappedKey
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.loss_checks import IS_UNCHECKED
-from shared.vault import WrappedKey
+from shared.messaging.envelope import Message
+from shared.messaging.loss_checks import IS_UNCHECKED
+from shared.runtime.clock import bucket_of
 
 LOCK_RECORDS = """
 select locked.id, locked.version, locked.ins

@@ -9,10 +9,10 @@ import asyncpg
 import orjson
 
 from services.records.domain.documents import Depositor, DocumentLife, DocumentStatus, KnownRecord
-from shared.clock import bucket_in, bucket_of
+from shared.crypto.vault import WrappedKey
 from shared.db.pool import Connection
-from shared.outbox.append import Announcement, call_relay, inserting, parameters
-from shared.vault import WrappedKey
+from shared.messaging.outbox.append import Announcement, call_relay, inserting, parameters
+from shared.runtime.clock import bucket_in, bucket_of
 
 # By fingerprint the bucket is not known yet; the row that is found names it for the rest.
 FIND_RECORD = """

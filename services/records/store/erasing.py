@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from services.records.store.lost import delete_lost
-from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 DEPOSITS_AT_ONCE = 20
 DESTROY_RECORD = """

@@ -9,8 +9,8 @@ from services.records.domain.documents import Head
 from services.records.domain.facts import Asker, Combination, masked_by, status_of
 from services.records.domain.what_if import Written
 from services.records.store.reading import head_of
-from shared.clock import bucket_of
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
 
 # The number of its combination stands beside each document, kept by a trigger; whether the document is the asker's own
 # depends on who asks. Both statements make the key in the same way; no rule stands here.

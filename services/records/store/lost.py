@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from shared.clock import bucket_in, made_at, now
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentEvent
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_in, made_at, now
 
 # Whoever follows the organisation's deposits finds this one among them.
 INSERT_LOST = """

@@ -7,7 +7,7 @@ import orjson
 
 from shared.contracts.topics import CONSENT_MATRICES
 from shared.db.pool import Connection
-from shared.freshness import HEARTBEAT_AHEAD
+from shared.messaging.freshness import HEARTBEAT_AHEAD
 from shared.terminology.matrix import Matrix, in_force, matrix_of, packaged
 
 SELECT_ACTIVE = """

@@ -20,13 +20,13 @@ from services.records.domain.documents import Head
 from services.records.domain.people import NOBODY, people_of
 from services.records.store.matrices import Matrices
 from shared.access import Permit
-from shared.clock import bucket_in, bucket_of
 from shared.contracts.topics import CONSENT_MATRICES, IDENTITY_PEOPLE, RECORDS_DOCUMENTS
+from shared.crypto.vault import WrappedKey
 from shared.db.pool import Connection
 from shared.errors import NotFoundError, UncheckableError
-from shared.freshness import HEARTBEAT_AHEAD
-from shared.loss_checks import IS_UNCHECKED
-from shared.vault import WrappedKey
+from shared.messaging.freshness import HEARTBEAT_AHEAD
+from shared.messaging.loss_checks import IS_UNCHECKED
+from shared.runtime.clock import bucket_in, bucket_of
 
 # The timer of the session's own transaction_timeout runs already; only switching it off lets a shorter one begin.
 BEGIN = "begin; set local transaction_timeout = 0; set local transaction_timeout = 2000"

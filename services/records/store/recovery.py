@@ -8,8 +8,8 @@ from uuid import UUID
 from services.records.domain.documents import Head
 from services.records.domain.patching import sorted_labels
 from services.records.store.reading import head_of
-from shared.clock import bucket_in
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_in
 
 LOCK_HEADS = """
 select locked.id, locked.record_id, locked.deposit_id, locked.status, locked.life, locked.archived, locked.masked_by,

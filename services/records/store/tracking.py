@@ -9,8 +9,8 @@ from uuid import UUID
 import asyncpg
 
 from services.records.domain.documents import DocumentStatus
-from shared.clock import bucket_in
 from shared.db.pool import Connection
+from shared.runtime.clock import bucket_in
 
 TRACK_DOCUMENTS = """
 with given as materialized (

@@ -4,10 +4,10 @@ from services.records.announcements import announce_effect
 from services.records.store import copies as store
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.records import CopyApplied
-from shared.copies import newest_of_each
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.outbox import append
+from shared.messaging.copies import newest_of_each
+from shared.messaging.envelope import Message
+from shared.messaging.outbox import append
 
 
 async def apply_consent_copies(connection: Connection, messages: list[Message[ConsentStateChanged]]) -> set[bytes]:

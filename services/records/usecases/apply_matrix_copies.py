@@ -2,9 +2,9 @@
 
 from services.records.store import copies as store
 from shared.contracts.consent import MatrixChanged
-from shared.copies import newest_of_each
 from shared.db.pool import Connection
-from shared.decoding import Message
+from shared.messaging.copies import newest_of_each
+from shared.messaging.envelope import Message
 
 
 async def apply_matrix_copies(connection: Connection, messages: list[Message[MatrixChanged]]) -> set[bytes]:

@@ -3,7 +3,7 @@
 from services.records.store.professions import upsert_professions
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import Connection
-from shared.decoding import Message
+from shared.messaging.envelope import Message
 
 
 async def apply_profession_copies(

@@ -4,11 +4,11 @@ from services.records.announcements import announce_effect
 from services.records.store import copies as store
 from shared.contracts.identity import RecordChanged
 from shared.contracts.records import CopyApplied
-from shared.copies import newest_of_each
+from shared.crypto.vault import Vault
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.outbox import append
-from shared.vault import Vault
+from shared.messaging.copies import newest_of_each
+from shared.messaging.envelope import Message
+from shared.messaging.outbox import append
 
 
 async def apply_record_copies(

@@ -23,14 +23,14 @@ from services.records.store import changing, finding
 from services.records.store import reading as store
 from services.records.store.professions import load_professions
 from services.records.usecases.desk import Desk
-from shared import clock
 from shared.access import Permit, Refusal, decide
-from shared.clock import bucket_in, bucket_of
 from shared.db.pool import Connection
 from shared.errors import NotFoundError
 from shared.http.tokens import Caller
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.clock import bucket_in, bucket_of
+from shared.runtime.metrics import REFUSED
 
 ASKED_LIKE = "hide-section"
 """Who may change this of the rights may ask what a change would do."""

@@ -23,17 +23,17 @@ from services.records.store import changing
 from services.records.store import reading as store
 from services.records.usecases.desk import Desk
 from services.records.usecases.read_document import Opened
-from shared import clock
 from shared.access import Permit, Refusal, decide, encode_facts
-from shared.clock import bucket_in
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
 from shared.db.pool import Connection
-from shared.ended_sessions import check_session
 from shared.errors import ClientError, NotFoundError, UncheckableError
+from shared.http.ended_sessions import check_session
 from shared.http.tokens import Caller
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.clock import bucket_in
+from shared.runtime.metrics import REFUSED
 
 Ask = Callable[[Head], Asked]
 _ACTIONS: dict[str, tuple[str, Action]] = {

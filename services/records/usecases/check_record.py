@@ -13,13 +13,13 @@ from services.records.domain.reading import access_of
 from services.records.held_records import retried_while_held
 from services.records.store import reading as store
 from services.records.usecases.desk import Desk
-from shared import clock
 from shared.access import RULES_VERSION, Facts, Permit, Refusal
 from shared.access.requirements import is_attending
 from shared.errors import ForbiddenError, UncheckableError
 from shared.http.tokens import Caller
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 from shared.terminology.professions import role_codes
 
 Authorisation = Literal["NON_EXISTE", "INTERDIT", "EXPIRE", "VALIDE"]

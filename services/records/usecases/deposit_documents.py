@@ -20,15 +20,15 @@ from services.records.usecases.desk import Desk
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Seen
 from shared.contracts.topics import IDENTITY_RECORDS
-from shared.crypto import Keyring
+from shared.crypto.fingerprints import ins_parts
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
-from shared.ended_sessions import check_session
 from shared.errors import ClientError, NotFoundError, TransientError
 from shared.fhir.submission import Submission
-from shared.fingerprints import ins_parts
+from shared.http.ended_sessions import check_session
 from shared.http.tokens import Caller
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime.metrics import REFUSED
 
 ATTEMPTS = 3
 WORTH_A_THREAD = 1_000_000

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from services.records.domain.parameters import STRICTEST, Parameters
 from services.records.store.matrices import Matrices
+from shared.crypto.vault import Vault
 from shared.db.pool import Pool
-from shared.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,13 @@ from services.records.held_records import retried_while_held
 from services.records.store import finding
 from services.records.store import reading as store
 from services.records.usecases.desk import Desk
-from shared import clock
 from shared.access import Permit, Refusal
 from shared.db.pool import Connection
 from shared.errors import NotFoundError
 from shared.http.tokens import Caller
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 
 LAST = UUID(int=(1 << 128) - 1)
 CURRENT = frozenset({"current"})

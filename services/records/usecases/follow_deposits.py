@@ -4,13 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from services.records.store import tracking as store
-from shared import clock
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.notify import AlertEvent
 from shared.contracts.records import DocumentPublished, DocumentRefused
 from shared.db.pool import Connection
-from shared.decoding import Message
-from shared.metrics import STEP_SECONDS
+from shared.messaging.envelope import Message
+from shared.runtime import clock
+from shared.runtime.metrics import STEP_SECONDS
 
 _SETTLED = frozenset({DocumentPublished.ce_type, DocumentRefused.ce_type})
 

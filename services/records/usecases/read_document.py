@@ -11,14 +11,14 @@ from services.records.domain.reading import ReadAction, access_of, require_permi
 from services.records.held_records import retried_while_held
 from services.records.store import reading as store
 from services.records.usecases.desk import Desk
-from shared import clock
 from shared.access import Permit, Refusal, decide
-from shared.clock import bucket_in
 from shared.db.pool import Connection
 from shared.errors import NotFoundError
 from shared.http.tokens import Caller
-from shared.metrics import REFUSED
-from shared.outbox import append
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.clock import bucket_in
+from shared.runtime.metrics import REFUSED
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ from shared.contracts.records import (
 from shared.contracts.topics import RECORDS_DOCUMENTS
 from shared.db.pool import Connection
 from shared.errors import PermanentError
-from shared.outbox import Announcement
-from shared.outbox.lost import SentRecord
+from shared.messaging.outbox import Announcement
+from shared.messaging.outbox.lost import SentRecord
 
 RECORDS_AT_ONCE = 200
 _EVENTS: Final[dict[str, type[DocumentEvent]]] = {

@@ -16,16 +16,16 @@ from services.records.lost_documents import keep_lost
 from services.records.store import copies, deposits
 from services.records.store.copies import KnownVersions
 from services.records.store.deposits import Settlement, Undecided
-from shared import clock
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentPublished, DocumentRefused, DocumentReplaced
 from shared.contracts.topics import CONSENT_STATES, IDENTITY_RECORDS
 from shared.db.pool import Connection
-from shared.decoding import Message
 from shared.errors import PermanentError
-from shared.metrics import REFUSED, STEP_SECONDS
-from shared.outbox import append
+from shared.messaging.envelope import Message
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED, STEP_SECONDS
 from shared.terminology.visibility import Visibility
 
 Decided = Message[DepositDecided]

@@ -1,0 +1,1 @@
+"""Erasure of a record: the part that every service has."""

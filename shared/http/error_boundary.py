@@ -1,0 +1,90 @@
+"""The outermost layer of every API: text, body limits, trace, timing, and an answer to whatever goes wrong inside."""
+
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.errors import ClientError, UnsupportedEncodingError
+from shared.http.bodies import NulCharacterError, too_large
+from shared.http.constant_time import mark_body_received
+from shared.http.problems import Renderer, answer_for
+from shared.runtime import tracing
+from shared.runtime.metrics import REQUESTS
+
+
+class ErrorBoundary:
+    """ASGI middleware. Refuses bodies over `body_limit` bytes (announced or streamed) and content encodings."""
+
+    def __init__(self, app: ASGIApp, *, render: Renderer, body_limit: int) -> None:
+        self.app = app
+        self.render = render
+        self.body_limit = body_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 0
+
+        async def traced_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message.setdefault("headers", []).append((b"traceparent", tracing.current().encode()))
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, traced_send)
+        except Exception as error:  # a bug or an outage: the caller gets a clear answer, the log the place
+            answer = answer_for(Request(scope), error, self.render)
+            if not status:  # else the answer had begun: it stays unfinished, and the server closes the connection
+                await answer(scope, receive, traced_send)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            REQUESTS.labels(scope["method"], route, status or 500).observe(time.perf_counter() - started)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        mark_body_received(scope)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        tracing.enter(headers.get(b"traceparent", b"").decode("ascii", "replace"))
+        try:
+            _check_text(scope)
+            self._check(headers)
+            await self.app(scope, self._limited(scope, receive), send)
+        except ClientError as error:
+            await self.render(Request(scope), error.status, error.code, str(error))(scope, receive, send)
+
+    def _check(self, headers: dict[bytes, bytes]) -> None:
+        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise UnsupportedEncodingError
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > self.body_limit:
+            raise too_large(self.body_limit)
+
+    def _limited(self, scope: Scope, receive: Receive) -> Any:
+        taken = 0
+
+        async def limited() -> Message:
+            nonlocal taken
+            message = await receive()
+            if message["type"] == "http.request":
+                mark_body_received(scope)
+            taken += len(message.get("body", b""))
+            if taken > self.body_limit:
+                raise too_large(self.body_limit)
+            return message
+
+        return limited
+
+
+def _check_text(scope: Scope) -> None:
+    """Raises NulCharacterError where the path, the query or a header holds a NUL, as it is or percent-encoded."""
+    query: bytes = scope["query_string"]
+    if "\0" in scope["path"] or b"%00" in query or b"\0" in query:
+        raise NulCharacterError
+    if any(b"\0" in value for _, value in scope["headers"]):
+        raise NulCharacterError

@@ -1,0 +1,101 @@
+"""How fresh the copies of neighbours' states are, and which are broken: a state was told that could not be used."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from shared.contracts.base import Event, HeartbeatSent, StateEvent
+from shared.db.pool import Connection
+from shared.messaging.envelope import LONGEST_KEY, Message
+from shared.messaging.freshness import HEARTBEAT_AHEAD
+from shared.runtime import clock
+
+State = TypeVar("State", bound=StateEvent)
+Named = TypeVar("Named")
+
+UPSERT_WATERMARKS = """
+insert into copy_watermarks (topic, partition, at)
+select * from unnest($1::text[], $2::integer[], $3::timestamptz[])
+on conflict on constraint copy_watermarks_pkey do update set at = excluded.at
+where copy_watermarks.at < excluded.at or copy_watermarks.at > $4"""
+MARK_BROKEN = """
+insert into broken_copies (topic, key, error_code, "offset") values ($1, $2, $3, $4)
+on conflict on constraint broken_copies_pkey do update
+set error_code = excluded.error_code, "offset" = greatest(excluded."offset", broken_copies."offset")"""
+SUPERSEDE = """
+with applied as (
+  select topic, key, "offset" from unnest($2::text[], $3::bytea[], $4::bigint[]) as given(topic, key, "offset")
+), mended as (
+  delete from broken_copies broken using applied
+  where broken.topic = applied.topic and broken.key = convert_from(applied.key, 'UTF8')
+    and coalesce(broken."offset", -1) <= applied."offset"
+)
+delete from parked_messages parked using applied
+where parked.group_name = $1 and parked.topic = applied.topic and parked.key = applied.key
+  and parked."offset" < applied."offset" and parked.reason <> 'behind-dead'"""
+MEND_DISCARDED = """
+delete from broken_copies where topic = $2 and key = $4
+  and not exists (select from parked_messages
+                  where group_name = $1 and topic = $2 and key = $3 and reason in ('dead', 'expired'))"""
+IS_NEWEST = """
+select exists (select from broken_copies where topic = $1 and key = $2 and coalesce("offset", -1) <= $3)"""
+SELECT_BROKEN = "select key from broken_copies where topic = any($1::text[]) and key = any($2::text[])"
+
+
+async def apply_heartbeats(connection: Connection, heartbeats: Sequence[Message[Event]]) -> None:
+    """Raises the watermark of each partition to its latest heartbeat: everything older than that is here."""
+    latest: dict[tuple[str, int], datetime] = {}
+    for heartbeat in heartbeats:
+        if isinstance(heartbeat.event, HeartbeatSent):
+            place = heartbeat.topic, heartbeat.partition
+            latest[place] = max(heartbeat.event.at, latest.get(place, heartbeat.event.at))
+    await raise_watermarks(connection, latest)
+
+
+async def raise_watermarks(connection: Connection, latest: Mapping[tuple[str, int], datetime]) -> None:
+    """Keeps the later moment for each (topic, partition). A stored one that lies in the future gives way."""
+    if latest:
+        topics, partitions = zip(*latest, strict=True)
+        bound = clock.now() + HEARTBEAT_AHEAD
+        await connection.execute(UPSERT_WATERMARKS, topics, partitions, list(latest.values()), bound)
+
+
+async def mark_broken(connection: Connection, topic: str, key: bytes, offset: int, code: str) -> None:
+    """Marks the copy of a key as not to be trusted until a newer version from a higher offset is applied."""
+    await connection.execute(MARK_BROKEN, topic, _text(key), code, offset)
+
+
+async def supersede(connection: Connection, group: str, applied: Sequence[tuple[str, bytes, int]]) -> None:
+    """A newer state of (topic, key) was applied from this offset.
+
+    The copy is mended unless a higher offset broke it, and dead letters below the offset are of no more use.
+    """
+    if applied:
+        topics, keys, offsets = zip(*applied, strict=True)
+        await connection.execute(SUPERSEDE, group, list(topics), list(keys), list(offsets))
+
+
+async def mend_discarded(connection: Connection, group: str, topic: str, key: bytes) -> None:
+    """An operator discarded an erasure that could not be read: where it was the key's last, the record is as before."""
+    await connection.execute(MEND_DISCARDED, group, topic, key, _text(key))
+
+
+async def is_newest(connection: Connection, topic: str, key: bytes, offset: int) -> bool:
+    """Whether the copy of the key is broken by the state at this offset, and by none above it."""
+    newest: bool = await connection.fetchval(IS_NEWEST, topic, _text(key), offset)
+    return newest
+
+
+async def broken_among(connection: Connection, topics: Sequence[str], keys: Iterable[bytes]) -> set[bytes]:
+    """Which of these keys have a broken copy of one of these topics."""
+    rows = await connection.fetch(SELECT_BROKEN, topics, [key.decode("utf-8", "replace") for key in keys])
+    return {row["key"].encode() for row in rows}
+
+
+def _text(key: bytes) -> str:
+    return key[:LONGEST_KEY].decode("utf-8", "replace").replace("\0", "")
+
+
+def newest_of_each(messages: Iterable[Message[State]], named: Callable[[State], Named]) -> dict[Named, Message[State]]:
+    """The highest version among these of what each is about; the last one where versions are equal."""
+    return {named(one.event): one for one in sorted(messages, key=lambda message: message.event.version)}

@@ -1,0 +1,161 @@
+"""From a Kafka record to a typed message, or to the stable code of what is wrong with it."""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from shared.contracts.base import Event, HeartbeatSent
+from shared.contracts.topics import EVENTS, TOPICS
+from shared.db.nul import has_escaped_nul
+from shared.messaging.freshness import HEARTBEAT_AHEAD
+from shared.runtime import clock, tracing
+
+E_co = TypeVar("E_co", bound=Event, covariant=True)
+
+
+class Record(Protocol):
+    """What is used of an aiokafka ConsumerRecord."""
+
+    @property
+    def topic(self) -> str:
+        """With the installation's prefix."""
+
+    @property
+    def partition(self) -> int:
+        """Its number."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+
+    @property
+    def key(self) -> bytes | None:
+        """None where the sender gave none."""
+
+    @property
+    def value(self) -> bytes | None:
+        """None is a tombstone."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """Names and raw values. A name that is not UTF-8 has surrogate escapes (PEP 383)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRecord:
+    """A record as it was put aside."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+_EVENTS_OF_TOPIC = {topic.name: frozenset(event.ce_type for event in topic.events) for topic in TOPICS}
+_STATES = frozenset(topic.name for topic in TOPICS if topic.kind == "state")
+LONGEST_KEY = 512
+"""Bytes. No event has a longer key; of a record that has one so many are kept, which an index can hold."""
+FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+FURTHEST_AHEAD = timedelta(days=1)
+"""How far in the future the time of an event may lie: a producer's clock is wrong, but not by more than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Generic[E_co]):
+    """One event as it came: `id` and `time` are the CloudEvents attributes, `trace` the traceparent of its cause."""
+
+    event: E_co
+    id: UUID
+    time: datetime
+    trace: str
+    key: bytes
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidRecord:
+    """A record that cannot be used, with the code that says why. `topic` is without the installation's prefix."""
+
+    record: Record
+    topic: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A record that the group passes over. `code`: tombstone, type-unhandled, type-unknown or heartbeat-ahead."""
+
+    code: str
+
+
+def decode(
+    record: Record, prefix: str = "", handled: Set[str] | None = None
+) -> Message[Event] | InvalidRecord | Skipped:
+    """Returns the message, or what is wrong with the record, or why the group passes it over. Never raises.
+
+    `handled` names the event types of the group (None: all): others are passed over before their body is parsed. A
+    type that the topic's declaration does not know is passed over on a fact topic; on a state topic, where it may
+    replace what the copy holds, it is a Letter.
+    """
+    topic = record.topic.removeprefix(prefix)
+    if record.value is None and record.key is not None and topic in _STATES:
+        return Skipped("tombstone")
+    headers = _valid_headers(record.headers)
+    if headers is None or (ce_type := headers.get("ce_type")) is None:
+        return InvalidRecord(record, topic, "envelope-invalid")
+    if ce_type not in _EVENTS_OF_TOPIC.get(topic, frozenset()):
+        return InvalidRecord(record, topic, "type-unknown") if topic in _STATES else Skipped("type-unknown")
+    if handled is not None and ce_type not in handled:
+        return Skipped("type-unhandled")
+    return _decode_event(record, topic, ce_type, headers)
+
+
+def _decode_event(
+    record: Record, topic: str, ce_type: str, headers: dict[str, str]
+) -> Message[Event] | InvalidRecord | Skipped:
+    try:
+        id, time = UUID(headers["ce_id"]), datetime.fromisoformat(headers["ce_time"])
+    except (KeyError, ValueError):
+        return InvalidRecord(record, topic, "envelope-invalid")
+    if not _is_plausible(time, FURTHEST_AHEAD):
+        return InvalidRecord(record, topic, "envelope-invalid")
+    if record.value is None or record.key is None:
+        return InvalidRecord(record, topic, "body-or-key-missing")
+    if has_escaped_nul(record.value):  # every handler would fail on it
+        return InvalidRecord(record, topic, "data-invalid")
+    try:
+        event = EVENTS[ce_type].model_validate_json(record.value)
+    except (ValidationError, ValueError, RecursionError):
+        return InvalidRecord(record, topic, "data-invalid")
+    if event.key.encode() != record.key or len(record.key) > LONGEST_KEY:
+        return InvalidRecord(record, topic, "key-mismatch")
+    if isinstance(event, HeartbeatSent) and not _is_plausible(event.at, HEARTBEAT_AHEAD):
+        return Skipped("heartbeat-ahead")
+    trace = tracing.continued(headers.get("traceparent"))
+    return Message(event, id, time, trace, record.key, topic, record.partition, record.offset)
+
+
+def _valid_headers(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str] | None:
+    """The headers as text; None where a name or a value is not UTF-8, or a value is null."""
+    try:
+        for name, _ in headers:
+            name.encode()
+        return {name: value.decode() for name, value in headers}  # type: ignore[union-attr] # None is an AttributeError
+    except (AttributeError, UnicodeError):
+        return None
+
+
+def _is_plausible(moment: datetime, ahead: timedelta) -> bool:
+    """Whether a moment that another machine tells has a zone and lies between 2000 and shortly after now."""
+    try:
+        return FIRST_MOMENT <= moment <= clock.now() + ahead
+    except (TypeError, OverflowError):
+        return False

@@ -1,0 +1,69 @@
+"""What operators see and do about the relay: refused announcements, and recovery after lost commits."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import FastAPI, Request
+from pydantic import BaseModel, ConfigDict
+
+from shared.db.pool import Pool, transaction
+from shared.http.app import AuthenticatedCaller
+from shared.messaging.outbox import refused
+from shared.messaging.outbox.lost import Connect, topics_of
+from shared.messaging.outbox.recovery import Recovery, recover
+
+
+class RefusedAnnouncementView(BaseModel):
+    """A refused announcement: codes and its size in bytes, never its content."""
+
+    model_config = ConfigDict(from_attributes=True)
+    event_id: UUID
+    topic: str
+    event_type: str
+    error_code: str
+    size: int | None
+    occurred_at: datetime
+    refused_at: datetime
+
+
+def add_relay_routes(app: FastAPI, service: str, connect: Connect, recovery: Recovery) -> None:
+    """Adds the routes to a worker's app. The token's caller needs `operations`."""
+
+    async def post_recovery(request: Request, asking: AuthenticatedCaller) -> dict[str, Any]:
+        """Takes back what this database has lost. Returns keys and counts."""
+        asking.require("operations")
+        return asdict(await recover(_pool(request), connect, topics_of(service), recovery))
+
+    app.add_api_route("/refused-announcements", list_refused, methods=["GET"])
+    app.add_api_route("/refused-announcements/{event_id}", discard, methods=["DELETE"], status_code=204)
+    app.add_api_route("/refused-announcements/{event_id}/send", send_again, methods=["POST"], status_code=204)
+    app.add_api_route("/recovery", post_recovery, methods=["POST"])
+
+
+async def list_refused(request: Request, asking: AuthenticatedCaller) -> list[RefusedAnnouncementView]:
+    """What the broker refuses for ever, oldest first."""
+    asking.require("operations")
+    async with _pool(request).acquire() as connection:
+        found = await refused.list_refused(connection)
+    return [RefusedAnnouncementView.model_validate(one) for one in found]
+
+
+async def send_again(request: Request, event_id: UUID, asking: AuthenticatedCaller) -> None:
+    """Puts a refused fact back into the outbox, after the cause was mended."""
+    asking.require("operations")
+    async with transaction(_pool(request)) as connection:
+        await refused.send_again(connection, event_id)
+
+
+async def discard(request: Request, event_id: UUID, asking: AuthenticatedCaller) -> None:
+    """Forgets a refused announcement."""
+    asking.require("operations")
+    async with transaction(_pool(request)) as connection:
+        await refused.discard(connection, event_id)
+
+
+def _pool(request: Request) -> Pool:
+    pool: Pool = request.app.state.pool
+    return pool

@@ -1,0 +1,154 @@
+"""Transactional producers of the relay's leader: its fence, and its way around a partition that answers no more.
+
+Whoever starts a producer with the same transactional id shuts the earlier one out, so a former leader that wakes up can
+write nothing. But a transaction cannot end, neither way, while one of its partitions cannot be written: its id is stuck
+until the partition is back. Then the other partitions go on under the next id (the next *lane*), and the partitions
+that were not acknowledged are held until their lane has ended its transaction: an old record that is still on its way
+cannot arrive after a newer one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from shared.errors import CodedError
+from shared.messaging.outbox.partitions import TopicPartition
+from shared.messaging.outbox.producer import MakeProducer, Producer, discard
+from shared.runtime.logs import log
+from shared.runtime.tasks import end_tasks
+
+LANES = 8
+"""At most; then everything waits for one of them. A lane is used up by each discovery of stuck partitions, not by each
+of the partitions."""
+LONGEST_START_S = 5.0
+"""A lane that does not end its last transaction in this time is stuck."""
+PAUSE_S = 0.5
+
+Remember = Callable[[int], Awaitable[None]]
+"""Remembers durably that a lane is going to be used, so that the next leader shuts it out too."""
+
+
+class RelayFencedError(CodedError):
+    """Another relay of this service leads now."""
+
+    code = "relay-fenced"
+
+
+@dataclass
+class Lane:
+    """One transactional id. `producer` is None while its last transaction is not ended; `held` waits for that."""
+
+    number: int
+    producer: Producer | None = None
+    starting: asyncio.Task[Producer] | None = None
+    held: set[TopicPartition] = field(default_factory=set)
+
+
+class Lanes:
+    """The lanes of a leader. One is in use at a time."""
+
+    def __init__(self, make: MakeProducer, remember: Remember) -> None:
+        self._make = make
+        self._remember = remember
+        self._lanes: list[Lane] = []
+        self._in_use: Lane | None = None
+
+    @property
+    def producer(self) -> Producer | None:
+        """The producer in use; None while all lanes are stuck."""
+        return None if self._in_use is None else self._in_use.producer
+
+    async def start(self, used: set[int]) -> None:
+        """Shuts out every earlier leader: starts lane 0 and those that have been `used`, before anything is sent."""
+        self._lanes = [Lane(number) for number in sorted({0, *used})]
+        for lane in self._lanes:
+            self._begin(lane)
+        await self._wait(list(self._lanes), asyncio.ALL_COMPLETED)
+        self._choose()
+
+    async def replace(self, held: set[TopicPartition]) -> None:
+        """Throws the producer in use away, with the transaction that it has open.
+
+        The partitions in `held` stay in the lane until it has ended that transaction.
+        """
+        lane = self._in_use
+        self._in_use = None
+        if lane is None:
+            return
+        lane.held |= held
+        if lane.producer is not None:
+            await discard(lane.producer)
+            lane.producer = None
+        self._begin(lane)
+        await self._wait([lane], asyncio.ALL_COMPLETED)
+        self._choose()
+        if self._in_use is None:
+            await self._open_another()
+
+    async def look(self) -> set[TopicPartition]:
+        """Takes up lanes that are no longer stuck. Returns the partitions that were held for one of them."""
+        released: set[TopicPartition] = set()
+        for lane in self._lanes:
+            self._take_up(lane)
+            if lane.producer is not None and lane.held:
+                released |= lane.held
+                lane.held = set()
+        if self._in_use is None:
+            self._choose()
+        return released
+
+    async def close(self) -> None:
+        """Ends all producers at once."""
+        for lane in self._lanes:
+            if lane.starting is not None:
+                await end_tasks([lane.starting])
+            if lane.producer is not None:
+                await discard(lane.producer)
+        self._lanes, self._in_use = [], None
+
+    def _begin(self, lane: Lane) -> None:
+        lane.starting = asyncio.create_task(self._start(lane.number))
+
+    async def _start(self, number: int) -> Producer:
+        while True:
+            try:
+                return await self._make(number)
+            except ProducerFenced:
+                raise
+            except (KafkaError, OSError, TimeoutError) as error:
+                log("loop.failed", place=f"lane-{number}", error=error)
+                await asyncio.sleep(PAUSE_S)
+
+    async def _wait(self, lanes: list[Lane], until: str) -> None:
+        starting = {lane.starting for lane in lanes if lane.starting is not None}
+        if starting:
+            await asyncio.wait(starting, timeout=LONGEST_START_S, return_when=until)
+        for lane in lanes:
+            self._take_up(lane)
+
+    def _take_up(self, lane: Lane) -> None:
+        if lane.starting is not None and lane.starting.done():
+            task, lane.starting = lane.starting, None
+            try:
+                lane.producer = task.result()
+            except ProducerFenced as error:
+                raise RelayFencedError from error
+
+    def _choose(self) -> None:
+        self._in_use = next((lane for lane in self._lanes if lane.producer is not None), None)
+
+    async def _open_another(self) -> None:
+        """Only one at a time: a broker that is away as a whole uses no lane up."""
+        if any(lane.starting is not None and not lane.held for lane in self._lanes):
+            return
+        number = next((n for n in range(LANES) if n not in {lane.number for lane in self._lanes}), None)
+        if number is None:
+            return
+        await self._remember(number)
+        lane = Lane(number)
+        self._lanes.append(lane)
+        self._begin(lane)
+        await self._wait([lane], asyncio.ALL_COMPLETED)
+        self._choose()

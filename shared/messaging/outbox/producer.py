@@ -1,0 +1,132 @@
+"""The relay's producers: transactional, one transactional id per service and lane, made anew after each error."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    BrokerResponseError,
+    InvalidTimestampError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    UnsupportedForMessageFormatError,
+    kafka_errors,
+)
+
+from shared.runtime.settings import KafkaSettings
+
+LARGEST_REQUEST: Final = 1_048_576
+"""Bytes of one record, headers included; the default of brokers and topics (`max.message.bytes`) is hardly more."""
+REQUEST_TIMEOUT_MS = 15_000
+TRANSACTION_TIMEOUT_MS = 60_000
+LONGEST_END_S = 2.0
+
+
+class InvalidRecordError(BrokerResponseError):  # type: ignore[misc]  # aiokafka is untyped
+    """The broker's validation refuses the record (Kafka's INVALID_RECORD, which aiokafka does not know)."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+
+
+REFUSED_FOR_EVER: dict[type[BaseException], str] = {
+    MessageSizeTooLargeError: "record-too-large",
+    RecordListTooLargeError: "record-too-large",
+    InvalidTimestampError: "timestamp-invalid",
+    UnsupportedForMessageFormatError: "record-invalid",
+    InvalidRecordError: "record-invalid",
+}
+"""What the broker says of a record that it will never take, and the error code under which the record is set aside."""
+
+
+class Producer(Protocol):
+    """What the relay needs of an aiokafka producer."""
+
+    client: Any
+
+    async def send(self, topic: str, value: bytes | None, **options: Any) -> asyncio.Future[Any]:
+        """Hands one record over; the future is done when the broker has it."""
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        """The partitions of a topic."""
+
+    async def begin_transaction(self) -> None:
+        """Begins a transaction; the broker hears of it with the first record."""
+
+    async def commit_transaction(self) -> None:
+        """Commits what was sent since the beginning."""
+
+    async def stop(self) -> None:
+        """Flushes and closes."""
+
+
+MakeProducer = Callable[[int | None], Awaitable[Producer]]
+"""Makes the started producer of a lane; starting it shuts out every earlier producer of the same lane. None: a plain
+idempotent producer, for heartbeats."""
+
+
+def transactional_id(prefix: str, service: str, lane: int = 0) -> str:
+    """The transactional id of a lane of a service's relay; lane 0 is the one in use as long as nothing is stuck."""
+    return f"{prefix}{service}-relay" + (f"-{lane}" if lane else "")
+
+
+def sasl_options(settings: KafkaSettings) -> dict[str, Any]:
+    """aiokafka's options for SASL/SCRAM-SHA-512, where a user is set."""
+    if settings.username is None or settings.password is None:
+        return {}
+    return {
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": settings.username,
+        "sasl_plain_password": settings.password.get_secret_value(),
+    }
+
+
+def producer_factory(settings: KafkaSettings, service: str) -> MakeProducer:
+    """Makes the relay's started producers."""
+    kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
+
+    async def make(lane: int | None) -> AIOKafkaProducer:
+        fence: dict[str, Any] = {"enable_idempotence": True}
+        if lane is not None:
+            fence |= {
+                "transactional_id": transactional_id(settings.prefix, service, lane),
+                "transaction_timeout_ms": TRANSACTION_TIMEOUT_MS,
+            }
+        producer = AIOKafkaProducer(
+            bootstrap_servers=settings.bootstrap,
+            client_id=f"{service}-relay",
+            **fence,
+            acks="all",
+            compression_type="lz4",
+            max_request_size=LARGEST_REQUEST,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            **sasl_options(settings),
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await discard(producer)
+            raise
+        return producer
+
+    return make
+
+
+async def discard(producer: Any) -> None:
+    """Ends a producer at once. Nothing of it is sent afterwards.
+
+    aiokafka's own `stop` waits for the acknowledgement of everything that was handed over, and a sender that is left
+    behind goes on trying for ever.
+    """
+    sender = getattr(producer, "_sender", None)
+    task = None if sender is None else sender.sender_task
+    while task is not None and not task.done():  # its first cancellation waits for requests under way, the second not
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.1)
+    producer._closed = True  # so that its destructor does not complain
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        await asyncio.wait_for(producer.client.close(), LONGEST_END_S)

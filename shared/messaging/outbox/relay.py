@@ -1,0 +1,148 @@
+"""The sending side of the outbox: one leader per service, ordered read, batched send, delete after the commit.
+
+Consumers read uncommitted, so a record counts as sent when it is acknowledged; its row is deleted after the commit of
+the transaction that carried it, because compaction drops what was aborted. A crash sends again what was not deleted, in
+order; consumers mind nothing twice. A partition that cannot be written holds back its own rows only.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+import asyncpg
+
+from shared.contracts.declarations import Topic
+from shared.db.pool import KEEPALIVES, TRANSIENT
+from shared.messaging.outbox.append import CHANNEL, LOW_LATENCY
+from shared.messaging.outbox.leader import Leader
+from shared.messaging.outbox.lost import LossWatch
+from shared.messaging.outbox.producer import MakeProducer
+from shared.runtime import linger
+from shared.runtime.logs import log
+from shared.runtime.retry import run_with_retry
+
+LEAD = "select pg_try_advisory_lock(1146097665, 1)"
+SHORTEST_LINGER_S, LONGEST_LINGER_S = 0.01, 0.05
+"""Between two reads the relay lingers (`linger`), so that one serves several transactions; not where somebody waits
+at a screen for one of them. What comes after a quiet time is sent at once."""
+NOT_LEADING_S = 0.5
+
+
+class Relay:
+    """Sends the outbox of one service, until `stop`. `states`: the topics that get heartbeats; `watch`: finds out what
+    this database has lost."""
+
+    def __init__(
+        self,
+        dsn: str,
+        producer: MakeProducer,
+        *,
+        source: str,
+        prefix: str = "",
+        states: Sequence[Topic] = (),
+        heartbeat_s: float = 5,
+        watch: LossWatch | None = None,
+    ) -> None:
+        self._dsn = dsn
+        self._make_producer = producer
+        self._source = source.encode()
+        self._prefix = prefix
+        self._states = states
+        self._watch = watch or LossWatch(None, ())
+        self._heartbeat_s = heartbeat_s
+        self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._stopping = False
+        self._leads = False
+        self.last_progress = asyncio.get_running_loop().time()
+        self.sent = 0
+
+    async def run(self) -> None:
+        """Leads or waits to lead, until `stop`; whatever interrupts is told and tried again with back-off."""
+        await run_with_retry("relay", self._lead, self.note_progress)
+
+    def stop(self) -> None:
+        """Ends `run` after the batch under way, so that a clean end sends nothing twice."""
+        self._stopping = True
+        self._wake.set()
+
+    def attend(self, payload: str) -> bool:
+        """Rows were written. Returns whether this relay leads, so that no other need be woken."""
+        self._wake.set()
+        if payload == LOW_LATENCY:
+            self._hurry.set()
+        return self._leads
+
+    def note_progress(self) -> None:
+        """This loop is alive."""
+        self.last_progress = asyncio.get_running_loop().time()
+
+    def _called(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        self.attend(str(payload))
+
+    async def _lead(self) -> bool:
+        connection = await asyncpg.connect(
+            self._dsn,
+            timeout=5,
+            command_timeout=15,
+            server_settings={
+                "application_name": "relay",
+                "timezone": "UTC",
+                "jit": "off",
+                # The outbox is almost empty or very full, whatever its statistics say; only its order by id is wanted.
+                "enable_seqscan": "off",
+                "plan_cache_mode": "force_custom_plan",
+                **KEEPALIVES,
+            },
+        )
+        try:
+            while not await connection.fetchval(LEAD):
+                if self._stopping:
+                    return True
+                self.note_progress()
+                await asyncio.sleep(NOT_LEADING_S)
+            await connection.add_listener(CHANNEL, self._called)
+            leader = Leader(
+                connection,
+                self._make_producer,
+                self._watch,
+                source=self._source,
+                prefix=self._prefix,
+                states=self._states,
+                heartbeat_s=self._heartbeat_s,
+            )
+            try:
+                self._leads = True
+                await self._lead_on(leader)
+            finally:
+                self._leads = False
+                await leader.close()
+            return True
+        finally:
+            with contextlib.suppress(*TRANSIENT):
+                await connection.close(timeout=2)
+
+    async def _lead_on(self, leader: Leader) -> None:
+        await leader.start()
+        log("relay.leader_elected")
+        while not self._stopping:
+            self._wake.clear()  # before reading: a notification during the read is kept
+            self._hurry.clear()
+            started = asyncio.get_running_loop().time()
+            is_full = await leader.step()
+            took = asyncio.get_running_loop().time() - started
+            self.sent = leader.sent_rows
+            self.note_progress()
+            if not is_full:
+                await self._rest(linger.interval(took, SHORTEST_LINGER_S, LONGEST_LINGER_S), leader.longest_wait())
+        await leader.commit()
+
+    async def _rest(self, linger: float, longest: float) -> None:
+        """Lingers, then waits for something to send, not longer than until something else is due."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(linger, longest)):
+                await self._hurry.wait()
+                return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, longest - linger)):
+                await self._wake.wait()

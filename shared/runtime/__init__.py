@@ -1,0 +1,1 @@
+"""The frame of every process: settings, logs, metrics, tracing, retries, workers, time."""

@@ -1,0 +1,205 @@
+"""JSON lines on standard output. What may be said is a closed list of events and of fields: codes, ids, counts, times.
+
+Names, INS, contents, tokens and bodies have no field, so they cannot be logged; an error is told by its class and
+place, never by its text, which may quote what it stumbled over.
+"""
+
+import logging
+import sys
+import time
+import traceback
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final, Literal, cast
+
+import orjson
+import structlog
+
+from shared.errors import CodedError
+from shared.runtime import tracing
+from shared.runtime.line_output import LineOutput
+
+LIMITED_EVERY_S: Final = 60.0
+
+LogEvent = Literal[
+    "process.started",
+    "process.stopped",
+    "process.failed",
+    "migration.applied",
+    "migration.progressed",
+    "database.damaged",
+    "request.failed",
+    "request.refused",
+    "batch.retried",
+    "batch.failed",
+    "message.dead_lettered",
+    "message.parked",
+    "message.redriven",
+    "consumer.stopped",
+    "consumer.resumed",
+    "consumer.failed",
+    "offsets.adopted",
+    "offsets.lost",
+    "offsets.moved",
+    "offsets.reset",
+    "message.expired",
+    "message.discarded",
+    "document.lost",
+    "copy.ahead",
+    "copy.broken",
+    "erasure.overdue",
+    "emergency.over_limit",
+    "relay.leader_elected",
+    "relay.recovery_needed",
+    "relay.recovered",
+    "partition.held",
+    "partition.released",
+    "announcement.refused",
+    "loop.failed",
+    "mail.sent",
+    "mail.deferred",
+    "mail.failed",
+    "keys.refreshed",
+    "keys.unreachable",
+    "library.warned",
+    "notification.failed",
+    "lines.dropped",
+]
+FIELDS = frozenset(
+    {
+        *("event", "level", "timestamp", "service", "process", "trace_id"),
+        *("group", "topic", "partition", "offset", "count", "seconds", "attempt"),
+        *("code", "error", "place", "library", "method", "route", "status", "migration", "version", "port"),
+        "left_out",
+    }
+)
+
+
+def _named(service: str, process: str) -> structlog.typing.Processor:
+    def name(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {**line, "service": service, "process": process}
+
+    return name
+
+
+def _only_known_fields(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    unknown = line.keys() - FIELDS
+    if unknown:
+        raise ValueError(f"log fields not on the list: {sorted(unknown)}")
+    return line
+
+
+REPEATED_AFTER_S = 60.0
+"""A library may warn thousands of times a minute while its server is away: that would fill the disk."""
+
+
+class LibraryWarnings(logging.Handler):
+    """Libraries' warnings become lines that name the library and the place only: their texts may quote anything.
+
+    A place is named at once, then once a minute at most; `count` is how many warnings the line stands for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(level=logging.WARNING)
+        self._last: dict[tuple[str, str], float] = {}
+        self._unsaid = Counter[tuple[str, str]]()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Called under the handler's lock."""
+        key = (record.name, f"{record.module}:{record.lineno}")
+        self._unsaid[key] += 1
+        moment = time.monotonic()
+        if moment - self._last.get(key, -REPEATED_AFTER_S) < REPEATED_AFTER_S:
+            return
+        self._last[key] = moment
+        log("library.warned", library=key[0], place=key[1], count=self._unsaid.pop(key))
+
+
+class _LineLogger:
+    """Where structlog's lines end."""
+
+    def __init__(self, output: LineOutput) -> None:
+        self._output = output
+
+    def info(self, line: bytes) -> None:
+        """`log` knows this level only."""
+        self._output.write(line)
+
+
+def configure(service: str, process: str, level: str = "INFO") -> None:
+    """Sets the process's logging up. Called once by the process's entry.
+
+    Logging stops no process: a line that standard output does not take at once is dropped, and `lines.dropped` tells
+    later how many were.
+    """
+    processors: list[structlog.typing.Processor] = [
+        _named(service, process),
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _only_known_fields,
+    ]
+
+    def describe_loss(count: int) -> bytes:
+        line: structlog.typing.EventDict = {"event": "lines.dropped", "count": count}
+        for processor in processors:
+            line = cast("structlog.typing.EventDict", processor(None, "info", line))
+        return orjson.dumps(line)
+
+    output = LineOutput(sys.stdout, describe_loss)
+    structlog.configure(
+        processors=[*processors, structlog.processors.JSONRenderer(serializer=orjson.dumps)],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=lambda *_: _LineLogger(output),
+        cache_logger_on_first_use=True,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [LibraryWarnings()]
+
+
+_logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+def log(event: LogEvent, *, trace: str | None = None, error: BaseException | None = None, **fields: object) -> None:
+    """One line. `error` is told by class and place; fields outside the list are a bug and raise ValueError."""
+    if trace is not None:
+        fields["trace_id"] = tracing.trace_id(trace)
+    if error is not None:
+        fields |= describe(error)
+    _logger.info(event, **fields)
+
+
+def describe(error: BaseException) -> dict[str, object]:
+    """Class, stable code and innermost place of an error, without its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename.rsplit('/', 3)[-1]}:{frames[-1].lineno}" if frames else ""
+    told: dict[str, object] = {"error": type(error).__name__, "place": place}
+    if isinstance(error, CodedError):
+        told["code"] = error.code
+    elif isinstance(state := getattr(error, "sqlstate", None), str):
+        told["code"] = state
+    return told
+
+
+@dataclass(slots=True)
+class _Limit:
+    """When a line of `log_limited` was written last (monotonic seconds), and how many were left out since."""
+
+    written_at: float
+    left_out: int = 0
+
+
+_limits: dict[tuple[LogEvent, str, str, str], _Limit] = {}
+
+
+def log_limited(event: LogEvent, error: BaseException, **fields: str) -> None:
+    """At most one line a minute for each event, class, code and place of an error; `left_out` says how many were not
+    written since the line before."""
+    told = describe(error)
+    key = (event, str(told["error"]), str(told.get("code", "")), str(told["place"]))
+    moment = time.monotonic()
+    known = _limits.get(key)
+    if known is not None and moment - known.written_at < LIMITED_EVERY_S:
+        known.left_out += 1
+        return
+    _limits[key] = _Limit(moment)
+    log(event, error=error, left_out=0 if known is None else known.left_out, **fields)

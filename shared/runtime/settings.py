@@ -1,0 +1,115 @@
+"""Settings that every service has. Each service's own class sets the prefix: `<SERVICE>_<SECTION>__<FIELD>`."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.crypto.keyring import Keyring
+from shared.errors import CodedError
+
+
+def _keyring(value: SecretStr) -> SecretStr:
+    try:
+        Keyring.parse(value.get_secret_value())
+    except CodedError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+KeyringText = Annotated[SecretStr, AfterValidator(_keyring)]
+"""A keyring `kid:base64url[,...]`, the active key first."""
+
+
+class Section(BaseModel):
+    """A part of the settings; frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PostgresSettings(Section):
+    """The service's own database: `dsn` for the app role, `owner_dsn` for migrations only."""
+
+    dsn: SecretStr
+    owner_dsn: SecretStr | None = None
+    pool_size: int = Field(default=6, ge=2, description="connections a process keeps at most")
+    statement_timeout_s: float = Field(default=10, gt=0)
+
+
+class KafkaSettings(Section):
+    """The broker, and who this service is there."""
+
+    bootstrap: str
+    username: str | None = None
+    password: SecretStr | None = None
+    prefix: str = Field(default="", description="put before topics and groups; several installations on one broker")
+    instance_id: str | None = Field(
+        default=None, description="group.instance.id of this worker: static group membership"
+    )
+    max_poll_records: int = Field(default=500, ge=1, description="records a consumer takes at most at once")
+    linger_ms: int = Field(default=100, ge=1, description="shortest time between two batches of a consumer")
+
+
+class HttpSettings(Section):
+    """Where the API listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    body_limit: int = Field(default=20 * 1024 * 1024, description="largest accepted body, bytes")
+
+
+class MetricsSettings(Section):
+    """Where the API's metrics are served: for operations only, never where callers come in."""
+
+    host: str = "127.0.0.1"
+    port: int | None = Field(default=None, description="none: not served")
+
+
+class WorkerSettings(Section):
+    """Where the worker's health, metrics and dead letters are served: for operations only."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+
+
+class TokenSettings(Section):
+    """Whose access tokens are taken."""
+
+    issuer: str
+    jwks_url: str
+    audience: str = "dmp"
+
+
+class FreshnessSettings(Section):
+    """How old a copy of a neighbour's state may be."""
+
+    limit_s: float = 120
+    heartbeat_s: float = 5
+
+
+class ParameterSettings(Section):
+    """National parameters of the record; the same in every service."""
+
+    occupational_medicine: Literal["never", "allowed"] = Field(
+        default="never",
+        description="occupational medicine (L1111-17 IV): has no access, or with the person's express authorisation",
+    )
+    masked_and_invisible: bool = Field(
+        default=False,
+        description="whether an author may label a document MASQUE_PS and INVISIBLE_PATIENT at once "
+        "(`cumul-invisible_patient-masque_ps`)",
+    )
+
+
+class ServiceSettings(BaseSettings):
+    """What all services share."""
+
+    model_config = SettingsConfigDict(env_nested_delimiter="__", frozen=True, extra="ignore")
+    postgres: PostgresSettings
+    kafka: KafkaSettings
+    http: HttpSettings = HttpSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    worker: WorkerSettings = WorkerSettings()
+    tokens: TokenSettings
+    freshness: FreshnessSettings = FreshnessSettings()
+    log_level: str = "INFO"

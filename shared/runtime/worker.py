@@ -1,0 +1,233 @@
+"""A worker: consumers, outbox relay, redriver, the service's own loops, and their health on a port of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from shared.contracts.topics import TOPICS
+from shared.db.pool import Pool, create_pool, wake_in_process
+from shared.http.app import is_ready, metrics
+from shared.http.door import Door
+from shared.http.error_boundary import ErrorBoundary
+from shared.http.problems import install, problem
+from shared.http.tokens import IssuerKeys, Keys, TokenVerifier
+from shared.messaging import dead_letters, inbox, parked_messages
+from shared.messaging.consumer import Consumer
+from shared.messaging.copy_ages import CopyAges
+from shared.messaging.outbox.api import add_relay_routes
+from shared.messaging.outbox.append import CHANNEL
+from shared.messaging.outbox.lost import LossWatch, log_factory, topics_of
+from shared.messaging.outbox.producer import producer_factory
+from shared.messaging.outbox.recovery import Recovery
+from shared.messaging.outbox.relay import Relay
+from shared.messaging.redrive import Redriver
+from shared.messaging.subscriber import fetch_cluster_id, make_broker, observe_lag, subscribe
+from shared.messaging.subscription import Subscription
+from shared.runtime.logs import log
+from shared.runtime.metrics import OUTBOX_LAG, OUTBOX_ROWS, PARKED_MESSAGES
+from shared.runtime.retry import run_with_retry
+from shared.runtime.settings import ServiceSettings
+from shared.runtime.tasks import end_tasks
+
+OBSERVE_EVERY_S = 5.0
+MAINTAIN_EVERY_S = 3600.0
+LONGEST_SILENCE_S = 60.0
+LONGEST_END_S = 2.0
+OBSERVE_OUTBOX = """
+select count(*) as rows, coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as age
+from (select created_at from outbox order by id limit 10000) as oldest"""
+
+Loop = Callable[[Pool], Awaitable[None]]
+"""One round of a loop of the service's own: it returns after a round or a wait of a few seconds at most."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a service's worker does: its subscriptions, its own loops by name, how it verifies tokens and recovers."""
+
+    service: str
+    subscriptions: Sequence[Subscription]
+    loops: dict[str, Loop] = field(default_factory=dict)
+    keys: Keys | None = None
+    recovery: Recovery = field(default_factory=Recovery)
+
+
+@dataclass
+class Liveness:
+    """When each loop came round last (event loop seconds)."""
+
+    at: dict[str, float] = field(default_factory=dict)
+
+    def note(self, name: str) -> None:
+        """This loop is alive."""
+        self.at[name] = asyncio.get_running_loop().time()
+
+    def silent(self) -> list[str]:
+        """Loops that did not come round for too long."""
+        moment = asyncio.get_running_loop().time()
+        return sorted(name for name, at in self.at.items() if moment - at > LONGEST_SILENCE_S)
+
+
+class WorkerRuntime:
+    """Everything of a running worker."""
+
+    def __init__(self, plan: Plan, settings: ServiceSettings, pool: Pool) -> None:
+        self.plan, self.settings, self.pool = plan, settings, pool
+        self.liveness = Liveness()
+        self.copy_ages = CopyAges()
+        prefix = settings.kafka.prefix
+        self.broker = make_broker(settings.kafka, plan.service)
+        self.consumers = {
+            one.group.name: Consumer(pool, one, prefix=prefix, after_states=self._redrive) for one in plan.subscriptions
+        }
+        self.redriver = Redriver(pool, self.consumers, prefix)
+        self.running = [subscribe(self.broker, consumer, settings.kafka) for consumer in self.consumers.values()]
+        self.relay = Relay(
+            settings.postgres.dsn.get_secret_value(),
+            producer_factory(settings.kafka, plan.service),
+            source=f"/services/{plan.service}",
+            prefix=prefix,
+            states=[topic for topic in TOPICS if topic.owner == plan.service and topic.has_heartbeats],
+            heartbeat_s=settings.freshness.heartbeat_s,
+            watch=LossWatch(log_factory(settings.kafka, plan.service), topics_of(plan.service)),
+        )
+        wake_in_process(pool, CHANNEL, self.relay.attend)
+
+    async def _redrive(self, keys: set[bytes], on_progress: Callable[[], None]) -> None:
+        await self.redriver.redrive_waiting(keys, on_progress)
+
+    async def start_broker(self) -> None:
+        """Connects the consumers; waits for a broker that is not there yet."""
+        await run_with_retry("broker", self._connect, self._note_all)
+
+    async def _connect(self) -> bool:
+        cluster_id = await fetch_cluster_id(self.settings.kafka)
+        for running in self.running:
+            running.positions.cluster_id = cluster_id
+        try:
+            await self.broker.start()
+        except BaseException:
+            await self.broker.stop()
+            raise
+        return True
+
+    def _note_all(self) -> None:
+        for running in self.running:
+            running.note_progress()
+
+    async def observe(self, _: Pool) -> None:
+        """Metrics that are looked up, not counted."""
+        for running in self.running:
+            await observe_lag(running, self.settings.kafka.prefix)
+        outbox = await self.pool.fetchrow(OBSERVE_OUTBOX)
+        if outbox is not None:
+            OUTBOX_ROWS.set(outbox["rows"])
+            OUTBOX_LAG.set(outbox["age"])
+        await self.copy_ages.observe(self.pool)
+        PARKED_MESSAGES.clear()
+        for row in await self.pool.fetch(parked_messages.COUNT):
+            PARKED_MESSAGES.labels(row["group_name"], row["reason"]).set(row["count"])
+        await asyncio.sleep(OBSERVE_EVERY_S)
+
+    async def sweep(self, _: Pool) -> None:
+        """What a crash or a race has left parked, and dead letters that are too old to block anything."""
+        await asyncio.sleep(OBSERVE_EVERY_S)
+        await self.redriver.expire()
+        await self.redriver.redrive_waiting(None, lambda: self.liveness.note("sweep"))
+
+    async def maintain(self, _: Pool) -> None:
+        """Partitions of the inbox."""
+        async with self.pool.acquire() as connection:
+            await inbox.maintain(connection)
+        for _round in range(int(MAINTAIN_EVERY_S / OBSERVE_EVERY_S)):
+            self.liveness.note("maintain")
+            await asyncio.sleep(OBSERVE_EVERY_S)
+
+    async def run_loop(self, name: str, loop: Loop) -> None:
+        """Round after round, for ever; what interrupts a round is told and tried again."""
+
+        async def one_round() -> bool:
+            await loop(self.pool)
+            return False
+
+        await run_with_retry(name, one_round, lambda: self.liveness.note(name))
+
+    def loops(self) -> dict[str, Loop]:
+        """All loops by name."""
+        own = {"observe": self.observe, "sweep": self.sweep, "maintain": self.maintain}
+        return {**own, **self.plan.loops}
+
+    def silent(self) -> list[str]:
+        """Everything that did not come round for a minute."""
+        moment = asyncio.get_running_loop().time()
+        late = [r.consumer.name for r in self.running if moment - r.last_progress > LONGEST_SILENCE_S]
+        if moment - self.relay.last_progress > LONGEST_SILENCE_S:
+            late.append("relay")
+        return sorted(late + self.liveness.silent())
+
+
+@asynccontextmanager
+async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[WorkerRuntime]:
+    """A worker at work for the time of the block."""
+    pool = await create_pool(settings.postgres, application=f"{plan.service}-worker")
+    runtime = WorkerRuntime(plan, settings, pool)
+    starting, relay = asyncio.create_task(runtime.start_broker()), asyncio.create_task(runtime.relay.run())
+    tasks = [relay]
+    tasks += [asyncio.create_task(runtime.run_loop(name, loop)) for name, loop in runtime.loops().items()]
+    log("process.started")
+    try:
+        yield runtime
+    finally:
+        await end_tasks([starting])  # or it would start consumers behind their end
+        consuming = [task for running in runtime.running for task in running.subscriber.tasks]
+        await runtime.broker.stop()
+        await end_tasks(consuming)
+        runtime.relay.stop()
+        await asyncio.wait([relay], timeout=LONGEST_END_S)
+        await end_tasks(tasks)
+        pool.terminate()
+        log("process.stopped")
+
+
+def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
+    """The worker as an app: /livez, /readyz, /metrics, and the dead letters for operators."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with at_work(plan, settings) as runtime:
+            app.state.runtime = runtime
+            app.state.pool = runtime.pool
+            app.state.redriver, app.state.running = runtime.redriver, runtime.running
+            keys = plan.keys or IssuerKeys(runtime.pool, settings.tokens.jwks_url)
+            app.state.verifier = TokenVerifier(settings.tokens, keys)
+            yield
+
+    app = FastAPI(title=f"{plan.service} worker", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.route_class = Door
+    install(app)
+    app.add_middleware(ErrorBoundary, render=problem, body_limit=64 * 1024)
+    app.add_api_route("/livez", _alive)
+    app.add_api_route("/readyz", _ready)
+    app.add_api_route("/metrics", metrics)
+    add_relay_routes(app, plan.service, log_factory(settings.kafka, plan.service), plan.recovery)
+    dead_letters.add_routes(app)
+    return app
+
+
+def _runtime(request: Request) -> WorkerRuntime:
+    runtime: WorkerRuntime = request.app.state.runtime
+    return runtime
+
+
+async def _alive(request: Request) -> Response:
+    silent = _runtime(request).silent()
+    return JSONResponse({"status": "silent" if silent else "alive", "silent": silent}, 503 if silent else 200)
+
+
+async def _ready(request: Request) -> Response:
+    ready = await is_ready(_runtime(request).pool)
+    return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
