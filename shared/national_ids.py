@@ -58,11 +58,11 @@ def full_ids(text: str, kind: HolderKind | None = None) -> tuple[str, ...]:
     of professionals, or of structures; None: either.
     """
     number = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text[:LONGEST_INPUT])).upper()
-    found = set(_ids_of(number))
+    ids = set(_ids_of(number))
     if kind is not None:
         kinds = _PROFESSIONALS if kind == "professional" else _STRUCTURES
-        found = {one for one in found if one[0] in kinds}
-    return tuple(sorted(found))
+        ids = {full_id for full_id in ids if full_id[0] in kinds}
+    return tuple(sorted(ids))
 
 
 def _ids_of(number: str) -> list[str]:

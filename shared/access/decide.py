@@ -50,20 +50,26 @@ ACTIONS: Final[Mapping[str, tuple[RequirementTable, Callable[[Facts], str]]]] = 
 def decide(facts: Facts) -> Permit | Refusal:
     """Whether this may be done. Total: an action or a kind that nobody knows is refused."""
     version = facts.as_of if facts.as_of in KEPT else RULES_VERSION
-    known = ACTIONS.get(facts.action)
-    if known is None:
+    rules = ACTIONS.get(facts.action)
+    if rules is None:
         return Refusal("action-unknown", False, version)
-    lists, rule_of = known
+    lists, rule_of = rules
     requirements = lists.get(facts.actor_kind)
     if requirements is None:
         return Refusal("kind-not-permitted", False, version)
-    for passed, one in enumerate(requirements):
-        if not one.met(facts):
-            return Refusal(one.reason, one.hides_existence, version, one.retry, _reasons(requirements)[:passed])
+    for passed, requirement in enumerate(requirements):
+        if not requirement.met(facts):
+            return Refusal(
+                requirement.reason,
+                requirement.hides_existence,
+                version,
+                requirement.retry,
+                _reasons(requirements)[:passed],
+            )
     notices = reading.notices_of(facts) if facts.action in reading.READING else ()
     return Permit(rule_of(facts), version, _reasons(requirements), notices)
 
 
 @cache
 def _reasons(requirements: tuple[Requirement, ...]) -> tuple[str, ...]:
-    return tuple(one.reason for one in requirements)
+    return tuple(requirement.reason for requirement in requirements)

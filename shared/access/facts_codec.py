@@ -8,8 +8,8 @@ from shared.access.facts import Facts
 
 EncodedFacts = dict[str, str | bool | int | tuple[str, ...]]
 
-_DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(Facts)}
-_SETS = frozenset(one.name for one in fields(Facts) if one.default == frozenset())
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Facts)}
+_SETS = frozenset(field.name for field in fields(Facts) if field.default == frozenset())
 
 
 def encode_facts(facts: Facts) -> EncodedFacts:

@@ -14,7 +14,7 @@ MODES = frozenset({"normal", "bris_de_glace", "centre_15"})
 EMERGENCIES = frozenset({"bris_de_glace", "centre_15"})
 VISIBLE_STATUSES = frozenset({"published", "archived", "superseded"})
 """Of documents that somebody beside the depositor may ever see."""
-CONFIDENTIALITY = frozenset(one.value for one in Confidentiality)
+CONFIDENTIALITY = frozenset(level.value for level in Confidentiality)
 ALLOWED_CELLS = frozenset({"allowed", "allowed-by-default"})
 
 

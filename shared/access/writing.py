@@ -69,8 +69,8 @@ def _secret_is_kept(facts: Facts) -> bool:
 
 def _own_labels_only(facts: Facts) -> bool:
     """Invisible codes are an author's; the holder may keep the own documents from representatives."""
-    asked = facts.labels_asked & _INVISIBLE
-    return asked == set() or (facts.relation == "holder" and asked == {Visibility.INVISIBLE_TO_REPRESENTATIVES.value})
+    hiding = facts.labels_asked & _INVISIBLE
+    return hiding == set() or (facts.relation == "holder" and hiding == {Visibility.INVISIBLE_TO_REPRESENTATIVES.value})
 
 
 def _own_type(facts: Facts) -> bool:
@@ -192,7 +192,7 @@ CHOSEN_ABOUT_REPLACEMENTS = (STILL_UNOBJECTED, TYPE_KEPT)
 """What the person chose about who feeds, asked of a replacement last: at the door of a deposit it is not known yet."""
 DEPOSITORS = _each(_of_sides((OWN_TYPE, *_LABELS, OWN_LABELS), (*_FEEDING, SECRET_KEPT), _FEEDING))
 REPLACERS = {
-    kind: tuple(REPLACEABLE if one is LIVE else one for one in requirements)
+    kind: tuple(REPLACEABLE if requirement is LIVE else requirement for requirement in requirements)
     for kind, requirements in _each_touching(
         _of_sides(
             (PATIENTS_OWN, *_LABELS, OWN_LABELS, STAYS_SHOWN),

@@ -14,10 +14,10 @@ class Element:
 
     def all(self, *path: str) -> list["Element"]:
         """The elements at the end of this path of child names."""
-        found = [self]
+        elements = [self]
         for name in path:
-            found = [child for element in found for child in element.children if child.name == name]
-        return found
+            elements = [child for element in elements for child in element.children if child.name == name]
+        return elements
 
     def first(self, *path: str) -> "Element | None":
         """The first element at the end of this path."""

@@ -88,7 +88,7 @@ def read_header(content: bytes, *, max_size: int = MAX_SIZE) -> CdaHeader:
     not readable. All else may be absent here; what a deposit needs is for the caller.
     """
     document, media_type = read_tree(content, max_size=max_size)
-    templates = tuple(root for one in document.all("templateId") if (root := one.get("root")))
+    templates = tuple(root for template in document.all("templateId") if (root := template.get("root")))
     service = _main_service(document)
     roles = document.all("recordTarget", "patientRole")
     role = roles[0] if roles else Element("patientRole", {})
@@ -103,9 +103,9 @@ def read_header(content: bytes, *, max_size: int = MAX_SIZE) -> CdaHeader:
         confidentiality=document.get("code", "confidentialityCode") or "N",
         language=document.get("code", "languageCode") or "fr-FR",
         patient_ids=ids,
-        ins=tuple(ins for one in ids if (ins := ins_of(one)) is not None),
+        ins=tuple(ins for identifier in ids if (ins := ins_of(identifier)) is not None),
         traits=traits_of(role.first("patient") or Element("patient", {})),
-        authors=tuple(_author(one) for one in document.all("author", "assignedAuthor")),
+        authors=tuple(_author(author) for author in document.all("author", "assignedAuthor")),
         custodian=_custodian(document),
         facility_type=code_of(
             document.first("componentOf", "encompassingEncounter", "location", "healthCareFacility", "code")
@@ -121,10 +121,10 @@ def read_header(content: bytes, *, max_size: int = MAX_SIZE) -> CdaHeader:
 
 
 def _unique_id(document: Element) -> str:
-    found = element_id(document.first("id"))
-    if found is None:
+    unique_id = element_id(document.first("id"))
+    if unique_id is None:
         raise IncompleteHeaderError("ClinicalDocument/id needs a root that is an OID or a UUID.")
-    return found
+    return unique_id
 
 
 def _version(value: str | None) -> int | None:
@@ -132,10 +132,10 @@ def _version(value: str | None) -> int | None:
 
 
 def _type(document: Element) -> CdaCode:
-    found = code_of(document.first("code"))
-    if found is None:
+    type_code = code_of(document.first("code"))
+    if type_code is None:
         raise IncompleteHeaderError("ClinicalDocument/code needs a code.")
-    return found
+    return type_code
 
 
 def _title(document: Element) -> str:
@@ -146,10 +146,10 @@ def _title(document: Element) -> str:
 
 
 def _effective_time(document: Element) -> datetime:
-    found = parse_time(document.get("value", "effectiveTime"))
-    if found is None:
+    moment = parse_time(document.get("value", "effectiveTime"))
+    if moment is None:
         raise IncompleteHeaderError("ClinicalDocument/effectiveTime needs a value such as 20260131093000+0100.")
-    return found
+    return moment
 
 
 def _author(assigned: Element) -> CdaAuthor:
@@ -162,8 +162,8 @@ def _author(assigned: Element) -> CdaAuthor:
 
 
 def _professional(assigned: Element) -> NationalProfessionalId | None:
-    for one in assigned.all("id"):
-        extension = one.get("extension") if one.get("root") == oids.PROFESSIONAL else None
+    for identifier in assigned.all("id"):
+        extension = identifier.get("extension") if identifier.get("root") == oids.PROFESSIONAL else None
         if extension is not None:
             try:
                 return national_professional_id(extension)
@@ -173,8 +173,10 @@ def _professional(assigned: Element) -> NationalProfessionalId | None:
 
 
 def _structure(ids: list[Element]) -> NationalStructureId | None:
-    for one in ids:
-        extension = one.get("extension") if one.get("root") in (oids.STRUCTURE, oids.STRUCTURE_OTHER) else None
+    for identifier in ids:
+        extension = (
+            identifier.get("extension") if identifier.get("root") in (oids.STRUCTURE, oids.STRUCTURE_OTHER) else None
+        )
         if extension is not None:
             try:
                 return national_structure_id(extension)
@@ -190,7 +192,7 @@ def _custodian(document: Element) -> NationalStructureId | None:
 def _main_service(document: Element) -> Element:
     """The documented act that has the performer with a practice setting (exactly one has, CI-SIS), else the first."""
     services = document.all("documentationOf", "serviceEvent")
-    with_setting = [one for one in services if _practice_setting(one) is not None]
+    with_setting = [service for service in services if _practice_setting(service) is not None]
     return next(iter([*with_setting, *services]), Element("serviceEvent", {}))
 
 

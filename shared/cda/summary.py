@@ -67,7 +67,7 @@ def summary_of(document: Element) -> CdaSummary:
     roles = document.all("recordTarget", "patientRole")
     role = roles[0] if roles else Element("patientRole", {})
     return CdaSummary(
-        ins=tuple(ins for one in patient_ids(role) if (ins := ins_of(one)) is not None),
+        ins=tuple(ins for identifier in patient_ids(role) if (ins := ins_of(identifier)) is not None),
         traits=traits_of(role.first("patient") or Element("patient", {})),
         unique_id=element_id(document.first("id")),
         type=code_of(document.first("code")),
@@ -118,14 +118,14 @@ def code_of(element: Element | None) -> CdaCode | None:
 
 def patient_ids(role: Element) -> list[PatientId]:
     """The identifiers of a patientRole."""
-    pairs = [(one.get("root"), one.get("extension")) for one in role.all("id")]
+    pairs = [(identifier.get("root"), identifier.get("extension")) for identifier in role.all("id")]
     return [PatientId(root, extension) for root, extension in pairs if root and extension]
 
 
-def ins_of(one: PatientId) -> Ins | None:
+def ins_of(identifier: PatientId) -> Ins | None:
     """The INS, where the identifier is a well-formed one."""
     try:
-        return Ins.parse(one.extension, one.root) if one.root in oids.INS_OIDS else None
+        return Ins.parse(identifier.extension, identifier.root) if identifier.root in oids.INS_OIDS else None
     except InvalidInsError:
         return None
 
@@ -134,14 +134,14 @@ def traits_of(patient: Element) -> SentTraits:
     """Birth name: family with qualifier BR, else one without qualifier. The place's COG code stands in `county`."""
     families, givens = patient.all("name", "family"), patient.all("name", "given")
     family = _part(families, "BR") or _part(families, None)
-    given = first_given_name(_part(givens, "BR"), _part(givens, None))
+    given_name = first_given_name(_part(givens, "BR"), _part(givens, None))
     birth = (patient.get("value", "birthTime") or "")[:8]
     day = f"{birth[:4]}-{birth[4:6]}-{birth[6:8]}"
     place = patient.first("birthplace", "place", "addr", "county")
     cog = place.text.strip().upper() if place is not None else ""
     return SentTraits(
         birth_name=family if family and normalise_name(family) else None,
-        given_name=given if given and normalise_name(given) else None,
+        given_name=given_name if given_name and normalise_name(given_name) else None,
         birth_date=day if is_day(day) else None,
         sex=Sex.of(patient.get("code", "administrativeGenderCode")),
         birth_place=cog if is_cog(cog) else None,

@@ -38,8 +38,8 @@ class _Open:
         return core_schema.union_schema([handler(source), code], mode="left_to_right")
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        known, code = handler(schema)["anyOf"]
-        return {**code, "x-extensible-enum": known["enum"]}
+        enumeration, code = handler(schema)["anyOf"]
+        return {**code, "x-extensible-enum": enumeration["enum"]}
 
 
 OPEN: Final = _Open()

@@ -56,15 +56,15 @@ class Migration:
 
 def migrations_of(service: str, folder: Path) -> list[Migration]:
     """The shared plumbing and the service's own, in order. Raises ValueError on a name out of form."""
-    found: list[Migration] = []
+    migrations: list[Migration] = []
     for owner, place in (("shared", PLUMBING), (service, folder)):
         texts = {path.name: path.read_text("utf-8") for path in place.glob("*.sql")}
         for name in sorted({text.replace(BATCH, ".sql") for text in texts}):
             if NAME.match(name) is None:
                 raise ValueError(f"{name}: migrations are called NNNN_pre_verb_what.sql or NNNN_post_...")
             batch = texts.get(name.replace(".sql", BATCH))
-            found.append(Migration(f"{owner}/{name}", texts.get(name) or batch or "", batch))
-    return found
+            migrations.append(Migration(f"{owner}/{name}", texts.get(name) or batch or "", batch))
+    return migrations
 
 
 async def migrate(dsn: str, migrations: list[Migration], app_role: str) -> int:
@@ -74,13 +74,13 @@ async def migrate(dsn: str, migrations: list[Migration], app_role: str) -> int:
         await connection.execute("select pg_advisory_lock($1)", LOCK)
         await connection.execute(CREATE_HISTORY)
         applied = {row["name"]: row["checksum"] for row in await connection.fetch(SELECT_HISTORY)}
-        missing = [one for one in migrations if one.name not in applied]
-        for one in migrations:
-            if applied.get(one.name, one.checksum) != one.checksum:
-                raise MigrationChangedError(f"{one.name}: {MigrationChangedError.__doc__}")
-        for one in missing:
-            await _apply(connection, one, app_role)
-            log("migration.applied", migration=one.name)
+        missing = [migration for migration in migrations if migration.name not in applied]
+        for migration in migrations:
+            if applied.get(migration.name, migration.checksum) != migration.checksum:
+                raise MigrationChangedError(f"{migration.name}: {MigrationChangedError.__doc__}")
+        for migration in missing:
+            await _apply(connection, migration, app_role)
+            log("migration.applied", migration=migration.name)
         return len(missing)
     finally:
         await connection.close()

@@ -129,14 +129,14 @@ async def acknowledge(connection: Connection, service: Service, record_id: UUID)
     row = await connection.fetchrow(ACKNOWLEDGE, record_id, now)
     if row is None:
         return
-    said = ErasureAcknowledged(
+    acknowledgement = ErasureAcknowledged(
         record_id=record_id,
         erasure_id=row["erasure_id"],
         service=service,
         destroyed=orjson.loads(row["destroyed"]),
         acknowledged_at=now,
     )
-    await append(connection, [announce(said, service)])
+    await append(connection, [announce(acknowledgement, service)])
 
 
 class ErasureFinisher:

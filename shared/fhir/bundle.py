@@ -105,7 +105,7 @@ def parse_submission(body: bytes, *, max_documents: int = MAX_DOCUMENTS) -> Subm
     entries = _split(bundle, max_documents)
     submission_set = _submission_set(entries, bundle)
     binaries = _binaries(entries, body)
-    refuse_nul(bundle.value, body, [one.span for one in binaries.values() if one.span is not None])
+    refuse_nul(bundle.value, body, [binary.span for binary in binaries.values() if binary.span is not None])
     documents = _documents(entries, binaries)
     _check_binaries_used(entries)
     ins = _one_patient(documents, submission_set, entries)
@@ -135,14 +135,14 @@ def _split(bundle: Node, max_documents: int) -> _Entries:
     if bundle.value.get("type") != "transaction":
         bundle.wrong("type", "must be transaction", "bundle-type-unexpected", IssueType.NOT_SUPPORTED)
         raise report.failure()
-    found = bundle.children("entry", required=True)
-    if len(found) > 2 * max_documents + 2:
+    nodes = bundle.children("entry", required=True)
+    if len(nodes) > 2 * max_documents + 2:
         bundle.wrong(
             "entry", f"holds more than {max_documents} documents", "submission-too-large", IssueType.TOO_COSTLY
         )
         raise report.failure()
     entries = _Entries(report)
-    for index, entry in enumerate(found):
+    for index, entry in enumerate(nodes):
         entries.add(index, entry)
     return entries
 
@@ -162,13 +162,13 @@ def _submission_set(entries: _Entries, bundle: Node) -> Node | None:
         code = "submission-set-repeated" if sets else "submission-set-missing"
         bundle.wrong("entry", "must hold one SubmissionSet List", code, IssueType.STRUCTURE)
         return None
-    found = sets[0]
-    found.forbid("modifierExtension", reason="it would change the meaning of the rest")
-    if (status := found.text("status", required=True)) is not None and status != "current":
-        found.wrong("status", "must be current")
-    if "submissionset" not in _list_codes(found):
-        found.wrong("code", "must be submissionset (MHDlistTypes)", kind=IssueType.CODE_INVALID)
-    return found
+    submission_set = sets[0]
+    submission_set.forbid("modifierExtension", reason="it would change the meaning of the rest")
+    if (status := submission_set.text("status", required=True)) is not None and status != "current":
+        submission_set.wrong("status", "must be current")
+    if "submissionset" not in _list_codes(submission_set):
+        submission_set.wrong("code", "must be submissionset (MHDlistTypes)", kind=IssueType.CODE_INVALID)
+    return submission_set
 
 
 def _is_folder(node: Node) -> bool:
@@ -183,7 +183,7 @@ def _list_codes(node: Node) -> set[str]:
 
 def _binaries(entries: _Entries, body: bytes) -> dict[str, BinaryEntry]:
     """The Binaries by fullUrl, decoded. Their texts follow one another in the body: each is searched after the last."""
-    found: dict[str, BinaryEntry] = {}
+    binaries: dict[str, BinaryEntry] = {}
     position = 0
     for index, node, url in entries.binaries:
         decoded = contents.decode(node)
@@ -191,8 +191,8 @@ def _binaries(entries: _Entries, body: bytes) -> dict[str, BinaryEntry]:
             continue
         span = contents.span_of(body, position, decoded[1], decoded[0])
         position = span.end if span is not None else position
-        found[url] = BinaryEntry(index, node, decoded[0], span)
-    return found
+        binaries[url] = BinaryEntry(index, node, decoded[0], span)
+    return binaries
 
 
 def _documents(entries: _Entries, binaries: dict[str, BinaryEntry]) -> list[SubmittedDocument]:
@@ -257,15 +257,15 @@ def _one_patient(documents: list[SubmittedDocument], submission_set: Node | None
         entries.patients[1].report.add(
             "patient-repeated", "Send one Patient at most.", entries.patients[1].path, IssueType.DUPLICATE
         )
-    found = {document.ins for document in documents}
+    ins_values = {document.ins for document in documents}
     if submission_set is not None:
         stated = parties.subject_ins(submission_set, parties.Resources(submission_set, entries.by_url))
-        found |= {stated} if stated is not None else set()
-    if len(found) > 1 and submission_set is not None:
+        ins_values |= {stated} if stated is not None else set()
+    if len(ins_values) > 1 and submission_set is not None:
         submission_set.wrong(
             "subject", "and the documents name different patients", "patient-inconsistent", IssueType.BUSINESS_RULE
         )
-    return next(iter(found), None)
+    return next(iter(ins_values), None)
 
 
 def _unique_id(submission_set: Node) -> str | None:

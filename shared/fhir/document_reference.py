@@ -157,8 +157,8 @@ def _type(node: Node) -> DocumentType | None:
         return None
     for coding in concept.children("coding", required=True):
         system, code = coding.text("system"), coding.text("code")
-        if system is not None and code is not None and (found := document_type(code, system)) is not None:
-            return found
+        if system is not None and code is not None and (known_type := document_type(code, system)) is not None:
+            return known_type
     concept.report.add(
         "type-unknown",
         f"The type is not in the value set of the DMP ({oids.JDV_J66}): a LOINC or TRE_A05 code with its system.",
@@ -178,13 +178,13 @@ def _class_sent(node: Node) -> str | None:
 
 def _labels(node: Node) -> tuple[str, ...] | None:
     """The security labels; None when there is none or an unknown one: what is not understood may not be lost."""
-    found: list[Label] = []
+    labels: list[Label] = []
     for concept in node.children("securityLabel", required=True):
         for coding in concept.children("coding", required=True):
             code, system = coding.text("code", required=True), coding.text("system")
             label = visibility.label(code, system) if code is not None else None
             if label is not None:
-                found.append(label)
+                labels.append(label)
             elif code is not None:
                 coding.wrong(
                     "code",
@@ -193,7 +193,7 @@ def _labels(node: Node) -> tuple[str, ...] | None:
                     IssueType.CODE_INVALID,
                 )
                 return None
-    return visibility.normalised(found) if found else None
+    return visibility.normalised(labels) if labels else None
 
 
 def _attachment(node: Node, binary: BinaryEntry | None) -> _Attachment | None:
@@ -256,7 +256,7 @@ def _coding(node: Node | None) -> Coding | None:
 
 
 def _relations(node: Node) -> tuple[Relation, ...]:
-    return tuple(found for one in node.children("relatesTo") if (found := _relation(one)) is not None)
+    return tuple(relation for related in node.children("relatesTo") if (relation := _relation(related)) is not None)
 
 
 def _relation(node: Node) -> Relation | None:

@@ -98,7 +98,7 @@ def deposit_of_cda(content: bytes, *, visibility: tuple[str, ...] = ()) -> Depos
         title=header.title,
         creation=header.effective_time,
         period_start=header.service_start or header.effective_time,
-        authors=tuple(_author(one) for one in header.authors),
+        authors=tuple(_author(resource) for resource in header.authors),
         custodian=header.custodian,
         unique_id=header.unique_id,
         format=Coding(oids.TRE_A11_SYSTEM, header.format_code),
@@ -129,8 +129,8 @@ def bundle(deposit: Deposit) -> bytes:
         binary,
     )
     entries = [
-        {"fullUrl": url, "resource": one, "request": {"method": "POST", "url": one["resourceType"]}}
-        for url, one in zip(urls, resources, strict=True)
+        {"fullUrl": url, "resource": resource, "request": {"method": "POST", "url": resource["resourceType"]}}
+        for url, resource in zip(urls, resources, strict=True)
     ]
     profile = {"profile": [BUNDLE_PROFILE]}
     return orjson.dumps({"resourceType": "Bundle", "meta": profile, "type": "transaction", "entry": entries})
@@ -167,7 +167,7 @@ def _submission_set(deposit: Deposit, digest: bytes, document_url: str) -> Json:
 
 def _document_reference(deposit: Deposit, digest: bytes, binary_url: str) -> Json:
     contained: list[Json] = [_patient(deposit)]
-    contained += [write.author_resource(f"author-{n}", one) for n, one in enumerate(deposit.authors, 1)]
+    contained += [write.author_resource(f"author-{n}", resource) for n, resource in enumerate(deposit.authors, 1)]
     authors = [{"reference": f"#author-{n}"} for n, _ in enumerate(deposit.authors, 1)]
     unique_id = deposit.unique_id or f"urn:uuid:{_derived(deposit, digest, 'uniqueId')}"
     resource: Json = {

@@ -57,7 +57,7 @@ class Issue:
 
 def outcome_resource(issues: Iterable[Issue]) -> dict[str, object]:
     """The OperationOutcome as a JSON object, for embedding in a Bundle."""
-    return {"resourceType": "OperationOutcome", "issue": [_issue(one) for one in issues]}
+    return {"resourceType": "OperationOutcome", "issue": [_issue(issue) for issue in issues]}
 
 
 def operation_outcome(issues: Iterable[Issue]) -> bytes:
@@ -65,13 +65,13 @@ def operation_outcome(issues: Iterable[Issue]) -> bytes:
     return orjson.dumps(outcome_resource(issues))
 
 
-def _issue(one: Issue) -> dict[str, object]:
-    issue: dict[str, object] = {
-        "severity": one.severity,
-        "code": one.type,
-        "details": {"coding": [{"system": ERROR_CODES, "code": one.code}]},
-        "diagnostics": one.diagnostics,
+def _issue(issue: Issue) -> dict[str, object]:
+    resource: dict[str, object] = {
+        "severity": issue.severity,
+        "code": issue.type,
+        "details": {"coding": [{"system": ERROR_CODES, "code": issue.code}]},
+        "diagnostics": issue.diagnostics,
     }
-    if one.expression is not None:
-        issue["expression"] = [one.expression]
-    return issue
+    if issue.expression is not None:
+        resource["expression"] = [issue.expression]
+    return resource

@@ -72,8 +72,8 @@ def subject_ins(owner: Node, resources: Resources) -> Ins | None:
     if subject is None:
         return None
     reported = owner.report.count
-    found = _ins(subject, _subject_identifiers(subject, resources))
-    if found is None and owner.report.count == reported:
+    ins = _ins(subject, _subject_identifiers(subject, resources))
+    if ins is None and owner.report.count == reported:
         subject.report.add(
             "ins-missing",
             "Identify the patient by INS: subject.reference as Patient?identifier=urn:oid:1.2.250.1.213.1.4.8|<INS>, "
@@ -81,7 +81,7 @@ def subject_ins(owner: Node, resources: Resources) -> Ins | None:
             subject.path,
             IssueType.REQUIRED,
         )
-    return found
+    return ins
 
 
 def source_traits(owner: Node, resources: Resources, ins: Ins | None) -> SentTraits | None:
@@ -166,12 +166,12 @@ def _traits(patient: Node) -> SentTraits:
     """What the Patient states; anything partial (a year alone, a place without COG code) is not compared."""
     name = _birth_name(patient.children("name"))
     family = name.text("family") if name is not None else None
-    given = _given(name) if name is not None else None
+    given_name = _given(name) if name is not None else None
     birth_date = patient.text("birthDate")
     place = _birth_place(patient)
     return SentTraits(
         birth_name=family if family and normalise_name(family) else None,
-        given_name=given if given and normalise_name(given) else None,
+        given_name=given_name if given_name and normalise_name(given_name) else None,
         birth_date=birth_date if birth_date and is_day(birth_date) else None,
         sex=Sex.of(patient.text("gender")),
         birth_place=place,
@@ -193,8 +193,8 @@ def _given(name: Node) -> str | None:
     if not isinstance(values, list):
         return None
     qualifiers = name.value.get("_given")
-    notices = qualifiers if isinstance(qualifiers, list) else []
-    qualified = next((value for value, mark in zip(values, notices, strict=False) if _is_birth(mark)), None)
+    marks = qualifiers if isinstance(qualifiers, list) else []
+    qualified = next((value for value, mark in zip(values, marks, strict=False) if _is_birth(mark)), None)
     first = values[0] if values else None
     return first_given_name(
         qualified if isinstance(qualified, str) else None, first if isinstance(first, str) else None

@@ -70,42 +70,42 @@ class Node:
 
     def text(self, name: str, *, required: bool = False, limit: int = MAX_TEXT) -> str | None:
         """A string that says something; absent or wrong is None, and reported when required or wrong."""
-        found = self.value.get(name)
-        if found is None:
+        text = self.value.get(name)
+        if text is None:
             self._absent(name, required)
             return None
-        if not isinstance(found, str) or not found or found.isspace():
+        if not isinstance(text, str) or not text or text.isspace():
             self.wrong(name, "must be a string that is not empty")
             return None
-        if len(found) > limit:
+        if len(text) > limit:
             self.report.add(
                 "element-too-long", f"{name} has more than {limit} characters.", self.at(name), IssueType.TOO_LONG
             )
             return None
-        return found
+        return text
 
     def child(self, name: str, *, required: bool = False) -> "Node | None":
         """A JSON object."""
-        found = self.value.get(name)
-        if found is None:
+        value = self.value.get(name)
+        if value is None:
             self._absent(name, required)
             return None
-        if not isinstance(found, dict):
+        if not isinstance(value, dict):
             self.wrong(name, "must be a JSON object")
             return None
-        return Node(found, self.at(name), self.report)
+        return Node(value, self.at(name), self.report)
 
     def children(self, name: str, *, required: bool = False) -> list["Node"]:
         """The JSON objects of an array; items of another kind are reported."""
-        found = self.value.get(name)
-        if found is None:
+        items = self.value.get(name)
+        if items is None:
             self._absent(name, required)
             return []
-        if not isinstance(found, list) or not found:
+        if not isinstance(items, list) or not items:
             self.wrong(name, "must be a JSON array that is not empty")
             return []
         nodes = []
-        for index, item in enumerate(found):
+        for index, item in enumerate(items):
             if isinstance(item, dict):
                 nodes.append(Node(item, f"{self.path}.{name}[{index}]", self.report))
             else:
@@ -114,10 +114,10 @@ class Node:
 
     def moment(self, name: str, *, required: bool = False) -> datetime | None:
         """A FHIR instant, dateTime or date; a partial one stands for its first moment in UTC."""
-        found = self.text(name, required=required)
-        if found is None:
+        text = self.text(name, required=required)
+        if text is None:
             return None
-        moment = parse_moment(found)
+        moment = parse_moment(text)
         if moment is None:
             self.wrong(name, "must be a FHIR date with year 1850 to 2199, and with a zone when it has a time")
         return moment

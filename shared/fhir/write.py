@@ -135,7 +135,9 @@ def searchset(
 def document_reference(document: StoredDocument) -> bytes:
     """The DocumentReference of a stored document."""
     contained: list[Json] = []
-    authors = [_refer(author_resource(f"author-{n}", one), contained) for n, one in enumerate(document.authors, 1)]
+    authors = [
+        _refer(author_resource(f"author-{n}", author), contained) for n, author in enumerate(document.authors, 1)
+    ]
     resource: Json = {
         "resourceType": "DocumentReference",
         "id": document.id,
@@ -222,8 +224,8 @@ def class_concept(kind: DocumentType) -> Json:
 
 def security_labels(codes: Sequence[str]) -> list[Json]:
     """DocumentReference.securityLabel, one concept per code."""
-    known = [found for code in codes if (found := visibility.label(code)) is not None]
-    return [{"coding": [{"system": visibility.label_system(one), "code": one.value}]} for one in known]
+    labels = [label for code in codes if (label := visibility.label(code)) is not None]
+    return [{"coding": [{"system": visibility.label_system(label), "code": label.value}]} for label in labels]
 
 
 def context(start: datetime, end: datetime | None, facility: Coding, practice: Coding) -> Json:
@@ -278,7 +280,7 @@ def _meta(document: StoredDocument) -> Json:
     if document.access_mode is not None:
         meta["security"] = [purpose_of_use(document.access_mode)]
     if document.notices:
-        meta["tag"] = [{"system": ACCESS_MARKS, "code": one} for one in document.notices]
+        meta["tag"] = [{"system": ACCESS_MARKS, "code": notice} for notice in document.notices]
     return meta
 
 

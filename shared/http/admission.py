@@ -98,8 +98,8 @@ def urgent(urgency: Urgency) -> Callable[[Endpoint], Endpoint]:
 def urgency_of(route: APIRoute) -> Urgency:
     """How urgent requests to a route are, whoever asks."""
     by_method = Urgency.READ if (route.methods or set()) <= {"GET", "HEAD"} else Urgency.CHANGE
-    found: Urgency = getattr(route.endpoint, _URGENCY, by_method)
-    return found
+    urgency: Urgency = getattr(route.endpoint, _URGENCY, by_method)
+    return urgency
 
 
 def urgency_for(caller: Caller | None, route_urgency: Urgency) -> Urgency:

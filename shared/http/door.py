@@ -88,7 +88,7 @@ def load_of(app: FastAPI) -> Load:
 
 
 def _asks(dependant: Dependant) -> bool:
-    return dependant.call is caller_dependency or any(_asks(one) for one in dependant.dependencies)
+    return dependant.call is caller_dependency or any(_asks(dependency) for dependency in dependant.dependencies)
 
 
 async def _caller(request: Request) -> Caller:

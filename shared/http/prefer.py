@@ -20,8 +20,8 @@ def seconds_to_wait(prefer: str | None) -> float:
 async def wait_for(look: Callable[[], Awaitable[T]], done: Callable[[T], bool], seconds: float) -> T:
     """Looks until `done` or until the time is over; returns the last look."""
     deadline = asyncio.get_running_loop().time() + seconds
-    found = await look()
-    while not done(found) and asyncio.get_running_loop().time() < deadline:
+    result = await look()
+    while not done(result) and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(POLL_INTERVAL_S)
-        found = await look()
-    return found
+        result = await look()
+    return result

@@ -76,7 +76,7 @@ def install(app: FastAPI, render: Renderer = problem) -> None:
 
     def on_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        wrong = {".".join(str(part) for part in one["loc"][:6]) + ": " + one["type"] for one in error.errors()[:10]}
+        wrong = {".".join(str(part) for part in item["loc"][:6]) + ": " + item["type"] for item in error.errors()[:10]}
         return render(request, 422, "invalid", "These parts of the request are not valid: " + "; ".join(sorted(wrong)))
 
     def on_http(request: Request, error: Exception) -> Response:

@@ -140,7 +140,11 @@ class LimitedProtocol(HttpToolsProtocol):
         return self._received - self._content > LARGEST_HEAD + FRAMING * self._content
 
     def _make_room(self) -> bool:
-        waiting = [one for one in self.connections if isinstance(one, LimitedProtocol) and one.is_idle_besides(self)]
+        waiting = [
+            connection
+            for connection in self.connections
+            if isinstance(connection, LimitedProtocol) and connection.is_idle_besides(self)
+        ]
         if not waiting:
             return False
         min(waiting, key=LimitedProtocol.deadline).transport.close()

@@ -231,17 +231,17 @@ def _decoded(part: str) -> bytes:
 
 
 def _object(part: str) -> dict[str, Any]:
-    found = json.loads(_decoded(part), object_pairs_hook=_each_once)
-    if not isinstance(found, dict):
+    members = json.loads(_decoded(part), object_pairs_hook=_each_once)
+    if not isinstance(members, dict):
         raise _BadTokenError
-    return found
+    return members
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise _BadTokenError
-    return found
+    return members
 
 
 def _may_be_a_new_key(error: Exception) -> bool:

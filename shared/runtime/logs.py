@@ -172,12 +172,12 @@ def describe(error: BaseException) -> dict[str, object]:
     """Class, stable code and innermost place of an error, without its text."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{frames[-1].filename.rsplit('/', 3)[-1]}:{frames[-1].lineno}" if frames else ""
-    told: dict[str, object] = {"error": type(error).__name__, "place": place}
+    fields: dict[str, object] = {"error": type(error).__name__, "place": place}
     if isinstance(error, CodedError):
-        told["code"] = error.code
+        fields["code"] = error.code
     elif isinstance(state := getattr(error, "sqlstate", None), str):
-        told["code"] = state
-    return told
+        fields["code"] = state
+    return fields
 
 
 @dataclass(slots=True)
@@ -194,12 +194,12 @@ _limits: dict[tuple[LogEvent, str, str, str], _Limit] = {}
 def log_limited(event: LogEvent, error: BaseException, **fields: str) -> None:
     """At most one line a minute for each event, class, code and place of an error; `left_out` says how many were not
     written since the line before."""
-    told = describe(error)
-    key = (event, str(told["error"]), str(told.get("code", "")), str(told["place"]))
+    description = describe(error)
+    key = (event, str(description["error"]), str(description.get("code", "")), str(description["place"]))
     moment = time.monotonic()
-    known = _limits.get(key)
-    if known is not None and moment - known.written_at < LIMITED_EVERY_S:
-        known.left_out += 1
+    limit = _limits.get(key)
+    if limit is not None and moment - limit.written_at < LIMITED_EVERY_S:
+        limit.left_out += 1
         return
     _limits[key] = _Limit(moment)
-    log(event, error=error, left_out=0 if known is None else known.left_out, **fields)
+    log(event, error=error, left_out=0 if limit is None else limit.left_out, **fields)

@@ -57,7 +57,7 @@ def main(
     try:
         settings = settings_class()
     except ValidationError as error:
-        wrong = "; ".join(".".join(str(part) for part in one["loc"]) + ": " + one["msg"] for one in error.errors())
+        wrong = "; ".join(".".join(str(part) for part in item["loc"]) + ": " + item["msg"] for item in error.errors())
         _complain(f"{service}: settings are missing or wrong: {wrong}")
         raise SystemExit(EXIT_SETTINGS) from None
     logs.configure(service, process, settings.log_level)

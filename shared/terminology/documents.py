@@ -54,10 +54,10 @@ def document_types() -> dict[str, DocumentType]:
 
 def document_type(code: str, system: str | None = None) -> DocumentType | None:
     """The type with this code, or None; with a system (URI or OID) only when it is the code's own."""
-    found = document_types().get(code)
-    if found is None or (system is not None and _SYSTEMS.get(system) != found.system_oid):
+    known_type = document_types().get(code)
+    if known_type is None or (system is not None and _SYSTEMS.get(system) != known_type.system_oid):
         return None
-    return found
+    return known_type
 
 
 @cache
@@ -93,8 +93,8 @@ def format_code(template_oids: tuple[str, ...], body_media_type: str | None = No
     """
     if body_media_type is not None:
         return _UNSTRUCTURED.get(body_media_type, _BY_MEDIA_TYPE)
-    known = [code for oid in template_oids if (code := _formats().get(oid))]
-    return known[-1] if known else _BY_MEDIA_TYPE
+    codes = [code for oid in template_oids if (code := _formats().get(oid))]
+    return codes[-1] if codes else _BY_MEDIA_TYPE
 
 
 def _type(row: dict[str, str]) -> DocumentType:

@@ -64,8 +64,11 @@ class Matrix:
 
     def listed(self, cell: Cell) -> dict[str, tuple[str, ...]]:
         """Profession -> types with this cell, sorted."""
-        found = {one: tuple(sorted(t for t, c in types.items() if c == cell)) for one, types in self.cells.items()}
-        return {one: types for one, types in sorted(found.items()) if types}
+        types_of = {
+            profession: tuple(sorted(t for t, c in types.items() if c == cell))
+            for profession, types in self.cells.items()
+        }
+        return {profession: types for profession, types in sorted(types_of.items()) if types}
 
 
 def matrix_of(
@@ -106,8 +109,8 @@ def _is_added(stated: dict[str, dict[str, Stated]], row: Sequence[str]) -> bool:
         return False
     profession, document_type, answer, source = row
     of_profession = stated.setdefault(profession, {})
-    known = profession in role_codes() and document_type in document_types() and (answer, source) in _CELLS
-    if not known or document_type in of_profession:
+    is_known = profession in role_codes() and document_type in document_types() and (answer, source) in _CELLS
+    if not is_known or document_type in of_profession:
         return False
     of_profession[document_type] = (answer, source)
     return True
@@ -116,7 +119,7 @@ def _is_added(stated: dict[str, dict[str, Stated]], row: Sequence[str]) -> bool:
 def read_matrix(name: str, text: str, active_from: datetime | None = None) -> Matrix:
     """A version from its CSV. Raises MatrixInvalidError, which names the line."""
     stated = read_stated(text)
-    cells = {one: {code: _CELLS[cell] for code, cell in types.items()} for one, types in stated.items()}
+    cells = {profession: {code: _CELLS[cell] for code, cell in types.items()} for profession, types in stated.items()}
     return Matrix(name, active_from, cells)
 
 
@@ -134,5 +137,9 @@ def packaged_text(name: str) -> str:
 
 def in_force(matrices: Iterable[Matrix], now: datetime) -> Matrix | None:
     """Of those activated the one with the latest date that has come."""
-    active = [(one.active_from, one.name, one) for one in matrices if one.active_from and one.active_from <= now]
-    return max(active, key=lambda found: found[:2])[2] if active else None
+    active = [
+        (matrix.active_from, matrix.name, matrix)
+        for matrix in matrices
+        if matrix.active_from and matrix.active_from <= now
+    ]
+    return max(active, key=lambda candidate: candidate[:2])[2] if active else None

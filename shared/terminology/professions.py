@@ -36,12 +36,12 @@ def profession(code: str, table: str = "TRE_G15") -> Profession | None:
     return professions().get((table, code))
 
 
-def profession_of_author(code: str) -> Profession | None:
+def entryof_author(code: str) -> Profession | None:
     """The profession of an author code: `G15_10/SM26` or `G15_10` is a doctor, `ALIM_AM` a producer of TRE_A00."""
     role, _, _ = code.partition("/")
     table, separator, number = role.partition("_")
-    if separator and len(table) == 3 and (found := profession(number, f"TRE_{table}")):
-        return found
+    if separator and len(table) == 3 and (known_profession := profession(number, f"TRE_{table}")):
+        return known_profession
     return profession(code, "TRE_A00")
 
 
@@ -58,10 +58,10 @@ def producer_codes() -> frozenset[str]:
 
 
 def _codes() -> frozenset[str]:
-    return frozenset(f"{one.table.removeprefix('TRE_')}_{one.code}" for one in professions().values())
+    return frozenset(f"{entry.table.removeprefix('TRE_')}_{entry.code}" for entry in professions().values())
 
 
-def role_code(said: str) -> str:
+def role_code(role: str) -> str:
     """A profession as table and code, whether it came so (`G15_10`, `G15_10/SM26`) or as the bare code of TRE_G15."""
-    code = said.partition("/")[0]
+    code = role.partition("/")[0]
     return code if "_" in code else f"G15_{code}"

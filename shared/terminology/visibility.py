@@ -27,7 +27,7 @@ class Visibility(StrEnum):
 
 
 Label = Confidentiality | Visibility
-KNOWN_LABELS = frozenset(one.value for one in (*Confidentiality, *Visibility))
+KNOWN_LABELS = frozenset(label.value for label in (*Confidentiality, *Visibility))
 """The codes that this release knows."""
 
 _ALIASES: dict[str, Visibility] = {
@@ -58,13 +58,13 @@ def label(code: str, system: str | None = None) -> Label | None:
     return _LABELS.get(code)
 
 
-def label_system(one: Label) -> str:
+def label_system(label: Label) -> str:
     """The FHIR system that a label is written with."""
-    return oids.CONFIDENTIALITY_SYSTEM if isinstance(one, Confidentiality) else oids.TRE_A07_SYSTEM
+    return oids.CONFIDENTIALITY_SYSTEM if isinstance(label, Confidentiality) else oids.TRE_A07_SYSTEM
 
 
 def normalised(labels: Iterable[Label]) -> tuple[str, ...]:
     """The codes of a document: exactly one of N, R, V (the strictest sent, else N), then the visibility, sorted."""
-    given = frozenset(labels)
-    strictest = next((c for c in reversed(Confidentiality) if c in given), Confidentiality.NORMAL)
-    return (strictest.value, *sorted(one.value for one in given if isinstance(one, Visibility)))
+    codes = frozenset(labels)
+    strictest = next((c for c in reversed(Confidentiality) if c in codes), Confidentiality.NORMAL)
+    return (strictest.value, *sorted(label.value for label in codes if isinstance(label, Visibility)))
