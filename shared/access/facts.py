@@ -1,4 +1,4 @@
-"""What the rules look at, and what they answer. Whoever asks loads the facts; the rules load nothing."""
+"""The input and output of the access rules. The caller loads the facts; the rules load nothing."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Everything that one decision rests on: one flat value of codes. What is not given is not known to be so.
+    """Everything that one decision rests on, as one flat value of codes. A fact that is left out counts as unknown.
 
     Codes stand for what the asker, the record, the person's choices, the document and the parameters are at one moment;
     no name, no number, no free text. A code that the rules do not know is refused.
@@ -110,7 +110,7 @@ def blocked_of(blocked: Collection[str], person_id: str | None, structure_id: st
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """The word that opens: `rule` is the stable code of the rule that permitted, `passed` those met before it.
+    """A permission: `rule` is the stable code of the rule that permitted, `passed` the requirements met before it.
 
     `notices`: what the reader is to be told beside the answer (`not-from-the-decree`, `emergency`).
     """
@@ -123,7 +123,7 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The word that closes, with the stable code of the first requirement that was not met; `passed`: those before it.
+    """A refusal, with the stable code of the first requirement that was not met; `passed`: the requirements before it.
 
     `hides_existence`: it rests on somebody's choice, or on something the asker must not learn: the answer is the same
     as for what does not exist. `retry`: it cannot be checked now, a later attempt may be permitted.

@@ -1,4 +1,4 @@
-"""Facts as the ledger keeps them: only what differs from not being known, in the types of JSON."""
+"""Encodes facts for the ledger: only those that differ from their default, in JSON types."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -13,7 +13,7 @@ _SETS = frozenset(field.name for field in fields(Facts) if field.default == froz
 
 
 def encode_facts(facts: Facts) -> EncodedFacts:
-    """Name -> value of each fact that is known; sets as sorted tuples."""
+    """Returns name -> value of each fact that differs from its default; sets become sorted tuples."""
     encoded: EncodedFacts = {}
     for name, default in _DEFAULTS.items():
         value = getattr(facts, name)
@@ -23,6 +23,6 @@ def encode_facts(facts: Facts) -> EncodedFacts:
 
 
 def decode_facts(encoded: Mapping[str, Any]) -> Facts:
-    """The facts again: `facts_from(told(facts)) == facts`. Raises TypeError for a fact that the rules do not know."""
+    """Returns the facts: `decode_facts(encode_facts(facts)) == facts`. Raises TypeError for an unknown fact."""
     values: dict[str, Any] = {name: frozenset(value) if name in _SETS else value for name, value in encoded.items()}
     return Facts(**values)

@@ -1,6 +1,6 @@
-"""What the rules ask, one question at a time: a requirement is met only when its fact is known to be so.
+"""The requirements of the access rules: a requirement is met only when its fact is known to be true.
 
-The questions that several lists ask stand here; each list (`reading`, `writing`, `rights`) puts them in its one order.
+Requirements that several tables share stand here; each table (`reading`, `writing`, `rights`) puts them in one order.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ ALLOWED_CELLS = frozenset({"allowed", "allowed-by-default"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Requirement:
-    """What must be so, and how it is refused where it is not. `reason` names the question whichever way it ends."""
+    """A condition, and the refusal where it is not met. `reason` is the code of the question, whatever its answer."""
 
     reason: str
     met: Callable[[Facts], bool]
@@ -32,16 +32,16 @@ _BEFORE: Mapping[str, frozenset[str]] = {"4": frozenset({"3"}), "5": frozenset({
 """Version of the rules -> the kept versions before it."""
 
 RequirementTable = Mapping[str, tuple[Requirement, ...]]
-"""Kind of actor -> what must be met, in the order in which it is asked."""
+"""Kind of actor -> its requirements, in the order in which they are checked."""
 
 
 def is_since(facts: Facts, version: str) -> bool:
-    """Whether what this version of the rules has brought counts for the decision."""
+    """Whether the decision is taken under this version of the rules or a later one."""
     return facts.as_of not in _BEFORE[version]
 
 
 def of_document(met: Callable[[Facts], bool]) -> Callable[[Facts], bool]:
-    """The requirement holds for a document; a search in the record as a whole is not asked for it."""
+    """Limits a requirement to documents; a search in the record as a whole passes it."""
     return lambda facts: (facts.action == "find" and facts.document_status is None) or met(facts)
 
 

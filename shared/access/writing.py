@@ -5,8 +5,6 @@ the patient), EX_3.3-1045 (showing to representatives is final), TD3.3a to d; CI
 not shared). No decree limits which profession deposits which type.
 """
 
-from collections.abc import Mapping
-
 from shared.access.facts import Facts
 from shared.access.requirements import (
     CARER,
@@ -78,10 +76,10 @@ def _own_type(facts: Facts) -> bool:
     return facts.class_code == "90" or of_patients
 
 
-def _keeps_its_type_where_blocked(facts: Facts) -> bool:
+def _keeps_type_while_blocked(facts: Facts) -> bool:
     """Who is blocked corrects what they deposited, and brings in nothing of another kind."""
     kept = facts.type_asked is not None and facts.type_asked == facts.document_type
-    return kept or facts.blocked in _may_feed(facts) or not is_since(facts, "4")
+    return kept or facts.blocked in _tolerated_blocks(facts) or not is_since(facts, "4")
 
 
 def _may_set(facts: Facts) -> bool:
@@ -117,8 +115,8 @@ def _leaves_an_allowed_combination(facts: Facts) -> bool:
     return facts.masked_and_invisible_allowed or not clash
 
 
-UNBLOCKED = Requirement("blocked", lambda f: f.blocked in _may_feed(f), hides_existence=True)
-TYPE_KEPT = Requirement("blocked", _keeps_its_type_where_blocked, hides_existence=True)
+UNBLOCKED = Requirement("blocked", lambda f: f.blocked in _tolerated_blocks(f), hides_existence=True)
+TYPE_KEPT = Requirement("blocked", _keeps_type_while_blocked, hides_existence=True)
 UNOBJECTED = Requirement("consent-opposed", lambda f: not f.organisation_objected, hides_existence=True)
 STILL_UNOBJECTED = Requirement(
     "consent-opposed", lambda f: not f.organisation_objected or not is_since(f, "4"), hides_existence=True
@@ -148,63 +146,134 @@ STAYS_SHOWN = Requirement(
 ARCHIVES = Requirement("change-not-permitted", lambda f: f.change in ARCHIVE_CHANGES)
 
 
-def _may_feed(facts: Facts) -> frozenset[str]:
+def _tolerated_blocks(facts: Facts) -> frozenset[str]:
     """Which blocks do not stop a deposit: software speaks for its organisation, a professional for both."""
     return frozenset({"none", "professional"}) if facts.actor_kind == "software" else frozenset({"none"})
 
 
-_ASKING: dict[str, tuple[Requirement, ...]] = {
-    "patient": (KIND, MODE, HOLDER, LIVING, RECORD, OPEN),
-    "representative": (KIND, MODE, FRESH, REPRESENTATIVE, LIVING, RECORD, OPEN),
-    "carer": (KIND, MODE, FRESH, CARER, LIVING, RECORD, OPEN),
-    "professional": (KIND, WRITING_ROLE, MODE, LIVING, RECORD, OPEN, SECRET),
-    "software": (KIND, MODE, LIVING, RECORD, OPEN),
-}
-"""Who is asking, and of which record. Writing is not hindered in an emergency."""
-_LABELS = (LABELS_KNOWN, LABELS_SHARED, COMBINATION)
-_SEES = (LIVE, LABELLED, VISIBLE_TO_PATIENT)
-_SIDES: dict[str, tuple[Requirement, ...]] = {
-    "patient": _SEES,
-    "representative": (*_SEES, VISIBLE_TO_REPRESENTATIVES),
-    "carer": (*_SEES, VISIBLE_TO_REPRESENTATIVES),
-    "professional": (OWN, LIVE, LABELLED),
-    "software": (OWN, LIVE, LABELLED),
-}
-"""What lets somebody touch a document: the person's side what it sees, an author and a depositor what is theirs."""
-
-
-def _each(own: Mapping[str, tuple[Requirement, ...]]) -> RequirementTable:
-    return {kind: (*_ASKING[kind], *more) for kind, more in own.items()}
-
-
-def _each_touching(own: Mapping[str, tuple[Requirement, ...]]) -> RequirementTable:
-    return _each({kind: (*_SIDES[kind], *more) for kind, more in own.items()})
-
-
-def _of_sides(
-    patients: tuple[Requirement, ...], professionals: tuple[Requirement, ...], software: tuple[Requirement, ...]
-) -> dict[str, tuple[Requirement, ...]]:
-    return {**dict.fromkeys(sorted(PATIENT_SIDE), patients), "professional": professionals, "software": software}
-
-
-_FEEDING = (UNBLOCKED, UNOBJECTED, *_LABELS)
 CHOSEN_ABOUT_REPLACEMENTS = (STILL_UNOBJECTED, TYPE_KEPT)
-"""What the person chose about who feeds, asked of a replacement last: at the door of a deposit it is not known yet."""
-DEPOSITORS = _each(_of_sides((OWN_TYPE, *_LABELS, OWN_LABELS), (*_FEEDING, SECRET_KEPT), _FEEDING))
-REPLACERS = {
-    kind: tuple(REPLACEABLE if requirement is LIVE else requirement for requirement in requirements)
-    for kind, requirements in _each_touching(
-        _of_sides(
-            (PATIENTS_OWN, *_LABELS, OWN_LABELS, STAYS_SHOWN),
-            (*_LABELS, SECRET_KEPT, STAYS_SHOWN, *CHOSEN_ABOUT_REPLACEMENTS),
-            (*_LABELS, STAYS_SHOWN, *CHOSEN_ABOUT_REPLACEMENTS),
-        )
-    ).items()
+"""What the person chose about deposits, of the requirements of a replacement."""
+
+_AS_HOLDER = (KIND, MODE, HOLDER, LIVING, RECORD, OPEN)
+_AS_REPRESENTATIVE = (KIND, MODE, FRESH, REPRESENTATIVE, LIVING, RECORD, OPEN)
+_AS_CARER = (KIND, MODE, FRESH, CARER, LIVING, RECORD, OPEN)
+_AS_PROFESSIONAL = (KIND, WRITING_ROLE, MODE, LIVING, RECORD, OPEN, SECRET)
+_AS_SOFTWARE = (KIND, MODE, LIVING, RECORD, OPEN)
+"""Who acts, and in which record. Writing is not hindered in an emergency."""
+DEPOSITORS: RequirementTable = {
+    "carer": (*_AS_CARER, OWN_TYPE, LABELS_KNOWN, LABELS_SHARED, COMBINATION, OWN_LABELS),
+    "patient": (*_AS_HOLDER, OWN_TYPE, LABELS_KNOWN, LABELS_SHARED, COMBINATION, OWN_LABELS),
+    "representative": (*_AS_REPRESENTATIVE, OWN_TYPE, LABELS_KNOWN, LABELS_SHARED, COMBINATION, OWN_LABELS),
+    "professional": (*_AS_PROFESSIONAL, UNBLOCKED, UNOBJECTED, LABELS_KNOWN, LABELS_SHARED, COMBINATION, SECRET_KEPT),
+    "software": (*_AS_SOFTWARE, UNBLOCKED, UNOBJECTED, LABELS_KNOWN, LABELS_SHARED, COMBINATION),
 }
-_OF_AUTHORS = (CHANGE, UNMASKABLE, STAYS_ALLOWED, FINAL)
-LABELLERS = _each_touching({**_of_sides((CHANGE,), _OF_AUTHORS, _OF_AUTHORS), "patient": (CHANGE, FINAL)})
-ARCHIVERS = _each_touching(_of_sides((PATIENTS_OWN, ARCHIVES), (ARCHIVES,), (ARCHIVES,)))
-DELETERS = _each_touching(_of_sides((PATIENTS_OWN,), (), ()))
+"""Who adds a document."""
+REPLACERS: RequirementTable = {
+    "carer": (
+        *_AS_CARER,
+        REPLACEABLE,
+        LABELLED,
+        VISIBLE_TO_PATIENT,
+        VISIBLE_TO_REPRESENTATIVES,
+        PATIENTS_OWN,
+        LABELS_KNOWN,
+        LABELS_SHARED,
+        COMBINATION,
+        OWN_LABELS,
+        STAYS_SHOWN,
+    ),
+    "patient": (
+        *_AS_HOLDER,
+        REPLACEABLE,
+        LABELLED,
+        VISIBLE_TO_PATIENT,
+        PATIENTS_OWN,
+        LABELS_KNOWN,
+        LABELS_SHARED,
+        COMBINATION,
+        OWN_LABELS,
+        STAYS_SHOWN,
+    ),
+    "representative": (
+        *_AS_REPRESENTATIVE,
+        REPLACEABLE,
+        LABELLED,
+        VISIBLE_TO_PATIENT,
+        VISIBLE_TO_REPRESENTATIVES,
+        PATIENTS_OWN,
+        LABELS_KNOWN,
+        LABELS_SHARED,
+        COMBINATION,
+        OWN_LABELS,
+        STAYS_SHOWN,
+    ),
+    "professional": (
+        *_AS_PROFESSIONAL,
+        OWN,
+        REPLACEABLE,
+        LABELLED,
+        LABELS_KNOWN,
+        LABELS_SHARED,
+        COMBINATION,
+        SECRET_KEPT,
+        STAYS_SHOWN,
+        STILL_UNOBJECTED,
+        TYPE_KEPT,
+    ),
+    "software": (
+        *_AS_SOFTWARE,
+        OWN,
+        REPLACEABLE,
+        LABELLED,
+        LABELS_KNOWN,
+        LABELS_SHARED,
+        COMBINATION,
+        STAYS_SHOWN,
+        STILL_UNOBJECTED,
+        TYPE_KEPT,
+    ),
+}
+"""Who puts a new version in the place of a document. What the person chose about deposits is asked last: the API does
+not know it yet when a deposit arrives."""
+LABELLERS: RequirementTable = {
+    "carer": (*_AS_CARER, LIVE, LABELLED, VISIBLE_TO_PATIENT, VISIBLE_TO_REPRESENTATIVES, CHANGE),
+    "patient": (*_AS_HOLDER, LIVE, LABELLED, VISIBLE_TO_PATIENT, CHANGE, FINAL),
+    "representative": (*_AS_REPRESENTATIVE, LIVE, LABELLED, VISIBLE_TO_PATIENT, VISIBLE_TO_REPRESENTATIVES, CHANGE),
+    "professional": (*_AS_PROFESSIONAL, OWN, LIVE, LABELLED, CHANGE, UNMASKABLE, STAYS_ALLOWED, FINAL),
+    "software": (*_AS_SOFTWARE, OWN, LIVE, LABELLED, CHANGE, UNMASKABLE, STAYS_ALLOWED, FINAL),
+}
+"""Who masks, hides and shows a document."""
+ARCHIVERS: RequirementTable = {
+    "carer": (*_AS_CARER, LIVE, LABELLED, VISIBLE_TO_PATIENT, VISIBLE_TO_REPRESENTATIVES, PATIENTS_OWN, ARCHIVES),
+    "patient": (*_AS_HOLDER, LIVE, LABELLED, VISIBLE_TO_PATIENT, PATIENTS_OWN, ARCHIVES),
+    "representative": (
+        *_AS_REPRESENTATIVE,
+        LIVE,
+        LABELLED,
+        VISIBLE_TO_PATIENT,
+        VISIBLE_TO_REPRESENTATIVES,
+        PATIENTS_OWN,
+        ARCHIVES,
+    ),
+    "professional": (*_AS_PROFESSIONAL, OWN, LIVE, LABELLED, ARCHIVES),
+    "software": (*_AS_SOFTWARE, OWN, LIVE, LABELLED, ARCHIVES),
+}
+"""Who archives a document, or takes it out of the archive."""
+DELETERS: RequirementTable = {
+    "carer": (*_AS_CARER, LIVE, LABELLED, VISIBLE_TO_PATIENT, VISIBLE_TO_REPRESENTATIVES, PATIENTS_OWN),
+    "patient": (*_AS_HOLDER, LIVE, LABELLED, VISIBLE_TO_PATIENT, PATIENTS_OWN),
+    "representative": (
+        *_AS_REPRESENTATIVE,
+        LIVE,
+        LABELLED,
+        VISIBLE_TO_PATIENT,
+        VISIBLE_TO_REPRESENTATIVES,
+        PATIENTS_OWN,
+    ),
+    "professional": (*_AS_PROFESSIONAL, OWN, LIVE, LABELLED),
+    "software": (*_AS_SOFTWARE, OWN, LIVE, LABELLED),
+}
+"""Who deletes a document."""
 
 
 def rule_of(facts: Facts) -> str:

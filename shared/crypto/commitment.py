@@ -1,4 +1,4 @@
-"""Which record the token of an emergency names, said so that only who already has the record's id can tell."""
+"""A commitment to the record that an emergency token names: only a holder of the record's id can check it."""
 
 import base64
 import hashlib
@@ -6,9 +6,9 @@ from uuid import UUID
 
 
 def record_commitment(session_id: UUID, record_id: UUID) -> str:
-    """The claim `emergency_record`: base64url of SHA-256 over both ids.
+    """Returns the claim `emergency_record`: base64url of SHA-256 over both ids, 43 characters.
 
-    Of a patient without a record it is made of an id that nothing has: whoever holds the token learns nothing by it.
+    For a patient without a record, callers pass a random id, so that the claim does not tell whether a record exists.
     """
     digest = hashlib.sha256(b"emergency-record" + session_id.bytes + record_id.bytes).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""What is fingerprinted of a person, said once: identity makes the fingerprints, records looks them up.
+"""The parts of a person's fingerprints: identity makes the fingerprints, records looks them up.
 
 The parts go into an HMAC (`Keyring.fingerprint(*parts)`), whose result reveals nothing and tells equality. The INS is
 fingerprinted under a global key, so that a record can be found; a trait with the record's id as well, so that equal

@@ -1,4 +1,4 @@
-"""Data keys, one a record, wrapped by a key-encryption key that lives outside the databases and their backups.
+"""Data keys, one per record, wrapped by a key-encryption key that is kept outside the databases and their backups.
 
 AES-256-GCM (NIST SP 800-38D). Every seal is bound to its place (kind and id as additional data): no sealed bytes
 can be put in the place of others. Destroying the row of a record's key destroys all that was sealed under it.

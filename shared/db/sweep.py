@@ -1,4 +1,4 @@
-"""Deleting what has run out, page after page: as fast as it runs out, and never long in one transaction."""
+"""Deletes expired rows page by page: as fast as they expire, in short transactions."""
 
 import asyncio
 from collections.abc import Mapping

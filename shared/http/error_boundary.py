@@ -1,4 +1,4 @@
-"""The outermost layer of every API: text, body limits, trace, timing, and an answer to whatever goes wrong inside."""
+"""The outermost layer of every API: checks text and body size, continues the trace, measures, answers each error."""
 
 import time
 from typing import Any
@@ -15,7 +15,7 @@ from shared.runtime.metrics import REQUESTS
 
 
 class ErrorBoundary:
-    """ASGI middleware. Refuses bodies over `body_limit` bytes (announced or streamed) and content encodings."""
+    """ASGI middleware. Refuses bodies over `body_limit` bytes (announced or streamed) and every content encoding."""
 
     def __init__(self, app: ASGIApp, *, render: Renderer, body_limit: int) -> None:
         self.app = app
@@ -39,7 +39,7 @@ class ErrorBoundary:
 
         try:
             await self._answer(scope, receive, traced_send)
-        except Exception as error:  # a bug or an outage: the caller gets a clear answer, the log the place
+        except Exception as error:  # a bug or an outage: the caller gets a problem, the log its place
             answer = answer_for(Request(scope), error, self.render)
             if not status:  # else the answer had begun: it stays unfinished, and the server closes the connection
                 await answer(scope, receive, traced_send)

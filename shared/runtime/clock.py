@@ -1,4 +1,4 @@
-"""Time and ids come from here alone, so that tests can say what they are.
+"""The only source of time and ids, so that tests can set both.
 
 Ids of what lies in a record are UUIDv8 (RFC 9562, section 5.8): 48 bits of Unix milliseconds, so that they sort by
 time, and the record's bucket in the last 16 bits, so that one id names its shard.
@@ -40,14 +40,14 @@ def bucket_in(inner_id: UUID) -> int:
 
 
 def made_at(id: UUID) -> datetime | None:
-    """When an id of the house was made; None for one that does not say."""
+    """Returns when an id of this project was made; None for an id of another kind."""
     if id.version != 8:
         return None
     return datetime.fromtimestamp((id.int >> 80) / 1000, UTC)
 
 
 def derived_id(cause: UUID, effect: str) -> UUID:
-    """The id of an effect of that cause: always the same one, of the same millisecond as the cause's."""
+    """Returns the id of an effect of that cause: equal arguments give equal ids, with the cause's millisecond."""
     digest = int.from_bytes(hashlib.sha256(cause.bytes + effect.encode()).digest()[:10], "big")
     low, high = digest & 0x3FFF_FFFF_FFFF_FFFF, digest >> 62 & 0xFFF
     return UUID(int=(cause.int >> 80 << 80) | _VERSION_8 | high << 64 | _VARIANT | low)

@@ -1,4 +1,4 @@
-"""JSON lines on standard output. What may be said is a closed list of events and of fields: codes, ids, counts, times.
+"""JSON lines on standard output. Events and fields are closed lists: codes, ids, counts, times.
 
 Names, INS, contents, tokens and bodies have no field, so they cannot be logged; an error is told by its class and
 place, never by its text, which may quote what it stumbled over.
