@@ -1,8 +1,9 @@
 """Settings that every service has. Each service's own class sets the prefix: `<SERVICE>_<SECTION>__<FIELD>`."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.crypto.keyring import Keyring
@@ -22,9 +23,18 @@ KeyringText = Annotated[SecretStr, AfterValidator(_keyring)]
 
 
 class Section(BaseModel):
-    """A part of the settings; frozen."""
+    """A part of the settings; frozen. `retired`: former names of fields -> their present names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    retired: ClassVar[Mapping[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_retired_names(cls, values: Any) -> Any:
+        """Raises ValueError with the present name where a retired one is set."""
+        for name in sorted(cls.retired.keys() & values.keys()) if isinstance(values, dict) else ():
+            raise ValueError(f"{name.upper()} is called {cls.retired[name].upper()} now: rename the variable")
+        return values
 
 
 class PostgresSettings(Section):
@@ -39,6 +49,11 @@ class PostgresSettings(Section):
 class KafkaSettings(Section):
     """The broker, and who this service is there."""
 
+    retired: ClassVar[Mapping[str, str]] = {
+        "slot": "instance_id",
+        "batch": "max_poll_records",
+        "gather_ms": "linger_ms",
+    }
     bootstrap: str
     username: str | None = None
     password: SecretStr | None = None

@@ -36,6 +36,17 @@ def test_the_environment_is_enough_and_the_conveniences_are_off_by_default(envir
     assert (settings.demo.sign_in, settings.demo.test_nir_keys) == (False, False)
 
 
+@pytest.mark.parametrize(
+    ("retired", "present"), [("SLOT", "INSTANCE_ID"), ("BATCH", "MAX_POLL_RECORDS"), ("GATHER_MS", "LINGER_MS")]
+)
+def test_a_retired_setting_stops_the_start_and_names_its_successor(
+    environment: pytest.MonkeyPatch, retired: str, present: str
+) -> None:
+    environment.setenv(f"IDENTITY_KAFKA__{retired}", "20")
+    with pytest.raises(ValidationError, match=f"{retired} is called {present} now"):
+        load()
+
+
 def test_passwords_cost_an_attacker_what_owasp_asks_for(environment: pytest.MonkeyPatch) -> None:
     accounts = load().accounts
     assert (accounts.password_memory_kib, accounts.password_passes, accounts.password_lanes) == (19456, 2, 1)
