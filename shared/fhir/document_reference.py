@@ -126,8 +126,8 @@ def _parties(node: Node, entries: dict[str, Node]) -> _Parties | None:
 
 def content_url(node: Node) -> str | None:
     """The URL of the content, which names a Binary of the Bundle by its fullUrl; None, without report, without one."""
-    contents_found = node.value.get("content")
-    first = contents_found[0] if isinstance(contents_found, list) and contents_found else None
+    content = node.value.get("content")
+    first = content[0] if isinstance(content, list) and content else None
     attachment = first.get("attachment") if isinstance(first, dict) else None
     url = attachment.get("url") if isinstance(attachment, dict) else None
     return url if isinstance(url, str) else None
@@ -197,14 +197,14 @@ def _labels(node: Node) -> tuple[str, ...] | None:
 
 
 def _attachment(node: Node, binary: BinaryEntry | None) -> _Attachment | None:
-    found = node.children("content", required=True)
-    if len(found) > 1:
+    nodes = node.children("content", required=True)
+    if len(nodes) > 1:
         node.wrong("content", "must be one: a document has one content", "element-repeated", IssueType.STRUCTURE)
-    attachment = found[0].child("attachment", required=True) if found else None
+    attachment = nodes[0].child("attachment", required=True) if nodes else None
     if attachment is None:
         return None
     attachment.forbid("data", reason="the content travels in a Binary")
-    format_ = found[0].child("format", required=True)
+    format_ = nodes[0].child("format", required=True)
     coding = _coding(format_)
     language = attachment.text("language", required=True, limit=32)
     title = attachment.text("title", required=True, limit=_TITLE_LIMIT)

@@ -166,7 +166,7 @@ def _traits(patient: Node) -> SentTraits:
     """What the Patient states; anything partial (a year alone, a place without COG code) is not compared."""
     name = _birth_name(patient.children("name"))
     family = name.text("family") if name is not None else None
-    given_name = _given(name) if name is not None else None
+    given_name = _birth_given_name(name) if name is not None else None
     birth_date = patient.text("birthDate")
     place = _birth_place(patient)
     return SentTraits(
@@ -187,7 +187,7 @@ def _birth_name(names: list[Node]) -> Node | None:
     return None
 
 
-def _given(name: Node) -> str | None:
+def _birth_given_name(name: Node) -> str | None:
     """The first birth given name: the one with qualifier BR, else the first word of the first one."""
     values = name.value.get("given")
     if not isinstance(values, list):
@@ -257,8 +257,8 @@ def _national(resource: Node | None, systems: dict[str, str]) -> str | None:
         return None
     single = isinstance(resource.value.get("identifier"), dict)
     node = resource.child("identifier") if single else None
-    found = dict(_identifier(node) if node is not None else _identifiers(resource))
-    return next((prefix + found[system] for system, prefix in systems.items() if system in found), None)
+    identifiers = dict(_identifier(node) if node is not None else _identifiers(resource))
+    return next((prefix + identifiers[system] for system, prefix in systems.items() if system in identifiers), None)
 
 
 def _role(resource: Node) -> str | None:

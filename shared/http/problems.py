@@ -62,10 +62,10 @@ def install(app: FastAPI, render: Renderer = problem) -> None:
     async def on_client_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ClientError)
         french = error.in_french()
-        wanted = french if prefers_french(request.headers.get("accept-language", "")) else None
-        response = render(request, error.status, error.code, wanted or str(error))
+        language = french if prefers_french(request.headers.get("accept-language", "")) else None
+        response = render(request, error.status, error.code, language or str(error))
         if french:
-            response.headers.update({"content-language": "fr" if wanted else "en", "vary": "accept-language"})
+            response.headers.update({"content-language": "fr" if language else "en", "vary": "accept-language"})
         if isinstance(error, NotAuthenticatedError):
             response.headers["www-authenticate"] = 'Bearer error="invalid_token"'
         if error.retry_after is not None:
@@ -93,11 +93,11 @@ def install(app: FastAPI, render: Renderer = problem) -> None:
 
 def answer_for(request: Request, error: Exception, render: Renderer) -> Response:
     """The answer to what no handler knew: 503 for what may pass, 500 for a bug. The log has class, code and place."""
-    fate = classify_error(error)
+    error_class = classify_error(error)
     log_limited("request.failed", error, method=request.method)
-    if fate is ErrorClass.ALARM:
+    if error_class is ErrorClass.ALARM:
         log_limited("database.damaged", error)
-    if fate is ErrorClass.BUG:
+    if error_class is ErrorClass.BUG:
         return render(request, 500, "internal", "Something went wrong on our side; it has been logged.")
     response = render(request, 503, "unavailable", "This service cannot answer now. Try again in a few seconds.")
     response.headers["retry-after"] = str(RETRY_AFTER_S)
