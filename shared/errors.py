@@ -72,6 +72,15 @@ class NotFoundError(ClientError):
     french = "Il n’y a rien ici, ou rien que vous puissiez voir."
 
 
+class OverloadedError(ClientError):
+    """There is more to do than can be done at once. Wait a few seconds, then try again."""
+
+    code = "unavailable"
+    french = "Il y a trop à faire en même temps. Attendez quelques secondes, puis recommencez."
+    status: ClassVar[int] = 503
+    retry_after = 5
+
+
 class ConflictError(ClientError):
     """This is in conflict with what is already stored."""
 

@@ -110,6 +110,7 @@ class Services:
                     "SMTP__SENDER": SENDER,
                     "FOLDERS__SMS": str(self.layout.sms),
                     "FOLDERS__LETTERS": str(self.layout.letters),
+                    "ALERTS__WINDOW_S": "0",  # the alert of each deposit on one machine is watched for
                 }
             case _:
                 return {}

@@ -55,12 +55,13 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
         "finish-erasures": ErasureFinisher("notify", remove_alerts).round,
     }
     follow_up_after = timedelta(seconds=settings.emergencies.follow_up_after_s)
-    return Plan("notify", subscriptions(keyring, follow_up_after), rounds, keys)
+    window = timedelta(seconds=settings.alerts.window_s)
+    return Plan("notify", subscriptions(keyring, follow_up_after, window), rounds, keys)
 
 
 def _senders(settings: Settings, keyring: Keyring) -> dict[str, Loop]:
     """A loop with gateways of its own for each queue: none holds another up, and an emergency waits for none."""
-    smtp, folders = settings.smtp, settings.folders
+    smtp, folders, gathers = settings.smtp, settings.folders, settings.alerts.window_s > 0
     longest_s = 3 * smtp.timeout_s
 
     def gateways(channel: Channel) -> list[Gateway]:
@@ -69,7 +70,9 @@ def _senders(settings: Settings, keyring: Keyring) -> dict[str, Loop]:
         return [FolderGateway(folders.sms if channel == "sms" else folders.letters)]
 
     def alerts(queue: AlertQueue) -> Loop:
-        return Senders(AlertWork(queue, smtp.sender, keyring), gateways(queue.channel), longest_s).round
+        return Senders(
+            AlertWork(queue, smtp.sender, keyring, gathers=gathers), gateways(queue.channel), longest_s
+        ).round
 
     def messages(queue: MessageQueue) -> Loop:
         return Senders(MessageWork(queue, smtp.sender, keyring), gateways(queue.channel), longest_s).round

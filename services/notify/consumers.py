@@ -37,8 +37,9 @@ from shared.messaging.envelope import InvalidRecord, Message
 from shared.messaging.subscription import Subscription
 
 
-def subscriptions(keyring: Keyring, follow_up_after: timedelta) -> list[Subscription]:
-    """`follow_up_after`: how long after the first access of an emergency the person is told again.
+def subscriptions(keyring: Keyring, follow_up_after: timedelta, window: timedelta) -> list[Subscription]:
+    """`follow_up_after`: how long after the first access of an emergency the person is told again; `window`: how long
+    after a mail about documents, or consultations, of a record further ones wait.
 
     None goes through the inbox: versions, derived alert ids and windows mind nothing twice by themselves.
     """
@@ -47,14 +48,14 @@ def subscriptions(keyring: Keyring, follow_up_after: timedelta) -> list[Subscrip
         Subscription(
             NOTIFY_DOCUMENT_ALERTS,
             (DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn),
-            partial(hear_of_documents, keyring=keyring),
+            partial(hear_of_documents, keyring=keyring, window=window),
             uses_inbox=False,
             awaiting_version=find_waiting_documents,
         ),
         Subscription(
             NOTIFY_CONSULTATION_ALERTS,
             (AccessRecorded,),
-            partial(alert_consultations, keyring=keyring),
+            partial(alert_consultations, keyring=keyring, window=window),
             uses_inbox=False,
             awaiting_version=find_waiting_consultations,
         ),
@@ -83,11 +84,13 @@ async def let_others_pass(_: Connection, __: list[InvalidRecord]) -> None:
     emergency behind an access that cannot be read."""
 
 
-async def hear_of_documents(connection: Connection, messages: list[Message[Any]], *, keyring: Keyring) -> None:
+async def hear_of_documents(
+    connection: Connection, messages: list[Message[Any]], *, keyring: Keyring, window: timedelta
+) -> None:
     """What is published is told; what becomes of it, which comes after it, counts for what is told from then on."""
     published = [one for one in messages if isinstance(one.event, DocumentPublished)]
     relabelled = [one for one in messages if isinstance(one.event, DocumentRelabelled)]
     ended = [one for one in messages if isinstance(one.event, DocumentReplaced | DocumentWithdrawn)]
-    await alert_documents(connection, published, keyring=keyring)
+    await alert_documents(connection, published, keyring=keyring, window=window)
     await follow_labels(connection, relabelled)
     await end_documents(connection, ended)

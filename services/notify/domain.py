@@ -131,9 +131,10 @@ Decision = Send | Withheld | Unwanted
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The server has taken the message, at this moment."""
+    """The server has taken the message, at this moment. `sent_with`: the alert under whose id, if under another's."""
 
     at: datetime = field(compare=False)
+    sent_with: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

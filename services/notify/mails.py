@@ -7,7 +7,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
-from functools import cache
+from functools import lru_cache
 from html import escape
 from uuid import UUID
 
@@ -155,6 +155,56 @@ _TEXTS: dict[tuple[Kind, Language, Relation], _Text] = {
         ),
     ),
 }
+# `{count}` is two or more: what is gathered says how many, and no more than that.
+_GATHERED: dict[tuple[Kind, Language, Relation], _Text] = {
+    ("document", "fr", "holder"): _Text(
+        "Nouveaux documents dans votre dossier médical partagé",
+        ("{count} nouveaux documents ont été ajoutés à votre dossier médical partagé.",),
+    ),
+    ("document", "en", "holder"): _Text(
+        "New documents in your shared medical record",
+        ("{count} new documents have been added to your shared medical record.",),
+    ),
+    ("document", "fr", "representative"): _Text(
+        "Nouveaux documents dans un dossier médical partagé",
+        ("{count} nouveaux documents ont été ajoutés au dossier médical partagé d'une personne que vous représentez.",),
+    ),
+    ("document", "en", "representative"): _Text(
+        "New documents in a shared medical record",
+        ("{count} new documents have been added to the shared medical record of a person whom you represent.",),
+    ),
+    ("consultation", "fr", "holder"): _Text(
+        "Votre dossier médical partagé a été consulté",
+        (
+            "Votre dossier médical partagé a été consulté par des professionnels de santé : "
+            "{count} nouvelles consultations.",
+            "La liste des accès à votre dossier vous dit qui, et quand.",
+        ),
+    ),
+    ("consultation", "en", "holder"): _Text(
+        "Your shared medical record was consulted",
+        (
+            "Health professionals have consulted your shared medical record: {count} new consultations.",
+            "The list of accesses to your record tells you who, and when.",
+        ),
+    ),
+    ("consultation", "fr", "representative"): _Text(
+        "Un dossier médical partagé a été consulté",
+        (
+            "Le dossier médical partagé d'une personne que vous représentez a été consulté par des professionnels de "
+            "santé : {count} nouvelles consultations.",
+            "La liste des accès à ce dossier vous dit qui, et quand.",
+        ),
+    ),
+    ("consultation", "en", "representative"): _Text(
+        "A shared medical record was consulted",
+        (
+            "Health professionals have consulted the shared medical record of a person whom you represent: "
+            "{count} new consultations.",
+            "The list of accesses to that record tells you who, and when.",
+        ),
+    ),
+}
 # 160 characters of the GSM 7-bit default alphabet at most (3GPP TS 23.038, section 6.2.1); only emergencies have one.
 _SMS: dict[tuple[Kind, Language, Relation], str] = {
     ("emergency", "fr", "holder"): "DMP : un professionnel de santé vient d'ouvrir votre dossier en urgence. "
@@ -181,10 +231,13 @@ def sms_of(kind: Kind, contact: Contact) -> str:
     return _SMS[kind, contact.language, contact.relation]
 
 
-def compose(kind: Kind, contact: Contact, sender: str, alert: UUID, trace: str, now: datetime) -> bytes:
-    """The whole message, ready to be handed to a server. Raises AddressUnusableError."""
+def compose(kind: Kind, contact: Contact, sender: str, alert: UUID, trace: str, now: datetime, count: int = 1) -> bytes:
+    """The whole message, ready to be handed to a server; `count`: of how many documents or consultations it tells.
+
+    Raises AddressUnusableError.
+    """
     head = envelope(sender, mailbox(contact), alert, trace, now)
-    return head + _rest(kind, contact.language, contact.relation)
+    return head + _rest(kind, contact.language, contact.relation, count)
 
 
 def envelope(sender: str, recipient: str, id: UUID, trace: str, now: datetime) -> bytes:
@@ -214,11 +267,12 @@ def mailbox_of(mail: str) -> str:
     return address
 
 
-@cache
-def _rest(kind: Kind, language: Language, relation: Relation) -> bytes:
-    text = _TEXTS[kind, language, relation]
+@lru_cache(maxsize=256)
+def _rest(kind: Kind, language: Language, relation: Relation, count: int) -> bytes:
+    text = (_TEXTS if count == 1 else _GATHERED)[kind, language, relation]
+    lines = (line.format(count=count) for line in text.lines)
     signature = (_SAFETY[language], _SWITCH[kind in EMERGENCY_KINDS, language], _AUTOMATIC[language])
-    return message_of(language, text.subject, (GREETINGS[language], *text.lines, *signature))
+    return message_of(language, text.subject, (GREETINGS[language], *lines, *signature))
 
 
 def message_of(language: Language, subject: str, paragraphs: Sequence[str]) -> bytes:

@@ -30,12 +30,15 @@ class MessageWork:
         self._sender = sender
         self._keyring = keyring
 
-    async def take(self, pool: Pool, limit: int, held_for: timedelta) -> list[DueMessage]:
-        """The longest due first."""
-        return await take_due_messages(pool, self._queue, limit, held_for)
+    async def take(self, pool: Pool, limit: int, held_for: timedelta) -> list[tuple[DueMessage, ...]]:
+        """The longest due first, each by itself."""
+        return [(due,) for due in await take_due_messages(pool, self._queue, limit, held_for)]
 
-    async def attempt(self, gateway: Gateway, due: DueMessage) -> MessageOutcome:
+    async def attempt(self, gateway: Gateway, group: tuple[DueMessage, ...]) -> list[MessageOutcome]:
         """Opened only now; not at all when it has expired."""
+        return [await self._attempt(gateway, due) for due in group]
+
+    async def _attempt(self, gateway: Gateway, due: DueMessage) -> MessageOutcome:
         request, now = due.request, clock.now()
         if request.has_expired(now):
             return Expired()

@@ -53,10 +53,13 @@ def make_parcel(request: Request, addressed: Addressed, sender: str, trace: str,
             raise AddressUnusableError
 
 
-def make_alert(alert: Alert, contact: Contact, sender: str, trace: str, now: datetime) -> Parcel:
-    """An alert as its channel's gateway takes it, the same each time but for the date. Raises AddressUnusableError."""
+def make_alert(alert: Alert, contact: Contact, sender: str, trace: str, now: datetime, count: int = 1) -> Parcel:
+    """An alert as its channel's gateway takes it, the same each time but for the date; `count`: of how many it tells.
+
+    Raises AddressUnusableError.
+    """
     if alert.channel == "mail":
-        body = compose(alert.kind, contact, sender, alert.id, trace, now)
+        body = compose(alert.kind, contact, sender, alert.id, trace, now, count)
         return Parcel(alert.id, mailbox(contact), body)
     to = mobile(contact.mobile or "")
     return Parcel(alert.id, to, f"To: {to}\n\n{sms_of(alert.kind, contact)}\n".encode())

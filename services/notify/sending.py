@@ -30,19 +30,20 @@ LONGEST_PAUSE_S = 30.0
 
 Due = TypeVar("Due")
 End = TypeVar("End")
+Group = tuple[Due, ...]
 
 
 class Work(Protocol[Due, End]):
-    """One queue: how its messages are taken, attempted, and settled."""
+    """One queue: how its messages are taken, attempted, and settled. What leaves as one message is one group."""
 
     wakes_on: str
     """The notification that says that something was queued."""
 
-    async def take(self, pool: Pool, limit: int, held_for: timedelta) -> list[Due]:
+    async def take(self, pool: Pool, limit: int, held_for: timedelta) -> Sequence[Group[Due]]:
         """The longest due; nobody else takes them for so long."""
 
-    async def attempt(self, gateway: Gateway, due: Due) -> End:
-        """Whatever happens is an outcome, never an exception."""
+    async def attempt(self, gateway: Gateway, group: Group[Due]) -> Sequence[End]:
+        """The outcome of each of the group, in its order. Whatever happens is an outcome, never an exception."""
 
     async def settle(self, pool: Pool, results: Sequence[tuple[Due, End | Deferred | NotTried]]) -> None:
         """Writes down what became of them."""
@@ -56,10 +57,10 @@ class Senders(Generic[Due, End]):
         self._gateways = gateways
         self._called = asyncio.Event()
         self._held_for = timedelta(seconds=10 + HELD_S + longest_s)
-        self._waiting: deque[Due] = deque()
+        self._waiting: deque[Group[Due]] = deque()
         self._given_back_at = 0.0
         self._lanes: dict[asyncio.Task[None], Gateway] = {}
-        self._current: dict[Gateway, Due] = {}
+        self._current: dict[Gateway, Group[Due]] = {}
         self._results: list[tuple[Due, End | Deferred | NotTried]] = []
         self._pause = 0.0
         self._paused_until = 0.0
@@ -118,7 +119,7 @@ class Senders(Generic[Due, End]):
     def _give_back(self) -> None:
         """What was taken and has found no free gateway, or a server that is away: another worker may have one."""
         if self._is_paused or asyncio.get_running_loop().time() > self._given_back_at:
-            self._results += [(due, NotTried()) for due in self._waiting]
+            self._results += [(due, NotTried()) for group in self._waiting for due in group]
             self._waiting.clear()
 
     def _free_gateways(self) -> list[Gateway]:
@@ -133,11 +134,11 @@ class Senders(Generic[Due, End]):
     async def _deliver(self, gateway: Gateway) -> None:
         """One message after the other, while there are any."""
         while self._waiting and not self._is_paused:
-            due = self._current[gateway] = self._waiting.popleft()
-            outcome = await self._work.attempt(gateway, due)
-            self._results.append((due, outcome))
+            group = self._current[gateway] = self._waiting.popleft()
+            outcomes = await self._work.attempt(gateway, group)
+            self._results += zip(group, outcomes, strict=True)
             del self._current[gateway]
-            if isinstance(outcome, NotTried):
+            if any(isinstance(outcome, NotTried) for outcome in outcomes):
                 self._pause = min(self._pause * 2 or 1.0, LONGEST_PAUSE_S)
                 self._paused_until = asyncio.get_running_loop().time() + self._pause
             else:
@@ -150,7 +151,7 @@ class Senders(Generic[Due, End]):
             gateway = self._lanes.pop(lane)
             if (error := lane.exception()) is not None:
                 log("loop.failed", place="attempt", error=error)
-                self._results.append((self._current.pop(gateway), Deferred("attempt-failed")))
+                self._results += [(due, Deferred("attempt-failed")) for due in self._current.pop(gateway)]
 
     async def _settle(self, pool: Pool) -> None:
         """What cannot be settled stays and is settled later."""

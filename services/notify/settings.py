@@ -40,6 +40,18 @@ class SmtpSettings(Section):
     )
 
 
+class AlertSettings(Section):
+    """How alerts of new documents and consultations are gathered."""
+
+    window_s: int = Field(
+        default=900,
+        ge=0,
+        le=86400,
+        description="after a mail about documents (or consultations) of a record, further ones wait so long and leave "
+        "in one mail; 0: each leaves at once",
+    )
+
+
 class EmergencySettings(Section):
     """When the person is told again of an emergency: once the session of it has ended."""
 
@@ -60,6 +72,7 @@ class Settings(ServiceSettings):
     keys: KeysSettings
     smtp: SmtpSettings
     folders: FoldersSettings
+    alerts: AlertSettings = AlertSettings()
     emergencies: EmergencySettings = EmergencySettings()
 
     @cached_property

@@ -10,28 +10,19 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from fastapi.routing import APIRoute
 
 from shared.access.requirements import EMERGENCIES
 from shared.db.pool import Pool, longest_wait
-from shared.errors import ClientError
+from shared.errors import OverloadedError
 from shared.http.tokens import Caller
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 SAMPLE_EVERY_S: Final = 0.05
 SAMPLES: Final = 10
 _URGENCY: Final = "urgency"
-
-
-class OverloadedError(ClientError):
-    """There is more to do than can be done at once. Wait a few seconds, then try again."""
-
-    code = "unavailable"
-    french = "Il y a trop à faire en même temps. Attendez quelques secondes, puis recommencez."
-    status: ClassVar[int] = 503
-    retry_after = 5
 
 
 class Urgency(StrEnum):

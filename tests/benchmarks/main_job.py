@@ -9,6 +9,10 @@ through `POST /fhir` from a process of its own and waits until the last alert is
 does the same work by hand under the same loads on the same PostgreSQL and Kafka (tests/benchmarks/bare.py says what
 that is). Without `--load` there are three: 1 and 100 documents per second, and as fast as it goes.
 
+Alerts are not gathered here (`ALERTS__WINDOW_S` is 0, as in every local installation), so that each document has its
+mail and a time of its own: a record gets several in a minute, of which all but the first would wait for a quarter of an
+hour.
+
 With a rate the times of the deposits are fixed beforehand and latencies are counted from them. Times of steps are the
 ones that the services themselves noted in their databases; "alert handled" is the time at which the mail server had
 taken the mail. CPU is that of the whole process (or all of PostgreSQL's), from /proc, between the first scheduled

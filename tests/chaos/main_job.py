@@ -2,10 +2,11 @@
 
     python tests/chaos/main_job.py [--deposits 2000] [--rate 40] [--records 200] [--keep FOLDER]
 
-Starts everything in a temporary folder, deposits at the rate as a real pipeline does (the same bytes again, with
-back-off, after connection errors, time-outs and 5xx, until accepted), and meanwhile kills with SIGKILL each of the ten
-service processes in turn, then the broker, then PostgreSQL; the supervisor restarts them. Afterwards it waits until
-all is handled and checks what the databases, the topics and the mail folder hold. Exit code 0 when every check holds.
+Starts everything in a temporary folder, with alerts gathered for 10 seconds (`ALERTS__WINDOW_S`), deposits at the rate
+as a real pipeline does (the same bytes again, with back-off, after connection errors, time-outs and 5xx, until
+accepted), and meanwhile kills with SIGKILL each of the ten service processes in turn, then the broker, then PostgreSQL;
+the supervisor restarts them. Afterwards it waits until all is handled and checks what the databases, the topics and the
+mail folder hold. Exit code 0 when every check holds.
 """
 
 import asyncio
@@ -39,6 +40,8 @@ VICTIMS = (*PROCESSES, "kafka", "postgres")
 FIRST_KILL_S = 2.0
 READY_WITHIN_S = 120.0
 PATIENCE_S = 90.0
+GATHERED = {"NOTIFY_ALERTS__WINDOW_S": "10"}
+"""Short enough that each record has several windows in a run: processes are killed while alerts wait, too."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ async def _kill(stack: Stack, name: str, start: float) -> Killed:
 async def play(folder: Path, deposits: int, rate: float, records: int) -> Outcome:
     """The whole run on a stack of its own."""
     async with AsyncExitStack() as resources:
-        stack = await resources.enter_async_context(Stack(folder / "var", report=print_progress))
+        stack = await resources.enter_async_context(Stack(folder / "var", environment=GATHERED, report=print_progress))
         process = await resources.enter_async_context(hospital_at(stack, folder, deposits, records))
         began = time.time()
         start = began + 0.5

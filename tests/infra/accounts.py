@@ -50,7 +50,8 @@ class House:
     ) -> UUID:
         """The account of a new record's holder."""
         record_id = await open_one(self.client, number)
-        hashed = await hash_password(RULES, PASSWORD, ())
+        with RULES.hashes.place() as place:
+            hashed = await hash_password(RULES, place, PASSWORD, ())
         told = Contact(MAIL, "fr", "holder", mobile)
         async with transaction(self.pool) as connection:
             assert await records.load_record(connection, record_id) is not None

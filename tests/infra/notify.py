@@ -15,7 +15,7 @@ import orjson
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from services.notify.app import make_plan
-from services.notify.settings import FoldersSettings, KeysSettings, Settings, SmtpSettings
+from services.notify.settings import AlertSettings, FoldersSettings, KeysSettings, Settings, SmtpSettings
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, sealed_place
 from shared.contracts.identity import ContactChanged
@@ -128,9 +128,10 @@ def settings(
     folders: FoldersSettings | None = None,
     *,
     keyring: str = KEYRING_TEXT,
+    window_s: int = 0,
     **smtp: object,
 ) -> Settings:
-    """What notify on these is given."""
+    """What notify on these is given. Each alert leaves at once unless there is a window."""
     kafka = topics.settings("notify") if topics else {"bootstrap": "127.0.0.1:1"}
     return Settings(
         postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
@@ -138,6 +139,7 @@ def settings(
         tokens=SETTINGS,
         freshness=FreshnessSettings(heartbeat_s=0.2),
         keys=KeysSettings.model_validate({"contacts": keyring}),
+        alerts=AlertSettings(window_s=window_s),
         folders=folders or FoldersSettings(sms=Path("/nonexistent"), letters=Path("/nonexistent")),
         smtp=SmtpSettings.model_validate(
             {"host": "127.0.0.1", "port": port, "sender": "DMP <no-reply@dmp.example>", **smtp}
@@ -153,10 +155,11 @@ async def worker(
     folders: FoldersSettings | None = None,
     *,
     keyring: str = KEYRING_TEXT,
+    window_s: int = 0,
     **smtp: object,
 ) -> AsyncIterator[WorkerRuntime]:
     """notify's worker, at work."""
-    chosen = settings(database, topics, port, folders, keyring=keyring, **smtp)
+    chosen = settings(database, topics, port, folders, keyring=keyring, window_s=window_s, **smtp)
     async with at_work(make_plan(chosen, TestKeys()), chosen) as runtime:
         yield runtime
 

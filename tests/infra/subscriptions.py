@@ -29,7 +29,7 @@ def subscriptions_of(service: str) -> Sequence[Subscription]:
             return of_consent()
         case "audit":
             return of_audit(MOTIVES)
-    return of_notify(KEYRING, timedelta(hours=1))
+    return of_notify(KEYRING, timedelta(hours=1), timedelta(minutes=15))
 
 
 def subscription_of(group: str) -> Subscription:

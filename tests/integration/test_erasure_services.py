@@ -307,9 +307,10 @@ async def test_notify_forgets_whom_to_tell_and_what_was_told(new_database: NewDa
     async with transaction(pool) as connection:
         await keep_contacts(connection, [message(notify.contact(one)) for one in (record_id, other)])
         told = [message(one) for one in published]
-        await alert_documents(connection, told, keyring=notify.KEYRING)
+        window = timedelta(minutes=15)
+        await alert_documents(connection, told, keyring=notify.KEYRING, window=window)
         read = [message(notify.consulted(one.record_id, document_id=one.document_id)) for one in published]
-        await alert_consultations(connection, read, keyring=notify.KEYRING)
+        await alert_consultations(connection, read, keyring=notify.KEYRING, window=window)
         for status in ("queued", "sent"):
             await connection.execute(INSERT_MESSAGE, bucket_of(record_id), uuid4(), record_id, status, clock.now())
     await change_preferences(pool, me, record_id, Preferences(consultation=False))
@@ -339,7 +340,15 @@ select $1, $2, $3, 'mail', 'some-notice', case given.status when 'queued' then '
        given.status, given.at, case given.status when 'queued' then given.at end,
        case given.status when 'sent' then given.at end
 from (select $4::text, $5::timestamptz) as given(status, at)"""
-NOTIFY_TABLES = ("contacts", "preferences", "alerts", "restricted_documents", "consultation_windows", "messages")
+NOTIFY_TABLES = (
+    "contacts",
+    "preferences",
+    "alerts",
+    "alert_windows",
+    "restricted_documents",
+    "consultation_windows",
+    "messages",
+)
 WAITING = """
 select (select count(*) from alerts where record_id = $1 and status = 'queued')
      + (select count(*) from messages where record_id = $1 and status = 'queued')"""

@@ -7,11 +7,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.notify.alerting import group_alerts
 from services.notify.domain import (
     ALERT_CHANNELS,
     TRIED_FOR,
+    Alert,
     Audience,
     Contact,
+    DueAlert,
+    Kind,
     Preferences,
     Send,
     Unwanted,
@@ -167,3 +171,30 @@ def test_the_waits_grow_and_end_with_the_time_a_message_is_tried() -> None:
     assert waits[0] == timedelta(seconds=5)
     assert waits == sorted(waits)
     assert sum(waits[:10], timedelta()) < TRIED_FOR <= sum(waits[:12], timedelta())
+
+
+def due(record_id: UUID, kind: Kind, minutes: int, attempts: int = 0) -> DueAlert:
+    made = NOON + timedelta(minutes=minutes)
+    alert = Alert(uuid4(), record_id, kind, None, None, uuid4(), made, "", Audience.EVERYBODY)
+    return DueAlert(alert, attempts, made, None)
+
+
+def test_what_is_gathered_is_of_one_record_and_kind_with_the_newest_last_and_emergencies_go_each_alone() -> None:
+    here, there = uuid4(), uuid4()
+    later, document, elsewhere = due(here, "document", 5), due(here, "document", 1), due(there, "document", 2)
+    read = due(here, "consultation", 3)
+    emergencies = [due(here, "emergency-follow-up", minutes) for minutes in (0, 4)]
+    groups = group_alerts([later, read, *emergencies, elsewhere, document])
+    assert sorted(groups, key=lambda group: group[0].created_at) == [
+        (emergencies[0],),
+        (document, later),
+        (elsewhere,),
+        (read,),
+        (emergencies[1],),
+    ]
+
+
+def test_alerts_that_leave_together_are_put_off_together() -> None:
+    record_id = uuid4()
+    [group] = group_alerts([due(record_id, "document", minute, attempts) for minute, attempts in ((1, 3), (2, 0))])
+    assert [one.attempts for one in group] == [3, 3]

@@ -24,9 +24,10 @@ KINDS = ("document", "consultation", "emergency", "emergency-follow-up")
 SORTS: list[Any] = list(product(KINDS, ("fr", "en"), ("holder", "representative")))
 
 
-def composed(kind: Any, language: Any, relation: Any) -> EmailMessage:
+def composed(kind: Any, language: Any, relation: Any, count: int = 1) -> EmailMessage:
     contact = Contact("someone@mail.example", language, relation)
-    return BytesParser(policy=SMTP).parsebytes(compose(kind, contact, "DMP <no-reply@dmp.example>", ALERT, TRACE, NOW))
+    mail = compose(kind, contact, "DMP <no-reply@dmp.example>", ALERT, TRACE, NOW, count)
+    return BytesParser(policy=SMTP).parsebytes(mail)
 
 
 def texts(message: EmailMessage) -> tuple[str, str]:
@@ -79,6 +80,57 @@ def test_a_mail_offers_to_be_switched_off_only_where_it_can_be(kind: str, langua
     plain = texts(composed(kind, language, relation))[0]
     offered = ("You can switch these messages off", "Vous pouvez désactiver ces messages")
     assert any(one in plain for one in offered) == (kind in ("document", "consultation"))
+
+
+GATHERED: dict[tuple[str, str, str], str] = {
+    ("document", "fr", "holder"): "{} nouveaux documents ont été ajoutés à votre dossier médical partagé.",
+    ("document", "en", "holder"): "{} new documents have been added to your shared medical record.",
+    ("document", "fr", "representative"): (
+        "{} nouveaux documents ont été ajoutés au dossier médical partagé d'une personne que vous représentez."
+    ),
+    ("document", "en", "representative"): (
+        "{} new documents have been added to the shared medical record of a person whom you represent."
+    ),
+    ("consultation", "fr", "holder"): (
+        "Votre dossier médical partagé a été consulté par des professionnels de santé : {} nouvelles consultations."
+    ),
+    ("consultation", "en", "holder"): (
+        "Health professionals have consulted your shared medical record: {} new consultations."
+    ),
+    ("consultation", "fr", "representative"): (
+        "Le dossier médical partagé d'une personne que vous représentez a été consulté par des professionnels de "
+        "santé : {} nouvelles consultations."
+    ),
+    ("consultation", "en", "representative"): (
+        "Health professionals have consulted the shared medical record of a person whom you represent: "
+        "{} new consultations."
+    ),
+}
+
+
+@pytest.mark.parametrize("count", [2, 30])
+@pytest.mark.parametrize(("kind", "language", "relation"), sorted(GATHERED))
+def test_a_gathered_mail_says_how_many_and_nothing_else_of_them(
+    kind: str, language: str, relation: str, count: int
+) -> None:
+    mail = composed(kind, language, relation, count)
+    plain, html = texts(mail)
+    said = GATHERED[kind, language, relation].format(count)
+    assert plain.splitlines()[2] == said
+    assert said in html
+    assert re.findall(r"\d+", plain) == [str(count)]
+    assert "http" not in plain
+    assert not re.search(r"\d", mail["subject"])
+    plural = {"fr": "Nouveaux documents", "en": "New documents"}[language]
+    assert kind != "document" or mail["subject"].startswith(plural)
+
+
+@pytest.mark.parametrize(("kind", "language", "relation"), sorted(GATHERED))
+def test_a_mail_about_one_is_in_the_singular(kind: str, language: str, relation: str) -> None:
+    plain = texts(composed(kind, language, relation, 1))[0]
+    assert plain.splitlines()[2].startswith(
+        ("Un nouveau document a", "A new document has", "Un professionnel de santé a", "A health professional has")
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Request, Response
 
 from services.identity.domain.sessions import device_name
-from shared.errors import ClientError, ForbiddenError
+from shared.errors import ClientError, ForbiddenError, OverloadedError
 from shared.http.app import AuthenticatedCaller
 
 
@@ -48,13 +48,18 @@ def device_of(request: Request) -> str:
 
 @asynccontextmanager
 async def no_sooner_than(seconds: float, *, also_good_news: bool = False) -> AsyncIterator[None]:
-    """Refusals (and, if said so, the rest) are answered at the same time after the question, whatever was looked up."""
+    """Refusals (and, if said so, the rest) are answered at the same time after the question, whatever was looked up.
+
+    What is refused for want of a place to hash was refused before anything was looked up, and is answered at once.
+    """
     clock = asyncio.get_running_loop().time
     answered_at = clock() + seconds
     try:
         yield
         if also_good_news:
             await asyncio.sleep(answered_at - clock())
+    except OverloadedError:
+        raise
     except ClientError:
         await asyncio.sleep(answered_at - clock())
         raise

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
+from services.identity.domain.hash_queue import HashQueue
 from services.identity.domain.opening import Contact, Person
 from services.identity.domain.passwords import Hasher
 from services.identity.domain.sealing import Sealed
@@ -95,6 +96,7 @@ class AccountRules:
 
     lookups: Keyring
     hasher: Hasher = field(default_factory=Hasher)
+    hashes: HashQueue = field(default_factory=HashQueue)
     refusal_s: float = 0.5
     code_lifetime: timedelta = timedelta(minutes=10)
     session_idle: timedelta = timedelta(days=1)

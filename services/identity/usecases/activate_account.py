@@ -55,15 +55,16 @@ async def activate_account(
         f"activation-person:{lookups.fingerprint(*ins_parts(activating.ins), network)}",
         f"activation-source:{lookups.fingerprint('source', network)}",
     ]
-    await take_turn(pool, "activate-account", turns)
-    async with pool.acquire() as connection:
-        record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(activating.ins)))
-        hashes = [] if record_id is None else code_hashes(lookups, record_id, code)
-        usable = record_id is not None and await activation.is_usable(connection, record_id, hashes, clock.now())
-        words = await _words(connection, keyrings, record_id, chosen) if record_id and usable else None
-    if record_id is None or words is None:
-        raise await _refused(pool, record_id)
-    password_hash = await hash_password(accounts, chosen.password, words)
+    with accounts.hashes.place() as place:
+        await take_turn(pool, "activate-account", turns)
+        async with pool.acquire() as connection:
+            record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(activating.ins)))
+            hashes = [] if record_id is None else code_hashes(lookups, record_id, code)
+            usable = record_id is not None and await activation.is_usable(connection, record_id, hashes, clock.now())
+            words = await _words(connection, keyrings, record_id, chosen) if record_id and usable else None
+        if record_id is None or words is None:
+            raise await _refused(pool, record_id)
+        password_hash = await hash_password(accounts, place, chosen.password, words)
     choices = Choices(chosen.identifier, password_hash, chosen.second_factor, chosen.terms_version)
     async with transaction(pool) as connection:
         deceased = await lifecycle.is_deceased(connection, record_id)

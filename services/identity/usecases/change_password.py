@@ -38,7 +38,8 @@ async def change_password(
             raise AccountMissingError
         await confirm_password(connection, accounts, record_id, old)
         words = await words_about(connection, keyrings, record_id)
-    password_hash = await hash_password(accounts, new, words)
+    with accounts.hashes.place() as place:
+        password_hash = await hash_password(accounts, place, new, words)
     async with transaction(pool) as connection:
         await sessions.lock_sessions(connection, record_id)
         await check_session(connection, session_id)

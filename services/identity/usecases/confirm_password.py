@@ -1,6 +1,5 @@
 """The holder's password once more, before what cannot be taken lightly (closing a record, other credentials)."""
 
-import asyncio
 from uuid import UUID
 
 from services.identity.announcements import announce
@@ -33,17 +32,18 @@ async def confirm_password(
     and argon2 (in a thread) must hold no lock. A record without an account needs no password: only the
     demonstration's sign-in can have made its token.
 
-    Raises PasswordNeededError (403, `password-needed`), PasswordWrongError (403, `password-wrong`) and
-    TooManyTriesError (429, `too-many-tries`, with Retry-After).
+    Raises PasswordNeededError (403, `password-needed`), PasswordWrongError (403, `password-wrong`),
+    TooManyTriesError (429, `too-many-tries`, with Retry-After) and OverloadedError (503, `unavailable`, likewise).
     """
     account = await store.load_account(connection, account_id)
     if account is None:
         return
     if not password:
         raise PasswordNeededError
-    keys = [f"confirm:{account_id}"]
-    await take_try(connection, keys, "confirm-password")
-    found = await asyncio.to_thread(accounts.hasher.check, account.password_hash, normalise_password(password))
+    keys, kept, normalised = [f"confirm:{account_id}"], account.password_hash, normalise_password(password)
+    with accounts.hashes.place() as place:
+        await take_try(connection, keys, "confirm-password")
+        found = await place.run(lambda: accounts.hasher.check(kept, normalised))
     async with connection.transaction():
         if found != "wrong":
             await throttles.give_back(connection, keys, clock.now())

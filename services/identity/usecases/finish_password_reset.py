@@ -36,13 +36,14 @@ async def finish_password_reset(pool: Pool, accounts: AccountRules, keyrings: Ke
     Raises CodeWrongError, CodeOverError, PasswordLengthError, PasswordWeakError, PasswordPersonalError.
     """
     check_length(reset.password)
-    async with pool.acquire() as connection:
-        asked = await challenges.load_challenge(connection, reset.challenge_id, "password-reset", clock.now())
-        if asked is None:
-            raise CodeOverError
-        known = asked.record_id is not None and are_codes(accounts.lookups, asked, (reset.code,))
-        words = await words_about(connection, keyrings, asked.record_id) if known and asked.record_id else ()
-    password_hash = await hash_password(accounts, reset.password, words)
+    with accounts.hashes.place() as place:
+        async with pool.acquire() as connection:
+            asked = await challenges.load_challenge(connection, reset.challenge_id, "password-reset", clock.now())
+            if asked is None:
+                raise CodeOverError
+            known = asked.record_id is not None and are_codes(accounts.lookups, asked, (reset.code,))
+            words = await words_about(connection, keyrings, asked.record_id) if known and asked.record_id else ()
+        password_hash = await hash_password(accounts, place, reset.password, words)
     async with transaction(pool) as connection:
         challenge, wrong = await answer_challenge(
             connection, accounts, keyrings, "password-reset", reset.challenge_id, (reset.code,)

@@ -1,14 +1,15 @@
 """Makes what is kept of a new password."""
 
-import asyncio
 from collections.abc import Iterable
 
 from services.identity.domain.accounts import AccountRules
+from services.identity.domain.hash_queue import HashPlace
 from services.identity.domain.passwords import check_password, normalise_password
 
 
-async def hash_password(accounts: AccountRules, password: str, own: Iterable[str]) -> str:
-    """Checks and hashes in a thread: call it before the transaction. `own`: `own_words` of the person.
+async def hash_password(accounts: AccountRules, place: HashPlace, password: str, own: Iterable[str]) -> str:
+    """Checks and hashes in a thread: call it before the transaction. `place`: taken from `accounts.hashes` before a
+    code or an account was looked at; `own`: `own_words` of the person.
 
     Raises PasswordLengthError, PasswordWeakError, PasswordPersonalError.
     """
@@ -19,4 +20,4 @@ async def hash_password(accounts: AccountRules, password: str, own: Iterable[str
         check_password(normalised, words)
         return accounts.hasher.hash(normalised)
 
-    return await asyncio.to_thread(make)
+    return await place.run(make)

@@ -46,11 +46,12 @@ async def open_alone(
     """
     check_length(chosen.password)
     hashes = accounts.lookups.fingerprints("opening-ticket", str(opening_id), ticket)
-    async with pool.acquire() as connection:
-        opening = await online.load_proved(connection, opening_id, hashes, clock.now())
-        asked, person = await _who(connection, keyrings, opening)
-    words = own_words(person.person, asked.contact, chosen.identifier)
-    password_hash = await hash_password(accounts, chosen.password, words)
+    with accounts.hashes.place() as place:
+        async with pool.acquire() as connection:
+            opening = await online.load_proved(connection, opening_id, hashes, clock.now())
+            asked, person = await _who(connection, keyrings, opening)
+        words = own_words(person.person, asked.contact, chosen.identifier)
+        password_hash = await hash_password(accounts, place, chosen.password, words)
     async with transaction(pool) as connection:
         opening = await online.lock_proved(connection, opening_id, hashes, clock.now())
         if opening is None:

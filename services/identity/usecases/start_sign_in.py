@@ -1,6 +1,5 @@
 """Signing in, the first half: identifier and password are looked at, and a code is asked for."""
 
-import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -48,23 +47,25 @@ class Asked:
 async def start_sign_in(pool: Pool, accounts: AccountRules, keyrings: Keyrings, attempt: Attempt) -> Asked:
     """The same work whether somebody has the identifier or not: a password is always hashed.
 
-    Raises CredentialsWrongError, TooManyTriesError, ContactMissingError.
+    Raises CredentialsWrongError, TooManyTriesError, ContactMissingError, and OverloadedError before anything is looked
+    up or counted.
     """
     identifier = normalise_identifier(attempt.identifier)
-    async with pool.acquire() as connection:
-        account, device_id = await find_account(connection, accounts, identifier, attempt.device_token)
-        keys = keys_of_try(accounts.lookups, identifier, attempt.source, device_id)
-        slowed = await take_try(connection, keys, "sign-in")
     password = normalise_password(attempt.password)[: LONGEST + 1]
-    kept = None if account is None else account.password_hash
-    found = await asyncio.to_thread(accounts.hasher.check, kept, password)
+    with accounts.hashes.place() as place:
+        async with pool.acquire() as connection:
+            account, device_id = await find_account(connection, accounts, identifier, attempt.device_token)
+            keys = keys_of_try(accounts.lookups, identifier, attempt.source, device_id)
+            slowed = await take_try(connection, keys, "sign-in")
+        kept = None if account is None else account.password_hash
+        found = await place.run(lambda: accounts.hasher.check(kept, password))
+        better = await place.run(lambda: accounts.hasher.hash(password)) if found == "stale" else None
     if account is None or found == "wrong":
         async with transaction(pool) as connection:
             record_id = None if account is None else account.record_id
             code = CredentialsWrongError.code
             await refuse_try(connection, keyrings, record_id, code, keys, slowed=slowed)
         raise CredentialsWrongError
-    better = await asyncio.to_thread(accounts.hasher.hash, password) if found == "stale" else None
     async with transaction(pool) as connection:
         if better is not None:
             await store.rehash(connection, account.record_id, account.password_hash, better)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -38,27 +38,49 @@ class Fate:
     attempts: int
     due_at: datetime | None
     handled_at: datetime | None
+    sent_with: UUID | None = None
 
 
+# An alert leaves at once where the last mail of its record and kind left a window ago. Otherwise it waits for the mail
+# that is planned, or plans one for the end of the window. An alert that exists moves nothing.
 INSERT_ALERTS = """
+with raised as (
+  select * from unnest(
+    $1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::timestamptz[],
+    $9::text[], $10::text[], $11::text[], $12::text[], $14::text[], $15::timestamptz[])
+    as alert(bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
+             status, reason, channel, not_before)
+), planned as (
+  insert into alert_windows as known (record_id, kind, due_at)
+  select distinct record_id, kind, $13::timestamptz from raised
+  where $16::interval > interval '0' and status = 'queued' and kind in ('document', 'consultation')
+    and not exists (select from alerts where alerts.bucket = raised.bucket and alerts.id = raised.id)
+  order by record_id, kind
+  on conflict on constraint alert_windows_pkey do update set due_at = case
+    when known.due_at > $13 then least(known.due_at, $13 + $16)
+    when known.due_at + $16 > $13 then known.due_at + $16
+    else $13 end
+  returning record_id, kind, due_at
+)
 insert into alerts (bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
                     status, reason, channel, created_at, due_at, handled_at)
-select bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
-       status, reason, channel, $13::timestamptz, case when status = 'queued' then coalesce(not_before, $13) end,
+select bucket, id, raised.record_id, raised.kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
+       status, reason, channel, $13, case when status = 'queued' then coalesce(not_before, planned.due_at, $13) end,
        case when status <> 'queued' then $13 end
-from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::timestamptz[],
-            $9::text[], $10::text[], $11::text[], $12::text[], $14::text[], $15::timestamptz[])
-  as raised(bucket, id, record_id, kind, document_id, deposit_id, caused_by, caused_at, traceparent, audience,
-            status, reason, channel, not_before)
+from raised left join planned on planned.record_id = raised.record_id and planned.kind = raised.kind
 order by id
 on conflict on constraint alerts_pkey do nothing
-returning id, status, channel, kind"""
+returning id, channel, kind, coalesce(due_at <= $13, false) as is_due"""
 
 
 async def insert_alerts(
-    connection: Connection, raised: Sequence[tuple[Alert, str, str | None]], now: datetime
+    connection: Connection, raised: Sequence[tuple[Alert, str, str | None]], now: datetime, window: timedelta
 ) -> set[UUID]:
-    """Keeps alerts with their status and reason; wakes the senders after the commit. Returns those that are new."""
+    """Keeps alerts with their status and reason; wakes the senders of what is due after the commit.
+
+    `window`: how long after a mail about documents, or consultations, of a record further ones wait. Returns the alerts
+    that are new.
+    """
     alerts = [alert for alert, _, _ in raised]
     rows = await connection.fetch(
         INSERT_ALERTS,
@@ -77,16 +99,16 @@ async def insert_alerts(
         now,
         [alert.channel for alert in alerts],
         [alert.not_before for alert in alerts],
+        window,
     )
-    for queue in {AlertQueue(row["channel"], row["kind"] == "emergency") for row in rows if row["status"] == "queued"}:
+    for queue in {AlertQueue(row["channel"], row["kind"] == "emergency") for row in rows if row["is_due"]}:
         notify_after_commit(connection, queue.notification)
     return {row["id"] for row in rows}
 
 
 # What is known now of the person and of the document is read in the statement that takes an alert: it is judged again.
 _TAKEN = """
-  order by due_at limit $2 for update skip locked
-), taken as (
+taken as (
   update alerts set due_at = $3 from due where alerts.bucket = due.bucket and alerts.id = due.id
   returning alerts.bucket, alerts.id, alerts.record_id, kind, document_id, deposit_id, caused_by, caused_at,
             traceparent, audience, channel, document_end, attempts, created_at
@@ -104,14 +126,36 @@ TAKE_DUE_EMERGENCIES = (
     """
 with due as (
   select bucket, id from alerts
-  where status = 'queued' and kind = 'emergency' and channel = $4 and due_at <= $1"""  # noqa: S608  # two constants
+  where status = 'queued' and kind = 'emergency' and channel = $4 and due_at <= $1
+  order by due_at limit $2 for update skip locked
+), """  # noqa: S608  # two constants
     + _TAKEN
 )
+# Takes with each alert all that is due of its kind about its record. The statement locks the row of the window, so that
+# two senders never split one mail, and passes over records to which a consumer is adding; it waits for no lock. The
+# literal limit repeats $2 for the generic plan, which else expects a tenth of the queue and reads whole tables.
 TAKE_DUE_ALERTS = (
     """
-with due as (
-  select bucket, id from alerts
-  where status = 'queued' and kind <> 'emergency' and channel = $4 and due_at <= $1"""  # noqa: S608  # two constants
+with first as materialized (
+  select bucket, record_id, kind from alerts
+  where status = 'queued' and kind <> 'emergency' and channel = $4 and due_at <= $1
+  order by due_at limit $2 for update skip locked
+), locked as materialized (
+  select record_id, kind from alert_windows
+  where (record_id, kind) in (select record_id, kind from first) for update skip locked
+), free as materialized (
+  select distinct bucket, record_id, kind from first
+  where (record_id, kind) in (select record_id, kind from locked)
+    or not exists (select from alert_windows known where known.record_id = first.record_id and known.kind = first.kind)
+  limit 64
+), due as materialized (
+  select due.bucket, due.id from free cross join lateral (
+    select bucket, id from alerts
+    where bucket = free.bucket and record_id = free.record_id and kind = free.kind
+      and status = 'queued' and channel = $4 and due_at <= $1
+    for update skip locked
+  ) as due
+), """  # noqa: S608  # two constants
     + _TAKEN
 )
 
@@ -119,10 +163,13 @@ with due as (
 async def take_due(
     connection: Connection, queue: AlertQueue, now: datetime, limit: int, held_until: datetime
 ) -> list[DueAlert]:
-    """Alerts of one queue whose time has come, the longest due first; nobody else takes them before `held_until`."""
+    """Alerts of one queue whose time has come; nobody else takes them before `held_until`.
+
+    The `limit` longest due and, with each, what else is due of its kind about its record.
+    """
     statement = TAKE_DUE_EMERGENCIES if queue.emergencies else TAKE_DUE_ALERTS
     rows = await connection.fetch(statement, now, limit, held_until, queue.channel)
-    return sorted((_due(row) for row in rows), key=lambda due: due.created_at)
+    return [_due(row) for row in rows]
 
 
 END_DOCUMENT_ALERTS = """
@@ -139,9 +186,10 @@ async def end_documents(connection: Connection, ends: Mapping[UUID, str]) -> Non
 
 SETTLE = """
 update alerts set status = fate.status, reason = fate.reason, attempts = fate.attempts, due_at = fate.due_at,
-                  handled_at = fate.handled_at
-from unnest($1::integer[], $2::uuid[], $3::text[], $4::text[], $5::integer[], $6::timestamptz[], $7::timestamptz[])
-  as fate(bucket, id, status, reason, attempts, due_at, handled_at)
+                  handled_at = fate.handled_at, sent_with = fate.sent_with
+from unnest($1::integer[], $2::uuid[], $3::text[], $4::text[], $5::integer[], $6::timestamptz[], $7::timestamptz[],
+            $8::uuid[])
+  as fate(bucket, id, status, reason, attempts, due_at, handled_at, sent_with)
 where alerts.bucket = fate.bucket and alerts.id = fate.id and alerts.status = 'queued'
 returning alerts.id"""
 
@@ -158,6 +206,7 @@ async def settle(connection: Connection, fates: Sequence[Fate]) -> set[UUID]:
         [fate.attempts for fate in ordered],
         [fate.due_at for fate in ordered],
         [fate.handled_at for fate in ordered],
+        [fate.sent_with for fate in ordered],
     )
     return {row["id"] for row in rows}
 
@@ -170,6 +219,16 @@ where alerts.bucket = old.bucket and alerts.id = old.id"""
 async def forget_before(connection: Connection, moment: datetime) -> bool:
     """Removes some of what was handled before. Returns whether there may be more."""
     return count_of(await connection.execute(DELETE_OLD_ALERTS, moment)) == 1000
+
+
+DELETE_OLD_WINDOWS = """
+delete from alert_windows known using (select record_id, kind from alert_windows where due_at < $1 limit 1000) as old
+where known.record_id = old.record_id and known.kind = old.kind and known.due_at < $1"""
+
+
+async def forget_windows(connection: Connection, moment: datetime) -> bool:
+    """Removes some whose last mail left before. Returns whether there may be more."""
+    return count_of(await connection.execute(DELETE_OLD_WINDOWS, moment)) == 1000
 
 
 OBSERVE = "select count(*) from alerts where status = 'queued'"

@@ -32,9 +32,12 @@ with chosen as materialized (
   delete from alerts using chosen where alerts.bucket = $1 and alerts.id = chosen.id returning alerts.id
 ), gone_windows as (
   delete from consultation_windows where record_id = $2 returning record_id
+), gone_alert_windows as (
+  delete from alert_windows where record_id = $2 returning record_id
 )
 select (select count(*) from gone_alerts) as alerts, (select count(*) from gone_restricted) as restricted_documents,
-       (select count(*) from gone_windows) as consultation_windows"""
+       (select count(*) from gone_windows) as consultation_windows,
+       (select count(*) from gone_alert_windows) as alert_windows"""
 
 
 async def destroy_contact(connection: Connection, record_id: UUID) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Tells of consultations: one alert per professional and record in 24 hours."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from uuid import UUID
 
 from services.notify.domain import Alert, Audience, Decision, Window, Withheld, alert_id, first_of_each_day
@@ -23,11 +24,12 @@ def is_consultation(event: AccessRecorded) -> bool:
 
 
 async def alert_consultations(
-    connection: Connection, messages: list[Message[AccessRecorded]], *, keyring: Keyring
+    connection: Connection, messages: list[Message[AccessRecorded]], *, keyring: Keyring, window: timedelta
 ) -> None:
-    """Those that open a window. A consultation that comes again finds its window open: nothing is told twice.
+    """Those that open a window of a day. A consultation that comes again finds its window open: nothing is told twice.
 
-    What must be withheld has windows of its own, so that it does not silence what may be told.
+    What must be withheld has windows of its own, so that it does not silence what may be told. `window`: how long
+    after a mail about consultations of a record further ones wait.
     """
     read = {message.id: message for message in messages if is_consultation(message.event)}
     if not read:
@@ -44,7 +46,7 @@ async def alert_consultations(
     if not opening:
         return
     await store.open_windows(connection, {window: at for window, at, _ in opening})
-    await raise_alerts(connection, [one for _, _, one in opening])
+    await raise_alerts(connection, [one for _, _, one in opening], window)
 
 
 def _window(message: Message[AccessRecorded], decision: Decision) -> Window:

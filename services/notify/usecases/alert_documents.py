@@ -1,5 +1,6 @@
 """Tells of new documents: one alert per published document."""
 
+from datetime import timedelta
 from typing import Final
 
 from services.notify.domain import Alert, Audience, Unwanted, alert_id, audience
@@ -17,7 +18,7 @@ OWN: Final = Unwanted("own-deposit")
 
 
 async def alert_documents(
-    connection: Connection, messages: list[Message[DocumentPublished]], *, keyring: Keyring
+    connection: Connection, messages: list[Message[DocumentPublished]], *, keyring: Keyring, window: timedelta
 ) -> None:
     """A document's alert exists once, however often it is told of. Restricted documents are remembered."""
     alerts = [_alert(message) for message in messages]
@@ -32,7 +33,7 @@ async def alert_documents(
     own = {alert.id for alert, message in zip(alerts, messages, strict=True) if message.event.deposited_by == "patient"}
     once = list({alert.id: alert for alert in alerts}.values())
     decided = await decide_alerts(connection, once, keyring)
-    await raise_alerts(connection, [(one, OWN if one.id in own else decision) for one, decision in decided])
+    await raise_alerts(connection, [(one, OWN if one.id in own else decision) for one, decision in decided], window)
 
 
 def _alert(message: Message[DocumentPublished]) -> Alert:

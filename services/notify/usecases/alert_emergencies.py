@@ -15,6 +15,7 @@ from shared.messaging.envelope import Message
 
 EMERGENCIES = frozenset({"bris_de_glace", "centre_15"})
 READINGS = frozenset({"read-document", "find-documents", "read-summary", "read-reimbursements"})
+NOT_GATHERED = timedelta(0)
 _KNOWN_ACTIONS = frozenset(get_args(Action))
 _KNOWN_ACTORS = frozenset(get_args(ActorKind))
 
@@ -48,7 +49,7 @@ async def alert_emergencies(
                 alerts.setdefault(alert.id, alert)
     known = await store.find_alerts(connection, list(alerts)) if alerts else set()
     new = [alert for id, alert in alerts.items() if id not in known]
-    await raise_alerts(connection, await decide_alerts(connection, new, keyring))
+    await raise_alerts(connection, await decide_alerts(connection, new, keyring), NOT_GATHERED)
 
 
 def _alerts(message: Message[AccessRecorded], follow_up_after: timedelta) -> list[Alert]:

@@ -14,5 +14,9 @@ async def forget_alerts(pool: Pool) -> bool:
     """A part of them. Returns whether there may be more."""
     async with transaction(pool) as connection:
         past = clock.now() - KEPT
-        more = [await alert_queue.forget_before(connection, past), await alerts.forget_windows(connection, past)]
+        more = [
+            await alert_queue.forget_before(connection, past),
+            await alert_queue.forget_windows(connection, past),
+            await alerts.forget_windows(connection, past),
+        ]
     return any(more)

@@ -1,6 +1,7 @@
 """Raises alerts: decides who is told, keeps the message for the senders, or says at once why nobody is told."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from services.notify.domain import Alert, Decision, Send, decide
 from services.notify.events import announce_handled, status_of
@@ -27,13 +28,13 @@ async def decide_alerts(connection: Connection, alerts: Sequence[Alert], keyring
     return decided
 
 
-async def raise_alerts(connection: Connection, decided: Sequence[Decided]) -> None:
-    """Alerts that exist already are passed over."""
+async def raise_alerts(connection: Connection, decided: Sequence[Decided], window: timedelta) -> None:
+    """Alerts that exist already are passed over. `window`: how long after a mail about a record further ones wait."""
     if not decided:
         return
     now = clock.now()
     kept = [(alert, *status_of(decision)) for alert, decision in decided]
-    new = await alert_queue.insert_alerts(connection, kept, now)
+    new = await alert_queue.insert_alerts(connection, kept, now, window)
     announcements = []
     for alert, decision in decided:
         if alert.id in new and not isinstance(decision, Send):

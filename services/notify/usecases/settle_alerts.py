@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.notify.domain import TOO_LATE, Again, DueAlert, Outcome, is_too_late, put_off
+from services.notify.domain import TOO_LATE, Again, Delivered, DueAlert, Outcome, is_too_late, put_off
 from services.notify.events import announce_handled, handled_at, status_of
 from services.notify.store import alert_queue as store
 from services.notify.store.alert_queue import Fate
@@ -41,4 +41,5 @@ def _fate(due: DueAlert, end: Outcome, now: datetime) -> Fate:
         retry = put_off(end, due.attempts, now)
         return Fate(due.alert, "queued", retry.reason, retry.attempts, retry.due_at, None)
     status, reason = status_of(end)
-    return Fate(due.alert, status, reason, due.attempts + 1, None, handled_at(end, now))
+    sent_with = end.sent_with if isinstance(end, Delivered) else None
+    return Fate(due.alert, status, reason, due.attempts + 1, None, handled_at(end, now), sent_with)

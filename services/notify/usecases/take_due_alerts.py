@@ -10,7 +10,7 @@ from shared.runtime import clock
 
 
 async def take_due_alerts(pool: Pool, queue: AlertQueue, limit: int, held_for: timedelta) -> list[DueAlert]:
-    """The longest due of one queue first."""
+    """The longest due of one queue, each with what else is due of its kind about its record."""
     now = clock.now()
     async with pool.acquire() as connection:
         return await store.take_due(connection, queue, now, limit, now + held_for)
