@@ -1,12 +1,16 @@
 # Needs Python >= 3.11 and make; everything else goes into .venv and var/.
-.PHONY: help install demo up down status test lint format lock
+.PHONY: help install install-dev demo up down status test lint format lock
 .DEFAULT_GOAL := help
+COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 help: ## show this
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1	\2/p' Makefile
 
-install: ## install the locked packages into .venv (every other target does it)
-	@deploy/local/setup.sh
+install: ## install into .venv what runs here, locked (demo, up, down and status do it)
+	@deploy/local/setup.sh local
+
+install-dev: ## install the tests' and linters' packages too (test, lint and format do it)
+	@deploy/local/setup.sh dev
 
 demo: install ## play the main job once: a hospital's document becomes an alert in the patient's mailbox
 	@.venv/bin/python -m deploy.local demo
@@ -20,19 +24,20 @@ down: install ## end what `make up` or `make demo` started
 status: install ## show what runs
 	@.venv/bin/python -m deploy.local status
 
-test: install ## run all tests
+test: install-dev ## run all tests
 	@.venv/bin/python -m pytest -n 2
 
-lint: install ## ruff, mypy, import-linter
+lint: install-dev ## ruff, mypy, import-linter
 	@.venv/bin/python -m ruff format --check .
 	@.venv/bin/python -m ruff check .
 	@.venv/bin/python -m mypy
 	@.venv/bin/lint-imports
 
-format: install ## format the code
+format: install-dev ## format the code
 	@.venv/bin/python -m ruff format .
 	@.venv/bin/python -m ruff check --fix .
 
-lock: install ## pin the newest versions that pyproject.toml allows (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-annotate --upgrade --quiet -o requirements.lock
+lock: ## pin the newest versions that pyproject.toml allows (needs uv)
+	$(COMPILE) --extra local --extra dev --upgrade -o requirements-dev.lock
+	$(COMPILE) --extra local -c requirements-dev.lock -o requirements-local.lock
+	$(COMPILE) -c requirements-local.lock -o requirements.lock

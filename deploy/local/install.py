@@ -1,6 +1,8 @@
-"""Makes `.venv` with everything in `requirements.lock`, and fetches the jars of Kafka; standard library only.
+"""Makes `.venv` with everything in a lock, and fetches the jars of Kafka; standard library only.
 
-Does nothing when the lock is the one installed last time. Run by `setup.sh` in the repository's root.
+`local` installs `requirements-local.lock`, what runs on one machine; `dev` installs `requirements-dev.lock`, which adds
+the tests and linters. Does nothing when that lock, or the larger one, is the one installed last time. Run by `setup.sh`
+in the repository's root.
 """
 
 import errno
@@ -17,7 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 STAMP = VENV / "installed"
-INPUTS = ("requirements.lock", "pyproject.toml", "deploy/local/jgo.lock.toml")
+LOCKS = {"local": "requirements-local.lock", "dev": "requirements-dev.lock"}
+"""Lock of each set of packages, the smaller set first. The larger one holds the smaller, in the same versions."""
+INPUTS = ("pyproject.toml", "deploy/local/jgo.lock.toml")
 _DISK_NEEDED = 1_000 * 1024 * 1024
 _NO_NETWORK = ("ConnectionError", "NewConnectionError", "Could not find a version", "ConnectTimeout", "ReadTimeout")
 
@@ -26,13 +30,13 @@ class InstallError(Exception):
     """Something on this machine stands in the way; one line."""
 
 
-def main() -> int:
-    """Installs what is missing."""
+def main(packages: str) -> int:
+    """Installs what is missing of a set of packages, a key of `LOCKS`. Returns the exit code."""
     try:
         with (ROOT / ".install.lock").open("w") as lock:
             _wait_for(lock.fileno())
-            if not _is_installed():
-                _install()
+            if not _is_installed(packages):
+                _install(packages)
     except InstallError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -54,19 +58,22 @@ def _wait_for(lock: int) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def _fingerprint() -> str:
+def _fingerprint(packages: str) -> str:
     """What the installation depends on: the locked versions, our own metadata, the place and the Python."""
     digest = hashlib.sha256(f"{ROOT} {sys.version_info[:2]}".encode())
-    for name in INPUTS:
+    for name in (LOCKS[packages], *INPUTS):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 
 
-def _is_installed() -> bool:
-    return STAMP.exists() and STAMP.read_text() == _fingerprint() and (VENV / "bin" / "dmp").exists()
+def _is_installed(packages: str) -> bool:
+    if not (STAMP.exists() and (VENV / "bin" / "dmp").exists()):
+        return False
+    sets = tuple(LOCKS)
+    return STAMP.read_text() in {_fingerprint(larger) for larger in sets[sets.index(packages) :]}
 
 
-def _install() -> None:
+def _install(packages: str) -> None:
     if shutil.disk_usage(ROOT).free < _DISK_NEEDED and not (VENV / "bin" / "dmp").exists():
         raise InstallError(_FULL)
     started = time.monotonic()
@@ -75,12 +82,13 @@ def _install() -> None:
         _make_venv()
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "--retries", "3"]
     _say("installing the locked packages into .venv (the first time a minute or two)")
-    packages = sum(line[:1].isalnum() for line in (ROOT / "requirements.lock").read_text().splitlines())
-    _run([*pip, "install", "--require-hashes", "-r", "requirements.lock"], "installing the packages", packages)
+    lock = LOCKS[packages]
+    count = sum(line[:1].isalnum() for line in (ROOT / lock).read_text().splitlines())
+    _run([*pip, "install", "--require-hashes", "-r", lock], "installing the packages", count)
     _run([*pip, "install", "--no-deps", "--no-build-isolation", "-e", "."], "installing the command dmp")
     _say("fetching Apache Kafka")
     _run([str(VENV / "bin" / "python"), "-m", "deploy.local.archive"], "fetching Apache Kafka")
-    STAMP.write_text(_fingerprint())
+    STAMP.write_text(_fingerprint(packages))
     _say(f"installed in {time.monotonic() - started:.0f} s")
 
 
@@ -136,4 +144,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1]))

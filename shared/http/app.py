@@ -15,6 +15,7 @@ from shared.db.errors import DATABASE_ERRORS
 from shared.db.pool import ANSWER, LONG_ANSWER, Pool, create_pool
 from shared.errors import NotAuthenticatedError
 from shared.http.admission import Load
+from shared.http.described import DescribedApi
 from shared.http.error_boundary import ErrorBoundary
 from shared.http.problems import Renderer, install, problem
 from shared.http.tokens import Caller, IssuerKeys, Keys, TokenVerifier
@@ -35,7 +36,7 @@ def make_app(*, title: str, summary: str, lifespan: Lifespan, body_limit: int, r
 
     The lifespan holds `serving`, or sets what it sets of `app.state` itself.
     """
-    app = FastAPI(
+    app = DescribedApi(
         title=title,
         summary=summary,
         version="1",

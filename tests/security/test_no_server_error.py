@@ -1,0 +1,248 @@
+"""Whatever a caller sends, as OpenAPI describes it or not: an answer that says what is wrong, never a fault of ours."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import orjson
+import pytest
+import pytest_asyncio
+
+from services.consent.store.copies import COPIED
+from services.consent.usecases.copy_people import copy_people
+from services.consent.usecases.copy_records import copy_records
+from services.identity.domain.kinds import HOLDS
+from shared.contracts.identity import PeopleChanged
+from shared.db.pool import Limits, transaction
+from shared.http import app as frame
+from shared.http import constant_time, prefer
+from shared.http.admission import Load
+from shared.http.outcomes import is_fhir
+from shared.messaging.copies import raise_watermarks
+from shared.runtime import clock
+from tests.infra import accounts, consent_api, ledger
+from tests.infra.apis import NAMES, Api, all_apis
+from tests.infra.databases import Databases
+from tests.infra.generated import Generated, Generator
+from tests.infra.ledger import Ledger
+from tests.infra.load import Person
+from tests.infra.messages import message
+from tests.infra.plumbing import record_changed
+from tests.infra.records import DOCTOR, HOSPITAL, House, a_deposit, bundle_of, deposit_id, document_ids, named
+from tests.infra.tokens import make_token, operator_token, patient_token, software_token
+
+PARENT, CARER = UUID(int=0x9001), UUID(int=0x9002)
+EXAMPLES = {"identity": 3, "records": 10, "consent": 4, "audit": 12, "notify": 12}
+"""Random cases of each operation, as OpenAPI wants them, and as many that it does not want."""
+AT_ONCE = 8
+PATIENT = Limits(acquire_s=60, statement_s=60, grace_s=10)
+SERVED = {
+    "identity": {"patient", "representative", "professional", "software", "administrator", "operator", "nobody"},
+    "records": {"patient", "representative", "carer", "professional", "professional in an emergency", "software"},
+    "consent": {"patient", "representative", "carer", "professional", "software", "administrator"},
+    "audit": {"patient", "representative", "professional", "operator"},
+    "notify": {"patient"},
+}
+"""Who gets behind every check, so that what lies there is asked too."""
+INSIDE = ("Traceback", 'File "', "asyncpg", "pydantic", "site-packages", ".py")
+
+
+@dataclass
+class Outcomes:
+    """What came of the requests to the API that `document` describes."""
+
+    document: dict[str, Any]
+    faults: set[str] = field(default_factory=set)
+    served: set[str] = field(default_factory=set)
+
+    def note(self, request: Generated, actor: str, answer: httpx.Response) -> None:
+        """One answer."""
+        if answer.is_success:
+            self.served.add(actor)
+        if (fault := self._fault_of(request, answer)) is not None:
+            self.faults.add(f"{request.method} {request.route} by {actor}: {answer.status_code} {fault}")
+
+    def _fault_of(self, request: Generated, answer: httpx.Response) -> str | None:
+        if answer.is_server_error:
+            return f"{request.url} {request.content!r}"
+        if not answer.is_client_error:
+            return None
+        if any(mark in answer.text for mark in INSIDE):
+            return f"tells of our inside: {answer.text[:200]}"
+        described = self.document["paths"][request.route][request.method.lower()]["responses"]
+        kinds = described.get(str(answer.status_code), {}).get("content") or {form_of_errors(request.route)}
+        kind = answer.headers.get("content-type", "").partition(";")[0]
+        if kind not in kinds or not MEMBERS[kind] <= orjson.loads(answer.content).keys():
+            return f"is not {sorted(kinds)}: {kind} {answer.text[:100]}"
+        return None
+
+
+MEMBERS = {
+    "application/problem+json": {"type", "title", "status", "code", "detail"},
+    "application/fhir+json": {"resourceType", "issue"},
+    "application/json": {"error"},
+}
+"""What the body of an error has, by its media type; the last is OAuth's (RFC 6749, section 5.2)."""
+
+
+def form_of_errors(route: str) -> str:
+    """The media type of an error that OpenAPI does not list."""
+    return "application/fhir+json" if is_fhir(route) else "application/problem+json"
+
+
+def tokens(record_id: UUID) -> dict[str, str | None]:
+    """One of each kind of actor, as far as the record would let them; None: without a token."""
+    professional = {"profession": "G15_10", "organisation_id": HOSPITAL}
+    emergency = {"mode": "bris_de_glace", "motive": "sealed", "sid": str(uuid4())}
+    return {
+        "patient": patient_token(record_id),
+        "representative": make_token("representative", str(PARENT), record_id=record_id),
+        "carer": make_token("carer", str(CARER), record_id=record_id),
+        "professional": make_token("professional", DOCTOR, patient_present=record_id, **professional),
+        "professional in an emergency": make_token("professional", DOCTOR, **emergency, **professional),
+        "software": software_token("software-1", HOSPITAL, scope=" ".join(HOLDS["software"])),
+        "administrator": make_token("administrator", "admin-1", scope=" ".join(HOLDS["administrator"])),
+        "operator": operator_token(),
+        "nobody": None,
+    }
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """The record of a service, and by the name of a parameter or a member of a body what exists under it."""
+
+    record_id: UUID
+    known: dict[str, Any]
+
+
+async def seed_identity(api: Api) -> Seeded:
+    house = accounts.House(api.client, None, api.app.state.pool)  # type: ignore[arg-type] # nothing here reads the outbox
+    record_id = await house.open_account()
+    started = await house.start()
+    challenge = started.json()["challenge_id"]
+    known = {"identifier": accounts.MAIL, "password": accounts.PASSWORD, "challenge_id": challenge}
+    return Seeded(
+        record_id, {**known, "professional_id": DOCTOR, "structure_id": HOSPITAL, "organisation_id": HOSPITAL}
+    )
+
+
+async def seed_records(api: Api) -> Seeded:
+    house = House(api.app.state.pool, api.client, api.app.state.parts.vault)
+    await house.be_fresh()
+    record_id = await house.open_record(Person(91))
+    await house.name_people(record_id, 1, representatives=(named(PARENT),), carers=(named(CARER),))
+    await house.enter_professional(DOCTOR, "G15_10")
+    await house.choose(record_id, 1, authorised=(DOCTOR,))
+    answer = await house.deposit(bundle_of(a_deposit(Person(91))))
+    [document_id] = document_ids(answer)
+    await house.decide(document_id)
+    subject = f"urn:oid:1.2.250.1.213.1.4.10|{Person(91).ins}"
+    documents = {"id": str(document_id), "document_id": str(document_id), "deposit_id": str(deposit_id(answer))}
+    return Seeded(record_id, {**documents, "patient": str(record_id), "patient.identifier": subject})
+
+
+async def seed_consent(api: Api) -> Seeded:
+    record_id = uuid4()
+    pool = api.app.state.pool
+    people = PeopleChanged.model_validate(
+        {
+            "record_id": record_id,
+            "version": 1,
+            "representatives": (consent_api.person(PARENT),),
+            "carers": (consent_api.person(CARER),),
+        }
+    )
+    async with transaction(pool) as connection:
+        await copy_records(connection, [message(record_changed(record_id))])
+        await copy_people(connection, [message(people)])
+        await raise_watermarks(connection, {(topic, 0): clock.now() for topic in COPIED})
+    await consent_api.enter(pool)
+    await consent_api.enter(pool, DOCTOR, profession="G15_10")
+    ids = {"professional_id": DOCTOR, "holder_id": DOCTOR, "structure_id": "1750000001"}
+    return Seeded(record_id, {**ids, "patient": str(record_id), "version": 1})
+
+
+async def seed_audit(api: Api) -> Seeded:
+    house = Ledger(api.client)
+    await house.record()
+    document_id = await house.document()
+    about = {"document_id": document_id}
+    event_id = await house.access(
+        ledger.doctor(DOCTOR, HOSPITAL), "read-document", ledger.judged(ledger.reading()), **about
+    )
+    return Seeded(house.record_id, {"event_id": str(event_id), "structure_id": HOSPITAL})
+
+
+async def seed_notify(_: Api) -> Seeded:
+    return Seeded(uuid4(), {})
+
+
+SEEDS = {
+    "identity": seed_identity,
+    "records": seed_records,
+    "consent": seed_consent,
+    "audit": seed_audit,
+    "notify": seed_notify,
+}
+
+
+@pytest_asyncio.fixture(scope="module")
+async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
+    """At work, and refusing nothing because the machine is busy: a 503 would hide what it stands for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frame, "ANSWER", PATIENT)
+        async with all_apis(databases) as made:
+            for api in made.values():
+                api.app.state.load = Load()  # without a watch it is never late
+                api.app.state.copy_limit = timedelta(days=1)
+            records = made["records"].app.state
+            records.parts = replace(records.parts, copy_limit=timedelta(days=1))
+            yield made
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals do not wait for their beat, nor answers for a result."""
+
+    async def not_at_all(_: float) -> None:
+        """Nothing to wait for."""
+
+    monkeypatch.setattr(constant_time, "wait_until", not_at_all)
+    monkeypatch.setattr(prefer, "LONGEST_WAIT_S", 0.0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_no_generated_request_is_a_fault_of_ours(apis: dict[str, Api], name: str) -> None:
+    api = apis[name]
+    seeded = await SEEDS[name](api)
+    known = {"record_id": str(seeded.record_id), **seeded.known}
+    document = api.app.openapi()
+    generator = Generator(document, known, EXAMPLES[name])
+    by_actor = tokens(seeded.record_id)
+    places = asyncio.Semaphore(AT_ONCE)
+    outcomes = Outcomes(document)
+
+    async def attempt(request: Generated, actor: str) -> None:
+        async with places:
+            token = by_actor[actor]
+            headers = (
+                request.headers if token is None else request.headers | {"authorization": f"Bearer {token}".encode()}
+            )
+            answer = await api.client.request(request.method, request.url, content=request.content, headers=headers)
+        outcomes.note(request, actor, answer)
+
+    actors = list(by_actor)
+    requests = await asyncio.to_thread(list, generator.requests())  # the loop goes on meanwhile
+    await asyncio.gather(
+        *(
+            attempt(request, actor)
+            for number, (request, names_known) in enumerate(requests)
+            for actor in (actors if names_known else [actors[number % len(actors)]])
+        )
+    )
+    assert outcomes.faults == set()
+    assert outcomes.served >= SERVED[name]
