@@ -1,4 +1,4 @@
-"""Prints how fast this interpreter is on pure Python, as rounds of a fixed piece of work in a third of a second.
+"""Prints how fast this interpreter is on pure Python, as rounds of a fixed piece of work in a third of a second of CPU.
 
 Builds without profile-guided optimisation lose a third, and nothing in a build's own words tells it for certain
 (Debian's CONFIG_ARGS do not). Run by `setup.sh` with each Python found; standard library only.
@@ -19,8 +19,8 @@ def work() -> int:
 
 def rounds() -> int:
     """How often `work` is done in SECONDS."""
-    count, end = 0, time.perf_counter() + SECONDS
-    while time.perf_counter() < end:
+    count, end = 0, time.process_time() + SECONDS
+    while time.process_time() < end:
         work()
         count += 1
     return count
