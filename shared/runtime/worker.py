@@ -17,6 +17,7 @@ from shared.http.problems import install, problem
 from shared.http.tokens import IssuerKeys, Keys, TokenVerifier
 from shared.messaging import dead_letters, inbox, parked_messages
 from shared.messaging.consumer import Consumer
+from shared.messaging.consumer_lag import observe_lag
 from shared.messaging.copy_ages import CopyAges
 from shared.messaging.outbox.api import add_relay_routes
 from shared.messaging.outbox.append import CHANNEL
@@ -25,7 +26,7 @@ from shared.messaging.outbox.producer import producer_factory
 from shared.messaging.outbox.recovery import Recovery
 from shared.messaging.outbox.relay import Relay
 from shared.messaging.redrive import Redriver
-from shared.messaging.subscriber import fetch_cluster_id, make_broker, observe_lag, subscribe
+from shared.messaging.subscriber import fetch_cluster_id, make_broker, subscribe
 from shared.messaging.subscription import Subscription
 from shared.runtime.logs import log
 from shared.runtime.metrics import OUTBOX_LAG, OUTBOX_ROWS, PARKED_MESSAGES
