@@ -85,7 +85,7 @@ class Redriver:
         consumer = self._consumers.get(row["group_name"])
         if consumer is None:
             return RedriveOutcome(0, GROUP_UNKNOWN)
-        is_alone = row["key"] is None or not consumer.parks_behind_dead_letters
+        is_alone = row["key"] is None or not consumer.subscription.parks_behind_dead_letters
         if _is_too_old(row):
             await self.expire()
             handled = 0 if is_alone else (await self.redrive_key(consumer.name, row["topic"], row["key"])).handled
@@ -114,7 +114,9 @@ class Redriver:
     ) -> None:
         """Handles parked messages that no dead letter blocks: those of the given keys, or all (None, for the sweep)."""
         key_filter = None if keys is None else list(keys)
-        ordered_groups = [name for name, consumer in self._consumers.items() if consumer.parks_behind_dead_letters]
+        ordered_groups = [
+            name for name, consumer in self._consumers.items() if consumer.subscription.parks_behind_dead_letters
+        ]
         after = ("", "", b"")
         while True:
             rows = await self._pool.fetch(
@@ -129,7 +131,7 @@ class Redriver:
     async def _redrive_parked_key(self, parked_key: asyncpg.Record, on_progress: Callable[[], None]) -> None:
         group, topic, key = parked_key["group_name"], parked_key["topic"], parked_key["key"]
         consumer = self._consumers[group]
-        if consumer.parks_behind_dead_letters:
+        if consumer.subscription.parks_behind_dead_letters:
             await self.redrive_key(group, topic, key, on_progress)
             return
         for row in await self._pool.fetch(parked_messages.SELECT_KEY, group, topic, key):
@@ -210,7 +212,7 @@ class Redriver:
         log(
             "message.discarded", group=group, topic=topic, partition=row["partition"], offset=row["offset"], code=reason
         )
-        if consumer is None or key is None or not consumer.parks_behind_dead_letters:
+        if consumer is None or key is None or not consumer.subscription.parks_behind_dead_letters:
             return RedriveOutcome(0, None)
         return await self.redrive_key(group, topic, key)
 

@@ -54,6 +54,11 @@ class Subscription:
         return self.group.topics[0].kind == "state"
 
     @property
+    def parks_behind_dead_letters(self) -> bool:
+        """Whether later messages of a dead letter's key are parked behind it."""
+        return self.quarantine is None and not self.is_state
+
+    @property
     def vouches(self) -> bool:
         """Whether freshness relies on this group's watermarks, so that an invalid record breaks the copy of its key."""
         return self.group.topics[0].has_heartbeats

@@ -144,7 +144,7 @@ async def test_what_waited_for_a_copy_when_the_erasure_came_is_not_put_aside(
     assert await house.left(event.record_id) == set()
 
 
-async def test_what_failed_while_the_erasure_began_is_not_buried(
+async def test_what_failed_while_the_erasure_began_is_no_dead_letter(
     house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: object) -> None:
@@ -153,13 +153,13 @@ async def test_what_failed_while_the_erasure_began_is_not_buried(
     house.recorder.before = refuse
     event = document_received(uuid4())
     consumer = house.consumer()
-    give_up = consumer._give_up
+    make_dead_letter = consumer._make_dead_letter
 
-    async def erase_and_give_up(batch: Any, item: Any, code: str) -> None:
+    async def erase_and_make_dead_letter(batch: Any, item: Any, code: str) -> None:
         await house.erase(event.record_id)
-        await give_up(batch, item, code)
+        await make_dead_letter(batch, item, code)
 
-    monkeypatch.setattr(consumer, "_give_up", erase_and_give_up)
+    monkeypatch.setattr(consumer, "_make_dead_letter", erase_and_make_dead_letter)
     await consumer.consume([house.record(event)])
     assert await house.left(event.record_id) == set()
 
