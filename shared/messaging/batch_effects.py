@@ -58,7 +58,7 @@ class BatchEffects:
         await parked_messages.park(connection, self._group, dead)
         for invalid_record in invalid_records:
             record = invalid_record.record
-            if self._subscription.vouches and record.key:
+            if self._subscription.has_watermarks and record.key:
                 await copies.mark_broken(
                     connection, invalid_record.topic, record.key, record.offset, invalid_record.code
                 )
@@ -76,7 +76,7 @@ class BatchEffects:
             }
             DEAD_LETTERED.labels(self._group, invalid_record.code).inc()
             log("message.dead_lettered", group=self._group, code=invalid_record.code, **origin)
-            if self._subscription.vouches and record.key:
+            if self._subscription.has_watermarks and record.key:
                 log("copy.broken", group=self._group, code=invalid_record.code, **origin)
         for message in plan.withheld:
             assert isinstance(message.event, StateWithheld)

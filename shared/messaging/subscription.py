@@ -59,6 +59,6 @@ class Subscription:
         return self.quarantine is None and not self.is_state
 
     @property
-    def vouches(self) -> bool:
+    def has_watermarks(self) -> bool:
         """Whether freshness relies on this group's watermarks, so that an invalid record breaks the copy of its key."""
         return self.group.topics[0].has_heartbeats
