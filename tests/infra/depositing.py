@@ -294,53 +294,53 @@ class Depositor:
         result.answered = time.time()
         result.tries += 1
         if result.status in (200, 201):
-            found = _DOCUMENT.search(answer)
-            result.document_id = found[1].decode() if found else None
+            match = _DOCUMENT.search(answer)
+            result.document_id = match[1].decode() if match else None
         else:
             result.problem = answer[:300].decode("utf-8", "replace")
         if result.status == 401:
             self.login.forget()
 
 
-def say(**what: Any) -> None:
-    sys.stdout.buffer.write(orjson.dumps(what) + b"\n")
+def write_line(**fields: Any) -> None:
+    sys.stdout.buffer.write(orjson.dumps(fields) + b"\n")
     sys.stdout.buffer.flush()
 
 
 def build(order: Order) -> list[Place]:
     """All bodies, with progress."""
     persons, places = [Person(number) for number in order.persons], []
-    told_at = time.monotonic()
+    reported_at = time.monotonic()
     for place in build_bodies(Path(order.bodies), persons, order.count, order.seed):
         places.append(place)
-        if time.monotonic() - told_at > PROGRESS_S:
-            told_at = time.monotonic()
-            say(event="progress", built=len(places))
+        if time.monotonic() - reported_at > PROGRESS_S:
+            reported_at = time.monotonic()
+            write_line(event="progress", built=len(places))
     return places
 
 
-async def obey(order: Order, places: list[Place], view: memoryview, read: Callable[[], bytes]) -> None:
+async def run_all(order: Order, places: list[Place], view: memoryview, read: Callable[[], bytes]) -> None:
     """One run after another."""
     login = Login(order)
     while line := await asyncio.to_thread(read):
         run = Run(**orjson.loads(line))
         depositor = Depositor(order, places, view, login, Server(run.url))
         cpu = time.process_time()
-        progress = asyncio.create_task(tell_progress(depositor))
+        progress = asyncio.create_task(report_progress(depositor))
         try:
             await depositor.run(run)
         finally:
             progress.cancel()
             depositor.server.close()
         await asyncio.to_thread(write_results, Path(order.results), depositor.results)
-        say(event="done", count=len(depositor.results), retries=depositor.retries, cpu=time.process_time() - cpu)
+        write_line(event="done", count=len(depositor.results), retries=depositor.retries, cpu=time.process_time() - cpu)
 
 
-async def tell_progress(depositor: Depositor) -> None:
+async def report_progress(depositor: Depositor) -> None:
     while True:
         await asyncio.sleep(PROGRESS_S)
         answered = len(depositor.results) - depositor.under_way
-        say(event="progress", answered=answered, under_way=depositor.under_way, retries=depositor.retries)
+        write_line(event="progress", answered=answered, under_way=depositor.under_way, retries=depositor.retries)
 
 
 def write_results(path: Path, results: list[Result]) -> None:
@@ -352,10 +352,10 @@ def write_results(path: Path, results: list[Result]) -> None:
 def main() -> None:
     order = Order(**orjson.loads(sys.stdin.buffer.readline()))
     places = build(order)
-    say(event="ready", count=len(places))
+    write_line(event="ready", count=len(places))
     with Path(order.bodies).open("rb") as file:
         view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    uvloop.run(obey(order, places, view, sys.stdin.buffer.readline))
+    uvloop.run(run_all(order, places, view, sys.stdin.buffer.readline))
 
 
 if __name__ == "__main__":

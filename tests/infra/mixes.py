@@ -8,14 +8,14 @@ from uuid import UUID, uuid4
 import orjson
 
 from services.records import sealing
-from services.records.domain.documents import Metadata
-from services.records.usecases.desk import Desk
+from services.records.domain.documents import DocumentMetadata
+from services.records.usecases.desk import ReadContext
 from shared.crypto.commitment import record_commitment
 from shared.crypto.vault import WrappedKey
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 from shared.terminology.documents import document_types
-from tests.infra.records import CLINIC, DOCTOR, HOSPITAL, OTHER_DOCTOR, House
+from tests.infra.records import CLINIC, DOCTOR, HOSPITAL, OTHER_DOCTOR, RecordsApi
 from tests.infra.tokens import make_token, patient_token, professional_token, software_token
 
 STATES = (
@@ -79,26 +79,28 @@ def every_sort() -> Iterator[Sort]:
         yield Sort(*state, labels, masker, kind, *maker)
 
 
-async def fill(home: House, desk: Desk, record_id: UUID, sorts: list[Sort], metadata: Metadata) -> dict[UUID, Sort]:
+async def fill(
+    api: RecordsApi, context: ReadContext, record_id: UUID, sorts: list[Sort], metadata: DocumentMetadata
+) -> dict[UUID, Sort]:
     """Puts one document of each sort into the record."""
     bucket, at = bucket_of(record_id), clock.now()
-    row = await home.pool.fetchrow("select kid, wrapped from record_keys where record_id = $1", record_id)
-    key = desk.vault.unwrap(record_id, WrappedKey(row["kid"], row["wrapped"]))
-    made = {clock.new_id(bucket): one for one in sorts}
+    row = await api.pool.fetchrow("select kid, wrapped from record_keys where record_id = $1", record_id)
+    key = context.vault.unwrap(record_id, WrappedKey(row["kid"], row["wrapped"]))
+    sort_by_id = {clock.new_id(bucket): sort for sort in sorts}
     rows = [
         {
-            **one.__dict__,
+            **sort.__dict__,
             "id": str(id),
-            "labels": " ".join(one.labels),
-            "class_code": document_types()[one.type].class_code,
-            "section": document_types()[one.type].section,
+            "labels": " ".join(sort.labels),
+            "class_code": document_types()[sort.type].class_code,
+            "section": document_types()[sort.type].section,
         }
-        for id, one in made.items()
+        for id, sort in sort_by_id.items()
     ]
-    await home.pool.execute(INSERT, bucket, record_id, clock.new_id(bucket), at, orjson.dumps(rows).decode())
-    sealed = [sealing.seal_metadata(key, id, metadata) for id in made]
-    await home.pool.execute(INSERT_CONTENTS, bucket, list(made), sealed)
-    return made
+    await api.pool.execute(INSERT, bucket, record_id, clock.new_id(bucket), at, orjson.dumps(rows).decode())
+    sealed = [sealing.seal_metadata(key, id, metadata) for id in sort_by_id]
+    await api.pool.execute(INSERT_CONTENTS, bucket, list(sort_by_id), sealed)
+    return sort_by_id
 
 
 def in_mode(mode: str, record_id: UUID, professional_id: str = OTHER_DOCTOR, **claims: object) -> str:
@@ -121,7 +123,7 @@ def application(client_id: str = "app-1") -> str:
     return make_token("application", client_id)
 
 
-def askers(record_id: UUID, proxies: dict[str, UUID]) -> dict[str, str]:
+def requesters(record_id: UUID, proxies: dict[str, UUID]) -> dict[str, str]:
     """Name -> token of those who might ask. `proxies`: representative and carer by the ids of their own records."""
     return {
         "patient": patient_token(record_id),

@@ -12,13 +12,13 @@ import orjson
 from prometheus_client import REGISTRY
 
 from services.records.app import make_api
-from services.records.domain.copies import COPIED
+from services.records.domain.copies import COPIED_TOPICS
 from services.records.settings import KeySettings, Settings
 from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.apply_people_copies import apply_people_copies
 from services.records.usecases.apply_profession_copies import apply_profession_copies
 from services.records.usecases.apply_record_copies import apply_record_copies
-from services.records.usecases.settle_deposits import settle_deposits
+from services.records.usecases.settle_deposits import apply_deposit_decisions
 from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.identity import (
@@ -107,7 +107,7 @@ def a_deposit(person: Person, **changed: Any) -> iti65.Deposit:
 
 def bundle_of(*deposits: iti65.Deposit) -> bytes:
     """One submission of all of them."""
-    bundles = [orjson.loads(iti65.bundle(one)) for one in deposits]
+    bundles = [orjson.loads(iti65.bundle(deposit)) for deposit in deposits]
     whole = bundles[0]
     for other in bundles[1:]:
         whole["entry"][0]["resource"]["entry"] += other["entry"][0]["resource"]["entry"]
@@ -123,7 +123,7 @@ def changed_bundle(body: bytes, change: Any) -> bytes:
 
 
 @dataclass
-class House:
+class RecordsApi:
     """Records at home."""
 
     pool: Pool
@@ -136,9 +136,9 @@ class House:
         await self.pool.execute(EMPTY)
         self.versions.clear()
 
-    async def open_record(self, person: Person, *, status: str = "open", ring: Keyring = RING, **known: Any) -> UUID:
+    async def open_record(self, person: Person, *, status: str = "open", ring: Keyring = RING, **fields: Any) -> UUID:
         """As identity would tell it, a version higher each time; `record_id` for one that is there, `linked_to`."""
-        record_id: UUID = known.get("record_id") or uuid4()
+        record_id: UUID = fields.get("record_id") or uuid4()
         self.versions[record_id] = self.versions.get(record_id, 0) + 1
         traits = TraitFingerprints(**trait_fingerprints(ring, record_id, traits_of(person).normalised()))
         event = RecordChanged(
@@ -149,7 +149,7 @@ class House:
             ins=ring.fingerprint(*ins_parts(ins_of(person))),
             traits=traits,
             opened_at=clock.now(),
-            linked_to=known.get("linked_to"),
+            linked_to=fields.get("linked_to"),
         )
         async with transaction(self.pool) as connection:
             await apply_record_copies(self.vault, connection, [message(event)])
@@ -179,14 +179,14 @@ class House:
     async def name_people(self, record_id: UUID, version: int, **named: Any) -> None:
         """As identity would tell it: `representatives`, `carers`, `is_minor`."""
         async with transaction(self.pool) as connection:
-            told = PeopleChanged(record_id=record_id, version=version, **named)
-            await apply_people_copies(connection, [message(told)])
+            event = PeopleChanged(record_id=record_id, version=version, **named)
+            await apply_people_copies(connection, [message(event)])
 
     async def enter_professional(
         self, professional_id: str, profession: str, version: int = 1, *, active: bool = True
     ) -> None:
         """As identity would tell it of the directory."""
-        told = ProfessionalChanged(
+        event = ProfessionalChanged(
             professional_id=professional_id,
             version=version,
             name="Dr Camille INVENTÉE",
@@ -194,15 +194,17 @@ class House:
             status="active" if active else "inactive",
         )
         async with transaction(self.pool) as connection:
-            await apply_profession_copies(connection, [message(told)])
+            await apply_profession_copies(connection, [message(event)])
 
     async def be_fresh(self, at: datetime | None = None, *, partitions: int = 4) -> None:
         """Heartbeats of all partitions."""
         at = at or clock.now()
-        topics = (*COPIED, CONSENT_MATRICES.name)
+        topics = (*COPIED_TOPICS, CONSENT_MATRICES.name)
         async with transaction(self.pool) as connection:
             await connection.execute("delete from copy_watermarks where topic = any($1)", topics)
-            await raise_watermarks(connection, {(one, number): at for one in topics for number in range(partitions)})
+            await raise_watermarks(
+                connection, {(topic, number): at for topic in topics for number in range(partitions)}
+            )
 
     async def deposit(
         self, body: bytes, *, organisation: str = HOSPITAL, prefer: str | None = None, **headers: str
@@ -218,7 +220,7 @@ class House:
         rows = await self.pool.fetch("select id, record_id, deposit_id from documents where id = any($1)", document_ids)
         messages = [message(decided(row["record_id"], row["id"], row["deposit_id"], reason=reason)) for row in rows]
         async with transaction(self.pool) as connection:
-            await settle_deposits(connection, messages)
+            await apply_deposit_decisions(connection, messages)
 
     async def publish(self, *deposits: iti65.Deposit, organisation: str = HOSPITAL) -> list[UUID]:
         """Deposited and permitted."""
@@ -268,7 +270,11 @@ def decided(
 def document_ids(answer: httpx.Response) -> list[UUID]:
     """The documents that a transaction-response names."""
     locations = [entry["response"].get("location", "") for entry in answer.json()["entry"]]
-    return [UUID(one.removeprefix("DocumentReference/")) for one in locations if one.startswith("DocumentReference/")]
+    return [
+        UUID(location.removeprefix("DocumentReference/"))
+        for location in locations
+        if location.startswith("DocumentReference/")
+    ]
 
 
 def deposit_id(answer: httpx.Response) -> UUID:
@@ -321,7 +327,7 @@ def settings_of(database: Database, **changed: Any) -> Settings:
 
 
 @asynccontextmanager
-async def house(database: Database, **changed: Any) -> AsyncIterator[House]:
+async def run_records_api(database: Database, **changed: Any) -> AsyncIterator[RecordsApi]:
     """The API, at work, over ASGI."""
     app = known_routes(make_api(settings_of(database, **changed), TestKeys()))
     transport = httpx.ASGITransport(app)
@@ -331,4 +337,4 @@ async def house(database: Database, **changed: Any) -> AsyncIterator[House]:
             transport=transport, base_url="http://records.test", event_hooks={"response": [check_fhir]}
         ) as client,
     ):
-        yield House(app.state.pool, client, app.state.parts.vault)
+        yield RecordsApi(app.state.pool, client, app.state.context.vault)

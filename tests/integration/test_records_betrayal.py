@@ -18,7 +18,7 @@ from tests.infra.records import (
     CLINIC,
     DOCTOR,
     OTHER_DOCTOR,
-    House,
+    RecordsApi,
     a_deposit,
     as_doctor,
     as_patient,
@@ -46,8 +46,8 @@ select (select count(*) from pg_locks where pid <> pg_backend_pid() and database
 class Beats:
     """Stands where answers wait for their beat: each is let go at once, or held."""
 
-    def __init__(self, home: House) -> None:
-        self.home = home
+    def __init__(self, api: RecordsApi) -> None:
+        self.api = api
         self.waits: list[float] = []
         self.held: asyncio.Event | None = None
 
@@ -60,7 +60,7 @@ class Beats:
 
     async def _nothing_is_held(self) -> bool:
         """No connection."""
-        return self.home.pool.get_idle_size() == self.home.pool.get_size()
+        return self.api.pool.get_idle_size() == self.api.pool.get_size()
 
     async def of(self, asking: Awaitable[httpx.Response]) -> tuple[httpx.Response, int]:
         """The answer, and for how many beats it waited."""
@@ -70,8 +70,8 @@ class Beats:
 
 
 @pytest.fixture
-def beats(home: House, monkeypatch: pytest.MonkeyPatch) -> Beats:
-    made = Beats(home)
+def beats(api: RecordsApi, monkeypatch: pytest.MonkeyPatch) -> Beats:
+    made = Beats(api)
     monkeypatch.setattr(constant_time, "wait_until", made.wait_until)
     return made
 
@@ -82,54 +82,54 @@ def same(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
     return answer.status_code, sorted(headers), answer.content
 
 
-Ask = Callable[[House, UUID, str], Awaitable[httpx.Response]]
+Ask = Callable[[RecordsApi, UUID, str], Awaitable[httpx.Response]]
 
 
-async def reference(home: House, document: UUID, token: str) -> httpx.Response:
-    return await home.get(f"/fhir/DocumentReference/{document}", token)
+async def reference(api: RecordsApi, document: UUID, token: str) -> httpx.Response:
+    return await api.get(f"/fhir/DocumentReference/{document}", token)
 
 
-async def content(home: House, document: UUID, token: str) -> httpx.Response:
-    return await home.get(f"/fhir/Binary/{document}", token)
+async def content(api: RecordsApi, document: UUID, token: str) -> httpx.Response:
+    return await api.get(f"/fhir/Binary/{document}", token)
 
 
-async def patch(home: House, document: UUID, token: str) -> httpx.Response:
+async def patch(api: RecordsApi, document: UUID, token: str) -> httpx.Response:
     path = f"/fhir/DocumentReference/{document}"
-    return await home.client.patch(path, json=MASK, headers={**bearer(token), **PATCH})
+    return await api.client.patch(path, json=MASK, headers={**bearer(token), **PATCH})
 
 
 OF_A_DOCUMENT: list[Ask] = [reference, content, patch]
 
 
-async def search(home: House, record: UUID, token: str) -> httpx.Response:
-    return await home.search(token, patient=str(record), status="current")
+async def search(api: RecordsApi, record: UUID, token: str) -> httpx.Response:
+    return await api.search(token, patient=str(record), status="current")
 
 
-async def search_by_ins(home: House, person: Person, token: str) -> httpx.Response:
+async def search_by_ins(api: RecordsApi, person: Person, token: str) -> httpx.Response:
     ins = ins_of(person)
-    return await home.search(token, patient_identifier=f"{ins.system}|{ins.matricule}", status="current")
+    return await api.search(token, patient_identifier=f"{ins.system}|{ins.matricule}", status="current")
 
 
-async def what_if(home: House, record: UUID, token: str, *documents: UUID) -> httpx.Response:
-    body = {"changes": [], "documents": [{"document_id": str(one), "change": "mask"} for one in documents]}
-    return await home.client.post(f"/records/{record}/what-if", json=body, headers=bearer(token))
+async def what_if(api: RecordsApi, record: UUID, token: str, *documents: UUID) -> httpx.Response:
+    body = {"changes": [], "documents": [{"document_id": str(document), "change": "mask"} for document in documents]}
+    return await api.client.post(f"/records/{record}/what-if", json=body, headers=bearer(token))
 
 
-async def a_record(home: House, **chosen: Any) -> tuple[UUID, dict[str, UUID]]:
+async def a_record(api: RecordsApi, **chosen: Any) -> tuple[UUID, dict[str, UUID]]:
     """A record of whose documents one is plain and the others are hidden, each in another way."""
-    record = await home.open_record(SOMEBODY)
-    given = {"from": "2026-01-01T00:00:00Z"}
+    record = await api.open_record(SOMEBODY)
+    since = {"from": "2026-01-01T00:00:00Z"}
     usual: dict[str, Any] = {
-        "authorisations": [{"holder_id": one, **given} for one in (OTHER_DOCTOR, BLOCKED, STUDENT)],
+        "authorisations": [{"holder_id": national_id, **since} for national_id in (OTHER_DOCTOR, BLOCKED, STUDENT)],
         "blocked": [BLOCKED],
         "hidden_sections": ["BIOLOGIE"],
         "emergency": {"break_glass": False, "regulation_centre": False},
     }
-    await home.choose(record, 1, **{**usual, **chosen})
-    await home.name_people(record, 1, representatives=[named(MOTHER)])
+    await api.choose(record, 1, **{**usual, **chosen})
+    await api.name_people(record, 1, representatives=[named(MOTHER)])
     biology = document_type("11502-2")
     assert biology is not None
-    ids = await home.publish(
+    ids = await api.publish(
         a_deposit(SOMEBODY),
         a_deposit(SOMEBODY, content=b"1", labels=("N", "MASQUE_PS")),
         a_deposit(SOMEBODY, content=b"2", type=biology),
@@ -139,10 +139,10 @@ async def a_record(home: House, **chosen: Any) -> tuple[UUID, dict[str, UUID]]:
     )
     names = ("plain", "masked", "of a hidden section", "deleted", "invisible", "invisible to representatives")
     documents = dict(zip(names, ids, strict=True))
-    await home.pool.execute("update documents set life = 'deleted' where id = $1", documents["deleted"])
-    waiting = await home.deposit(bundle_of(a_deposit(SOMEBODY, content=b"6")))
+    await api.pool.execute("update documents set life = 'deleted' where id = $1", documents["deleted"])
+    waiting = await api.deposit(bundle_of(a_deposit(SOMEBODY, content=b"6")))
     documents["not published"] = document_ids(waiting)[0]
-    await home.pool.execute("delete from outbox")
+    await api.pool.execute("delete from outbox")
     return record, documents
 
 
@@ -178,132 +178,136 @@ REFUSED: dict[str, tuple[Callable[[UUID], str], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("who", REFUSED)
 async def test_a_document_that_is_refused_by_choice_answers_like_one_that_is_missing(
-    home: House, beats: Beats, who: str
+    api: RecordsApi, beats: Beats, who: str
 ) -> None:
-    record, documents = await a_record(home)
+    record, documents = await a_record(api)
     token_of, hidden = REFUSED[who]
     token = token_of(record)
     for ask in OF_A_DOCUMENT:
-        missing, waited = await beats.of(ask(home, uuid4(), token))
+        missing, waited = await beats.of(ask(api, uuid4(), token))
         assert (missing.status_code, waited) == (403 if (who, ask) == ("an application", patch) else 404, 1)
         for name in hidden:
-            refused, beat = await beats.of(ask(home, documents[name], token))
+            refused, beat = await beats.of(ask(api, documents[name], token))
             assert (same(refused), beat) == (same(missing), waited), (ask.__name__, name)
 
 
-@pytest.mark.parametrize("who", [one for one in REFUSED if one not in ("the patient", "a representative", "an author")])
+@pytest.mark.parametrize(
+    "who", [name for name in REFUSED if name not in ("the patient", "a representative", "an author")]
+)
 async def test_a_record_that_may_not_be_searched_answers_like_one_that_is_unknown(
-    home: House, beats: Beats, who: str
+    api: RecordsApi, beats: Beats, who: str
 ) -> None:
-    record, _ = await a_record(home, hidden_sections=["BIOLOGIE", "CPT_REND"])
+    record, _ = await a_record(api, hidden_sections=["BIOLOGIE", "CPT_REND"])
     token = REFUSED[who][0](record)
-    unknown, waited = await beats.of(search(home, uuid4(), token))
+    absent, waited = await beats.of(search(api, uuid4(), token))
     for asking in (
-        search(home, record, token),
-        search_by_ins(home, SOMEBODY, token),
-        search_by_ins(home, NOBODY, token),
+        search(api, record, token),
+        search_by_ins(api, SOMEBODY, token),
+        search_by_ins(api, NOBODY, token),
     ):
         hidden, beat = await beats.of(asking)
-        assert (same(hidden), beat, waited) == (same(unknown), 1, 1)
+        assert (same(hidden), beat, waited) == (same(absent), 1, 1)
 
 
 async def test_what_if_answers_of_a_foreign_record_and_of_an_invisible_document_like_of_none(
-    home: House, beats: Beats
+    api: RecordsApi, beats: Beats
 ) -> None:
-    record, documents = await a_record(home)
-    foreign, missing = [await beats.of(what_if(home, one, as_patient(uuid4()))) for one in (record, uuid4())]
+    record, documents = await a_record(api)
+    foreign, missing = [await beats.of(what_if(api, record_id, as_patient(uuid4()))) for record_id in (record, uuid4())]
     assert (same(foreign[0]), foreign[1]) == (same(missing[0]), 1)
     assert missing[1] == 1
     for name in ("invisible", "deleted"):
-        hidden = await beats.of(what_if(home, record, as_patient(record), documents[name]))
+        hidden = await beats.of(what_if(api, record, as_patient(record), documents[name]))
         assert (same(hidden[0]), hidden[1]) == (same(missing[0]), 1)
-    permitted, waited = await beats.of(what_if(home, record, as_patient(record), documents["plain"]))
+    permitted, waited = await beats.of(what_if(api, record, as_patient(record), documents["plain"]))
     assert (permitted.status_code, waited) == (200, 0)
 
 
 @pytest.mark.parametrize("kind", ["never", "unknown profession", "operator"])
 async def test_what_is_refused_openly_does_not_tell_by_its_time_whether_something_is_there(
-    home: House, beats: Beats, kind: str
+    api: RecordsApi, beats: Beats, kind: str
 ) -> None:
-    record, documents = await a_record(home)
+    record, documents = await a_record(api)
     token = {
         "never": make_token("professional", STRANGER, profession="G15_10", never="insurer"),
         "unknown profession": professional_token(STRANGER, "G99_1"),
         "operator": make_token("operator", "ops"),
     }[kind]
-    pairs = [(search(home, record, token), search(home, uuid4(), token))]
-    pairs += [(ask(home, documents["plain"], token), ask(home, uuid4(), token)) for ask in OF_A_DOCUMENT]
-    for there, not_there in pairs:
-        answers = [await beats.of(one) for one in (there, not_there)]
-        assert [(one.status_code, waited) for one, waited in answers] == [(403, 1), (403, 1)]
+    pairs = [(search(api, record, token), search(api, uuid4(), token))]
+    pairs += [(ask(api, documents["plain"], token), ask(api, uuid4(), token)) for ask in OF_A_DOCUMENT]
+    for present, absent in pairs:
+        answers = [await beats.of(request) for request in (present, absent)]
+        assert [(answer.status_code, waited) for answer, waited in answers] == [(403, 1), (403, 1)]
         assert same(answers[0][0]) == same(answers[1][0])
 
 
-async def test_what_cannot_be_checked_now_answers_alike_too(home: House, beats: Beats) -> None:
-    record, documents = await a_record(home)
-    await home.be_fresh(clock.now() - timedelta(minutes=5))
+async def test_what_cannot_be_checked_now_answers_alike_too(api: RecordsApi, beats: Beats) -> None:
+    record, documents = await a_record(api)
+    await api.be_fresh(clock.now() - timedelta(minutes=5))
     token = as_doctor(OTHER_DOCTOR)
     for ask in (reference, content):
-        there, not_there = [await beats.of(ask(home, one, token)) for one in (documents["plain"], uuid4())]
-        assert (there[0].status_code, there[1], not_there[1]) == (503, 1, 1)
-        assert same(there[0]) == same(not_there[0])
-    found, unknown = [await beats.of(search(home, one, token)) for one in (record, uuid4())]
-    assert (same(found[0]), found[1]) == (same(unknown[0]), 1)
+        present, absent = [
+            await beats.of(ask(api, document_id, token)) for document_id in (documents["plain"], uuid4())
+        ]
+        assert (present[0].status_code, present[1], absent[1]) == (503, 1, 1)
+        assert same(present[0]) == same(absent[0])
+    present, absent = [await beats.of(search(api, record_id, token)) for record_id in (record, uuid4())]
+    assert (same(present[0]), present[1]) == (same(absent[0]), 1)
 
 
-async def test_what_is_permitted_does_not_wait(home: House, beats: Beats) -> None:
-    record, documents = await a_record(home)
+async def test_what_is_permitted_does_not_wait(api: RecordsApi, beats: Beats) -> None:
+    record, documents = await a_record(api)
     for token in (as_doctor(OTHER_DOCTOR), as_patient(record), acting("representative", MOTHER, record)):
         for ask in (reference, content):
-            assert (await ask(home, documents["plain"], token)).status_code == 200
-        assert (await search(home, record, token)).json()["total"] > 0
-    assert (await patch(home, documents["plain"], as_patient(record))).status_code == 200
+            assert (await ask(api, documents["plain"], token)).status_code == 200
+        assert (await search(api, record, token)).json()["total"] > 0
+    assert (await patch(api, documents["plain"], as_patient(record))).status_code == 200
     assert beats.waits == []
 
 
 async def test_an_answer_waits_for_its_beat_and_holds_nothing_meanwhile(
-    home: House, beats: Beats, monkeypatch: pytest.MonkeyPatch
+    api: RecordsApi, beats: Beats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, documents = await a_record(home)
+    _, documents = await a_record(api)
     monkeypatch.setattr(constant_time, "now", lambda: 1000.0)
     beats.held = asyncio.Event()
     asking = [
-        asyncio.ensure_future(content(home, one, as_doctor(STRANGER)))
-        for one in (documents["plain"], documents["masked"], uuid4(), uuid4())
+        asyncio.ensure_future(content(api, document_id, as_doctor(STRANGER)))
+        for document_id in (documents["plain"], documents["masked"], uuid4(), uuid4())
     ]
 
     async def all_wait() -> bool:
         return len(beats.waits) == len(asking)
 
     await eventually(all_wait)
-    assert not any(one.done() for one in asking)
+    assert not any(request.done() for request in asking)
     assert set(beats.waits) == {1000.0 + constant_time.RESPONSE_DELAY_S}, "the same for what is there and what is not"
-    assert home.pool.get_idle_size() == home.pool.get_size()
-    assert await home.pool.fetchval(LOCKS) == 0
+    assert api.pool.get_idle_size() == api.pool.get_size()
+    assert await api.pool.fetchval(LOCKS) == 0
     beats.held.set()
-    assert {one.status_code for one in await asyncio.gather(*asking)} == {404}
+    assert {answer.status_code for answer in await asyncio.gather(*asking)} == {404}
 
 
 TOLD_OF_A_BLOCK = {"TD0.2: POST Patient/_search", "TD0.2: GET Patient"}
 """Where a professional learns of a block, because the field's protocol tells it; nowhere else."""
 
 
-async def test_td02_alone_tells_a_professional_of_a_block(home: House, beats: Beats) -> None:
-    record, documents = await a_record(home)
+async def test_td02_alone_tells_a_professional_of_a_block(api: RecordsApi, beats: Beats) -> None:
+    record, documents = await a_record(api)
     ins = ins_of(SOMEBODY)
     identifier = f"{ins.system}|{ins.matricule}"
     ways: dict[str, Callable[[str], Awaitable[httpx.Response]]] = {
         **{
-            f"{ask.__name__} of a document": lambda token, ask=ask: ask(home, documents["plain"], token)
+            f"{ask.__name__} of a document": lambda token, ask=ask: ask(api, documents["plain"], token)
             for ask in OF_A_DOCUMENT
         },
-        "search": lambda token: search(home, record, token),
-        "search by INS": lambda token: search_by_ins(home, SOMEBODY, token),
-        "what-if": lambda token: what_if(home, record, token),
-        "TD0.2: POST Patient/_search": lambda token: home.client.post(
+        "search": lambda token: search(api, record, token),
+        "search by INS": lambda token: search_by_ins(api, SOMEBODY, token),
+        "what-if": lambda token: what_if(api, record, token),
+        "TD0.2: POST Patient/_search": lambda token: api.client.post(
             "/fhir/Patient/_search", data={"identifier": identifier}, headers=bearer(token)
         ),
-        "TD0.2: GET Patient": lambda token: home.get(
+        "TD0.2: GET Patient": lambda token: api.get(
             f"/fhir/Patient?{httpx.QueryParams({'identifier': identifier})}", token
         ),
     }

@@ -16,22 +16,22 @@ from uuid import UUID
 
 from services.records.domain.choices import Choices
 from services.records.domain.copies import RecordFacts
-from services.records.domain.documents import Head
-from services.records.domain.facts import Asker, Combination, combination_of, document_facts, record_facts
+from services.records.domain.documents import DocumentSummary
+from services.records.domain.facts import FactCombination, Requester, combination_of, document_facts, record_facts
 from shared.access import Permit, decide
 from shared.contracts.base import Actor
 from shared.terminology.professions import DOCTOR
 
 PROFESSIONS = ("G15_10", "G15_21", "G15_40", "G15_50", "G15_60", "G15_70", "G15_80", "G15_91")
 """Those of which one is imagined, authorised by the person."""
-NEWCOMER = "imagined"
-Known = Mapping[str, str | None]
+IMAGINED_ID = "imagined"
+ProfessionsById = Mapping[str, str | None]
 """National id -> profession (JDV_J65), of whom the directory knows; None: they do not practise (any more)."""
-Who = Literal["professional", "structure", "care-team", "attending-doctor", "emergency", "profession"]
+ReaderRole = Literal["professional", "structure", "care-team", "attending-doctor", "emergency", "profession"]
 
 
 @dataclass(frozen=True, slots=True)
-class Supposed:
+class RightsChange:
     """One change of rights that is supposed: a code of the access rules, and what it is about.
 
     `holder_id`: whom; `section`; the emergency choices, of which None stays as it is.
@@ -46,25 +46,25 @@ class Supposed:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class AuthoredFacts:
     """A combination of a document's facts, and who wrote it."""
 
-    combination: Combination
+    combination: FactCombination
     author_ids: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Imagined:
+class ImaginedReader:
     """Somebody who might read."""
 
-    who: Who
+    role: ReaderRole
     id: str
     profession: str | None = DOCTOR
     organisation_id: str | None = None
     mode: str = "normal"
     motive: str | None = None
     kind: str = "professional"
-    client_id: str = NEWCOMER
+    client_id: str = IMAGINED_ID
     record_id: UUID | None = None
     session_id: UUID | None = None
     patient_present: UUID | None = None
@@ -84,13 +84,13 @@ class Imagined:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class VisibilityEffect:
     """How many documents somebody sees before and after, and of how many each way that is.
 
     `profession`: with which they are counted; `assumed`: because theirs is not known here.
     """
 
-    who: Who
+    role: ReaderRole
     id: str
     before: int
     after: int
@@ -100,76 +100,93 @@ class Effect:
     assumed: bool = False
 
 
-def supposed_choices(choices: Choices, one: Supposed) -> Choices:
+def choices_after(choices: Choices, change: RightsChange) -> Choices:
     """The choices after one change."""
-    holder = {one.holder_id} - {None}
-    match one.change:
+    holder = {change.holder_id} - {None}
+    match change.change:
         case "block-professional":
             return replace(choices, blocked=choices.blocked | frozenset(str(id) for id in holder))
         case "unblock-professional":
             return replace(choices, blocked=choices.blocked - holder)
         case "end-authorisation" | "end-attestation":
-            team = one.change == "end-attestation"
-            kept = (
-                a for a in choices.authorisations if a["holder_id"] not in holder or (a["how"] == "care-team") != team
+            ends_attestation = change.change == "end-attestation"
+            remaining = (
+                grant
+                for grant in choices.authorisations
+                if grant["holder_id"] not in holder or (grant["how"] == "care-team") != ends_attestation
             )
-            return replace(choices, authorisations=tuple(kept))
+            return replace(choices, authorisations=tuple(remaining))
         case "end-attending-doctor":
             return replace(choices, attending_doctors=choices.attending_doctors - holder)
         case "hide-section":
-            return replace(choices, hidden_sections=choices.hidden_sections | frozenset({one.section or ""}))
+            return replace(choices, hidden_sections=choices.hidden_sections | frozenset({change.section or ""}))
         case "show-section":
-            return replace(choices, hidden_sections=choices.hidden_sections - {one.section})
+            return replace(choices, hidden_sections=choices.hidden_sections - {change.section})
         case "object-to-care-team":
             return replace(choices, care_team_objected=True)
         case "withdraw-care-team-objection":
             return replace(choices, care_team_objected=False)
         case "choose-emergency-access":
-            told = {
-                "break_glass": one.break_glass,
-                "regulation_centre": one.regulation_centre,
-                "masked_documents": one.masked_documents,
+            chosen = {
+                "break_glass": change.break_glass,
+                "regulation_centre": change.regulation_centre,
+                "masked_documents": change.masked_documents,
             }
-            update = {name: value for name, value in told.items() if value is not None}
+            update = {name: value for name, value in chosen.items() if value is not None}
             return replace(choices, emergency=choices.emergency.model_copy(update=update))
         case _:
             return choices
 
 
-def named_professionals(choices: Choices, supposed: Iterable[Supposed]) -> frozenset[str]:
+def named_professionals(choices: Choices, supposed: Iterable[RightsChange]) -> frozenset[str]:
     """The national ids of the professionals of whom the choices or the question speak as possible readers."""
-    holders = frozenset(one["holder_id"] for one in choices.authorisations if not is_structure(one["holder_id"]))
-    return holders | choices.attending_doctors | asked_about(supposed)
+    holders = frozenset(grant["holder_id"] for grant in choices.authorisations if not is_structure(grant["holder_id"]))
+    return holders | choices.attending_doctors | professionals_in_question(supposed)
 
 
-def asked_about(supposed: Iterable[Supposed]) -> frozenset[str]:
+def professionals_in_question(supposed: Iterable[RightsChange]) -> frozenset[str]:
     """The professionals whose block, or the end of it, is supposed."""
-    about = (one.holder_id for one in supposed if one.change in ("block-professional", "unblock-professional"))
-    return frozenset(one for one in about if one is not None and not is_structure(one))
+    about = (
+        holder_id.holder_id
+        for holder_id in supposed
+        if holder_id.change in ("block-professional", "unblock-professional")
+    )
+    return frozenset(holder_id for holder_id in about if holder_id is not None and not is_structure(holder_id))
 
 
-def audience(choices: Choices, known: Known, asked: frozenset[str] = frozenset()) -> list[Imagined]:
+def possible_readers(
+    choices: Choices, professions: ProfessionsById, asked: frozenset[str] = frozenset()
+) -> list[ImaginedReader]:
     """Everybody who may see something of the record now, or in an emergency, and one of each profession.
 
     `asked`: professionals of whom is asked: they may read as authors, or as staff of whatever structure may read.
     """
-    found: list[Imagined] = []
-    for holder, how in sorted({(one["holder_id"], one["how"] == "care-team") for one in choices.authorisations}):
-        if how:
-            found.append(Imagined("care-team", NEWCOMER, organisation_id=holder))
-        elif is_structure(holder):
-            found.append(Imagined("structure", NEWCOMER, organisation_id=holder))
+    readers: list[ImaginedReader] = []
+    for holder_id, is_care_team in sorted(
+        {(holder_id["holder_id"], holder_id["how"] == "care-team") for holder_id in choices.authorisations}
+    ):
+        if is_care_team:
+            readers.append(ImaginedReader("care-team", IMAGINED_ID, organisation_id=holder_id))
+        elif is_structure(holder_id):
+            readers.append(ImaginedReader("structure", IMAGINED_ID, organisation_id=holder_id))
         else:
-            found.append(_professional("professional", holder, known))
-    found += [_professional("attending-doctor", one, known) for one in sorted(choices.attending_doctors)]
-    in_person = {one.id for one in found}
-    found += [_professional("professional", one, known) for one in sorted(asked - in_person)]
-    found += [Imagined("emergency", NEWCOMER, mode=one, motive="-") for one in ("bris_de_glace", "centre_15")]
-    return found + [Imagined("profession", NEWCOMER, profession=one, newcomer=True) for one in PROFESSIONS]
+            readers.append(_professional("professional", holder_id, professions))
+    readers += [
+        _professional("attending-doctor", holder_id, professions) for holder_id in sorted(choices.attending_doctors)
+    ]
+    in_person = {holder_id.id for holder_id in readers}
+    readers += [_professional("professional", holder_id, professions) for holder_id in sorted(asked - in_person)]
+    readers += [
+        ImaginedReader("emergency", IMAGINED_ID, mode=holder_id, motive="-")
+        for holder_id in ("bris_de_glace", "centre_15")
+    ]
+    return readers + [
+        ImaginedReader("profession", IMAGINED_ID, profession=holder_id, newcomer=True) for holder_id in PROFESSIONS
+    ]
 
 
-def _professional(who: Who, id: str, known: Known) -> Imagined:
-    return Imagined(who, id, profession=known.get(id, DOCTOR), assumed=id not in known)
+def _professional(role: ReaderRole, id: str, professions: ProfessionsById) -> ImaginedReader:
+    return ImaginedReader(role, id, profession=professions.get(id, DOCTOR), assumed=id not in professions)
 
 
 def is_structure(holder: str) -> bool:
@@ -177,69 +194,71 @@ def is_structure(holder: str) -> bool:
     return not (len(holder) == 12 and holder[0] in "08" and holder.isdigit())
 
 
-def seen_by(
-    asker: Asker | Imagined, record: RecordFacts, documents: Iterable[Written], now: datetime
-) -> frozenset[Written]:
+def visible_to(
+    requester: Requester | ImaginedReader, record: RecordFacts, documents: Iterable[AuthoredFacts], now: datetime
+) -> frozenset[AuthoredFacts]:
     """Which of these documents the rules let somebody find, were every copy young."""
-    common = replace(record_facts(asker, "find", record, now=now, limit=timedelta(0)), copies_fresh=True)
-    if isinstance(asker, Imagined) and asker.newcomer:
+    common = replace(record_facts(requester, "find", record, now=now, max_copy_age=timedelta(0)), copies_fresh=True)
+    if isinstance(requester, ImaginedReader) and requester.newcomer:
         common = replace(common, authorisation="valid")
-    found = set()
-    for one in documents:
-        combination = replace(one.combination, mine=asker.kind == "professional" and asker.id in one.author_ids)
-        if isinstance(decide(document_facts(common, asker, record, combination)), Permit):
-            found.add(one)
-    return frozenset(found)
+    visible = set()
+    for document in documents:
+        combination = replace(
+            document.combination, is_own=requester.kind == "professional" and requester.id in document.author_ids
+        )
+        if isinstance(decide(document_facts(common, requester, record, combination)), Permit):
+            visible.add(document)
+    return frozenset(visible)
 
 
-def _ways(one: Imagined, choices: Choices, asked: frozenset[str]) -> list[Imagined]:
+def _ways_to_read(reader: ImaginedReader, choices: Choices, asked: frozenset[str]) -> list[ImaginedReader]:
     """How somebody may come to read: of whom is asked, in person and as staff of each structure that may read.
 
     Who works where is not known here: what is counted of them is the most that they may see.
     """
-    if one.id not in asked:
-        return [one]
-    structures = {a["holder_id"] for a in choices.authorisations if is_structure(a["holder_id"])}
-    return [one, *(replace(one, organisation_id=structure) for structure in sorted(structures))]
+    if reader.id not in asked:
+        return [reader]
+    structures = {grant["holder_id"] for grant in choices.authorisations if is_structure(grant["holder_id"])}
+    return [reader, *(replace(reader, organisation_id=structure) for structure in sorted(structures))]
 
 
-def effects(
+def visibility_effects(
     before: RecordFacts,
-    supposed: Sequence[Supposed],
-    counted: Mapping[Written, int],
-    moved: Mapping[UUID, tuple[Written, Written]],
-    known: Known,
+    supposed: Sequence[RightsChange],
+    counted: Mapping[AuthoredFacts, int],
+    moved: Mapping[UUID, tuple[AuthoredFacts, AuthoredFacts]],
+    professions: ProfessionsById,
     now: datetime,
-) -> list[Effect]:
+) -> list[VisibilityEffect]:
     """What becomes of everybody's view. `moved`: documents that would be others: what they are, what they would be."""
-    after = replace(before, choices=reduce(supposed_choices, supposed, before.choices))
-    asked = asked_about(supposed)
+    after = replace(before, choices=reduce(choices_after, supposed, before.choices))
+    asked = professionals_in_question(supposed)
     staying = Counter(counted)
     staying.subtract(was for was, _ in moved.values())
     kinds = {*counted, *(will_be for _, will_be in moved.values())}
-    found = []
-    lasting = before.choices.lasting(now)
-    for one in audience(lasting, known, asked):
-        ways = _ways(one, lasting, asked)
-        old, new = (frozenset().union(*(seen_by(way, at, kinds, now) for way in ways)) for at in (before, after))
+    effects = []
+    lasting = before.choices.without_expired(now)
+    for reader in possible_readers(lasting, professions, asked):
+        ways = _ways_to_read(reader, lasting, asked)
+        old, new = (frozenset().union(*(visible_to(way, at, kinds, now) for way in ways)) for at in (before, after))
         pairs = [(kind, kind, number) for kind, number in staying.items()] + [(a, b, 1) for a, b in moved.values()]
         lost = sum(number for was, is_, number in pairs if was in old and is_ not in new)
         gained = sum(number for was, is_, number in pairs if was not in old and is_ in new)
         seen = sum(number for was, _, number in pairs if was in old)
         counts = (seen, seen - lost + gained, lost, gained)
-        found.append(Effect(one.who, _named(one), *counts, one.profession, one.assumed))
-    return found
+        effects.append(VisibilityEffect(reader.role, _displayed_id(reader), *counts, reader.profession, reader.assumed))
+    return effects
 
 
-def written(head: Head, asker: Asker) -> Written:
+def authored_facts(summary: DocumentSummary, requester: Requester) -> AuthoredFacts:
     """What counts of one document, whoever asks."""
-    return Written(replace(combination_of(head, asker), mine=False), head.author_ids)
+    return AuthoredFacts(replace(combination_of(summary, requester), is_own=False), summary.author_ids)
 
 
-def _named(one: Imagined) -> str:
+def _displayed_id(reader: ImaginedReader) -> str:
     """By what the person knows them."""
-    if one.who == "emergency":
-        return one.mode
-    if one.who == "profession":
-        return one.profession or ""
-    return one.organisation_id or one.id
+    if reader.role == "emergency":
+        return reader.mode
+    if reader.role == "profession":
+        return reader.profession or ""
+    return reader.organisation_id or reader.id

@@ -6,23 +6,23 @@ from uuid import UUID
 from services.records.announcements import announce
 from services.records.domain.copies import RecordFacts
 from services.records.domain.facts import record_facts
-from services.records.domain.reading import access_of, require_permit
-from services.records.domain.versions import Versions
+from services.records.domain.reading import RuleDecision, access_event, require_permit
+from services.records.domain.versions import DocumentVersions
 from services.records.domain.what_if import (
-    Effect,
-    Known,
-    Supposed,
-    Written,
-    effects,
+    AuthoredFacts,
+    ProfessionsById,
+    RightsChange,
+    VisibilityEffect,
+    authored_facts,
     named_professionals,
-    seen_by,
-    written,
+    visibility_effects,
+    visible_to,
 )
-from services.records.held_records import retried_while_held
+from services.records.held_records import retry_while_locked
 from services.records.store import changing, finding
 from services.records.store import reading as store
 from services.records.store.professions import load_professions
-from services.records.usecases.desk import Desk
+from services.records.usecases.desk import ReadContext
 from shared.access import Permit, Refusal, decide
 from shared.db.pool import Connection
 from shared.errors import NotFoundError
@@ -37,65 +37,67 @@ ASKED_LIKE = "hide-section"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class WhatIfQuestion:
     """What is supposed: changes of rights, and labels of documents."""
 
-    changes: tuple[Supposed, ...] = ()
+    changes: tuple[RightsChange, ...] = ()
     labels: tuple[tuple[UUID, str], ...] = ()
 
 
-@retried_while_held
-async def ask_what_if(desk: Desk, caller: Caller, record_id: UUID, question: Question) -> list[Effect]:
+@retry_while_locked
+async def ask_what_if(
+    context: ReadContext, caller: Caller, record_id: UUID, question: WhatIfQuestion
+) -> list[VisibilityEffect]:
     """Only what the asker may see is counted. Raises NotFoundError, ForbiddenError, UncheckableError."""
-    async with desk.pool.acquire() as connection:
-        async with store.fenced(connection):
-            found = await store.fence_by_id(connection, record_id)
-            record = await store.load_facts(connection, desk.matrices, found, record_id.int)
+    async with context.pool.acquire() as connection:
+        async with store.read_locked(connection):
+            fenced_id = await store.fence_by_id(connection, record_id)
+            record = await store.load_facts(connection, context.matrices, fenced_id, record_id.int)
             now = clock.now()
             facts = record_facts(
                 caller,
                 "change-rights",
                 record,
                 now=now,
-                limit=desk.limit,
-                parameters=desk.parameters,
+                max_copy_age=context.max_copy_age,
+                parameters=context.parameters,
                 change=ASKED_LIKE,
             )
             decision = decide(facts)
-            counted: dict[Written, int] = {}
-            known: Known = {}
-            moved: dict[UUID, tuple[Written, Written]] = {}
+            counted: dict[AuthoredFacts, int] = {}
+            professions: ProfessionsById = {}
+            moved: dict[UUID, tuple[AuthoredFacts, AuthoredFacts]] = {}
             if isinstance(decision, Permit):
                 counted = await finding.count_all(connection, record_id)
-                known = await load_professions(connection, named_professionals(record.choices, question.changes))
+                professions = await load_professions(connection, named_professionals(record.choices, question.changes))
                 moved = await _moved(connection, caller, record, question)
             if isinstance(decision, Refusal):
                 REFUSED.labels("ask-what-if", decision.reason).inc()
-            access = access_of(caller, "ask-what-if", (facts, decision), record)
+            access = access_event(caller, "ask-what-if", RuleDecision(facts, decision), record)
             await append(connection, [announce(access)] if access is not None else [])
         require_permit(decision)
-    visible = seen_by(caller, record, {*counted, *(was for was, _ in moved.values())}, now)
+    visible = visible_to(caller, record, {*counted, *(was for was, _ in moved.values())}, now)
     moved = {id: change for id, change in moved.items() if change[0] in visible}
     if not moved.keys() >= {id for id, _ in question.labels}:
         raise NotFoundError
-    counted = {one: number for one, number in counted.items() if one in visible}
-    return effects(record, question.changes, counted, moved, known, now)
+    counted = {document: number for document, number in counted.items() if document in visible}
+    return visibility_effects(record, question.changes, counted, moved, professions, now)
 
 
 async def _moved(
-    connection: Connection, caller: Caller, record: RecordFacts, question: Question
-) -> dict[UUID, tuple[Written, Written]]:
+    connection: Connection, caller: Caller, record: RecordFacts, question: WhatIfQuestion
+) -> dict[UUID, tuple[AuthoredFacts, AuthoredFacts]]:
     """Of each document whose label is supposed to change, and its other versions: what it is, and what it would be."""
-    found: dict[UUID, tuple[Written, Written]] = {}
+    moved: dict[UUID, tuple[AuthoredFacts, AuthoredFacts]] = {}
     for document_id, change in question.labels:
         if record.id is None or bucket_in(document_id) != bucket_of(record.id):
             continue
-        head = await store.load_head(connection, document_id)
-        if head is None or head.record_id != record.id:
+        summary = await store.load_summary(connection, document_id)
+        if summary is None or summary.record_id != record.id:
             continue
-        versions = Versions.of(head, await changing.load_versions(connection, head))
-        new = {one.id: one for one in versions.changed(change, by_patient_side=True)}
-        for one in versions.all:
-            was = found.get(one.id, (written(one, caller),))[0]
-            found[one.id] = (was, written(new.get(one.id, one), caller))
-    return found
+        versions = DocumentVersions.of(summary, await changing.load_versions(connection, summary))
+        new = {version.id: version for version in versions.changed_versions(change, by_patient_side=True)}
+        for version in versions.all:
+            was = moved.get(version.id, (authored_facts(version, caller),))[0]
+            moved[version.id] = (was, authored_facts(new.get(version.id, version), caller))
+    return moved

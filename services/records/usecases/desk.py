@@ -1,4 +1,4 @@
-"""What every use case that reads needs: pool, keys, matrices, how old a copy may be, national parameters."""
+"""The context of use cases that read."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,11 +10,11 @@ from shared.db.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """`limit`: the age of a copy beyond which reads by others are refused."""
+class ReadContext:
+    """What a use case that reads needs. `max_copy_age`: with older copies, only the holder may still read."""
 
     pool: Pool
     vault: Vault
     matrices: Matrices
-    limit: timedelta
+    max_copy_age: timedelta
     parameters: Parameters = STRICTEST
