@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import services.records
 from services.records.domain.documents import metadata_of
 from services.records.domain.submissions import parse_and_check
-from services.records.store.matrices import Matrices
+from services.records.store.matrices import MatrixCache
 from services.records.usecases.desk import ReadContext
 from shared.access import Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
@@ -34,7 +34,7 @@ MIGRATIONS = Path(str(services.records.__file__)).parent / "migrations"
 
 
 def desk_at(api: RecordsApi) -> ReadContext:
-    return ReadContext(api.pool, api.vault, Matrices(), timedelta(seconds=120))
+    return ReadContext(api.pool, api.vault, MatrixCache(), timedelta(seconds=120))
 
 
 async def filled(api: RecordsApi, **chosen: Any) -> tuple[UUID, dict[UUID, Sort]]:

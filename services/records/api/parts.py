@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from services.records.domain.facts import EMERGENCIES
 from services.records.domain.parameters import Parameters
-from services.records.store.matrices import Matrices
+from services.records.store.matrices import MatrixCache
 from services.records.usecases.desk import ReadContext
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
@@ -31,7 +31,7 @@ class AppContext:
     vault: Vault
     max_copy_age: timedelta
     parameters: Parameters
-    matrices: Matrices = field(default_factory=Matrices)
+    matrices: MatrixCache = field(default_factory=MatrixCache)
 
 
 def app_context_of(request: Request) -> AppContext:

@@ -18,7 +18,7 @@ from services.records.domain.choices import NO_CHOICES, choices_of
 from services.records.domain.copies import COPIED_TOPICS, CopyAge, RecordFacts, absent_record_facts, decoy_age
 from services.records.domain.documents import DocumentSummary
 from services.records.domain.people import NOBODY, people_of
-from services.records.store.matrices import Matrices
+from services.records.store.matrices import MatrixCache, MatrixState
 from shared.access import Permit
 from shared.contracts.topics import CONSENT_MATRICES, IDENTITY_PEOPLE, RECORDS_DOCUMENTS
 from shared.crypto.vault import WrappedKey
@@ -149,23 +149,24 @@ async def _fence_linked_record(connection: Connection, row: asyncpg.Record | Non
 
 
 async def load_facts(
-    connection: Connection, matrices: Matrices, record_id: UUID | None, decoy_seed: int
+    connection: Connection, matrices: MatrixCache, record_id: UUID | None, decoy_seed: int
 ) -> RecordFacts:
     """Returns what the copies say about the record. Its fence must be taken.
 
     For a record that does not exist (None) it returns decoy facts, as old as the partition that `decoy_seed` selects.
     """
     if record_id is None:
-        age, row = decoy_age(await _load_watermarks(connection), decoy_seed), await matrices.active(connection)
-        age = replace(age, matrix_at=row["matrix_at"], matrix_broken=row["matrix_broken"])
-        return absent_record_facts(age, await matrices.in_force(connection, row))
+        age = decoy_age(await _load_watermarks(connection), decoy_seed)
+        matrix_state = await matrices.load_state(connection)
+        age = replace(age, matrix_at=matrix_state.watermark, matrix_broken=matrix_state.is_broken)
+        return absent_record_facts(age, await matrices.load_in_force(connection, matrix_state))
     own = await _load_own_facts(connection, matrices, record_id)
     if own.linked_to is None:
         return own
     return own.with_other_record(await _load_own_facts(connection, matrices, own.linked_to))
 
 
-async def _load_own_facts(connection: Connection, matrices: Matrices, record_id: UUID) -> RecordFacts:
+async def _load_own_facts(connection: Connection, matrices: MatrixCache, record_id: UUID) -> RecordFacts:
     row = await connection.fetchrow(
         SELECT_FACTS,
         *(
@@ -179,6 +180,7 @@ async def _load_own_facts(connection: Connection, matrices: Matrices, record_id:
     )
     assert row is not None, "the fence holds the row"
     broken = set(row["broken"])
+    matrix_state = MatrixState.from_row(row)
     return RecordFacts(
         id=row["id"],
         status=row["status"],
@@ -190,8 +192,8 @@ async def _load_own_facts(connection: Connection, matrices: Matrices, record_id:
             broken=row["awaits_recovery"] or bool(broken - {IDENTITY_PEOPLE.name}),
             people_at=row["people_at"],
             people_broken=IDENTITY_PEOPLE.name in broken,
-            matrix_at=row["matrix_at"],
-            matrix_broken=row["matrix_broken"],
+            matrix_at=matrix_state.watermark,
+            matrix_broken=matrix_state.is_broken,
             erasures_at=row["erasures_at"],
         ),
         choices=choices_of(orjson.loads(row["choices"])) if row["choices_version"] is not None else NO_CHOICES,
@@ -199,7 +201,7 @@ async def _load_own_facts(connection: Connection, matrices: Matrices, record_id:
         people_version=row["people_version"],
         linked_to=row["linked_to"],
         awaits_recovery=row["awaits_recovery"],
-        matrix=await matrices.in_force(connection, row),
+        matrix=await matrices.load_in_force(connection, matrix_state),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.records.domain.parameters import STRICTEST, Parameters
-from services.records.store.matrices import Matrices
+from services.records.store.matrices import MatrixCache
 from shared.crypto.vault import Vault
 from shared.db.pool import Pool
 
@@ -15,6 +15,6 @@ class ReadContext:
 
     pool: Pool
     vault: Vault
-    matrices: Matrices
+    matrices: MatrixCache
     max_copy_age: timedelta
     parameters: Parameters = STRICTEST
