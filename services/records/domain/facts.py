@@ -1,9 +1,7 @@
-"""What the access rules are asked with: who asks, what the copies say, and what a document is."""
+"""The facts for the access rules: about the requester, the record (from the local copies) and one document."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -18,11 +16,10 @@ REGULATION = "centre_15"
 EMERGENCIES = frozenset({"bris_de_glace", REGULATION})
 LABEL_MASKED = "MASQUE_PS"
 PATIENT_SIDE = frozenset({"patient", "representative", "carer"})
-_NO_APPLICATIONS: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 
 class Requester(Protocol):
-    """The part of a caller that the rules look at."""
+    """The part of a caller that the rules look at; what-if questions imagine further requesters."""
 
     @property
     def kind(self) -> str:
@@ -30,58 +27,57 @@ class Requester(Protocol):
 
     @property
     def id(self) -> str:
-        """Record id, national id, client id."""
+        """The record id of a person, the national id of a professional, or the client id of software."""
 
     @property
     def client_id(self) -> str:
-        """The software or application that asks."""
+        """The software or application that sends the request."""
 
     @property
     def record_id(self) -> UUID | None:
-        """The own record, of a patient; the one acted for, of who acts for another."""
+        """Of the patient side: the patient's record, their own or that of the holder they act for."""
 
     @property
     def profession(self) -> str | None:
-        """Of a professional."""
+        """The profession of a professional."""
 
     @property
     def organisation_id(self) -> str | None:
-        """Of software and professionals."""
+        """The structure of software and professionals."""
 
     @property
     def session_id(self) -> UUID | None:
-        """The sign-in in which this is asked."""
+        """The session of the request."""
 
     @property
     def mode(self) -> str:
-        """The access mode stated for the token (TRE_R248, or `secret`)."""
+        """The access mode of the token (TRE_R248, or `secret`)."""
 
     @property
     def motive(self) -> str | None:
-        """Of an emergency, sealed for audit."""
+        """The motive of an emergency, encrypted for audit."""
 
     @property
     def patient_present(self) -> UUID | None:
-        """The record whose card was read."""
+        """The record whose card was read in the session."""
 
     @property
     def never(self) -> str | None:
-        """A kind that has no access, or none but by express consent."""
+        """A kind of profession or structure that has no access, or only with express consent."""
 
     def names(self, record_id: UUID) -> bool:
-        """Whether an emergency is for this record."""
+        """Returns whether the token's emergency is for this record."""
 
     def actor(self) -> Actor:
-        """The same for the ledger."""
+        """Returns the requester for the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
 class FactCombination:
-    """What the rules look at of a document; any number of documents of a record have it in common.
+    """The facts about a document on which the rules decide. Many documents of a record have the same combination.
 
-    `deposited_by`: organisation, patient, representative or carer; `in_secret`: in the secret connection of a minor.
-    `is_own`: deposited by the organisation whose software asks, or by who asks of the person's side; or the
-    professional who asks wrote it.
+    `deposited_by`: organisation, patient, representative or carer. `in_secret`: deposited in the secret connection of a
+    minor. `is_own`: deposited by the requester or their organisation's software, or written by the requester.
     """
 
     status: str
@@ -97,17 +93,22 @@ class FactCombination:
 
 
 ABSENT_DOCUMENT = FactCombination(
-    *("unknown", "", "", "", frozenset(), None),
+    status="unknown",
+    type="",
+    class_code="",
+    section="",
+    labels=frozenset(),
+    masked_by=None,
     shown_to_representatives=False,
     deposited_by="unknown",
     in_secret=False,
     is_own=False,
 )
-"""What is asked about a document that is not there."""
+"""The facts with which the rules decide about a document that does not exist."""
 
 
 class RecordPolicy(NamedTuple):
-    """What a record and the matrix in force say of documents of a type and section, to who asks."""
+    """What the record's choices and the matrix in force say to a requester about documents of one type and section."""
 
     section_hidden: bool
     application_may: bool
@@ -124,81 +125,94 @@ def record_facts(
     parameters: Parameters = STRICTEST,
     change: str | None = None,
 ) -> Facts:
-    """All but the document."""
-    choices, emergency = record.choices, record.choices.emergency
-    same_person = [id for id in (record.id, record.linked_to) if id is not None]
-    holders = [holder_id for holder_id in (requester.id, requester.organisation_id) if holder_id is not None]
+    """Returns the facts of a request, all but those of a document."""
+    choices = record.choices
+    is_in_secret = requester.mode == SECRET
+    record_ids = [id for id in (record.id, record.linked_to) if id is not None]
     return Facts(
         action=action,
+        change=change,
+        # the requester
         actor_kind=requester.kind,
-        never=requester.never,
-        occupational_medicine=parameters.occupational_medicine,
-        masked_and_invisible_allowed=parameters.masked_and_invisible,
         profession=profession_code(requester.profession),
         relation=relation_of(requester, record, now),
+        never=requester.never,
         regulator=requester.mode == REGULATION,
-        mode="normal" if requester.mode == SECRET else requester.mode,
-        secret=requester.mode == SECRET,
+        mode="normal" if is_in_secret else requester.mode,
+        secret=is_in_secret,
         motive=requester.motive is not None,
-        record_named=any(requester.names(id) for id in same_person),
-        card_present=requester.patient_present in same_person,
+        record_named=any(requester.names(id) for id in record_ids),
+        card_present=requester.patient_present in record_ids,
+        # the record
         record_status=record.status,
         minor=record.people.is_minor,
         choices_known=record.choices_version is not None,
         copies_fresh=record.is_fresh_for(requester.kind, now, max_copy_age),
-        authorisation=choices.authorisation_of(holders, now),
+        # the patient's choices
+        authorisation=choices.authorisation_of(_holder_ids(requester), now),
         care_team=choices.care_team_of(requester.organisation_id, now),
         care_team_objected=choices.care_team_objected,
         attending_doctor=requester.kind == "professional" and requester.id in choices.attending_doctors,
         blocked=blocked_of(choices.blocked, requester.id, requester.organisation_id),
-        break_glass=emergency.break_glass,
-        regulation_centre=emergency.regulation_centre,
-        masked_in_emergency=emergency.masked_documents,
-        change=change,
+        break_glass=choices.emergency.break_glass,
+        regulation_centre=choices.emergency.regulation_centre,
+        masked_in_emergency=choices.emergency.masked_documents,
+        # the national parameters
+        occupational_medicine=parameters.occupational_medicine,
+        masked_and_invisible_allowed=parameters.masked_and_invisible,
     )
 
 
+def _holder_ids(requester: Requester) -> list[str]:
+    """Returns the ids under which the patient side may have authorised the requester."""
+    return [requester.id] if requester.organisation_id is None else [requester.id, requester.organisation_id]
+
+
 def document_facts(facts: Facts, requester: Requester, record: RecordFacts, combination: FactCombination) -> Facts:
-    """The same with a document."""
+    """Returns the facts of a request about a document of this record."""
     return with_document(facts, combination, policy_for(requester, record, combination))
 
 
 def policy_for(requester: Requester, record: RecordFacts, combination: FactCombination) -> RecordPolicy:
-    """What this person chose about documents like it, and the matrix."""
-    matrix = record.matrix if requester.kind == "professional" else None
+    """Returns what the choices and the matrix say about such documents."""
+    sections = _application_sections(requester, record) or frozenset()
     return RecordPolicy(
         section_hidden=combination.section in record.choices.hidden_sections,
-        application_may=combination.section in _sections_of(requester, record),
-        matrix_cell="unknown"
-        if matrix is None
-        else matrix.cell(profession_code(requester.profession), combination.type),
+        application_may=combination.section in sections,
+        matrix_cell=_matrix_cell(requester, record, combination.type),
     )
 
 
+def _matrix_cell(requester: Requester, record: RecordFacts, document_type: str) -> str:
+    if requester.kind != "professional" or record.matrix is None:
+        return "unknown"
+    return record.matrix.cell(profession_code(requester.profession), document_type)
+
+
 def with_document(facts: Facts, combination: FactCombination, policy: RecordPolicy) -> Facts:
-    """The facts of a request, with those of a document."""
+    """Returns the facts of a request with those of a document."""
     return replace(
         facts,
         document_status=combination.status,
         document_type=combination.type,
         class_code=combination.class_code,
         section=combination.section,
-        section_hidden=policy.section_hidden,
-        application_may=policy.application_may,
         labels=combination.labels,
+        masked_by=combination.masked_by,
+        deposited_by=combination.deposited_by,
+        by_minor_in_secret=combination.in_secret,
+        shown_to_representatives=combination.shown_to_representatives,
         author=combination.is_own and facts.actor_kind == "professional",
         own_deposit=combination.is_own and facts.actor_kind == "software",
         self_deposited=combination.is_own and facts.actor_kind in PATIENT_SIDE,
-        deposited_by=combination.deposited_by,
-        masked_by=combination.masked_by,
-        by_minor_in_secret=combination.in_secret,
-        shown_to_representatives=combination.shown_to_representatives,
+        section_hidden=policy.section_hidden,
+        application_may=policy.application_may,
         matrix_cell=policy.matrix_cell,
     )
 
 
 def combination_of(summary: DocumentSummary, requester: Requester) -> FactCombination:
-    """What the rules look at of one document."""
+    """Returns the combination of facts of one document, for this requester."""
     return FactCombination(
         status=lifecycle_status(summary.status, summary.life, archived=summary.archived),
         type=summary.type,
@@ -214,7 +228,7 @@ def combination_of(summary: DocumentSummary, requester: Requester) -> FactCombin
 
 
 def is_own(summary: DocumentSummary, requester: Requester) -> bool:
-    """Whether who asks deposited the document, or wrote it."""
+    """Returns whether the requester (or the organisation, of software) deposited the document, or wrote it."""
     match requester.kind:
         case "software":
             return requester.organisation_id == summary.organisation_id
@@ -225,7 +239,7 @@ def is_own(summary: DocumentSummary, requester: Requester) -> bool:
 
 
 def lifecycle_status(status: str, life: str, *, archived: bool) -> str:
-    """Where in its life a document is, as the rules call it."""
+    """Returns the rules' code of the document's status: received, refused, published, archived, superseded, deleted."""
     if status != "published":
         return status
     if life != "current":
@@ -234,16 +248,19 @@ def lifecycle_status(status: str, life: str, *, archived: bool) -> str:
 
 
 def masker_of(labels: frozenset[str], masker: str | None) -> str | None:
-    """Whose mask it is; one that came with the deposit is its author's."""
+    """Returns who masked a document with these labels, None if it is not masked.
+
+    A mask without a stored masker came with the deposit, and is the author's.
+    """
     return (masker or "author") if LABEL_MASKED in labels else None
 
 
 def relation_of(requester: Requester, record: RecordFacts, now: datetime) -> str:
-    """What the asker is to the holder, by the copies of this moment; what a token says of it does not suffice."""
+    """Returns the relation to the holder by the copies at this moment; the token alone does not prove it."""
     if record.id is None:
         return "none"
     if requester.kind == "application":
-        return "application" if requester.client_id in (record.choices.applications or _NO_APPLICATIONS) else "none"
+        return "none" if _application_sections(requester, record) is None else "application"
     if requester.record_id is None or requester.record_id not in (record.id, record.linked_to):
         return "none"
     if requester.kind == "patient":
@@ -252,11 +269,12 @@ def relation_of(requester: Requester, record: RecordFacts, now: datetime) -> str
 
 
 def profession_code(profession: str | None) -> str | None:
-    """Table and code (`G15_10`); a code alone is one of TRE_G15."""
+    """Returns the profession as table and code (`G15_10`); a code alone is one of TRE_G15."""
     return f"G15_{profession}" if profession is not None and profession.isdigit() else profession
 
 
-def _sections_of(requester: Requester, record: RecordFacts) -> frozenset[str]:
-    if requester.kind != "application":
-        return frozenset()
-    return (record.choices.applications or _NO_APPLICATIONS).get(requester.client_id, frozenset())
+def _application_sections(requester: Requester, record: RecordFacts) -> frozenset[str] | None:
+    """Returns the sections that the holder lets this application read; None where it is not one of theirs."""
+    if requester.kind != "application" or record.choices.applications is None:
+        return None
+    return record.choices.applications.get(requester.client_id)
