@@ -35,7 +35,7 @@ async def patch_reference(request: Request) -> Response:
     except ValueError as error:
         raise NotFoundError from error
     changed = await change_document(
-        read_context_of(request), caller, id, partial(_asked, operations), expected_version=expected_version
+        read_context_of(request), caller, id, partial(_target_state, operations), expected_version=expected_version
     )
     view = changed.view
     if view is None:
@@ -46,7 +46,7 @@ async def patch_reference(request: Request) -> Response:
     )
 
 
-def _asked(operations: list[Operation], summary: DocumentSummary) -> TargetState:
+def _target_state(operations: list[Operation], summary: DocumentSummary) -> TargetState:
     return patched_state(summary, operations)
 
 

@@ -1,8 +1,8 @@
-"""Somebody changes who must not see a document, archives it, or deletes it: in force at the commit.
+"""Changes the labels of a document, archives it, or deletes it: in force at the commit.
 
-The record's row is taken FOR UPDATE first, once no read is under way. All changes that are asked for are made, or
-none; to every version of the document (`domain.versions`), each with its own event. Nothing is removed: a deleted
-document is one that nobody sees.
+The transaction first locks the record's row FOR UPDATE, which waits for reads in progress. It makes all changes of the
+request, or none, on every version of the document (`domain.versions`), and announces an event for each. Nothing is
+deleted from the database: a deleted document is one that nobody sees.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,6 @@ from services.records.domain.documents import DocumentSummary
 from services.records.domain.facts import (
     ABSENT_DOCUMENT,
     PATIENT_SIDE,
-    Requester,
     combination_of,
     document_facts,
     record_facts,
@@ -42,232 +41,295 @@ from shared.runtime import clock
 from shared.runtime.clock import bucket_in
 from shared.runtime.metrics import REFUSED
 
-Ask = Callable[[DocumentSummary], TargetState]
-_ACTIONS: dict[str, tuple[str, Action]] = {
-    "delete": ("delete", "delete-document"),
-    "archive": ("archive", "archive-document"),
-    "unarchive": ("archive", "archive-document"),
-}
-_LABEL: tuple[str, Action] = ("label", "label-document")
+TargetFor = Callable[[DocumentSummary], TargetState]
+"""Returns the state that the request wants, from the present document."""
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """What the document is now. `view`: how it is shown; None to who may change but not see it (a blocked author)."""
+class ChangedDocument:
+    """The document after the changes. `view` is None where the caller may change it and not see it (blocked author)."""
 
     summary: DocumentSummary
     view: DocumentView | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
-    """One change that was decided, and the versions that it makes others, as they are after it."""
+class _Question:
+    """A question to the rules: their action and change, and the ledger's action."""
+
+    rules_action: str
+    ledger_action: Action
+    change: str | None = None
+
+
+_FIND = _Question("find", "find-documents")
+_RELABEL: Action = "label-document"
+
+
+def _question_about(change: str) -> _Question:
+    match change:
+        case "delete":
+            return _Question("delete", "delete-document", change)
+        case "archive" | "unarchive":
+            return _Question("archive", "archive-document", change)
+        case _:
+            return _Question("label", _RELABEL, change)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request to change a document, with the state of the record and the document at the moment `at`.
+
+    `versions` is None where there is no such document.
+    """
+
+    context: ReadContext
+    caller: Caller
+    document_id: UUID
+    record: RecordFacts
+    versions: DocumentVersions | None
+    at: datetime
+
+    @property
+    def document(self) -> DocumentSummary | None:
+        return None if self.versions is None else self.versions.requested
+
+    @property
+    def is_by_patient_side(self) -> bool:
+        return self.caller.kind in PATIENT_SIDE
+
+    def decide(self, question: _Question, version: DocumentSummary | None) -> RuleDecision:
+        """Lets the rules decide on a question about one version of the document."""
+        common = record_facts(
+            self.caller,
+            question.rules_action,
+            self.record,
+            now=self.at,
+            max_copy_age=self.context.max_copy_age,
+            parameters=self.context.parameters,
+            change=question.change,
+        )
+        combination = ABSENT_DOCUMENT if version is None else combination_of(version, self.caller)
+        facts = document_facts(common, self.caller, self.record, combination)
+        return RuleDecision(facts, decide(facts))
+
+
+@dataclass(frozen=True, slots=True)
+class _DecidedChange:
+    """One change with its decision, and the versions that it affects, as they are after it."""
 
     change: str
-    judged: RuleDecision
-    changed_versions: tuple[DocumentSummary, ...] = ()
+    rule_decision: RuleDecision
+    versions: tuple[DocumentSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a request does: the changes up to the first that is refused.
+
+    `knowledge`: the decision whether the caller may know of the document. Without it there are no changes.
+    """
+
+    knowledge: RuleDecision
+    changes: tuple[_DecidedChange, ...] = ()
+
+    @property
+    def rule_decision(self) -> RuleDecision:
+        """The decision on the whole request: that on the last change, or on the knowledge where nothing changes."""
+        return self.changes[-1].rule_decision if self.changes else self.knowledge
+
+    @property
+    def ledger_action(self) -> Action:
+        return _question_about(self.changes[-1].change).ledger_action if self.changes else _FIND.ledger_action
+
+    @property
+    def changed_versions(self) -> dict[UUID, DocumentSummary]:
+        """The affected versions by id, as they are after all changes."""
+        return {version.id: version for change in self.changes for version in change.versions}
 
 
 @retry_while_locked
 async def change_document(
-    context: ReadContext, caller: Caller, document_id: UUID, ask: Ask, *, expected_version: int | None
-) -> Changed:
-    """`ask` says what the document is to be, given what it is; `known`: the version that the asker has seen.
+    context: ReadContext, caller: Caller, document_id: UUID, target_for: TargetFor, *, expected_version: int | None
+) -> ChangedDocument:
+    """Brings a document into the state that `target_for` returns. `expected_version`: the version in If-Match, if any.
 
-    What is so already is no change. Raises SessionOverError, NotFoundError, ForbiddenError, UncheckableError,
-    VersionDiffersError, and whatever `ask` raises.
+    Where the document is in this state already, nothing changes. Raises SessionOverError, NotFoundError,
+    ForbiddenError, UncheckableError, VersionDiffersError, and what `target_for` raises.
     """
-    unusable: ClientError | None = None
+    error: ClientError | None = None
     async with context.pool.acquire() as connection:
         async with store.read_locked(connection):
-            record = await _fenced(context, connection, document_id)
-            versions = await _versions(connection, document_id) if record.id is not None else None
-            summary = None if versions is None else versions.requested
-            at = clock.now()
-            looks = [_decide(caller, record, summary, look, context, at) for look in _looks(caller)]
+            request = await _load_request(context, connection, caller, document_id)
+            sight = request.decide(_FIND, request.document)
             try:
                 await check_session(connection, caller.session_id)
-                steps = _judged(caller, record, versions, ask, expected_version, context, at, looks)
-                await _keep(connection, caller, record, summary, steps, at)
-            except ClientError as error:
-                unusable = error
-                await _trace_unusable(connection, caller, record, document_id, error)
-        if unusable is not None:
-            raise unusable
-        last = steps[-1].judged[1]
-        if isinstance(last, Refusal):
-            raise error_for(last)
-        if record.id is None or summary is None:
-            raise NotFoundError
-        changed = _last_of(steps).get(document_id, summary)
-        if changed is not summary:
-            changed = replace(changed, changed_at=at)
-        sight = looks[-1][1]
-        if isinstance(sight, Refusal):
-            return Changed(changed, None)
-        sealed = await store.read_metadata(connection, sight, record.id, document_id)
-    key = context.vault.unwrap(record.id, sealed.key)
+                plan = _plan(request, sight, target_for, expected_version)
+                await _carry_out(connection, request, plan)
+            except ClientError as raised:
+                error = raised
+                await _record_failure(connection, request, raised)
+        if error is not None:
+            raise error
+        changed = _changed_document(request, plan)
+        if isinstance(sight.decision, Refusal):
+            return ChangedDocument(changed, None)
+        sealed = await store.read_metadata(connection, sight.decision, changed.record_id, document_id)
+    key = context.vault.unwrap(changed.record_id, sealed.key)
     metadata = sealing.open_metadata(key, document_id, sealed.metadata)
-    return Changed(changed, DocumentView(changed, metadata, None, sight.notices))
+    return ChangedDocument(changed, DocumentView(changed, metadata, None, sight.decision.notices))
 
 
-async def _fenced(context: ReadContext, connection: Connection, document_id: UUID) -> RecordFacts:
-    """Takes the rows of the document's record and of the person's other one, sorted, and loads the facts."""
-    found = await changing.find_record_of_document(connection, document_id)
-    if found is None:
+async def _load_request(context: ReadContext, connection: Connection, caller: Caller, document_id: UUID) -> _Request:
+    record = await _lock_record(context, connection, document_id)
+    versions = await _load_versions(connection, document_id) if record.id is not None else None
+    return _Request(context, caller, document_id, record, versions, clock.now())
+
+
+async def _lock_record(context: ReadContext, connection: Connection, document_id: UUID) -> RecordFacts:
+    """Locks the document's record and the person's other one, in the order of ids, and loads their facts.
+
+    Raises UncheckableError where the link between them has changed meanwhile.
+    """
+    records = await changing.find_record_of_document(connection, document_id)
+    if records is None:
         return await store.load_facts(connection, context.matrices, None, bucket_in(document_id))
-    locked = await changing.lock_records(connection, found.all)
-    if not locked.issuperset(found.all):
+    locked = await changing.lock_records(connection, records.all)
+    if not locked.issuperset(records.all):
         raise UncheckableError
-    record = await store.load_facts(connection, context.matrices, found.id, bucket_in(document_id))
-    if record.linked_to != found.linked_to:
+    facts = await store.load_facts(connection, context.matrices, records.id, bucket_in(document_id))
+    if facts.linked_to != records.linked_to:
         raise UncheckableError
-    return record
+    return facts
 
 
-async def _versions(connection: Connection, document_id: UUID) -> DocumentVersions | None:
+async def _load_versions(connection: Connection, document_id: UUID) -> DocumentVersions | None:
     summary = await store.load_summary(connection, document_id)
     return None if summary is None else DocumentVersions.of(summary, await changing.load_versions(connection, summary))
 
 
-def _judged(  # noqa: PLR0913  # all that one request rests on
-    caller: Caller,
-    record: RecordFacts,
-    versions: DocumentVersions | None,
-    ask: Ask,
-    expected_version: int | None,
-    context: ReadContext,
-    now: datetime,
-    looks: list[RuleDecision],
-) -> list[_Step]:
-    """The changes with their answers, up to the first that is refused; without a change, whether one may look.
+def _plan(request: _Request, sight: RuleDecision, target_for: TargetFor, expected_version: int | None) -> _Plan:
+    """Decides on the changes of the request.
 
-    What is asked for is looked at only for who may see the document, or owns it: so nothing of it is told to others.
-    Raises UncheckableError where the document may have had newer labels: they would come back over this change.
+    The target state is evaluated only for callers who may know of the document, so that its errors disclose nothing to
+    others. Raises VersionDiffersError, what `target_for` raises, and UncheckableError where the document may have had
+    newer labels, which the recovery would restore over this change.
     """
-    looked = _Step("", next((one for one in looks if isinstance(one[1], Permit)), looks[0]))
-    if versions is None or isinstance(looked.judged[1], Refusal):
-        return [looked]
-    if record.awaits_recovery:
+    knowledge = _knowledge(request, sight)
+    document = request.document
+    if document is None or isinstance(knowledge.decision, Refusal):
+        return _Plan(knowledge)
+    if request.record.awaits_recovery:
         raise UncheckableError
-    summary, by_patient_side = versions.requested, caller.kind in PATIENT_SIDE
-    if expected_version is not None and expected_version != summary.version:
+    if expected_version is not None and expected_version != document.version:
         raise VersionDiffersError
-    steps: list[_Step] = []
-    for change in changes_between(summary, ask(summary), by_patient_side=by_patient_side):
-        judged = _decide(caller, record, versions.deciding_version(change), change, context, now)
-        changed = versions.changed_versions(change, by_patient_side=by_patient_side)
-        versions = versions.with_changed(changed)
-        steps.append(_Step(change, judged, changed))
-        if isinstance(judged[1], Refusal):
+    changes = changes_between(document, target_for(document), by_patient_side=request.is_by_patient_side)
+    return _Plan(knowledge, tuple(_decide_changes(request, changes)))
+
+
+def _knowledge(request: _Request, sight: RuleDecision) -> RuleDecision:
+    """Decides whether the caller may know of the document: the patient side by seeing it, others also by owning it."""
+    if request.is_by_patient_side:
+        return sight
+    ownership = request.decide(_question_about("archive"), request.document)
+    if isinstance(ownership.decision, Permit) or isinstance(sight.decision, Refusal):
+        return ownership
+    return sight
+
+
+def _decide_changes(request: _Request, changes: list[str]) -> list[_DecidedChange]:
+    """Returns the changes with their decisions, each after the ones before it, up to the first that is refused."""
+    versions = request.versions
+    assert versions is not None, "only a document that is here is changed"
+    decided: list[_DecidedChange] = []
+    for change in changes:
+        rule_decision = request.decide(_question_about(change), versions.deciding_version(change))
+        changed = versions.changed_versions(change, by_patient_side=request.is_by_patient_side)
+        decided.append(_DecidedChange(change, rule_decision, changed))
+        if isinstance(rule_decision.decision, Refusal):
             break
-    return steps or [looked]
+        versions = versions.with_changed(changed)
+    return decided
 
 
-def _last_of(steps: list[_Step]) -> dict[UUID, DocumentSummary]:
-    """The versions that were changed, as they are after all of it."""
-    return {summary.id: summary for step in steps for summary in step.changed_versions}
-
-
-def _looks(caller: Caller) -> tuple[str, ...]:
-    """By what it is found out whether somebody may know of a document: for a writer owning it, and last seeing it."""
-    return ("",) if caller.kind in PATIENT_SIDE else ("archive", "")
-
-
-def _decide(
-    caller: Requester,
-    record: RecordFacts,
-    summary: DocumentSummary | None,
-    change: str,
-    context: ReadContext,
-    now: datetime,
-) -> RuleDecision:
-    action = _ACTIONS.get(change, _LABEL)[0] if change else "find"
-    common = record_facts(
-        caller,
-        action,
-        record,
-        now=now,
-        max_copy_age=context.max_copy_age,
-        parameters=context.parameters,
-        change=change or None,
-    )
-    asked = combination_of(summary, caller) if summary is not None else ABSENT_DOCUMENT
-    facts = document_facts(common, caller, record, asked)
-    return RuleDecision(facts, decide(facts))
-
-
-async def _keep(
-    connection: Connection,
-    caller: Caller,
-    record: RecordFacts,
-    summary: DocumentSummary | None,
-    steps: list[_Step],
-    at: datetime,
-) -> None:
-    """Writes and announces; what was refused is told to the ledger alone."""
-    last = steps[-1]
-    action = _ACTIONS.get(last.change, _LABEL)[1] if last.change else "find-documents"
-    if isinstance(last.judged[1], Refusal) or not last.change:
-        if isinstance(last.judged[1], Refusal):
-            REFUSED.labels(action, last.judged[1].reason).inc()
-        access = access_event(caller, action, last.judged, record, summary.id if summary else None)
-        await append(connection, [announce(access)] if access is not None else [])
+async def _carry_out(connection: Connection, request: _Request, plan: _Plan) -> None:
+    """Writes and announces the changes. A refusal, and a request without changes, goes to the ledger alone."""
+    decision = plan.rule_decision.decision
+    if isinstance(decision, Refusal) or not plan.changes:
+        await _record_access(connection, request, plan)
         return
-    for changed in _last_of(steps).values():
-        await changing.update_document(connection, changed, at)
-    events = [_event(caller, record, step, changed, at) for step in steps for changed in step.changed_versions]
-    await append(connection, [announce(event, occurred_at=at) for event in events])
+    for version in plan.changed_versions.values():
+        await changing.update_document(connection, version, request.at)
+    events = [_change_event(request, change, version) for change in plan.changes for version in change.versions]
+    await append(connection, [announce(event, occurred_at=request.at) for event in events])
 
 
-async def _trace_unusable(
-    connection: Connection, caller: Caller, record: RecordFacts, document_id: UUID, error: ClientError
-) -> None:
-    """What is asked for cannot be done, whoever asks: the ledger is told, the rules have no part in it."""
-    REFUSED.labels(_LABEL[1], error.code).inc()
-    if record.id is None:
+async def _record_access(connection: Connection, request: _Request, plan: _Plan) -> None:
+    decision = plan.rule_decision.decision
+    if isinstance(decision, Refusal):
+        REFUSED.labels(plan.ledger_action, decision.reason).inc()
+    document_id = None if request.document is None else request.document.id
+    event = access_event(request.caller, plan.ledger_action, plan.rule_decision, request.record, document_id)
+    await append(connection, [announce(event)] if event is not None else [])
+
+
+async def _record_failure(connection: Connection, request: _Request, error: ClientError) -> None:
+    """Records for the ledger a request that fails without a decision of the rules, such as an invalid patch."""
+    REFUSED.labels(_RELABEL, error.code).inc()
+    if request.record.id is None:
         return
-    refused = AccessRecorded(
-        record_id=record.id,
-        actor=caller.actor(),
-        action=_LABEL[1],
+    event = AccessRecorded(
+        record_id=request.record.id,
+        actor=request.caller.actor(),
+        action=_RELABEL,
         outcome="refused",
         reason=error.code,
-        document_id=document_id,
-        mode=caller.mode,
-        seen=record.seen_versions(caller.kind),
+        document_id=request.document_id,
+        mode=request.caller.mode,
+        seen=request.record.seen_versions(request.caller.kind),
     )
-    await append(connection, [announce(refused)])
+    await append(connection, [announce(event)])
 
 
-def _event(
-    caller: Caller, record: RecordFacts, step: _Step, summary: DocumentSummary, at: datetime
+def _changed_document(request: _Request, plan: _Plan) -> DocumentSummary:
+    """Returns the requested document after the changes. Raises the error of a refusal, NotFoundError."""
+    decision = plan.rule_decision.decision
+    if isinstance(decision, Refusal):
+        raise error_for(decision)
+    if request.document is None:
+        raise NotFoundError
+    changed = plan.changed_versions.get(request.document_id)
+    return request.document if changed is None else replace(changed, changed_at=request.at)
+
+
+def _change_event(
+    request: _Request, change: _DecidedChange, version: DocumentSummary
 ) -> DocumentRelabelled | DocumentWithdrawn:
-    facts, decision = step.judged
-    if step.change == "delete":
+    facts, decision = change.rule_decision
+    if change.change == "delete":
         return DocumentWithdrawn(
-            record_id=summary.record_id,
-            document_id=summary.id,
-            deposit_id=summary.deposit_id,
-            organisation_id=summary.organisation_id,
-            seen=record.seen_versions(caller.kind),
-            actor=caller.actor(),
+            record_id=version.record_id,
+            document_id=version.id,
+            deposit_id=version.deposit_id,
+            organisation_id=version.organisation_id,
+            seen=request.record.seen_versions(request.caller.kind),
+            actor=request.caller.actor(),
             rules_version=decision.rules_version,
             facts=encode_facts(facts),
-            withdrawn_at=at,
+            withdrawn_at=request.at,
         )
     return DocumentRelabelled(
-        record_id=summary.record_id,
-        document_id=summary.id,
-        deposit_id=summary.deposit_id,
-        organisation_id=summary.organisation_id,
-        seen=record.seen_versions(caller.kind),
-        actor=caller.actor(),
-        change=step.change,
-        labels=sorted_labels(summary.labels),
-        archived=summary.archived,
-        version=summary.version,
+        record_id=version.record_id,
+        document_id=version.id,
+        deposit_id=version.deposit_id,
+        organisation_id=version.organisation_id,
+        seen=request.record.seen_versions(request.caller.kind),
+        actor=request.caller.actor(),
+        change=change.change,
+        labels=sorted_labels(version.labels),
+        archived=version.archived,
+        version=version.version,
         rules_version=decision.rules_version,
         facts=encode_facts(facts),
-        changed_at=at,
+        changed_at=request.at,
     )
