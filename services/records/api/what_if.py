@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request, Response
 
 from services.records.api.parts import read_context_of
-from services.records.domain.what_if import RightsChange
+from services.records.domain.what_if import LabelChange, RightsChange
 from services.records.domain.what_if_texts import sentences
 from services.records.models import WhatIfAnswer, WhatIfEffect, WhatIfRequest
 from services.records.usecases.ask_what_if import WhatIfQuestion, ask_what_if
@@ -45,7 +45,7 @@ async def what_if(
         tuple(
             RightsChange(**{**change.model_dump(), "holder_id": _in_full(change.holder_id)}) for change in body.changes
         ),
-        tuple((change.document_id, change.change) for change in body.documents),
+        tuple(LabelChange(label.document_id, label.change) for label in body.documents),
     )
     effects = await ask_what_if(read_context_of(request), caller, record_id, question)
     french = prefers_french(accept_language)

@@ -1,9 +1,9 @@
-"""What a change of rights or of a label would do, before it is done: the same rules, asked with changed facts.
+"""Previews a change of rights or of a label: the same rules decide with the present and with the changed facts.
 
-Each reader that the record knows is imagined asking, and beside them one of each profession and of each emergency.
-A professional is counted with the profession that the directory gives, and with none, who sees nothing, where they no
-longer practise; one whom it does not know as a doctor, who may see most, which is said. Of a structure or a care team,
-whose members nobody here knows, one doctor is imagined.
+The readers are those that the record's choices name, and imagined ones: one of each common profession and of each
+emergency. A professional is counted with the profession that the directory has; without one, and so seeing nothing,
+where they no longer practise; and as a doctor, who may see most, where the directory does not know them (`assumed`).
+The members of a structure or a care team are not known here: one doctor stands for them.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import reduce
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from services.records.domain.choices import Choices
@@ -20,21 +20,22 @@ from services.records.domain.documents import DocumentSummary
 from services.records.domain.facts import FactCombination, Requester, combination_of, document_facts, record_facts
 from shared.access import Permit, decide
 from shared.contracts.base import Actor
+from shared.contracts.consent import EmergencyChoices
 from shared.terminology.professions import DOCTOR
 
 PROFESSIONS = ("G15_10", "G15_21", "G15_40", "G15_50", "G15_60", "G15_70", "G15_80", "G15_91")
-"""Those of which one is imagined, authorised by the person."""
+"""The professions of each of which one reader is imagined, whom the patient has authorised."""
 IMAGINED_ID = "imagined"
 ProfessionsById = Mapping[str, str | None]
-"""National id -> profession (JDV_J65), of whom the directory knows; None: they do not practise (any more)."""
+"""National id -> profession (JDV_J65) of those that the directory knows; None: does not practise (any more)."""
 ReaderRole = Literal["professional", "structure", "care-team", "attending-doctor", "emergency", "profession"]
 
 
 @dataclass(frozen=True, slots=True)
 class RightsChange:
-    """One change of rights that is supposed: a code of the access rules, and what it is about.
+    """A supposed change of rights: a code of the access rules, and what it concerns.
 
-    `holder_id`: whom; `section`; the emergency choices, of which None stays as it is.
+    `holder_id`: the professional or structure. The emergency choices: None leaves one unchanged.
     """
 
     change: str
@@ -46,16 +47,32 @@ class RightsChange:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelChange:
+    """A supposed change of a document's label: a code of the access rules."""
+
+    document_id: UUID
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuthoredFacts:
-    """A combination of a document's facts, and who wrote it."""
+    """The facts about a document that do not depend on the reader, and its authors."""
 
     combination: FactCombination
     author_ids: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedFacts:
+    """The facts about a document before and after the supposed changes."""
+
+    before: AuthoredFacts
+    after: AuthoredFacts
+
+
+@dataclass(frozen=True, slots=True)
 class ImaginedReader:
-    """Somebody who might read."""
+    """A possible reader; a `Requester` for the rules."""
 
     role: ReaderRole
     id: str
@@ -70,24 +87,33 @@ class ImaginedReader:
     patient_present: UUID | None = None
     never: str | None = None
     newcomer: bool = False
-    """Not known to the record: as if the person had authorised them."""
+    """The record's choices do not name this reader: supposed to be authorised by the patient."""
     assumed: bool = False
-    """The directory here does not know them: taken for a doctor."""
+    """The directory does not know this reader: supposed to be a doctor."""
+
+    @property
+    def displayed_id(self) -> str:
+        """The id by which the patient knows the reader: national id, emergency mode or profession."""
+        if self.role == "emergency":
+            return self.mode
+        if self.role == "profession":
+            return self.profession or ""
+        return self.organisation_id or self.id
 
     def names(self, record_id: UUID) -> bool:
-        """In an emergency, the record that is asked about."""
+        """Returns whether the reader is in an emergency, which is always for the record in question."""
         return self.mode != "normal"
 
     def actor(self) -> Actor:
-        """As the ledger would have it."""
+        """Returns the reader for the ledger."""
         return Actor(kind="professional", id=self.id)
 
 
 @dataclass(frozen=True, slots=True)
 class VisibilityEffect:
-    """How many documents somebody sees before and after, and of how many each way that is.
+    """How many documents a reader sees before and after, and how many of them are lost and gained.
 
-    `profession`: with which they are counted; `assumed`: because theirs is not known here.
+    `profession`: of the count; `assumed`: the directory does not know the reader, who is counted as a doctor.
     """
 
     role: ReaderRole
@@ -100,26 +126,29 @@ class VisibilityEffect:
     assumed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _CountedChange:
+    """How many documents have these facts before and after."""
+
+    before: AuthoredFacts
+    after: AuthoredFacts
+    documents: int
+
+
 def choices_after(choices: Choices, change: RightsChange) -> Choices:
-    """The choices after one change."""
-    holder = {change.holder_id} - {None}
+    """Returns the patient's choices after one change."""
+    holder = frozenset() if change.holder_id is None else frozenset({change.holder_id})
     match change.change:
         case "block-professional":
-            return replace(choices, blocked=choices.blocked | frozenset(str(id) for id in holder))
+            return replace(choices, blocked=choices.blocked | holder)
         case "unblock-professional":
             return replace(choices, blocked=choices.blocked - holder)
         case "end-authorisation" | "end-attestation":
-            ends_attestation = change.change == "end-attestation"
-            remaining = (
-                grant
-                for grant in choices.authorisations
-                if grant["holder_id"] not in holder or (grant["how"] == "care-team") != ends_attestation
-            )
-            return replace(choices, authorisations=tuple(remaining))
+            return _without_authorisations(choices, holder, of_care_teams=change.change == "end-attestation")
         case "end-attending-doctor":
             return replace(choices, attending_doctors=choices.attending_doctors - holder)
         case "hide-section":
-            return replace(choices, hidden_sections=choices.hidden_sections | frozenset({change.section or ""}))
+            return replace(choices, hidden_sections=choices.hidden_sections | {change.section or ""})
         case "show-section":
             return replace(choices, hidden_sections=choices.hidden_sections - {change.section})
         case "object-to-care-team":
@@ -127,138 +156,186 @@ def choices_after(choices: Choices, change: RightsChange) -> Choices:
         case "withdraw-care-team-objection":
             return replace(choices, care_team_objected=False)
         case "choose-emergency-access":
-            chosen = {
-                "break_glass": change.break_glass,
-                "regulation_centre": change.regulation_centre,
-                "masked_documents": change.masked_documents,
-            }
-            update = {name: value for name, value in chosen.items() if value is not None}
-            return replace(choices, emergency=choices.emergency.model_copy(update=update))
+            return replace(choices, emergency=_emergency_after(choices.emergency, change))
         case _:
             return choices
 
 
-def named_professionals(choices: Choices, supposed: Iterable[RightsChange]) -> frozenset[str]:
-    """The national ids of the professionals of whom the choices or the question speak as possible readers."""
-    holders = frozenset(grant["holder_id"] for grant in choices.authorisations if not is_structure(grant["holder_id"]))
-    return holders | choices.attending_doctors | professionals_in_question(supposed)
-
-
-def professionals_in_question(supposed: Iterable[RightsChange]) -> frozenset[str]:
-    """The professionals whose block, or the end of it, is supposed."""
-    about = (
-        holder_id.holder_id
-        for holder_id in supposed
-        if holder_id.change in ("block-professional", "unblock-professional")
+def _without_authorisations(choices: Choices, holder: frozenset[str], *, of_care_teams: bool) -> Choices:
+    remaining = (
+        authorisation
+        for authorisation in choices.authorisations
+        if authorisation["holder_id"] not in holder or _is_attestation(authorisation) != of_care_teams
     )
-    return frozenset(holder_id for holder_id in about if holder_id is not None and not is_structure(holder_id))
+    return replace(choices, authorisations=tuple(remaining))
+
+
+def _emergency_after(emergency: EmergencyChoices, change: RightsChange) -> EmergencyChoices:
+    chosen = {
+        "break_glass": change.break_glass,
+        "regulation_centre": change.regulation_centre,
+        "masked_documents": change.masked_documents,
+    }
+    return emergency.model_copy(update={name: value for name, value in chosen.items() if value is not None})
+
+
+def _is_attestation(authorisation: Mapping[str, Any]) -> bool:
+    """Returns whether a structure attested it of its care team, instead of the patient side granting it."""
+    return bool(authorisation["how"] == "care-team")
+
+
+def is_structure(national_id: str) -> bool:
+    """Returns whether a national id is a structure's; a professional's has 12 digits and begins with 0 or 8."""
+    return not (len(national_id) == 12 and national_id[0] in "08" and national_id.isdigit())
+
+
+def named_professionals(choices: Choices, changes: Iterable[RightsChange]) -> frozenset[str]:
+    """Returns the national ids of the professionals that the choices or the changes name as possible readers."""
+    holder_ids = {authorisation["holder_id"] for authorisation in choices.authorisations}
+    authorised = frozenset(holder_id for holder_id in holder_ids if not is_structure(holder_id))
+    return authorised | choices.attending_doctors | professionals_in_question(changes)
+
+
+def professionals_in_question(changes: Iterable[RightsChange]) -> frozenset[str]:
+    """Returns the national ids of the professionals whom the changes would block or unblock."""
+    holder_ids = {
+        change.holder_id for change in changes if change.change in ("block-professional", "unblock-professional")
+    }
+    return frozenset(holder_id for holder_id in holder_ids if holder_id is not None and not is_structure(holder_id))
 
 
 def possible_readers(
-    choices: Choices, professions: ProfessionsById, asked: frozenset[str] = frozenset()
+    choices: Choices, professions: ProfessionsById, in_question: frozenset[str] = frozenset()
 ) -> list[ImaginedReader]:
-    """Everybody who may see something of the record now, or in an emergency, and one of each profession.
+    """Returns those who may see documents of the record now or in an emergency, and one reader of each profession.
 
-    `asked`: professionals of whom is asked: they may read as authors, or as staff of whatever structure may read.
+    `in_question`: further professionals, who may read as authors or as staff of a structure.
     """
-    readers: list[ImaginedReader] = []
-    for holder_id, is_care_team in sorted(
-        {(holder_id["holder_id"], holder_id["how"] == "care-team") for holder_id in choices.authorisations}
-    ):
+    readers = [*_authorised_readers(choices, professions), *_attending_doctors(choices, professions)]
+    others = sorted(in_question - {reader.id for reader in readers})
+    return [
+        *readers,
+        *(_named_reader("professional", id, professions) for id in others),
+        *(ImaginedReader("emergency", IMAGINED_ID, mode=mode, motive="-") for mode in ("bris_de_glace", "centre_15")),
+        *(ImaginedReader("profession", IMAGINED_ID, profession=code, newcomer=True) for code in PROFESSIONS),
+    ]
+
+
+def _authorised_readers(choices: Choices, professions: ProfessionsById) -> Iterable[ImaginedReader]:
+    holders = {(authorisation["holder_id"], _is_attestation(authorisation)) for authorisation in choices.authorisations}
+    for holder_id, is_care_team in sorted(holders):
         if is_care_team:
-            readers.append(ImaginedReader("care-team", IMAGINED_ID, organisation_id=holder_id))
+            yield ImaginedReader("care-team", IMAGINED_ID, organisation_id=holder_id)
         elif is_structure(holder_id):
-            readers.append(ImaginedReader("structure", IMAGINED_ID, organisation_id=holder_id))
+            yield ImaginedReader("structure", IMAGINED_ID, organisation_id=holder_id)
         else:
-            readers.append(_professional("professional", holder_id, professions))
-    readers += [
-        _professional("attending-doctor", holder_id, professions) for holder_id in sorted(choices.attending_doctors)
-    ]
-    in_person = {holder_id.id for holder_id in readers}
-    readers += [_professional("professional", holder_id, professions) for holder_id in sorted(asked - in_person)]
-    readers += [
-        ImaginedReader("emergency", IMAGINED_ID, mode=holder_id, motive="-")
-        for holder_id in ("bris_de_glace", "centre_15")
-    ]
-    return readers + [
-        ImaginedReader("profession", IMAGINED_ID, profession=holder_id, newcomer=True) for holder_id in PROFESSIONS
-    ]
+            yield _named_reader("professional", holder_id, professions)
 
 
-def _professional(role: ReaderRole, id: str, professions: ProfessionsById) -> ImaginedReader:
+def _attending_doctors(choices: Choices, professions: ProfessionsById) -> Iterable[ImaginedReader]:
+    return (_named_reader("attending-doctor", id, professions) for id in sorted(choices.attending_doctors))
+
+
+def _named_reader(role: ReaderRole, id: str, professions: ProfessionsById) -> ImaginedReader:
     return ImaginedReader(role, id, profession=professions.get(id, DOCTOR), assumed=id not in professions)
 
 
-def is_structure(holder: str) -> bool:
-    """Whether a national id is a structure's and not a person's (12 characters, 0 or 8 first)."""
-    return not (len(holder) == 12 and holder[0] in "08" and holder.isdigit())
-
-
 def visible_to(
-    requester: Requester | ImaginedReader, record: RecordFacts, documents: Iterable[AuthoredFacts], now: datetime
+    reader: Requester | ImaginedReader, record: RecordFacts, documents: Iterable[AuthoredFacts], now: datetime
 ) -> frozenset[AuthoredFacts]:
-    """Which of these documents the rules let somebody find, were every copy young."""
-    common = replace(record_facts(requester, "find", record, now=now, max_copy_age=timedelta(0)), copies_fresh=True)
-    if isinstance(requester, ImaginedReader) and requester.newcomer:
+    """Returns which of these documents the rules let a reader find, supposing that every copy is fresh."""
+    common = replace(record_facts(reader, "find", record, now=now, max_copy_age=timedelta(0)), copies_fresh=True)
+    if isinstance(reader, ImaginedReader) and reader.newcomer:
         common = replace(common, authorisation="valid")
     visible = set()
     for document in documents:
-        combination = replace(
-            document.combination, is_own=requester.kind == "professional" and requester.id in document.author_ids
-        )
-        if isinstance(decide(document_facts(common, requester, record, combination)), Permit):
+        is_author = reader.kind == "professional" and reader.id in document.author_ids
+        combination = replace(document.combination, is_own=is_author)
+        if isinstance(decide(document_facts(common, reader, record, combination)), Permit):
             visible.add(document)
     return frozenset(visible)
 
 
-def _ways_to_read(reader: ImaginedReader, choices: Choices, asked: frozenset[str]) -> list[ImaginedReader]:
-    """How somebody may come to read: of whom is asked, in person and as staff of each structure that may read.
-
-    Who works where is not known here: what is counted of them is the most that they may see.
-    """
-    if reader.id not in asked:
-        return [reader]
-    structures = {grant["holder_id"] for grant in choices.authorisations if is_structure(grant["holder_id"])}
-    return [reader, *(replace(reader, organisation_id=structure) for structure in sorted(structures))]
-
-
 def visibility_effects(
     before: RecordFacts,
-    supposed: Sequence[RightsChange],
-    counted: Mapping[AuthoredFacts, int],
-    moved: Mapping[UUID, tuple[AuthoredFacts, AuthoredFacts]],
+    changes: Sequence[RightsChange],
+    counts: Mapping[AuthoredFacts, int],
+    changed_documents: Mapping[UUID, ChangedFacts],
     professions: ProfessionsById,
     now: datetime,
 ) -> list[VisibilityEffect]:
-    """What becomes of everybody's view. `moved`: documents that would be others: what they are, what they would be."""
-    after = replace(before, choices=reduce(choices_after, supposed, before.choices))
-    asked = professionals_in_question(supposed)
-    staying = Counter(counted)
-    staying.subtract(was for was, _ in moved.values())
-    kinds = {*counted, *(will_be for _, will_be in moved.values())}
+    """Returns what each possible reader would lose and gain.
+
+    `before`: the present facts of the record. `counts`: how many documents have which facts. `changed_documents`: those
+    of them whose facts the changes of labels affect.
+    """
+    after = replace(before, choices=reduce(choices_after, changes, before.choices))
+    present_choices = before.choices.without_expired(now)
+    in_question = professionals_in_question(changes)
+    documents = _counted_changes(counts, changed_documents)
+    kinds = {*counts, *(document.after for document in changed_documents.values())}
     effects = []
-    lasting = before.choices.without_expired(now)
-    for reader in possible_readers(lasting, professions, asked):
-        ways = _ways_to_read(reader, lasting, asked)
-        old, new = (frozenset().union(*(visible_to(way, at, kinds, now) for way in ways)) for at in (before, after))
-        pairs = [(kind, kind, number) for kind, number in staying.items()] + [(a, b, 1) for a, b in moved.values()]
-        lost = sum(number for was, is_, number in pairs if was in old and is_ not in new)
-        gained = sum(number for was, is_, number in pairs if was not in old and is_ in new)
-        seen = sum(number for was, _, number in pairs if was in old)
-        counts = (seen, seen - lost + gained, lost, gained)
-        effects.append(VisibilityEffect(reader.role, _displayed_id(reader), *counts, reader.profession, reader.assumed))
+    for reader in possible_readers(present_choices, professions, in_question):
+        ways = _ways_to_read(reader, present_choices, in_question)
+        seen_before = _visible_in_any_way(ways, before, kinds, now)
+        seen_after = _visible_in_any_way(ways, after, kinds, now)
+        effects.append(_effect_on(reader, documents, seen_before, seen_after))
     return effects
 
 
+def _counted_changes(
+    counts: Mapping[AuthoredFacts, int], changed_documents: Mapping[UUID, ChangedFacts]
+) -> list[_CountedChange]:
+    unchanged = Counter(counts)
+    unchanged.subtract(document.before for document in changed_documents.values())
+    return [
+        *(_CountedChange(facts, facts, number) for facts, number in unchanged.items()),
+        *(_CountedChange(document.before, document.after, 1) for document in changed_documents.values()),
+    ]
+
+
+def _ways_to_read(reader: ImaginedReader, choices: Choices, in_question: frozenset[str]) -> list[ImaginedReader]:
+    """Returns the reader in person, and for one in question also as staff of each structure that may read.
+
+    It is not known here who works where: the most that a professional in question may see is counted.
+    """
+    if reader.id not in in_question:
+        return [reader]
+    holder_ids = {authorisation["holder_id"] for authorisation in choices.authorisations}
+    structures = sorted(holder_id for holder_id in holder_ids if is_structure(holder_id))
+    return [reader, *(replace(reader, organisation_id=structure) for structure in structures)]
+
+
+def _visible_in_any_way(
+    ways: Sequence[ImaginedReader], record: RecordFacts, documents: Iterable[AuthoredFacts], now: datetime
+) -> frozenset[AuthoredFacts]:
+    return frozenset[AuthoredFacts]().union(*(visible_to(way, record, documents, now) for way in ways))
+
+
+def _effect_on(
+    reader: ImaginedReader,
+    documents: Sequence[_CountedChange],
+    seen_before: frozenset[AuthoredFacts],
+    seen_after: frozenset[AuthoredFacts],
+) -> VisibilityEffect:
+    before = lost = gained = 0
+    for document in documents:
+        was_seen, is_seen = document.before in seen_before, document.after in seen_after
+        before += document.documents if was_seen else 0
+        lost += document.documents if was_seen and not is_seen else 0
+        gained += document.documents if is_seen and not was_seen else 0
+    return VisibilityEffect(
+        role=reader.role,
+        id=reader.displayed_id,
+        before=before,
+        after=before - lost + gained,
+        lost=lost,
+        gained=gained,
+        profession=reader.profession,
+        assumed=reader.assumed,
+    )
+
+
 def authored_facts(summary: DocumentSummary, requester: Requester) -> AuthoredFacts:
-    """What counts of one document, whoever asks."""
+    """Returns the facts about one document that do not depend on the reader."""
     return AuthoredFacts(replace(combination_of(summary, requester), is_own=False), summary.author_ids)
-
-
-def _displayed_id(reader: ImaginedReader) -> str:
-    """By what the person knows them."""
-    if reader.role == "emergency":
-        return reader.mode
-    if reader.role == "profession":
-        return reader.profession or ""
-    return reader.organisation_id or reader.id
