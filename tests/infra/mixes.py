@@ -1,4 +1,4 @@
-"""Documents of every sort in one record, put there at once, and those who might ask for them."""
+"""Fills a record with documents of every sort at once, and returns tokens of those who might read them."""
 
 import itertools
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ from unnest($2::uuid[], $3::bytea[]) as made(id, sealed)"""
 
 @dataclass(frozen=True)
 class Sort:
-    """What a document is."""
+    """The state, labels, type and origin of a document."""
 
     status: str
     life: str
@@ -73,7 +73,7 @@ class Sort:
 
 
 def every_sort() -> Iterator[Sort]:
-    """All of them."""
+    """Yields every combination of states, labels, types and origins."""
     makers = ((DOCTOR, HOSPITAL), (OTHER_DOCTOR, CLINIC))
     for state, (labels, masker), kind, maker in itertools.product(STATES, LABELS, TYPES, makers):
         yield Sort(*state, labels, masker, kind, *maker)
@@ -82,7 +82,7 @@ def every_sort() -> Iterator[Sort]:
 async def fill(
     api: RecordsApi, context: ReadContext, record_id: UUID, sorts: list[Sort], metadata: DocumentMetadata
 ) -> dict[UUID, Sort]:
-    """Puts one document of each sort into the record."""
+    """Inserts one document of each sort into the record; returns the sorts by document id."""
     bucket, at = bucket_of(record_id), clock.now()
     row = await api.pool.fetchrow("select kid, wrapped from record_keys where record_id = $1", record_id)
     key = context.vault.unwrap(record_id, WrappedKey(row["kid"], row["wrapped"]))
@@ -104,7 +104,7 @@ async def fill(
 
 
 def in_mode(mode: str, record_id: UUID, professional_id: str = OTHER_DOCTOR, **claims: object) -> str:
-    """A physician's token in an access mode; in an emergency with a motive, for this record."""
+    """Returns a physician's token in an access mode; one of an emergency has a motive and is for this record."""
     session_id = uuid4()
     emergency = {"motive": "sealed.motive", "emergency_record": record_commitment(session_id, record_id)}
     more = {} if mode == "secret" else emergency
@@ -114,17 +114,17 @@ def in_mode(mode: str, record_id: UUID, professional_id: str = OTHER_DOCTOR, **c
 
 
 def acting(kind: str, person_id: UUID, record_id: UUID) -> str:
-    """Somebody who acts for the holder of a record."""
+    """Returns the token of a person who acts for the holder of a record."""
     return make_token(kind, str(person_id), record_id=record_id)
 
 
 def application(client_id: str = "app-1") -> str:
-    """A referenced application's token."""
+    """Returns the token of a referenced application."""
     return make_token("application", client_id)
 
 
 def requesters(record_id: UUID, proxies: dict[str, UUID]) -> dict[str, str]:
-    """Name -> token of those who might ask. `proxies`: representative and carer by the ids of their own records."""
+    """Returns name -> token of possible readers. `proxies`: kind -> id of the own record of who acts for the holder."""
     return {
         "patient": patient_token(record_id),
         "stranger": patient_token(uuid4()),
@@ -145,5 +145,5 @@ def requesters(record_id: UUID, proxies: dict[str, UUID]) -> dict[str, str]:
 
 
 def depositors() -> dict[str, str]:
-    """Software, which reads its own and does not search."""
+    """Returns tokens of software, which reads its own deposits and does not search."""
     return {"hospital": software_token("software-1", HOSPITAL), "clinic": software_token("software-1", CLINIC)}

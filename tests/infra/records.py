@@ -106,7 +106,7 @@ def a_deposit(person: Person, **changed: Any) -> iti65.Deposit:
 
 
 def bundle_of(*deposits: iti65.Deposit) -> bytes:
-    """One submission of all of them."""
+    """Returns one submission of all these documents."""
     bundles = [orjson.loads(iti65.bundle(deposit)) for deposit in deposits]
     whole = bundles[0]
     for other in bundles[1:]:
@@ -116,7 +116,7 @@ def bundle_of(*deposits: iti65.Deposit) -> bytes:
 
 
 def changed_bundle(body: bytes, change: Any) -> bytes:
-    """The same after `change(bundle)`."""
+    """Returns the bundle after `change(bundle)`."""
     bundle = orjson.loads(body)
     change(bundle)
     return orjson.dumps(bundle)
@@ -124,7 +124,7 @@ def changed_bundle(body: bytes, change: Any) -> bytes:
 
 @dataclass
 class RecordsApi:
-    """Records at home."""
+    """The API of records on a database of its own, and what its consumers would do."""
 
     pool: Pool
     client: httpx.AsyncClient
@@ -132,12 +132,12 @@ class RecordsApi:
     versions: dict[UUID, int] = field(default_factory=dict)
 
     async def be_empty(self) -> None:
-        """As new: quicker than a database of its own for each test, which has some 200 partitions and indexes."""
+        """Empties the database: quicker than a new one for each test, which has some 200 partitions and indexes."""
         await self.pool.execute(EMPTY)
         self.versions.clear()
 
     async def open_record(self, person: Person, *, status: str = "open", ring: Keyring = RING, **fields: Any) -> UUID:
-        """As identity would tell it, a version higher each time; `record_id` for one that is there, `linked_to`."""
+        """Applies identity's event of a record, with a raised version; `fields`: `record_id`, `linked_to`."""
         record_id: UUID = fields.get("record_id") or uuid4()
         self.versions[record_id] = self.versions.get(record_id, 0) + 1
         traits = TraitFingerprints(**trait_fingerprints(ring, record_id, traits_of(person).normalised()))
@@ -164,7 +164,7 @@ class RecordsApi:
         blocked: Sequence[str] = (),
         **chosen: Any,
     ) -> None:
-        """As consent would tell it; `chosen`: any other member of the event."""
+        """Applies consent's event of the patient's choices; `chosen`: further members of the event."""
         event = ConsentStateChanged(
             record_id=record_id,
             version=version,
@@ -177,7 +177,7 @@ class RecordsApi:
             await apply_consent_copies(connection, [message(event)])
 
     async def name_people(self, record_id: UUID, version: int, **named: Any) -> None:
-        """As identity would tell it: `representatives`, `carers`, `is_minor`."""
+        """Applies identity's event of the record's people: `representatives`, `carers`, `is_minor`."""
         async with transaction(self.pool) as connection:
             event = PeopleChanged(record_id=record_id, version=version, **named)
             await apply_people_copies(connection, [message(event)])
@@ -185,7 +185,7 @@ class RecordsApi:
     async def enter_professional(
         self, professional_id: str, profession: str, version: int = 1, *, active: bool = True
     ) -> None:
-        """As identity would tell it of the directory."""
+        """Applies identity's event of a professional in the directory."""
         event = ProfessionalChanged(
             professional_id=professional_id,
             version=version,
@@ -197,7 +197,7 @@ class RecordsApi:
             await apply_profession_copies(connection, [message(event)])
 
     async def be_fresh(self, at: datetime | None = None, *, partitions: int = 4) -> None:
-        """Heartbeats of all partitions."""
+        """Raises the watermarks of all partitions to `at`, by default now."""
         at = at or clock.now()
         topics = (*COPIED_TOPICS, CONSENT_MATRICES.name)
         async with transaction(self.pool) as connection:
@@ -216,14 +216,14 @@ class RecordsApi:
         return await self.client.post("/fhir", content=body, headers=headers)
 
     async def decide(self, *document_ids: UUID, reason: str = "feeding") -> None:
-        """Consent's word on documents: permitted, or refused with another reason."""
+        """Applies consent's decisions on documents: permitted, or refused with another reason than `feeding`."""
         rows = await self.pool.fetch("select id, record_id, deposit_id from documents where id = any($1)", document_ids)
         messages = [message(decided(row["record_id"], row["id"], row["deposit_id"], reason=reason)) for row in rows]
         async with transaction(self.pool) as connection:
             await apply_deposit_decisions(connection, messages)
 
     async def publish(self, *deposits: iti65.Deposit, organisation: str = HOSPITAL) -> list[UUID]:
-        """Deposited and permitted."""
+        """Deposits documents and applies consent's permission; returns their ids."""
         answer = await self.deposit(bundle_of(*deposits), organisation=organisation)
         assert answer.status_code == 201, answer.text
         ids = document_ids(answer)
@@ -235,24 +235,24 @@ class RecordsApi:
         return await self.client.get(path, headers={**bearer(token), **headers})
 
     async def search(self, token: str, **parameters: str) -> httpx.Response:
-        """POST _search; `patient_identifier` stands for patient.identifier."""
+        """Searches by POST _search; the parameter `patient_identifier` is sent as patient.identifier."""
         form = {name.replace("patient_identifier", "patient.identifier"): value for name, value in parameters.items()}
         return await self.client.post("/fhir/DocumentReference/_search", data=form, headers=bearer(token))
 
     async def announced(self, kind: type[Event]) -> list[Any]:
-        """What waits in the outbox, of one kind."""
+        """Returns the events of one type in the outbox."""
         return [event for event in await outbox(self.pool) if isinstance(event, kind)]
 
 
 def times_held() -> float:
-    """How often so far a request has found a record's row taken."""
+    """Returns how often a request has found a record's row locked so far."""
     return REGISTRY.get_sample_value("held_records_total") or 0
 
 
 def decided(
     record_id: UUID, document_id: UUID, deposit_id: UUID, *, reason: str = "feeding", seen: dict[str, int] | None = None
 ) -> DepositDecided:
-    """A decision of consent."""
+    """Returns a decision of consent on a document."""
     return DepositDecided(
         record_id=record_id,
         document_id=document_id,
@@ -268,7 +268,7 @@ def decided(
 
 
 def document_ids(answer: httpx.Response) -> list[UUID]:
-    """The documents that a transaction-response names."""
+    """Returns the ids of the documents that a transaction-response names."""
     locations = [entry["response"].get("location", "") for entry in answer.json()["entry"]]
     return [
         UUID(location.removeprefix("DocumentReference/"))
@@ -278,12 +278,12 @@ def document_ids(answer: httpx.Response) -> list[UUID]:
 
 
 def deposit_id(answer: httpx.Response) -> UUID:
-    """The deposit that Location names."""
+    """Returns the id of the deposit that Location names."""
     return UUID(answer.headers["location"].removeprefix("/deposits/"))
 
 
 def codes(answer: httpx.Response) -> list[str]:
-    """The stable codes of an OperationOutcome."""
+    """Returns the stable codes of an OperationOutcome."""
     body = answer.json()
     assert body["resourceType"] == "OperationOutcome", body
     return [issue["details"]["coding"][0]["code"] for issue in body["issue"]]
@@ -292,7 +292,7 @@ def codes(answer: httpx.Response) -> list[str]:
 def named(
     person_id: UUID, kind: str = "mother", *, since: datetime | None = None, until: datetime | None = None
 ) -> Any:
-    """Somebody who may act for a holder, from an hour ago on or as said."""
+    """Returns a person who may act for a holder, by default since an hour ago."""
     return PersonNamed.model_validate(
         {"person_id": person_id, "kind": kind, "from": since or clock.now() - timedelta(hours=1), "until": until}
     )
@@ -328,7 +328,7 @@ def settings_of(database: Database, **changed: Any) -> Settings:
 
 @asynccontextmanager
 async def run_records_api(database: Database, **changed: Any) -> AsyncIterator[RecordsApi]:
-    """The API, at work, over ASGI."""
+    """Runs the API of records over ASGI."""
     app = known_routes(make_api(settings_of(database, **changed), TestKeys()))
     transport = httpx.ASGITransport(app)
     async with (

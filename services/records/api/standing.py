@@ -59,5 +59,5 @@ def _patient(access: RecordAccess, ins: Ins) -> bytes:
         ins,
         active=access.active,
         authorisation=access.authorisation,
-        attending_doctor=access.attending_doctor,
+        attending_doctor=access.is_attending_doctor,
     )

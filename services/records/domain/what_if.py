@@ -86,7 +86,7 @@ class ImaginedReader:
     session_id: UUID | None = None
     patient_present: UUID | None = None
     never: str | None = None
-    newcomer: bool = False
+    is_newcomer: bool = False
     """The record's choices do not name this reader: supposed to be authorised by the patient."""
     assumed: bool = False
     """The directory does not know this reader: supposed to be a doctor."""
@@ -217,7 +217,7 @@ def possible_readers(
         *readers,
         *(_named_reader("professional", id, professions) for id in others),
         *(ImaginedReader("emergency", IMAGINED_ID, mode=mode, motive="-") for mode in ("bris_de_glace", "centre_15")),
-        *(ImaginedReader("profession", IMAGINED_ID, profession=code, newcomer=True) for code in PROFESSIONS),
+        *(ImaginedReader("profession", IMAGINED_ID, profession=code, is_newcomer=True) for code in PROFESSIONS),
     ]
 
 
@@ -245,7 +245,7 @@ def visible_to(
 ) -> frozenset[AuthoredFacts]:
     """Returns which of these documents the rules let a reader find, supposing that every copy is fresh."""
     common = replace(record_facts(reader, "find", record, now=now, max_copy_age=timedelta(0)), copies_fresh=True)
-    if isinstance(reader, ImaginedReader) and reader.newcomer:
+    if isinstance(reader, ImaginedReader) and reader.is_newcomer:
         common = replace(common, authorisation="valid")
     visible = set()
     for document in documents:

@@ -53,15 +53,16 @@ async def load_combinations(
 ) -> dict[str, FactCombination]:
     """Returns the distinct combinations in a record for this requester, by the store's key."""
     rows = await connection.fetch(SELECT_COMBINATIONS, bucket_of(record_id), record_id, *_ownership_keys(requester))
-    return {key: _parse_combination(facts, mine) for key, facts, mine in rows}
+    return {row["key"]: _parse_combination(row["facts"], row["mine"]) for row in rows}
 
 
 async def count_all(connection: Connection, record_id: UUID) -> Counter[AuthoredFacts]:
     """Returns how many documents of the record have each combination of facts and authors."""
     rows = await connection.fetch(SELECT_ALL_COMBINATIONS, bucket_of(record_id), record_id)
     counts: Counter[AuthoredFacts] = Counter()
-    for facts, author_ids, documents in rows:
-        counts[AuthoredFacts(_parse_combination(facts, False), frozenset(author_ids))] += documents
+    for row in rows:
+        facts = AuthoredFacts(_parse_combination(row["facts"], False), frozenset(row["author_ids"]))
+        counts[facts] += row["documents"]
     return counts
 
 

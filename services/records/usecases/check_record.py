@@ -33,7 +33,7 @@ class RecordAccess:
     record_id: UUID
     active: bool
     authorisation: DmpAuthorisation
-    attending_doctor: bool
+    is_attending_doctor: bool
 
 
 @retry_while_locked

@@ -34,18 +34,26 @@ class DocumentView:
     notices: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _DecidedRead:
+    """The decision on a read, and the document, None if there is no such document."""
+
+    decision: Permit | Refusal
+    summary: DocumentSummary | None
+
+
 @retry_while_locked
 async def read_document(context: ReadContext, caller: Caller, document_id: UUID, *, with_content: bool) -> DocumentView:
     """Returns the document if the rules permit. Raises NotFoundError, ForbiddenError, UncheckableError."""
     async with context.pool.acquire() as connection:
         async with store.read_locked(connection):
-            decision, record_id, summary = await _decide(context, connection, caller, document_id, with_content)
-        permit = require_permit(decision)
-        if record_id is None or summary is None:
+            decided = await _decide(context, connection, caller, document_id, with_content)
+        permit, summary = require_permit(decided.decision), decided.summary
+        if summary is None:
             raise NotFoundError
         load = store.read_content if with_content else store.read_metadata
-        sealed = await load(connection, permit, record_id, document_id)
-    key = context.vault.unwrap(record_id, sealed.key)
+        sealed = await load(connection, permit, summary.record_id, document_id)
+    key = context.vault.unwrap(summary.record_id, sealed.key)
     return DocumentView(
         summary,
         sealing.open_metadata(key, document_id, sealed.metadata),
@@ -56,7 +64,8 @@ async def read_document(context: ReadContext, caller: Caller, document_id: UUID,
 
 async def _decide(
     context: ReadContext, connection: Connection, caller: Caller, document_id: UUID, with_content: bool
-) -> tuple[Permit | Refusal, UUID | None, DocumentSummary | None]:
+) -> _DecidedRead:
+    """Takes the fence, lets the rules decide, and records the access for the ledger."""
     record_id = await store.fence_by_document(connection, document_id)
     record = await store.load_facts(connection, context.matrices, record_id, bucket_in(document_id))
     summary = await store.load_summary(connection, document_id) if record_id is not None else None
@@ -77,4 +86,4 @@ async def _decide(
     access = access_event(caller, action, RuleDecision(facts, decision), record, document_id)
     if access is not None:
         await append(connection, [announce(access)])
-    return decision, record_id, summary
+    return _DecidedRead(decision, summary)
