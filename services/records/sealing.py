@@ -59,37 +59,37 @@ def seal_request(
         (document.base64_span.start, document.base64_span.end, id) for id, document in documents if document.base64_span
     )
     pieces: list[memoryview] = []
-    cuts: list[ContentGap] = []
-    view, position, kept = memoryview(body), 0, 0
+    gaps: list[ContentGap] = []
+    view, position, offset = memoryview(body), 0, 0
     for start, end, document_id in spans:
         pieces.append(view[position:start])
-        kept += start - position
-        cuts.append(ContentGap(kept, document_id))
+        offset += start - position
+        gaps.append(ContentGap(offset, document_id))
         position = end
     pieces.append(view[position:])
-    gap_table = orjson.dumps([(cut.offset, cut.document_id) for cut in cuts])
+    gap_table = orjson.dumps([(gap.offset, gap.document_id) for gap in gaps])
     whole = b"".join([len(gap_table).to_bytes(_HEAD_BYTES, "big"), gap_table, *pieces])
     return seal(key, bytes(cramjam.zstd.compress(whole, _LEVEL)), place("request", deposit_id))
 
 
 def open_request(key: bytes, deposit_id: UUID, sealed: bytes, contents: Mapping[UUID, bytes]) -> bytes:
     """Returns the request byte for byte, its gaps filled with the documents' contents. Raises SealBrokenError."""
-    rest, cuts = _rest_of_request(key, deposit_id, sealed)
+    rest, gaps = _rest_of_request(key, deposit_id, sealed)
     pieces: list[bytes | memoryview] = []
     view, position = memoryview(rest), 0
-    for cut in cuts:
-        if cut.document_id not in contents:
+    for gap in gaps:
+        if gap.document_id not in contents:
             raise SealBrokenError
-        pieces += [view[position : cut.offset], base64.b64encode(contents[cut.document_id])]
-        position = cut.offset
+        pieces += [view[position : gap.offset], base64.b64encode(contents[gap.document_id])]
+        position = gap.offset
     return b"".join([*pieces, view[position:]])
 
 
 def _rest_of_request(key: bytes, deposit_id: UUID, sealed: bytes) -> tuple[bytes, list[ContentGap]]:
     whole = bytes(cramjam.zstd.decompress(unseal(key, sealed, place("request", deposit_id))))
     end = _HEAD_BYTES + int.from_bytes(whole[:_HEAD_BYTES], "big")
-    cuts = [ContentGap(at, UUID(document_id)) for at, document_id in orjson.loads(whole[_HEAD_BYTES:end])]
-    return whole[end:], cuts
+    gaps = [ContentGap(at, UUID(document_id)) for at, document_id in orjson.loads(whole[_HEAD_BYTES:end])]
+    return whole[end:], gaps
 
 
 def unique_id_digest(key: bytes, unique_id: str) -> bytes:

@@ -7,7 +7,7 @@ record reads it.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from shared.contracts.consent import ConsentStateChanged, EmergencyChoices
 
@@ -49,12 +49,12 @@ class Choices:
 
         "none" where none of them has an authorisation.
         """
-        return _best(grant for grant in self._grants_to(holders, now) if grant[0] != "care-team")
+        return _best(grant.status for grant in self._grants_to(holders, now) if not grant.is_attestation)
 
     def care_team_of(self, structure_id: str | None, now: datetime) -> AuthorisationStatus:
         """Returns the best status of this structure's care-team attestations, in the order of `authorisation_of`."""
         holders = () if structure_id is None else (structure_id,)
-        return _best(grant for grant in self._grants_to(holders, now) if grant[0] == "care-team")
+        return _best(grant.status for grant in self._grants_to(holders, now) if grant.is_attestation)
 
     def without_expired(self, now: datetime) -> "Choices":
         """Returns these choices without the authorisations that have ended."""
@@ -65,13 +65,23 @@ class Choices:
         )
         return replace(self, authorisations=tuple(remaining))
 
-    def _grants_to(self, holders: Iterable[str], now: datetime) -> list[tuple[str, AuthorisationStatus]]:
+    def _grants_to(self, holders: Iterable[str], now: datetime) -> list["_Grant"]:
         sought = frozenset(holders)
         return [
-            (authorisation.get("how", "online"), period_status(authorisation["from"], authorisation.get("until"), now))
+            _Grant(
+                is_attestation=authorisation.get("how") == "care-team",
+                status=period_status(authorisation["from"], authorisation.get("until"), now),
+            )
             for authorisation in self.authorisations
             if authorisation["holder_id"] in sought
         ]
+
+
+class _Grant(NamedTuple):
+    """An authorisation of a holder, or an attestation of a structure's own care team, with its status."""
+
+    is_attestation: bool
+    status: AuthorisationStatus
 
 
 NO_CHOICES = Choices()
@@ -127,6 +137,6 @@ def _unlimited_authorisations(authorised: Iterable[str]) -> list[dict[str, Any]]
     ]
 
 
-def _best(grants: Iterable[tuple[str, AuthorisationStatus]]) -> AuthorisationStatus:
-    statuses = {status for _, status in grants}
-    return next((status for status in _BEST_FIRST if status in statuses), "none")
+def _best(statuses: Iterable[AuthorisationStatus]) -> AuthorisationStatus:
+    present = frozenset(statuses)
+    return next((status for status in _BEST_FIRST if status in present), "none")

@@ -86,13 +86,13 @@ def _cached_decisions(common: Facts) -> Callable[[FactCombination, RecordPolicy]
     return answer
 
 
-def first_permit(searched: Sequence[RecordSearch]) -> Permit:
+def first_permit(searches: Sequence[RecordSearch]) -> Permit:
     """Returns the Permit of the first search that is permitted.
 
     Raises what `require_permit` raises for the first search, that of the requested record.
     """
     return require_permit(
-        next((search.decision for search in searched if isinstance(search.decision, Permit)), searched[0].decision)
+        next((search.decision for search in searches if isinstance(search.decision, Permit)), searches[0].decision)
     )
 
 

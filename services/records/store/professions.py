@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from services.records.domain.what_if import ProfessionsById
+from services.records.domain.readers import ProfessionsById
 from shared.contracts.identity import ProfessionalChanged
 from shared.db.pool import Connection
 

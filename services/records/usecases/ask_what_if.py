@@ -11,13 +11,13 @@ from uuid import UUID
 from services.records.announcements import announce
 from services.records.domain.copies import RecordFacts
 from services.records.domain.facts import record_facts
+from services.records.domain.readers import ProfessionsById
 from services.records.domain.reading import RuleDecision, access_event, require_permit
 from services.records.domain.versions import DocumentVersions
 from services.records.domain.what_if import (
     AuthoredFacts,
     ChangedFacts,
     LabelChange,
-    ProfessionsById,
     RightsChange,
     VisibilityEffect,
     authored_facts,

@@ -5,32 +5,32 @@ request, or none, on every version of the document (`domain.versions`), and anno
 deleted from the database: a deleted document is one that nobody sees.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from uuid import UUID
 
 from services.records import sealing
 from services.records.announcements import announce
+from services.records.domain.change_plan import (
+    FIND,
+    RELABEL,
+    ChangePlan,
+    ChangeRequest,
+    DecidedChange,
+    TargetFor,
+    plan_changes,
+)
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import DocumentSummary
-from services.records.domain.facts import (
-    ABSENT_DOCUMENT,
-    PATIENT_SIDE,
-    combination_of,
-    document_facts,
-    record_facts,
-)
-from services.records.domain.patching import TargetState, VersionDiffersError, changes_between, sorted_labels
-from services.records.domain.reading import RuleDecision, access_event, error_for
+from services.records.domain.patching import sorted_labels
+from services.records.domain.reading import access_event, error_for
 from services.records.domain.versions import DocumentVersions
 from services.records.held_records import retry_while_locked
 from services.records.store import changing
 from services.records.store import reading as store
 from services.records.usecases.desk import ReadContext
 from services.records.usecases.read_document import DocumentView
-from shared.access import Permit, Refusal, decide, encode_facts
-from shared.contracts.audit import AccessRecorded, Action
+from shared.access import Refusal, encode_facts
+from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
 from shared.db.pool import Connection
 from shared.errors import ClientError, NotFoundError, UncheckableError
@@ -41,9 +41,6 @@ from shared.runtime import clock
 from shared.runtime.clock import bucket_in
 from shared.runtime.metrics import REFUSED
 
-TargetFor = Callable[[DocumentSummary], TargetState]
-"""Returns the state that the request wants, from the present document."""
-
 
 @dataclass(frozen=True, slots=True)
 class ChangedDocument:
@@ -51,101 +48,6 @@ class ChangedDocument:
 
     summary: DocumentSummary
     view: DocumentView | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """A question to the rules: their action and change, and the ledger's action."""
-
-    rules_action: str
-    ledger_action: Action
-    change: str | None = None
-
-
-_FIND = _Question("find", "find-documents")
-_RELABEL: Action = "label-document"
-
-
-def _question_about(change: str) -> _Question:
-    match change:
-        case "delete":
-            return _Question("delete", "delete-document", change)
-        case "archive" | "unarchive":
-            return _Question("archive", "archive-document", change)
-        case _:
-            return _Question("label", _RELABEL, change)
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """A request to change a document, with the state of the record and the document at the moment `at`.
-
-    `versions` is None where there is no such document.
-    """
-
-    context: ReadContext
-    caller: Caller
-    document_id: UUID
-    record: RecordFacts
-    versions: DocumentVersions | None
-    at: datetime
-
-    @property
-    def document(self) -> DocumentSummary | None:
-        return None if self.versions is None else self.versions.requested
-
-    @property
-    def is_by_patient_side(self) -> bool:
-        return self.caller.kind in PATIENT_SIDE
-
-    def decide(self, question: _Question, version: DocumentSummary | None) -> RuleDecision:
-        """Lets the rules decide on a question about one version of the document."""
-        common = record_facts(
-            self.caller,
-            question.rules_action,
-            self.record,
-            now=self.at,
-            max_copy_age=self.context.max_copy_age,
-            parameters=self.context.parameters,
-            change=question.change,
-        )
-        combination = ABSENT_DOCUMENT if version is None else combination_of(version, self.caller)
-        facts = document_facts(common, self.caller, self.record, combination)
-        return RuleDecision(facts, decide(facts))
-
-
-@dataclass(frozen=True, slots=True)
-class _DecidedChange:
-    """One change with its decision, and the versions that it affects, as they are after it."""
-
-    change: str
-    rule_decision: RuleDecision
-    versions: tuple[DocumentSummary, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What a request does: the changes up to the first that is refused.
-
-    `knowledge`: the decision whether the caller may know of the document. Without it there are no changes.
-    """
-
-    knowledge: RuleDecision
-    changes: tuple[_DecidedChange, ...] = ()
-
-    @property
-    def rule_decision(self) -> RuleDecision:
-        """The decision on the whole request: that on the last change, or on the knowledge where nothing changes."""
-        return self.changes[-1].rule_decision if self.changes else self.knowledge
-
-    @property
-    def ledger_action(self) -> Action:
-        return _question_about(self.changes[-1].change).ledger_action if self.changes else _FIND.ledger_action
-
-    @property
-    def changed_versions(self) -> dict[UUID, DocumentSummary]:
-        """The affected versions by id, as they are after all changes."""
-        return {version.id: version for change in self.changes for version in change.versions}
 
 
 @retry_while_locked
@@ -161,14 +63,14 @@ async def change_document(
     async with context.pool.acquire() as connection:
         async with store.read_locked(connection):
             request = await _load_request(context, connection, caller, document_id)
-            sight = request.decide(_FIND, request.document)
+            sight = request.decide(FIND, request.document)
             try:
                 await check_session(connection, caller.session_id)
-                plan = _plan(request, sight, target_for, expected_version)
+                plan = plan_changes(request, sight, target_for, expected_version)
                 await _carry_out(connection, request, plan)
             except ClientError as raised:
                 error = raised
-                await _record_failure(connection, request, raised)
+                await _record_failure(connection, request, document_id, raised)
         if error is not None:
             raise error
         changed = _changed_document(request, plan)
@@ -180,10 +82,12 @@ async def change_document(
     return ChangedDocument(changed, DocumentView(changed, metadata, None, sight.decision.notices))
 
 
-async def _load_request(context: ReadContext, connection: Connection, caller: Caller, document_id: UUID) -> _Request:
+async def _load_request(
+    context: ReadContext, connection: Connection, caller: Caller, document_id: UUID
+) -> ChangeRequest:
     record = await _lock_record(context, connection, document_id)
     versions = await _load_versions(connection, document_id) if record.id is not None else None
-    return _Request(context, caller, document_id, record, versions, clock.now())
+    return ChangeRequest(caller, record, versions, clock.now(), context.max_copy_age, context.parameters)
 
 
 async def _lock_record(context: ReadContext, connection: Connection, document_id: UUID) -> RecordFacts:
@@ -208,51 +112,7 @@ async def _load_versions(connection: Connection, document_id: UUID) -> DocumentV
     return None if summary is None else DocumentVersions.of(summary, await changing.load_versions(connection, summary))
 
 
-def _plan(request: _Request, sight: RuleDecision, target_for: TargetFor, expected_version: int | None) -> _Plan:
-    """Decides on the changes of the request.
-
-    The target state is evaluated only for callers who may know of the document, so that its errors disclose nothing to
-    others. Raises VersionDiffersError, what `target_for` raises, and UncheckableError where the document may have had
-    newer labels, which the recovery would restore over this change.
-    """
-    knowledge = _knowledge(request, sight)
-    document = request.document
-    if document is None or isinstance(knowledge.decision, Refusal):
-        return _Plan(knowledge)
-    if request.record.awaits_recovery:
-        raise UncheckableError
-    if expected_version is not None and expected_version != document.version:
-        raise VersionDiffersError
-    changes = changes_between(document, target_for(document), by_patient_side=request.is_by_patient_side)
-    return _Plan(knowledge, tuple(_decide_changes(request, changes)))
-
-
-def _knowledge(request: _Request, sight: RuleDecision) -> RuleDecision:
-    """Decides whether the caller may know of the document: the patient side by seeing it, others also by owning it."""
-    if request.is_by_patient_side:
-        return sight
-    ownership = request.decide(_question_about("archive"), request.document)
-    if isinstance(ownership.decision, Permit) or isinstance(sight.decision, Refusal):
-        return ownership
-    return sight
-
-
-def _decide_changes(request: _Request, changes: list[str]) -> list[_DecidedChange]:
-    """Returns the changes with their decisions, each after the ones before it, up to the first that is refused."""
-    versions = request.versions
-    assert versions is not None, "only a document that is here is changed"
-    decided: list[_DecidedChange] = []
-    for change in changes:
-        rule_decision = request.decide(_question_about(change), versions.deciding_version(change))
-        changed = versions.changed_versions(change, by_patient_side=request.is_by_patient_side)
-        decided.append(_DecidedChange(change, rule_decision, changed))
-        if isinstance(rule_decision.decision, Refusal):
-            break
-        versions = versions.with_changed(changed)
-    return decided
-
-
-async def _carry_out(connection: Connection, request: _Request, plan: _Plan) -> None:
+async def _carry_out(connection: Connection, request: ChangeRequest, plan: ChangePlan) -> None:
     """Writes and announces the changes. A refusal, and a request without changes, goes to the ledger alone."""
     decision = plan.rule_decision.decision
     if isinstance(decision, Refusal) or not plan.changes:
@@ -264,46 +124,48 @@ async def _carry_out(connection: Connection, request: _Request, plan: _Plan) -> 
     await append(connection, [announce(event, occurred_at=request.at) for event in events])
 
 
-async def _record_access(connection: Connection, request: _Request, plan: _Plan) -> None:
+async def _record_access(connection: Connection, request: ChangeRequest, plan: ChangePlan) -> None:
     decision = plan.rule_decision.decision
     if isinstance(decision, Refusal):
         REFUSED.labels(plan.ledger_action, decision.reason).inc()
     document_id = None if request.document is None else request.document.id
-    event = access_event(request.caller, plan.ledger_action, plan.rule_decision, request.record, document_id)
+    event = access_event(request.requester, plan.ledger_action, plan.rule_decision, request.record, document_id)
     await append(connection, [announce(event)] if event is not None else [])
 
 
-async def _record_failure(connection: Connection, request: _Request, error: ClientError) -> None:
+async def _record_failure(
+    connection: Connection, request: ChangeRequest, document_id: UUID, error: ClientError
+) -> None:
     """Records for the ledger a request that fails without a decision of the rules, such as an invalid patch."""
-    REFUSED.labels(_RELABEL, error.code).inc()
+    REFUSED.labels(RELABEL, error.code).inc()
     if request.record.id is None:
         return
     event = AccessRecorded(
         record_id=request.record.id,
-        actor=request.caller.actor(),
-        action=_RELABEL,
+        actor=request.requester.actor(),
+        action=RELABEL,
         outcome="refused",
         reason=error.code,
-        document_id=request.document_id,
-        mode=request.caller.mode,
-        seen=request.record.seen_versions(request.caller.kind),
+        document_id=document_id,
+        mode=request.requester.mode,
+        seen=request.record.seen_versions(request.requester.kind),
     )
     await append(connection, [announce(event)])
 
 
-def _changed_document(request: _Request, plan: _Plan) -> DocumentSummary:
+def _changed_document(request: ChangeRequest, plan: ChangePlan) -> DocumentSummary:
     """Returns the requested document after the changes. Raises the error of a refusal, NotFoundError."""
     decision = plan.rule_decision.decision
     if isinstance(decision, Refusal):
         raise error_for(decision)
     if request.document is None:
         raise NotFoundError
-    changed = plan.changed_versions.get(request.document_id)
+    changed = plan.changed_versions.get(request.document.id)
     return request.document if changed is None else replace(changed, changed_at=request.at)
 
 
 def _change_event(
-    request: _Request, change: _DecidedChange, version: DocumentSummary
+    request: ChangeRequest, change: DecidedChange, version: DocumentSummary
 ) -> DocumentRelabelled | DocumentWithdrawn:
     facts, decision = change.rule_decision
     if change.change == "delete":
@@ -312,8 +174,8 @@ def _change_event(
             document_id=version.id,
             deposit_id=version.deposit_id,
             organisation_id=version.organisation_id,
-            seen=request.record.seen_versions(request.caller.kind),
-            actor=request.caller.actor(),
+            seen=request.record.seen_versions(request.requester.kind),
+            actor=request.requester.actor(),
             rules_version=decision.rules_version,
             facts=encode_facts(facts),
             withdrawn_at=request.at,
@@ -323,8 +185,8 @@ def _change_event(
         document_id=version.id,
         deposit_id=version.deposit_id,
         organisation_id=version.organisation_id,
-        seen=request.record.seen_versions(request.caller.kind),
-        actor=request.caller.actor(),
+        seen=request.record.seen_versions(request.requester.kind),
+        actor=request.requester.actor(),
         change=change.change,
         labels=sorted_labels(version.labels),
         archived=version.archived,

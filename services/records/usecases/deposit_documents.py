@@ -110,9 +110,9 @@ async def _keep_once(
             return AcceptedDeposit(deposit.id, tuple(document.id for document in deposit.documents))
         try:
             earlier = await _find_identical_deposit(connection, deposit)
-        except UniqueIdTakenError as taken:
+        except UniqueIdTakenError as error:
             if check.refusal is None:
-                await _trace_refusal(connection, builder.depositor.caller, builder.record, taken)
+                await _trace_refusal(connection, builder.depositor.caller, builder.record, error)
                 raise
             earlier = None
         if earlier is not None:
@@ -134,11 +134,11 @@ async def _keep(connection: Connection, deposit: NewDeposit, builder: DepositBui
     ]
     try:
         async with _undoable(connection, deposit):
-            kept = await store.insert_deposit(connection, deposit, announcements)
-            if kept is None:
+            inserted = await store.insert_deposit(connection, deposit, announcements)
+            if inserted is None:
                 REFUSED.labels("deposit-document", RecordUnknownError.code).inc()
                 raise RecordUnknownError
-            if kept < len(deposit.documents):
+            if inserted < len(deposit.documents):
                 raise _IdentifiersTakenError
     except _IdentifiersTakenError:
         return False
