@@ -148,7 +148,7 @@ def plan_changes(
 
 
 def _knowledge(request: ChangeRequest, sight: RuleDecision) -> RuleDecision:
-    """Decides whether the requester may know of the document: the patient side by seeing it, others also by owning it."""
+    """Decides whether the requester may know of the document: by seeing it or, save for the patient side, owning it."""
     if request.is_by_patient_side:
         return sight
     ownership = request.decide(question_about("archive"), request.document)
