@@ -1,5 +1,5 @@
-"""records owns the documents: metadata, labels, encrypted content, life cycle, and decides every read.
+"""The service records owns the documents (metadata, labels, encrypted content, life cycle) and decides every read.
 
-It publishes `records.documents.v1` (received, published, refused) and `records.copies.v1` (which version of a
-neighbour's state is in force here).
+It publishes `records.documents.v1` (received, published, refused) and `records.copies.v1` (which version of another
+service's state is in force here).
 """

@@ -1,4 +1,4 @@
-"""Puts records together: settings to pool, keys, HTTP app and worker."""
+"""Composition root of records: builds the HTTP app and the worker from the settings."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,9 +7,9 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from services.records.api import changing, deposits, personal, reading, standing, tracking, what_if
-from services.records.api.bodies import LargeBodies
+from services.records.api.bodies import LargeBodyLimit
 from services.records.api.outcomes import render
-from services.records.api.parts import Parts
+from services.records.api.parts import AppContext
 from services.records.consumers import subscriptions
 from services.records.domain.parameters import Parameters
 from services.records.settings import Settings
@@ -25,18 +25,18 @@ from shared.runtime.worker import Loop, Plan, make_worker_app
 
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
-    """The HTTP API. `keys` stands for identity's published keys where a test has its own."""
-    parts = Parts(
+    """Returns the HTTP API. `keys` replaces identity's published keys in tests."""
+    context = AppContext(
         ins_hmac=Keyring.parse(settings.keys.ins_hmac.get_secret_value()),
         vault=_vault(settings),
-        copy_limit=timedelta(seconds=settings.freshness.limit_s),
+        max_copy_age=timedelta(seconds=settings.freshness.limit_s),
         parameters=Parameters(**settings.parameters.model_dump()),
     )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.parts = parts
-        app.state.large_bodies = LargeBodies()
+        app.state.context = context
+        app.state.large_bodies = LargeBodyLimit()
         async with serving(app, settings, "records", keys):
             yield
 
@@ -53,18 +53,18 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
 
 
 def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
-    """The consumers and the outbox relay."""
+    """Returns the worker: the consumers and the outbox relay."""
     return make_worker_app(make_plan(settings, keys), settings)
 
 
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
-    """What the worker does."""
+    """Returns the subscriptions and loops of the worker."""
     loops: dict[str, Loop] = {"finish-erasures": ErasureFinisher("records", remove_deposits).round}
     return Plan("records", subscriptions(_vault(settings)), loops, keys, make_recovery(settings))
 
 
 def make_recovery(_: Settings) -> Recovery:
-    """What records does about commits that it has lost: labels and lives of documents are those of its topic."""
+    """Returns the recovery from lost commits: labels and lives of documents are restored from the topic of records."""
     return Recovery(apply_facts=recover_documents)
 
 

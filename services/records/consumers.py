@@ -1,4 +1,4 @@
-"""Which messages go to which use case."""
+"""The subscriptions of records: which use case handles which events."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from services.records.usecases.apply_profession_copies import apply_profession_c
 from services.records.usecases.apply_record_copies import apply_record_copies
 from services.records.usecases.erase_record import erase_record
 from services.records.usecases.follow_deposits import follow_deposits
-from services.records.usecases.settle_deposits import find_awaiting_version, settle_deposits
+from services.records.usecases.settle_deposits import apply_deposit_decisions, find_awaiting_version
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged, DepositDecided, MatrixChanged
 from shared.contracts.identity import (
@@ -38,9 +38,9 @@ from shared.messaging.subscription import Subscription
 
 
 def subscriptions(vault: Vault) -> list[Subscription]:
-    """None needs the inbox: copies have versions, a document is settled once, tracking keeps the first time.
+    """Returns the subscriptions. None uses the inbox, because every handler is idempotent.
 
-    A record is erased once.
+    Copies have versions, a document is decided once, tracking keeps the first time, and a record is erased once.
     """
     return [
         Subscription(RECORDS_RECORD_COPIES, (RecordChanged,), partial(apply_record_copies, vault), uses_inbox=False),
@@ -56,7 +56,7 @@ def subscriptions(vault: Vault) -> list[Subscription]:
         Subscription(
             RECORDS_DEPOSIT_DECISIONS,
             (DepositDecided,),
-            settle_deposits,
+            apply_deposit_decisions,
             uses_inbox=False,
             awaiting_version=find_awaiting_version,
         ),

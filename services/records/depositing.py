@@ -1,10 +1,10 @@
-"""Who deposits, and what a deposit is made from: an organisation's software, a professional, or the person's side."""
+"""The depositor (an organisation's software, a professional or the patient side), and how a deposit is built."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
 from services.records import sealing
-from services.records.domain.documents import Depositor, KnownRecord, metadata_of
+from services.records.domain.documents import DepositorKind, RecordCopy, metadata_of
 from services.records.domain.facts import PATIENT_SIDE, SECRET
 from services.records.domain.patching import sorted_labels
 from services.records.domain.submissions import as_code, professionals_of
@@ -18,54 +18,54 @@ from shared.http.tokens import Caller
 from shared.runtime import clock
 
 SCOPE = "documents.deposit"
-"""What software needs; the right of a professional and of the person's side is who they are."""
+"""The scope that software needs. Professionals and the patient side need none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Depositing:
-    """Somebody who may deposit at all. `kind`: whose document it will be.
+class Depositor:
+    """A caller who may deposit. `kind`: on whose behalf.
 
-    `owner`: by whom the deposit is followed: a structure (Struct_IdNat), or who deposits of the person's side.
+    `owner`: who may follow the deposit: the structure (Struct_IdNat), or the person of the patient side who deposits.
     """
 
     caller: Caller
     owner: str
-    kind: Depositor
+    kind: DepositorKind
 
     @property
     def is_of_patient_side(self) -> bool:
-        """Whether the document will be the person's own."""
+        """Whether the patient side deposits."""
         return self.kind in PATIENT_SIDE
 
     @property
     def actor(self) -> Actor | None:
-        """The person who deposits; None where software does by itself."""
+        """The person who deposits; None where software deposits by itself."""
         return None if self.caller.kind == "software" else self.caller.actor()
 
 
-def depositing(caller: Caller) -> Depositing:
-    """How this caller deposits, and follows deposits. Raises ForbiddenError."""
+def depositor_of(caller: Caller) -> Depositor:
+    """Returns this caller as a depositor. Raises ForbiddenError where the caller may not deposit."""
     match caller.kind:
         case "software" if caller.organisation_id is not None:
             caller.require(SCOPE)
-            return Depositing(caller, caller.organisation_id, "organisation")
+            return Depositor(caller, caller.organisation_id, "organisation")
         case "professional" if caller.organisation_id is not None and caller.never is None:
-            return Depositing(caller, caller.organisation_id, "organisation")
+            return Depositor(caller, caller.organisation_id, "organisation")
         case "patient" | "representative" | "carer" if caller.record_id is not None:
-            return Depositing(caller, caller.id, caller.kind)
+            return Depositor(caller, caller.id, caller.kind)
         case _:
             raise ForbiddenError(
                 "This is for the software of an organisation (use its client_credentials token), for professionals "
-                "who act for a structure, and for patients and who acts for them."
+                "who act for a structure, and for patients, their representatives and carers."
             )
 
 
 @dataclass(frozen=True, slots=True)
-class Replaced:
-    """A document of the record whose place another takes; what the rules looked at of it.
+class ReplacedDocument:
+    """A document of the record that a new one replaces. `facts`: its facts on which the rules decided.
 
-    `first_version`: of the document whose versions both are. `labels`: those that go over to the other one, which
-    nobody lifts by replacing; `in_secret`: likewise.
+    `first_version`: the id that all versions have in common. `labels` and `in_secret` pass to the new document, because
+    a replacement does not lift them.
     """
 
     id: UUID
@@ -76,58 +76,58 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """What a deposit is made from. `replaced`: by the place of the new document in the submission."""
+class DepositBuilder:
+    """Builds a sealed deposit from a submission. `replaced`: the replaced documents by the entry of the new one."""
 
-    record: KnownRecord
+    record: RecordCopy
     key: bytes
-    who: Depositing
+    depositor: Depositor
     submission: Submission
     body: bytes
-    replaced: dict[int, Replaced]
+    replaced: dict[int, ReplacedDocument]
 
-    def seal(self) -> NewDeposit:
-        """The deposit, ready to be kept. Ids come after the moment, so that they never sort before it."""
+    def sealed_deposit(self) -> NewDeposit:
+        """Returns the deposit, ready to be stored. Ids are made after `received_at`, so that none sorts before it."""
         received_at = clock.now()
         bucket, deposit_id = self.record.bucket, clock.new_id(self.record.bucket)
-        named = [(clock.new_id(bucket), document) for document in self.submission.documents]
+        identified = [(clock.new_id(bucket), document) for document in self.submission.documents]
         return NewDeposit(
             id=deposit_id,
             record_id=self.record.id,
-            organisation_id=self.who.owner,
-            client_id=self.who.caller.client_id,
+            organisation_id=self.depositor.owner,
+            client_id=self.depositor.caller.client_id,
             received_at=received_at,
-            documents=tuple(self._seal_document(id, document) for id, document in named),
-            request=sealing.seal_request(self.key, deposit_id, self.body, named),
-            deposited_by=self.who.kind,
-            depositor_id=None if self.who.actor is None else self.who.actor.id,
+            documents=tuple(self._seal_document(id, document) for id, document in identified),
+            request=sealing.seal_request(self.key, deposit_id, self.body, identified),
+            deposited_by=self.depositor.kind,
+            depositor_id=None if self.depositor.actor is None else self.depositor.actor.id,
         )
 
     def _seal_document(self, id: UUID, document: SubmittedDocument) -> NewDocument:
-        authors = professionals_of(document)
-        if self.who.caller.kind == "professional" and self.who.caller.id not in authors:
-            authors.append(self.who.caller.id)  # a depositor keeps access to what they deposited (R1111-49)
+        author_ids = professionals_of(document)
+        if self.depositor.caller.kind == "professional" and self.depositor.caller.id not in author_ids:
+            author_ids.append(self.depositor.caller.id)  # a depositor keeps access to what they deposited (R1111-49)
         replaced = self.replaced.get(document.entry)
         return NewDocument(
             id=id,
-            unique_id=sealing.unique_id_of(self.key, document.unique_id),
-            fingerprint=sealing.fingerprint_of(self.key, document, self.who.owner),
+            unique_id=sealing.unique_id_digest(self.key, document.unique_id),
+            fingerprint=sealing.submission_fingerprint(self.key, document, self.depositor.owner),
             type=document.type.code,
             class_code=document.type.class_code,
             section=document.type.section,
             labels=document.labels if replaced is None else sorted_labels(replaced.labels | {*document.labels}),
-            author_ids=authors,
+            author_ids=author_ids,
             metadata=sealing.seal_metadata(self.key, id, metadata_of(document)),
             content=sealing.seal_content(self.key, id, document.content),
-            in_secret=self.who.caller.mode == SECRET or (replaced is not None and replaced.in_secret),
+            in_secret=self.depositor.caller.mode == SECRET or (replaced is not None and replaced.in_secret),
             replaces=None if replaced is None else replaced.id,
             chain_id=None if replaced is None else replaced.first_version,
         )
 
-    def received(
+    def received_event(
         self, deposit: NewDeposit, new: NewDocument, document: SubmittedDocument, seen: Seen
     ) -> DocumentReceived:
-        """What is announced of one document."""
+        """Returns the event that announces one document of the deposit."""
         replaced = self.replaced.get(document.entry)
         return DocumentReceived(
             record_id=deposit.record_id,
@@ -136,13 +136,13 @@ class Source:
             organisation_id=deposit.organisation_id,
             seen=seen,
             client_id=deposit.client_id,
-            author_id=next((code for one in new.author_ids if (code := as_code(one))), None),
+            author_id=next((code for author_id in new.author_ids if (code := as_code(author_id))), None),
             type=new.type,
             class_code=new.class_code,
             section=new.section,
             labels=new.labels,
             received_at=deposit.received_at,
-            actor=self.who.actor,
-            mode=self.who.caller.mode,
+            actor=self.depositor.actor,
+            mode=self.depositor.caller.mode,
             replaced=None if replaced is None else replaced.facts,
         )

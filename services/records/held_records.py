@@ -1,7 +1,7 @@
-"""Requests about a record whose row somebody holds wait without a connection, so that those about others are answered.
+"""Requests about a record whose row is locked wait outside the database, so that other requests find a connection.
 
-Copies are applied and labels changed under the record's row. Where that takes long, each request that waited inside the
-database would keep a connection of the pool, and a few readers of one record would keep out everybody else.
+Copies are applied and labels are changed under a lock on the record's row. If requests waited for this lock inside the
+database, each would keep a connection of the pool, and a few readers of one record would block all other readers.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ LONGEST_WAIT_S: Final = 2.0
 PAUSES_S: Final = (0.01, 0.03)
 
 
-def retried_while_held(use_case: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """The use case, begun anew while it finds the row taken. It must take that row before it does anything else.
+def retry_while_locked(use_case: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Decorates a use case: begins it again while the record's row is locked. It must lock that row first of all.
 
-    Raises UncheckableError after 2 s, which tells nothing of whether a record is there.
+    Raises UncheckableError after 2 s, whether or not there is such a record.
     """
 
     @wraps(use_case)

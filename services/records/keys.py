@@ -1,4 +1,4 @@
-"""The keys of records: its rings, and what `keys rewrap` seals anew."""
+"""The keyrings of records, and the wrapped keys that `keys rewrap` wraps anew."""
 
 from services.records.settings import KeySettings
 from shared.crypto.key_rewrap import KeyPlan, wrapped_keys
@@ -7,7 +7,7 @@ from shared.crypto.vault import Vault
 
 
 def make_keys(settings: KeySettings) -> KeyPlan:
-    """From the section KEYS__ of the settings."""
+    """Returns the key plan from the section KEYS__ of the settings."""
     kek = Keyring.parse(settings.kek.get_secret_value())
     rings = {"ins_hmac": Keyring.parse(settings.ins_hmac.get_secret_value()), "kek": kek}
     return KeyPlan(rings, (wrapped_keys(Vault(kek)),))

@@ -1,4 +1,4 @@
-"""Documents that were accepted here and went with commits that this database has lost."""
+"""Documents that were accepted here, and whose commits the database has lost."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from shared.runtime.logs import log
 from shared.runtime.metrics import LOST_DOCUMENTS
 
 
-async def keep_lost(connection: Connection, events: Sequence[DepositDecided | DocumentEvent]) -> None:
-    """Keeps as lost the documents that these events name, and says how many are new."""
+async def record_lost_documents(connection: Connection, events: Sequence[DepositDecided | DocumentEvent]) -> None:
+    """Records as lost the documents that these events name; counts and logs the new ones."""
     if not events:
         return
-    new = await lost.insert_lost(connection, list({event.document_id: event for event in events}.values()))
-    if new:
-        LOST_DOCUMENTS.inc(len(new))
-        log("document.lost", count=len(new))
+    new_ids = await lost.insert_lost(connection, list({event.document_id: event for event in events}.values()))
+    if new_ids:
+        LOST_DOCUMENTS.inc(len(new_ids))
+        log("document.lost", count=len(new_ids))

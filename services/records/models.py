@@ -1,4 +1,4 @@
-"""What the tracking answers."""
+"""The models of requests and answers of the API."""
 
 from datetime import datetime
 from typing import Literal, Self
@@ -11,28 +11,28 @@ from shared.terminology.documents import section_labels
 
 
 class DocumentProgress(BaseModel):
-    """How far one document has come; a time that is not there has not happened yet."""
+    """The progress of one document; a missing time means that the step has not happened yet."""
 
     model_config = ConfigDict(frozen=True)
     document_id: UUID
     status: Literal["received", "published", "refused", "lost"] = Field(
-        description="received: safe and invisible; published: visible within its labels; refused: never visible; "
-        "lost: accepted, but its content went with a failure of the database: deposit it again"
+        description="received: stored, not visible yet; published: visible within its labels; refused: never visible; "
+        "lost: accepted, but its content was lost in a failure of the database: deposit it again"
     )
     received_at: datetime
-    checked_at: datetime | None = Field(default=None, description="when the patient's choices were looked at")
+    checked_at: datetime | None = Field(default=None, description="when the patient's choices were checked")
     published_at: datetime | None = None
     refused_at: datetime | None = None
-    reason: str | None = Field(default=None, description="stable code, of a refusal only")
-    audited_at: datetime | None = Field(default=None, description="when the ledger held the publication or refusal")
+    reason: str | None = Field(default=None, description="stable code; only of a refusal")
+    audited_at: datetime | None = Field(default=None, description="when the ledger had recorded it")
     alert_handled_at: datetime | None = Field(
         default=None,
-        description="when the patient's alert was dealt with, in whatever way; none for a refused document",
+        description="when the patient's alert was handled, sent or not; none for a refused document",
     )
 
 
 class DepositProgress(BaseModel):
-    """How far a deposit has come; the documents in the order of the submission."""
+    """The progress of a deposit; its documents in the order of the submission."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -62,7 +62,7 @@ class DepositProgress(BaseModel):
 
 
 class PersonalDocument(BaseModel):
-    """A document that the person's side deposits."""
+    """A document that the patient side deposits."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -92,14 +92,14 @@ class PersonalDocument(BaseModel):
         "text/plain",
     ]
     content: str = Field(min_length=1, description="base64")
-    creation: Moment | None = Field(default=None, description="when it was written; now, if nothing is said")
+    creation: Moment | None = Field(default=None, description="when it was written; by default now")
     masked: bool = Field(default=False, description="hidden from professionals")
-    hidden_from_representatives: bool = Field(default=False, description="the holder alone may say so")
-    replaces: UUID | None = Field(default=None, description="a document of one's own whose place this one takes")
+    hidden_from_representatives: bool = Field(default=False, description="only the holder may set it")
+    replaces: UUID | None = Field(default=None, description="a document of your own that this one replaces")
 
 
 class SupposedChange(BaseModel):
-    """A change of rights, by the name it has in the ledger, and what it is about."""
+    """A change of rights, by its name in the ledger, and what it concerns."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     change: Literal[
@@ -131,15 +131,15 @@ class SupposedChange(BaseModel):
 
 
 class SupposedLabel(BaseModel):
-    """A document that would be masked, or no longer."""
+    """A document that would be masked or unmasked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     document_id: UUID
     change: Literal["mask", "unmask"]
 
 
-class WhatIf(BaseModel):
-    """What is supposed, all of it together."""
+class WhatIfRequest(BaseModel):
+    """The changes of the preview, all made together."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -151,7 +151,7 @@ class WhatIf(BaseModel):
 
 
 class WhatIfEffect(BaseModel):
-    """How many documents somebody sees now and would see. Of structures and care teams one doctor is counted."""
+    """How many documents a reader sees now and would see. A structure or a care team is counted as one doctor."""
 
     model_config = ConfigDict(frozen=True)
     who: Literal["professional", "structure", "care-team", "attending-doctor", "emergency", "profession"]
@@ -160,12 +160,12 @@ class WhatIfEffect(BaseModel):
     after: int
     lost: int
     gained: int
-    profession: str | None = Field(description="with which they are counted (JDV_J65); null: they practise no longer")
-    assumed: bool = Field(description="their profession is not known here: counted as a doctor")
+    profession: str | None = Field(description="profession of the count (JDV_J65); null: no longer practises")
+    assumed: bool = Field(description="the profession is not known here, counted as a doctor")
 
 
 class WhatIfAnswer(BaseModel):
-    """In words (by Accept-Language) and in counts. Nothing has changed."""
+    """The effects in sentences (in the language of Accept-Language) and in counts. Nothing has changed."""
 
     model_config = ConfigDict(frozen=True)
     sentences: list[str]
@@ -173,18 +173,18 @@ class WhatIfAnswer(BaseModel):
 
 
 class LostDepositView(BaseModel):
-    """An accepted deposit whose content went with a failure of the database; its depositor deposits it again."""
+    """An accepted deposit whose content was lost in a failure of the database; its depositor deposits it again."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
     deposit_id: UUID
     organisation_id: str
     received_at: datetime
     found_at: datetime = Field(description="when it was noticed")
-    documents: int = Field(description="how many documents it held")
+    documents: int = Field(description="how many documents it had")
 
 
 class DepositList(BaseModel):
-    """One's own deposits, oldest first. `next`: the address of the next page, when there is one."""
+    """Your deposits, oldest first. `next`: the address of the next page, if there is one."""
 
     model_config = ConfigDict(frozen=True)
     deposits: list[DepositProgress]

@@ -6,10 +6,10 @@ from shared.runtime.settings import KeyringText, ParameterSettings, Section, Ser
 
 
 class KeySettings(Section):
-    """Keyrings `kid:base64url[,...]`, active one first.
+    """Keyrings `kid:base64url[,...]`, the active key first.
 
-    `ins_hmac`: fingerprints, shared with identity; `kek`: wraps the records' data keys. A data key stays under the
-    key-encryption key that was active when its record came, until `keys rewrap` wraps it anew.
+    `ins_hmac`: makes fingerprints, shared with identity. `kek`: wraps the records' data keys. A data key stays wrapped
+    by the key-encryption key that was active when its record came, until `keys rewrap` wraps it anew.
     """
 
     ins_hmac: KeyringText
@@ -17,7 +17,7 @@ class KeySettings(Section):
 
 
 class Settings(ServiceSettings):
-    """Everything records is told at its start."""
+    """The settings of the service records."""
 
     model_config = SettingsConfigDict(env_prefix="RECORDS_", env_nested_delimiter="__", frozen=True, extra="ignore")
     keys: KeySettings

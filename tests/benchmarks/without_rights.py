@@ -11,8 +11,8 @@ from services.records import app, sealing
 from services.records.api import reading
 from services.records.settings import Settings
 from services.records.store import reading as store
-from services.records.usecases.desk import Desk
-from services.records.usecases.find_documents import Found, Page, Wanted
+from services.records.usecases.desk import ReadContext
+from services.records.usecases.find_documents import DocumentPage, DocumentQuery, ListedDocument
 from shared.access import Permit
 from shared.contracts.audit import AccessRecorded
 from shared.http.tokens import Caller
@@ -28,24 +28,27 @@ from documents where bucket = $1 and record_id = $2 and id < $3 and status = 'pu
 NO_RIGHTS: Final = Permit("none-asked", "none")
 
 
-async def find_without_rights(desk: Desk, caller: Caller, wanted: Wanted) -> Page:
+async def find_without_rights(context: ReadContext, caller: Caller, query: DocumentQuery) -> DocumentPage:
     """A page as `find_documents` gives it, whoever asks."""
-    record_id = wanted.record_id
+    record_id = query.record_id
     assert record_id is not None
     traced = AccessRecorded(
         record_id=record_id, actor=caller.actor(), action="find-documents", outcome="permitted", reason=NO_RIGHTS.rule
     )
-    async with desk.pool.acquire() as connection:
-        async with store.fenced(connection):
+    async with context.pool.acquire() as connection:
+        async with store.read_locked(connection):
             await store.fence_by_id(connection, record_id)
-            page = (bucket_of(record_id), record_id, wanted.before, wanted.count + 1)
-            heads = [store.head_of(row) for row in await connection.fetch(SELECT_NEWEST, *page)]
+            page = (bucket_of(record_id), record_id, query.before, query.count + 1)
+            summaries = [store.summary_of(row) for row in await connection.fetch(SELECT_NEWEST, *page)]
             await append(connection, [announce(traced, "records")])
-        listed = heads[: wanted.count]
-        sealed = await store.list_metadata(connection, NO_RIGHTS, record_id, [head.id for head in listed])
-    key = desk.vault.unwrap(record_id, next(iter(sealed.values())).key)
-    found = tuple(Found(head, sealing.open_metadata(key, head.id, sealed[head.id].metadata), ()) for head in listed)
-    return Page(record_id, found, listed[-1].id if len(heads) > wanted.count else None)
+        listed = summaries[: query.count]
+        sealed = await store.list_metadata(connection, NO_RIGHTS, record_id, [summary.id for summary in listed])
+    key = context.vault.unwrap(record_id, next(iter(sealed.values())).key)
+    documents = tuple(
+        ListedDocument(summary, sealing.open_metadata(key, summary.id, sealed[summary.id].metadata), ())
+        for summary in listed
+    )
+    return DocumentPage(record_id, documents, listed[-1].id if len(summaries) > query.count else None)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from tests.infra.load import Person
 from tests.infra.messages import kept
 from tests.infra.notify import asked, contact
 from tests.infra.plumbing import record_changed
-from tests.infra.records import a_deposit, bundle_of, decided, deposit_id, document_ids, house
+from tests.infra.records import a_deposit, bundle_of, decided, deposit_id, document_ids, run_records_api
 from tests.infra.subscriptions import ALL, subscription_of
 
 EXAMPLES = Path(__file__).parents[2] / "shared" / "contracts" / "examples"
@@ -52,15 +52,15 @@ async def group_at_work(
 ) -> AsyncIterator[tuple[Consumer, Make]]:
     """A group's real consumer on a database in which what its events rest on can be made."""
     if name == "records.deposit-decisions":
-        async with house(await new_database("records")) as home:
+        async with run_records_api(await new_database("records")) as api:
 
             async def decision(_: type[Event]) -> DepositDecided:
-                person = Person(len(home.versions) + 1)
-                record_id = await home.open_record(person)
-                answer = await home.deposit(bundle_of(a_deposit(person)))
+                person = Person(len(api.versions) + 1)
+                record_id = await api.open_record(person)
+                answer = await api.deposit(bundle_of(a_deposit(person)))
                 return decided(record_id, document_ids(answer)[0], deposit_id(answer))
 
-            yield Consumer(home.pool, subscription_of(name)), decision
+            yield Consumer(api.pool, subscription_of(name)), decision
         return
     service = name.split(".", 1)[0]
     pool = await new_pool(service)

@@ -1,12 +1,12 @@
 """A hospital's depositing software, as a process of its own: `python -m tests.infra.depositing`.
 
 Reads one JSON line `Order` from standard input, writes the bodies into a file, answers `{"event": "ready"}`; then each
-line `Run` deposits some of them and ends with `{"event": "done"}`. In between `{"event": "progress"}` lines. What came
-of each deposit goes to `results`, one JSON line each (`Result`).
+line `Run` deposits some of them and ends with `{"event": "done"}`. In between it writes `{"event": "progress"}` lines.
+The result of each deposit is written to `results`, one JSON line each (`Result`).
 
-With a rate the times are fixed beforehand and latencies are counted from them (open loop: a slow server does not slow
-the clock); without, `at_once` deposits are under way at any time. With `persist` it behaves as a real pipeline: the
-same bytes again, with back-off, after connection errors, time-outs and 5xx, until the answer is 200 or 201.
+With a rate, the times are fixed beforehand and latencies are measured from them (open loop: a slow server does not slow
+the clock); without, `at_once` deposits are in progress at any time. With `persist` it behaves as a real pipeline: it
+sends the bytes again, with back-off, after connection errors, time-outs and 5xx, until the answer is 200 or 201.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ _RETRIED = frozenset({0, 401, 408, 425, 429})
 
 @dataclass(frozen=True)
 class Order:
-    """What is prepared once."""
+    """The bodies to prepare, and where the token and the files are."""
 
     token_url: str
     client_id: str
@@ -68,7 +68,7 @@ class Run:
 
 @dataclass
 class Result:
-    """What came of one deposit; times are Unix seconds. `status` 0: no answer."""
+    """The result of one deposit; times are Unix seconds. `status` 0: no answer."""
 
     index: int
     person: int
@@ -114,7 +114,7 @@ class Connection(asyncio.Protocol):
         self._fail(error or ConnectionError("closed"))
 
     async def ask(self, head: bytes, body: bytes | memoryview) -> tuple[int, bytes]:
-        """One request. Raises OSError or TimeoutError."""
+        """Sends one request and returns status and body. Raises OSError or TimeoutError."""
         assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(head)
@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
             raise
 
     def close(self) -> None:
-        """No more requests."""
+        """Closes the connection for further requests."""
         self.usable = False
         if self._transport is not None:
             self._transport.abort()
@@ -180,7 +180,7 @@ class Server:
 
 
 class Login:
-    """The access token of the software, asked for anew well before it expires."""
+    """The access token of the software, requested anew well before it expires."""
 
     def __init__(self, order: Order) -> None:
         self._order = order
@@ -190,7 +190,7 @@ class Login:
         self._asking = asyncio.Lock()
 
     async def token(self) -> str:
-        """A token that is good for some time; the old one while identity is away."""
+        """Returns a token that is valid for some time; the old one while identity cannot be reached."""
         if time.monotonic() - self._asked_at > TOKEN_KEPT_S or not self._token:
             async with self._asking:
                 if time.monotonic() - self._asked_at > TOKEN_KEPT_S or not self._token:
@@ -198,7 +198,7 @@ class Login:
         return self._token
 
     def forget(self) -> None:
-        """It was refused."""
+        """Drops a token that was refused."""
         self._asked_at = 0.0
 
     async def _ask(self) -> None:
@@ -229,7 +229,7 @@ class Login:
 
 @dataclass
 class Depositor:
-    """Deposits prebuilt bodies and writes down what came of them."""
+    """Deposits prepared bodies and collects the results."""
 
     order: Order
     places: list[Place]
@@ -241,7 +241,7 @@ class Depositor:
     retries: int = 0
 
     async def run(self, run: Run) -> None:
-        """All deposits of the run, answered or given up."""
+        """Makes all deposits of the run; returns when each is answered or given up."""
         await self.login.token()
         await asyncio.sleep(max(0.0, run.start_at - time.time()))
         if run.rate is not None:
@@ -294,53 +294,53 @@ class Depositor:
         result.answered = time.time()
         result.tries += 1
         if result.status in (200, 201):
-            found = _DOCUMENT.search(answer)
-            result.document_id = found[1].decode() if found else None
+            match = _DOCUMENT.search(answer)
+            result.document_id = match[1].decode() if match else None
         else:
             result.problem = answer[:300].decode("utf-8", "replace")
         if result.status == 401:
             self.login.forget()
 
 
-def say(**what: Any) -> None:
-    sys.stdout.buffer.write(orjson.dumps(what) + b"\n")
+def write_line(**fields: Any) -> None:
+    sys.stdout.buffer.write(orjson.dumps(fields) + b"\n")
     sys.stdout.buffer.flush()
 
 
 def build(order: Order) -> list[Place]:
-    """All bodies, with progress."""
+    """Writes all bodies and reports the progress."""
     persons, places = [Person(number) for number in order.persons], []
-    told_at = time.monotonic()
+    reported_at = time.monotonic()
     for place in build_bodies(Path(order.bodies), persons, order.count, order.seed):
         places.append(place)
-        if time.monotonic() - told_at > PROGRESS_S:
-            told_at = time.monotonic()
-            say(event="progress", built=len(places))
+        if time.monotonic() - reported_at > PROGRESS_S:
+            reported_at = time.monotonic()
+            write_line(event="progress", built=len(places))
     return places
 
 
-async def obey(order: Order, places: list[Place], view: memoryview, read: Callable[[], bytes]) -> None:
-    """One run after another."""
+async def run_all(order: Order, places: list[Place], view: memoryview, read: Callable[[], bytes]) -> None:
+    """Makes one run after another."""
     login = Login(order)
     while line := await asyncio.to_thread(read):
         run = Run(**orjson.loads(line))
         depositor = Depositor(order, places, view, login, Server(run.url))
         cpu = time.process_time()
-        progress = asyncio.create_task(tell_progress(depositor))
+        progress = asyncio.create_task(report_progress(depositor))
         try:
             await depositor.run(run)
         finally:
             progress.cancel()
             depositor.server.close()
         await asyncio.to_thread(write_results, Path(order.results), depositor.results)
-        say(event="done", count=len(depositor.results), retries=depositor.retries, cpu=time.process_time() - cpu)
+        write_line(event="done", count=len(depositor.results), retries=depositor.retries, cpu=time.process_time() - cpu)
 
 
-async def tell_progress(depositor: Depositor) -> None:
+async def report_progress(depositor: Depositor) -> None:
     while True:
         await asyncio.sleep(PROGRESS_S)
         answered = len(depositor.results) - depositor.under_way
-        say(event="progress", answered=answered, under_way=depositor.under_way, retries=depositor.retries)
+        write_line(event="progress", answered=answered, under_way=depositor.under_way, retries=depositor.retries)
 
 
 def write_results(path: Path, results: list[Result]) -> None:
@@ -352,10 +352,10 @@ def write_results(path: Path, results: list[Result]) -> None:
 def main() -> None:
     order = Order(**orjson.loads(sys.stdin.buffer.readline()))
     places = build(order)
-    say(event="ready", count=len(places))
+    write_line(event="ready", count=len(places))
     with Path(order.bodies).open("rb") as file:
         view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    uvloop.run(obey(order, places, view, sys.stdin.buffer.readline))
+    uvloop.run(run_all(order, places, view, sys.stdin.buffer.readline))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Documents of every sort in one record, put there at once, and those who might ask for them."""
+"""Fills a record with documents of every sort at once, and returns tokens of those who might read them."""
 
 import itertools
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ from uuid import UUID, uuid4
 import orjson
 
 from services.records import sealing
-from services.records.domain.documents import Metadata
-from services.records.usecases.desk import Desk
+from services.records.domain.documents import DocumentMetadata
+from services.records.usecases.desk import ReadContext
 from shared.crypto.commitment import record_commitment
 from shared.crypto.vault import WrappedKey
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 from shared.terminology.documents import document_types
-from tests.infra.records import CLINIC, DOCTOR, HOSPITAL, OTHER_DOCTOR, House
+from tests.infra.records import CLINIC, DOCTOR, HOSPITAL, OTHER_DOCTOR, RecordsApi
 from tests.infra.tokens import make_token, patient_token, professional_token, software_token
 
 STATES = (
@@ -60,7 +60,7 @@ from unnest($2::uuid[], $3::bytea[]) as made(id, sealed)"""
 
 @dataclass(frozen=True)
 class Sort:
-    """What a document is."""
+    """The state, labels, type and origin of a document."""
 
     status: str
     life: str
@@ -73,36 +73,38 @@ class Sort:
 
 
 def every_sort() -> Iterator[Sort]:
-    """All of them."""
+    """Yields every combination of states, labels, types and origins."""
     makers = ((DOCTOR, HOSPITAL), (OTHER_DOCTOR, CLINIC))
     for state, (labels, masker), kind, maker in itertools.product(STATES, LABELS, TYPES, makers):
         yield Sort(*state, labels, masker, kind, *maker)
 
 
-async def fill(home: House, desk: Desk, record_id: UUID, sorts: list[Sort], metadata: Metadata) -> dict[UUID, Sort]:
-    """Puts one document of each sort into the record."""
+async def fill(
+    api: RecordsApi, context: ReadContext, record_id: UUID, sorts: list[Sort], metadata: DocumentMetadata
+) -> dict[UUID, Sort]:
+    """Inserts one document of each sort into the record; returns the sorts by document id."""
     bucket, at = bucket_of(record_id), clock.now()
-    row = await home.pool.fetchrow("select kid, wrapped from record_keys where record_id = $1", record_id)
-    key = desk.vault.unwrap(record_id, WrappedKey(row["kid"], row["wrapped"]))
-    made = {clock.new_id(bucket): one for one in sorts}
+    row = await api.pool.fetchrow("select kid, wrapped from record_keys where record_id = $1", record_id)
+    key = context.vault.unwrap(record_id, WrappedKey(row["kid"], row["wrapped"]))
+    sort_by_id = {clock.new_id(bucket): sort for sort in sorts}
     rows = [
         {
-            **one.__dict__,
+            **sort.__dict__,
             "id": str(id),
-            "labels": " ".join(one.labels),
-            "class_code": document_types()[one.type].class_code,
-            "section": document_types()[one.type].section,
+            "labels": " ".join(sort.labels),
+            "class_code": document_types()[sort.type].class_code,
+            "section": document_types()[sort.type].section,
         }
-        for id, one in made.items()
+        for id, sort in sort_by_id.items()
     ]
-    await home.pool.execute(INSERT, bucket, record_id, clock.new_id(bucket), at, orjson.dumps(rows).decode())
-    sealed = [sealing.seal_metadata(key, id, metadata) for id in made]
-    await home.pool.execute(INSERT_CONTENTS, bucket, list(made), sealed)
-    return made
+    await api.pool.execute(INSERT, bucket, record_id, clock.new_id(bucket), at, orjson.dumps(rows).decode())
+    sealed = [sealing.seal_metadata(key, id, metadata) for id in sort_by_id]
+    await api.pool.execute(INSERT_CONTENTS, bucket, list(sort_by_id), sealed)
+    return sort_by_id
 
 
 def in_mode(mode: str, record_id: UUID, professional_id: str = OTHER_DOCTOR, **claims: object) -> str:
-    """A physician's token in an access mode; in an emergency with a motive, for this record."""
+    """Returns a physician's token in an access mode; one of an emergency has a motive and is for this record."""
     session_id = uuid4()
     emergency = {"motive": "sealed.motive", "emergency_record": record_commitment(session_id, record_id)}
     more = {} if mode == "secret" else emergency
@@ -112,17 +114,17 @@ def in_mode(mode: str, record_id: UUID, professional_id: str = OTHER_DOCTOR, **c
 
 
 def acting(kind: str, person_id: UUID, record_id: UUID) -> str:
-    """Somebody who acts for the holder of a record."""
+    """Returns the token of a person who acts for the holder of a record."""
     return make_token(kind, str(person_id), record_id=record_id)
 
 
 def application(client_id: str = "app-1") -> str:
-    """A referenced application's token."""
+    """Returns the token of a referenced application."""
     return make_token("application", client_id)
 
 
-def askers(record_id: UUID, proxies: dict[str, UUID]) -> dict[str, str]:
-    """Name -> token of those who might ask. `proxies`: representative and carer by the ids of their own records."""
+def requesters(record_id: UUID, proxies: dict[str, UUID]) -> dict[str, str]:
+    """Returns name -> token of possible readers. `proxies`: kind -> id of the own record of who acts for the holder."""
     return {
         "patient": patient_token(record_id),
         "stranger": patient_token(uuid4()),
@@ -143,5 +145,5 @@ def askers(record_id: UUID, proxies: dict[str, UUID]) -> dict[str, str]:
 
 
 def depositors() -> dict[str, str]:
-    """Software, which reads its own and does not search."""
+    """Returns tokens of software, which reads its own deposits and does not search."""
     return {"hospital": software_token("software-1", HOSPITAL), "clinic": software_token("software-1", CLINIC)}

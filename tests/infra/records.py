@@ -12,13 +12,13 @@ import orjson
 from prometheus_client import REGISTRY
 
 from services.records.app import make_api
-from services.records.domain.copies import COPIED
+from services.records.domain.copies import COPIED_TOPICS
 from services.records.settings import KeySettings, Settings
 from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.apply_people_copies import apply_people_copies
 from services.records.usecases.apply_profession_copies import apply_profession_copies
 from services.records.usecases.apply_record_copies import apply_record_copies
-from services.records.usecases.settle_deposits import settle_deposits
+from services.records.usecases.settle_deposits import apply_deposit_decisions
 from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.identity import (
@@ -106,8 +106,8 @@ def a_deposit(person: Person, **changed: Any) -> iti65.Deposit:
 
 
 def bundle_of(*deposits: iti65.Deposit) -> bytes:
-    """One submission of all of them."""
-    bundles = [orjson.loads(iti65.bundle(one)) for one in deposits]
+    """Returns one submission of all these documents."""
+    bundles = [orjson.loads(iti65.bundle(deposit)) for deposit in deposits]
     whole = bundles[0]
     for other in bundles[1:]:
         whole["entry"][0]["resource"]["entry"] += other["entry"][0]["resource"]["entry"]
@@ -116,15 +116,15 @@ def bundle_of(*deposits: iti65.Deposit) -> bytes:
 
 
 def changed_bundle(body: bytes, change: Any) -> bytes:
-    """The same after `change(bundle)`."""
+    """Returns the bundle after `change(bundle)`."""
     bundle = orjson.loads(body)
     change(bundle)
     return orjson.dumps(bundle)
 
 
 @dataclass
-class House:
-    """Records at home."""
+class RecordsApi:
+    """The API of records on a database of its own, and what its consumers would do."""
 
     pool: Pool
     client: httpx.AsyncClient
@@ -132,13 +132,13 @@ class House:
     versions: dict[UUID, int] = field(default_factory=dict)
 
     async def be_empty(self) -> None:
-        """As new: quicker than a database of its own for each test, which has some 200 partitions and indexes."""
+        """Empties the database: quicker than a new one for each test, which has some 200 partitions and indexes."""
         await self.pool.execute(EMPTY)
         self.versions.clear()
 
-    async def open_record(self, person: Person, *, status: str = "open", ring: Keyring = RING, **known: Any) -> UUID:
-        """As identity would tell it, a version higher each time; `record_id` for one that is there, `linked_to`."""
-        record_id: UUID = known.get("record_id") or uuid4()
+    async def open_record(self, person: Person, *, status: str = "open", ring: Keyring = RING, **fields: Any) -> UUID:
+        """Applies identity's event of a record, with a raised version; `fields`: `record_id`, `linked_to`."""
+        record_id: UUID = fields.get("record_id") or uuid4()
         self.versions[record_id] = self.versions.get(record_id, 0) + 1
         traits = TraitFingerprints(**trait_fingerprints(ring, record_id, traits_of(person).normalised()))
         event = RecordChanged(
@@ -149,7 +149,7 @@ class House:
             ins=ring.fingerprint(*ins_parts(ins_of(person))),
             traits=traits,
             opened_at=clock.now(),
-            linked_to=known.get("linked_to"),
+            linked_to=fields.get("linked_to"),
         )
         async with transaction(self.pool) as connection:
             await apply_record_copies(self.vault, connection, [message(event)])
@@ -164,7 +164,7 @@ class House:
         blocked: Sequence[str] = (),
         **chosen: Any,
     ) -> None:
-        """As consent would tell it; `chosen`: any other member of the event."""
+        """Applies consent's event of the patient's choices; `chosen`: further members of the event."""
         event = ConsentStateChanged(
             record_id=record_id,
             version=version,
@@ -177,16 +177,16 @@ class House:
             await apply_consent_copies(connection, [message(event)])
 
     async def name_people(self, record_id: UUID, version: int, **named: Any) -> None:
-        """As identity would tell it: `representatives`, `carers`, `is_minor`."""
+        """Applies identity's event of the record's people: `representatives`, `carers`, `is_minor`."""
         async with transaction(self.pool) as connection:
-            told = PeopleChanged(record_id=record_id, version=version, **named)
-            await apply_people_copies(connection, [message(told)])
+            event = PeopleChanged(record_id=record_id, version=version, **named)
+            await apply_people_copies(connection, [message(event)])
 
     async def enter_professional(
         self, professional_id: str, profession: str, version: int = 1, *, active: bool = True
     ) -> None:
-        """As identity would tell it of the directory."""
-        told = ProfessionalChanged(
+        """Applies identity's event of a professional in the directory."""
+        event = ProfessionalChanged(
             professional_id=professional_id,
             version=version,
             name="Dr Camille INVENTÉE",
@@ -194,15 +194,17 @@ class House:
             status="active" if active else "inactive",
         )
         async with transaction(self.pool) as connection:
-            await apply_profession_copies(connection, [message(told)])
+            await apply_profession_copies(connection, [message(event)])
 
     async def be_fresh(self, at: datetime | None = None, *, partitions: int = 4) -> None:
-        """Heartbeats of all partitions."""
+        """Raises the watermarks of all partitions to `at`, by default now."""
         at = at or clock.now()
-        topics = (*COPIED, CONSENT_MATRICES.name)
+        topics = (*COPIED_TOPICS, CONSENT_MATRICES.name)
         async with transaction(self.pool) as connection:
             await connection.execute("delete from copy_watermarks where topic = any($1)", topics)
-            await raise_watermarks(connection, {(one, number): at for one in topics for number in range(partitions)})
+            await raise_watermarks(
+                connection, {(topic, number): at for topic in topics for number in range(partitions)}
+            )
 
     async def deposit(
         self, body: bytes, *, organisation: str = HOSPITAL, prefer: str | None = None, **headers: str
@@ -214,14 +216,14 @@ class House:
         return await self.client.post("/fhir", content=body, headers=headers)
 
     async def decide(self, *document_ids: UUID, reason: str = "feeding") -> None:
-        """Consent's word on documents: permitted, or refused with another reason."""
+        """Applies consent's decisions on documents: permitted, or refused with another reason than `feeding`."""
         rows = await self.pool.fetch("select id, record_id, deposit_id from documents where id = any($1)", document_ids)
         messages = [message(decided(row["record_id"], row["id"], row["deposit_id"], reason=reason)) for row in rows]
         async with transaction(self.pool) as connection:
-            await settle_deposits(connection, messages)
+            await apply_deposit_decisions(connection, messages)
 
     async def publish(self, *deposits: iti65.Deposit, organisation: str = HOSPITAL) -> list[UUID]:
-        """Deposited and permitted."""
+        """Deposits documents and applies consent's permission; returns their ids."""
         answer = await self.deposit(bundle_of(*deposits), organisation=organisation)
         assert answer.status_code == 201, answer.text
         ids = document_ids(answer)
@@ -233,24 +235,24 @@ class House:
         return await self.client.get(path, headers={**bearer(token), **headers})
 
     async def search(self, token: str, **parameters: str) -> httpx.Response:
-        """POST _search; `patient_identifier` stands for patient.identifier."""
+        """Searches by POST _search; the parameter `patient_identifier` is sent as patient.identifier."""
         form = {name.replace("patient_identifier", "patient.identifier"): value for name, value in parameters.items()}
         return await self.client.post("/fhir/DocumentReference/_search", data=form, headers=bearer(token))
 
     async def announced(self, kind: type[Event]) -> list[Any]:
-        """What waits in the outbox, of one kind."""
+        """Returns the events of one type in the outbox."""
         return [event for event in await outbox(self.pool) if isinstance(event, kind)]
 
 
 def times_held() -> float:
-    """How often so far a request has found a record's row taken."""
+    """Returns how often a request has found a record's row locked so far."""
     return REGISTRY.get_sample_value("held_records_total") or 0
 
 
 def decided(
     record_id: UUID, document_id: UUID, deposit_id: UUID, *, reason: str = "feeding", seen: dict[str, int] | None = None
 ) -> DepositDecided:
-    """A decision of consent."""
+    """Returns a decision of consent on a document."""
     return DepositDecided(
         record_id=record_id,
         document_id=document_id,
@@ -266,18 +268,22 @@ def decided(
 
 
 def document_ids(answer: httpx.Response) -> list[UUID]:
-    """The documents that a transaction-response names."""
+    """Returns the ids of the documents that a transaction-response names."""
     locations = [entry["response"].get("location", "") for entry in answer.json()["entry"]]
-    return [UUID(one.removeprefix("DocumentReference/")) for one in locations if one.startswith("DocumentReference/")]
+    return [
+        UUID(location.removeprefix("DocumentReference/"))
+        for location in locations
+        if location.startswith("DocumentReference/")
+    ]
 
 
 def deposit_id(answer: httpx.Response) -> UUID:
-    """The deposit that Location names."""
+    """Returns the id of the deposit that Location names."""
     return UUID(answer.headers["location"].removeprefix("/deposits/"))
 
 
 def codes(answer: httpx.Response) -> list[str]:
-    """The stable codes of an OperationOutcome."""
+    """Returns the stable codes of an OperationOutcome."""
     body = answer.json()
     assert body["resourceType"] == "OperationOutcome", body
     return [issue["details"]["coding"][0]["code"] for issue in body["issue"]]
@@ -286,7 +292,7 @@ def codes(answer: httpx.Response) -> list[str]:
 def named(
     person_id: UUID, kind: str = "mother", *, since: datetime | None = None, until: datetime | None = None
 ) -> Any:
-    """Somebody who may act for a holder, from an hour ago on or as said."""
+    """Returns a person who may act for a holder, by default since an hour ago."""
     return PersonNamed.model_validate(
         {"person_id": person_id, "kind": kind, "from": since or clock.now() - timedelta(hours=1), "until": until}
     )
@@ -321,8 +327,8 @@ def settings_of(database: Database, **changed: Any) -> Settings:
 
 
 @asynccontextmanager
-async def house(database: Database, **changed: Any) -> AsyncIterator[House]:
-    """The API, at work, over ASGI."""
+async def run_records_api(database: Database, **changed: Any) -> AsyncIterator[RecordsApi]:
+    """Runs the API of records over ASGI."""
     app = known_routes(make_api(settings_of(database, **changed), TestKeys()))
     transport = httpx.ASGITransport(app)
     async with (
@@ -331,4 +337,4 @@ async def house(database: Database, **changed: Any) -> AsyncIterator[House]:
             transport=transport, base_url="http://records.test", event_hooks={"response": [check_fhir]}
         ) as client,
     ):
-        yield House(app.state.pool, client, app.state.parts.vault)
+        yield RecordsApi(app.state.pool, client, app.state.context.vault)

@@ -24,7 +24,7 @@ from tests.infra.consent_api import Record, consent_api
 from tests.infra.ledger import Ledger, audit_api
 from tests.infra.load import Person
 from tests.infra.messages import message
-from tests.infra.records import House, a_deposit
+from tests.infra.records import RecordsApi, a_deposit
 from tests.infra.tokens import TestKeys, bearer, patient_token
 from tests.infra.topics import Topics
 from tests.infra.waiting import eventually
@@ -69,23 +69,23 @@ async def test_no_choice_is_changed_with_a_token_whose_session_was_ended(new_dat
         assert (kept.status_code, kept.json()["version"]) == (202, 2)
 
 
-async def test_no_document_is_labelled_or_added_with_a_token_whose_session_was_ended(home: House) -> None:
+async def test_no_document_is_labelled_or_added_with_a_token_whose_session_was_ended(records_api: RecordsApi) -> None:
     person, stolen = Person(88), uuid4()
-    record_id = await home.open_record(person)
-    await home.choose(record_id, 1)
-    await home.be_fresh()
-    [document_id] = await home.publish(a_deposit(person))
-    await end(home.pool, stolen)
+    record_id = await records_api.open_record(person)
+    await records_api.choose(record_id, 1)
+    await records_api.be_fresh()
+    [document_id] = await records_api.publish(a_deposit(person))
+    await end(records_api.pool, stolen)
     for id, expected in ((stolen, 401), (uuid4(), 200)):
         headers = bearer(patient_token(record_id, id)) | {"content-type": "application/json-patch+json"}
-        answer = await home.client.patch(
+        answer = await records_api.client.patch(
             f"/fhir/DocumentReference/{document_id}", content=orjson.dumps(MASK), headers=headers
         )
         assert answer.status_code == expected, answer.text
     for id, expected in ((stolen, 401), (uuid4(), 201)):
         path, headers = f"/records/{record_id}/documents/{uuid4()}", bearer(patient_token(record_id, id))
-        assert (await home.client.put(path, json=WISHES, headers=headers)).status_code == expected
-    refused = [one for one in await home.announced(AccessRecorded) if one.reason == "session-over"]
+        assert (await records_api.client.put(path, json=WISHES, headers=headers)).status_code == expected
+    refused = [one for one in await records_api.announced(AccessRecorded) if one.reason == "session-over"]
     assert [(one.action, one.outcome) for one in refused] == [("label-document", "refused")]
 
 
@@ -132,8 +132,8 @@ async def test_signing_out_everywhere_ends_what_a_stolen_token_changes_elsewhere
     identity, consent = await new_database("identity"), await new_database("consent")
     of_identity = identity_api.settings_of(identity, kafka=kafka.settings("identity"), accounts={"refusal_s": 0})
     async with AsyncExitStack() as stack:
-        house = await stack.enter_async_context(at_home(identity, settings=of_identity))
-        record_id, stolen = await house.open_account(), await house.sign_in()
+        run_records_api = await stack.enter_async_context(at_home(identity, settings=of_identity))
+        record_id, stolen = await run_records_api.open_account(), await run_records_api.sign_in()
         worker = make_worker(of_identity)
         await stack.enter_async_context(worker.router.lifespan_context(worker))
         await stack.enter_async_context(at_work(plan_of_consent(TestKeys()), plumbing.settings(consent, kafka)))
@@ -147,5 +147,5 @@ async def test_signing_out_everywhere_ends_what_a_stolen_token_changes_elsewhere
             return said(await record.ask("PUT", changed, token=token)) == OVER
 
         await eventually(is_permitted)
-        assert (await house.client.delete("/devices", headers=session(stolen))).status_code == 204
+        assert (await run_records_api.client.delete("/devices", headers=session(stolen))).status_code == 204
         await eventually(is_over)

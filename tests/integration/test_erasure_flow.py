@@ -32,7 +32,7 @@ from tests.infra.dying import PLACES
 from tests.infra.erasing import KEPT_HERE, erased, tables_with
 from tests.infra.load import Person
 from tests.infra.plumbing import record_changed
-from tests.infra.records import a_deposit, house, settings_of
+from tests.infra.records import a_deposit, run_records_api, settings_of
 from tests.infra.tokens import SETTINGS, TestKeys
 from tests.infra.topics import Topics
 from tests.infra.waiting import DEADLINE_S, eventually
@@ -114,11 +114,11 @@ async def tombstones_of(kafka: Topics) -> list[Any] | None:
 
 
 async def a_full_record(database: Database) -> UUID:
-    async with house(database) as home:
-        record_id = await home.open_record(SOMEBODY)
+    async with run_records_api(database) as api:
+        record_id = await api.open_record(SOMEBODY)
         for _ in range(3):
-            await home.publish(a_deposit(SOMEBODY), a_deposit(SOMEBODY))
-        await home.pool.execute("delete from outbox")
+            await api.publish(a_deposit(SOMEBODY), a_deposit(SOMEBODY))
+        await api.pool.execute("delete from outbox")
     return record_id
 
 

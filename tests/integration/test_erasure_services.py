@@ -50,7 +50,7 @@ from tests.infra.plumbing import document_received, record_changed
 from tests.infra.records import (
     CLINIC,
     RING,
-    House,
+    RecordsApi,
     a_deposit,
     as_doctor,
     as_patient,
@@ -59,9 +59,9 @@ from tests.infra.records import (
     codes,
     deposit_id,
     document_ids,
-    house,
     ins_of,
     named,
+    run_records_api,
 )
 from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token
 
@@ -79,37 +79,37 @@ async def all_gone(database: Database, pool: Pool, record_id: UUID, *inner: UUID
 
 
 @pytest.fixture
-async def records(new_database: NewDatabase) -> AsyncIterator[tuple[Database, House]]:
+async def records(new_database: NewDatabase) -> AsyncIterator[tuple[Database, RecordsApi]]:
     database = await new_database("records")
-    async with house(database) as home:
-        await home.be_fresh()
-        yield database, home
+    async with run_records_api(database) as records_api:
+        await records_api.be_fresh()
+        yield database, records_api
 
 
-async def filled(home: House, person: Person) -> tuple[UUID, list[UUID], list[UUID]]:
+async def filled(records_api: RecordsApi, person: Person) -> tuple[UUID, list[UUID], list[UUID]]:
     """A record with three deposits of four documents: published, refused, undecided. Also their ids."""
-    record_id = await home.open_record(person)
-    await home.choose(record_id, 1, authorised=[DOCTOR])
-    await home.name_people(record_id, 1, carers=[named(uuid4())])
-    published = await home.publish(a_deposit(person), a_deposit(person))
-    refused = document_ids(await home.deposit(bundle_of(a_deposit(person)), organisation=CLINIC))
-    await home.decide(*refused, reason="feeding-objected")
-    received = await home.deposit(bundle_of(a_deposit(person)))
-    rows = await home.pool.fetch("select id from deposits where record_id = $1", record_id)
+    record_id = await records_api.open_record(person)
+    await records_api.choose(record_id, 1, authorised=[DOCTOR])
+    await records_api.name_people(record_id, 1, carers=[named(uuid4())])
+    published = await records_api.publish(a_deposit(person), a_deposit(person))
+    refused = document_ids(await records_api.deposit(bundle_of(a_deposit(person)), organisation=CLINIC))
+    await records_api.decide(*refused, reason="feeding-objected")
+    received = await records_api.deposit(bundle_of(a_deposit(person)))
+    rows = await records_api.pool.fetch("select id from deposits where record_id = $1", record_id)
     return record_id, [*published, *refused, *document_ids(received)], [row["id"] for row in rows]
 
 
-async def test_records_forgets_a_record_whole_and_the_neighbour_stays(records: tuple[Database, House]) -> None:
-    database, home = records
-    record_id, documents, places = await filled(home, SOMEBODY)
-    other, other_documents, _ = await filled(home, ANOTHER)
-    await erase(home.pool, erase_in_records, record_id)
-    batches = await finish(home.pool, ErasureFinisher("records", remove_deposits), record_id)
+async def test_records_forgets_a_record_whole_and_the_neighbour_stays(records: tuple[Database, RecordsApi]) -> None:
+    database, records_api = records
+    record_id, documents, places = await filled(records_api, SOMEBODY)
+    other, other_documents, _ = await filled(records_api, ANOTHER)
+    await erase(records_api.pool, erase_in_records, record_id)
+    batches = await finish(records_api.pool, ErasureFinisher("records", remove_deposits), record_id)
     assert batches == 1
-    await all_gone(database, home.pool, record_id, *documents, *places)
+    await all_gone(database, records_api.pool, record_id, *documents, *places)
     fingerprint = RING.fingerprint(*ins_parts(ins_of(SOMEBODY)))
-    assert await home.pool.fetchval("select count(*) from record_fingerprints where ins = $1", fingerprint) == 0
-    [said] = await acknowledged(home.pool, record_id)
+    assert await records_api.pool.fetchval("select count(*) from record_fingerprints where ins = $1", fingerprint) == 0
+    [said] = await acknowledged(records_api.pool, record_id)
     assert (said.service, said.destroyed) == (
         "records",
         {
@@ -126,48 +126,50 @@ async def test_records_forgets_a_record_whole_and_the_neighbour_stays(records: t
         },
     )
     for document in other_documents[:2]:
-        assert (await home.get(f"/fhir/DocumentReference/{document}", as_patient(other))).status_code == 200
+        assert (await records_api.get(f"/fhir/DocumentReference/{document}", as_patient(other))).status_code == 200
     counts = "select (select count(*) from contents), (select count(*) from deposits), (select count(*) from documents)"
-    assert tuple(await home.pool.fetchrow(counts) or ()) == (4, 3, 4)
+    assert tuple(await records_api.pool.fetchrow(counts) or ()) == (4, 3, 4)
 
 
 async def test_between_the_commit_and_the_last_byte_records_answers_as_if_there_were_nothing(
-    records: tuple[Database, House],
+    records: tuple[Database, RecordsApi],
 ) -> None:
-    _, home = records
-    record_id, documents, places = await filled(home, SOMEBODY)
-    await erase(home.pool, erase_in_records, record_id)
-    assert await home.pool.fetchval("select count(*) from contents") == 4
+    _, records_api = records
+    record_id, documents, places = await filled(records_api, SOMEBODY)
+    await erase(records_api.pool, erase_in_records, record_id)
+    assert await records_api.pool.fetchval("select count(*) from contents") == 4
     for token in (as_patient(record_id), as_doctor(DOCTOR), as_software()):
         for path in (f"/fhir/DocumentReference/{documents[0]}", f"/fhir/Binary/{documents[0]}"):
             unknown = path.replace(str(documents[0]), str(clock.new_id(bucket_of(record_id))))
-            answer, never = await home.get(path, token), await home.get(unknown, token)
+            answer, never = await records_api.get(path, token), await records_api.get(unknown, token)
             assert (answer.status_code, codes(answer)) == (never.status_code, codes(never))
             assert answer.status_code in (403, 404)
-    answer = await home.deposit(bundle_of(a_deposit(SOMEBODY)))
+    answer = await records_api.deposit(bundle_of(a_deposit(SOMEBODY)))
     assert (answer.status_code, codes(answer)) == (422, ["record-unknown"])
     for place in places:
-        assert (await home.get(f"/deposits/{place}", as_software())).status_code == 404
-    listed = await home.client.get("/deposits", params={"since": "2020-01-01T00:00:00Z"}, headers=bearer(as_software()))
+        assert (await records_api.get(f"/deposits/{place}", as_software())).status_code == 404
+    listed = await records_api.client.get(
+        "/deposits", params={"since": "2020-01-01T00:00:00Z"}, headers=bearer(as_software())
+    )
     assert (listed.status_code, listed.json()["deposits"]) == (200, [])
 
 
 async def test_a_page_of_deposits_goes_on_behind_those_of_a_record_that_vanishes(
-    records: tuple[Database, House],
+    records: tuple[Database, RecordsApi],
 ) -> None:
-    _, home = records
-    await home.open_record(SOMEBODY)
-    gone = await home.open_record(ANOTHER)
+    _, records_api = records
+    await records_api.open_record(SOMEBODY)
+    gone = await records_api.open_record(ANOTHER)
     kept = []
     for person in (ANOTHER, SOMEBODY, ANOTHER, SOMEBODY, SOMEBODY):
-        answer = await home.deposit(bundle_of(a_deposit(person)))
+        answer = await records_api.deposit(bundle_of(a_deposit(person)))
         kept += [str(deposit_id(answer))] if person is SOMEBODY else []
-    await erase(home.pool, erase_in_records, gone)
+    await erase(records_api.pool, erase_in_records, gone)
     found: list[str] = []
     params: dict[str, str] | None = {"since": "2020-01-01T00:00:00Z", "limit": "2"}
     path: str | None = "/deposits"
     while path is not None:
-        answer = await home.client.get(path, params=params, headers=bearer(as_software()))
+        answer = await records_api.client.get(path, params=params, headers=bearer(as_software()))
         page = answer.json()
         found += [one["deposit_id"] for one in page["deposits"]]
         path, params = page.get("next"), None
@@ -175,44 +177,44 @@ async def test_a_page_of_deposits_goes_on_behind_those_of_a_record_that_vanishes
 
 
 async def test_a_deposit_under_way_when_the_record_vanishes_leaves_nothing(
-    records: tuple[Database, House], monkeypatch: pytest.MonkeyPatch
+    records: tuple[Database, RecordsApi], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database, home = records
-    record_id = await home.open_record(SOMEBODY)
+    database, records_api = records
+    record_id = await records_api.open_record(SOMEBODY)
     insert = deposits.insert_deposit
 
     async def too_late(*given: object) -> object:
-        await erase(home.pool, erase_in_records, record_id)
+        await erase(records_api.pool, erase_in_records, record_id)
         return await insert(*given)  # type: ignore[arg-type] # passed on as they came
 
     monkeypatch.setattr(deposits, "insert_deposit", too_late)
-    answer = await home.deposit(bundle_of(a_deposit(SOMEBODY)))
+    answer = await records_api.deposit(bundle_of(a_deposit(SOMEBODY)))
     assert (answer.status_code, codes(answer)) == (422, ["record-unknown"])
-    await finish(home.pool, ErasureFinisher("records", remove_deposits), record_id)
-    await all_gone(database, home.pool, record_id)
+    await finish(records_api.pool, ErasureFinisher("records", remove_deposits), record_id)
+    await all_gone(database, records_api.pool, record_id)
 
 
-async def test_the_persons_other_record_is_no_longer_linked(records: tuple[Database, House]) -> None:
-    database, home = records
-    gone, other = await home.open_record(SOMEBODY), await home.open_record(ANOTHER)
+async def test_the_persons_other_record_is_no_longer_linked(records: tuple[Database, RecordsApi]) -> None:
+    database, records_api = records
+    gone, other = await records_api.open_record(SOMEBODY), await records_api.open_record(ANOTHER)
     for one, linked in ((gone, other), (other, gone)):
-        await home.pool.execute("update records set linked_to = $1 where id = $2", linked, one)
-    await erase(home.pool, erase_in_records, gone)
-    assert await home.pool.fetchval("select linked_to from records where id = $1", other) is None
-    await all_gone(database, home.pool, gone)
+        await records_api.pool.execute("update records set linked_to = $1 where id = $2", linked, one)
+    await erase(records_api.pool, erase_in_records, gone)
+    assert await records_api.pool.fetchval("select linked_to from records where id = $1", other) is None
+    await all_gone(database, records_api.pool, gone)
 
 
 async def test_many_documents_go_in_batches_and_each_is_counted_once(
-    records: tuple[Database, House], monkeypatch: pytest.MonkeyPatch
+    records: tuple[Database, RecordsApi], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database, home = records
-    record_id, documents, places = await filled(home, SOMEBODY)
+    database, records_api = records
+    record_id, documents, places = await filled(records_api, SOMEBODY)
     monkeypatch.setattr(records_store, "DEPOSITS_AT_ONCE", 1)
-    await erase(home.pool, erase_in_records, record_id)
-    assert await finish(home.pool, ErasureFinisher("records", remove_deposits), record_id) == 3
-    [said] = await acknowledged(home.pool, record_id)
+    await erase(records_api.pool, erase_in_records, record_id)
+    assert await finish(records_api.pool, ErasureFinisher("records", remove_deposits), record_id) == 3
+    [said] = await acknowledged(records_api.pool, record_id)
     assert (said.destroyed["documents"], said.destroyed["deposits"]) == (4, 3)
-    await all_gone(database, home.pool, record_id, *documents, *places)
+    await all_gone(database, records_api.pool, record_id, *documents, *places)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.infra.databases import APP, Database
 from tests.infra.erasing import erased, finish
 from tests.infra.load import Person
 from tests.infra.messages import message
-from tests.infra.records import House, a_deposit, bundle_of, house
+from tests.infra.records import RecordsApi, a_deposit, bundle_of, run_records_api
 from tests.infra.waiting import eventually
 
 NAME = "records/0008_pre_fill_document_combinations.sql"
@@ -44,8 +44,8 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @pytest.fixture
-async def home(database: Database) -> AsyncIterator[House]:
-    async with house(database) as made:
+async def api(database: Database) -> AsyncIterator[RecordsApi]:
+    async with run_records_api(database) as made:
         yield made
 
 
@@ -73,10 +73,10 @@ async def as_before(database: Database) -> None:
 
 
 async def test_it_is_filled_page_after_page_and_recorded_as_the_migration_that_it_stands_for(
-    home: House, database: Database
+    api: RecordsApi, database: Database
 ) -> None:
-    await home.open_record(SOMEBODY)
-    await home.publish(*(a_deposit(SOMEBODY) for _ in range(8)))
+    await api.open_record(SOMEBODY)
+    await api.publish(*(a_deposit(SOMEBODY) for _ in range(8)))
     async with owner(database) as connection:
         checksum = await connection.fetchval("select checksum from schema_migrations where name = $1", NAME)
         expected = await connection.fetch(FILLED)
@@ -88,17 +88,17 @@ async def test_it_is_filled_page_after_page_and_recorded_as_the_migration_that_i
     assert await migrate(database.owner_dsn, migrations_of("records", FOLDER), APP) == 0, "everything is applied"
 
 
-async def test_a_run_that_was_interrupted_goes_on_where_it_was(home: House, database: Database) -> None:
-    await home.open_record(SOMEBODY)
-    documents = sorted(await home.publish(*(a_deposit(SOMEBODY) for _ in range(6))))
+async def test_a_run_that_was_interrupted_goes_on_where_it_was(api: RecordsApi, database: Database) -> None:
+    await api.open_record(SOMEBODY)
+    documents = sorted(await api.publish(*(a_deposit(SOMEBODY) for _ in range(6))))
     await as_before(database)
     async with owner(database) as first, owner(database) as second:
-        async with transaction(home.pool) as holder:
+        async with transaction(api.pool) as holder:
             await holder.execute("select from documents where id = $1 for update", documents[4])
             running = asyncio.create_task(fill(first, NAME, filling(2).batch or ""))
 
             async def has_come_far() -> bool:
-                return bool(await home.pool.fetchval("select count(*) = 4 from document_combinations"))
+                return bool(await api.pool.fetchval("select count(*) = 4 from document_combinations"))
 
             await eventually(has_come_far)
             running.cancel()
@@ -109,29 +109,29 @@ async def test_a_run_that_was_interrupted_goes_on_where_it_was(home: House, data
         assert await second.fetchval(MISSING) == 0
 
 
-async def test_deposits_go_on_beside_it(home: House, database: Database) -> None:
-    await home.open_record(SOMEBODY)
-    await home.publish(*(a_deposit(SOMEBODY) for _ in range(30)))
+async def test_deposits_go_on_beside_it(api: RecordsApi, database: Database) -> None:
+    await api.open_record(SOMEBODY)
+    await api.publish(*(a_deposit(SOMEBODY) for _ in range(30)))
     await as_before(database)
     running = asyncio.create_task(migrate(database.owner_dsn, [filling(1)], APP))
-    answers = [await home.deposit(bundle_of(a_deposit(SOMEBODY))) for _ in range(10)]
+    answers = [await api.deposit(bundle_of(a_deposit(SOMEBODY))) for _ in range(10)]
     assert {answer.status_code for answer in answers} == {201}
     await running
-    assert await home.pool.fetchval(MISSING) == 0
+    assert await api.pool.fetchval(MISSING) == 0
 
 
-async def test_it_gives_way_to_a_deposit_under_way(home: House, database: Database) -> None:
+async def test_it_gives_way_to_a_deposit_under_way(api: RecordsApi, database: Database) -> None:
     """Whose combination is new, and not committed yet."""
-    await home.open_record(SOMEBODY)
-    await home.publish(a_deposit(SOMEBODY))
+    await api.open_record(SOMEBODY)
+    await api.publish(a_deposit(SOMEBODY))
     await as_before(database)
-    async with transaction(home.pool) as depositing:
-        await depositing.execute(FACTS)
+    async with transaction(api.pool) as depositor:
+        await depositor.execute(FACTS)
         running = asyncio.create_task(migrate(database.owner_dsn, [filling(5)], APP))
         await eventually(lambda: gave_way(database))
         assert not running.done()
     await running
-    assert await home.pool.fetchval(MISSING) == 0
+    assert await api.pool.fetchval(MISSING) == 0
 
 
 async def gave_way(database: Database) -> bool:
@@ -141,24 +141,24 @@ async def gave_way(database: Database) -> bool:
         return bool(await connection.fetchval(query))
 
 
-async def test_nothing_is_left_of_a_record_that_is_erased_meanwhile(home: House, database: Database) -> None:
-    record, kept = await home.open_record(SOMEBODY), await home.open_record(OTHER)
-    await home.publish(a_deposit(SOMEBODY))
-    await home.publish(a_deposit(OTHER))
+async def test_nothing_is_left_of_a_record_that_is_erased_meanwhile(api: RecordsApi, database: Database) -> None:
+    record, kept = await api.open_record(SOMEBODY), await api.open_record(OTHER)
+    await api.publish(a_deposit(SOMEBODY))
+    await api.publish(a_deposit(OTHER))
     await as_before(database)
     async with owner(database) as connection:
-        async with transaction(home.pool) as depositing:  # lets the page wait when it has seen its documents
-            await depositing.execute(FACTS)
+        async with transaction(api.pool) as depositor:  # lets the page wait when it has seen its documents
+            await depositor.execute(FACTS)
             page = asyncio.create_task(connection.fetchrow(filling(5).batch or "", ""))
             await eventually(lambda: page_waits(database))
-            async with transaction(home.pool) as eraser:
+            async with transaction(api.pool) as eraser:
                 await erase_record(eraser, [message(erased(record))])
-            erasing = asyncio.create_task(finish(home.pool, ErasureFinisher("records", remove_deposits), record))
-            await eventually(lambda: erased_or_waiting(home, erasing))
+            erasing = asyncio.create_task(finish(api.pool, ErasureFinisher("records", remove_deposits), record))
+            await eventually(lambda: erased_or_waiting(api, erasing))
         await asyncio.gather(page, erasing)
-    left = await home.pool.fetch("select record_id from document_combinations")
+    left = await api.pool.fetch("select record_id from document_combinations")
     assert [row["record_id"] for row in left] == [kept]
-    assert await home.pool.fetchval("select acknowledged_at from erased_records where record_id = $1", record)
+    assert await api.pool.fetchval("select acknowledged_at from erased_records where record_id = $1", record)
 
 
 WAITS = """
@@ -170,5 +170,5 @@ async def page_waits(database: Database) -> bool:
         return bool(await connection.fetchval(WAITS))
 
 
-async def erased_or_waiting(home: House, erasing: asyncio.Task[None]) -> bool:
-    return erasing.done() or bool(await home.pool.fetchval(WAITS))
+async def erased_or_waiting(api: RecordsApi, erasing: asyncio.Task[None]) -> bool:
+    return erasing.done() or bool(await api.pool.fetchval(WAITS))

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.records.consumers import subscriptions
-from services.records.domain.copies import COPIED
+from services.records.domain.copies import COPIED_TOPICS
 from services.records.usecases.erase_record import erase_record
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event, HeartbeatSent
@@ -23,7 +23,7 @@ from tests.infra.mixes import in_mode
 from tests.infra.records import (
     DOCTOR,
     OTHER_DOCTOR,
-    House,
+    RecordsApi,
     a_deposit,
     as_doctor,
     as_patient,
@@ -40,11 +40,11 @@ OLD, FUTURE = -timedelta(minutes=5), timedelta(minutes=5)
 
 
 @pytest.fixture
-async def record(home: House) -> UUID:
-    record_id = await home.open_record(SOMEBODY)
+async def record(api: RecordsApi) -> UUID:
+    record_id = await api.open_record(SOMEBODY)
     application = {"application_id": "app-1", "sections": ["CPT_REND"]}
-    await home.choose(record_id, 1, authorised=[OTHER_DOCTOR], applications=[application])
-    await home.name_people(record_id, 1, representatives=[named(MOTHER)])
+    await api.choose(record_id, 1, authorised=[OTHER_DOCTOR], applications=[application])
+    await api.name_people(record_id, 1, representatives=[named(MOTHER)])
     return record_id
 
 
@@ -57,92 +57,94 @@ def others(record_id: UUID) -> dict[str, str]:
     }
 
 
-async def statuses(home: House, record_id: UUID, document_id: UUID) -> dict[str, int]:
+async def statuses(api: RecordsApi, record_id: UUID, document_id: UUID) -> dict[str, int]:
     """What each of the others is answered about a document."""
     path = f"/fhir/Binary/{document_id}"
-    return {kind: (await home.get(path, token)).status_code for kind, token in others(record_id).items()}
+    return {kind: (await api.get(path, token)).status_code for kind, token in others(record_id).items()}
 
 
-async def check_existence(home: House, person: Person) -> int:
+async def check_existence(api: RecordsApi, person: Person) -> int:
     """The answer to whether the person has a record."""
     ins = ins_of(person)
     form = {"identifier": f"{ins.system}|{ins.matricule}"}
-    return (await home.client.post("/fhir/Patient/_search", data=form, headers=bearer(as_software()))).status_code
+    return (await api.client.post("/fhir/Patient/_search", data=form, headers=bearer(as_software()))).status_code
 
 
-async def test_a_database_that_has_not_read_the_erasures_serves_the_patient_alone(home: House, record: UUID) -> None:
-    [document] = await home.publish(a_deposit(SOMEBODY))
-    assert set((await statuses(home, record, document)).values()) == {200}
+async def test_a_database_that_has_not_read_the_erasures_serves_the_patient_alone(
+    api: RecordsApi, record: UUID
+) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    assert set((await statuses(api, record, document)).values()) == {200}
     # As after a restore: the states have caught up, the erasures not yet.
-    await home.pool.execute("update copy_watermarks set at = $1 where topic = $2", clock.now() + OLD, ERASURES)
+    await api.pool.execute("update copy_watermarks set at = $1 where topic = $2", clock.now() + OLD, ERASURES)
     for id in (document, uuid4()):
-        assert set((await statuses(home, record, id)).values()) == {503}
+        assert set((await statuses(api, record, id)).values()) == {503}
     for patient in (record, uuid4()):
-        found = await home.search(as_doctor(OTHER_DOCTOR), patient=str(patient), status="current")
+        found = await api.search(as_doctor(OTHER_DOCTOR), patient=str(patient), status="current")
         assert found.status_code == 503
-    assert [await check_existence(home, person) for person in (SOMEBODY, NOBODY)] == [503, 503]
+    assert [await check_existence(api, person) for person in (SOMEBODY, NOBODY)] == [503, 503]
     path = f"/fhir/Binary/{document}"
-    assert (await home.get(path, as_patient(record))).status_code == 200
-    assert (await home.get(path, as_software())).status_code == 200, "the depositor"
-    assert (await home.get(path, in_mode("bris_de_glace", record))).status_code == 200, "by the last known row"
-    refused = {one.actor.kind for one in await home.announced(AccessRecorded) if one.reason == "copies-too-old"}
+    assert (await api.get(path, as_patient(record))).status_code == 200
+    assert (await api.get(path, as_software())).status_code == 200, "the depositor"
+    assert (await api.get(path, in_mode("bris_de_glace", record))).status_code == 200, "by the last known row"
+    refused = {one.actor.kind for one in await api.announced(AccessRecorded) if one.reason == "copies-too-old"}
     assert refused == {"professional", "representative", "application", "software"}
-    await erase(home.pool, erase_record, record)
-    await home.be_fresh()
+    await erase(api.pool, erase_record, record)
+    await api.be_fresh()
     tokens = [*others(record).values(), as_patient(record), as_software(), in_mode("bris_de_glace", record)]
-    assert {(await home.get(path, token)).status_code for token in tokens} == {404}
+    assert {(await api.get(path, token)).status_code for token in tokens} == {404}
 
 
 async def test_an_author_reads_the_own_document_on_old_copies_by_the_last_known_choices(
-    home: House, record: UUID
+    api: RecordsApi, record: UUID
 ) -> None:
-    [document] = await home.publish(a_deposit(SOMEBODY))
-    await home.be_fresh(clock.now() + OLD)
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    await api.be_fresh(clock.now() + OLD)
     path = f"/fhir/Binary/{document}"
-    assert set((await statuses(home, record, document)).values()) == {503}
-    assert (await home.get(path, as_doctor(DOCTOR))).status_code == 200
-    assert (await home.get(f"/fhir/Binary/{uuid4()}", as_doctor(DOCTOR))).status_code == 503
-    await home.choose(record, 2, blocked=[DOCTOR])
-    assert (await home.get(path, as_doctor(DOCTOR))).status_code == 404
+    assert set((await statuses(api, record, document)).values()) == {503}
+    assert (await api.get(path, as_doctor(DOCTOR))).status_code == 200
+    assert (await api.get(f"/fhir/Binary/{uuid4()}", as_doctor(DOCTOR))).status_code == 503
+    await api.choose(record, 2, blocked=[DOCTOR])
+    assert (await api.get(path, as_doctor(DOCTOR))).status_code == 404
 
 
 @pytest.mark.parametrize("happened", ["unknown", "old", "future"])
-@pytest.mark.parametrize("topic", [*COPIED, CONSENT_MATRICES.name])
+@pytest.mark.parametrize("topic", [*COPIED_TOPICS, CONSENT_MATRICES.name])
 async def test_each_watermark_that_counts_must_be_known_young_and_not_in_the_future(
-    home: House, record: UUID, topic: str, happened: str
+    api: RecordsApi, record: UUID, topic: str, happened: str
 ) -> None:
-    [document] = await home.publish(a_deposit(SOMEBODY))
+    [document] = await api.publish(a_deposit(SOMEBODY))
     if happened == "unknown":
-        await home.pool.execute("delete from copy_watermarks where topic = $1", topic)
+        await api.pool.execute("delete from copy_watermarks where topic = $1", topic)
     else:
         at = clock.now() + (OLD if happened == "old" else FUTURE)
-        await home.pool.execute("update copy_watermarks set at = $1 where topic = $2", at, topic)
+        await api.pool.execute("update copy_watermarks set at = $1 where topic = $2", at, topic)
     spared = {"identity.people.v1": {"professional", "application"}, CONSENT_MATRICES.name: {*others(record)}}
     spared[CONSENT_MATRICES.name].remove("professional")
     expected = {kind: 200 if kind in spared.get(topic, ()) else 503 for kind in others(record)}
-    assert await statuses(home, record, document) == expected
-    missing = await statuses(home, record, uuid4())
+    assert await statuses(api, record, document) == expected
+    missing = await statuses(api, record, uuid4())
     assert missing == {kind: 404 if kind in spared.get(topic, ()) else 503 for kind in others(record)}
-    assert (await home.get(f"/fhir/Binary/{document}", as_patient(record))).status_code == 200
+    assert (await api.get(f"/fhir/Binary/{document}", as_patient(record))).status_code == 200
 
 
-async def test_one_partition_of_the_matrices_in_the_future_is_hidden_by_no_other(home: House, record: UUID) -> None:
-    [document] = await home.publish(a_deposit(SOMEBODY))
-    await home.pool.execute(
+async def test_one_partition_of_the_matrices_in_the_future_is_hidden_by_no_other(api: RecordsApi, record: UUID) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    await api.pool.execute(
         "update copy_watermarks set at = $1 where topic = $2 and partition = 3",
         clock.now() + FUTURE,
         CONSENT_MATRICES.name,
     )
-    assert (await statuses(home, record, document))["professional"] == 503
-    assert (await statuses(home, record, uuid4()))["professional"] == 503
+    assert (await statuses(api, record, document))["professional"] == 503
+    assert (await statuses(api, record, uuid4()))["professional"] == 503
 
 
 class Feed:
     """Records of one topic for one of the groups of records, without a broker."""
 
-    def __init__(self, home: House, group: str, topic: str) -> None:
-        [subscription] = [one for one in subscriptions(home.vault) if one.group.name == group]
-        self.consumer, self.topic, self.offset = Consumer(home.pool, subscription), topic, 0
+    def __init__(self, api: RecordsApi, group: str, topic: str) -> None:
+        [subscription] = [one for one in subscriptions(api.vault) if one.group.name == group]
+        self.consumer, self.topic, self.offset = Consumer(api.pool, subscription), topic, 0
 
     async def consume(self, *events: Event | tuple[Event, bytes]) -> None:
         """In one batch; with other bytes where a pair is given."""
@@ -156,58 +158,60 @@ class Feed:
         return KeptRecord(self.topic, 0, self.offset, event.key.encode(), body, pairs)
 
 
-async def watermark(home: House, topic: str) -> object:
-    return await home.pool.fetchval("select at from copy_watermarks where topic = $1 and partition = 0", topic)
+async def watermark(api: RecordsApi, topic: str) -> object:
+    return await api.pool.fetchval("select at from copy_watermarks where topic = $1 and partition = 0", topic)
 
 
-async def test_a_heartbeat_replaces_a_watermark_of_the_future_and_no_other_later_one(home: House) -> None:
-    feed, now = Feed(home, "records.consent-copies", CONSENT_STATES.name), clock.now()
+async def test_a_heartbeat_replaces_a_watermark_of_the_future_and_no_other_later_one(api: RecordsApi) -> None:
+    feed, now = Feed(api, "records.consent-copies", CONSENT_STATES.name), clock.now()
     for kept, said, left in (
         (now + timedelta(days=365), now, now),
         (now, now - timedelta(seconds=5), now),
         (now - timedelta(seconds=5), now, now),
         (now, now + timedelta(days=365), now),
     ):
-        await home.pool.execute("update copy_watermarks set at = $1", kept)
+        await api.pool.execute("update copy_watermarks set at = $1", kept)
         await feed.consume(HeartbeatSent(partition=0, at=said))
-        assert await watermark(home, CONSENT_STATES.name) == left
+        assert await watermark(api, CONSENT_STATES.name) == left
     earlier = now - timedelta(hours=1)
-    await home.pool.execute("update copy_watermarks set at = $1", earlier)
+    await api.pool.execute("update copy_watermarks set at = $1", earlier)
     beats = [HeartbeatSent(partition=0, at=now - timedelta(seconds=n)) for n in (7, 3, 5)]
     await feed.consume(*beats)
-    assert await watermark(home, CONSENT_STATES.name) == now - timedelta(seconds=3), "as one after the other"
+    assert await watermark(api, CONSENT_STATES.name) == now - timedelta(seconds=3), "as one after the other"
 
 
-async def test_a_record_whose_erasure_cannot_be_read_is_served_to_the_patient_alone(home: House, record: UUID) -> None:
-    [document] = await home.publish(a_deposit(SOMEBODY))
-    feed = Feed(home, RECORDS_ERASURES.name, ERASURES)
+async def test_a_record_whose_erasure_cannot_be_read_is_served_to_the_patient_alone(
+    api: RecordsApi, record: UUID
+) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    feed = Feed(api, RECORDS_ERASURES.name, ERASURES)
     await feed.consume((erased(record), b"{}"), HeartbeatSent(partition=0, at=clock.now()))
-    assert set((await statuses(home, record, document)).values()) == {503}
-    assert (await home.get(f"/fhir/Binary/{document}", as_patient(record))).status_code == 200
-    letter = await home.pool.fetchval("select id from parked_messages where reason = 'dead'")
-    await Redriver(home.pool, {feed.consumer.name: feed.consumer}).discard(
+    assert set((await statuses(api, record, document)).values()) == {503}
+    assert (await api.get(f"/fhir/Binary/{document}", as_patient(record))).status_code == 200
+    letter = await api.pool.fetchval("select id from parked_messages where reason = 'dead'")
+    await Redriver(api.pool, {feed.consumer.name: feed.consumer}).discard(
         letter, Actor(kind="operator", id="ops-1"), "unreadable"
     )
-    assert set((await statuses(home, record, document)).values()) == {200}, "an operator's word: it was none"
+    assert set((await statuses(api, record, document)).values()) == {200}, "an operator's word: it was none"
 
 
-async def test_an_erasure_that_is_announced_again_leaves_nothing_broken(home: House, record: UUID) -> None:
-    feed = Feed(home, RECORDS_ERASURES.name, ERASURES)
+async def test_an_erasure_that_is_announced_again_leaves_nothing_broken(api: RecordsApi, record: UUID) -> None:
+    feed = Feed(api, RECORDS_ERASURES.name, ERASURES)
     await feed.consume((erased(record), b"{}"))
-    assert await home.pool.fetchval("select count(*) from broken_copies") == 1
-    await erase(home.pool, erase_record, record)
-    assert await home.pool.fetchval("select count(*) from broken_copies") == 0
+    assert await api.pool.fetchval("select count(*) from broken_copies") == 1
+    await erase(api.pool, erase_record, record)
+    assert await api.pool.fetchval("select count(*) from broken_copies") == 0
 
 
-async def test_linked_records_are_served_while_both_have_read_the_erasures(home: House, record: UUID) -> None:
-    [document] = await home.publish(a_deposit(SOMEBODY))
-    other = await home.open_record(NOBODY, linked_to=record)
-    await home.open_record(SOMEBODY, record_id=record, linked_to=other)
-    await home.choose(other, 1)
-    assert (await statuses(home, record, document))["professional"] == 200
-    await home.pool.execute("update records set partition = 1 where id = $1", other)
+async def test_linked_records_are_served_while_both_have_read_the_erasures(api: RecordsApi, record: UUID) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    other = await api.open_record(NOBODY, linked_to=record)
+    await api.open_record(SOMEBODY, record_id=record, linked_to=other)
+    await api.choose(other, 1)
+    assert (await statuses(api, record, document))["professional"] == 200
+    await api.pool.execute("update records set partition = 1 where id = $1", other)
     for at, status in ((clock.now() + OLD, 503), (clock.now() + FUTURE, 503), (clock.now(), 200)):
-        async with transaction(home.pool) as connection:
+        async with transaction(api.pool) as connection:
             await connection.execute("delete from copy_watermarks where topic = $1 and partition = 1", ERASURES)
             await raise_watermarks(connection, {(ERASURES, 1): at})
-        assert (await statuses(home, record, document))["professional"] == status
+        assert (await statuses(api, record, document))["professional"] == status

@@ -24,7 +24,7 @@ from tests.infra.audit import KEYS
 from tests.infra.databases import Database
 from tests.infra.identity_api import administrator
 from tests.infra.load import Person
-from tests.infra.records import INS_HMAC, House, a_deposit, house, settings_of
+from tests.infra.records import INS_HMAC, RecordsApi, a_deposit, run_records_api, settings_of
 from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token
 from tests.infra.topics import Topics
 from tests.infra.waiting import UNTIL_DONE, eventually
@@ -40,7 +40,7 @@ class Town:
 
     identity: httpx.AsyncClient
     identity_database: Database
-    home: House
+    records_api: RecordsApi
     audit: httpx.AsyncClient
 
     async def open(self, person: Person) -> UUID:
@@ -54,7 +54,7 @@ class Town:
         assert (answer.status_code, answer.json()["status"]) == (200, "in-force"), answer.text
 
     async def documents(self, record_id: UUID) -> list[UUID]:
-        answer = await self.home.search(patient_token(record_id), patient=str(record_id), status="current")
+        answer = await self.records_api.search(patient_token(record_id), patient=str(record_id), status="current")
         assert answer.status_code == 200, answer.text
         return [UUID(one["resource"]["id"]) for one in answer.json().get("entry", [])]
 
@@ -87,7 +87,7 @@ async def town(new_database: NewDatabase, kafka: Topics) -> AsyncIterator[Town]:
         yield Town(
             await all_of_it.enter_async_context(identity_api.running(of_identity)),
             identity,
-            await all_of_it.enter_async_context(house(records)),
+            await all_of_it.enter_async_context(run_records_api(records)),
             await all_of_it.enter_async_context(
                 httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://audit")
             ),
@@ -98,7 +98,10 @@ async def test_a_person_reads_both_records_once_the_link_is_in_force_and_as_befo
     town: Town,
 ) -> None:
     first, second = await town.open(FIRST), await town.open(SECOND)
-    [older], [newer] = await town.home.publish(a_deposit(FIRST)), await town.home.publish(a_deposit(SECOND))
+    [older], [newer] = (
+        await town.records_api.publish(a_deposit(FIRST)),
+        await town.records_api.publish(a_deposit(SECOND)),
+    )
     await eventually(lambda: _listed(town, first, {older}))
     await eventually(lambda: _listed(town, second, {newer}))
     await town.ask("link", first, second)
@@ -122,5 +125,5 @@ async def test_killed_in_the_middle_a_link_asked_for_again_is_in_force_once(plac
     await town.ask("link", first, second)
     sql = "select id, version, linked_to from records"
     expected = {(first, 2, second), (second, 2, first)}
-    assert {tuple(row) for row in await town.home.pool.fetch(sql)} == expected
+    assert {tuple(row) for row in await town.records_api.pool.fetch(sql)} == expected
     assert {tuple(row) for row in await identity_api.query(town.identity_database, sql)} == expected

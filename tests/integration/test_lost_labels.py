@@ -24,7 +24,7 @@ from tests.infra.mixes import acting
 from tests.infra.records import (
     DOCTOR,
     OTHER_DOCTOR,
-    House,
+    RecordsApi,
     a_deposit,
     as_doctor,
     as_patient,
@@ -32,8 +32,8 @@ from tests.infra.records import (
     bundle_of,
     decided,
     document_ids,
-    house,
     named,
+    run_records_api,
     settings_of,
 )
 from tests.infra.tokens import bearer
@@ -64,37 +64,37 @@ async def database(new_database: NewDatabase) -> Database:
     return await new_database("records")
 
 
-async def open_for(home: House, *persons: Person) -> list[UUID]:
+async def open_for(api: RecordsApi, *persons: Person) -> list[UUID]:
     """OTHER_DOCTOR is authorised, DOCTOR writes."""
-    await home.be_fresh()
-    record_ids = [await home.open_record(person) for person in persons]
+    await api.be_fresh()
+    record_ids = [await api.open_record(person) for person in persons]
     for record_id in record_ids:
-        await home.choose(record_id, 1, authorised=[OTHER_DOCTOR])
-        await home.name_people(record_id, 1, representatives=[named(REPRESENTATIVE)])
+        await api.choose(record_id, 1, authorised=[OTHER_DOCTOR])
+        await api.name_people(record_id, 1, representatives=[named(REPRESENTATIVE)])
     return record_ids
 
 
-async def patch(home: House, document: UUID, token: str, *operations: dict[str, Any]) -> httpx.Response:
+async def patch(api: RecordsApi, document: UUID, token: str, *operations: dict[str, Any]) -> httpx.Response:
     headers = {**bearer(token), "content-type": "application/json-patch+json"}
     path = f"/fhir/DocumentReference/{document}"
-    return await home.client.patch(path, content=orjson.dumps(operations), headers=headers)
+    return await api.client.patch(path, content=orjson.dumps(operations), headers=headers)
 
 
-async def changed(home: House, document: UUID, token: str, *operations: dict[str, Any]) -> None:
-    answer = await patch(home, document, token, *operations)
+async def changed(api: RecordsApi, document: UUID, token: str, *operations: dict[str, Any]) -> None:
+    answer = await patch(api, document, token, *operations)
     assert answer.status_code == 200, answer.text
 
 
-async def read(home: House, document: UUID, token: str) -> int:
-    return (await home.get(f"/fhir/Binary/{document}", token)).status_code
+async def read(api: RecordsApi, document: UUID, token: str) -> int:
+    return (await api.get(f"/fhir/Binary/{document}", token)).status_code
 
 
-async def find(home: House, record_id: UUID, token: str) -> int:
-    return (await home.search(token, patient=str(record_id), status="current")).status_code
+async def find(api: RecordsApi, record_id: UUID, token: str) -> int:
+    return (await api.search(token, patient=str(record_id), status="current")).status_code
 
 
-async def recover(home: House, database: Database, kafka: Topics) -> RecoveryResult:
-    return await recover_at(home.pool, kafka, "records", make_recovery(settings_of(database)))
+async def recover(api: RecordsApi, database: Database, kafka: Topics) -> RecoveryResult:
+    return await recover_at(api.pool, kafka, "records", make_recovery(settings_of(database)))
 
 
 async def rows(pool: Pool) -> dict[UUID, dict[str, Any]]:
@@ -105,45 +105,45 @@ async def test_what_was_masked_after_the_copy_was_taken_is_read_by_nobody_else_b
     database: Database, kafka: Topics
 ) -> None:
     await compare_once(database, kafka)
-    async with house(database) as home, running_relay(database, kafka):
-        record, untouched = await open_for(home, SOMEBODY, ANOTHER)
-        [document] = await home.publish(a_deposit(SOMEBODY))
-        [other] = await home.publish(a_deposit(ANOTHER))
-        await eventually(lambda: all_sent(home.pool))
+    async with run_records_api(database) as api, running_relay(database, kafka):
+        record, untouched = await open_for(api, SOMEBODY, ANOTHER)
+        [document] = await api.publish(a_deposit(SOMEBODY))
+        [other] = await api.publish(a_deposit(ANOTHER))
+        await eventually(lambda: all_sent(api.pool))
     backup = await copy_database(database, kafka)
-    async with house(database) as home, running_relay(database, kafka):
+    async with run_records_api(database) as api, running_relay(database, kafka):
         for change in (MASK, SHOW, MASK):
-            await changed(home, document, as_patient(record), change)
-        await eventually(lambda: all_sent(home.pool))
+            await changed(api, document, as_patient(record), change)
+        await eventually(lambda: all_sent(api.pool))
     reader = as_doctor(OTHER_DOCTOR)
-    async with house(backup) as home, running_relay(backup, kafka, held=True) as watch:
-        await home.be_fresh()
+    async with run_records_api(backup) as api, running_relay(backup, kafka, held=True) as watch:
+        await api.be_fresh()
         mother = acting("representative", REPRESENTATIVE, record)
-        assert [await read(home, id, reader) for id in (document, other, uuid4())] == [503] * 3
-        assert [await find(home, id, reader) for id in (record, untouched, uuid4())] == [503] * 3
-        assert await read(home, document, mother) == 503
-        assert await read(home, document, as_patient(record)) == 200
-        assert (await patch(home, document, as_patient(record), MASK)).status_code == 503
+        assert [await read(api, id, reader) for id in (document, other, uuid4())] == [503] * 3
+        assert [await find(api, id, reader) for id in (record, untouched, uuid4())] == [503] * 3
+        assert await read(api, document, mother) == 503
+        assert await read(api, document, as_patient(record)) == 200
+        assert (await patch(api, document, as_patient(record), MASK)).status_code == 503
         watch.may_check.set()
 
         async def is_open() -> bool:
-            return await read(home, other, reader) == 200
+            return await read(api, other, reader) == 200
 
         await eventually(is_open)
         assert watch.is_recovery_needed
-        assert [await read(home, document, user) for user in (reader, mother)] == [503, 503]
-        assert await find(home, record, reader) == 503
-        assert await read(home, document, as_patient(record)) == 200
-        assert (await patch(home, document, as_patient(record), MASK)).status_code == 503
-        assert (await patch(home, other, as_patient(untouched), MASK)).status_code == 200
+        assert [await read(api, document, user) for user in (reader, mother)] == [503, 503]
+        assert await find(api, record, reader) == 503
+        assert await read(api, document, as_patient(record)) == 200
+        assert (await patch(api, document, as_patient(record), MASK)).status_code == 503
+        assert (await patch(api, other, as_patient(untouched), MASK)).status_code == 200
 
-        done = orjson.loads(orjson.dumps(asdict(await recover(home, backup, kafka))))
+        done = orjson.loads(orjson.dumps(asdict(await recover(api, backup, kafka))))
         assert done["facts"][RECORDS_DOCUMENTS.name] == 3
-        assert [await read(home, document, user) for user in (reader, mother)] == [404, 200]
-        assert await find(home, record, reader) == 200
-        await changed(home, document, as_patient(record), SHOW)
-        assert await read(home, document, reader) == 200
-        await eventually(lambda: all_sent(home.pool))
+        assert [await read(api, document, user) for user in (reader, mother)] == [404, 200]
+        assert await find(api, record, reader) == 200
+        await changed(api, document, as_patient(record), SHOW)
+        assert await read(api, document, reader) == 200
+        await eventually(lambda: all_sent(api.pool))
     announced = [message.event for message in await kafka.read(RECORDS_DOCUMENTS.name)]
     versions = [
         event.version for event in announced if isinstance(event, DocumentRelabelled) and event.document_id == document
@@ -155,63 +155,63 @@ async def test_everything_that_was_done_to_documents_is_done_again_from_the_topi
     database: Database, kafka: Topics
 ) -> None:
     await compare_once(database, kafka)
-    async with house(database) as home, running_relay(database, kafka):
-        [record] = await open_for(home, SOMEBODY)
+    async with run_records_api(database) as api, running_relay(database, kafka):
+        [record] = await open_for(api, SOMEBODY)
         deposits = [a_deposit(SOMEBODY) for _ in range(5)]
         hidden = a_deposit(SOMEBODY, labels=("N", "INVISIBLE_REPRESENTANTS_LEGAUX"))
-        first = await home.publish(*deposits, hidden)
+        first = await api.publish(*deposits, hidden)
         replacing = a_deposit(SOMEBODY, replaces=deposits[4].unique_id)
-        received = document_ids(await home.deposit(bundle_of(replacing, *(a_deposit(SOMEBODY) for _ in range(2)))))
-        await eventually(lambda: all_sent(home.pool))
+        received = document_ids(await api.deposit(bundle_of(replacing, *(a_deposit(SOMEBODY) for _ in range(2)))))
+        await eventually(lambda: all_sent(api.pool))
     backup = await copy_database(database, kafka)
-    async with house(database) as home, running_relay(database, kafka):
-        await do_everything(home, record, first, received)
+    async with run_records_api(database) as api, running_relay(database, kafka):
+        await do_everything(api, record, first, received)
         replacing = a_deposit(SOMEBODY, replaces=deposits[1].unique_id)
-        lost = document_ids(await home.deposit(bundle_of(replacing)))
-        await home.decide(*lost)
-        await eventually(lambda: all_sent(home.pool))
-        was = await rows(home.pool)
+        lost = document_ids(await api.deposit(bundle_of(replacing)))
+        await api.decide(*lost)
+        await eventually(lambda: all_sent(api.pool))
+        was = await rows(api.pool)
         assert {was[id]["life"] for id in (first[1], first[4])} == {"superseded"}
-    async with house(backup) as home, running_relay(backup, kafka) as watch:
+    async with run_records_api(backup) as api, running_relay(backup, kafka) as watch:
 
         async def has_noticed() -> bool:
             return watch.is_recovery_needed
 
         await eventually(has_noticed)
         again = [message(decided(record, id, uuid4())) for id in received]
-        assert await waiting(home, again) == {message.id for message in again}
-        await recover(home, backup, kafka)
-        assert await waiting(home, again) == set()
+        assert await waiting(api, again) == {message.id for message in again}
+        await recover(api, backup, kafka)
+        assert await waiting(api, again) == set()
         # What would have taken its place is lost, and can come again.
         was[first[1]] |= {"life": "current", "facts": was[first[1]]["facts"].replace("superseded", "current")}
-        assert await rows(home.pool) == {id: row for id, row in was.items() if id not in lost}
-        kept = await home.pool.fetch("select document_id from lost_documents")
+        assert await rows(api.pool) == {id: row for id, row in was.items() if id not in lost}
+        kept = await api.pool.fetch("select document_id from lost_documents")
         assert [row["document_id"] for row in kept] == lost
-        await home.be_fresh()
-        again_lost = document_ids(await home.deposit(bundle_of(a_deposit(SOMEBODY, replaces=deposits[1].unique_id))))
-        await home.decide(*again_lost)
-        now = await rows(home.pool)
+        await api.be_fresh()
+        again_lost = document_ids(await api.deposit(bundle_of(a_deposit(SOMEBODY, replaces=deposits[1].unique_id))))
+        await api.decide(*again_lost)
+        now = await rows(api.pool)
         assert (now[first[1]]["life"], now[again_lost[0]]["masked_by"]) == ("superseded", "patient")
-        await eventually(lambda: all_sent(home.pool))
+        await eventually(lambda: all_sent(api.pool))
 
 
-async def do_everything(home: House, record: UUID, first: list[UUID], received: list[UUID]) -> None:
+async def do_everything(api: RecordsApi, record: UUID, first: list[UUID], received: list[UUID]) -> None:
     author, patient = as_doctor(DOCTOR), as_patient(record)
-    await changed(home, first[0], author, HIDE)
-    await changed(home, first[0], author, SHOW, MASK)
-    await changed(home, first[1], author, MASK)
-    await changed(home, first[1], patient, {**MASK, "path": "/securityLabel/1", "op": "replace"})
-    await changed(home, first[2], as_software(), ARCHIVE)
-    await changed(home, first[3], author, DELETE)
-    await changed(home, first[4], patient, MASK)
-    await changed(home, first[5], author, SHOW)
-    await home.decide(*received[:2])
-    await home.decide(received[2], reason="blocked")
-    await changed(home, received[1], patient, MASK)
+    await changed(api, first[0], author, HIDE)
+    await changed(api, first[0], author, SHOW, MASK)
+    await changed(api, first[1], author, MASK)
+    await changed(api, first[1], patient, {**MASK, "path": "/securityLabel/1", "op": "replace"})
+    await changed(api, first[2], as_software(), ARCHIVE)
+    await changed(api, first[3], author, DELETE)
+    await changed(api, first[4], patient, MASK)
+    await changed(api, first[5], author, SHOW)
+    await api.decide(*received[:2])
+    await api.decide(received[2], reason="blocked")
+    await changed(api, received[1], patient, MASK)
 
 
-async def waiting(home: House, decisions: list[Any]) -> set[UUID]:
-    async with transaction(home.pool) as connection:
+async def waiting(api: RecordsApi, decisions: list[Any]) -> set[UUID]:
+    async with transaction(api.pool) as connection:
         return await find_awaiting_version(connection, decisions)
 
 
@@ -224,15 +224,15 @@ async def waiting(home: House, decisions: list[Any]) -> set[UUID]:
 )
 async def test_a_restored_row_vouches_for_no_look(database: Database, kafka: Topics, restore: str) -> None:
     await compare_once(database, kafka)
-    async with house(database) as home:
-        [_record] = await open_for(home, SOMEBODY)
-        [document] = await home.publish(a_deposit(SOMEBODY))
-        assert await read(home, document, as_doctor(OTHER_DOCTOR)) == 200
-        await home.pool.execute(restore)
-        assert await read(home, document, as_doctor(OTHER_DOCTOR)) == 503
+    async with run_records_api(database) as api:
+        [_record] = await open_for(api, SOMEBODY)
+        [document] = await api.publish(a_deposit(SOMEBODY))
+        assert await read(api, document, as_doctor(OTHER_DOCTOR)) == 200
+        await api.pool.execute(restore)
+        assert await read(api, document, as_doctor(OTHER_DOCTOR)) == 503
         async with running_relay(database, kafka):
 
             async def is_open() -> bool:
-                return await read(home, document, as_doctor(OTHER_DOCTOR)) == 200
+                return await read(api, document, as_doctor(OTHER_DOCTOR)) == 200
 
             await eventually(is_open)

@@ -28,7 +28,7 @@ from tests.infra.professionals import (
     providing,
     sign_in,
 )
-from tests.infra.records import House, a_deposit, codes, house
+from tests.infra.records import RecordsApi, a_deposit, codes, run_records_api
 from tests.infra.tokens import make_token
 
 NEVER, ALLOWED = ParameterSettings(), ParameterSettings(occupational_medicine="allowed")
@@ -89,17 +89,17 @@ async def doctor(new_database: NewDatabase) -> str:
     return str(answer.json()["access_token"])
 
 
-async def record_of(home: House, **chosen: Any) -> tuple[UUID, UUID]:
-    await home.be_empty()
-    await home.be_fresh()
-    record = await home.open_record(SOMEBODY)
-    await home.choose(record, 1, **chosen)
-    [document] = await home.publish(a_deposit(SOMEBODY))
+async def record_of(records_api: RecordsApi, **chosen: Any) -> tuple[UUID, UUID]:
+    await records_api.be_empty()
+    await records_api.be_fresh()
+    record = await records_api.open_record(SOMEBODY)
+    await records_api.choose(record, 1, **chosen)
+    [document] = await records_api.publish(a_deposit(SOMEBODY))
     return record, document
 
 
-async def read(home: House, document: UUID, token: str) -> tuple[int, list[str]]:
-    answer = await home.get(f"/fhir/Binary/{document}", token)
+async def read(records_api: RecordsApi, document: UUID, token: str) -> tuple[int, list[str]]:
+    answer = await records_api.get(f"/fhir/Binary/{document}", token)
     return answer.status_code, [] if answer.status_code == 200 else codes(answer)
 
 
@@ -116,18 +116,18 @@ async def test_records_shows_it_only_what_the_person_authorised_and_only_where_t
     broken = make_token("professional", OCCUPATIONAL.id, **breaking)
     insured = make_token("professional", OCCUPATIONAL.id, profession="G15_10", never="insurer")
     nurse = make_token("professional", OCCUPATIONAL.id, profession="G15_60", never="occupational-medicine")
-    async with house(database, parameters=ALLOWED) as home:
-        _, document = await record_of(home, **around)
-        assert await read(home, document, doctor) == (404, ["not-found"])
-        _, document = await record_of(home, **express)
-        assert await read(home, document, doctor) == (200, [])
+    async with run_records_api(database, parameters=ALLOWED) as records_api:
+        _, document = await record_of(records_api, **around)
+        assert await read(records_api, document, doctor) == (404, ["not-found"])
+        _, document = await record_of(records_api, **express)
+        assert await read(records_api, document, doctor) == (200, [])
         for token in (broken, insured, nurse):
-            assert await read(home, document, token) == (403, ["forbidden"])
-    async with house(database) as home:
+            assert await read(records_api, document, token) == (403, ["forbidden"])
+    async with run_records_api(database) as records_api:
         for chosen in (express, around):
-            _, document = await record_of(home, **chosen)
+            _, document = await record_of(records_api, **chosen)
             for token in (doctor, broken, insured):
-                assert await read(home, document, token) == (403, ["forbidden"])
+                assert await read(records_api, document, token) == (403, ["forbidden"])
 
 
 @pytest.mark.parametrize(("parameters", "status"), [(NEVER, 403), (ALLOWED, 202)])

@@ -22,7 +22,7 @@ from tests.infra.databases import Databases
 from tests.infra.load import Person
 from tests.infra.records import (
     HOSPITAL,
-    House,
+    RecordsApi,
     a_deposit,
     as_doctor,
     as_patient,
@@ -30,7 +30,7 @@ from tests.infra.records import (
     bundle_of,
     changed_bundle,
     codes,
-    house,
+    run_records_api,
 )
 from tests.infra.tokens import bearer, make_token, software_token
 
@@ -40,9 +40,9 @@ Json = dict[str, Any]
 
 
 @pytest_asyncio.fixture(scope="module")
-async def home(databases: Databases) -> AsyncIterator[House]:
+async def api(databases: Databases) -> AsyncIterator[RecordsApi]:
     database = await databases.new("records")
-    async with house(database, http=HttpSettings(body_limit=LIMIT)) as made:
+    async with run_records_api(database, http=HttpSettings(body_limit=LIMIT)) as made:
         await made.be_fresh()
         await made.open_record(SOMEBODY)
         yield made
@@ -51,11 +51,11 @@ async def home(databases: Databases) -> AsyncIterator[House]:
 
 def is_outcome(answer: httpx.Response) -> bool:
     body = answer.json()
-    told = all(issue["diagnostics"] for issue in body["issue"])
+    has_diagnostics = all(issue["diagnostics"] for issue in body["issue"])
     return (
         answer.headers["content-type"] == "application/fhir+json"
         and body["resourceType"] == "OperationOutcome"
-        and told
+        and has_diagnostics
     )
 
 
@@ -77,21 +77,21 @@ def is_outcome(answer: httpx.Response) -> bool:
         (b"<Bundle/>", 400, "json-invalid"),
     ],
 )
-async def test_what_is_no_submission_is_refused(home: House, body: bytes, status: int, code: str | None) -> None:
-    answer = await home.deposit(body)
+async def test_what_is_no_submission_is_refused(api: RecordsApi, body: bytes, status: int, code: str | None) -> None:
+    answer = await api.deposit(body)
     assert answer.status_code == status, answer.text
     assert is_outcome(answer)
     assert code is None or code in codes(answer)
 
 
 def document(bundle: Json) -> Json:
-    found: Json = bundle["entry"][1]["resource"]
-    return found
+    element: Json = bundle["entry"][1]["resource"]
+    return element
 
 
 def attachment(bundle: Json) -> Json:
-    found: Json = document(bundle)["content"][0]["attachment"]
-    return found
+    element: Json = document(bundle)["content"][0]["attachment"]
+    return element
 
 
 CHANGES: list[tuple[str, Callable[[Json], Any]]] = [
@@ -112,9 +112,9 @@ CHANGES: list[tuple[str, Callable[[Json], Any]]] = [
 
 @pytest.mark.parametrize(("code", "change"), CHANGES, ids=[code for code, _ in CHANGES])
 async def test_what_a_submission_says_wrongly_is_named_with_its_place(
-    home: House, code: str, change: Callable[[Json], Any]
+    api: RecordsApi, code: str, change: Callable[[Json], Any]
 ) -> None:
-    answer = await home.deposit(changed_bundle(bundle_of(a_deposit(SOMEBODY)), change))
+    answer = await api.deposit(changed_bundle(bundle_of(a_deposit(SOMEBODY)), change))
     assert answer.status_code == 422, answer.text
     assert is_outcome(answer)
     assert code in codes(answer)
@@ -133,20 +133,20 @@ async def test_what_a_submission_says_wrongly_is_named_with_its_place(
         ("<a/>".encode("utf-16"), "nul-character"),
     ],
 )
-async def test_xml_that_could_do_harm_is_refused(home: House, content: bytes, code: str) -> None:
-    answer = await home.deposit(bundle_of(a_deposit(SOMEBODY, content=content, content_type="text/xml")))
+async def test_xml_that_could_do_harm_is_refused(api: RecordsApi, content: bytes, code: str) -> None:
+    answer = await api.deposit(bundle_of(a_deposit(SOMEBODY, content=content, content_type="text/xml")))
     assert (answer.status_code, codes(answer)) == (422, [code])
     assert "data" in answer.json()["issue"][0]["expression"][0]
 
 
-async def test_an_ins_that_is_none_is_refused(home: House) -> None:
+async def test_an_ins_that_is_none_is_refused(api: RecordsApi) -> None:
     for ins in (Ins("123", "1.2.250.1.213.1.4.10"), Ins(SOMEBODY.ins, "1.2.250.1.213.1.4.2"), Ins(SOMEBODY.ins, "1.2")):
-        answer = await home.deposit(bundle_of(a_deposit(SOMEBODY, ins=ins)))
+        answer = await api.deposit(bundle_of(a_deposit(SOMEBODY, ins=ins)))
         assert answer.status_code == 422
         assert SOMEBODY.ins not in answer.text
 
 
-async def test_a_body_over_the_limit_is_refused_without_reading_it(home: House) -> None:
+async def test_a_body_over_the_limit_is_refused_without_reading_it(api: RecordsApi) -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -156,23 +156,23 @@ async def test_a_body_over_the_limit_is_refused_without_reading_it(home: House) 
             yield b" " * 65_536
 
     headers = {**bearer(as_software()), "content-type": "application/fhir+json"}
-    announced = await home.client.post("/fhir", content=b"x", headers={**headers, "content-length": str(200_000_000)})
+    announced = await api.client.post("/fhir", content=b"x", headers={**headers, "content-length": str(200_000_000)})
     assert (announced.status_code, codes(announced)) == (413, ["body-too-large"])
-    streamed = await home.client.post("/fhir", content=endless(), headers=headers)
+    streamed = await api.client.post("/fhir", content=endless(), headers=headers)
     assert (streamed.status_code, codes(streamed)) == (413, ["body-too-large"])
     assert sent <= LIMIT + 2 * 65_536
 
 
-async def test_compressed_bodies_and_other_formats_are_refused(home: House) -> None:
+async def test_compressed_bodies_and_other_formats_are_refused(api: RecordsApi) -> None:
     bomb = gzip.compress(b"0" * 10_000_000)
-    packed = await home.deposit(bomb, **{"content-encoding": "gzip"})
+    packed = await api.deposit(bomb, **{"content-encoding": "gzip"})
     assert (packed.status_code, codes(packed)) == (415, ["encoding-unsupported"])
     for kind in ("application/fhir+xml", "text/plain", "multipart/form-data; boundary=x", ""):
-        answer = await home.deposit(bundle_of(a_deposit(SOMEBODY)), **{"content-type": kind})
+        answer = await api.deposit(bundle_of(a_deposit(SOMEBODY)), **{"content-type": kind})
         assert (answer.status_code, codes(answer)) == (415, ["media-type-unsupported"]), kind
 
 
-async def test_tokens_that_are_not_good_are_refused(home: House) -> None:
+async def test_tokens_that_are_not_good_are_refused(api: RecordsApi) -> None:
     body = bundle_of(a_deposit(SOMEBODY))
     granted: Json = {"organisation_id": HOSPITAL, "scope": "documents.deposit"}
     bad = [
@@ -184,9 +184,9 @@ async def test_tokens_that_are_not_good_are_refused(home: House) -> None:
         "x.y.z",
         "é",
     ]
-    for authorization in ("", "Basic eDp5", *(f"Bearer {one}" for one in bad)):
+    for authorization in ("", "Basic eDp5", *(f"Bearer {token}" for token in bad)):
         headers = {b"authorization": authorization.encode(), b"content-type": b"application/json"}
-        answer = await home.client.post("/fhir", content=body, headers=headers)
+        answer = await api.client.post("/fhir", content=body, headers=headers)
         assert (answer.status_code, codes(answer)) == (401, ["token-invalid"])
         assert "www-authenticate" in answer.headers
     wrong = [
@@ -196,36 +196,36 @@ async def test_tokens_that_are_not_good_are_refused(home: House) -> None:
         as_patient(uuid4()),
     ]
     for token in wrong:
-        answer = await home.deposit(body, **bearer(token))
+        answer = await api.deposit(body, **bearer(token))
         assert (answer.status_code, codes(answer)) == (403, ["forbidden"])
 
 
-async def test_paths_and_methods_that_are_not_there_are_answered_as_outcomes(home: House) -> None:
+async def test_paths_and_methods_that_are_not_there_are_answered_as_outcomes(api: RecordsApi) -> None:
     for method, path, status in (
         ("GET", "/fhir", 405),
         ("DELETE", "/fhir/Binary/x", 405),
         ("GET", "/fhir/Patient/x", 404),
         ("PATCH", "/fhir/DocumentReference", 405),
     ):
-        answer = await home.client.request(method, path, headers=bearer(as_software()))
+        answer = await api.client.request(method, path, headers=bearer(as_software()))
         assert answer.status_code == status
         assert is_outcome(answer)
 
 
-async def test_a_content_type_that_could_break_a_header_is_not_answered_with(home: House) -> None:
+async def test_a_content_type_that_could_break_a_header_is_not_answered_with(api: RecordsApi) -> None:
     for odd in (
         "text/plain; a=\rset-cookie: b",
         "text/\u017fvg",
         "text/plain; charset=\u00e9",
         "text/html; charset=utf-8",
     ):
-        answer = await home.deposit(bundle_of(a_deposit(SOMEBODY, content_type=odd)))
+        answer = await api.deposit(bundle_of(a_deposit(SOMEBODY, content_type=odd)))
         if answer.status_code == 422:
             continue
         location = next(
             e["response"]["location"] for e in answer.json()["entry"] if "Binary" in e["response"]["location"]
         )
-        got = await home.get(f"/fhir/{location}", as_software())
+        got = await api.get(f"/fhir/{location}", as_software())
         assert got.status_code == 200
         assert got.headers["content-type"] in ("text/plain", "application/octet-stream", "text/html; charset=utf-8")
         assert "sandbox" in got.headers["content-security-policy"]
@@ -249,20 +249,20 @@ VALUES = st.recursive(
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The path of everything in the JSON."""
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [*([path] if path else []), *(one for key, item in inside for one in places(item, (*path, key)))]
+    return [*([path] if path else []), *(place for key, item in inside for place in places(item, (*path, key)))]
 
 
 @RELAXED
 @given(body=st.binary(max_size=2000))
-async def test_no_bytes_whatever_give_a_5xx(home: House, body: bytes) -> None:
-    answer = await home.deposit(body)
+async def test_no_bytes_whatever_give_a_5xx(api: RecordsApi, body: bytes) -> None:
+    answer = await api.deposit(body)
     assert 400 <= answer.status_code < 500
     assert is_outcome(answer)
 
 
 @RELAXED
 @given(data=st.data())
-async def test_no_changed_submission_gives_a_5xx(home: House, data: st.DataObject) -> None:
+async def test_no_changed_submission_gives_a_5xx(api: RecordsApi, data: st.DataObject) -> None:
     bundle = orjson.loads(bundle_of(a_deposit(SOMEBODY, unique_id="urn:oid:1.2.3")))
     for _ in range(data.draw(st.integers(1, 3))):
         path = data.draw(st.sampled_from(places(bundle)))
@@ -279,34 +279,34 @@ async def test_no_changed_submission_gives_a_5xx(home: House, data: st.DataObjec
         body = orjson.dumps(bundle)
     except TypeError:  # what JSON cannot say
         return
-    answer = await home.deposit(body)
+    answer = await api.deposit(body)
     assert answer.status_code < 500, answer.text
 
 
 @RELAXED
 @given(content=st.binary(min_size=1, max_size=500), wrapped=st.booleans())
-async def test_no_content_gives_a_5xx(home: House, content: bytes, wrapped: bool) -> None:
+async def test_no_content_gives_a_5xx(api: RecordsApi, content: bytes, wrapped: bool) -> None:
     xml = b"<a>" + content + b"</a>" if wrapped else content
-    answer = await home.deposit(bundle_of(a_deposit(SOMEBODY, content=xml, content_type="text/xml")))
+    answer = await api.deposit(bundle_of(a_deposit(SOMEBODY, content=xml, content_type="text/xml")))
     assert answer.status_code in (201, 422)
 
 
 @RELAXED
 @given(query=st.binary(max_size=200), id=st.text(max_size=40))
-async def test_no_question_gives_a_5xx(home: House, query: bytes, id: str) -> None:
+async def test_no_question_gives_a_5xx(api: RecordsApi, query: bytes, id: str) -> None:
     form = {"content-type": "application/x-www-form-urlencoded", **bearer(as_doctor())}
     answers = [
-        await home.client.post("/fhir/DocumentReference/_search", content=query, headers=form),
-        await home.client.get(f"/fhir/DocumentReference?{quote(query)}", headers=bearer(as_doctor())),
-        await home.client.get(f"/fhir/Binary/{quote(id, safe='')}", headers=bearer(as_doctor())),
-        await home.client.get(f"/deposits/{quote(id, safe='')}", headers=bearer(as_software())),
+        await api.client.post("/fhir/DocumentReference/_search", content=query, headers=form),
+        await api.client.get(f"/fhir/DocumentReference?{quote(query)}", headers=bearer(as_doctor())),
+        await api.client.get(f"/fhir/Binary/{quote(id, safe='')}", headers=bearer(as_doctor())),
+        await api.client.get(f"/deposits/{quote(id, safe='')}", headers=bearer(as_software())),
     ]
     assert all(answer.status_code < 500 for answer in answers)
 
 
-async def test_the_deposit_of_a_bad_input_leaves_nothing_behind(home: House) -> None:
-    before = await home.pool.fetchval("select count(*) from deposits")
+async def test_the_deposit_of_a_bad_input_leaves_nothing_behind(api: RecordsApi) -> None:
+    before = await api.pool.fetchval("select count(*) from deposits")
     for code, change in CHANGES:
-        answer = await home.deposit(changed_bundle(bundle_of(a_deposit(SOMEBODY)), change))
+        answer = await api.deposit(changed_bundle(bundle_of(a_deposit(SOMEBODY)), change))
         assert code in codes(answer)
-    assert await home.pool.fetchval("select count(*) from deposits") == before
+    assert await api.pool.fetchval("select count(*) from deposits") == before

@@ -1,4 +1,4 @@
-"""What a reader may not see answers like what does not exist: in its words, byte for byte, and in its time."""
+"""No existence leaks: what a reader may not see answers like what does not exist, byte for byte and in its time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from tests.infra.records import (
     CLINIC,
     DOCTOR,
     OTHER_DOCTOR,
-    House,
+    RecordsApi,
     a_deposit,
     as_doctor,
     as_patient,
@@ -43,11 +43,11 @@ select (select count(*) from pg_locks where pid <> pg_backend_pid() and database
           and pid <> pg_backend_pid() and backend_type = 'client backend')"""
 
 
-class Beats:
-    """Stands where answers wait for their beat: each is let go at once, or held."""
+class ResponseDelays:
+    """Replaces the wait for the fixed response delay: an answer goes at once, or is held. Counts the delays."""
 
-    def __init__(self, home: House) -> None:
-        self.home = home
+    def __init__(self, api: RecordsApi) -> None:
+        self.api = api
         self.waits: list[float] = []
         self.held: asyncio.Event | None = None
 
@@ -59,77 +59,77 @@ class Beats:
             await self.held.wait()
 
     async def _nothing_is_held(self) -> bool:
-        """No connection."""
-        return self.home.pool.get_idle_size() == self.home.pool.get_size()
+        """Returns whether the answer holds no connection of the pool."""
+        return self.api.pool.get_idle_size() == self.api.pool.get_size()
 
-    async def of(self, asking: Awaitable[httpx.Response]) -> tuple[httpx.Response, int]:
-        """The answer, and for how many beats it waited."""
+    async def of(self, request: Awaitable[httpx.Response]) -> tuple[httpx.Response, int]:
+        """Returns the answer, and how many times it was delayed."""
         before = len(self.waits)
-        answer = await asking
+        answer = await request
         return answer, len(self.waits) - before
 
 
 @pytest.fixture
-def beats(home: House, monkeypatch: pytest.MonkeyPatch) -> Beats:
-    made = Beats(home)
+def delays(api: RecordsApi, monkeypatch: pytest.MonkeyPatch) -> ResponseDelays:
+    made = ResponseDelays(api)
     monkeypatch.setattr(constant_time, "wait_until", made.wait_until)
     return made
 
 
-def same(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
-    """All that can be seen of an answer, but for its trace."""
+def visible_parts(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Returns all that a client sees of an answer, except its trace id."""
     headers = [(name, value) for name, value in answer.headers.multi_items() if name != "traceparent"]
     return answer.status_code, sorted(headers), answer.content
 
 
-Ask = Callable[[House, UUID, str], Awaitable[httpx.Response]]
+DocumentRequest = Callable[[RecordsApi, UUID, str], Awaitable[httpx.Response]]
 
 
-async def reference(home: House, document: UUID, token: str) -> httpx.Response:
-    return await home.get(f"/fhir/DocumentReference/{document}", token)
+async def read_reference(api: RecordsApi, document: UUID, token: str) -> httpx.Response:
+    return await api.get(f"/fhir/DocumentReference/{document}", token)
 
 
-async def content(home: House, document: UUID, token: str) -> httpx.Response:
-    return await home.get(f"/fhir/Binary/{document}", token)
+async def read_content(api: RecordsApi, document: UUID, token: str) -> httpx.Response:
+    return await api.get(f"/fhir/Binary/{document}", token)
 
 
-async def patch(home: House, document: UUID, token: str) -> httpx.Response:
+async def patch(api: RecordsApi, document: UUID, token: str) -> httpx.Response:
     path = f"/fhir/DocumentReference/{document}"
-    return await home.client.patch(path, json=MASK, headers={**bearer(token), **PATCH})
+    return await api.client.patch(path, json=MASK, headers={**bearer(token), **PATCH})
 
 
-OF_A_DOCUMENT: list[Ask] = [reference, content, patch]
+DOCUMENT_REQUESTS: list[DocumentRequest] = [read_reference, read_content, patch]
 
 
-async def search(home: House, record: UUID, token: str) -> httpx.Response:
-    return await home.search(token, patient=str(record), status="current")
+async def search(api: RecordsApi, record: UUID, token: str) -> httpx.Response:
+    return await api.search(token, patient=str(record), status="current")
 
 
-async def search_by_ins(home: House, person: Person, token: str) -> httpx.Response:
+async def search_by_ins(api: RecordsApi, person: Person, token: str) -> httpx.Response:
     ins = ins_of(person)
-    return await home.search(token, patient_identifier=f"{ins.system}|{ins.matricule}", status="current")
+    return await api.search(token, patient_identifier=f"{ins.system}|{ins.matricule}", status="current")
 
 
-async def what_if(home: House, record: UUID, token: str, *documents: UUID) -> httpx.Response:
-    body = {"changes": [], "documents": [{"document_id": str(one), "change": "mask"} for one in documents]}
-    return await home.client.post(f"/records/{record}/what-if", json=body, headers=bearer(token))
+async def what_if(api: RecordsApi, record: UUID, token: str, *documents: UUID) -> httpx.Response:
+    body = {"changes": [], "documents": [{"document_id": str(document), "change": "mask"} for document in documents]}
+    return await api.client.post(f"/records/{record}/what-if", json=body, headers=bearer(token))
 
 
-async def a_record(home: House, **chosen: Any) -> tuple[UUID, dict[str, UUID]]:
+async def a_record(api: RecordsApi, **chosen: Any) -> tuple[UUID, dict[str, UUID]]:
     """A record of whose documents one is plain and the others are hidden, each in another way."""
-    record = await home.open_record(SOMEBODY)
-    given = {"from": "2026-01-01T00:00:00Z"}
+    record = await api.open_record(SOMEBODY)
+    since = {"from": "2026-01-01T00:00:00Z"}
     usual: dict[str, Any] = {
-        "authorisations": [{"holder_id": one, **given} for one in (OTHER_DOCTOR, BLOCKED, STUDENT)],
+        "authorisations": [{"holder_id": national_id, **since} for national_id in (OTHER_DOCTOR, BLOCKED, STUDENT)],
         "blocked": [BLOCKED],
         "hidden_sections": ["BIOLOGIE"],
         "emergency": {"break_glass": False, "regulation_centre": False},
     }
-    await home.choose(record, 1, **{**usual, **chosen})
-    await home.name_people(record, 1, representatives=[named(MOTHER)])
+    await api.choose(record, 1, **{**usual, **chosen})
+    await api.name_people(record, 1, representatives=[named(MOTHER)])
     biology = document_type("11502-2")
     assert biology is not None
-    ids = await home.publish(
+    ids = await api.publish(
         a_deposit(SOMEBODY),
         a_deposit(SOMEBODY, content=b"1", labels=("N", "MASQUE_PS")),
         a_deposit(SOMEBODY, content=b"2", type=biology),
@@ -139,10 +139,10 @@ async def a_record(home: House, **chosen: Any) -> tuple[UUID, dict[str, UUID]]:
     )
     names = ("plain", "masked", "of a hidden section", "deleted", "invisible", "invisible to representatives")
     documents = dict(zip(names, ids, strict=True))
-    await home.pool.execute("update documents set life = 'deleted' where id = $1", documents["deleted"])
-    waiting = await home.deposit(bundle_of(a_deposit(SOMEBODY, content=b"6")))
+    await api.pool.execute("update documents set life = 'deleted' where id = $1", documents["deleted"])
+    waiting = await api.deposit(bundle_of(a_deposit(SOMEBODY, content=b"6")))
     documents["not published"] = document_ids(waiting)[0]
-    await home.pool.execute("delete from outbox")
+    await api.pool.execute("delete from outbox")
     return record, documents
 
 
@@ -178,138 +178,149 @@ REFUSED: dict[str, tuple[Callable[[UUID], str], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("who", REFUSED)
 async def test_a_document_that_is_refused_by_choice_answers_like_one_that_is_missing(
-    home: House, beats: Beats, who: str
+    api: RecordsApi, delays: ResponseDelays, who: str
 ) -> None:
-    record, documents = await a_record(home)
+    record, documents = await a_record(api)
     token_of, hidden = REFUSED[who]
     token = token_of(record)
-    for ask in OF_A_DOCUMENT:
-        missing, waited = await beats.of(ask(home, uuid4(), token))
-        assert (missing.status_code, waited) == (403 if (who, ask) == ("an application", patch) else 404, 1)
+    for send_request in DOCUMENT_REQUESTS:
+        missing, waited = await delays.of(send_request(api, uuid4(), token))
+        assert (missing.status_code, waited) == (403 if (who, send_request) == ("an application", patch) else 404, 1)
         for name in hidden:
-            refused, beat = await beats.of(ask(home, documents[name], token))
-            assert (same(refused), beat) == (same(missing), waited), (ask.__name__, name)
+            refused, beat = await delays.of(send_request(api, documents[name], token))
+            assert (visible_parts(refused), beat) == (visible_parts(missing), waited), (send_request.__name__, name)
 
 
-@pytest.mark.parametrize("who", [one for one in REFUSED if one not in ("the patient", "a representative", "an author")])
+@pytest.mark.parametrize(
+    "who", [name for name in REFUSED if name not in ("the patient", "a representative", "an author")]
+)
 async def test_a_record_that_may_not_be_searched_answers_like_one_that_is_unknown(
-    home: House, beats: Beats, who: str
+    api: RecordsApi, delays: ResponseDelays, who: str
 ) -> None:
-    record, _ = await a_record(home, hidden_sections=["BIOLOGIE", "CPT_REND"])
+    record, _ = await a_record(api, hidden_sections=["BIOLOGIE", "CPT_REND"])
     token = REFUSED[who][0](record)
-    unknown, waited = await beats.of(search(home, uuid4(), token))
-    for asking in (
-        search(home, record, token),
-        search_by_ins(home, SOMEBODY, token),
-        search_by_ins(home, NOBODY, token),
+    absent, waited = await delays.of(search(api, uuid4(), token))
+    for request in (
+        search(api, record, token),
+        search_by_ins(api, SOMEBODY, token),
+        search_by_ins(api, NOBODY, token),
     ):
-        hidden, beat = await beats.of(asking)
-        assert (same(hidden), beat, waited) == (same(unknown), 1, 1)
+        hidden, beat = await delays.of(request)
+        assert (visible_parts(hidden), beat, waited) == (visible_parts(absent), 1, 1)
 
 
 async def test_what_if_answers_of_a_foreign_record_and_of_an_invisible_document_like_of_none(
-    home: House, beats: Beats
+    api: RecordsApi, delays: ResponseDelays
 ) -> None:
-    record, documents = await a_record(home)
-    foreign, missing = [await beats.of(what_if(home, one, as_patient(uuid4()))) for one in (record, uuid4())]
-    assert (same(foreign[0]), foreign[1]) == (same(missing[0]), 1)
+    record, documents = await a_record(api)
+    foreign, missing = [
+        await delays.of(what_if(api, record_id, as_patient(uuid4()))) for record_id in (record, uuid4())
+    ]
+    assert (visible_parts(foreign[0]), foreign[1]) == (visible_parts(missing[0]), 1)
     assert missing[1] == 1
     for name in ("invisible", "deleted"):
-        hidden = await beats.of(what_if(home, record, as_patient(record), documents[name]))
-        assert (same(hidden[0]), hidden[1]) == (same(missing[0]), 1)
-    permitted, waited = await beats.of(what_if(home, record, as_patient(record), documents["plain"]))
+        hidden = await delays.of(what_if(api, record, as_patient(record), documents[name]))
+        assert (visible_parts(hidden[0]), hidden[1]) == (visible_parts(missing[0]), 1)
+    permitted, waited = await delays.of(what_if(api, record, as_patient(record), documents["plain"]))
     assert (permitted.status_code, waited) == (200, 0)
 
 
 @pytest.mark.parametrize("kind", ["never", "unknown profession", "operator"])
 async def test_what_is_refused_openly_does_not_tell_by_its_time_whether_something_is_there(
-    home: House, beats: Beats, kind: str
+    api: RecordsApi, delays: ResponseDelays, kind: str
 ) -> None:
-    record, documents = await a_record(home)
+    record, documents = await a_record(api)
     token = {
         "never": make_token("professional", STRANGER, profession="G15_10", never="insurer"),
         "unknown profession": professional_token(STRANGER, "G99_1"),
         "operator": make_token("operator", "ops"),
     }[kind]
-    pairs = [(search(home, record, token), search(home, uuid4(), token))]
-    pairs += [(ask(home, documents["plain"], token), ask(home, uuid4(), token)) for ask in OF_A_DOCUMENT]
-    for there, not_there in pairs:
-        answers = [await beats.of(one) for one in (there, not_there)]
-        assert [(one.status_code, waited) for one, waited in answers] == [(403, 1), (403, 1)]
-        assert same(answers[0][0]) == same(answers[1][0])
+    pairs = [(search(api, record, token), search(api, uuid4(), token))]
+    pairs += [
+        (send_request(api, documents["plain"], token), send_request(api, uuid4(), token))
+        for send_request in DOCUMENT_REQUESTS
+    ]
+    for present, absent in pairs:
+        answers = [await delays.of(request) for request in (present, absent)]
+        assert [(answer.status_code, waited) for answer, waited in answers] == [(403, 1), (403, 1)]
+        assert visible_parts(answers[0][0]) == visible_parts(answers[1][0])
 
 
-async def test_what_cannot_be_checked_now_answers_alike_too(home: House, beats: Beats) -> None:
-    record, documents = await a_record(home)
-    await home.be_fresh(clock.now() - timedelta(minutes=5))
+async def test_what_cannot_be_checked_now_answers_alike_too(api: RecordsApi, delays: ResponseDelays) -> None:
+    record, documents = await a_record(api)
+    await api.be_fresh(clock.now() - timedelta(minutes=5))
     token = as_doctor(OTHER_DOCTOR)
-    for ask in (reference, content):
-        there, not_there = [await beats.of(ask(home, one, token)) for one in (documents["plain"], uuid4())]
-        assert (there[0].status_code, there[1], not_there[1]) == (503, 1, 1)
-        assert same(there[0]) == same(not_there[0])
-    found, unknown = [await beats.of(search(home, one, token)) for one in (record, uuid4())]
-    assert (same(found[0]), found[1]) == (same(unknown[0]), 1)
+    for send_request in (read_reference, read_content):
+        present, absent = [
+            await delays.of(send_request(api, document_id, token)) for document_id in (documents["plain"], uuid4())
+        ]
+        assert (present[0].status_code, present[1], absent[1]) == (503, 1, 1)
+        assert visible_parts(present[0]) == visible_parts(absent[0])
+    present, absent = [await delays.of(search(api, record_id, token)) for record_id in (record, uuid4())]
+    assert (visible_parts(present[0]), present[1]) == (visible_parts(absent[0]), 1)
 
 
-async def test_what_is_permitted_does_not_wait(home: House, beats: Beats) -> None:
-    record, documents = await a_record(home)
+async def test_what_is_permitted_does_not_wait(api: RecordsApi, delays: ResponseDelays) -> None:
+    record, documents = await a_record(api)
     for token in (as_doctor(OTHER_DOCTOR), as_patient(record), acting("representative", MOTHER, record)):
-        for ask in (reference, content):
-            assert (await ask(home, documents["plain"], token)).status_code == 200
-        assert (await search(home, record, token)).json()["total"] > 0
-    assert (await patch(home, documents["plain"], as_patient(record))).status_code == 200
-    assert beats.waits == []
+        for send_request in (read_reference, read_content):
+            assert (await send_request(api, documents["plain"], token)).status_code == 200
+        assert (await search(api, record, token)).json()["total"] > 0
+    assert (await patch(api, documents["plain"], as_patient(record))).status_code == 200
+    assert delays.waits == []
 
 
 async def test_an_answer_waits_for_its_beat_and_holds_nothing_meanwhile(
-    home: House, beats: Beats, monkeypatch: pytest.MonkeyPatch
+    api: RecordsApi, delays: ResponseDelays, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, documents = await a_record(home)
+    _, documents = await a_record(api)
     monkeypatch.setattr(constant_time, "now", lambda: 1000.0)
-    beats.held = asyncio.Event()
-    asking = [
-        asyncio.ensure_future(content(home, one, as_doctor(STRANGER)))
-        for one in (documents["plain"], documents["masked"], uuid4(), uuid4())
+    delays.held = asyncio.Event()
+    requests = [
+        asyncio.ensure_future(read_content(api, document_id, as_doctor(STRANGER)))
+        for document_id in (documents["plain"], documents["masked"], uuid4(), uuid4())
     ]
 
     async def all_wait() -> bool:
-        return len(beats.waits) == len(asking)
+        return len(delays.waits) == len(requests)
 
     await eventually(all_wait)
-    assert not any(one.done() for one in asking)
-    assert set(beats.waits) == {1000.0 + constant_time.RESPONSE_DELAY_S}, "the same for what is there and what is not"
-    assert home.pool.get_idle_size() == home.pool.get_size()
-    assert await home.pool.fetchval(LOCKS) == 0
-    beats.held.set()
-    assert {one.status_code for one in await asyncio.gather(*asking)} == {404}
+    assert not any(request.done() for request in requests)
+    assert set(delays.waits) == {1000.0 + constant_time.RESPONSE_DELAY_S}, "the same for what is there and what is not"
+    assert api.pool.get_idle_size() == api.pool.get_size()
+    assert await api.pool.fetchval(LOCKS) == 0
+    delays.held.set()
+    assert {answer.status_code for answer in await asyncio.gather(*requests)} == {404}
 
 
 TOLD_OF_A_BLOCK = {"TD0.2: POST Patient/_search", "TD0.2: GET Patient"}
 """Where a professional learns of a block, because the field's protocol tells it; nowhere else."""
 
 
-async def test_td02_alone_tells_a_professional_of_a_block(home: House, beats: Beats) -> None:
-    record, documents = await a_record(home)
+async def test_td02_alone_tells_a_professional_of_a_block(api: RecordsApi, delays: ResponseDelays) -> None:
+    record, documents = await a_record(api)
     ins = ins_of(SOMEBODY)
     identifier = f"{ins.system}|{ins.matricule}"
     ways: dict[str, Callable[[str], Awaitable[httpx.Response]]] = {
         **{
-            f"{ask.__name__} of a document": lambda token, ask=ask: ask(home, documents["plain"], token)
-            for ask in OF_A_DOCUMENT
+            f"{send_request.__name__} of a document": lambda token, send_request=send_request: send_request(
+                api, documents["plain"], token
+            )
+            for send_request in DOCUMENT_REQUESTS
         },
-        "search": lambda token: search(home, record, token),
-        "search by INS": lambda token: search_by_ins(home, SOMEBODY, token),
-        "what-if": lambda token: what_if(home, record, token),
-        "TD0.2: POST Patient/_search": lambda token: home.client.post(
+        "search": lambda token: search(api, record, token),
+        "search by INS": lambda token: search_by_ins(api, SOMEBODY, token),
+        "what-if": lambda token: what_if(api, record, token),
+        "TD0.2: POST Patient/_search": lambda token: api.client.post(
             "/fhir/Patient/_search", data={"identifier": identifier}, headers=bearer(token)
         ),
-        "TD0.2: GET Patient": lambda token: home.get(
+        "TD0.2: GET Patient": lambda token: api.get(
             f"/fhir/Patient?{httpx.QueryParams({'identifier': identifier})}", token
         ),
     }
     telling = set()
-    for name, ask in ways.items():
-        blocked, stranger = await ask(as_doctor(BLOCKED)), await ask(as_doctor(STRANGER))
-        if same(blocked) != same(stranger):
+    for name, send_request in ways.items():
+        blocked, stranger = await send_request(as_doctor(BLOCKED)), await send_request(as_doctor(STRANGER))
+        if visible_parts(blocked) != visible_parts(stranger):
             telling.add(name)
     assert telling == TOLD_OF_A_BLOCK

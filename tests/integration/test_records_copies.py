@@ -19,31 +19,31 @@ from shared.db.pool import transaction
 from shared.runtime import clock
 from tests.infra.load import Person
 from tests.infra.messages import message
-from tests.infra.records import DOCTOR, OTHER_DOCTOR, House, named
+from tests.infra.records import DOCTOR, OTHER_DOCTOR, RecordsApi, named
 from tests.infra.waiting import eventually
 
 SOMEBODY = Person(85)
 
 
 @pytest.fixture
-async def home(house_of_all: House) -> House:
-    await house_of_all.be_empty()
-    return house_of_all
+async def api(shared_records_api: RecordsApi) -> RecordsApi:
+    await shared_records_api.be_empty()
+    return shared_records_api
 
 
-async def kept(home: House, column: str, table: str) -> Any:
-    return orjson.loads(await home.pool.fetchval(f"select {column} from {table}"))
+async def kept(api: RecordsApi, column: str, table: str) -> Any:
+    return orjson.loads(await api.pool.fetchval(f"select {column} from {table}"))
 
 
-async def test_the_choices_are_kept_whole(home: House) -> None:
-    record, now = await home.open_record(SOMEBODY), clock.now()
+async def test_the_choices_are_kept_whole(api: RecordsApi) -> None:
+    record, now = await api.open_record(SOMEBODY), clock.now()
     until = now + timedelta(days=1)
     authorisations = [
         {"holder_id": DOCTOR, "from": now - timedelta(days=1), "until": until},
         {"holder_id": OTHER_DOCTOR, "from": until},
         {"holder_id": "1750000001", "from": now - timedelta(days=2), "until": now, "how": "care-team"},
     ]
-    await home.choose(
+    await api.choose(
         record,
         3,
         blocked=["1750000002"],
@@ -54,7 +54,7 @@ async def test_the_choices_are_kept_whole(home: House) -> None:
         applications=[{"application_id": "app-1", "sections": ["CAR_VAC"]}],
         emergency={"break_glass": False},
     )
-    choices = choices_of(await kept(home, "state", "consent_states"))
+    choices = choices_of(await kept(api, "state", "consent_states"))
     moment = clock.now()
     assert choices.authorisation_of([DOCTOR, "1750000001"], moment) == "valid"
     assert choices.authorisation_of([OTHER_DOCTOR], moment) == "future"
@@ -62,7 +62,10 @@ async def test_the_choices_are_kept_whole(home: House) -> None:
     assert choices.authorisation_of(["1750000001"], moment) == "none", "a structure's word is not the person's"
     assert choices.care_team_of("1750000001", moment) == "expired"
     assert choices.care_team_of(None, moment) == "none"
-    assert [blocked_of(choices.blocked, DOCTOR, one) for one in ("1750000002", None)] == ["structure", "none"]
+    assert [blocked_of(choices.blocked, DOCTOR, structure) for structure in ("1750000002", None)] == [
+        "structure",
+        "none",
+    ]
     assert (choices.attending_doctors, choices.hidden_sections) == ({DOCTOR}, {"BIOLOGIE"})
     assert choices.applications == {"app-1": {"CAR_VAC"}}
     assert choices.care_team_objected
@@ -70,10 +73,10 @@ async def test_the_choices_are_kept_whole(home: House) -> None:
     assert (emergency.break_glass, emergency.regulation_centre, emergency.masked_documents) == (False, True, False)
 
 
-async def test_choices_of_an_older_sender_or_an_older_copy_say_who_is_authorised(home: House) -> None:
-    record = await home.open_record(SOMEBODY)
-    await home.choose(record, 1, authorised=[DOCTOR], blocked=[OTHER_DOCTOR])
-    new = choices_of(await kept(home, "state", "consent_states"))
+async def test_choices_of_an_older_sender_or_an_older_copy_say_who_is_authorised(api: RecordsApi) -> None:
+    record = await api.open_record(SOMEBODY)
+    await api.choose(record, 1, authorised=[DOCTOR], blocked=[OTHER_DOCTOR])
+    new = choices_of(await kept(api, "state", "consent_states"))
     old = choices_of({"authorised": [DOCTOR], "blocked": [OTHER_DOCTOR], "emergency": {}})
     for choices in (new, old):
         assert choices.authorisation_of([DOCTOR], clock.now()) == "valid"
@@ -81,62 +84,62 @@ async def test_choices_of_an_older_sender_or_an_older_copy_say_who_is_authorised
         assert choices.emergency.break_glass
 
 
-async def test_the_people_of_a_record_are_applied_and_told_each_version_once(home: House) -> None:
-    record, mother, carer, past = await home.open_record(SOMEBODY), uuid4(), uuid4(), clock.now() - timedelta(minutes=1)
-    told = {"representatives": [named(mother)], "carers": [named(carer, "carer", until=past)], "is_minor": True}
-    await home.name_people(record, 2, **told)
-    await home.name_people(record, 1)
-    await home.name_people(record, 2)
-    people = people_of(await kept(home, "people", "record_people"), is_minor=True)
+async def test_the_people_of_a_record_are_applied_and_told_each_version_once(api: RecordsApi) -> None:
+    record, mother, carer, past = await api.open_record(SOMEBODY), uuid4(), uuid4(), clock.now() - timedelta(minutes=1)
+    people = {"representatives": [named(mother)], "carers": [named(carer, "carer", until=past)], "is_minor": True}
+    await api.name_people(record, 2, **people)
+    await api.name_people(record, 1)
+    await api.name_people(record, 2)
+    people = people_of(await kept(api, "people", "record_people"), is_minor=True)
     now = clock.now()
     assert people.has("representative", str(mother), now)
     assert not people.has("carer", str(mother), now)
     assert not people.has("carer", str(carer), now), "it is over"
-    assert await home.pool.fetchval("select is_minor from record_people")
-    applied = [one for one in await home.announced(CopyApplied) if one.topic == "identity.people.v1"]
+    assert await api.pool.fetchval("select is_minor from record_people")
+    applied = [event for event in await api.announced(CopyApplied) if event.topic == "identity.people.v1"]
     assert applied == [CopyApplied(record_id=record, topic="identity.people.v1", version=2)]
 
 
-async def test_people_and_choices_may_come_before_their_record(home: House) -> None:
+async def test_people_and_choices_may_come_before_their_record(api: RecordsApi) -> None:
     record = uuid4()
-    await home.name_people(record, 1, representatives=[named(uuid4())])
-    await home.choose(record, 1)
-    await home.open_record(SOMEBODY, record_id=record)
+    await api.name_people(record, 1, representatives=[named(uuid4())])
+    await api.choose(record, 1)
+    await api.open_record(SOMEBODY, record_id=record)
     count = (
         "select count(*) from records join record_people p on p.record_id = id join consent_states using (record_id)"
     )
-    assert await home.pool.fetchval(count) == 1
+    assert await api.pool.fetchval(count) == 1
 
 
-async def test_a_record_does_not_come_while_a_copy_of_it_is_applied(home: House) -> None:
+async def test_a_record_does_not_come_while_a_copy_of_it_is_applied(api: RecordsApi) -> None:
     """Or somebody could read by the older copy after the newer one is in force."""
     record = uuid4()
-    async with transaction(home.pool) as applier:
+    async with transaction(api.pool) as applier:
         assert await lock_records(applier, [record]) == {}
-        opening = asyncio.create_task(home.open_record(SOMEBODY, record_id=record))
-        await eventually(lambda: someone_waits(home))
+        opening = asyncio.create_task(api.open_record(SOMEBODY, record_id=record))
+        await eventually(lambda: someone_waits(api))
         assert not opening.done()
     assert await opening == record
 
 
-async def someone_waits(home: House) -> bool:
+async def someone_waits(api: RecordsApi) -> bool:
     query = (
         "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"
     )
-    return bool(await home.pool.fetchval(query))
+    return bool(await api.pool.fetchval(query))
 
 
-async def test_who_changes_the_people_of_a_record_waits_for_its_readers(home: House) -> None:
-    record = await home.open_record(SOMEBODY)
-    async with transaction(home.pool) as reader:
+async def test_who_changes_the_people_of_a_record_waits_for_its_readers(api: RecordsApi) -> None:
+    record = await api.open_record(SOMEBODY)
+    async with transaction(api.pool) as reader:
         await reader.execute("select id from records where id = $1 for share", record)
-        naming = asyncio.create_task(home.name_people(record, 1))
-        await eventually(lambda: someone_waits(home))
+        naming = asyncio.create_task(api.name_people(record, 1))
+        await eventually(lambda: someone_waits(api))
         assert not naming.done()
     await naming
 
 
-async def test_of_a_matrix_the_newest_version_counts(home: House) -> None:
+async def test_of_a_matrix_the_newest_version_counts(api: RecordsApi) -> None:
     async def tell(version: int, active_from: Any = None) -> None:
         event = MatrixChanged(
             name="arrete-2027",
@@ -146,13 +149,13 @@ async def test_of_a_matrix_the_newest_version_counts(home: House) -> None:
             denied={},
             allowed_by_default={},
         )
-        async with transaction(home.pool) as connection:
+        async with transaction(api.pool) as connection:
             await apply_matrix_copies(connection, [message(event)])
 
     at = clock.now()
     await tell(2, at)
     await tell(1)
-    [row] = await home.pool.fetch("select name, version, active_from, cells from matrices")
+    [row] = await api.pool.fetch("select name, version, active_from, cells from matrices")
     assert (row["name"], row["version"], row["active_from"]) == ("arrete-2027", 2, at)
     assert orjson.loads(row["cells"])["allowed"] == {"G15_10": ["11488-4"]}
 

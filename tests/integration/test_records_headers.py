@@ -13,7 +13,7 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentReceived
 from shared.fhir import iti65
 from tests.infra.load import Person
-from tests.infra.records import CLINIC, House, a_deposit, bundle_of, changed_bundle, codes, document_ids
+from tests.infra.records import CLINIC, RecordsApi, a_deposit, bundle_of, changed_bundle, codes, document_ids
 from tests.integration.test_records_replacing import by_id, by_unique_id, replacing
 
 SOMEBODY = Person(71)
@@ -24,10 +24,10 @@ _START, _END = LETTER.index("  <relatedDocument"), LETTER.index("  <componentOf>
 
 
 @pytest.fixture
-async def record(home: House) -> UUID:
-    record_id = await home.open_record(SOMEBODY)
-    await home.choose(record_id, 1)
-    await home.be_fresh()
+async def record(api: RecordsApi) -> UUID:
+    record_id = await api.open_record(SOMEBODY)
+    await api.choose(record_id, 1)
+    await api.be_fresh()
     return record_id
 
 
@@ -52,24 +52,24 @@ def cda(unique_id: UUID, *, replaces: UUID | None = None, **changed: str) -> byt
 
 
 def submitted(content: bytes, unique_id: UUID, **changed: Any) -> iti65.Deposit:
-    said = {"content_type": "text/xml", "unique_id": f"urn:uuid:{unique_id}", "creation": MOMENT, **changed}
-    return a_deposit(SOMEBODY, content=content, **said)
+    fields = {"content_type": "text/xml", "unique_id": f"urn:uuid:{unique_id}", "creation": MOMENT, **changed}
+    return a_deposit(SOMEBODY, content=content, **fields)
 
 
-async def deposited(home: House, **changed: str) -> httpx.Response:
+async def deposited(api: RecordsApi, **changed: str) -> httpx.Response:
     id = uuid4()
-    return await home.deposit(bundle_of(submitted(cda(id, **changed), id)))
+    return await api.deposit(bundle_of(submitted(cda(id, **changed), id)))
 
 
-async def published(home: House) -> tuple[UUID, UUID]:
+async def published(api: RecordsApi) -> tuple[UUID, UUID]:
     """A document here, and what its producer calls it."""
     id = uuid4()
-    [document] = await home.publish(submitted(cda(id), id))
+    [document] = await api.publish(submitted(cda(id), id))
     return document, id
 
 
-async def test_a_letter_about_the_person_is_taken_without_a_word(home: House, record: UUID) -> None:
-    answer = await deposited(home)
+async def test_a_letter_about_the_person_is_taken_without_a_word(api: RecordsApi, record: UUID) -> None:
+    answer = await deposited(api)
     assert answer.status_code == 201, answer.text
     assert warnings(answer) == []
 
@@ -86,23 +86,23 @@ async def test_a_letter_about_the_person_is_taken_without_a_word(home: House, re
     ids=str,
 )
 async def test_a_letter_about_another_person_under_the_same_ins_is_refused_whatever_its_metadata_say(
-    home: House, record: UUID, trait: dict[str, str]
+    api: RecordsApi, record: UUID, trait: dict[str, str]
 ) -> None:
-    answer = await deposited(home, **trait)
+    answer = await deposited(api, **trait)
     assert (answer.status_code, codes(answer)) == (422, ["traits-mismatch"])
-    assert await home.announced(DocumentReceived) == []
-    [refused] = await home.announced(AccessRecorded)
+    assert await api.announced(DocumentReceived) == []
+    [refused] = await api.announced(AccessRecorded)
     assert (refused.action, refused.reason) == ("deposit-document", "traits-mismatch")
 
 
-async def test_the_traits_of_the_header_count_where_the_metadata_have_none(home: House, record: UUID) -> None:
+async def test_the_traits_of_the_header_count_where_the_metadata_have_none(api: RecordsApi, record: UUID) -> None:
     id = uuid4()
     body = bundle_of(submitted(cda(id, birth_name="DUPONT"), id, traits=iti65.NO_TRAITS))
-    assert codes(await home.deposit(body)) == ["traits-mismatch"]
+    assert codes(await api.deposit(body)) == ["traits-mismatch"]
 
 
-async def test_another_type_than_that_of_the_metadata_is_refused(home: House, record: UUID) -> None:
-    answer = await deposited(home, **{'code code="11488-4"': 'code code="34112-3"'})
+async def test_another_type_than_that_of_the_metadata_is_refused(api: RecordsApi, record: UUID) -> None:
+    answer = await deposited(api, **{'code code="11488-4"': 'code code="34112-3"'})
     assert (answer.status_code, codes(answer)) == (422, ["type-mismatch"])
 
 
@@ -116,51 +116,51 @@ async def test_another_type_than_that_of_the_metadata_is_refused(home: House, re
     ],
 )
 async def test_other_differences_are_told_and_the_metadata_count(
-    home: House, record: UUID, changed: dict[str, str], warning: str | None
+    api: RecordsApi, record: UUID, changed: dict[str, str], warning: str | None
 ) -> None:
-    answer = await deposited(home, **changed)
+    answer = await deposited(api, **changed)
     assert (answer.status_code, warnings(answer)) == (201, [warning] if warning else [])
 
 
-async def test_another_identifier_than_that_of_the_metadata_is_told(home: House, record: UUID) -> None:
-    answer = await home.deposit(bundle_of(submitted(cda(uuid4()), uuid4())))
+async def test_another_identifier_than_that_of_the_metadata_is_told(api: RecordsApi, record: UUID) -> None:
+    answer = await api.deposit(bundle_of(submitted(cda(uuid4()), uuid4())))
     assert (answer.status_code, warnings(answer)) == (201, ["unique-id-differs"])
 
 
-async def test_a_replacement_that_the_cda_declares_is_the_one_of_the_metadata(home: House, record: UUID) -> None:
-    (old, old_id), (other, other_id) = await published(home), await published(home)
+async def test_a_replacement_that_the_cda_declares_is_the_one_of_the_metadata(api: RecordsApi, record: UUID) -> None:
+    (old, old_id), (other, other_id) = await published(api), await published(api)
     for target in (by_id(other), by_unique_id(f"urn:uuid:{other_id}")):
         id = uuid4()
-        wrong = await home.deposit(relating(submitted(cda(id, replaces=old_id), id), target))
+        wrong = await api.deposit(relating(submitted(cda(id, replaces=old_id), id), target))
         assert (wrong.status_code, codes(wrong)) == (422, ["replacement-mismatch"])
     id = uuid4()
-    right = await home.deposit(relating(submitted(cda(id, replaces=old_id), id), by_id(old)))
+    right = await api.deposit(relating(submitted(cda(id, replaces=old_id), id), by_id(old)))
     assert (right.status_code, warnings(right)) == (201, [])
 
 
-async def test_two_current_versions_of_one_document_cannot_be(home: House, record: UUID) -> None:
-    _, old_id = await published(home)
+async def test_two_current_versions_of_one_document_cannot_be(api: RecordsApi, record: UUID) -> None:
+    _, old_id = await published(api)
     id = uuid4()
     silent = changed_bundle(bundle_of(submitted(cda(id, replaces=old_id), id)), without_relation)
-    refused = await home.deposit(silent)
+    refused = await api.deposit(silent)
     assert (refused.status_code, codes(refused)) == (422, ["replacement-mismatch"])
-    elsewhere = await home.deposit(silent, organisation=CLINIC)
+    elsewhere = await api.deposit(silent, organisation=CLINIC)
     assert elsewhere.status_code == 201, "of a document of others nothing is told"
 
 
-async def test_a_cda_becomes_a_replacement_by_its_header_alone(home: House, record: UUID) -> None:
-    old, old_id = await published(home)
+async def test_a_cda_becomes_a_replacement_by_its_header_alone(api: RecordsApi, record: UUID) -> None:
+    old, old_id = await published(api)
     body = iti65.bundle_of_cda(cda(uuid4(), replaces=old_id))
-    answer = await home.deposit(body)
+    answer = await api.deposit(body)
     assert answer.status_code == 201, answer.text
-    await home.decide(*document_ids(answer))
-    assert await home.pool.fetchval("select life from documents where id = $1", old) == "superseded"
+    await api.decide(*document_ids(answer))
+    assert await api.pool.fetchval("select life from documents where id = $1", old) == "superseded"
 
 
-async def test_a_replacement_of_which_the_cda_says_nothing_is_told(home: House, record: UUID) -> None:
-    old, _ = await published(home)
+async def test_a_replacement_of_which_the_cda_says_nothing_is_told(api: RecordsApi, record: UUID) -> None:
+    old, _ = await published(api)
     id = uuid4()
-    answer = await home.deposit(relating(submitted(cda(id), id), by_id(old)))
+    answer = await api.deposit(relating(submitted(cda(id), id), by_id(old)))
     assert (answer.status_code, warnings(answer)) == (201, ["replacement-differs"])
 
 

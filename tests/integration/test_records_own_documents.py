@@ -19,7 +19,7 @@ from tests.infra.records import (
     DOCTOR,
     HOSPITAL,
     OTHER_DOCTOR,
-    House,
+    RecordsApi,
     a_deposit,
     as_doctor,
     as_patient,
@@ -45,35 +45,35 @@ PATCH = {"content-type": "application/json-patch+json"}
 
 
 @pytest.fixture
-async def record(home: House) -> UUID:
-    record_id = await home.open_record(SOMEBODY)
-    await home.choose(record_id, 1, authorised=[OTHER_DOCTOR])
-    await home.name_people(
+async def record(api: RecordsApi) -> UUID:
+    record_id = await api.open_record(SOMEBODY)
+    await api.choose(record_id, 1, authorised=[OTHER_DOCTOR])
+    await api.name_people(
         record_id, 1, representatives=[named(MOTHER)], carers=[named(NEIGHBOUR, "carer")], is_minor=True
     )
-    await home.be_fresh()
+    await api.be_fresh()
     return record_id
 
 
-async def put(home: House, record_id: UUID, token: str, id: UUID | None = None, **said: Any) -> httpx.Response:
-    body = orjson.dumps({**WISHES, **said})
-    return await home.client.put(
+async def put(api: RecordsApi, record_id: UUID, token: str, id: UUID | None = None, **fields: Any) -> httpx.Response:
+    body = orjson.dumps({**WISHES, **fields})
+    return await api.client.put(
         f"/records/{record_id}/documents/{id or uuid4()}",
         content=body,
         headers={**bearer(token), "content-type": "application/json"},
     )
 
 
-async def added(home: House, record_id: UUID, token: str, **said: Any) -> UUID:
-    answer = await put(home, record_id, token, **said)
+async def added(api: RecordsApi, record_id: UUID, token: str, **fields: Any) -> UUID:
+    answer = await put(api, record_id, token, **fields)
     assert answer.status_code == 201, answer.text
     document_id = UUID(answer.json()["documents"][0]["document_id"])
-    await home.decide(document_id)
+    await api.decide(document_id)
     return document_id
 
 
-async def patch(home: House, token: str, document_id: UUID, operations: list[Any]) -> httpx.Response:
-    return await home.client.patch(
+async def patch(api: RecordsApi, token: str, document_id: UUID, operations: list[Any]) -> httpx.Response:
+    return await api.client.patch(
         f"/fhir/DocumentReference/{document_id}",
         content=orjson.dumps(operations),
         headers={**bearer(token), **PATCH},
@@ -88,73 +88,77 @@ def as_mother(record_id: UUID) -> str:
     return acting("representative", MOTHER, record_id)
 
 
-async def test_a_patient_adds_a_document_that_is_read_again_to_the_byte(home: House, record: UUID) -> None:
-    document_id = await added(home, record, as_patient(record))
-    read = await home.get(f"/fhir/Binary/{document_id}", as_patient(record))
+async def test_a_patient_adds_a_document_that_is_read_again_to_the_byte(api: RecordsApi, record: UUID) -> None:
+    document_id = await added(api, record, as_patient(record))
+    read = await api.get(f"/fhir/Binary/{document_id}", as_patient(record))
     assert read.content == base64.b64decode(WISHES["content"])
-    reference = (await home.get(f"/fhir/DocumentReference/{document_id}", as_patient(record))).json()
+    reference = (await api.get(f"/fhir/DocumentReference/{document_id}", as_patient(record))).json()
     assert reference["subject"] == {"reference": f"Patient/{record}"}
     assert reference["content"][0]["attachment"]["title"] == "Mes volontés"
-    [received] = await home.announced(DocumentReceived)
+    [received] = await api.announced(DocumentReceived)
     assert (received.actor.kind, received.actor.id, received.replaced) == ("patient", str(record), None)
-    [published] = await home.announced(DocumentPublished)
+    [published] = await api.announced(DocumentPublished)
     assert published.deposited_by == "patient"
 
 
 async def test_the_same_id_with_the_same_content_is_the_same_document_and_with_another_a_conflict(
-    home: House, record: UUID
+    api: RecordsApi, record: UUID
 ) -> None:
     id, token = uuid4(), as_patient(record)
-    first, again = await put(home, record, token, id), await put(home, record, token, id)
+    first, again = await put(api, record, token, id), await put(api, record, token, id)
     assert first.status_code == again.status_code == 201
     assert first.json()["deposit_id"] == again.json()["deposit_id"]
-    other = await put(home, record, token, id, content="QXV0cmUu")
+    other = await put(api, record, token, id, content="QXV0cmUu")
     assert (other.status_code, other.json()["code"]) == (409, "unique-id-taken")
-    assert len(await home.announced(DocumentReceived)) == 1
+    assert len(await api.announced(DocumentReceived)) == 1
 
 
 @pytest.mark.parametrize("who", [as_patient, as_mother, as_carer])
 async def test_each_of_the_persons_side_deposits_its_types_and_no_hospital_report(
-    home: House, record: UUID, who: Any
+    api: RecordsApi, record: UUID, who: Any
 ) -> None:
-    assert (await put(home, record, who(record), type="DOCPAT01")).status_code == 201
-    refused = await put(home, record, who(record), type="34112-3")
+    assert (await put(api, record, who(record), type="DOCPAT01")).status_code == 201
+    refused = await put(api, record, who(record), type="34112-3")
     assert refused.status_code == 403
     assert "type-not-yours" in refused.json()["detail"]
-    told = [one for one in await home.announced(AccessRecorded) if one.outcome == "refused"]
-    assert [(one.action, one.reason, one.facts["document_type"]) for one in told] == [
+    told = [event for event in await api.announced(AccessRecorded) if event.outcome == "refused"]
+    assert [(event.action, event.reason, event.facts["document_type"]) for event in told] == [
         ("deposit-document", "type-not-yours", "34112-3")
     ]
 
 
-async def test_who_may_not_act_for_the_holder_is_answered_as_if_there_were_no_record(home: House, record: UUID) -> None:
-    await home.name_people(
+async def test_who_may_not_act_for_the_holder_is_answered_as_if_there_were_no_record(
+    api: RecordsApi, record: UUID
+) -> None:
+    await api.name_people(
         record, 2, carers=[named(NEIGHBOUR, "carer", until=clock.now() - timedelta(minutes=1))], is_minor=True
     )
     for token in (as_carer(record), acting("carer", STRANGER, record), as_patient(uuid4())):
-        refused, missing = await put(home, record, token), await put(home, uuid4(), token)
+        refused, missing = await put(api, record, token), await put(api, uuid4(), token)
         assert refused.status_code == missing.status_code == 404
         assert refused.content == missing.content
-    refusals = [one.reason for one in await home.announced(AccessRecorded)]
+    refusals = [event.reason for event in await api.announced(AccessRecorded)]
     assert refusals == ["not-own-record"] * 3
 
 
-async def test_on_old_copies_a_carer_is_told_to_try_again_and_the_holder_deposits(home: House, record: UUID) -> None:
-    await home.be_fresh(clock.now() - timedelta(hours=1))
-    refused = await put(home, record, as_carer(record))
+async def test_on_old_copies_a_carer_is_told_to_try_again_and_the_holder_deposits(
+    api: RecordsApi, record: UUID
+) -> None:
+    await api.be_fresh(clock.now() - timedelta(hours=1))
+    refused = await put(api, record, as_carer(record))
     assert (refused.status_code, refused.json()["code"]) == (503, "cannot-be-checked-now")
-    assert (await put(home, record, as_patient(record))).status_code == 201
+    assert (await put(api, record, as_patient(record))).status_code == 201
 
 
-async def test_a_closed_record_takes_nothing_and_says_so_to_the_holder_alone(home: House, record: UUID) -> None:
-    await home.open_record(SOMEBODY, status="closed", record_id=record)
-    holder, carer = await put(home, record, as_patient(record)), await put(home, record, as_carer(record))
+async def test_a_closed_record_takes_nothing_and_says_so_to_the_holder_alone(api: RecordsApi, record: UUID) -> None:
+    await api.open_record(SOMEBODY, status="closed", record_id=record)
+    holder, carer = await put(api, record, as_patient(record)), await put(api, record, as_carer(record))
     assert (holder.status_code, holder.json()["code"]) == (422, "record-closed")
     assert (carer.status_code, carer.json()["code"]) == (404, "not-found")
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("fields", "code"),
     [
         ({"content": "pas du base64"}, "base64-invalid"),
         ({"content_type": "application/pdf"}, "media-type-differs"),
@@ -165,81 +169,83 @@ async def test_a_closed_record_takes_nothing_and_says_so_to_the_holder_alone(hom
     ],
 )
 async def test_what_cannot_be_taken_is_refused_with_its_reason(
-    home: House, record: UUID, said: dict[str, Any], code: str
+    api: RecordsApi, record: UUID, fields: dict[str, Any], code: str
 ) -> None:
-    answer = await put(home, record, as_patient(record), **said)
+    answer = await put(api, record, as_patient(record), **fields)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
-    assert await home.announced(DocumentReceived) == []
+    assert await api.announced(DocumentReceived) == []
 
 
 async def test_a_carer_hides_and_deletes_what_it_deposited_and_no_other_document_of_the_person(
-    home: House, record: UUID
+    api: RecordsApi, record: UUID
 ) -> None:
-    own = await added(home, record, as_carer(record))
-    holders = await added(home, record, as_patient(record))
-    assert (await patch(home, as_carer(record), own, MASK)).status_code == 200
-    refused = await patch(home, as_carer(record), holders, DELETE)
+    own = await added(api, record, as_carer(record))
+    holders = await added(api, record, as_patient(record))
+    assert (await patch(api, as_carer(record), own, MASK)).status_code == 200
+    refused = await patch(api, as_carer(record), holders, DELETE)
     assert refused.status_code == 403
     assert "not-own-document" in refused.text
-    assert (await patch(home, as_carer(record), own, DELETE)).status_code == 200
-    [gone] = await home.announced(DocumentWithdrawn)
+    assert (await patch(api, as_carer(record), own, DELETE)).status_code == 200
+    [gone] = await api.announced(DocumentWithdrawn)
     assert (gone.document_id, gone.actor.kind) == (own, "carer")
-    assert (await patch(home, as_patient(record), holders, DELETE)).status_code == 200
+    assert (await patch(api, as_patient(record), holders, DELETE)).status_code == 200
 
 
 async def test_the_holder_keeps_a_document_from_representatives_who_find_nothing_of_it(
-    home: House, record: UUID
+    api: RecordsApi, record: UUID
 ) -> None:
-    hidden = await added(home, record, as_patient(record), hidden_from_representatives=True)
-    assert (await home.get(f"/fhir/Binary/{hidden}", as_patient(record))).status_code == 200
-    refused = await home.get(f"/fhir/Binary/{hidden}", as_mother(record))
-    missing = await home.get(f"/fhir/Binary/{uuid4()}", as_mother(record))
+    hidden = await added(api, record, as_patient(record), hidden_from_representatives=True)
+    assert (await api.get(f"/fhir/Binary/{hidden}", as_patient(record))).status_code == 200
+    refused = await api.get(f"/fhir/Binary/{hidden}", as_mother(record))
+    missing = await api.get(f"/fhir/Binary/{uuid4()}", as_mother(record))
     assert (refused.status_code, refused.content) == (missing.status_code, missing.content)
-    told = await put(home, record, as_mother(record), hidden_from_representatives=True)
+    told = await put(api, record, as_mother(record), hidden_from_representatives=True)
     assert told.status_code == 403
-    followed = await home.get("/deposits?since=2026-01-01T00:00:00Z", as_mother(record))
+    followed = await api.get("/deposits?since=2026-01-01T00:00:00Z", as_mother(record))
     assert followed.json()["deposits"] == []
 
 
-async def test_a_professional_deposits_and_keeps_access_though_another_is_the_author(home: House, record: UUID) -> None:
+async def test_a_professional_deposits_and_keeps_access_though_another_is_the_author(
+    api: RecordsApi, record: UUID
+) -> None:
     token = professional_token(OTHER_DOCTOR, organisation_id=HOSPITAL)
-    answer = await home.client.post(
+    answer = await api.client.post(
         "/fhir",
         content=bundle_of(a_deposit(SOMEBODY, labels=("N", "MASQUE_PS"))),
         headers={**bearer(token), "content-type": "application/fhir+json"},
     )
     assert answer.status_code == 201, answer.text
     [document_id] = document_ids(answer)
-    [received] = await home.announced(DocumentReceived)
+    [received] = await api.announced(DocumentReceived)
     assert (received.actor.kind, received.actor.id, received.mode) == ("professional", OTHER_DOCTOR, "normal")
-    await home.decide(document_id)
+    await api.decide(document_id)
     for author in (DOCTOR, OTHER_DOCTOR):
-        assert (await home.get(f"/fhir/Binary/{document_id}", as_doctor(author))).status_code == 200
-    followed = await home.get(answer.headers["location"], token)
+        assert (await api.get(f"/fhir/Binary/{document_id}", as_doctor(author))).status_code == 200
+    followed = await api.get(answer.headers["location"], token)
     assert followed.json()["documents"][0]["status"] == "published"
 
 
-async def test_a_deposit_in_a_minors_secret_connection_is_told_as_such(home: House, record: UUID) -> None:
+async def test_a_deposit_in_a_minors_secret_connection_is_told_as_such(api: RecordsApi, record: UUID) -> None:
     token = make_token("professional", OTHER_DOCTOR, profession="10", organisation_id=HOSPITAL, mode="secret")
-    answer = await home.client.post(
+    answer = await api.client.post(
         "/fhir",
         content=bundle_of(a_deposit(SOMEBODY, labels=("N", "INVISIBLE_REPRESENTANTS_LEGAUX"))),
         headers={**bearer(token), "content-type": "application/fhir+json"},
     )
     [document_id] = document_ids(answer)
-    [received] = await home.announced(DocumentReceived)
+    [received] = await api.announced(DocumentReceived)
     assert received.mode == "secret"
-    await home.decide(document_id)
+    await api.decide(document_id)
     show = [{"op": "remove", "path": "/securityLabel/1"}]
-    shown = await patch(home, as_patient(record), document_id, show)
+    shown = await patch(api, as_patient(record), document_id, show)
     assert shown.status_code == 200, "a minor shows what was deposited in secret"
 
 
-async def test_occupational_medicine_deposits_nothing(home: House, record: UUID) -> None:
+async def test_occupational_medicine_deposits_nothing(api: RecordsApi, record: UUID) -> None:
     token = make_token(
         "professional", OTHER_DOCTOR, profession="10", organisation_id=HOSPITAL, never="occupational-medicine"
     )
-    answer = await home.client.post(
+    answer = await api.client.post(
         "/fhir",
         content=bundle_of(a_deposit(SOMEBODY)),
         headers={**bearer(token), "content-type": "application/fhir+json"},

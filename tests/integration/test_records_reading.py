@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from services.records.store.reading import fenced
+from services.records.store.reading import read_locked
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import TRANSIENT, is_transient, transaction
 from shared.runtime import clock
@@ -18,7 +18,7 @@ from tests.infra.records import (
     DOCTOR,
     OTHER_DOCTOR,
     TEXT,
-    House,
+    RecordsApi,
     a_deposit,
     as_doctor,
     as_patient,
@@ -37,31 +37,31 @@ CURRENT = {"status": "current"}
 
 
 @pytest.fixture
-async def record(home: House) -> UUID:
+async def record(api: RecordsApi) -> UUID:
     """OTHER_DOCTOR is authorised; DOCTOR, who writes the documents, is not."""
-    record_id = await home.open_record(SOMEBODY)
-    await home.choose(record_id, 1, authorised=[OTHER_DOCTOR])
+    record_id = await api.open_record(SOMEBODY)
+    await api.choose(record_id, 1, authorised=[OTHER_DOCTOR])
     return record_id
 
 
-async def trace_of(home: House, action: str = "read-document") -> AccessRecorded:
-    found: AccessRecorded = [one for one in await home.announced(AccessRecorded) if one.action == action][-1]
-    return found
+async def trace_of(api: RecordsApi, action: str = "read-document") -> AccessRecorded:
+    searchset: AccessRecorded = [event for event in await api.announced(AccessRecorded) if event.action == action][-1]
+    return searchset
 
 
-def same_answer(one: httpx.Response, other: httpx.Response) -> bool:
+def same_answer(first: httpx.Response, second: httpx.Response) -> bool:
     """To the byte, but for the trace's id."""
-    headers = [{n: v for n, v in answer.headers.items() if n != "traceparent"} for answer in (one, other)]
-    return (one.status_code, one.content, headers[0]) == (other.status_code, other.content, headers[1])
+    headers = [{n: v for n, v in answer.headers.items() if n != "traceparent"} for answer in (first, second)]
+    return (first.status_code, first.content, headers[0]) == (second.status_code, second.content, headers[1])
 
 
-async def test_an_authorised_professional_reads_the_bytes_and_it_is_traced(home: House, record: UUID) -> None:
-    [document] = await home.publish(a_deposit(SOMEBODY))
-    answer = await home.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR))
+async def test_an_authorised_professional_reads_the_bytes_and_it_is_traced(api: RecordsApi, record: UUID) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    answer = await api.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR))
     assert (answer.status_code, answer.content) == (200, TEXT)
     assert answer.headers["content-type"] == "text/plain"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    trace = await trace_of(home)
+    trace = await trace_of(api)
     assert (trace.record_id, trace.document_id, trace.outcome, trace.reason) == (
         record,
         document,
@@ -72,18 +72,18 @@ async def test_an_authorised_professional_reads_the_bytes_and_it_is_traced(home:
     assert trace.seen == {"identity.records.v1": 1, "consent.states.v1": 1}
 
 
-async def test_the_content_comes_as_a_fhir_binary_on_request(home: House, record: UUID) -> None:
-    [document] = await home.publish(a_deposit(SOMEBODY))
-    answer = await home.get(f"/fhir/Binary/{document}", as_patient(record), accept="application/fhir+json")
+async def test_the_content_comes_as_a_fhir_binary_on_request(api: RecordsApi, record: UUID) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    answer = await api.get(f"/fhir/Binary/{document}", as_patient(record), accept="application/fhir+json")
     binary = answer.json()
     assert (binary["resourceType"], binary["contentType"]) == ("Binary", "text/plain")
     assert base64.b64decode(binary["data"]) == TEXT
 
 
-async def test_a_document_reference_shows_the_metadata(home: House, record: UUID) -> None:
+async def test_a_document_reference_shows_the_metadata(api: RecordsApi, record: UUID) -> None:
     deposit = a_deposit(SOMEBODY)
-    [document] = await home.publish(deposit)
-    answer = await home.get(f"/fhir/DocumentReference/{document}", as_patient(record))
+    [document] = await api.publish(deposit)
+    answer = await api.get(f"/fhir/DocumentReference/{document}", as_patient(record))
     resource = answer.json()
     assert answer.headers["content-type"] == "application/fhir+json"
     assert (resource["id"], resource["status"]) == (str(document), "current")
@@ -92,16 +92,16 @@ async def test_a_document_reference_shows_the_metadata(home: House, record: UUID
     assert (attachment["title"], attachment["size"]) == ("Consultation inventée", len(TEXT))
     assert attachment["url"] == f"Binary/{document}"
     assert resource["subject"]["identifier"]["value"] == SOMEBODY.ins
-    trace = await trace_of(home, "find-documents")
+    trace = await trace_of(api, "find-documents")
     assert (trace.document_id, trace.reason) == (document, "own-record")
 
 
-async def test_what_somebody_chose_to_hide_is_answered_like_what_does_not_exist(home: House, record: UUID) -> None:
-    [plain, masked] = await home.publish(
+async def test_what_somebody_chose_to_hide_is_answered_like_what_does_not_exist(api: RecordsApi, record: UUID) -> None:
+    [plain, masked] = await api.publish(
         a_deposit(SOMEBODY), a_deposit(SOMEBODY, content=b"masked", labels=("N", "MASQUE_PS"))
     )
-    received = document_ids(await home.deposit(bundle_of(a_deposit(SOMEBODY))))[0]
-    await home.choose(record, 2, authorised=[OTHER_DOCTOR, "899900000034"], blocked=["899900000034"])
+    received = document_ids(await api.deposit(bundle_of(a_deposit(SOMEBODY))))[0]
+    await api.choose(record, 2, authorised=[OTHER_DOCTOR, "899900000034"], blocked=["899900000034"])
     cases = [
         (plain, "899900000042", "not-authorised"),
         (plain, "899900000034", "blocked"),
@@ -110,96 +110,102 @@ async def test_what_somebody_chose_to_hide_is_answered_like_what_does_not_exist(
     ]
     for path in ("Binary", "DocumentReference"):
         for document, reader, reason in cases:
-            missing = await home.get(f"/fhir/{path}/{uuid4()}", as_doctor(reader))
-            hidden = await home.get(f"/fhir/{path}/{document}", as_doctor(reader))
+            missing = await api.get(f"/fhir/{path}/{uuid4()}", as_doctor(reader))
+            hidden = await api.get(f"/fhir/{path}/{document}", as_doctor(reader))
             assert (hidden.status_code, codes(hidden)) == (404, ["not-found"])
             assert same_answer(hidden, missing), reason
-            trace = (await home.announced(AccessRecorded))[-1]
+            trace = (await api.announced(AccessRecorded))[-1]
             assert (trace.outcome, trace.reason, trace.document_id) == ("refused", reason, document)
 
 
-async def test_the_author_reads_an_own_masked_document_when_authorised(home: House, record: UUID) -> None:
-    [masked] = await home.publish(a_deposit(SOMEBODY, labels=("N", "MASQUE_PS")))
-    await home.choose(record, 2, authorised=[DOCTOR])
-    assert (await home.get(f"/fhir/Binary/{masked}", as_doctor(DOCTOR))).status_code == 200
-    assert (await trace_of(home)).reason == "author"
+async def test_the_author_reads_an_own_masked_document_when_authorised(api: RecordsApi, record: UUID) -> None:
+    [masked] = await api.publish(a_deposit(SOMEBODY, labels=("N", "MASQUE_PS")))
+    await api.choose(record, 2, authorised=[DOCTOR])
+    assert (await api.get(f"/fhir/Binary/{masked}", as_doctor(DOCTOR))).status_code == 200
+    assert (await trace_of(api)).reason == "author"
 
 
-async def test_the_patient_sees_the_own_record_but_what_is_invisible_to_the_patient(home: House, record: UUID) -> None:
-    [plain, masked, invisible] = await home.publish(
+async def test_the_patient_sees_the_own_record_but_what_is_invisible_to_the_patient(
+    api: RecordsApi, record: UUID
+) -> None:
+    [plain, masked, invisible] = await api.publish(
         a_deposit(SOMEBODY),
         a_deposit(SOMEBODY, content=b"masked", labels=("N", "MASQUE_PS")),
         a_deposit(SOMEBODY, content=b"invisible", labels=("N", "INVISIBLE_PATIENT")),
     )
     token = as_patient(record)
-    assert [(await home.get(f"/fhir/Binary/{one}", token)).status_code for one in (plain, masked, invisible)] == [
+    assert [
+        (await api.get(f"/fhir/Binary/{document_id}", token)).status_code for document_id in (plain, masked, invisible)
+    ] == [
         200,
         200,
         404,
     ]
-    found = (await home.search(token, patient=str(record), **CURRENT)).json()
-    assert {entry["resource"]["id"] for entry in found["entry"]} == {str(masked), str(plain)}
-    assert found["total"] == 2
+    searchset = (await api.search(token, patient=str(record), **CURRENT)).json()
+    assert {entry["resource"]["id"] for entry in searchset["entry"]} == {str(masked), str(plain)}
+    assert searchset["total"] == 2
 
 
-async def test_another_patient_sees_nothing_and_the_holder_can_see_who_tried(home: House, record: UUID) -> None:
-    [document] = await home.publish(a_deposit(SOMEBODY))
-    stranger = await home.open_record(NOBODY)
-    assert (await home.get(f"/fhir/Binary/{document}", as_patient(stranger))).status_code == 404
-    trace = await trace_of(home)
+async def test_another_patient_sees_nothing_and_the_holder_can_see_who_tried(api: RecordsApi, record: UUID) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    stranger = await api.open_record(NOBODY)
+    assert (await api.get(f"/fhir/Binary/{document}", as_patient(stranger))).status_code == 404
+    trace = await trace_of(api)
     assert (trace.record_id, trace.actor.id, trace.reason) == (record, str(stranger), "not-own-record")
-    assert (await home.search(as_patient(stranger), patient=str(record), **CURRENT)).json()["total"] == 0
+    assert (await api.search(as_patient(stranger), patient=str(record), **CURRENT)).json()["total"] == 0
 
 
-async def test_the_depositing_organisation_reads_its_own_in_any_state_and_no_others(home: House, record: UUID) -> None:
-    [document] = document_ids(await home.deposit(bundle_of(a_deposit(SOMEBODY))))
+async def test_the_depositing_organisation_reads_its_own_in_any_state_and_no_others(
+    api: RecordsApi, record: UUID
+) -> None:
+    [document] = document_ids(await api.deposit(bundle_of(a_deposit(SOMEBODY))))
     for reason in (None, "consent-opposed"):
         if reason:
-            await home.decide(document, reason=reason)
-        assert (await home.get(f"/fhir/Binary/{document}", as_software())).content == TEXT
-        assert (await home.get(f"/fhir/Binary/{document}", as_software(CLINIC))).status_code == 404
+            await api.decide(document, reason=reason)
+        assert (await api.get(f"/fhir/Binary/{document}", as_software())).content == TEXT
+        assert (await api.get(f"/fhir/Binary/{document}", as_software(CLINIC))).status_code == 404
 
 
-async def test_kinds_that_may_never_read_are_forbidden_whatever_they_ask_for(home: House, record: UUID) -> None:
-    [document] = await home.publish(a_deposit(SOMEBODY))
+async def test_kinds_that_may_never_read_are_forbidden_whatever_they_ask_for(api: RecordsApi, record: UUID) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
     for token in (operator_token(), make_token("administrator", "admin-1"), make_token("system", "system-1")):
         for path in (f"/fhir/Binary/{document}", f"/fhir/Binary/{uuid4()}", f"/fhir/DocumentReference/{document}"):
-            answer = await home.get(path, token)
+            answer = await api.get(path, token)
             assert (answer.status_code, codes(answer)) == (403, ["forbidden"])
-        assert (await home.search(token, patient=str(record), **CURRENT)).status_code == 403
-    assert {one.reason for one in await home.announced(AccessRecorded)} == {"kind-not-permitted"}
+        assert (await api.search(token, patient=str(record), **CURRENT)).status_code == 403
+    assert {event.reason for event in await api.announced(AccessRecorded)} == {"kind-not-permitted"}
 
 
 async def test_when_copies_are_too_old_professionals_get_503_whether_there_is_something_or_not(
-    home: House, record: UUID
+    api: RecordsApi, record: UUID
 ) -> None:
-    [document] = await home.publish(a_deposit(SOMEBODY))
-    await home.be_fresh(clock.now() - timedelta(seconds=121))
-    there, missing = [await home.get(f"/fhir/Binary/{id}", as_doctor(OTHER_DOCTOR)) for id in (document, uuid4())]
-    assert (there.status_code, codes(there)) == (503, ["cannot-be-checked-now"])
-    assert "retry-after" in there.headers
-    assert same_answer(there, missing)
-    asked = [{"patient": str(record)}, {"patient": str(uuid4())}, {"patient_identifier": token_of(NOBODY)}]
-    for one in asked:
-        assert (await home.search(as_doctor(OTHER_DOCTOR), **one, **CURRENT)).status_code == 503
-    assert (await home.get(f"/fhir/Binary/{document}", as_patient(record))).status_code == 200
-    assert (await home.get(f"/fhir/Binary/{document}", as_software())).status_code == 200
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    await api.be_fresh(clock.now() - timedelta(seconds=121))
+    present, missing = [await api.get(f"/fhir/Binary/{id}", as_doctor(OTHER_DOCTOR)) for id in (document, uuid4())]
+    assert (present.status_code, codes(present)) == (503, ["cannot-be-checked-now"])
+    assert "retry-after" in present.headers
+    assert same_answer(present, missing)
+    searches = [{"patient": str(record)}, {"patient": str(uuid4())}, {"patient_identifier": token_of(NOBODY)}]
+    for parameters in searches:
+        assert (await api.search(as_doctor(OTHER_DOCTOR), **parameters, **CURRENT)).status_code == 503
+    assert (await api.get(f"/fhir/Binary/{document}", as_patient(record))).status_code == 200
+    assert (await api.get(f"/fhir/Binary/{document}", as_software())).status_code == 200
 
 
-async def test_without_any_heartbeat_nothing_can_be_checked(home: House, record: UUID) -> None:
-    await home.pool.execute("delete from copy_watermarks")
-    for id in ((await home.publish(a_deposit(SOMEBODY)))[0], uuid4()):
-        assert (await home.get(f"/fhir/Binary/{id}", as_doctor(OTHER_DOCTOR))).status_code == 503
+async def test_without_any_heartbeat_nothing_can_be_checked(api: RecordsApi, record: UUID) -> None:
+    await api.pool.execute("delete from copy_watermarks")
+    for id in ((await api.publish(a_deposit(SOMEBODY)))[0], uuid4()):
+        assert (await api.get(f"/fhir/Binary/{id}", as_doctor(OTHER_DOCTOR))).status_code == 503
 
 
-async def test_a_broken_copy_counts_as_too_old(home: House, record: UUID) -> None:
-    [document] = await home.publish(a_deposit(SOMEBODY))
-    await home.pool.execute(
+async def test_a_broken_copy_counts_as_too_old(api: RecordsApi, record: UUID) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    await api.pool.execute(
         "insert into broken_copies (topic, key, error_code) values ('consent.states.v1', $1, 'data-invalid')",
         str(record),
     )
-    assert (await home.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR))).status_code == 503
-    assert (await home.get(f"/fhir/Binary/{document}", as_patient(record))).status_code == 200
+    assert (await api.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR))).status_code == 503
+    assert (await api.get(f"/fhir/Binary/{document}", as_patient(record))).status_code == 200
 
 
 def token_of(person: Person) -> str:
@@ -207,65 +213,68 @@ def token_of(person: Person) -> str:
     return f"{ins.system}|{ins.matricule}"
 
 
-async def test_a_professional_finds_by_ins_what_the_rules_permit(home: House, record: UUID) -> None:
-    [plain, _masked] = await home.publish(
+async def test_a_professional_finds_by_ins_what_the_rules_permit(api: RecordsApi, record: UUID) -> None:
+    [plain, _masked] = await api.publish(
         a_deposit(SOMEBODY), a_deposit(SOMEBODY, content=b"masked", labels=("N", "MASQUE_PS"))
     )
-    await home.deposit(bundle_of(a_deposit(SOMEBODY)))
-    answer = await home.search(as_doctor(OTHER_DOCTOR), patient_identifier=token_of(SOMEBODY), **CURRENT)
-    found = answer.json()
-    assert [entry["resource"]["id"] for entry in found["entry"]] == [str(plain)]
-    assert found["entry"][0]["fullUrl"] == f"http://records.test/fhir/DocumentReference/{plain}"
-    assert SOMEBODY.ins not in str(found["link"])
-    trace = await trace_of(home, "find-documents")
+    await api.deposit(bundle_of(a_deposit(SOMEBODY)))
+    answer = await api.search(as_doctor(OTHER_DOCTOR), patient_identifier=token_of(SOMEBODY), **CURRENT)
+    searchset = answer.json()
+    assert [entry["resource"]["id"] for entry in searchset["entry"]] == [str(plain)]
+    assert searchset["entry"][0]["fullUrl"] == f"http://records.test/fhir/DocumentReference/{plain}"
+    assert SOMEBODY.ins not in str(searchset["link"])
+    trace = await trace_of(api, "find-documents")
     assert (trace.record_id, trace.outcome, trace.reason) == (record, "permitted", "authorised")
 
 
 async def test_a_search_that_may_not_be_answers_like_an_unknown_patient_and_is_traced(
-    home: House, record: UUID
+    api: RecordsApi, record: UUID
 ) -> None:
-    await home.publish(a_deposit(SOMEBODY))
-    await home.choose(record, 2, authorised=[DOCTOR], blocked=[DOCTOR])
+    await api.publish(a_deposit(SOMEBODY))
+    await api.choose(record, 2, authorised=[DOCTOR], blocked=[DOCTOR])
     token = as_doctor(DOCTOR)
-    for known, unknown in (
+    for hidden_search, missing_search in (
         ({"patient_identifier": token_of(SOMEBODY)}, {"patient_identifier": token_of(NOBODY)}),
         ({"patient": f"Patient/{record}"}, {"patient": f"Patient/{uuid4()}"}),
     ):
-        hidden, missing = await home.search(token, **known, **CURRENT), await home.search(token, **unknown, **CURRENT)
+        hidden, missing = (
+            await api.search(token, **hidden_search, **CURRENT),
+            await api.search(token, **missing_search, **CURRENT),
+        )
         assert hidden.json()["total"] == 0
         assert same_answer(hidden, missing)
-    traces = [one for one in await home.announced(AccessRecorded) if one.action == "find-documents"]
-    assert [(one.record_id, one.reason) for one in traces] == [(record, "blocked")] * 2
+    traces = [event for event in await api.announced(AccessRecorded) if event.action == "find-documents"]
+    assert [(trace.record_id, trace.reason) for trace in traces] == [(record, "blocked")] * 2
 
 
-async def test_a_search_by_get_is_the_same(home: House, record: UUID) -> None:
-    [document] = await home.publish(a_deposit(SOMEBODY))
+async def test_a_search_by_get_is_the_same(api: RecordsApi, record: UUID) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
     for query in (
         {"patient.identifier": token_of(SOMEBODY), "status": "current,superseded"},
         {"patient:identifier": token_of(SOMEBODY), "status": "http://hl7.org/fhir/document-reference-status|current"},
         {"patient": token_of(SOMEBODY), "status": "current", "_format": "json"},
     ):
         path = f"/fhir/DocumentReference?{httpx.QueryParams(query)}"
-        found = (await home.get(path, as_patient(record))).json()
-        assert [entry["resource"]["id"] for entry in found["entry"]] == [str(document)]
+        searchset = (await api.get(path, as_patient(record))).json()
+        assert [entry["resource"]["id"] for entry in searchset["entry"]] == [str(document)]
     path = f"/fhir/DocumentReference?patient={record}&status=superseded"
-    assert (await home.get(path, as_patient(record))).json()["total"] == 0
+    assert (await api.get(path, as_patient(record))).json()["total"] == 0
 
 
-async def test_pages_follow_one_another_without_an_ins_in_their_address(home: House, record: UUID) -> None:
-    documents = [(await home.publish(a_deposit(SOMEBODY, content=b"%d" % n)))[0] for n in range(5)]
+async def test_pages_follow_one_another_without_an_ins_in_their_address(api: RecordsApi, record: UUID) -> None:
+    documents = [(await api.publish(a_deposit(SOMEBODY, content=b"%d" % n)))[0] for n in range(5)]
     token = as_patient(record)
-    page = (await home.search(token, patient_identifier=token_of(SOMEBODY), _count="2", **CURRENT)).json()
+    page = (await api.search(token, patient_identifier=token_of(SOMEBODY), _count="2", **CURRENT)).json()
     seen = [entry["resource"]["id"] for entry in page["entry"]]
     assert "total" not in page
-    while link := next((one["url"] for one in page["link"] if one["relation"] == "next"), None):
+    while link := next((link["url"] for link in page["link"] if link["relation"] == "next"), None):
         assert SOMEBODY.ins not in link
-        page = (await home.get(link, token)).json()
+        page = (await api.get(link, token)).json()
         seen += [entry["resource"]["id"] for entry in page["entry"]]
-    assert seen == [str(one) for one in reversed(documents)]
+    assert seen == [str(document) for document in reversed(documents)]
 
 
-async def test_a_search_that_lacks_something_says_what_to_do(home: House) -> None:
+async def test_a_search_that_lacks_something_says_what_to_do(api: RecordsApi) -> None:
     someone = str(uuid4())
     wrong: list[dict[str, str]] = [
         {},
@@ -282,51 +291,51 @@ async def test_a_search_that_lacks_something_says_what_to_do(home: House) -> Non
         {"patient": someone, "patient.identifier": "urn:oid:1.2.250.1.213.1.4.10|1", "status": "current"},
     ]
     for parameters in wrong:
-        posted = await home.search(as_doctor(), **parameters)
-        got = await home.get(f"/fhir/DocumentReference?{httpx.QueryParams(parameters)}", as_doctor())
+        posted = await api.search(as_doctor(), **parameters)
+        got = await api.get(f"/fhir/DocumentReference?{httpx.QueryParams(parameters)}", as_doctor())
         for answer in (posted, got):
             assert (answer.status_code, codes(answer)) == (400, ["search-invalid"]), parameters
 
 
-async def test_an_emergency_without_a_motive_is_refused_and_traced_in_its_mode(home: House, record: UUID) -> None:
-    [document] = await home.publish(a_deposit(SOMEBODY))
+async def test_an_emergency_without_a_motive_is_refused_and_traced_in_its_mode(api: RecordsApi, record: UUID) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
     token = make_token("professional", OTHER_DOCTOR, profession="10", mode="bris_de_glace")
-    answer = await home.get(f"/fhir/Binary/{document}", token)
+    answer = await api.get(f"/fhir/Binary/{document}", token)
     assert answer.status_code == 403
-    trace = await trace_of(home)
+    trace = await trace_of(api)
     assert (trace.mode, trace.outcome, trace.reason) == ("bris_de_glace", "refused", "motive-missing")
 
 
-async def test_software_does_not_search(home: House, record: UUID) -> None:
-    assert (await home.search(as_software(), patient=str(record), **CURRENT)).status_code == 403
+async def test_software_does_not_search(api: RecordsApi, record: UUID) -> None:
+    assert (await api.search(as_software(), patient=str(record), **CURRENT)).status_code == 403
 
 
-async def test_the_trace_is_committed_before_the_content_is_read(home: House, record: UUID) -> None:
+async def test_the_trace_is_committed_before_the_content_is_read(api: RecordsApi, record: UUID) -> None:
     """With the contents out of reach the access stands in the ledger all the same."""
-    [document] = await home.publish(a_deposit(SOMEBODY))
-    await home.pool.execute("delete from contents")
-    answer = await home.get(f"/fhir/Binary/{document}", as_patient(record))
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    await api.pool.execute("delete from contents")
+    answer = await api.get(f"/fhir/Binary/{document}", as_patient(record))
     assert answer.status_code == 404
-    assert (await trace_of(home)).outcome == "permitted"
+    assert (await trace_of(api)).outcome == "permitted"
 
 
-async def test_once_a_choice_is_in_force_no_read_under_the_older_one_can_follow(home: House, record: UUID) -> None:
+async def test_once_a_choice_is_in_force_no_read_under_the_older_one_can_follow(api: RecordsApi, record: UUID) -> None:
     """A choice waits for the reads under way; a read that comes while it is applied waits and sees it."""
-    [document] = await home.publish(a_deposit(SOMEBODY))
-    async with home.pool.acquire() as reader:
-        async with fenced(reader):
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    async with api.pool.acquire() as reader:
+        async with read_locked(reader):
             await reader.execute("select id from records where id = $1 for share", record)
-            blocking = asyncio.create_task(home.choose(record, 2, authorised=[OTHER_DOCTOR], blocked=[OTHER_DOCTOR]))
-            await eventually(lambda: someone_waits(home))
+            blocking = asyncio.create_task(api.choose(record, 2, authorised=[OTHER_DOCTOR], blocked=[OTHER_DOCTOR]))
+            await eventually(lambda: someone_waits(api))
             assert not blocking.done()
         await blocking
-    assert (await home.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR))).status_code == 404
-    async with transaction(home.pool) as applier:
+    assert (await api.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR))).status_code == 404
+    async with transaction(api.pool) as applier:
         await applier.execute("select id from records where id = $1 for update", record)
         unblock = "update consent_states set state = jsonb_set(state, '{blocked}', '[]') where record_id = $1"
         await applier.execute(unblock, record)
         before = times_held()
-        reading = asyncio.create_task(home.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR)))
+        reading = asyncio.create_task(api.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR)))
         await eventually(lambda: tried_since(before))
     assert (await reading).status_code == 200, "it saw what was committed while it waited"
 
@@ -335,44 +344,44 @@ async def tried_since(before: float) -> bool:
     return times_held() > before
 
 
-async def test_a_record_that_is_held_keeps_nobody_from_another(home: House, record: UUID) -> None:
+async def test_a_record_that_is_held_keeps_nobody_from_another(api: RecordsApi, record: UUID) -> None:
     """More readers and changers of the one wait than there are connections; the others are answered as ever."""
-    [held] = await home.publish(a_deposit(SOMEBODY))
-    other = await home.open_record(NOBODY)
-    [document] = await home.publish(a_deposit(NOBODY))
+    [held] = await api.publish(a_deposit(SOMEBODY))
+    other = await api.open_record(NOBODY)
+    [document] = await api.publish(a_deposit(NOBODY))
     token, change = as_patient(record), b'[{"op": "replace", "path": "/status", "value": "entered-in-error"}]'
     headers = {**bearer(token), "content-type": "application/json-patch+json"}
-    async with transaction(home.pool) as holder:
+    async with transaction(api.pool) as holder:
         await holder.execute("select from records where id = $1 for update", record)
         paths = (f"/fhir/Binary/{held}", f"/fhir/DocumentReference/{held}")
-        requests = [home.get(path, token) for path in paths for _ in range(10)]
-        requests += [home.search(token, patient=str(record), **CURRENT) for _ in range(10)]
-        requests += [home.client.patch(paths[1], content=change, headers=headers) for _ in range(10)]
-        waiting = [asyncio.create_task(one) for one in requests]
+        requests = [api.get(path, token) for path in paths for _ in range(10)]
+        requests += [api.search(token, patient=str(record), **CURRENT) for _ in range(10)]
+        requests += [api.client.patch(paths[1], content=change, headers=headers) for _ in range(10)]
+        waiting = [asyncio.create_task(request) for request in requests]
         before = times_held()
         await eventually(lambda: tried_since(before + len(waiting)))
         for _ in range(5):
-            answer = await home.get(f"/fhir/Binary/{document}", as_patient(other))
+            answer = await api.get(f"/fhir/Binary/{document}", as_patient(other))
             assert answer.status_code == 200
         refused = await asyncio.gather(*waiting)
-    assert {(one.status_code, *codes(one)) for one in refused} == {(503, "cannot-be-checked-now")}
-    assert {one.headers["retry-after"] for one in refused} == {"30"}
-    assert (await home.get(paths[0], token)).status_code == 200
+    assert {(refusal.status_code, *codes(refusal)) for refusal in refused} == {(503, "cannot-be-checked-now")}
+    assert {refusal.headers["retry-after"] for refusal in refused} == {"30"}
+    assert (await api.get(paths[0], token)).status_code == 200
 
 
-async def someone_waits(home: House) -> bool:
+async def someone_waits(api: RecordsApi) -> bool:
     query = """
     select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"""
-    return bool(await home.pool.fetchval(query))
+    return bool(await api.pool.fetchval(query))
 
 
-async def test_a_reader_that_hangs_is_cut_off_and_lets_the_choice_pass(home: House, record: UUID) -> None:
+async def test_a_reader_that_hangs_is_cut_off_and_lets_the_choice_pass(api: RecordsApi, record: UUID) -> None:
     started = asyncio.get_running_loop().time()
 
     async def hang() -> None:
-        async with home.pool.acquire() as reader, fenced(reader):
+        async with api.pool.acquire() as reader, read_locked(reader):
             await reader.execute("select id from records where id = $1 for share", record)
-            await home.choose(record, 2, authorised=[OTHER_DOCTOR])
+            await api.choose(record, 2, authorised=[OTHER_DOCTOR])
             assert 1 < asyncio.get_running_loop().time() - started < 15, "it waited for the reader's time to be over"
             await reader.fetchval("select 1")
 
@@ -381,7 +390,7 @@ async def test_a_reader_that_hangs_is_cut_off_and_lets_the_choice_pass(home: Hou
     assert is_transient(cut_off.value), "the reader is told to try again"
 
 
-async def test_metadata_needs_no_token(home: House) -> None:
-    answer = await home.client.get("/fhir/metadata")
+async def test_metadata_needs_no_token(api: RecordsApi) -> None:
+    answer = await api.client.get("/fhir/metadata")
     statement = answer.json()
     assert (statement["resourceType"], statement["fhirVersion"]) == ("CapabilityStatement", "4.0.1")

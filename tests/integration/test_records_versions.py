@@ -22,14 +22,14 @@ from tests.infra.records import (
     DOCTOR,
     HOSPITAL,
     OTHER_DOCTOR,
-    House,
+    RecordsApi,
     a_deposit,
     as_doctor,
     as_patient,
     as_software,
     document_ids,
-    house,
     named,
+    run_records_api,
 )
 from tests.infra.tokens import bearer
 from tests.integration.test_records_replacing import by_id, labels_of, patch, replacing
@@ -50,143 +50,147 @@ def hide(code: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def record(home: House) -> UUID:
-    record_id = await home.open_record(SOMEBODY)
-    await home.choose(record_id, 1, authorised=[OTHER_DOCTOR])
-    await home.name_people(record_id, 1, representatives=[named(MOTHER)])
-    await home.be_fresh()
+async def record(api: RecordsApi) -> UUID:
+    record_id = await api.open_record(SOMEBODY)
+    await api.choose(record_id, 1, authorised=[OTHER_DOCTOR])
+    await api.name_people(record_id, 1, representatives=[named(MOTHER)])
+    await api.be_fresh()
     return record_id
 
 
-async def replaced(home: House, old: UUID, **changed: Any) -> UUID:
-    [new] = document_ids(await home.deposit(replacing(by_id(old), person=SOMEBODY, **changed)))
-    await home.decide(new)
+async def replaced(api: RecordsApi, old: UUID, **changed: Any) -> UUID:
+    [new] = document_ids(await api.deposit(replacing(by_id(old), person=SOMEBODY, **changed)))
+    await api.decide(new)
     return new
 
 
-async def versions_of_three(home: House) -> list[UUID]:
-    [first] = await home.publish(a_deposit(SOMEBODY))
-    second = await replaced(home, first)
-    return [first, second, await replaced(home, second)]
+async def versions_of_three(api: RecordsApi) -> list[UUID]:
+    [first] = await api.publish(a_deposit(SOMEBODY))
+    second = await replaced(api, first)
+    return [first, second, await replaced(api, second)]
 
 
-async def statuses(home: House, documents: list[UUID], token: str) -> set[int]:
-    return {(await home.get(f"/fhir/Binary/{one}", token)).status_code for one in documents}
+async def statuses(api: RecordsApi, documents: list[UUID], token: str) -> set[int]:
+    return {(await api.get(f"/fhir/Binary/{document}", token)).status_code for document in documents}
 
 
 @pytest.mark.parametrize("about", [0, 1, 2])
-async def test_a_mask_on_any_version_masks_all_and_is_lifted_from_all(home: House, record: UUID, about: int) -> None:
-    documents = await versions_of_three(home)
-    assert await statuses(home, documents, as_doctor(OTHER_DOCTOR)) == {200}
-    masked = await patch(home, as_patient(record), documents[about], hide("MASQUE_PS"))
+async def test_a_mask_on_any_version_masks_all_and_is_lifted_from_all(
+    api: RecordsApi, record: UUID, about: int
+) -> None:
+    documents = await versions_of_three(api)
+    assert await statuses(api, documents, as_doctor(OTHER_DOCTOR)) == {200}
+    masked = await patch(api, as_patient(record), documents[about], hide("MASQUE_PS"))
     assert masked.status_code == 200
-    assert await statuses(home, documents, as_doctor(OTHER_DOCTOR)) == {404}
-    told = await home.announced(DocumentRelabelled)
-    assert [one.document_id for one in told] == documents, "one event a version"
-    assert [one.version for one in told] == [3, 3, 2], "each with its own"
-    assert {one.change for one in told} == {"mask"}
-    assert masked.headers["etag"] == f'W/"{told[about].version}"'
-    assert {decode_facts(one.facts).document_status for one in told} == {"published"}, "decided on the current one"
-    assert (await patch(home, as_patient(record), documents[0], REMOVE)).status_code == 200
-    assert await statuses(home, documents, as_doctor(OTHER_DOCTOR)) == {200}
+    assert await statuses(api, documents, as_doctor(OTHER_DOCTOR)) == {404}
+    events = await api.announced(DocumentRelabelled)
+    assert [event.document_id for event in events] == documents, "one event a version"
+    assert [event.version for event in events] == [3, 3, 2], "each with its own"
+    assert {event.change for event in events} == {"mask"}
+    assert masked.headers["etag"] == f'W/"{events[about].version}"'
+    assert {decode_facts(event.facts).document_status for event in events} == {"published"}, (
+        "decided on the current one"
+    )
+    assert (await patch(api, as_patient(record), documents[0], REMOVE)).status_code == 200
+    assert await statuses(api, documents, as_doctor(OTHER_DOCTOR)) == {200}
 
 
 @pytest.mark.parametrize(
     ("code", "shut_out"), [("INVISIBLE_PATIENT", as_patient), ("INVISIBLE_REPRESENTANTS_LEGAUX", None)]
 )
 async def test_what_the_author_hides_in_the_current_version_is_hidden_in_the_replaced_ones(
-    home: House, record: UUID, code: str, shut_out: Any
+    api: RecordsApi, record: UUID, code: str, shut_out: Any
 ) -> None:
-    documents = await versions_of_three(home)
+    documents = await versions_of_three(api)
     token = acting("representative", MOTHER, record) if shut_out is None else shut_out(record)
-    assert await statuses(home, documents, token) == {200}
-    assert (await patch(home, as_doctor(), documents[-1], hide(code))).status_code == 200
-    assert await statuses(home, documents, token) == {404}
+    assert await statuses(api, documents, token) == {200}
+    assert (await patch(api, as_doctor(), documents[-1], hide(code))).status_code == 200
+    assert await statuses(api, documents, token) == {404}
 
 
 @pytest.mark.parametrize("about", [0, 2])
 @pytest.mark.parametrize("who", [as_doctor, as_software])
 async def test_a_deletion_is_of_all_versions_and_an_older_one_alone_is_not_deleted(
-    home: House, record: UUID, about: int, who: Any
+    api: RecordsApi, record: UUID, about: int, who: Any
 ) -> None:
-    documents = await versions_of_three(home)
+    documents = await versions_of_three(api)
     by_extension = [
         {"op": "replace", "path": "/status", "value": "superseded"},
         {"op": "add", "path": "/extension/-", "value": {"url": IS_DELETED, "valueBoolean": True}},
     ]
     operations = [DELETE] if about else by_extension
-    assert (await patch(home, who(), documents[about], *operations)).status_code == 200
+    assert (await patch(api, who(), documents[about], *operations)).status_code == 200
     for token in (as_patient(record), as_doctor(), as_doctor(OTHER_DOCTOR), as_software()):
-        assert await statuses(home, documents, token) == {404}
-    assert [one.document_id for one in await home.announced(DocumentWithdrawn)] == documents
+        assert await statuses(api, documents, token) == {404}
+    assert [event.document_id for event in await api.announced(DocumentWithdrawn)] == documents
 
 
-async def test_the_current_version_decides_and_not_the_one_that_is_asked_about(home: House, record: UUID) -> None:
+async def test_the_current_version_decides_and_not_the_one_that_is_asked_about(api: RecordsApi, record: UUID) -> None:
     """Who wrote the first version and not the second changes neither of them any more."""
-    [first] = await home.publish(a_deposit(SOMEBODY))
-    second = await replaced(home, first, authors=OTHER_AUTHOR)
+    [first] = await api.publish(a_deposit(SOMEBODY))
+    second = await replaced(api, first, authors=OTHER_AUTHOR)
     for operation in (hide("INVISIBLE_PATIENT"), hide("MASQUE_PS"), DELETE):
-        assert (await patch(home, as_doctor(DOCTOR), first, operation)).status_code == 404
-    assert await statuses(home, [first, second], as_patient(record)) == {200}
-    assert (await patch(home, as_doctor(OTHER_DOCTOR), second, hide("INVISIBLE_PATIENT"))).status_code == 200
-    assert await statuses(home, [first, second], as_patient(record)) == {404}
+        assert (await patch(api, as_doctor(DOCTOR), first, operation)).status_code == 404
+    assert await statuses(api, [first, second], as_patient(record)) == {200}
+    assert (await patch(api, as_doctor(OTHER_DOCTOR), second, hide("INVISIBLE_PATIENT"))).status_code == 200
+    assert await statuses(api, [first, second], as_patient(record)) == {404}
 
 
-async def test_a_version_that_is_not_published_has_no_part_in_it(home: House, record: UUID) -> None:
-    [first] = await home.publish(a_deposit(SOMEBODY))
-    [waiting] = document_ids(await home.deposit(replacing(by_id(first), person=SOMEBODY)))
-    [refused] = document_ids(await home.deposit(replacing(by_id(first), person=SOMEBODY)))
-    await home.decide(refused, reason="consent-opposed")
-    for one in (waiting, refused):
-        assert (await patch(home, as_software(), one, DELETE)).status_code == 404
-    assert await statuses(home, [first], as_patient(record)) == {200}
-    assert (await patch(home, as_patient(record), first, hide("MASQUE_PS"))).status_code == 200
-    assert [one.document_id for one in await home.announced(DocumentRelabelled)] == [first]
+async def test_a_version_that_is_not_published_has_no_part_in_it(api: RecordsApi, record: UUID) -> None:
+    [first] = await api.publish(a_deposit(SOMEBODY))
+    [waiting] = document_ids(await api.deposit(replacing(by_id(first), person=SOMEBODY)))
+    [refused] = document_ids(await api.deposit(replacing(by_id(first), person=SOMEBODY)))
+    await api.decide(refused, reason="consent-opposed")
+    for document_id in (waiting, refused):
+        assert (await patch(api, as_software(), document_id, DELETE)).status_code == 404
+    assert await statuses(api, [first], as_patient(record)) == {200}
+    assert (await patch(api, as_patient(record), first, hide("MASQUE_PS"))).status_code == 200
+    assert [event.document_id for event in await api.announced(DocumentRelabelled)] == [first]
 
 
-async def test_archiving_is_about_one_version(home: House, record: UUID) -> None:
-    documents = await versions_of_three(home)
-    assert (await patch(home, as_doctor(), documents[-1], ARCHIVE)).status_code == 200
-    assert await home.pool.fetch("select id from documents where archived") == [(documents[-1],)]
+async def test_archiving_is_about_one_version(api: RecordsApi, record: UUID) -> None:
+    documents = await versions_of_three(api)
+    assert (await patch(api, as_doctor(), documents[-1], ARCHIVE)).status_code == 200
+    assert await api.pool.fetch("select id from documents where archived") == [(documents[-1],)]
 
 
-async def test_what_if_counts_all_versions(home: House, record: UUID) -> None:
-    documents = await versions_of_three(home)
-    [other] = await home.publish(a_deposit(SOMEBODY))
-    for asked in (documents[:1], documents):
-        body = {"documents": [{"document_id": str(one), "change": "mask"} for one in asked]}
-        answer = await what_if(home, record, body)
-        lost = {one["lost"] for one in answer.json()["effects"] if one["id"] == OTHER_DOCTOR}
+async def test_what_if_counts_all_versions(api: RecordsApi, record: UUID) -> None:
+    documents = await versions_of_three(api)
+    [other] = await api.publish(a_deposit(SOMEBODY))
+    for masked_documents in (documents[:1], documents):
+        body = {"documents": [{"document_id": str(parameters), "change": "mask"} for parameters in masked_documents]}
+        answer = await what_if(api, record, body)
+        lost = {effect["lost"] for effect in answer.json()["effects"] if effect["id"] == OTHER_DOCTOR}
         assert lost == {3}
-    assert (await patch(home, as_patient(record), documents[0], hide("MASQUE_PS"))).status_code == 200
-    assert await statuses(home, [other], as_doctor(OTHER_DOCTOR)) == {200}
+    assert (await patch(api, as_patient(record), documents[0], hide("MASQUE_PS"))).status_code == 200
+    assert await statuses(api, [other], as_doctor(OTHER_DOCTOR)) == {200}
 
 
-async def what_if(home: House, record: UUID, body: dict[str, Any]) -> httpx.Response:
-    answer = await home.client.post(f"/records/{record}/what-if", json=body, headers=bearer(as_patient(record)))
+async def what_if(api: RecordsApi, record: UUID, body: dict[str, Any]) -> httpx.Response:
+    answer = await api.client.post(f"/records/{record}/what-if", json=body, headers=bearer(as_patient(record)))
     assert answer.status_code == 200, answer.text
     return answer
 
 
 async def test_documents_from_before_are_filled_into_their_chains(new_database: NewDatabase) -> None:
     database = await new_database("records")
-    async with house(database) as home:
-        record_id = await home.open_record(SOMEBODY)
-        await home.choose(record_id, 1, authorised=[OTHER_DOCTOR])
-        await home.be_fresh()
-        documents = await versions_of_three(home)
-        documents.append(await replaced(home, documents[-1]))
-        [alone] = await home.publish(a_deposit(SOMEBODY))
+    async with run_records_api(database) as api:
+        record_id = await api.open_record(SOMEBODY)
+        await api.choose(record_id, 1, authorised=[OTHER_DOCTOR])
+        await api.be_fresh()
+        documents = await versions_of_three(api)
+        documents.append(await replaced(api, documents[-1]))
+        [alone] = await api.publish(a_deposit(SOMEBODY))
         select = "select id, chain_id from documents order by id"
-        kept = await home.pool.fetch(select)
-        await home.pool.execute("update documents set chain_id = null")
+        kept = await api.pool.fetch(select)
+        await api.pool.execute("update documents set chain_id = null")
         connection = await asyncpg.connect(database.owner_dsn)
         try:
             await fill(connection, "records/0015_pre_fill_chains.sql", FILL.read_text("utf-8"))
         finally:
             await connection.close()
-        assert await home.pool.fetch(select) == kept
+        assert await api.pool.fetch(select) == kept
         assert dict(kept)[alone] is None
-        assert (await patch(home, as_patient(record_id), documents[1], hide("MASQUE_PS"))).status_code == 200
-        for one in documents:
-            assert "MASQUE_PS" in await labels_of(home, one)
+        assert (await patch(api, as_patient(record_id), documents[1], hide("MASQUE_PS"))).status_code == 200
+        for document in documents:
+            assert "MASQUE_PS" in await labels_of(api, document)

@@ -32,8 +32,8 @@ from tests.infra.records import (
     decided,
     deposit_id,
     document_ids,
-    house,
     ins_of,
+    run_records_api,
     settings_of,
     traits_of,
 )
@@ -64,22 +64,22 @@ def opened(record_id: UUID) -> RecordChanged:
 
 async def test_a_document_travels_from_its_deposit_to_its_tracking(new_database: NewDatabase, kafka: Topics) -> None:
     database, record = await new_database("records"), uuid4()
-    async with house(database) as home, working(database, kafka) as runtime:
+    async with run_records_api(database) as api, working(database, kafka) as runtime:
         await kafka.put(opened(record))
-        copies = await kafka.wait_for("records.copies.v1", lambda found: len(found) == 1)
+        copies = await kafka.wait_for("records.copies.v1", lambda records: len(records) == 1)
         assert copies[0].event == CopyApplied(record_id=record, topic="identity.records.v1", version=1)
 
-        answer = await home.deposit(bundle_of(a_deposit(SOMEBODY)))
+        answer = await api.deposit(bundle_of(a_deposit(SOMEBODY)))
         [document] = document_ids(answer)
-        [received] = await kafka.wait_for("records.documents.v1", lambda found: len(found) == 1)
+        [received] = await kafka.wait_for("records.documents.v1", lambda records: len(records) == 1)
         assert isinstance(received.event, DocumentReceived)
 
         seen = {"identity.records.v1": 1, "consent.states.v1": 1}
         decision = await kafka.put(decided(record, document, deposit_id(answer), seen=seen))
         await eventually(lambda: comes_again(runtime, "records.deposit-decisions"))
-        assert await home.pool.fetchval("select status from documents") == "received"
+        assert await api.pool.fetchval("select status from documents") == "received"
         await kafka.put(ConsentStateChanged(record_id=record, version=1, changed_at=clock.now()))
-        events = await kafka.wait_for("records.documents.v1", lambda found: len(found) == 2)
+        events = await kafka.wait_for("records.documents.v1", lambda records: len(records) == 2)
         published = events[1].event
         assert isinstance(published, DocumentPublished)
         assert (published.decision_id, published.seen) == (decision.id, seen)
@@ -108,8 +108,8 @@ async def test_a_document_travels_from_its_deposit_to_its_tracking(new_database:
         )
 
         async def done() -> bool:
-            [one] = (await home.get(answer.headers["location"], as_software())).json()["documents"]
-            return bool(one["audited_at"] and one["alert_handled_at"])
+            [document] = (await api.get(answer.headers["location"], as_software())).json()["documents"]
+            return bool(document["audited_at"] and document["alert_handled_at"])
 
         await eventually(done)
 
@@ -118,26 +118,28 @@ async def test_the_directory_is_copied_for_what_if_and_a_state_that_is_older_cha
     new_database: NewDatabase, kafka: Topics
 ) -> None:
     database = await new_database("records")
-    async with house(database) as home, working(database, kafka):
+    async with run_records_api(database) as api, working(database, kafka):
 
-        async def known() -> dict[str, str | None]:
-            async with home.pool.acquire() as connection:
+        async def professions() -> dict[str, str | None]:
+            async with api.pool.acquire() as connection:
                 return await load_professions(connection, [DOCTOR, OTHER_DOCTOR, "899900000042"])
 
-        def told(id: str, version: int, profession: str, status: Literal["active", "inactive"]) -> ProfessionalChanged:
+        def professional_changed(
+            id: str, version: int, profession: str, status: Literal["active", "inactive"]
+        ) -> ProfessionalChanged:
             values = {"professional_id": id, "version": version, "name": "X", "profession": profession}
             return ProfessionalChanged.model_validate({**values, "status": status})
 
         await kafka.put(StructureChanged(structure_id=HOSPITAL, version=1, name="Hôpital"))
-        await kafka.put(told(DOCTOR, 2, "G15_60", "active"))
-        await kafka.put(told(DOCTOR, 1, "G15_10", "active"))
-        await kafka.put(told(OTHER_DOCTOR, 1, "G15_10", "active"))
-        await kafka.put(told(OTHER_DOCTOR, 2, "G15_10", "inactive"))
-        await eventually(lambda: _are(known, {DOCTOR: "G15_60", OTHER_DOCTOR: None}))
+        await kafka.put(professional_changed(DOCTOR, 2, "G15_60", "active"))
+        await kafka.put(professional_changed(DOCTOR, 1, "G15_10", "active"))
+        await kafka.put(professional_changed(OTHER_DOCTOR, 1, "G15_10", "active"))
+        await kafka.put(professional_changed(OTHER_DOCTOR, 2, "G15_10", "inactive"))
+        await eventually(lambda: _are(professions, {DOCTOR: "G15_60", OTHER_DOCTOR: None}))
 
 
-async def _are(known: Callable[[], Awaitable[Any]], expected: Any) -> bool:
-    return bool(await known() == expected)
+async def _are(professions: Callable[[], Awaitable[Any]], expected: Any) -> bool:
+    return bool(await professions() == expected)
 
 
 async def comes_again(runtime: WorkerRuntime, group: str) -> bool:

@@ -12,16 +12,16 @@ from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra.load import Person
 from tests.infra.proxies import Line, line_to
-from tests.infra.records import House, a_deposit, as_patient, bundle_of, codes, house
+from tests.infra.records import RecordsApi, a_deposit, as_patient, bundle_of, codes, run_records_api
 from tests.infra.waiting import eventually
 
 LONGEST_S = 5.0
 
 
 @pytest.fixture
-async def silenced(new_database: NewDatabase) -> AsyncIterator[tuple[Line, House]]:
-    async with line_to(await new_database("records")) as (line, database), house(database) as home:
-        yield line, home
+async def silenced(new_database: NewDatabase) -> AsyncIterator[tuple[Line, RecordsApi]]:
+    async with line_to(await new_database("records")) as (line, database), run_records_api(database) as api:
+        yield line, api
 
 
 async def timed(request: asyncio.Future[httpx.Response]) -> tuple[httpx.Response, float]:
@@ -30,20 +30,20 @@ async def timed(request: asyncio.Future[httpx.Response]) -> tuple[httpx.Response
     return answer, asyncio.get_running_loop().time() - started
 
 
-async def test_a_silent_database_is_answered_with_503_within_5_s(silenced: tuple[Line, House]) -> None:
-    line, home = silenced
-    record = await home.open_record(Person(89))
-    [document] = await home.publish(a_deposit(Person(89)))
+async def test_a_silent_database_is_answered_with_503_within_5_s(silenced: tuple[Line, RecordsApi]) -> None:
+    line, api = silenced
+    record = await api.open_record(Person(89))
+    [document] = await api.publish(a_deposit(Person(89)))
     path, token = f"/fhir/DocumentReference/{document}", as_patient(record)
-    answers = await asyncio.gather(*(home.get(path, token) for _ in range(24)))
+    answers = await asyncio.gather(*(api.get(path, token) for _ in range(24)))
     assert {answer.status_code for answer in answers} == {200}
-    assert (await home.client.get("/readyz")).status_code == 200
+    assert (await api.client.get("/readyz")).status_code == 200
 
     line.fall_silent()
     for _again in range(2):  # with connections that are open, and then with none
-        requests = [home.get(path, token) for _ in range(24)]
-        requests += [home.deposit(bundle_of(a_deposit(Person(89)))) for _ in range(4)]
-        requests += [home.client.get("/readyz")]
+        requests = [api.get(path, token) for _ in range(24)]
+        requests += [api.deposit(bundle_of(a_deposit(Person(89)))) for _ in range(4)]
+        requests += [api.client.get("/readyz")]
         times = await asyncio.gather(*(timed(asyncio.ensure_future(one)) for one in requests))
         for answer, seconds in times:
             assert answer.status_code == 503
@@ -55,9 +55,7 @@ async def test_a_silent_database_is_answered_with_503_within_5_s(silenced: tuple
     line.speak()
 
     async def healed() -> bool:
-        return (await home.client.get("/readyz")).status_code == 200 and (
-            await home.get(path, token)
-        ).status_code == 200
+        return (await api.client.get("/readyz")).status_code == 200 and (await api.get(path, token)).status_code == 200
 
     assert await eventually(healed)
 

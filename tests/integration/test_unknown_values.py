@@ -17,7 +17,7 @@ from tests.infra.load import Person
 from tests.infra.messages import kept
 from tests.infra.notify import consulted, contact, published
 from tests.infra.plumbing import document_received, record_changed
-from tests.infra.records import a_deposit, bundle_of, decided, deposit_id, document_ids, house
+from tests.infra.records import a_deposit, bundle_of, decided, deposit_id, document_ids, run_records_api
 from tests.infra.subscriptions import subscription_of
 
 LATER = "added-later"
@@ -86,28 +86,30 @@ async def decisions(pool: Pool) -> list[DepositDecided]:
 async def test_an_unknown_outcome_of_a_decision_publishes_nothing_and_refuses_nothing(
     new_database: NewDatabase,
 ) -> None:
-    async with house(await new_database("records")) as home:
+    async with run_records_api(await new_database("records")) as records_api:
         person = Person(1)
-        record_id = await home.open_record(person)
-        answer = await home.deposit(bundle_of(a_deposit(person)))
+        record_id = await records_api.open_record(person)
+        answer = await records_api.deposit(bundle_of(a_deposit(person)))
         [document_id] = document_ids(answer)
         decision = decided(record_id, document_id, deposit_id(answer))
-        consumer = Consumer(home.pool, subscription_of("records.deposit-decisions"))
+        consumer = Consumer(records_api.pool, subscription_of("records.deposit-decisions"))
         await consumer.consume([kept(decision, changes={"outcome": LATER})])
-        assert await home.pool.fetchval("select status from documents") == "received"
+        assert await records_api.pool.fetchval("select status from documents") == "received"
 
 
 async def test_an_unknown_word_about_a_right_breaks_the_copy_and_is_not_applied(new_database: NewDatabase) -> None:
-    async with house(await new_database("records")) as home:
-        record_id = await home.open_record(Person(1))
-        await home.choose(record_id, 1)
-        consumer = Consumer(home.pool, subscription_of("records.consent-copies"))
+    async with run_records_api(await new_database("records")) as records_api:
+        record_id = await records_api.open_record(Person(1))
+        await records_api.choose(record_id, 1)
+        consumer = Consumer(records_api.pool, subscription_of("records.consent-copies"))
         right = {"holder_id": "899700000001", "from": "2026-11-22T09:30:00Z", "how": LATER}
         state = {"record_id": str(record_id), "version": 2, "changed_at": clock.now().isoformat()}
         good = ConsentStateChanged.model_validate(state)
         await consumer.consume([kept(good, changes={"authorisations": [right]})])
-        assert await home.pool.fetchval("select version from consent_states where record_id = $1", record_id) == 1
-        assert await home.pool.fetchval("select count(*) from broken_copies where key = $1", str(record_id)) == 1
+        assert (
+            await records_api.pool.fetchval("select version from consent_states where record_id = $1", record_id) == 1
+        )
+        assert await records_api.pool.fetchval("select count(*) from broken_copies where key = $1", str(record_id)) == 1
 
 
 async def test_a_label_that_is_not_known_may_hide_the_document_from_the_person(new_pool: NewPool) -> None:

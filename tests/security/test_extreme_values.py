@@ -22,7 +22,7 @@ from tests.infra.examples import Asked, asked, resolved
 from tests.infra.load import Person
 from tests.infra.messages import message
 from tests.infra.plumbing import record_changed
-from tests.infra.records import House
+from tests.infra.records import RecordsApi
 from tests.infra.tokens import bearer, make_token
 
 RECORD = uuid4()
@@ -41,7 +41,9 @@ AT_ONCE = 8
 @pytest_asyncio.fixture(scope="module")
 async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
     async with all_apis(databases) as made:
-        records = House(made["records"].app.state.pool, made["records"].client, made["records"].app.state.parts.vault)
+        records = RecordsApi(
+            made["records"].app.state.pool, made["records"].client, made["records"].app.state.context.vault
+        )
         await records.be_fresh()
         await records.open_record(Person(81), record_id=RECORD)
         async with transaction(made["consent"].app.state.pool) as connection:

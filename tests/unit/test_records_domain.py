@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.records.api.searching import SearchError, parse_form, parse_query
-from services.records.domain.copies import COPIED, CopyAge, stand_in_age
+from services.records.domain.copies import COPIED_TOPICS, CopyAge, decoy_age
 from services.records.domain.documents import served_type
 from services.records.domain.reading import require_permit
 from services.records.domain.submissions import as_code, differing_traits
@@ -65,11 +65,11 @@ def test_all_copies_must_be_known_young_and_whole(age: CopyAge, fresh: bool) -> 
 
 
 def test_what_does_not_exist_has_the_age_of_always_the_same_partition() -> None:
-    notices = {topic: [NOW - timedelta(seconds=n) for n in range(4)] for topic in COPIED}
-    ages = [stand_in_age(notices, number) for number in range(8)]
+    notices = {topic: [NOW - timedelta(seconds=n) for n in range(4)] for topic in COPIED_TOPICS}
+    ages = [decoy_age(notices, number) for number in range(8)]
     assert ages[:4] == ages[4:]
     assert len(set(ages)) == 4
-    assert stand_in_age({}, 3) == CopyAge(None, None)
+    assert decoy_age({}, 3) == CopyAge(None, None)
 
 
 @pytest.mark.parametrize(
@@ -132,11 +132,11 @@ def test_the_parameters_of_a_search() -> None:
     query = parse_query(
         RING, parse_form(b"patient.identifier=urn:oid:1.2.250.1.213.1.4.10|279035121518989&status=current")
     )
-    assert query.wanted.record_id is None
-    assert [one.partition(".")[0] for one in query.wanted.ins_fingerprints] == ["hmac-2", "hmac-1"]
-    assert (query.wanted.count, query.wanted.statuses) == (50, {"current"})
+    assert query.record_id is None
+    assert [ins_fingerprint.partition(".")[0] for ins_fingerprint in query.ins_fingerprints] == ["hmac-2", "hmac-1"]
+    assert (query.count, query.statuses) == (50, {"current"})
     query = parse_query(RING, {"patient": f"Patient/{RECORD}", "status": "superseded", "_count": "5000"})
-    assert (query.wanted.record_id, query.wanted.count, query.wanted.statuses) == (RECORD, 100, {"superseded"})
+    assert (query.record_id, query.count, query.statuses) == (RECORD, 100, {"superseded"})
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 
 from services.records.domain.choices import Choices, choices_of
 from services.records.domain.copies import CopyAge, RecordFacts
-from services.records.domain.documents import Head
+from services.records.domain.documents import DocumentSummary
 from services.records.domain.facts import combination_of, document_facts, record_facts
-from services.records.domain.listing import search
+from services.records.domain.listing import search_record
 from services.records.domain.parameters import Parameters
 from services.records.domain.people import People
 from shared.access import Permit, Refusal, decide, decode_facts, encode_facts
@@ -78,7 +78,7 @@ def somebody(choose: random.Random) -> Somebody:
 
 
 def some_choices(choose: random.Random) -> Choices:
-    def given() -> dict[str, Any]:
+    def some_authorisation() -> dict[str, Any]:
         return {
             "holder_id": choose.choice([*DOCTORS, *STRUCTURES]),
             "from": choose.choice(_TIMES),
@@ -88,11 +88,11 @@ def some_choices(choose: random.Random) -> Choices:
 
     return choices_of(
         {
-            "authorisations": [given() for _ in range(choose.randrange(4))],
-            "blocked": [one for one in (*DOCTORS, *STRUCTURES) if choose.random() < 0.1],
-            "attending_doctors": [one for one in DOCTORS if choose.random() < 0.2],
+            "authorisations": [some_authorisation() for _ in range(choose.randrange(4))],
+            "blocked": [national_id for national_id in (*DOCTORS, *STRUCTURES) if choose.random() < 0.1],
+            "attending_doctors": [doctor for doctor in DOCTORS if choose.random() < 0.2],
             "care_team_objected": choose.random() < 0.3,
-            "hidden_sections": [one for one in ("BIOLOGIE", "CPT_REND") if choose.random() < 0.3],
+            "hidden_sections": [name for name in ("BIOLOGIE", "CPT_REND") if choose.random() < 0.3],
             "applications": [{"application_id": "app-1", "sections": ["BIOLOGIE"]}],
             "emergency": {
                 name: choose.random() < 0.5 for name in ("break_glass", "regulation_centre", "masked_documents")
@@ -118,16 +118,16 @@ def some_record(choose: random.Random) -> RecordFacts:
     )
 
 
-def some_head(choose: random.Random, number: int) -> Head:
+def some_summary(choose: random.Random, number: int) -> DocumentSummary:
     kind = document_types()[choose.choice(TYPES)]
-    return Head(
+    return DocumentSummary(
         id=UUID(int=number),
         record_id=RECORD,
         status=choose.choice(["published"] * 5 + ["received", "refused"]),  # type: ignore[arg-type]
         type=kind.code,
         class_code=kind.class_code,
         section=kind.section,
-        labels=frozenset({"N"} | {one for one in LABELS if choose.random() < 0.15}),
+        labels=frozenset({"N"} | {label for label in LABELS if choose.random() < 0.15}),
         organisation_id=choose.choice(STRUCTURES),
         client_id="software-1",
         author_ids=frozenset({choose.choice(DOCTORS)}),
@@ -142,22 +142,22 @@ def some_head(choose: random.Random, number: int) -> Head:
 def test_lists_and_single_decisions_are_equal() -> None:
     choose, cases, answers = random.Random(20261122), 0, defaultdict[str, int](int)
     for _ in range(SEARCHES):
-        asker, record = somebody(choose), some_record(choose)
-        heads = [some_head(choose, number) for number in range(DOCUMENTS)]
-        of_heads = {head.id: combination_of(head, asker) for head in heads}
-        combinations = {repr(one): one for one in of_heads.values()}
+        requester, record = somebody(choose), some_record(choose)
+        summaries = [some_summary(choose, number) for number in range(DOCUMENTS)]
+        combination_by_id = {summary.id: combination_of(summary, requester) for summary in summaries}
+        combinations = {repr(combination): combination for combination in combination_by_id.values()}
         parameters = Parameters(choose.choice(("never", "allowed")))
-        common = record_facts(asker, "find", record, now=NOW, limit=LIMIT, parameters=parameters)
-        searched = search(common, asker, record, combinations)
+        common = record_facts(requester, "find", record, now=NOW, max_copy_age=LIMIT, parameters=parameters)
+        searched = search_record(common, requester, record, combinations)
         listed = set(searched.permitted)
-        for head in heads:
-            decision = decide(document_facts(common, asker, record, combination_of(head, asker)))
+        for summary in summaries:
+            decision = decide(document_facts(common, requester, record, combination_of(summary, requester)))
             alone = isinstance(decision, Permit)
             whole = searched.decision
             if isinstance(whole, Refusal) and not whole.hides_existence:  # refused whole, and not silently
                 assert not listed
             else:
-                assert (repr(of_heads[head.id]) in listed) is alone, (asker, record, head)
+                assert (repr(combination_by_id[summary.id]) in listed) is alone, (requester, record, summary)
             answers["listed" if alone else decision.reason if isinstance(decision, Refusal) else ""] += 1
             cases += 1
     assert cases >= 200_000
@@ -168,9 +168,9 @@ def test_lists_and_single_decisions_are_equal() -> None:
 def test_the_common_facts_and_a_combinations_own_make_its_facts_again() -> None:
     choose = random.Random(7)
     for _ in range(500):
-        asker, record = somebody(choose), some_record(choose)
-        common = record_facts(asker, "find", record, now=NOW, limit=LIMIT)
-        facts = document_facts(common, asker, record, combination_of(some_head(choose, 1), asker))
+        requester, record = somebody(choose), some_record(choose)
+        common = record_facts(requester, "find", record, now=NOW, max_copy_age=LIMIT)
+        facts = document_facts(common, requester, record, combination_of(some_summary(choose, 1), requester))
         own = {name: value for name, value in encode_facts(facts).items() if name not in encode_facts(common)}
         assert decode_facts({**encode_facts(common), **own}) == facts
 
@@ -190,10 +190,10 @@ def test_a_relation_is_what_the_copy_says_and_never_the_token_alone(
     named = {"person_id": str(PERSON), "from": _TIMES[0], "until": None}
     people = People(**{listed_as: [named]})
     record = RecordFacts(RECORD, "open", 1, 1, CopyAge(NOW, NOW, people_at=NOW), people=people)
-    asker = Somebody(token_says, str(PERSON), "web", RECORD, None, None, None, "normal", None, None)
-    assert record_facts(asker, "find", record, now=NOW, limit=LIMIT).relation == relation
+    requester = Somebody(token_says, str(PERSON), "web", RECORD, None, None, None, "normal", None, None)
+    assert record_facts(requester, "find", record, now=NOW, max_copy_age=LIMIT).relation == relation
     elsewhere = Somebody(token_says, str(PERSON), "web", OTHER, None, None, None, "normal", None, None)
-    assert record_facts(elsewhere, "find", record, now=NOW, limit=LIMIT).relation == "none"
+    assert record_facts(elsewhere, "find", record, now=NOW, max_copy_age=LIMIT).relation == "none"
 
 
 @pytest.mark.parametrize(("kind", "fresh"), [("representative", False), ("carer", False), ("professional", True)])

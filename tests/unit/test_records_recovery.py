@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.records.domain.documents import Head
+from services.records.domain.documents import DocumentSummary
 from services.records.domain.recovery import replay
 from shared.contracts.base import Actor
 from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn
@@ -21,7 +21,7 @@ IDS: dict[str, Any] = {
 }
 MASKED = ("N", "MASQUE_PS")
 PATIENT, AUTHOR = Actor(kind="patient", id="p"), Actor(kind="professional", id="899700000001")
-HEAD = Head(
+DOCUMENT = DocumentSummary(
     id=IDS["document_id"],
     record_id=IDS["record_id"],
     deposit_id=IDS["deposit_id"],
@@ -41,12 +41,14 @@ def relabelled(change: str, labels: tuple[str, ...], version: int | None, actor:
     return DocumentRelabelled(**IDS, actor=actor, change=change, labels=labels, version=version, changed_at=NOW)
 
 
-def published(labels: tuple[str, ...], **known: Any) -> DocumentPublished:
-    return DocumentPublished(**IDS, labels=labels, decision_id=uuid4(), received_at=NOW, published_at=NOW, **known)
+def published(labels: tuple[str, ...], **fields: Any) -> DocumentPublished:
+    return DocumentPublished(**IDS, labels=labels, decision_id=uuid4(), received_at=NOW, published_at=NOW, **fields)
 
 
-def after(event: Any, head: Head = HEAD, here: frozenset[UUID] = frozenset()) -> Head:
-    return replay(head, event, here)
+def after(
+    event: Any, summary: DocumentSummary = DOCUMENT, present_ids: frozenset[UUID] = frozenset()
+) -> DocumentSummary:
+    return replay(summary, event, present_ids)
 
 
 @pytest.mark.parametrize(("actor", "masker"), [(PATIENT, "patient"), (AUTHOR, "author")])
@@ -56,20 +58,20 @@ def test_a_mask_is_that_of_who_set_it(actor: Actor, masker: str) -> None:
 
 def test_a_mask_that_came_by_an_event_that_is_gone_too_is_the_patients() -> None:
     assert after(relabelled("archive", MASKED, 4)).masked_by == "patient"
-    masked = replace(HEAD, labels=frozenset(MASKED), masked_by="author")
+    masked = replace(DOCUMENT, labels=frozenset(MASKED), masked_by="author")
     assert after(relabelled("hide-from-patient", MASKED, 2), masked).masked_by == "author"
     assert after(relabelled("hide-from-patient", MASKED, 3), masked).masked_by == "patient"
 
 
 def test_a_mask_of_a_publication_that_does_not_say_whose_it_is_is_the_patients() -> None:
-    received = replace(HEAD, status="received")
+    received = replace(DOCUMENT, status="received")
     assert after(published(MASKED), received).masked_by == "patient"
     assert after(published(MASKED, masked_by="author"), received).masked_by == "author"
     assert after(published(("N",), shown_to_representatives=True), received).shown_to_representatives
 
 
 def test_versions_only_rise() -> None:
-    newer = replace(HEAD, version=7)
+    newer = replace(DOCUMENT, version=7)
     assert after(relabelled("unmask", ("N",), 6), newer) == newer
     assert after(relabelled("mask", MASKED, 9), newer).version == 9
     assert after(relabelled("mask", MASKED, None), newer).version == 8, "the release before did not count"
@@ -80,4 +82,4 @@ def test_versions_only_rise() -> None:
 def test_a_document_whose_replacement_is_lost_keeps_its_place() -> None:
     event = DocumentReplaced(**IDS, replaced_by=uuid4(), actor=AUTHOR, replaced_at=NOW)
     assert after(event).life == "current"
-    assert after(event, here=frozenset({event.replaced_by})).life == "superseded"
+    assert after(event, present_ids=frozenset({event.replaced_by})).life == "superseded"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.records import sealing
 from services.records.domain.documents import metadata_of
-from services.records.domain.submissions import examine
+from services.records.domain.submissions import parse_and_check
 from shared.crypto.keyring import Keyring, SealBrokenError, new_data_key
 from shared.crypto.vault import Vault, WrappedKey
 from tests.infra.load import Person
@@ -37,7 +37,7 @@ def test_a_content_opens_under_its_own_key_and_id_only(content: bytes) -> None:
 
 
 def test_metadata_and_content_of_one_document_are_not_exchangeable() -> None:
-    [document] = examine(bundle_of(a_deposit(SOMEBODY))).documents
+    [document] = parse_and_check(bundle_of(a_deposit(SOMEBODY))).documents
     id = uuid4()
     sealed = sealing.seal_metadata(KEY, id, metadata_of(document))
     assert sealing.open_metadata(KEY, id, sealed) == metadata_of(document)
@@ -67,12 +67,12 @@ def test_a_data_key_is_wrapped_for_its_record_and_opens_under_old_key_encryption
     after=st.text(" \n\t", max_size=5),
 )
 def test_a_request_is_restored_to_the_byte(contents: list[bytes], before: str, after: str) -> None:
-    body = before.encode() + bundle_of(*(a_deposit(SOMEBODY, content=one) for one in contents)) + after.encode()
-    documents = examine(body).documents
-    named = [(uuid4(), one) for one in documents]
+    body = before.encode() + bundle_of(*(a_deposit(SOMEBODY, content=content) for content in contents)) + after.encode()
+    documents = parse_and_check(body).documents
+    named = [(uuid4(), document) for document in documents]
     deposit = uuid4()
     sealed = sealing.seal_request(KEY, deposit, body, named)
-    assert sealing.open_request(KEY, deposit, sealed, {id: one.content for id, one in named}) == body
+    assert sealing.open_request(KEY, deposit, sealed, {id: document.content for id, document in named}) == body
 
 
 def test_a_request_whose_base64_was_written_otherwise_is_kept_whole() -> None:
@@ -80,7 +80,7 @@ def test_a_request_whose_base64_was_written_otherwise_is_kept_whole() -> None:
     data = bundle["entry"][2]["resource"]["data"]
     bundle["entry"][2]["resource"]["data"] = data[:76] + "\n" + data[76:]
     body = orjson.dumps(bundle)
-    [document] = examine(body).documents
+    [document] = parse_and_check(body).documents
     assert document.base64_span is None
     deposit = uuid4()
     sealed = sealing.seal_request(KEY, deposit, body, [(uuid4(), document)])
@@ -89,7 +89,7 @@ def test_a_request_whose_base64_was_written_otherwise_is_kept_whole() -> None:
 
 def test_a_request_without_its_contents_cannot_be_restored() -> None:
     body = bundle_of(a_deposit(SOMEBODY))
-    [document] = examine(body).documents
+    [document] = parse_and_check(body).documents
     deposit = uuid4()
     sealed = sealing.seal_request(KEY, deposit, body, [(uuid4(), document)])
     with pytest.raises(SealBrokenError):
@@ -98,13 +98,16 @@ def test_a_request_without_its_contents_cannot_be_restored() -> None:
 
 
 def test_what_makes_two_submissions_of_one_identifier_the_same() -> None:
-    [one] = examine(bundle_of(a_deposit(SOMEBODY))).documents
-    same = sealing.fingerprint_of(KEY, one, "1750000001")
-    assert sealing.fingerprint_of(KEY, replace(one, title="Other", unique_id="urn:oid:1.2"), "1750000001") == same
+    [document] = parse_and_check(bundle_of(a_deposit(SOMEBODY))).documents
+    same = sealing.submission_fingerprint(KEY, document, "1750000001")
+    assert (
+        sealing.submission_fingerprint(KEY, replace(document, title="Other", unique_id="urn:oid:1.2"), "1750000001")
+        == same
+    )
     for other, organisation in (
-        (replace(one, content=b"other"), "1750000001"),
-        (replace(one, labels=("N", "MASQUE_PS")), "1750000001"),
-        (one, "1750000002"),
+        (replace(document, content=b"other"), "1750000001"),
+        (replace(document, labels=("N", "MASQUE_PS")), "1750000001"),
+        (document, "1750000002"),
     ):
-        assert sealing.fingerprint_of(KEY, other, organisation) != same
-    assert sealing.fingerprint_of(new_data_key(), one, "1750000001") != same
+        assert sealing.submission_fingerprint(KEY, other, organisation) != same
+    assert sealing.submission_fingerprint(new_data_key(), document, "1750000001") != same

@@ -1,1 +1,1 @@
-"""HTTP of records: FHIR under /fhir, the tracking of deposits beside it."""
+"""The HTTP API of records: FHIR under /fhir, and the routes of the project's own beside it."""

@@ -1,4 +1,4 @@
-"""What the bodies of requests are said to be; of large ones only a few are worked on at a time."""
+"""Checks the Content-Type of requests, and limits how many large bodies are processed at a time."""
 
 import asyncio
 
@@ -20,8 +20,8 @@ class MediaTypeError(UnsupportedEncodingError):
     french = "Envoyez du FHIR en JSON et en UTF-8, avec Content-Type application/fhir+json."
 
 
-class LargeBodies:
-    """Places for large bodies that have arrived: parsing one takes many times its size in memory."""
+class LargeBodyLimit:
+    """A semaphore for large bodies that have arrived: parsing one takes many times its size in memory."""
 
     def __init__(self) -> None:
         self._places = asyncio.Semaphore(LARGE_AT_ONCE)
@@ -34,19 +34,19 @@ class LargeBodies:
 
 
 def check_json(request: Request) -> None:
-    """Raises MediaTypeError when the body is said to be something else."""
+    """Checks that Content-Type is JSON. Raises MediaTypeError."""
     if _media_type(request) not in _JSON:
         raise MediaTypeError
 
 
 def check_json_patch(request: Request) -> None:
-    """The same for a patch."""
+    """Checks that Content-Type is JSON Patch. Raises MediaTypeError."""
     if _media_type(request) != _JSON_PATCH:
         raise MediaTypeError(f"Send a JSON Patch (RFC 6902) with Content-Type {_JSON_PATCH}.")
 
 
 def check_form(request: Request) -> None:
-    """The same for a search."""
+    """Checks that Content-Type is that of a form. Raises MediaTypeError."""
     if _media_type(request) != _FORM:
         raise MediaTypeError(f"Send the search parameters with Content-Type {_FORM}.")
 

@@ -1,4 +1,4 @@
-"""POST /fhir: an ITI-65 submission comes in."""
+"""POST /fhir: the deposit of an ITI-65 submission."""
 
 import asyncio
 import contextlib
@@ -8,15 +8,20 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.records.api.bodies import LARGE, LargeBodies, check_json
+from services.records.api.bodies import LARGE, LargeBodyLimit, check_json
 from services.records.api.documentation import DEPOSIT
 from services.records.api.outcomes import refused_submission
-from services.records.api.parts import caller_of, desk_of, parts_of, pool_of
-from services.records.depositing import Depositing, depositing
-from services.records.domain.submissions import examine, warnings_of
+from services.records.api.parts import app_context_of, caller_of, pool_of, read_context_of
+from services.records.depositing import Depositor, depositor_of
+from services.records.domain.submissions import parse_and_check, warnings_of
 from services.records.store.tracking import TrackedDeposit, TrackedDocument
-from services.records.usecases.deposit_documents import WORTH_A_THREAD, Deposited, Where, deposit_documents
-from services.records.usecases.show_deposits import show_deposit, told_reason
+from services.records.usecases.deposit_documents import (
+    WORTH_A_THREAD,
+    AcceptedDeposit,
+    RecordLocator,
+    deposit_documents,
+)
+from services.records.usecases.show_deposits import disclosed_reason, show_deposit
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError
 from shared.fhir.outcomes import Issue, IssueType, Severity
@@ -35,43 +40,45 @@ CREATED = "201 Created"
 @urgent(Urgency.DEPOSIT)
 @takes(AS_THE_SERVICE)
 async def deposit(request: Request) -> Response:
-    """Parses the bytes itself: this is the hot path."""
+    """Deposits a submission. It parses the bytes itself, because this is the hot path."""
     caller = await caller_of(request)
-    who = depositing(caller)
-    if who.is_of_patient_side:
-        raise ForbiddenError("Patients and who acts for them deposit by PUT /records/{id}/documents/{id}.")
+    depositor = depositor_of(caller)
+    if depositor.is_of_patient_side:
+        raise ForbiddenError("Patients, their representatives and carers deposit by PUT /records/{id}/documents/{id}.")
     check_json(request)
-    large: LargeBodies = request.app.state.large_bodies
+    large: LargeBodyLimit = request.app.state.large_bodies
     body = await request.body()
     async with large if len(body) > LARGE else contextlib.nullcontext():
         try:
-            submission = await asyncio.to_thread(examine, body) if len(body) > WORTH_A_THREAD else examine(body)
+            submission = (
+                await asyncio.to_thread(parse_and_check, body) if len(body) > WORTH_A_THREAD else parse_and_check(body)
+            )
         except InvalidSubmissionError as error:
             REFUSED.labels("deposit-document", error.issues[0].code).inc()
             return refused_submission(error)
-        deposited = await _keep(request, who, submission, body)
+        deposited = await _keep(request, depositor, submission, body)
     seconds = seconds_to_wait(request.headers.get("prefer"))
-    tracked = await wait_settled(pool_of(request), who.owner, deposited.id, seconds) if seconds else None
+    tracked = await wait_for_outcome(pool_of(request), depositor.owner, deposited.id, seconds) if seconds else None
     return _answer(submission, deposited, tracked)
 
 
-async def _keep(request: Request, who: Depositing, submission: Submission, body: bytes) -> Deposited:
-    where = Where(parts_of(request).ins_hmac)
-    return await deposit_documents(desk_of(request), where, who, submission, body)
+async def _keep(request: Request, depositor: Depositor, submission: Submission, body: bytes) -> AcceptedDeposit:
+    locator = RecordLocator(app_context_of(request).ins_hmac)
+    return await deposit_documents(read_context_of(request), locator, depositor, submission, body)
 
 
-async def wait_settled(pool: Pool, owner: str, deposit_id: UUID, seconds: float) -> TrackedDeposit | None:
-    """How far the deposit has come when it is published or refused, or when the time is over."""
+async def wait_for_outcome(pool: Pool, owner: str, deposit_id: UUID, seconds: float) -> TrackedDeposit | None:
+    """Returns the progress of the deposit once it is published or refused, or after `seconds`."""
     return await wait_for(
         lambda: show_deposit(pool, owner, deposit_id),
-        lambda tracked: tracked is not None and tracked.is_settled,
+        lambda tracked: tracked is not None and tracked.is_decided,
         seconds,
     )
 
 
-def _answer(submission: Submission, deposited: Deposited, tracked: TrackedDeposit | None) -> Response:
+def _answer(submission: Submission, deposited: AcceptedDeposit, tracked: TrackedDeposit | None) -> Response:
     entries = [_entry_of(kind, deposited.id) for kind in submission.entries]
-    progress = {one.id: one for one in tracked.documents} if tracked else {}
+    progress = {document.id: document for document in tracked.documents} if tracked else {}
     for document, id in zip(submission.documents, deposited.document_ids, strict=True):
         issues = (_issue_of(deposited.id, progress.get(id)), *warnings_of(document))
         entries[document.entry] = EntryResponse(CREATED, f"DocumentReference/{id}", 'W/"1"', issues=issues)
@@ -81,7 +88,7 @@ def _answer(submission: Submission, deposited: Deposited, tracked: TrackedDeposi
 
 
 def _entry_of(kind: str, deposit_id: UUID) -> EntryResponse:
-    """The SubmissionSet becomes the deposit; a Patient is compared and not kept as a resource."""
+    """Returns the response for one entry: the SubmissionSet becomes the deposit, a Patient is compared, not stored."""
     return EntryResponse(CREATED, f"List/{deposit_id}", 'W/"1"') if kind == "List" else EntryResponse("200 OK")
 
 
@@ -93,7 +100,7 @@ def _issue_of(deposit_id: UUID, document: TrackedDocument | None) -> Issue:
             return Issue("document-published", text, None, IssueType.INFORMATIONAL, Severity.INFORMATION)
         case "refused":
             text = f"Refused: never visible. See /deposits/{deposit_id}."
-            code = told_reason(document.reason) if document and document.reason else "refused"
+            code = disclosed_reason(document.reason) if document and document.reason else "refused"
             return Issue(code, text, None, IssueType.BUSINESS_RULE, Severity.ERROR)
         case _:
             text = f"Accepted, invisible until it is checked. Follow it at /deposits/{deposit_id}."

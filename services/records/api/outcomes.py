@@ -1,9 +1,9 @@
-"""Errors: OperationOutcome for everything under /fhir, problem+json elsewhere."""
+"""Renders errors: as OperationOutcome under /fhir, as problem+json elsewhere."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.records.api.parts import flagged
+from services.records.api.parts import access_headers
 from shared.fhir.outcomes import Issue, IssueType, operation_outcome
 from shared.fhir.submission import InvalidSubmissionError
 from shared.fhir.write import FHIR_JSON
@@ -25,25 +25,25 @@ _TYPES = {
 
 
 def render(request: Request, status: int, code: str, detail: str) -> Response:
-    """The answer to an error, in the format of the path."""
+    """Returns the answer to an error, in the format of the path."""
     if not is_fhir(request.url.path):
         answer = problem(request, status, code, detail)
     else:
         answer = outcome(status, [Issue(code, detail, None, _TYPES.get(status, IssueType.EXCEPTION))])
-    answer.headers.update(flagged(request))
+    answer.headers.update(access_headers(request))
     return answer
 
 
 def outcome(status: int, issues: list[Issue] | tuple[Issue, ...]) -> Response:
-    """An OperationOutcome."""
+    """Returns an OperationOutcome."""
     return Response(operation_outcome(issues), status, media_type=FHIR_JSON)
 
 
 def refused_submission(error: InvalidSubmissionError) -> Response:
-    """All that is wrong with a submission, at once."""
+    """Returns all issues of a submission."""
     return outcome(400 if error.malformed else error.status, error.issues)
 
 
 def is_fhir(path: str) -> bool:
-    """Whether answers on this path are FHIR."""
+    """Returns whether answers on this path are FHIR."""
     return path == "/fhir" or path.startswith("/fhir/")

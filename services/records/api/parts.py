@@ -1,4 +1,4 @@
-"""What the routes find on the app: the composition root puts it there."""
+"""The context that the composition root puts on the app, and what routes take from it and from the request."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,51 +9,56 @@ from starlette.requests import Request
 
 from services.records.domain.facts import EMERGENCIES
 from services.records.domain.parameters import Parameters
-from services.records.store.matrices import Matrices
-from services.records.usecases.desk import Desk
+from services.records.store.matrices import MatrixCache
+from services.records.usecases.desk import ReadContext
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.db.pool import Pool
 from shared.errors import NotAuthenticatedError
 from shared.http.tokens import Caller
 
-ACCESS_MODE = "x-access-mode"
-ACCESS_MARKS = "x-access-marks"
+ACCESS_MODE_HEADER = "x-access-mode"
+ACCESS_NOTICES_HEADER = "x-access-marks"
 NOT_FROM_THE_DECREE = "not-from-the-decree"
-"""A mark: the matrix of the decree says nothing of this profession and type; this project's default opens it."""
+"""A notice: the decree's matrix has no entry for this profession and type; this project's default permits it."""
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The keys, how old a copy may be, and national parameters."""
+class AppContext:
+    """The keys, the largest age of a copy, the national parameters and the matrices of the app."""
 
     ins_hmac: Keyring
     vault: Vault
-    copy_limit: timedelta
+    max_copy_age: timedelta
     parameters: Parameters
-    matrices: Matrices = field(default_factory=Matrices)
+    matrices: MatrixCache = field(default_factory=MatrixCache)
 
 
-def parts_of(request: Request) -> Parts:
-    """The parts."""
-    parts: Parts = request.app.state.parts
-    return parts
+def app_context_of(request: Request) -> AppContext:
+    """Returns the app's context."""
+    app_context: AppContext = request.app.state.context
+    return app_context
 
 
 def pool_of(request: Request) -> Pool:
-    """The pool."""
+    """Returns the app's connection pool."""
     pool: Pool = request.app.state.pool
     return pool
 
 
-def desk_of(request: Request) -> Desk:
-    """What reading needs."""
-    parts = parts_of(request)
-    return Desk(pool_of(request), parts.vault, parts.matrices, parts.copy_limit, parts.parameters)
+def read_context_of(request: Request) -> ReadContext:
+    """Returns the context for use cases that read."""
+    app_context = app_context_of(request)
+    return ReadContext(
+        pool_of(request), app_context.vault, app_context.matrices, app_context.max_copy_age, app_context.parameters
+    )
 
 
 async def caller_of(request: Request) -> Caller:
-    """Who asks. From here on each answer to a request in an emergency mode says so. Raises NotAuthenticatedError."""
+    """Returns the caller. Raises NotAuthenticatedError.
+
+    Notes an emergency mode on the request, so that the answer states it, even that of an error.
+    """
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     if scheme.lower() != "bearer" or not token:
         raise NotAuthenticatedError
@@ -64,14 +69,14 @@ async def caller_of(request: Request) -> Caller:
 
 
 def mode_of(request: Request) -> str | None:
-    """The emergency mode in which this is asked, if it is."""
+    """Returns the emergency mode of the request, None if it has none."""
     mode: str | None = getattr(request.state, "access_mode", None)
     return mode
 
 
-def flagged(request: Request, notices: Iterable[str] = ()) -> dict[str, str]:
-    """The headers of an answer that say in which emergency mode it was given, and what goes beside it."""
-    headers = {} if (mode := mode_of(request)) is None else {ACCESS_MODE: mode}
-    if told := [one for one in notices if one == NOT_FROM_THE_DECREE]:
-        headers[ACCESS_MARKS] = ",".join(told)
+def access_headers(request: Request, notices: Iterable[str] = ()) -> dict[str, str]:
+    """Returns the headers that state the emergency mode of the answer and its notices."""
+    headers = {} if (mode := mode_of(request)) is None else {ACCESS_MODE_HEADER: mode}
+    if shown := [notice for notice in notices if notice == NOT_FROM_THE_DECREE]:
+        headers[ACCESS_NOTICES_HEADER] = ",".join(shown)
     return headers

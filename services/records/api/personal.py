@@ -1,4 +1,4 @@
-"""PUT /records/{id}/documents/{id}: the person's side deposits."""
+"""PUT /records/{id}/documents/{id}: a deposit of the patient side."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -6,13 +6,13 @@ from uuid import UUID
 import pybase64
 from fastapi import APIRouter, Header, Request, Response
 
-from services.records.api.deposits import wait_settled
-from services.records.api.parts import desk_of, parts_of
+from services.records.api.deposits import wait_for_outcome
+from services.records.api.parts import app_context_of, read_context_of
 from services.records.api.tracking import progress_of
-from services.records.depositing import depositing
-from services.records.domain.personal import Personal, submission_of
+from services.records.depositing import depositor_of
+from services.records.domain.personal import OwnDocument, submission_from
 from services.records.models import DepositProgress, PersonalDocument
-from services.records.usecases.deposit_documents import Where, deposit_documents
+from services.records.usecases.deposit_documents import RecordLocator, deposit_documents
 from shared.errors import ForbiddenError, InvalidError, NotFoundError
 from shared.fhir.contents import span_of
 from shared.http.admission import Urgency, urgent
@@ -23,19 +23,21 @@ from shared.runtime import clock
 
 router = APIRouter(route_class=Door, tags=["Own documents"])
 _ANSWERS: dict[int | str, dict[str, Any]] = {
-    403: {"description": "Not yours to deposit: the detail names the rule, such as `type-not-yours`."},
-    404: {"description": "No such record, or not one in which you may deposit."},
-    409: {"description": "`unique-id-taken`: this id stands for another document already."},
+    403: {"description": "You may not deposit this: the detail names the rule, such as `type-not-yours`."},
+    404: {"description": "There is no such record, or you may not deposit in it."},
+    409: {"description": "`unique-id-taken`: this id already names another document."},
     422: {
         "description": "`record-closed`, `type-unknown`, `media-type-differs`, `base64-invalid`, "
         "`replaced-document-unknown`, `invalid`"
     },
-    503: {"description": "`cannot-be-checked-now`: who you act for cannot be checked; see Retry-After."},
+    503: {
+        "description": "`cannot-be-checked-now`: your right to act for the holder cannot be checked; see Retry-After."
+    },
 }
 
 
 class Base64InvalidError(InvalidError):
-    """The content is not base64 (RFC 4648, with + and /, with its padding)."""
+    """The content is not base64 (RFC 4648 section 4: with + and /, and padding)."""
 
     code = "base64-invalid"
     french = "Le contenu n’est pas en base64."
@@ -44,43 +46,45 @@ class Base64InvalidError(InvalidError):
 @router.put(
     "/records/{record_id}/documents/{document_id}",
     status_code=201,
-    summary="Add a document of one's own",
+    summary="Deposit a document of your own",
     responses=_ANSWERS,
 )
 @urgent(Urgency.DEPOSIT)
 @takes(AS_THE_SERVICE)
-async def put_document(  # each is a part of the request
+async def put_document(
     record_id: UUID,
     document_id: UUID,
     body: PersonalDocument,
     request: Request,
     response: Response,
     caller: AuthenticatedCaller,
-    prefer: Annotated[str | None, Header(description="`wait=N`: answer when it is published or refused.")] = None,
+    prefer: Annotated[str | None, Header(description="`wait=N`: wait N s for the publication or refusal.")] = None,
 ) -> DepositProgress:
-    """By the holder, a representative, a carer. `document_id` is chosen by the sender: the same request again is the
-    same document. Invisible until it is checked, as every deposit; GET /deposits/{id} follows it."""
-    who = depositing(caller)
-    if not who.is_of_patient_side:
-        raise ForbiddenError("This is for patients and who acts for them; others deposit by POST /fhir.")
+    """For the holder, representatives and carers. You choose `document_id`; a repeated request is the same document.
+
+    The document is invisible until it is checked, as every deposit is. Follow it at GET /deposits/{id}.
+    """
+    depositor = depositor_of(caller)
+    if not depositor.is_of_patient_side:
+        raise ForbiddenError("This is for patients, their representatives and carers; others deposit by POST /fhir.")
     raw = await request.body()
-    submission = submission_of(_personal(document_id, body, raw), clock.now())
-    where = Where(parts_of(request).ins_hmac, record_id)
-    desk = desk_of(request)
-    deposited = await deposit_documents(desk, where, who, submission, raw)
-    tracked = await wait_settled(desk.pool, who.owner, deposited.id, seconds_to_wait(prefer))
+    submission = submission_from(_personal(document_id, body, raw), clock.now())
+    locator = RecordLocator(app_context_of(request).ins_hmac, record_id)
+    context = read_context_of(request)
+    deposited = await deposit_documents(context, locator, depositor, submission, raw)
+    tracked = await wait_for_outcome(context.pool, depositor.owner, deposited.id, seconds_to_wait(prefer))
     if tracked is None:
         raise NotFoundError
     response.headers["location"] = f"/deposits/{deposited.id}"
     return progress_of(tracked)
 
 
-def _personal(document_id: UUID, body: PersonalDocument, raw: bytes) -> Personal:
+def _personal(document_id: UUID, body: PersonalDocument, raw: bytes) -> OwnDocument:
     try:
         content = pybase64.b64decode(body.content, validate=True)
     except ValueError as error:
         raise Base64InvalidError from error
-    return Personal(
+    return OwnDocument(
         id=document_id,
         type=body.type,
         title=body.title,

@@ -1,10 +1,10 @@
-"""From what is stored to what FHIR shows."""
+"""Builds FHIR resources from what is stored."""
 
 from uuid import UUID
 
 from services.records.api.parts import NOT_FROM_THE_DECREE
-from services.records.domain.documents import Head, Metadata, StoredCode
-from services.records.domain.facts import status_of
+from services.records.domain.documents import DocumentMetadata, DocumentSummary, StoredCode
+from services.records.domain.facts import lifecycle_status
 from services.records.domain.listing import fhir_status
 from shared.fhir import write
 from shared.fhir.submission import Author, AuthorKind, Coding
@@ -14,31 +14,31 @@ from shared.values import Ins, NationalProfessionalId, NationalStructureId
 
 
 def document_reference(
-    head: Head, metadata: Metadata, notices: tuple[str, ...] = (), access_mode: str | None = None
+    summary: DocumentSummary, metadata: DocumentMetadata, notices: tuple[str, ...] = (), access_mode: str | None = None
 ) -> bytes:
-    """The DocumentReference; `notices` and the emergency mode of the answer go into its meta."""
-    labels = normalised(found for code in head.labels if (found := label(code)) is not None)
+    """Returns the DocumentReference, with `notices` and the emergency mode of the answer in its meta."""
+    labels = normalised(known_label for code in summary.labels if (known_label := label(code)) is not None)
     return write.document_reference(
         write.StoredDocument(
-            id=str(head.id),
-            version=head.version,
-            last_updated=head.changed_at or head.received_at,
-            status=fhir_status(status_of(head.status, head.life, archived=head.archived)),
-            archived=head.archived,
-            notices=tuple(one for one in notices if one == NOT_FROM_THE_DECREE),
+            id=str(summary.id),
+            version=summary.version,
+            last_updated=summary.changed_at or summary.received_at,
+            status=fhir_status(lifecycle_status(summary.status, summary.life, archived=summary.archived)),
+            archived=summary.archived,
+            notices=tuple(author for author in notices if author == NOT_FROM_THE_DECREE),
             access_mode=access_mode,
             unique_id=metadata.unique_id,
-            type=document_types()[head.type],
+            type=document_types()[summary.type],
             labels=labels,
             date=metadata.date,
             authors=tuple(
                 Author(
-                    AuthorKind(one.kind),
-                    NationalProfessionalId(one.professional) if one.professional else None,
-                    NationalStructureId(one.organisation) if one.organisation else None,
-                    one.role,
+                    AuthorKind(author.kind),
+                    NationalProfessionalId(author.professional) if author.professional else None,
+                    NationalStructureId(author.organisation) if author.organisation else None,
+                    author.role,
                 )
-                for one in metadata.authors
+                for author in metadata.authors
             ),
             custodian=NationalStructureId(metadata.custodian) if metadata.custodian else None,
             title=metadata.title,
@@ -47,30 +47,30 @@ def document_reference(
             creation=metadata.creation,
             size=metadata.size,
             sha1=bytes.fromhex(metadata.sha1),
-            url=f"Binary/{head.id}",
+            url=f"Binary/{summary.id}",
             format=_coding(metadata.format),
             period_start=metadata.period_start,
             period_end=metadata.period_end,
             facility_type=_coding(metadata.facility_type),
             practice_setting=_coding(metadata.practice_setting),
             ins=_ins(metadata),
-            record_id=str(head.record_id),
+            record_id=str(summary.record_id),
         )
     )
 
 
-def etag_of(head: Head) -> str:
-    """The version of the labels and the life, as HTTP says it."""
-    return f'W/"{head.version}"'
+def etag_of(summary: DocumentSummary) -> str:
+    """Returns the ETag: the version of the document's labels and life."""
+    return f'W/"{summary.version}"'
 
 
 def url_of(base: str, document_id: UUID) -> str:
-    """The address of a DocumentReference."""
+    """Returns the URL of a DocumentReference."""
     return f"{base}fhir/DocumentReference/{document_id}"
 
 
-def _ins(metadata: Metadata) -> Ins | None:
-    """Of whom the document says that it is; what the person's side deposits says no number."""
+def _ins(metadata: DocumentMetadata) -> Ins | None:
+    """Returns the INS in the document's metadata; None for documents of the patient side, which have none."""
     if metadata.ins is None or metadata.ins_system is None:
         return None
     return Ins(metadata.ins, metadata.ins_system.removeprefix("urn:oid:"))

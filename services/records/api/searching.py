@@ -1,17 +1,18 @@
 """Search parameters of DocumentReference, from a URL or a form."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from services.records.usecases.find_documents import LAST, Wanted
+from services.records.usecases.find_documents import LAST_ID, DocumentQuery
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.errors import ClientError
 from shared.values import Ins, InvalidInsError
 
-KNOWN = frozenset({"patient", "patient.identifier", "patient:identifier", "status", "_count", "_after", "_format"})
+KNOWN_PARAMETERS = frozenset(
+    {"patient", "patient.identifier", "patient:identifier", "status", "_count", "_after", "_format"}
+)
 STATUSES = frozenset({"current", "superseded", "entered-in-error"})
 STATUS_SYSTEM = "http://hl7.org/fhir/document-reference-status"
 LARGEST_PAGE = 100
@@ -21,45 +22,36 @@ MOST_PARAMETERS = 20
 
 
 class SearchError(ClientError):
-    """Search with patient (id of the record) or patient.identifier (INS as system|value), and status, each once."""
+    """Search with status and with patient (id of the record) or patient.identifier (INS as system|value), each once."""
 
     code = "search-invalid"
     french = "Cherchez par patient (id du dossier) ou patient.identifier (système|INS) et par status, une fois chacun."
     status: ClassVar[int] = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What is looked for."""
-
-    wanted: Wanted
-    statuses: frozenset[str]
-
-
 def parse_form(text: bytes) -> dict[str, str]:
-    """Name and value of each parameter. Raises SearchError."""
+    """Returns the parameters by name. Raises SearchError."""
     try:
         pairs = parse_qsl(text.decode(), keep_blank_values=True, max_num_fields=MOST_PARAMETERS, errors="strict")
     except ValueError as error:
         raise SearchError from error
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise SearchError("Each search parameter may stand once; several statuses go into one, with commas.")
-    return found
+    parameters = dict(pairs)
+    if len(parameters) != len(pairs):
+        raise SearchError("Send each search parameter once; separate several statuses by commas.")
+    return parameters
 
 
-def parse_query(ring: Keyring, parameters: dict[str, str]) -> Query:
-    """Raises SearchError."""
-    unknown = parameters.keys() - KNOWN
+def parse_query(ring: Keyring, parameters: dict[str, str]) -> DocumentQuery:
+    """Returns the search that these parameters describe. Raises SearchError."""
+    unknown = parameters.keys() - KNOWN_PARAMETERS
     if unknown:
-        raise SearchError(f"Not every parameter is known here. These are: {', '.join(sorted(KNOWN))}.")
-    patients = [parameters[name] for name in KNOWN if name.startswith("patient") and name in parameters]
+        raise SearchError(f"A parameter is unknown. The known ones are: {', '.join(sorted(KNOWN_PARAMETERS))}.")
+    patients = [parameters[name] for name in KNOWN_PARAMETERS if name.startswith("patient") and name in parameters]
     if len(patients) != 1 or not parameters.get("status"):
         raise SearchError
     statuses = _statuses(parameters["status"])
     record_id, fingerprints = _patient(ring, patients[0])
-    wanted = Wanted(record_id, fingerprints, _count(parameters), _after(parameters), statuses)
-    return Query(wanted, statuses)
+    return DocumentQuery(record_id, fingerprints, _count(parameters), _after(parameters), statuses)
 
 
 def _patient(ring: Keyring, patient: str) -> tuple[UUID | None, tuple[str, ...]]:
@@ -73,22 +65,22 @@ def _patient(ring: Keyring, patient: str) -> tuple[UUID | None, tuple[str, ...]]
 
 
 def _statuses(text: str) -> frozenset[str]:
-    found = frozenset(one.removeprefix(f"{STATUS_SYSTEM}|").strip() for one in text.split(","))
-    if not found <= STATUSES:
-        raise SearchError(f"status is one or several of {', '.join(sorted(STATUSES))}.")
-    return found
+    statuses = frozenset(status.removeprefix(f"{STATUS_SYSTEM}|").strip() for status in text.split(","))
+    if not statuses <= STATUSES:
+        raise SearchError(f"status must be one or several of {', '.join(sorted(STATUSES))}.")
+    return statuses
 
 
 def _count(parameters: dict[str, str]) -> int:
     text = parameters.get("_count", str(USUAL_PAGE))
     if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) == 0:
-        raise SearchError(f"_count is a number from 1 to {LARGEST_PAGE}.")
+        raise SearchError(f"_count must be a number from 1 to {LARGEST_PAGE}.")
     return min(int(text), LARGEST_PAGE)
 
 
 def _after(parameters: dict[str, str]) -> UUID:
     text = parameters.get("_after")
-    return LAST if text is None else _uuid(text, "_after")
+    return LAST_ID if text is None else _uuid(text, "_after")
 
 
 def _uuid(text: str, name: str) -> UUID:

@@ -1,1 +1,1 @@
-"""What records knows and how it judges it, pure: no await, no clock, no I/O."""
+"""The domain of records, pure: no await, no clock, no I/O."""

@@ -1,17 +1,18 @@
-"""What a person chose, as the copy holds it, and what follows from it for one who asks.
+"""The patient's choices from the local copy of consent's state, and what they say about one requester.
 
-The copy keeps the JSON of `ConsentStateChanged`; it is looked at without building models, because every read does.
+The copy stores the JSON of `ConsentStateChanged`. It is read without building Pydantic models, because every read of a
+record reads it.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from shared.contracts.consent import ConsentStateChanged, EmergencyChoices
 
-Standing = Literal["none", "future", "expired", "valid"]
-KEPT = frozenset(
+AuthorisationStatus = Literal["none", "future", "expired", "valid"]
+STORED_MEMBERS = frozenset(
     {
         "blocked",
         "emergency",
@@ -22,15 +23,18 @@ KEPT = frozenset(
         "applications",
     }
 )
-"""The members of the event that a read may rest on; `authorised` is turned into authorisations."""
-_BETTER: tuple[Standing, ...] = ("valid", "future", "expired")
+"""The members of the event that the copy stores; `authorised` is turned into authorisations."""
+_BEST_FIRST: tuple[AuthorisationStatus, ...] = ("valid", "future", "expired")
 _UNSET = EmergencyChoices()
-_BEFORE_ALL = "0001-01-01T00:00:00Z"
+_BEGINNING_OF_TIME = "0001-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The choices of one record. Authorisations and applications as the event writes them in JSON."""
+    """The choices of one record. `authorisations` stay in the event's JSON form.
+
+    `applications`: application id -> sections that the application may see.
+    """
 
     authorisations: tuple[Mapping[str, Any], ...] = ()
     blocked: frozenset[str] = frozenset()
@@ -40,71 +44,99 @@ class Choices:
     hidden_sections: frozenset[str] = frozenset()
     applications: Mapping[str, frozenset[str]] | None = None
 
-    def authorisation_of(self, holders: Iterable[str], now: datetime) -> Standing:
-        """The best that the person's side gave to one of these: a valid one, else one to come, else one that was."""
-        return _best(one for one in self._given_to(holders, now) if one[0] != "care-team")
+    def authorisation_of(self, holders: Iterable[str], now: datetime) -> AuthorisationStatus:
+        """Returns the best status of the patient side's authorisations of these holders: valid, future, then expired.
 
-    def care_team_of(self, structure_id: str | None, now: datetime) -> Standing:
-        """The same of what a structure attested of its own care team."""
+        "none" where none of them has an authorisation.
+        """
+        return _best(grant.status for grant in self._grants_to(holders, now) if not grant.is_attestation)
+
+    def care_team_of(self, structure_id: str | None, now: datetime) -> AuthorisationStatus:
+        """Returns the best status of this structure's care-team attestations, in the order of `authorisation_of`."""
         holders = () if structure_id is None else (structure_id,)
-        return _best(one for one in self._given_to(holders, now) if one[0] == "care-team")
+        return _best(grant.status for grant in self._grants_to(holders, now) if grant.is_attestation)
 
-    def lasting(self, now: datetime) -> "Choices":
-        """Without what has ended."""
-        left = (one for one in self.authorisations if standing(one["from"], one.get("until"), now) != "expired")
-        return replace(self, authorisations=tuple(left))
+    def without_expired(self, now: datetime) -> "Choices":
+        """Returns these choices without the authorisations that have ended."""
+        remaining = (
+            authorisation
+            for authorisation in self.authorisations
+            if period_status(authorisation["from"], authorisation.get("until"), now) != "expired"
+        )
+        return replace(self, authorisations=tuple(remaining))
 
-    def _given_to(self, holders: Iterable[str], now: datetime) -> list[tuple[str, Standing]]:
-        wanted = frozenset(holders)
+    def _grants_to(self, holders: Iterable[str], now: datetime) -> list["_Grant"]:
+        sought = frozenset(holders)
         return [
-            (one.get("how", "online"), standing(one["from"], one.get("until"), now))
-            for one in self.authorisations
-            if one["holder_id"] in wanted
+            _Grant(
+                is_attestation=authorisation.get("how") == "care-team",
+                status=period_status(authorisation["from"], authorisation.get("until"), now),
+            )
+            for authorisation in self.authorisations
+            if authorisation["holder_id"] in sought
         ]
+
+
+class _Grant(NamedTuple):
+    """An authorisation of a holder, or an attestation of a structure's own care team, with its status."""
+
+    is_attestation: bool
+    status: AuthorisationStatus
 
 
 NO_CHOICES = Choices()
 
 
-def standing(since: str, until: str | None, now: datetime) -> Standing:
-    """Where a moment lies to a stretch of time; the end is no part of it."""
+def period_status(since: str, until: str | None, now: datetime) -> AuthorisationStatus:
+    """Returns the status at `now` of a period from `since` (included) to `until` (excluded), both ISO 8601."""
     if now < datetime.fromisoformat(since):
         return "future"
     return "expired" if until is not None and datetime.fromisoformat(until) <= now else "valid"
 
 
-def kept_of(event: ConsentStateChanged) -> dict[str, Any]:
-    """What the copy keeps of an event. An old sender's `authorised` become authorisations without an end."""
-    kept = event.model_dump(mode="json", by_alias=True, include=set(KEPT))
+def stored_choices(event: ConsentStateChanged) -> dict[str, Any]:
+    """Returns the part of an event that the copy stores.
+
+    An event of an old release has `authorised` instead of `authorisations`: these become authorisations without an end.
+    """
+    members = event.model_dump(mode="json", by_alias=True, include=set(STORED_MEMBERS))
     if event.authorisations is None:
-        kept["authorisations"] = _of_old(event.authorised)
-    return kept
+        members["authorisations"] = _unlimited_authorisations(event.authorised)
+    return members
 
 
-def choices_of(kept: Mapping[str, Any]) -> Choices:
-    """What `kept_of` gave, or what stood in the copy before it: authorised, blocked and emergency alone."""
-    authorisations = kept.get("authorisations")
+def choices_of(stored: Mapping[str, Any]) -> Choices:
+    """Returns the choices from the copy's JSON.
+
+    The JSON is what `stored_choices` returns, or what an old release stored: `authorised`, `blocked` and `emergency`.
+    """
+    authorisations = stored.get("authorisations")
     if authorisations is None:
-        authorisations = _of_old(kept.get("authorised", ()))
+        authorisations = _unlimited_authorisations(stored.get("authorised", ()))
     return Choices(
         authorisations=tuple(authorisations),
-        blocked=frozenset(kept.get("blocked", ())),
-        attending_doctors=frozenset(kept.get("attending_doctors", ())),
-        care_team_objected=bool(kept.get("care_team_objected", False)),
-        emergency=_emergency(kept.get("emergency", {})),
-        hidden_sections=frozenset(kept.get("hidden_sections", ())),
-        applications={one["application_id"]: frozenset(one["sections"]) for one in kept.get("applications", ())},
+        blocked=frozenset(stored.get("blocked", ())),
+        attending_doctors=frozenset(stored.get("attending_doctors", ())),
+        care_team_objected=bool(stored.get("care_team_objected", False)),
+        emergency=_emergency_choices(stored.get("emergency", {})),
+        hidden_sections=frozenset(stored.get("hidden_sections", ())),
+        applications={
+            application["application_id"]: frozenset(application["sections"])
+            for application in stored.get("applications", ())
+        },
     )
 
 
-def _emergency(kept: Mapping[str, bool]) -> EmergencyChoices:
-    return _UNSET.model_copy(update={name: kept[name] for name in EmergencyChoices.model_fields if name in kept})
+def _emergency_choices(stored: Mapping[str, bool]) -> EmergencyChoices:
+    return _UNSET.model_copy(update={name: stored[name] for name in EmergencyChoices.model_fields if name in stored})
 
 
-def _of_old(authorised: Iterable[str]) -> list[dict[str, Any]]:
-    return [{"holder_id": one, "from": _BEFORE_ALL, "until": None, "how": "online"} for one in authorised]
+def _unlimited_authorisations(authorised: Iterable[str]) -> list[dict[str, Any]]:
+    return [
+        {"holder_id": holder_id, "from": _BEGINNING_OF_TIME, "until": None, "how": "online"} for holder_id in authorised
+    ]
 
 
-def _best(found: Iterable[tuple[str, Standing]]) -> Standing:
-    standings = {standing for _, standing in found}
-    return next((one for one in _BETTER if one in standings), "none")
+def _best(statuses: Iterable[AuthorisationStatus]) -> AuthorisationStatus:
+    present = frozenset(statuses)
+    return next((status for status in _BEST_FIRST if status in present), "none")

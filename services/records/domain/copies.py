@@ -1,4 +1,4 @@
-"""What the copies say of a record and how old they are; and what is said of what does not exist."""
+"""What the local copies say about a record and how old they are; and the decoy for a record that does not exist."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,18 +12,20 @@ from shared.contracts.topics import CONSENT_STATES, IDENTITY_ERASURES, IDENTITY_
 from shared.messaging.freshness import are_fresh, decoy_watermarks
 from shared.terminology.matrix import Matrix
 
-COPIED = (IDENTITY_RECORDS.name, CONSENT_STATES.name, IDENTITY_PEOPLE.name, IDENTITY_ERASURES.name)
-"""The topics about one record that a read rests on; the people only where somebody acts for the holder."""
+COPIED_TOPICS = (IDENTITY_RECORDS.name, CONSENT_STATES.name, IDENTITY_PEOPLE.name, IDENTITY_ERASURES.name)
+"""The topics about one record that a read rests on; `IDENTITY_PEOPLE` only where somebody acts for the holder."""
 PROXIES = frozenset({"representative", "carer"})
+"""The kinds of callers who act for the holder."""
 
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """How old the copies are that a read rests on: the watermarks of the record's partitions; whether one is broken,
-    or the labels of the record's documents may be older than they were.
+    """The watermarks of the copies that a read rests on.
 
-    `matrix_at`: that of the matrices' oldest partition. A broken one, whatever its name, may be the one in force.
-    `erasures_at`: what was erased before that moment is gone from here. `other`: the age for the person's other record.
+    Each `_at` is the watermark of the record's partition of one topic: everything sent before it is applied here.
+    `matrix_at` is the oldest watermark of all partitions of the matrices. `broken`: a copy could not be applied, or the
+    labels of the record's documents may be outdated after lost commits. `matrix_broken`: some matrix could not be
+    applied, and it may be the one in force. `other`: the age of the copies of the person's other record.
     """
 
     record_at: datetime | None
@@ -36,25 +38,25 @@ class CopyAge:
     erasures_at: datetime | None = None
     other: "CopyAge | None" = None
 
-    def is_fresh(self, now: datetime, limit: timedelta, kind: str = "") -> bool:
-        """Whether all that count for somebody of that kind are known and young enough."""
-        notices, broken = [self.record_at, self.choices_at, self.erasures_at], self.broken
+    def is_fresh(self, now: datetime, max_age: timedelta, kind: str = "") -> bool:
+        """Returns whether every copy that counts for a caller of this kind is known and at most `max_age` old."""
+        watermarks, broken = [self.record_at, self.choices_at, self.erasures_at], self.broken
         if kind in PROXIES:
-            notices, broken = [*notices, self.people_at], broken or self.people_broken
+            watermarks, broken = [*watermarks, self.people_at], broken or self.people_broken
         elif kind == "professional":
-            notices, broken = [*notices, self.matrix_at], broken or self.matrix_broken
-        if self.other is not None and not self.other.is_fresh(now, limit, kind):
+            watermarks, broken = [*watermarks, self.matrix_at], broken or self.matrix_broken
+        if self.other is not None and not self.other.is_fresh(now, max_age, kind):
             return False
-        return not broken and are_fresh(notices, now, limit)
+        return not broken and are_fresh(watermarks, now, max_age)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordFacts:
-    """What is known of a record. `id` None: there is no such record.
+    """What the copies say about a record. `id` is None where there is no such record.
 
-    `linked_to`: the other record of the same person. Its blocks hold here too, and `age` is that of both copies.
-    `matrix` None: the one in force is not known here. `awaits_recovery`: commits about its documents may have been
-    lost, so that labels may be older than they were; nobody changes them until they are recovered.
+    `linked_to`: the other record of the same person; its blocks hold here too, and `age` covers the copies of both.
+    `matrix` is None where the matrix in force is not known here. `awaits_recovery`: the database may have lost commits
+    about the record's documents, so their labels may be outdated; they cannot be changed until they are recovered.
     """
 
     id: UUID | None
@@ -69,36 +71,36 @@ class RecordFacts:
     awaits_recovery: bool = False
     matrix: Matrix | None = field(default=None, compare=False)
 
-    def beside(self, other: "RecordFacts") -> "RecordFacts":
-        """The same, knowing the other record of the person: what is blocked there is blocked here."""
+    def with_other_record(self, other: "RecordFacts") -> "RecordFacts":
+        """Returns these facts combined with the person's other record: blocks there hold here too."""
         blocked = self.choices.blocked | other.choices.blocked
         return replace(self, choices=replace(self.choices, blocked=blocked), age=replace(self.age, other=other.age))
 
-    def is_fresh_for(self, kind: str, now: datetime, limit: timedelta) -> bool:
-        """Whether what a decision about somebody of that kind rests on is young enough, and here at all."""
+    def is_fresh_for(self, kind: str, now: datetime, max_age: timedelta) -> bool:
+        """Returns whether all that a decision on a caller of this kind rests on is known and at most `max_age` old."""
         if kind == "professional" and self.matrix is None:
             return False
-        return self.age.is_fresh(now, limit, kind)
+        return self.age.is_fresh(now, max_age, kind)
 
-    def seen_by(self, kind: str) -> Seen:
-        """The versions of the copies that a decision about somebody of that kind rests on."""
-        seen = {IDENTITY_RECORDS.name: self.record_version}
+    def seen_versions(self, kind: str) -> Seen:
+        """Returns topic -> version of the copies that a decision about a caller of this kind rests on."""
+        versions = {IDENTITY_RECORDS.name: self.record_version}
         if self.choices_version is not None:
-            seen[CONSENT_STATES.name] = self.choices_version
+            versions[CONSENT_STATES.name] = self.choices_version
         if kind in PROXIES and self.people_version is not None:
-            seen[IDENTITY_PEOPLE.name] = self.people_version
-        return seen
+            versions[IDENTITY_PEOPLE.name] = self.people_version
+        return versions
 
 
-def nothing(age: CopyAge, matrix: Matrix | None) -> RecordFacts:
-    """The facts of a record that does not exist, or that nobody can tell of."""
+def absent_record_facts(age: CopyAge, matrix: Matrix | None) -> RecordFacts:
+    """Returns the facts of a record that does not exist."""
     return RecordFacts(None, "unknown", 0, None, age, matrix=matrix)
 
 
-def stand_in_age(watermarks: Mapping[str, Sequence[datetime]], number: int) -> CopyAge:
-    """An age for what does not exist: that of some partition, always the same for the same thing.
+def decoy_age(watermarks: Mapping[str, Sequence[datetime]], seed: int) -> CopyAge:
+    """Returns a decoy age for a record that does not exist: the watermarks of the partition that the seed selects.
 
-    The age of the matrices is left out: it is one for everything.
+    The watermark of the matrices is left out, because it is the same for every record.
     """
-    record_at, choices_at, people_at, erasures_at = decoy_watermarks(watermarks, COPIED, number)
+    record_at, choices_at, people_at, erasures_at = decoy_watermarks(watermarks, COPIED_TOPICS, seed)
     return CopyAge(record_at, choices_at, people_at=people_at, erasures_at=erasures_at)

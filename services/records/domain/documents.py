@@ -1,4 +1,4 @@
-"""What is kept of a document: codes in clear, everything readable as `Metadata`, which is sealed at rest."""
+"""What is stored of a document: `DocumentSummary` in clear (codes only), `DocumentMetadata` sealed at rest."""
 
 import re
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ from shared.fhir.submission import SubmittedDocument
 
 DocumentStatus = Literal["received", "published", "refused"]
 DocumentLife = Literal["current", "superseded", "deleted"]
-"""What became of a document after its publication."""
-Depositor = Literal["organisation", "patient", "representative", "carer"]
-"""Whose document it is."""
+"""The life of a document after its publication."""
+DepositorKind = Literal["organisation", "patient", "representative", "carer"]
+"""On whose behalf a document was deposited."""
 _HTML = re.compile(rb"(?:\xef\xbb\xbf|\s|<\?.*?\?>|<!--.*?-->)*<(?:[\w.-]+:)?html[\s/>]", re.DOTALL | re.IGNORECASE)
-"""Content whose first element is html, in whatever namespace."""
+"""Matches XML content whose first element is html, in any namespace."""
 _SAFE_MEDIA_TYPE = re.compile(r"[a-zA-Z0-9!#$&^_.+-]+/[a-zA-Z0-9!#$&^_.+-]+(?:; ?charset=[a-zA-Z0-9_-]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class KnownRecord:
-    """A record as the copy has it. `traits`: fingerprints by name."""
+class RecordCopy:
+    """A record from the local copy of identity's state. `traits`: name of the trait -> fingerprint."""
 
     bucket: int
     id: UUID
@@ -36,7 +36,7 @@ class KnownRecord:
 
 
 class StoredCode(BaseModel):
-    """A code in its system."""
+    """A code and its code system."""
 
     model_config = ConfigDict(frozen=True)
     system: str | None
@@ -44,7 +44,7 @@ class StoredCode(BaseModel):
 
 
 class StoredAuthor(BaseModel):
-    """Who wrote a document, by national ids."""
+    """An author of a document, by national ids."""
 
     model_config = ConfigDict(frozen=True)
     kind: str
@@ -53,8 +53,8 @@ class StoredAuthor(BaseModel):
     role: str | None
 
 
-class Metadata(BaseModel):
-    """What can be read of a document without opening it. Sealed at rest, never in clear."""
+class DocumentMetadata(BaseModel):
+    """The readable metadata of a document. Always sealed at rest."""
 
     model_config = ConfigDict(frozen=True)
     unique_id: str
@@ -78,11 +78,12 @@ class Metadata(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """What the rules and the lists need of a document. `version`, `changed_at`: of its labels and its life.
+class DocumentSummary:
+    """The codes of a document that the access rules and the lists need.
 
-    `chain_id`: the first version of the document, where this is a later one. `depositor_id`: who of the person's side
-    deposited it; `in_secret`: in the secret connection of a minor.
+    `version` and `changed_at` count changes of the labels and the life. `chain_id`: the first version of the document,
+    None where this is the first. `depositor_id`: the person of the patient side who deposited it. `in_secret`:
+    deposited in the secret connection of a minor.
     """
 
     id: UUID
@@ -103,20 +104,20 @@ class Head:
     shown_to_representatives: bool = False
     version: int = 1
     changed_at: datetime | None = None
-    deposited_by: Depositor = "organisation"
+    deposited_by: DepositorKind = "organisation"
     depositor_id: str | None = None
     in_secret: bool = False
     chain_id: UUID | None = None
 
     @property
     def first_version(self) -> UUID:
-        """The id that all versions of the document have in common."""
+        """The id of the document's first version, which all its versions have in common."""
         return self.chain_id or self.id
 
 
-def metadata_of(document: SubmittedDocument) -> Metadata:
-    """What is kept of a submitted document to be read again."""
-    return Metadata(
+def metadata_of(document: SubmittedDocument) -> DocumentMetadata:
+    """Returns the metadata that is stored of a submitted document."""
+    return DocumentMetadata(
         unique_id=document.unique_id,
         ins_system=document.ins.system if document.ins is not None else None,
         ins=document.ins.matricule if document.ins is not None else None,
@@ -131,24 +132,26 @@ def metadata_of(document: SubmittedDocument) -> Metadata:
         facility_type=StoredCode(system=document.facility_type.system, code=document.facility_type.code),
         practice_setting=StoredCode(system=document.practice_setting.system, code=document.practice_setting.code),
         authors=tuple(
-            StoredAuthor(kind=one.kind, professional=one.professional, organisation=one.organisation, role=one.role)
-            for one in document.authors
+            StoredAuthor(
+                kind=author.kind, professional=author.professional, organisation=author.organisation, role=author.role
+            )
+            for author in document.authors
         ),
         custodian=document.custodian,
         sha1=document.sha1.hex(),
         size=document.size,
-        relations=tuple((one.code, one.target) for one in document.relations),
+        relations=tuple((author.code, author.target) for author in document.relations),
     )
 
 
 def served_type(content_type: str, content: bytes) -> str:
-    """The media type to answer with: as sent where it is harmless in a header, else without its parameters.
+    """Returns the Content-Type of the answer: as sent where it is safe in a header, else without its parameters.
 
-    What was sent as XML and is HTML is called so: a browser would show it as a page and run it like one.
+    HTML that was sent as XML is declared as HTML, because a browser would show and run it as a page.
     """
     if is_xml(content_type) and _HTML.match(content) is not None:
         return "text/html"
-    for candidate in (content_type, content_type.partition(";")[0].strip()):
-        if _SAFE_MEDIA_TYPE.fullmatch(candidate):
-            return candidate
+    for media_type in (content_type, content_type.partition(";")[0].strip()):
+        if _SAFE_MEDIA_TYPE.fullmatch(media_type):
+            return media_type
     return "application/octet-stream"

@@ -1,8 +1,8 @@
-"""A JSON Patch (RFC 6902) of a DocumentReference: what it asks the document to be.
+"""Applies a JSON Patch (RFC 6902) to a DocumentReference: the state in which the document should be.
 
 PDSm `st_maj`: only status, securityLabel and the extensions isArchived and isDeleted may be patched. The DMP's guide
-(TD3.3a to d) writes a label over N and N over the label: N in the place of N lifts the one label that hides the
-document. What a patch says becomes so, or the patch is refused: none is answered as done that has no effect.
+(TD3.3a to d) replaces N by a label, and the label by N: N that replaces N lifts the one label that hides the document.
+A patch that would have no effect, or another one than it states, is refused.
 """
 
 import re
@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Final, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from services.records.domain.documents import Head
-from services.records.domain.facts import status_of
+from services.records.domain.documents import DocumentSummary
+from services.records.domain.facts import lifecycle_status
 from services.records.domain.listing import fhir_status
-from services.records.domain.patching import Asked, sorted_labels
+from services.records.domain.patching import TargetState, sorted_labels
 from shared.errors import ClientError, InvalidError
 from shared.fhir.write import IS_ARCHIVED, security_labels
 from shared.terminology.visibility import Confidentiality, Label, Visibility, label, normalised
@@ -25,21 +25,21 @@ MOST_OPERATIONS = 20
 PATCHABLE = ("status", "securityLabel", "extension")
 _LABEL_PATH = re.compile(r"/securityLabel(?:/(?:\d+|-)(?:/coding(?:/(?:\d+|-)(?:/code)?)?)?)?", re.ASCII)
 _BY_URL = re.compile(r"/extension\[url:'([^']{1,200})'\]/valueBoolean")
-"""The guide's way to name an extension (TD3.3d), which is none of JSON Pointer."""
+"""The guide's way to name an extension (TD3.3d), which is not JSON Pointer."""
 
 
 class PatchInvalidError(InvalidError):
     """Send a JSON Patch (RFC 6902): operations add, remove, replace or test on /status, /securityLabel or /extension.
     securityLabel takes N and the visibility codes, status takes current or entered-in-error (deleted for ever), the
-    extensions isArchived and isDeleted take a valueBoolean. What an operation says must become so."""
+    extensions isArchived and isDeleted take a valueBoolean. An operation without its stated effect is refused."""
 
     code = "patch-invalid"
     french = "Cette modification n’est pas comprise : seuls la visibilité, l’archivage et la suppression changent."
 
 
 class LabelAmbiguousError(InvalidError):
-    """N does not say which of the document's labels is lifted, or would show it to representatives for ever. Remove the
-    label itself: the operation remove with its index, or replace /securityLabel by the labels that stay."""
+    """N does not state which of the document's labels is lifted, or would show it to representatives for ever. Remove
+    the label itself: the operation remove with its index, or replace /securityLabel by the labels that stay."""
 
     code = "label-ambiguous"
     french = "N ne dit pas quelle étiquette est levée. Retirez l’étiquette elle-même, par son rang."
@@ -66,179 +66,192 @@ _PATCH = TypeAdapter(list[Operation])
 
 
 def read_patch(body: bytes) -> list[Operation]:
-    """The operations. Raises PatchInvalidError, ElementFixedError."""
+    """Parses and checks the operations. Raises PatchInvalidError, ElementFixedError."""
     try:
         operations = _PATCH.validate_json(body)
     except ValidationError as error:
         raise PatchInvalidError from error
     if not 0 < len(operations) <= MOST_OPERATIONS:
         raise PatchInvalidError
-    for one in operations:
-        name = one.path.split("/")[1:2]
-        if not one.path.startswith("/") or ("[" in one.path and not _BY_URL.fullmatch(one.path)):
+    for operation in operations:
+        segments = operation.path.split("/")[1:2]
+        if not operation.path.startswith("/") or ("[" in operation.path and not _BY_URL.fullmatch(operation.path)):
             raise PatchInvalidError
-        if name[0].partition("[")[0] not in PATCHABLE:
+        if segments[0].partition("[")[0] not in PATCHABLE:
             raise ElementFixedError
-        if name[0] == "securityLabel" and one.op != "test" and not _LABEL_PATH.fullmatch(one.path):
+        if segments[0] == "securityLabel" and operation.op != "test" and not _LABEL_PATH.fullmatch(operation.path):
             raise PatchInvalidError
     return operations
 
 
-def asked_of(head: Head, operations: Sequence[Operation]) -> Asked:
-    """What the document would be after the patch. Raises PatchInvalidError, LabelAmbiguousError."""
-    before = orjson.loads(orjson.dumps(_projection(head)))
-    found = orjson.loads(orjson.dumps(before))
+def patched_state(summary: DocumentSummary, operations: Sequence[Operation]) -> TargetState:
+    """Returns the state of the document after the patch. Raises PatchInvalidError, LabelAmbiguousError."""
+    before = orjson.loads(orjson.dumps(_patchable_elements(summary)))
+    patched = orjson.loads(orjson.dumps(before))
     keeps_normal = True
     try:
-        for one in operations:
-            if not one.path.startswith("/securityLabel") or one.op == "test":
-                _apply(found, one)
+        for operation in operations:
+            if not operation.path.startswith("/securityLabel") or operation.op == "test":
+                _apply(patched, operation)
                 continue
-            was = _labels_of(found)
-            _apply(found, one)
-            keeps_normal = _says_normal(found, one, was, keeps_normal)
-        return _read(found, before["status"], masks=_sets_mask(operations), keeps_normal=keeps_normal)
+            labels_before = _labels_of(patched)
+            _apply(patched, operation)
+            keeps_normal = _keeps_normal(patched, operation, labels_before, keeps_normal)
+        return _state_of(patched, before["status"], sets_mask=_sets_mask(operations), keeps_normal=keeps_normal)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise PatchInvalidError from error
 
 
-def _says_normal(found: Any, operation: Operation, was: list[set[Label]], keeps_normal: bool) -> bool:
-    """Whether the labels say N still, or have another one written over it as the guide writes them.
+def _keeps_normal(patched: Any, operation: Operation, labels_before: list[set[Label]], keeps_normal: bool) -> bool:
+    """Returns whether the labels still include N, or another label replaces N as in the guide.
 
-    N that is written over N lifts the one label that hides the document. Raises LabelAmbiguousError, ValueError.
+    N that replaces N lifts the one label that hides the document. Raises LabelAmbiguousError, ValueError.
     """
-    said = operation.value is not None and set(_labels_in(operation.value)) == {Confidentiality.NORMAL}
+    sets_normal = operation.value is not None and set(_labels_in(operation.value)) == {Confidentiality.NORMAL}
     if operation.path == "/securityLabel":
-        return bool(found.get("securityLabel"))
+        return bool(patched.get("securityLabel"))
     index = operation.path.split("/")[2]
-    place = int(index) if index.isdigit() else len(was)
-    had_normal = place < len(was) and Confidentiality.NORMAL in was[place]
-    if operation.op == "add" and said and any(Confidentiality.NORMAL in one for one in was):
-        if set().union(*was) != {Confidentiality.NORMAL}:
+    place = int(index) if index.isdigit() else len(labels_before)
+    had_normal = place < len(labels_before) and Confidentiality.NORMAL in labels_before[place]
+    if operation.op == "add" and sets_normal and any(Confidentiality.NORMAL in labels for labels in labels_before):
+        if set().union(*labels_before) != {Confidentiality.NORMAL}:
             raise LabelAmbiguousError
-    elif operation.op == "replace" and said and had_normal:
-        _lift_the_one(found)
+    elif operation.op == "replace" and sets_normal and had_normal:
+        _lift_hiding_label(patched)
     elif operation.op == "remove" and had_normal:
-        return any(Confidentiality.NORMAL in one for one in _labels_of(found))
+        return any(Confidentiality.NORMAL in labels for labels in _labels_of(patched))
     return keeps_normal
 
 
-def _lift_the_one(found: Any) -> None:
-    """Showing to representatives is for ever, and lifted by its own name only. Raises LabelAmbiguousError."""
-    concepts = found["securityLabel"]
-    hiding = set().union(*_labels_of(found)) & set(Visibility)
-    lifted = hiding - {Visibility.INVISIBLE_TO_REPRESENTATIVES}
-    if len(lifted) != 1 and hiding:
+def _lift_hiding_label(patched: Any) -> None:
+    """Removes the one label that hides the document. Raises LabelAmbiguousError.
+
+    INVISIBLE_TO_REPRESENTATIVES is lifted by its own name only, because showing to representatives is final.
+    """
+    concepts = patched["securityLabel"]
+    hiding_labels = set().union(*_labels_of(patched)) & set(Visibility)
+    lifted = hiding_labels - {Visibility.INVISIBLE_TO_REPRESENTATIVES}
+    if len(lifted) != 1 and hiding_labels:
         raise LabelAmbiguousError
-    found["securityLabel"] = [
-        concept for concept, labels in zip(concepts, _labels_of(found), strict=True) if not labels & lifted
+    patched["securityLabel"] = [
+        concept for concept, labels in zip(concepts, _labels_of(patched), strict=True) if not labels & lifted
     ]
 
 
-def _labels_of(found: Any) -> list[set[Label]]:
-    """The labels of each concept. Raises ValueError where one has none that is known, or none at all."""
-    concepts: list[Any] = found.get("securityLabel", [])
-    labels = [{_known(label(one["code"], one.get("system"))) for one in concept["coding"]} for concept in concepts]
+def _labels_of(resource: Any) -> list[set[Label]]:
+    """Returns the labels of each concept. Raises ValueError where a concept has no label, or one that cannot be set."""
+    concepts: list[Any] = resource.get("securityLabel", [])
+    labels = [
+        {_settable_label(label(coding["code"], coding.get("system"))) for coding in concept["coding"]}
+        for concept in concepts
+    ]
     if not all(labels):
         raise ValueError("a concept without a label")
     return labels
 
 
 def _labels_in(value: Any) -> Iterator[Label]:
-    """The labels of a concept, a coding, a code or a list of them. Raises ValueError of an unknown one."""
+    """Yields the labels of a concept, a coding, a code or a list of these. Raises ValueError of an unknown label."""
     match value:
         case list():
-            for one in value:
-                yield from _labels_in(one)
+            for element in value:
+                yield from _labels_in(element)
         case {"coding": list() as codings}:
             yield from _labels_in(codings)
         case {"code": str() as code}:
-            yield _known(label(code, value.get("system")))
+            yield _settable_label(label(code, value.get("system")))
         case str():
-            yield _known(label(value))
+            yield _settable_label(label(value))
         case _:
             raise ValueError("no label")
 
 
-def _known(one: Label | None) -> Label:
-    if one is None or (isinstance(one, Confidentiality) and one != Confidentiality.NORMAL):
+def _settable_label(parsed: Label | None) -> Label:
+    if parsed is None or (isinstance(parsed, Confidentiality) and parsed != Confidentiality.NORMAL):
         raise ValueError("not a label that can be set")
-    return one
+    return parsed
 
 
 def _sets_mask(operations: Sequence[Operation]) -> bool:
-    set_ = [one for one in operations if one.op in ("add", "replace") and one.path.startswith("/securityLabel")]
-    return any(Visibility.MASKED in _labels_in(one.value) for one in set_)
+    setting = [
+        operation
+        for operation in operations
+        if operation.op in ("add", "replace") and operation.path.startswith("/securityLabel")
+    ]
+    return any(Visibility.MASKED in _labels_in(operation.value) for operation in setting)
 
 
-def _projection(head: Head) -> dict[str, Any]:
-    extensions = [{"url": IS_ARCHIVED, "valueBoolean": True}] if head.archived else []
+def _patchable_elements(summary: DocumentSummary) -> dict[str, Any]:
+    extensions = [{"url": IS_ARCHIVED, "valueBoolean": True}] if summary.archived else []
     return {
-        "status": fhir_status(status_of(head.status, head.life, archived=head.archived)),
-        "securityLabel": security_labels(sorted_labels(head.labels)),
+        "status": fhir_status(lifecycle_status(summary.status, summary.life, archived=summary.archived)),
+        "securityLabel": security_labels(sorted_labels(summary.labels)),
         "extension": extensions,
     }
 
 
-def _apply(found: Any, operation: Operation) -> None:
+def _apply(target: Any, operation: Operation) -> None:
     by_url = _BY_URL.fullmatch(operation.path)
     if by_url is not None:
-        _apply_by_url(found, operation, by_url[1])
+        _apply_by_url(target, operation, by_url[1])
         return
     steps = [step.replace("~1", "/").replace("~0", "~") for step in operation.path.split("/")[1:]]
     for step in steps[:-1]:
-        found = found[_place(found, step)]
+        target = target[_key_or_index(target, step)]
     last, value = steps[-1], operation.value
-    if isinstance(found, list) and operation.op == "add":
-        found.insert(len(found) if last == "-" else _place(found, last, beyond=1), value)
+    if isinstance(target, list) and operation.op == "add":
+        target.insert(len(target) if last == "-" else _key_or_index(target, last, beyond=1), value)
         return
-    place = last if operation.op == "add" else _place(found, last)
+    place = last if operation.op == "add" else _key_or_index(target, last)
     match operation.op:
         case "add" | "replace":
-            found[place] = value
+            target[place] = value
         case "remove":
-            del found[place]
+            del target[place]
         case "test":
-            if found[place] != value:
+            if target[place] != value:
                 raise ValueError(operation.path)
 
 
-def _apply_by_url(found: Any, operation: Operation, url: str) -> None:
-    """An extension that is not there is false."""
-    extensions = found.setdefault("extension", [])
-    value = next((one["valueBoolean"] for one in extensions if one["url"] == url), False)
+def _apply_by_url(resource: Any, operation: Operation, url: str) -> None:
+    """Applies an operation that names an extension by its URL; a missing extension has the value false."""
+    extensions = resource.setdefault("extension", [])
+    value = next((extension["valueBoolean"] for extension in extensions if extension["url"] == url), False)
     if operation.op == "test":
         if value != operation.value:
             raise ValueError(operation.path)
         return
-    found["extension"] = [one for one in extensions if one["url"] != url]
+    resource["extension"] = [extension for extension in extensions if extension["url"] != url]
     if operation.op != "remove":
-        found["extension"].append({"url": url, "valueBoolean": operation.value})
+        resource["extension"].append({"url": url, "valueBoolean": operation.value})
 
 
-def _place(found: Any, step: str, *, beyond: int = 0) -> Any:
-    """A key that is there, or an index. Raises KeyError, IndexError, ValueError."""
-    if isinstance(found, dict):
-        found[step]
+def _key_or_index(container: Any, step: str, *, beyond: int = 0) -> Any:
+    """Returns the existing key or the index that a step of the path names. Raises KeyError, IndexError, ValueError."""
+    if isinstance(container, dict):
+        container[step]
         return step
     if not (step.isascii() and step.isdigit() and (step == "0" or step[0] != "0")):
         raise ValueError(step)
-    if int(step) >= len(found) + beyond:
+    if int(step) >= len(container) + beyond:
         raise IndexError(step)
     return int(step)
 
 
-def _read(found: dict[str, Any], status: str, *, masks: bool, keeps_normal: bool) -> Asked:
-    """`status`: what it was; none but deleted can be asked for. Raises ValueError, KeyError."""
-    labels = set().union(*_labels_of(found))
+def _state_of(resource: dict[str, Any], status: str, *, sets_mask: bool, keeps_normal: bool) -> TargetState:
+    """Returns the state that the patched resource describes. Raises ValueError, KeyError.
+
+    `status`: the status before the patch; a patch can change it to deleted only.
+    """
+    labels = set().union(*_labels_of(resource))
     flags: dict[str, bool] = {}
-    for one in found.get("extension", []):
-        url, value = one["url"], one["valueBoolean"]
+    for extension in resource.get("extension", []):
+        url, value = extension["url"], extension["valueBoolean"]
         if url not in (IS_ARCHIVED, IS_DELETED) or not isinstance(value, bool) or flags.get(url, value) != value:
             raise ValueError("not an extension that can be set")
         flags[url] = value
-    deleted = flags.get(IS_DELETED, False) or found["status"] == "entered-in-error"
-    is_status = found["status"] == status or (deleted and found["status"] == "superseded")
-    if not labels or not keeps_normal or not (is_status or found["status"] == "entered-in-error"):
+    deleted = flags.get(IS_DELETED, False) or resource["status"] == "entered-in-error"
+    is_status = resource["status"] == status or (deleted and resource["status"] == "superseded")
+    if not labels or not keeps_normal or not (is_status or resource["status"] == "entered-in-error"):
         raise ValueError("this cannot become so")
-    return Asked(frozenset(normalised(labels)), flags.get(IS_ARCHIVED, False), deleted, masks)
+    return TargetState(frozenset(normalised(labels)), flags.get(IS_ARCHIVED, False), deleted, sets_mask)

@@ -1,97 +1,108 @@
-"""A search in a record: the rules are asked once for each combination of facts that its documents have."""
+"""A search in one record: the rules decide once for each combination of facts that its documents have."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from services.records.domain.copies import RecordFacts
-from services.records.domain.facts import Asker, Combination, Said, said_of, with_document
-from services.records.domain.reading import combination_told, require_permit
+from services.records.domain.facts import FactCombination, RecordPolicy, Requester, policy_for, with_document
+from services.records.domain.reading import RuleDecision, recorded_combination, require_permit
 from shared.access import Facts, Permit, Refusal, decide
 from shared.contracts.audit import CombinationDecided
 
-ASKERS_KEPT, ANSWERS_KEPT = 32, 512
+CACHED_SEARCHES, CACHED_DECISIONS = 32, 512
 _SUPERSEDED = frozenset({"superseded", "refused"})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the rules say of a combination, and how the ledger is told."""
+class CombinationDecision:
+    """The rules' decision on a combination, and its form in the ledger."""
 
     decision: Permit | Refusal
-    told: CombinationDecided
+    recorded: CombinationDecided
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
-    """What is decided of a search in one record: of the search itself, and of each combination by the store's key."""
+class RecordSearch:
+    """The decisions on a search in one record: on the search itself, and on each combination by the store's key."""
 
     record: RecordFacts
     common: Facts
     decision: Permit | Refusal
-    combinations: Mapping[str, Combination]
-    answers: Mapping[str, Answer]
+    combinations: Mapping[str, FactCombination]
+    decisions: Mapping[str, CombinationDecision]
 
     @property
     def permitted(self) -> tuple[str, ...]:
-        """The keys of the combinations that may be listed."""
+        """The keys of the combinations whose documents may be listed."""
         if not isinstance(self.decision, Permit):
             return ()
-        return tuple(key for key, answer in self.answers.items() if isinstance(answer.decision, Permit))
+        return tuple(key for key, decided in self.decisions.items() if isinstance(decided.decision, Permit))
 
-    def notices(self) -> dict[Combination, tuple[str, ...]]:
-        """What a reader is told beside a document of each combination."""
+    def notices(self) -> dict[FactCombination, tuple[str, ...]]:
+        """Returns the notices that the reader gets with the documents of each permitted combination."""
         return {
-            self.combinations[key]: answer.decision.notices
-            for key, answer in self.answers.items()
-            if isinstance(answer.decision, Permit)
+            self.combinations[key]: decided.decision.notices
+            for key, decided in self.decisions.items()
+            if isinstance(decided.decision, Permit)
         }
 
 
-def search(common: Facts, asker: Asker, record: RecordFacts, combinations: Mapping[str, Combination]) -> Searched:
-    """The answers.
+def search_record(
+    common: Facts, requester: Requester, record: RecordFacts, combinations: Mapping[str, FactCombination]
+) -> RecordSearch:
+    """Decides on the search and on each combination.
 
-    Who may not search the record may still find the documents that the rules permit in any case (an author's own); what
-    cannot be checked now, or is never permitted to such an asker, is refused whole.
+    A requester who may not search the record still finds the documents that the rules permit in any case, such as an
+    author's own. A search that cannot be checked now, or is never permitted to this kind of requester, is refused as a
+    whole.
     """
     decision = decide(common)
     if isinstance(decision, Refusal) and not decision.hides_existence:
-        return Searched(record, common, decision, {}, {})
-    answer_of = _answers(common)
-    answers = {key: answer_of(one, said_of(asker, record, one)) for key, one in combinations.items()}
+        return RecordSearch(record, common, decision, {}, {})
+    decide_combination = _cached_decisions(common)
+    decisions = {
+        key: decide_combination(combination, policy_for(requester, record, combination))
+        for key, combination in combinations.items()
+    }
     if isinstance(decision, Refusal):
-        permits = (one.decision for one in answers.values() if isinstance(one.decision, Permit))
+        permits = (
+            combination.decision for combination in decisions.values() if isinstance(combination.decision, Permit)
+        )
         decision = next(permits, decision)
-    return Searched(record, common, decision, combinations, answers)
+    return RecordSearch(record, common, decision, combinations, decisions)
 
 
-@lru_cache(maxsize=ASKERS_KEPT)
-def _answers(common: Facts) -> Callable[[Combination, Said], Answer]:
-    """Facts are codes and name nobody: the same question is asked again and again, and has one answer."""
+@lru_cache(maxsize=CACHED_SEARCHES)
+def _cached_decisions(common: Facts) -> Callable[[FactCombination, RecordPolicy], CombinationDecision]:
+    """Returns a function that decides on a combination; both are cached, because facts are codes that name nobody."""
 
-    @lru_cache(maxsize=ANSWERS_KEPT)
-    def answer(one: Combination, said: Said) -> Answer:
-        facts = with_document(common, one, said)
+    @lru_cache(maxsize=CACHED_DECISIONS)
+    def answer(combination: FactCombination, policy: RecordPolicy) -> CombinationDecision:
+        facts = with_document(common, combination, policy)
         decision = decide(facts)
-        return Answer(decision, combination_told(common, (facts, decision)))
+        return CombinationDecision(decision, recorded_combination(common, RuleDecision(facts, decision)))
 
     return answer
 
 
-def require_permit_of(searched: Sequence[Searched]) -> Permit:
-    """The Permit of the first record that may be searched. Raises as `require_permit` of the one asked for."""
+def first_permit(searches: Sequence[RecordSearch]) -> Permit:
+    """Returns the Permit of the first search that is permitted.
+
+    Raises what `require_permit` raises for the first search, that of the requested record.
+    """
     return require_permit(
-        next((one.decision for one in searched if isinstance(one.decision, Permit)), searched[0].decision)
+        next((search.decision for search in searches if isinstance(search.decision, Permit)), searches[0].decision)
     )
 
 
-def is_wanted(combination: Combination, statuses: frozenset[str]) -> bool:
-    """Whether documents of this combination have one of these statuses of a FHIR DocumentReference."""
+def has_fhir_status(combination: FactCombination, statuses: frozenset[str]) -> bool:
+    """Returns whether documents of this combination have one of these DocumentReference statuses."""
     return fhir_status(combination.status) in statuses
 
 
 def fhir_status(status: str) -> str:
-    """current, superseded or entered-in-error."""
+    """Returns the DocumentReference status: current, superseded or entered-in-error."""
     if status == "deleted":
         return "entered-in-error"
     return "superseded" if status in _SUPERSEDED else "current"

@@ -1,4 +1,4 @@
-"""National parameters of the record, as records is told them at its start."""
+"""National parameters of the medical record, from the settings of records."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,9 +6,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """`occupational_medicine`: has no access, or with the person's express authorisation (L1111-17 IV).
+    """The national parameters of the access rules.
 
-    `masked_and_invisible`: whether an author may label a document so (`cumul-invisible_patient-masque_ps`).
+    `occupational_medicine`: never has access, or has it with the patient's express authorisation (L1111-17 IV).
+    `masked_and_invisible`: whether an author may give a document both labels (`cumul-invisible_patient-masque_ps`).
     """
 
     occupational_medicine: Literal["never", "allowed"] = "never"

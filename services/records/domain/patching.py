@@ -1,22 +1,23 @@
-"""What a document becomes by a change of its labels or its life, and by which changes it becomes what is asked for."""
+"""Changes of a document's labels and life: which changes lead to a requested state, and what each one does."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from services.records.domain.documents import Head
+from services.records.domain.documents import DocumentSummary
 from shared.errors import ClientError
 from shared.terminology.visibility import Visibility, label, normalised
 
-_CHANGES = {
+_CHANGES: dict[Visibility, tuple[str, str]] = {
     Visibility.MASKED: ("mask", "unmask"),
     Visibility.INVISIBLE_TO_PATIENT: ("hide-from-patient", "show-to-patient"),
     Visibility.INVISIBLE_TO_REPRESENTATIVES: ("hide-from-representatives", "show-to-representatives"),
 }
-_LABEL_OF = {code: (one, code == set_) for one, (set_, lift) in _CHANGES.items() for code in (set_, lift)}
+_LABEL_SET_BY = {setting: label_code for label_code, (setting, _) in _CHANGES.items()}
+_LABEL_LIFTED_BY = {lifting: label_code for label_code, (_, lifting) in _CHANGES.items()}
 
 
 class VersionDiffersError(ClientError):
-    """The document was changed since. Read it again, and send its ETag as If-Match."""
+    """The document has changed since you read it. Read it again, and send its ETag as If-Match."""
 
     code = "version-differs"
     french = "Le document a changé entre-temps. Relisez-le, puis recommencez."
@@ -24,57 +25,59 @@ class VersionDiffersError(ClientError):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a document is to be."""
+class TargetState:
+    """The state that a request wants a document to have."""
 
     labels: frozenset[str]
     archived: bool
     deleted: bool
-    masks: bool = False
-    """Whether the patch itself sets MASQUE_PS, be it there already or not."""
+    sets_mask: bool = False
+    """Whether the request itself sets MASQUE_PS, even where the document already has it."""
 
 
-def changes_between(head: Head, asked: Asked, *, by_patient_side: bool) -> list[str]:
-    """Codes of the access rules, what is lifted before what is set; `delete` stands alone.
+def changes_between(summary: DocumentSummary, target: TargetState, *, by_patient_side: bool) -> list[str]:
+    """Returns the codes of the changes (as in the access rules), those that lift before those that set.
 
-    Who is of the patient's side and masks what its author has masked makes the mask the patient's.
+    `delete` stands alone. When the patient side masks a document that its author has masked, the mask becomes the
+    patient's.
     """
-    if asked.deleted:
+    if target.deleted:
         return ["delete"]
-    is_masked = Visibility.MASKED in head.labels and Visibility.MASKED in asked.labels
-    taken_over = is_masked and by_patient_side and asked.masks and head.masked_by != "patient"
-    lifted = [lift for one, (_, lift) in _CHANGES.items() if one in head.labels and one not in asked.labels]
-    set_ = [code for one, (code, _) in _CHANGES.items() if one in asked.labels and one not in head.labels]
-    moved = [] if asked.archived == head.archived else ["archive" if asked.archived else "unarchive"]
-    return lifted + set_ + (["mask"] if taken_over else []) + moved
+    stays_masked = Visibility.MASKED in summary.labels and Visibility.MASKED in target.labels
+    taken_over = stays_masked and by_patient_side and target.sets_mask and summary.masked_by != "patient"
+    lifted = [lift for code, (_, lift) in _CHANGES.items() if code in summary.labels and code not in target.labels]
+    added = [change for code, (change, _) in _CHANGES.items() if code in target.labels and code not in summary.labels]
+    archiving = [] if target.archived == summary.archived else ["archive" if target.archived else "unarchive"]
+    return lifted + added + (["mask"] if taken_over else []) + archiving
 
 
-def after(head: Head, change: str, *, by_patient_side: bool) -> Head:
-    """The document with one change made."""
+def document_after(summary: DocumentSummary, change: str, *, by_patient_side: bool) -> DocumentSummary:
+    """Returns the document after one change."""
     match change:
         case "delete":
-            return replace(head, life="deleted", archived=False)
+            return replace(summary, life="deleted", archived=False)
         case "archive" | "unarchive":
-            return replace(head, archived=change == "archive")
+            return replace(summary, archived=change == "archive")
         case "mask":
             masker = "patient" if by_patient_side else "author"
-            return replace(head, labels=labels_after(head.labels, change), masked_by=masker)
+            return replace(summary, labels=labels_after(summary.labels, change), masked_by=masker)
         case "unmask":
-            return replace(head, labels=labels_after(head.labels, change), masked_by=None)
+            return replace(summary, labels=labels_after(summary.labels, change), masked_by=None)
         case "show-to-representatives":
-            return replace(head, labels=labels_after(head.labels, change), shown_to_representatives=True)
+            return replace(summary, labels=labels_after(summary.labels, change), shown_to_representatives=True)
         case _:
-            return replace(head, labels=labels_after(head.labels, change))
+            return replace(summary, labels=labels_after(summary.labels, change))
 
 
 def labels_after(labels: frozenset[str], change: str) -> frozenset[str]:
-    """The labels with one change made."""
-    if change not in _LABEL_OF:
-        return labels
-    one, is_set = _LABEL_OF[change]
-    return labels | {one.value} if is_set else labels - {one.value}
+    """Returns the labels after one change."""
+    if change in _LABEL_SET_BY:
+        return labels | {_LABEL_SET_BY[change].value}
+    if change in _LABEL_LIFTED_BY:
+        return labels - {_LABEL_LIFTED_BY[change].value}
+    return labels
 
 
 def sorted_labels(labels: frozenset[str]) -> tuple[str, ...]:
-    """As they are stored and told."""
-    return normalised(found for code in labels if (found := label(code)) is not None)
+    """Returns the labels in the order in which they are stored and announced."""
+    return normalised(known_label for code in labels if (known_label := label(code)) is not None)

@@ -1,6 +1,6 @@
-"""What the person's side deposits: made into a submission like any other (author EXP_PATIENT, no INS).
+"""Documents that the patient side deposits, turned into a submission like any other (author EXP_PATIENT, no INS).
 
-Media types as Mon espace santé takes them. What the rules say of the type (class 90, DOCPAT) is asked at the deposit.
+The media types are those of Mon espace santé. Whether the type is permitted (class 90, DOCPAT) is decided by the rules.
 """
 
 import hashlib
@@ -31,27 +31,27 @@ MEDIA_TYPES: Final[Mapping[str, tuple[bytes, ...]]] = MappingProxyType(
         "text/plain": (b"",),
     }
 )
-"""Media type -> what such a content begins with."""
+"""Media type -> the first bytes of such content."""
 _PATIENT = "EXP_PATIENT"
 
 
 class TypeUnknownError(InvalidError):
-    """No document has this type. Patients deposit EXPPAT_1 to 3, 74465-6 and DOCPAT01 to 09."""
+    """This document type does not exist. Patients deposit EXPPAT_1 to 3, 74465-6 and DOCPAT01 to 09."""
 
     code = "type-unknown"
     french = "Ce type de document n’existe pas. Vous pouvez ajouter EXPPAT_1 à 3, 74465-6 et DOCPAT01 à 09."
 
 
 class MediaTypeDiffersError(InvalidError):
-    """The content is not what its media type says. Send PDF, JPEG, PNG, TIFF, DOC, DOCX, RTF or text as what it is."""
+    """The content does not have its stated media type. Send PDF, JPEG, PNG, TIFF, DOC, DOCX, RTF or text."""
 
     code = "media-type-differs"
     french = "Le contenu n’est pas du format annoncé. Envoyez un PDF, JPEG, PNG, TIFF, DOC, DOCX, RTF ou texte."
 
 
 @dataclass(frozen=True, slots=True)
-class Personal:
-    """A document of the person's own. `id`: by which it is known again; `base64`: where its content is in the body."""
+class OwnDocument:
+    """A document of the patient side. `id`: chosen by the sender; `base64`: where its content is in the body."""
 
     id: UUID
     type: str
@@ -65,48 +65,48 @@ class Personal:
     replaces: UUID | None = None
 
 
-def submission_of(one: Personal, now: datetime) -> Submission:
-    """The submission. Raises TypeUnknownError, MediaTypeDiffersError."""
-    kind = document_types().get(one.type)
-    if kind is None:
+def submission_from(document: OwnDocument, now: datetime) -> Submission:
+    """Returns the submission of one document. Raises TypeUnknownError, MediaTypeDiffersError."""
+    document_type = document_types().get(document.type)
+    if document_type is None:
         raise TypeUnknownError
-    if not one.content.startswith(MEDIA_TYPES[one.content_type]) or not one.content:
+    if not document.content.startswith(MEDIA_TYPES[document.content_type]) or not document.content:
         raise MediaTypeDiffersError
-    creation = one.creation or now
-    document = SubmittedDocument(
+    creation = document.creation or now
+    submitted = SubmittedDocument(
         entry=0,
         binary_entry=0,
-        unique_id=f"urn:uuid:{one.id}",
-        type=kind,
+        unique_id=f"urn:uuid:{document.id}",
+        type=document_type,
         class_sent=None,
-        format=Coding(None, format_code((), one.content_type)),
-        labels=_labels(one),
+        format=Coding(None, format_code((), document.content_type)),
+        labels=_labels(document),
         ins=None,
         traits=None,
         authors=(Author(AuthorKind.PATIENT, role=_PATIENT),),
         custodian=None,
-        title=one.title,
+        title=document.title,
         language="fr-FR",
-        content_type=one.content_type,
+        content_type=document.content_type,
         creation=creation,
         date=now,
         period_start=creation,
         period_end=None,
         facility_type=Coding(None, _PATIENT),
         practice_setting=Coding(None, _PATIENT),
-        sha1=hashlib.sha1(one.content, usedforsecurity=False).digest(),
-        size=len(one.content),
-        content=one.content,
-        base64_span=one.base64,
-        relations=() if one.replaces is None else (Relation(REPLACES, f"DocumentReference/{one.replaces}"),),
+        sha1=hashlib.sha1(document.content, usedforsecurity=False).digest(),
+        size=len(document.content),
+        content=document.content,
+        base64_span=document.base64,
+        relations=() if document.replaces is None else (Relation(REPLACES, f"DocumentReference/{document.replaces}"),),
     )
-    return Submission(None, None, None, now, (document,), ())
+    return Submission(None, None, None, now, (submitted,), ())
 
 
-def _labels(one: Personal) -> tuple[str, ...]:
-    wanted: dict[Label, bool] = {
+def _labels(document: OwnDocument) -> tuple[str, ...]:
+    is_set_by_label: dict[Label, bool] = {
         Confidentiality.NORMAL: True,
-        Visibility.MASKED: one.masked,
-        Visibility.INVISIBLE_TO_REPRESENTATIVES: one.hidden_from_representatives,
+        Visibility.MASKED: document.masked,
+        Visibility.INVISIBLE_TO_REPRESENTATIVES: document.hidden_from_representatives,
     }
-    return normalised(label for label, is_set in wanted.items() if is_set)
+    return normalised(label for label, is_set in is_set_by_label.items() if is_set)

@@ -1,77 +1,81 @@
-"""What a decision about a read leads to: what the ledger is told, and which error who asked gets."""
+"""What follows from a decision of the rules: the event for the ledger, and the error for the caller."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from services.records.domain.copies import RecordFacts
-from services.records.domain.facts import EMERGENCIES, Asker
+from services.records.domain.facts import EMERGENCIES, Requester
 from shared.access import Facts, Permit, Refusal, encode_facts
 from shared.contracts.audit import AccessRecorded, Action, CombinationDecided, RecordedFacts
 from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
 
 ReadAction = Literal["read-document", "find-documents"]
-Judged = tuple[Facts, Permit | Refusal]
-"""What was asked and what was answered."""
 
 
-def access_of(
-    asker: Asker,
+class RuleDecision(NamedTuple):
+    """A decision of the access rules, and the facts on which it rests."""
+
+    facts: Facts
+    decision: Permit | Refusal
+
+
+def access_event(
+    requester: Requester,
     action: Action,
-    judged: Judged,
+    rule_decision: RuleDecision,
     record: RecordFacts,
     document_id: UUID | None = None,
     combinations: Sequence[CombinationDecided] = (),
 ) -> AccessRecorded | None:
-    """What the ledger is told; nothing where there is no record to tell it of.
+    """Returns the event of an access for the ledger; None where there is no record.
 
-    `combinations`: of a search, what its documents have beyond the facts of `judged`, each with its answer
-    (`combination_told`).
+    `combinations`: of a search, the decision on each combination of facts (`recorded_combination`).
     """
     if record.id is None:
         return None
-    facts, decision = judged
-    emergency = asker.mode in EMERGENCIES
+    facts, decision = rule_decision
+    emergency = requester.mode in EMERGENCIES
     return AccessRecorded(
         record_id=record.id,
-        actor=asker.actor(),
-        mode=asker.mode,
+        actor=requester.actor(),
+        mode=requester.mode,
         action=action,
         outcome=outcome_of(decision),
         reason=reason_of(decision),
         document_id=document_id,
         rules_version=decision.rules_version,
         state_version=record.choices_version,
-        seen=record.seen_by(asker.kind),
+        seen=record.seen_versions(requester.kind),
         facts=encode_facts(facts),
         combinations=tuple(combinations),
-        matrix=record.matrix.name if record.matrix is not None and asker.kind == "professional" else None,
-        motive=asker.motive if emergency else None,
-        session_id=asker.session_id if emergency else None,
+        matrix=record.matrix.name if record.matrix is not None and requester.kind == "professional" else None,
+        motive=requester.motive if emergency else None,
+        session_id=requester.session_id if emergency else None,
     )
 
 
-def combination_told(common: Facts, judged: Judged) -> CombinationDecided:
-    """What the ledger is told of a combination: its facts beside those of the search, and the answer."""
-    facts, decision = judged
-    known = encode_facts(common)
-    own: RecordedFacts = {name: value for name, value in encode_facts(facts).items() if name not in known}
-    # Codes of ours: there is nothing to be checked, and a search has many.
-    return CombinationDecided.model_construct(facts=own, outcome=outcome_of(decision), reason=reason_of(decision))
+def recorded_combination(common: Facts, rule_decision: RuleDecision) -> CombinationDecided:
+    """Returns a decision on a combination for the ledger: its result, and the facts that the search itself lacks."""
+    facts, decision = rule_decision
+    common_facts = encode_facts(common)
+    own_facts: RecordedFacts = {name: value for name, value in encode_facts(facts).items() if name not in common_facts}
+    # These are codes of our own, which need no validation, and a search has many.
+    return CombinationDecided.model_construct(facts=own_facts, outcome=outcome_of(decision), reason=reason_of(decision))
 
 
 def outcome_of(decision: Permit | Refusal) -> Literal["permitted", "refused"]:
-    """In the ledger's words."""
+    """Returns the outcome in the ledger's codes."""
     return "permitted" if isinstance(decision, Permit) else "refused"
 
 
 def reason_of(decision: Permit | Refusal) -> str:
-    """The rule that permitted, or what was missing."""
+    """Returns the rule that permitted, or the reason of the refusal."""
     return decision.rule if isinstance(decision, Permit) else decision.reason
 
 
 def require_permit(decision: Permit | Refusal) -> Permit:
-    """The Permit. Raises UncheckableError, NotFoundError (somebody chose to hide it), ForbiddenError (the rest)."""
+    """Returns the Permit. Raises UncheckableError, NotFoundError (hidden existence), ForbiddenError (the rest)."""
     match decision:
         case Permit():
             return decision
@@ -83,8 +87,8 @@ def require_permit(decision: Permit | Refusal) -> Permit:
             raise ForbiddenError
 
 
-def error_of(refusal: Refusal) -> ClientError:
-    """What `require_permit` raises, with the rule's code where it may be told."""
+def error_for(refusal: Refusal) -> ClientError:
+    """Returns the error that `require_permit` raises, with the rule's code where it may be disclosed."""
     if refusal.retry:
         return UncheckableError()
     if refusal.hides_existence:

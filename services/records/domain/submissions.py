@@ -1,4 +1,4 @@
-"""What is checked of a submission at the door, but for what only the record knows."""
+"""Checks of a submission that need no more than the submission itself and the copy of the record."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.records.domain.documents import KnownRecord
+from services.records.domain.documents import RecordCopy
 from shared.cda.errors import InvalidCdaError
 from shared.cda.summary import CdaSummary, has_zone, parse_time
 from shared.cda.xml import check_xml
@@ -24,18 +24,18 @@ _CODE = re.compile(CODE_PATTERN)
 _CODE_LENGTH = 64
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 REPLACES = "replaces"
-"""DocumentReference.relatesTo.code of a document that takes the place of another (IHE XDS RPLC)."""
+"""DocumentReference.relatesTo.code of a document that replaces another one (IHE XDS RPLC)."""
 
 
 class RecordUnknownError(InvalidError):
-    """There is no record for this INS. Check the INS with the teleservice INSi; the person may have no record."""
+    """There is no record for this INS. Check the INS with the teleservice INSi; the patient may have no record."""
 
     code = "record-unknown"
     french = "Il n’y a pas de dossier pour cet INS. Vérifiez-le ; la personne n’en a peut-être pas."
 
 
 class RecordClosedError(InvalidError):
-    """The record of this person is closed: nothing can be deposited in it."""
+    """The record of this patient is closed: nothing can be deposited in it."""
 
     code = "record-closed"
     french = "Le dossier de cette personne est clos : rien ne peut y être ajouté."
@@ -49,15 +49,15 @@ class TraitsMismatchError(InvalidError):
 
 
 class UniqueIdTakenError(ConflictError):
-    """A masterIdentifier of this submission stands for something else in this record: bytes, type, labels, organisation
-    or the set of documents differ. Give new documents new identifiers, and send known ones as they were sent."""
+    """A masterIdentifier of this submission already names another document in this record: bytes, type, labels,
+    organisation or the set of documents differ. Give new documents new identifiers, and resend known ones unchanged."""
 
     code = "unique-id-taken"
     french = "Cet identifiant désigne déjà un autre document. Donnez un identifiant nouveau à un document nouveau."
 
 
 class ReplacementDiffersError(InvalidError):
-    """The CDA says that it replaces another document than relatesTo does, or one of yours that relatesTo leaves out.
+    """The CDA replaces another document than relatesTo does, or one of yours that relatesTo leaves out.
     Send relatesTo with the document that relatedDocument RPLC names."""
 
     code = "replacement-mismatch"
@@ -65,17 +65,20 @@ class ReplacementDiffersError(InvalidError):
 
 
 class ReplacedUnknownError(InvalidError):
-    """The document to be replaced is not here, is not yours, or was replaced already. Search for it again."""
+    """The document to be replaced is not here, is not yours, or has already been replaced. Search for it again."""
 
     code = "replaced-document-unknown"
     french = "Le document à remplacer n’est pas ici, n’est pas le vôtre ou a déjà été remplacé. Cherchez-le à nouveau."
 
 
-def examine(body: bytes) -> Submission:
-    """The submission, when its form and its contents may be taken. Raises InvalidSubmissionError."""
+def parse_and_check(body: bytes) -> Submission:
+    """Parses a submission and checks its form and its contents. Raises InvalidSubmissionError."""
     submission = parse_submission(body)
     issues: list[Issue] = []
-    documents = tuple(_with_header(one, issues) if is_xml(one.content_type) else one for one in submission.documents)
+    documents = tuple(
+        _with_header(document, issues) if is_xml(document.content_type) else document
+        for document in submission.documents
+    )
     for document in documents:
         issues += _issues_of_relations(document)
     if issues:
@@ -84,7 +87,7 @@ def examine(body: bytes) -> Submission:
 
 
 def _with_header(document: SubmittedDocument, issues: list[Issue]) -> SubmittedDocument:
-    """The document with what its content says of itself; what cannot be taken is added to the issues."""
+    """Returns the document with the header of its CDA; adds an issue for each thing that cannot be accepted."""
     try:
         header = check_xml(document.content).summary
     except InvalidCdaError as error:
@@ -118,20 +121,20 @@ def _binary(document: SubmittedDocument) -> str:
 
 
 def _issues_of_relations(document: SubmittedDocument) -> Iterator[Issue]:
-    if sum(one.code == REPLACES for one in document.relations) > 1:
+    if sum(relation.code == REPLACES for relation in document.relations) > 1:
         yield Issue(
             "replaces-several",
-            "A document takes the place of one other at most.",
+            "A document replaces at most one other.",
             f"Bundle.entry[{document.entry}].resource.relatesTo",
             IssueType.BUSINESS_RULE,
         )
 
 
 def warnings_of(document: SubmittedDocument) -> list[Issue]:
-    """What was sent and does not count, and where a CDA says otherwise than its metadata, which count."""
-    found = [*_differences(document, document.header)] if document.header is not None else []
+    """Returns warnings about ignored values: a wrong class, or a CDA header that contradicts the metadata."""
+    warnings = [*_differences(document, document.header)] if document.header is not None else []
     if document.class_sent is not None and document.class_sent != document.type.class_code:
-        found.append(
+        warnings.append(
             Issue(
                 "class-derived",
                 f"The class follows from the type: {document.type.code} is of class {document.type.class_code}, "
@@ -141,7 +144,7 @@ def warnings_of(document: SubmittedDocument) -> list[Issue]:
                 Severity.WARNING,
             )
         )
-    return found
+    return warnings
 
 
 def _differences(document: SubmittedDocument, header: CdaSummary) -> Iterator[Issue]:
@@ -162,16 +165,16 @@ def _differences(document: SubmittedDocument, header: CdaSummary) -> Iterator[Is
             )
 
 
-def _is_same_moment(written: str | None, creation: datetime) -> bool:
-    """To the second where the header says its zone; else by the day, which may be another one in another zone."""
-    moment = parse_time(written)
-    if moment is None or written is None:
+def _is_same_moment(authored_facts: str | None, creation: datetime) -> bool:
+    """Compares to the second where the header states a time zone; else within one day, as the zone may differ."""
+    moment = parse_time(authored_facts)
+    if moment is None or authored_facts is None:
         return True
-    return abs(moment - creation) < (timedelta(seconds=1) if has_zone(written) else timedelta(days=1))
+    return abs(moment - creation) < (timedelta(seconds=1) if has_zone(authored_facts) else timedelta(days=1))
 
 
-def refusal_at_the_door(ring: Keyring, record: KnownRecord, submission: Submission) -> InvalidError | None:
-    """Why this record cannot take the submission, as far as that is known at once."""
+def immediate_refusal(ring: Keyring, record: RecordCopy, submission: Submission) -> InvalidError | None:
+    """Returns why this record cannot take the submission, as far as its copy tells; None where it can."""
     if record.status != "open":
         return RecordClosedError()
     for document in submission.documents:
@@ -181,7 +184,7 @@ def refusal_at_the_door(ring: Keyring, record: KnownRecord, submission: Submissi
 
 
 def _traits_of(document: SubmittedDocument) -> Iterator[SentTraits | None]:
-    """Those of the metadata, and those of the CDA where they are others."""
+    """Yields the traits of the metadata, and those of the CDA where they differ."""
     yield document.traits
     if document.header is not None:
         sent = document.traits.normalised() if document.traits is not None else {}
@@ -190,34 +193,34 @@ def _traits_of(document: SubmittedDocument) -> Iterator[SentTraits | None]:
 
 
 def differing_traits(
-    ring: Keyring, record_id: UUID, known: Mapping[str, str | None], sent: SentTraits | None
+    ring: Keyring, record_id: UUID, stored: Mapping[str, str | None], sent: SentTraits | None
 ) -> tuple[str, ...]:
-    """The names of the traits that were sent, are known, and differ. "Unknown" as a sex is no statement."""
+    """Returns the names of the sent traits that differ from the stored ones. An unknown sex is not compared."""
     if sent is None:
         return ()
     return tuple(
         name
         for name, value in sent.normalised().items()
-        if (kept := known.get(name)) is not None
+        if (fingerprint := stored.get(name)) is not None
         and (name, value) != ("sex", Sex.UNKNOWN.value)
-        and not ring.matches(kept, *trait_parts(record_id, name, value))
+        and not ring.matches(fingerprint, *trait_parts(record_id, name, value))
     )
 
 
 def professionals_of(document: SubmittedDocument) -> list[str]:
-    """National ids of the professionals among the authors."""
-    return [one.professional for one in document.authors if one.professional]
+    """Returns the national ids of the professionals among the authors."""
+    return [author.professional for author in document.authors if author.professional]
 
 
 def replaced_of(document: SubmittedDocument) -> UUID | str | None:
-    """Whose place the document takes: the id of a DocumentReference here, or a producer's identifier (canonical)."""
-    for one in document.relations:
-        if one.code == REPLACES:
-            last = one.target.rpartition("/")[2]
-            return UUID(last) if _UUID.fullmatch(last) else one.target
+    """Returns the document that this one replaces: the id of a DocumentReference, or a producer's identifier."""
+    for relation in document.relations:
+        if relation.code == REPLACES:
+            last_segment = relation.target.rpartition("/")[2]
+            return UUID(last_segment) if _UUID.fullmatch(last_segment) else relation.target
     return None
 
 
 def as_code(text: str | None) -> str | None:
-    """The text when it has the form of a code that events may carry."""
+    """Returns the text if it has the form of a code that events may carry, else None."""
     return text if text and len(text) <= _CODE_LENGTH and _CODE.fullmatch(text) else None

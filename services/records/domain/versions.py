@@ -1,43 +1,49 @@
-"""The versions of one document: what hides or deletes one of them does so to all.
+"""The versions of one document: a change that hides or deletes one version does so to all of them.
 
-Whether that may be is decided on the current one. Archiving alone is about a single version.
+Whether the change is permitted is decided on the current version. Only archiving is about a single version.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from services.records.domain.documents import Head
-from services.records.domain.patching import after
+from services.records.domain.documents import DocumentSummary
+from services.records.domain.patching import document_after
 
 OF_ONE_VERSION = frozenset({"archive", "unarchive"})
 
 
 @dataclass(frozen=True, slots=True)
-class Versions:
-    """`asked`: the one that is asked about; `all`: that one too, the oldest first."""
+class DocumentVersions:
+    """The versions of a document. `requested`: the one that the request names; `all`: every version, oldest first."""
 
-    asked: Head
-    all: tuple[Head, ...]
+    requested: DocumentSummary
+    all: tuple[DocumentSummary, ...]
 
     @classmethod
-    def of(cls, asked: Head, found: Iterable[Head]) -> "Versions":
-        """A document that was not published, or is deleted, is no version of what is."""
-        versions = tuple(found)
-        return cls(asked, versions if any(one.id == asked.id for one in versions) else (asked,))
+    def of(cls, requested: DocumentSummary, published: Iterable[DocumentSummary]) -> "DocumentVersions":
+        """Returns the versions of a document from the published ones.
 
-    def decided_on(self, change: str) -> Head:
-        """The version of which the rules are asked."""
+        A document that is not among them (not published, or deleted) is its own only version.
+        """
+        versions = tuple(published)
+        return cls(requested, versions if any(version.id == requested.id for version in versions) else (requested,))
+
+    def deciding_version(self, change: str) -> DocumentSummary:
+        """Returns the version on which the rules decide."""
         if change in OF_ONE_VERSION:
-            return self.asked
-        return next((one for one in self.all if one.life == "current"), self.all[-1])
+            return self.requested
+        return next((version for version in self.all if version.life == "current"), self.all[-1])
 
-    def changed(self, change: str, *, by_patient_side: bool) -> tuple[Head, ...]:
-        """The versions that a change makes others, as they are after it: each with its next version of labels."""
-        about = (self.asked,) if change in OF_ONE_VERSION else self.all
-        changed = [(one, after(one, change, by_patient_side=by_patient_side)) for one in about]
-        return tuple(replace(new, version=one.version + 1) for one, new in changed if new != one)
+    def changed_versions(self, change: str, *, by_patient_side: bool) -> tuple[DocumentSummary, ...]:
+        """Returns the versions that a change affects, as they are after it, each with a raised `version`."""
+        affected = (self.requested,) if change in OF_ONE_VERSION else self.all
+        changed = [(version, document_after(version, change, by_patient_side=by_patient_side)) for version in affected]
+        return tuple(replace(after, version=version.version + 1) for version, after in changed if after != version)
 
-    def with_changed(self, changed: Iterable[Head]) -> "Versions":
-        """The versions with those that were changed."""
-        new = {one.id: one for one in changed}
-        return Versions(new.get(self.asked.id, self.asked), tuple(new.get(one.id, one) for one in self.all))
+    def with_changed(self, changed: Iterable[DocumentSummary]) -> "DocumentVersions":
+        """Returns these versions after the changed ones have taken their places."""
+        changed_by_id = {version.id: version for version in changed}
+        return DocumentVersions(
+            changed_by_id.get(self.requested.id, self.requested),
+            tuple(changed_by_id.get(version.id, version) for version in self.all),
+        )

@@ -1,9 +1,6 @@
-"""What a change of rights or of a label would do, before it is done: the same rules, asked with changed facts.
+"""Previews a change of rights or of a label: the same rules decide with the present and with the changed facts.
 
-Each reader that the record knows is imagined asking, and beside them one of each profession and of each emergency.
-A professional is counted with the profession that the directory gives, and with none, who sees nothing, where they no
-longer practise; one whom it does not know as a doctor, who may see most, which is said. Of a structure or a care team,
-whose members nobody here knows, one doctor is imagined.
+The documents are counted for each possible reader (`domain.readers`), by the facts that they have.
 """
 
 from collections import Counter
@@ -11,30 +8,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import reduce
-from typing import Literal
 from uuid import UUID
 
 from services.records.domain.choices import Choices
 from services.records.domain.copies import RecordFacts
-from services.records.domain.documents import Head
-from services.records.domain.facts import Asker, Combination, combination_of, document_facts, record_facts
+from services.records.domain.documents import DocumentSummary
+from services.records.domain.facts import FactCombination, Requester, combination_of, document_facts, record_facts
+from services.records.domain.readers import (
+    ImaginedReader,
+    ProfessionsById,
+    ReaderRole,
+    is_attestation,
+    is_structure,
+    possible_readers,
+    ways_to_read,
+)
 from shared.access import Permit, decide
-from shared.contracts.base import Actor
+from shared.contracts.consent import EmergencyChoices
 from shared.terminology.professions import DOCTOR
-
-PROFESSIONS = ("G15_10", "G15_21", "G15_40", "G15_50", "G15_60", "G15_70", "G15_80", "G15_91")
-"""Those of which one is imagined, authorised by the person."""
-NEWCOMER = "imagined"
-Known = Mapping[str, str | None]
-"""National id -> profession (JDV_J65), of whom the directory knows; None: they do not practise (any more)."""
-Who = Literal["professional", "structure", "care-team", "attending-doctor", "emergency", "profession"]
 
 
 @dataclass(frozen=True, slots=True)
-class Supposed:
-    """One change of rights that is supposed: a code of the access rules, and what it is about.
+class RightsChange:
+    """A supposed change of rights: a code of the access rules, and what it concerns.
 
-    `holder_id`: whom; `section`; the emergency choices, of which None stays as it is.
+    `holder_id`: the professional or structure. The emergency choices: None leaves one unchanged.
     """
 
     change: str
@@ -46,51 +44,37 @@ class Supposed:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A combination of a document's facts, and who wrote it."""
+class LabelChange:
+    """A supposed change of a document's label: a code of the access rules."""
 
-    combination: Combination
+    document_id: UUID
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthoredFacts:
+    """The facts about a document that do not depend on the reader, and its authors."""
+
+    combination: FactCombination
     author_ids: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Imagined:
-    """Somebody who might read."""
+class ChangedFacts:
+    """The facts about a document before and after the supposed changes."""
 
-    who: Who
-    id: str
-    profession: str | None = DOCTOR
-    organisation_id: str | None = None
-    mode: str = "normal"
-    motive: str | None = None
-    kind: str = "professional"
-    client_id: str = NEWCOMER
-    record_id: UUID | None = None
-    session_id: UUID | None = None
-    patient_present: UUID | None = None
-    never: str | None = None
-    newcomer: bool = False
-    """Not known to the record: as if the person had authorised them."""
-    assumed: bool = False
-    """The directory here does not know them: taken for a doctor."""
-
-    def names(self, record_id: UUID) -> bool:
-        """In an emergency, the record that is asked about."""
-        return self.mode != "normal"
-
-    def actor(self) -> Actor:
-        """As the ledger would have it."""
-        return Actor(kind="professional", id=self.id)
+    before: AuthoredFacts
+    after: AuthoredFacts
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
-    """How many documents somebody sees before and after, and of how many each way that is.
+class VisibilityEffect:
+    """How many documents a reader sees before and after, and how many of them are lost and gained.
 
-    `profession`: with which they are counted; `assumed`: because theirs is not known here.
+    `profession`: of the count; `assumed`: the directory does not know the reader, who is counted as a doctor.
     """
 
-    who: Who
+    role: ReaderRole
     id: str
     before: int
     after: int
@@ -100,146 +84,158 @@ class Effect:
     assumed: bool = False
 
 
-def supposed_choices(choices: Choices, one: Supposed) -> Choices:
-    """The choices after one change."""
-    holder = {one.holder_id} - {None}
-    match one.change:
+@dataclass(frozen=True, slots=True)
+class _CountedChange:
+    """How many documents have these facts before and after."""
+
+    before: AuthoredFacts
+    after: AuthoredFacts
+    documents: int
+
+
+def choices_after(choices: Choices, change: RightsChange) -> Choices:
+    """Returns the patient's choices after one change."""
+    holder = frozenset() if change.holder_id is None else frozenset({change.holder_id})
+    match change.change:
         case "block-professional":
-            return replace(choices, blocked=choices.blocked | frozenset(str(id) for id in holder))
+            return replace(choices, blocked=choices.blocked | holder)
         case "unblock-professional":
             return replace(choices, blocked=choices.blocked - holder)
         case "end-authorisation" | "end-attestation":
-            team = one.change == "end-attestation"
-            kept = (
-                a for a in choices.authorisations if a["holder_id"] not in holder or (a["how"] == "care-team") != team
-            )
-            return replace(choices, authorisations=tuple(kept))
+            return _without_authorisations(choices, holder, of_care_teams=change.change == "end-attestation")
         case "end-attending-doctor":
             return replace(choices, attending_doctors=choices.attending_doctors - holder)
         case "hide-section":
-            return replace(choices, hidden_sections=choices.hidden_sections | frozenset({one.section or ""}))
+            return replace(choices, hidden_sections=choices.hidden_sections | {change.section or ""})
         case "show-section":
-            return replace(choices, hidden_sections=choices.hidden_sections - {one.section})
+            return replace(choices, hidden_sections=choices.hidden_sections - {change.section})
         case "object-to-care-team":
             return replace(choices, care_team_objected=True)
         case "withdraw-care-team-objection":
             return replace(choices, care_team_objected=False)
         case "choose-emergency-access":
-            told = {
-                "break_glass": one.break_glass,
-                "regulation_centre": one.regulation_centre,
-                "masked_documents": one.masked_documents,
-            }
-            update = {name: value for name, value in told.items() if value is not None}
-            return replace(choices, emergency=choices.emergency.model_copy(update=update))
+            return replace(choices, emergency=_emergency_after(choices.emergency, change))
         case _:
             return choices
 
 
-def named_professionals(choices: Choices, supposed: Iterable[Supposed]) -> frozenset[str]:
-    """The national ids of the professionals of whom the choices or the question speak as possible readers."""
-    holders = frozenset(one["holder_id"] for one in choices.authorisations if not is_structure(one["holder_id"]))
-    return holders | choices.attending_doctors | asked_about(supposed)
+def _without_authorisations(choices: Choices, holder: frozenset[str], *, of_care_teams: bool) -> Choices:
+    remaining = (
+        authorisation
+        for authorisation in choices.authorisations
+        if authorisation["holder_id"] not in holder or is_attestation(authorisation) != of_care_teams
+    )
+    return replace(choices, authorisations=tuple(remaining))
 
 
-def asked_about(supposed: Iterable[Supposed]) -> frozenset[str]:
-    """The professionals whose block, or the end of it, is supposed."""
-    about = (one.holder_id for one in supposed if one.change in ("block-professional", "unblock-professional"))
-    return frozenset(one for one in about if one is not None and not is_structure(one))
+def _emergency_after(emergency: EmergencyChoices, change: RightsChange) -> EmergencyChoices:
+    chosen = {
+        "break_glass": change.break_glass,
+        "regulation_centre": change.regulation_centre,
+        "masked_documents": change.masked_documents,
+    }
+    return emergency.model_copy(update={name: value for name, value in chosen.items() if value is not None})
 
 
-def audience(choices: Choices, known: Known, asked: frozenset[str] = frozenset()) -> list[Imagined]:
-    """Everybody who may see something of the record now, or in an emergency, and one of each profession.
-
-    `asked`: professionals of whom is asked: they may read as authors, or as staff of whatever structure may read.
-    """
-    found: list[Imagined] = []
-    for holder, how in sorted({(one["holder_id"], one["how"] == "care-team") for one in choices.authorisations}):
-        if how:
-            found.append(Imagined("care-team", NEWCOMER, organisation_id=holder))
-        elif is_structure(holder):
-            found.append(Imagined("structure", NEWCOMER, organisation_id=holder))
-        else:
-            found.append(_professional("professional", holder, known))
-    found += [_professional("attending-doctor", one, known) for one in sorted(choices.attending_doctors)]
-    in_person = {one.id for one in found}
-    found += [_professional("professional", one, known) for one in sorted(asked - in_person)]
-    found += [Imagined("emergency", NEWCOMER, mode=one, motive="-") for one in ("bris_de_glace", "centre_15")]
-    return found + [Imagined("profession", NEWCOMER, profession=one, newcomer=True) for one in PROFESSIONS]
+def named_professionals(choices: Choices, changes: Iterable[RightsChange]) -> frozenset[str]:
+    """Returns the national ids of the professionals that the choices or the changes name as possible readers."""
+    holder_ids = {authorisation["holder_id"] for authorisation in choices.authorisations}
+    authorised = frozenset(holder_id for holder_id in holder_ids if not is_structure(holder_id))
+    return authorised | choices.attending_doctors | professionals_in_question(changes)
 
 
-def _professional(who: Who, id: str, known: Known) -> Imagined:
-    return Imagined(who, id, profession=known.get(id, DOCTOR), assumed=id not in known)
+def professionals_in_question(changes: Iterable[RightsChange]) -> frozenset[str]:
+    """Returns the national ids of the professionals whom the changes would block or unblock."""
+    holder_ids = {
+        change.holder_id for change in changes if change.change in ("block-professional", "unblock-professional")
+    }
+    return frozenset(holder_id for holder_id in holder_ids if holder_id is not None and not is_structure(holder_id))
 
 
-def is_structure(holder: str) -> bool:
-    """Whether a national id is a structure's and not a person's (12 characters, 0 or 8 first)."""
-    return not (len(holder) == 12 and holder[0] in "08" and holder.isdigit())
-
-
-def seen_by(
-    asker: Asker | Imagined, record: RecordFacts, documents: Iterable[Written], now: datetime
-) -> frozenset[Written]:
-    """Which of these documents the rules let somebody find, were every copy young."""
-    common = replace(record_facts(asker, "find", record, now=now, limit=timedelta(0)), copies_fresh=True)
-    if isinstance(asker, Imagined) and asker.newcomer:
+def visible_to(
+    reader: Requester | ImaginedReader, record: RecordFacts, documents: Iterable[AuthoredFacts], now: datetime
+) -> frozenset[AuthoredFacts]:
+    """Returns which of these documents the rules let a reader find, supposing that every copy is fresh."""
+    common = replace(record_facts(reader, "find", record, now=now, max_copy_age=timedelta(0)), copies_fresh=True)
+    if isinstance(reader, ImaginedReader) and reader.is_newcomer:
         common = replace(common, authorisation="valid")
-    found = set()
-    for one in documents:
-        combination = replace(one.combination, mine=asker.kind == "professional" and asker.id in one.author_ids)
-        if isinstance(decide(document_facts(common, asker, record, combination)), Permit):
-            found.add(one)
-    return frozenset(found)
+    visible = set()
+    for document in documents:
+        is_author = reader.kind == "professional" and reader.id in document.author_ids
+        combination = replace(document.combination, is_own=is_author)
+        if isinstance(decide(document_facts(common, reader, record, combination)), Permit):
+            visible.add(document)
+    return frozenset(visible)
 
 
-def _ways(one: Imagined, choices: Choices, asked: frozenset[str]) -> list[Imagined]:
-    """How somebody may come to read: of whom is asked, in person and as staff of each structure that may read.
-
-    Who works where is not known here: what is counted of them is the most that they may see.
-    """
-    if one.id not in asked:
-        return [one]
-    structures = {a["holder_id"] for a in choices.authorisations if is_structure(a["holder_id"])}
-    return [one, *(replace(one, organisation_id=structure) for structure in sorted(structures))]
-
-
-def effects(
+def visibility_effects(
     before: RecordFacts,
-    supposed: Sequence[Supposed],
-    counted: Mapping[Written, int],
-    moved: Mapping[UUID, tuple[Written, Written]],
-    known: Known,
+    changes: Sequence[RightsChange],
+    counts: Mapping[AuthoredFacts, int],
+    changed_documents: Mapping[UUID, ChangedFacts],
+    professions: ProfessionsById,
     now: datetime,
-) -> list[Effect]:
-    """What becomes of everybody's view. `moved`: documents that would be others: what they are, what they would be."""
-    after = replace(before, choices=reduce(supposed_choices, supposed, before.choices))
-    asked = asked_about(supposed)
-    staying = Counter(counted)
-    staying.subtract(was for was, _ in moved.values())
-    kinds = {*counted, *(will_be for _, will_be in moved.values())}
-    found = []
-    lasting = before.choices.lasting(now)
-    for one in audience(lasting, known, asked):
-        ways = _ways(one, lasting, asked)
-        old, new = (frozenset().union(*(seen_by(way, at, kinds, now) for way in ways)) for at in (before, after))
-        pairs = [(kind, kind, number) for kind, number in staying.items()] + [(a, b, 1) for a, b in moved.values()]
-        lost = sum(number for was, is_, number in pairs if was in old and is_ not in new)
-        gained = sum(number for was, is_, number in pairs if was not in old and is_ in new)
-        seen = sum(number for was, _, number in pairs if was in old)
-        counts = (seen, seen - lost + gained, lost, gained)
-        found.append(Effect(one.who, _named(one), *counts, one.profession, one.assumed))
-    return found
+) -> list[VisibilityEffect]:
+    """Returns what each possible reader would lose and gain.
+
+    `before`: the present facts of the record. `counts`: how many documents have which facts. `changed_documents`: those
+    of them whose facts the changes of labels affect.
+    """
+    after = replace(before, choices=reduce(choices_after, changes, before.choices))
+    present_choices = before.choices.without_expired(now)
+    in_question = professionals_in_question(changes)
+    documents = _counted_changes(counts, changed_documents)
+    kinds = {*counts, *(document.after for document in changed_documents.values())}
+    effects = []
+    for reader in possible_readers(present_choices, professions, in_question):
+        ways = ways_to_read(reader, present_choices, in_question)
+        seen_before = _visible_in_any_way(ways, before, kinds, now)
+        seen_after = _visible_in_any_way(ways, after, kinds, now)
+        effects.append(_effect_on(reader, documents, seen_before, seen_after))
+    return effects
 
 
-def written(head: Head, asker: Asker) -> Written:
-    """What counts of one document, whoever asks."""
-    return Written(replace(combination_of(head, asker), mine=False), head.author_ids)
+def _counted_changes(
+    counts: Mapping[AuthoredFacts, int], changed_documents: Mapping[UUID, ChangedFacts]
+) -> list[_CountedChange]:
+    unchanged = Counter(counts)
+    unchanged.subtract(document.before for document in changed_documents.values())
+    return [
+        *(_CountedChange(facts, facts, number) for facts, number in unchanged.items()),
+        *(_CountedChange(document.before, document.after, 1) for document in changed_documents.values()),
+    ]
 
 
-def _named(one: Imagined) -> str:
-    """By what the person knows them."""
-    if one.who == "emergency":
-        return one.mode
-    if one.who == "profession":
-        return one.profession or ""
-    return one.organisation_id or one.id
+def _visible_in_any_way(
+    ways: Sequence[ImaginedReader], record: RecordFacts, documents: Iterable[AuthoredFacts], now: datetime
+) -> frozenset[AuthoredFacts]:
+    return frozenset[AuthoredFacts]().union(*(visible_to(way, record, documents, now) for way in ways))
+
+
+def _effect_on(
+    reader: ImaginedReader,
+    documents: Sequence[_CountedChange],
+    seen_before: frozenset[AuthoredFacts],
+    seen_after: frozenset[AuthoredFacts],
+) -> VisibilityEffect:
+    before = lost = gained = 0
+    for document in documents:
+        was_seen, is_seen = document.before in seen_before, document.after in seen_after
+        before += document.documents if was_seen else 0
+        lost += document.documents if was_seen and not is_seen else 0
+        gained += document.documents if is_seen and not was_seen else 0
+    return VisibilityEffect(
+        role=reader.role,
+        id=reader.displayed_id,
+        before=before,
+        after=before - lost + gained,
+        lost=lost,
+        gained=gained,
+        profession=reader.profession,
+        assumed=reader.assumed,
+    )
+
+
+def authored_facts(summary: DocumentSummary, requester: Requester) -> AuthoredFacts:
+    """Returns the facts about one document that do not depend on the reader."""
+    return AuthoredFacts(replace(combination_of(summary, requester), is_own=False), summary.author_ids)

@@ -1,9 +1,11 @@
-"""What a supposed change would do, in words: French or English."""
+"""The effects of a supposed change in sentences, in French or English."""
 
-from services.records.domain.what_if import Effect
+from collections.abc import Sequence
+
+from services.records.domain.what_if import VisibilityEffect
 from shared.terminology.professions import profession
 
-_WHO_FR = {
+_READERS_FR = {
     "professional": "Le professionnel {id} ({profession})",
     "structure": "Un médecin de la structure {id}",
     "care-team": "Un médecin de l’équipe de soins de la structure {id}",
@@ -13,7 +15,7 @@ _WHO_FR = {
     "profession": "Un professionnel autorisé de la profession « {profession} »",
 }
 _ASSUMED_FR = "profession inconnue ici, compté comme médecin"
-_WHO_EN = {
+_READERS_EN = {
     "professional": "The professional {id} ({profession})",
     "structure": "A doctor of the structure {id}",
     "care-team": "A doctor of the care team of the structure {id}",
@@ -25,45 +27,55 @@ _WHO_EN = {
 _ASSUMED_EN = "profession not known here, counted as a doctor"
 
 
-def sentences(effects: list[Effect], *, french: bool) -> list[str]:
-    """One for each that would see less or more; one that says so where nobody would."""
-    found = [_sentence(one, french=french) for one in effects if one.lost or one.gained]
-    if found:
-        return found
+def sentences(effects: Sequence[VisibilityEffect], *, french: bool) -> list[str]:
+    """Returns one sentence for each reader who would see fewer or more documents; if none would, one that says so."""
+    texts = [_sentence(effect, french=french) for effect in effects if effect.lost or effect.gained]
+    if texts:
+        return texts
     return ["Rien ne change pour personne." if french else "Nothing changes for anybody."]
 
 
-def _sentence(one: Effect, *, french: bool) -> str:
-    who = _who(one, french=french)
+def _sentence(effect: VisibilityEffect, *, french: bool) -> str:
     parts = []
-    if one.lost:
-        parts.append(_lost_fr(one) if french else _lost_en(one))
-    if one.gained:
-        documents = "document" if one.gained == 1 else "documents"
-        more = f"verrait {one.gained} {documents} de plus" if french else f"could see {one.gained} {documents} more"
-        parts.append(more)
-    return f"{who} {(' et ' if french else ' and ').join(parts)}."
+    if effect.lost:
+        parts.append(_lost_fr(effect) if french else _lost_en(effect))
+    if effect.gained:
+        parts.append(_gained_fr(effect) if french else _gained_en(effect))
+    return f"{_reader(effect, french=french)} {(' et ' if french else ' and ').join(parts)}."
 
 
-def _lost_fr(one: Effect) -> str:
-    if one.after == 0:
+def _lost_fr(effect: VisibilityEffect) -> str:
+    if effect.after == 0:
         return "ne verrait plus aucun document"
-    return f"ne verrait plus {one.lost} des {one.before} documents qu’il voit"
+    return f"ne verrait plus {effect.lost} des {effect.before} documents qu’il voit"
 
 
-def _lost_en(one: Effect) -> str:
-    if one.after == 0:
+def _lost_en(effect: VisibilityEffect) -> str:
+    if effect.after == 0:
         return "could no longer see any document"
-    return f"could no longer see {one.lost} of the {one.before} documents seen now"
+    return f"could no longer see {effect.lost} of the {effect.before} documents seen now"
 
 
-def _who(one: Effect, *, french: bool) -> str:
-    key = one.id if one.who == "emergency" else one.who
-    named = (_ASSUMED_FR if french else _ASSUMED_EN) if one.assumed else _label(one.profession or "")
-    return (_WHO_FR if french else _WHO_EN)[key].format(id=one.id, profession=named)
+def _gained_fr(effect: VisibilityEffect) -> str:
+    return f"verrait {effect.gained} {_documents(effect.gained)} de plus"
+
+
+def _gained_en(effect: VisibilityEffect) -> str:
+    return f"could see {effect.gained} {_documents(effect.gained)} more"
+
+
+def _documents(number: int) -> str:
+    return "document" if number == 1 else "documents"
+
+
+def _reader(effect: VisibilityEffect, *, french: bool) -> str:
+    template = (_READERS_FR if french else _READERS_EN)[effect.id if effect.role == "emergency" else effect.role]
+    assumed = _ASSUMED_FR if french else _ASSUMED_EN
+    return template.format(id=effect.id, profession=assumed if effect.assumed else _label(effect.profession or ""))
 
 
 def _label(code: str) -> str:
+    """Returns the label of a profession (`G15_10`), or the code itself where it has none."""
     table, _, number = code.partition("_")
-    found = profession(number, f"TRE_{table}")
-    return found.label if found is not None else code
+    known_profession = profession(number, f"TRE_{table}")
+    return known_profession.label if known_profession is not None else code

@@ -1,1 +1,1 @@
-"""Every SQL statement of records. Each names the bucket of what it touches; where it is not known yet, it says why."""
+"""Every SQL statement of records. Each names the bucket of its rows; where the bucket is not known yet, it says why."""

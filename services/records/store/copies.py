@@ -1,6 +1,6 @@
-"""Copies of the neighbours' states. Whoever applies one takes the record's row FOR UPDATE first: that is the fence.
+"""Local copies of other services' state. To apply one, the handler first locks the record's row FOR UPDATE (the fence).
 
-Where the row is not there yet a lock of its bucket stands for it, so that none comes while a copy of it is applied.
+Where the row does not exist yet, an advisory lock of its bucket replaces it, so that nobody inserts it meanwhile.
 """
 
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from uuid import UUID
 
 import orjson
 
-from services.records.domain.choices import kept_of
-from services.records.domain.people import kept_people
+from services.records.domain.choices import stored_choices
+from services.records.domain.people import stored_people
 from shared.contracts.consent import ConsentStateChanged, MatrixChanged
 from shared.contracts.identity import PeopleChanged, RecordChanged
 from shared.contracts.topics import RECORDS_DOCUMENTS
@@ -95,35 +95,53 @@ left join consent_states c on c.bucket = wanted.bucket and c.record_id = wanted.
 
 
 @dataclass(frozen=True, slots=True)
-class KnownVersions:
-    """The versions of the copies about a record, 0 where there is none; whether commits about its documents may have
-    been lost."""
+class CopyVersions:
+    """The versions of the copies about a record, 0 where there is none.
+
+    `awaits_recovery`: the database may have lost commits about the record's documents.
+    """
 
     record: int
     choices: int
     awaits_recovery: bool
 
 
-async def lock_records(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[int, str]]:
-    """Takes the rows of these records, sorted; the version and INS fingerprint of each that is here.
+@dataclass(frozen=True, slots=True)
+class LockedRecord:
+    """A record whose row is locked: the version of its copy, and its INS fingerprint."""
 
-    Of the others nobody else makes or reads one before this transaction ends.
+    version: int
+    ins: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFingerprint:
+    """An INS fingerprint by which a record is found."""
+
+    ins: str
+    record_id: UUID
+
+
+async def lock_records(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, LockedRecord]:
+    """Locks the rows of these records, in the order of ids; returns those that exist.
+
+    The others cannot be inserted or read by another transaction before this one ends.
     """
-    found = await _lock(connection, ids)
-    absent = [id for id in ids if id not in found]
+    locked = await _lock(connection, ids)
+    absent = [id for id in ids if id not in locked]
     if absent:
         await connection.execute(LOCK_ABSENT, sorted(set(_buckets(absent))))
-        found |= await _lock(connection, absent)
-    return found
+        locked |= await _lock(connection, absent)
+    return locked
 
 
-async def _lock(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[int, str]]:
+async def _lock(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, LockedRecord]:
     rows = await connection.fetch(LOCK_RECORDS, _buckets(ids), ids)
-    return {row["id"]: (row["version"], row["ins"]) for row in rows}
+    return {row["id"]: LockedRecord(row["version"], row["ins"]) for row in rows}
 
 
 async def upsert_records(connection: Connection, messages: Sequence[Message[RecordChanged]]) -> set[UUID]:
-    """Applies what is newer; the ids of the records to which that happened."""
+    """Applies newer versions; returns the ids of the records that changed."""
     events = [message.event for message in messages]
     rows = await connection.fetch(
         UPSERT_RECORDS,
@@ -140,26 +158,32 @@ async def upsert_records(connection: Connection, messages: Sequence[Message[Reco
 
 
 async def insert_keys(connection: Connection, keys: dict[UUID, WrappedKey]) -> None:
-    """Data keys of new records; a record that has one keeps it."""
+    """Inserts the data keys of new records; a record that has one keeps it."""
     if not keys:
         return
-    ids, made = list(keys), list(keys.values())
-    await connection.execute(INSERT_KEYS, _buckets(ids), ids, [key.kid for key in made], [key.wrapped for key in made])
+    ids, keys_made = list(keys), list(keys.values())
+    await connection.execute(
+        INSERT_KEYS, _buckets(ids), ids, [key.kid for key in keys_made], [key.wrapped for key in keys_made]
+    )
 
 
 async def replace_fingerprints(
-    connection: Connection, new: Sequence[tuple[str, UUID]], old: Sequence[tuple[str, UUID]]
+    connection: Connection, new: Sequence[RecordFingerprint], old: Sequence[RecordFingerprint]
 ) -> None:
-    """Makes records found by their new INS fingerprints and no longer by the old ones."""
+    """Replaces the INS fingerprints by which records are found."""
     if old:
-        await connection.execute(DELETE_FINGERPRINTS, [ins for ins, _ in old], [id for _, id in old])
+        await connection.execute(
+            DELETE_FINGERPRINTS,
+            [fingerprint.ins for fingerprint in old],
+            [fingerprint.record_id for fingerprint in old],
+        )
     if new:
-        ids = [id for _, id in new]
-        await connection.execute(UPSERT_FINGERPRINTS, [ins for ins, _ in new], _buckets(ids), ids)
+        ids = [fingerprint.record_id for fingerprint in new]
+        await connection.execute(UPSERT_FINGERPRINTS, [fingerprint.ins for fingerprint in new], _buckets(ids), ids)
 
 
 async def upsert_consent_states(connection: Connection, messages: Sequence[Message[ConsentStateChanged]]) -> set[UUID]:
-    """Applies what is newer; the ids of the records to which that happened."""
+    """Applies newer versions; returns the ids of the records that changed."""
     events = [message.event for message in messages]
     rows = await connection.fetch(
         UPSERT_CONSENT_STATES,
@@ -168,13 +192,13 @@ async def upsert_consent_states(connection: Connection, messages: Sequence[Messa
         [event.version for event in events],
         [message.partition for message in messages],
         [orjson.dumps(event.authorised).decode() for event in events],
-        [orjson.dumps(kept_of(event)).decode() for event in events],
+        [orjson.dumps(stored_choices(event)).decode() for event in events],
     )
     return {row["record_id"] for row in rows}
 
 
 async def upsert_people(connection: Connection, messages: Sequence[Message[PeopleChanged]]) -> set[UUID]:
-    """Applies what is newer; the ids of the records to which that happened."""
+    """Applies newer versions; returns the ids of the records that changed."""
     events = [message.event for message in messages]
     rows = await connection.fetch(
         UPSERT_PEOPLE,
@@ -182,14 +206,14 @@ async def upsert_people(connection: Connection, messages: Sequence[Message[Peopl
         [event.record_id for event in events],
         [event.version for event in events],
         [message.partition for message in messages],
-        [orjson.dumps(kept_people(event)).decode() for event in events],
+        [orjson.dumps(stored_people(event)).decode() for event in events],
         [event.is_minor for event in events],
     )
     return {row["record_id"] for row in rows}
 
 
 async def upsert_matrices(connection: Connection, events: Sequence[MatrixChanged]) -> set[str]:
-    """Applies what is newer; the names of the matrices to which that happened."""
+    """Applies the newer versions; returns the names of the matrices that changed."""
     rows = await connection.fetch(
         UPSERT_MATRICES,
         [event.name for event in events],
@@ -200,10 +224,10 @@ async def upsert_matrices(connection: Connection, events: Sequence[MatrixChanged
     return {row["name"] for row in rows}
 
 
-async def versions_of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, KnownVersions]:
-    """The versions of both copies for each record."""
+async def copy_versions(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, CopyVersions]:
+    """Returns the versions of the copies about each record."""
     rows = await connection.fetch(SELECT_VERSIONS, _buckets(ids), ids, RECORDS_DOCUMENTS.name)
-    return {row["id"]: KnownVersions(row["record"], row["choices"], row["awaits_recovery"]) for row in rows}
+    return {row["id"]: CopyVersions(row["record"], row["choices"], row["awaits_recovery"]) for row in rows}
 
 
 def _buckets(ids: Sequence[UUID]) -> list[int]:

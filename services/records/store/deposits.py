@@ -1,4 +1,4 @@
-"""Deposits: finding the record, keeping what came, settling it."""
+"""Statements about deposits: find the record, insert the deposit, apply the decision on each document."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.records.domain.documents import Depositor, DocumentLife, DocumentStatus, KnownRecord
+from services.records.domain.documents import DepositorKind, DocumentLife, DocumentStatus, RecordCopy
 from shared.crypto.vault import WrappedKey
 from shared.db.pool import Connection
 from shared.messaging.outbox.append import Announcement, call_relay, inserting, parameters
 from shared.runtime.clock import bucket_in, bucket_of
 
-# By fingerprint the bucket is not known yet; the row that is found names it for the rest.
+# The bucket of a fingerprint is not known yet; the row has it for the rest.
 FIND_RECORD = """
 select r.bucket, r.id, r.version, r.status, r.traits, k.kid, k.wrapped
 from record_fingerprints f
@@ -25,9 +25,9 @@ FIND_RECORD_BY_ID = """
 select r.bucket, r.id, r.version, r.status, r.traits, k.kid, k.wrapped
 from records r join record_keys k on k.bucket = $1 and k.record_id = r.id
 where r.bucket = $1 and r.id = $2"""
-# The share of the record's row is the fence against an erasure: where the row is gone, nothing is kept. Where not all
-# documents are new, nothing beside those that are is kept or announced. A new document's combination of facts is
-# written here: by the trigger that follows later changes, it would cost a quarter of the whole statement.
+# The share lock on the record's row is the fence against an erasure: without the row, nothing is inserted. If not all
+# documents are new, only the new rows of documents are inserted, and nothing is announced. The statement inserts the
+# combinations of new documents itself: the trigger that follows later changes would cost a quarter of its time.
 INSERT_DEPOSIT = f"""
 with fence as materialized (
   select id as record_id from records where bucket = $1 and id = $2 for key share
@@ -75,8 +75,8 @@ SELECT_EARLIER = """
 select id, deposit_id, unique_id, fingerprint from documents
 where bucket = $1 and record_id = $2 and unique_id = any($3::bytea[])"""
 COUNT_OF_DEPOSIT = "select cardinality(document_ids) from deposits where bucket = $1 and id = $2"
-# A document that takes another's place changes the life of that one: the record's row is taken first, as by everyone
-# who changes a document that may be visible. All of those rows are taken before the first document's.
+# A document that replaces another one changes its life: the record's row is locked first, as for every change of a
+# document that may be visible. All records' rows are locked before the first document's.
 LOCK_DOCUMENTS = """
 with given as materialized (
   select d.bucket, d.id, d.replaces, d.record_id
@@ -106,7 +106,7 @@ cross join lateral (
          d.life, d.labels, d.masked_by, d.shown_to_representatives, d.replaces, d.received_at, d.changed_at
   from documents d where d.bucket = sorted.bucket and d.id = sorted.id for update
 ) as locked"""
-SETTLE_DOCUMENTS = """
+RECORD_OUTCOMES = """
 update documents d
 set status = given.status, checked_at = given.checked_at, settled_at = $7, decision_id = given.decision_id,
     reason = given.reason, unique_id = case given.status when 'refused' then null else d.unique_id end,
@@ -124,9 +124,9 @@ where d.bucket = given.bucket and d.id = given.id"""
 
 @dataclass(frozen=True, slots=True)
 class NewDocument:
-    """A document ready to be kept. `metadata` and `content` are sealed.
+    """A document ready to be stored. `metadata` and `content` are sealed.
 
-    `replaces`: whose place it is to take; `chain_id`: the first version of that one.
+    `replaces`: the document that it replaces; `chain_id`: the first version of that one.
     """
 
     id: UUID
@@ -146,9 +146,10 @@ class NewDocument:
 
 @dataclass(frozen=True, slots=True)
 class NewDeposit:
-    """A submission ready to be kept. `request` is sealed. `organisation_id`: by whom it is followed.
+    """A deposit ready to be stored. `request` is sealed.
 
-    `depositor_id`: which person deposits, where it is not software by itself.
+    `organisation_id`: who may follow it (`Depositor.owner`). `depositor_id`: the person who deposits, None for
+    software.
     """
 
     id: UUID
@@ -158,13 +159,13 @@ class NewDeposit:
     received_at: datetime
     documents: tuple[NewDocument, ...]
     request: bytes
-    deposited_by: Depositor
+    deposited_by: DepositorKind
     depositor_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
-    """A document that already goes by an identifier."""
+class EarlierDocument:
+    """A stored document that already has the identifier of a new one."""
 
     id: UUID
     deposit_id: UUID
@@ -172,15 +173,15 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
-class Undecided:
-    """A document that a decision is about, or whose place one takes that a decision is about."""
+class PendingDocument:
+    """A document on which consent has decided, or the document that such a one replaces."""
 
     id: UUID
     record_id: UUID
     deposit_id: UUID
     organisation_id: str
     client_id: str
-    deposited_by: Depositor
+    deposited_by: DepositorKind
     depositor_id: str | None
     status: DocumentStatus
     life: DocumentLife
@@ -193,10 +194,11 @@ class Undecided:
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
-    """What becomes of a document; `labels` and whose mask is among them, if one is.
+class DocumentOutcome:
+    """The outcome for a document: published or refused, with the labels that it then has.
 
-    `shown_to_representatives`: it takes the place of one that was shown to them for ever.
+    `masked_by`: who set the mask, None where it has none. `shown_to_representatives`: it replaces a document that was
+    shown to them for ever.
     """
 
     document_id: UUID
@@ -209,20 +211,20 @@ class Settlement:
     shown_to_representatives: bool
 
 
-async def find_record(connection: Connection, ins_fingerprints: Sequence[str]) -> KnownRecord | None:
-    """The record that one of these fingerprints stands for."""
-    return _known(await connection.fetchrow(FIND_RECORD, ins_fingerprints))
+async def find_record(connection: Connection, ins_fingerprints: Sequence[str]) -> RecordCopy | None:
+    """Returns the record that has one of these INS fingerprints, None if there is none."""
+    return _record_copy(await connection.fetchrow(FIND_RECORD, ins_fingerprints))
 
 
-async def find_record_by_id(connection: Connection, record_id: UUID) -> KnownRecord | None:
-    """The record itself."""
-    return _known(await connection.fetchrow(FIND_RECORD_BY_ID, bucket_of(record_id), record_id))
+async def find_record_by_id(connection: Connection, record_id: UUID) -> RecordCopy | None:
+    """Returns the record with this id, None if there is none."""
+    return _record_copy(await connection.fetchrow(FIND_RECORD_BY_ID, bucket_of(record_id), record_id))
 
 
-def _known(row: asyncpg.Record | None) -> KnownRecord | None:
+def _record_copy(row: asyncpg.Record | None) -> RecordCopy | None:
     if row is None:
         return None
-    return KnownRecord(
+    return RecordCopy(
         bucket=row["bucket"],
         id=row["id"],
         version=row["version"],
@@ -235,9 +237,9 @@ def _known(row: asyncpg.Record | None) -> KnownRecord | None:
 async def insert_deposit(
     connection: Connection, deposit: NewDeposit, announcements: Sequence[Announcement]
 ) -> int | None:
-    """Keeps and announces a deposit. Returns how many of its documents are new: if only some, they must be rolled back.
+    """Inserts and announces a deposit; returns how many of its documents are new, None if the record no longer exists.
 
-    None when the record has vanished meanwhile; then, and when no document is new, nothing was kept.
+    If only some documents are new, the caller must roll back. If none is, or there is no record, nothing was written.
     """
     documents = deposit.documents
     count: int | None = await connection.fetchval(
@@ -248,67 +250,71 @@ async def insert_deposit(
         deposit.organisation_id,
         deposit.client_id,
         deposit.received_at,
-        [one.id for one in documents],
-        [one.unique_id for one in documents],
-        [one.fingerprint for one in documents],
-        [one.type for one in documents],
-        [one.class_code for one in documents],
-        [one.section for one in documents],
-        [" ".join(one.labels) for one in documents],
-        [orjson.dumps(one.author_ids).decode() for one in documents],
-        [one.metadata for one in documents],
-        [one.content for one in documents],
+        [document.id for document in documents],
+        [document.unique_id for document in documents],
+        [document.fingerprint for document in documents],
+        [document.type for document in documents],
+        [document.class_code for document in documents],
+        [document.section for document in documents],
+        [" ".join(document.labels) for document in documents],
+        [orjson.dumps(document.author_ids).decode() for document in documents],
+        [document.metadata for document in documents],
+        [document.content for document in documents],
         deposit.request,
         deposit.deposited_by,
         deposit.depositor_id,
-        [one.in_secret for one in documents],
-        [one.replaces for one in documents],
-        [one.chain_id for one in documents],
+        [document.in_secret for document in documents],
+        [document.replaces for document in documents],
+        [document.chain_id for document in documents],
         *parameters(announcements),
     )
     call_relay(connection, announcements)
     return count
 
 
-async def find_earlier(connection: Connection, record_id: UUID, unique_ids: Sequence[bytes]) -> dict[bytes, Earlier]:
-    """The documents of the record, not refused, that go by these identifiers."""
+async def find_earlier(
+    connection: Connection, record_id: UUID, unique_ids: Sequence[bytes]
+) -> dict[bytes, EarlierDocument]:
+    """Returns the documents of the record with these identifiers, by identifier; refused documents have none."""
     rows = await connection.fetch(SELECT_EARLIER, bucket_of(record_id), record_id, unique_ids)
-    return {row["unique_id"]: Earlier(row["id"], row["deposit_id"], row["fingerprint"]) for row in rows}
+    return {row["unique_id"]: EarlierDocument(row["id"], row["deposit_id"], row["fingerprint"]) for row in rows}
 
 
 async def count_documents(connection: Connection, deposit_id: UUID) -> int:
-    """How many documents a deposit has."""
+    """Returns how many documents a deposit has."""
     count: int = await connection.fetchval(COUNT_OF_DEPOSIT, bucket_in(deposit_id), deposit_id)
     return count
 
 
-async def lock_documents(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Undecided]:
-    """Takes the rows of these documents and of those whose place they take, sorted; before them those of the records
-    in which a place is taken."""
+async def lock_documents(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, PendingDocument]:
+    """Locks these documents and those that they replace, in the order of ids; returns them by id.
+
+    Before them it locks the rows of the records in which a document is replaced.
+    """
     rows = await connection.fetch(LOCK_DOCUMENTS, _buckets(ids), ids)
-    return {row["id"]: Undecided(**{**row, "labels": tuple(row["labels"])}) for row in rows}
+    return {row["id"]: PendingDocument(**{**row, "labels": tuple(row["labels"])}) for row in rows}
 
 
-async def settle_documents(connection: Connection, settled: Sequence[Settlement], at: datetime) -> None:
-    """Publishes or refuses what was only received. A refused document gives its identifier back."""
-    ids = [one.document_id for one in settled]
+async def record_outcomes(connection: Connection, outcomes: Sequence[DocumentOutcome], at: datetime) -> None:
+    """Publishes or refuses received documents. A refused document gives its identifier free."""
+    ids = [outcome.document_id for outcome in outcomes]
     await connection.execute(
-        SETTLE_DOCUMENTS,
+        RECORD_OUTCOMES,
         _buckets(ids),
         ids,
-        [one.status for one in settled],
-        [one.checked_at for one in settled],
-        [one.decision_id for one in settled],
-        [one.reason for one in settled],
+        [outcome.status for outcome in outcomes],
+        [outcome.checked_at for outcome in outcomes],
+        [outcome.decision_id for outcome in outcomes],
+        [outcome.reason for outcome in outcomes],
         at,
-        [" ".join(one.labels) for one in settled],
-        [one.masked_by for one in settled],
-        [one.shown_to_representatives for one in settled],
+        [" ".join(outcome.labels) for outcome in outcomes],
+        [outcome.masked_by for outcome in outcomes],
+        [outcome.shown_to_representatives for outcome in outcomes],
     )
 
 
 async def supersede_documents(connection: Connection, ids: Sequence[UUID], at: datetime) -> None:
-    """Others have taken their places. Their rows must be taken."""
+    """Marks documents as superseded. Their rows must be locked."""
     await connection.execute(SUPERSEDE_DOCUMENTS, _buckets(ids), ids, at)
 
 

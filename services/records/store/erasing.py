@@ -1,4 +1,4 @@
-"""Erasing a record: first what makes it found and read, then the rest in batches."""
+"""Statements that erase a record: first all that finds and opens it, then its deposits in batches."""
 
 from uuid import UUID
 
@@ -25,7 +25,7 @@ select (select count(*) from gone_records) as records, (select count(*) from gon
        (select count(*) from gone_people) as record_people,
        (select linked_to from records where bucket = $1 and id = $2) as linked_to"""
 UNLINK = "update records set linked_to = null where bucket = $1 and id = $2 and linked_to = $3"
-# A deposit lies in one record, with all its documents: they go together, so that no row is left that nothing leads to.
+# A deposit is in one record with all its documents: they are deleted together, so that no orphaned row is left.
 REMOVE_DEPOSITS = """
 with chosen as materialized (
   select distinct deposit_id from documents where bucket = $1 and record_id = $2 limit $3
@@ -51,7 +51,10 @@ select (select count(*) from gone_documents) as documents, (select count(*) from
 
 
 async def destroy_record(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """What finds a record, decides about it and opens it; the person's other record is on its own. How many of what."""
+    """Deletes the record, its keys, fingerprints and copies, and unlinks the person's other record.
+
+    Returns table -> number of deleted rows.
+    """
     row = await connection.fetchrow(DESTROY_RECORD, bucket_of(record_id), record_id)
     assert row is not None, "counts are one row"
     destroyed = {**row, "lost_documents": await delete_lost(connection, bucket_of(record_id), record_id)}
@@ -61,6 +64,6 @@ async def destroy_record(connection: Connection, record_id: UUID) -> dict[str, i
 
 
 async def remove_deposits(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Some deposits with their documents. How many of what; none when nothing is left."""
+    """Deletes up to 20 deposits with their documents. Returns table -> number of deleted rows, all 0 at the end."""
     row = await connection.fetchrow(REMOVE_DEPOSITS, bucket_of(record_id), record_id, DEPOSITS_AT_ONCE)
     return dict(row) if row is not None else {}

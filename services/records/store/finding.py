@@ -1,19 +1,19 @@
-"""Searching a record: which combinations its documents have, and the documents that have one of those permitted."""
+"""Statements of a search in a record: its documents' combinations of facts, and the documents of permitted ones."""
 
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from uuid import UUID
 
-from services.records.domain.documents import Head
-from services.records.domain.facts import Asker, Combination, masked_by, status_of
-from services.records.domain.what_if import Written
-from services.records.store.reading import head_of
+from services.records.domain.documents import DocumentSummary
+from services.records.domain.facts import FactCombination, Requester, lifecycle_status, masker_of
+from services.records.domain.what_if import AuthoredFacts
+from services.records.store.reading import summary_of
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 
-# The number of its combination stands beside each document, kept by a trigger; whether the document is the asker's own
-# depends on who asks. Both statements make the key in the same way; no rule stands here.
+# A trigger stores the number of its combination with each document; whether a document is the requester's own depends
+# on the requester. Both statements build the key in the same way. There is no access rule here.
 SELECT_COMBINATIONS = """
 select had.combination_id || '|' || had.mine as key, combinations.facts, had.mine
 from (
@@ -38,7 +38,7 @@ select d.id, d.record_id, d.deposit_id, d.status, d.life, d.archived, d.masked_b
        d.received_at, d.deposited_by, d.depositor_id, d.in_secret, d.chain_id
 from listed join documents d on d.bucket = $1 and d.id = listed.document_id
 order by d.id desc"""
-# For many askers at once: the authors are told, and who deposited it is nobody of them.
+# For many imagined readers at once: the rows have the authors; none of these readers is a depositor.
 SELECT_ALL_COMBINATIONS = """
 select combinations.facts, had.author_ids, had.documents
 from (
@@ -48,55 +48,58 @@ from (
 join combinations on combinations.id = had.combination_id"""
 
 
-async def load_combinations(connection: Connection, record_id: UUID, asker: Asker) -> dict[str, Combination]:
-    """The distinct combinations in a record, for this asker, by the store's name of each."""
-    rows = await connection.fetch(SELECT_COMBINATIONS, bucket_of(record_id), record_id, *_as_asked(asker))
-    return {key: _combination(facts, mine) for key, facts, mine in rows}
+async def load_combinations(
+    connection: Connection, record_id: UUID, requester: Requester
+) -> dict[str, FactCombination]:
+    """Returns the distinct combinations in a record for this requester, by the store's key."""
+    rows = await connection.fetch(SELECT_COMBINATIONS, bucket_of(record_id), record_id, *_ownership_keys(requester))
+    return {row["key"]: _parse_combination(row["facts"], row["mine"]) for row in rows}
 
 
-async def count_all(connection: Connection, record_id: UUID) -> Counter[Written]:
-    """How many documents of the record have which combination and authors."""
+async def count_all(connection: Connection, record_id: UUID) -> Counter[AuthoredFacts]:
+    """Returns how many documents of the record have each combination of facts and authors."""
     rows = await connection.fetch(SELECT_ALL_COMBINATIONS, bucket_of(record_id), record_id)
-    found: Counter[Written] = Counter()
-    for facts, author_ids, documents in rows:
-        found[Written(_combination(facts, False), frozenset(author_ids))] += documents
-    return found
+    counts: Counter[AuthoredFacts] = Counter()
+    for row in rows:
+        facts = AuthoredFacts(_parse_combination(row["facts"], False), frozenset(row["author_ids"]))
+        counts[facts] += row["documents"]
+    return counts
 
 
 async def load_permitted(
-    connection: Connection, record_id: UUID, asker: Asker, permitted: Sequence[str], before: UUID, limit: int
-) -> list[Head]:
-    """The documents with a smaller id than `before` that have one of these combinations, newest first."""
+    connection: Connection, record_id: UUID, requester: Requester, permitted: Sequence[str], before: UUID, limit: int
+) -> list[DocumentSummary]:
+    """Returns the documents with a smaller id than `before` and one of these combinations, newest first."""
     rows = await connection.fetch(
-        SELECT_PERMITTED, bucket_of(record_id), record_id, *_as_asked(asker), before, permitted, limit
+        SELECT_PERMITTED, bucket_of(record_id), record_id, *_ownership_keys(requester), before, permitted, limit
     )
-    return [head_of(row) for row in rows]
+    return [summary_of(row) for row in rows]
 
 
-def _as_asked(asker: Asker) -> tuple[str | None, str | None, str | None]:
-    """By what documents are the asker's own: an organisation's deposits, a professional's writings, one's deposits."""
-    match asker.kind:
+def _ownership_keys(requester: Requester) -> tuple[str | None, str | None, str | None]:
+    """Returns the organisation, author and depositor whose documents are the requester's own; one of them is set."""
+    match requester.kind:
         case "software":
-            return asker.organisation_id, None, None
+            return requester.organisation_id, None, None
         case "professional":
-            return None, asker.id, None
+            return None, requester.id, None
         case _:
-            return None, None, asker.id
+            return None, None, requester.id
 
 
 @lru_cache(maxsize=4096)
-def _combination(facts: str, mine: bool) -> Combination:
+def _parse_combination(facts: str, mine: bool) -> FactCombination:
     status, life, archived, type_, class_code, section, labels, masker, shown, depositor, hidden = facts.split("|")
-    known = frozenset(labels.split(","))
-    return Combination(
-        status=status_of(status, life, archived=archived == "true"),
+    label_set = frozenset(labels.split(","))
+    return FactCombination(
+        status=lifecycle_status(status, life, archived=archived == "true"),
         type=type_,
         class_code=class_code,
         section=section,
-        labels=known,
-        masked_by=masked_by(known, masker or None),
+        labels=label_set,
+        masked_by=masker_of(label_set, masker or None),
         shown_to_representatives=shown == "true",
         deposited_by=depositor,
         in_secret=hidden == "true",
-        mine=mine,
+        is_own=mine,
     )

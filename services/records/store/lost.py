@@ -1,4 +1,4 @@
-"""Documents whose deposit went with lost commits: told to their depositors, and listed for operators."""
+"""Documents whose deposit the database has lost: shown to their depositors, and listed for operators."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from shared.contracts.records import DocumentEvent
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in, made_at, now
 
-# Whoever follows the organisation's deposits finds this one among them.
+# The lost deposit stays in the list of the organisation's deposits.
 INSERT_LOST = """
 with given as materialized (
   select bucket, document_id, deposit_id, record_id, organisation_id, received_at
@@ -41,7 +41,7 @@ select count(*) from gone"""
 
 @dataclass(frozen=True, slots=True)
 class LostDeposit:
-    """An accepted deposit that is not here any more; `documents` counts what it held."""
+    """An accepted deposit that the database has lost. `documents`: how many it had."""
 
     deposit_id: UUID
     organisation_id: str
@@ -51,7 +51,7 @@ class LostDeposit:
 
 
 async def insert_lost(connection: Connection, events: Sequence[DepositDecided | DocumentEvent]) -> set[UUID]:
-    """Keeps which documents are lost, named by one event each; returns the ids of those not known as lost before."""
+    """Records lost documents, named by one event each; returns the ids of those not recorded before."""
     rows = await connection.fetch(
         INSERT_LOST,
         [bucket_in(event.document_id) for event in events],
@@ -65,11 +65,11 @@ async def insert_lost(connection: Connection, events: Sequence[DepositDecided | 
 
 
 async def list_lost(connection: Connection, limit: int) -> list[LostDeposit]:
-    """The latest first."""
+    """Returns lost deposits, the latest first."""
     return [LostDeposit(**row) for row in await connection.fetch(LIST_LOST, limit)]
 
 
 async def delete_lost(connection: Connection, bucket: int, record_id: UUID) -> int:
-    """Of a record that is erased; returns how many documents."""
+    """Deletes the lost documents of an erased record; returns how many there were."""
     count: int = await connection.fetchval(DELETE_LOST, bucket, record_id)
     return count

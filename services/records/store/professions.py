@@ -1,8 +1,8 @@
-"""The copy of the directory's professions."""
+"""The local copy of the professions in the directory."""
 
 from collections.abc import Iterable, Sequence
 
-from services.records.domain.what_if import Known
+from services.records.domain.readers import ProfessionsById
 from shared.contracts.identity import ProfessionalChanged
 from shared.db.pool import Connection
 
@@ -18,7 +18,7 @@ returning professional_id"""
 
 
 async def upsert_professions(connection: Connection, events: Sequence[ProfessionalChanged]) -> set[str]:
-    """Applies what is newer. Each professional at most once. Returns those to whom that happened."""
+    """Applies newer versions, at most one event for each professional. Returns the ids of those that changed."""
     rows = await connection.fetch(
         UPSERT_PROFESSIONS,
         [event.professional_id for event in events],
@@ -34,7 +34,7 @@ select professional_id, case when active then profession end as profession
 from professions where professional_id = any($1::text[])"""
 
 
-async def load_professions(connection: Connection, ids: Iterable[str]) -> Known:
-    """Those of them whom the directory knows."""
+async def load_professions(connection: Connection, ids: Iterable[str]) -> ProfessionsById:
+    """Returns the professions of those that the directory knows (`ProfessionsById`)."""
     rows = await connection.fetch(SELECT_PROFESSIONS, list(ids))
     return {row["professional_id"]: row["profession"] for row in rows}

@@ -1,8 +1,8 @@
-"""Reading: the fence, the facts, and only with a Permit the bytes.
+"""Statements of a read: take the fence, load the facts, and load the bytes only with a Permit.
 
-The fence is a share lock on the record's row, taken by a statement before the one that loads the facts: whoever applies
-a copy takes the same row FOR UPDATE, so once that has committed no read under the older version can follow. A fence
-that somebody holds raises asyncpg.LockNotAvailableError: reads wait for it without a connection (`held_records`).
+The fence is a share lock on the record's row, taken by a statement before the one that loads the facts. A handler that
+applies a copy locks this row FOR UPDATE: once it has committed, no read under the older version can follow. Where the
+row is locked, asyncpg.LockNotAvailableError is raised: reads wait without a connection (`held_records`).
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -15,10 +15,10 @@ import asyncpg
 import orjson
 
 from services.records.domain.choices import NO_CHOICES, choices_of
-from services.records.domain.copies import COPIED, CopyAge, RecordFacts, nothing, stand_in_age
-from services.records.domain.documents import Head
+from services.records.domain.copies import COPIED_TOPICS, CopyAge, RecordFacts, absent_record_facts, decoy_age
+from services.records.domain.documents import DocumentSummary
 from services.records.domain.people import NOBODY, people_of
-from services.records.store.matrices import Matrices
+from services.records.store.matrices import MatrixCache, MatrixState
 from shared.access import Permit
 from shared.contracts.topics import CONSENT_MATRICES, IDENTITY_PEOPLE, RECORDS_DOCUMENTS
 from shared.crypto.vault import WrappedKey
@@ -28,7 +28,7 @@ from shared.messaging.freshness import HEARTBEAT_AHEAD
 from shared.messaging.loss_checks import IS_UNCHECKED
 from shared.runtime.clock import bucket_in, bucket_of
 
-# The timer of the session's own transaction_timeout runs already; only switching it off lets a shorter one begin.
+# The timer of the session's transaction_timeout is already running; a shorter one starts only after it is switched off.
 BEGIN = "begin; set local transaction_timeout = 0; set local transaction_timeout = 2000"
 COMMIT = "commit"
 ROLLBACK = "rollback"
@@ -36,13 +36,13 @@ FENCE_BY_DOCUMENT = """
 select r.id, r.linked_to from documents d join records r on r.bucket = $1 and r.id = d.record_id
 where d.bucket = $1 and d.id = $2 for share of r nowait"""
 FENCE_BY_ID = "select id, linked_to from records where bucket = $1 and id = $2 for share nowait"
-# By fingerprint the bucket is not known yet; the row that is found names it.
+# The bucket of a fingerprint is not known yet; the row has it.
 FENCE_BY_INS = """
 select r.id, r.linked_to from record_fingerprints f join records r on r.bucket = f.bucket and r.id = f.record_id
 where f.ins = any($1::text[]) for share of r nowait"""
-# What was chosen before the whole of it was kept stands in three columns. A record's erasure comes in the partition of
-# the same number as its state. A watermark of the matrices that lies in the future makes them unknown. Labels may be
-# older than they were where this database has lost commits.
+# Old releases stored the choices in three columns. A record's erasure comes in the partition of the same number as its
+# state. A watermark of the matrices in the future makes them unknown. Labels may be outdated where the database has
+# lost commits.
 SELECT_FACTS = f"""
 select r.id, r.linked_to, r.status, r.version as record_version, c.version as choices_version,
        coalesce(c.state, jsonb_build_object('authorised', c.authorised, 'blocked', c.blocked,
@@ -70,7 +70,7 @@ left join lateral (
   where active_from <= statement_timestamp() order by active_from desc, name desc limit 1
 ) m on true
 where r.bucket = $1 and r.id = $2"""  # noqa: S608  # a constant
-SELECT_HEAD = """
+SELECT_SUMMARY = """
 select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
        changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
        depositor_id, in_secret, chain_id
@@ -90,7 +90,7 @@ where c.bucket = $1 and c.document_id = any($2::uuid[])"""
 
 @dataclass(frozen=True, slots=True)
 class SealedDocument:
-    """A document's sealed bytes and the key that opens them; no `content` where only the metadata was asked for."""
+    """A document's sealed bytes and the key that opens them. `content` is empty where only the metadata was loaded."""
 
     key: WrappedKey
     metadata: bytes
@@ -98,8 +98,8 @@ class SealedDocument:
 
 
 @asynccontextmanager
-async def fenced(connection: Connection) -> AsyncIterator[None]:
-    """A transaction that cannot outlive two seconds: a reader that hangs must not hold up a change of rights."""
+async def read_locked(connection: Connection) -> AsyncIterator[None]:
+    """Runs a transaction of at most two seconds, so that a reader that hangs does not delay a change of rights."""
     await connection.execute(BEGIN)
     try:
         yield
@@ -111,63 +111,76 @@ async def fenced(connection: Connection) -> AsyncIterator[None]:
 
 
 async def fence_by_document(connection: Connection, document_id: UUID) -> UUID | None:
-    """Takes the fence of the record in which the document lies; None when there is no such document."""
-    return await _fenced_too(
+    """Takes the fence of the document's record and returns the record's id; None when there is no such document."""
+    return await _fence_linked_record(
         connection, await connection.fetchrow(FENCE_BY_DOCUMENT, bucket_in(document_id), document_id)
     )
 
 
 async def fence_by_id(connection: Connection, record_id: UUID) -> UUID | None:
-    """Takes the fence of a record; None when there is none."""
-    return await _fenced_too(connection, await connection.fetchrow(FENCE_BY_ID, bucket_of(record_id), record_id))
+    """Takes the fence of a record and returns its id; None when there is no such record."""
+    return await _fence_linked_record(
+        connection, await connection.fetchrow(FENCE_BY_ID, bucket_of(record_id), record_id)
+    )
 
 
 async def fence_by_ins(connection: Connection, ins_fingerprints: Sequence[str]) -> UUID | None:
-    """Takes the fence of the record that one of these fingerprints stands for; None when there is none."""
-    return await _fenced_too(connection, await connection.fetchrow(FENCE_BY_INS, ins_fingerprints))
+    """Takes the fence of the record with one of these INS fingerprints and returns its id; None when there is none."""
+    return await _fence_linked_record(connection, await connection.fetchrow(FENCE_BY_INS, ins_fingerprints))
 
 
-async def _fenced_too(connection: Connection, found: asyncpg.Record | None) -> UUID | None:
-    """Of a linked record both fences are taken, in the order of ids: the one taken already is given back first.
+async def _fence_linked_record(connection: Connection, row: asyncpg.Record | None) -> UUID | None:
+    """Takes both fences of a linked record in the order of ids, after it has released the one taken already.
 
-    Raises UncheckableError where the link was changed in between, or where the other record is not known here yet.
+    Raises UncheckableError where the link has changed in between, or where the other record is not known here yet.
     """
-    if found is None:
+    if row is None:
         return None
-    record_id: UUID = found["id"]
-    if found["linked_to"] is not None:
+    record_id: UUID = row["id"]
+    if row["linked_to"] is not None:
         await connection.execute(ROLLBACK)
         await connection.execute(BEGIN)
-        pair = sorted((record_id, found["linked_to"]))
-        taken = [await connection.fetchrow(FENCE_BY_ID, bucket_of(one), one) for one in pair]
-        links = {row["id"]: row["linked_to"] for row in taken if row is not None}
-        if len(links) < len(pair) or links[record_id] != found["linked_to"]:
+        pair = sorted((record_id, row["linked_to"]))
+        locked = [await connection.fetchrow(FENCE_BY_ID, bucket_of(id), id) for id in pair]
+        links = {row["id"]: row["linked_to"] for row in locked if row is not None}
+        if len(links) < len(pair) or links[record_id] != row["linked_to"]:
             raise UncheckableError
     return record_id
 
 
-async def load_facts(connection: Connection, matrices: Matrices, record_id: UUID | None, stand_in: int) -> RecordFacts:
-    """What the copies say of the record; the fence must be taken.
+async def load_facts(
+    connection: Connection, matrices: MatrixCache, record_id: UUID | None, decoy_seed: int
+) -> RecordFacts:
+    """Returns what the copies say about the record. Its fence must be taken.
 
-    Of what does not exist only an age is told: that of the partition that `stand_in` picks, and the matrices' own.
+    For a record that does not exist (None) it returns decoy facts, as old as the partition that `decoy_seed` selects.
     """
     if record_id is None:
-        age, row = stand_in_age(await _load_watermarks(connection), stand_in), await matrices.active(connection)
-        age = replace(age, matrix_at=row["matrix_at"], matrix_broken=row["matrix_broken"])
-        return nothing(age, await matrices.in_force(connection, row))
+        age = decoy_age(await _load_watermarks(connection), decoy_seed)
+        matrix_state = await matrices.load_state(connection)
+        age = replace(age, matrix_at=matrix_state.watermark, matrix_broken=matrix_state.is_broken)
+        return absent_record_facts(age, await matrices.load_in_force(connection, matrix_state))
     own = await _load_own_facts(connection, matrices, record_id)
     if own.linked_to is None:
         return own
-    return own.beside(await _load_own_facts(connection, matrices, own.linked_to))
+    return own.with_other_record(await _load_own_facts(connection, matrices, own.linked_to))
 
 
-async def _load_own_facts(connection: Connection, matrices: Matrices, record_id: UUID) -> RecordFacts:
+async def _load_own_facts(connection: Connection, matrices: MatrixCache, record_id: UUID) -> RecordFacts:
     row = await connection.fetchrow(
         SELECT_FACTS,
-        *(bucket_of(record_id), record_id, *COPIED, CONSENT_MATRICES.name, HEARTBEAT_AHEAD, RECORDS_DOCUMENTS.name),
+        *(
+            bucket_of(record_id),
+            record_id,
+            *COPIED_TOPICS,
+            CONSENT_MATRICES.name,
+            HEARTBEAT_AHEAD,
+            RECORDS_DOCUMENTS.name,
+        ),
     )
     assert row is not None, "the fence holds the row"
     broken = set(row["broken"])
+    matrix_state = MatrixState.from_row(row)
     return RecordFacts(
         id=row["id"],
         status=row["status"],
@@ -179,8 +192,8 @@ async def _load_own_facts(connection: Connection, matrices: Matrices, record_id:
             broken=row["awaits_recovery"] or bool(broken - {IDENTITY_PEOPLE.name}),
             people_at=row["people_at"],
             people_broken=IDENTITY_PEOPLE.name in broken,
-            matrix_at=row["matrix_at"],
-            matrix_broken=row["matrix_broken"],
+            matrix_at=matrix_state.watermark,
+            matrix_broken=matrix_state.is_broken,
             erasures_at=row["erasures_at"],
         ),
         choices=choices_of(orjson.loads(row["choices"])) if row["choices_version"] is not None else NO_CHOICES,
@@ -188,25 +201,25 @@ async def _load_own_facts(connection: Connection, matrices: Matrices, record_id:
         people_version=row["people_version"],
         linked_to=row["linked_to"],
         awaits_recovery=row["awaits_recovery"],
-        matrix=await matrices.in_force(connection, row),
+        matrix=await matrices.load_in_force(connection, matrix_state),
     )
 
 
 async def _load_watermarks(connection: Connection) -> dict[str, list[datetime]]:
-    notices: dict[str, list[datetime]] = {}
-    for row in await connection.fetch(SELECT_WATERMARKS, *COPIED):
-        notices.setdefault(row["topic"], []).append(row["at"])
-    return notices
+    watermarks: dict[str, list[datetime]] = {}
+    for row in await connection.fetch(SELECT_WATERMARKS, *COPIED_TOPICS):
+        watermarks.setdefault(row["topic"], []).append(row["at"])
+    return watermarks
 
 
-async def load_head(connection: Connection, document_id: UUID) -> Head | None:
-    """One document's codes."""
-    row = await connection.fetchrow(SELECT_HEAD, bucket_in(document_id), document_id)
-    return head_of(row) if row is not None else None
+async def load_summary(connection: Connection, document_id: UUID) -> DocumentSummary | None:
+    """Returns one document's codes, None if there is no such document."""
+    row = await connection.fetchrow(SELECT_SUMMARY, bucket_in(document_id), document_id)
+    return summary_of(row) if row is not None else None
 
 
 async def read_content(connection: Connection, _permit: Permit, record_id: UUID, document_id: UUID) -> SealedDocument:
-    """A document's bytes, for who has the Permit."""
+    """Returns a document's sealed metadata and content; only with a Permit. Raises NotFoundError."""
     row = await connection.fetchrow(SELECT_CONTENT, bucket_in(document_id), document_id, record_id)
     if row is None:
         raise NotFoundError
@@ -214,24 +227,24 @@ async def read_content(connection: Connection, _permit: Permit, record_id: UUID,
 
 
 async def read_metadata(connection: Connection, permit: Permit, record_id: UUID, document_id: UUID) -> SealedDocument:
-    """What can be read of a document without opening it, for who has the Permit."""
-    found = await list_metadata(connection, permit, record_id, [document_id])
-    if not found:
+    """Returns a document's sealed metadata; only with a Permit. Raises NotFoundError."""
+    sealed_by_id = await list_metadata(connection, permit, record_id, [document_id])
+    if not sealed_by_id:
         raise NotFoundError
-    return found[document_id]
+    return sealed_by_id[document_id]
 
 
 async def list_metadata(
     connection: Connection, _permit: Permit, record_id: UUID, document_ids: Sequence[UUID]
 ) -> dict[UUID, SealedDocument]:
-    """The same of several documents of one record."""
+    """Returns the sealed metadata of several documents of one record, by document id; only with a Permit."""
     rows = await connection.fetch(SELECT_METADATA, bucket_of(record_id), document_ids, record_id)
     return {row["document_id"]: SealedDocument(WrappedKey(row["kid"], row["wrapped"]), row["metadata"]) for row in rows}
 
 
-def head_of(row: asyncpg.Record) -> Head:
-    """A document's codes from its columns."""
-    return Head(
+def summary_of(row: asyncpg.Record) -> DocumentSummary:
+    """Returns a document's codes from its columns."""
+    return DocumentSummary(
         id=row["id"],
         record_id=row["record_id"],
         deposit_id=row["deposit_id"],

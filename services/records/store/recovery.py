@@ -1,17 +1,17 @@
-"""What records writes when its database has lost commits."""
+"""Statements that restore documents after the database has lost commits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.records.domain.documents import Head
+from services.records.domain.documents import DocumentSummary
 from services.records.domain.patching import sorted_labels
-from services.records.store.reading import head_of
+from services.records.store.reading import summary_of
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
 
-LOCK_HEADS = """
+LOCK_SUMMARIES = """
 select locked.id, locked.record_id, locked.deposit_id, locked.status, locked.life, locked.archived, locked.masked_by,
        locked.shown_to_representatives, locked.version, locked.changed_at, locked.type, locked.class_code,
        locked.section, locked.labels, locked.organisation_id, locked.client_id, locked.author_ids, locked.received_at,
@@ -40,36 +40,36 @@ where d.bucket = given.bucket and d.id = given.id"""
 
 @dataclass(frozen=True, slots=True)
 class RecoveredDocument:
-    """A document as events say that it is. `settled_at`, `decision_id`, `reason`: of a lost publication or refusal."""
+    """A document restored from events. `settled_at`, `decision_id`, `reason`: of a lost publication or refusal."""
 
-    head: Head
+    summary: DocumentSummary
     settled_at: datetime | None = None
     decision_id: UUID | None = None
     reason: str | None = None
 
 
-async def lock_heads(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Head]:
-    """Takes the rows of these documents, sorted. The rows of their records must be taken FOR UPDATE."""
-    rows = await connection.fetch(LOCK_HEADS, [bucket_in(id) for id in ids], ids)
-    return {row["id"]: head_of(row) for row in rows}
+async def lock_summaries(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, DocumentSummary]:
+    """Locks these documents in the order of ids; returns them by id. Their records must be locked FOR UPDATE."""
+    rows = await connection.fetch(LOCK_SUMMARIES, [bucket_in(id) for id in ids], ids)
+    return {row["id"]: summary_of(row) for row in rows}
 
 
 async def update_recovered(connection: Connection, recovered: Sequence[RecoveredDocument]) -> None:
-    """Makes the documents what their heads say. Their rows must be taken."""
-    heads = [one.head for one in recovered]
+    """Writes the restored documents. Their rows must be locked."""
+    summaries = [document.summary for document in recovered]
     await connection.execute(
         UPDATE_RECOVERED,
-        [bucket_in(head.id) for head in heads],
-        [head.id for head in heads],
-        [head.status for head in heads],
-        [head.life for head in heads],
-        [head.archived for head in heads],
-        [" ".join(sorted_labels(head.labels)) for head in heads],
-        [head.masked_by for head in heads],
-        [head.shown_to_representatives for head in heads],
-        [head.version for head in heads],
-        [head.changed_at for head in heads],
-        [one.settled_at for one in recovered],
-        [one.decision_id for one in recovered],
-        [one.reason for one in recovered],
+        [bucket_in(summary.id) for summary in summaries],
+        [summary.id for summary in summaries],
+        [summary.status for summary in summaries],
+        [summary.life for summary in summaries],
+        [summary.archived for summary in summaries],
+        [" ".join(sorted_labels(summary.labels)) for summary in summaries],
+        [summary.masked_by for summary in summaries],
+        [summary.shown_to_representatives for summary in summaries],
+        [summary.version for summary in summaries],
+        [summary.changed_at for summary in summaries],
+        [document.settled_at for document in recovered],
+        [document.decision_id for document in recovered],
+        [document.reason for document in recovered],
     )

@@ -1,4 +1,4 @@
-"""What the depositor may follow of its deposits."""
+"""The tracking of deposits by their depositors."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ union all
 select l.deposit_id, l.received_at, l.document_id, 'lost', l.received_at, null, null, null, null, null, null
 from lost_documents l where l.bucket = $1 and l.deposit_id = $2 and l.organisation_id = $3
 order by place, id"""
-# An organisation deposits in any record: this table goes by the organisation, its rows name the buckets of the rest.
+# An organisation deposits in any record: this table is keyed by the organisation, and the deposit ids name the buckets.
 LIST_DEPOSITS = """
 select deposit_id from organisation_deposits
 where organisation_id = $1 and deposit_id >= $2 and deposit_id > $3 order by deposit_id limit $4"""
@@ -59,12 +59,12 @@ order by deposit_id, place, id"""
 
 
 TrackedStatus = DocumentStatus | Literal["lost"]
-"""`lost`: accepted, and gone with lost commits of the database; its depositor deposits it again."""
+"""`lost`: accepted, and then lost with commits of the database; the depositor deposits it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedDocument:
-    """How far a document has come."""
+    """The progress of a document: None where a step has not happened yet."""
 
     id: UUID
     status: TrackedStatus
@@ -78,48 +78,56 @@ class TrackedDocument:
 
 @dataclass(frozen=True, slots=True)
 class TrackedDeposit:
-    """How far a deposit has come, its documents in the order in which they came."""
+    """The progress of a deposit; its documents in the order of the submission."""
 
     id: UUID
     received_at: datetime
     documents: tuple[TrackedDocument, ...]
 
     @property
-    def is_settled(self) -> bool:
-        """Whether each document was published or refused."""
-        return all(one.status != "received" for one in self.documents)
+    def is_decided(self) -> bool:
+        """Whether every document is published, refused or lost."""
+        return all(document.status != "received" for document in self.documents)
+
+
+@dataclass(frozen=True, slots=True)
+class DepositPage:
+    """A page of deposits, oldest first. `after`: where the next page begins; None on the last."""
+
+    deposits: tuple[TrackedDeposit, ...]
+    after: UUID | None
 
 
 async def track_documents(
-    connection: Connection, audited: Mapping[UUID, datetime], told: Mapping[UUID, datetime]
+    connection: Connection, audited: Mapping[UUID, datetime], alerted: Mapping[UUID, datetime]
 ) -> None:
-    """Notes when the ledger's entry stood and when the alert was handled; the first time counts."""
-    ids = sorted(audited.keys() | told.keys())
+    """Writes when the ledger recorded each document and when its alert was handled; the first time counts."""
+    ids = sorted(audited.keys() | alerted.keys())
     buckets = [bucket_in(id) for id in ids]
-    audited_at, told_at = [audited.get(id) for id in ids], [told.get(id) for id in ids]
-    await connection.execute(TRACK_DOCUMENTS, buckets, ids, audited_at, told_at)
+    audited_at, alerted_at = [audited.get(id) for id in ids], [alerted.get(id) for id in ids]
+    await connection.execute(TRACK_DOCUMENTS, buckets, ids, audited_at, alerted_at)
 
 
 async def find_deposit(connection: Connection, organisation_id: str, deposit_id: UUID) -> TrackedDeposit | None:
-    """One deposit of the organisation."""
+    """Returns one deposit of the organisation, None if it has no such deposit."""
     rows = await connection.fetch(SELECT_DEPOSIT, bucket_in(deposit_id), deposit_id, organisation_id)
-    return next(iter(_tracked(rows)), None)
+    return next(iter(_tracked_deposits(rows)), None)
 
 
 async def list_deposits(
     connection: Connection, organisation_id: str, *, since: UUID, after: UUID, limit: int
-) -> tuple[list[TrackedDeposit], UUID | None]:
-    """The organisation's deposits from `since` on and after `after`, oldest first; and where the next page begins.
+) -> DepositPage:
+    """Returns the organisation's deposits from the id `since` on and after the id `after`.
 
-    Those of records that vanish are passed over: the page is then shorter than the limit.
+    Deposits of records that are being erased are left out: the page is then shorter than the limit.
     """
     listed = await connection.fetch(LIST_DEPOSITS, organisation_id, since, after, limit + 1)
     ids = [row["deposit_id"] for row in listed[:limit]]
-    found = await connection.fetch(SELECT_DEPOSITS, [bucket_in(id) for id in ids], ids) if ids else []
-    return _tracked(found), ids[-1] if len(listed) > limit else None
+    rows = await connection.fetch(SELECT_DEPOSITS, [bucket_in(id) for id in ids], ids) if ids else []
+    return DepositPage(tuple(_tracked_deposits(rows)), ids[-1] if len(listed) > limit else None)
 
 
-def _tracked(rows: Iterable[asyncpg.Record]) -> list[TrackedDeposit]:
+def _tracked_deposits(rows: Iterable[asyncpg.Record]) -> list[TrackedDeposit]:
     received: dict[UUID, datetime] = {}
     documents: dict[UUID, list[TrackedDocument]] = {}
     for row in rows:
@@ -136,4 +144,4 @@ def _tracked(rows: Iterable[asyncpg.Record]) -> list[TrackedDeposit]:
                 row["alert_handled_at"],
             )
         )
-    return [TrackedDeposit(id, received[id], tuple(found)) for id, found in documents.items()]
+    return [TrackedDeposit(id, received[id], tuple(tracked)) for id, tracked in documents.items()]

@@ -1,1 +1,1 @@
-"""What records does, one file each."""
+"""The use cases of records, one in each file."""

@@ -1,4 +1,4 @@
-"""What a person chose comes into force here: once this has committed, no read under the older choice can follow."""
+"""Applies the patient's choices to the local copy: after the commit, no read under the older choices can follow."""
 
 from services.records.announcements import announce_effect
 from services.records.store import copies as store
@@ -11,22 +11,23 @@ from shared.messaging.outbox import append
 
 
 async def apply_consent_copies(connection: Connection, messages: list[Message[ConsentStateChanged]]) -> set[bytes]:
-    """Takes the records' rows first, which waits for reads under way. Only what is newer is applied and told.
+    """Applies and announces newer versions; locks the records' rows first, which waits for reads in progress.
 
-    Returns the keys whose copy is newer now.
+    Returns the message keys whose copy is newer now.
     """
     latest = newest_of_each(messages, lambda event: event.record_id)
     ids = sorted(latest)
     await store.lock_records(connection, ids)
     applied = await store.upsert_consent_states(connection, [latest[id] for id in ids])
-    told = [latest[id] for id in ids if id in applied]
+    applied_messages = [latest[id] for id in ids if id in applied]
     await append(
         connection,
         [
             announce_effect(
-                CopyApplied(record_id=one.event.record_id, topic=one.topic, version=one.event.version), cause=one
+                CopyApplied(record_id=message.event.record_id, topic=message.topic, version=message.event.version),
+                cause=message,
             )
-            for one in told
+            for message in applied_messages
         ],
     )
-    return {one.key for one in told}
+    return {message.key for message in applied_messages}

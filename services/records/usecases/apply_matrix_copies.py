@@ -1,4 +1,4 @@
-"""A version of the matrix becomes known here; it is in force from its date on."""
+"""Stores a version of the access matrix, which is in force from its own date on."""
 
 from services.records.store import copies as store
 from shared.contracts.consent import MatrixChanged
@@ -8,7 +8,7 @@ from shared.messaging.envelope import Message
 
 
 async def apply_matrix_copies(connection: Connection, messages: list[Message[MatrixChanged]]) -> set[bytes]:
-    """Only what is newer is kept. It is about no record: there is nobody to tell. Returns the keys of newer copies."""
+    """Stores newer versions; announces nothing, as a matrix is about no record. Returns the keys of newer copies."""
     latest = newest_of_each(messages, lambda event: event.name)
     applied = await store.upsert_matrices(connection, [latest[name].event for name in sorted(latest)])
     return {name.encode() for name in applied}

@@ -1,7 +1,8 @@
-"""The state of records, as identity tells it, comes into force here."""
+"""Applies the state of records, from identity, to the local copy."""
 
 from services.records.announcements import announce_effect
 from services.records.store import copies as store
+from services.records.store.copies import RecordFingerprint
 from shared.contracts.identity import RecordChanged
 from shared.contracts.records import CopyApplied
 from shared.crypto.vault import Vault
@@ -14,27 +15,32 @@ from shared.messaging.outbox import append
 async def apply_record_copies(
     vault: Vault, connection: Connection, messages: list[Message[RecordChanged]]
 ) -> set[bytes]:
-    """Only what is newer is applied and told; a new record gets its data key. Returns the keys of newer copies."""
+    """Applies and announces newer versions; a new record gets its data key. Returns the keys of newer copies."""
     latest = newest_of_each(messages, lambda event: event.record_id)
-    known = await store.lock_records(connection, sorted(latest))
-    newer = [latest[id] for id in sorted(latest) if id not in known or known[id][0] < latest[id].event.version]
+    stored = await store.lock_records(connection, sorted(latest))
+    newer = [latest[id] for id in sorted(latest) if id not in stored or stored[id].version < latest[id].event.version]
     if not newer:
         return set()
     applied = await store.upsert_records(connection, newer)
-    told = [one for one in newer if one.event.record_id in applied]
+    applied_messages = [message for message in newer if message.event.record_id in applied]
     await store.insert_keys(
-        connection, {id: vault.new_key(id) for one in told if (id := one.event.record_id) not in known}
+        connection,
+        {id: vault.new_key(id) for message in applied_messages if (id := message.event.record_id) not in stored},
     )
-    found_by = [(one.event.ins, one.event.record_id) for one in told]
-    gone = [(known[id][1], id) for ins, id in found_by if id in known and known[id][1] != ins]
-    await store.replace_fingerprints(connection, found_by, gone)
+    fingerprints = [RecordFingerprint(message.event.ins, message.event.record_id) for message in applied_messages]
+    former = [
+        RecordFingerprint(stored[new.record_id].ins, new.record_id) for new in fingerprints if new.record_id in stored
+    ]
+    outdated = [fingerprint for fingerprint in former if fingerprint not in set(fingerprints)]
+    await store.replace_fingerprints(connection, fingerprints, outdated)
     await append(
         connection,
         [
             announce_effect(
-                CopyApplied(record_id=one.event.record_id, topic=one.topic, version=one.event.version), cause=one
+                CopyApplied(record_id=message.event.record_id, topic=message.topic, version=message.event.version),
+                cause=message,
             )
-            for one in told
+            for message in applied_messages
         ],
     )
-    return {one.key for one in told}
+    return {message.key for message in applied_messages}

@@ -1,28 +1,35 @@
-"""The patient's side asks what a change would do. Nothing changes and nobody is told; that it was asked is an entry."""
+"""Previews a change of rights or labels for the patient side.
 
-from dataclasses import dataclass
+It changes and announces nothing, except that the ledger gets an entry of the request.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from services.records.announcements import announce
 from services.records.domain.copies import RecordFacts
 from services.records.domain.facts import record_facts
-from services.records.domain.reading import access_of, require_permit
-from services.records.domain.versions import Versions
+from services.records.domain.readers import ProfessionsById
+from services.records.domain.reading import RuleDecision, access_event, require_permit
+from services.records.domain.versions import DocumentVersions
 from services.records.domain.what_if import (
-    Effect,
-    Known,
-    Supposed,
-    Written,
-    effects,
+    AuthoredFacts,
+    ChangedFacts,
+    LabelChange,
+    RightsChange,
+    VisibilityEffect,
+    authored_facts,
     named_professionals,
-    seen_by,
-    written,
+    visibility_effects,
+    visible_to,
 )
-from services.records.held_records import retried_while_held
+from services.records.held_records import retry_while_locked
 from services.records.store import changing, finding
 from services.records.store import reading as store
 from services.records.store.professions import load_professions
-from services.records.usecases.desk import Desk
+from services.records.usecases.desk import ReadContext
 from shared.access import Permit, Refusal, decide
 from shared.db.pool import Connection
 from shared.errors import NotFoundError
@@ -32,70 +39,128 @@ from shared.runtime import clock
 from shared.runtime.clock import bucket_in, bucket_of
 from shared.runtime.metrics import REFUSED
 
-ASKED_LIKE = "hide-section"
-"""Who may change this of the rights may ask what a change would do."""
+REQUIRED_CHANGE = "hide-section"
+"""Callers who may make this change of rights may ask for a preview."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is supposed: changes of rights, and labels of documents."""
+class WhatIfQuestion:
+    """The supposed changes of rights and of documents' labels."""
 
-    changes: tuple[Supposed, ...] = ()
-    labels: tuple[tuple[UUID, str], ...] = ()
+    changes: tuple[RightsChange, ...] = ()
+    labels: tuple[LabelChange, ...] = ()
 
 
-@retried_while_held
-async def ask_what_if(desk: Desk, caller: Caller, record_id: UUID, question: Question) -> list[Effect]:
-    """Only what the asker may see is counted. Raises NotFoundError, ForbiddenError, UncheckableError."""
-    async with desk.pool.acquire() as connection:
-        async with store.fenced(connection):
-            found = await store.fence_by_id(connection, record_id)
-            record = await store.load_facts(connection, desk.matrices, found, record_id.int)
+@dataclass(frozen=True, slots=True)
+class _Documents:
+    """The documents of a record for a preview.
+
+    `counts`: how many documents have which facts. `changed`: the documents whose label would change, with all their
+    versions. `professions`: of the professionals who are possible readers.
+    """
+
+    counts: Mapping[AuthoredFacts, int]
+    changed: Mapping[UUID, ChangedFacts]
+    professions: ProfessionsById
+
+    @property
+    def kinds(self) -> set[AuthoredFacts]:
+        """The facts that documents have at present."""
+        return {*self.counts, *(document.before for document in self.changed.values())}
+
+    def restrict_to(self, visible: frozenset[AuthoredFacts]) -> "_Documents":
+        """Returns only the documents with these facts at present."""
+        return replace(
+            self,
+            counts={facts: number for facts, number in self.counts.items() if facts in visible},
+            changed={id: document for id, document in self.changed.items() if document.before in visible},
+        )
+
+
+_NO_DOCUMENTS = _Documents({}, {}, {})
+
+
+@retry_while_locked
+async def ask_what_if(
+    context: ReadContext, caller: Caller, record_id: UUID, question: WhatIfQuestion
+) -> list[VisibilityEffect]:
+    """Returns what each possible reader would lose and gain, among the documents that the caller may see.
+
+    Raises NotFoundError, ForbiddenError, UncheckableError.
+    """
+    async with context.pool.acquire() as connection:
+        async with store.read_locked(connection):
+            fenced_id = await store.fence_by_id(connection, record_id)
+            record = await store.load_facts(connection, context.matrices, fenced_id, record_id.int)
             now = clock.now()
-            facts = record_facts(
-                caller,
-                "change-rights",
-                record,
-                now=now,
-                limit=desk.limit,
-                parameters=desk.parameters,
-                change=ASKED_LIKE,
-            )
-            decision = decide(facts)
-            counted: dict[Written, int] = {}
-            known: Known = {}
-            moved: dict[UUID, tuple[Written, Written]] = {}
-            if isinstance(decision, Permit):
-                counted = await finding.count_all(connection, record_id)
-                known = await load_professions(connection, named_professionals(record.choices, question.changes))
-                moved = await _moved(connection, caller, record, question)
-            if isinstance(decision, Refusal):
-                REFUSED.labels("ask-what-if", decision.reason).inc()
-            access = access_of(caller, "ask-what-if", (facts, decision), record)
-            await append(connection, [announce(access)] if access is not None else [])
-        require_permit(decision)
-    visible = seen_by(caller, record, {*counted, *(was for was, _ in moved.values())}, now)
-    moved = {id: change for id, change in moved.items() if change[0] in visible}
-    if not moved.keys() >= {id for id, _ in question.labels}:
+            rule_decision = _decide(context, caller, record, now)
+            documents = _NO_DOCUMENTS
+            if isinstance(rule_decision.decision, Permit):
+                documents = await _load_documents(connection, caller, record_id, record, question)
+            await _record_access(connection, caller, rule_decision, record)
+        require_permit(rule_decision.decision)
+    documents = documents.restrict_to(visible_to(caller, record, documents.kinds, now))
+    if not documents.changed.keys() >= {label.document_id for label in question.labels}:
         raise NotFoundError
-    counted = {one: number for one, number in counted.items() if one in visible}
-    return effects(record, question.changes, counted, moved, known, now)
+    return visibility_effects(record, question.changes, documents.counts, documents.changed, documents.professions, now)
 
 
-async def _moved(
-    connection: Connection, caller: Caller, record: RecordFacts, question: Question
-) -> dict[UUID, tuple[Written, Written]]:
-    """Of each document whose label is supposed to change, and its other versions: what it is, and what it would be."""
-    found: dict[UUID, tuple[Written, Written]] = {}
-    for document_id, change in question.labels:
-        if record.id is None or bucket_in(document_id) != bucket_of(record.id):
+def _decide(context: ReadContext, caller: Caller, record: RecordFacts, now: datetime) -> RuleDecision:
+    facts = record_facts(
+        caller,
+        "change-rights",
+        record,
+        now=now,
+        max_copy_age=context.max_copy_age,
+        parameters=context.parameters,
+        change=REQUIRED_CHANGE,
+    )
+    return RuleDecision(facts, decide(facts))
+
+
+async def _record_access(
+    connection: Connection, caller: Caller, rule_decision: RuleDecision, record: RecordFacts
+) -> None:
+    if isinstance(rule_decision.decision, Refusal):
+        REFUSED.labels("ask-what-if", rule_decision.decision.reason).inc()
+    event = access_event(caller, "ask-what-if", rule_decision, record)
+    await append(connection, [announce(event)] if event is not None else [])
+
+
+async def _load_documents(
+    connection: Connection, caller: Caller, record_id: UUID, record: RecordFacts, question: WhatIfQuestion
+) -> _Documents:
+    return _Documents(
+        counts=await finding.count_all(connection, record_id),
+        professions=await load_professions(connection, named_professionals(record.choices, question.changes)),
+        changed=await _load_changed_facts(connection, caller, record, question.labels),
+    )
+
+
+async def _load_changed_facts(
+    connection: Connection, caller: Caller, record: RecordFacts, labels: Sequence[LabelChange]
+) -> dict[UUID, ChangedFacts]:
+    """Returns the facts before and after of each document whose label would change, and of its other versions."""
+    changed_facts: dict[UUID, ChangedFacts] = {}
+    for label in labels:
+        versions = await _load_versions(connection, record, label.document_id)
+        if versions is None:
             continue
-        head = await store.load_head(connection, document_id)
-        if head is None or head.record_id != record.id:
-            continue
-        versions = Versions.of(head, await changing.load_versions(connection, head))
-        new = {one.id: one for one in versions.changed(change, by_patient_side=True)}
-        for one in versions.all:
-            was = found.get(one.id, (written(one, caller),))[0]
-            found[one.id] = (was, written(new.get(one.id, one), caller))
-    return found
+        relabelled = {version.id: version for version in versions.changed_versions(label.change, by_patient_side=True)}
+        for version in versions.all:
+            earlier = changed_facts.get(version.id)
+            changed_facts[version.id] = ChangedFacts(
+                before=authored_facts(version, caller) if earlier is None else earlier.before,
+                after=authored_facts(relabelled.get(version.id, version), caller),
+            )
+    return changed_facts
+
+
+async def _load_versions(connection: Connection, record: RecordFacts, document_id: UUID) -> DocumentVersions | None:
+    """Returns the versions of a document; None where this record has no such document."""
+    if record.id is None or bucket_in(document_id) != bucket_of(record.id):
+        return None
+    summary = await store.load_summary(connection, document_id)
+    if summary is None or summary.record_id != record.id:
+        return None
+    return DocumentVersions.of(summary, await changing.load_versions(connection, summary))

@@ -1,30 +1,36 @@
-"""Somebody changes who must not see a document, archives it, or deletes it: in force at the commit.
+"""Changes the labels of a document, archives it, or deletes it: in force at the commit.
 
-The record's row is taken FOR UPDATE first, once no read is under way. All changes that are asked for are made, or
-none; to every version of the document (`domain.versions`), each with its own event. Nothing is removed: a deleted
-document is one that nobody sees.
+The transaction first locks the record's row FOR UPDATE, which waits for reads in progress. It makes all changes of the
+request, or none, on every version of the document (`domain.versions`), and announces an event for each. Nothing is
+deleted from the database: a deleted document is one that nobody sees.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from uuid import UUID
 
 from services.records import sealing
 from services.records.announcements import announce
+from services.records.domain.change_plan import (
+    FIND,
+    RELABEL,
+    ChangePlan,
+    ChangeRequest,
+    DecidedChange,
+    TargetFor,
+    plan_changes,
+)
 from services.records.domain.copies import RecordFacts
-from services.records.domain.documents import Head
-from services.records.domain.facts import ABSENT, PATIENT_SIDE, Asker, combination_of, document_facts, record_facts
-from services.records.domain.patching import Asked, VersionDiffersError, changes_between, sorted_labels
-from services.records.domain.reading import Judged, access_of, error_of
-from services.records.domain.versions import Versions
-from services.records.held_records import retried_while_held
+from services.records.domain.documents import DocumentSummary
+from services.records.domain.patching import sorted_labels
+from services.records.domain.reading import access_event, error_for
+from services.records.domain.versions import DocumentVersions
+from services.records.held_records import retry_while_locked
 from services.records.store import changing
 from services.records.store import reading as store
-from services.records.usecases.desk import Desk
-from services.records.usecases.read_document import Opened
-from shared.access import Permit, Refusal, decide, encode_facts
-from shared.contracts.audit import AccessRecorded, Action
+from services.records.usecases.desk import ReadContext
+from services.records.usecases.read_document import DocumentView
+from shared.access import Refusal, encode_facts
+from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
 from shared.db.pool import Connection
 from shared.errors import ClientError, NotFoundError, UncheckableError
@@ -35,212 +41,157 @@ from shared.runtime import clock
 from shared.runtime.clock import bucket_in
 from shared.runtime.metrics import REFUSED
 
-Ask = Callable[[Head], Asked]
-_ACTIONS: dict[str, tuple[str, Action]] = {
-    "delete": ("delete", "delete-document"),
-    "archive": ("archive", "archive-document"),
-    "unarchive": ("archive", "archive-document"),
-}
-_LABEL: tuple[str, Action] = ("label", "label-document")
-
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """What the document is now. `opened`: how it is shown; None to who may change but not see it (a blocked author)."""
+class ChangedDocument:
+    """The document after the changes. `view` is None where the caller may change it and not see it (blocked author)."""
 
-    head: Head
-    opened: Opened | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One change that was decided, and the versions that it makes others, as they are after it."""
-
-    change: str
-    judged: Judged
-    changed: tuple[Head, ...] = ()
+    summary: DocumentSummary
+    view: DocumentView | None
 
 
-@retried_while_held
-async def change_document(desk: Desk, caller: Caller, document_id: UUID, ask: Ask, *, known: int | None) -> Changed:
-    """`ask` says what the document is to be, given what it is; `known`: the version that the asker has seen.
+@retry_while_locked
+async def change_document(
+    context: ReadContext, caller: Caller, document_id: UUID, target_for: TargetFor, *, expected_version: int | None
+) -> ChangedDocument:
+    """Brings a document into the state that `target_for` returns. `expected_version`: the version in If-Match, if any.
 
-    What is so already is no change. Raises SessionOverError, NotFoundError, ForbiddenError, UncheckableError,
-    VersionDiffersError, and whatever `ask` raises.
+    Where the document is in this state already, nothing changes. Raises SessionOverError, NotFoundError,
+    ForbiddenError, UncheckableError, VersionDiffersError, and what `target_for` raises.
     """
-    unusable: ClientError | None = None
-    async with desk.pool.acquire() as connection:
-        async with store.fenced(connection):
-            record = await _fenced(desk, connection, document_id)
-            versions = await _versions(connection, document_id) if record.id is not None else None
-            head = None if versions is None else versions.asked
-            at = clock.now()
-            looks = [_decide(caller, record, head, look, desk, at) for look in _looks(caller)]
+    error: ClientError | None = None
+    async with context.pool.acquire() as connection:
+        async with store.read_locked(connection):
+            request = await _load_request(context, connection, caller, document_id)
+            sight = request.decide(FIND, request.document)
             try:
                 await check_session(connection, caller.session_id)
-                steps = _judged(caller, record, versions, ask, known, desk, at, looks)
-                await _keep(connection, caller, record, head, steps, at)
-            except ClientError as error:
-                unusable = error
-                await _trace_unusable(connection, caller, record, document_id, error)
-        if unusable is not None:
-            raise unusable
-        last = steps[-1].judged[1]
-        if isinstance(last, Refusal):
-            raise error_of(last)
-        if record.id is None or head is None:
-            raise NotFoundError
-        changed = _last_of(steps).get(document_id, head)
-        if changed is not head:
-            changed = replace(changed, changed_at=at)
-        sight = looks[-1][1]
-        if isinstance(sight, Refusal):
-            return Changed(changed, None)
-        sealed = await store.read_metadata(connection, sight, record.id, document_id)
-    key = desk.vault.unwrap(record.id, sealed.key)
+                plan = plan_changes(request, sight, target_for, expected_version)
+                await _carry_out(connection, request, plan)
+            except ClientError as raised:
+                error = raised
+                await _record_failure(connection, request, document_id, raised)
+        if error is not None:
+            raise error
+        changed = _changed_document(request, plan)
+        if isinstance(sight.decision, Refusal):
+            return ChangedDocument(changed, None)
+        sealed = await store.read_metadata(connection, sight.decision, changed.record_id, document_id)
+    key = context.vault.unwrap(changed.record_id, sealed.key)
     metadata = sealing.open_metadata(key, document_id, sealed.metadata)
-    return Changed(changed, Opened(changed, metadata, None, sight.notices))
+    return ChangedDocument(changed, DocumentView(changed, metadata, None, sight.decision.notices))
 
 
-async def _fenced(desk: Desk, connection: Connection, document_id: UUID) -> RecordFacts:
-    """Takes the rows of the document's record and of the person's other one, sorted, and loads the facts."""
-    found = await changing.find_place(connection, document_id)
-    if found is None:
-        return await store.load_facts(connection, desk.matrices, None, bucket_in(document_id))
-    taken = await changing.lock_records(connection, sorted({one for one in found if one is not None}))
-    if any(one is not None and one not in taken for one in found):
-        raise UncheckableError
-    record = await store.load_facts(connection, desk.matrices, found[0], bucket_in(document_id))
-    if record.linked_to != found[1]:
-        raise UncheckableError
-    return record
+async def _load_request(
+    context: ReadContext, connection: Connection, caller: Caller, document_id: UUID
+) -> ChangeRequest:
+    record = await _lock_record(context, connection, document_id)
+    versions = await _load_versions(connection, document_id) if record.id is not None else None
+    return ChangeRequest(caller, record, versions, clock.now(), context.max_copy_age, context.parameters)
 
 
-async def _versions(connection: Connection, document_id: UUID) -> Versions | None:
-    head = await store.load_head(connection, document_id)
-    return None if head is None else Versions.of(head, await changing.load_versions(connection, head))
+async def _lock_record(context: ReadContext, connection: Connection, document_id: UUID) -> RecordFacts:
+    """Locks the document's record and the person's other one, in the order of ids, and loads their facts.
 
-
-def _judged(  # noqa: PLR0913  # all that one request rests on
-    caller: Caller,
-    record: RecordFacts,
-    versions: Versions | None,
-    ask: Ask,
-    known: int | None,
-    desk: Desk,
-    now: datetime,
-    looks: list[Judged],
-) -> list[_Step]:
-    """The changes with their answers, up to the first that is refused; without a change, whether one may look.
-
-    What is asked for is looked at only for who may see the document, or owns it: so nothing of it is told to others.
-    Raises UncheckableError where the document may have had newer labels: they would come back over this change.
+    Raises UncheckableError where the link between them has changed meanwhile.
     """
-    looked = _Step("", next((one for one in looks if isinstance(one[1], Permit)), looks[0]))
-    if versions is None or isinstance(looked.judged[1], Refusal):
-        return [looked]
-    if record.awaits_recovery:
+    records = await changing.find_record_of_document(connection, document_id)
+    if records is None:
+        return await store.load_facts(connection, context.matrices, None, bucket_in(document_id))
+    locked = await changing.lock_records(connection, records.all)
+    if not locked.issuperset(records.all):
         raise UncheckableError
-    head, by_patient_side = versions.asked, caller.kind in PATIENT_SIDE
-    if known is not None and known != head.version:
-        raise VersionDiffersError
-    steps: list[_Step] = []
-    for change in changes_between(head, ask(head), by_patient_side=by_patient_side):
-        judged = _decide(caller, record, versions.decided_on(change), change, desk, now)
-        changed = versions.changed(change, by_patient_side=by_patient_side)
-        versions = versions.with_changed(changed)
-        steps.append(_Step(change, judged, changed))
-        if isinstance(judged[1], Refusal):
-            break
-    return steps or [looked]
+    facts = await store.load_facts(connection, context.matrices, records.id, bucket_in(document_id))
+    if facts.linked_to != records.linked_to:
+        raise UncheckableError
+    return facts
 
 
-def _last_of(steps: list[_Step]) -> dict[UUID, Head]:
-    """The versions that were changed, as they are after all of it."""
-    return {head.id: head for step in steps for head in step.changed}
+async def _load_versions(connection: Connection, document_id: UUID) -> DocumentVersions | None:
+    summary = await store.load_summary(connection, document_id)
+    return None if summary is None else DocumentVersions.of(summary, await changing.load_versions(connection, summary))
 
 
-def _looks(caller: Caller) -> tuple[str, ...]:
-    """By what it is found out whether somebody may know of a document: for a writer owning it, and last seeing it."""
-    return ("",) if caller.kind in PATIENT_SIDE else ("archive", "")
-
-
-def _decide(caller: Asker, record: RecordFacts, head: Head | None, change: str, desk: Desk, now: datetime) -> Judged:
-    action = _ACTIONS.get(change, _LABEL)[0] if change else "find"
-    common = record_facts(
-        caller, action, record, now=now, limit=desk.limit, parameters=desk.parameters, change=change or None
-    )
-    asked = combination_of(head, caller) if head is not None else ABSENT
-    facts = document_facts(common, caller, record, asked)
-    return facts, decide(facts)
-
-
-async def _keep(
-    connection: Connection, caller: Caller, record: RecordFacts, head: Head | None, steps: list[_Step], at: datetime
-) -> None:
-    """Writes and announces; what was refused is told to the ledger alone."""
-    last = steps[-1]
-    action = _ACTIONS.get(last.change, _LABEL)[1] if last.change else "find-documents"
-    if isinstance(last.judged[1], Refusal) or not last.change:
-        if isinstance(last.judged[1], Refusal):
-            REFUSED.labels(action, last.judged[1].reason).inc()
-        access = access_of(caller, action, last.judged, record, head.id if head else None)
-        await append(connection, [announce(access)] if access is not None else [])
+async def _carry_out(connection: Connection, request: ChangeRequest, plan: ChangePlan) -> None:
+    """Writes and announces the changes. A refusal, and a request without changes, goes to the ledger alone."""
+    decision = plan.rule_decision.decision
+    if isinstance(decision, Refusal) or not plan.changes:
+        await _record_access(connection, request, plan)
         return
-    for changed in _last_of(steps).values():
-        await changing.update_document(connection, changed, at)
-    events = [_event(caller, record, step, changed, at) for step in steps for changed in step.changed]
-    await append(connection, [announce(event, occurred_at=at) for event in events])
+    for version in plan.changed_versions.values():
+        await changing.update_document(connection, version, request.at)
+    events = [_change_event(request, change, version) for change in plan.changes for version in change.versions]
+    await append(connection, [announce(event, occurred_at=request.at) for event in events])
 
 
-async def _trace_unusable(
-    connection: Connection, caller: Caller, record: RecordFacts, document_id: UUID, error: ClientError
+async def _record_access(connection: Connection, request: ChangeRequest, plan: ChangePlan) -> None:
+    decision = plan.rule_decision.decision
+    if isinstance(decision, Refusal):
+        REFUSED.labels(plan.ledger_action, decision.reason).inc()
+    document_id = None if request.document is None else request.document.id
+    event = access_event(request.requester, plan.ledger_action, plan.rule_decision, request.record, document_id)
+    await append(connection, [announce(event)] if event is not None else [])
+
+
+async def _record_failure(
+    connection: Connection, request: ChangeRequest, document_id: UUID, error: ClientError
 ) -> None:
-    """What is asked for cannot be done, whoever asks: the ledger is told, the rules have no part in it."""
-    REFUSED.labels(_LABEL[1], error.code).inc()
-    if record.id is None:
+    """Records for the ledger a request that fails without a decision of the rules, such as an invalid patch."""
+    REFUSED.labels(RELABEL, error.code).inc()
+    if request.record.id is None:
         return
-    refused = AccessRecorded(
-        record_id=record.id,
-        actor=caller.actor(),
-        action=_LABEL[1],
+    event = AccessRecorded(
+        record_id=request.record.id,
+        actor=request.requester.actor(),
+        action=RELABEL,
         outcome="refused",
         reason=error.code,
         document_id=document_id,
-        mode=caller.mode,
-        seen=record.seen_by(caller.kind),
+        mode=request.requester.mode,
+        seen=request.record.seen_versions(request.requester.kind),
     )
-    await append(connection, [announce(refused)])
+    await append(connection, [announce(event)])
 
 
-def _event(
-    caller: Caller, record: RecordFacts, step: _Step, head: Head, at: datetime
+def _changed_document(request: ChangeRequest, plan: ChangePlan) -> DocumentSummary:
+    """Returns the requested document after the changes. Raises the error of a refusal, NotFoundError."""
+    decision = plan.rule_decision.decision
+    if isinstance(decision, Refusal):
+        raise error_for(decision)
+    if request.document is None:
+        raise NotFoundError
+    changed = plan.changed_versions.get(request.document.id)
+    return request.document if changed is None else replace(changed, changed_at=request.at)
+
+
+def _change_event(
+    request: ChangeRequest, change: DecidedChange, version: DocumentSummary
 ) -> DocumentRelabelled | DocumentWithdrawn:
-    facts, decision = step.judged
-    if step.change == "delete":
+    facts, decision = change.rule_decision
+    if change.change == "delete":
         return DocumentWithdrawn(
-            record_id=head.record_id,
-            document_id=head.id,
-            deposit_id=head.deposit_id,
-            organisation_id=head.organisation_id,
-            seen=record.seen_by(caller.kind),
-            actor=caller.actor(),
+            record_id=version.record_id,
+            document_id=version.id,
+            deposit_id=version.deposit_id,
+            organisation_id=version.organisation_id,
+            seen=request.record.seen_versions(request.requester.kind),
+            actor=request.requester.actor(),
             rules_version=decision.rules_version,
             facts=encode_facts(facts),
-            withdrawn_at=at,
+            withdrawn_at=request.at,
         )
     return DocumentRelabelled(
-        record_id=head.record_id,
-        document_id=head.id,
-        deposit_id=head.deposit_id,
-        organisation_id=head.organisation_id,
-        seen=record.seen_by(caller.kind),
-        actor=caller.actor(),
-        change=step.change,
-        labels=sorted_labels(head.labels),
-        archived=head.archived,
-        version=head.version,
+        record_id=version.record_id,
+        document_id=version.id,
+        deposit_id=version.deposit_id,
+        organisation_id=version.organisation_id,
+        seen=request.record.seen_versions(request.requester.kind),
+        actor=request.requester.actor(),
+        change=change.change,
+        labels=sorted_labels(version.labels),
+        archived=version.archived,
+        version=version.version,
         rules_version=decision.rules_version,
         facts=encode_facts(facts),
-        changed_at=at,
+        changed_at=request.at,
     )

@@ -1,6 +1,6 @@
-"""TD0.2: a professional or their software asks whether a person has a record, and how they stand to it.
+"""TD0.2: tells a professional or their software whether a person has a record, and the caller's access to it.
 
-No traits. The field's protocol tells of a block, and this is the only place that does.
+It returns no traits. The DMP's protocol discloses a block, and only here.
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from uuid import UUID
 
 from services.records.announcements import announce
 from services.records.domain.facts import record_facts
-from services.records.domain.reading import access_of
-from services.records.held_records import retried_while_held
+from services.records.domain.reading import RuleDecision, access_event
+from services.records.held_records import retry_while_locked
 from services.records.store import reading as store
-from services.records.usecases.desk import Desk
+from services.records.usecases.desk import ReadContext
 from shared.access import RULES_VERSION, Facts, Permit, Refusal
 from shared.access.requirements import is_attending
 from shared.errors import ForbiddenError, UncheckableError
@@ -22,53 +22,56 @@ from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
 from shared.terminology.professions import role_codes
 
-Authorisation = Literal["NON_EXISTE", "INTERDIT", "EXPIRE", "VALIDE"]
-ASKERS = frozenset({"professional", "software"})
+DmpAuthorisation = Literal["NON_EXISTE", "INTERDIT", "EXPIRE", "VALIDE"]
+PERMITTED_KINDS = frozenset({"professional", "software"})
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A record that exists, and how who asks stands to it."""
+class RecordAccess:
+    """An existing record, and the caller's access to it."""
 
     record_id: UUID
     active: bool
-    authorisation: Authorisation
-    attending_doctor: bool
+    authorisation: DmpAuthorisation
+    is_attending_doctor: bool
 
 
-@retried_while_held
-async def check_record(desk: Desk, caller: Caller, ins_fingerprints: tuple[str, ...]) -> Standing | None:
-    """None where there is no record. Raises ForbiddenError, UncheckableError (for what does not exist as well)."""
-    stand_in = int(ins_fingerprints[0].rpartition(".")[2][:8], 16)
-    async with desk.pool.acquire() as connection, store.fenced(connection):
+@retry_while_locked
+async def check_record(context: ReadContext, caller: Caller, ins_fingerprints: tuple[str, ...]) -> RecordAccess | None:
+    """Returns None where there is no record. Raises ForbiddenError, UncheckableError (for absent records as well)."""
+    decoy_seed = int(ins_fingerprints[0].rpartition(".")[2][:8], 16)
+    async with context.pool.acquire() as connection, store.read_locked(connection):
         record_id = await store.fence_by_ins(connection, ins_fingerprints)
-        record = await store.load_facts(connection, desk.matrices, record_id, stand_in)
-        facts = record_facts(caller, "find", record, now=clock.now(), limit=desk.limit, parameters=desk.parameters)
+        record = await store.load_facts(connection, context.matrices, record_id, decoy_seed)
+        facts = record_facts(
+            caller, "find", record, now=clock.now(), max_copy_age=context.max_copy_age, parameters=context.parameters
+        )
         decision = _decide(caller, facts, is_there=record_id is not None)
-        access = access_of(caller, "check-record", (facts, decision), record)
-        if access is not None:  # the protocol decides, not the access rules: there is nothing to be decided again
-            access = access.model_copy(update={"facts": None, "rules_version": None, "matrix": None})
-            await append(connection, [announce(access)])
+        event = access_event(caller, "check-record", RuleDecision(facts, decision), record)
+        if event is not None:  # the protocol decides, not the access rules: the ledger has no decision to replay
+            event = event.model_copy(update={"facts": None, "rules_version": None, "matrix": None})
+            await append(connection, [announce(event)])
     if isinstance(decision, Refusal):
         REFUSED.labels("check-record", decision.reason).inc()
         raise UncheckableError if decision.retry else ForbiddenError
     if record_id is None:
         return None
-    return Standing(record_id, record.status == "open", authorisation_of(facts), is_attending(facts))
+    return RecordAccess(record_id, record.status == "open", dmp_authorisation(facts), is_attending(facts))
 
 
 def _decide(caller: Caller, facts: Facts, *, is_there: bool) -> Permit | Refusal:
-    """Software, and who may act in a record at all (JDV_J65); not in a secret connection."""
+    """Permits software, and professionals who may act in a record (JDV_J65), outside secret connections."""
     role_fits = caller.kind == "software" or facts.profession in role_codes()
-    if caller.kind not in ASKERS or facts.secret or not role_fits or facts.never is not None:
+    if caller.kind not in PERMITTED_KINDS or facts.secret or not role_fits or facts.never is not None:
         return Refusal("kind-not-permitted", False, RULES_VERSION)
     if not facts.copies_fresh or (is_there and not facts.choices_known):
         return Refusal("copies-too-old", False, RULES_VERSION, retry=True)
     return Permit("record-checked", RULES_VERSION)
 
 
-def authorisation_of(facts: Facts) -> Authorisation:
-    """How the DMP calls it (TD0.2). One to come is none yet; a care team's stands where nobody objects to it."""
+def dmp_authorisation(facts: Facts) -> DmpAuthorisation:
+    """Returns the DMP's code of the authorisation (TD0.2): a future one does not count yet, and a care team's counts
+    unless the patient objects to it."""
     team = "none" if facts.care_team_objected else facts.care_team
     if facts.blocked != "none":
         return "INTERDIT"

@@ -1,7 +1,8 @@
-"""A submission is kept safe, invisible until it is decided; the same submission again gets the same answer.
+"""Stores a submission, whose documents are invisible until consent has decided. A repeated submission gets the answer
+of the first.
 
-What consent cannot know is decided at the door: whether a document may take another's place, and what the person's side
-may deposit. Consent decides the rest from the person's choices.
+Decided here is what consent cannot know: whether a document may replace another one, and what the patient side may
+deposit. Consent decides the rest from the patient's choices.
 """
 
 import asyncio
@@ -10,13 +11,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.records.announcements import announce
-from services.records.depositing import Depositing, Source
-from services.records.domain.documents import KnownRecord
-from services.records.domain.submissions import RecordUnknownError, UniqueIdTakenError, refusal_at_the_door
-from services.records.judging import Judgement, judge_deposits
+from services.records.depositing import DepositBuilder, Depositor
+from services.records.domain.documents import RecordCopy
+from services.records.domain.submissions import RecordUnknownError, UniqueIdTakenError, immediate_refusal
+from services.records.judging import DepositCheck, check_deposit
 from services.records.store import deposits as store
 from services.records.store.deposits import NewDeposit
-from services.records.usecases.desk import Desk
+from services.records.usecases.desk import ReadContext
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Seen
 from shared.contracts.topics import IDENTITY_RECORDS
@@ -32,146 +33,161 @@ from shared.runtime.metrics import REFUSED
 
 ATTEMPTS = 3
 WORTH_A_THREAD = 1_000_000
-"""Bytes of a request from which on sealing is done beside the event loop; 100 KB take half a millisecond."""
+"""The size in bytes from which a request is sealed in a thread; sealing 100 KB takes half a millisecond."""
 
 
 class DepositRacedError(TransientError):
-    """The same identifiers were deposited and refused at the same moment, several times over."""
+    """The same identifiers were deposited and refused several times at the same moment. Send the deposit again."""
 
     code = "deposit-raced"
 
 
 @dataclass(frozen=True, slots=True)
-class Deposited:
-    """A deposit that is safe: the ids of its documents in the order of the submission."""
+class AcceptedDeposit:
+    """A stored deposit: its id, and the ids of its documents in the order of the submission."""
 
     id: UUID
     document_ids: tuple[UUID, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """The record: by the INS of the submission, or by the id in the address."""
+class RecordLocator:
+    """How the record is found: by the id in the URL, or else by the INS of the submission."""
 
     ins_hmac: Keyring
     record_id: UUID | None = None
 
 
-class _SomeKnownError(Exception):
-    """Identifiers of the submission stand for documents already; nothing of this attempt may stay."""
+class _IdentifiersTakenError(Exception):
+    """Some identifiers of the submission already belong to documents: this attempt must be rolled back."""
 
 
 async def deposit_documents(
-    desk: Desk, where: Where, who: Depositing, submission: Submission, body: bytes
-) -> Deposited:
-    """Raises RecordUnknownError, RecordClosedError, TraitsMismatchError, UniqueIdTakenError, ReplacedUnknownError;
-    for the person's side SessionOverError, NotFoundError, ForbiddenError, UncheckableError."""
-    async with desk.pool.acquire() as connection:
-        if who.is_of_patient_side:
-            await check_session(connection, who.caller.session_id)
-        record = await _find(connection, where, who, submission)
-        refusal = None if who.is_of_patient_side else refusal_at_the_door(where.ins_hmac, record, submission)
+    context: ReadContext, locator: RecordLocator, depositor: Depositor, submission: Submission, body: bytes
+) -> AcceptedDeposit:
+    """Stores a submission, or finds the earlier one that is identical.
+
+    Raises RecordUnknownError, RecordClosedError, TraitsMismatchError, UniqueIdTakenError, ReplacedUnknownError; for the
+    patient side SessionOverError, NotFoundError, ForbiddenError, UncheckableError.
+    """
+    async with context.pool.acquire() as connection:
+        if depositor.is_of_patient_side:
+            await check_session(connection, depositor.caller.session_id)
+        record = await _find(connection, locator, depositor, submission)
+        refusal = None if depositor.is_of_patient_side else immediate_refusal(locator.ins_hmac, record, submission)
         if refusal is not None:
-            await _trace_refusal(connection, who.caller, record, refusal)
+            await _trace_refusal(connection, depositor.caller, record, refusal)
             raise refusal
-        key = desk.vault.unwrap(record.id, record.key)
-        judgement = await judge_deposits(desk, connection, who, record, key, submission)
-        source = Source(record, key, who, submission, body, judgement.replaced)
-        deposit = await asyncio.to_thread(source.seal) if len(body) > WORTH_A_THREAD else source.seal()
-        return await _kept_once(connection, source, deposit, judgement)
+        key = context.vault.unwrap(record.id, record.key)
+        check = await check_deposit(context, connection, depositor, record, key, submission)
+        builder = DepositBuilder(record, key, depositor, submission, body, check.replaced)
+        deposit = (
+            await asyncio.to_thread(builder.sealed_deposit) if len(body) > WORTH_A_THREAD else builder.sealed_deposit()
+        )
+        return await _keep_once(connection, builder, deposit, check)
 
 
-async def _find(connection: Connection, where: Where, who: Depositing, submission: Submission) -> KnownRecord:
+async def _find(
+    connection: Connection, locator: RecordLocator, depositor: Depositor, submission: Submission
+) -> RecordCopy:
     record = None
-    if where.record_id is not None:
-        record = await store.find_record_by_id(connection, where.record_id)
+    if locator.record_id is not None:
+        record = await store.find_record_by_id(connection, locator.record_id)
     elif submission.ins is not None:
-        record = await store.find_record(connection, where.ins_hmac.fingerprints(*ins_parts(submission.ins)))
+        record = await store.find_record(connection, locator.ins_hmac.fingerprints(*ins_parts(submission.ins)))
     if record is None:
         REFUSED.labels("deposit-document", RecordUnknownError.code).inc()
-        raise NotFoundError if who.is_of_patient_side else RecordUnknownError
+        raise NotFoundError if depositor.is_of_patient_side else RecordUnknownError
     return record
 
 
-async def _kept_once(connection: Connection, source: Source, deposit: NewDeposit, judgement: Judgement) -> Deposited:
-    """What was kept already is answered as then, whatever has changed since."""
+async def _keep_once(
+    connection: Connection, builder: DepositBuilder, deposit: NewDeposit, check: DepositCheck
+) -> AcceptedDeposit:
+    """Stores the deposit, unless it is stored already: then it returns the earlier one, whatever has changed since."""
     for _ in range(ATTEMPTS):
-        if judgement.refusal is None and await _keep(connection, deposit, source, judgement.seen):
-            return Deposited(deposit.id, tuple(one.id for one in deposit.documents))
+        if check.refusal is None and await _keep(connection, deposit, builder, check.seen):
+            return AcceptedDeposit(deposit.id, tuple(document.id for document in deposit.documents))
         try:
-            earlier = await _find_the_same(connection, deposit)
-        except UniqueIdTakenError as taken:
-            if judgement.refusal is None:
-                await _trace_refusal(connection, source.who.caller, source.record, taken)
+            earlier = await _find_identical_deposit(connection, deposit)
+        except UniqueIdTakenError as error:
+            if check.refusal is None:
+                await _trace_refusal(connection, builder.depositor.caller, builder.record, error)
                 raise
             earlier = None
         if earlier is not None:
             return earlier
-        if judgement.refusal is not None:
-            await _trace(connection, source, judgement, judgement.refusal)
-            raise judgement.refusal
+        if check.refusal is not None:
+            await _trace(connection, builder, check, check.refusal)
+            raise check.refusal
     raise DepositRacedError
 
 
-async def _keep(connection: Connection, deposit: NewDeposit, source: Source, seen: Seen) -> bool:
-    """All of it or nothing; False when identifiers stand for documents already.
+async def _keep(connection: Connection, deposit: NewDeposit, builder: DepositBuilder, seen: Seen) -> bool:
+    """Stores the whole deposit or nothing; returns False when some identifiers already belong to documents.
 
-    Raises RecordUnknownError when the record has vanished since it was found.
+    Raises RecordUnknownError when the record has been erased since it was found.
     """
     announcements = [
-        announce(source.received(deposit, new, document, seen), occurred_at=deposit.received_at)
-        for new, document in zip(deposit.documents, source.submission.documents, strict=True)
+        announce(builder.received_event(deposit, new, document, seen), occurred_at=deposit.received_at)
+        for new, document in zip(deposit.documents, builder.submission.documents, strict=True)
     ]
     try:
         async with _undoable(connection, deposit):
-            kept = await store.insert_deposit(connection, deposit, announcements)
-            if kept is None:
+            inserted = await store.insert_deposit(connection, deposit, announcements)
+            if inserted is None:
                 REFUSED.labels("deposit-document", RecordUnknownError.code).inc()
                 raise RecordUnknownError
-            if kept < len(deposit.documents):
-                raise _SomeKnownError
-    except _SomeKnownError:
+            if inserted < len(deposit.documents):
+                raise _IdentifiersTakenError
+    except _IdentifiersTakenError:
         return False
     return True
 
 
 def _undoable(connection: Connection, deposit: NewDeposit) -> AbstractAsyncContextManager[object]:
-    """A transaction where a part may have to be undone; the one document of most deposits is kept whole or not at all
-    by its statement alone, without the round trips of BEGIN and COMMIT."""
+    """Returns a transaction where a part may have to be rolled back.
+
+    A deposit of one document, as most are, needs none: its single statement is atomic, and saves two round trips.
+    """
     return connection.transaction() if len(deposit.documents) > 1 else nullcontext()
 
 
-async def _find_the_same(connection: Connection, deposit: NewDeposit) -> Deposited | None:
-    """The earlier deposit that said the same; None when what stood in the way was refused meanwhile.
+async def _find_identical_deposit(connection: Connection, deposit: NewDeposit) -> AcceptedDeposit | None:
+    """Returns the identical earlier deposit; None when the document with the identifier was refused meanwhile.
 
-    The whole set must be that of one earlier deposit. Raises UniqueIdTakenError when it is not.
+    All documents must be those of one earlier deposit. Raises UniqueIdTakenError when they are not.
     """
-    unique_ids = [one.unique_id for one in deposit.documents]
+    unique_ids = [document.unique_id for document in deposit.documents]
     earlier = await store.find_earlier(connection, deposit.record_id, unique_ids)
     if not earlier:
         return None
-    found = [earlier.get(unique_id) for unique_id in unique_ids]
-    same = [e for e, new in zip(found, deposit.documents, strict=True) if e and e.fingerprint == new.fingerprint]
-    places = {one.deposit_id for one in same}
-    if len(same) == len(unique_ids) and len(places) == 1:
-        [deposit_id] = places
-        if await store.count_documents(connection, deposit_id) == len(same):
-            return Deposited(deposit_id, tuple(one.id for one in same))
+    candidates = [earlier.get(unique_id) for unique_id in unique_ids]
+    identical = [
+        candidate
+        for candidate, new in zip(candidates, deposit.documents, strict=True)
+        if candidate and candidate.fingerprint == new.fingerprint
+    ]
+    deposit_ids = {document.deposit_id for document in identical}
+    if len(identical) == len(unique_ids) and len(deposit_ids) == 1:
+        [deposit_id] = deposit_ids
+        if await store.count_documents(connection, deposit_id) == len(identical):
+            return AcceptedDeposit(deposit_id, tuple(document.id for document in identical))
     raise UniqueIdTakenError
 
 
-async def _trace(connection: Connection, source: Source, judgement: Judgement, refusal: ClientError) -> None:
-    """What the rules refused, with what they saw; in a transaction of its own, before the answer."""
-    if judgement.access is None:
-        await _trace_refusal(connection, source.who.caller, source.record, refusal)
+async def _trace(connection: Connection, builder: DepositBuilder, check: DepositCheck, refusal: ClientError) -> None:
+    """Records a refusal of the rules, with their facts, in a transaction of its own before the answer."""
+    if check.access is None:
+        await _trace_refusal(connection, builder.depositor.caller, builder.record, refusal)
         return
-    REFUSED.labels(judgement.access.action, judgement.access.reason).inc()
+    REFUSED.labels(check.access.action, check.access.reason).inc()
     async with connection.transaction():
-        await append(connection, [announce(judgement.access)])
+        await append(connection, [announce(check.access)])
 
 
-async def _trace_refusal(connection: Connection, caller: Caller, record: KnownRecord, refusal: ClientError) -> None:
-    """The person can see who tried; in a transaction of its own, before the answer."""
+async def _trace_refusal(connection: Connection, caller: Caller, record: RecordCopy, refusal: ClientError) -> None:
+    """Records a refusal, which the patient can see, in a transaction of its own before the answer."""
     REFUSED.labels("deposit-document", refusal.code).inc()
     refused = AccessRecorded(
         record_id=record.id,

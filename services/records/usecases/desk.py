@@ -1,20 +1,20 @@
-"""What every use case that reads needs: pool, keys, matrices, how old a copy may be, national parameters."""
+"""The context of use cases that read."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 from services.records.domain.parameters import STRICTEST, Parameters
-from services.records.store.matrices import Matrices
+from services.records.store.matrices import MatrixCache
 from shared.crypto.vault import Vault
 from shared.db.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """`limit`: the age of a copy beyond which reads by others are refused."""
+class ReadContext:
+    """What a use case that reads needs. `max_copy_age`: with older copies, only the holder may still read."""
 
     pool: Pool
     vault: Vault
-    matrices: Matrices
-    limit: timedelta
+    matrices: MatrixCache
+    max_copy_age: timedelta
     parameters: Parameters = STRICTEST

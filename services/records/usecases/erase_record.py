@@ -1,6 +1,6 @@
-"""A record vanishes: from this commit on nobody finds it, and its bytes cannot be opened any more.
+"""Erases a record: after this commit nobody finds it, and nobody can decrypt its bytes.
 
-They are removed afterwards, in steps; backups hold them without the key.
+The bytes are deleted afterwards in batches; backups have them without the key.
 """
 
 from services.records.store import copies, erasing
@@ -11,5 +11,5 @@ from shared.messaging.envelope import Message
 
 
 async def erase_record(connection: Connection, messages: list[Message[RecordErased]]) -> None:
-    """Takes the records' rows first, which waits for reads and deposits under way."""
+    """Erases each record; locks the records' rows first, which waits for reads and deposits in progress."""
     await begin_each(connection, messages, erasing.destroy_record, copies.lock_records)

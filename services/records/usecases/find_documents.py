@@ -1,7 +1,7 @@
-"""The documents of a record are asked for: each is listed only where the rules permit it to this asker.
+"""Lists the documents of a record that the rules permit to the caller.
 
-The rules are asked once for each combination of what they look at that the record's documents have; the list is of the
-documents with a permitted one. Of a person with two linked records both are searched, each under its own rights.
+The rules decide once for each combination of facts that the record's documents have; the documents with a permitted
+combination are listed. If a person has two linked records, both are searched, each under its own rights.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,14 +12,14 @@ from uuid import UUID
 from services.records import sealing
 from services.records.announcements import announce
 from services.records.domain.copies import RecordFacts
-from services.records.domain.documents import Head, Metadata
-from services.records.domain.facts import Combination, combination_of, record_facts
-from services.records.domain.listing import Searched, is_wanted, require_permit_of, search
-from services.records.domain.reading import access_of
-from services.records.held_records import retried_while_held
+from services.records.domain.documents import DocumentMetadata, DocumentSummary
+from services.records.domain.facts import FactCombination, combination_of, record_facts
+from services.records.domain.listing import RecordSearch, first_permit, has_fhir_status, search_record
+from services.records.domain.reading import RuleDecision, access_event
+from services.records.held_records import retry_while_locked
 from services.records.store import finding
 from services.records.store import reading as store
-from services.records.usecases.desk import Desk
+from services.records.usecases.desk import ReadContext
 from shared.access import Permit, Refusal
 from shared.db.pool import Connection
 from shared.errors import NotFoundError
@@ -28,124 +28,140 @@ from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
 
-LAST = UUID(int=(1 << 128) - 1)
+LAST_ID = UUID(int=(1 << 128) - 1)
 CURRENT = frozenset({"current"})
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which record, by its id or by the fingerprints of an INS; which page; which statuses, in FHIR's words."""
+class DocumentQuery:
+    """A search: the record by its id or its INS fingerprints, the page, and the statuses of DocumentReference."""
 
     record_id: UUID | None
     ins_fingerprints: tuple[str, ...]
     count: int
-    before: UUID = LAST
+    before: UUID = LAST_ID
     statuses: frozenset[str] = CURRENT
 
     @property
-    def stand_in(self) -> int:
-        """A number of this question, always the same."""
+    def decoy_seed(self) -> int:
+        """A number that is always the same for this record."""
         return self.record_id.int if self.record_id else int(self.ins_fingerprints[0].rpartition(".")[2][:8], 16)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A document that may be listed; `notices`: what the reader is to be told beside it."""
+class ListedDocument:
+    """A document that may be listed, and the notices for its reader."""
 
-    head: Head
-    metadata: Metadata
+    summary: DocumentSummary
+    metadata: DocumentMetadata
     notices: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Newest first. `after`: where the next page begins; None on the last. `record_id` None: nothing may be told."""
+class DocumentPage:
+    """A page of documents, newest first. `after`: where the next page begins; None on the last.
+
+    `record_id` is None where the existence of the record must not be disclosed.
+    """
 
     record_id: UUID | None
-    documents: tuple[Found, ...]
+    documents: tuple[ListedDocument, ...]
     after: UUID | None = None
 
 
-@retried_while_held
-async def find_documents(desk: Desk, caller: Caller, wanted: Wanted) -> Page:
-    """An empty page for an unknown record as for one that somebody chose to hide.
+@retry_while_locked
+async def find_documents(context: ReadContext, caller: Caller, query: DocumentQuery) -> DocumentPage:
+    """Returns a page of documents; an empty one for an unknown record, and for one whose existence is hidden.
 
     Raises ForbiddenError, UncheckableError.
     """
-    async with desk.pool.acquire() as connection:
-        async with store.fenced(connection):
-            searched = [
-                await _search(connection, caller, one, desk, clock.now())
-                for one in await _records(desk, connection, wanted)
+    async with context.pool.acquire() as connection:
+        async with store.read_locked(connection):
+            searches = [
+                await _search(connection, caller, record, context, clock.now())
+                for record in await _records(context, connection, query)
             ]
-            heads = await _look(connection, caller, searched, wanted)
-            await _trace(connection, caller, searched)
+            summaries = await _list_permitted(connection, caller, searches, query)
+            await _trace(connection, caller, searches)
         try:
-            permit = require_permit_of(searched)
+            permit = first_permit(searches)
         except NotFoundError:
-            return Page(None, ())
-        listed = heads[: wanted.count]
-        found = await _open(connection, desk, permit, caller, searched, listed)
-    return Page(searched[0].record.id, found, listed[-1].id if len(heads) > wanted.count else None)
+            return DocumentPage(None, ())
+        listed = summaries[: query.count]
+        documents = await _open(connection, context, permit, caller, searches, listed)
+    return DocumentPage(searches[0].record.id, documents, listed[-1].id if len(summaries) > query.count else None)
 
 
-async def _records(desk: Desk, connection: Connection, wanted: Wanted) -> list[RecordFacts]:
-    """The record asked for, and the other one of the same person."""
-    if wanted.record_id is not None:
-        record_id = await store.fence_by_id(connection, wanted.record_id)
+async def _records(context: ReadContext, connection: Connection, query: DocumentQuery) -> list[RecordFacts]:
+    """Returns the facts of the requested record, and of the same person's other one."""
+    if query.record_id is not None:
+        record_id = await store.fence_by_id(connection, query.record_id)
     else:
-        record_id = await store.fence_by_ins(connection, wanted.ins_fingerprints)
-    records = [await store.load_facts(connection, desk.matrices, record_id, wanted.stand_in)]
+        record_id = await store.fence_by_ins(connection, query.ins_fingerprints)
+    records = [await store.load_facts(connection, context.matrices, record_id, query.decoy_seed)]
     if records[0].linked_to is not None:
-        records.append(await store.load_facts(connection, desk.matrices, records[0].linked_to, wanted.stand_in))
+        records.append(await store.load_facts(connection, context.matrices, records[0].linked_to, query.decoy_seed))
     return records
 
 
-async def _search(connection: Connection, caller: Caller, record: RecordFacts, desk: Desk, now: datetime) -> Searched:
-    common = record_facts(caller, "find", record, now=now, limit=desk.limit, parameters=desk.parameters)
+async def _search(
+    connection: Connection, caller: Caller, record: RecordFacts, context: ReadContext, now: datetime
+) -> RecordSearch:
+    common = record_facts(
+        caller, "find", record, now=now, max_copy_age=context.max_copy_age, parameters=context.parameters
+    )
     combinations = await finding.load_combinations(connection, record.id, caller) if record.id is not None else {}
-    return search(common, caller, record, combinations)
+    return search_record(common, caller, record, combinations)
 
 
-async def _look(connection: Connection, caller: Caller, searched: Iterable[Searched], wanted: Wanted) -> list[Head]:
-    """The first documents that may be listed, newest first, and one more if there is one."""
-    heads: list[Head] = []
-    for one in searched:
-        keys = [key for key in one.permitted if is_wanted(one.combinations[key], wanted.statuses)]
-        if keys and one.record.id is not None:
-            heads += await finding.load_permitted(
-                connection, one.record.id, caller, keys, wanted.before, wanted.count + 1
+async def _list_permitted(
+    connection: Connection, caller: Caller, searches: Iterable[RecordSearch], query: DocumentQuery
+) -> list[DocumentSummary]:
+    """Returns the documents of the page, newest first, and one more if there is one."""
+    summaries: list[DocumentSummary] = []
+    for search in searches:
+        keys = [key for key in search.permitted if has_fhir_status(search.combinations[key], query.statuses)]
+        if keys and search.record.id is not None:
+            summaries += await finding.load_permitted(
+                connection, search.record.id, caller, keys, query.before, query.count + 1
             )
-    return sorted(heads, key=lambda head: head.id, reverse=True)[: wanted.count + 1]
+    return sorted(summaries, key=lambda summary: summary.id, reverse=True)[: query.count + 1]
 
 
-async def _trace(connection: Connection, caller: Caller, searched: Iterable[Searched]) -> None:
+async def _trace(connection: Connection, caller: Caller, searches: Iterable[RecordSearch]) -> None:
     accesses = []
-    for one in searched:
-        if isinstance(one.decision, Refusal):
-            REFUSED.labels("find-documents", one.decision.reason).inc()
-        combinations = [answer.told for answer in one.answers.values()]
-        judged = (one.common, one.decision)
-        accesses.append(access_of(caller, "find-documents", judged, one.record, None, combinations))
+    for search in searches:
+        if isinstance(search.decision, Refusal):
+            REFUSED.labels("find-documents", search.decision.reason).inc()
+        combinations = [decided.recorded for decided in search.decisions.values()]
+        rule_decision = RuleDecision(search.common, search.decision)
+        accesses.append(access_event(caller, "find-documents", rule_decision, search.record, None, combinations))
     await append(connection, [announce(access.packed()) for access in accesses if access is not None])
 
 
 async def _open(
-    connection: Connection, desk: Desk, permit: Permit, caller: Caller, searched: Iterable[Searched], heads: list[Head]
-) -> tuple[Found, ...]:
-    metadata: dict[UUID, Metadata] = {}
-    for record_id in {head.record_id for head in heads}:
-        ids = [head.id for head in heads if head.record_id == record_id]
+    connection: Connection,
+    context: ReadContext,
+    permit: Permit,
+    caller: Caller,
+    searches: Iterable[RecordSearch],
+    summaries: list[DocumentSummary],
+) -> tuple[ListedDocument, ...]:
+    metadata: dict[UUID, DocumentMetadata] = {}
+    for record_id in {summary.record_id for summary in summaries}:
+        ids = [summary.id for summary in summaries if summary.record_id == record_id]
         sealed = await store.list_metadata(connection, permit, record_id, ids)
         if not sealed:  # erased since
             continue
-        key = desk.vault.unwrap(record_id, next(iter(sealed.values())).key)
-        metadata |= {id: sealing.open_metadata(key, id, one.metadata) for id, one in sealed.items()}
-    notices: Mapping[UUID | None, Mapping[Combination, tuple[str, ...]]] = {
-        one.record.id: one.notices() for one in searched
+        key = context.vault.unwrap(record_id, next(iter(sealed.values())).key)
+        metadata |= {id: sealing.open_metadata(key, id, document.metadata) for id, document in sealed.items()}
+    notices: Mapping[UUID | None, Mapping[FactCombination, tuple[str, ...]]] = {
+        search.record.id: search.notices() for search in searches
     }
     return tuple(
-        Found(head, metadata[head.id], notices[head.record_id].get(combination_of(head, caller), ()))
-        for head in heads
-        if head.id in metadata
+        ListedDocument(
+            summary, metadata[summary.id], notices[summary.record_id].get(combination_of(summary, caller), ())
+        )
+        for summary in summaries
+        if summary.id in metadata
     )

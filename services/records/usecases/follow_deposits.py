@@ -1,4 +1,4 @@
-"""The tracking of deposits learns that the ledger's entry stands and that the alert was handled. It tells nobody."""
+"""Tracks when the ledger has recorded a deposited document, and when its alert was handled. It announces nothing."""
 
 from datetime import datetime
 from uuid import UUID
@@ -16,17 +16,17 @@ _SETTLED = frozenset({DocumentPublished.ce_type, DocumentRefused.ce_type})
 
 
 async def follow_deposits(connection: Connection, messages: list[Message[EntryRecorded | AlertEvent]]) -> None:
-    """The first time counts. Sent, failed, withheld and not wanted are one and the same here: handled."""
+    """Writes both times; the first one counts. A sent, failed, withheld or unwanted alert counts as handled."""
     audited: dict[UUID, datetime] = {}
-    told: dict[UUID, datetime] = {}
+    alerted: dict[UUID, datetime] = {}
     for message in messages:
         match message.event:
             case EntryRecorded(document_id=UUID() as id, event_type=kind, recorded_at=at) if kind in _SETTLED:
                 audited.setdefault(id, at)
                 STEP_SECONDS.labels("audited").observe(max(0.0, (clock.now() - at).total_seconds()))
             case AlertEvent(document_id=UUID() as id, kind="document", handled_at=at):
-                told.setdefault(id, at)
+                alerted.setdefault(id, at)
             case _:
                 continue
-    if audited or told:
-        await store.track_documents(connection, audited, told)
+    if audited or alerted:
+        await store.track_documents(connection, audited, alerted)

@@ -1,16 +1,16 @@
-"""One document is asked for: fence, facts, decision, trace; only after the commit its bytes."""
+"""Reads one document: fence, facts, decision and event in one transaction, and only after the commit the bytes."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
 from services.records import sealing
 from services.records.announcements import announce
-from services.records.domain.documents import Head, Metadata
-from services.records.domain.facts import ABSENT, combination_of, document_facts, record_facts
-from services.records.domain.reading import ReadAction, access_of, require_permit
-from services.records.held_records import retried_while_held
+from services.records.domain.documents import DocumentMetadata, DocumentSummary
+from services.records.domain.facts import ABSENT_DOCUMENT, combination_of, document_facts, record_facts
+from services.records.domain.reading import ReadAction, RuleDecision, access_event, require_permit
+from services.records.held_records import retry_while_locked
 from services.records.store import reading as store
-from services.records.usecases.desk import Desk
+from services.records.usecases.desk import ReadContext
 from shared.access import Permit, Refusal, decide
 from shared.db.pool import Connection
 from shared.errors import NotFoundError
@@ -22,32 +22,40 @@ from shared.runtime.metrics import REFUSED
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A document that may be shown. `content` is None where only the metadata was asked for.
+class DocumentView:
+    """A document that the caller may see, and the notices for its reader.
 
-    `notices`: what the reader is to be told beside it.
+    `content` is None where only the metadata was requested.
     """
 
-    head: Head
-    metadata: Metadata
+    summary: DocumentSummary
+    metadata: DocumentMetadata
     content: bytes | None
     notices: tuple[str, ...]
 
 
-@retried_while_held
-async def read_document(desk: Desk, caller: Caller, document_id: UUID, *, with_content: bool) -> Opened:
-    """Raises NotFoundError, ForbiddenError, UncheckableError."""
-    async with desk.pool.acquire() as connection:
-        async with store.fenced(connection):
-            decision, record_id, head = await _decide(desk, connection, caller, document_id, with_content)
-        permit = require_permit(decision)
-        if record_id is None or head is None:
+@dataclass(frozen=True, slots=True)
+class _DecidedRead:
+    """The decision on a read, and the document, None if there is no such document."""
+
+    decision: Permit | Refusal
+    summary: DocumentSummary | None
+
+
+@retry_while_locked
+async def read_document(context: ReadContext, caller: Caller, document_id: UUID, *, with_content: bool) -> DocumentView:
+    """Returns the document if the rules permit. Raises NotFoundError, ForbiddenError, UncheckableError."""
+    async with context.pool.acquire() as connection:
+        async with store.read_locked(connection):
+            decided = await _decide(context, connection, caller, document_id, with_content)
+        permit, summary = require_permit(decided.decision), decided.summary
+        if summary is None:
             raise NotFoundError
         load = store.read_content if with_content else store.read_metadata
-        sealed = await load(connection, permit, record_id, document_id)
-    key = desk.vault.unwrap(record_id, sealed.key)
-    return Opened(
-        head,
+        sealed = await load(connection, permit, summary.record_id, document_id)
+    key = context.vault.unwrap(summary.record_id, sealed.key)
+    return DocumentView(
+        summary,
         sealing.open_metadata(key, document_id, sealed.metadata),
         sealing.open_content(key, document_id, sealed.content) if with_content else None,
         permit.notices,
@@ -55,26 +63,27 @@ async def read_document(desk: Desk, caller: Caller, document_id: UUID, *, with_c
 
 
 async def _decide(
-    desk: Desk, connection: Connection, caller: Caller, document_id: UUID, with_content: bool
-) -> tuple[Permit | Refusal, UUID | None, Head | None]:
+    context: ReadContext, connection: Connection, caller: Caller, document_id: UUID, with_content: bool
+) -> _DecidedRead:
+    """Takes the fence, lets the rules decide, and records the access for the ledger."""
     record_id = await store.fence_by_document(connection, document_id)
-    record = await store.load_facts(connection, desk.matrices, record_id, bucket_in(document_id))
-    head = await store.load_head(connection, document_id) if record_id is not None else None
+    record = await store.load_facts(connection, context.matrices, record_id, bucket_in(document_id))
+    summary = await store.load_summary(connection, document_id) if record_id is not None else None
     common = record_facts(
         caller,
         "read" if with_content else "find",
         record,
         now=clock.now(),
-        limit=desk.limit,
-        parameters=desk.parameters,
+        max_copy_age=context.max_copy_age,
+        parameters=context.parameters,
     )
-    asked = combination_of(head, caller) if head is not None else ABSENT
-    facts = document_facts(common, caller, record, asked)
+    combination = combination_of(summary, caller) if summary is not None else ABSENT_DOCUMENT
+    facts = document_facts(common, caller, record, combination)
     decision = decide(facts)
     action: ReadAction = "read-document" if with_content else "find-documents"
     if isinstance(decision, Refusal):
         REFUSED.labels(action, decision.reason).inc()
-    access = access_of(caller, action, (facts, decision), record, document_id)
+    access = access_event(caller, action, RuleDecision(facts, decision), record, document_id)
     if access is not None:
         await append(connection, [announce(access)])
-    return decision, record_id, head
+    return _DecidedRead(decision, summary)

@@ -1,7 +1,7 @@
-"""This database has lost commits: documents become what records' own topic says, or are kept as lost.
+"""Restores documents from the topic of records after the database has lost commits, or records them as lost.
 
-Copies of neighbours' states are read again by their consumers, and publications would be too; what a person or an
-author did to a document stands on records' topic alone.
+The consumers read copies of other services' state again, and would read publications too. But what a patient or an
+author did to a document is only on the topic of records.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from services.records.domain.recovery import replay
-from services.records.lost_documents import keep_lost
+from services.records.lost_documents import record_lost_documents
 from services.records.store import copies, recovery
 from services.records.store.recovery import RecoveredDocument
 from shared.contracts.records import (
@@ -42,13 +42,13 @@ _EVENTS: Final[dict[str, type[DocumentEvent]]] = {
 
 
 class EventUnknownError(PermanentError):
-    """A lost event has a type that this release does not know: recover with the release that announced it."""
+    """A lost event has a type that this release does not know. Recover with the release that announced it."""
 
     code = "event-unknown"
 
 
 async def recover_documents(connection: Connection, facts: Sequence[SentRecord]) -> list[Announcement]:
-    """Applies lost facts about documents, record after record. Announces nothing: all of it was announced.
+    """Applies lost events about documents, record by record. Returns no announcements: all were announced before.
 
     Raises EventUnknownError.
     """
@@ -63,28 +63,28 @@ async def recover_documents(connection: Connection, facts: Sequence[SentRecord])
 
 async def _recover(connection: Connection, events: Sequence[DocumentEvent]) -> None:
     ids = {event.document_id for event in events}
-    replacing = {event.replaced_by for event in events if isinstance(event, DocumentReplaced)}
-    heads = await recovery.lock_heads(connection, sorted(ids | replacing))
-    here = frozenset(heads)
-    settled: dict[UUID, RecoveredDocument] = {}
+    replacing_ids = {event.replaced_by for event in events if isinstance(event, DocumentReplaced)}
+    summaries = await recovery.lock_summaries(connection, sorted(ids | replacing_ids))
+    present_ids = frozenset(summaries)
+    recovered: dict[UUID, RecoveredDocument] = {}
     for event in events:
-        if event.document_id not in here:
+        if event.document_id not in present_ids:
             continue
-        known = settled.get(event.document_id) or RecoveredDocument(heads[event.document_id])
-        settled[event.document_id] = _after(known, event, here)
-    await recovery.update_recovered(connection, list(settled.values()))
-    await keep_lost(connection, [event for event in events if event.document_id not in here])
+        document = recovered.get(event.document_id) or RecoveredDocument(summaries[event.document_id])
+        recovered[event.document_id] = _after(document, event, present_ids)
+    await recovery.update_recovered(connection, list(recovered.values()))
+    await record_lost_documents(connection, [event for event in events if event.document_id not in present_ids])
 
 
-def _after(known: RecoveredDocument, event: DocumentEvent, here: frozenset[UUID]) -> RecoveredDocument:
-    head = replay(known.head, event, here)
+def _after(document: RecoveredDocument, event: DocumentEvent, present_ids: frozenset[UUID]) -> RecoveredDocument:
+    summary = replay(document.summary, event, present_ids)
     match event:
         case DocumentPublished():
-            return RecoveredDocument(head, event.published_at, event.decision_id)
+            return RecoveredDocument(summary, event.published_at, event.decision_id)
         case DocumentRefused():
-            return RecoveredDocument(head, event.refused_at, event.decision_id, event.reason)
+            return RecoveredDocument(summary, event.refused_at, event.decision_id, event.reason)
         case _:
-            return RecoveredDocument(head, known.settled_at, known.decision_id, known.reason)
+            return RecoveredDocument(summary, document.settled_at, document.decision_id, document.reason)
 
 
 def _events(facts: Iterable[SentRecord]) -> Iterable[DocumentEvent]:

@@ -1,7 +1,7 @@
-"""A deposit was decided: its document is published, or refused for ever. It happens exactly once.
+"""Applies a decision of consent on a deposit, exactly once: the document is published, or refused for ever.
 
-A published document takes the place of the one that it replaces in the same moment. Of two that would replace the same
-one the first is published and the other refused.
+A published document supersedes the one that it replaces at the same moment. If two documents would replace the same
+one, the first is published and the other refused.
 """
 
 from dataclasses import dataclass, replace
@@ -10,12 +10,12 @@ from uuid import UUID
 
 from services.records.announcements import announce_effect
 from services.records.domain.documents import DocumentStatus
-from services.records.domain.facts import LABEL_MASKED, masked_by
+from services.records.domain.facts import LABEL_MASKED, masker_of
 from services.records.domain.patching import sorted_labels
-from services.records.lost_documents import keep_lost
+from services.records.lost_documents import record_lost_documents
 from services.records.store import copies, deposits
-from services.records.store.copies import KnownVersions
-from services.records.store.deposits import Settlement, Undecided
+from services.records.store.copies import CopyVersions
+from services.records.store.deposits import DocumentOutcome, PendingDocument
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentPublished, DocumentRefused, DocumentReplaced
@@ -28,145 +28,160 @@ from shared.runtime import clock
 from shared.runtime.metrics import REFUSED, STEP_SECONDS
 from shared.terminology.visibility import Visibility
 
-Decided = Message[DepositDecided]
-_HIDING = frozenset(one.value for one in Visibility)
-_KEPT_FROM_REPRESENTATIVES = frozenset({Visibility.INVISIBLE_TO_REPRESENTATIVES.value})
+DecisionMessage = Message[DepositDecided]
+_HIDING_LABELS = frozenset(label.value for label in Visibility)
+_HIDDEN_FROM_REPRESENTATIVES = frozenset({Visibility.INVISIBLE_TO_REPRESENTATIVES.value})
 REPLACED_ALREADY = "replaced-already"
-"""Why a deposit that consent permitted is refused: the document whose place it would take is not there any more."""
+"""The reason why a deposit that consent permitted is refused: the document that it would replace is not current."""
 
 
 class DocumentElsewhereError(PermanentError):
-    """A decision is about a document that lies in another record."""
+    """A decision is about a document of another record."""
 
     code = "document-elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
-class _Due:
-    """A decision, its document as it will be, and the one whose place that takes. `reason`: why, if it is refused."""
+class _AppliedDecision:
+    """A decision, its document as it will be, and the one that it replaces. `reason`: of a refusal, else None."""
 
-    message: Decided
-    document: Undecided
+    message: DecisionMessage
+    document: PendingDocument
     reason: str | None
-    old: Undecided | None = None
+    replaced: PendingDocument | None = None
 
     @property
     def is_published(self) -> bool:
         return self.reason is None
 
 
-async def settle_deposits(connection: Connection, messages: list[Decided]) -> None:
-    """What is settled already stays as it is; what is not here any more is kept as lost.
+async def apply_deposit_decisions(connection: Connection, messages: list[DecisionMessage]) -> None:
+    """Applies the decisions on received documents. Others keep their outcome; missing ones are recorded as lost.
 
     Raises DocumentElsewhereError.
     """
-    first = {one.event.document_id: one for one in reversed(messages)}
-    known = await deposits.lock_documents(connection, sorted(first))
-    if any(id in known and known[id].record_id != one.event.record_id for id, one in first.items()):
+    first_messages = {decision.event.document_id: decision for decision in reversed(messages)}
+    pending = await deposits.lock_documents(connection, sorted(first_messages))
+    if any(
+        id in pending and pending[id].record_id != decision.event.record_id for id, decision in first_messages.items()
+    ):
         raise DocumentElsewhereError
-    # Consent was told of these deposits, so they were accepted here, by commits that this database has lost.
-    await keep_lost(connection, [one.event for id, one in first.items() if id not in known])
-    first = {id: one for id, one in first.items() if id in known}
-    due = _due([one for id, one in first.items() if known[id].status == "received"], known)
-    if not due:
+    # Consent knows these deposits, so they were accepted here, by commits that this database has lost.
+    await record_lost_documents(
+        connection, [decision.event for id, decision in first_messages.items() if id not in pending]
+    )
+    first_messages = {id: decision for id, decision in first_messages.items() if id in pending}
+    applied = _applied_decisions(
+        [decision for id, decision in first_messages.items() if pending[id].status == "received"], pending
+    )
+    if not applied:
         return
     at = clock.now()
-    await deposits.settle_documents(connection, [_settlement(one) for one in due], at)
-    if superseded := [one.old.id for one in due if one.old is not None]:
+    await deposits.record_outcomes(connection, [_outcome(decision) for decision in applied], at)
+    if superseded := [decision.replaced.id for decision in applied if decision.replaced is not None]:
         await deposits.supersede_documents(connection, superseded, at)
-    events = [(one.message, event) for one in due for event in _events(one, at)]
-    await append(connection, [announce_effect(event, cause=one) for one, event in events])
-    for one in due:
-        STEP_SECONDS.labels("published").observe(max(0.0, (at - one.message.event.decided_at).total_seconds()))
-        if one.reason is not None:
-            REFUSED.labels("deposit-document", one.reason).inc()
+    announcements = [
+        announce_effect(event, cause=decision.message) for decision in applied for event in _events(decision, at)
+    ]
+    await append(connection, announcements)
+    for decision in applied:
+        STEP_SECONDS.labels("published").observe(max(0.0, (at - decision.message.event.decided_at).total_seconds()))
+        if decision.reason is not None:
+            REFUSED.labels("deposit-document", decision.reason).inc()
 
 
-async def find_awaiting_version(connection: Connection, messages: list[Decided]) -> set[UUID]:
-    """The decisions that rest on a version of a copy that is not in force here yet, or whose record is not recovered.
+async def find_awaiting_version(connection: Connection, messages: list[DecisionMessage]) -> set[UUID]:
+    """Returns the ids of decisions that rest on a newer version of a copy, or whose record awaits recovery.
 
-    A document that takes another's place would take over labels that are older than they were.
+    Until the recovery, a document that replaces another one would inherit outdated labels.
     """
-    ids = sorted({one.event.record_id for one in messages})
-    versions = await copies.versions_of(connection, ids)
-    return {one.id for one in messages if _is_behind(one, versions[one.event.record_id])}
+    ids = sorted({message.event.record_id for message in messages})
+    versions = await copies.copy_versions(connection, ids)
+    return {message.id for message in messages if _awaits_version(message, versions[message.event.record_id])}
 
 
-def _is_behind(one: Decided, known: KnownVersions) -> bool:
-    seen = one.event.seen
-    is_older = known.record < seen.get(IDENTITY_RECORDS.name, 0) or known.choices < seen.get(CONSENT_STATES.name, 0)
-    return is_older or known.awaits_recovery
+def _awaits_version(message: DecisionMessage, versions: CopyVersions) -> bool:
+    seen = message.event.seen
+    is_older = versions.record < seen.get(IDENTITY_RECORDS.name, 0) or versions.choices < seen.get(
+        CONSENT_STATES.name, 0
+    )
+    return is_older or versions.awaits_recovery
 
 
-def _due(messages: list[Decided], known: dict[UUID, Undecided]) -> list[_Due]:
-    """In the order of the messages: of two with the same place the first gets it."""
-    taken: set[UUID] = set()
-    found = []
-    for one in messages:
-        document = known[one.event.document_id]
-        if one.event.outcome == "refused":
-            found.append(_Due(one, document, one.event.reason))
+def _applied_decisions(messages: list[DecisionMessage], pending: dict[UUID, PendingDocument]) -> list[_AppliedDecision]:
+    """Returns the decisions with their documents, in the order of the messages: the first of two replacements wins."""
+    replaced_ids: set[UUID] = set()
+    applied = []
+    for message in messages:
+        document = pending[message.event.document_id]
+        if message.event.outcome == "refused":
+            applied.append(_AppliedDecision(message, document, message.event.reason))
             continue
-        old = known.get(document.replaces) if document.replaces is not None else None
-        if document.replaces is not None and (old is None or old.id in taken or not _is_replaceable(old)):
-            found.append(_Due(one, document, REPLACED_ALREADY))
+        replaced = pending.get(document.replaces) if document.replaces is not None else None
+        if document.replaces is not None and (
+            replaced is None or replaced.id in replaced_ids or not _is_replaceable(replaced)
+        ):
+            applied.append(_AppliedDecision(message, document, REPLACED_ALREADY))
             continue
-        if old is not None:
-            taken.add(old.id)
-        found.append(_Due(one, _labelled(one, document, old), None, old))
-    return found
+        if replaced is not None:
+            replaced_ids.add(replaced.id)
+        applied.append(_AppliedDecision(message, _labelled_by_decision(message, document, replaced), None, replaced))
+    return applied
 
 
-def _is_replaceable(old: Undecided) -> bool:
-    return old.status == "published" and old.life == "current"
+def _is_replaceable(document: PendingDocument) -> bool:
+    return document.status == "published" and document.life == "current"
 
 
-def _labelled(one: Decided, document: Undecided, old: Undecided | None) -> Undecided:
-    """The document as it is published: masked where the person wants new ones so, and hidden as the replaced one was.
+def _labelled_by_decision(
+    message: DecisionMessage, document: PendingDocument, replaced: PendingDocument | None
+) -> PendingDocument:
+    """Returns the document with its labels at publication: masked where the patient wants new documents masked, and
+    hidden as the replaced document was. Both labels are added after the check, whatever else is hidden."""
+    if message.event.mask:
+        document = _mask_for_patient(document)
+    return document if replaced is None else _inherit_labels(document, replaced)
 
-    Both are added after the check, whatever else is hidden.
+
+def _inherit_labels(document: PendingDocument, replaced: PendingDocument) -> PendingDocument:
+    """Returns the document with labels of the one that it replaces.
+
+    It inherits the patient's mask and the label that hides it from representatives, and every hiding label if the
+    replaced document was changed after the new one was received. What was shown to representatives stays shown.
     """
-    if one.event.mask:
-        document = _masked_by_patient(document)
-    return document if old is None else _taking_over(document, old)
-
-
-def _taking_over(document: Undecided, old: Undecided) -> Undecided:
-    """The patient's mask and what is kept from representatives go over, and all that was hidden since the new version
-    was received. What was shown to representatives for ever stays so."""
-    if LABEL_MASKED in old.labels and old.masked_by == "patient":
-        document = _masked_by_patient(document)
-    changed_since = old.changed_at is not None and old.changed_at >= document.received_at
-    hidden = frozenset(old.labels) & (_HIDING if changed_since else _KEPT_FROM_REPRESENTATIVES)
+    if LABEL_MASKED in replaced.labels and replaced.masked_by == "patient":
+        document = _mask_for_patient(document)
+    changed_since = replaced.changed_at is not None and replaced.changed_at >= document.received_at
+    hidden = frozenset(replaced.labels) & (_HIDING_LABELS if changed_since else _HIDDEN_FROM_REPRESENTATIVES)
     labels = frozenset(document.labels) | hidden
-    if old.shown_to_representatives:
-        labels -= _KEPT_FROM_REPRESENTATIVES
-    return replace(document, labels=sorted_labels(labels), shown_to_representatives=old.shown_to_representatives)
+    if replaced.shown_to_representatives:
+        labels -= _HIDDEN_FROM_REPRESENTATIVES
+    return replace(document, labels=sorted_labels(labels), shown_to_representatives=replaced.shown_to_representatives)
 
 
-def _masked_by_patient(document: Undecided) -> Undecided:
+def _mask_for_patient(document: PendingDocument) -> PendingDocument:
     labels = sorted_labels(frozenset(document.labels) | {LABEL_MASKED})
     return replace(document, labels=labels, masked_by="patient")
 
 
-def _settlement(one: _Due) -> Settlement:
-    event, document = one.message.event, one.document
-    status: DocumentStatus = "published" if one.is_published else "refused"
-    return Settlement(
+def _outcome(decision: _AppliedDecision) -> DocumentOutcome:
+    event, document = decision.message.event, decision.document
+    status: DocumentStatus = "published" if decision.is_published else "refused"
+    return DocumentOutcome(
         event.document_id,
         status,
         event.decided_at,
-        one.message.id,
-        one.reason or event.reason,
+        decision.message.id,
+        decision.reason or event.reason,
         document.labels,
-        masked_by(frozenset(document.labels), document.masked_by),
+        masker_of(frozenset(document.labels), document.masked_by),
         document.shown_to_representatives,
     )
 
 
-def _events(one: _Due, at: datetime) -> list[DocumentPublished | DocumentRefused | DocumentReplaced]:
-    document, event = one.document, one.message.event
-    if one.reason is not None:
+def _events(decision: _AppliedDecision, at: datetime) -> list[DocumentPublished | DocumentRefused | DocumentReplaced]:
+    document, event = decision.document, decision.message.event
+    if decision.reason is not None:
         return [
             DocumentRefused(
                 record_id=document.record_id,
@@ -174,8 +189,8 @@ def _events(one: _Due, at: datetime) -> list[DocumentPublished | DocumentRefused
                 deposit_id=document.deposit_id,
                 organisation_id=document.organisation_id,
                 seen=event.seen,
-                reason=one.reason,
-                decision_id=one.message.id,
+                reason=decision.reason,
+                decision_id=decision.message.id,
                 refused_at=at,
                 actor=_depositor(document) if document.depositor_id is not None else None,
             )
@@ -187,30 +202,30 @@ def _events(one: _Due, at: datetime) -> list[DocumentPublished | DocumentRefused
         organisation_id=document.organisation_id,
         seen=event.seen,
         labels=document.labels,
-        decision_id=one.message.id,
+        decision_id=decision.message.id,
         received_at=document.received_at,
         published_at=at,
         deposited_by=document.deposited_by,
-        masked_by=masked_by(frozenset(document.labels), document.masked_by),
+        masked_by=masker_of(frozenset(document.labels), document.masked_by),
         shown_to_representatives=document.shown_to_representatives,
     )
-    return [published] if one.old is None else [published, _replaced(one.old, document, at)]
+    return [published] if decision.replaced is None else [published, _replaced(decision.replaced, document, at)]
 
 
-def _replaced(old: Undecided, by: Undecided, at: datetime) -> DocumentReplaced:
+def _replaced(replaced: PendingDocument, replacement: PendingDocument, at: datetime) -> DocumentReplaced:
     return DocumentReplaced(
-        record_id=old.record_id,
-        document_id=old.id,
-        deposit_id=old.deposit_id,
-        organisation_id=old.organisation_id,
-        replaced_by=by.id,
-        actor=_depositor(by),
+        record_id=replaced.record_id,
+        document_id=replaced.id,
+        deposit_id=replaced.deposit_id,
+        organisation_id=replaced.organisation_id,
+        replaced_by=replacement.id,
+        actor=_depositor(replacement),
         replaced_at=at,
     )
 
 
-def _depositor(document: Undecided) -> Actor:
-    """Who deposited a document, as far as it is kept beside it."""
+def _depositor(document: PendingDocument) -> Actor:
+    """Returns who deposited a document, as far as it is stored with it."""
     if document.deposited_by != "organisation":
         id = document.depositor_id or document.organisation_id
         return Actor(kind=document.deposited_by, id=id, client_id=document.client_id)
