@@ -10,7 +10,7 @@ import httpx
 from services.consent.app import make_api
 from services.consent.settings import Settings
 from services.consent.store import states
-from services.consent.store.copies import COPIED
+from services.consent.store.copies import COPIED_TOPICS
 from services.consent.usecases.copy_directory import copy_directory
 from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
@@ -66,7 +66,7 @@ class ConsentApi:
         async with transaction(self.pool) as connection:
             await copy_records(connection, [message(record_changed(record_id))])
             await connection.execute("delete from outbox")
-            await raise_watermarks(connection, {(topic, 0): clock.now() for topic in COPIED})
+            await raise_watermarks(connection, {(topic, 0): clock.now() for topic in COPIED_TOPICS})
         return Record(self, record_id)
 
 

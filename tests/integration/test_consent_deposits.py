@@ -14,7 +14,7 @@ from services.consent.store.copies import upsert_record_copies
 from services.consent.usecases.acknowledge_copies import acknowledge_copies
 from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
-from services.consent.usecases.decide_deposits import decide_deposits, deposits_behind
+from services.consent.usecases.decide_deposits import decide_deposits, deposits_awaiting_version
 from shared.access import RULES_VERSION
 from shared.contracts.base import Actor, Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
@@ -51,7 +51,7 @@ async def tell(pool: Pool, *events: Event, **options: Any) -> list[Event]:
 async def behind(pool: Pool, *events: DocumentReceived) -> list[bool]:
     messages = [message(event) for event in events]
     async with transaction(pool) as connection:
-        waiting = await deposits_behind(connection, messages)
+        waiting = await deposits_awaiting_version(connection, messages)
     return [one.id in waiting for one in messages]
 
 

@@ -214,7 +214,7 @@ async def directory_is_whole(api: ConsentApi) -> None:
 async def test_choices_of_an_older_release_are_named_in_full_as_a_new_version_that_is_announced(
     api: ConsentApi, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.consent.usecases.name_in_full.LOOK_EVERY_S", 0)
+    monkeypatch.setattr("services.consent.usecases.name_in_full.POLL_INTERVAL_S", 0)
     old, other = await api.open_record(), await api.open_record()
     await other.ask("PUT", f"blocks/{DOCTOR}")
     await other.ask("PUT", "hidden-sections/BIOLOGIE")

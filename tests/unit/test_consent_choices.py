@@ -4,7 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.consent.domain.choices import LONGEST_LIST, Change, Choices, ListFullError, apply_change, without_past
+from services.consent.domain.choices import (
+    LONGEST_LIST,
+    Change,
+    Choices,
+    ListFullError,
+    apply_change,
+    without_long_ended,
+)
 from shared.contracts.consent import Authorisation
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -17,7 +24,7 @@ def given(number: int, ended: timedelta | None = None) -> Authorisation:
 
 def authorise(choices: Choices, holder: str = "899700000001") -> Choices:
     change = Change(action="authorise-professional", subject_id=holder)
-    return without_past(apply_change(choices, change, "patient", NOW), NOW)
+    return without_long_ended(apply_change(choices, change, "patient", NOW), NOW)
 
 
 def test_what_has_ended_leaves_a_full_list_first_the_oldest_before_the_others() -> None:
@@ -35,5 +42,5 @@ def test_what_has_ended_leaves_a_full_list_first_the_oldest_before_the_others() 
 
 def test_nothing_is_forgotten_of_a_list_that_is_not_full_but_after_a_year() -> None:
     choices = Choices(authorisations=(given(1, timedelta(days=365)), given(2, timedelta(days=367)), given(3)))
-    assert [one.holder_id for one in without_past(choices, NOW).authorisations] == [f"{1:012}", f"{3:012}"]
-    assert without_past(authorise(Choices()), NOW).authorisations
+    assert [one.holder_id for one in without_long_ended(choices, NOW).authorisations] == [f"{1:012}", f"{3:012}"]
+    assert without_long_ended(authorise(Choices()), NOW).authorisations
