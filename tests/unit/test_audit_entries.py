@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from services.audit.consumers import LEDGER_EVENTS
-from services.audit.domain import Cursor, CursorInvalidError, entry_of
+from services.audit.domain import CursorInvalidError, LedgerCursor, entry_of
 from services.audit.quarantine import entry_of_dead_letter
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
@@ -138,13 +138,13 @@ def test_a_letter_without_a_usable_time_has_that_of_being_put_aside(time: bytes 
 
 
 def test_a_cursor_is_read_as_it_was_written() -> None:
-    cursor = Cursor(NOW, OTHER)
-    assert Cursor.parse(str(cursor)) == cursor
-    assert Cursor.parse("2026-11-22T09:30:00Z") == Cursor(NOW, UUID(int=0))
-    assert Cursor.parse("2026-11-22T10:30:00 01:00") == Cursor(NOW, UUID(int=0))
+    cursor = LedgerCursor(NOW, OTHER)
+    assert LedgerCursor.parse(str(cursor)) == cursor
+    assert LedgerCursor.parse("2026-11-22T09:30:00Z") == LedgerCursor(NOW, UUID(int=0))
+    assert LedgerCursor.parse("2026-11-22T10:30:00 01:00") == LedgerCursor(NOW, UUID(int=0))
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-11-22T09:30:00Z_x", "0001-01-01T00:00:00+14:00", "_", "\x00"])
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(CursorInvalidError):
-        Cursor.parse(text)
+        LedgerCursor.parse(text)

@@ -9,7 +9,14 @@ from uuid import uuid4
 
 import pytest
 
-from services.audit.explaining import Decided, Language, Party, explain, is_told_to_asker, words
+from services.audit.explaining import (
+    Language,
+    LedgerDecision,
+    ReaderKind,
+    explain,
+    explanation_texts,
+    is_explained_to_professional,
+)
 from services.records.usecases import check_record
 from shared.access import RULES_VERSION, Facts, Permit, Refusal, decide, encode_facts, reading, rights, writing
 from shared.access.decide import ACTIONS
@@ -56,7 +63,7 @@ def _texts(node: ast.expr) -> set[str]:
 
 
 def test_each_requirement_and_each_rule_has_its_words_and_no_word_is_left_over() -> None:
-    table = words()
+    table = explanation_texts()
     assert set(table.requirements) == reasons()
     assert set(table.sentences) == rules() | {"no-decision", "other-reason"}
     assert {action: set(said) for action, said in table.of_actions.items()} == {"check-record": check_record_reasons()}
@@ -64,22 +71,22 @@ def test_each_requirement_and_each_rule_has_its_words_and_no_word_is_left_over()
 
 def test_each_text_stands_in_both_languages_and_says_something_of_its_own() -> None:
     names = set(Facts.__slots__)
-    for code, one in words().requirements.items():
+    for code, one in explanation_texts().requirements.items():
         assert set(one.facts) <= names, code
         texts = [text for language in ("fr", "en") for text in one.words[language]]  # type: ignore[index]
         assert len(texts) == 6, code
         assert len(set(texts)) == 6, code
         assert all(text.endswith(("?", ".")) for text in texts), code
-    for said in (words().sentences, *words().of_actions.values()):
+    for said in (explanation_texts().sentences, *explanation_texts().of_actions.values()):
         assert all(both["fr"] != both["en"] for both in said.values())
 
 
-def entry(facts: dict[str, Any], **more: Any) -> Decided:
+def entry(facts: dict[str, Any], **more: Any) -> LedgerDecision:
     """As the ledger has it."""
     asked = Facts(**facts)
     decision = decide(asked)
     permitted = isinstance(decision, Permit)
-    return Decided(
+    return LedgerDecision(
         event_id=uuid4(),
         event_type="audit.access-recorded.v1",
         occurred_at=datetime(2026, 3, 1, tzinfo=UTC),
@@ -139,7 +146,7 @@ def test_the_professional_sees_no_fact_of_the_persons_choices() -> None:
 def test_a_refusal_by_choice_is_not_told_to_the_one_refused(
     facts: dict[str, Any], more: dict[str, Any], expected: bool
 ) -> None:
-    assert is_told_to_asker(entry(facts, **more)) is expected
+    assert is_explained_to_professional(entry(facts, **more)) is expected
 
 
 def test_another_version_of_the_rules_is_not_asked_again() -> None:
@@ -151,7 +158,7 @@ def test_another_version_of_the_rules_is_not_asked_again() -> None:
 @pytest.mark.parametrize(
     ("party", "shown"), [("patient", ["10", "20", "40"]), ("representative", ["10", "20"]), ("professional", ["10"])]
 )
-def test_of_a_search_each_sees_the_combinations_that_are_theirs_to_know(party: Party, shown: list[str]) -> None:
+def test_of_a_search_each_sees_the_combinations_that_are_theirs_to_know(party: ReaderKind, shown: list[str]) -> None:
     def one(kind: str, outcome: str, *labels: str) -> dict[str, Any]:
         return {"facts": {"document_type": kind, "labels": labels}, "outcome": outcome, "reason": "authorised"}
 
@@ -164,7 +171,7 @@ def test_of_a_search_each_sees_the_combinations_that_are_theirs_to_know(party: P
             one("40", "refused", "INVISIBLE_REPRESENTANTS_LEGAUX", "N"),
         ],
     )
-    assert [group.facts["document_type"] for group in explain(searched, party, "en").groups] == shown
+    assert [group.facts["document_type"] for group in explain(searched, party, "en").combinations] == shown
 
 
 @pytest.mark.parametrize("mode", ["normal", "bris_de_glace"])
@@ -176,12 +183,12 @@ def test_of_an_authors_search_nobody_reads_a_refusal_that_was_none(mode: str) ->
         "reason": "author",
     }
     searched = entry(refused, outcome="permitted", reason="author", action="find-documents", combinations=[own])
-    parties: tuple[Party, ...] = ("patient", "representative", "professional")
+    parties: tuple[ReaderKind, ...] = ("patient", "representative", "professional")
     for party in parties:
         explained = explain(searched, party, "en")
         assert (explained.recomputed, explained.steps) == (False, ())
         assert explained.sentence == "The professional is the author of the document."
-        assert [one.reason for one in explained.groups] == ["author"]
+        assert [one.reason for one in explained.combinations] == ["author"]
 
 
 @pytest.mark.parametrize(
@@ -201,6 +208,6 @@ def test_of_td02_the_protocol_is_told_and_no_rule(
     as_it_was_kept_once = asked if outcome == "permitted" else now
     for one in (now, as_it_was_kept_once):
         explained = explain(one, "professional", language)
-        assert (explained.steps, explained.groups) == ((), ())
+        assert (explained.steps, explained.combinations) == ((), ())
         assert explained.sentence.startswith(beginning)
-        assert is_told_to_asker(one)
+        assert is_explained_to_professional(one)
