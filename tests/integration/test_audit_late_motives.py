@@ -38,8 +38,8 @@ async def opened(ledger: Ledger, *, sealed: str | None = None) -> None:
     """A physician reads in an emergency, with a motive under a key that audit does not hold."""
     facts = reading(mode="bris_de_glace", motive=True, record_named=True, break_glass=True)
     motive = sealed or Keyring.parse(NEXT).encrypt_jwe(MOTIVE.encode(), MOTIVE_PLACE)
-    said = {**judged(facts), "mode": "bris_de_glace", "motive": motive, "session_id": uuid4()}
-    await ledger.access(doctor(), "find-documents", said)
+    decision = {**judged(facts), "mode": "bris_de_glace", "motive": motive, "session_id": uuid4()}
+    await ledger.access(doctor(), "find-documents", decision)
 
 
 async def motive_shown(ledger: Ledger) -> Any:

@@ -35,7 +35,7 @@ async def flood(record: Record, count: int, token: str | None = None) -> None:
 
 async def test_a_record_takes_a_hundred_changes_an_hour_but_taking_a_right_away_always_works(record: Record) -> None:
     carer = uuid4()
-    await record.named(carers=(person(carer),))
+    await record.announce_people(carers=(person(carer),))
     team = software_token("software-1", HOSPITAL)
     assert (await record.ask("PUT", f"attestations/{HOSPITAL}", attestation(), token=team)).status_code == 202
     await record.ask("PUT", f"authorisations/{DOCTOR}")
@@ -62,7 +62,7 @@ async def test_a_record_takes_a_hundred_changes_an_hour_but_taking_a_right_away_
         assert (await record.ask(method, path, body)).status_code == 202, path
     for path in (f"blocks/{NURSE}", "hidden-sections/BIOLOGIE", f"feeding-objections/{HOSPITAL}"):
         assert (await record.ask("DELETE", path)).status_code == 429
-    assert {one.action for one in await record.entries()} & UNLIMITED_ACTIONS == UNLIMITED_ACTIONS
+    assert {entry.action for entry in await record.entries()} & UNLIMITED_ACTIONS == UNLIMITED_ACTIONS
 
 
 async def test_what_takes_a_right_away_and_what_others_change_leave_the_person_the_hundred(record: Record) -> None:
