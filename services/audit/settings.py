@@ -6,8 +6,7 @@ from shared.runtime.settings import KeyringText, Section, ServiceSettings
 
 
 class KeySettings(Section):
-    """Keyrings `kid:base64url[,...]`, the active key first; an old key stays as long as something is encrypted under
-    it.
+    """Keyrings `kid:base64url[,...]`, the active key first; old keys stay while something is encrypted under them.
 
     `motives`: shared with identity, which encrypts the motives of emergencies with it; `kek`: wraps the records' keys.
     """
