@@ -6,12 +6,12 @@ Views by representatives and carers and all refusals are announced to the ledger
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 from services.consent.announcements import announce
 from services.consent.domain.choices import PATIENT_SIDE, Choices
-from services.consent.domain.states import ConsentState, HistoryEntry, RecordNotReadyError
+from services.consent.domain.states import ConsentState, HistoryEntry, RecordContext, RecordNotReadyError
 from services.consent.store import copies, states
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
@@ -32,12 +32,22 @@ class ChoicesForbiddenError(ForbiddenError):
 
 
 @dataclass(frozen=True, slots=True)
-class ViewOutcome:
-    """The decision about a view: its reason code, and the error of a refusal. `is_known`: consent has the record."""
+class ViewPermit:
+    """The caller may view the choices. `reason`: `own-record`, or the caller's relation to the patient."""
 
     reason: str
-    error: ClientError | None = None
-    is_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRefusal:
+    """The caller may not view the choices. `has_record`: consent has the record, whose ledger gets the refusal."""
+
+    reason: str
+    error: ClientError
+    has_record: bool = True
+
+
+ViewOutcome: TypeAlias = ViewPermit | ViewRefusal
 
 
 class HistoryPage(NamedTuple):
@@ -50,7 +60,7 @@ class HistoryPage(NamedTuple):
 async def find_choices(pool: Pool, record_id: UUID) -> ConsentState:
     """Returns the current state. Raises RecordNotReadyError, and NotFoundError if the record was erased."""
     async with pool.acquire() as connection:
-        return await _find_choices(connection, record_id)
+        return await _find_state(connection, record_id)
 
 
 async def find_latest_version_about(pool: Pool, record_id: UUID, subject_id: str | None) -> int:
@@ -66,7 +76,11 @@ async def view_choices(pool: Pool, record_id: UUID, caller: Caller, limit: timed
     Raises ForbiddenError for other kinds of callers; NotFoundError for another record, and for a closed one unless the
     patient asks; RecordNotReadyError, UncheckableError.
     """
-    return await _view(pool, record_id, caller, limit, lambda connection: _find_choices(connection, record_id))
+
+    async def read_state(connection: Connection) -> ConsentState:
+        return await _find_state(connection, record_id)
+
+    return await _view(pool, record_id, caller, limit, read_state)
 
 
 async def view_history(
@@ -74,80 +88,100 @@ async def view_history(
 ) -> HistoryPage:
     """Returns the changes that made the versions before this one, newest first. Raises like `view_choices`."""
 
-    async def read(connection: Connection) -> list[HistoryEntry]:
-        await _find_choices(connection, record_id)
-        return await states.list_history(connection, record_id, before, count + 1)
+    async def read_page(connection: Connection) -> HistoryPage:
+        await _find_state(connection, record_id)
+        entries = await states.list_history(connection, record_id, before, count + 1)
+        return HistoryPage(entries[:count], has_more=len(entries) > count)
 
-    entries = await _view(pool, record_id, caller, limit, read)
-    return HistoryPage(entries[:count], len(entries) > count)
+    return await _view(pool, record_id, caller, limit, read_page)
 
 
 async def view_version(pool: Pool, record_id: UUID, caller: Caller, limit: timedelta, version: int) -> Choices:
     """Returns all choices of one version. Raises like `view_choices`, and NotFoundError if there is no such version."""
 
-    async def read(connection: Connection) -> Choices:
-        await _find_choices(connection, record_id)
+    async def read_version(connection: Connection) -> Choices:
+        await _find_state(connection, record_id)
         choices = await states.find_version(connection, record_id, version)
         if choices is None:
             raise NotFoundError
         return choices
 
-    return await _view(pool, record_id, caller, limit, read)
+    return await _view(pool, record_id, caller, limit, read_version)
 
 
 async def record_refused_kind(pool: Pool, record_id: UUID, caller: Caller) -> ClientError:
     """Announces the refusal of a kind of caller that never sees choices; returns the error to raise."""
     async with transaction(pool) as connection:
-        is_known = await copies.find_record_context(connection, record_id) is not None
-        outcome = ViewOutcome("kind-not-permitted", ChoicesForbiddenError(), is_known)
-        await _record_view(connection, record_id, caller, outcome)
-    return _refusal_error(outcome)
+        refusal = _refusal_of_kind(await copies.find_record_context(connection, record_id))
+        await _announce_view(connection, record_id, caller, refusal)
+    _count_refusal(refusal)
+    return refusal.error
 
 
 async def _view(
     pool: Pool, record_id: UUID, caller: Caller, limit: timedelta, read: Callable[[Connection], Awaitable[T]]
 ) -> T:
+    """Decides, reads and announces in one transaction: nothing is returned whose announcement is not stored."""
     async with transaction(pool) as connection:
-        outcome = await _check_caller(connection, record_id, caller, limit)
-        results = [await read(connection)] if outcome.error is None else []
-        await _record_view(connection, record_id, caller, outcome)
-    if not results:
-        raise _refusal_error(outcome)
-    return results[0]
+        outcome = await _decide_view(connection, record_id, caller, limit)
+        if isinstance(outcome, ViewPermit):
+            result = await read(connection)
+            await _announce_view(connection, record_id, caller, outcome)
+            return result
+        await _announce_view(connection, record_id, caller, outcome)
+    _count_refusal(outcome)
+    raise outcome.error
 
 
-async def _check_caller(connection: Connection, record_id: UUID, caller: Caller, limit: timedelta) -> ViewOutcome:
+async def _decide_view(connection: Connection, record_id: UUID, caller: Caller, limit: timedelta) -> ViewOutcome:
     record = await copies.find_record_context(connection, record_id)
     if caller.kind not in PATIENT_SIDE:
-        return ViewOutcome("kind-not-permitted", ChoicesForbiddenError(), record is not None)
-    is_own_record = caller.record_id == record_id
+        return _refusal_of_kind(record)
     if record is None:
-        is_being_opened = is_own_record and not await erased_among(connection, [record_id])
-        return ViewOutcome(
-            "record-unknown", RecordNotReadyError() if is_being_opened else NotFoundError(), is_known=False
-        )
+        return await _refusal_of_unknown_record(connection, record_id, caller)
     now = clock.now()
-    if caller.kind != "patient" and is_own_record and not record.age.is_fresh(now, limit):
-        return ViewOutcome("copies-too-old", UncheckableError())
+    acts_for_patient = caller.kind != "patient" and caller.record_id == record_id
+    if acts_for_patient and not record.age.is_fresh(now, limit):
+        return ViewRefusal("copies-too-old", UncheckableError())
     relation = record.relation_of(caller.kind, caller.id, caller.record_id, record_id, now)
-    if relation == "none":
-        return ViewOutcome("not-own-record", NotFoundError())
-    if record.status == "deceased":
-        return ViewOutcome("holder-deceased", NotFoundError())
-    if relation != "holder" and record.status != "open":
-        return ViewOutcome("record-closed", NotFoundError())
-    return ViewOutcome("own-record" if relation == "holder" else relation)
+    return _outcome_for(relation, record.status)
 
 
-async def _record_view(connection: Connection, record_id: UUID, caller: Caller, outcome: ViewOutcome) -> None:
-    """Views by the holder are not announced, nor those of a record that consent does not have."""
-    if not outcome.is_known or (outcome.error is None and caller.kind == "patient"):
+def _refusal_of_kind(record: RecordContext | None) -> ViewRefusal:
+    return ViewRefusal("kind-not-permitted", ChoicesForbiddenError(), has_record=record is not None)
+
+
+async def _refusal_of_unknown_record(connection: Connection, record_id: UUID, caller: Caller) -> ViewRefusal:
+    """Only callers whose token was issued for the record learn that it is being opened."""
+    is_being_opened = caller.record_id == record_id and not await erased_among(connection, [record_id])
+    error = RecordNotReadyError() if is_being_opened else NotFoundError()
+    return ViewRefusal("record-unknown", error, has_record=False)
+
+
+def _outcome_for(relation: str, record_status: str) -> ViewOutcome:
+    match relation, record_status:
+        case "none", _:
+            return ViewRefusal("not-own-record", NotFoundError())
+        case _, "deceased":
+            return ViewRefusal("holder-deceased", NotFoundError())
+        case "holder", _:
+            return ViewPermit("own-record")
+        case _, "open":
+            return ViewPermit(relation)
+        case _:
+            return ViewRefusal("record-closed", NotFoundError())
+
+
+async def _announce_view(connection: Connection, record_id: UUID, caller: Caller, outcome: ViewOutcome) -> None:
+    """Announces to the ledger each view by a representative or carer, and each refusal of a record that is here."""
+    is_announced = caller.kind != "patient" if isinstance(outcome, ViewPermit) else outcome.has_record
+    if not is_announced:
         return
     access = AccessRecorded(
         record_id=record_id,
         actor=caller.actor(),
         action="see-choices",
-        outcome="permitted" if outcome.error is None else "refused",
+        outcome="permitted" if isinstance(outcome, ViewPermit) else "refused",
         reason=outcome.reason,
         mode=caller.mode,
         session_id=caller.session_id,
@@ -155,12 +189,11 @@ async def _record_view(connection: Connection, record_id: UUID, caller: Caller, 
     await append(connection, [announce(access)])
 
 
-def _refusal_error(outcome: ViewOutcome) -> ClientError:
-    REFUSED.labels("see-choices", outcome.reason).inc()
-    return outcome.error or NotFoundError()
+def _count_refusal(refusal: ViewRefusal) -> None:
+    REFUSED.labels("see-choices", refusal.reason).inc()
 
 
-async def _find_choices(connection: Connection, record_id: UUID) -> ConsentState:
+async def _find_state(connection: Connection, record_id: UUID) -> ConsentState:
     state = await states.find_state(connection, record_id)
     if state is None:
         raise NotFoundError if await erased_among(connection, [record_id]) else RecordNotReadyError
