@@ -163,9 +163,9 @@ def test_another_version_of_the_rules_is_not_asked_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("party", "document_types"), [("patient", ["10", "20", "40"]), ("representative", ["10", "20"]), ("professional", ["10"])]
+    ("reader", "types"), [("patient", ["10", "20", "40"]), ("representative", ["10", "20"]), ("professional", ["10"])]
 )
-def test_of_a_search_each_sees_the_combinations_that_are_theirs_to_know(party: ReaderKind, document_types: list[str]) -> None:
+def test_of_a_search_each_sees_the_combinations_that_are_theirs_to_know(reader: ReaderKind, types: list[str]) -> None:
     def combination(kind: str, outcome: str, *labels: str) -> dict[str, Any]:
         return {"facts": {"document_type": kind, "labels": labels}, "outcome": outcome, "reason": "authorised"}
 
@@ -178,7 +178,7 @@ def test_of_a_search_each_sees_the_combinations_that_are_theirs_to_know(party: R
             combination("40", "refused", "INVISIBLE_REPRESENTANTS_LEGAUX", "N"),
         ],
     )
-    assert [answer.facts["document_type"] for answer in explain(searched, party, "en").combinations] == document_types
+    assert [answer.facts["document_type"] for answer in explain(searched, reader, "en").combinations] == types
 
 
 @pytest.mark.parametrize("mode", ["normal", "bris_de_glace"])
