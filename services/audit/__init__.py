@@ -1,4 +1,4 @@
-"""Audit owns the ledger: every access, decision and change, for ever, added to and never altered.
+"""Audit owns the ledger: every access, decision and change, kept for ever; entries are added and never altered.
 
-It says which entries stand (`audit.entries.v1`) and shows a patient who did what with the own record.
+It announces which entries are stored (`audit.entries.v1`), and shows patients who did what with their record.
 """

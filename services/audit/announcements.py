@@ -1,4 +1,4 @@
-"""Announcements of audit: its events, on its own topics."""
+"""Announces the events of audit on its own topics."""
 
 from functools import partial
 from typing import Final
@@ -6,6 +6,6 @@ from typing import Final
 from shared.messaging import outbox
 
 announce: Final = partial(outbox.announce, service="audit")
-"""`shared.messaging.outbox.announce` as audit."""
+"""`shared.messaging.outbox.announce` with audit as the service."""
 announce_effect: Final = partial(outbox.announce_effect, service="audit")
-"""`shared.messaging.outbox.announce_effect` as audit."""
+"""`shared.messaging.outbox.announce_effect` with audit as the service."""

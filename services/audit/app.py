@@ -1,4 +1,4 @@
-"""The composition root of audit: the only file that constructs things."""
+"""The composition root of audit: builds the API and the worker."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from services.audit import replays, store
 from services.audit.api import router
 from services.audit.consumers import subscriptions
-from services.audit.loops import PartitionKeeper, open_late_motives
-from services.audit.motives import Motives
+from services.audit.loops import PartitionMaintainer, open_late_motives
+from services.audit.motives import MotiveVault
 from services.audit.settings import Settings
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
@@ -23,8 +23,8 @@ LARGEST_BODY = 16 * 1024
 
 
 def make_api(settings: Settings) -> FastAPI:
-    """The API: who did what with a record, and why."""
-    motives = make_motives(settings)
+    """Builds the API: who did what with a record, and why."""
+    motives = make_motive_vault(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -44,22 +44,22 @@ def make_api(settings: Settings) -> FastAPI:
 
 
 def make_worker(settings: Settings) -> FastAPI:
-    """The worker: writes the ledger, and keeps the names that a patient's list shows."""
+    """Builds the worker: it writes the ledger, and keeps copies of public names."""
     return make_worker_app(make_plan(settings), settings)
 
 
-def make_motives(settings: Settings) -> Motives:
-    """How motives of emergencies are opened and kept."""
+def make_motive_vault(settings: Settings) -> MotiveVault:
+    """Builds the vault that opens and stores the motives of emergencies."""
     sent = Keyring.parse(settings.keys.motives.get_secret_value())
-    return Motives(sent, Vault(Keyring.parse(settings.keys.kek.get_secret_value())))
+    return MotiveVault(sent, Vault(Keyring.parse(settings.keys.kek.get_secret_value())))
 
 
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
-    """What the worker does."""
-    motives = make_motives(settings)
+    """Returns the worker's subscriptions and loops."""
+    motives = make_motive_vault(settings)
     loops: dict[str, Loop] = {
         "late-motives": partial(open_late_motives, motives=motives),
-        "ledger-partitions": PartitionKeeper().keep,
+        "ledger-partitions": PartitionMaintainer().run_once,
         "finish-erasures": ErasureFinisher("audit", store.remove_visibilities).round,
     }
     return Plan("audit", subscriptions(motives), loops, keys)

@@ -1,8 +1,8 @@
-"""What audit hears on Kafka, and the use case that answers it."""
+"""The subscriptions of audit: which topic is read, and which use case handles its events."""
 
 from functools import partial
 
-from services.audit.motives import Motives
+from services.audit.motives import MotiveVault
 from services.audit.usecases.copy_names import copy_names
 from services.audit.usecases.copy_people import copy_people
 from services.audit.usecases.copy_records import copy_records
@@ -55,10 +55,11 @@ LEDGER_EVENTS = (
 )
 
 
-def subscriptions(motives: Motives) -> list[Subscription]:
-    """The ledger's natural key is its memory; a letter is entered as such and nothing waits behind it.
+def subscriptions(motives: MotiveVault) -> list[Subscription]:
+    """Returns the subscriptions of audit. The ledger's primary key deduplicates its events; dead letters are entered in
+    the ledger, and nothing waits behind them.
 
-    It also takes what is told late of a record that was erased.
+    The ledger also takes late events about erased records.
     """
     ledger = Subscription(
         AUDIT_LEDGER,

@@ -1,4 +1,4 @@
-"""What an event says in the ledger, and what of the ledger a patient is shown. Pure."""
+"""The ledger entry of each event, and which entries and documents a patient is shown. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from shared.errors import InvalidError
 from shared.messaging.envelope import Message
 from shared.terminology.visibility import KNOWN_LABELS, Visibility
 
-SHOWN_TO_PATIENTS = (
+PATIENT_LIST_TYPES = (
     AccessRecorded.ce_type,
     DocumentReceived.ce_type,
     DocumentPublished.ce_type,
@@ -35,7 +35,8 @@ SHOWN_TO_PATIENTS = (
     DocumentReplaced.ce_type,
     DocumentWithdrawn.ce_type,
 )
-"""Types of entries in a patient's list. The checks between them and the patient's own alerts tell nothing more."""
+"""Types of entries in a patient's list. The checks of deposits and the patient's own alerts are left out: they add
+nothing."""
 STRUCTURE_ACTIONS = frozenset(
     {
         *("object-to-feeding", "withdraw-feeding-objection"),
@@ -45,9 +46,9 @@ STRUCTURE_ACTIONS = frozenset(
 """Actions whose subject is a structure."""
 RECORD_ACTIONS = frozenset({"link-records", "unlink-records"})
 """Actions whose subject is a record."""
-NOT_PEOPLE = STRUCTURE_ACTIONS | RECORD_ACTIONS
-"""Any other action's subject is a professional."""
-ARCHIVING = frozenset({"archive", "unarchive"})
+NON_PROFESSIONAL_ACTIONS = STRUCTURE_ACTIONS | RECORD_ACTIONS
+"""Actions whose subject is no professional; that of every other action is one."""
+ARCHIVE_CHANGES = frozenset({"archive", "unarchive"})
 
 LedgerEvent: TypeAlias = (
     AccessRecorded
@@ -64,18 +65,18 @@ LedgerEvent: TypeAlias = (
     | AlertUnwanted
 )
 LabelledEvent: TypeAlias = DocumentReceived | DocumentPublished | DocumentRelabelled
-"""Events that say which labels a document has from then on."""
+"""Events that state the labels of a document."""
 
 
 class CursorInvalidError(InvalidError):
-    """`before` is the `next` of an earlier answer, or a time such as 2026-11-22T09:30:00Z."""
+    """`before` must be the `next` of an earlier answer, or a time such as 2026-11-22T09:30:00Z."""
 
     code = "cursor-invalid"
     french = "`before` est le `next` d’une réponse précédente, ou une date telle que 2026-11-22T09:30:00Z."
 
 
-class Entry(NamedTuple):
-    """One entry, its fields in the order of the ledger's columns. `details` is what has no column, as JSON."""
+class LedgerEntry(NamedTuple):
+    """One entry, its fields in the order of the ledger's columns. `details`: JSON of the event's other fields."""
 
     occurred_at: datetime
     event_id: UUID
@@ -97,77 +98,86 @@ class Entry(NamedTuple):
     details: str = "{}"
 
 
-_COLUMNS = {"actor", "motive", *Entry._fields}
+_COLUMNS = {"actor", "motive", *LedgerEntry._fields}
 
 
-def entry_of(message: Message[LedgerEvent], motive: str | None = None) -> Entry:
-    """The entry of an event. `motive`: that of an emergency, as the ledger keeps it."""
+def entry_of(message: Message[LedgerEvent], motive: str | None = None) -> LedgerEntry:
+    """Returns the entry of an event. `motive`: the encrypted motive of an emergency, as the ledger stores it."""
     event = message.event
-    action, outcome, reason, actor = _told(event)
-    held: dict[str, Any] = event.__dict__
-    return Entry(
+    summary = _summary_of(event)
+    actor = summary.actor
+    fields: dict[str, Any] = event.__dict__
+    return LedgerEntry(
         occurred_at=message.time,
         event_id=message.id,
         event_type=event.ce_type,
         record_id=event.record_id,
-        action=action,
-        outcome=outcome,
-        reason=reason,
+        action=summary.action,
+        outcome=summary.outcome,
+        reason=summary.reason,
         actor_kind=actor.kind,
         actor_id=actor.id,
         profession=actor.profession,
-        organisation_id=actor.organisation_id or _structure(held.get("organisation_id")),
+        organisation_id=actor.organisation_id or _structure(fields.get("organisation_id")),
         client_id=actor.client_id,
-        document_id=held.get("document_id"),
-        deposit_id=held.get("deposit_id"),
-        subject_id=held.get("subject_id"),
-        mode=held.get("mode", "normal"),
-        rules_version=held.get("rules_version"),
+        document_id=fields.get("document_id"),
+        deposit_id=fields.get("deposit_id"),
+        subject_id=fields.get("subject_id"),
+        mode=fields.get("mode", "normal"),
+        rules_version=fields.get("rules_version"),
         details=_details(event, motive),
     )
 
 
 def _structure(owner: str | None) -> str | None:
-    """The national id of a structure; the person's side owns a deposit by the id of a record."""
+    """Returns the national id of a structure; None for the patient side, whose deposits carry a record id instead."""
     return None if owner is None or uuid_of(owner.encode()) is not None else owner
 
 
 def _details(event: LedgerEvent, motive: str | None) -> str:
     if motive is None:
         return event.model_dump_json(exclude=_COLUMNS, exclude_none=True)
-    held = event.model_dump(mode="json", exclude=_COLUMNS, exclude_none=True)
-    return orjson.dumps({**held, "motive": motive}).decode()
+    fields = event.model_dump(mode="json", exclude=_COLUMNS, exclude_none=True)
+    return orjson.dumps({**fields, "motive": motive}).decode()
 
 
-def _told(event: LedgerEvent) -> tuple[str, str, str | None, Actor]:
-    """(action, outcome, reason, actor) of an event."""
+class EventSummary(NamedTuple):
+    """The columns of an entry that differ by the type of its event."""
+
+    action: str
+    outcome: str
+    reason: str | None
+    actor: Actor
+
+
+def _summary_of(event: LedgerEvent) -> EventSummary:
     match event:
         case AccessRecorded():
-            return event.action, event.outcome, event.reason, event.actor
+            return EventSummary(event.action, event.outcome, event.reason, event.actor)
         case DocumentReceived():
             sender, structure = event.client_id, event.organisation_id
             software = Actor(kind="software", id=sender, organisation_id=structure, client_id=sender)
-            return "deposit-document", "permitted", "received", event.actor or software
+            return EventSummary("deposit-document", "permitted", "received", event.actor or software)
         case DepositDecided():
-            return "check-deposit", event.outcome, event.reason, _service("consent")
+            return EventSummary("check-deposit", event.outcome, event.reason, _service_actor("consent"))
         case DocumentPublished():
-            return "publish-document", "permitted", "published", _service("records")
+            return EventSummary("publish-document", "permitted", "published", _service_actor("records"))
         case DocumentRefused():
-            # Told as the depositor's: the person wants to see whose deposit was refused, and why.
+            # The depositor is the actor: the patient wants to see whose deposit was refused, and why.
             software = Actor(kind="software", id=event.organisation_id)
-            return "deposit-document", "refused", event.reason, event.actor or software
+            return EventSummary("deposit-document", "refused", event.reason, event.actor or software)
         case DocumentReplaced():
-            return "replace-document", "permitted", "replaced", event.actor
+            return EventSummary("replace-document", "permitted", "replaced", event.actor)
         case DocumentRelabelled():
-            action = "archive-document" if event.change in ARCHIVING else "label-document"
-            return action, "permitted", event.change, event.actor
+            action = "archive-document" if event.change in ARCHIVE_CHANGES else "label-document"
+            return EventSummary(action, "permitted", event.change, event.actor)
         case DocumentWithdrawn():
-            return "delete-document", "permitted", "deleted", event.actor
+            return EventSummary("delete-document", "permitted", "deleted", event.actor)
         case AlertEvent():
-            return "send-alert", *_alerted(event), _service("notify")
+            return EventSummary("send-alert", *_alert_outcome(event), _service_actor("notify"))
 
 
-def _alerted(event: AlertEvent) -> tuple[str, str | None]:
+def _alert_outcome(event: AlertEvent) -> tuple[str, str | None]:
     match event:
         case AlertSent():
             return "sent", event.channel
@@ -180,32 +190,33 @@ def _alerted(event: AlertEvent) -> tuple[str, str | None]:
     return "unknown", None
 
 
-def _service(name: str) -> Actor:
+def _service_actor(name: str) -> Actor:
     return Actor(kind="system", id=name)
 
 
 @dataclass(frozen=True, slots=True)
-class Visible:
-    """Who of the person's side may know of a document, by which version of its labels."""
+class DocumentVisibility:
+    """Whether the patient and representatives may know of a document, and the version of its labels that says so."""
 
     to_patient: bool
     to_representatives: bool
     version: LabelVersion
 
 
-def visible_by(message: Message[LabelledEvent]) -> Visible:
-    """What the labels of this document say from then on. A label that this release does not know may hide it."""
+def visibility_of(message: Message[LabelledEvent]) -> DocumentVisibility:
+    """Returns the visibility that the event's labels give a document. A label unknown to this release may hide it, so
+    it does."""
     labels = message.event.labels
-    known = KNOWN_LABELS.issuperset(labels)
-    return Visible(
-        known and Visibility.INVISIBLE_TO_PATIENT not in labels,
-        known and Visibility.INVISIBLE_TO_REPRESENTATIVES not in labels,
+    are_known = KNOWN_LABELS.issuperset(labels)
+    return DocumentVisibility(
+        are_known and Visibility.INVISIBLE_TO_PATIENT not in labels,
+        are_known and Visibility.INVISIBLE_TO_REPRESENTATIVES not in labels,
         LabelVersion.of(message),
     )
 
 
 def uuid_of(text: bytes | None) -> UUID | None:
-    """The id that these bytes spell; None where they spell none."""
+    """Parses an id from bytes; returns None if they hold none."""
     try:
         return UUID((text or b"").decode())
     except (ValueError, AttributeError):
@@ -213,8 +224,8 @@ def uuid_of(text: bytes | None) -> UUID | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place in a patient's list: entries before it come next."""
+class LedgerCursor:
+    """A place in a list of entries; a page holds the entries before it."""
 
     occurred_at: datetime
     event_id: UUID
@@ -223,11 +234,11 @@ class Cursor:
         return f"{self.occurred_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}_{self.event_id}"
 
     @classmethod
-    def parse(cls, text: str) -> "Cursor":
-        """From its text, or from a time. Raises CursorInvalidError."""
+    def parse(cls, text: str) -> "LedgerCursor":
+        """Parses the text of a cursor, or a time. Raises CursorInvalidError."""
         time, _, event_id = text.partition("_")
         try:
-            # A plus sign that was not escaped arrives as a blank.
+            # An unescaped plus sign in a URL arrives as a blank.
             parsed = datetime.fromisoformat(time.strip().replace(" ", "+")).astimezone(UTC)
             return cls(parsed, UUID(event_id) if event_id else UUID(int=0))
         except (ValueError, OverflowError) as error:
@@ -235,8 +246,8 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """An entry as it may be shown, before names are put to its codes."""
+class ShownEntry:
+    """An entry that may be shown, without the names of its codes."""
 
     event_id: UUID
     occurred_at: datetime
@@ -253,50 +264,52 @@ class Shown:
 
     @property
     def professional_ids(self) -> set[str]:
-        """The professionals that it names."""
+        """The national ids of professionals in the entry."""
         actors = {self.actor_id} if self.actor_kind == "professional" else set()
-        return actors | ({self.subject_id} if self.subject_id and self.action not in NOT_PEOPLE else set())
+        return actors | (
+            {self.subject_id} if self.subject_id and self.action not in NON_PROFESSIONAL_ACTIONS else set()
+        )
 
     @property
     def structure_ids(self) -> set[str]:
-        """The structures that it names."""
+        """The national ids of structures in the entry."""
         structures = {self.organisation_id} if self.organisation_id else set()
         return structures | ({self.subject_id} if self.subject_id and self.action in STRUCTURE_ACTIONS else set())
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line of the list: one entry, or refusals alike that followed one another. `newest` of them, how many, and when
-    the first was."""
+class AccessLine:
+    """A line of the list: one entry, or equal refusals that followed one another. `newest`: the latest of them;
+    `times`: their number; `first_at`: the time of the earliest."""
 
-    newest: Shown
+    newest: ShownEntry
     times: int
     first_at: datetime
 
 
-def fold_refusals(page: Sequence[Shown]) -> list[Line]:
-    """Newest first. Whoever is refused again and again fills nobody's list: what differs among such refusals is at most
-    the document, which is then not named."""
-    lines: list[Line] = []
+def fold_refusals(page: Sequence[ShownEntry]) -> list[AccessLine]:
+    """Returns the lines of a page, newest first. Repeated refusals fill one line only. If they differ in the document,
+    the line names none."""
+    lines: list[AccessLine] = []
     for _, alike in groupby(page, key=_refusal_of):
         group = list(alike)
         same_document = len({entry.document_id for entry in group}) == 1
         newest = group[0] if same_document else replace(group[0], document_id=None)
-        lines.append(Line(newest, len(group), group[-1].occurred_at))
+        lines.append(AccessLine(newest, len(group), group[-1].occurred_at))
     return lines
 
 
-def _refusal_of(entry: Shown) -> object:
-    """Equal for refusals alike; of everything else only with itself."""
+def _refusal_of(entry: ShownEntry) -> object:
+    """Returns a key that is equal for equal refusals; for other entries it is unique."""
     if entry.outcome != "refused":
         return entry.event_id
-    who = (entry.actor_kind, entry.actor_id, entry.profession, entry.organisation_id)
-    return (*who, entry.action, entry.reason, entry.mode, entry.subject_id)
+    actor = (entry.actor_kind, entry.actor_id, entry.profession, entry.organisation_id)
+    return (*actor, entry.action, entry.reason, entry.mode, entry.subject_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
-    """Public names by national id, from the own copy."""
+class PublicNames:
+    """Public names by national id, from audit's copy of the directory."""
 
     professionals: Mapping[str, str]
     structures: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Emergencies by session: who opened what, when, why. And the weeks in which structures are told of theirs. Pure."""
+"""Groups emergency accesses into sessions, and computes the weeks of a structure's report. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 from shared.errors import InvalidError
 
-MODES = ("bris_de_glace", "centre_15")
-READINGS = ("read-document", "find-documents", "read-summary", "read-reimbursements")
+EMERGENCY_MODES = ("bris_de_glace", "centre_15")
+READ_ACTIONS = ("read-document", "find-documents", "read-summary", "read-reimbursements")
 PARIS = ZoneInfo("Europe/Paris")
 _WEEK = re.compile(r"(20[0-9]{2})-W([0-9]{2})")
 
 
 class WeekInvalidError(InvalidError):
-    """`week` is a week of ISO 8601, such as 2026-W47."""
+    """`week` must be a week of ISO 8601, such as 2026-W47."""
 
     code = "week-invalid"
     french = "`week` est une semaine au format ISO 8601, telle que 2026-W47."
@@ -24,7 +24,8 @@ class WeekInvalidError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class EmergencyAccess:
-    """One reading in an emergency. `document_id` is missing where nobody who asks may know it; `motive`: as kept."""
+    """One reading in an emergency. `document_id` is None if the reader of the list may not know of it; `motive`: as the
+    ledger stores it."""
 
     event_id: UUID
     occurred_at: datetime
@@ -41,63 +42,64 @@ class EmergencyAccess:
 
 @dataclass(frozen=True, slots=True)
 class EmergencySession:
-    """The readings of one professional in one session, the oldest first."""
+    """The readings of one professional in one session, oldest first."""
 
     accesses: tuple[EmergencyAccess, ...]
 
     @property
     def first(self) -> EmergencyAccess:
-        """With which it began."""
+        """The first reading of the session."""
         return self.accesses[0]
 
     @property
     def until(self) -> datetime:
-        """When something was read last."""
+        """The time of the last reading."""
         return self.accesses[-1].occurred_at
 
     @property
     def motive(self) -> EmergencyAccess | None:
-        """The first access that came with a motive."""
-        return next((one for one in self.accesses if one.motive is not None), None)
+        """The first access with a motive; None without any."""
+        return next((access for access in self.accesses if access.motive is not None), None)
 
     @property
     def documents(self) -> dict[UUID, datetime]:
-        """Those read, in their order, with the time of the first reading."""
-        read: dict[UUID, datetime] = {}
-        for one in self.accesses:
-            if one.document_id is not None:
-                read.setdefault(one.document_id, one.occurred_at)
-        return read
+        """The times of the first readings by document id, in the order of reading."""
+        read_at_by_document: dict[UUID, datetime] = {}
+        for access in self.accesses:
+            if access.document_id is not None:
+                read_at_by_document.setdefault(access.document_id, access.occurred_at)
+        return read_at_by_document
 
     @property
     def searches(self) -> int:
-        """How often what the record holds was looked for."""
-        return sum(one.action == "find-documents" for one in self.accesses)
+        """The number of searches."""
+        return sum(access.action == "find-documents" for access in self.accesses)
 
     @property
     def records(self) -> set[UUID]:
-        """Those opened."""
-        return {one.record_id for one in self.accesses}
+        """The ids of the records that were opened."""
+        return {access.record_id for access in self.accesses}
 
 
 def sessions_of(accesses: Iterable[EmergencyAccess]) -> list[EmergencySession]:
-    """The newest first. Without a session's id: what a professional of a structure read within an hour of the clock."""
+    """Returns the sessions, newest first. Without a session id, the readings of a professional in a structure are
+    grouped by the hour of the clock."""
     grouped: dict[object, list[EmergencyAccess]] = {}
-    for one in sorted(accesses, key=lambda access: (access.occurred_at, access.event_id)):
-        hour = one.occurred_at.replace(minute=0, second=0, microsecond=0)
-        session = one.session_id or hour
-        grouped.setdefault((one.actor_id, one.organisation_id, one.mode, session), []).append(one)
-    found = [EmergencySession(tuple(one)) for one in grouped.values()]
-    return sorted(found, key=lambda session: session.first.occurred_at, reverse=True)
+    for access in sorted(accesses, key=lambda access: (access.occurred_at, access.event_id)):
+        hour = access.occurred_at.replace(minute=0, second=0, microsecond=0)
+        session_key = access.session_id or hour
+        grouped.setdefault((access.actor_id, access.organisation_id, access.mode, session_key), []).append(access)
+    sessions = [EmergencySession(tuple(access)) for access in grouped.values()]
+    return sorted(sessions, key=lambda session_key: session_key.first.occurred_at, reverse=True)
 
 
-def week_of(text: str) -> tuple[datetime, datetime]:
-    """Its first moment and the first one after it, in France. Raises WeekInvalidError."""
-    written = _WEEK.fullmatch(text)
-    if written is None:
+def week_bounds(text: str) -> tuple[datetime, datetime]:
+    """Returns the first moment of the week and that of the following week, in French time. Raises WeekInvalidError."""
+    match = _WEEK.fullmatch(text)
+    if match is None:
         raise WeekInvalidError
     try:
-        monday = datetime.fromisocalendar(int(written[1]), int(written[2]), 1)
+        monday = datetime.fromisocalendar(int(match[1]), int(match[2]), 1)
     except ValueError as error:
         raise WeekInvalidError from error
     return monday.replace(tzinfo=PARIS), (monday + timedelta(days=7)).replace(tzinfo=PARIS)

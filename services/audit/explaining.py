@@ -1,7 +1,8 @@
-"""Why something was permitted or refused: the rules in order, what each saw, and the sentence. Pure.
+"""Explains why something was permitted or refused: the requirements in order, the facts that each saw, a sentence.
+Pure.
 
-Told to the person's side whole; to the professional who asked only what that one may know: a refusal by somebody's
-choice is not told at all, as if there were nothing.
+The patient and representatives get the whole explanation. The professional who made the request gets what they may
+know: a refusal that rests on a patient's choice is not explained, as if it did not exist.
 """
 
 import tomllib
@@ -13,23 +14,23 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.access import KEPT, Facts, Permit, Refusal, decide, decode_facts
+from shared.access import KEPT, Permit, Refusal, decide, decode_facts
 from shared.access.decide import ACTIONS
 from shared.terminology.visibility import Visibility
 
 Language = Literal["fr", "en"]
-Told = Mapping[str, Any]
-Party = Literal["patient", "representative", "professional"]
-ASKERS_OWN = frozenset(
+FactValues = Mapping[str, Any]
+ReaderKind = Literal["patient", "representative", "professional"]
+CALLER_FACTS = frozenset(
     {
         *("action", "actor_kind", "never", "profession", "mode", "secret", "motive", "regulator"),
         "record_named",
         *("card_present", "about_self", "copies_fresh", "matrix_cell"),
     }
 )
-"""Facts about who asks and how, which the asker may see; the others tell of the person's choices."""
+"""Facts about the caller and the request, which a professional may see; the others reveal the patient's choices."""
 DOCUMENT_FACTS = frozenset({"document_status", "document_type", "class_code", "section", "labels"})
-_HIDDEN_FROM: dict[Party, frozenset[str]] = {
+_HIDDEN_FROM: dict[ReaderKind, frozenset[str]] = {
     "patient": frozenset({Visibility.INVISIBLE_TO_PATIENT.value}),
     "representative": frozenset({Visibility.INVISIBLE_TO_PATIENT.value, Visibility.INVISIBLE_TO_REPRESENTATIVES.value}),
     "professional": frozenset(),
@@ -37,8 +38,8 @@ _HIDDEN_FROM: dict[Party, frozenset[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """An entry of the ledger as far as it tells of a decision. `details`: what has no column of its own."""
+class LedgerDecision:
+    """An entry of the ledger as the result of a decision. `details`: the fields without a column of their own."""
 
     event_id: UUID
     event_type: str
@@ -52,157 +53,165 @@ class Decided:
     document_id: UUID | None
     mode: str
     rules_version: str | None
-    details: Told
+    details: FactValues
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One requirement: its code, whether it was met, the facts that it looked at, question and answer in words."""
+class ExplanationStep:
+    """One requirement: its code, whether it was met, the facts that it looked at, and question and answer in words."""
 
     code: str
     met: bool
-    facts: Told
+    facts: FactValues
     question: str
     answer: str
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CombinationAnswer:
     """The answer about all documents of a search that have these facts in common."""
 
     outcome: str
     reason: str
-    facts: Told
+    facts: FactValues
     sentence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`recomputed`: the rules of today were asked again with the same facts, and these are the rules of then."""
+    """An entry with its explanation. `recomputed`: the rules that decided are kept, and were applied again to the
+    stored facts."""
 
-    entry: Decided
+    entry: LedgerDecision
     recomputed: bool
-    steps: tuple[Step, ...]
+    steps: tuple[ExplanationStep, ...]
     sentence: str
-    groups: tuple[Group, ...]
+    combinations: tuple[CombinationAnswer, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Requirement:
-    """The words of one requirement, by language: question, met, unmet; and the facts that it looks at."""
+class RequirementTexts:
+    """The facts that a requirement looks at, and its texts by language: question, answer if met, answer if not met."""
 
     facts: tuple[str, ...]
     words: Mapping[Language, tuple[str, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """All that is said, from `explanations.toml`. `of_actions`: by action and reason, what no access rule decided."""
+class ExplanationTexts:
+    """All texts of `explanations.toml`. `of_actions`: by action and reason, the texts of decisions that no access rule
+    made."""
 
-    requirements: Mapping[str, Requirement]
+    requirements: Mapping[str, RequirementTexts]
     sentences: Mapping[str, Mapping[Language, str]]
     of_actions: Mapping[str, Mapping[str, Mapping[Language, str]]]
 
 
 @cache
-def words() -> Words:
-    """The whole table."""
-    said = tomllib.loads(Path(__file__).with_name("explanations.toml").read_text("utf-8"))
+def explanation_texts() -> ExplanationTexts:
+    """Returns the texts of `explanations.toml`."""
+    table = tomllib.loads(Path(__file__).with_name("explanations.toml").read_text("utf-8"))
     requirements = {
-        code: Requirement(tuple(one["facts"]), {"fr": tuple(one["fr"]), "en": tuple(one["en"])})
-        for code, one in said["requirements"].items()
+        code: RequirementTexts(tuple(texts["facts"]), {"fr": tuple(texts["fr"]), "en": tuple(texts["en"])})
+        for code, texts in table["requirements"].items()
     }
-    of_actions = {action: _both(sentences) for action, sentences in said["actions"].items()}
-    return Words(requirements, _both(said["rules"] | said["sentences"]), of_actions)
+    of_actions = {action: _by_language(sentences) for action, sentences in table["actions"].items()}
+    return ExplanationTexts(requirements, _by_language(table["rules"] | table["sentences"]), of_actions)
 
 
-def _both(said: Mapping[str, tuple[str, str]]) -> dict[str, Mapping[Language, str]]:
-    return {code: {"fr": french, "en": english} for code, (french, english) in said.items()}
+def _by_language(texts: Mapping[str, tuple[str, str]]) -> dict[str, Mapping[Language, str]]:
+    return {code: {"fr": french, "en": english} for code, (french, english) in texts.items()}
 
 
 @cache
-def chosen_reasons() -> frozenset[str]:
-    """Reasons that rest on somebody's choice in at least one list."""
+def choice_reasons() -> frozenset[str]:
+    """Returns the reasons that rest on a patient's choice in at least one list of requirements."""
     lists = [requirements for by_kind, _ in ACTIONS.values() for requirements in by_kind.values()]
-    return frozenset(one.reason for requirements in lists for one in requirements if one.hides_existence)
+    return frozenset(
+        requirement.reason for requirements in lists for requirement in requirements if requirement.hides_existence
+    )
 
 
-def decide_again(said: Told, version: str | None) -> tuple[Facts, Permit | Refusal] | None:
-    """What these rules answer to these facts, or those of today where they are not kept; None for facts that are not
-    known."""
+def redecide(values: FactValues, version: str | None) -> Permit | Refusal | None:
+    """Decides stored facts again under this version of the rules, or under the present ones if it is not kept. Returns
+    None for facts of an unknown form."""
     try:
-        facts = decode_facts({**said, "as_of": version})
+        facts = decode_facts({**values, "as_of": version})
     except TypeError:
         return None
-    return facts, decide(facts)
+    return decide(facts)
 
 
-def is_told_to_asker(entry: Decided) -> bool:
-    """Whether the professional who asked may learn why: not of a refusal by choice, nor of one unknown now."""
+def is_explained_to_professional(entry: LedgerDecision) -> bool:
+    """Whether the professional who made the request may know the reason: not that of a refusal by a patient's choice,
+    nor one that is unknown now."""
     if entry.outcome != "refused":
         return True
-    again = decide_again(entry.details["facts"], entry.rules_version) if "facts" in entry.details else None
-    if again is not None and entry.rules_version in KEPT:
-        decision = again[1]
+    decision = redecide(entry.details["facts"], entry.rules_version) if "facts" in entry.details else None
+    if decision is not None and entry.rules_version in KEPT:
         return isinstance(decision, Permit) or (decision.reason == entry.reason and not decision.hides_existence)
-    return entry.reason in words().requirements and entry.reason not in chosen_reasons()
+    return entry.reason in explanation_texts().requirements and entry.reason not in choice_reasons()
 
 
-def explain(entry: Decided, told_to: Party, language: Language) -> Explanation:
-    """The explanation, for somebody who may see this entry.
+def explain(entry: LedgerDecision, reader: ReaderKind, language: Language) -> Explanation:
+    """Returns the explanation for a reader who may see this entry.
 
-    Of what was permitted although the rules refuse its facts (a search that was let through for an author's own
-    documents) no steps are told: they end with a refusal that was none, and may rest on somebody's choice.
+    A search that was permitted although the rules refuse its facts (because of the author's own documents) has no
+    steps: they would end with a refusal that was none, and that may rest on a patient's choice.
     """
-    said: Told = entry.details.get("facts") or {}
-    again = decide_again(said, entry.rules_version) if said else None
-    groups = tuple(_groups(entry, said, told_to, language))
-    decision = None if again is None or entry.rules_version not in KEPT else again[1]
+    values: FactValues = entry.details.get("facts") or {}
+    combinations = tuple(_combination_answers(entry, values, reader, language))
+    decision = redecide(values, entry.rules_version) if values and entry.rules_version in KEPT else None
     if decision is None or (isinstance(decision, Refusal) and entry.outcome == "permitted"):
-        return Explanation(entry, False, (), _sentence(entry, language), groups)
-    steps = tuple(_steps(decision, said, told_to, language))
+        return Explanation(entry, False, (), _sentence(entry, language), combinations)
+    steps = tuple(_steps(decision, values, reader, language))
     if isinstance(decision, Permit) and entry.outcome == "refused":
-        return Explanation(entry, True, steps, words().sentences["other-reason"][language], groups)
+        return Explanation(entry, True, steps, explanation_texts().sentences["other-reason"][language], combinations)
     reason = decision.rule if isinstance(decision, Permit) else decision.reason
-    return Explanation(entry, True, steps, _said(reason, entry.outcome, language), groups)
+    return Explanation(entry, True, steps, _reason_text(reason, entry.outcome, language), combinations)
 
 
-def _steps(decision: Permit | Refusal, said: Told, told_to: Party, language: Language) -> Iterator[Step]:
+def _steps(
+    decision: Permit | Refusal, values: FactValues, reader: ReaderKind, language: Language
+) -> Iterator[ExplanationStep]:
     for code in decision.passed:
-        yield _step(code, True, said, told_to, language)
+        yield _step(code, True, values, reader, language)
     if isinstance(decision, Refusal):
-        yield _step(decision.reason, False, said, told_to, language)
+        yield _step(decision.reason, False, values, reader, language)
 
 
-def _step(code: str, met: bool, said: Told, told_to: Party, language: Language) -> Step:
-    requirement = words().requirements[code]
-    question, yes, no = requirement.words[language]
-    seen = {name: said[name] for name in requirement.facts if name in said}
-    return Step(code, met, _told_facts(seen, told_to), question, yes if met else no)
+def _step(code: str, met: bool, values: FactValues, reader: ReaderKind, language: Language) -> ExplanationStep:
+    texts = explanation_texts().requirements[code]
+    question, met_text, unmet_text = texts.words[language]
+    seen_values = {name: values[name] for name in texts.facts if name in values}
+    return ExplanationStep(code, met, _readable_facts(seen_values, reader), question, met_text if met else unmet_text)
 
 
-def _told_facts(seen: Told, told_to: Party) -> dict[str, Any]:
-    return {name: value for name, value in seen.items() if told_to != "professional" or name in ASKERS_OWN}
+def _readable_facts(values: FactValues, reader: ReaderKind) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if reader != "professional" or name in CALLER_FACTS}
 
 
-def _groups(entry: Decided, common: Told, told_to: Party, language: Language) -> Iterator[Group]:
-    hidden = _HIDDEN_FROM[told_to]
-    for one in entry.details.get("combinations") or ():
-        facts = {**common, **one["facts"]}
-        if hidden.intersection(facts.get("labels", ())) or (told_to == "professional" and one["outcome"] == "refused"):
+def _combination_answers(
+    entry: LedgerDecision, common: FactValues, reader: ReaderKind, language: Language
+) -> Iterator[CombinationAnswer]:
+    hidden_labels = _HIDDEN_FROM[reader]
+    for combination in entry.details.get("combinations") or ():
+        outcome, reason = combination["outcome"], combination["reason"]
+        values = {**common, **combination["facts"]}
+        if hidden_labels.intersection(values.get("labels", ())) or (reader == "professional" and outcome == "refused"):
             continue
-        shown = {name: facts[name] for name in sorted(DOCUMENT_FACTS) if name in facts}
-        yield Group(one["outcome"], one["reason"], shown, _said(one["reason"], one["outcome"], language))
+        document_facts = {name: values[name] for name in sorted(DOCUMENT_FACTS) if name in values}
+        yield CombinationAnswer(outcome, reason, document_facts, _reason_text(reason, outcome, language))
 
 
-def _sentence(entry: Decided, language: Language) -> str:
-    """Of the entry's own reason."""
-    of_action = words().of_actions.get(entry.action, {}).get(entry.reason or "")
-    return _said(entry.reason, entry.outcome, language) if of_action is None else of_action[language]
+def _sentence(entry: LedgerDecision, language: Language) -> str:
+    """Returns the sentence for the entry's own reason."""
+    of_action = explanation_texts().of_actions.get(entry.action, {}).get(entry.reason or "")
+    return _reason_text(entry.reason, entry.outcome, language) if of_action is None else of_action[language]
 
 
-def _said(reason: str | None, outcome: str, language: Language) -> str:
-    known, code = words(), reason or ""
-    if outcome == "refused" and code in known.requirements:
-        return known.requirements[code].words[language][2]
-    return known.sentences.get(code, known.sentences["no-decision"])[language]
+def _reason_text(reason: str | None, outcome: str, language: Language) -> str:
+    texts, code = explanation_texts(), reason or ""
+    if outcome == "refused" and code in texts.requirements:
+        return texts.requirements[code].words[language][2]
+    return texts.sentences.get(code, texts.sentences["no-decision"])[language]

@@ -1,4 +1,4 @@
-"""What audit answers to why: codes for programs, and the words in the reader's language."""
+"""Responses with an explanation: codes for programs, and texts in the reader's language."""
 
 from datetime import datetime
 from typing import Any
@@ -6,26 +6,26 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.audit.explaining import Explanation, Group, Step
+from services.audit.explaining import CombinationAnswer, Explanation, ExplanationStep
 from shared.access import RULES_VERSION
 
 
-class StepView(BaseModel):
-    """One question of the rules, in the order in which it was asked."""
+class ExplanationStepView(BaseModel):
+    """One requirement of the rules, in the order of their checks."""
 
-    code: str = Field(description="of the requirement; the last one that is not met is the reason of a refusal")
+    code: str = Field(description="code of the requirement; the last one, if not met, is the reason of a refusal")
     met: bool
     question: str
     answer: str
-    facts: dict[str, Any] = Field(description="what it looked at; what is not named was not known to be so")
+    facts: dict[str, Any] = Field(description="the facts that it looked at; a missing one was not known")
 
     @classmethod
-    def of(cls, step: Step) -> "StepView":
-        """As it is shown."""
+    def of(cls, step: ExplanationStep) -> "ExplanationStepView":
+        """Returns the view of a step."""
         return cls(code=step.code, met=step.met, question=step.question, answer=step.answer, facts=dict(step.facts))
 
 
-class GroupView(BaseModel):
+class CombinationAnswerView(BaseModel):
     """The answer about all documents of a search that have these facts in common."""
 
     outcome: str
@@ -34,14 +34,14 @@ class GroupView(BaseModel):
     facts: dict[str, Any]
 
     @classmethod
-    def of(cls, group: Group) -> "GroupView":
-        """As it is shown."""
-        return cls(outcome=group.outcome, reason=group.reason, sentence=group.sentence, facts=dict(group.facts))
+    def of(cls, answer: CombinationAnswer) -> "CombinationAnswerView":
+        """Returns the view of an answer about documents."""
+        return cls(outcome=answer.outcome, reason=answer.reason, sentence=answer.sentence, facts=dict(answer.facts))
 
 
 class ExplanationView(BaseModel):
-    """Why something was permitted or refused. `steps` are missing where the rules have changed since, where no
-    decision of the rules lies behind the entry, and of a search that was let through for some of its documents."""
+    """Why something was permitted or refused. `steps` is empty if the rules have changed since, if no access rule
+    decided, and for a search that was permitted for some of its documents."""
 
     event_id: UUID
     occurred_at: datetime
@@ -50,18 +50,20 @@ class ExplanationView(BaseModel):
     reason: str | None
     mode: str
     document_id: UUID | None
-    sentence: str = Field(description="the whole in one sentence, in French or English")
-    rules_version: str | None = Field(description="of the rules that decided")
+    sentence: str = Field(description="the explanation in one sentence, in French or English")
+    rules_version: str | None = Field(description="the version of the rules that decided")
     rules_version_now: str
-    recomputed: bool = Field(description="the rules were asked again with the facts of then")
-    matrix: str | None = Field(description="the version of the national matrix that counted")
-    steps: list[StepView]
-    combinations: list[GroupView] = Field(description="of a search: the answer for each kind of document")
+    recomputed: bool = Field(description="whether the stored facts were decided again")
+    matrix: str | None = Field(description="the version of the national matrix that applied")
+    steps: list[ExplanationStepView]
+    combinations: list[CombinationAnswerView] = Field(
+        description="for a search: the answer for each combination of document facts"
+    )
 
     @classmethod
-    def of(cls, told: Explanation) -> "ExplanationView":
-        """As it is shown."""
-        entry = told.entry
+    def of(cls, explanation: Explanation) -> "ExplanationView":
+        """Returns the view of an explanation."""
+        entry = explanation.entry
         return cls(
             event_id=entry.event_id,
             occurred_at=entry.occurred_at,
@@ -70,11 +72,11 @@ class ExplanationView(BaseModel):
             reason=entry.reason,
             mode=entry.mode,
             document_id=entry.document_id,
-            sentence=told.sentence,
+            sentence=explanation.sentence,
             rules_version=entry.rules_version,
             rules_version_now=RULES_VERSION,
-            recomputed=told.recomputed,
+            recomputed=explanation.recomputed,
             matrix=entry.details.get("matrix"),
-            steps=[StepView.of(one) for one in told.steps],
-            combinations=[GroupView.of(one) for one in told.groups],
+            steps=[ExplanationStepView.of(step) for step in explanation.steps],
+            combinations=[CombinationAnswerView.of(answer) for answer in explanation.combinations],
         )

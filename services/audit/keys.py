@@ -1,4 +1,4 @@
-"""The keys of audit: its rings, and what `keys rewrap` seals anew."""
+"""The keyrings of audit, and what `keys rewrap` encrypts anew."""
 
 from services.audit.settings import KeySettings
 from shared.crypto.key_rewrap import KeyPlan, wrapped_keys
@@ -7,7 +7,7 @@ from shared.crypto.vault import Vault
 
 
 def make_keys(settings: KeySettings) -> KeyPlan:
-    """From the section KEYS__ of the settings."""
+    """Builds the keyrings and what is wrapped under them, from the section KEYS__ of the settings."""
     kek = Keyring.parse(settings.kek.get_secret_value())
     rings = {"motives": Keyring.parse(settings.motives.get_secret_value()), "kek": kek}
     return KeyPlan(rings, (wrapped_keys(Vault(kek)),))

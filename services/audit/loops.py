@@ -1,36 +1,37 @@
-"""The ledger's own loops: months to come have their partition before their first entry; late keys open motives."""
+"""Loops of the worker: creates the ledger's partitions in advance, and opens motives whose key came late."""
 
 import asyncio
 
 from services.audit import store
-from services.audit.motives import Motives
+from services.audit.motives import MotiveVault
 from services.audit.usecases.open_motives import open_motives
 from shared.db.pool import Pool
 
 POLL_INTERVAL_S = 5.0
-KEEP_EVERY_S = 3600.0
-LONGEST_SWEEP_S = 20.0
+MAINTENANCE_INTERVAL_S = 3600.0
+MAX_SWEEP_S = 20.0
 
 
-class PartitionKeeper:
-    """Makes partitions once an hour; in between a round is a short wait."""
+class PartitionMaintainer:
+    """Creates partitions once an hour; other rounds only wait."""
 
     def __init__(self) -> None:
         self._next = 0.0
 
-    async def keep(self, pool: Pool) -> None:
-        """One round."""
+    async def run_once(self, pool: Pool) -> None:
+        """Creates the partitions of the coming months if it is time; then waits."""
         moment = asyncio.get_running_loop().time()
         if moment >= self._next:
             await store.maintain_partitions(pool)
-            self._next = moment + KEEP_EVERY_S
+            self._next = moment + MAINTENANCE_INTERVAL_S
         await asyncio.sleep(POLL_INTERVAL_S)
 
 
-async def open_late_motives(pool: Pool, *, motives: Motives) -> None:
-    """Page after page while they are full; returns in time to show that the loop is alive. A loop of the worker."""
-    until = asyncio.get_running_loop().time() + LONGEST_SWEEP_S
+async def open_late_motives(pool: Pool, *, motives: MotiveVault) -> None:
+    """A loop of the worker: opens one page of motives after another. Returns after `MAX_SWEEP_S` at the latest, so that
+    the loop reports progress."""
+    deadline = asyncio.get_running_loop().time() + MAX_SWEEP_S
     while await open_motives(pool, motives):
-        if asyncio.get_running_loop().time() > until:
+        if asyncio.get_running_loop().time() > deadline:
             return
     await asyncio.sleep(POLL_INTERVAL_S)

@@ -1,4 +1,4 @@
-"""What audit answers over HTTP: codes and names, for programs that render them in the reader's language."""
+"""Responses with accesses: codes and names, for programs that render them in the reader's language."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,9 +6,18 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.audit.domain import RECORD_ACTIONS, STRUCTURE_ACTIONS, Cursor, Line, Names, Shown, fold_refusals
+from services.audit.domain import (
+    RECORD_ACTIONS,
+    STRUCTURE_ACTIONS,
+    AccessLine,
+    LedgerCursor,
+    PublicNames,
+    ShownEntry,
+    fold_refusals,
+)
 
-_PERSONS = ("patient", "representative")
+LIST_READER_KINDS = ("patient", "representative")
+"""The kinds of actors that read the list of their record's accesses, where their own entries are marked `you`."""
 _EXAMPLE: dict[str, JsonValue] = {
     "accesses": [
         {
@@ -35,21 +44,24 @@ _EXAMPLE: dict[str, JsonValue] = {
 
 
 class NamedView(BaseModel):
-    """A professional or a structure; `name` is missing while the directory's entry has not come."""
+    """A professional or a structure; `name` is null until audit has the directory's entry."""
 
     id: str
     name: str | None = None
 
 
-class WhoView(BaseModel):
-    """Who acted. `you`: the patient or representative who reads. Identifiers of professionals and structures only."""
+class ActorView(BaseModel):
+    """The actor. `you`: the patient or representative who reads the list. Only professionals and structures have an id
+    here."""
 
     kind: str = Field(
         description="patient, representative, carer, professional, software, administrator, operator, system or unknown"
     )
     you: bool = False
     id: str | None = None
-    name: str | None = Field(default=None, description="of the professional, or of the structure whose software it is")
+    name: str | None = Field(
+        default=None, description="name of the professional, or of the structure whose software acted"
+    )
     profession: str | None = Field(default=None, description="TRE_G15")
 
 
@@ -58,32 +70,34 @@ class AccessView(BaseModel):
 
     event_id: UUID
     occurred_at: datetime
-    who: WhoView
+    who: ActorView
     organisation: NamedView | None
     action: str
     outcome: str = Field(description="permitted or refused")
     reason: str | None = Field(description="the stable code of the rule that permitted or refused")
     mode: str
     document_id: UUID | None
-    subject: NamedView | None = Field(description="who was authorised, blocked or objected to")
-    times: int = Field(default=1, description="refusals alike that followed one another are one line: how many")
-    first_at: datetime | None = Field(default=None, description="when the first of several was")
+    subject: NamedView | None = Field(
+        description="the professional or structure that was authorised, blocked or objected to"
+    )
+    times: int = Field(default=1, description="number of equal refusals that this line stands for")
+    first_at: datetime | None = Field(default=None, description="time of the first of several refusals")
 
     @classmethod
-    def of(cls, line: Line, names: Names, own: frozenset[str]) -> "AccessView":
-        """As whoever sees it who has acted under the ids `own`."""
-        shown = line.newest
+    def of(cls, line: AccessLine, names: PublicNames, own_ids: frozenset[str]) -> "AccessView":
+        """Returns the view of a line for a reader who has acted under `own_ids`."""
+        entry = line.newest
         return cls(
-            event_id=shown.event_id,
-            occurred_at=shown.occurred_at,
-            who=_who(shown, names, own),
-            organisation=_named(shown.organisation_id, names.structures),
-            action=shown.action,
-            outcome=shown.outcome,
-            reason=shown.reason,
-            mode=shown.mode,
-            document_id=shown.document_id,
-            subject=_subject(shown, names),
+            event_id=entry.event_id,
+            occurred_at=entry.occurred_at,
+            who=_actor_view(entry, names, own_ids),
+            organisation=_named_view(entry.organisation_id, names.structures),
+            action=entry.action,
+            outcome=entry.outcome,
+            reason=entry.reason,
+            mode=entry.mode,
+            document_id=entry.document_id,
+            subject=_subject_view(entry, names),
             times=line.times,
             first_at=line.first_at if line.times > 1 else None,
         )
@@ -97,35 +111,35 @@ class AccessesView(BaseModel):
     next: str | None
 
     @classmethod
-    def of(cls, page: list[Shown], names: Names, has_more: bool, own: frozenset[str]) -> "AccessesView":
-        """The page."""
-        following = str(Cursor(page[-1].occurred_at, page[-1].event_id)) if has_more else None
-        return cls(accesses=[AccessView.of(line, names, own) for line in fold_refusals(page)], next=following)
+    def of(cls, page: list[ShownEntry], names: PublicNames, has_more: bool, own_ids: frozenset[str]) -> "AccessesView":
+        """Returns the view of a page."""
+        following = str(LedgerCursor(page[-1].occurred_at, page[-1].event_id)) if has_more else None
+        return cls(accesses=[AccessView.of(line, names, own_ids) for line in fold_refusals(page)], next=following)
 
 
-def _who(shown: Shown, names: Names, own: frozenset[str]) -> WhoView:
-    match shown.actor_kind:
+def _actor_view(entry: ShownEntry, names: PublicNames, own_ids: frozenset[str]) -> ActorView:
+    match entry.actor_kind:
         case "professional":
-            return WhoView(
-                kind=shown.actor_kind,
-                id=shown.actor_id,
-                name=names.professionals.get(shown.actor_id),
-                profession=shown.profession,
+            return ActorView(
+                kind=entry.actor_kind,
+                id=entry.actor_id,
+                name=names.professionals.get(entry.actor_id),
+                profession=entry.profession,
             )
         case "software":
-            structure = shown.organisation_id
-            return WhoView(kind=shown.actor_kind, id=structure, name=names.structures.get(structure or ""))
+            structure = entry.organisation_id
+            return ActorView(kind=entry.actor_kind, id=structure, name=names.structures.get(structure or ""))
         case kind:
-            # Another patient's id is the id of a record: it is nobody else's affair.
-            return WhoView(kind=kind, you=kind in _PERSONS and shown.actor_id in own)
+            # The id of another patient is a record id, which readers of this list must not see.
+            return ActorView(kind=kind, you=kind in LIST_READER_KINDS and entry.actor_id in own_ids)
 
 
-def _subject(shown: Shown, names: Names) -> NamedView | None:
-    if shown.action in RECORD_ACTIONS:  # should the link be undone, the other record was somebody else's
+def _subject_view(entry: ShownEntry, names: PublicNames) -> NamedView | None:
+    if entry.action in RECORD_ACTIONS:  # if the link was wrong, the other record is another person's
         return None
-    known = names.structures if shown.action in STRUCTURE_ACTIONS else names.professionals
-    return _named(shown.subject_id, known)
+    public_names = names.structures if entry.action in STRUCTURE_ACTIONS else names.professionals
+    return _named_view(entry.subject_id, public_names)
 
 
-def _named(id: str | None, names: Mapping[str, str]) -> NamedView | None:
+def _named_view(id: str | None, names: Mapping[str, str]) -> NamedView | None:
     return None if id is None else NamedView(id=id, name=names.get(id))

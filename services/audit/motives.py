@@ -1,6 +1,6 @@
-"""Motives of emergencies: identity seals them for audit, audit keeps them under the record's own key.
+"""Motives of emergencies: identity encrypts them for audit, and audit stores them under the record's own key.
 
-The ledger is never altered; once the record's key is destroyed, no motive of it can be read any more.
+The ledger is never altered: once the key of a record is destroyed, its motives can no longer be read.
 """
 
 import base64
@@ -13,26 +13,30 @@ from shared.crypto.vault import Vault, WrappedKey, place
 
 
 @dataclass(frozen=True, repr=False)
-class Motives:
-    """`sent`: the keyring shared with identity; `vault`: makes and opens the records' keys."""
+class MotiveVault:
+    """Opens and stores motives. `transport_keys`: the keyring shared with identity; `vault`: makes and opens the
+    records' keys."""
 
-    sent: Keyring
+    transport_keys: Keyring
     vault: Vault
 
-    def kept(self, key: bytes, event_id: UUID, sent: str) -> str | None:
-        """What the entry keeps of a motive, base64; None where nobody can ever open what was sent.
+    def reseal(self, key: bytes, event_id: UUID, sent: str) -> str | None:
+        """Returns a motive encrypted under the record's key, base64; None if nobody can ever decrypt what identity
+        sent.
 
-        Raises KeyUnknownError where the key is not here yet.
+        Raises KeyUnknownError if audit does not have identity's key yet.
         """
         try:
-            plain = self.sent.decrypt_jwe(sent, MOTIVE, takes_unbound=True)  # those of former releases still wait
+            plain = self.transport_keys.decrypt_jwe(
+                sent, MOTIVE, takes_unbound=True
+            )  # some of former releases still wait
         except KeyUnknownError:
             raise
         except SealBrokenError:
             return None
         return base64.b64encode(seal(key, plain, place("motive", event_id))).decode()
 
-    def opened(self, record_id: UUID, wrapped: WrappedKey, event_id: UUID, kept: str) -> str:
-        """The motive again. Raises SealBrokenError."""
+    def open(self, record_id: UUID, wrapped: WrappedKey, event_id: UUID, kept: str) -> str:
+        """Returns the motive in plain text. Raises SealBrokenError."""
         key = self.vault.unwrap(record_id, wrapped)
         return unseal(key, base64.b64decode(kept), place("motive", event_id)).decode()

@@ -1,16 +1,17 @@
-"""What audit answers about emergencies: whole to the person's side, counts to structures."""
+"""Responses with emergencies: complete for the patient side, counts for structures."""
 
 from datetime import datetime
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.audit.domain import Names
+from services.audit.domain import PublicNames
 from services.audit.emergencies import EmergencySession
 from services.audit.models import NamedView
+from services.audit.usecases.list_emergencies import EmergencyWithMotive
 
 
-class ReadView(BaseModel):
+class DocumentReadView(BaseModel):
     """One document that was read."""
 
     document_id: UUID
@@ -26,13 +27,15 @@ class EmergencyView(BaseModel):
     mode: str = Field(description="bris_de_glace or centre_15")
     since: datetime = Field(serialization_alias="from")
     until: datetime
-    motive: str | None = Field(description="as it was given; of an erased key nothing can be read")
+    motive: str | None = Field(description="as it was given; null if it was not given or cannot be decrypted")
     searches: int
-    documents: list[ReadView] = Field(description="those read, without what the reader of this list may not know of")
+    documents: list[DocumentReadView] = Field(
+        description="documents that were read, without those that the reader may not know of"
+    )
 
     @classmethod
-    def of(cls, session: EmergencySession, motive: str | None, names: Names) -> "EmergencyView":
-        """As it is shown."""
+    def of(cls, session: EmergencySession, motive: str | None, names: PublicNames) -> "EmergencyView":
+        """Returns the view of a session."""
         first = session.first
         return cls(
             professional=_professional(session, names),
@@ -43,19 +46,19 @@ class EmergencyView(BaseModel):
             until=session.until,
             motive=motive,
             searches=session.searches,
-            documents=[ReadView(document_id=id, read_at=at) for id, at in session.documents.items()],
+            documents=[DocumentReadView(document_id=id, read_at=at) for id, at in session.documents.items()],
         )
 
 
 class EmergenciesView(BaseModel):
-    """The newest first."""
+    """Emergency sessions, newest first."""
 
     emergencies: list[EmergencyView]
 
     @classmethod
-    def of(cls, found: list[tuple[EmergencySession, str | None]], names: Names) -> "EmergenciesView":
-        """As they are shown."""
-        return cls(emergencies=[EmergencyView.of(session, motive, names) for session, motive in found])
+    def of(cls, emergencies: list[EmergencyWithMotive], names: PublicNames) -> "EmergenciesView":
+        """Returns the view of a list of emergencies."""
+        return cls(emergencies=[EmergencyView.of(session, motive, names) for session, motive in emergencies])
 
 
 class StructureEmergencyView(BaseModel):
@@ -71,8 +74,8 @@ class StructureEmergencyView(BaseModel):
     motive_given: bool
 
     @classmethod
-    def of(cls, session: EmergencySession, names: Names) -> "StructureEmergencyView":
-        """As it is shown."""
+    def of(cls, session: EmergencySession, names: PublicNames) -> "StructureEmergencyView":
+        """Returns the view of a session, without patients, documents and motive."""
         first = session.first
         return cls(
             professional=_professional(session, names),
@@ -87,23 +90,25 @@ class StructureEmergencyView(BaseModel):
 
 
 class StructureEmergenciesView(BaseModel):
-    """A week of a structure, the newest first."""
+    """The emergency sessions of a structure in one week, newest first."""
 
     structure: NamedView
     week: str
     emergencies: list[StructureEmergencyView]
 
     @classmethod
-    def of(cls, id: str, week: str, found: list[EmergencySession], names: Names) -> "StructureEmergenciesView":
-        """As it is shown."""
-        listed = [StructureEmergencyView.of(session, names) for session in found]
+    def of(
+        cls, id: str, week: str, emergencies: list[EmergencySession], names: PublicNames
+    ) -> "StructureEmergenciesView":
+        """Returns the view of a structure's week."""
+        listed = [StructureEmergencyView.of(session, names) for session in emergencies]
         return cls(structure=NamedView(id=id, name=names.structures.get(id)), week=week, emergencies=listed)
 
 
-def _professional(session: EmergencySession, names: Names) -> NamedView:
+def _professional(session: EmergencySession, names: PublicNames) -> NamedView:
     id = session.first.actor_id
     return NamedView(id=id, name=names.professionals.get(id))
 
 
-def _structure(id: str | None, names: Names) -> NamedView | None:
+def _structure(id: str | None, names: PublicNames) -> NamedView | None:
     return None if id is None else NamedView(id=id, name=names.structures.get(id))

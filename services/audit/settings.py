@@ -6,9 +6,9 @@ from shared.runtime.settings import KeyringText, Section, ServiceSettings
 
 
 class KeySettings(Section):
-    """Keyrings `kid:base64url[,...]`, active one first; old keys stay for as long as something lies under them.
+    """Keyrings `kid:base64url[,...]`, the active key first; old keys stay while something is encrypted under them.
 
-    `motives`: shared with identity, which seals the motives of emergencies with it; `kek`: wraps the records' keys.
+    `motives`: shared with identity, which encrypts the motives of emergencies with it; `kek`: wraps the records' keys.
     """
 
     motives: KeyringText
@@ -16,7 +16,7 @@ class KeySettings(Section):
 
 
 class Settings(ServiceSettings):
-    """Everything audit is told at its start."""
+    """All settings of audit."""
 
     model_config = SettingsConfigDict(env_prefix="AUDIT_", env_nested_delimiter="__", frozen=True, extra="ignore")
     keys: KeySettings

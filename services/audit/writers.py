@@ -1,4 +1,4 @@
-"""Which service may report which access, by whom: its own acts alone. The broker's ACL proves whose topic it is."""
+"""Which service may report which access of which kind of actor. The broker's ACL proves who writes to a topic."""
 
 from typing import Final, get_args
 
@@ -8,9 +8,9 @@ from shared.contracts.declarations import Service
 from shared.contracts.topics import ACCESSES
 
 WRITER_MISMATCH = "writer-mismatch"
-"""The code of the quarantine entry: this act, or this kind of actor, is another service's to report."""
+"""The code of the quarantine entry: this action, or this kind of actor, is for another service to report."""
 
-ACTIONS: Final[dict[Service, frozenset[Action]]] = {
+ACTIONS_BY_SERVICE: Final[dict[Service, frozenset[Action]]] = {
     "identity": frozenset(
         {
             *("open-record", "close-record", "reopen-record", "erase-record", "link-records", "unlink-records"),
@@ -38,35 +38,35 @@ ACTIONS: Final[dict[Service, frozenset[Action]]] = {
     "notify": frozenset({"change-preferences"}),
 }
 """Each action belongs to one service."""
-_CALLERS: Final[frozenset[ActorKind]] = frozenset(
+_CALLER_KINDS: Final[frozenset[ActorKind]] = frozenset(
     {
         *("patient", "representative", "carer", "professional", "software", "application"),
         *("administrator", "operator", "system"),
     }
 )
-ACTORS: Final[dict[Service, frozenset[ActorKind]]] = {
-    "identity": _CALLERS | {"unknown"},  # a sign-in that failed
-    "records": _CALLERS,
-    "consent": _CALLERS,
-    "audit": _CALLERS,
-    "notify": _CALLERS,
+ACTOR_KINDS_BY_SERVICE: Final[dict[Service, frozenset[ActorKind]]] = {
+    "identity": _CALLER_KINDS | {"unknown"},  # a sign-in that failed
+    "records": _CALLER_KINDS,
+    "consent": _CALLER_KINDS,
+    "audit": _CALLER_KINDS,
+    "notify": _CALLER_KINDS,
 }
-OF_ALL: Final = frozenset({"discard-dead-letter"})
-"""What an operator may do at every service."""
+SHARED_ACTIONS: Final = frozenset({"discard-dead-letter"})
+"""Actions that every service may report: an operator discards its dead letters."""
 _KNOWN_ACTIONS: Final = frozenset(get_args(Action))
-_KNOWN_ACTORS: Final = frozenset(get_args(ActorKind))
+_KNOWN_ACTOR_KINDS: Final = frozenset(get_args(ActorKind))
 _WRITERS: Final = {topic.name: service for service, topic in ACCESSES.items()}
 
 
 def may_report(topic: str, event: AccessRecorded) -> bool:
-    """Whether this access is for the writer of `topic` to report.
+    """Whether the writer of `topic` may report this access.
 
-    An action or a kind of actor that this release does not know is nobody else's: it is entered as reported. On the
-    retired topic every service wrote; nobody can write it any more.
+    An action or a kind of actor that this release does not know is entered as reported. The retired topic had all
+    services as its writers; nobody can write to it any more.
     """
     service = _WRITERS.get(topic)
     if service is None:
         return True
-    foreign_action = event.action in _KNOWN_ACTIONS - OF_ALL and event.action not in ACTIONS[service]
-    foreign_actor = event.actor.kind in _KNOWN_ACTORS and event.actor.kind not in ACTORS[service]
+    foreign_action = event.action in _KNOWN_ACTIONS - SHARED_ACTIONS and event.action not in ACTIONS_BY_SERVICE[service]
+    foreign_actor = event.actor.kind in _KNOWN_ACTOR_KINDS and event.actor.kind not in ACTOR_KINDS_BY_SERVICE[service]
     return not (foreign_action or foreign_actor)

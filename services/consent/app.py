@@ -1,4 +1,4 @@
-"""The composition root of consent: the only file that constructs things."""
+"""The composition root of consent: builds the API, the worker and the recovery."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.consent.api import choices, consents, matrices
-from services.consent.api.changing import show_present
+from services.consent.api.changing import render_version_differs
 from services.consent.consumers import subscriptions
 from services.consent.domain.states import VersionDiffersError
 from services.consent.settings import Settings
 from services.consent.store import states
 from services.consent.usecases.adopt_states import adopt_states
 from services.consent.usecases.name_in_full import name_in_full
-from services.consent.waking import InForce
+from services.consent.waking import InForceNotifier
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.outcomes import render
@@ -22,16 +22,16 @@ from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 512 * 1024
-"""A matrix of all professions and types; everything else is far smaller."""
+"""In bytes. The largest body is a matrix of all professions and document types."""
 
 
 def make_api(settings: Settings) -> FastAPI:
-    """The API: the choices about a record are seen and changed by whom the rules let."""
+    """Builds the API, through which the choices about a record are read and changed."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.occupational_medicine = settings.parameters.occupational_medicine
-        app.state.in_force = InForce(settings.postgres.dsn.get_secret_value())
+        app.state.in_force = InForceNotifier(settings.postgres.dsn.get_secret_value())
         async with serving(app, settings, "consent"), app.state.in_force.listening():
             yield
 
@@ -42,24 +42,25 @@ def make_api(settings: Settings) -> FastAPI:
         body_limit=min(settings.http.body_limit, LARGEST_BODY),
         render=render,
     )
-    app.add_exception_handler(VersionDiffersError, show_present)
+    app.add_exception_handler(VersionDiffersError, render_version_differs)
     for router in (choices.router, consents.router, matrices.router):
         app.include_router(router)
     return app
 
 
 def make_worker(settings: Settings) -> FastAPI:
-    """The worker: announces new records' states, decides deposits, remembers what is in force."""
+    """Builds the worker: it announces the states of new records, decides deposits and notes which version is in
+    force."""
     return make_worker_app(make_plan(masked_and_invisible=settings.parameters.masked_and_invisible), settings)
 
 
 def make_recovery(_: Settings) -> Recovery:
-    """What consent does about commits that it has lost: the patient's choices are those of the topic."""
+    """Returns how consent recovers lost commits: it adopts the states that the topic holds."""
     return Recovery(adopt=adopt_states)
 
 
 def make_plan(keys: Keys | None = None, *, masked_and_invisible: bool = False) -> Plan:
-    """What the worker does."""
+    """Returns the worker's subscriptions, loops and recovery."""
     loops: dict[str, Loop] = {
         "finish-erasures": ErasureFinisher("consent", states.remove_changes).round,
         "name-in-full": name_in_full,

@@ -1,4 +1,4 @@
-"""What consent hears on Kafka, and the use case that answers it."""
+"""The subscriptions of consent: which topic is read, and which use case handles its events."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ from services.consent.usecases.acknowledge_copies import acknowledge_copies
 from services.consent.usecases.copy_directory import copy_directory
 from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
-from services.consent.usecases.decide_deposits import decide_deposits, deposits_behind
+from services.consent.usecases.decide_deposits import decide_deposits, deposits_awaiting_version
 from services.consent.usecases.erase_record import erase_record
 from shared.contracts.identity import (
     PeopleChanged,
@@ -31,9 +31,9 @@ from shared.messaging.subscription import Subscription
 
 
 def subscriptions(*, masked_and_invisible: bool = False) -> list[Subscription]:
-    """Copies and acknowledgements are guarded by their versions; deposits are minded by the inbox.
+    """Returns the subscriptions of consent. `masked_and_invisible`: the national parameter.
 
-    A record is erased once. `masked_and_invisible`: the national parameter.
+    Versions deduplicate copies and acknowledgements, the inbox deduplicates deposits. A record is erased once.
     """
     return [
         Subscription(CONSENT_RECORD_COPIES, (RecordChanged,), copy_records, uses_inbox=False),
@@ -45,7 +45,7 @@ def subscriptions(*, masked_and_invisible: bool = False) -> list[Subscription]:
             CONSENT_DEPOSIT_CHECKS,
             (DocumentReceived,),
             partial(decide_deposits, masked_and_invisible=masked_and_invisible),
-            awaiting_version=deposits_behind,
+            awaiting_version=deposits_awaiting_version,
         ),
         Subscription(CONSENT_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), acknowledge_copies, uses_inbox=False),
         Subscription(CONSENT_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, uses_inbox=False),

@@ -6,7 +6,7 @@ from shared.runtime.settings import ParameterSettings, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """Everything consent is told at its start."""
+    """All settings of consent."""
 
     model_config = SettingsConfigDict(env_prefix="CONSENT_", env_nested_delimiter="__", frozen=True, extra="ignore")
     parameters: ParameterSettings = ParameterSettings()

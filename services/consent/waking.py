@@ -1,4 +1,4 @@
-"""Woken when a change is in force: one connection of the API listens, whoever waits for a record is called."""
+"""Wakes requests that wait for a change to come into force: one connection of the API listens for all of them."""
 
 import asyncio
 import contextlib
@@ -15,13 +15,13 @@ from shared.http.admission import idle
 from shared.runtime.tasks import end_tasks
 
 T = TypeVar("T")
-LONGEST_NAP_S = 0.5
-"""Looked at again after this long even if nobody called: the listening connection may be away."""
+RECHECK_INTERVAL_S = 0.5
+"""A waiting request reads again after this time even without a notification: the listening connection may be down."""
 RECONNECT_S = 1.0
 
 
-class InForce:
-    """Who waits for which record."""
+class InForceNotifier:
+    """Wakes the requests that wait for a record, when PostgreSQL notifies that a version of it came into force."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
@@ -29,7 +29,7 @@ class InForce:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Listens in the background for as long as this lasts."""
+        """Listens for notifications in the background until the context ends."""
         task = asyncio.create_task(self._listen())
         try:
             yield
@@ -37,27 +37,27 @@ class InForce:
             await end_tasks([task])
 
     async def wait_for(
-        self, record_id: UUID, look: Callable[[], Awaitable[T]], done: Callable[[T], bool], seconds: float
+        self, record_id: UUID, read: Callable[[], Awaitable[T]], is_done: Callable[[T], bool], timeout_s: float
     ) -> T:
-        """Looks until `done` or until the time is over; returns the last look."""
-        deadline = asyncio.get_running_loop().time() + seconds
+        """Reads until `is_done` or until the time is over; returns the value that was read last."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
         event = asyncio.Event()
         waiting = self._waiting.setdefault(str(record_id), set())
         waiting.add(event)
         try:
-            found = await look()
-            while not done(found) and (left := deadline - asyncio.get_running_loop().time()) > 0:
+            value = await read()
+            while not is_done(value) and (remaining_s := deadline - asyncio.get_running_loop().time()) > 0:
                 with contextlib.suppress(TimeoutError), idle():
-                    await asyncio.wait_for(event.wait(), min(left, LONGEST_NAP_S))
+                    await asyncio.wait_for(event.wait(), min(remaining_s, RECHECK_INTERVAL_S))
                 event.clear()
-                found = await look()
-            return found
+                value = await read()
+            return value
         finally:
             waiting.discard(event)
             if not waiting:
                 self._waiting.pop(str(record_id), None)
 
-    def _call(self, record_id: str) -> None:
+    def _wake(self, record_id: str) -> None:
         for event in self._waiting.get(record_id, ()):
             event.set()
 
@@ -70,10 +70,10 @@ class InForce:
     async def _listen_once(self) -> None:
         settings = {"application_name": "consent-in-force", **KEEPALIVES}
         connection = await asyncpg.connect(self._dsn, timeout=5, command_timeout=5, server_settings=settings)
-        gone = asyncio.Event()
-        connection.add_termination_listener(lambda _: gone.set())
+        terminated = asyncio.Event()
+        connection.add_termination_listener(lambda _: terminated.set())
         try:
-            await connection.add_listener(IN_FORCE_CHANNEL, lambda _, __, ___, record_id: self._call(str(record_id)))
-            await gone.wait()
+            await connection.add_listener(IN_FORCE_CHANNEL, lambda _, __, ___, record_id: self._wake(str(record_id)))
+            await terminated.wait()
         finally:
             connection.terminate()

@@ -30,7 +30,7 @@ CHANGES = ATTESTATIONS | {
     "withdraw-attestation-objection",
     *("name-attending-doctor", "end-attending-doctor", "reference-application", "end-application"),
 }
-_PERSONS = CHANGES - {"attest-care-team"}
+_PATIENT_SIDE_CHANGES = CHANGES - {"attest-care-team"}
 
 
 def _professional_may(facts: Facts) -> bool:
@@ -50,7 +50,7 @@ def _attests_unopposed(facts: Facts) -> bool:
     return facts.change != "attest-care-team" or not facts.care_team_objected
 
 
-PERSONS_CHANGE = Requirement("change-not-permitted", lambda f: f.change in _PERSONS)
+PERSONS_CHANGE = Requirement("change-not-permitted", lambda f: f.change in _PATIENT_SIDE_CHANGES)
 PROFESSIONALS_CHANGE = Requirement("change-not-permitted", _professional_may)
 STRUCTURES_CHANGE = Requirement("change-not-permitted", lambda f: f.change in ATTESTATIONS and f.about_self)
 UNBLOCKED = Requirement("blocked", lambda f: f.blocked == "none" or f.change == "end-attestation", hides_existence=True)

@@ -1,4 +1,4 @@
-"""Consent's API over HTTP, with whoever asks it something about one record."""
+"""Consent's API over HTTP, and the callers of one record."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ import httpx
 from services.consent.app import make_api
 from services.consent.settings import Settings
 from services.consent.store import states
-from services.consent.store.copies import COPIED
+from services.consent.store.copies import COPIED_TOPICS
 from services.consent.usecases.copy_directory import copy_directory
 from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
@@ -37,21 +37,21 @@ DIRECTORY = {
     "1750000001": None,
     "1750000002": None,
 }
-"""Who is in the directory: doctors, a nurse, a pharmacist and two hospitals."""
+"""The entries of the directory: doctors, a nurse, a pharmacist and two hospitals."""
 
 
 async def enter(pool: Pool, *ids: str, version: int = 1, status: str = "active", profession: str | None = None) -> None:
-    """The directory tells of these; all of DIRECTORY where none are named."""
-    told = [_entry(id, version, status, profession or DIRECTORY.get(id)) for id in ids or DIRECTORY]
+    """Announces these identifiers as entries of the directory; all of DIRECTORY without any."""
+    events = [_entry(id, version, status, profession or DIRECTORY.get(id)) for id in ids or DIRECTORY]
     async with transaction(pool) as connection:
-        await copy_directory(connection, [message(one) for one in told])
+        await copy_directory(connection, [message(event) for event in events])
 
 
 def _entry(id: str, version: int, status: str, profession: str | None) -> ProfessionalChanged | StructureChanged:
-    said = {"version": version, "name": "Inventé", "status": status}
+    fields = {"version": version, "name": "Inventé", "status": status}
     if profession is None:
-        return StructureChanged.model_validate({"structure_id": id, **said})
-    return ProfessionalChanged.model_validate({"professional_id": id, "profession": profession, **said})
+        return StructureChanged.model_validate({"structure_id": id, **fields})
+    return ProfessionalChanged.model_validate({"professional_id": id, "profession": profession, **fields})
 
 
 class ConsentApi:
@@ -61,17 +61,17 @@ class ConsentApi:
         self.client, self.pool = client, pool
 
     async def open_record(self) -> "Record":
-        """A record that has its first state, with nothing waiting in the outbox; the copies are fresh."""
+        """Opens a record: it has its first state, nothing is in the outbox, and the copies are fresh."""
         record_id = uuid4()
         async with transaction(self.pool) as connection:
             await copy_records(connection, [message(record_changed(record_id))])
             await connection.execute("delete from outbox")
-            await raise_watermarks(connection, {(topic, 0): clock.now() for topic in COPIED})
+            await raise_watermarks(connection, {(topic, 0): clock.now() for topic in COPIED_TOPICS})
         return Record(self, record_id)
 
 
 class Record:
-    """One record and those who ask about it."""
+    """One record, with requests about it."""
 
     def __init__(self, api: ConsentApi, id: UUID) -> None:
         self.api, self.id = api, id
@@ -80,50 +80,50 @@ class Record:
     async def ask(
         self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
     ) -> httpx.Response:
-        """By the holder, unless another token is given."""
+        """Sends a request; by the patient, unless another token is given."""
         sent = {**bearer(token or self.holder), **{name.replace("_", "-"): text for name, text in headers.items()}}
         return await self.api.client.request(method, f"/records/{self.id}/{path}", json=body, headers=sent)
 
     async def choices(self) -> dict[str, Any]:
-        """The present ones."""
+        """Returns the current choices."""
         answer = await self.ask("GET", "choices")
         assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        choices: dict[str, Any] = answer.json()
+        return choices
 
-    async def named(self, version: int = 1, **people: Any) -> None:
-        """Identity tells who is named for the record."""
+    async def announce_people(self, version: int = 1, **people: Any) -> None:
+        """Announces, as identity, who is named for the record."""
         event = PeopleChanged(record_id=self.id, version=version, **people)
         async with transaction(self.api.pool) as connection:
             await copy_people(connection, [message(event)])
 
     async def put_in_force(self, version: int) -> None:
-        """Records says that it has applied this version."""
+        """Acknowledges, as records, that this version is applied."""
         async with transaction(self.api.pool) as connection:
             await states.raise_versions_in_force(connection, {self.id: version})
 
-    async def told(self) -> list[Event]:
-        """Everything announced about it."""
-        return [one for one in await outbox(self.api.pool) if one.key == str(self.id)]
+    async def events(self) -> list[Event]:
+        """Returns everything that was announced about the record."""
+        return [event for event in await outbox(self.api.pool) if event.key == str(self.id)]
 
     async def entries(self) -> list[AccessRecorded]:
-        """What the ledger is told."""
-        return [one for one in await self.told() if isinstance(one, AccessRecorded)]
+        """Returns what was announced to the ledger."""
+        return [event for event in await self.events() if isinstance(event, AccessRecorded)]
 
 
 def representative(record_id: UUID, own_id: UUID, kind: str = "representative") -> str:
-    """The token of who acts for the holder of a record."""
+    """Returns the token of somebody who acts for the patient of a record."""
     return make_token(kind, str(own_id), record_id=record_id)
 
 
 def person(id: UUID, **more: Any) -> PersonNamed:
-    """Somebody named for a record since long ago."""
+    """Returns a person who has been named for a record since long ago."""
     return PersonNamed.model_validate({"person_id": id, "kind": "parental", "from": "2020-01-01T00:00:00Z", **more})
 
 
 @asynccontextmanager
 async def consent_api(database: Database, **changed: Any) -> AsyncIterator[ConsentApi]:
-    """The API, serving; `changed`: other settings."""
+    """Serves the API. `changed`: other settings."""
     app = make_api(
         Settings(
             postgres=PostgresSettings.model_validate({"dsn": database.dsn}),

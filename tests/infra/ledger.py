@@ -1,4 +1,4 @@
-"""The ledger of one record as audit is told of it, and audit's API over it."""
+"""The ledger of one record, and audit's API over it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,30 +31,30 @@ from tests.infra.tokens import SETTINGS, TestKeys, make_token
 
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
 PARENT = UUID(int=0x9001)
-"""Who represents the holder in `Ledger.record`."""
+"""The representative in `Ledger.record`."""
 
 
 def id_at(time: datetime) -> UUID:
-    """An id of the house as it would have been made then."""
+    """Returns an event id as it would have been made at that time."""
     return UUID(int=int(time.timestamp() * 1000) << 80 | clock.new_id().int & (1 << 80) - 1)
 
 
 def doctor(id: str = DOCTOR, structure: str = HOSPITAL) -> Actor:
-    """A physician of a structure."""
+    """Returns a physician of a structure as an actor."""
     return Actor(kind="professional", id=id, profession="10", organisation_id=structure)
 
 
 def judged(facts: Facts) -> dict[str, Any]:
-    """What the ledger is told of a decision about these facts."""
+    """Decides these facts; returns the fields of the ledger's event."""
     decision = decide(facts)
     permitted = isinstance(decision, Permit)
     reason = decision.rule if isinstance(decision, Permit) else decision.reason
-    said = {"outcome": "permitted" if permitted else "refused", "reason": reason}
-    return {**said, "rules_version": RULES_VERSION, "facts": encode_facts(facts)}
+    answer = {"outcome": "permitted" if permitted else "refused", "reason": reason}
+    return {**answer, "rules_version": RULES_VERSION, "facts": encode_facts(facts)}
 
 
 def reading(**more: Any) -> Facts:
-    """A physician who is authorised reads a letter; whatever is named is otherwise."""
+    """Returns the facts of an authorised physician who reads a letter; `more` replaces some of them."""
     facts: dict[str, Any] = {
         "action": "read",
         "actor_kind": "professional",
@@ -74,7 +74,7 @@ def reading(**more: Any) -> Facts:
 
 
 class Ledger:
-    """One record's; each event a second after the one before, its id of its time."""
+    """The ledger of one record. Each event is a second later than the one before; its id carries its time."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.client, self.record_id = client, uuid4()
@@ -91,52 +91,52 @@ class Ledger:
         return id
 
     async def record(self, status: str = "open", version: int = 1) -> None:
-        """Identity tells the state of the record, and that PARENT represents its holder; the copies are fresh."""
-        known = {"status": "open" if status == "open" else "closed", "deceased": status == "deceased"}
-        event = record_changed(self.record_id, version).model_copy(update=known)
+        """Announces, as identity, the state of the record, and PARENT as its representative; the copies are fresh."""
+        state = {"status": "open" if status == "open" else "closed", "deceased": status == "deceased"}
+        event = record_changed(self.record_id, version).model_copy(update=state)
         async with transaction(self.pool) as connection:
             await copy_records(connection, [message(event)])
         await self.people(version, PARENT)
         await self.be_fresh()
 
     async def people(self, version: int, *representatives: UUID, until: datetime | None = None) -> None:
-        """Identity tells who represents the holder, until when."""
-        named = tuple(
+        """Announces, as identity, who represents the patient, until when."""
+        persons = tuple(
             PersonNamed(person_id=id, kind="representative-of-minor", since=self.time, until=until)
             for id in representatives
         )
-        event = PeopleChanged(record_id=self.record_id, version=version, representatives=named)
+        event = PeopleChanged(record_id=self.record_id, version=version, representatives=persons)
         async with transaction(self.pool) as connection:
             await copy_people(connection, [message(event)])
 
     async def be_fresh(self) -> None:
-        """Heartbeats of the partition in which the record lies."""
+        """Raises the watermarks of the partition of the record."""
         async with transaction(self.pool) as connection:
             topics = IDENTITY_RECORDS.name, IDENTITY_PEOPLE.name, IDENTITY_ERASURES.name
             await raise_watermarks(connection, {(topic, 0): clock.now() for topic in topics})
 
     async def document(self, *labels: str) -> UUID:
-        """A document with these labels that audit was told of."""
+        """Announces a document with these labels; returns its id."""
         event = document_received(self.record_id).model_copy(update={"labels": labels or ("N",)})
         await self.tell(event)
         return event.document_id
 
     async def access(
-        self, actor: Actor, action: str, said: dict[str, Any], at: datetime | None = None, **more: Any
+        self, actor: Actor, action: str, decision: dict[str, Any], at: datetime | None = None, **more: Any
     ) -> UUID:
-        """Somebody did something, or was refused."""
-        fact = {"record_id": self.record_id, "actor": actor, "action": action, **said, **more}
+        """Enters an access or a refusal; returns its event id."""
+        fact = {"record_id": self.record_id, "actor": actor, "action": action, **decision, **more}
         return await self.tell(AccessRecorded.model_validate(fact), at)
 
 
 def parent_token(record_id: UUID) -> str:
-    """With which PARENT acts for the holder of that record."""
+    """Returns the token with which PARENT acts for the patient of that record."""
     return make_token("representative", str(PARENT), record_id=record_id)
 
 
 @asynccontextmanager
 async def audit_api(database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    """Running in this process."""
+    """Serves the API in this process."""
     app = make_api(
         Settings(
             postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
@@ -150,5 +150,5 @@ async def audit_api(database: Database) -> AsyncIterator[httpx.AsyncClient]:
             await raise_watermarks(connection, {(IDENTITY_ERASURES.name, 0): clock.now()})
         app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://audit") as found:
-            yield found
+        async with httpx.AsyncClient(transport=transport, base_url="http://audit") as http_client:
+            yield http_client

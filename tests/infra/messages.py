@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import orjson
 
-from services.audit.writers import ACTIONS, may_report
+from services.audit.writers import ACTIONS_BY_SERVICE, may_report
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.declarations import SERVICES, Service
@@ -26,7 +26,9 @@ def sender_of(event: Event) -> Service:
     """The service whose word an event is: of one that all may say, the service whose act it tells."""
     match event:
         case AccessRecorded():
-            return next((service for service, actions in ACTIONS.items() if event.action in actions), "records")
+            return next(
+                (service for service, actions in ACTIONS_BY_SERVICE.items() if event.action in actions), "records"
+            )
         case ErasureAcknowledged():
             return next((service for service in SERVICES if service == event.service), "notify")
     return next(topic.writer for topic in TOPICS if type(event) in topic.events if topic.writer is not None)

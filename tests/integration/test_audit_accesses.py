@@ -52,8 +52,8 @@ async def client(new_database: NewDatabase) -> AsyncIterator[httpx.AsyncClient]:
     async with app.router.lifespan_context(app):
         app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://audit") as found:
-            yield found
+        async with httpx.AsyncClient(transport=transport, base_url="http://audit") as http_client:
+            yield http_client
 
 
 class Life:
@@ -80,8 +80,10 @@ class Life:
     async def publish(self, deposit: DocumentReceived, *labels: str) -> None:
         now = clock.now()
         ids: dict[str, Any] = deposit.model_dump(include={"record_id", "document_id", "deposit_id", "organisation_id"})
-        shown = labels or deposit.labels
-        await self.tell(DocumentPublished(**ids, labels=shown, decision_id=uuid4(), received_at=now, published_at=now))
+        label_codes = labels or deposit.labels
+        await self.tell(
+            DocumentPublished(**ids, labels=label_codes, decision_id=uuid4(), received_at=now, published_at=now)
+        )
 
     async def refuse(self, deposit: DocumentReceived, reason: str) -> None:
         ids: dict[str, Any] = deposit.model_dump(include={"record_id", "document_id", "deposit_id", "organisation_id"})
@@ -95,11 +97,13 @@ class Life:
         headers = bearer(patient_token(self.record_id))
         answer = await self.client.get(f"/records/{self.record_id}/accesses", params=query, headers=headers)
         assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        page: dict[str, Any] = answer.json()
+        return page
 
     async def lines(self, **query: Any) -> list[tuple[str, str, str]]:
-        return [(one["action"], one["outcome"], one["reason"]) for one in (await self.page(**query))["accesses"]]
+        return [
+            (access["action"], access["outcome"], access["reason"]) for access in (await self.page(**query))["accesses"]
+        ]
 
     @property
     def patient(self) -> Actor:
@@ -166,8 +170,8 @@ async def test_refusals_are_shown_with_who_what_and_why(life: Life) -> None:
         "refused",
         "consent-opposed",
     )
-    told = (refused["who"], refused["organisation"], received["organisation"])
-    assert {one["name"] for one in told} == {"Hôpital des Trois Rivières"}
+    named_views = (refused["who"], refused["organisation"], received["organisation"])
+    assert {view["name"] for view in named_views} == {"Hôpital des Trois Rivières"}
 
 
 async def test_a_document_invisible_to_the_patient_is_betrayed_by_no_line(life: Life) -> None:
@@ -179,10 +183,10 @@ async def test_a_document_invisible_to_the_patient_is_betrayed_by_no_line(life: 
     await life.access(doctor(), "read-document", "permitted", "authorised", **document)
     await life.access(doctor(), "read-document", "refused", "blocked", **document)
     await life.access(life.patient, "read-document", "refused", "invisible-to-patient", **document)
-    shown = await life.page()
-    assert shown == {"accesses": [], "next": None}
+    page = await life.page()
+    assert page == {"accesses": [], "next": None}
     hidden_ids = [str(hidden.document_id), str(also_refused.document_id)]
-    assert not any(one in str(shown) for one in hidden_ids)
+    assert not any(document_id in str(page) for document_id in hidden_ids)
 
 
 async def test_a_document_made_visible_shows_its_whole_history_and_an_old_word_hides_it_no_more(life: Life) -> None:
@@ -214,8 +218,8 @@ async def test_an_access_that_reaches_the_ledger_before_the_documents_labels_is_
 
 async def test_checks_and_alerts_are_no_lines_of_the_list(life: Life) -> None:
     deposit = await life.deposit()
-    told = {"record_id": life.record_id, "alert_id": uuid4(), "kind": "document", "caused_by": uuid4()}
-    about = {**told, "document_id": deposit.document_id, "handled_at": clock.now()}
+    alert_fields = {"record_id": life.record_id, "alert_id": uuid4(), "kind": "document", "caused_by": uuid4()}
+    about = {**alert_fields, "document_id": deposit.document_id, "handled_at": clock.now()}
     await life.tell(AlertSent.model_validate(about), AlertWithheld.model_validate({**about, "reason": "invisible"}))
     assert await life.lines() == [("deposit-document", "permitted", "received")]
 
@@ -237,15 +241,18 @@ async def test_whoever_is_refused_again_and_again_fills_nobodys_list(life: Life)
     for _ in range(2):
         await life.access(life.patient, "authorise-professional", "permitted", "own-record", subject_id=DOCTOR)
     page = await life.page()
-    lines = [(one["who"]["id"], one["reason"], one["times"]) for one in page["accesses"]]
-    own = (None, "own-record", 1)
+    lines = [(access["who"]["id"], access["reason"], access["times"]) for access in page["accesses"]]
+    own_line = (None, "own-record", 1)
     refused = [("899700000009", "blocked", 1), (DOCTOR, "blocked", 30)]
-    assert lines == [own, own, *refused, *[(HOSPITAL, "received", 1)] * 2]
+    assert lines == [own_line, own_line, *refused, *[(HOSPITAL, "received", 1)] * 2]
     folded = page["accesses"][3]
     assert folded["document_id"] is None
     assert folded["first_at"] < folded["occurred_at"]
     assert page["accesses"][2]["first_at"] is None
-    assert [(one["reason"], one["times"]) for one in (await life.page(limit=10))["accesses"]][-1] == ("blocked", 7)
+    assert [(access["reason"], access["times"]) for access in (await life.page(limit=10))["accesses"]][-1] == (
+        "blocked",
+        7,
+    )
 
 
 async def test_pages_follow_one_another_without_gap_or_repetition(life: Life) -> None:
@@ -259,30 +266,30 @@ async def test_pages_follow_one_another_without_gap_or_repetition(life: Life) ->
         for n in range(4)
     ]
     async with transaction(life.pool) as connection:
-        await write_entries(MOTIVES, connection, [message(one, time=at_once) for one in same_time])
+        await write_entries(MOTIVES, connection, [message(event, time=at_once) for event in same_time])
     seen: list[str] = []
     page = await life.page(limit=2)
     while True:
-        seen += [one["event_id"] for one in page["accesses"]]
+        seen += [access["event_id"] for access in page["accesses"]]
         assert len(page["accesses"]) <= 2
         if page["next"] is None:
             break
         page = await life.page(limit=2, before=page["next"])
     assert len(seen) == len(set(seen)) == 11
-    everything = [one["event_id"] for one in (await life.page(limit=200))["accesses"]]
+    everything = [access["event_id"] for access in (await life.page(limit=200))["accesses"]]
     assert seen == everything
-    times = [one["occurred_at"] for one in (await life.page(limit=200))["accesses"]]
+    times = [access["occurred_at"] for access in (await life.page(limit=200))["accesses"]]
     assert times == sorted(times, reverse=True)
     assert await life.lines(before=(at_once - timedelta(hours=2)).isoformat()) == []
 
 
 async def test_the_asking_is_announced_before_the_list_is_given_and_comes_back_as_a_line(life: Life) -> None:
     assert await life.lines() == []
-    [asked] = await outbox(life.pool)
-    assert isinstance(asked, AccessRecorded)
-    assert (asked.record_id, asked.action, asked.outcome) == (life.record_id, "list-accesses", "permitted")
-    assert (asked.actor.kind, asked.actor.id) == ("patient", str(life.record_id))
-    await life.tell(asked)
+    [announced] = await outbox(life.pool)
+    assert isinstance(announced, AccessRecorded)
+    assert (announced.record_id, announced.action, announced.outcome) == (life.record_id, "list-accesses", "permitted")
+    assert (announced.actor.kind, announced.actor.id) == ("patient", str(life.record_id))
+    await life.tell(announced)
     assert (await life.page())["accesses"][0]["who"]["you"] is True
 
 
@@ -303,14 +310,14 @@ async def test_nobody_but_the_patient_of_the_record_is_given_the_list(life: Life
     for token in (professional_token(DOCTOR), software_token("software-1", HOSPITAL), operator_token()):
         assert (await life.client.get(url, headers=bearer(token))).status_code == 403
     stranger = bearer(patient_token(uuid4()))
-    others, missing = (
+    other_tokens, missing = (
         await life.client.get(url, headers=stranger),
         await life.client.get(f"/records/{uuid4()}/accesses", headers=stranger),
     )
-    assert others.status_code == missing.status_code == 404
-    assert others.content == missing.content
+    assert other_tokens.status_code == missing.status_code == 404
+    assert other_tokens.content == missing.content
     assert (await life.client.get(url)).status_code == 401
-    assert not [one for one in await outbox(life.pool) if isinstance(one, AccessRecorded)]
+    assert not [event for event in await outbox(life.pool) if isinstance(event, AccessRecorded)]
 
 
 @pytest.mark.parametrize(

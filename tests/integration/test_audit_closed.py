@@ -29,18 +29,20 @@ class Family:
         self.holder = patient_token(ledger.record_id)
         self.parent = parent_token(ledger.record_id)
 
-    async def ask(self, what: str, token: str, record_id: UUID | None = None) -> httpx.Response:
-        explaining = what == "explanation"
+    async def ask(self, list_name: str, token: str, record_id: UUID | None = None) -> httpx.Response:
+        explaining = list_name == "explanation"
         path = (
-            f"/entries/{self.entry}/{what}" if explaining else f"/records/{record_id or self.ledger.record_id}/{what}"
+            f"/entries/{self.entry}/{list_name}"
+            if explaining
+            else f"/records/{record_id or self.ledger.record_id}/{list_name}"
         )
         return await self.ledger.client.get(path, headers=bearer(token))
 
     async def answers(self, token: str) -> set[int]:
-        return {(await self.ask(what, token)).status_code for what in (*LISTS, "explanation")}
+        return {(await self.ask(list_name, token)).status_code for list_name in (*LISTS, "explanation")}
 
-    async def told(self) -> list[AccessRecorded]:
-        return [one for one in await outbox(self.ledger.pool) if isinstance(one, AccessRecorded)]
+    async def access_events(self) -> list[AccessRecorded]:
+        return [event for event in await outbox(self.ledger.pool) if isinstance(event, AccessRecorded)]
 
 
 @pytest.fixture
@@ -56,9 +58,9 @@ async def test_of_a_closed_record_the_holder_alone_sees_who_did_what(family: Fam
     await family.ledger.record("closed", 2)
     assert await family.answers(family.holder) == {200}
     assert await family.answers(family.parent) == {404}
-    for what in LISTS:
-        closed = await family.ask(what, family.parent)
-        missing = await family.ask(what, family.parent, uuid4())
+    for list_name in LISTS:
+        closed = await family.ask(list_name, family.parent)
+        missing = await family.ask(list_name, family.parent, uuid4())
         assert (closed.status_code, closed.content) == (missing.status_code, missing.content)
     await family.ledger.record("open", 3)
     assert await family.answers(family.parent) == {200}
@@ -67,23 +69,23 @@ async def test_of_a_closed_record_the_holder_alone_sees_who_did_what(family: Fam
 async def test_of_a_deceased_persons_record_nobody_sees_who_did_what(family: Family) -> None:
     await family.ledger.record("deceased")
     assert await family.answers(family.parent) == await family.answers(family.holder) == {404}
-    assert {one.reason for one in await family.told()} == {"holder-deceased"}
+    assert {event.reason for event in await family.access_events()} == {"holder-deceased"}
     await family.ledger.record("open", 2)
     assert await family.answers(family.holder) == {200}
 
 
 async def test_each_refusal_to_who_represents_the_holder_stands_in_the_ledger_with_its_facts(family: Family) -> None:
     await family.ledger.record("closed")
-    for what in (*LISTS, "explanation"):
-        assert (await family.ask(what, family.parent)).status_code == 404
-    told = await family.told()
-    assert [one.action for one in told] == ["list-accesses", "list-emergencies", "explain-decision"]
-    for one in told:
-        assert (one.record_id, one.outcome, one.reason) == (family.ledger.record_id, "refused", "record-closed")
-        assert one.facts is not None
-        answer = decide(decode_facts(one.facts))
+    for list_name in (*LISTS, "explanation"):
+        assert (await family.ask(list_name, family.parent)).status_code == 404
+    access_events = await family.access_events()
+    assert [event.action for event in access_events] == ["list-accesses", "list-emergencies", "explain-decision"]
+    for event in access_events:
+        assert (event.record_id, event.outcome, event.reason) == (family.ledger.record_id, "refused", "record-closed")
+        assert event.facts is not None
+        answer = decide(decode_facts(event.facts))
         assert not isinstance(answer, Permit)
-        assert (answer.reason, answer.rules_version) == (one.reason, one.rules_version)
+        assert (answer.reason, answer.rules_version) == (event.reason, event.rules_version)
 
 
 async def test_each_refusal_to_others_stands_in_the_ledger_of_the_record_that_is_there(family: Family) -> None:
@@ -97,16 +99,16 @@ async def test_each_refusal_to_others_stands_in_the_ledger_of_the_record_that_is
     strangers = (patient_token(uuid4()), make_token("representative", str(uuid4()), record_id=uuid4()))
     await family.ledger.record()
     for token, status, reason in (
-        *((one, 403, "kind-not-permitted") for one in never),
-        *((one, 404, "not-own-record") for one in strangers),
+        *((token, 403, "kind-not-permitted") for token in never),
+        *((token, 404, "not-own-record") for token in strangers),
     ):
-        for what in LISTS:
-            before = len(await family.told())
-            answer, missing = await family.ask(what, token), await family.ask(what, token, uuid4())
+        for list_name in LISTS:
+            before = len(await family.access_events())
+            answer, missing = await family.ask(list_name, token), await family.ask(list_name, token, uuid4())
             assert (answer.status_code, answer.content) == (missing.status_code, missing.content)
-            [entry] = (await family.told())[before:]
+            [entry] = (await family.access_events())[before:]
             assert (answer.status_code, entry.record_id) == (status, id)
-            assert (entry.action, entry.outcome, entry.reason) == (f"list-{what}", "refused", reason)
+            assert (entry.action, entry.outcome, entry.reason) == (f"list-{list_name}", "refused", reason)
             again = decide(decode_facts(entry.facts or {}))
             assert not isinstance(again, Permit)
             assert again.reason == reason
@@ -115,15 +117,15 @@ async def test_each_refusal_to_others_stands_in_the_ledger_of_the_record_that_is
 async def test_who_is_never_told_why_stands_in_the_ledger_of_the_entry(family: Family) -> None:
     carer = make_token("carer", str(uuid4()), record_id=uuid4())
     for token in (carer, software_token("software-1", HOSPITAL), operator_token()):
-        before = len(await family.told())
+        before = len(await family.access_events())
         answer = await family.ask("explanation", token)
-        [entry] = (await family.told())[before:]
+        [entry] = (await family.access_events())[before:]
         assert (entry.record_id, entry.action) == (family.ledger.record_id, "explain-decision")
         assert (answer.status_code, entry.outcome, entry.reason) == (403, "refused", "kind-not-permitted")
         unknown = Family(family.ledger, clock.new_id())
         missing = await unknown.ask("explanation", token)
         assert (answer.status_code, answer.content) == (missing.status_code, missing.content)
-    assert len(await family.told()) == 3
+    assert len(await family.access_events()) == 3
 
 
 async def test_while_nothing_is_known_of_a_record_its_holder_alone_sees_who_did_what(family: Family) -> None:
@@ -155,11 +157,11 @@ async def test_who_represents_no_longer_sees_who_did_what_no_longer_whatever_the
     assert await family.answers(family.parent) == {200}
     await family.ledger.people(2)
     assert await family.answers(family.parent) == {404}
-    for what in LISTS:
-        ended = await family.ask(what, family.parent)
-        missing = await family.ask(what, family.parent, uuid4())
+    for list_name in LISTS:
+        ended = await family.ask(list_name, family.parent)
+        missing = await family.ask(list_name, family.parent, uuid4())
         assert (ended.status_code, ended.content) == (missing.status_code, missing.content)
-    refused = [one.reason for one in await family.told() if one.outcome == "refused"]
+    refused = [event.reason for event in await family.access_events() if event.outcome == "refused"]
     assert set(refused) == {"not-own-record"}
     await family.ledger.people(1, PARENT)
     assert await family.answers(family.parent) == {404}, "an older word does not count"

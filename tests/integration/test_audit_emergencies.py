@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.audit import store
-from services.audit.emergencies import WeekInvalidError, week_of
+from services.audit.emergencies import WeekInvalidError, week_bounds
 from services.audit.usecases.copy_names import copy_names
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from shared.contracts.audit import AccessRecorded
@@ -53,17 +53,17 @@ async def opened(
 ) -> UUID:
     """A physician reads in an emergency."""
     facts = reading(mode="bris_de_glace", motive=True, record_named=True, break_glass=True)
-    sealed = None if motive is None else MOTIVES.sent.encrypt_jwe(motive.encode(), MOTIVE_PLACE)
-    said = {**judged(facts), "mode": "bris_de_glace", "motive": sealed, **more}
-    return await ledger.access(doctor(who), action, said, at=said.pop("at", None))
+    sealed = None if motive is None else MOTIVES.transport_keys.encrypt_jwe(motive.encode(), MOTIVE_PLACE)
+    decision = {**judged(facts), "mode": "bris_de_glace", "motive": sealed, **more}
+    return await ledger.access(doctor(who), action, decision, at=decision.pop("at", None))
 
 
 async def listed(ledger: Ledger, token: str | None = None) -> list[dict[str, Any]]:
     headers = bearer(token or patient_token(ledger.record_id))
     answer = await ledger.client.get(f"/records/{ledger.record_id}/emergencies", headers=headers)
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["emergencies"]
-    return found
+    emergencies: list[dict[str, Any]] = answer.json()["emergencies"]
+    return emergencies
 
 
 async def of_structure(ledger: Ledger, token: str, week: str = WEEK) -> list[dict[str, Any]]:
@@ -71,19 +71,19 @@ async def of_structure(ledger: Ledger, token: str, week: str = WEEK) -> list[dic
     answer = await ledger.client.get(path, params={"week": week}, headers=bearer(token))
     assert answer.status_code == 200, answer.text
     assert answer.json()["week"] == week
-    found: list[dict[str, Any]] = answer.json()["emergencies"]
-    return found
+    emergencies: list[dict[str, Any]] = answer.json()["emergencies"]
+    return emergencies
 
 
 async def test_the_patient_sees_each_session_with_its_motive_and_what_was_read(ledger: Ledger) -> None:
     await name_them(ledger)
     first, second = await ledger.document(), await ledger.document()
-    one, other = uuid4(), uuid4()
-    await opened(ledger, "find-documents", session_id=one)
-    await opened(ledger, document_id=first, session_id=one)
-    await opened(ledger, document_id=second, session_id=one)
-    await opened(ledger, document_id=first, session_id=one)
-    await opened(ledger, "find-documents", session_id=other, motive=None)
+    first_document, second_document = uuid4(), uuid4()
+    await opened(ledger, "find-documents", session_id=first_document)
+    await opened(ledger, document_id=first, session_id=first_document)
+    await opened(ledger, document_id=second, session_id=first_document)
+    await opened(ledger, document_id=first, session_id=first_document)
+    await opened(ledger, "find-documents", session_id=second_document, motive=None)
     newer, older = await listed(ledger)
     assert older["professional"] == {"id": DOCTOR, "name": "Dr Alix Marbeuf"}
     assert older["organisation"] == {"id": HOSPITAL, "name": "Hôpital des Trois Rivières"}
@@ -111,8 +111,8 @@ async def test_what_must_not_be_known_is_left_out_of_a_session_but_not_the_sessi
     session = uuid4()
     for document in (hidden, from_parents):
         await opened(ledger, document_id=document, session_id=session)
-    [shown] = await listed(ledger)
-    assert [read["document_id"] for read in shown["documents"]] == [str(from_parents)]
+    [emergency] = await listed(ledger)
+    assert [read["document_id"] for read in emergency["documents"]] == [str(from_parents)]
     [to_parents] = await listed(ledger, parent_token(ledger.record_id))
     assert (to_parents["documents"], to_parents["motive"]) == ([], MOTIVE)
 
@@ -121,15 +121,19 @@ async def test_once_the_records_key_is_destroyed_no_motive_can_be_read(ledger: L
     await opened(ledger)
     async with transaction(ledger.pool) as connection:
         await store.destroy_key(connection, ledger.record_id)
-    [shown] = await listed(ledger)
-    assert shown["motive"] is None
+    [emergency] = await listed(ledger)
+    assert emergency["motive"] is None
 
 
 async def test_the_asking_is_announced_and_nobody_else_may_ask(ledger: Ledger) -> None:
     await listed(ledger)
-    asked = (await outbox(ledger.pool))[-1]
-    assert isinstance(asked, AccessRecorded)
-    assert (asked.action, asked.outcome, asked.record_id) == ("list-emergencies", "permitted", ledger.record_id)
+    announced = (await outbox(ledger.pool))[-1]
+    assert isinstance(announced, AccessRecorded)
+    assert (announced.action, announced.outcome, announced.record_id) == (
+        "list-emergencies",
+        "permitted",
+        ledger.record_id,
+    )
     path = f"/records/{ledger.record_id}/emergencies"
     carer = make_token("carer", str(uuid4()), record_id=ledger.record_id)
     for token in (carer, professional_token(DOCTOR), software_token("software-1", HOSPITAL), operator_token()):
@@ -149,15 +153,15 @@ async def test_a_structure_sees_its_week_in_counts_and_no_patient(ledger: Ledger
     await opened(ledger, at=MONDAY - timedelta(days=1))
     await opened(ledger, at=MONDAY + timedelta(days=7))
     tokens = (software_token("his", HOSPITAL), make_token("administrator", "admin"), operator_token())
-    found = [await of_structure(ledger, token) for token in tokens]
-    assert found[0] == found[1] == found[2]
-    later, first = found[0]
+    weeks = [await of_structure(ledger, token) for token in tokens]
+    assert weeks[0] == weeks[1] == weeks[2]
+    later, first = weeks[0]
     assert first["professional"] == {"id": DOCTOR, "name": "Dr Alix Marbeuf"}
     assert (first["records"], first["documents"], first["motive_given"]) == (2, 3, True)
     assert (later["professional"]["id"], later["records"], later["motive_given"]) == ("899700000002", 1, False)
-    said = str(found)
-    assert not any(str(id) in said for id in (mine, ledger.record_id, document, session))
-    assert MOTIVE not in said
+    text = str(weeks)
+    assert not any(str(id) in text for id in (mine, ledger.record_id, document, session))
+    assert MOTIVE not in text
 
 
 async def test_a_structure_sees_no_other_structures_emergencies(ledger: Ledger) -> None:
@@ -175,22 +179,22 @@ async def test_a_structure_sees_no_other_structures_emergencies(ledger: Ledger) 
 @pytest.mark.parametrize("text", ["2026-W00", "2026-W54", "2025-W53", "2026-47", "2026W47", "W47", "", "1999-W01"])
 def test_what_is_no_week_is_refused(text: str) -> None:
     with pytest.raises(WeekInvalidError):
-        week_of(text)
+        week_bounds(text)
 
 
 def test_a_week_is_one_of_france_also_when_the_clocks_change() -> None:
-    since, until = week_of("2026-W43")
+    since, until = week_bounds("2026-W43")
     assert (since.isoformat(), until.isoformat()) == ("2026-10-19T00:00:00+02:00", "2026-10-26T00:00:00+01:00")
 
 
 async def test_a_representative_has_the_list_of_accesses_without_what_is_not_theirs(ledger: Ledger) -> None:
     await ledger.record()
-    hidden, from_parents, shown = (
+    hidden, from_parents, visible = (
         await ledger.document("N", "INVISIBLE_PATIENT"),
         await ledger.document("N", SECRET_FROM_PARENTS),
         await ledger.document(),
     )
-    for document in (hidden, from_parents, shown):
+    for document in (hidden, from_parents, visible):
         await ledger.access(doctor(), "read-document", judged(reading()), document_id=document)
     await ledger.access(doctor(), "find-documents", judged(reading()), mode="secret")
     token = parent_token(ledger.record_id)
@@ -198,13 +202,17 @@ async def test_a_representative_has_the_list_of_accesses_without_what_is_not_the
     answer = await ledger.client.get(path, headers=bearer(token))
     assert answer.status_code == 200, answer.text
     lines = answer.json()["accesses"]
-    assert [(one["action"], one["document_id"]) for one in lines] == [
-        ("read-document", str(shown)),
-        ("deposit-document", str(shown)),
+    assert [(line["action"], line["document_id"]) for line in lines] == [
+        ("read-document", str(visible)),
+        ("deposit-document", str(visible)),
     ]
-    [asked] = [one for one in await outbox(ledger.pool) if isinstance(one, AccessRecorded)]
-    assert (asked.actor.kind, asked.actor.id, asked.reason) == ("representative", str(PARENT), "representative")
-    await ledger.tell(asked, clock.now())
+    [announced] = [event for event in await outbox(ledger.pool) if isinstance(event, AccessRecorded)]
+    assert (announced.actor.kind, announced.actor.id, announced.reason) == (
+        "representative",
+        str(PARENT),
+        "representative",
+    )
+    await ledger.tell(announced, clock.now())
     again = (await ledger.client.get(path, headers=bearer(token))).json()["accesses"][0]
     assert (again["who"]["kind"], again["who"]["you"]) == ("representative", True)
     for_patient = await ledger.client.get(path, headers=bearer(patient_token(ledger.record_id)))

@@ -39,20 +39,20 @@ async def ask(ledger: Ledger, entry: UUID, token: str, language: str = "en") -> 
     return await ledger.client.get(f"/entries/{entry}/explanation", headers=headers)
 
 
-async def told(ledger: Ledger, entry: UUID, token: str, language: str = "en") -> dict[str, Any]:
+async def explanation_of(ledger: Ledger, entry: UUID, token: str, language: str = "en") -> dict[str, Any]:
     answer = await ask(ledger, entry, token, language)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-language"] == language
-    found: dict[str, Any] = answer.json()
-    return found
+    explanation: dict[str, Any] = answer.json()
+    return explanation
 
 
 async def test_the_patient_is_told_each_rule_in_order_and_the_sentence_in_the_own_language(ledger: Ledger) -> None:
     document = await ledger.document()
-    said = judged(reading(blocked="professional"))
-    entry = await ledger.access(doctor(), "read-document", said, document_id=document, matrix="decree-2023")
+    answer = judged(reading(blocked="professional"))
+    entry = await ledger.access(doctor(), "read-document", answer, document_id=document, matrix="decree-2023")
     mine = patient_token(ledger.record_id)
-    english, french = await told(ledger, entry, mine), await told(ledger, entry, mine, "fr")
+    english, french = await explanation_of(ledger, entry, mine), await explanation_of(ledger, entry, mine, "fr")
     assert (english["outcome"], english["reason"], english["recomputed"]) == ("refused", "blocked", True)
     assert (english["rules_version"], english["matrix"]) == (RULES_VERSION, "decree-2023")
     assert english["sentence"] == "The person has blocked this professional or the structure."
@@ -70,7 +70,7 @@ async def test_the_patient_is_told_each_rule_in_order_and_the_sentence_in_the_ow
 async def test_what_a_professional_was_refused_by_choice_reads_like_what_does_not_exist(ledger: Ledger) -> None:
     document = await ledger.document()
     about = {"document_id": document}
-    chosen = [
+    refused_by_choice = [
         await ledger.access(doctor(), "read-document", judged(reading(**{name: value})), **about)
         for name, value in (
             ("blocked", "both"),
@@ -83,11 +83,11 @@ async def test_what_a_professional_was_refused_by_choice_reads_like_what_does_no
     mine = professional_token(DOCTOR)
     missing = await ask(ledger, clock.new_id(), mine)
     assert missing.status_code == 404
-    for entry in chosen:
+    for entry in refused_by_choice:
         answer = await ask(ledger, entry, mine)
         assert (answer.status_code, answer.content) == (404, missing.content)
         assert answer.headers.keys() == missing.headers.keys()
-    assert {one.outcome for one in await outbox(ledger.pool) if isinstance(one, AccessRecorded)} == {"refused"}
+    assert {event.outcome for event in await outbox(ledger.pool) if isinstance(event, AccessRecorded)} == {"refused"}
 
 
 async def test_a_professional_is_told_of_own_readings_and_of_refusals_that_are_nobodys_choice(ledger: Ledger) -> None:
@@ -96,42 +96,42 @@ async def test_a_professional_is_told_of_own_readings_and_of_refusals_that_are_n
     permitted = await ledger.access(doctor(), "read-document", judged(reading()), **about)
     unmotivated = judged(reading(mode="bris_de_glace", break_glass=True))
     refused = await ledger.access(doctor(), "read-document", unmotivated, mode="bris_de_glace", **about)
-    mine, others = professional_token(DOCTOR), professional_token("899700000002")
-    assert (await told(ledger, permitted, mine))[
+    mine, others_token = professional_token(DOCTOR), professional_token("899700000002")
+    assert (await explanation_of(ledger, permitted, mine))[
         "sentence"
     ] == "The person has authorised this professional or the structure."
-    shown = await told(ledger, refused, mine)
-    assert shown["reason"] == "motive-missing"
-    assert "break_glass" not in str(shown)
+    explanation = await explanation_of(ledger, refused, mine)
+    assert explanation["reason"] == "motive-missing"
+    assert "break_glass" not in str(explanation)
     for entry in (permitted, refused):
-        assert (await ask(ledger, entry, others)).status_code == 404
+        assert (await ask(ledger, entry, others_token)).status_code == 404
 
 
 async def test_of_a_search_the_answer_for_each_kind_of_document_is_told(ledger: Ledger) -> None:
     searched = reading(action="find", document_status=None, document_type=None, labels=frozenset())
 
-    def one(labels: list[str], outcome: str, reason: str) -> dict[str, Any]:
+    def combination(labels: list[str], outcome: str, reason: str) -> dict[str, Any]:
         return {"facts": {"document_type": "34133-9", "labels": labels}, "outcome": outcome, "reason": reason}
 
     combinations = [
-        one(["N"], "permitted", "authorised"),
-        one(["MASQUE_PS", "N"], "refused", "masked"),
-        one(["INVISIBLE_PATIENT", "N"], "permitted", "authorised"),
+        combination(["N"], "permitted", "authorised"),
+        combination(["MASQUE_PS", "N"], "refused", "masked"),
+        combination(["INVISIBLE_PATIENT", "N"], "permitted", "authorised"),
     ]
     entry = await ledger.access(doctor(), "find-documents", judged(searched), combinations=combinations)
-    for_patient = (await told(ledger, entry, patient_token(ledger.record_id)))["combinations"]
-    assert [(one["outcome"], one["reason"]) for one in for_patient] == [
+    for_patient = (await explanation_of(ledger, entry, patient_token(ledger.record_id)))["combinations"]
+    assert [(answer["outcome"], answer["reason"]) for answer in for_patient] == [
         ("permitted", "authorised"),
         ("refused", "masked"),
     ]
-    for_doctor = (await told(ledger, entry, professional_token(DOCTOR)))["combinations"]
-    assert {one["outcome"] for one in for_doctor} == {"permitted"}
+    for_doctor = (await explanation_of(ledger, entry, professional_token(DOCTOR)))["combinations"]
+    assert {combination["outcome"] for combination in for_doctor} == {"permitted"}
 
 
 async def test_a_refused_deposit_is_explained_by_the_decision_that_it_rests_on(ledger: Ledger) -> None:
     document, deposit = await ledger.document(), uuid4()
     facts = Facts(action="deposit", actor_kind="software", record_status="open", blocked="none")
-    said = judged(facts)
+    answer = judged(facts)
     ids: dict[str, Any] = {
         "record_id": ledger.record_id,
         "document_id": document,
@@ -139,34 +139,34 @@ async def test_a_refused_deposit_is_explained_by_the_decision_that_it_rests_on(l
         "organisation_id": HOSPITAL,
     }
     seen, now = Seen(), clock.now()
-    with_structure = {**said, "facts": {**said["facts"], "organisation_id": HOSPITAL}}
+    with_structure = {**answer, "facts": {**answer["facts"], "organisation_id": HOSPITAL}}
     decision = await ledger.tell(DepositDecided(**ids, **with_structure, seen=seen, decided_at=now))
     refused = DocumentRefused(**ids, reason="consent-opposed", decision_id=decision, refused_at=now)
     entry = await ledger.tell(refused)
-    shown = await told(ledger, entry, patient_token(ledger.record_id))
-    assert (shown["reason"], shown["recomputed"]) == ("consent-opposed", True)
-    assert shown["sentence"] == "The person objects to deposits by this organisation."
-    assert shown["steps"][-1]["code"] == "consent-opposed"
+    explanation = await explanation_of(ledger, entry, patient_token(ledger.record_id))
+    assert (explanation["reason"], explanation["recomputed"]) == ("consent-opposed", True)
+    assert explanation["sentence"] == "The person objects to deposits by this organisation."
+    assert explanation["steps"][-1]["code"] == "consent-opposed"
 
 
 async def test_what_was_no_decision_of_the_rules_is_said_to_be_none(ledger: Ledger) -> None:
-    said = {"outcome": "permitted", "reason": "code-right"}
-    entry = await ledger.access(Actor(kind="patient", id=str(ledger.record_id)), "sign-in", said)
-    shown = await told(ledger, entry, patient_token(ledger.record_id))
-    assert (shown["steps"], shown["recomputed"]) == ([], False)
-    assert shown["sentence"] == "No decision of the access rules lies behind this entry."
+    answer = {"outcome": "permitted", "reason": "code-right"}
+    entry = await ledger.access(Actor(kind="patient", id=str(ledger.record_id)), "sign-in", answer)
+    explanation = await explanation_of(ledger, entry, patient_token(ledger.record_id))
+    assert (explanation["steps"], explanation["recomputed"]) == ([], False)
+    assert explanation["sentence"] == "No decision of the access rules lies behind this entry."
 
 
 async def test_the_persons_side_is_told_of_nothing_that_it_may_not_know(ledger: Ledger) -> None:
     await ledger.record()
-    hidden, from_parents, shown = (
+    hidden, from_parents, visible = (
         await ledger.document("N", "INVISIBLE_PATIENT"),
         await ledger.document("N", SECRET_FROM_PARENTS),
         await ledger.document(),
     )
     entries = {
         document: await ledger.access(doctor(), "read-document", judged(reading()), document_id=document)
-        for document in (hidden, from_parents, shown)
+        for document in (hidden, from_parents, visible)
     }
     secretly = await ledger.access(doctor(), "find-documents", judged(reading()), mode="secret")
     mine, parents = patient_token(ledger.record_id), parent_token(ledger.record_id)
@@ -192,8 +192,8 @@ async def test_the_asking_is_an_entry_itself(ledger: Ledger) -> None:
     document = await ledger.document()
     entry = await ledger.access(doctor(), "read-document", judged(reading()), document_id=document)
     before = len(await outbox(ledger.pool))
-    await told(ledger, entry, patient_token(ledger.record_id))
-    [asked] = (await outbox(ledger.pool))[before:]
-    assert isinstance(asked, AccessRecorded)
-    assert (asked.action, asked.outcome, asked.reason) == ("explain-decision", "permitted", "own-record")
-    assert (asked.record_id, asked.document_id) == (ledger.record_id, document)
+    await explanation_of(ledger, entry, patient_token(ledger.record_id))
+    [announced] = (await outbox(ledger.pool))[before:]
+    assert isinstance(announced, AccessRecorded)
+    assert (announced.action, announced.outcome, announced.reason) == ("explain-decision", "permitted", "own-record")
+    assert (announced.record_id, announced.document_id) == (ledger.record_id, document)

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.audit.motives import Motives
+from services.audit.motives import MotiveVault
 from services.audit.usecases.erase_record import erase_record
 from services.audit.usecases.open_motives import open_motives
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
@@ -23,7 +23,7 @@ from tests.infra.tokens import bearer, operator_token, patient_token
 
 MOTIVE = "patient inconscient, recherche d'allergies"
 NEXT = "motives-2:" + "N" * 43
-LATER = Motives(Keyring.parse(f"{SENT},{NEXT}"), MOTIVES.vault)
+LATER = MotiveVault(Keyring.parse(f"{SENT},{NEXT}"), MOTIVES.vault)
 ENTRIES = "select count(*) from ledger_entries where mode = 'bris_de_glace'"
 SELECT_LATE = "select sealed, kept from late_motives"
 
@@ -38,8 +38,8 @@ async def opened(ledger: Ledger, *, sealed: str | None = None) -> None:
     """A physician reads in an emergency, with a motive under a key that audit does not hold."""
     facts = reading(mode="bris_de_glace", motive=True, record_named=True, break_glass=True)
     motive = sealed or Keyring.parse(NEXT).encrypt_jwe(MOTIVE.encode(), MOTIVE_PLACE)
-    said = {**judged(facts), "mode": "bris_de_glace", "motive": motive, "session_id": uuid4()}
-    await ledger.access(doctor(), "find-documents", said)
+    decision = {**judged(facts), "mode": "bris_de_glace", "motive": motive, "session_id": uuid4()}
+    await ledger.access(doctor(), "find-documents", decision)
 
 
 async def motive_shown(ledger: Ledger) -> Any:

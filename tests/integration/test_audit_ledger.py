@@ -43,9 +43,9 @@ async def database(new_database: NewDatabase) -> Database:
 
 @pytest.fixture
 async def pool(database: Database) -> Any:
-    made = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
-    yield made
-    made.terminate()
+    created_pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
+    yield created_pool
+    created_pool.terminate()
 
 
 def document_published(received: DocumentReceived) -> DocumentPublished:
@@ -95,11 +95,11 @@ async def test_a_batch_of_mixed_facts_is_entered_and_the_entry_of_a_settled_depo
     assert set(rows) == {received.id, decided.id, published.id, read.id}
     assert rows[decided.id]["occurred_at"] == decided.time
     assert '"organisation_objected": false' in rows[decided.id]["details"]
-    announced = [one for one in await outbox(pool) if isinstance(one, EntryRecorded)]
-    assert [(one.event_id, one.event_type, one.deposit_id) for one in announced] == [
+    announced = [event for event in await outbox(pool) if isinstance(event, EntryRecorded)]
+    assert [(event.event_id, event.event_type, event.deposit_id) for event in announced] == [
         (published.id, published.event.ce_type, received.event.deposit_id)
     ]
-    assert [one.document_id for one in announced] == [received.event.document_id]
+    assert [event.document_id for event in announced] == [received.event.document_id]
     assert await traces(pool) == [trace_id(published.trace)]
 
 
@@ -109,18 +109,18 @@ async def test_what_comes_again_is_neither_entered_nor_announced_again(pool: Poo
     await write(pool, first, second)
     await write(pool, second, first)
     assert {row["event_id"] for row in await ledger(pool)} == {first.id, second.id}
-    assert [one.event_id for one in await outbox(pool) if isinstance(one, EntryRecorded)] == [first.id, second.id]
+    assert [event.event_id for event in await outbox(pool) if isinstance(event, EntryRecorded)] == [first.id, second.id]
 
 
 async def test_nothing_is_announced_when_the_transaction_is_rolled_back(pool: Pool) -> None:
-    told = message(document_published(document_received(uuid4())))
+    received = message(document_published(document_received(uuid4())))
     async with pool.acquire() as connection:
         failing = connection.transaction()
         await failing.start()
-        await write_entries(MOTIVES, connection, [told])
+        await write_entries(MOTIVES, connection, [received])
         await failing.rollback()
     assert (await ledger(pool), await outbox(pool)) == ([], [])
-    await write(pool, told)
+    await write(pool, received)
     assert len(await outbox(pool)) == 1
 
 
@@ -176,7 +176,7 @@ def garbage(offset: int, key: bytes | None = None, body: bytes = b"{", **headers
 
 
 async def test_an_unusable_message_is_a_letter_and_one_entry_and_what_follows_it_is_entered(pool: Pool) -> None:
-    [ledger_group] = [one for one in subscriptions(MOTIVES) if one.quarantine is not None]
+    [ledger_group] = [subscription for subscription in subscriptions(MOTIVES) if subscription.quarantine is not None]
     consumer, record_id = Consumer(pool, ledger_group), uuid4()
     good = access(record_id)
     records = [
@@ -213,7 +213,7 @@ async def test_names_are_kept_in_their_highest_version_whatever_the_order(pool: 
     )
     for batch in batches:
         async with transaction(pool) as connection:
-            await copy_names(connection, [message(one, partition=2) for one in batch])
+            await copy_names(connection, [message(event, partition=2) for event in batch])
     [person] = await pool.fetch("select version, name, partition from professional_copies")
     [place] = await pool.fetch("select version, name, partition from structure_copies")
     assert (tuple(person), tuple(place)) == ((2, "Dr Marbeuf", 2), (3, "Clinique C", 2))
@@ -221,14 +221,14 @@ async def test_names_are_kept_in_their_highest_version_whatever_the_order(pool: 
 
 async def test_a_motive_lies_under_the_key_of_its_record_and_dies_with_it(pool: Pool) -> None:
     record_id = uuid4()
-    told = message(an_emergency(record_id, "Patient inconscient, antécédents inconnus"))
-    await write(pool, told, told)
-    entry = await pool.fetchrow("select details from ledger_entries where event_id = $1", told.id)
+    received = message(an_emergency(record_id, "Patient inconscient, antécédents inconnus"))
+    await write(pool, received, received)
+    entry = await pool.fetchrow("select details from ledger_entries where event_id = $1", received.id)
     kept = orjson.loads(entry["details"])["motive"]
     assert "inconscient" not in entry["details"]
     async with pool.acquire() as connection:
         keys = await store.find_keys(connection, [record_id])
-    assert MOTIVES.opened(record_id, keys[record_id], told.id, kept) == "Patient inconscient, antécédents inconnus"
+    assert MOTIVES.open(record_id, keys[record_id], received.id, kept) == "Patient inconscient, antécédents inconnus"
     await erase(pool, erase_record, record_id)
     async with pool.acquire() as connection:
         assert await store.find_keys(connection, [record_id]) == {}
@@ -239,14 +239,14 @@ async def test_a_motive_lies_under_the_key_of_its_record_and_dies_with_it(pool: 
 
 
 async def test_a_motive_that_nobody_can_open_is_not_kept_but_its_entry_is(pool: Pool) -> None:
-    told = message(an_emergency(uuid4(), "Motif scellé ailleurs", Keyring.parse("other:" + "O" * 43)))
-    await write(pool, told)
-    entry = await pool.fetchrow("select action, details from ledger_entries where event_id = $1", told.id)
+    received = message(an_emergency(uuid4(), "Motif scellé ailleurs", Keyring.parse("other:" + "O" * 43)))
+    await write(pool, received)
+    entry = await pool.fetchrow("select action, details from ledger_entries where event_id = $1", received.id)
     assert entry["action"] == "read-document"
     assert "motive" not in orjson.loads(entry["details"])
 
 
-def an_emergency(record_id: UUID, motive: str, ring: Keyring = MOTIVES.sent) -> AccessRecorded:
+def an_emergency(record_id: UUID, motive: str, ring: Keyring = MOTIVES.transport_keys) -> AccessRecorded:
     return AccessRecorded(
         record_id=record_id,
         actor=Actor(kind="professional", id="899700000001", profession="G15_10"),

@@ -58,11 +58,11 @@ class House:
         headers = bearer(patient_token(record_id))
         answer = await self.client.get(f"/records/{record_id}/accesses", params=query, headers=headers)
         assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        page: dict[str, Any] = answer.json()
+        return page
 
     async def reasons(self, record_id: UUID) -> list[str]:
-        return [one["reason"] for one in (await self.page(record_id))["accesses"]]
+        return [access["reason"] for access in (await self.page(record_id))["accesses"]]
 
     async def rows(self) -> set[UUID]:
         return {row["record_id"] for row in await self.pool.fetch("select record_id from record_copies")}
@@ -102,19 +102,19 @@ async def test_it_is_paged_in_one_order_without_a_gap_or_a_double(home: House) -
     for number in range(7):
         await home.access((FIRST, SECOND, SECOND)[number % 3], str(number))
     page = await home.page(FIRST, limit=2)
-    found = [one["reason"] for one in page["accesses"]]
+    reasons = [access["reason"] for access in page["accesses"]]
     while page["next"] is not None:
         page = await home.page(FIRST, limit=2, before=page["next"])
-        found += [one["reason"] for one in page["accesses"]]
-    assert found == list("6543210")
+        reasons += [access["reason"] for access in page["accesses"]]
+    assert reasons == list("6543210")
 
 
 async def test_the_asking_stands_in_both_ledgers_and_both_names_of_the_person_are_you(home: House) -> None:
     await home.link()
     await home.access(SECOND, "own")
-    assert [one["who"]["you"] for one in (await home.page(FIRST))["accesses"]] == [True]
-    told = [one for one in await outbox(home.pool) if isinstance(one, AccessRecorded)]
-    assert {(one.record_id, one.action, one.actor.id) for one in told} == {
+    assert [access["who"]["you"] for access in (await home.page(FIRST))["accesses"]] == [True]
+    access_events = [event for event in await outbox(home.pool) if isinstance(event, AccessRecorded)]
+    assert {(event.record_id, event.action, event.actor.id) for event in access_events} == {
         (id, "list-accesses", str(FIRST)) for id in (FIRST, SECOND)
     }
 
@@ -144,8 +144,8 @@ async def test_of_an_erased_record_nothing_is_known_or_shown_to_the_holder_of_th
         await erase_record(connection, [message(erased(SECOND))])
     assert await home.rows() == {FIRST}
     assert await home.reasons(FIRST) == ["one"]
-    told = [one for one in await outbox(home.pool) if isinstance(one, AccessRecorded)]
-    assert {one.record_id for one in told} == {FIRST}
+    access_events = [event for event in await outbox(home.pool) if isinstance(event, AccessRecorded)]
+    assert {event.record_id for event in access_events} == {FIRST}
 
 
 async def test_the_entry_of_a_link_does_not_name_the_other_record(home: House) -> None:

@@ -30,12 +30,12 @@ async def replay(ledger: Ledger, **query: Any) -> dict[str, Any]:
     span = {"from": (clock.now() - timedelta(days=1)).isoformat(), "to": clock.now().isoformat(), **query}
     answer = await ledger.client.get("/replay", params=span, headers=bearer(operator_token()))
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    if found["next"]:
-        rest = await replay(ledger, **{**query, "after": found["next"]})
+    result: dict[str, Any] = answer.json()
+    if result["next"]:
+        rest = await replay(ledger, **{**query, "after": result["next"]})
         for name in ("entries", "decisions", "without_facts", "unreadable", "differences"):
-            found[name] += rest[name]
-    return found
+            result[name] += rest[name]
+    return result
 
 
 async def fill(ledger: Ledger) -> None:
@@ -75,9 +75,9 @@ async def search(ledger: Ledger) -> None:
     shared = encode_facts(common)
     combinations = []
     for more in ({}, {"labels": frozenset({"N", "MASQUE_PS"})}, {"matrix_cell": "denied"}):
-        one = judged(made.reading(**{"action": "find", **more}))
-        own = {name: value for name, value in one["facts"].items() if name not in shared}
-        combinations.append({"facts": own, "outcome": one["outcome"], "reason": one["reason"]})
+        answer = judged(made.reading(**{"action": "find", **more}))
+        document_facts = {name: value for name, value in answer["facts"].items() if name not in shared}
+        combinations.append({"facts": document_facts, "outcome": answer["outcome"], "reason": answer["reason"]})
     await ledger.access(doctor(), "find-documents", judged(common), combinations=combinations)
 
 
@@ -85,13 +85,13 @@ async def search_as_author(ledger: Ledger, **more: Any) -> None:
     """Who may not search the record finds the own document in it, and not the other one."""
     common = made.reading(action="find", document_status=None, document_type=None, labels=frozenset(), **more)
     combinations = []
-    for own in ({"author": True}, {}):
-        one = judged(made.reading(action="find", **more, **own))
-        facts = {name: value for name, value in one["facts"].items() if name not in encode_facts(common)}
-        combinations.append({"facts": facts, "outcome": one["outcome"], "reason": one["reason"]})
-    assert [one["outcome"] for one in combinations] == ["permitted", "refused"]
-    said = {**judged(common), "outcome": "permitted", "reason": combinations[0]["reason"]}
-    await ledger.access(doctor(), "find-documents", said, combinations=combinations)
+    for authorship in ({"author": True}, {}):
+        answer = judged(made.reading(action="find", **more, **authorship))
+        facts = {name: value for name, value in answer["facts"].items() if name not in encode_facts(common)}
+        combinations.append({"facts": facts, "outcome": answer["outcome"], "reason": answer["reason"]})
+    assert [combination["outcome"] for combination in combinations] == ["permitted", "refused"]
+    decision = {**judged(common), "outcome": "permitted", "reason": combinations[0]["reason"]}
+    await ledger.access(doctor(), "find-documents", decision, combinations=combinations)
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ async def search_as_author(ledger: Ledger, **more: Any) -> None:
 )
 async def test_an_authors_search_is_decided_again_as_it_was(ledger: Ledger, more: dict[str, Any]) -> None:
     await search_as_author(ledger, **more)
-    found = await replay(ledger)
-    assert (found["decisions"], found["differences"]) == (3, [])
+    result = await replay(ledger)
+    assert (result["decisions"], result["differences"]) == (3, [])
 
 
 async def test_a_rule_that_shuts_an_author_out_shows_in_the_search_that_was_let_through(
@@ -110,7 +110,7 @@ async def test_a_rule_that_shuts_an_author_out_shows_in_the_search_that_was_let_
     nothing = Requirement("not-in-matrix", lambda facts: not facts.author, hides_existence=True)
     monkeypatch.setitem(reading.READERS, "professional", (*reading.READERS["professional"], nothing))
     differences = (await replay(ledger))["differences"]
-    assert [(one["combination"], one["now"]["reason"]) for one in differences] == [
+    assert [(difference["combination"], difference["now"]["reason"]) for difference in differences] == [
         (None, "not-authorised"),
         (0, "not-in-matrix"),
     ]
@@ -119,28 +119,31 @@ async def test_a_rule_that_shuts_an_author_out_shows_in_the_search_that_was_let_
 @pytest.mark.parametrize("limit", [1, 3, 2000])
 async def test_under_the_same_rules_nothing_differs(ledger: Ledger, limit: int) -> None:
     await fill(ledger)
-    found = await replay(ledger, limit=limit)
-    assert (found["entries"], found["decisions"]) == (7, 10)
-    assert (found["without_facts"], found["unreadable"], found["differences"]) == (0, 0, [])
+    result = await replay(ledger, limit=limit)
+    assert (result["entries"], result["decisions"]) == (7, 10)
+    assert (result["without_facts"], result["unreadable"], result["differences"]) == (0, 0, [])
 
 
 async def test_a_rule_that_is_taken_away_shows_in_each_decision_that_it_made(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(ledger)
-    readers = {kind: tuple(one for one in asked if one.reason != "masked") for kind, asked in reading.READERS.items()}
+    readers = {
+        kind: tuple(requirement for requirement in requirements if requirement.reason != "masked")
+        for kind, requirements in reading.READERS.items()
+    }
     monkeypatch.setitem(reading.READERS, "professional", readers["professional"])
     differences = (await replay(ledger))["differences"]
-    assert [(one["action"], one["combination"]) for one in differences] == [
+    assert [(difference["action"], difference["combination"]) for difference in differences] == [
         ("read-document", None),
         ("find-documents", 1),
     ]
-    for one in differences:
-        assert one["then"] == {"outcome": "refused", "reason": "masked"}
-        assert one["now"] == {"outcome": "permitted", "reason": "authorised"}
-        assert (one["rules_version"], one["made_by"]) == (RULES_VERSION, [])
-    said = str(differences)
-    assert not any(id in said for id in (DOCTOR, HOSPITAL, str(ledger.record_id)))
+    for difference in differences:
+        assert difference["then"] == {"outcome": "refused", "reason": "masked"}
+        assert difference["now"] == {"outcome": "permitted", "reason": "authorised"}
+        assert (difference["rules_version"], difference["made_by"]) == (RULES_VERSION, [])
+    text = str(differences)
+    assert not any(id in text for id in (DOCTOR, HOSPITAL, str(ledger.record_id)))
 
 
 async def test_decisions_of_other_rules_and_those_without_facts_are_told_apart(ledger: Ledger) -> None:
@@ -152,9 +155,9 @@ async def test_decisions_of_other_rules_and_those_without_facts_are_told_apart(l
     odd = {**judged(made.reading()), "facts": {"authorised": True}, "rules_version": "1"}
     await ledger.access(doctor(), "read-document", odd)
     await ledger.access(doctor(), "sign-in", {"outcome": "permitted", "reason": "code-right"})
-    found = await replay(ledger)
-    assert (found["entries"], found["decisions"], found["without_facts"], found["unreadable"]) == (3, 1, 1, 1)
-    [difference] = found["differences"]
+    result = await replay(ledger)
+    assert (result["entries"], result["decisions"], result["without_facts"], result["unreadable"]) == (3, 1, 1, 1)
+    [difference] = result["differences"]
     assert (difference["event_id"], difference["rules_version"]) == (str(entry), "1")
     assert difference["made_by"] == list(RELEASES)[1:]
     assert (difference["then"]["reason"], difference["now"]["reason"]) == ("barred", "blocked")
@@ -176,9 +179,9 @@ async def test_what_a_release_changed_is_told_with_it(ledger: Ledger) -> None:
     await ledger.access(doctor(), "read-document", {**judged(made.reading()), "rules_version": "2"})
     future = {**judged(made.reading()), "reason": "blocked", "outcome": "refused", "rules_version": "99"}
     unknown = await ledger.access(doctor(), "read-document", future)
-    found = await replay(ledger)
-    assert (found["rules_version"], found["releases"]) == (RULES_VERSION, RELEASES)
-    by_carer, by_later_rules = found["differences"]
+    result = await replay(ledger)
+    assert (result["rules_version"], result["releases"]) == (RULES_VERSION, RELEASES)
+    by_carer, by_later_rules = result["differences"]
     assert by_carer == {
         "event_id": str(entry),
         "action": "hide-section",
@@ -258,14 +261,14 @@ async def test_what_lies_outside_the_time_asked_for_is_left_alone(ledger: Ledger
 
 async def test_only_an_operator_has_decisions_decided_again(ledger: Ledger) -> None:
     span = {"from": clock.now().isoformat(), "to": clock.now().isoformat()}
-    others = (
+    other_tokens = (
         patient_token(ledger.record_id),
         professional_token(DOCTOR),
         software_token("software-1", HOSPITAL),
         make_token("administrator", "admin", scope="operations"),
         make_token("operator", "ops"),
     )
-    for token in others:
+    for token in other_tokens:
         assert (await ledger.client.get("/replay", params=span, headers=bearer(token))).status_code == 403
     wrong = {**span, "after": "yesterday"}
     answer = await ledger.client.get("/replay", params=wrong, headers=bearer(operator_token()))

@@ -70,22 +70,22 @@ async def put_life_of_a_document(kafka: Topics, record_id: UUID) -> list[Announc
         reason="authorised",
         document_id=received.document_id,
     )
-    return [await kafka.put(one, trace=TRACE) for one in (received, decided, published, sent, read)]
+    return [await kafka.put(message, trace=TRACE) for message in (received, decided, published, sent, read)]
 
 
-async def put_again(kafka: Topics, one: Announcement) -> None:
+async def put_again(kafka: Topics, announcement: Announcement) -> None:
     headers = {
-        "ce_id": str(one.id),
-        "ce_type": one.type,
-        "ce_time": one.occurred_at.isoformat(),
-        "traceparent": one.trace,
+        "ce_id": str(announcement.id),
+        "ce_type": announcement.type,
+        "ce_time": announcement.occurred_at.isoformat(),
+        "traceparent": announcement.trace,
     }
-    await kafka.put_raw(one.topic.name, one.body, one.key.encode(), headers)
+    await kafka.put_raw(announcement.topic.name, announcement.body, announcement.key.encode(), headers)
 
 
-def settled(told: list[Announcement]) -> list[Announcement]:
+def settled(announcements: list[Announcement]) -> list[Announcement]:
     """Those of them whose entries are announced."""
-    return [one for one in told if one.type == DocumentPublished.ce_type]
+    return [announcement for announcement in announcements if announcement.type == DocumentPublished.ce_type]
 
 
 async def entered(runtime: WorkerRuntime) -> list[str]:
@@ -93,42 +93,42 @@ async def entered(runtime: WorkerRuntime) -> list[str]:
     return [row["event_id"] for row in await runtime.pool.fetch("select event_id::text from ledger_entries order by 1")]
 
 
-def announced(found: list[Message[Event]]) -> dict[UUID, str]:
+def announced(messages: list[Message[Event]]) -> dict[UUID, str]:
     """Announcement -> the event whose entry stands. A relay that is stopped may send one announcement twice, under one
     id; two announcements of one entry would have two ids and be seen here."""
-    return {one.id: str(one.event.event_id) for one in found if isinstance(one.event, EntryRecorded)}
+    return {message.id: str(message.event.event_id) for message in messages if isinstance(message.event, EntryRecorded)}
 
 
 async def test_each_fact_of_four_topics_is_entered_once_and_of_a_settled_deposit_that_is_said_once(
     database: Database, kafka: Topics
 ) -> None:
     record_id = uuid4()
-    told = await put_life_of_a_document(kafka, record_id)
-    for one in told:
-        await put_again(kafka, one)
+    announcements = await put_life_of_a_document(kafka, record_id)
+    for announcement in announcements:
+        await put_again(kafka, announcement)
     async with worker(database, kafka) as runtime:
         first = runtime
 
         async def all_entered() -> bool:
-            return len(await entered(first)) >= len(told)
+            return len(await entered(first)) >= len(announcements)
 
         await eventually(all_entered)
-        await kafka.wait_for(ENTRIES, lambda found: len(announced(found)) >= len(settled(told)))
-    for one in told:
-        await put_again(kafka, one)
+        await kafka.wait_for(ENTRIES, lambda messages: len(announced(messages)) >= len(settled(announcements)))
+    for announcement in announcements:
+        await put_again(kafka, announcement)
     last = await put_life_of_a_document(kafka, record_id)
     async with worker(database, kafka) as runtime:
-        second, wanted = runtime, sorted(str(one.id) for one in (*told, *last))
+        second, expected_ids = runtime, sorted(str(announcement.id) for announcement in (*announcements, *last))
 
         async def everything_entered() -> bool:
-            return len(await entered(second)) >= len(wanted)
+            return len(await entered(second)) >= len(expected_ids)
 
         await eventually(everything_entered)
-        assert await entered(runtime) == wanted
-        settled_ids = sorted(str(one.id) for one in settled([*told, *last]))
-        said = await kafka.wait_for(ENTRIES, lambda found: len(announced(found)) >= len(settled_ids))
-        assert sorted(announced(said).values()) == settled_ids
-        assert {trace_id(one.trace) for one in said} == {trace_id(TRACE)}
+        assert await entered(runtime) == expected_ids
+        settled_ids = sorted(str(announcement.id) for announcement in settled([*announcements, *last]))
+        entry_messages = await kafka.wait_for(ENTRIES, lambda messages: len(announced(messages)) >= len(settled_ids))
+        assert sorted(announced(entry_messages).values()) == settled_ids
+        assert {trace_id(message.trace) for message in entry_messages} == {trace_id(TRACE)}
         assert runtime.silent_loops() == []
 
 
@@ -137,9 +137,9 @@ async def test_garbage_is_quarantined_sent_to_the_dead_letters_and_what_follows_
 ) -> None:
     record_id = uuid4()
     await kafka.put_raw("records.accesses.v1", b"\x00\xff", str(record_id).encode(), {"ce_type": "?"})
-    told = await put_life_of_a_document(kafka, record_id)
+    announcements = await put_life_of_a_document(kafka, record_id)
     async with worker(database, kafka) as runtime:
-        await kafka.wait_for(ENTRIES, lambda found: len(found) >= len(settled(told)))
+        await kafka.wait_for(ENTRIES, lambda messages: len(messages) >= len(settled(announcements)))
 
         async def quarantined() -> bool:
             return bool(
@@ -165,7 +165,7 @@ async def test_names_come_from_the_directory(database: Database, kafka: Topics) 
             ProfessionalChanged(professional_id="899700000001", version=1, name="Dr Alix Marbeuf", profession="10")
         )
 
-        async def known() -> bool:
+        async def is_known() -> bool:
             return bool(await runtime.pool.fetchval("select count(*) from professional_copies"))
 
-        await eventually(known)
+        await eventually(is_known)

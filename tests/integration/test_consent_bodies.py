@@ -39,8 +39,8 @@ EXTREME = (
 
 @pytest.fixture
 async def api(new_database: NewDatabase) -> AsyncIterator[ConsentApi]:
-    async with consent_api(await new_database("consent")) as found:
-        yield found
+    async with consent_api(await new_database("consent")) as served_api:
+        yield served_api
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_every_body_that_sets_rights_is_in_the_table() -> None:
     with_body = {
         path.removeprefix("/records/{record_id}/")
         for path, methods in described.items()
-        if path.startswith("/records/") and any("requestBody" in one for one in methods.values())
+        if path.startswith("/records/") and any("requestBody" in operation for operation in methods.values())
     }
     assert with_body == set(BODIES)
 
@@ -130,7 +130,7 @@ async def answers_to(record: Record, moment: Any) -> list[httpx.Response]:
             await put(record, "attestations/{structure_id}", attestation(**changes))
             for changes in ({"until": moment}, {"from": moment}, {"informed_on": moment}, {"informed_on": day})
         ],
-        *[await ask(record, "POST", body=consent(record.id, provision={"period": one})) for one in periods],
+        *[await ask(record, "POST", body=consent(record.id, provision={"period": period})) for period in periods],
         await record.api.client.post(activation, json={"from": moment}, headers=bearer(operator_token())),
     ]
 
@@ -140,8 +140,8 @@ async def test_no_date_of_a_request_is_too_extreme_for_an_answer(api: ConsentApi
         record = await api.open_record()
         for answer in await answers_to(record, moment):
             assert answer.status_code in {202, 400, 403, 409, 422}, (moment, answer.text)
-        for one in (await record.choices())["authorisations"]:
-            assert 1900 <= datetime.fromisoformat(one["from"]).year < 9000
+        for authorisation in (await record.choices())["authorisations"]:
+            assert 1900 <= datetime.fromisoformat(authorisation["from"]).year < 9000
         assert (await record.ask("PUT", f"blocks/{DOCTOR}")).status_code == 202, moment
 
 

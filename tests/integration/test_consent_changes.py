@@ -29,8 +29,8 @@ PERMITTED = (200, 202)
 
 @pytest.fixture
 async def api(new_database: NewDatabase) -> AsyncIterator[ConsentApi]:
-    async with consent_api(await new_database("consent")) as found:
-        yield found
+    async with consent_api(await new_database("consent")) as served_api:
+        yield served_api
 
 
 @pytest.fixture
@@ -88,7 +88,10 @@ async def test_the_person_makes_every_change_and_each_version_can_be_rebuilt(rec
         again = (await record.ask("GET", f"choices/versions/{version}")).json()
         assert again["choices"] == {name: then[name] for name in again["choices"]}
     history = (await record.ask("GET", "choices/history")).json()
-    assert [one["action"] for one in reversed(history["changes"])] == ["open-record", *(one[3] for one in EVERY_CHANGE)]
+    assert [change["action"] for change in reversed(history["changes"])] == [
+        "open-record",
+        *(case[3] for case in EVERY_CHANGE),
+    ]
     assert history["next"] is None
     assert history["changes"][-2]["by"] == "patient"
 
@@ -97,17 +100,17 @@ async def test_the_history_is_shown_page_by_page(record: Record) -> None:
     for method, path, body, _ in EVERY_CHANGE[:4]:
         await record.ask(method, path, body)
     first = (await record.ask("GET", "choices/history?limit=3")).json()
-    assert [one["version"] for one in first["changes"]] == [5, 4, 3]
+    assert [change["version"] for change in first["changes"]] == [5, 4, 3]
     rest = (await record.ask("GET", f"choices/history?limit=3&before={first['next']}")).json()
-    assert [one["version"] for one in rest["changes"]] == [2, 1]
+    assert [change["version"] for change in rest["changes"]] == [2, 1]
     assert rest["next"] is None
     assert (await record.ask("GET", "choices/versions/6")).status_code == 404
 
 
 async def test_a_representative_changes_and_sees_what_the_person_could_while_the_relation_lasts(record: Record) -> None:
     parent, former, stranger = uuid4(), uuid4(), uuid4()
-    named = (person(parent), person(former, until="2024-01-01T00:00:00Z"))
-    await record.named(representatives=named, is_minor=True)
+    representatives = (person(parent), person(former, until="2024-01-01T00:00:00Z"))
+    await record.announce_people(representatives=representatives, is_minor=True)
     for id, expected in ((parent, 202), (former, 404), (stranger, 404)):
         token = representative(record.id, id)
         assert (await record.ask("PUT", "hidden-sections/BIOLOGIE", token=token)).status_code == expected
@@ -118,11 +121,11 @@ async def test_a_representative_changes_and_sees_what_the_person_could_while_the
 
 @pytest.mark.parametrize("kind", ["representative", "carer"])
 async def test_who_acts_for_the_person_waits_while_the_copy_of_the_people_is_old(record: Record, kind: str) -> None:
-    one = uuid4()
-    people: dict[str, Any] = {f"{kind}s": (person(one),)}
-    await record.named(**people)
+    parent = uuid4()
+    people: dict[str, Any] = {f"{kind}s": (person(parent),)}
+    await record.announce_people(**people)
     await record.api.pool.execute("update copy_watermarks set at = at - interval '1 hour'")
-    token = representative(record.id, one, kind)
+    token = representative(record.id, parent, kind)
     for method, path in (("PUT", "hidden-sections/BIOLOGIE"), ("GET", "choices"), ("GET", "choices/history")):
         answer = await record.ask(method, path, token=token)
         assert (answer.status_code, answer.json()["code"]) == (503, "cannot-be-checked-now")
@@ -133,14 +136,18 @@ async def test_who_acts_for_the_person_waits_while_the_copy_of_the_people_is_old
 
 async def test_a_carer_makes_every_change_that_the_person_does_and_is_named_as_who_made_it(record: Record) -> None:
     carer = uuid4()
-    await record.named(carers=(person(carer, kind="carer"),))
+    await record.announce_people(carers=(person(carer, kind="carer"),))
     token = representative(record.id, carer, "carer")
     for method, path, body, action in EVERY_CHANGE:
         answer = await record.ask(method, path, body, token=token)
         assert answer.status_code in PERMITTED, (path, answer.text)
         if action == "authorise-professional":
-            [given] = (await record.choices())["authorisations"]
-            assert (given["holder_id"], given["how"], given["given_by"]) == (DOCTOR, "online", "carer")
+            [authorisation] = (await record.choices())["authorisations"]
+            assert (authorisation["holder_id"], authorisation["how"], authorisation["given_by"]) == (
+                DOCTOR,
+                "online",
+                "carer",
+            )
         entry = (await record.entries())[-1]
         assert (entry.action, entry.outcome, entry.reason, entry.rules_version) == (
             action,
@@ -151,13 +158,13 @@ async def test_a_carer_makes_every_change_that_the_person_does_and_is_named_as_w
         assert (entry.actor.kind, entry.actor.id) == ("carer", str(carer))
         assert isinstance(decide(decode_facts(entry.facts or {})), Permit)
     history = (await record.ask("GET", "choices/history", token=token)).json()["changes"]
-    assert [one["by"] for one in history[:-1]] == ["carer"] * len(EVERY_CHANGE)
+    assert [change["by"] for change in history[:-1]] == ["carer"] * len(EVERY_CHANGE)
     assert str(carer) not in str(history)
 
 
 async def test_a_carer_sees_the_present_choices_when_another_was_first(record: Record) -> None:
     carer = uuid4()
-    await record.named(carers=(person(carer),))
+    await record.announce_people(carers=(person(carer),))
     await record.ask("PUT", f"blocks/{NURSE}")
     token = representative(record.id, carer, "carer")
     late = await record.ask("PUT", f"authorisations/{DOCTOR}", token=token, if_match='"1"')
@@ -168,7 +175,7 @@ async def test_a_carer_sees_the_present_choices_when_another_was_first(record: R
 
 async def test_no_carer_attests_a_care_team(record: Record) -> None:
     carer = uuid4()
-    await record.named(carers=(person(carer),))
+    await record.announce_people(carers=(person(carer),))
     token = representative(record.id, carer, "carer")
     answer = await record.ask("PUT", f"attestations/{HOSPITAL}", attestation(), token=token)
     assert (answer.status_code, answer.json()["code"]) == (403, "change-not-permitted")
@@ -182,7 +189,7 @@ async def test_who_acts_for_the_person_no_more_is_answered_like_for_what_does_no
 ) -> None:
     former, other = uuid4(), uuid4()
     people: dict[str, Any] = {f"{kind}s": (person(former, until="2024-01-01T00:00:00Z"), person(other))}
-    await record.named(**people)
+    await record.announce_people(**people)
     missing = Record(record.api, uuid4())
     ended, anothers = representative(record.id, former, kind), representative(uuid4(), other, kind)
     for method, path, body, _ in EVERY_CHANGE:
@@ -195,8 +202,8 @@ async def test_who_acts_for_the_person_no_more_is_answered_like_for_what_does_no
         assert (await record.ask("GET", "choices", token=token)).status_code == 404
     entries = await record.entries()
     assert len(entries) == 2 * len(EVERY_CHANGE) + 2, "the looks too"
-    assert {(one.outcome, one.reason) for one in entries} == {("refused", "not-own-record")}
-    assert await missing.told() == []
+    assert {(entry.outcome, entry.reason) for entry in entries} == {("refused", "not-own-record")}
+    assert await missing.events() == []
 
 
 async def test_a_professional_adds_the_own_authorisation_with_the_card_and_no_other(record: Record) -> None:
@@ -206,10 +213,14 @@ async def test_a_professional_adds_the_own_authorisation_with_the_card_and_no_ot
     other = make_token("professional", DOCTOR, profession="10", patient_present=uuid4())
     assert (await record.ask("PUT", path, token=other)).status_code == 403
     assert (await record.ask("PUT", path, token=with_card(record))).status_code == 202
-    [given] = (await record.choices())["authorisations"]
-    assert (given["holder_id"], given["how"], given["given_by"]) == (DOCTOR, "card-present", "professional")
+    [authorisation] = (await record.choices())["authorisations"]
+    assert (authorisation["holder_id"], authorisation["how"], authorisation["given_by"]) == (
+        DOCTOR,
+        "card-present",
+        "professional",
+    )
     assert (await record.entries())[-1].reason == "card-present"
-    assert [one.outcome for one in await record.entries()] == ["refused"] * 3 + ["permitted"]
+    assert [entry.outcome for entry in await record.entries()] == ["refused"] * 3 + ["permitted"]
 
 
 async def test_a_reading_of_the_card_serves_one_act_whatever_the_person_does_since(record: Record) -> None:
@@ -232,42 +243,42 @@ async def test_a_blocked_professional_learns_nothing_by_the_card(record: Record)
     unknown = await missing.ask("PUT", f"authorisations/{DOCTOR}", token=token)
     assert (blocked.status_code, blocked.content) == (404, unknown.content)
     assert (await record.entries())[-1].reason == "blocked"
-    assert await missing.told() == []
+    assert await missing.events() == []
 
 
 async def test_the_medecin_traitant_blocks_others_but_nobody_blocks_themself(record: Record) -> None:
-    await record.named(attending_doctor_id=DOCTOR)
+    await record.announce_people(attending_doctor_id=DOCTOR)
     token = professional_token(DOCTOR, organisation_id=HOSPITAL)
     assert (await record.ask("PUT", f"blocks/{NURSE}", token=token)).status_code == 202
     assert (await record.ask("DELETE", f"blocks/{NURSE}", token=token)).status_code == 403
-    for own in (DOCTOR, HOSPITAL):
-        answer = await record.ask("PUT", f"blocks/{own}", token=token)
+    for holder_id in (DOCTOR, HOSPITAL):
+        answer = await record.ask("PUT", f"blocks/{holder_id}", token=token)
         assert (answer.status_code, answer.json()["code"]) == (403, "blocking-oneself")
     assert (await record.ask("PUT", f"blocks/{DOCTOR}", token=professional_token(NURSE))).status_code == 403
     assert (await record.choices())["blocked"] == [NURSE]
 
 
 async def test_the_doctor_named_at_opening_is_one_of_the_choices_and_stays_ended_once_ended(record: Record) -> None:
-    await record.named(attending_doctor_id=DOCTOR)
+    await record.announce_people(attending_doctor_id=DOCTOR)
     assert (await record.choices())["attending_doctors"] == [DOCTOR]
-    state, entry = await record.told()
+    state, entry = await record.events()
     assert isinstance(state, ConsentStateChanged)
     assert state.attending_doctors == (DOCTOR,)
     assert isinstance(entry, AccessRecorded)
     assert (entry.action, entry.reason) == ("name-attending-doctor", "named-at-opening")
     await record.ask("DELETE", f"attending-doctors/{DOCTOR}")
-    await record.named(2, attending_doctor_id=DOCTOR, is_minor=True)
-    await record.named(1, attending_doctor_id=NURSE)
+    await record.announce_people(2, attending_doctor_id=DOCTOR, is_minor=True)
+    await record.announce_people(1, attending_doctor_id=NURSE)
     assert (await record.choices())["attending_doctors"] == []
-    await record.named(3, attending_doctor_id=SECOND_DOCTOR)
+    await record.announce_people(3, attending_doctor_id=SECOND_DOCTOR)
     assert (await record.choices())["attending_doctors"] == [SECOND_DOCTOR]
-    await record.named(4, attending_doctor_id=NURSE)
+    await record.announce_people(4, attending_doctor_id=NURSE)
     assert (await record.choices())["attending_doctors"] == [SECOND_DOCTOR], "only doctors hold the status"
 
 
 async def test_a_doctor_named_before_the_record_is_heard_of_is_in_the_first_state(api: ConsentApi) -> None:
     early = Record(api, uuid4())
-    await early.named(attending_doctor_id=DOCTOR)
+    await early.announce_people(attending_doctor_id=DOCTOR)
     async with transaction(api.pool) as connection:
         await copy_records(connection, [message(record_changed(early.id))])
     choices = await early.choices()
@@ -356,14 +367,14 @@ async def test_what_contradicts_itself_changes_nothing_and_says_why(
 
 async def end(record: Record, holder: str, until: str) -> None:
     """As if the authorisation of this holder had had that end."""
-    [given] = [one for one in (await record.choices())["authorisations"] if one["holder_id"] == holder]
+    [authorisation] = [listed for listed in (await record.choices())["authorisations"] if listed["holder_id"] == holder]
     ended = "update consent_states set choices = replace(choices::text, $1, $2)::jsonb"
-    await record.api.pool.execute(ended, given["until"], until)
+    await record.api.pool.execute(ended, authorisation["until"], until)
 
 
 async def latest(record: Record) -> ConsentStateChanged:
     """The state that was told last, and its authorisations."""
-    return [one for one in await record.told() if isinstance(one, ConsentStateChanged)][-1]
+    return [event for event in await record.events() if isinstance(event, ConsentStateChanged)][-1]
 
 
 async def test_an_authorisation_with_an_end_is_told_with_it_and_stays_known_as_ended_for_a_year(record: Record) -> None:
@@ -376,7 +387,7 @@ async def test_an_authorisation_with_an_end_is_told_with_it_and_stays_known_as_e
         assert (await record.ask("DELETE", f"authorisations/{DOCTOR}")).json()["version"] == version
         await record.ask("PUT", "default-label", {"masked": version % 2 == 0})
         state = await latest(record)
-        assert [one.holder_id for one in state.authorisations or ()] == expected
+        assert [authorisation.holder_id for authorisation in state.authorisations or ()] == expected
         assert state.authorised == (HOSPITAL,)
         if DOCTOR in expected:
             await record.ask("PUT", f"authorisations/{CLINIC}")
@@ -384,7 +395,11 @@ async def test_an_authorisation_with_an_end_is_told_with_it_and_stays_known_as_e
     await record.ask("PUT", f"authorisations/{DOCTOR}", {"until": days(1)})
     await end(record, DOCTOR, days(-1))
     assert (await record.ask("PUT", f"authorisations/{DOCTOR}")).status_code == 202
-    [again] = [one for one in (await record.choices())["authorisations"] if one["holder_id"] == DOCTOR]
+    [again] = [
+        authorisation
+        for authorisation in (await record.choices())["authorisations"]
+        if authorisation["holder_id"] == DOCTOR
+    ]
     assert again["until"] is None
 
 
@@ -408,7 +423,7 @@ async def test_of_two_changes_of_the_same_version_one_is_answered_with_the_prese
 
 async def test_a_closed_record_changes_no_more_and_its_holder_alone_sees_the_choices(record: Record) -> None:
     parent, carer = uuid4(), uuid4()
-    await record.named(representatives=(person(parent),), carers=(person(carer),))
+    await record.announce_people(representatives=(person(parent),), carers=(person(carer),))
     await record.api.pool.execute("update record_copies set status = 'closed' where record_id = $1", record.id)
     assert (await record.ask("GET", "choices")).status_code == 200
     refused = await record.ask("PUT", f"blocks/{DOCTOR}")
@@ -421,7 +436,7 @@ async def test_a_closed_record_changes_no_more_and_its_holder_alone_sees_the_cho
         assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
         for path in ("choices", "choices/history", "choices/versions/1"):
             assert (await record.ask("GET", path, token=token)).status_code == 404
-    assert {(one.outcome, one.reason) for one in await record.entries()} == {("refused", "record-closed")}
+    assert {(entry.outcome, entry.reason) for entry in await record.entries()} == {("refused", "record-closed")}
 
 
 async def test_a_change_that_cannot_be_announced_is_not_made(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -434,7 +449,7 @@ async def test_a_change_that_cannot_be_announced_is_not_made(record: Record, mon
         broken.setattr(change_choices, "append", crash)
         assert (await record.ask("PUT", f"authorisations/{DOCTOR}")).status_code == 503
     assert await record.choices() == before
-    assert await record.told() == []
+    assert await record.events() == []
     assert (await record.ask("GET", "choices/versions/2")).status_code == 404
     assert (await record.ask("PUT", f"authorisations/{DOCTOR}")).json()["version"] == 2
 
@@ -470,10 +485,10 @@ async def test_whether_a_record_exists_is_told_to_nobody_else(record: Record) ->
     tokens = (patient_token(uuid4()), professional_token(DOCTOR), software_token("software-1", HOSPITAL))
     for method, path, body, _ in EVERY_CHANGE:
         for token in tokens:
-            known = await record.ask(method, path, body, token=token)
+            of_known_record = await record.ask(method, path, body, token=token)
             unknown = await missing.ask(method, path, body, token=token)
-            assert (known.status_code, known.content) == (unknown.status_code, unknown.content)
-    assert await missing.told() == []
+            assert (of_known_record.status_code, of_known_record.content) == (unknown.status_code, unknown.content)
+    assert await missing.events() == []
 
 
 async def test_a_stranger_is_refused_like_for_a_record_that_does_not_exist_and_the_person_can_see_it(
@@ -482,15 +497,18 @@ async def test_a_stranger_is_refused_like_for_a_record_that_does_not_exist_and_t
     stranger = patient_token(uuid4())
     for method, path, body, _ in EVERY_CHANGE:
         assert (await record.ask(method, path, body, token=stranger)).status_code == 404
-    assert {(one.outcome, one.reason) for one in await record.entries()} == {("refused", "not-own-record")}
+    assert {(entry.outcome, entry.reason) for entry in await record.entries()} == {("refused", "not-own-record")}
     missing = Record(record.api, uuid4())
     assert (await missing.ask("PUT", "care-team", {"objected": True}, token=stranger)).status_code == 404
-    assert await missing.told() == []
+    assert await missing.events() == []
 
 
 async def test_in_an_emergency_nothing_is_added_to_another_record_than_the_one_it_is_for(record: Record) -> None:
     path, add = f"authorisations/{DOCTOR}", {"patient_present": record.id}
-    other, own = in_mode("bris_de_glace", uuid4(), DOCTOR, **add), in_mode("bris_de_glace", record.id, DOCTOR, **add)
-    assert (await record.ask("PUT", path, token=other)).status_code == 404
+    for_other_record, for_this_record = (
+        in_mode("bris_de_glace", uuid4(), DOCTOR, **add),
+        in_mode("bris_de_glace", record.id, DOCTOR, **add),
+    )
+    assert (await record.ask("PUT", path, token=for_other_record)).status_code == 404
     assert (await record.entries())[-1].reason == "record-not-named"
-    assert (await record.ask("PUT", path, token=own)).status_code == 202
+    assert (await record.ask("PUT", path, token=for_this_record)).status_code == 202

@@ -48,8 +48,8 @@ async def client(new_database: NewDatabase) -> AsyncIterator[httpx.AsyncClient]:
     async with app.router.lifespan_context(app):
         app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://consent") as found:
-            yield found
+        async with httpx.AsyncClient(transport=transport, base_url="http://consent") as http_client:
+            yield http_client
 
 
 def pool_of(client: httpx.AsyncClient) -> Pool:
@@ -80,8 +80,8 @@ class Patient:
     async def choices(self) -> dict[str, object]:
         answer = await self("GET", "choices")
         assert answer.status_code == 200, answer.text
-        found: dict[str, object] = answer.json()
-        return found
+        choices: dict[str, object] = answer.json()
+        return choices
 
     async def put_in_force(self, version: int) -> None:
         async with transaction(pool_of(self.client)) as connection:
@@ -122,7 +122,7 @@ async def test_each_change_and_its_undoing_says_its_own_action(patient: Patient)
     ):
         assert (await patient(method, path)).status_code == 202
     events = await outbox(pool_of(patient.client))
-    assert [one.action for one in events if isinstance(one, AccessRecorded)] == [
+    assert [event.action for event in events if isinstance(event, AccessRecorded)] == [
         "authorise-professional",
         "end-authorisation",
         "block-professional",
@@ -130,10 +130,10 @@ async def test_each_change_and_its_undoing_says_its_own_action(patient: Patient)
         "object-to-feeding",
         "withdraw-feeding-objection",
     ]
-    states = [one for one in events if isinstance(one, ConsentStateChanged)]
-    assert [one.version for one in states] == [2, 3, 4, 5, 6, 7]
-    assert [one.blocked for one in states] == [(), (), (DOCTOR,), (), (), ()]
-    assert [one.feeding_objections for one in states] == [(), (), (), (), (HOSPITAL,), ()]
+    states = [event for event in events if isinstance(event, ConsentStateChanged)]
+    assert [state.version for state in states] == [2, 3, 4, 5, 6, 7]
+    assert [state.blocked for state in states] == [(), (), (DOCTOR,), (), (), ()]
+    assert [state.feeding_objections for state in states] == [(), (), (), (), (HOSPITAL,), ()]
 
 
 async def test_a_change_that_changes_nothing_is_the_same_version_and_is_not_announced(patient: Patient) -> None:
@@ -169,11 +169,11 @@ async def test_a_blocked_professional_cannot_be_authorised_before_the_block_is_l
 
 
 async def test_who_prefers_to_wait_is_answered_when_the_change_is_in_force(patient: Patient) -> None:
-    asked = asyncio.create_task(patient("PUT", f"authorisations/{DOCTOR}", prefer=UNTIL_DONE))
+    request = asyncio.create_task(patient("PUT", f"authorisations/{DOCTOR}", prefer=UNTIL_DONE))
     while (await patient.choices())["version"] != 2:
-        assert not asked.done()
+        assert not request.done()
     await patient.put_in_force(2)
-    answer = await asked
+    answer = await request
     assert (answer.status_code, answer.json()) == (200, {"version": 2, "status": "in-force"})
 
 
@@ -223,11 +223,11 @@ async def test_while_a_record_is_being_opened_the_patient_is_asked_to_come_again
 
 async def test_changes_at_the_same_time_are_made_one_after_the_other(patient: Patient) -> None:
     doctors = [f"8997000000{number:02}" for number in range(12)]
-    answers = await asyncio.gather(*[patient("PUT", f"authorisations/{one}") for one in doctors])
+    answers = await asyncio.gather(*[patient("PUT", f"authorisations/{doctor}") for doctor in doctors])
     assert sorted(answer.json()["version"] for answer in answers) == list(range(2, 14))
     assert (await patient.choices())["authorised"] == doctors
-    states = [one for one in await outbox(pool_of(patient.client)) if isinstance(one, ConsentStateChanged)]
-    assert [(one.version, len(one.authorised)) for one in states] == [(n + 1, n) for n in range(1, 13)]
+    states = [event for event in await outbox(pool_of(patient.client)) if isinstance(event, ConsentStateChanged)]
+    assert [(state.version, len(state.authorised)) for state in states] == [(n + 1, n) for n in range(1, 13)]
 
 
 async def test_the_history_says_who_made_which_version_and_cannot_be_rewritten(patient: Patient) -> None:

@@ -14,7 +14,7 @@ from services.consent.store.copies import upsert_record_copies
 from services.consent.usecases.acknowledge_copies import acknowledge_copies
 from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
-from services.consent.usecases.decide_deposits import decide_deposits, deposits_behind
+from services.consent.usecases.decide_deposits import decide_deposits, deposits_awaiting_version
 from shared.access import RULES_VERSION
 from shared.contracts.base import Actor, Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
@@ -51,8 +51,8 @@ async def tell(pool: Pool, *events: Event, **options: Any) -> list[Event]:
 async def behind(pool: Pool, *events: DocumentReceived) -> list[bool]:
     messages = [message(event) for event in events]
     async with transaction(pool) as connection:
-        waiting = await deposits_behind(connection, messages)
-    return [one.id in waiting for one in messages]
+        waiting = await deposits_awaiting_version(connection, messages)
+    return [message.id in waiting for message in messages]
 
 
 async def opened(pool: Pool, **changes: Any) -> UUID:
@@ -84,8 +84,8 @@ async def test_a_new_record_gets_a_first_state_where_nobody_is_authorised_and_em
 async def test_a_batch_of_many_records_announces_each_once_with_the_trace_of_its_cause(pool: Pool) -> None:
     records = [uuid4() for _ in range(50)]
     trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
-    told = await tell(pool, *[record_changed(one) for one in (*records, *records)], trace=trace)
-    assert sorted(str(one.key) for one in told) == sorted(str(one) for one in records)
+    events = await tell(pool, *[record_changed(record_id) for record_id in (*records, *records)], trace=trace)
+    assert sorted(str(event.key) for event in events) == sorted(str(record_id) for record_id in records)
     assert set(await traces(pool)) == {trace_id(trace)}
 
 
@@ -139,16 +139,16 @@ async def test_a_deposit_that_nobody_objects_to_is_permitted_with_what_was_seen(
 async def test_a_batch_is_answered_in_order_and_each_by_its_own_record_and_organisation(pool: Pool) -> None:
     objecting, plain = await opened(pool), await opened(pool)
     await object_to(pool, objecting, HOSPITAL)
-    asked = [
+    deposits = [
         deposit(objecting),
         deposit(plain),
         deposit(objecting, organisation=OTHER_HOSPITAL),
         deposit(plain, "V"),
         deposit(plain, "N", "MASQUE_PS", "INVISIBLE_PATIENT"),
     ]
-    answers = [one for one in await tell(pool, *asked) if isinstance(one, DepositDecided)]
-    assert [one.document_id for one in answers] == [one.document_id for one in asked]
-    assert [one.reason for one in answers] == [
+    answers = [event for event in await tell(pool, *deposits) if isinstance(event, DepositDecided)]
+    assert [answer.document_id for answer in answers] == [event.document_id for event in deposits]
+    assert [answer.reason for answer in answers] == [
         "consent-opposed",
         "feeding",
         "feeding",
@@ -159,11 +159,11 @@ async def test_a_batch_is_answered_in_order_and_each_by_its_own_record_and_organ
 
 
 async def test_a_deposit_waits_for_the_version_of_the_record_that_its_sender_saw(pool: Pool) -> None:
-    known, unknown = await opened(pool), uuid4()
-    asked = (deposit(known), deposit(known, seen=2), deposit(unknown))
-    assert await behind(pool, *asked) == [False, True, True]
-    await tell(pool, record_changed(known, 2), record_changed(unknown))
-    assert await behind(pool, *asked) == [False, False, False]
+    opened_id, unknown_id = await opened(pool), uuid4()
+    deposits = (deposit(opened_id), deposit(opened_id, seen=2), deposit(unknown_id))
+    assert await behind(pool, *deposits) == [False, True, True]
+    await tell(pool, record_changed(opened_id, 2), record_changed(unknown_id))
+    assert await behind(pool, *deposits) == [False, False, False]
 
 
 async def test_a_deposit_waits_for_the_first_state_of_an_open_record(pool: Pool) -> None:
@@ -198,21 +198,23 @@ async def test_only_the_word_about_states_of_consent_makes_a_state_in_force_and_
         CopyApplied(record_id=uuid4(), topic=STATES, version=1),
     )
     await tell(pool, CopyApplied(record_id=first, topic=STATES, version=1))
-    states = [await store.find_state(pool, one) for one in (first, second)]
+    states = [await store.find_state(pool, record_id) for record_id in (first, second)]
     assert [state.version_in_force for state in states if state] == [3, 0]
 
 
 def by_person(event: DocumentReceived, kind: Any, person_id: Any, **changed: Any) -> DocumentReceived:
     actor = Actor(kind=kind, id=str(person_id), client_id="portal")
-    own = {"actor": actor, "organisation_id": str(person_id), "class_code": "90", "type": "EXPPAT_1"}
-    return event.model_copy(update={**own, **changed})
+    fields = {"actor": actor, "organisation_id": str(person_id), "class_code": "90", "type": "EXPPAT_1"}
+    return event.model_copy(update={**fields, **changed})
 
 
 async def test_what_the_persons_side_deposits_is_checked_by_who_acts_for_whom(pool: Pool) -> None:
     record_id, carer, stranger = await opened(pool), uuid4(), uuid4()
-    named = PersonNamed.model_validate({"person_id": carer, "kind": "carer", "from": clock.now() - timedelta(days=1)})
+    carer_named = PersonNamed.model_validate(
+        {"person_id": carer, "kind": "carer", "from": clock.now() - timedelta(days=1)}
+    )
     async with transaction(pool) as connection:
-        await copy_people(connection, [message(PeopleChanged(record_id=record_id, version=3, carers=(named,)))])
+        await copy_people(connection, [message(PeopleChanged(record_id=record_id, version=3, carers=(carer_named,)))])
     cases = {
         "own-document": by_person(deposit(record_id), "patient", record_id),
         "type-not-yours": by_person(deposit(record_id), "carer", carer, class_code="10", type="34112-3"),
@@ -220,7 +222,10 @@ async def test_what_the_persons_side_deposits_is_checked_by_who_acts_for_whom(po
         "label-not-yours": by_person(deposit(record_id, "N", "INVISIBLE_PATIENT"), "carer", carer),
     }
     decisions = await tell(pool, *cases.values(), by_person(deposit(record_id), "carer", carer))
-    assert [one.reason for one in decisions if isinstance(one, DepositDecided)] == [*cases, "own-document"]
+    assert [decision.reason for decision in decisions if isinstance(decision, DepositDecided)] == [
+        *cases,
+        "own-document",
+    ]
 
 
 async def test_a_carers_deposit_waits_for_the_people_that_records_had_seen(pool: Pool) -> None:
@@ -237,16 +242,16 @@ async def test_in_a_minors_secret_connection_only_what_representatives_do_not_se
     doctor = Actor(kind="professional", id="899900000018", profession="10", organisation_id=HOSPITAL)
     secret = {"actor": doctor, "mode": "secret"}
     open_, hidden = deposit(record_id), deposit(record_id, "N", "INVISIBLE_REPRESENTANTS_LEGAUX")
-    events = [one.model_copy(update=secret) for one in (open_, hidden)]
-    assert [one.reason for one in await tell(pool, *events)] == ["minor-only"] * 2  # type: ignore[attr-defined]
+    events = [deposited.model_copy(update=secret) for deposited in (open_, hidden)]
+    assert [event.reason for event in await tell(pool, *events)] == ["minor-only"] * 2  # type: ignore[attr-defined]
     async with transaction(pool) as connection:
         minor = PeopleChanged(record_id=record_id, version=2, is_minor=True)
         await copy_people(connection, [message(minor)])
-    decisions = await tell(pool, *[one.model_copy(update=secret) for one in (open_, hidden)])
-    assert [one.reason for one in decisions] == ["secret-not-kept", "feeding"]  # type: ignore[attr-defined]
+    decisions = await tell(pool, *[deposited.model_copy(update=secret) for deposited in (open_, hidden)])
+    assert [decision.reason for decision in decisions] == ["secret-not-kept", "feeding"]  # type: ignore[attr-defined]
 
 
-OWN: dict[str, Any] = {"document_status": "published", "labels": ("N",), "deposited_by": "organisation"}
+OWN_DOCUMENT: dict[str, Any] = {"document_status": "published", "labels": ("N",), "deposited_by": "organisation"}
 DOCTOR = Actor(kind="professional", id="899900000018", profession="10", organisation_id=HOSPITAL)
 WRITERS = [
     ("899900000018", {"actor": DOCTOR}, {"author": True}, "author"),
@@ -255,26 +260,26 @@ WRITERS = [
 ]
 
 
-@pytest.mark.parametrize(("blocked", "who", "whose", "rule"), WRITERS)
+@pytest.mark.parametrize(("blocked", "who", "author", "rule"), WRITERS)
 async def test_who_is_blocked_corrects_a_document_by_one_of_its_type_and_brings_in_nothing_else(
-    pool: Pool, blocked: str, who: dict[str, Any], whose: dict[str, Any], rule: str
+    pool: Pool, blocked: str, who: dict[str, Any], author: dict[str, Any], rule: str
 ) -> None:
     record_id = await opened(pool)
     await choose(pool, record_id, "block-professional", blocked)
     new = deposit(record_id).model_copy(update=who)
-    same, other = ({**OWN, **whose, "document_type": kind} for kind in (new.type, "18842-5"))
-    events = [new, *(new.model_copy(update={"replaced": one}) for one in (same, other))]
+    same, other = ({**OWN_DOCUMENT, **author, "document_type": kind} for kind in (new.type, "18842-5"))
+    events = [new, *(new.model_copy(update={"replaced": replaced}) for replaced in (same, other))]
     decisions = await tell(pool, *events)
-    assert [one.reason for one in decisions] == ["blocked", rule, "blocked"]  # type: ignore[attr-defined]
+    assert [decision.reason for decision in decisions] == ["blocked", rule, "blocked"]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("who", "whose"), [one[1:3] for one in WRITERS[1:]])
+@pytest.mark.parametrize(("who", "author"), [writer[1:3] for writer in WRITERS[1:]])
 async def test_an_organisation_objected_to_replaces_nothing(
-    pool: Pool, who: dict[str, Any], whose: dict[str, Any]
+    pool: Pool, who: dict[str, Any], author: dict[str, Any]
 ) -> None:
     record_id = await opened(pool)
     new = deposit(record_id).model_copy(update=who)
-    correction = new.model_copy(update={"replaced": {**OWN, **whose, "document_type": new.type}})
+    correction = new.model_copy(update={"replaced": {**OWN_DOCUMENT, **author, "document_type": new.type}})
     [before] = await tell(pool, correction)
     assert before.outcome == "permitted"  # type: ignore[attr-defined]
     await object_to(pool, record_id, HOSPITAL)
@@ -290,7 +295,7 @@ async def test_whether_a_document_comes_in_masked_and_invisible_is_a_national_pa
     event = deposit(record_id, "N", "MASQUE_PS", "INVISIBLE_PATIENT")
     async with transaction(pool) as connection:
         await decide_deposits(connection, [message(event)], masked_and_invisible=allowed)
-    [decided] = [one for one in await outbox(pool) if isinstance(one, DepositDecided)]
+    [decided] = [event for event in await outbox(pool) if isinstance(event, DepositDecided)]
     assert decided.reason == reason
 
 
@@ -302,9 +307,9 @@ async def test_a_choice_that_is_made_while_deposits_are_decided_is_heeded_for_ea
         await choosing.execute(objections, [HOSPITAL])
         deciding = asyncio.create_task(tell(pool, *(deposit(record) for record in records)))
         await eventually(lambda: somebody_waits(pool))
-    told = [one for one in await deciding if isinstance(one, DepositDecided)]
-    assert {(one.outcome, one.reason) for one in told} == {("refused", "consent-opposed")}
-    assert len(told) == len(records)
+    decisions = [event for event in await deciding if isinstance(event, DepositDecided)]
+    assert {(event.outcome, event.reason) for event in decisions} == {("refused", "consent-opposed")}
+    assert len(decisions) == len(records)
 
 
 async def test_what_is_in_force_is_noted_for_each_record_though_its_state_changes_meanwhile(pool: Pool) -> None:

@@ -68,14 +68,14 @@ def code_of(answer: httpx.Response) -> str:
     return code
 
 
-async def found(record: Record, token: str | None = None, **parameters: str) -> list[str]:
+async def holder_ids_found(record: Record, token: str | None = None, **parameters: str) -> list[str]:
     params = {"patient": f"Patient/{record.id}", **parameters}
     got = await ask(record, "GET", token=token, params=params)
     posted = await ask(record, "POST", "/_search", token=token, data=params)
     assert (got.status_code, got.content) == (200, posted.content)
     entries = got.json().get("entry", [])
     assert (got.json()["resourceType"], got.json()["total"]) == ("Bundle", len(entries))
-    return [one["resource"]["provision"]["actor"][0]["reference"]["identifier"]["value"] for one in entries]
+    return [entry["resource"]["provision"]["actor"][0]["reference"]["identifier"]["value"] for entry in entries]
 
 
 async def test_a_search_that_finds_nothing_is_answered_at_the_pace_of_a_record_that_is_not_there(
@@ -94,7 +94,7 @@ async def test_a_search_that_finds_nothing_is_answered_at_the_pace_of_a_record_t
     assert (answers[0].content, len(waits)) == (answers[1].content, 2)
     assert (await record.ask("PUT", f"authorisations/{DOCTOR}")).status_code == 202
     waits.clear()
-    assert await found(record, doctor) == [DOCTOR]
+    assert await holder_ids_found(record, doctor) == [DOCTOR]
     assert waits == []
 
 
@@ -105,32 +105,36 @@ async def test_an_authorisation_is_created_found_read_changed_and_ended(record: 
     assert created.headers["etag"] == 'W/"2"'
     id = created.json()["id"]
     assert created.headers["location"] == f"http://consent/fhir/Consent/{id}"
-    [given] = (await record.choices())["authorisations"]
-    assert (given["holder_id"], given["how"], given["given_by"]) == (DOCTOR, "online", "patient")
+    [authorisation] = (await record.choices())["authorisations"]
+    assert (authorisation["holder_id"], authorisation["how"], authorisation["given_by"]) == (
+        DOCTOR,
+        "online",
+        "patient",
+    )
     assert (await ask(record, "GET", f"/{id}")).json() == created.json()
-    assert await found(record) == [DOCTOR]
+    assert await holder_ids_found(record) == [DOCTOR]
 
     unlimited = await ask(record, "PUT", f"/{id}", consent(record.id, id=id))
     assert (unlimited.status_code, "end" in unlimited.json()["provision"]["period"]) == (202, False)
     ended = await ask(record, "PUT", f"/{id}", consent(record.id, id=id, status="inactive"))
     assert (ended.status_code, ended.json()["status"]) == (202, "inactive")
-    assert await found(record) == []
+    assert await holder_ids_found(record) == []
     assert (await ask(record, "GET", f"/{id}")).status_code == 404
     assert (await ask(record, "DELETE", f"/{id}")).status_code == 202
-    assert [one.action for one in await record.entries()] == ["authorise-professional"] * 2 + ["end-authorisation"]
+    assert [entry.action for entry in await record.entries()] == ["authorise-professional"] * 2 + ["end-authorisation"]
 
 
 async def test_an_authorisation_that_has_ended_stays_found_as_inactive_when_other_things_change(record: Record) -> None:
     end = (clock.now() + timedelta(days=30)).isoformat()
     id = (await ask(record, "POST", body=consent(record.id, provision={"period": {"end": end}}))).json()["id"]
-    [given] = (await record.choices())["authorisations"]
+    [authorisation] = (await record.choices())["authorisations"]
     ended = "update consent_states set choices = replace(choices::text, $1, $2)::jsonb"
-    await record.api.pool.execute(ended, given["until"], (clock.now() - timedelta(days=1)).isoformat())
+    await record.api.pool.execute(ended, authorisation["until"], (clock.now() - timedelta(days=1)).isoformat())
     await record.ask("PUT", f"blocks/{NURSE}")
     for token in (record.holder, professional_token(DOCTOR)):
         assert (await ask(record, "GET", f"/{id}", token=token)).json()["status"] == "inactive"
-        assert await found(record, token, status="inactive") == [DOCTOR]
-        assert await found(record, token, status="active") == []
+        assert await holder_ids_found(record, token, status="inactive") == [DOCTOR]
+        assert await holder_ids_found(record, token, status="active") == []
 
 
 async def test_what_is_in_force_is_201_and_204(record: Record) -> None:
@@ -151,14 +155,14 @@ async def test_a_professional_creates_the_own_with_the_card_and_each_finds_only_
     assert (await ask(record, "POST", body=consent(record.id, NURSE), token=with_card)).status_code == 403
     assert (await ask(record, "POST", body=consent(record.id), token=with_card)).status_code == 202
     await ask(record, "POST", body=consent(record.id, HOSPITAL, STRUCTURE))
-    assert await found(record) == [HOSPITAL, DOCTOR]
-    assert await found(record, actor=f"{STRUCTURE}|{HOSPITAL}") == [HOSPITAL]
-    assert await found(record, status="inactive") == []
-    assert await found(record, professional_token(DOCTOR)) == [DOCTOR]
-    assert await found(record, professional_token(NURSE)) == []
-    assert await found(record, software_token("software-1", HOSPITAL)) == [HOSPITAL]
+    assert await holder_ids_found(record) == [HOSPITAL, DOCTOR]
+    assert await holder_ids_found(record, actor=f"{STRUCTURE}|{HOSPITAL}") == [HOSPITAL]
+    assert await holder_ids_found(record, status="inactive") == []
+    assert await holder_ids_found(record, professional_token(DOCTOR)) == [DOCTOR]
+    assert await holder_ids_found(record, professional_token(NURSE)) == []
+    assert await holder_ids_found(record, software_token("software-1", HOSPITAL)) == [HOSPITAL]
     missing = Record(record.api, uuid4())
-    assert await found(missing, professional_token(DOCTOR)) == []
+    assert await holder_ids_found(missing, professional_token(DOCTOR)) == []
     for token, status in ((patient_token(uuid4()), 404), (operator_token(), 403)):
         answer = await ask(record, "GET", token=token, params={"patient": str(record.id)})
         assert (answer.status_code, code_of(answer)) == (status, "not-found" if status == 404 else "forbidden")
@@ -186,9 +190,9 @@ async def test_a_professional_does_not_learn_from_the_own_authorisation_what_els
 async def test_of_a_closed_record_a_professional_finds_nothing_and_the_holder_all(record: Record) -> None:
     await ask(record, "POST", body=consent(record.id))
     await record.api.pool.execute("update record_copies set status = 'closed'")
-    assert await found(record, professional_token(DOCTOR)) == []
+    assert await holder_ids_found(record, professional_token(DOCTOR)) == []
     assert (await ask(record, "GET", f"/{record.id.hex}.{DOCTOR}", token=professional_token(DOCTOR))).status_code == 404
-    assert await found(record) == [DOCTOR]
+    assert await holder_ids_found(record) == [DOCTOR]
 
 
 async def test_who_was_not_the_first_is_told_the_present_version(record: Record) -> None:

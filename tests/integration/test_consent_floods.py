@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.consent.domain.choices import NEVER_TOO_MANY
+from services.consent.domain.choices import UNLIMITED_ACTIONS
 from services.consent.usecases import change_choices
 from shared.runtime import clock
 from tests.conftest import NewDatabase
@@ -35,7 +35,7 @@ async def flood(record: Record, count: int, token: str | None = None) -> None:
 
 async def test_a_record_takes_a_hundred_changes_an_hour_but_taking_a_right_away_always_works(record: Record) -> None:
     carer = uuid4()
-    await record.named(carers=(person(carer),))
+    await record.announce_people(carers=(person(carer),))
     team = software_token("software-1", HOSPITAL)
     assert (await record.ask("PUT", f"attestations/{HOSPITAL}", attestation(), token=team)).status_code == 202
     await record.ask("PUT", f"authorisations/{DOCTOR}")
@@ -62,7 +62,7 @@ async def test_a_record_takes_a_hundred_changes_an_hour_but_taking_a_right_away_
         assert (await record.ask(method, path, body)).status_code == 202, path
     for path in (f"blocks/{NURSE}", "hidden-sections/BIOLOGIE", f"feeding-objections/{HOSPITAL}"):
         assert (await record.ask("DELETE", path)).status_code == 429
-    assert {one.action for one in await record.entries()} & NEVER_TOO_MANY == NEVER_TOO_MANY
+    assert {entry.action for entry in await record.entries()} & UNLIMITED_ACTIONS == UNLIMITED_ACTIONS
 
 
 async def test_what_takes_a_right_away_and_what_others_change_leave_the_person_the_hundred(record: Record) -> None:
@@ -97,5 +97,5 @@ async def test_one_structure_floods_no_record_and_another_one_is_not_hindered(re
 async def test_changes_of_an_hour_ago_count_no_more(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     await flood(record, 100)
     assert (await record.ask("PUT", "default-label", {"masked": True})).status_code == 429
-    monkeypatch.setattr(change_choices, "CHANGES_WITHIN", timedelta(0))
+    monkeypatch.setattr(change_choices, "CHANGES_PERIOD", timedelta(0))
     await flood(record, 1)

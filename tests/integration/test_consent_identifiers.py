@@ -38,8 +38,8 @@ async def database(new_database: NewDatabase) -> Database:
 
 @pytest.fixture
 async def api(database: Database) -> AsyncIterator[ConsentApi]:
-    async with consent_api(database) as found:
-        yield found
+    async with consent_api(database) as served_api:
+        yield served_api
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ async def put(record: Record, right: str, typed: str, body: Any = None, **more: 
 
 
 async def latest(record: Record) -> ConsentStateChanged:
-    return [one for one in await record.told() if isinstance(one, ConsentStateChanged)][-1]
+    return [event for event in await record.events() if isinstance(event, ConsentStateChanged)][-1]
 
 
 async def test_a_block_reaches_the_doctor_however_the_number_was_typed(api: ConsentApi) -> None:
@@ -84,7 +84,7 @@ async def test_every_right_names_its_holder_in_full(record: Record) -> None:
         assert (await record.ask("DELETE", f"{right}/{typed}")).status_code == 202
         assert (await record.choices())[listed] == []
     assert (await put(record, "attestations", NINE, attestation(), token=software))[0] == 202
-    assert [one["holder_id"] for one in (await record.choices())["authorisations"]] == [HOSPITAL]
+    assert [authorisation["holder_id"] for authorisation in (await record.choices())["authorisations"]] == [HOSPITAL]
     assert (await record.ask("DELETE", f"attestations/{NINE}", token=software)).status_code == 202
 
 
@@ -117,7 +117,7 @@ async def test_what_is_no_identifier_is_refused_and_changes_nothing(record: Reco
             answer = await record.ask(method, f"{right}/{quote(typed, safe='')}")
             assert (answer.status_code, answer.json()["code"]) == (422, "national-id-invalid"), (right, method)
     assert (await record.choices())["version"] == 1
-    assert {(one.outcome, one.reason, one.subject_id) for one in await record.entries()} == {
+    assert {(entry.outcome, entry.reason, entry.subject_id) for entry in await record.entries()} == {
         ("refused", "national-id-invalid", None)
     }
 
@@ -133,9 +133,9 @@ async def test_whom_the_directory_does_not_know_the_choice_is_kept_for_with_a_wa
     assert (await record.choices())["blocked"] == ["899900000999"]
     french = await record.ask("PUT", "blocks/99900000999", accept_language="fr")
     assert french.json()["warning"].startswith("L’annuaire ne connaît pas cet identifiant")
-    made = await ask(record, "POST", body=consent(record.id, "99900000998"))
-    assert made.status_code == 202
-    assert "The directory does not know" in made.json()["text"]["div"]
+    created = await ask(record, "POST", body=consent(record.id, "99900000998"))
+    assert created.status_code == 202
+    assert "The directory does not know" in created.json()["text"]["div"]
 
 
 async def test_an_identifier_that_the_directory_has_as_it_is_written_is_that_one(record: Record) -> None:
@@ -147,9 +147,9 @@ async def test_an_identifier_that_the_directory_has_as_it_is_written_is_that_one
 async def test_a_consent_is_one_of_its_holder_however_the_identifier_is_written(record: Record) -> None:
     for typed, system, holder in ((PRINTED, None, DOCTOR), (f" {NINE}", STRUCTURE, HOSPITAL)):
         body = consent(record.id, typed, **{} if system is None else {"system": system})
-        made = await ask(record, "POST", body=body)
-        assert made.status_code == 202, made.text
-        id = made.json()["id"]
+        created = await ask(record, "POST", body=body)
+        assert created.status_code == 202, created.text
+        id = created.json()["id"]
         assert id == f"{record.id.hex}.{holder}"
         assert holder in (await record.choices())["authorised"]
         listed = await ask(record, "GET", params={"patient": f"Patient/{record.id}", "actor": typed.strip()})
@@ -173,7 +173,7 @@ async def test_a_stranger_does_not_learn_from_identifiers_who_is_listed(record: 
     for token in (patient_token(UUID(int=7)), professional_token(DOCTOR)):
         answers = [await record.ask("DELETE", f"blocks/{typed}", token=token) for typed in ("12345", "12346")]
         assert answers[0].status_code in (403, 404)
-        assert len({(one.status_code, one.content) for one in answers}) == 1
+        assert len({(answer.status_code, answer.content) for answer in answers}) == 1
 
 
 FOLDER = Path(__file__).parents[2] / "services/consent/migrations"
@@ -214,7 +214,7 @@ async def directory_is_whole(api: ConsentApi) -> None:
 async def test_choices_of_an_older_release_are_named_in_full_as_a_new_version_that_is_announced(
     api: ConsentApi, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.consent.usecases.name_in_full.LOOK_EVERY_S", 0)
+    monkeypatch.setattr("services.consent.usecases.name_in_full.POLL_INTERVAL_S", 0)
     old, other = await api.open_record(), await api.open_record()
     await other.ask("PUT", f"blocks/{DOCTOR}")
     await other.ask("PUT", "hidden-sections/BIOLOGIE")
@@ -230,7 +230,7 @@ async def test_choices_of_an_older_release_are_named_in_full_as_a_new_version_th
     assert state.blocked == ("0123456789", "1123456789", "123456789", "1750000002", "2123456789", DOCTOR)
     assert state.feeding_objections == (HOSPITAL,)
     assert state.attending_doctors == ("899700000003",)
-    assert [one.holder_id for one in state.authorisations or ()] == ["123123123", "899700000002"]
+    assert [authorisation.holder_id for authorisation in state.authorisations or ()] == ["123123123", "899700000002"]
     columns = await api.pool.fetchrow(
         "select blocked, feeding_objections from consent_states where record_id = $1", old.id
     )

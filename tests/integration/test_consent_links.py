@@ -61,7 +61,7 @@ async def decided(api: ConsentApi, *records: Record) -> list[str]:
     before = len(await outbox(api.pool))
     async with transaction(api.pool) as connection:
         await decide_deposits(connection, [message(event) for event in events])
-    return [one.reason for one in (await outbox(api.pool))[before:] if isinstance(one, DepositDecided)]
+    return [event.reason for event in (await outbox(api.pool))[before:] if isinstance(event, DepositDecided)]
 
 
 async def attest(record: Record) -> int:
@@ -126,11 +126,11 @@ async def test_a_block_waits_for_a_deposit_that_is_being_decided_in_the_linked_r
 
 async def test_changes_of_two_linked_records_and_deposits_in_both_never_wait_for_each_other(pair: Pair) -> None:
     changes = [
-        one.ask("PUT", f"{what}/8997000000{number:02}")
+        linked.ask("PUT", f"{list_name}/8997000000{number:02}")
         for number in range(10)
-        for one in pair
-        for what in ("blocks", "authorisations")
+        for linked in pair
+        for list_name in ("blocks", "authorisations")
     ]
     deposits = [decided(pair[0].api, *reversed(pair)) for _ in range(5)]
     answers = await asyncio.gather(*changes, *deposits)
-    assert {one.status_code for one in answers if not isinstance(one, list)} <= {202, 409}
+    assert {answer.status_code for answer in answers if not isinstance(answer, list)} <= {202, 409}

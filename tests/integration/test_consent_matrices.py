@@ -25,8 +25,8 @@ HEAD = "profession,type,answer,status\n"
 
 @pytest.fixture
 async def api(new_database: NewDatabase) -> AsyncIterator[ConsentApi]:
-    async with consent_api(await new_database("consent")) as found:
-        yield found
+    async with consent_api(await new_database("consent")) as served_api:
+        yield served_api
 
 
 def first_text() -> str:
@@ -36,7 +36,7 @@ def first_text() -> str:
 
 def changed_text() -> str:
     """The first version, but doctors lose one type and osteopaths gain another."""
-    lines = [one for one in first_text().splitlines() if one != "G15_10,11502-2,allowed,decree"]
+    lines = [line for line in first_text().splitlines() if line != "G15_10,11502-2,allowed,decree"]
     return "\n".join([*lines, "G15_10,11502-2,denied,court", "R95_71,11502-2,allowed,decree"])
 
 
@@ -60,14 +60,14 @@ async def test_a_version_is_imported_compared_in_words_and_activated(api: Consen
     diff = (await ask(api, "GET", f"/{NEW}/diff")).json()
     assert (diff["against"], diff["cells"], diff["professions"], diff["records"]) == (FIRST.name, 2, 2, 1)
     doctor, other = diff["changes"]
-    assert (doctor["profession"], [one["code"] for one in doctor["closes"]], doctor["opens"]) == (
+    assert (doctor["profession"], [document_type["code"] for document_type in doctor["closes"]], doctor["opens"]) == (
         "G15_10",
         ["11502-2"],
         [],
     )
     assert "may no longer read" in doctor["sentence"]
     assert "11502-2" in doctor["sentence"]
-    assert (other["profession"], [one["code"] for one in other["opens"]]) == ("R95_71", ["11502-2"])
+    assert (other["profession"], [document_type["code"] for document_type in other["opens"]]) == ("R95_71", ["11502-2"])
     assert "records touched: at most 1 " in diff["sentence"]
     french = (await ask(api, "GET", f"/{NEW}/diff", headers={"accept-language": "fr"})).json()
     assert "ne pourra plus lire" in french["changes"][0]["sentence"]
@@ -80,13 +80,13 @@ async def test_a_version_is_imported_compared_in_words_and_activated(api: Consen
     assert (soon.status_code, soon.json()["in_force"]) == (200, False)
     await be_reached(api)
     listed = (await ask(api, "GET", "")).json()
-    assert [(one["name"], one["in_force"]) for one in listed] == [(FIRST.name, False), (NEW, True)]
+    assert [(version["name"], version["in_force"]) for version in listed] == [(FIRST.name, False), (NEW, True)]
 
-    told = await outbox(api.pool)
-    events = [one for one in told if isinstance(one, MatrixChanged)]
-    assert [(one.name, one.version) for one in events] == [(NEW, 1), (NEW, 2), (NEW, 3)]
-    assert [one.active_from for one in events][:2] == [None, later]
-    last = events[-1]
+    events = await outbox(api.pool)
+    matrix_events = [event for event in events if isinstance(event, MatrixChanged)]
+    assert [(event.name, event.version) for event in matrix_events] == [(NEW, 1), (NEW, 2), (NEW, 3)]
+    assert [event.active_from for event in matrix_events][:2] == [None, later]
+    last = matrix_events[-1]
     travelled = matrix_of(NEW, last.active_from, last.allowed, last.denied, last.allowed_by_default)
     assert travelled.cell("G15_10", "11502-2") == "denied"
     assert travelled.cell("G15_21", "11502-2") == FIRST.cell("G15_21", "11502-2")
@@ -124,7 +124,7 @@ async def test_who_did_what_and_on_what_each_cell_rests_is_kept(api: ConsentApi)
     assert (await ask(api, "GET", "/unknown")).json()["code"] == "matrix-unknown"
 
     closed, opened = (await ask(api, "GET", f"/{NEW}/diff")).json()["changes"]
-    assert [one["source"] for one in (*closed["closes"], *opened["opens"])] == ["court", "decree"]
+    assert [document_type["source"] for document_type in (*closed["closes"], *opened["opens"])] == ["court", "decree"]
     assert "(11502-2, court)" in closed["sentence"]
     french = (await ask(api, "GET", f"/{NEW}/diff", headers={"accept-language": "fr"})).json()
     assert "(11502-2, juridiction)" in french["changes"][0]["sentence"]
@@ -133,9 +133,11 @@ async def test_who_did_what_and_on_what_each_cell_rests_is_kept(api: ConsentApi)
 async def test_a_cell_that_is_left_out_rests_on_the_default(api: ConsentApi) -> None:
     await ask(api, "POST", "", params={"name": NEW}, content=HEAD + "G15_10,11488-4,allowed,court")
     [doctor] = [
-        one for one in (await ask(api, "GET", f"/{NEW}/diff")).json()["changes"] if one["profession"] == "G15_10"
+        change
+        for change in (await ask(api, "GET", f"/{NEW}/diff")).json()["changes"]
+        if change["profession"] == "G15_10"
     ]
-    assert {one["source"] for one in doctor["closes"]} == {"default"}
+    assert {document_type["source"] for document_type in doctor["closes"]} == {"default"}
 
 
 async def test_the_same_cells_from_other_sources_are_another_version(api: ConsentApi) -> None:
@@ -206,24 +208,24 @@ async def test_a_matrix_comes_into_force_when_every_copy_has_heard_of_it_and_onl
     assert (await ask(api, "POST", f"/{NEW}/activation", json={"from": "2027-01-01T00:00:00"})).status_code == 422
     for later in (clock.now() + timedelta(days=2), clock.now() + LIMIT + timedelta(seconds=60)):
         assert (await ask(api, "POST", f"/{NEW}/activation", json=at(later))).json()["active_from"] == in_utc(later)
-    asked = clock.now()
+    requested_at = clock.now()
     earliest = await ask(api, "POST", f"/{NEW}/activation", json={})
     since = datetime.fromisoformat(earliest.json()["active_from"])
-    assert asked + LIMIT <= since <= clock.now() + LIMIT
+    assert requested_at + LIMIT <= since <= clock.now() + LIMIT
     assert earliest.json()["in_force"] is False
 
 
 async def test_a_date_that_is_near_or_has_come_is_not_moved_any_more(api: ConsentApi) -> None:
     await ask(api, "POST", "", params={"name": NEW}, content=changed_text())
     since = (await ask(api, "POST", f"/{NEW}/activation", json={})).json()["active_from"]
-    told = await outbox(api.pool)
+    events = await outbox(api.pool)
     for name in (NEW, FIRST.name):
         for body in ({}, at(clock.now() + timedelta(days=30))):
             again = await ask(api, "POST", f"/{name}/activation", json=body)
             assert (again.status_code, again.json()["code"]) == (409, "matrix-in-force")
     same = await ask(api, "POST", f"/{NEW}/activation", json={"from": since})
     assert (same.status_code, same.json()["active_from"]) == (200, since)
-    assert await outbox(api.pool) == told
+    assert await outbox(api.pool) == events
 
 
 async def test_no_date_is_given_to_a_matrix_that_nobody_imported(api: ConsentApi) -> None:
@@ -235,7 +237,7 @@ async def test_no_date_is_given_to_a_matrix_that_nobody_imported(api: ConsentApi
 async def test_administrators_alone_see_and_change_matrices(api: ConsentApi) -> None:
     record = await api.open_record()
     tokens = (patient_token(record.id), professional_token("899700000001"), operator_token())
-    asked = (
+    requests = (
         ("POST", f"?name={NEW}"),
         ("GET", ""),
         ("GET", f"/{NEW}"),
@@ -243,5 +245,5 @@ async def test_administrators_alone_see_and_change_matrices(api: ConsentApi) -> 
         ("POST", f"/{NEW}/activation"),
     )
     for token in tokens:
-        for method, path in asked:
+        for method, path in requests:
             assert (await ask(api, method, path, token=token, json={})).status_code == 403

@@ -14,7 +14,7 @@ from tests.conftest import NewDatabase
 from tests.infra.consent_api import ConsentApi, Record, consent_api, person, representative
 from tests.infra.tokens import professional_token, software_token
 from tests.integration.test_consent_changes import attestation, days
-from tests.integration.test_consent_fhir import ask, consent, found
+from tests.integration.test_consent_fhir import ask, consent, holder_ids_found
 
 DOCTOR, HOSPITAL, CLINIC = "899700000001", "1750000001", "1750000002"
 OPEN_ENDED = {"until": None}
@@ -22,8 +22,8 @@ OPEN_ENDED = {"until": None}
 
 @pytest.fixture
 async def api(new_database: NewDatabase) -> AsyncIterator[ConsentApi]:
-    async with consent_api(await new_database("consent")) as made:
-        yield made
+    async with consent_api(await new_database("consent")) as served_api:
+        yield served_api
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def authorise(record: Record, body: Any) -> None:
     assert answer.status_code == 202, answer.text
 
 
-async def given(record: Record) -> list[dict[str, Any]]:
+async def listed_authorisations(record: Record) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = (await record.choices())["authorisations"]
     return listed
 
@@ -44,32 +44,32 @@ async def given(record: Record) -> list[dict[str, Any]]:
 async def test_an_authorisation_to_come_stands_beside_the_one_in_force(record: Record) -> None:
     await authorise(record, {"until": days(30)})
     await authorise(record, {"from": days(60), "until": days(90)})
-    now, later = await given(record)
+    now, later = await listed_authorisations(record)
     assert datetime.fromisoformat(now["from"]) <= clock.now() < datetime.fromisoformat(later["from"])
     await authorise(record, {"from": days(61), **OPEN_ENDED})
-    again, other = await given(record)
+    again, other = await listed_authorisations(record)
     assert (again, other["until"]) == (now, None), "the later one takes the place of the later one"
     await authorise(record, OPEN_ENDED)
-    assert [one["until"] for one in await given(record)] == [None, None]
+    assert [authorisation["until"] for authorisation in await listed_authorisations(record)] == [None, None]
     assert (await record.choices())["authorised"] == [DOCTOR]
     assert (await record.ask("DELETE", f"authorisations/{DOCTOR}")).status_code == 202
-    assert await given(record) == [], "ending ends both"
+    assert await listed_authorisations(record) == [], "ending ends both"
 
 
 async def test_a_block_ends_what_is_to_come_too(record: Record) -> None:
     await authorise(record, {"until": days(30)})
     await authorise(record, {"from": days(60), **OPEN_ENDED})
     await record.ask("PUT", f"blocks/{DOCTOR}")
-    assert await given(record) == []
+    assert await listed_authorisations(record) == []
 
 
 async def test_attestations_to_come_stand_beside_those_in_force_too(record: Record) -> None:
     token = software_token("software-1", HOSPITAL)
     for body in (attestation(), attestation(**{"from": days(20), "until": days(50)})):
         assert (await record.ask("PUT", f"attestations/{HOSPITAL}", body, token=token)).status_code == 202
-    assert [one["how"] for one in await given(record)] == ["care-team", "care-team"]
+    assert [authorisation["how"] for authorisation in await listed_authorisations(record)] == ["care-team", "care-team"]
     await record.ask("DELETE", f"attestations/{HOSPITAL}", token=token)
-    assert await given(record) == []
+    assert await listed_authorisations(record) == []
 
 
 def test_of_one_holder_nothing_piles_up() -> None:
@@ -86,17 +86,17 @@ def test_of_one_holder_nothing_piles_up() -> None:
 async def test_each_of_the_two_is_a_consent_of_its_own_and_ending_one_ends_both(record: Record) -> None:
     first = await ask(record, "POST", body=consent(record.id, provision={"period": {"end": days(30)}}))
     later = await ask(record, "POST", body=consent(record.id, provision={"period": {"start": days(60)}}))
-    ids = [one.json()["id"] for one in (first, later)]
+    ids = [response.json()["id"] for response in (first, later)]
     assert ids == [f"{record.id.hex}.{DOCTOR}", f"{record.id.hex}.{DOCTOR}.next"]
     assert later.headers["location"].endswith(ids[1])
-    for id, made in zip(ids, (first, later), strict=True):
-        shown = (await ask(record, "GET", f"/{id}")).json()
-        assert shown["provision"]["period"] == made.json()["provision"]["period"]
-        own = await ask(record, "GET", f"/{id}", token=professional_token(DOCTOR))
-        assert own.json()["provision"] == shown["provision"]
-    assert await found(record) == [DOCTOR, DOCTOR]
+    for id, created in zip(ids, (first, later), strict=True):
+        read = (await ask(record, "GET", f"/{id}")).json()
+        assert read["provision"]["period"] == created.json()["provision"]["period"]
+        read_by_holder = await ask(record, "GET", f"/{id}", token=professional_token(DOCTOR))
+        assert read_by_holder.json()["provision"] == read["provision"]
+    assert await holder_ids_found(record) == [DOCTOR, DOCTOR]
     assert (await ask(record, "DELETE", f"/{ids[1]}")).status_code == 202
-    assert await found(record) == []
+    assert await holder_ids_found(record) == []
     assert {(await ask(record, "GET", f"/{id}")).status_code for id in ids} == {404}
 
 
@@ -114,9 +114,9 @@ PERIODS: tuple[tuple[dict[str, str], str, str | None], ...] = (
 async def test_a_date_in_a_period_is_the_whole_day_in_france(api: ConsentApi) -> None:
     for period, start, end in PERIODS:
         record = await api.open_record()
-        made = await ask(record, "POST", body=consent(record.id, provision={"period": period}))
-        assert made.status_code == 202, made.text
-        [authorisation] = await given(record)
+        created = await ask(record, "POST", body=consent(record.id, provision={"period": period}))
+        assert created.status_code == 202, created.text
+        [authorisation] = await listed_authorisations(record)
         assert datetime.fromisoformat(authorisation["from"]) == datetime.fromisoformat(start), period
         until = authorisation["until"]
         assert (until and datetime.fromisoformat(until)) == (end and datetime.fromisoformat(end)), period
@@ -124,8 +124,8 @@ async def test_a_date_in_a_period_is_the_whole_day_in_france(api: ConsentApi) ->
 
 async def test_an_authorisation_that_ends_today_holds_until_midnight_in_france(record: Record) -> None:
     today = clock.now().astimezone(ZoneInfo("Europe/Paris")).date()
-    made = await ask(record, "POST", body=consent(record.id, provision={"period": {"end": today.isoformat()}}))
-    assert (made.status_code, made.json()["status"]) == (202, "active")
+    created = await ask(record, "POST", body=consent(record.id, provision={"period": {"end": today.isoformat()}}))
+    assert (created.status_code, created.json()["status"]) == (202, "active")
     yesterday = (today - timedelta(days=1)).isoformat()
     late = await ask(record, "POST", body=consent(record.id, provision={"period": {"end": yesterday}}))
     assert late.status_code == 422
@@ -134,8 +134,8 @@ async def test_an_authorisation_that_ends_today_holds_until_midnight_in_france(r
 async def test_what_is_no_date_of_fhir_is_refused(record: Record) -> None:
     for day in ("2031-02-30", "2031-13", "31-01-01", "0000", "2031-1-1", "2031-01-01T00:00:00"):
         for period in ({"start": day}, {"end": day}):
-            made = await ask(record, "POST", body=consent(record.id, provision={"period": period}))
-            assert made.status_code == 400, day
+            created = await ask(record, "POST", body=consent(record.id, provision={"period": period}))
+            assert created.status_code == 400, day
     assert (await record.choices())["version"] == 1
 
 
@@ -143,7 +143,7 @@ async def test_what_is_no_date_of_fhir_is_refused(record: Record) -> None:
 async def test_who_ends_an_attestation_for_the_person_is_not_attested_against_again(record: Record, by: str) -> None:
     proxy = uuid4()
     if by != "patient":
-        await record.named(**{f"{by}s": (person(proxy),)})
+        await record.announce_people(**{f"{by}s": (person(proxy),)})
     token = record.holder if by == "patient" else representative(record.id, proxy, by)
     team, other = software_token("software-1", HOSPITAL), software_token("software-2", CLINIC)
     nurse = professional_token("899700000002", "60", HOSPITAL)

@@ -41,10 +41,12 @@ async def test_a_record_is_opened_a_deposit_decided_and_a_change_of_rights_comes
     record_id = uuid4()
     async with worker(database, kafka) as runtime:
         await kafka.put(record_changed(record_id))
-        await kafka.wait_for(STATES, lambda found: any(isinstance(one.event, ConsentStateChanged) for one in found))
+        await kafka.wait_for(
+            STATES, lambda messages: any(isinstance(message.event, ConsentStateChanged) for message in messages)
+        )
 
         await kafka.put(document_received(record_id, seen={RECORDS: 1}), trace=TRACE)
-        [permitted] = await kafka.wait_for(DECISIONS, lambda found: len(found) == 1)
+        [permitted] = await kafka.wait_for(DECISIONS, lambda messages: len(messages) == 1)
         assert isinstance(permitted.event, DepositDecided)
         assert permitted.event.outcome == "permitted"
         assert trace_id(permitted.trace) == trace_id(TRACE)
@@ -59,27 +61,29 @@ async def test_a_record_is_opened_a_deposit_decided_and_a_change_of_rights_comes
 
         await eventually(is_in_force)
         await kafka.put(document_received(record_id, seen={RECORDS: 1}))
-        decided = await kafka.wait_for(DECISIONS, lambda found: len(found) == 2)
-        reasons = [one.event.reason for one in decided if isinstance(one.event, DepositDecided)]
+        decided = await kafka.wait_for(DECISIONS, lambda messages: len(messages) == 2)
+        reasons = [message.event.reason for message in decided if isinstance(message.event, DepositDecided)]
         assert reasons == ["feeding", "consent-opposed"]
 
 
 async def test_a_deposit_that_comes_before_its_record_waits_and_others_of_its_batch_do_not(
     database: Database, kafka: Topics
 ) -> None:
-    known, coming = uuid4(), uuid4()
+    opened_id, late_id = uuid4(), uuid4()
     async with worker(database, kafka):
-        await kafka.put(record_changed(known))
-        await kafka.wait_for(STATES, lambda found: any(isinstance(one.event, ConsentStateChanged) for one in found))
-        early, ready = document_received(coming, seen={RECORDS: 1}), document_received(known, seen={RECORDS: 1})
+        await kafka.put(record_changed(opened_id))
+        await kafka.wait_for(
+            STATES, lambda messages: any(isinstance(message.event, ConsentStateChanged) for message in messages)
+        )
+        early, ready = document_received(late_id, seen={RECORDS: 1}), document_received(opened_id, seen={RECORDS: 1})
         await kafka.put(early)
         await kafka.put(ready)
-        [first] = await kafka.wait_for(DECISIONS, lambda found: len(found) == 1)
+        [first] = await kafka.wait_for(DECISIONS, lambda messages: len(messages) == 1)
         assert isinstance(first.event, DepositDecided)
         assert first.event.document_id == ready.document_id
-        await kafka.put(record_changed(coming))
-        decided = await kafka.wait_for(DECISIONS, lambda found: len(found) == 2)
-        ids = {one.event.document_id for one in decided if isinstance(one.event, DepositDecided)}
+        await kafka.put(record_changed(late_id))
+        decided = await kafka.wait_for(DECISIONS, lambda messages: len(messages) == 2)
+        ids = {message.event.document_id for message in decided if isinstance(message.event, DepositDecided)}
         assert ids == {ready.document_id, early.document_id}
 
 
@@ -89,15 +93,17 @@ async def test_deposits_made_while_consent_was_away_are_decided_once_each_when_i
     record_id = uuid4()
     async with worker(database, kafka):
         await kafka.put(record_changed(record_id))
-        await kafka.wait_for(STATES, lambda found: any(isinstance(one.event, ConsentStateChanged) for one in found))
+        await kafka.wait_for(
+            STATES, lambda messages: any(isinstance(message.event, ConsentStateChanged) for message in messages)
+        )
     deposits = [document_received(record_id, seen={RECORDS: 1}) for _ in range(20)]
-    for one in deposits:
-        id = await kafka.put(one)
+    for deposit in deposits:
+        id = await kafka.put(deposit)
         headers = {"ce_id": str(id.id), "ce_type": id.type, "ce_time": id.occurred_at.isoformat()}
         await kafka.put_raw(id.topic.name, id.body, id.key.encode(), headers)  # and once more, as a relay may
     async with worker(database, kafka):
-        decided = await kafka.wait_for(DECISIONS, lambda found: len(found) >= 20)
-        assert len({one.id for one in decided}) == 20
-        assert [one.event.document_id for one in decided if isinstance(one.event, DepositDecided)] == [
-            one.document_id for one in deposits
+        decided = await kafka.wait_for(DECISIONS, lambda messages: len(messages) >= 20)
+        assert len({message.id for message in decided}) == 20
+        assert [message.event.document_id for message in decided if isinstance(message.event, DepositDecided)] == [
+            deposit.document_id for deposit in deposits
         ]

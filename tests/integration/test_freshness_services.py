@@ -37,7 +37,7 @@ async def record(new_database: NewDatabase) -> AsyncIterator[Record]:
     """In consent, with a representative and an authorised professional."""
     async with consent_api(await new_database("consent")) as api:
         made = await api.open_record()
-        await made.named(representatives=(person(PARENT),))
+        await made.announce_people(representatives=(person(PARENT),))
         assert (await made.ask("PUT", f"authorisations/{DOCTOR}")).status_code == 202
         yield made
 

@@ -9,11 +9,11 @@ import pytest
 
 from services.consent.announcements import announce
 from services.consent.domain.choices import Change, Choices
-from services.consent.domain.states import State
+from services.consent.domain.states import ConsentState
 from services.consent.store import states
 from services.consent.usecases.adopt_states import adopt_states
 from services.consent.usecases.copy_records import copy_records
-from services.consent.usecases.decide_deposits import deposits_behind
+from services.consent.usecases.decide_deposits import deposits_awaiting_version
 from shared.contracts.base import Actor, StateWithheld
 from shared.contracts.consent import Authorisation
 from shared.contracts.topics import CONSENT_STATES
@@ -40,7 +40,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 async def open_record(pool: Pool, record_id: UUID) -> None:
-    state = State(record_id, 1, Choices(), clock.now(), 1)
+    state = ConsentState(record_id, 1, Choices(), clock.now(), 1)
     async with transaction(pool) as connection:
         await states.insert_states(connection, [state])
         await append(connection, [announce(state.as_event())])
@@ -214,5 +214,5 @@ async def are_in_force(pool: Pool, *record_ids: UUID) -> list[bool]:
 async def deposits_wait(pool: Pool, *record_ids: UUID) -> list[bool]:
     messages = [message(document_received(record_id)) for record_id in record_ids]
     async with transaction(pool) as connection:
-        awaiting = await deposits_behind(connection, messages)
-    return [each.id in awaiting for each in messages]
+        awaiting = await deposits_awaiting_version(connection, messages)
+    return [one.id in awaiting for one in messages]

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from services.audit.writers import ACTIONS, ACTORS, OF_ALL, WRITER_MISMATCH
+from services.audit.writers import ACTIONS_BY_SERVICE, ACTOR_KINDS_BY_SERVICE, SHARED_ACTIONS, WRITER_MISMATCH
 from services.identity.store.erasures import Erasure, insert_erasure
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.declarations import SERVICES, Service
@@ -41,7 +41,9 @@ async def entries(pool: Pool, record_id: UUID) -> list[asyncpg.Record]:
 
 
 def test_each_action_is_for_one_service_to_report() -> None:
-    assert sorted(action for actions in (*ACTIONS.values(), OF_ALL) for action in actions) == sorted(get_args(Action))
+    assert sorted(action for actions in (*ACTIONS_BY_SERVICE.values(), SHARED_ACTIONS) for action in actions) == sorted(
+        get_args(Action)
+    )
 
 
 def test_nobody_announces_what_is_another_services_to_say() -> None:
@@ -63,7 +65,12 @@ async def test_the_ledger_enters_of_a_services_topic_its_own_acts_and_quarantine
         for action in get_args(Action)
         for kind in ("professional", "system", "unknown")
     ]
-    own = [one for one in accesses if one.action in ACTIONS[service] | OF_ALL and one.actor.kind in ACTORS[service]]
+    own = [
+        one
+        for one in accesses
+        if one.action in ACTIONS_BY_SERVICE[service] | SHARED_ACTIONS
+        and one.actor.kind in ACTOR_KINDS_BY_SERVICE[service]
+    ]
     records = [kept(one, topic=ACCESSES[service].name) for one in accesses]
     consumer = ledger(pool)
     await consumer.consume(records)

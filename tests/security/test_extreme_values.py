@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.consent.store.copies import COPIED
+from services.consent.store.copies import COPIED_TOPICS
 from services.consent.usecases.copy_records import copy_records
 from shared.db.pool import transaction
 from shared.http import constant_time
@@ -48,7 +48,7 @@ async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
         await records.open_record(Person(81), record_id=RECORD)
         async with transaction(made["consent"].app.state.pool) as connection:
             await copy_records(connection, [message(record_changed(RECORD))])
-            await raise_watermarks(connection, {(topic, 0): clock.now() for topic in COPIED})
+            await raise_watermarks(connection, {(topic, 0): clock.now() for topic in COPIED_TOPICS})
         yield made
 
 

@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from services.audit.consumers import LEDGER_EVENTS
-from services.audit.domain import Cursor, CursorInvalidError, entry_of
+from services.audit.domain import CursorInvalidError, LedgerCursor, entry_of
+from services.audit.models import LIST_READER_KINDS
 from services.audit.quarantine import entry_of_dead_letter
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
@@ -86,18 +87,18 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("event", "said"), CASES)
-def test_an_event_says_who_did_what_with_which_outcome(event: Any, said: tuple[str, ...]) -> None:
-    told = message(event)
-    entry = entry_of(told)
-    assert (entry.action, entry.outcome, entry.reason, entry.actor_kind, entry.actor_id) == said
-    assert (entry.occurred_at, entry.event_id, entry.event_type) == (told.time, told.id, event.ce_type)
+@pytest.mark.parametrize(("event", "expected"), CASES)
+def test_an_event_says_who_did_what_with_which_outcome(event: Any, expected: tuple[str, ...]) -> None:
+    received = message(event)
+    entry = entry_of(received)
+    assert (entry.action, entry.outcome, entry.reason, entry.actor_kind, entry.actor_id) == expected
+    assert (entry.occurred_at, entry.event_id, entry.event_type) == (received.time, received.id, event.ce_type)
     assert (entry.record_id, entry.document_id) == (RECORD, event.document_id)
     assert entry.deposit_id == getattr(event, "deposit_id", None)
 
 
-@pytest.mark.parametrize(("event", "said"), CASES)
-def test_nothing_of_an_event_is_lost(event: Any, said: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("event", "expected"), CASES)
+def test_nothing_of_an_event_is_lost(event: Any, expected: tuple[str, ...]) -> None:
     entry = entry_of(message(event))
     kept = entry._asdict() | orjson.loads(entry.details)
     for name, value in event.model_dump(mode="json", exclude={"actor"}, exclude_none=True).items():
@@ -116,12 +117,17 @@ def letter(key: bytes | None, **headers: Any) -> InvalidRecord:
 
 
 def test_the_entry_of_a_letter_depends_on_its_place_alone() -> None:
-    one = entry_of_dead_letter(
+    entry = entry_of_dead_letter(
         letter(str(RECORD).encode(), ce_time=b"2026-11-22T09:30:00+00:00", ce_id=str(OTHER).encode()), NOW
     )
-    assert one.event_id == entry_of_dead_letter(letter(None), NOW).event_id
-    assert (one.record_id, one.occurred_at, one.reason, one.outcome) == (RECORD, NOW, "data-invalid", "quarantined")
-    assert orjson.loads(one.details) == {
+    assert entry.event_id == entry_of_dead_letter(letter(None), NOW).event_id
+    assert (entry.record_id, entry.occurred_at, entry.reason, entry.outcome) == (
+        RECORD,
+        NOW,
+        "data-invalid",
+        "quarantined",
+    )
+    assert orjson.loads(entry.details) == {
         "topic": "records.accesses.v1",
         "partition": 3,
         "offset": 41,
@@ -138,13 +144,17 @@ def test_a_letter_without_a_usable_time_has_that_of_being_put_aside(time: bytes 
 
 
 def test_a_cursor_is_read_as_it_was_written() -> None:
-    cursor = Cursor(NOW, OTHER)
-    assert Cursor.parse(str(cursor)) == cursor
-    assert Cursor.parse("2026-11-22T09:30:00Z") == Cursor(NOW, UUID(int=0))
-    assert Cursor.parse("2026-11-22T10:30:00 01:00") == Cursor(NOW, UUID(int=0))
+    cursor = LedgerCursor(NOW, OTHER)
+    assert LedgerCursor.parse(str(cursor)) == cursor
+    assert LedgerCursor.parse("2026-11-22T09:30:00Z") == LedgerCursor(NOW, UUID(int=0))
+    assert LedgerCursor.parse("2026-11-22T10:30:00 01:00") == LedgerCursor(NOW, UUID(int=0))
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-11-22T09:30:00Z_x", "0001-01-01T00:00:00+14:00", "_", "\x00"])
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(CursorInvalidError):
-        Cursor.parse(text)
+        LedgerCursor.parse(text)
+
+
+def test_the_list_of_accesses_has_the_patient_and_representatives_as_its_readers_and_no_carers() -> None:
+    assert LIST_READER_KINDS == ("patient", "representative")

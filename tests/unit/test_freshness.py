@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.audit.asking import Known
+from services.audit.asking import RecordCopy
 from services.consent.domain import states
 from services.records.domain.copies import CopyAge
 from shared.contracts.declarations import SERVICES
@@ -57,13 +57,13 @@ def test_consent_asks_the_states_the_people_and_the_erasures(name: str, at: date
 @pytest.mark.parametrize(("at", "fresh"), MOMENTS)
 @pytest.mark.parametrize("name", ["record_at", "people_at", "erasures_at"])
 def test_audit_asks_the_states_the_people_and_the_erasures(name: str, at: datetime | None, *, fresh: bool) -> None:
-    known = Known("open", **dict.fromkeys(("record_at", "people_at", "erasures_at"), NOW) | {name: at})  # type: ignore[arg-type]
+    known = RecordCopy("open", **dict.fromkeys(("record_at", "people_at", "erasures_at"), NOW) | {name: at})  # type: ignore[arg-type]
     assert known.is_fresh(NOW, LIMIT) is fresh
 
 
 def test_what_is_broken_is_not_fresh() -> None:
     assert not CopyAge(NOW, NOW, broken=True, erasures_at=NOW).is_fresh(NOW, LIMIT)
-    assert not Known("open", record_at=NOW, people_at=NOW, erasures_at=NOW, is_broken=True).is_fresh(NOW, LIMIT)
+    assert not RecordCopy("open", record_at=NOW, people_at=NOW, erasures_at=NOW, is_broken=True).is_fresh(NOW, LIMIT)
     broken = states.CopyAge(NOW, NOW, NOW, is_broken=True)
     assert not broken.is_fresh(NOW, LIMIT)
     assert not broken.is_fresh_for_holders(NOW, LIMIT)

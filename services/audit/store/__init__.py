@@ -1,10 +1,17 @@
-"""Every SQL statement of audit. On the ledger there are two verbs only: insert and select."""
+"""The SQL statements of audit. The ledger's rows are inserted and selected only."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.audit.domain import SHOWN_TO_PATIENTS, Cursor, Entry, Names, Shown, Visible
+from services.audit.domain import (
+    PATIENT_LIST_TYPES,
+    DocumentVisibility,
+    LedgerCursor,
+    LedgerEntry,
+    PublicNames,
+    ShownEntry,
+)
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.contracts.label_versions import REPLACES_KNOWN
 from shared.crypto.vault import WrappedKey
@@ -30,13 +37,13 @@ on conflict on constraint ledger_entries_pkey do nothing
 returning event_id"""
 
 
-async def insert_entries(connection: Connection, entries: Sequence[Entry], recorded_at: datetime) -> set[UUID]:
-    """Adds what the ledger does not have; returns the ids of the events that were new."""
+async def insert_entries(connection: Connection, entries: Sequence[LedgerEntry], recorded_at: datetime) -> set[UUID]:
+    """Inserts the entries that the ledger does not have; returns the event ids of the new ones."""
     columns = [list(column) for column in zip(*entries, strict=True)]
     return {row["event_id"] for row in await connection.fetch(INSERT_ENTRIES, *columns, recorded_at)}
 
 
-# That a document was published changes who may know of it only where the decision changed its labels.
+# A publication changes who may know of a document only if the decision changed its labels.
 UPSERT_VISIBILITIES = (
     """
 insert into document_visibilities as known
@@ -57,8 +64,10 @@ where (excluded.version <> 2 or known.visible_to_patient <> excluded.visible_to_
 )
 
 
-async def upsert_visibilities(connection: Connection, visibilities: Mapping[tuple[UUID, UUID], Visible]) -> None:
-    """(record, document) -> who may know of it. What older labels say is passed over."""
+async def upsert_visibilities(
+    connection: Connection, visibilities: Mapping[tuple[UUID, UUID], DocumentVisibility]
+) -> None:
+    """Stores who may know of documents, by record id and document id. Older labels than the stored ones are ignored."""
     versions = [visible.version for visible in visibilities.values()]
     await connection.execute(
         UPSERT_VISIBILITIES,
@@ -85,17 +94,17 @@ from unnest($1::integer[], $2::uuid[]) as wanted(bucket, record_id)
 join record_keys known on known.bucket = wanted.bucket and known.record_id = wanted.record_id"""
 
 
-async def keep_keys(connection: Connection, made: Mapping[UUID, WrappedKey]) -> dict[UUID, WrappedKey]:
-    """The keys of these records: those that were here, else those made now."""
-    ids = list(made)
-    keys = list(made.values())
+async def ensure_keys(connection: Connection, new_keys: Mapping[UUID, WrappedKey]) -> dict[UUID, WrappedKey]:
+    """Returns the keys of these records: the stored one if there is one, else the new one, which it stores."""
+    ids = list(new_keys)
+    keys = list(new_keys.values())
     buckets = [bucket_of(id) for id in ids]
     await connection.execute(INSERT_KEYS, buckets, ids, [key.kid for key in keys], [key.wrapped for key in keys])
     return await find_keys(connection, ids)
 
 
 async def find_keys(connection: Connection, record_ids: Sequence[UUID]) -> dict[UUID, WrappedKey]:
-    """Keys by record; none where the record has none, or was erased."""
+    """Returns the wrapped keys by record id; records without a key, such as erased ones, are left out."""
     rows = await connection.fetch(SELECT_KEYS, [bucket_of(id) for id in record_ids], record_ids)
     return {row["record_id"]: WrappedKey(row["kid"], row["wrapped"]) for row in rows}
 
@@ -104,7 +113,7 @@ DESTROY_KEY = "delete from record_keys where bucket = $1 and record_id = $2 retu
 
 
 async def destroy_key(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Without it no motive of this record can be read. How many of what."""
+    """Deletes the key of a record, so that its motives can no longer be read. Returns the number of keys."""
     return {"keys": len(await connection.fetch(DESTROY_KEY, bucket_of(record_id), record_id))}
 
 
@@ -117,36 +126,36 @@ with doomed as materialized (
   returning known.document_id
 )
 select count(*) from gone"""
-VISIBILITIES_AT_ONCE = 500
+VISIBILITIES_PER_DELETE = 500
 
 
 async def remove_visibilities(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Some of what the patient of an erased record might know of. How many; none when nothing is left."""
-    count = await connection.fetchval(REMOVE_VISIBILITIES, bucket_of(record_id), record_id, VISIBILITIES_AT_ONCE)
+    """Deletes some visibilities of an erased record. Returns the number of rows; 0 if nothing is left."""
+    count = await connection.fetchval(REMOVE_VISIBILITIES, bucket_of(record_id), record_id, VISIBILITIES_PER_DELETE)
     return {"document_visibilities": count}
 
 
-SELECT_PUT_ASIDE = """
+SELECT_PARKED_TIMES = """
 select parked.topic, parked.partition, parked."offset", parked.parked_at
 from unnest($2::text[], $3::integer[], $4::bigint[]) as place(topic, partition, "offset")
 join parked_messages parked using (topic, partition, "offset") where parked.group_name = $1"""
 
 
-async def times_put_aside(
-    connection: Connection, group: str, letters: Sequence[InvalidRecord]
+async def find_parked_times(
+    connection: Connection, group: str, invalid_records: Sequence[InvalidRecord]
 ) -> dict[tuple[str, int, int], datetime]:
-    """When each letter's place (topic, partition, offset) was put aside: the same time however often it is asked."""
+    """Returns when each record was parked, by topic, partition and offset; the time of a place never changes."""
     rows = await connection.fetch(
-        SELECT_PUT_ASIDE,
+        SELECT_PARKED_TIMES,
         group,
-        [letter.topic for letter in letters],
-        [letter.record.partition for letter in letters],
-        [letter.record.offset for letter in letters],
+        [invalid.topic for invalid in invalid_records],
+        [invalid.record.partition for invalid in invalid_records],
+        [invalid.record.offset for invalid in invalid_records],
     )
     return {(row["topic"], row["partition"], row["offset"]): row["parked_at"] for row in rows}
 
 
-SELECT_SHOWN = """
+SELECT_SHOWN_ENTRIES = """
 select entry.event_id, entry.occurred_at, entry.action, entry.outcome, entry.reason, entry.actor_kind, entry.actor_id,
        entry.profession, entry.organisation_id, entry.document_id, entry.subject_id, entry.mode
 from ledger_entries entry
@@ -160,25 +169,25 @@ where entry.record_id = $2 and entry.event_type = any($3::text[])
 order by entry.occurred_at desc, entry.event_id desc limit $6"""
 
 
-async def find_shown(
-    connection: Connection, record_id: UUID, before: Cursor, limit: int, *, to_representatives: bool
-) -> list[Shown]:
-    """The newest entries of a record before a place, without those about documents that the patient, or whoever
-    represents the patient, must not know of; to the latter also without those of a secret connection.
+async def find_shown_entries(
+    connection: Connection, record_id: UUID, before: LedgerCursor, limit: int, *, to_representatives: bool
+) -> list[ShownEntry]:
+    """Returns the newest entries of a record before a cursor. Leaves out entries about documents that the patient may
+    not know of; for representatives also those that are invisible to them, and secret connections.
 
-    A document is shown by its positive word only: one whose labels have not reached the ledger is not.
+    A document is shown only if labels that permit it are stored; one whose labels have not reached audit is left out.
     """
     rows = await connection.fetch(
-        SELECT_SHOWN,
+        SELECT_SHOWN_ENTRIES,
         bucket_of(record_id),
         record_id,
-        SHOWN_TO_PATIENTS,
+        PATIENT_LIST_TYPES,
         before.occurred_at,
         before.event_id,
         limit,
         to_representatives,
     )
-    return [Shown(**row) for row in rows]
+    return [ShownEntry(**row) for row in rows]
 
 
 UPSERT_PROFESSIONALS = """
@@ -195,7 +204,7 @@ returning professional_id"""
 
 
 async def upsert_professionals(connection: Connection, messages: Sequence[Message[ProfessionalChanged]]) -> set[bytes]:
-    """Keeps what is newer than what is here. Each professional at most once. Returns the keys of newer copies."""
+    """Stores the newer copies; each professional at most once. Returns the keys of the messages that were newer."""
     events = [message.event for message in messages]
     rows = await connection.fetch(
         UPSERT_PROFESSIONALS,
@@ -222,7 +231,7 @@ returning structure_id"""
 
 
 async def upsert_structures(connection: Connection, messages: Sequence[Message[StructureChanged]]) -> set[bytes]:
-    """Keeps what is newer than what is here. Each structure at most once. Returns the keys of newer copies."""
+    """Stores the newer copies; each structure at most once. Returns the keys of the messages that were newer."""
     events = [message.event for message in messages]
     rows = await connection.fetch(
         UPSERT_STRUCTURES,
@@ -240,16 +249,18 @@ select professional_id as id, name from professional_copies where professional_i
 SELECT_STRUCTURE_NAMES = "select structure_id as id, name from structure_copies where structure_id = any($1::text[])"
 
 
-async def find_names(connection: Connection, professionals: Iterable[str], structures: Iterable[str]) -> Names:
-    """The names that the own copy knows."""
-    people = await connection.fetch(SELECT_PROFESSIONAL_NAMES, list(professionals))
-    places = await connection.fetch(SELECT_STRUCTURE_NAMES, list(structures))
-    return Names({row["id"]: row["name"] for row in people}, {row["id"]: row["name"] for row in places})
+async def find_names(connection: Connection, professionals: Iterable[str], structures: Iterable[str]) -> PublicNames:
+    """Returns the public names that audit's copies have."""
+    professional_rows = await connection.fetch(SELECT_PROFESSIONAL_NAMES, list(professionals))
+    structure_rows = await connection.fetch(SELECT_STRUCTURE_NAMES, list(structures))
+    return PublicNames(
+        {row["id"]: row["name"] for row in professional_rows}, {row["id"]: row["name"] for row in structure_rows}
+    )
 
 
 MAINTAIN_PARTITIONS = "select maintain_ledger($1)"
 
 
 async def maintain_partitions(pool: Pool) -> None:
-    """Makes the partitions of the months to come."""
+    """Creates the ledger's partitions for the coming months."""
     await pool.execute(MAINTAIN_PARTITIONS, MONTHS_AHEAD)

@@ -1,14 +1,14 @@
-"""Emergencies, of one record or of one structure."""
+"""Emergency accesses of a record or of a structure."""
 
 from datetime import datetime
 from uuid import UUID
 
-from services.audit.emergencies import MODES, READINGS, EmergencyAccess
+from services.audit.emergencies import EMERGENCY_MODES, READ_ACTIONS, EmergencyAccess
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 
-SELECT_OF_RECORD = """
+SELECT_RECORD_EMERGENCIES = """
 select entry.event_id, entry.occurred_at, entry.record_id, entry.action, entry.actor_id, entry.profession,
        entry.organisation_id, entry.mode, entry.details->>'session_id' as session_id,
        coalesce(entry.details->>'motive', late.kept) as motive,
@@ -21,7 +21,7 @@ left join late_motives late on late.record_id = $2 and late.event_id = entry.eve
 where entry.record_id = $2 and entry.event_type = $4 and entry.mode = any($5::text[]) and entry.action = any($6::text[])
   and entry.outcome = 'permitted' and entry.actor_kind = 'professional'
 order by entry.occurred_at desc limit $7"""
-SELECT_OF_STRUCTURE = """
+SELECT_STRUCTURE_EMERGENCIES = """
 select entry.event_id, entry.occurred_at, entry.record_id, entry.action, entry.actor_id, entry.profession,
        entry.organisation_id, entry.mode, entry.details->>'session_id' as session_id,
        coalesce(entry.details->>'motive', late.kept, late.sealed) as motive,
@@ -34,26 +34,29 @@ where entry.organisation_id = $1 and entry.occurred_at >= $2 and entry.occurred_
 order by entry.occurred_at"""
 
 
-async def find_of_record(
+async def find_record_emergencies(
     connection: Connection, record_id: UUID, limit: int, *, to_representatives: bool
 ) -> list[EmergencyAccess]:
-    """The newest; without the documents that the person, or whoever represents the person, must not know of."""
+    """Returns the newest emergency accesses, without the ids of documents that the patient may not know of; for
+    representatives also without those invisible to them."""
     rows = await connection.fetch(
-        SELECT_OF_RECORD,
+        SELECT_RECORD_EMERGENCIES,
         bucket_of(record_id),
         record_id,
         to_representatives,
         AccessRecorded.ce_type,
-        MODES,
-        READINGS,
+        EMERGENCY_MODES,
+        READ_ACTIONS,
         limit,
     )
     return [EmergencyAccess(**row) for row in rows]
 
 
-async def find_of_structure(
+async def find_structure_emergencies(
     connection: Connection, structure_id: str, since: datetime, until: datetime
 ) -> list[EmergencyAccess]:
-    """All from one time up to another. Of a motive whose key is not here yet it is known that it was given."""
-    rows = await connection.fetch(SELECT_OF_STRUCTURE, structure_id, since, until, AccessRecorded.ce_type, READINGS)
+    """Returns all emergency accesses in a period. A motive whose key is not here yet is returned as sent."""
+    rows = await connection.fetch(
+        SELECT_STRUCTURE_EMERGENCIES, structure_id, since, until, AccessRecorded.ce_type, READ_ACTIONS
+    )
     return [EmergencyAccess(**row) for row in rows]

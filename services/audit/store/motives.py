@@ -1,4 +1,4 @@
-"""Motives that came before the key they were sealed under."""
+"""Motives that came before the key under which they are encrypted."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from shared.db.tags import count_of
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LateMotive:
-    """A motive as it came, with the id of the key that it waits for."""
+    """A motive as identity sent it, with the id of the missing key."""
 
     record_id: UUID
     event_id: UUID
@@ -26,8 +26,8 @@ order by record_id, event_id
 on conflict on constraint late_motives_pkey do nothing"""
 
 
-async def insert_late(connection: Connection, motives: Sequence[LateMotive]) -> None:
-    """Keeps them until their key comes."""
+async def insert_late_motives(connection: Connection, motives: Sequence[LateMotive]) -> None:
+    """Stores motives until their key comes."""
     await connection.execute(
         INSERT_LATE_MOTIVES,
         [motive.record_id for motive in motives],
@@ -41,8 +41,8 @@ SELECT_LATE_MOTIVES = """
 select record_id, event_id, kid, sealed from late_motives where sealed is not null and kid = any($1::text[]) limit $2"""
 
 
-async def find_late(connection: Connection, kids: Collection[str], limit: int) -> list[LateMotive]:
-    """Some of those that wait for one of these keys."""
+async def find_late_motives(connection: Connection, kids: Collection[str], limit: int) -> list[LateMotive]:
+    """Returns some motives that are encrypted under one of these keys."""
     return [LateMotive(**row) for row in await connection.fetch(SELECT_LATE_MOTIVES, list(kids), limit)]
 
 
@@ -53,13 +53,13 @@ where late_motives.record_id = opened.record_id and late_motives.event_id = open
   and late_motives.sealed is not null"""
 
 
-async def keep_late(connection: Connection, kept: Mapping[tuple[UUID, UUID], str]) -> None:
-    """(record, event) -> the motive under the record's own key."""
+async def store_opened_motives(connection: Connection, motives: Mapping[tuple[UUID, UUID], str]) -> None:
+    """Stores motives under the record's own key, by record id and event id."""
     await connection.execute(
         KEEP_LATE_MOTIVES,
-        [record_id for record_id, _ in kept],
-        [event_id for _, event_id in kept],
-        list(kept.values()),
+        [record_id for record_id, _ in motives],
+        [event_id for _, event_id in motives],
+        list(motives.values()),
     )
 
 
@@ -68,8 +68,8 @@ delete from late_motives using unnest($1::uuid[], $2::uuid[]) as useless(record_
 where late_motives.record_id = useless.record_id and late_motives.event_id = useless.event_id"""
 
 
-async def delete_late(connection: Connection, motives: Sequence[LateMotive]) -> None:
-    """Removes those that nobody can ever open."""
+async def delete_late_motives(connection: Connection, motives: Sequence[LateMotive]) -> None:
+    """Deletes motives that nobody can ever decrypt."""
     records, events = [motive.record_id for motive in motives], [motive.event_id for motive in motives]
     await connection.execute(DELETE_LATE_MOTIVES, records, events)
 
@@ -77,7 +77,7 @@ async def delete_late(connection: Connection, motives: Sequence[LateMotive]) -> 
 DELETE_LATE_MOTIVES_OF = "delete from late_motives where record_id = $1"
 
 
-async def delete_of(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Removes those of an erased record. How many of what."""
+async def delete_record_motives(connection: Connection, record_id: UUID) -> dict[str, int]:
+    """Deletes the late motives of an erased record. Returns the number of rows."""
     status = await connection.execute(DELETE_LATE_MOTIVES_OF, record_id)
     return {"late_motives": count_of(status)}

@@ -1,4 +1,4 @@
-"""What audit keeps of who represents the holder of a record."""
+"""Copies of who represents the patients."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -26,7 +26,7 @@ returning record_id"""
 
 
 async def upsert_people(connection: Connection, messages: Sequence[Message[PeopleChanged]]) -> set[UUID]:
-    """Keeps what is newer than what is here. Each record at most once. Returns the records of newer copies."""
+    """Stores the newer copies; each record at most once. Returns the ids of the records whose copy was newer."""
     events = [message.event for message in messages]
     rows = await connection.fetch(
         UPSERT_PEOPLE,
@@ -39,15 +39,15 @@ async def upsert_people(connection: Connection, messages: Sequence[Message[Peopl
     return {row["record_id"] for row in rows}
 
 
-def representatives_of(kept: str | None) -> tuple[PersonNamed, ...]:
-    """Who represents, as a row keeps it; nobody where there is no row."""
-    return () if kept is None else _REPRESENTATIVES.validate_json(kept)
+def representatives_of(stored: str | None) -> tuple[PersonNamed, ...]:
+    """Parses the representatives from the stored JSON; returns none for None."""
+    return () if stored is None else _REPRESENTATIVES.validate_json(stored)
 
 
 DELETE_PEOPLE = "delete from people_copies where bucket = $1 and record_id = $2"
 
 
 async def delete_people(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Of a record that is erased. How many rows."""
+    """Deletes the copy of an erased record. Returns the number of rows."""
     status = await connection.execute(DELETE_PEOPLE, bucket_of(record_id), record_id)
     return {"people_copies": count_of(status)}

@@ -1,10 +1,10 @@
-"""What audit keeps of records: their state, and which two are of one person."""
+"""Copies of records: their state, and which two are of one person."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.audit.asking import Known
+from services.audit.asking import RecordCopy
 from services.audit.store.people import representatives_of
 from shared.contracts.identity import RecordChanged
 from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
@@ -13,7 +13,7 @@ from shared.db.tags import count_of
 from shared.messaging.envelope import Message
 from shared.runtime.clock import bucket_of
 
-# A row without the state of its version takes it from that version too: see migration 0007.
+# A row that lacks the state of its version takes it from that version too: see migration 0007.
 UPSERT_RECORDS = """
 insert into record_copies (bucket, record_id, version, linked_to, partition, status, status_version)
 select bucket, record_id, version, linked_to, partition, status, version
@@ -29,7 +29,7 @@ returning record_id"""
 
 
 async def upsert_records(connection: Connection, messages: Sequence[Message[RecordChanged]]) -> set[UUID]:
-    """Keeps what is newer than what is here. Each record at most once. Returns the records of newer copies."""
+    """Stores the newer copies; each record at most once. Returns the ids of the records whose copy was newer."""
     events = [message.event for message in messages]
     rows = await connection.fetch(
         UPSERT_RECORDS,
@@ -43,7 +43,7 @@ async def upsert_records(connection: Connection, messages: Sequence[Message[Reco
     return {row["record_id"] for row in rows}
 
 
-SELECT_KNOWN = """
+SELECT_RECORD_COPY = """
 select record.status, people.representatives,
        record_mark.at as record_at, people_mark.at as people_at, erasures_mark.at as erasures_at,
        exists (select from broken_copies where topic in ($3, $4, $5) and key = record.record_id::text) as is_broken
@@ -56,42 +56,42 @@ left join copy_watermarks erasures_mark on erasures_mark.topic = $4 and erasures
 where record.bucket = $1 and record.record_id = $2 and record.status_version = record.version"""
 
 
-async def find_known(connection: Connection, record_id: UUID) -> Known:
-    """The state of a record and who represents its holder, as far as it is known here."""
+async def find_record_copy(connection: Connection, record_id: UUID) -> RecordCopy:
+    """Returns the copy of a record's state and of who represents its patient; `RecordCopy()` for an unknown record."""
     topics = IDENTITY_RECORDS.name, IDENTITY_ERASURES.name, IDENTITY_PEOPLE.name
-    row = await connection.fetchrow(SELECT_KNOWN, bucket_of(record_id), record_id, *topics)
+    row = await connection.fetchrow(SELECT_RECORD_COPY, bucket_of(record_id), record_id, *topics)
     if row is None:
-        return Known()
-    return Known(**{**row, "representatives": representatives_of(row["representatives"])})
+        return RecordCopy()
+    return RecordCopy(**{**row, "representatives": representatives_of(row["representatives"])})
 
 
-# A professional asks by an entry, not by a record: the partitions that have read least and most bound them all.
+# A professional names an entry and not a record: the earliest and the latest watermark bound those of all partitions.
 SELECT_ERASURE_WATERMARKS = "select min(at) as earliest, max(at) as latest from copy_watermarks where topic = $1"
 
 
 async def find_erasure_watermarks(connection: Connection) -> tuple[datetime | None, datetime | None]:
-    """The earliest and the latest watermark of the erasures' partitions; None where there are none."""
+    """Returns the earliest and the latest watermark of the partitions with erasures; None if there are none."""
     row = await connection.fetchrow(SELECT_ERASURE_WATERMARKS, IDENTITY_ERASURES.name)
     assert row is not None, "an aggregate is one row"
     return row["earliest"], row["latest"]
 
 
-# Each must name the other: so the end of a link counts as soon as one of the two words is here.
+# Each record must name the other, so that the end of a link counts as soon as one of its two events is here.
 SELECT_LINK = "select linked_to from record_copies where bucket = $1 and record_id = $2"
 
 
-async def find_linked(connection: Connection, record_id: UUID) -> UUID | None:
-    """The other record of the same person."""
-    other: UUID | None = await connection.fetchval(SELECT_LINK, bucket_of(record_id), record_id)
-    if other is None or await connection.fetchval(SELECT_LINK, bucket_of(other), other) != record_id:
+async def find_linked_record(connection: Connection, record_id: UUID) -> UUID | None:
+    """Returns the other record of the same person; None without one."""
+    linked_id: UUID | None = await connection.fetchval(SELECT_LINK, bucket_of(record_id), record_id)
+    if linked_id is None or await connection.fetchval(SELECT_LINK, bucket_of(linked_id), linked_id) != record_id:
         return None
-    return other
+    return linked_id
 
 
 DELETE_RECORD = "delete from record_copies where bucket = $1 and record_id = $2"
 
 
 async def delete_record(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """What is known here of a record's state and its other one. How many rows."""
+    """Deletes the copy of an erased record. Returns the number of rows."""
     status = await connection.execute(DELETE_RECORD, bucket_of(record_id), record_id)
     return {"record_copies": count_of(status)}

@@ -4,9 +4,9 @@ from datetime import datetime
 
 import orjson
 
-from services.audit.domain import Cursor
-from services.audit.explaining import Decided
-from services.audit.replaying import REPLAYED
+from services.audit.domain import LedgerCursor
+from services.audit.explaining import LedgerDecision
+from services.audit.replaying import REPLAYED_TYPES
 from shared.db.pool import Connection
 
 SELECT_DECISIONS = """
@@ -18,7 +18,9 @@ where entry.occurred_at >= $1 and entry.occurred_at < $2 and (entry.occurred_at,
 order by entry.occurred_at, entry.event_id limit $5"""
 
 
-async def find_decisions(connection: Connection, after: Cursor, until: datetime, limit: int) -> list[Decided]:
-    """The oldest after a place and before a time."""
-    rows = await connection.fetch(SELECT_DECISIONS, after.occurred_at, until, after.event_id, REPLAYED, limit)
-    return [Decided(**{**row, "details": orjson.loads(row["details"])}) for row in rows]
+async def find_decisions(
+    connection: Connection, after: LedgerCursor, until: datetime, limit: int
+) -> list[LedgerDecision]:
+    """Returns the oldest decisions after a cursor and before a time."""
+    rows = await connection.fetch(SELECT_DECISIONS, after.occurred_at, until, after.event_id, REPLAYED_TYPES, limit)
+    return [LedgerDecision(**{**row, "details": orjson.loads(row["details"])}) for row in rows]

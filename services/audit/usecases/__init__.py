@@ -1,1 +1,1 @@
-"""What audit does."""
+"""The use cases of audit."""

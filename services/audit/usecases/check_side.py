@@ -1,4 +1,4 @@
-"""Who sees what the ledger says of a record: its holder, and who represents the holder while it is open."""
+"""Decides who may read the ledger of a record: the patient, and representatives while the record is open."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.audit.announcements import announce
-from services.audit.asking import facts_of
+from services.audit.asking import access_list_facts
 from services.audit.store import records as store
 from shared.access import Facts, Permit, Refusal, decide, encode_facts
 from shared.contracts.audit import AccessRecorded, Action
@@ -21,14 +21,14 @@ from shared.runtime.metrics import REFUSED
 
 
 class AccessesForbiddenError(ForbiddenError):
-    """Only the patient, or whoever represents the patient, can see who did what with a record."""
+    """Only the patient or a representative can see who did what with a record."""
 
     french = "Seuls le patient et qui le représente voient qui a fait quoi dans un dossier."
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """Who asks about a record, and what the rules answered."""
+class AccessRequest:
+    """A caller's request to read the ledger of a record, with the decision of the access rules."""
 
     record_id: UUID
     caller: Caller
@@ -37,33 +37,34 @@ class Side:
 
     @property
     def is_permitted(self) -> bool:
-        """Whether anything may be looked at."""
+        """Whether the caller may read anything."""
         return isinstance(self.decision, Permit)
 
     @property
-    def representing(self) -> bool:
-        """Whether a representative asks, and not the patient."""
+    def is_representative(self) -> bool:
+        """Whether the caller is a representative, and not the patient."""
         return self.caller.kind == "representative"
 
-    async def records(self, connection: Connection) -> list[UUID]:
-        """The records that may be looked at: none where that was refused; to the holder both of one person."""
+    async def readable_records(self, connection: Connection) -> list[UUID]:
+        """Returns the ids of the records that the caller may read: none after a refusal; for the patient both linked
+        ones."""
         if not self.is_permitted:
             return []
-        return [self.record_id] if self.representing else await records_of_one(connection, self.record_id)
+        return [self.record_id] if self.is_representative else await find_linked_records(connection, self.record_id)
 
-    def entries(self, action: Action, records: Iterable[UUID]) -> list[Announcement]:
-        """The asking, for the ledger of each record; a refused one where the record is known here, or said to be the
-        asker's own."""
+    def announcements(self, action: Action, records: Iterable[UUID]) -> list[Announcement]:
+        """Returns the request as entries for the ledger of each record. A refused request is entered if audit has the
+        record, or if the caller's token was issued for it."""
         if not self.is_permitted:
-            is_there = self.facts.record_status != "unknown" or self.caller.record_id == self.record_id
-            records = [self.record_id] if is_there else []
+            belongs_in_ledger = self.facts.record_status != "unknown" or self.caller.record_id == self.record_id
+            records = [self.record_id] if belongs_in_ledger else []
         return [announce(self._entry(action, id)) for id in records]
 
     def raise_if_refused(self, action: Action) -> None:
-        """Raises ForbiddenError, UncheckableError, or NotFoundError for what is refused by choice."""
+        """Raises ForbiddenError, UncheckableError, or NotFoundError if the refusal hides the existence."""
         if isinstance(self.decision, Refusal):
             REFUSED.labels(action, self.decision.reason).inc()
-            raise _error(self.decision)
+            raise _error_of(self.decision)
 
     def _entry(self, action: Action, record_id: UUID) -> AccessRecorded:
         return AccessRecorded(
@@ -78,27 +79,29 @@ class Side:
         )
 
 
-async def check_side(connection: Connection, caller: Caller, record_id: UUID, limit: timedelta) -> Side:
-    """`limit`: how old the copies of the record and of its people may be on which a representative acts. Raises
-    SessionOverError; NotFoundError where the record was erased."""
+async def check_access_request(
+    connection: Connection, caller: Caller, record_id: UUID, limit: timedelta
+) -> AccessRequest:
+    """Decides a request. `limit`: the greatest age of the copies on which a representative acts. Raises
+    SessionOverError, and NotFoundError if the caller's record was erased."""
     await check_session(connection, caller.session_id)
-    own = caller.record_id == record_id
-    if own and await erased_among(connection, [record_id]):
+    is_own_record = caller.record_id == record_id
+    if is_own_record and await erased_among(connection, [record_id]):
         raise NotFoundError
-    known = await store.find_known(connection, record_id)
-    facts = facts_of(caller, known, clock.now(), limit, own=own)
-    return Side(record_id, caller, facts, decide(facts))
+    copy = await store.find_record_copy(connection, record_id)
+    facts = access_list_facts(caller, copy, clock.now(), limit, is_own_record=is_own_record)
+    return AccessRequest(record_id, caller, facts, decide(facts))
 
 
-async def records_of_one(connection: Connection, record_id: UUID) -> list[UUID]:
-    """The record and the one that is linked with it, if that is not erased."""
-    other = await store.find_linked(connection, record_id)
-    if other is None or await erased_among(connection, [other]):
+async def find_linked_records(connection: Connection, record_id: UUID) -> list[UUID]:
+    """Returns the record and the one linked to it, unless that is erased; sorted."""
+    linked_id = await store.find_linked_record(connection, record_id)
+    if linked_id is None or await erased_among(connection, [linked_id]):
         return [record_id]
-    return sorted([record_id, other])
+    return sorted([record_id, linked_id])
 
 
-def _error(refusal: Refusal) -> ClientError:
+def _error_of(refusal: Refusal) -> ClientError:
     if refusal.retry:
         return UncheckableError()
     if refusal.hides_existence:

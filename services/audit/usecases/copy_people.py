@@ -1,4 +1,4 @@
-"""Who acts for a holder has changed: keep who represents, so that whoever no longer does sees the ledger no longer."""
+"""Keeps copies of who represents a patient, so that a former representative no longer reads the ledger."""
 
 from services.audit.store import people as store
 from shared.contracts.identity import PeopleChanged
@@ -8,7 +8,7 @@ from shared.messaging.envelope import Message
 
 
 async def copy_people(connection: Connection, messages: list[Message[PeopleChanged]]) -> set[bytes]:
-    """Keeps the highest version of each record in the batch, if it is newer. Returns the keys of newer copies."""
+    """Stores the highest version of each record in the batch. Returns the keys of the messages that were newer."""
     latest = newest_of_each(messages, lambda event: event.record_id)
     newer = await store.upsert_people(connection, list(latest.values()))
     return {str(record_id).encode() for record_id in newer}

@@ -1,4 +1,4 @@
-"""A record has changed: keep its state, and which other one is of the same person, who sees one list of both."""
+"""Keeps copies of records: their state, and the linked record, because a patient sees one list of both."""
 
 from services.audit.store import records as store
 from shared.contracts.identity import RecordChanged
@@ -8,7 +8,7 @@ from shared.messaging.envelope import Message
 
 
 async def copy_records(connection: Connection, messages: list[Message[RecordChanged]]) -> set[bytes]:
-    """Keeps the highest version of each record in the batch, if it is newer. Returns the keys of newer copies."""
+    """Stores the highest version of each record in the batch. Returns the keys of the messages that were newer."""
     latest = newest_of_each(messages, lambda event: event.record_id)
     newer = await store.upsert_records(connection, list(latest.values()))
     return {str(record_id).encode() for record_id in newer}

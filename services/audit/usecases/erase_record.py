@@ -1,6 +1,6 @@
-"""A record vanishes: the ledger keeps its entries, codes and ids about a person no longer known.
+"""Erases a record: the ledger keeps its entries, which are codes and ids of a person who is no longer known.
 
-The key goes under which its motives lie, and the list of accesses has no reader from this commit on.
+The key of its motives is deleted, and from this commit on nobody can read its list of accesses.
 """
 
 from uuid import UUID
@@ -14,12 +14,11 @@ from shared.messaging.envelope import Message
 
 
 async def erase_record(connection: Connection, messages: list[Message[RecordErased]]) -> None:
-    """Remembers the ids, destroys the keys, forgets states, people and links; what the patient might know of is removed
-    in steps."""
+    """Notes the erased ids, deletes keys and copies; visibilities of documents are deleted in steps."""
     await begin_each(connection, messages, _destroy)
 
 
 async def _destroy(connection: Connection, record_id: UUID) -> dict[str, int]:
     destroyed = await store.destroy_key(connection, record_id) | await records.delete_record(connection, record_id)
     destroyed |= await people.delete_people(connection, record_id)
-    return destroyed | await motives.delete_of(connection, record_id)
+    return destroyed | await motives.delete_record_motives(connection, record_id)

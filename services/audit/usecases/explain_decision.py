@@ -1,14 +1,21 @@
-"""Somebody asks why something was permitted or refused: an entry of the ledger, explained to those whom it concerns."""
+"""Explains an entry of the ledger to those whom it concerns."""
 
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 from services.audit.announcements import announce
-from services.audit.explaining import Decided, Explanation, Language, Party, explain, is_told_to_asker
+from services.audit.explaining import (
+    Explanation,
+    Language,
+    LedgerDecision,
+    ReaderKind,
+    explain,
+    is_explained_to_professional,
+)
 from services.audit.store import explaining as store
 from services.audit.store.records import find_erasure_watermarks
-from services.audit.usecases.check_side import Side, check_side
+from services.audit.usecases.check_side import AccessRequest, check_access_request
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
 from shared.erasure.erased_records import erased_among
@@ -21,7 +28,7 @@ from shared.runtime.metrics import REFUSED
 
 
 class ExplanationForbiddenError(ForbiddenError):
-    """Why is told to the person, to whoever represents the person, and to the professional who asked."""
+    """Only the patient, a representative, and the professional who made the request can see why."""
 
     french = "Le pourquoi se dit à la personne, à qui la représente et au professionnel qui a demandé."
 
@@ -29,73 +36,77 @@ class ExplanationForbiddenError(ForbiddenError):
 async def explain_decision(
     pool: Pool, caller: Caller, event_id: UUID, language: Language, copy_limit: timedelta
 ) -> Explanation:
-    """To the person and whoever represents the person, of their record; to a professional, of own entries. The asking
-    is an entry itself.
+    """Returns the explanation of an entry: for the patient and representatives of their record's entries, for a
+    professional of their own. Each request becomes an entry of the ledger itself.
 
-    Raises ForbiddenError for anybody else; NotFoundError for what is not here, of others, or not theirs to know: the
-    professional learns no more of a refusal by somebody's choice than of what does not exist, and the representative
-    nothing of a closed record. Raises UncheckableError where the copy that this rests on is older than `copy_limit`:
-    that of the record, and of the erasures alone for a professional.
+    Raises ForbiddenError for other callers; NotFoundError for an entry that does not exist, that is not theirs, or that
+    they may not know: for a professional a refusal by a patient's choice is like one that does not exist, and a
+    representative learns nothing of a closed record. Raises UncheckableError if the copy that this rests on is older
+    than `copy_limit`: that of the record, or for a professional that of the erasures alone.
     """
-    party = _party(caller)
-    if party is None:
-        raise await _refuse(pool, caller, event_id, ExplanationForbiddenError(), "kind-not-permitted")
-    if party == "professional" and not await _has_read_erasures(pool, copy_limit):
-        raise await _refuse(pool, caller, event_id, UncheckableError(), "copies-too-old")
+    reader = _reader_kind(caller)
+    if reader is None:
+        raise await _record_refusal(pool, caller, event_id, ExplanationForbiddenError(), "kind-not-permitted")
+    if reader == "professional" and not await _are_erasures_fresh(pool, copy_limit):
+        raise await _record_refusal(pool, caller, event_id, UncheckableError(), "copies-too-old")
     async with transaction(pool) as connection:
-        side = await _side(connection, caller, copy_limit)
-        if side is None or side.is_permitted:
-            found = await _find(connection, caller, side, event_id)
+        request = await _check_patient_side(connection, caller, copy_limit)
+        if request is None or request.is_permitted:
+            entry = await _find_explainable(connection, caller, request, event_id)
         else:
-            found = None
-            await append(connection, side.entries("explain-decision", []))
-    if side is not None:
-        side.raise_if_refused("explain-decision")
-    if found is None:
+            entry = None
+            await append(connection, request.announcements("explain-decision", []))
+    if request is not None:
+        request.raise_if_refused("explain-decision")
+    if entry is None:
         REFUSED.labels("explain-decision", "not-told").inc()
         raise NotFoundError
-    return explain(found, party, language)
+    return explain(entry, reader, language)
 
 
-async def _side(connection: Connection, caller: Caller, copy_limit: timedelta) -> Side | None:
-    """Of the person's side, before anything is looked up; None for a professional."""
+async def _check_patient_side(connection: Connection, caller: Caller, copy_limit: timedelta) -> AccessRequest | None:
+    """Decides the request of a patient or representative before anything is read; None for a professional."""
     if caller.kind == "professional":
         return None
     if caller.record_id is None:
         raise NotFoundError
-    return await check_side(connection, caller, caller.record_id, copy_limit)
+    return await check_access_request(connection, caller, caller.record_id, copy_limit)
 
 
-async def _find(connection: Connection, caller: Caller, side: Side | None, event_id: UUID) -> Decided | None:
-    """None for what is not theirs to know; the asking is announced. Raises NotFoundError for what is not here."""
+async def _find_explainable(
+    connection: Connection, caller: Caller, request: AccessRequest | None, event_id: UUID
+) -> LedgerDecision | None:
+    """Returns the entry with the facts of its decision; None if the caller may not know it. Announces the request.
+    Raises NotFoundError if there is no such entry."""
     entry = await store.find_entry(connection, event_id)
     if entry is None or await erased_among(connection, [entry.record_id]):
         raise NotFoundError
-    decided = await _decided(connection, entry)
-    reason = await _concerns(connection, caller, side, entry)
-    if side is None and not is_told_to_asker(decided):
+    decision = await _with_decision_facts(connection, entry)
+    reason = await _reason_to_explain(connection, caller, request, entry)
+    if request is None and not is_explained_to_professional(decision):
         reason = None
-    await append(connection, [announce(_asked(caller, entry, reason))])
-    return None if reason is None else decided
+    await append(connection, [announce(_access_event(caller, entry, reason))])
+    return None if reason is None else decision
 
 
-async def _has_read_erasures(pool: Pool, copy_limit: timedelta) -> bool:
+async def _are_erasures_fresh(pool: Pool, copy_limit: timedelta) -> bool:
     async with pool.acquire() as connection:
         watermarks = await find_erasure_watermarks(connection)
     return are_fresh(watermarks, clock.now(), copy_limit)
 
 
-async def _refuse(pool: Pool, caller: Caller, event_id: UUID, error: ClientError, reason: str) -> ClientError:
-    """Refuses alike whether there is such an entry; where there is, the ledger of its record has the refusal."""
+async def _record_refusal(pool: Pool, caller: Caller, event_id: UUID, error: ClientError, reason: str) -> ClientError:
+    """Returns the error whether or not there is such an entry; if there is, the refusal is announced to its record's
+    ledger."""
     async with transaction(pool) as connection:
         entry = await store.find_entry(connection, event_id)
         if entry is not None and not await erased_among(connection, [entry.record_id]):
-            await append(connection, [announce(_asked(caller, entry, None, reason))])
+            await append(connection, [announce(_access_event(caller, entry, None, reason))])
     REFUSED.labels("explain-decision", reason).inc()
     return error
 
 
-def _party(caller: Caller) -> Party | None:
+def _reader_kind(caller: Caller) -> ReaderKind | None:
     match caller.kind:
         case "patient" | "representative" | "professional":
             return caller.kind
@@ -103,23 +114,27 @@ def _party(caller: Caller) -> Party | None:
             return None
 
 
-async def _concerns(connection: Connection, caller: Caller, side: Side | None, entry: Decided) -> str | None:
-    """Why this entry is the asker's affair; None where it is not. `side`: None for a professional."""
-    if side is None:
-        own = entry.actor_kind == "professional" and entry.actor_id == caller.id
-        return "own-entry" if own else None
-    representing = side.representing
-    if entry.record_id not in await side.records(connection) or (representing and entry.mode == "secret"):
+async def _reason_to_explain(
+    connection: Connection, caller: Caller, request: AccessRequest | None, entry: LedgerDecision
+) -> str | None:
+    """Returns why the caller may see this entry; None if they may not. `request`: None for a professional."""
+    if request is None:
+        is_own_entry = entry.actor_kind == "professional" and entry.actor_id == caller.id
+        return "own-entry" if is_own_entry else None
+    is_representative = request.is_representative
+    readable_records = await request.readable_records(connection)
+    if entry.record_id not in readable_records or (is_representative and entry.mode == "secret"):
         return None
-    if entry.document_id is not None and not await store.may_be_known(
-        connection, entry.record_id, entry.document_id, to_representatives=representing
+    if entry.document_id is not None and not await store.is_document_visible(
+        connection, entry.record_id, entry.document_id, to_representatives=is_representative
     ):
         return None
-    return "representative" if representing else "own-record"
+    return "representative" if is_representative else "own-record"
 
 
-async def _decided(connection: Connection, entry: Decided) -> Decided:
-    """With the facts of the decision that it rests on: a publication or refusal names that of its deposit."""
+async def _with_decision_facts(connection: Connection, entry: LedgerDecision) -> LedgerDecision:
+    """Returns the entry with the facts of the decision that it rests on: a publication or refusal names that of its
+    deposit."""
     decision_id = entry.details.get("decision_id")
     if "facts" in entry.details or decision_id is None:
         return entry
@@ -136,13 +151,15 @@ async def _decided(connection: Connection, entry: Decided) -> Decided:
     )
 
 
-def _asked(caller: Caller, entry: Decided, reason: str | None, refused: str = "not-told") -> AccessRecorded:
+def _access_event(
+    caller: Caller, entry: LedgerDecision, reason: str | None, refusal_reason: str = "not-told"
+) -> AccessRecorded:
     return AccessRecorded(
         record_id=entry.record_id,
         actor=caller.actor(),
         action="explain-decision",
         outcome="refused" if reason is None else "permitted",
-        reason=reason or refused,
+        reason=reason or refusal_reason,
         document_id=entry.document_id,
         mode=caller.mode,
     )

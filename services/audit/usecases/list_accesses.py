@@ -1,51 +1,66 @@
-"""Who did what with a record: the patient asks, of the other one of the same person too, or whoever represents them."""
+"""Lists who did what with a record, for the patient or a representative; for the patient in both linked records."""
 
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from services.audit import store
-from services.audit.domain import Cursor, Names, Shown
-from services.audit.usecases.check_side import check_side
+from services.audit.domain import LedgerCursor, PublicNames, ShownEntry
+from services.audit.usecases.check_side import check_access_request
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
 
-Page = tuple[list[Shown], Names, bool]
+
+class AccessPage(NamedTuple):
+    """A page of entries, newest first, with the public names in it, and whether there are older entries."""
+
+    entries: list[ShownEntry]
+    names: PublicNames
+    has_more: bool
+
+
+class AccessList(NamedTuple):
+    """A page of the list. `own_ids`: the actor ids under which the caller has acted."""
+
+    page: AccessPage
+    own_ids: frozenset[str]
 
 
 async def list_accesses(
-    pool: Pool, record_id: UUID, caller: Caller, before: Cursor, limit: int, copy_limit: timedelta
-) -> tuple[list[Shown], Names, bool, frozenset[str]]:
-    """Newest first, the names in it, whether there are more, and the ids under which whoever asks has acted. Nothing is
-    given before the asking is announced, in each record; a refused asking is announced too.
+    pool: Pool, record_id: UUID, caller: Caller, before: LedgerCursor, limit: int, copy_limit: timedelta
+) -> AccessList:
+    """Returns a page of the accesses before a cursor, newest first. Each request is announced to the ledger of every
+    record that it reads, before anything is returned; a refused request is announced too.
 
-    A representative sees that one record while it is open, without what is invisible to representatives and what was
-    done in a secret connection. Raises ForbiddenError for others; NotFoundError for another record, or where it was
-    erased; UncheckableError where the copy is older than `copy_limit`.
+    A representative sees one record while it is open, without documents that are invisible to representatives and
+    without secret connections. Raises ForbiddenError for other callers; NotFoundError for another record, or one that
+    was erased; UncheckableError if the copy is older than `copy_limit`.
     """
     async with transaction(pool) as connection:
-        side = await check_side(connection, caller, record_id, copy_limit)
-        records = await side.records(connection)
-        page, names, has_more = await _page(connection, records, before, limit, to_representatives=side.representing)
-        await append(connection, side.entries("list-accesses", records))
-    side.raise_if_refused("list-accesses")
-    mine = [caller.id] if side.representing else [str(id) for id in records]
-    return page, names, has_more, frozenset(mine)
+        request = await check_access_request(connection, caller, record_id, copy_limit)
+        records = await request.readable_records(connection)
+        page = await _find_page(connection, records, before, limit, to_representatives=request.is_representative)
+        await append(connection, request.announcements("list-accesses", records))
+    request.raise_if_refused("list-accesses")
+    own_ids = [caller.id] if request.is_representative else [str(id) for id in records]
+    return AccessList(page, frozenset(own_ids))
 
 
-async def _page(
-    connection: Connection, records: list[UUID], before: Cursor, limit: int, *, to_representatives: bool
-) -> Page:
-    found = [
-        one
-        for id in records
-        for one in await store.find_shown(connection, id, before, limit + 1, to_representatives=to_representatives)
-    ]
-    shown = sorted(found, key=lambda one: (one.occurred_at, one.event_id), reverse=True)
-    page = shown[:limit]
+async def _find_page(
+    connection: Connection, records: list[UUID], before: LedgerCursor, limit: int, *, to_representatives: bool
+) -> AccessPage:
+    """Reads one entry more than `limit` of each record, and so knows whether there are more."""
+    newest: list[ShownEntry] = []
+    for id in records:
+        newest += await store.find_shown_entries(
+            connection, id, before, limit + 1, to_representatives=to_representatives
+        )
+    newest.sort(key=lambda entry: (entry.occurred_at, entry.event_id), reverse=True)
+    entries = newest[:limit]
     names = await store.find_names(
         connection,
-        {id for one in page for id in one.professional_ids},
-        {id for one in page for id in one.structure_ids},
+        {id for entry in entries for id in entry.professional_ids},
+        {id for entry in entries for id in entry.structure_ids},
     )
-    return page, names, len(shown) > limit
+    return AccessPage(entries, names, len(newest) > limit)

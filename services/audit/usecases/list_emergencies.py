@@ -1,58 +1,73 @@
-"""The person's side asks who opened the record in an emergency, why, and what was read."""
+"""Lists who opened a record in an emergency, why, and what they read; for the patient or a representative."""
 
 import binascii
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from services.audit import store as names_store
-from services.audit.domain import Names
-from services.audit.emergencies import EmergencySession, sessions_of
-from services.audit.motives import Motives
-from services.audit.store import emergencies as store
-from services.audit.usecases.check_side import check_side
+from services.audit import store
+from services.audit.domain import PublicNames
+from services.audit.emergencies import EmergencyAccess, EmergencySession, sessions_of
+from services.audit.motives import MotiveVault
+from services.audit.store import emergencies as emergency_store
+from services.audit.usecases.check_side import check_access_request
 from shared.crypto.keyring import SealBrokenError
 from shared.crypto.vault import WrappedKey
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
 
-LONGEST = 2000
-"""Readings that are looked at, the newest of each record."""
-Told = tuple[EmergencySession, str | None]
-"""A session and its motive, where one was given and can be read."""
+MAX_READINGS = 2000
+"""The newest readings of each record that are looked at."""
+
+
+class EmergencyWithMotive(NamedTuple):
+    """A session and its motive; None if none was given, or if it cannot be decrypted."""
+
+    session: EmergencySession
+    motive: str | None
+
+
+class EmergencyList(NamedTuple):
+    """The emergencies of a record, newest first, and the public names in them."""
+
+    emergencies: list[EmergencyWithMotive]
+    names: PublicNames
 
 
 async def list_emergencies(
-    pool: Pool, motives: Motives, caller: Caller, record_id: UUID, copy_limit: timedelta
-) -> tuple[list[Told], Names]:
-    """The newest first, of both records where a person has two. The asking is announced in each, a refused one too.
+    pool: Pool, motives: MotiveVault, caller: Caller, record_id: UUID, copy_limit: timedelta
+) -> EmergencyList:
+    """Returns the emergencies, newest first; for a patient those of both linked records. The request is announced to
+    the ledger of each record, a refused request too.
 
-    Raises ForbiddenError for anybody but the person's side; NotFoundError for another record or an erased one, and of a
-    closed one for representatives; UncheckableError where the copy is older than `copy_limit`.
+    Raises ForbiddenError for callers other than the patient and representatives; NotFoundError for another record or an
+    erased one, and for a closed one if a representative asks; UncheckableError if the copy is older than `copy_limit`.
     """
     async with transaction(pool) as connection:
-        side = await check_side(connection, caller, record_id, copy_limit)
-        records = await side.records(connection)
-        found = [
-            one
-            for id in records
-            for one in await store.find_of_record(connection, id, LONGEST, to_representatives=side.representing)
-        ]
-        keys = await names_store.find_keys(connection, records)
-        people = {one.actor_id for one in found}
-        places = {one.organisation_id for one in found if one.organisation_id}
-        names = await names_store.find_names(connection, people, places)
-        await append(connection, side.entries("list-emergencies", records))
-    side.raise_if_refused("list-emergencies")
-    return [(one, _motive(one, motives, keys)) for one in sessions_of(found)], names
+        request = await check_access_request(connection, caller, record_id, copy_limit)
+        records = await request.readable_records(connection)
+        accesses: list[EmergencyAccess] = []
+        for id in records:
+            accesses += await emergency_store.find_record_emergencies(
+                connection, id, MAX_READINGS, to_representatives=request.is_representative
+            )
+        keys = await store.find_keys(connection, records)
+        professional_ids = {access.actor_id for access in accesses}
+        structure_ids = {access.organisation_id for access in accesses if access.organisation_id}
+        names = await store.find_names(connection, professional_ids, structure_ids)
+        await append(connection, request.announcements("list-emergencies", records))
+    request.raise_if_refused("list-emergencies")
+    sessions = sessions_of(accesses)
+    return EmergencyList([EmergencyWithMotive(session, _motive(session, motives, keys)) for session in sessions], names)
 
 
-def _motive(session: EmergencySession, motives: Motives, keys: Mapping[UUID, WrappedKey]) -> str | None:
-    given = session.motive
-    if given is None or given.motive is None or given.record_id not in keys:
+def _motive(session: EmergencySession, motives: MotiveVault, keys: Mapping[UUID, WrappedKey]) -> str | None:
+    access = session.motive
+    if access is None or access.motive is None or access.record_id not in keys:
         return None
     try:
-        return motives.opened(given.record_id, keys[given.record_id], given.event_id, given.motive)
+        return motives.open(access.record_id, keys[access.record_id], access.event_id, access.motive)
     except (SealBrokenError, binascii.Error):
         return None

@@ -1,9 +1,11 @@
-"""A structure's data protection officer asks which emergencies there were in a week. No patient is named."""
+"""Lists the emergencies of a structure in one week, for its data protection officer. Names no patient."""
 
-from services.audit import store as names_store
-from services.audit.domain import Names
-from services.audit.emergencies import EmergencySession, sessions_of, week_of
-from services.audit.store import emergencies as store
+from typing import NamedTuple
+
+from services.audit import store
+from services.audit.domain import PublicNames
+from services.audit.emergencies import EmergencySession, sessions_of, week_bounds
+from services.audit.store import emergencies as emergency_store
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError
 from shared.http.tokens import Caller
@@ -15,18 +17,23 @@ class StructureForbiddenError(ForbiddenError):
     french = "Seuls le logiciel de la structure, un administrateur ou un opérateur voient les urgences d’une structure."
 
 
-async def list_structure_emergencies(
-    pool: Pool, caller: Caller, structure_id: str, week: str
-) -> tuple[list[EmergencySession], Names]:
-    """The newest first. Raises ForbiddenError for anybody but the structure's own software, administrators and
-    operators; WeekInvalidError."""
+class StructureEmergencies(NamedTuple):
+    """The emergency sessions of a structure's professionals, newest first, and the public names in them."""
+
+    sessions: list[EmergencySession]
+    names: PublicNames
+
+
+async def list_structure_emergencies(pool: Pool, caller: Caller, structure_id: str, week: str) -> StructureEmergencies:
+    """Returns the sessions of the week, newest first. Raises ForbiddenError for callers other than the structure's own
+    software, administrators and operators; WeekInvalidError."""
     if not _may_see(caller, structure_id):
         raise StructureForbiddenError
-    since, until = week_of(week)
+    since, until = week_bounds(week)
     async with pool.acquire() as connection:
-        found = await store.find_of_structure(connection, structure_id, since, until)
-        names = await names_store.find_names(connection, {one.actor_id for one in found}, {structure_id})
-    return sessions_of(found), names
+        accesses = await emergency_store.find_structure_emergencies(connection, structure_id, since, until)
+        names = await store.find_names(connection, {access.actor_id for access in accesses}, {structure_id})
+    return StructureEmergencies(sessions_of(accesses), names)
 
 
 def _may_see(caller: Caller, structure_id: str) -> bool:

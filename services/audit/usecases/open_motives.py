@@ -1,7 +1,7 @@
-"""A key has come that motives were waiting for: they are kept under their records' own keys from now on."""
+"""Stores late motives under their records' own keys, once the key has come under which they are encrypted."""
 
 from services.audit import store
-from services.audit.motives import Motives
+from services.audit.motives import MotiveVault
 from services.audit.store import motives as late
 from services.audit.store.motives import LateMotive
 from shared.db.pool import Pool, transaction
@@ -10,22 +10,24 @@ from shared.erasure.erased_records import erased_among
 PAGE = 100
 
 
-async def open_motives(pool: Pool, motives: Motives) -> bool:
-    """One page of those whose key is here. Returns whether there may be more."""
+async def open_motives(pool: Pool, motives: MotiveVault) -> bool:
+    """Opens one page of late motives whose key is here. Returns whether there may be more."""
     async with transaction(pool) as connection:
-        waiting = await late.find_late(connection, motives.sent.keys, PAGE)
-        ids = {motive.record_id for motive in waiting}
-        left = sorted(ids - await erased_among(connection, ids)) if ids else []
-        wrapped = await store.keep_keys(connection, {id: motives.vault.new_key(id) for id in left}) if left else {}
+        page = await late.find_late_motives(connection, motives.transport_keys.keys, PAGE)
+        record_ids = {motive.record_id for motive in page}
+        remaining = sorted(record_ids - await erased_among(connection, record_ids)) if record_ids else []
+        new_keys = {id: motives.vault.new_key(id) for id in remaining}
+        wrapped = await store.ensure_keys(connection, new_keys) if remaining else {}
         keys = {id: motives.vault.unwrap(id, key) for id, key in wrapped.items()}
-        kept: dict[LateMotive, str] = {}
-        for motive in waiting:
+        resealed_motives: dict[LateMotive, str] = {}
+        for motive in page:
             if motive.record_id in keys:
-                opened = motives.kept(keys[motive.record_id], motive.event_id, motive.sealed)
-                if opened is not None:
-                    kept[motive] = opened
-        if kept:
-            await late.keep_late(connection, {(one.record_id, one.event_id): text for one, text in kept.items()})
-        if useless := [motive for motive in waiting if motive not in kept]:
-            await late.delete_late(connection, useless)
-    return len(waiting) == PAGE
+                resealed = motives.reseal(keys[motive.record_id], motive.event_id, motive.sealed)
+                if resealed is not None:
+                    resealed_motives[motive] = resealed
+        if resealed_motives:
+            by_entry = {(motive.record_id, motive.event_id): resealed for motive, resealed in resealed_motives.items()}
+            await late.store_opened_motives(connection, by_entry)
+        if unreadable := [motive for motive in page if motive not in resealed_motives]:
+            await late.delete_late_motives(connection, unreadable)
+    return len(page) == PAGE

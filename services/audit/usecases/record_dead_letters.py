@@ -1,4 +1,4 @@
-"""A message cannot be used: the ledger says so instead of having a hole."""
+"""Enters messages that cannot be used in the ledger, so that it has no gaps."""
 
 from services.audit import store
 from services.audit.quarantine import entry_of_dead_letter
@@ -8,11 +8,11 @@ from shared.messaging.envelope import InvalidRecord
 from shared.runtime import clock
 
 
-async def record_dead_letters(connection: Connection, letters: list[InvalidRecord]) -> None:
-    """One entry for each place. Not announced: no event's entry stands by it."""
-    put_aside = await store.times_put_aside(connection, AUDIT_LEDGER.name, letters)
+async def record_dead_letters(connection: Connection, invalid_records: list[InvalidRecord]) -> None:
+    """Inserts one entry for each place in a topic. They are not announced: no event has them as its entry."""
+    parked_times = await store.find_parked_times(connection, AUDIT_LEDGER.name, invalid_records)
     entries = []
-    for letter in letters:
-        place = (letter.topic, letter.record.partition, letter.record.offset)
-        entries.append(entry_of_dead_letter(letter, put_aside[place]))
+    for invalid in invalid_records:
+        place = (invalid.topic, invalid.record.partition, invalid.record.offset)
+        entries.append(entry_of_dead_letter(invalid, parked_times[place]))
     await store.insert_entries(connection, entries, clock.now())

@@ -1,16 +1,24 @@
-"""An operator has the ledger's decisions decided again."""
+"""An operator has decisions of the ledger decided again."""
 
 from datetime import datetime
+from typing import NamedTuple
 
-from services.audit.domain import Cursor
-from services.audit.replaying import Replayed, replay
+from services.audit.domain import LedgerCursor
+from services.audit.replaying import ReplayResult, replay
 from services.audit.store import replaying as store
 from shared.db.pool import Pool
 
 
-async def replay_decisions(pool: Pool, after: Cursor, until: datetime, limit: int) -> tuple[Replayed, Cursor | None]:
-    """So many at most, the oldest first; and the place after which the next ones stand, if there may be more."""
+class ReplayPage(NamedTuple):
+    """The result for a part of the ledger. `last`: the cursor after which the next part begins; None at the end."""
+
+    result: ReplayResult
+    last: LedgerCursor | None
+
+
+async def replay_decisions(pool: Pool, after: LedgerCursor, until: datetime, limit: int) -> ReplayPage:
+    """Decides at most `limit` decisions again, the oldest after the cursor first, up to `until`."""
     async with pool.acquire() as connection:
-        found = await store.find_decisions(connection, after, until, limit)
-    last = Cursor(found[-1].occurred_at, found[-1].event_id) if len(found) == limit else None
-    return replay(found), last
+        decisions = await store.find_decisions(connection, after, until, limit)
+    last = LedgerCursor(decisions[-1].occurred_at, decisions[-1].event_id) if len(decisions) == limit else None
+    return ReplayPage(replay(decisions), last)

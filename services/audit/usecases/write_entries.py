@@ -1,14 +1,14 @@
-"""Something happened: enter it in the ledger, once; of a settled deposit say that its entry stands."""
+"""Enters events in the ledger, each once, and announces the entries of settled deposits."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.audit import store
 from services.audit.announcements import announce_effect
-from services.audit.domain import LedgerEvent, Visible, entry_of, visible_by
-from services.audit.motives import Motives
-from services.audit.quarantine import entry_of_quarantined
+from services.audit.domain import DocumentVisibility, LedgerEvent, entry_of, visibility_of
+from services.audit.motives import MotiveVault
+from services.audit.quarantine import entry_of_foreign_report
 from services.audit.store import motives as motives_store
 from services.audit.store.motives import LateMotive
 from services.audit.writers import WRITER_MISMATCH, may_report
@@ -24,87 +24,95 @@ from shared.runtime import clock
 from shared.runtime.logs import log
 from shared.runtime.metrics import DEAD_LETTERED, STEP_SECONDS
 
-SETTLED = (DocumentPublished, DocumentRefused)
-"""The events whose entries are announced: the tracking of a deposit follows these, and nobody follows the others."""
+SETTLED_EVENTS = (DocumentPublished, DocumentRefused)
+"""The events whose entries are announced: the tracking of a deposit needs these alone."""
 
 
-async def write_entries(motives: Motives, connection: Connection, messages: list[Message[LedgerEvent]]) -> None:
-    """An event that comes again is passed over: neither entered nor announced a second time.
+async def write_entries(motives: MotiveVault, connection: Connection, messages: list[Message[LedgerEvent]]) -> None:
+    """Inserts the entries of new events. An event that comes again is neither entered nor announced a second time.
 
-    A motive whose key is not here yet waits for it, its entry does not. What is told late of an erased record is
-    entered like all, but no patient is left who might know of its documents, and no key under which a motive could be
-    kept. An access that its topic's writer may not report is quarantined.
+    A motive whose key is not here yet is stored apart; its entry does not wait for it. Late events of an erased record
+    are entered too, but no visibility of its documents is stored, and no motive, because its key is gone. An access
+    that the writer of its topic may not report is quarantined.
     """
     recorded_at = clock.now()
-    messages, disbelieved = _by_credence(messages)
-    kept, late = await _keep_motives(motives, connection, messages)
-    entries = [entry_of(message, kept.get(message.id)) for message in messages]
-    entries += [entry_of_quarantined(message, WRITER_MISMATCH) for message in disbelieved]
-    new = await store.insert_entries(connection, entries, recorded_at)
-    if waiting := [motive for motive in late if motive.event_id in new]:
-        await motives_store.insert_late(connection, waiting)
+    messages, foreign_reports = _split_by_writer(messages)
+    resealed, late_motives = await _reseal_motives(motives, connection, messages)
+    entries = [entry_of(message, resealed.get(message.id)) for message in messages]
+    entries += [entry_of_foreign_report(message, WRITER_MISMATCH) for message in foreign_reports]
+    new_ids = await store.insert_entries(connection, entries, recorded_at)
+    if new_late_motives := [motive for motive in late_motives if motive.event_id in new_ids]:
+        await motives_store.insert_late_motives(connection, new_late_motives)
     if visibilities := _visibilities(messages):
         erased = await erased_among(connection, (record_id for record_id, _ in visibilities))
-        left = {place: said for place, said in visibilities.items() if place[0] not in erased}
-        await store.upsert_visibilities(connection, left)
-    entered = {message.id: message for message in messages if message.id in new}
-    settled = [one for one in entered.values() if isinstance(one.event, SETTLED)]
-    for one in settled:
-        STEP_SECONDS.labels("audited").observe(max(0.0, (recorded_at - _settled_at(one.event)).total_seconds()))
-    await append(connection, [announce_effect(_recorded(one, recorded_at), cause=one) for one in settled])
+        remaining = {key: visibility for key, visibility in visibilities.items() if key[0] not in erased}
+        await store.upsert_visibilities(connection, remaining)
+    entered = {message.id: message for message in messages if message.id in new_ids}
+    settled = [message for message in entered.values() if isinstance(message.event, SETTLED_EVENTS)]
+    for message in settled:
+        STEP_SECONDS.labels("audited").observe(max(0.0, (recorded_at - _settled_at(message.event)).total_seconds()))
+    announcements = [announce_effect(_entry_recorded(message, recorded_at), cause=message) for message in settled]
+    await append(connection, announcements)
 
 
-def _by_credence(
+def _split_by_writer(
     messages: list[Message[LedgerEvent]],
 ) -> tuple[list[Message[LedgerEvent]], list[Message[LedgerEvent]]]:
-    """Those that are for their topic's writer to say, and the others, which are logged.
+    """Returns the messages that the writers of their topics may report, and the others, which it logs.
 
-    None of these is raised as an error: one service that reports what is not its own must not stop the ledger.
+    It raises no error for these: a service that reports what is not its own must not stop the ledger.
     """
-    believed: list[Message[LedgerEvent]] = []
-    others: list[Message[LedgerEvent]] = []
+    own_reports: list[Message[LedgerEvent]] = []
+    foreign_reports: list[Message[LedgerEvent]] = []
     for message in messages:
         event = message.event
-        is_believed = not isinstance(event, AccessRecorded) or may_report(message.topic, event)
-        (believed if is_believed else others).append(message)
-    for message in others:
+        is_own = not isinstance(event, AccessRecorded) or may_report(message.topic, event)
+        (own_reports if is_own else foreign_reports).append(message)
+    for message in foreign_reports:
         DEAD_LETTERED.labels(AUDIT_LEDGER.name, WRITER_MISMATCH).inc()
         place: dict[str, Any] = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
         log("message.dead_lettered", group=AUDIT_LEDGER.name, code=WRITER_MISMATCH, **place)
-    return believed, others
+    return own_reports, foreign_reports
 
 
-async def _keep_motives(
-    motives: Motives, connection: Connection, messages: list[Message[LedgerEvent]]
-) -> tuple[dict[UUID, str], list[LateMotive]]:
+class ResealedMotives(NamedTuple):
+    """`by_event`: motives encrypted under the key of their record, by event id. `late`: those whose key is not here."""
+
+    by_event: dict[UUID, str]
+    late: list[LateMotive]
+
+
+async def _reseal_motives(
+    motives: MotiveVault, connection: Connection, messages: list[Message[LedgerEvent]]
+) -> ResealedMotives:
     """Event id -> its motive, under the record's own key; and the motives whose key is not here yet."""
-    told = {
+    sent_motives = {
         message.id: (message.event.record_id, message.event.motive)
         for message in messages
         if isinstance(message.event, AccessRecorded) and message.event.motive is not None
     }
-    if not told:
-        return {}, []
-    ids = {record_id for record_id, _ in told.values()}
-    left = sorted(ids - await erased_among(connection, ids))
-    wrapped = await store.keep_keys(connection, {id: motives.vault.new_key(id) for id in left})
+    if not sent_motives:
+        return ResealedMotives({}, [])
+    record_ids = {record_id for record_id, _ in sent_motives.values()}
+    remaining = sorted(record_ids - await erased_among(connection, record_ids))
+    wrapped = await store.ensure_keys(connection, {id: motives.vault.new_key(id) for id in remaining})
     keys = {id: motives.vault.unwrap(id, key) for id, key in wrapped.items()}
-    kept: dict[UUID, str] = {}
+    resealed: dict[UUID, str] = {}
     late: list[LateMotive] = []
-    for event_id, (record_id, sent) in told.items():
+    for event_id, (record_id, sent) in sent_motives.items():
         if record_id not in keys:
             continue
         try:
-            motive = motives.kept(keys[record_id], event_id, sent)
+            motive = motives.reseal(keys[record_id], event_id, sent)
         except KeyUnknownError as error:
             late.append(LateMotive(record_id, event_id, error.kid, sent))
             continue
         if motive is not None:
-            kept[event_id] = motive
-    return kept, late
+            resealed[event_id] = motive
+    return ResealedMotives(resealed, late)
 
 
-def _recorded(message: Message[LedgerEvent], at: datetime) -> EntryRecorded:
+def _entry_recorded(message: Message[LedgerEvent], at: datetime) -> EntryRecorded:
     event = message.event
     return EntryRecorded(
         record_id=event.record_id,
@@ -116,15 +124,16 @@ def _recorded(message: Message[LedgerEvent], at: datetime) -> EntryRecorded:
     )
 
 
-def _visibilities(messages: list[Message[LedgerEvent]]) -> dict[tuple[UUID, UUID], Visible]:
-    """What the newest labels of each document in the batch say."""
-    newest: dict[tuple[UUID, UUID], Visible] = {}
+def _visibilities(messages: list[Message[LedgerEvent]]) -> dict[tuple[UUID, UUID], DocumentVisibility]:
+    """Returns what the newest labels of each document in the batch say, by record id and document id."""
+    newest: dict[tuple[UUID, UUID], DocumentVisibility] = {}
     for message in messages:
         event = message.event
         if isinstance(event, DocumentReceived | DocumentPublished | DocumentRelabelled):
-            place, visible = (event.record_id, event.document_id), visible_by(message)  # type: ignore[arg-type] # just looked at
-            if place not in newest or visible.version.replaces(newest[place].version):
-                newest[place] = visible
+            key = event.record_id, event.document_id
+            visible = visibility_of(message)  # type: ignore[arg-type] # its event was just checked
+            if key not in newest or visible.version.replaces(newest[key].version):
+                newest[key] = visible
     return newest
 
 

@@ -1,1 +1,1 @@
-"""HTTP of consent."""
+"""The HTTP API of consent."""

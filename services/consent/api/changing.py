@@ -1,19 +1,19 @@
-"""One change as a dependency of a route: who asks, of which record, what is expected, how long to wait."""
+"""Makes one change to the choices for a route: reads the caller, the expected version and the time to wait."""
 
 import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.consent.domain.choices import PERSONS, Change
+from services.consent.domain.choices import PATIENT_SIDE, Change
 from services.consent.domain.states import VersionDiffersError
-from services.consent.models.choices import UNKNOWN, UNKNOWN_IN_FRENCH, ChangeView, ChoicesView
-from services.consent.usecases.change_choices import ChangeOutcome, Terms, change_choices
-from services.consent.usecases.see_choices import see_choices, version_about
-from services.consent.waking import InForce
+from services.consent.models.choices import UNKNOWN_HOLDER_WARNING, UNKNOWN_HOLDER_WARNING_FR, ChangeView, ChoicesView
+from services.consent.usecases.change_choices import ChangeOutcome, ChangeParameters, change_choices
+from services.consent.usecases.see_choices import find_choices, find_latest_version_about
+from services.consent.waking import InForceNotifier
 from shared.errors import InvalidError
 from shared.http.app import AuthenticatedCaller, ServicePool, copy_limit_of
 from shared.http.outcomes import is_fhir, render
@@ -22,39 +22,48 @@ from shared.http.problems import prefers_french
 from shared.runtime import clock
 
 Prefer = Annotated[
-    str | None, Header(description="`wait=N`: answer when the change is in force, N seconds later at most.")
+    str | None, Header(description="`wait=N`: answer as soon as the change is in force, after N seconds at most.")
 ]
-IfMatch = Annotated[str | None, Header(description='The version that was seen, such as `"4"` (`ETag` of a GET).')]
+IfMatch = Annotated[
+    str | None, Header(description='The version that the change is based on, such as `"4"`: the `ETag` of a GET.')
+]
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 
 
 class EtagInvalidError(InvalidError):
-    """If-Match is the version that was seen, as the ETag of a GET gives it: "4"."""
+    """If-Match must be the version that the change is based on, as the ETag of a GET gives it: "4"."""
 
     code = "etag-invalid"
     french = 'If-Match est la version qui a été vue, comme l’ETag d’un GET la donne : "4".'
 
 
-def show_present(request: Request, error: Exception) -> Response:
-    """412 with the choices as they are now (RFC 9110, section 13.1.1)."""
+def render_version_differs(request: Request, error: Exception) -> Response:
+    """Answers 412 with the current choices (RFC 9110, section 13.1.1)."""
     assert isinstance(error, VersionDiffersError)
     if is_fhir(request.url.path):
         french = error.french if prefers_french(request.headers.get("accept-language", "")) else None
         response = render(request, error.status, error.code, french or str(error))
-        response.headers["etag"] = f"W/{etag_of(error.present.version)}"
+        response.headers["etag"] = f"W/{etag_of(error.current.version)}"
         response.headers.update({"content-language": "fr" if french else "en", "vary": "accept-language"})
         return response
-    view = ChoicesView.of(error.present).model_dump(mode="json", by_alias=True)
-    return JSONResponse(view, error.status, {"etag": etag_of(error.present.version)})
+    view = ChoicesView.of(error.current).model_dump(mode="json", by_alias=True)
+    return JSONResponse(view, error.status, {"etag": etag_of(error.current.version)})
 
 
 def etag_of(version: int | str) -> str:
-    """The entity tag of a version."""
+    """Returns the entity tag of a version."""
     return f'"{version}"'
 
 
-class Changing:
-    """What every change needs."""
+class AppliedChange(NamedTuple):
+    """The answer to a change, and the full identifier of its subject; empty for a change without one."""
+
+    view: ChangeView
+    subject_id: str
+
+
+class ChoiceChanger:
+    """A FastAPI dependency that changes the choices of one record and waits until the change is in force."""
 
     def __init__(
         self,
@@ -70,52 +79,59 @@ class Changing:
         self.caller = caller
         self.pool = pool
         self._response = response
-        self._in_force: InForce = request.app.state.in_force
-        self._terms = Terms(copy_limit_of(request), request.app.state.occupational_medicine)
-        self._seconds = seconds_to_wait(prefer)
-        self._sees_choices = caller.kind in PERSONS
-        self._expected = _version(if_match) if self._sees_choices else None
-        self._french = prefers_french(request.headers.get("accept-language", ""))
+        self._in_force: InForceNotifier = request.app.state.in_force
+        self._parameters = ChangeParameters(copy_limit_of(request), request.app.state.occupational_medicine)
+        self._wait_s = seconds_to_wait(prefer)
+        self._sees_choices = caller.kind in PATIENT_SIDE
+        self._expected_version = _expected_version(if_match) if self._sees_choices else None
+        self._answers_in_french = prefers_french(request.headers.get("accept-language", ""))
 
-    async def make(self, change: Change) -> ChangeView:
-        """Changes, then waits as long as was asked for. 200 when in force, 202 when on its way."""
-        view, _ = await self.make_about(change)
-        return view
+    async def apply(self, change: Change) -> ChangeView:
+        """Makes a change and waits for as long as `Prefer` asks. The response is 200 if the change is in force, else
+        202."""
+        return (await self.apply_to_subject(change)).view
 
-    async def make_about(self, change: Change) -> tuple[ChangeView, str]:
-        """The same, and whom it was about in full."""
-        changed = await change_choices(self.pool, self.record_id, self.caller, change, self._expected, self._terms)
-        view = await self._wait(changed)
-        return view, changed.subject_id or ""
+    async def apply_to_subject(self, change: Change) -> AppliedChange:
+        """Makes a change like `apply`; also returns the full identifier of its subject."""
+        outcome = await change_choices(
+            self.pool, self.record_id, self.caller, change, self._expected_version, self._parameters
+        )
+        return AppliedChange(await self._wait(outcome), outcome.subject_id or "")
 
-    async def _wait(self, changed: ChangeOutcome) -> ChangeView:
-        state = changed.state
+    async def _wait(self, outcome: ChangeOutcome) -> ChangeView:
+        state = outcome.state
         version, latest = state.version, state
-        if not self._sees_choices:  # that somebody has chosen something else since is not theirs to know
-            version = await version_about(self.pool, self.record_id, changed.subject_id)
-        if self._seconds:
+        if not self._sees_choices:  # the caller must not learn that something else was chosen since
+            version = await find_latest_version_about(self.pool, self.record_id, outcome.subject_id)
+        if self._wait_s:
             latest = await self._in_force.wait_for(
                 self.record_id,
-                lambda: see_choices(self.pool, self.record_id),
-                lambda found: found.version_in_force >= version,
-                self._seconds,
+                lambda: find_choices(self.pool, self.record_id),
+                lambda current: current.version_in_force >= version,
+                self._wait_s,
             )
-        warning = None if changed.is_known else UNKNOWN_IN_FRENCH if self._french else UNKNOWN
+        warning = (
+            None
+            if outcome.is_known
+            else UNKNOWN_HOLDER_WARNING_FR
+            if self._answers_in_french
+            else UNKNOWN_HOLDER_WARNING
+        )
         view = ChangeView.of(version, latest.version_in_force, sees_choices=self._sees_choices, warning=warning)
         self._response.status_code = 200 if view.status == "in-force" else 202
         if self._sees_choices:
-            self._tell_version(view, state.changed_at)
+            self._set_version_headers(view, state.changed_at)
         return view
 
-    def _tell_version(self, view: ChangeView, changed_at: datetime) -> None:
+    def _set_version_headers(self, view: ChangeView, changed_at: datetime) -> None:
         if view.version is not None:
             self._response.headers["etag"] = etag_of(view.version)
-        if self._seconds and view.status == "in-force":
-            took = (clock.now() - changed_at).total_seconds() * 1000
-            self._response.headers["server-timing"] = f"in-force;dur={took:.0f}"
+        if self._wait_s and view.status == "in-force":
+            duration_ms = (clock.now() - changed_at).total_seconds() * 1000
+            self._response.headers["server-timing"] = f"in-force;dur={duration_ms:.0f}"
 
 
-def _version(if_match: str | None) -> int | None:
+def _expected_version(if_match: str | None) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None
     match = _ETAG.fullmatch(if_match.strip())
@@ -124,4 +140,4 @@ def _version(if_match: str | None) -> int | None:
     return int(match[1])
 
 
-ChangingHere = Annotated[Changing, Depends()]
+InjectedChanger = Annotated[ChoiceChanger, Depends()]

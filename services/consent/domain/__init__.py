@@ -1,1 +1,1 @@
-"""The rules of consent: what a change does to a person's choices, what it is decided on, what a deposit is. Pure."""
+"""The rules of consent, without I/O: what a change does to the choices, and what deposits are decided on."""

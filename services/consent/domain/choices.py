@@ -1,8 +1,8 @@
-"""Everything that a person has chosen, as one value, and what a change does to it."""
+"""All choices of a patient as one value, and what a change does to it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,14 +14,13 @@ from shared.national_ids import LONGEST_INPUT, HolderKind
 from shared.terminology.documents import section_labels
 
 LONGEST_LIST = 1000
-"""Professionals or organisations a person can name in one list; the state travels whole."""
+"""Most entries of one list of choices: the state travels as a whole."""
 LONGEST_ATTESTATION = timedelta(days=366)
-"""National parameter: how long a structure's word about its care team holds at most."""
-REMEMBERED = timedelta(days=366)
-"""How long an authorisation that has ended is still known as ended (EXPIRE in TD0.2, `inactive` in FHIR)."""
+"""National parameter: how long the attestation of a care team lasts at most."""
+ENDED_SHOWN_FOR = timedelta(days=366)
+"""How long an ended authorisation is kept and shown as ended (EXPIRE in TD0.2, `inactive` in FHIR)."""
 _CLOCKS_DIFFER = timedelta(minutes=5)
-_EASTERNMOST = timedelta(hours=12)
-"""Where a French day begins first: Wallis-et-Futuna (UTC+12)."""
+_EASTERNMOST = timedelta(hours=12)  # UTC+12, Wallis-et-Futuna: where a French day begins first
 
 ChangeAction = Literal[
     "authorise-professional",
@@ -44,17 +43,15 @@ ChangeAction = Literal[
     "reference-application",
     "end-application",
 ]
-ACTIONS: Final[tuple[ChangeAction, ...]] = get_args(ChangeAction)
-PERSONS: Final = frozenset({"patient", "representative", "carer"})
-"""The person's side."""
-NEVER_TOO_MANY: Final = frozenset(
+PATIENT_SIDE: Final = frozenset({"patient", "representative", "carer"})
+"""The kinds of actors that choose for the patient: the patient, representatives and carers."""
+UNLIMITED_ACTIONS: Final = frozenset(
     {
         *("end-authorisation", "end-attestation", "end-attending-doctor", "end-application"),
         *("block-professional", "object-to-care-team", "object-to-feeding", "hide-section"),
     }
 )
-"""What takes a right away is never refused because there were many changes, and counts for none: it takes what another
-change gave, which was counted, or fills a list that has an end."""
+"""Changes that take a right away: the limit of changes never refuses them, and does not count them."""
 
 
 class HolderBlockedError(ConflictError):
@@ -65,36 +62,36 @@ class HolderBlockedError(ConflictError):
 
 
 class ListFullError(ConflictError):
-    """You have already named as many as one list holds. Take one out first."""
+    """This list is full. Take an entry out first."""
 
     code = "list-full"
     french = "Cette liste est pleine. Retirez d’abord quelqu’un."
 
 
 class PeriodInvalidError(InvalidError):
-    """The end comes after the beginning and after now; what has begun long ago begins now."""
+    """The end must be after the beginning and in the future; a beginning in the past counts as now."""
 
     code = "period-invalid"
     french = "La fin vient après le début et après maintenant."
 
 
 class AttestationInvalidError(InvalidError):
-    """A structure attests for a year at most, of a person informed on a day that has come."""
+    """A structure attests for a year at most, and the day on which the patient was informed is not in the future."""
 
     code = "attestation-invalid"
     french = "Une structure atteste pour un an au plus, et d’une information déjà donnée."
 
 
 class SectionUnknownError(InvalidError):
-    """This is no section of the record. GET .../choices lists them."""
+    """The record has no such section. GET .../choices lists the hidden sections."""
 
     code = "section-unknown"
     french = "Cette rubrique n’existe pas."
 
 
 class Choices(BaseModel):
-    """The lists are sorted and name nobody twice; a change leaves one holder at most one authorisation that has begun
-    and one to come, and as many attestations."""
+    """All choices of a patient, in sorted lists without duplicates. A holder has at most one authorisation that has
+    begun and one to come, and as many attestations."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", serialize_by_alias=True)
     authorisations: tuple[Authorisation, ...] = ()
@@ -110,10 +107,10 @@ class Choices(BaseModel):
 
 
 class Change(BaseModel):
-    """One change: which, about whom or what, and what it says.
+    """One change: the action, the professional, structure, application or section that it is about, and its terms.
 
-    `subject_id`: of a professional or structure as the caller typed it, until it is resolved to the full identifier;
-    `kind`: which of the two the caller said it is.
+    `subject_id`: the identifier of a professional or structure as the caller typed it, until it is resolved to the full
+    one; `kind`: which of the two the caller says it is.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -129,166 +126,179 @@ class Change(BaseModel):
     sections: tuple[Code, ...] = Field(default=(), max_length=40)
 
 
-def is_valid(one: Authorisation, now: datetime) -> bool:
-    """Whether it holds at this moment."""
-    return one.since <= now and (one.until is None or now < one.until)
+def is_valid(authorisation: Authorisation, now: datetime) -> bool:
+    """Whether the authorisation holds at this moment."""
+    return authorisation.since <= now and (authorisation.until is None or now < authorisation.until)
 
 
-def is_over(one: Authorisation, now: datetime) -> bool:
-    """Whether it has ended."""
-    return one.until is not None and one.until <= now
+def has_ended(authorisation: Authorisation, now: datetime) -> bool:
+    """Whether the authorisation has ended."""
+    return authorisation.until is not None and authorisation.until <= now
 
 
-def without_past(choices: Choices, now: datetime) -> Choices:
-    """Without what ended so long ago that nobody needs to know it as ended; of a full list the oldest ends go first."""
-    left = [one for one in choices.authorisations if one.until is None or now < one.until + REMEMBERED]
-    ended = sorted((one for one in left if is_over(one, now)), key=lambda one: one.until or now)
-    for one in ended[: max(0, len(left) - LONGEST_LIST)]:
-        left.remove(one)
-    return choices if len(left) == len(choices.authorisations) else _with(choices, authorisations=tuple(left))
+def sort_key(authorisation: Authorisation) -> tuple[str, str, datetime]:
+    """Returns the key by which authorisations are sorted in the choices."""
+    return authorisation.holder_id, authorisation.how, authorisation.since
+
+
+def without_long_ended(choices: Choices, now: datetime) -> Choices:
+    """Returns the choices without authorisations that ended long ago; a full list loses more, oldest end first."""
+    shown_since = now - ENDED_SHOWN_FOR
+    kept = [authorisation for authorisation in choices.authorisations if not has_ended(authorisation, shown_since)]
+    ended = [authorisation for authorisation in kept if has_ended(authorisation, now)]
+    ended.sort(key=lambda authorisation: authorisation.until or now)
+    for authorisation in ended[: max(0, len(kept) - LONGEST_LIST)]:
+        kept.remove(authorisation)
+    return choices if len(kept) == len(choices.authorisations) else _replaced(choices, authorisations=tuple(kept))
 
 
 def apply_change(choices: Choices, change: Change, by: ActorKind, now: datetime) -> Choices:
-    """The choices after a change; the same value when it changes nothing.
+    """Returns the choices after a change; equal choices if it changes nothing.
 
     Raises HolderBlockedError, ListFullError, PeriodInvalidError, AttestationInvalidError, SectionUnknownError.
     """
-    subject = change.subject_id or ""
+    holder_id = change.subject_id or ""
     match change.action:
         case "authorise-professional" | "attest-care-team":
-            return _authorised(choices, change, by, now)
+            return _with_authorisation(choices, change, by, now)
         case "end-authorisation":
-            return _ended(choices, subject, now, team=False)
+            return _without_authorisations_of(choices, holder_id, now, is_attestation=False)
         case "end-attestation":
-            return _attestation_ended(choices, subject, by, now)
+            return _without_attestation(choices, holder_id, by, now)
         case "block-professional":
-            return _blocked(choices, subject, by, now)
+            return _with_block(choices, holder_id, by, now)
         case "unblock-professional":
-            return _with(choices, blocked=_without(choices.blocked, subject))
+            return _replaced(choices, blocked=_without_item(choices.blocked, holder_id))
         case "object-to-feeding":
-            return _with(choices, feeding_objections=_added(choices.feeding_objections, subject))
+            return _replaced(choices, feeding_objections=_with_item(choices.feeding_objections, holder_id))
         case "withdraw-feeding-objection":
-            return _with(choices, feeding_objections=_without(choices.feeding_objections, subject))
+            return _replaced(choices, feeding_objections=_without_item(choices.feeding_objections, holder_id))
         case "name-attending-doctor":
-            _refuse_blocked(choices, subject)
-            return _with(choices, attending_doctors=_added(choices.attending_doctors, subject))
+            _refuse_blocked(choices, holder_id)
+            return _replaced(choices, attending_doctors=_with_item(choices.attending_doctors, holder_id))
         case "end-attending-doctor":
-            return _with(choices, attending_doctors=_without(choices.attending_doctors, subject))
+            return _replaced(choices, attending_doctors=_without_item(choices.attending_doctors, holder_id))
         case _:
-            return _chosen(choices, change, subject)
+            return _with_setting(choices, change, holder_id)
 
 
-def _chosen(choices: Choices, change: Change, subject: str) -> Choices:
+def _with_setting(choices: Choices, change: Change, subject_id: str) -> Choices:
     match change.action:
         case "hide-section":
-            _check_sections([subject])
-            return _with(choices, hidden_sections=_added(choices.hidden_sections, subject))
+            _check_sections([subject_id])
+            return _replaced(choices, hidden_sections=_with_item(choices.hidden_sections, subject_id))
         case "show-section":
-            return _with(choices, hidden_sections=_without(choices.hidden_sections, subject))
+            return _replaced(choices, hidden_sections=_without_item(choices.hidden_sections, subject_id))
         case "choose-emergency-access":
-            return _with(choices, emergency=change.emergency or choices.emergency)
+            return _replaced(choices, emergency=change.emergency or choices.emergency)
         case "choose-default-label":
-            return _with(choices, mask_new_documents=bool(change.masked))
+            return _replaced(choices, mask_new_documents=bool(change.masked))
         case "withdraw-attestation-objection":
-            return _with(choices, attestation_objections=_without(choices.attestation_objections, subject))
+            return _replaced(choices, attestation_objections=_without_item(choices.attestation_objections, subject_id))
         case "object-to-care-team":
-            return _with(choices, care_team_objected=True)
+            return _replaced(choices, care_team_objected=True)
         case "withdraw-care-team-objection":
-            return _with(choices, care_team_objected=False)
+            return _replaced(choices, care_team_objected=False)
         case "reference-application":
             _check_sections(change.sections)
-            return _referenced(choices, ApplicationChoice(application_id=subject, sections=_sorted(change.sections)))
+            application = ApplicationChoice(application_id=subject_id, sections=tuple(sorted({*change.sections})))
+            return _with_application(choices, application)
         case _:  # end-application
-            left = tuple(one for one in choices.applications if one.application_id != subject)
-            return _with(choices, applications=left)
+            return _replaced(choices, applications=_applications_except(choices, subject_id))
 
 
-def _authorised(choices: Choices, change: Change, by: ActorKind, now: datetime) -> Choices:
-    """What begins now takes the place of what has begun, what begins later that of what was to begin later."""
-    subject, team = change.subject_id or "", change.action == "attest-care-team"
-    _refuse_blocked(choices, subject)
+def _with_authorisation(choices: Choices, change: Change, by: ActorKind, now: datetime) -> Choices:
+    """An authorisation that begins now replaces the one that has begun, a later one replaces the one to come."""
+    holder_id, is_attestation = change.subject_id or "", change.action == "attest-care-team"
+    _refuse_blocked(choices, holder_id)
+    of_holder = _authorisations_of(choices, holder_id, is_attestation=is_attestation)
     new = _new_authorisation(change, by, now)
-    same = [one for one in choices.authorisations if _is_of(one, subject, team=team)]
-    if change.since is None and any(is_valid(one, now) and _says_the_same(one, new) for one in same):
+    valid = [authorisation for authorisation in of_holder if is_valid(authorisation, now)]
+    if change.since is None and any(_has_same_terms(authorisation, new) for authorisation in valid):
         return choices
-    begins_later = new.since > now
-    replaced = [one for one in same if is_over(one, now) or (one.since > now) == begins_later]
-    others = [one for one in choices.authorisations if one not in replaced]
-    if sum(not is_over(one, now) for one in others) >= LONGEST_LIST:
+    replaced = [authorisation for authorisation in of_holder if (authorisation.since > now) == (new.since > now)]
+    replaced += [authorisation for authorisation in of_holder if has_ended(authorisation, now)]
+    remaining = _authorisations_except(choices, replaced)
+    if sum(not has_ended(authorisation, now) for authorisation in remaining) >= LONGEST_LIST:
         raise ListFullError
-    listed = sorted((*others, new), key=lambda one: (one.holder_id, one.how, one.since))
-    return _with(choices, authorisations=tuple(listed))
+    return _replaced(choices, authorisations=tuple(sorted((*remaining, new), key=sort_key)))
 
 
 def _new_authorisation(change: Change, by: ActorKind, now: datetime) -> Authorisation:
-    """An end that is as good as none is none, of an authorisation; an attestation always ends."""
-    team = change.action == "attest-care-team"
+    """An authorisation with an end at or after `LATEST` has no end; an attestation always has one."""
+    is_attestation = change.action == "attest-care-team"
     since = max(change.since or now, now - _CLOCKS_DIFFER)
-    until = None if not team and change.until is not None and change.until >= LATEST else change.until
+    until = None if not is_attestation and change.until is not None and change.until >= LATEST else change.until
     if since >= LATEST or (until is not None and until <= max(since, now)):
         raise PeriodInvalidError
-    if team:
+    if is_attestation:
         _check_attestation(change, since, now)
     return Authorisation(
         holder_id=change.subject_id or "",
         since=since,
         until=until,
         given_by=by,
-        how="care-team" if team else change.how,
+        how="care-team" if is_attestation else change.how,
         informed_on=change.informed_on,
     )
 
 
-def _says_the_same(one: Authorisation, new: Authorisation) -> bool:
-    return (one.until, one.how, one.informed_on) == (new.until, new.how, new.informed_on)
+def _has_same_terms(authorisation: Authorisation, new: Authorisation) -> bool:
+    return (authorisation.until, authorisation.how, authorisation.informed_on) == (new.until, new.how, new.informed_on)
 
 
-def _ended(choices: Choices, subject: str, now: datetime, *, team: bool) -> Choices:
-    """What has ended by itself stays known as ended; what is still to begin ends too."""
-    left = (one for one in choices.authorisations if is_over(one, now) or not _is_of(one, subject, team=team))
-    return _with(choices, authorisations=tuple(left))
+def _without_authorisations_of(choices: Choices, holder_id: str, now: datetime, *, is_attestation: bool) -> Choices:
+    """Removes authorisations that are valid or to come; those that have ended stay."""
+    of_holder = _authorisations_of(choices, holder_id, is_attestation=is_attestation)
+    ending = [authorisation for authorisation in of_holder if not has_ended(authorisation, now)]
+    return _replaced(choices, authorisations=_authorisations_except(choices, ending))
 
 
-def _attestation_ended(choices: Choices, subject: str, by: ActorKind, now: datetime) -> Choices:
-    """Ended by the person's side it stays ended: the structure attests no other until they lift that."""
-    ended = _ended(choices, subject, now, team=True)
-    return _attestation_objected(ended, subject) if by in PERSONS else ended
+def _without_attestation(choices: Choices, holder_id: str, by: ActorKind, now: datetime) -> Choices:
+    """If the patient side ends it, the structure cannot attest again before they withdraw their objection."""
+    ended = _without_authorisations_of(choices, holder_id, now, is_attestation=True)
+    return _with_attestation_objection(ended, holder_id) if by in PATIENT_SIDE else ended
 
 
-def _attestation_objected(choices: Choices, subject: str) -> Choices:
-    return _with(choices, attestation_objections=_added(choices.attestation_objections, subject))
+def _with_attestation_objection(choices: Choices, holder_id: str) -> Choices:
+    return _replaced(choices, attestation_objections=_with_item(choices.attestation_objections, holder_id))
 
 
 def _check_attestation(change: Change, since: datetime, now: datetime) -> None:
-    informed = change.informed_on
-    if informed is None or informed > (now.astimezone(UTC) + _EASTERNMOST).date():
-        raise AttestationInvalidError
-    if change.until is None or change.until > since + LONGEST_ATTESTATION:
+    informed_on, until = change.informed_on, change.until
+    today = (now.astimezone(UTC) + _EASTERNMOST).date()
+    if informed_on is None or informed_on > today or until is None or until > since + LONGEST_ATTESTATION:
         raise AttestationInvalidError
 
 
-def _blocked(choices: Choices, subject: str, by: ActorKind, now: datetime) -> Choices:
-    """A block ends what the person had given; nothing of it comes back by itself, a structure's attestation neither."""
-    held = [one for one in choices.authorisations if one.holder_id == subject]
-    blocked = _with(
+def _with_block(choices: Choices, holder_id: str, by: ActorKind, now: datetime) -> Choices:
+    """A block ends all authorisations; unblocking brings none back, and no attestation of a structure."""
+    of_holder = [authorisation for authorisation in choices.authorisations if authorisation.holder_id == holder_id]
+    blocked = _replaced(
         choices,
-        authorisations=tuple(one for one in choices.authorisations if one not in held),
-        attending_doctors=_without(choices.attending_doctors, subject),
-        blocked=_added(choices.blocked, subject),
+        authorisations=_authorisations_except(choices, of_holder),
+        attending_doctors=_without_item(choices.attending_doctors, holder_id),
+        blocked=_with_item(choices.blocked, holder_id),
     )
-    attested = any(one.how == "care-team" and not is_over(one, now) for one in held)
-    return _attestation_objected(blocked, subject) if attested and by in PERSONS else blocked
+    lasting = [authorisation for authorisation in of_holder if not has_ended(authorisation, now)]
+    had_attestation = any(authorisation.how == "care-team" for authorisation in lasting)
+    return _with_attestation_objection(blocked, holder_id) if had_attestation and by in PATIENT_SIDE else blocked
 
 
-def _referenced(choices: Choices, application: ApplicationChoice) -> Choices:
-    others = [one for one in choices.applications if one.application_id != application.application_id]
-    if len(others) >= LONGEST_LIST:
+def _with_application(choices: Choices, application: ApplicationChoice) -> Choices:
+    remaining = _applications_except(choices, application.application_id)
+    if len(remaining) >= LONGEST_LIST:
         raise ListFullError
-    return _with(choices, applications=tuple(sorted((*others, application), key=lambda one: one.application_id)))
+    listed = sorted((*remaining, application), key=lambda referenced: referenced.application_id)
+    return _replaced(choices, applications=tuple(listed))
 
 
-def _refuse_blocked(choices: Choices, subject: str) -> None:
-    if subject in choices.blocked:
+def _applications_except(choices: Choices, id: str) -> tuple[ApplicationChoice, ...]:
+    return tuple(application for application in choices.applications if application.application_id != id)
+
+
+def _refuse_blocked(choices: Choices, holder_id: str) -> None:
+    if holder_id in choices.blocked:
         raise HolderBlockedError
 
 
@@ -297,23 +307,24 @@ def _check_sections(sections: Iterable[str]) -> None:
         raise SectionUnknownError
 
 
-def _is_of(one: Authorisation, subject: str, *, team: bool) -> bool:
-    return one.holder_id == subject and (one.how == "care-team") == team
+def _authorisations_of(choices: Choices, holder_id: str, *, is_attestation: bool) -> list[Authorisation]:
+    of_holder = (authorisation for authorisation in choices.authorisations if authorisation.holder_id == holder_id)
+    return [authorisation for authorisation in of_holder if (authorisation.how == "care-team") == is_attestation]
 
 
-def _with(choices: Choices, **changed: object) -> Choices:
+def _authorisations_except(choices: Choices, excluded: Collection[Authorisation]) -> tuple[Authorisation, ...]:
+    return tuple(authorisation for authorisation in choices.authorisations if authorisation not in excluded)
+
+
+def _replaced(choices: Choices, **changed: object) -> Choices:
     return choices.model_copy(update=changed)
 
 
-def _added(listed: tuple[str, ...], one: str) -> tuple[str, ...]:
-    if one not in listed and len(listed) >= LONGEST_LIST:
+def _with_item(items: tuple[str, ...], item: str) -> tuple[str, ...]:
+    if item not in items and len(items) >= LONGEST_LIST:
         raise ListFullError
-    return _sorted({*listed, one})
+    return tuple(sorted({*items, item}))
 
 
-def _sorted(listed: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({*listed}))
-
-
-def _without(listed: tuple[str, ...], one: str) -> tuple[str, ...]:
-    return tuple(other for other in listed if other != one)
+def _without_item(items: tuple[str, ...], item: str) -> tuple[str, ...]:
+    return tuple(kept for kept in items if kept != item)

@@ -1,4 +1,4 @@
-"""Whom a change is about: an identifier as somebody typed it becomes that of a holder of rights. Pure."""
+"""Resolves the identifier that a caller typed to the full identifier of a professional or structure. Pure."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -29,7 +29,7 @@ HOLDER_KINDS: Final[Mapping[ChangeAction, HolderKind | None]] = {
 
 
 class AttendingDoctorUnknownError(InvalidError):
-    """The médecin traitant is a doctor in activity of the directory: give their national id, 8 and the RPPS number."""
+    """The médecin traitant must be an active doctor in the directory: give their national id, 8 and the RPPS number."""
 
     code = "attending-doctor-unknown"
     french = (
@@ -39,7 +39,7 @@ class AttendingDoctorUnknownError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class DirectoryEntry:
-    """What the public directory says of an identifier. `profession` None: a structure."""
+    """An entry of the public directory. `profession` None: a structure."""
 
     id: str
     profession: str | None
@@ -47,16 +47,16 @@ class DirectoryEntry:
 
     @property
     def is_doctor(self) -> bool:
-        """Whether this may be somebody's médecin traitant."""
+        """Whether this is an active doctor, who may be named as médecin traitant."""
         return self.active and self.profession == DOCTOR
 
-    def is_of(self, kind: HolderKind | None) -> bool:
-        """Whether this is a professional or a structure, as asked."""
+    def is_of_kind(self, kind: HolderKind | None) -> bool:
+        """Whether this is a professional or a structure; True for any entry if `kind` is None."""
         return kind is None or (kind == "structure") == (self.profession is None)
 
 
 def possible_ids(text: str, kind: HolderKind | None) -> tuple[str, ...]:
-    """All identifiers that a text may stand for: exactly this one, as the directory may have it, and the full ones."""
+    """Returns all identifiers that a text may stand for, sorted: the text itself, and the full identifiers."""
     return tuple(sorted({*full_ids(text, kind), *([text] if _is_code(text) else [])}))
 
 
@@ -64,28 +64,32 @@ def _is_code(text: str) -> bool:
     return len(text) <= LONGEST_ID and re.fullmatch(CODE_PATTERN, text) is not None
 
 
-def resolve_id(text: str, kind: HolderKind | None, known: Collection[str]) -> str:
-    """The identifier that is meant. `known`: those of the possible ones that the directory has, or the caller's own.
+def resolve_id(text: str, kind: HolderKind | None, known_ids: Collection[str]) -> str:
+    """Returns the identifier that the text stands for. `known_ids`: those that the directory has, and the caller's own.
 
-    What is written exactly as the directory has it is that; what can be one full identifier only is that, known or not;
-    of several the one that is known. Raises NationalIdUnknownError, NationalIdAmbiguousError.
+    A text that is itself known stands for itself; a text with one possible identifier stands for that, known or not; of
+    several possible ones the known one is meant. Raises NationalIdUnknownError, NationalIdAmbiguousError.
     """
-    if text in known:
+    if text in known_ids:
         return text
     possible = full_ids(text, kind)
-    found = possible if len(possible) == 1 else [one for one in possible if one in known]
-    if len(found) == 1:
-        return found[0]
+    matching = possible if len(possible) == 1 else [id for id in possible if id in known_ids]
+    if len(matching) == 1:
+        return matching[0]
     raise NationalIdAmbiguousError if possible else NationalIdUnknownError
 
 
-def listed_ids(choices: Choices, action: ChangeAction) -> frozenset[str]:
-    """Whom a change that takes somebody out of a list may take out; nobody for all other changes."""
+def removable_ids(choices: Choices, action: ChangeAction) -> frozenset[str]:
+    """Returns the identifiers that a change may take out of its list; none for a change that takes nothing out."""
     match action:
         case "end-authorisation":
-            return frozenset(one.holder_id for one in choices.authorisations if one.how != "care-team")
+            return frozenset(
+                authorisation.holder_id for authorisation in choices.authorisations if authorisation.how != "care-team"
+            )
         case "end-attestation":
-            return frozenset(one.holder_id for one in choices.authorisations if one.how == "care-team")
+            return frozenset(
+                authorisation.holder_id for authorisation in choices.authorisations if authorisation.how == "care-team"
+            )
         case "unblock-professional":
             return frozenset(choices.blocked)
         case "end-attending-doctor":
@@ -99,6 +103,6 @@ def listed_ids(choices: Choices, action: ChangeAction) -> frozenset[str]:
 
 
 def check_attending_doctor(change: Change, entry: DirectoryEntry | None) -> None:
-    """Only doctors hold the status. Raises AttendingDoctorUnknownError."""
+    """Raises AttendingDoctorUnknownError if the change names anybody but an active doctor as médecin traitant."""
     if change.action == "name-attending-doctor" and (entry is None or not entry.is_doctor):
         raise AttendingDoctorUnknownError

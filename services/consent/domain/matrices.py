@@ -1,4 +1,4 @@
-"""Versions of the national matrix: which may be activated, and what a version changes for whom. Pure."""
+"""Versions of the national matrix: which may be activated, and what a version changes for which profession. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +10,12 @@ from shared.terminology.documents import document_types
 from shared.terminology.matrix import Cell, Matrix, Stated, read_stated
 from shared.terminology.professions import role_codes
 
-_TOLD: Final[tuple[Cell, ...]] = ("allowed", "denied", "allowed-by-default")
+_STATED_CELLS: Final[tuple[Cell, ...]] = ("allowed", "denied", "allowed-by-default")
 _ALLOWED: Final = frozenset({"allowed", "allowed-by-default"})
 
 
 class MatrixUnknownError(NotFoundError):
-    """There is no matrix of this name here. Import it first, or look at the list."""
+    """There is no matrix of this name. Import it first, or look at the list."""
 
     code = "matrix-unknown"
     french = "Aucune matrice de ce nom ici. Importez-la d’abord, ou consultez la liste."
@@ -29,15 +29,15 @@ class MatrixFileUnknownError(NotFoundError):
 
 
 class MatrixNameTakenError(ConflictError):
-    """A matrix of this name is known with other cells. A version is never changed: give the new one a name of its own,
-    such as the date of its decree."""
+    """A matrix of this name exists with other cells. A version never changes: give the new one a name of its own, such
+    as the date of its decree."""
 
     code = "matrix-name-taken"
     french = "Une matrice de ce nom existe avec d’autres cellules. Donnez un autre nom à la nouvelle version."
 
 
 class MatrixInForceError(ConflictError):
-    """This matrix is in force, or so soon that its date cannot be moved: decisions rest on it. Import a new version
+    """This matrix is in force, or will be too soon for its date to be moved: decisions rest on it. Import a new version
     instead."""
 
     code = "matrix-in-force"
@@ -48,8 +48,8 @@ class MatrixInForceError(ConflictError):
 
 
 class ActivationInvalidError(InvalidError):
-    """A matrix comes into force when every service is sure to know its date: some minutes from now, or later. Leave
-    the date out for the earliest."""
+    """A matrix comes into force when every service is sure to know its date: some minutes from now, or later. Leave the
+    date out for the earliest."""
 
     code = "activation-invalid"
     french = (
@@ -60,9 +60,10 @@ class ActivationInvalidError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class StoredMatrix:
-    """A version as it is kept here; `version` counts what was told of it: 0 of a packaged one, which nobody imported.
+    """A stored version of the matrix. `version` counts its announcements; it is 0 for a packaged one, which nobody
+    imported.
 
-    `text`: the file as it was imported; None, as who did it, where that was before it was kept.
+    `text` and `imported_by` are None for versions that were imported before these were kept.
     """
 
     matrix: Matrix
@@ -75,17 +76,17 @@ class StoredMatrix:
 
     @property
     def stated(self) -> dict[str, dict[str, Stated]] | None:
-        """Each cell with where it comes from."""
+        """Returns each cell with its source, by profession and document type; None without the file."""
         return None if self.text is None else read_stated(self.text)
 
-    def says_the_same(self, other: "StoredMatrix") -> bool:
-        """Whether it has the same cells, from the same sources as far as they are known."""
+    def has_same_cells(self, other: "StoredMatrix") -> bool:
+        """Whether both have the same cells, and the same sources as far as they are known."""
         if self.text is None or other.text is None:
-            return all(self.matrix.listed(cell) == other.matrix.listed(cell) for cell in _TOLD)
+            return all(self.matrix.listed(cell) == other.matrix.listed(cell) for cell in _STATED_CELLS)
         return self.stated == other.stated
 
     def as_event(self) -> MatrixChanged:
-        """What the other services are told."""
+        """Returns the event that announces this version to the other services."""
         matrix = self.matrix
         return MatrixChanged(
             name=matrix.name,
@@ -98,8 +99,8 @@ class StoredMatrix:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """What changes for one profession: types that it may read from then on, and no more."""
+class ProfessionDifference:
+    """The document types that one profession may read after a change, or may no longer read."""
 
     profession: str
     opens: tuple[str, ...]
@@ -107,7 +108,8 @@ class Difference:
 
 
 def check_activation(matrix: Matrix, active_from: datetime, earliest: datetime) -> None:
-    """`earliest`: when whoever has not heard of it by then knows that its copies are too old.
+    """Checks the date on which a version comes into force. `earliest`: from then on, every service that does not know
+    the date knows that its copies are too old.
 
     Raises MatrixInForceError, ActivationInvalidError.
     """
@@ -117,13 +119,21 @@ def check_activation(matrix: Matrix, active_from: datetime, earliest: datetime) 
         raise ActivationInvalidError
 
 
-def compare(before: Matrix | None, after: Matrix) -> tuple[Difference, ...]:
-    """Whose reading changes, by profession; a cell that only changes its source changes nothing."""
-    found = (_compared(before, after, profession) for profession in sorted(role_codes()))
-    return tuple(one for one in found if one.opens or one.closes)
+def differences_between(before: Matrix | None, after: Matrix) -> tuple[ProfessionDifference, ...]:
+    """Returns what changes for each profession; a cell whose source alone changes is no difference."""
+    differences = (_difference_for(before, after, profession) for profession in sorted(role_codes()))
+    return tuple(difference for difference in differences if difference.opens or difference.closes)
 
 
-def _compared(before: Matrix | None, after: Matrix, profession: str) -> Difference:
-    had = {one for one in document_types() if before is not None and before.cell(profession, one) in _ALLOWED}
-    has = {one for one in document_types() if after.cell(profession, one) in _ALLOWED}
-    return Difference(profession, tuple(sorted(has - had)), tuple(sorted(had - has)))
+def _difference_for(before: Matrix | None, after: Matrix, profession: str) -> ProfessionDifference:
+    allowed_before = {
+        document_type
+        for document_type in document_types()
+        if before is not None and before.cell(profession, document_type) in _ALLOWED
+    }
+    allowed_after = {
+        document_type for document_type in document_types() if after.cell(profession, document_type) in _ALLOWED
+    }
+    return ProfessionDifference(
+        profession, tuple(sorted(allowed_after - allowed_before)), tuple(sorted(allowed_before - allowed_after))
+    )

@@ -1,4 +1,4 @@
-"""The state of a record in its versions, what consent knows of the record, and who asks for a change."""
+"""The versions of a record's choices, and the copies on which changes and deposits are decided."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.consent.domain.choices import Choices, is_valid, without_past
+from services.consent.domain.choices import Choices, is_valid, without_long_ended
 from shared.contracts.base import Seen
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.identity import PeopleChanged, PersonNamed
@@ -14,10 +14,11 @@ from shared.contracts.topics import CONSENT_STATES, IDENTITY_PEOPLE, IDENTITY_RE
 from shared.errors import ClientError, ConflictError, TooManyRequestsError, UncheckableError
 from shared.messaging.freshness import are_fresh
 
-MOST_CHANGES = 100
-"""By the person's side together; and as many about each professional or structure by others, who change nothing but
-what concerns themselves: so nobody uses up the person's, and no structure floods a record."""
-CHANGES_WITHIN = timedelta(hours=1)
+MAX_CHANGES = 100
+"""Most changes of a record within `CHANGES_PERIOD`: by the patient side together, and separately by others about each
+professional or structure. Others change only what concerns themselves, so nobody uses up the changes of the patient
+side, and no structure floods a record."""
+CHANGES_PERIOD = timedelta(hours=1)
 
 
 class RecordNotReadyError(UncheckableError):
@@ -28,7 +29,7 @@ class RecordNotReadyError(UncheckableError):
 
 
 class RecordClosedError(ConflictError):
-    """This record is closed: its choices can be seen, not changed. Reopen it first."""
+    """This record is closed: its choices can be read, but not changed. Reopen it first."""
 
     code = "record-closed"
     french = "Ce dossier est clos : ses choix se consultent mais ne changent plus. Rouvrez-le d’abord."
@@ -46,8 +47,8 @@ class TooManyChangesError(TooManyRequestsError):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """The choices of one record in one version. `record_version`: that of the record's copy which it rests on."""
+class ConsentState:
+    """The choices of one record in one version. `record_version`: the version of the record's copy that it rests on."""
 
     record_id: UUID
     version: int
@@ -58,46 +59,48 @@ class State:
 
     @property
     def is_in_force(self) -> bool:
-        """Whether no read can be decided under an older version any more."""
+        """Whether every read is now decided under this version or a later one."""
         return self.version_in_force >= self.version
 
-    def changed(self, choices: Choices, at: datetime) -> "State":
-        """The next version; what ended long ago is in it no more."""
-        return replace(self, version=self.version + 1, choices=without_past(choices, at), changed_at=at)
+    def changed(self, choices: Choices, at: datetime) -> "ConsentState":
+        """Returns the next version with these choices, without authorisations that ended long ago."""
+        return replace(self, version=self.version + 1, choices=without_long_ended(choices, at), changed_at=at)
 
     def as_event(self) -> ConsentStateChanged:
-        """What the other services are told: the whole state."""
-        chosen = self.choices
-        plain = {
-            one.holder_id
-            for one in chosen.authorisations
-            if one.how != "care-team" and one.until is None and is_valid(one, self.changed_at)
+        """Returns the event that announces the whole state to the other services."""
+        choices = self.choices
+        without_end = {
+            authorisation.holder_id
+            for authorisation in choices.authorisations
+            if authorisation.how != "care-team"
+            and authorisation.until is None
+            and is_valid(authorisation, self.changed_at)
         }
         return ConsentStateChanged(
             record_id=self.record_id,
             version=self.version,
-            authorised=tuple(sorted(plain)),
+            authorised=tuple(sorted(without_end)),
             changed_at=self.changed_at,
             seen={IDENTITY_RECORDS.name: self.record_version},
-            **{name: getattr(chosen, name) for name in Choices.model_fields},
+            **{name: getattr(choices, name) for name in Choices.model_fields},
         )
 
 
 class VersionDiffersError(ClientError):
-    """The choices were changed meanwhile. Look at them again (GET .../choices), then change."""
+    """The choices have changed meanwhile. Read them again (GET .../choices), then change them."""
 
     code = "version-differs"
     status = 412
     french = "Les choix ont changé entre-temps. Consultez-les à nouveau (GET .../choices), puis recommencez."
 
-    def __init__(self, present: State) -> None:
+    def __init__(self, current: ConsentState) -> None:
         super().__init__()
-        self.present = present
+        self.current = current
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """What made one version: when, by whom, what."""
+    """One version of the choices: which change made it, when and by whom."""
 
     version: int
     action: str
@@ -110,7 +113,8 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class RecordCopy:
-    """What consent knows of a record. `partition`: where it came from, by which its freshness is judged."""
+    """Consent's copy of a record. `partition`: the one that its event came from, whose watermark tells how fresh it
+    is."""
 
     record_id: UUID
     version: int
@@ -121,9 +125,9 @@ class RecordCopy:
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """How old the copies about one record are: what identity announced before these moments is here.
+    """How old the copies about one record are: consent has what identity announced before these moments.
 
-    None where that is not known. `is_broken`: a state or an erasure of the record could not be read.
+    A moment is None if it is not known. `is_broken`: a state or an erasure of the record could not be read.
     """
 
     record_at: datetime | None = None
@@ -132,11 +136,12 @@ class CopyAge:
     is_broken: bool = False
 
     def is_fresh(self, now: datetime, limit: timedelta) -> bool:
-        """Whether somebody may still act for the holder on the word of these copies."""
+        """Whether the copies are fresh enough for somebody to act for the patient."""
         return not self.is_broken and are_fresh((self.record_at, self.people_at, self.erasures_at), now, limit)
 
     def is_fresh_for_holders(self, now: datetime, limit: timedelta) -> bool:
-        """Whether those who were given something may be shown it: who acts for the patient does not matter to them."""
+        """Whether the copies are fresh enough to show holders what they were given; who acts for the patient does not
+        matter then."""
         return not self.is_broken and are_fresh((self.record_at, self.erasures_at), now, limit)
 
 
@@ -144,39 +149,40 @@ UNKNOWN_AGE = CopyAge()
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What a change is decided on beside the state: the record, and who may act for its holder.
+class RecordContext:
+    """What a change is decided on besides the state: the record, and who may act for the patient.
 
-    `linked_to`: the other record of the same person; `blocked_there`: who is blocked in it, and so is here too.
+    `linked_to`: the other record of the same person; `blocked_in_linked`: the identifiers blocked in it, which are
+    blocked in this record too.
     """
 
     status: str
     linked_to: UUID | None = None
     people: PeopleChanged | None = None
     age: CopyAge = UNKNOWN_AGE
-    blocked_there: frozenset[str] = frozenset()
+    blocked_in_linked: frozenset[str] = frozenset()
 
-    def relation_of(self, kind: str, id: str, own_record: UUID | None, record_id: UUID, now: datetime) -> str:
-        """What somebody of that kind is to the record's holder at this moment: holder, representative, carer, none.
+    def relation_of(self, kind: str, id: str, own_record_id: UUID | None, record_id: UUID, now: datetime) -> str:
+        """Returns the relation of an actor to the patient at this moment: holder, representative, carer or none.
 
-        `id`: the asker's; `own_record`: the record that the token speaks for.
+        `id`: the actor's own id; `own_record_id`: the record for which the actor's token was issued.
         """
         if kind == "patient":
-            return "holder" if own_record in (record_id, self.linked_to or record_id) else "none"
-        if self.people is None or own_record != record_id:
+            return "holder" if own_record_id in (record_id, self.linked_to or record_id) else "none"
+        if self.people is None or own_record_id != record_id:
             return "none"
-        named = {"representative": self.people.representatives, "carer": self.people.carers}.get(kind, ())
-        return kind if any(_is_now(one, id, now) for one in named) else "none"
+        candidates = {"representative": self.people.representatives, "carer": self.people.carers}.get(kind, ())
+        return kind if any(_is_named_now(person, id, now) for person in candidates) else "none"
 
 
-def _is_now(one: PersonNamed, person_id: str, now: datetime) -> bool:
-    return str(one.person_id) == person_id and one.since <= now and (one.until is None or now < one.until)
+def _is_named_now(person: PersonNamed, person_id: str, now: datetime) -> bool:
+    return str(person.person_id) == person_id and person.since <= now and (person.until is None or now < person.until)
 
 
 @dataclass(frozen=True, slots=True)
-class KnownRecord:
-    """What a deposit is decided on. `state_version` None: no state of choices is here. `awaits_recovery`: the state may
-    be older than it was, because this database may have lost commits."""
+class DepositContext:
+    """What a deposit is decided on. `state_version` None: consent has no choices of the record. `awaits_recovery`: the
+    state may be outdated, because this database may have lost commits."""
 
     status: str
     record_version: int
@@ -188,18 +194,18 @@ class KnownRecord:
     people: PeopleChanged | None = None
     awaits_recovery: bool = False
 
-    def beside(self, other: "KnownRecord | None") -> "KnownRecord":
-        """The same, knowing the other record of the person: who is blocked there is blocked here."""
+    def with_linked(self, other: "DepositContext | None") -> "DepositContext":
+        """Returns this context with the blocks of the patient's other record added."""
         return self if other is None else replace(self, blocked=self.blocked | other.blocked)
 
     @property
     def seen(self) -> Seen:
-        """The versions that a decision rests on."""
+        """The versions that a decision rests on, by topic."""
         states = {} if self.state_version is None else {CONSENT_STATES.name: self.state_version}
         return {IDENTITY_RECORDS.name: self.record_version, **states}
 
-    def is_behind(self, seen: Seen) -> bool:
-        """Whether the sender of a fact knew more of the record than is here."""
+    def is_older_than(self, seen: Seen) -> bool:
+        """Whether the sender of an event had seen newer versions than these."""
         people_version = 0 if self.people is None else self.people.version
         if self.record_version < seen.get(IDENTITY_RECORDS.name, 1):
             return True
@@ -207,5 +213,5 @@ class KnownRecord:
 
     @property
     def is_complete(self) -> bool:
-        """Whether a deposit can be decided: a record that was never open here has no choices to look at."""
+        """Whether a deposit can be decided; a record that was never open here needs no choices."""
         return self.state_version is not None or self.status != "open"

@@ -1,1 +1,1 @@
-"""What consent takes and answers over HTTP."""
+"""Bodies of the requests and responses of consent."""

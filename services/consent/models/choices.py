@@ -1,4 +1,4 @@
-"""The choices of a person: what is shown of them, and what a change says."""
+"""Bodies and responses of the choices API."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -7,37 +7,39 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from services.consent.domain.choices import Choices
-from services.consent.domain.states import HistoryEntry, State
+from services.consent.domain.states import ConsentState, HistoryEntry
 from shared.contracts.base import Code
 from shared.contracts.consent import ApplicationChoice, Authorisation, EmergencyChoices
 from shared.moments import Moment
 
-Status = Literal["on-its-way", "in-force"]
-UNKNOWN = "The directory does not know this identifier: check that it is right. The choice is kept for it."
-UNKNOWN_IN_FRENCH = "L’annuaire ne connaît pas cet identifiant : vérifiez-le. Le choix est conservé pour lui."
+ChangeStatus = Literal["on-its-way", "in-force"]
+UNKNOWN_HOLDER_WARNING = (
+    "The directory does not know this identifier: check that it is right. The choice is kept for it."
+)
+UNKNOWN_HOLDER_WARNING_FR = "L’annuaire ne connaît pas cet identifiant : vérifiez-le. Le choix est conservé pour lui."
 
 
 class ChangeView(BaseModel):
-    """Whether every read is decided under the change already; to the person's side also the version that holds it."""
+    """Whether every read is decided under the change already; for the patient side also the version that holds it."""
 
     model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [{"version": 2, "status": "in-force"}]})
-    version: int | None = Field(ge=1, description="of all choices; null to whoever does not see them")
-    status: Status
+    version: int | None = Field(ge=1, description="version of all choices; null for callers who do not see the choices")
+    status: ChangeStatus
     warning: str | None = Field(
         default=None,
         exclude_if=lambda warning: warning is None,
-        description="words to show: the directory does not know whom this is about",
+        description="a text to show: the directory does not know the professional or structure",
     )
 
     @classmethod
     def of(cls, version: int, version_in_force: int, *, sees_choices: bool, warning: str | None = None) -> "ChangeView":
-        """What is said of a version, given the one that is in force."""
-        status: Status = "in-force" if version_in_force >= version else "on-its-way"
+        """Returns the answer to a change that made `version`, given the version in force."""
+        status: ChangeStatus = "in-force" if version_in_force >= version else "on-its-way"
         return cls(version=version if sees_choices else None, status=status, warning=warning)
 
 
 class ChoicesView(BaseModel):
-    """Everything the person has chosen."""
+    """All choices of the patient."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -72,65 +74,69 @@ class ChoicesView(BaseModel):
         },
     )
     version: int = Field(ge=1)
-    status: Status
-    authorised: tuple[str, ...] = Field(description="national ids of those whom the person authorised without an end")
-    authorisations: tuple[Authorisation, ...] = Field(
-        description="who may read, or might until a year ago, from when until when, and how so"
+    status: ChangeStatus
+    authorised: tuple[str, ...] = Field(
+        description="national ids of the holders whom the patient authorised without an end"
     )
-    blocked: tuple[str, ...] = Field(description="national ids of the professionals and structures who never may")
+    authorisations: tuple[Authorisation, ...] = Field(
+        description="authorisations and attestations, also those that ended less than a year ago"
+    )
+    blocked: tuple[str, ...] = Field(description="national ids of the professionals and structures that can never read")
     attending_doctors: tuple[str, ...] = Field(description="national ids of the médecins traitants")
-    care_team_objected: bool = Field(description="whether the presumption of the care team is objected to")
-    hidden_sections: tuple[str, ...] = Field(description="sections that professionals do not see")
+    care_team_objected: bool = Field(description="whether the patient objects to the presumption of the care team")
+    hidden_sections: tuple[str, ...] = Field(description="codes of the sections that professionals do not see")
     mask_new_documents: bool = Field(description="whether new documents are masked to professionals")
     feeding_objections: tuple[str, ...] = Field(description="national ids of the structures that may not deposit")
-    applications: tuple[ApplicationChoice, ...] = Field(description="referenced applications and what each may read")
+    applications: tuple[ApplicationChoice, ...] = Field(
+        description="referenced applications, and the sections that each may read"
+    )
     attestation_objections: tuple[str, ...] = Field(
-        description="national ids of the structures that may not attest again before this is withdrawn"
+        description="national ids of the structures that cannot attest before the patient side permits it again"
     )
     emergency: EmergencyChoices
     changed_at: datetime
 
     @classmethod
-    def of(cls, state: State) -> "ChoicesView":
-        """The view of a state."""
-        told = state.as_event()
+    def of(cls, state: ConsentState) -> "ChoicesView":
+        """Returns the view of a state."""
+        event = state.as_event()
         return cls(
             version=state.version,
             status="in-force" if state.is_in_force else "on-its-way",
-            authorised=told.authorised,
+            authorised=event.authorised,
             changed_at=state.changed_at,
             **{name: getattr(state.choices, name) for name in Choices.model_fields},
         )
 
 
 class VersionView(BaseModel):
-    """All that was chosen in one version."""
+    """All choices of one version."""
 
     version: int
     choices: Choices
 
 
 class HistoryEntryView(BaseModel):
-    """What made one version."""
+    """The change that made one version."""
 
     version: int
     action: str
     subject_id: str | None
     by: str = Field(description="patient, representative, carer, professional, software or system")
-    by_id: str | None = Field(description="national id of a professional or client id of software; of nobody else")
+    by_id: str | None = Field(description="national id of a professional, or client id of software; null for others")
     changed_at: datetime
     change: Mapping[str, Any] | None
 
     @classmethod
     def of(cls, entry: HistoryEntry) -> "HistoryEntryView":
-        """The view of one change."""
-        named = entry.actor_id if entry.actor_kind in ("professional", "software") else None
+        """Returns the view of a history entry."""
+        actor_id = entry.actor_id if entry.actor_kind in ("professional", "software") else None
         return cls(
             version=entry.version,
             action=entry.action,
             subject_id=entry.subject_id,
             by=entry.actor_kind,
-            by_id=named,
+            by_id=actor_id,
             changed_at=entry.changed_at,
             change=entry.change,
         )
@@ -144,20 +150,22 @@ class HistoryView(BaseModel):
 
 
 class RightsBody(BaseModel):
-    """A body that sets rights: whole, with nothing unknown in it, so that no slip gives or takes any."""
+    """A body that sets rights. It must be complete and without unknown fields, so that no slip gives or takes a
+    right."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class AuthorisationBody(RightsBody):
-    """Until when; null and 9999-12-31 are no end. From when, if not from now on."""
+    """The end of an authorisation; null and 9999-12-31 are no end. `from` is its beginning, by default now."""
 
     since: Moment | None = Field(default=None, alias="from")
     until: Moment | None
 
 
 class AttestationBody(RightsBody):
-    """A structure's word: the patient was informed on that day and did not object. From when, if not from now on."""
+    """A structure attests that the patient was informed on that day and did not object. `from` is its beginning, by
+    default now."""
 
     informed_on: date
     since: Moment | None = Field(default=None, alias="from")
@@ -177,13 +185,13 @@ class DefaultLabelBody(RightsBody):
 
 
 class CareTeamBody(RightsBody):
-    """Whether the presumption of the care team is objected to."""
+    """Whether the patient objects to the presumption of the care team."""
 
     objected: StrictBool
 
 
 class EmergencyBody(RightsBody):
-    """What the person permits in emergencies: breaking the glass, the regulation centre, masked documents in both."""
+    """What the patient permits in emergencies: break-glass, the regulation centre, masked documents in both."""
 
     break_glass: StrictBool
     regulation_centre: StrictBool
@@ -191,5 +199,5 @@ class EmergencyBody(RightsBody):
 
     @property
     def choices(self) -> EmergencyChoices:
-        """The choices that this says."""
+        """The choices of this body."""
         return EmergencyChoices(**self.model_dump())

@@ -1,6 +1,6 @@
-"""FHIR R4 `Consent`, as narrow as an authorisation is: one holder, a period, permit.
+"""FHIR R4 `Consent` as a profile of an authorisation: one holder, a period, type permit.
 
-What would say more (nested provisions, actions, labels, data) is refused, not passed over: it could not be kept.
+A resource with other rules (nested provisions, actions, labels, data) is refused, because they could not be stored.
 Source: http://hl7.org/fhir/R4/consent.html.
 """
 
@@ -11,8 +11,8 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from services.consent.domain.choices import is_over
-from services.consent.domain.consents import Shown, consent_id
+from services.consent.domain.choices import has_ended
+from services.consent.domain.consents import VersionedAuthorisation, consent_id
 from shared.errors import ClientError
 from shared.fhir.dates import end_of, first_moment
 from shared.moments import Moment
@@ -74,7 +74,7 @@ class _Actor(_Element):
 
 
 class _Period(_Element):
-    """Days, months and years are whole ones in France; the end is the moment at which they are over."""
+    """Dates without a time count in France; a day, month or year as the end includes all of it."""
 
     start: Annotated[Moment, BeforeValidator(first_moment)] | None = None
     end: Annotated[Moment, BeforeValidator(end_of)] | None = None
@@ -93,7 +93,7 @@ class _Patient(_Element):
 
 
 class ConsentBody(_Element):
-    """What is read of a Consent; elements that only describe it are taken and not kept."""
+    """The elements of a Consent that are read; elements that only describe it are accepted and not stored."""
 
     resourceType: Literal["Consent"]  # noqa: N815 # as FHIR writes it
     id: str | None = None
@@ -111,72 +111,77 @@ class ConsentBody(_Element):
 
     @property
     def record_id(self) -> UUID:
-        """The record that it is about."""
+        """The id of the record, from `patient`."""
         return UUID(self.patient.reference.removeprefix("Patient/"))
 
     @property
     def holder_id(self) -> str:
-        """PS_IdNat or Struct_IdNat of the one who may read."""
+        """The national id of the holder who may read: PS_IdNat or Struct_IdNat."""
         return self.provision.actor[0].reference.identifier.value
 
     @property
     def holder_kind(self) -> HolderKind:
-        """Which of the two the system of the identifier says."""
+        """Whether the holder is a professional or a structure, from the system of the identifier."""
         system = self.provision.actor[0].reference.identifier.system
         return "professional" if system == PROFESSIONAL else "structure"
 
     @classmethod
     def read(cls, content: bytes) -> "ConsentBody":
-        """From JSON. Raises ConsentInvalidError, which names the elements."""
+        """Parses JSON. Raises ConsentInvalidError, which names the invalid elements."""
         try:
             body = cls.model_validate(orjson.loads(content))
             UUID(body.patient.reference.removeprefix("Patient/"))
         except ValidationError as error:
-            places = sorted({".".join(str(part) for part in one["loc"][:6]) for one in error.errors()[:10]})
+            places = sorted({".".join(str(part) for part in detail["loc"][:6]) for detail in error.errors()[:10]})
             invalid = ConsentInvalidError(f"{ConsentInvalidError.__doc__} Look at: {', '.join(places)}")
             invalid.french = f"{ConsentInvalidError.french} À revoir : {', '.join(places)}"
             raise invalid from error
         except ValueError as error:
             raise ConsentInvalidError from error
-        if not any((one.system, one.code) == (SCOPE_SYSTEM, SCOPE) for one in body.scope.coding):
+        if not any((coding.system, coding.code) == (SCOPE_SYSTEM, SCOPE) for coding in body.scope.coding):
             raise ConsentInvalidError
         return body
 
 
-def consent_resource(record_id: UUID, shown: Shown, now: datetime) -> dict[str, Any]:
-    """The authorisation as a resource."""
-    one = shown.given
-    period = {"start": one.since.isoformat(), **({"end": one.until.isoformat()} if one.until else {})}
-    is_professional = one.given_by == "professional" or holder_kind(one.holder_id) == "professional"
+def consent_resource(record_id: UUID, versioned: VersionedAuthorisation, now: datetime) -> dict[str, Any]:
+    """Returns the authorisation as a FHIR resource."""
+    authorisation = versioned.authorisation
+    period = {
+        "start": authorisation.since.isoformat(),
+        **({"end": authorisation.until.isoformat()} if authorisation.until else {}),
+    }
+    is_professional = authorisation.given_by == "professional" or holder_kind(authorisation.holder_id) == "professional"
     system = PROFESSIONAL if is_professional else STRUCTURE
     return {
         "resourceType": "Consent",
-        "id": consent_id(record_id, one.holder_id, is_next=shown.is_next),
-        "meta": {"versionId": shown.version, "lastUpdated": shown.changed_at.isoformat()},
-        "status": "inactive" if is_over(one, now) else "active",
+        "id": consent_id(record_id, authorisation.holder_id, is_next=versioned.is_next),
+        "meta": {"versionId": versioned.version, "lastUpdated": versioned.changed_at.isoformat()},
+        "status": "inactive" if has_ended(authorisation, now) else "active",
         "scope": {"coding": [{"system": SCOPE_SYSTEM, "code": SCOPE}]},
         "category": [_CATEGORY],
         "patient": {"reference": f"Patient/{record_id}"},
-        "dateTime": one.since.isoformat(),
+        "dateTime": authorisation.since.isoformat(),
         "policyRule": _POLICY,
         "provision": {
             "type": "permit",
             "period": period,
-            "actor": [{"role": _ROLE, "reference": {"identifier": {"system": system, "value": one.holder_id}}}],
+            "actor": [
+                {"role": _ROLE, "reference": {"identifier": {"system": system, "value": authorisation.holder_id}}}
+            ],
         },
     }
 
 
 def narrative(words: str) -> dict[str, str]:
-    """Words for who reads the resource."""
+    """Returns a FHIR narrative with this text."""
     return {"status": "additional", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{words}</div>'}
 
 
 def searchset(resources: list[dict[str, Any]], base: str) -> dict[str, Any]:
-    """A Bundle of what was found; nothing in FHIR is empty, so without any it has no `entry`."""
+    """Returns a Bundle of the resources. FHIR permits no empty arrays: without resources there is no `entry`."""
     entries = [
-        {"fullUrl": f"{base}fhir/Consent/{one['id']}", "resource": one, "search": {"mode": "match"}}
-        for one in resources
+        {"fullUrl": f"{base}fhir/Consent/{resource['id']}", "resource": resource, "search": {"mode": "match"}}
+        for resource in resources
     ]
-    found = {"entry": entries} if entries else {}
-    return {"resourceType": "Bundle", "type": "searchset", "total": len(entries), **found}
+    entry_element = {"entry": entries} if entries else {}
+    return {"resourceType": "Bundle", "type": "searchset", "total": len(entries), **entry_element}

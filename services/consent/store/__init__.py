@@ -1,1 +1,1 @@
-"""Every SQL statement of consent, by noun."""
+"""All SQL statements of consent, one module for each kind of row."""

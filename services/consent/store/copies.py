@@ -1,10 +1,10 @@
-"""What consent keeps of records and of those who may act for their holders."""
+"""Copies of identity's records, and of who may act for their patients."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.consent.domain.states import About, CopyAge, RecordCopy
+from services.consent.domain.states import CopyAge, RecordContext, RecordCopy
 from shared.contracts.identity import PeopleChanged
 from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection
@@ -12,8 +12,8 @@ from shared.messaging.envelope import Message
 from shared.messaging.freshness import decoy_watermarks
 from shared.runtime.clock import bucket_of
 
-COPIED = (IDENTITY_RECORDS.name, IDENTITY_PEOPLE.name, IDENTITY_ERASURES.name)
-"""The topics whose watermarks say how old is what is known here of one record."""
+COPIED_TOPICS = (IDENTITY_RECORDS.name, IDENTITY_PEOPLE.name, IDENTITY_ERASURES.name)
+"""The topics whose watermarks tell how old the copies about a record are."""
 
 UPSERT_RECORD_COPIES = """
 insert into record_copies (bucket, record_id, version, status, partition, linked_to)
@@ -28,7 +28,7 @@ returning record_id"""
 
 
 async def upsert_record_copies(connection: Connection, copies: Sequence[RecordCopy]) -> set[UUID]:
-    """Keeps what is newer than what is here. Each record at most once. Returns the records of newer copies."""
+    """Stores the newer copies; each record at most once. Returns the ids of the records whose copy was newer."""
     rows = await connection.fetch(
         UPSERT_RECORD_COPIES,
         [bucket_of(copy.record_id) for copy in copies],
@@ -54,7 +54,7 @@ returning record_id"""
 
 
 async def upsert_people(connection: Connection, messages: Sequence[Message[PeopleChanged]]) -> set[UUID]:
-    """Keeps what is newer; the records of which it was. Each record at most once."""
+    """Stores the newer copies; each record at most once. Returns the ids of the records whose copy was newer."""
     events = [message.event for message in messages]
     rows = await connection.fetch(
         UPSERT_PEOPLE,
@@ -75,13 +75,13 @@ where known.people ->> 'attending_doctor_id' is not null"""
 
 
 async def find_attending_doctors(connection: Connection, record_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """Who was named at identity, by record."""
-    buckets = [bucket_of(one) for one in record_ids]
+    """Returns the médecins traitants that identity announced, by record id."""
+    buckets = [bucket_of(record_id) for record_id in record_ids]
     rows = await connection.fetch(SELECT_ATTENDING_DOCTORS, buckets, record_ids)
     return {row["record_id"]: row["doctor_id"] for row in rows}
 
 
-SELECT_ABOUT = """
+SELECT_RECORD_CONTEXT = """
 select record.status, record.linked_to, known.people,
        record_mark.at as record_at, people_mark.at as people_at, erasures_mark.at as erasures_at,
        exists (select from broken_copies broken
@@ -97,43 +97,45 @@ where record.bucket = $1 and record.record_id = $2"""
 SELECT_BLOCKED = "select blocked from consent_states where bucket = $1 and record_id = $2"
 
 
-async def find_about(connection: Connection, record_id: UUID) -> About | None:
-    """What a change of rights is decided on beside the state.
+async def find_record_context(connection: Connection, record_id: UUID) -> RecordContext | None:
+    """Returns what a change is decided on besides the state; None for an unknown record.
 
-    Who is blocked in the linked record is read without a lock: who changes a record holds the lock of its state, and
-    two who change two linked ones would wait for each other. What a professional adds here while the person blocks them
-    there lets nobody read: records looks at the blocks of both, whichever was chosen first.
+    The blocks of the linked record are read without a lock: a change holds the lock of its record's state, and two
+    changes of linked records would wait for each other. An authorisation that is given here while the patient blocks
+    its holder there still permits no read: records checks the blocks of both records.
     """
-    row = await connection.fetchrow(SELECT_ABOUT, bucket_of(record_id), record_id, *COPIED)
+    row = await connection.fetchrow(SELECT_RECORD_CONTEXT, bucket_of(record_id), record_id, *COPIED_TOPICS)
     if row is None:
         return None
-    other: UUID | None = row["linked_to"]
-    blocked = None if other is None else await connection.fetchval(SELECT_BLOCKED, bucket_of(other), other)
+    linked_id: UUID | None = row["linked_to"]
+    blocked = None if linked_id is None else await connection.fetchval(SELECT_BLOCKED, bucket_of(linked_id), linked_id)
     age = CopyAge(row["record_at"], row["people_at"], row["erasures_at"], row["is_broken"])
-    return About(row["status"], other, people_of(row["people"]), age, frozenset(blocked or ()))
+    return RecordContext(row["status"], linked_id, people_of(row["people"]), age, frozenset(blocked or ()))
 
 
 SELECT_WATERMARKS = "select topic, at from copy_watermarks where topic in ($1, $2, $3) order by topic, partition"
 
 
 async def find_decoy_age(connection: Connection, record_id: UUID) -> CopyAge:
-    """The age that is asked of a record that is not here, so that its absence is not told by an old copy."""
-    marks: dict[str, list[datetime]] = {}
-    for row in await connection.fetch(SELECT_WATERMARKS, *COPIED):
-        marks.setdefault(row["topic"], []).append(row["at"])
-    record_at, people_at, erasures_at = decoy_watermarks(marks, COPIED, record_id.int)
+    """Returns an age for a record that is not here, so that the age of copies does not reveal whether a record
+    exists."""
+    watermarks: dict[str, list[datetime]] = {}
+    for row in await connection.fetch(SELECT_WATERMARKS, *COPIED_TOPICS):
+        watermarks.setdefault(row["topic"], []).append(row["at"])
+    record_at, people_at, erasures_at = decoy_watermarks(watermarks, COPIED_TOPICS, record_id.int)
     return CopyAge(record_at, people_at, erasures_at)
 
 
-def people_of(kept: str | None) -> PeopleChanged | None:
-    """Who may act for a holder, as the copy keeps it."""
-    return None if kept is None else PeopleChanged.model_validate_json(kept)
+def people_of(stored: str | None) -> PeopleChanged | None:
+    """Parses who may act for a patient from the stored JSON."""
+    return None if stored is None else PeopleChanged.model_validate_json(stored)
 
 
-HOLD_FIRST_STATES = """
+LOCK_FIRST_STATES = """
 select pg_advisory_xact_lock(1146097667, bucket) from unnest($1::integer[]) as bucket"""
 
 
-async def hold_first_states(connection: Connection, record_ids: Sequence[UUID]) -> None:
-    """Who gives these records their first state, or names their médecin traitant, does so one after the other."""
-    await connection.execute(HOLD_FIRST_STATES, sorted({bucket_of(one) for one in record_ids}))
+async def lock_first_states(connection: Connection, record_ids: Sequence[UUID]) -> None:
+    """Locks the buckets of these records, so that transactions give first states or name médecins traitants one after
+    the other."""
+    await connection.execute(LOCK_FIRST_STATES, sorted({bucket_of(record_id) for record_id in record_ids}))

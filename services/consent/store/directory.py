@@ -1,4 +1,4 @@
-"""The copy of the public directory: which identifiers there are, whose, and in which profession."""
+"""The copy of the public directory: identifiers, professions, and whether they are active."""
 
 from collections.abc import Iterable, Sequence
 
@@ -19,7 +19,7 @@ returning id"""
 
 
 async def upsert_entries(connection: Connection, events: Sequence[ProfessionalChanged | StructureChanged]) -> set[str]:
-    """Applies what is newer. Each identifier at most once. Returns those to which that happened."""
+    """Stores the newer entries; each identifier at most once. Returns the identifiers whose entry was newer."""
     rows = await connection.fetch(
         UPSERT_ENTRIES,
         [event.key for event in events],
@@ -30,19 +30,19 @@ async def upsert_entries(connection: Connection, events: Sequence[ProfessionalCh
     return {row["id"] for row in rows}
 
 
-SELECT_OTHERS = """
+SELECT_NON_DOCTORS = """
 select id from directory_entries where id = any($1::text[]) and not (active and profession is not distinct from $2)"""
 
 
-async def others_than_doctors(connection: Connection, ids: Iterable[str]) -> set[str]:
-    """Those of these identifiers that the directory knows as no doctor's, or no longer."""
-    return {row["id"] for row in await connection.fetch(SELECT_OTHERS, list(ids), DOCTOR)}
+async def non_doctors_among(connection: Connection, ids: Iterable[str]) -> set[str]:
+    """Returns the identifiers that the directory lists as anything but an active doctor."""
+    return {row["id"] for row in await connection.fetch(SELECT_NON_DOCTORS, list(ids), DOCTOR)}
 
 
 SELECT_ENTRIES = "select id, profession, active from directory_entries where id = any($1::text[])"
 
 
 async def find_entries(connection: Connection, ids: Iterable[str]) -> dict[str, DirectoryEntry]:
-    """What the directory says of these identifiers; those that it does not know are left out."""
+    """Returns the directory's entries by identifier; unknown identifiers are left out."""
     rows = await connection.fetch(SELECT_ENTRIES, list(ids))
     return {row["id"]: DirectoryEntry(row["id"], row["profession"], row["active"]) for row in rows}

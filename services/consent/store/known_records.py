@@ -1,15 +1,15 @@
-"""What deposits are decided on: the copies of a record and the choices about it."""
+"""What deposits are decided on: the copies of a record, and the choices about it."""
 
 from collections.abc import Iterable
 from uuid import UUID
 
-from services.consent.domain.states import KnownRecord
+from services.consent.domain.states import DepositContext
 from services.consent.store.copies import people_of
 from services.consent.store.states import AWAITS_RECOVERY
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 
-SELECT_KNOWN_RECORDS = f"""
+SELECT_DEPOSIT_CONTEXTS = f"""
 select copy.record_id, copy.status, copy.version as record_version, state.version as state_version,
        known.people, {AWAITS_RECOVERY} (copy.record_id::text, copy.linked_to::text)) as awaits_recovery
 from unnest($1::integer[], $2::uuid[]) as wanted(bucket, record_id)
@@ -19,12 +19,12 @@ left join consent_states state
   on state.bucket = wanted.bucket and state.record_id = wanted.record_id"""  # noqa: S608  # a constant
 
 
-async def find_known_records(connection: Connection, record_ids: Iterable[UUID]) -> dict[UUID, KnownRecord]:
-    """Which versions are here; without the choices."""
-    wanted = list(set(record_ids))
-    rows = await connection.fetch(SELECT_KNOWN_RECORDS, [bucket_of(one) for one in wanted], wanted)
+async def find_deposit_contexts(connection: Connection, record_ids: Iterable[UUID]) -> dict[UUID, DepositContext]:
+    """Returns the versions of the copies by record id, without the choices; unknown records are left out."""
+    ids = list(set(record_ids))
+    rows = await connection.fetch(SELECT_DEPOSIT_CONTEXTS, [bucket_of(id) for id in ids], ids)
     return {
-        row["record_id"]: KnownRecord(
+        row["record_id"]: DepositContext(
             row["status"],
             row["record_version"],
             row["state_version"],
@@ -35,7 +35,7 @@ async def find_known_records(connection: Connection, record_ids: Iterable[UUID])
     }
 
 
-SHARE_KNOWN_RECORDS = """
+LOCK_DEPOSIT_CONTEXTS = """
 with wanted as materialized (
   select bucket, record_id from unnest($1::integer[], $2::uuid[]) as wanted(bucket, record_id)
 ), state as materialized (
@@ -55,28 +55,30 @@ left join people_copies known on known.bucket = wanted.bucket and known.record_i
 left join state on state.record_id = wanted.record_id"""
 
 
-async def share_known_records(connection: Connection, record_ids: Iterable[UUID]) -> dict[UUID, KnownRecord]:
-    """The same with the choices, locked against change: no decision under an older version follows a change.
+async def lock_deposit_contexts(connection: Connection, record_ids: Iterable[UUID]) -> dict[UUID, DepositContext]:
+    """Returns the copies with the choices, by record id. The states are locked against changes, so that no decision
+    under an older version follows a change.
 
-    Of linked records both are locked: who is blocked in one deposits in neither. Few are linked, so which are is read
-    with the records themselves; an other half comes by a second statement, out of order: a deadlock is transient.
+    The states of linked records are locked too: a professional who is blocked in one deposits in neither. The links are
+    read with the records themselves; a second statement locks the linked records, out of order: a deadlock is
+    transient.
     """
-    asked = set(record_ids)
-    known = await _share(connection, asked)
-    if others := {one.linked_to for one in known.values() if one.linked_to is not None} - asked:
-        known |= await _share(connection, others)
+    requested = set(record_ids)
+    contexts = await _lock(connection, requested)
+    if linked := {context.linked_to for context in contexts.values() if context.linked_to is not None} - requested:
+        contexts |= await _lock(connection, linked)
     return {
-        id: record if record.linked_to is None else record.beside(known.get(record.linked_to))
-        for id, record in known.items()
-        if id in asked
+        id: context if context.linked_to is None else context.with_linked(contexts.get(context.linked_to))
+        for id, context in contexts.items()
+        if id in requested
     }
 
 
-async def _share(connection: Connection, record_ids: Iterable[UUID]) -> dict[UUID, KnownRecord]:
-    wanted = list(record_ids)
-    rows = await connection.fetch(SHARE_KNOWN_RECORDS, [bucket_of(one) for one in wanted], wanted)
+async def _lock(connection: Connection, record_ids: Iterable[UUID]) -> dict[UUID, DepositContext]:
+    ids = list(record_ids)
+    rows = await connection.fetch(LOCK_DEPOSIT_CONTEXTS, [bucket_of(id) for id in ids], ids)
     return {
-        row["record_id"]: KnownRecord(
+        row["record_id"]: DepositContext(
             row["status"],
             row["record_version"],
             row["state_version"],

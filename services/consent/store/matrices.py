@@ -15,9 +15,9 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict on constraint matrices_p
 
 
 async def insert_matrix(connection: Connection, stored: StoredMatrix) -> bool:
-    """Keeps a new version. False where one of this name is known."""
+    """Stores a new version. Returns False if a version of this name exists."""
     event = stored.as_event()
-    lists = [_json(one) for one in (event.allowed, event.denied, event.allowed_by_default)]
+    lists = [_to_json(cells) for cells in (event.allowed, event.denied, event.allowed_by_default)]
     values = (event.name, event.version, event.active_from, *lists, stored.text, stored.imported_at, stored.imported_by)
     return await connection.fetchval(INSERT_MATRIX, *values) is not None
 
@@ -29,8 +29,8 @@ from matrices order by imported_at, name"""
 
 
 async def list_matrices(connection: Connection | Pool) -> list[StoredMatrix]:
-    """All that were imported, oldest first."""
-    return [_stored(row) for row in await connection.fetch(SELECT_MATRICES)]
+    """Returns all imported versions, in the order of their import."""
+    return [_matrix_of_row(row) for row in await connection.fetch(SELECT_MATRICES)]
 
 
 LOCK_MATRIX = """
@@ -40,9 +40,9 @@ from matrices where name = $1 for update"""
 
 
 async def lock_matrix(connection: Connection, name: str) -> StoredMatrix | None:
-    """One of them, until the transaction ends."""
+    """Returns the version of this name, locked until the transaction ends."""
     row = await connection.fetchrow(LOCK_MATRIX, name)
-    return None if row is None else _stored(row)
+    return None if row is None else _matrix_of_row(row)
 
 
 UPDATE_MATRIX = """
@@ -50,18 +50,18 @@ update matrices set version = $2, active_from = $3, activated_at = $4, activated
 
 
 async def activate_matrix(connection: Connection, stored: StoredMatrix) -> None:
-    """Keeps the date, and who gave it."""
+    """Stores the date of the activation and who activated the version."""
     matrix = stored.matrix
     by = (stored.activated_at, stored.activated_by)
     await connection.execute(UPDATE_MATRIX, matrix.name, stored.version, matrix.active_from, *by)
 
 
-def _json(lists: Mapping[str, tuple[str, ...]]) -> str:
+def _to_json(lists: Mapping[str, tuple[str, ...]]) -> str:
     return orjson.dumps(lists).decode()
 
 
-def _stored(row: asyncpg.Record) -> StoredMatrix:
+def _matrix_of_row(row: asyncpg.Record) -> StoredMatrix:
     lists = [orjson.loads(row[name]) for name in ("allowed", "denied", "allowed_by_default")]
     matrix = matrix_of(row["name"], row["active_from"], *lists)
-    known = ("imported_at", "imported_by", "activated_at", "activated_by")
-    return StoredMatrix(matrix, row["version"], row["csv"], *(row[name] for name in known))
+    columns = ("imported_at", "imported_by", "activated_at", "activated_by")
+    return StoredMatrix(matrix, row["version"], row["csv"], *(row[name] for name in columns))

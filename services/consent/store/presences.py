@@ -1,11 +1,11 @@
-"""Readings of a patient's card that an act has rested on."""
+"""The readings of patients' cards that were used for an act."""
 
 from datetime import datetime, timedelta
 
 from shared.db.pool import Connection
 
-KEPT = timedelta(hours=1)
-"""Far longer than a token lives."""
+RETENTION = timedelta(hours=1)
+"""Far longer than a token is valid."""
 PAGE = 100
 
 INSERT_USED = """
@@ -17,6 +17,6 @@ delete from used_presences where token_id in (
 
 
 async def use_presence(connection: Connection, token_id: str, now: datetime) -> bool:
-    """Whether this is the first act with the token; tokens that have run out are forgotten in passing."""
-    await connection.execute(DELETE_PAST, now - KEPT, PAGE)
+    """Returns whether this is the first act with the token. Deletes old rows on the way."""
+    await connection.execute(DELETE_PAST, now - RETENTION, PAGE)
     return await connection.fetchval(INSERT_USED, token_id, now) is not None

@@ -1,9 +1,9 @@
-"""What consent writes when its database has lost commits."""
+"""Writes of the recovery after consent's database has lost commits."""
 
 from uuid import UUID
 
-from services.consent.domain.states import State
-from services.consent.store.states import insert_changes, values_of
+from services.consent.domain.states import ConsentState
+from services.consent.store.states import column_values, insert_changes
 from shared.contracts.base import Actor
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
@@ -13,7 +13,7 @@ update consent_states set version = $3 where bucket = $1 and record_id = $2 and 
 
 
 async def raise_version(connection: Connection, record_id: UUID, version: int) -> None:
-    """The choices stay, as of this version at least."""
+    """Raises the version of the choices to this one, if it is lower."""
     await connection.execute(RAISE_VERSION, bucket_of(record_id), record_id, version)
 
 
@@ -27,7 +27,7 @@ set version = excluded.version, choices = excluded.choices, blocked = excluded.b
     changed_at = excluded.changed_at"""
 
 
-async def adopt_state(connection: Connection, state: State, action: str, actor: Actor) -> None:
-    """Writes a state whole, whatever stood there, and a line of history; the versions between are lost."""
-    await connection.execute(ADOPT_STATE, *values_of(state))
+async def adopt_state(connection: Connection, state: ConsentState, action: str, actor: Actor) -> None:
+    """Overwrites the state and adds an entry to the history; the versions in between are lost."""
+    await connection.execute(ADOPT_STATE, *column_values(state))
     await insert_changes(connection, [state], action, None, actor)

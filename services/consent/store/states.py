@@ -1,4 +1,4 @@
-"""The states of records and their history. Rows of several records are always taken in the order of bucket and id."""
+"""The states of choices and their history. Rows of several records are always locked in the order of bucket and id."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,8 +8,8 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.consent.domain.choices import NEVER_TOO_MANY, PERSONS, Change, Choices
-from services.consent.domain.states import HistoryEntry, State
+from services.consent.domain.choices import PATIENT_SIDE, UNLIMITED_ACTIONS, Change, Choices
+from services.consent.domain.states import ConsentState, HistoryEntry
 from shared.contracts.base import Actor
 from shared.contracts.topics import CONSENT_STATES
 from shared.db.notifications import notify_after_commit
@@ -27,8 +27,8 @@ on conflict on constraint consent_states_pkey do nothing
 returning record_id"""
 
 
-async def insert_states(connection: Connection, states: Sequence[State]) -> set[UUID]:
-    """First states. Returns the records that had none."""
+async def insert_states(connection: Connection, states: Sequence[ConsentState]) -> set[UUID]:
+    """Inserts first states. Returns the ids of the records that had none."""
     rows = await connection.fetch(
         INSERT_STATES,
         [bucket_of(state.record_id) for state in states],
@@ -49,9 +49,9 @@ from unnest($1::integer[], $2::uuid[], $3::integer[], $4::timestamptz[], $5::jso
 
 
 async def insert_changes(
-    connection: Connection, states: Sequence[State], action: str, change: Change | None, actor: Actor
+    connection: Connection, states: Sequence[ConsentState], action: str, change: Change | None, actor: Actor
 ) -> None:
-    """Remembers who made these versions, by what, and all that was chosen from then on."""
+    """Adds these versions to the history: who made them, by which change, and all choices from then on."""
     await connection.execute(
         INSERT_CHANGES,
         [bucket_of(state.record_id) for state in states],
@@ -79,22 +79,22 @@ select state.record_id, state.version, state.choices, state.changed_at,
 from consent_states state where state.bucket = $1 and state.record_id = $2"""  # noqa: S608  # a constant
 
 
-async def find_state(connection: Connection | Pool, record_id: UUID) -> State | None:
-    """The present state of a record. Nothing of it counts as in force while commits about it may have been lost: then
-    records may have applied higher versions, which say something else."""
-    return _state(await connection.fetchrow(SELECT_STATE, bucket_of(record_id), record_id))
+async def find_state(connection: Connection | Pool, record_id: UUID) -> ConsentState | None:
+    """Returns the current state of a record. While commits about it may have been lost, its version in force is 0:
+    records may have applied higher versions with other choices."""
+    return _state_of_row(await connection.fetchrow(SELECT_STATE, bucket_of(record_id), record_id))
 
 
 LOCK_STATE = f"{SELECT_STATE} for update of state"
 
 
-async def lock_state(connection: Connection, record_id: UUID) -> State | None:
-    """The same, locked until the transaction ends."""
-    return _state(await connection.fetchrow(LOCK_STATE, bucket_of(record_id), record_id))
+async def lock_state(connection: Connection, record_id: UUID) -> ConsentState | None:
+    """Returns the current state of a record, locked until the transaction ends."""
+    return _state_of_row(await connection.fetchrow(LOCK_STATE, bucket_of(record_id), record_id))
 
 
-def values_of(state: State) -> tuple[object, ...]:
-    """What statements that write a state whole take, in the order of their parameters."""
+def column_values(state: ConsentState) -> tuple[object, ...]:
+    """Returns the parameters of a statement that writes a whole state, in their order."""
     choices = state.choices
     return (
         bucket_of(state.record_id),
@@ -114,15 +114,15 @@ set version = $3, choices = $4::jsonb, blocked = $5, feeding_objections = $6, ma
 where bucket = $1 and record_id = $2"""
 
 
-async def update_state(connection: Connection, state: State, change: Change, actor: Actor) -> None:
-    """Writes a new version and who made it."""
-    await connection.execute(UPDATE_STATE, *values_of(state))
+async def update_state(connection: Connection, state: ConsentState, change: Change, actor: Actor) -> None:
+    """Writes a new version, and its change to the history."""
+    await connection.execute(UPDATE_STATE, *column_values(state))
     await insert_changes(connection, [state], change.action, change, actor)
 
 
-async def update_state_by(connection: Connection, state: State, action: str, actor: Actor) -> None:
-    """Writes a new version that no change of the person's made."""
-    await connection.execute(UPDATE_STATE, *values_of(state))
+async def update_state_by_service(connection: Connection, state: ConsentState, action: str, actor: Actor) -> None:
+    """Writes a new version that the service itself made, and its action to the history."""
+    await connection.execute(UPDATE_STATE, *column_values(state))
     await insert_changes(connection, [state], action, None, actor)
 
 
@@ -139,10 +139,10 @@ where bucket = $1 and record_id = $2 and version > coalesce((select version from
 
 
 async def count_changes(connection: Connection, record_id: UUID, since: datetime, subject_id: str | None) -> int:
-    """How many changes that count this record took since then: by the person's side, or with `subject_id` by others
-    about this professional or structure."""
-    counted = (since, sorted(NEVER_TOO_MANY), sorted(PERSONS), subject_id)
-    return int(await connection.fetchval(COUNT_CHANGES, bucket_of(record_id), record_id, *counted))
+    """Counts the changes of a record since a time, without `UNLIMITED_ACTIONS`: those by the patient side, or with
+    `subject_id` those by others about this professional or structure."""
+    filters = (since, sorted(UNLIMITED_ACTIONS), sorted(PATIENT_SIDE), subject_id)
+    return int(await connection.fetchval(COUNT_CHANGES, bucket_of(record_id), record_id, *filters))
 
 
 SELECT_HISTORY = """
@@ -151,9 +151,9 @@ from state_changes where bucket = $1 and record_id = $2 and version < $3 order b
 
 
 async def list_history(connection: Connection, record_id: UUID, before: int, limit: int) -> list[HistoryEntry]:
-    """What made the versions before this one, newest first."""
+    """Returns the entries of the versions before this one, newest first."""
     rows = await connection.fetch(SELECT_HISTORY, bucket_of(record_id), record_id, before, limit)
-    return [HistoryEntry(**{**row, "change": _json(row["change"])}) for row in rows]
+    return [HistoryEntry(**{**row, "change": _parse_json(row["change"])}) for row in rows]
 
 
 SELECT_VERSION_ABOUT = """
@@ -161,8 +161,8 @@ select version from state_changes where bucket = $1 and record_id = $2 and subje
 order by version desc limit 1"""
 
 
-async def find_version_about(connection: Connection, record_id: UUID, subject_id: str | None) -> int:
-    """The latest version that names this subject; 1, the first of all, where none does."""
+async def find_latest_version_about(connection: Connection, record_id: UUID, subject_id: str | None) -> int:
+    """Returns the latest version with this subject; 1, the first version, if there is none."""
     version = await connection.fetchval(SELECT_VERSION_ABOUT, bucket_of(record_id), record_id, subject_id)
     return 1 if version is None else int(version)
 
@@ -171,9 +171,10 @@ SELECT_VERSION = "select choices from state_changes where bucket = $1 and record
 
 
 async def find_version(connection: Connection, record_id: UUID, version: int) -> Choices | None:
-    """All that was chosen in that version; None where there was none, or where it was not kept yet."""
-    kept = await connection.fetchval(SELECT_VERSION, bucket_of(record_id), record_id, version)
-    return None if kept is None else Choices.model_validate_json(kept)
+    """Returns all choices of that version; None if there is no such version, or if it was made before choices were
+    kept."""
+    stored = await connection.fetchval(SELECT_VERSION, bucket_of(record_id), record_id, version)
+    return None if stored is None else Choices.model_validate_json(stored)
 
 
 UPDATE_VERSIONS_IN_FORCE = """
@@ -198,9 +199,9 @@ IN_FORCE_CHANNEL = "in_force"
 
 
 async def raise_versions_in_force(connection: Connection, versions: dict[UUID, int]) -> list[datetime]:
-    """Up to and including these versions the states are in force where reads are decided.
+    """Notes that the states are in force, up to and including these versions, where reads are decided.
 
-    Wakes those who wait for it; returns when the latest changes were made that came into force by this.
+    Notifies the requests that wait for it. Returns the times of the latest changes that came into force by this.
     """
     buckets = [bucket_of(record_id) for record_id in versions]
     rows = await connection.fetch(UPDATE_VERSIONS_IN_FORCE, buckets, list(versions), list(versions.values()))
@@ -221,8 +222,8 @@ cross join lateral (
 
 
 async def lock_states(connection: Connection, record_ids: Sequence[UUID]) -> None:
-    """Waits for changes under way."""
-    await connection.execute(LOCK_STATES, [bucket_of(one) for one in record_ids], record_ids)
+    """Locks the states, and so waits for running changes."""
+    await connection.execute(LOCK_STATES, [bucket_of(record_id) for record_id in record_ids], record_ids)
 
 
 DESTROY_STATE = """
@@ -238,7 +239,7 @@ select (select count(*) from gone_states) as consent_states, (select count(*) fr
 
 
 async def destroy_state(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """The choices of an erased record and the copy of its state. How many of what."""
+    """Deletes the choices of an erased record and its copies. Returns the number of deleted rows by table."""
     row = await connection.fetchrow(DESTROY_STATE, bucket_of(record_id), record_id)
     return dict(row) if row is not None else {}
 
@@ -247,24 +248,25 @@ COUNT_STATES = "select count(*) from consent_states"
 
 
 async def count_states(connection: Connection | Pool) -> int:
-    """How many records have choices."""
+    """Counts the records that have choices."""
     return int(await connection.fetchval(COUNT_STATES))
 
 
 REMOVE_CHANGES = "select remove_history($1, $2, $3)"
-CHANGES_AT_ONCE = 500
+CHANGES_PER_DELETE = 500
 
 
 async def remove_changes(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Some of an erased record's history. How many; none when nothing is left. Of any other record nothing goes."""
-    count = await connection.fetchval(REMOVE_CHANGES, bucket_of(record_id), record_id, CHANGES_AT_ONCE)
+    """Deletes some of an erased record's history. Returns the number of deleted rows; 0 if nothing is left, or if the
+    record is not erased."""
+    count = await connection.fetchval(REMOVE_CHANGES, bucket_of(record_id), record_id, CHANGES_PER_DELETE)
     return {"state_changes": count}
 
 
-def _state(row: asyncpg.Record | None) -> State | None:
+def _state_of_row(row: asyncpg.Record | None) -> ConsentState | None:
     if row is None:
         return None
-    return State(
+    return ConsentState(
         record_id=row["record_id"],
         version=row["version"],
         choices=Choices.model_validate_json(row["choices"]),
@@ -274,5 +276,5 @@ def _state(row: asyncpg.Record | None) -> State | None:
     )
 
 
-def _json(text: str | None) -> Any:
+def _parse_json(text: str | None) -> Any:
     return None if text is None else orjson.loads(text)

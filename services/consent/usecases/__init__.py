@@ -1,1 +1,1 @@
-"""What consent does."""
+"""The use cases of consent."""

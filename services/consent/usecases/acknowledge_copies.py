@@ -1,4 +1,4 @@
-"""Records has applied a state: what a person chose is in force."""
+"""Records has applied a state of choices: notes that the version is in force."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from shared.runtime.metrics import IN_FORCE_SECONDS
 
 
 async def acknowledge_copies(connection: Connection, messages: list[Message[CopyApplied]]) -> None:
-    """A word about a version stands for all before it."""
+    """Raises the versions in force. The acknowledgement of a version also covers all earlier ones."""
     versions: dict[UUID, int] = {}
     for event in (message.event for message in messages):
         if event.topic == CONSENT_STATES.name:

@@ -1,4 +1,4 @@
-"""An administrator says from when a version of the national matrix is in force."""
+"""An administrator activates a version of the national matrix from a date on."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,27 +15,28 @@ from shared.terminology.matrix import packaged
 async def activate_matrix(
     pool: Pool, name: str, active_from: datetime | None, notice: timedelta, by: str
 ) -> StoredMatrix:
-    """The version with its date: the earliest where none is given. Until `notice` before it has come it can be moved.
+    """Returns the version with its date; without `active_from` the earliest. The date can be moved until `notice`
+    before it.
 
-    `by`: the administrator's id. `notice`: how old a copy may be. Who reads at that date has heard of it, or knows that
-    its copies are too old.
+    `by`: the administrator's id. `notice`: the greatest age of a copy: at that date every service knows the date, or
+    knows that its copies are too old.
 
     Raises MatrixUnknownError, MatrixInForceError, ActivationInvalidError.
     """
-    if any(one.name == name for one in packaged()):
+    if any(packaged_matrix.name == name for packaged_matrix in packaged()):
         raise MatrixInForceError
     async with transaction(pool) as connection:
-        known = await matrices.lock_matrix(connection, name)
-        if known is None:
+        stored = await matrices.lock_matrix(connection, name)
+        if stored is None:
             raise MatrixUnknownError
         now = clock.now()
         earliest = now + notice
-        wanted = active_from or earliest
-        if known.matrix.active_from == wanted:
-            return known
-        check_activation(known.matrix, wanted, earliest)
-        matrix, version = replace(known.matrix, active_from=wanted), known.version + 1
-        active = replace(known, matrix=matrix, version=version, activated_at=now, activated_by=by)
-        await matrices.activate_matrix(connection, active)
-        await append(connection, [announce(active.as_event())])
-        return active
+        new_date = active_from or earliest
+        if stored.matrix.active_from == new_date:
+            return stored
+        check_activation(stored.matrix, new_date, earliest)
+        matrix, version = replace(stored.matrix, active_from=new_date), stored.version + 1
+        activated = replace(stored, matrix=matrix, version=version, activated_at=now, activated_by=by)
+        await matrices.activate_matrix(connection, activated)
+        await append(connection, [announce(activated.as_event())])
+        return activated

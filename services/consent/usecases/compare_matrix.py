@@ -1,14 +1,15 @@
-"""What is known of the national matrix, and what a version would change for whom."""
+"""Lists the versions of the national matrix, and says what a version would change for which profession."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.consent.domain.matrices import (
-    Difference,
     MatrixFileUnknownError,
     MatrixUnknownError,
+    ProfessionDifference,
     StoredMatrix,
-    compare,
+    differences_between,
 )
 from services.consent.store import matrices, states
 from shared.db.pool import Pool
@@ -16,46 +17,52 @@ from shared.runtime import clock
 from shared.terminology.matrix import Matrix, in_force, packaged, packaged_text
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """`against`: the version in force now. `records`: in how many something changes, at most.
+class MatrixVersions(NamedTuple):
+    """All versions of the matrix, packaged ones first, and the one in force now."""
 
-    Which documents a record has is not known here: where a cell changes, each record may have some of that type.
+    versions: list[StoredMatrix]
+    in_force: Matrix | None
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixComparison:
+    """`against`: the version in force now. `records`: the number of records in which something changes, at most.
+
+    Consent does not know which documents a record has: a changed cell may concern every record.
     """
 
-    wanted: StoredMatrix
+    candidate: StoredMatrix
     against: Matrix | None
-    differences: tuple[Difference, ...]
+    differences: tuple[ProfessionDifference, ...]
     records: int
 
 
-async def list_matrices(pool: Pool) -> tuple[list[StoredMatrix], Matrix | None]:
-    """All versions, packaged ones first, and the one in force now."""
-    known = [StoredMatrix(one, 0, packaged_text(one.name)) for one in packaged()]
-    known += await matrices.list_matrices(pool)
-    return known, in_force((one.matrix for one in known), clock.now())
+async def list_matrices(pool: Pool) -> MatrixVersions:
+    """Returns all versions, packaged ones first, and the one in force now."""
+    versions = [StoredMatrix(matrix, 0, packaged_text(matrix.name)) for matrix in packaged()]
+    versions += await matrices.list_matrices(pool)
+    return MatrixVersions(versions, in_force((version.matrix for version in versions), clock.now()))
 
 
-async def compare_matrix(pool: Pool, name: str) -> Comparison:
-    """Against what is in force. Raises MatrixUnknownError."""
-    known, present = await list_matrices(pool)
-    wanted = _named(known, name)
-    differences = compare(present, wanted.matrix)
+async def compare_matrix(pool: Pool, name: str) -> MatrixComparison:
+    """Compares a version with the one in force. Raises MatrixUnknownError."""
+    listed = await list_matrices(pool)
+    candidate = _find_version(listed.versions, name)
+    differences = differences_between(listed.in_force, candidate.matrix)
     records = await states.count_states(pool) if differences else 0
-    return Comparison(wanted, present, differences, records)
+    return MatrixComparison(candidate, listed.in_force, differences, records)
 
 
-async def show_matrix(pool: Pool, name: str) -> str:
-    """The file of a version as it was imported. Raises MatrixUnknownError, MatrixFileUnknownError."""
-    known, _ = await list_matrices(pool)
-    text = _named(known, name).text
+async def read_matrix_file(pool: Pool, name: str) -> str:
+    """Returns the CSV file of a version as it was imported. Raises MatrixUnknownError, MatrixFileUnknownError."""
+    text = _find_version((await list_matrices(pool)).versions, name).text
     if text is None:
         raise MatrixFileUnknownError
     return text
 
 
-def _named(known: Iterable[StoredMatrix], name: str) -> StoredMatrix:
-    found = next((one for one in known if one.matrix.name == name), None)
-    if found is None:
-        raise MatrixUnknownError
-    return found
+def _find_version(versions: Iterable[StoredMatrix], name: str) -> StoredMatrix:
+    for version in versions:
+        if version.matrix.name == name:
+            return version
+    raise MatrixUnknownError

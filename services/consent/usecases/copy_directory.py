@@ -1,4 +1,4 @@
-"""The directory tells of professionals and structures: which identifiers there are, and who is a doctor."""
+"""Keeps a copy of the public directory: the professionals and structures, and who is a doctor."""
 
 from services.consent.store import directory
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
@@ -10,7 +10,7 @@ from shared.messaging.envelope import Message
 async def copy_directory(
     connection: Connection, messages: list[Message[ProfessionalChanged | StructureChanged]]
 ) -> set[bytes]:
-    """Only what is newer is kept. Returns the keys of newer copies."""
+    """Stores the newer entries. Returns the keys of the messages that were newer."""
     latest = newest_of_each(messages, lambda event: event.key)
-    applied = await directory.upsert_entries(connection, [one.event for one in latest.values()])
-    return {id.encode() for id in applied}
+    newer_ids = await directory.upsert_entries(connection, [message.event for message in latest.values()])
+    return {id.encode() for id in newer_ids}

@@ -1,12 +1,12 @@
-"""Identity has told who may act for a record's holder, and whom the holder named as médecin traitant at the opening."""
+"""Keeps a copy of who may act for a patient, and adds the médecin traitant whom the patient named at the opening."""
 
 from uuid import UUID
 
 from services.consent.announcements import announce_effect
 from services.consent.domain.choices import Change, apply_change
-from services.consent.domain.states import State
+from services.consent.domain.states import ConsentState
 from services.consent.store import copies, directory, states
-from services.consent.usecases.copy_records import OURSELVES
+from services.consent.usecases.copy_records import SERVICE_ACTOR
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.identity import PeopleChanged
@@ -18,45 +18,49 @@ from shared.runtime import clock
 
 
 async def copy_people(connection: Connection, messages: list[Message[PeopleChanged]]) -> set[bytes]:
-    """A médecin traitant who is named anew becomes one of the record's; one whom the person ended stays ended. Identity
-    names doctors only; one whom the directory calls something else meanwhile is not named.
+    """A newly named médecin traitant is added to the choices; one whom the patient has ended is not added again. A
+    person whom the directory does not list as a doctor is not added.
 
-    Returns the keys of newer copies.
+    Returns the keys of the messages that were newer.
     """
     latest = newest_of_each(messages, lambda event: event.record_id)
     ids = sorted(latest)
-    await copies.hold_first_states(connection, ids)
-    before = await copies.find_attending_doctors(connection, ids)
-    applied = await copies.upsert_people(connection, [latest[id] for id in ids])
+    await copies.lock_first_states(connection, ids)
+    named_before = await copies.find_attending_doctors(connection, ids)
+    newer_ids = await copies.upsert_people(connection, [latest[id] for id in ids])
     doctors = {id: doctor_id for id in ids if (doctor_id := latest[id].event.attending_doctor_id) is not None}
-    others = await directory.others_than_doctors(connection, doctors.values())
-    told: list[Announcement] = []
-    for id in (one for one in ids if one in applied and one in doctors):
-        named = doctors[id]
-        if named not in others and named != before.get(id):
-            told += [announce_effect(event, cause=latest[id]) for event in await _name(connection, id, named)]
-    await append(connection, told)
-    return {latest[id].key for id in applied}
+    non_doctors = await directory.non_doctors_among(connection, doctors.values())
+    announcements: list[Announcement] = []
+    for id in (record_id for record_id in ids if record_id in newer_ids and record_id in doctors):
+        doctor_id = doctors[id]
+        if doctor_id not in non_doctors and doctor_id != named_before.get(id):
+            announcements += [
+                announce_effect(event, cause=latest[id])
+                for event in await _add_attending_doctor(connection, id, doctor_id)
+            ]
+    await append(connection, announcements)
+    return {latest[id].key for id in newer_ids}
 
 
-async def _name(connection: Connection, record_id: UUID, doctor_id: str) -> list[Event]:
-    """What is to be announced: nothing where the record has no state yet, or where the person blocked this doctor."""
+async def _add_attending_doctor(connection: Connection, record_id: UUID, doctor_id: str) -> list[Event]:
+    """Returns the events to announce; none if the record has no state yet, or if the patient has blocked this
+    doctor."""
     state = await states.lock_state(connection, record_id)
     if state is None or doctor_id in state.choices.blocked:
         return []
     change = Change(action="name-attending-doctor", subject_id=doctor_id)
-    choices = apply_change(state.choices, change, OURSELVES.kind, clock.now())
+    choices = apply_change(state.choices, change, SERVICE_ACTOR.kind, clock.now())
     if choices == state.choices:
         return []
-    changed = state.changed(choices, clock.now())
-    await states.update_state(connection, changed, change, OURSELVES)
-    return [changed.as_event(), _entry(changed, change)]
+    next_state = state.changed(choices, clock.now())
+    await states.update_state(connection, next_state, change, SERVICE_ACTOR)
+    return [next_state.as_event(), _access_event(next_state, change)]
 
 
-def _entry(state: State, change: Change) -> AccessRecorded:
+def _access_event(state: ConsentState, change: Change) -> AccessRecorded:
     return AccessRecorded(
         record_id=state.record_id,
-        actor=OURSELVES,
+        actor=SERVICE_ACTOR,
         action="name-attending-doctor",
         outcome="permitted",
         reason="named-at-opening",

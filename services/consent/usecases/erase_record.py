@@ -1,4 +1,4 @@
-"""A record vanishes: what its holder chose goes at once, the history of it in steps."""
+"""Erases a record: its choices at once, their history in steps."""
 
 from services.consent.store import states as store
 from shared.contracts.identity import RecordErased
@@ -10,6 +10,7 @@ from shared.messaging.outbox import append, tombstone
 
 
 async def erase_record(connection: Connection, messages: list[Message[RecordErased]]) -> None:
-    """The tombstone makes the topic forget the state too, even one that a lost database here knows nothing of."""
+    """Deletes the choices, and announces a tombstone, so that the topic loses the state even if this database never had
+    it."""
     begun = await begin_each(connection, messages, store.destroy_state, store.lock_states)
     await append(connection, [tombstone(CONSENT_STATES, message.event.key, trace=message.trace) for message in begun])

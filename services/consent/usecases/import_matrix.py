@@ -1,4 +1,4 @@
-"""An administrator imports a version of the national matrix: known everywhere from now on, in force nowhere yet."""
+"""An administrator imports a version of the national matrix; it is not in force before it is activated."""
 
 from services.consent.announcements import announce
 from services.consent.domain.matrices import MatrixNameTakenError, StoredMatrix
@@ -10,18 +10,18 @@ from shared.terminology.matrix import packaged, read_matrix
 
 
 async def import_matrix(pool: Pool, name: str, text: str, by: str) -> StoredMatrix:
-    """The version. The same again changes nothing. `by`: the administrator's id.
+    """Returns the stored version. Importing an identical version again changes nothing. `by`: the administrator's id.
 
     Raises MatrixInvalidError, MatrixNameTakenError.
     """
-    if any(one.name == name for one in packaged()):
+    if any(packaged_matrix.name == name for packaged_matrix in packaged()):
         raise MatrixNameTakenError
-    new = StoredMatrix(read_matrix(name, text), 1, text, clock.now(), by)
+    imported = StoredMatrix(read_matrix(name, text), 1, text, clock.now(), by)
     async with transaction(pool) as connection:
-        if await matrices.insert_matrix(connection, new):
-            await append(connection, [announce(new.as_event())])
-            return new
-        known = await matrices.lock_matrix(connection, name)
-    if known is None or not known.says_the_same(new):
+        if await matrices.insert_matrix(connection, imported):
+            await append(connection, [announce(imported.as_event())])
+            return imported
+        stored = await matrices.lock_matrix(connection, name)
+    if stored is None or not stored.has_same_cells(imported):
         raise MatrixNameTakenError
-    return known
+    return stored

@@ -1,4 +1,4 @@
-"""Names in full whom choices of an older release name by less: a right that a bare number gave or took was nobody's."""
+"""Replaces partial identifiers, which an older release stored in choices: they gave and took rights of nobody."""
 
 import asyncio
 from datetime import timedelta
@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.consent.announcements import announce
 from services.consent.domain.choices import Choices
-from services.consent.domain.full_names import ids_of, in_full
+from services.consent.domain.full_names import named_ids, with_full_ids
 from services.consent.domain.identifiers import possible_ids
 from services.consent.store import directory, incomplete, states
 from shared.contracts.base import Actor
@@ -15,41 +15,43 @@ from shared.db.pool import Connection, Pool, transaction
 from shared.messaging.outbox import append
 from shared.runtime import clock
 
-ACTION: Final = "name-in-full"
-OURSELVES: Final = Actor(kind="system", id="consent")
-AT_ONCE: Final = 100
+NAME_IN_FULL_ACTION: Final = "name-in-full"
+SERVICE_ACTOR: Final = Actor(kind="system", id="consent")
+BATCH_SIZE: Final = 100
 POLL_INTERVAL_S: Final = 5.0
-WHOLE_SINCE: Final = timedelta(minutes=2)
+DIRECTORY_MARGIN: Final = timedelta(minutes=2)
 
 
 async def name_in_full(pool: Pool) -> None:
-    """A round of the worker's loop: some of the records that are left, each in a transaction. Waits where none is left,
-    and while the copy of the directory, which tells numbers apart, is not whole."""
+    """A loop of the worker: resolves the identifiers of some records, each in a transaction. Waits while no record is
+    left, and while the copy of the directory is not complete."""
     async with pool.acquire() as connection:
-        waiting = await incomplete.find_incomplete(connection, AT_ONCE)
-        is_whole = bool(waiting) and await incomplete.is_directory_whole(connection, clock.now() - WHOLE_SINCE)
-    if not is_whole:
+        record_ids = await incomplete.find_incomplete(connection, BATCH_SIZE)
+        can_resolve = bool(record_ids) and await incomplete.is_directory_complete(
+            connection, clock.now() - DIRECTORY_MARGIN
+        )
+    if not can_resolve:
         await asyncio.sleep(POLL_INTERVAL_S)
         return
-    for record_id in waiting:
+    for record_id in record_ids:
         async with transaction(pool) as connection:
-            await _name_in_full(connection, record_id)
+            await _name_record_in_full(connection, record_id)
 
 
-async def _name_in_full(connection: Connection, record_id: UUID) -> None:
-    """What another worker has done meanwhile is in full already, and changes nothing."""
+async def _name_record_in_full(connection: Connection, record_id: UUID) -> None:
+    """Changes nothing if another worker has resolved this record meanwhile."""
     state = await states.lock_state(connection, record_id)
-    events = []
+    announcements = []
     if state is not None:
         choices = await _choices_in_full(connection, state.choices)
         if choices != state.choices:
-            changed = state.changed(choices, clock.now())
-            await states.update_state_by(connection, changed, ACTION, OURSELVES)
-            events.append(announce(changed.as_event()))
-    await incomplete.take_out(connection, record_id)
-    await append(connection, events)
+            next_state = state.changed(choices, clock.now())
+            await states.update_state_by_service(connection, next_state, NAME_IN_FULL_ACTION, SERVICE_ACTOR)
+            announcements.append(announce(next_state.as_event()))
+    await incomplete.delete_incomplete(connection, record_id)
+    await append(connection, announcements)
 
 
 async def _choices_in_full(connection: Connection, choices: Choices) -> Choices:
-    possible = {id for text, kind in ids_of(choices) for id in possible_ids(text, kind)}
-    return in_full(choices, await directory.find_entries(connection, possible))
+    possible = {id for text, kind in named_ids(choices) for id in possible_ids(text, kind)}
+    return with_full_ids(choices, await directory.find_entries(connection, possible))

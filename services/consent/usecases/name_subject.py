@@ -1,4 +1,4 @@
-"""Finds out whom a change is about: the identifier that the caller typed, by the directory, in full."""
+"""Resolves the subject of a change: from the identifier that the caller typed to the full one in the directory."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ from services.consent.domain.choices import Change, Choices
 from services.consent.domain.identifiers import (
     HOLDER_KINDS,
     check_attending_doctor,
-    listed_ids,
     possible_ids,
+    removable_ids,
     resolve_id,
 )
 from services.consent.store import directory
@@ -17,10 +17,11 @@ from shared.http.tokens import Caller
 
 
 @dataclass(frozen=True, slots=True)
-class NamedChange:
-    """A change whose subject is named in full. `error`: why nobody can be named; then the change has no subject.
+class ResolvedChange:
+    """A change with the full identifier of its subject. `error`: why the subject cannot be resolved; then the change
+    has none.
 
-    `is_known`: the directory has the subject; True as well where the change is about nobody.
+    `is_known`: whether the directory has the subject; True for a change without one.
     """
 
     change: Change
@@ -28,22 +29,23 @@ class NamedChange:
     error: ClientError | None = None
 
 
-async def name_subject(connection: Connection, change: Change, caller: Caller, choices: Choices) -> NamedChange:
-    """`choices`: those of the record, from which somebody may be taken out under the identifier that stands there."""
+async def resolve_subject(connection: Connection, change: Change, caller: Caller, choices: Choices) -> ResolvedChange:
+    """Resolves the subject of a change. `choices`: those of the record; an identifier can be taken out as it stands in
+    them."""
     if change.action not in HOLDER_KINDS or change.subject_id is None:
-        return NamedChange(change)
+        return ResolvedChange(change)
     text, kind = change.subject_id.strip(), change.kind or HOLDER_KINDS[change.action]
     possible = possible_ids(text, kind)
     entries = await directory.find_entries(connection, possible)
-    known = {id for id, entry in entries.items() if entry.is_of(kind)} | {caller.id, caller.organisation_id}
-    listed = listed_ids(choices, change.action).intersection(possible)
+    known_ids = {id for id, entry in entries.items() if entry.is_of_kind(kind)} | {caller.id, caller.organisation_id}
+    removable = removable_ids(choices, change.action).intersection(possible)
     try:
-        if text in listed or len(listed) == 1:
-            subject_id = text if text in listed else next(iter(listed))
+        if text in removable or len(removable) == 1:
+            subject_id = text if text in removable else next(iter(removable))
         else:
-            subject_id = resolve_id(text, kind, {one for one in known if one is not None})
-        named = change.model_copy(update={"subject_id": subject_id, "kind": None})
-        check_attending_doctor(named, entries.get(subject_id))
+            subject_id = resolve_id(text, kind, {known_id for known_id in known_ids if known_id is not None})
+        resolved = change.model_copy(update={"subject_id": subject_id, "kind": None})
+        check_attending_doctor(resolved, entries.get(subject_id))
     except ClientError as error:
-        return NamedChange(change.model_copy(update={"subject_id": None, "kind": None}), error=error)
-    return NamedChange(named, subject_id in entries)
+        return ResolvedChange(change.model_copy(update={"subject_id": None, "kind": None}), error=error)
+    return ResolvedChange(resolved, subject_id in entries)

@@ -1,17 +1,17 @@
-"""A person, or who acts for them, looks at the choices: the present ones, their history, an earlier version.
+"""The patient side reads the choices: the current ones, their history, an earlier version.
 
-Who acts for the person is named in the ledger for each look, and so is whoever is refused.
+Views by representatives and carers and all refusals are announced to the ledger.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 from services.consent.announcements import announce
-from services.consent.domain.choices import PERSONS, Choices
-from services.consent.domain.states import HistoryEntry, RecordNotReadyError, State
+from services.consent.domain.choices import PATIENT_SIDE, Choices
+from services.consent.domain.states import ConsentState, HistoryEntry, RecordContext, RecordNotReadyError
 from services.consent.store import copies, states
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
@@ -32,125 +32,168 @@ class ChoicesForbiddenError(ForbiddenError):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """Whether somebody may look, by which code, and with which error where not. `is_known`: the record is here."""
+class ViewPermit:
+    """The caller may view the choices. `reason`: `own-record`, or the caller's relation to the patient."""
 
     reason: str
-    error: ClientError | None = None
-    is_known: bool = True
 
 
-async def see_choices(pool: Pool, record_id: UUID) -> State:
-    """The present state. Raises NotFoundError where the record was erased, RecordNotReadyError."""
+@dataclass(frozen=True, slots=True)
+class ViewRefusal:
+    """The caller may not view the choices. `has_record`: consent has the record, whose ledger gets the refusal."""
+
+    reason: str
+    error: ClientError
+    has_record: bool = True
+
+
+ViewOutcome: TypeAlias = ViewPermit | ViewRefusal
+
+
+class HistoryPage(NamedTuple):
+    """Changes, newest first, and whether there are older ones."""
+
+    entries: list[HistoryEntry]
+    has_more: bool
+
+
+async def find_choices(pool: Pool, record_id: UUID) -> ConsentState:
+    """Returns the current state. Raises RecordNotReadyError, and NotFoundError if the record was erased."""
     async with pool.acquire() as connection:
-        return await _state(connection, record_id)
+        return await _find_state(connection, record_id)
 
 
-async def version_about(pool: Pool, record_id: UUID, subject_id: str | None) -> int:
-    """The version in which something was chosen last of this professional or structure."""
+async def find_latest_version_about(pool: Pool, record_id: UUID, subject_id: str | None) -> int:
+    """Returns the version that last changed something about this professional or structure."""
     async with pool.acquire() as connection:
-        return await states.find_version_about(connection, record_id, subject_id)
+        return await states.find_latest_version_about(connection, record_id, subject_id)
 
 
-async def see_own_choices(pool: Pool, record_id: UUID, caller: Caller, limit: timedelta) -> State:
-    """The same for the person's side: another's record is answered like one that does not exist, and to who acts for
-    the holder a closed one too. `limit`: how old the copies may be on which they act.
+async def view_choices(pool: Pool, record_id: UUID, caller: Caller, limit: timedelta) -> ConsentState:
+    """Returns the current state for the patient side. `limit`: the greatest age of the copies on which somebody acts
+    for the patient.
 
-    Raises ForbiddenError, NotFoundError, RecordNotReadyError, UncheckableError.
+    Raises ForbiddenError for other kinds of callers; NotFoundError for another record, and for a closed one unless the
+    patient asks; RecordNotReadyError, UncheckableError.
     """
-    return await _look(pool, record_id, caller, limit, lambda connection: _state(connection, record_id))
+
+    async def read_state(connection: Connection) -> ConsentState:
+        return await _find_state(connection, record_id)
+
+    return await _view(pool, record_id, caller, limit, read_state)
 
 
-async def see_history(
+async def view_history(
     pool: Pool, record_id: UUID, caller: Caller, limit: timedelta, *, before: int, count: int
-) -> tuple[list[HistoryEntry], bool]:
-    """What made the versions before this one, newest first, and whether there are more. Raises as above."""
+) -> HistoryPage:
+    """Returns the changes that made the versions before this one, newest first. Raises like `view_choices`."""
 
-    async def look(connection: Connection) -> list[HistoryEntry]:
-        await _state(connection, record_id)
-        return await states.list_history(connection, record_id, before, count + 1)
+    async def read_page(connection: Connection) -> HistoryPage:
+        await _find_state(connection, record_id)
+        entries = await states.list_history(connection, record_id, before, count + 1)
+        return HistoryPage(entries[:count], has_more=len(entries) > count)
 
-    found = await _look(pool, record_id, caller, limit, look)
-    return found[:count], len(found) > count
+    return await _view(pool, record_id, caller, limit, read_page)
 
 
-async def see_version(pool: Pool, record_id: UUID, caller: Caller, limit: timedelta, version: int) -> Choices:
-    """All that was chosen in one version. Raises as above."""
+async def view_version(pool: Pool, record_id: UUID, caller: Caller, limit: timedelta, version: int) -> Choices:
+    """Returns all choices of one version. Raises like `view_choices`, and NotFoundError if there is no such version."""
 
-    async def look(connection: Connection) -> Choices:
-        await _state(connection, record_id)
-        found = await states.find_version(connection, record_id, version)
-        if found is None:
+    async def read_version(connection: Connection) -> Choices:
+        await _find_state(connection, record_id)
+        choices = await states.find_version(connection, record_id, version)
+        if choices is None:
             raise NotFoundError
-        return found
+        return choices
 
-    return await _look(pool, record_id, caller, limit, look)
+    return await _view(pool, record_id, caller, limit, read_version)
 
 
-async def refuse_kind(pool: Pool, record_id: UUID, caller: Caller) -> ClientError:
-    """What a kind of asker that never sees choices is to be told; the ledger is told of it."""
+async def record_refused_kind(pool: Pool, record_id: UUID, caller: Caller) -> ClientError:
+    """Announces the refusal of a kind of caller that never sees choices; returns the error to raise."""
     async with transaction(pool) as connection:
-        is_known = await copies.find_about(connection, record_id) is not None
-        look = Look("kind-not-permitted", ChoicesForbiddenError(), is_known)
-        await _enter(connection, record_id, caller, look)
-    return _refused(look)
+        refusal = _refusal_of_kind(await copies.find_record_context(connection, record_id))
+        await _announce_view(connection, record_id, caller, refusal)
+    _count_refusal(refusal)
+    return refusal.error
 
 
-async def _look(
-    pool: Pool, record_id: UUID, caller: Caller, limit: timedelta, look: Callable[[Connection], Awaitable[T]]
+async def _view(
+    pool: Pool, record_id: UUID, caller: Caller, limit: timedelta, read: Callable[[Connection], Awaitable[T]]
 ) -> T:
+    """Decides, reads and announces in one transaction: nothing is returned whose announcement is not stored."""
     async with transaction(pool) as connection:
-        answer = await _check(connection, record_id, caller, limit)
-        found = [await look(connection)] if answer.error is None else []
-        await _enter(connection, record_id, caller, answer)
-    if not found:
-        raise _refused(answer)
-    return found[0]
+        outcome = await _decide_view(connection, record_id, caller, limit)
+        if isinstance(outcome, ViewPermit):
+            result = await read(connection)
+            await _announce_view(connection, record_id, caller, outcome)
+            return result
+        await _announce_view(connection, record_id, caller, outcome)
+    _count_refusal(outcome)
+    raise outcome.error
 
 
-async def _check(connection: Connection, record_id: UUID, caller: Caller, limit: timedelta) -> Look:
-    about = await copies.find_about(connection, record_id)
-    if caller.kind not in PERSONS:
-        return Look("kind-not-permitted", ChoicesForbiddenError(), about is not None)
-    own = caller.record_id == record_id
-    if about is None:
-        opening = own and not await erased_among(connection, [record_id])
-        return Look("record-unknown", RecordNotReadyError() if opening else NotFoundError(), is_known=False)
+async def _decide_view(connection: Connection, record_id: UUID, caller: Caller, limit: timedelta) -> ViewOutcome:
+    record = await copies.find_record_context(connection, record_id)
+    if caller.kind not in PATIENT_SIDE:
+        return _refusal_of_kind(record)
+    if record is None:
+        return await _refusal_of_unknown_record(connection, record_id, caller)
     now = clock.now()
-    if caller.kind != "patient" and own and not about.age.is_fresh(now, limit):
-        return Look("copies-too-old", UncheckableError())
-    relation = about.relation_of(caller.kind, caller.id, caller.record_id, record_id, now)
-    if relation == "none":
-        return Look("not-own-record", NotFoundError())
-    if about.status == "deceased":
-        return Look("holder-deceased", NotFoundError())
-    if relation != "holder" and about.status != "open":
-        return Look("record-closed", NotFoundError())
-    return Look("own-record" if relation == "holder" else relation)
+    acts_for_patient = caller.kind != "patient" and caller.record_id == record_id
+    if acts_for_patient and not record.age.is_fresh(now, limit):
+        return ViewRefusal("copies-too-old", UncheckableError())
+    relation = record.relation_of(caller.kind, caller.id, caller.record_id, record_id, now)
+    return _outcome_for(relation, record.status)
 
 
-async def _enter(connection: Connection, record_id: UUID, caller: Caller, look: Look) -> None:
-    """The holder's own looks are nobody's news; a record that is not here has no list to be shown in."""
-    if not look.is_known or (look.error is None and caller.kind == "patient"):
+def _refusal_of_kind(record: RecordContext | None) -> ViewRefusal:
+    return ViewRefusal("kind-not-permitted", ChoicesForbiddenError(), has_record=record is not None)
+
+
+async def _refusal_of_unknown_record(connection: Connection, record_id: UUID, caller: Caller) -> ViewRefusal:
+    """Only callers whose token was issued for the record learn that it is being opened."""
+    is_being_opened = caller.record_id == record_id and not await erased_among(connection, [record_id])
+    error = RecordNotReadyError() if is_being_opened else NotFoundError()
+    return ViewRefusal("record-unknown", error, has_record=False)
+
+
+def _outcome_for(relation: str, record_status: str) -> ViewOutcome:
+    match relation, record_status:
+        case "none", _:
+            return ViewRefusal("not-own-record", NotFoundError())
+        case _, "deceased":
+            return ViewRefusal("holder-deceased", NotFoundError())
+        case "holder", _:
+            return ViewPermit("own-record")
+        case _, "open":
+            return ViewPermit(relation)
+        case _:
+            return ViewRefusal("record-closed", NotFoundError())
+
+
+async def _announce_view(connection: Connection, record_id: UUID, caller: Caller, outcome: ViewOutcome) -> None:
+    """Announces to the ledger each view by a representative or carer, and each refusal of a record that is here."""
+    is_announced = caller.kind != "patient" if isinstance(outcome, ViewPermit) else outcome.has_record
+    if not is_announced:
         return
     access = AccessRecorded(
         record_id=record_id,
         actor=caller.actor(),
         action="see-choices",
-        outcome="permitted" if look.error is None else "refused",
-        reason=look.reason,
+        outcome="permitted" if isinstance(outcome, ViewPermit) else "refused",
+        reason=outcome.reason,
         mode=caller.mode,
         session_id=caller.session_id,
     )
     await append(connection, [announce(access)])
 
 
-def _refused(look: Look) -> ClientError:
-    REFUSED.labels("see-choices", look.reason).inc()
-    return look.error or NotFoundError()
+def _count_refusal(refusal: ViewRefusal) -> None:
+    REFUSED.labels("see-choices", refusal.reason).inc()
 
 
-async def _state(connection: Connection, record_id: UUID) -> State:
+async def _find_state(connection: Connection, record_id: UUID) -> ConsentState:
     state = await states.find_state(connection, record_id)
     if state is None:
         raise NotFoundError if await erased_among(connection, [record_id]) else RecordNotReadyError
