@@ -12,7 +12,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from services.consent.store.copies import COPIED
+from services.consent.store.copies import COPIED_TOPICS
 from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
 from services.identity.domain.kinds import HOLDS
@@ -32,7 +32,7 @@ from tests.infra.ledger import Ledger
 from tests.infra.load import Person
 from tests.infra.messages import message
 from tests.infra.plumbing import record_changed
-from tests.infra.records import DOCTOR, HOSPITAL, House, a_deposit, bundle_of, deposit_id, document_ids, named
+from tests.infra.records import DOCTOR, HOSPITAL, RecordsApi, a_deposit, bundle_of, deposit_id, document_ids, named
 from tests.infra.tokens import make_token, operator_token, patient_token, software_token
 
 PARENT, CARER = UUID(int=0x9001), UUID(int=0x9002)
@@ -120,9 +120,9 @@ class Seeded:
 
 
 async def seed_identity(api: Api) -> Seeded:
-    house = accounts.House(api.client, None, api.app.state.pool)  # type: ignore[arg-type] # nothing here reads the outbox
-    record_id = await house.open_account()
-    started = await house.start()
+    api_under_test = accounts.House(api.client, None, api.app.state.pool)  # type: ignore[arg-type] # nothing here reads the outbox
+    record_id = await api_under_test.open_account()
+    started = await api_under_test.start()
     challenge = started.json()["challenge_id"]
     known = {"identifier": accounts.MAIL, "password": accounts.PASSWORD, "challenge_id": challenge}
     return Seeded(
@@ -131,15 +131,15 @@ async def seed_identity(api: Api) -> Seeded:
 
 
 async def seed_records(api: Api) -> Seeded:
-    house = House(api.app.state.pool, api.client, api.app.state.parts.vault)
-    await house.be_fresh()
-    record_id = await house.open_record(Person(91))
-    await house.name_people(record_id, 1, representatives=(named(PARENT),), carers=(named(CARER),))
-    await house.enter_professional(DOCTOR, "G15_10")
-    await house.choose(record_id, 1, authorised=(DOCTOR,))
-    answer = await house.deposit(bundle_of(a_deposit(Person(91))))
+    api_under_test = RecordsApi(api.app.state.pool, api.client, api.app.state.context.vault)
+    await api_under_test.be_fresh()
+    record_id = await api_under_test.open_record(Person(91))
+    await api_under_test.name_people(record_id, 1, representatives=(named(PARENT),), carers=(named(CARER),))
+    await api_under_test.enter_professional(DOCTOR, "G15_10")
+    await api_under_test.choose(record_id, 1, authorised=(DOCTOR,))
+    answer = await api_under_test.deposit(bundle_of(a_deposit(Person(91))))
     [document_id] = document_ids(answer)
-    await house.decide(document_id)
+    await api_under_test.decide(document_id)
     subject = f"urn:oid:1.2.250.1.213.1.4.10|{Person(91).ins}"
     documents = {"id": str(document_id), "document_id": str(document_id), "deposit_id": str(deposit_id(answer))}
     return Seeded(record_id, {**documents, "patient": str(record_id), "patient.identifier": subject})
@@ -159,7 +159,7 @@ async def seed_consent(api: Api) -> Seeded:
     async with transaction(pool) as connection:
         await copy_records(connection, [message(record_changed(record_id))])
         await copy_people(connection, [message(people)])
-        await raise_watermarks(connection, {(topic, 0): clock.now() for topic in COPIED})
+        await raise_watermarks(connection, {(topic, 0): clock.now() for topic in COPIED_TOPICS})
     await consent_api.enter(pool)
     await consent_api.enter(pool, DOCTOR, profession="G15_10")
     ids = {"professional_id": DOCTOR, "holder_id": DOCTOR, "structure_id": "1750000001"}
@@ -167,14 +167,14 @@ async def seed_consent(api: Api) -> Seeded:
 
 
 async def seed_audit(api: Api) -> Seeded:
-    house = Ledger(api.client)
-    await house.record()
-    document_id = await house.document()
+    api_under_test = Ledger(api.client)
+    await api_under_test.record()
+    document_id = await api_under_test.document()
     about = {"document_id": document_id}
-    event_id = await house.access(
+    event_id = await api_under_test.access(
         ledger.doctor(DOCTOR, HOSPITAL), "read-document", ledger.judged(ledger.reading()), **about
     )
-    return Seeded(house.record_id, {"event_id": str(event_id), "structure_id": HOSPITAL})
+    return Seeded(api_under_test.record_id, {"event_id": str(event_id), "structure_id": HOSPITAL})
 
 
 async def seed_notify(_: Api) -> Seeded:
