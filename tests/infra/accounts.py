@@ -12,11 +12,11 @@ import orjson
 from services.identity.app import make_api
 from services.identity.domain.accounts import AccountRules, SecondFactor, lookup_keys
 from services.identity.domain.opening import Contact
-from services.identity.domain.passwords import Hasher
+from services.identity.domain.passwords import Argon2Hasher
 from services.identity.domain.sealing import Keyrings
 from services.identity.settings import Settings
 from services.identity.store import records
-from services.identity.usecases.create_account import Choices, create_account
+from services.identity.usecases.create_account import AccountChoices, create_account
 from services.identity.usecases.hash_password import hash_password
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event, sealed_place
@@ -34,7 +34,7 @@ MAIL = "zoe.inventee@patient.example"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 RING = Keyring.parse(KEYRING)
 KEYRINGS = Keyrings(ins=RING, contacts=RING, persons=RING)
-RULES = AccountRules(lookup_keys(RING), Hasher(CHEAP["password_memory_kib"], CHEAP["password_passes"]))
+RULES = AccountRules(lookup_keys(RING), Argon2Hasher(CHEAP["password_memory_kib"], CHEAP["password_passes"]))
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class House:
         told = Contact(MAIL, "fr", "holder", mobile)
         async with transaction(self.pool) as connection:
             assert await records.load_record(connection, record_id) is not None
-            choices = Choices(identifier, hashed, second_factor, "2026-11")
+            choices = AccountChoices(identifier, hashed, second_factor, "2026-11")
             await create_account(connection, RULES, KEYRINGS, record_id, told, choices)
         return record_id
 

@@ -20,7 +20,7 @@ from services.identity.store.accounts import delete_accounts_of
 from services.identity.store.challenges import delete_challenges_of
 from services.identity.store.sessions import delete_sessions_of
 from services.identity.usecases.confirm_password import confirm_password
-from services.identity.usecases.create_account import Choices, create_account
+from services.identity.usecases.create_account import AccountChoices, create_account
 from services.notify.sealed import open_contact
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged
@@ -55,7 +55,9 @@ async def house(new_database: NewDatabase) -> AsyncIterator[House]:
 async def create(house: House, record_id: UUID, identifier: str, rules: AccountRules = RULES) -> None:
     async with transaction(house.pool) as connection:
         told = Contact(MAIL, "fr", "holder")
-        await create_account(connection, rules, KEYRINGS, record_id, told, Choices(identifier, "h", "mail", "2026-11"))
+        await create_account(
+            connection, rules, KEYRINGS, record_id, told, AccountChoices(identifier, "h", "mail", "2026-11")
+        )
 
 
 async def test_a_record_has_one_account_and_an_identifier_one_holder(house: House) -> None:

@@ -14,7 +14,7 @@ from services.identity.campaigning import opening_loops
 from services.identity.domain.activation import open_wave, printed
 from services.identity.domain.insured import InsuredPerson
 from services.identity.store import activation, campaigns
-from services.identity.usecases.print_again import print_again
+from services.identity.usecases.print_again import reprint_letters
 from services.identity.usecases.send_notices import send_notices
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import sealed_place
@@ -135,7 +135,7 @@ async def test_who_is_opened_for_activates_with_the_code_of_the_letter_which_can
     letters = await house.messages("activation-code")
     wave_id = (await query(house.database, "select wave_id from campaigns"))[0]["wave_id"]
     async with house.pool.acquire() as connection:
-        found = await activation.load_wave_by_id(connection, wave_id)
+        found = await activation.load_code_batch_by_id(connection, wave_id)
         assert found is not None
         kept = await activation.page_of_codes(connection, wave_id, (-1, UUID(int=0)), 100)
     wave = open_wave(*found, KEYRINGS.persons)
@@ -158,7 +158,7 @@ async def test_letters_are_printed_again_with_the_same_codes_for_those_who_have_
     assert (await house.client.post("/activations", json=used)).status_code == 201
     printing, after, pages = str(UUID(int=7)), None, []
     while after is not None or not pages:
-        pages.append(await print_again(house.pool, KEYRINGS, campaign_id, UUID(printing), after, 4))
+        pages.append(await reprint_letters(house.pool, KEYRINGS, campaign_id, UUID(printing), after, 4))
         after = pages[-1][1]
     assert [count for count, _ in pages] == [4, 2]
     body = {"printing": printing}

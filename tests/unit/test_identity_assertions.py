@@ -12,7 +12,7 @@ from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
 
 from services.identity.domain.assertions import (
     AssertionRefusedError,
-    claimed_client,
+    unverified_client_id,
     verify_assertion,
 )
 from services.identity.domain.clients import Client, public_jwks
@@ -162,6 +162,6 @@ DEEP = base64.urlsafe_b64encode(b"[" * 60_000).decode()
 )
 def test_garbage_is_refused_before_anything_is_looked_up(text: str) -> None:
     with pytest.raises(AssertionRefusedError):
-        claimed_client(text)
+        unverified_client_id(text)
     with pytest.raises(AssertionRefusedError):
         verify(text)

@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from services.identity.domain import clients, directory, opening
 from services.identity.domain.places import is_loopback
 from services.identity.domain.sealing import Sealed, open_row, seal_row
-from services.identity.domain.tokens import Issuer, SigningKeys, SigningKeysError, Subject
+from services.identity.domain.tokens import SigningKeys, SigningKeysError, TokenIssuer, TokenSubject
 from shared.crypto.fingerprints import ins_parts, trait_fingerprints, trait_parts
 from shared.crypto.keyring import Keyring, SealBrokenError
 from shared.errors import ClientError
@@ -253,8 +253,8 @@ def test_nobody_grants_more_than_they_hold_except_deposits() -> None:
 async def test_the_first_key_signs_and_all_are_published_without_their_secrets() -> None:
     old, new = new_key(), new_key()
     both = SigningKeys.parse(json.dumps([old.as_dict(private=True), new.as_dict(private=True)]))
-    issuer = Issuer("https://identity.example/", "dmp", "https://identity.example/jwks", both)
-    token = issuer.issue(Subject("patient", "p", "c", record_id=UUID(int=1)), token_id=uuid4(), now=NOW)
+    issuer = TokenIssuer("https://identity.example/", "dmp", "https://identity.example/jwks", both)
+    token = issuer.issue(TokenSubject("patient", "p", "c", record_id=UUID(int=1)), token_id=uuid4(), now=NOW)
     decoded = jwt.decode(token.text, await both.current(), algorithms=["ES256"])
     assert decoded.header == {"alg": "ES256", "kid": old.kid, "typ": "at+jwt"}
     assert decoded.claims["exp"] - decoded.claims["iat"] == 300

@@ -19,9 +19,9 @@ from services.identity.domain.campaigns import (
     new_campaign,
 )
 from services.identity.domain.channels import (
-    Asking,
     AssistanceRefusedError,
     ChannelUnknownError,
+    OpeningCaller,
     administrative_channel,
     assisted_channel,
 )
@@ -84,7 +84,7 @@ def test_who_helps_opens_by_their_own_way(
     stated: str | None,
     expected: str | type[ClientError],
 ) -> None:
-    asking = Asking(kind, scopes, profession)
+    asking = OpeningCaller(kind, scopes, profession)
     if isinstance(expected, str):
         assert assisted_channel(asking, stated) == expected
         return
@@ -94,7 +94,7 @@ def test_who_helps_opens_by_their_own_way(
 
 def test_every_health_profession_has_a_way_and_nobody_else() -> None:
     for table, code in professions():
-        asking = Asking("professional", NONE, f"{table.removeprefix('TRE_')}_{code}")
+        asking = OpeningCaller("professional", NONE, f"{table.removeprefix('TRE_')}_{code}")
         if table == "TRE_G15":
             assert assisted_channel(asking, None) in ("doctor", "pharmacist", "nurse", "other-professional")
         else:
@@ -104,7 +104,7 @@ def test_every_health_profession_has_a_way_and_nobody_else() -> None:
 
 @pytest.mark.parametrize("stated", ["online", "automatic", "representative", "pharmacist", "nonsense"])
 def test_an_administrative_opening_cannot_pretend_another_way(stated: str) -> None:
-    asking = Asking("administrator", OPEN)
+    asking = OpeningCaller("administrator", OPEN)
     assert administrative_channel(asking, None) == "hospital"
     assert administrative_channel(asking, "care-home") == "care-home"
     with pytest.raises(ChannelUnknownError):

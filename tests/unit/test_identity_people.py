@@ -140,12 +140,12 @@ def test_what_holder_representative_and_carer_may_do(case: tuple[str, str]) -> N
         "representative": act != "change-login",
         "carer": act in CARERS_MAY,
     }
-    assert acting.may(relation, act) is expected[relation]  # type: ignore[arg-type]
+    assert acting.is_permitted(relation, act) is expected[relation]  # type: ignore[arg-type]
 
 
 def test_a_carer_neither_closes_nor_manages_carers_nor_changes_contact_or_login() -> None:
     for act in ("close-record", "reopen-record", "invite-carer", "end-care", "change-contact", "change-login"):
-        assert not acting.may("carer", act)  # type: ignore[arg-type]
+        assert not acting.is_permitted("carer", act)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

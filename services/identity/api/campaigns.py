@@ -11,7 +11,7 @@ from services.identity.domain.kinds import CAMPAIGNS
 from services.identity.models.campaigns import CampaignBody, CampaignView, PrintingBody, PrintingView
 from services.identity.usecases.create_campaign import create_campaign
 from services.identity.usecases.pause_campaign import pause_campaign
-from services.identity.usecases.print_again import print_again
+from services.identity.usecases.print_again import reprint_letters
 from services.identity.usecases.show_campaign import list_campaigns, show_campaign
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
@@ -103,5 +103,5 @@ async def post_letters(
     interrupted is taken up again anywhere, and no letter goes out twice."""
     asking.require(CAMPAIGNS)
     page = context.openings.page
-    done = await print_again(pool, context.keyrings, campaign_id, body.printing, body.after, page)
+    done = await reprint_letters(pool, context.keyrings, campaign_id, body.printing, body.after, page)
     return PrintingView(letters=done[0], next_after=done[1])

@@ -60,6 +60,6 @@ async def put_one_structure(
 ) -> StructureView:
     """The whole entry; public data. The same entry again changes nothing."""
     asking.require(SCOPE)
-    entry = body.entry(structure_id, context.entrances.rules.occupational_medicine)
+    entry = body.entry(structure_id, context.professional_auth.rules.occupational_medicine)
     version = await put_structure(pool, entry)
     return StructureView(structure_id=entry.id, version=version, name=entry.name, status=entry.status)

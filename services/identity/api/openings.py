@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 
-from services.identity.api.context import Context, OurContext, problems
+from services.identity.api.context import AppContext, OurContext, problems
 from services.identity.api.holders import NoStore, no_sooner_than, source_of
-from services.identity.domain.channels import Asking, assisted_channel
+from services.identity.domain.channels import OpeningCaller, assisted_channel
 from services.identity.domain.online import CODE_LIFETIME, TermsNotAcceptedError
 from services.identity.domain.openings import ConsentNeededError
 from services.identity.models.openings import (
@@ -26,7 +26,7 @@ from services.identity.models.openings import (
     ins_of,
 )
 from services.identity.models.records import RecordView
-from services.identity.usecases.activate_account import Activating, activate_account
+from services.identity.usecases.activate_account import ActivationRequest, activate_account
 from services.identity.usecases.ask_to_open import ask_to_open
 from services.identity.usecases.object_to_contact import object_to_contact
 from services.identity.usecases.open_alone import open_alone
@@ -143,7 +143,7 @@ async def post_assisted(
     """By a professional's token, or software and agents with the scope records.assist. The person is there with their
     card and has agreed; the code for their account goes to where their insurance fund reaches them, never to who helps.
     Another contact that is stated counts from `contact_from` on, unless somebody objects: ask again then."""
-    channel = assisted_channel(Asking(asking.kind, asking.scopes, asking.profession), body.channel)
+    channel = assisted_channel(OpeningCaller(asking.kind, asking.scopes, asking.profession), body.channel)
     if not body.consent_noted:
         raise ConsentNeededError
     ins = ins_of(body.ins, test_keys=context.test_nir_keys)
@@ -187,12 +187,12 @@ async def post_activation(
     """A code serves once. A number without a record is answered as a wrong code is."""
     _check_terms(body, context)
     ins = ins_of(body.ins, test_keys=context.test_nir_keys)
-    activating = Activating(ins, body.code, *body.reached(), source_of(request))
+    activating = ActivationRequest(ins, body.code, *body.reached(), source_of(request))
     async with no_sooner_than(context.accounts.refusal_s):
         record_id = await activate_account(pool, context.accounts, context.keyrings, activating, body.wanted())
     return ActivationView(record_id=record_id)
 
 
-def _check_terms(body: AccountBody, context: Context) -> None:
+def _check_terms(body: AccountBody, context: AppContext) -> None:
     if body.terms_version != context.openings.terms_version:
         raise TermsNotAcceptedError

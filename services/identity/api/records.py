@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Response
 
 from services.identity.api.context import OurContext, problems
-from services.identity.domain.channels import Asking, administrative_channel
+from services.identity.domain.channels import OpeningCaller, administrative_channel
 from services.identity.domain.opening import RecordState, RecordUnknownError
 from services.identity.models.records import OpenRecordBody, RecordView
 from services.identity.usecases.open_record import open_record
@@ -44,8 +44,8 @@ async def post_record(
     context: OurContext,
     prefer: Prefer = None,
 ) -> RecordView:
-    """The number is checked with its key and the record is announced to all services; reads and deposits follow it
-    once it is "in force". The same person again is the same record."""
+    """The number is checked with its key and the record is announced to all services; reads and deposits follow it once
+    it is "in force". The same person again is the same record."""
     asking.require("records.open")
     record_id, is_new = await open_record(
         pool,
@@ -53,7 +53,7 @@ async def post_record(
         body.person(),
         body.to_be_told(),
         asking.actor(),
-        channel=administrative_channel(Asking(asking.kind, asking.scopes), body.channel),
+        channel=administrative_channel(OpeningCaller(asking.kind, asking.scopes), body.channel),
         test_keys=context.test_nir_keys,
     )
     record = await _settled(pool, record_id, prefer)

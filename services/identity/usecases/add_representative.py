@@ -8,7 +8,7 @@ from services.identity.domain.representation import RepresentativeUnfitError
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import records
 from services.identity.usecases.admit_representative import Admitted, Stated, admit_representative
-from services.identity.usecases.telling_refusals import telling_refusals
+from services.identity.usecases.telling_refusals import logged_refusals
 from shared.contracts.base import Actor
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction
@@ -23,7 +23,7 @@ async def add_representative(
     pool: Pool, keyrings: Keyrings, record_id: UUID, representative: Ins, stated: Stated, actor: Actor
 ) -> Admitted:
     """Raises what `admit_representative` raises."""
-    async with telling_refusals(pool, record_id, actor, "represent"), transaction(pool) as connection:
+    async with logged_refusals(pool, record_id, actor, "represent"), transaction(pool) as connection:
         who = await find_representative(connection, keyrings, representative)
         stated = replace(stated, representative_id=who)
         admitted = await admit_representative(connection, keyrings, record_id, stated, actor)

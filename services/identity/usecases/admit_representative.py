@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from services.identity.domain.acting import entry
+from services.identity.domain.acting import permitted_access
 from services.identity.domain.contacts import Note
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.representation import (
@@ -77,7 +77,7 @@ async def admit_representative(
         raise RepresentationExistsError
     if is_minor(born, now):
         await minors.note_minor(connection, record_id, coming_of_age(born))
-    events: list[Event] = [entry(record_id, actor, "represent", new.status, subject=new.representative_id)]
+    events: list[Event] = [permitted_access(record_id, actor, "represent", new.status, subject=new.representative_id)]
     version, people = await announce_people(connection, record_id)
     events += people
     if new.status == "validated":

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import entry
+from services.identity.domain.acting import permitted_access
 from services.identity.domain.care import (
     Care,
     CareExistsError,
@@ -22,9 +22,9 @@ from services.identity.store import care, representations, throttles
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.load_holder import load_holder
-from services.identity.usecases.take_try import take_try
+from services.identity.usecases.take_try import count_attempt
 from services.identity.usecases.tell_holder import tell_holder
-from services.identity.usecases.telling_refusals import telling_refusals
+from services.identity.usecases.telling_refusals import logged_refusals
 from shared.contracts.base import Event
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
@@ -55,21 +55,21 @@ async def answer_invitation(
     keys = [f"invitation:{answer.own_id}"]
     async with pool.acquire() as connection:
         await check_session(connection, asking.session_id)
-        await take_try(connection, keys, "answer-invitation")
+        await count_attempt(connection, keys, "answer-invitation")
         found = await _find(connection, lookups, answer)
     record_id = None if found is None else found.record_id
-    async with telling_refusals(pool, record_id, asking.actor(), "answer-invitation"):
+    async with logged_refusals(pool, record_id, asking.actor(), "answer-invitation"):
         if found is None:
             raise InvitationUnknownError
         async with transaction(pool) as connection:
             await check_session(connection, asking.session_id)
             settled, version, events = await _answer(connection, keyrings, found, answer)
             if events:
-                told = entry(
+                told = permitted_access(
                     found.record_id, asking.actor(), "answer-invitation", settled.status, subject=answer.own_id
                 )
                 events = [*events, told]
-            await throttles.give_back(connection, keys, clock.now())
+            await throttles.reset_attempts(connection, keys, clock.now())
             await append(connection, [announce(one) for one in events])
     return settled, version
 

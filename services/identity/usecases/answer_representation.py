@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import entry
+from services.identity.domain.acting import permitted_access
 from services.identity.domain.contacts import Note
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.representation import (
@@ -25,7 +25,7 @@ from services.identity.usecases.check_relation import check_relation, is_holder_
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.settle_contact import settle_contact
 from services.identity.usecases.tell_holder import tell_holder
-from services.identity.usecases.telling_refusals import telling_refusals
+from services.identity.usecases.telling_refusals import logged_refusals
 from shared.contracts.audit import Action as LedgerAction
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection, Pool, transaction
@@ -43,7 +43,7 @@ async def answer_representation(
     """
     actor = asking.actor()
     verb: LedgerAction = "end-representation" if action == "end" else "represent"
-    async with telling_refusals(pool, record_id, actor, verb), transaction(pool) as connection:
+    async with logged_refusals(pool, record_id, actor, verb), transaction(pool) as connection:
         if not await representations.lock_records(connection, [record_id]):
             raise RecordUnknownError
         known = await _find(connection, record_id, id)
@@ -72,7 +72,7 @@ async def settle(
     await representations.settle_representation(connection, known.id, status, now, reason)
     verb: LedgerAction = "end-representation" if status == "ended" else "represent"
     subject = known.representative_id
-    events: list[Event] = [entry(known.record_id, actor, verb, reason or status, subject=subject)]
+    events: list[Event] = [permitted_access(known.record_id, actor, verb, reason or status, subject=subject)]
     match status:
         case "validated":
             events += await told_of_representation(connection, keyrings, known)

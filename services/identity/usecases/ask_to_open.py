@@ -7,7 +7,7 @@ from services.identity.domain.online import CODE_LIFETIME, Asked, seal_asked
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.throttling import network_of
 from services.identity.store import online
-from services.identity.usecases.take_turn import take_turn
+from services.identity.usecases.take_turn import check_rate_limit
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool, transaction
@@ -25,7 +25,7 @@ async def ask_to_open(pool: Pool, keyrings: Keyrings, lookups: Keyring, asked: A
         f"online-contact:{lookups.fingerprint('contact', told.casefold(), network)}",
         f"online-source:{lookups.fingerprint('source', network)}",
     )
-    await take_turn(pool, "open-record", whose)
+    await check_rate_limit(pool, "open-record", whose)
     opening_id, now = clock.new_id(), clock.now()
     async with transaction(pool) as connection:
         sealed = seal_asked(keyrings, opening_id, asked)

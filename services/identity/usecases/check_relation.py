@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.domain.acting import Act, Proxy, Relation, RelationInsufficientError, may
+from services.identity.domain.acting import Act, Proxy, Relation, RelationInsufficientError, is_permitted
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.representation import is_minor
 from services.identity.domain.sealing import Keyrings
@@ -38,7 +38,7 @@ async def check_relation(
     if await lifecycle.is_deceased(connection, record_id):
         raise RecordUnknownError
     await check_session(connection, asking.session_id)
-    if not may(relation, act):
+    if not is_permitted(relation, act):
         raise RelationInsufficientError
     return relation
 

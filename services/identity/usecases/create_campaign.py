@@ -31,6 +31,6 @@ async def create_campaign(pool: Pool, keyrings: Keyrings, new: NewCampaign, crea
         counts={},
     )
     async with transaction(pool) as connection:
-        await activation.insert_wave(connection, wave.id, f"campaign-{campaign_id}", sealed, now)
+        await activation.insert_code_batch(connection, wave.id, f"campaign-{campaign_id}", sealed, now)
         await campaigns.insert_campaign(connection, campaign, created_by)
     return campaign_id

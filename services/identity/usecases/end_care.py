@@ -4,7 +4,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import entry
+from services.identity.domain.acting import permitted_access
 from services.identity.domain.care import Care, CareUnknownError, Party, Refusal, decide
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings
@@ -12,7 +12,7 @@ from services.identity.store import care, representations
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.check_relation import check_relation, is_holder_of
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.telling_refusals import telling_refusals
+from services.identity.usecases.telling_refusals import logged_refusals
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
@@ -25,7 +25,7 @@ async def end_care(pool: Pool, keyrings: Keyrings, asking: Caller, record_id: UU
     Raises RecordUnknownError, SessionOverError, RelationInsufficientError, CareUnknownError.
     """
     actor, now = asking.actor(), clock.now()
-    async with telling_refusals(pool, record_id, actor, "end-care"), transaction(pool) as connection:
+    async with logged_refusals(pool, record_id, actor, "end-care"), transaction(pool) as connection:
         if not await representations.lock_records(connection, [record_id]):
             raise RecordUnknownError
         known = await care.load_care(connection, id)
@@ -42,7 +42,7 @@ async def end_care(pool: Pool, keyrings: Keyrings, asking: Caller, record_id: UU
             await care.settle_care(connection, known.id, decided.status, now)
         version, events = await announce_people(connection, record_id)
         if decided.status != status:
-            events.append(entry(record_id, actor, "end-care", decided.status, subject=known.carer_id))
+            events.append(permitted_access(record_id, actor, "end-care", decided.status, subject=known.carer_id))
         await append(connection, [announce(one) for one in events])
     return replace(known, status=decided.status), version
 

@@ -15,7 +15,7 @@ from services.identity.announcements import announce
 from services.identity.domain.lifecycle import Reason, Refusal, Retention, decide
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings
-from services.identity.domain.throttling import OF_RECORDS
+from services.identity.domain.throttling import RECORD_KINDS
 from services.identity.store import (
     accounts,
     activation,
@@ -78,7 +78,7 @@ async def _people_to_call(connection: Connection, record_id: UUID) -> dict[str, 
 
 
 async def _tries(connection: Connection, record_id: UUID) -> dict[str, int]:
-    await throttles.delete_counts(connection, [f"{kind}:{record_id}" for kind in OF_RECORDS])
+    await throttles.delete_counts(connection, [f"{kind}:{record_id}" for kind in RECORD_KINDS])
     return {}
 
 

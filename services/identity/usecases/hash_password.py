@@ -1,4 +1,4 @@
-"""Makes what is kept of a new password."""
+"""Checks and hashes a new password."""
 
 import asyncio
 from collections.abc import Iterable
@@ -7,16 +7,17 @@ from services.identity.domain.accounts import AccountRules
 from services.identity.domain.passwords import check_password, normalise_password
 
 
-async def hash_password(accounts: AccountRules, password: str, own: Iterable[str]) -> str:
-    """Checks and hashes in a thread: call it before the transaction. `own`: `own_words` of the person.
+async def hash_password(accounts: AccountRules, password: str, personal: Iterable[str]) -> str:
+    """Returns the hash of a checked password. It runs in a thread; call it before the transaction. `personal`:
+    `personal_words` of the person.
 
     Raises PasswordLengthError, PasswordWeakError, PasswordPersonalError.
     """
-    words = tuple(own)
+    words = tuple(personal)
 
-    def make() -> str:
+    def check_and_hash() -> str:
         normalised = normalise_password(password)
         check_password(normalised, words)
         return accounts.hasher.hash(normalised)
 
-    return await asyncio.to_thread(make)
+    return await asyncio.to_thread(check_and_hash)

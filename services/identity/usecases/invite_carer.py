@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import entry
+from services.identity.domain.acting import permitted_access
 from services.identity.domain.care import (
     MOST_CARERS,
     Care,
@@ -21,9 +21,9 @@ from services.identity.domain.sealing import Keyrings, seal_row
 from services.identity.store import care, records, representations
 from services.identity.usecases.check_relation import check_relation
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.take_try import take_try
+from services.identity.usecases.take_try import count_attempt
 from services.identity.usecases.tell_holder import tell_holder
-from services.identity.usecases.telling_refusals import telling_refusals
+from services.identity.usecases.telling_refusals import logged_refusals
 from shared.contracts.base import Event
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
@@ -52,17 +52,17 @@ async def invite_carer(
     Raises TooManyTriesError, RecordUnknownError, SessionOverError, RelationInsufficientError, CarersManyError,
     CarerSelfError.
     """
-    async with telling_refusals(pool, record_id, asking.actor(), "invite-carer"):
+    async with logged_refusals(pool, record_id, asking.actor(), "invite-carer"):
         async with pool.acquire() as connection:
             await check_relation(connection, keyrings, asking, record_id, "invite-carer")
-            await take_try(connection, _counted(lookups, record_id, inviting), "invite-carer")
+            await count_attempt(connection, _counted(lookups, record_id, inviting), "invite-carer")
         async with transaction(pool) as connection:
             if not await representations.lock_records(connection, [record_id]):
                 raise RecordUnknownError
             await check_session(connection, asking.session_id)
             new, code = await _invitation(connection, keyrings, lookups, record_id, inviting)
             await care.insert_care(connection, new)
-            events: list[Event] = [entry(record_id, asking.actor(), "invite-carer", "invited")]
+            events: list[Event] = [permitted_access(record_id, asking.actor(), "invite-carer", "invited")]
             events += await _sent(connection, keyrings, new, code, inviting)
             await append(connection, [announce(one) for one in events])
     return new

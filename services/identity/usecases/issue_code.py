@@ -1,4 +1,4 @@
-"""Issues an activation code, in the transaction of whoever opens the record or asks for another code."""
+"""Issues an activation code in the transaction that opens the record or requests another code."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,22 +20,22 @@ CodeChannel = Literal["mail", "letter", "sms"]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """The mail, letter or SMS with the code, to be announced."""
+class CodeMessage:
+    """The mail, letter or SMS with the code, which the caller announces."""
 
     message: MessageRequested
 
     @property
     def channel(self) -> CodeChannel:
-        """How it goes out."""
+        """Returns the channel of the message."""
         return self.message.channel
 
 
 async def issue_code(
     connection: Connection, keyrings: Keyrings, lookups: Keyring, record_id: UUID, person: str, reach: Reach
-) -> Told:
-    """The next attempt of a record, from the wave of the month; earlier codes are revoked. `person`: the fingerprint of
-    the INS. Raises UnreachableError."""
+) -> CodeMessage:
+    """Issues the next code of a record from the batch of the month, and revokes earlier ones. `person`: the fingerprint
+    of the INS. Raises UnreachableError."""
     now = clock.now()
     wave = await wave_for(connection, keyrings, f"assisted-{now:%Y-%m}", now)
     attempt = await activation.last_attempt(connection, record_id) + 1
@@ -46,20 +46,20 @@ async def issue_code(
     message = any_way(keyrings.contacts, clock.new_id(), record_id, reach, note)
     if message is None:
         raise UnreachableError
-    return Told(message)
+    return CodeMessage(message)
 
 
 async def wave_for(connection: Connection, keyrings: Keyrings, purpose: str, now: datetime) -> Wave:
-    """The wave for that purpose, made with a fresh key where there is none."""
-    found = await activation.load_wave(connection, purpose)
-    if found is None:
+    """Returns the batch for that purpose, created with a new key if there is none."""
+    stored = await activation.load_code_batch(connection, purpose)
+    if stored is None:
         wave, sealed = new_wave(clock.new_id(), keyrings.persons)
-        await activation.insert_wave(connection, wave.id, purpose, sealed, now)
-        found = await activation.load_wave(connection, purpose)
-        assert found is not None, "the wave was written a statement ago"
-    return open_wave(*found, keyrings.persons)
+        await activation.insert_code_batch(connection, wave.id, purpose, sealed, now)
+        stored = await activation.load_code_batch(connection, purpose)
+        assert stored is not None, "the batch was inserted by the previous statement"
+    return open_wave(*stored, keyrings.persons)
 
 
 def code_values(code: str, expires_at: datetime) -> dict[str, str]:
-    """What the letter says."""
+    """Returns the values that the letter shows."""
     return {"code": printed(code), "valid_until": expires_at.date().isoformat()}

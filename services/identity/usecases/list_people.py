@@ -13,7 +13,7 @@ from services.identity.store.links import records_of_person
 from services.identity.usecases.answer_invitation import is_for
 from services.identity.usecases.check_relation import acting_as, check_relation
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.load_holder import load_holder, shown_name
+from services.identity.usecases.load_holder import display_name, load_holder
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool
 from shared.http.tokens import Caller
@@ -56,7 +56,7 @@ async def list_representatives(
         by_administrator = await _check(connection, keyrings, asking, record_id, "see-representatives")
         found = []
         for one in await representations.representations_of(connection, record_id):
-            name = shown_name(await load_holder(connection, keyrings, one.representative_id))
+            name = display_name(await load_holder(connection, keyrings, one.representative_id))
             reference = open_row(keyrings.persons, one.reference, "representation", one.id).decode()
             found.append(NamedRepresentation(one, name, reference if by_administrator else None))
     return found
@@ -79,7 +79,7 @@ async def list_invitations(pool: Pool, keyrings: Keyrings, own: tuple[UUID, UUID
         found = await care.invitations_of(connection, keyrings.ins.fingerprints(*ins_parts(person.ins)))
         open_ones = [one for one in found if one.status_at(clock.now()) == "pending" and is_for(keyrings, one, person)]
         return [
-            NamedCare(one, shown_name(await load_holder(connection, keyrings, one.record_id)), None)
+            NamedCare(one, display_name(await load_holder(connection, keyrings, one.record_id)), None)
             for one in open_ones
         ]
 
@@ -97,7 +97,7 @@ async def list_acting_for(pool: Pool, keyrings: Keyrings, own: tuple[UUID, UUID 
         for record_id in dict.fromkeys(others):
             acting = await acting_as(connection, keyrings, record_id, own_id, now)
             if acting is not None:
-                name = shown_name(await load_holder(connection, keyrings, record_id))
+                name = display_name(await load_holder(connection, keyrings, record_id))
                 found.append(ActingFor(record_id, acting.relation, name))
     return found
 
@@ -116,6 +116,6 @@ async def _check(connection: Connection, keyrings: Keyrings, asking: Caller, rec
 async def _named(connection: Connection, keyrings: Keyrings, one: Care) -> NamedCare:
     invited = Invited.from_json(open_row(keyrings.persons, one.detail, "care", one.id))
     if one.carer_id is not None and one.status in ("accepted", "ended"):
-        return NamedCare(one, shown_name(await load_holder(connection, keyrings, one.carer_id)), invited.mail)
+        return NamedCare(one, display_name(await load_holder(connection, keyrings, one.carer_id)), invited.mail)
     names = " ".join(name for name in (invited.given_name, invited.birth_name) if name)
     return NamedCare(one, names or None, invited.mail)

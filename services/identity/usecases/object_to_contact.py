@@ -5,8 +5,8 @@ from services.identity.domain.proposals import ObjectionCodeWrongError, objectio
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.throttling import network_of
 from services.identity.store import activation, proposals, records
-from services.identity.usecases.refuse_try import SOMEBODY
-from services.identity.usecases.take_turn import take_turn
+from services.identity.usecases.refuse_try import UNKNOWN_ACTOR
+from services.identity.usecases.take_turn import check_rate_limit
 from shared.contracts.audit import AccessRecorded
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
@@ -23,7 +23,7 @@ async def object_to_contact(pool: Pool, keyrings: Keyrings, lookups: Keyring, in
     Raises ActivationCodeMalformedError, ObjectionCodeWrongError, TooManyOpeningsError.
     """
     hashes = objection_hashes(lookups, code)
-    await take_turn(
+    await check_rate_limit(
         pool, "object-to-contact", [f"objection-source:{lookups.fingerprint('source', network_of(source))}"]
     )
     fingerprints = keyrings.ins.fingerprints(*ins_parts(ins))
@@ -45,6 +45,6 @@ async def _write_down(connection: Connection, fingerprints: list[str], *, counte
     if counted:
         await activation.revoke_codes(connection, record_id, clock.now())
     told = AccessRecorded(
-        record_id=record_id, actor=SOMEBODY, action="change-contact", outcome="refused", reason="contact-objected"
+        record_id=record_id, actor=UNKNOWN_ACTOR, action="change-contact", outcome="refused", reason="contact-objected"
     )
     await append(connection, [announce(told)])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.accounts import AccountRules, SecondFactor, own_words
+from services.identity.domain.accounts import AccountRules, SecondFactor, personal_words
 from services.identity.domain.figures import region_of
 from services.identity.domain.insured import InsuredPerson, open_insured
 from services.identity.domain.online import Asked, OnlineOpening, OpeningOverError
@@ -13,7 +13,7 @@ from services.identity.domain.passwords import check_length
 from services.identity.domain.records import NewRecord
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import figures, insured, online, records
-from services.identity.usecases.create_account import Choices, create_account
+from services.identity.usecases.create_account import AccountChoices, create_account
 from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.name_attending_doctor import name_attending_doctor
 from services.identity.usecases.open_record import add_record
@@ -49,14 +49,14 @@ async def open_alone(
     async with pool.acquire() as connection:
         opening = await online.load_proved(connection, opening_id, hashes, clock.now())
         asked, person = await _who(connection, keyrings, opening)
-    words = own_words(person.person, asked.contact, chosen.identifier)
+    words = personal_words(person.person, asked.contact, chosen.identifier)
     password_hash = await hash_password(accounts, chosen.password, words)
     async with transaction(pool) as connection:
         opening = await online.lock_proved(connection, opening_id, hashes, clock.now())
         if opening is None:
             raise OpeningOverError
         opened = await _open(connection, keyrings, person, asked)
-        choices = Choices(chosen.identifier, password_hash, chosen.second_factor, chosen.terms_version)
+        choices = AccountChoices(chosen.identifier, password_hash, chosen.second_factor, chosen.terms_version)
         await create_account(connection, accounts, keyrings, opened.record_id, asked.contact, choices)
         named = await name_attending_doctor(connection, opened.record_id, chosen.attending_doctor_id)
         await online.set_used(connection, opening_id)

@@ -28,7 +28,7 @@ from services.identity.usecases.name_attending_doctor import name_attending_doct
 from services.identity.usecases.open_record import add_record
 from services.identity.usecases.replace_contact import replace_contact
 from services.identity.usecases.send_opening_codes import state_of_person
-from services.identity.usecases.take_turn import take_turn
+from services.identity.usecases.take_turn import check_rate_limit
 from services.identity.usecases.weigh_contact import weigh_contact
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
@@ -71,7 +71,7 @@ async def open_assisted(
     """Raises InsuredUnknownError, RepresentativeNeededError, IdentityNotQualifiedError, UnreachableError,
     AttendingDoctorUnknownError, TooManyOpeningsError, and what the table of lives refuses."""
     turn = f"assisted-person:{lookups.fingerprint(*ins_parts(helped.ins), helped.actor.id)}"
-    await take_turn(pool, "open-record", [turn])
+    await check_rate_limit(pool, "open-record", [turn])
     fingerprints = keyrings.ins.fingerprints(*ins_parts(helped.ins))
     async with transaction(pool) as connection:
         await records.lock_ins(connection, fingerprints)

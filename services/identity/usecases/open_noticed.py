@@ -58,14 +58,14 @@ async def _open(  # what a page of openings is made of
 ) -> list[Event]:
     if not chosen:
         return []
-    found = await activation.load_wave_by_id(connection, campaign.wave_id)
+    found = await activation.load_code_batch_by_id(connection, campaign.wave_id)
     assert found is not None, "a campaign is made with its wave"
     wave = open_wave(*found, keyrings.persons)
     opened = [_new(keyrings, campaign, one, now) for one in chosen]
     await openings.insert_records(connection, opened)
     codes = [issue(wave, lookups, one.record_id, one.fingerprint, 1, now) for one in opened]
     await activation.insert_codes(connection, codes)
-    await activation.add_to_wave(connection, wave.id, len(codes))
+    await activation.add_to_code_batch(connection, wave.id, len(codes))
     numbers = Counter(("automatic", region_of(one.row.region)) for one in chosen)
     await figures.count_life_events(connection, "opening", numbers, now)
     events: list[Event] = []

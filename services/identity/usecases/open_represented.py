@@ -24,8 +24,8 @@ from services.identity.usecases.check_session import check_session
 from services.identity.usecases.load_holder import birth_date, load_holder
 from services.identity.usecases.open_record import add_record
 from services.identity.usecases.settle_contact import representatives_contact
-from services.identity.usecases.take_try import take_try
-from services.identity.usecases.telling_refusals import telling_refusals
+from services.identity.usecases.take_try import count_attempt
+from services.identity.usecases.telling_refusals import logged_refusals
 from shared.contracts.base import Actor, Event
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction
@@ -67,17 +67,17 @@ async def open_represented(
     if isinstance(by, ByRepresentative):
         async with pool.acquire() as connection:
             await check_session(connection, by.session_id)
-            await take_try(connection, [f"represent:{by.own_id}"], "represent")
+            await count_attempt(connection, [f"represent:{by.own_id}"], "represent")
     async with pool.acquire() as connection:
         known = await records.find_record(connection, fingerprints)
-    async with telling_refusals(pool, known, actor, "represent"), transaction(pool) as connection:
+    async with logged_refusals(pool, known, actor, "represent"), transaction(pool) as connection:
         await records.lock_ins(connection, fingerprints)
         row = await insured.find_insured(connection, fingerprints)
         if isinstance(by, ByRepresentative):
             await check_session(connection, by.session_id)
             person, stated = await _found(connection, keyrings, person, by, row)
             if stated.is_proven:
-                await throttles.give_back(connection, [f"represent:{by.own_id}"], clock.now())
+                await throttles.reset_attempts(connection, [f"represent:{by.own_id}"], clock.now())
         else:
             stated = await _stated(connection, keyrings, by)
         record_id, opened = await _record(connection, keyrings, person, stated, actor, row)

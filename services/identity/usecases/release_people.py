@@ -4,7 +4,7 @@ anew."""
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.domain.acting import entry
+from services.identity.domain.acting import permitted_access
 from services.identity.domain.representation import Status
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import care, representations
@@ -30,12 +30,12 @@ async def release_people(
     for represents in represented:
         status: Status = "ended" if represents.status == "validated" else "refused"
         await representations.settle_representation(connection, represents.id, status, now, reason)
-        events.append(entry(represents.record_id, actor, "end-representation", reason, subject=record_id))
+        events.append(permitted_access(represents.record_id, actor, "end-representation", reason, subject=record_id))
         if represents.basis == "representative-of-minor":
             events += await settle_contact(connection, keyrings, represents.record_id)
     for cares in cared:
         await care.settle_care(connection, cares.id, "ended", now)
-        events.append(entry(cares.record_id, actor, "end-care", reason, subject=record_id))
+        events.append(permitted_access(cares.record_id, actor, "end-care", reason, subject=record_id))
     for other in others:
         events += (await announce_people(connection, other))[1]
     return events
