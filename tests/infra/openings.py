@@ -15,7 +15,7 @@ from services.identity.usecases.send_opening_codes import send_opening_codes
 from shared.db.pool import Pool, transaction
 from shared.terminology.oids import INS_NIR_TEST
 from shared.values import Ins, Sex, StrictTraits, ins_key
-from tests.infra.accounts import KEYRINGS, MAIL, PASSWORD, RULES, House
+from tests.infra.accounts import KEYRINGS, MAIL, PASSWORD, RULES, IdentityApi
 from tests.infra.tokens import bearer, make_token, professional_token
 
 CARD = "1234567890"
@@ -91,12 +91,12 @@ def campaigner() -> dict[str, str]:
     return bearer(make_token("administrator", "admin-1", scope="campaigns.run records.assist records.open"))
 
 
-async def decide(house: House) -> int:
+async def decide(house: IdentityApi) -> int:
     """What the worker does with those who asked alone."""
     return await send_opening_codes(house.pool, KEYRINGS, RULES.lookups, RULES_NOW)
 
 
-async def ask_alone(house: House, number: int = 1, **changes: Any) -> UUID:
+async def ask_alone(house: IdentityApi, number: int = 1, **changes: Any) -> UUID:
     """Asks, and lets the worker decide."""
     answer = await house.client.post("/openings/online", json=asking(number, **changes))
     assert answer.status_code == 202, answer.text
@@ -104,12 +104,12 @@ async def ask_alone(house: House, number: int = 1, **changes: Any) -> UUID:
     return UUID(answer.json()["opening_id"])
 
 
-async def give_code(house: House, opening_id: UUID, code: str) -> httpx.Response:
+async def give_code(house: IdentityApi, opening_id: UUID, code: str) -> httpx.Response:
     """The code of an opening alone."""
     return await house.client.post(f"/openings/online/{opening_id}/code", json={"code": code})
 
 
-async def ticket(house: House, number: int = 1) -> tuple[UUID, str]:
+async def ticket(house: IdentityApi, number: int = 1) -> tuple[UUID, str]:
     """An opening alone whose code was given."""
     opening_id = await ask_alone(house, number)
     answer = await give_code(house, opening_id, await house.code("opening-code"))
@@ -117,7 +117,7 @@ async def ticket(house: House, number: int = 1) -> tuple[UUID, str]:
     return opening_id, answer.json()["ticket"]
 
 
-async def complete(house: House, opening_id: UUID, given: str, **changes: Any) -> httpx.Response:
+async def complete(house: IdentityApi, opening_id: UUID, given: str, **changes: Any) -> httpx.Response:
     """The last step of an opening alone."""
     return await house.client.post(
         f"/openings/online/{opening_id}/complete", json={"ticket": given, **choosing(**changes)}

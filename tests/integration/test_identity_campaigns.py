@@ -22,7 +22,7 @@ from shared.contracts.identity import RecordChanged
 from shared.contracts.notify import MessageRequested
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.accounts import KEYRINGS, RULES, House, at_home
+from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, at_home
 from tests.infra.campaigns import PLACES, die_at, open_all, tell_all
 from tests.infra.identity_api import administrator, query, settings_of
 from tests.infra.openings import (
@@ -40,27 +40,27 @@ from tests.infra.waiting import eventually
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[House]:
+async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
     database = await new_database("identity")
     settings = settings_of(database, accounts={"refusal_s": 0}, openings={"window_days": 0})
     async with at_home(database, settings=settings) as house:
         yield house
 
 
-async def begin(house: House, **chosen: Any) -> UUID:
+async def begin(house: IdentityApi, **chosen: Any) -> UUID:
     answer = await house.client.post("/campaigns", json={"rate": 50_000, **chosen}, headers=campaigner())
     assert answer.status_code == 201, answer.text
     return UUID(answer.json()["campaign_id"])
 
 
-async def shown(house: House, campaign_id: UUID) -> dict[str, Any]:
+async def shown(house: IdentityApi, campaign_id: UUID) -> dict[str, Any]:
     answer = await house.client.get(f"/campaigns/{campaign_id}", headers=campaigner())
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
-async def object_(house: House, number: int, channel: str = "letter", **how: Any) -> None:
+async def object_(house: IdentityApi, number: int, channel: str = "letter", **how: Any) -> None:
     person = insured(number, **how).person
     traits = {
         "birth_name": person.traits.birth_name,
@@ -85,7 +85,7 @@ def addressees(events: list[Any], kind: str) -> list[str]:
 
 
 async def test_a_thousand_are_told_three_object_and_the_others_get_a_record_once_though_the_worker_is_killed(
-    house: House,
+    house: IdentityApi,
 ) -> None:
     await enter(house.pool, people(1000))
     campaign_id = await begin(house)
@@ -126,7 +126,7 @@ async def test_a_thousand_are_told_three_object_and_the_others_get_a_record_once
 
 
 async def test_who_is_opened_for_activates_with_the_code_of_the_letter_which_can_be_printed_again(
-    house: House,
+    house: IdentityApi,
 ) -> None:
     await enter(house.pool, people(5))
     campaign_id = await begin(house)
@@ -147,7 +147,9 @@ async def test_who_is_opened_for_activates_with_the_code_of_the_letter_which_can
     assert answer.status_code == 201, answer.text
 
 
-async def test_letters_are_printed_again_with_the_same_codes_for_those_who_have_not_used_theirs(house: House) -> None:
+async def test_letters_are_printed_again_with_the_same_codes_for_those_who_have_not_used_theirs(
+    house: IdentityApi,
+) -> None:
     await enter(house.pool, people(7))
     campaign_id = await begin(house)
     await tell_all(house.pool, campaign_id)
@@ -171,7 +173,7 @@ async def test_letters_are_printed_again_with_the_same_codes_for_those_who_have_
     assert set(told[7:]) == first - {orjson.dumps(mine)}
 
 
-async def test_who_has_a_record_objected_is_a_minor_or_cannot_be_reached_is_passed_over(house: House) -> None:
+async def test_who_has_a_record_objected_is_a_minor_or_cannot_be_reached_is_passed_over(house: IdentityApi) -> None:
     unreachable, minor = insured(4, mail=None, address=()), insured(5, born="2015-06-12")
     await enter(house.pool, [insured(1), insured(2), insured(3), unreachable, minor])
     assert (await house.client.post("/openings/assisted", json=assisting(2), headers=pharmacist())).status_code == 201
@@ -188,7 +190,7 @@ async def test_who_has_a_record_objected_is_a_minor_or_cannot_be_reached_is_pass
     }
 
 
-async def test_nobody_is_told_twice_by_a_later_campaign(house: House) -> None:
+async def test_nobody_is_told_twice_by_a_later_campaign(house: IdentityApi) -> None:
     await enter(house.pool, people(3))
     await tell_all(house.pool, await begin(house))
     await enter(house.pool, people(5))
@@ -198,7 +200,7 @@ async def test_nobody_is_told_twice_by_a_later_campaign(house: House) -> None:
     assert len(await house.messages("opening-notice")) == 5
 
 
-async def test_only_who_is_selected_is_told(house: House) -> None:
+async def test_only_who_is_selected_is_told(house: IdentityApi) -> None:
     chosen = insured(1, region="11", regime="91", born="1950-01-02")
     others = [
         insured(2, region="84", regime="91", born="1950-01-02"),
@@ -213,7 +215,7 @@ async def test_only_who_is_selected_is_told(house: House) -> None:
 
 
 async def test_nothing_opens_before_the_time_to_object_is_over_and_then_it_does(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: IdentityApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await enter(house.pool, people(2))
     campaign_id = await begin(house, window_days=30)
@@ -232,7 +234,7 @@ async def test_nothing_opens_before_the_time_to_object_is_over_and_then_it_does(
     assert (await shown(house, campaign_id))["counts"]["opened"] == 2
 
 
-async def test_whoever_opens_a_record_meanwhile_gets_no_second_one(house: House) -> None:
+async def test_whoever_opens_a_record_meanwhile_gets_no_second_one(house: IdentityApi) -> None:
     await enter(house.pool, people(2))
     campaign_id = await begin(house)
     await tell_all(house.pool, campaign_id)
@@ -246,7 +248,7 @@ async def test_whoever_opens_a_record_meanwhile_gets_no_second_one(house: House)
     }
 
 
-async def test_a_paused_campaign_does_nothing_until_it_is_resumed(house: House) -> None:
+async def test_a_paused_campaign_does_nothing_until_it_is_resumed(house: IdentityApi) -> None:
     await enter(house.pool, people(1))
     campaign_id = await begin(house)
     paused = await house.client.post(f"/campaigns/{campaign_id}/pause", headers=campaigner())
@@ -260,7 +262,7 @@ async def test_a_paused_campaign_does_nothing_until_it_is_resumed(house: House) 
     assert (over.status_code, over.json()["code"]) == (409, "campaign-over")
 
 
-async def test_the_pace_is_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_pace_is_kept(house: IdentityApi, monkeypatch: pytest.MonkeyPatch) -> None:
     await enter(house.pool, people(250))
     campaign_id = await begin(house, rate=100)
     start = clock.now()
@@ -275,7 +277,7 @@ async def test_the_pace_is_kept(house: House, monkeypatch: pytest.MonkeyPatch) -
     assert known.next_page_at == start + timedelta(seconds=2)
 
 
-async def test_the_worker_runs_a_campaign_to_its_end(house: House) -> None:
+async def test_the_worker_runs_a_campaign_to_its_end(house: IdentityApi) -> None:
     await enter(house.pool, people(30))
     campaign_id = await begin(house)
     run = opening_loops(KEYRINGS, RULES.lookups, RULES_NOW)["run-campaigns"]
@@ -298,7 +300,9 @@ async def test_the_worker_runs_a_campaign_to_its_end(house: House) -> None:
         ({"window_days": -1}, "window-too-short"),
     ],
 )
-async def test_what_cannot_be_run_is_refused_in_both_languages(house: House, chosen: dict[str, Any], code: str) -> None:
+async def test_what_cannot_be_run_is_refused_in_both_languages(
+    house: IdentityApi, chosen: dict[str, Any], code: str
+) -> None:
     english = await house.client.post("/campaigns", json=chosen, headers=campaigner())
     french = await house.client.post("/campaigns", json=chosen, headers=campaigner() | {"accept-language": "fr"})
     assert (english.status_code, english.json()["code"], french.json()["code"]) == (422, code, code)
@@ -306,7 +310,7 @@ async def test_what_cannot_be_run_is_refused_in_both_languages(house: House, cho
         assert english.json()["detail"] != french.json()["detail"]
 
 
-async def test_campaigns_are_run_by_those_with_the_scope_only(house: House) -> None:
+async def test_campaigns_are_run_by_those_with_the_scope_only(house: IdentityApi) -> None:
     for method, path in (("POST", "/campaigns"), ("GET", "/campaigns"), ("GET", f"/campaigns/{UUID(int=1)}")):
         json = {} if method == "POST" else None
         refused = await house.client.request(method, path, json=json, headers=administrator())
@@ -318,7 +322,7 @@ async def test_campaigns_are_run_by_those_with_the_scope_only(house: House) -> N
     assert [one["campaign_id"] for one in listed.json()] == [str(campaign_id)]
 
 
-async def test_nothing_readable_of_who_was_told_is_kept(house: House) -> None:
+async def test_nothing_readable_of_who_was_told_is_kept(house: IdentityApi) -> None:
     await enter(house.pool, people(1))
     campaign_id = await begin(house)
     await tell_all(house.pool, campaign_id)

@@ -14,7 +14,7 @@ from services.identity.domain.care import KEPT_UNANSWERED
 from services.identity.usecases.sweep_invitations import sweep_invitations
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.accounts import House, at_home
+from tests.infra.accounts import IdentityApi, at_home
 from tests.infra.identity_api import administrator, query
 from tests.infra.people import (
     MINOR,
@@ -36,7 +36,7 @@ update care_relations set invited_at = invited_at - interval '31 days', expires_
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[House]:
+async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
     async with at_home(await new_database("identity")) as made:
         yield made
 
@@ -52,18 +52,20 @@ def named(number: int, **changes: Any) -> dict[str, Any]:
     return {"person": {"ins": ins(number), **names, **changes}}
 
 
-async def invite(house: House, record_id: UUID, body: dict[str, Any] | None = None, **more: Any) -> httpx.Response:
+async def invite(
+    house: IdentityApi, record_id: UUID, body: dict[str, Any] | None = None, **more: Any
+) -> httpx.Response:
     return await house.client.post(
         f"/records/{record_id}/invitations", json=body or {"mail": MAIL}, headers=more.get("headers") or own(record_id)
     )
 
 
-async def answer(house: House, own_id: UUID, said: str = "accepted", **which: Any) -> httpx.Response:
+async def answer(house: IdentityApi, own_id: UUID, said: str = "accepted", **which: Any) -> httpx.Response:
     body = {"answer": said, **{name: str(value) for name, value in which.items()}}
     return await house.client.post("/invitations/answer", json=body, headers=own(own_id))
 
 
-async def cared_for(house: House) -> tuple[UUID, UUID, str]:
+async def cared_for(house: IdentityApi) -> tuple[UUID, UUID, str]:
     """A holder, their carer, and the id of the relation."""
     record_id, carer_id = await adult(house, 1), await adult(house, 2)
     assert (await invite(house, record_id)).status_code == 201
@@ -72,7 +74,7 @@ async def cared_for(house: House) -> tuple[UUID, UUID, str]:
     return record_id, carer_id, done.json()["care_id"]
 
 
-async def test_somebody_invited_by_mail_accepts_with_the_code_and_may_act(house: House) -> None:
+async def test_somebody_invited_by_mail_accepts_with_the_code_and_may_act(house: IdentityApi) -> None:
     record_id, carer_id = await adult(house, 1), await adult(house, 2)
     invited = await invite(house, record_id)
     assert (invited.status_code, invited.json()["state"]) == (201, "pending")
@@ -101,7 +103,7 @@ async def test_somebody_invited_by_mail_accepts_with_the_code_and_may_act(house:
     assert (entry.kind, entry.actor, entry.reason) == ("carer", str(carer_id), "acting-as-carer")
 
 
-async def test_somebody_named_is_told_at_their_own_contact_and_answers_without_the_code(house: House) -> None:
+async def test_somebody_named_is_told_at_their_own_contact_and_answers_without_the_code(house: IdentityApi) -> None:
     record_id, carer_id = await adult(house, 1), await adult(house, 2)
     assert (await invite(house, record_id, named(2, birth_name="d’inventee exemple"))).status_code == 201
     assert await told(house, "carer-invitation") == ["adult.2@patient.example"]
@@ -116,7 +118,7 @@ async def test_somebody_named_is_told_at_their_own_contact_and_answers_without_t
     "changes", [{"given_name": "Autre"}, {"birth_name": "AUTRE"}, {"birth_date": "1955-06-13"}, {"ins": ins(3)}]
 )
 async def test_who_is_not_the_person_named_cannot_answer_even_with_the_code(
-    house: House, changes: dict[str, Any]
+    house: IdentityApi, changes: dict[str, Any]
 ) -> None:
     record_id, carer_id = await adult(house, 1), await adult(house, 2)
     invited = await invite(house, record_id, {**named(2, **changes), "mail": MAIL})
@@ -130,7 +132,7 @@ async def test_who_is_not_the_person_named_cannot_answer_even_with_the_code(
     ] * 2
 
 
-async def test_an_invitation_does_not_tell_whether_the_person_is_known_here(house: House) -> None:
+async def test_an_invitation_does_not_tell_whether_the_person_is_known_here(house: IdentityApi) -> None:
     record_id = await adult(house, 1)
     await adult(house, 2)
     known, unknown = await invite(house, record_id, named(2)), await invite(house, record_id, named(7))
@@ -139,14 +141,14 @@ async def test_an_invitation_does_not_tell_whether_the_person_is_known_here(hous
 
 
 @pytest.mark.parametrize("said", ["accepted", "refused"])
-async def test_an_invitation_by_mail_is_not_answered_by_its_id(house: House, said: str) -> None:
+async def test_an_invitation_by_mail_is_not_answered_by_its_id(house: IdentityApi, said: str) -> None:
     record_id, stranger = await adult(house, 1), await adult(house, 3)
     invited = await invite(house, record_id)
     refused = await answer(house, stranger, said, care_id=invited.json()["care_id"])
     assert (refused.status_code, refused.json()["code"]) == (404, "invitation-unknown")
 
 
-async def test_of_many_who_accept_with_one_code_at_once_exactly_one_wins(house: House) -> None:
+async def test_of_many_who_accept_with_one_code_at_once_exactly_one_wins(house: IdentityApi) -> None:
     record_id = await adult(house, 1)
     others = [await adult(house, number) for number in (2, 3, 4, 5)]
     await invite(house, record_id)
@@ -158,7 +160,7 @@ async def test_of_many_who_accept_with_one_code_at_once_exactly_one_wins(house: 
     assert len(await told(house, "carer-answered")) == 1
 
 
-async def test_the_same_answer_twice_is_said_once_and_another_answer_is_refused(house: House) -> None:
+async def test_the_same_answer_twice_is_said_once_and_another_answer_is_refused(house: IdentityApi) -> None:
     record_id, carer_id, _ = await cared_for(house)
     before = len(await house.events())
     again = await answer(house, carer_id, code=await house.code("carer-invitation"))
@@ -169,7 +171,7 @@ async def test_the_same_answer_twice_is_said_once_and_another_answer_is_refused(
     assert len((await people(house, record_id))[-1].carers) == 1
 
 
-async def test_a_refused_invitation_is_over_and_the_holder_is_told(house: House) -> None:
+async def test_a_refused_invitation_is_over_and_the_holder_is_told(house: IdentityApi) -> None:
     record_id, carer_id = await adult(house, 1), await adult(house, 2)
     await invite(house, record_id)
     code = await house.code("carer-invitation")
@@ -180,7 +182,7 @@ async def test_a_refused_invitation_is_over_and_the_holder_is_told(house: House)
     assert await people(house, record_id) == []
 
 
-async def test_an_invitation_expires_and_is_forgotten_later(house: House) -> None:
+async def test_an_invitation_expires_and_is_forgotten_later(house: IdentityApi) -> None:
     record_id, carer_id = await adult(house, 1), await adult(house, 2)
     await invite(house, record_id, named(2))
     await query(house.database, OLD)
@@ -197,7 +199,7 @@ async def test_an_invitation_expires_and_is_forgotten_later(house: House) -> Non
     assert await query(house.database, "select status from care_relations") == []
 
 
-async def test_an_invitation_stands_for_thirty_days_and_its_message_no_longer(house: House) -> None:
+async def test_an_invitation_stands_for_thirty_days_and_its_message_no_longer(house: IdentityApi) -> None:
     invited = await invite(house, await adult(house, 1))
     rows = await query(house.database, "select expires_at - invited_at as life, code_hash, sealed from care_relations")
     assert rows[0]["life"] == timedelta(days=30)
@@ -209,7 +211,7 @@ async def test_an_invitation_stands_for_thirty_days_and_its_message_no_longer(ho
 
 
 @pytest.mark.parametrize("side", ["holder", "carer", "carer acting"])
-async def test_either_side_ends_the_care(house: House, side: str) -> None:
+async def test_either_side_ends_the_care(house: IdentityApi, side: str) -> None:
     record_id, carer_id, care_id = await cared_for(house)
     headers = {"holder": own(record_id), "carer": own(carer_id)}.get(side) or await acting(house, carer_id, record_id)
     late = await acting(house, carer_id, record_id)
@@ -223,7 +225,7 @@ async def test_either_side_ends_the_care(house: House, side: str) -> None:
     assert seen.status_code == 404, "the relation itself is looked at, not the token alone"
 
 
-async def test_a_withdrawn_invitation_is_over(house: House) -> None:
+async def test_a_withdrawn_invitation_is_over(house: IdentityApi) -> None:
     record_id, carer_id = await adult(house, 1), await adult(house, 2)
     care_id = (await invite(house, record_id)).json()["care_id"]
     withdrawn = await house.client.delete(f"/records/{record_id}/carers/{care_id}", headers=own(record_id))
@@ -232,7 +234,9 @@ async def test_a_withdrawn_invitation_is_over(house: House) -> None:
     assert late.json()["code"] == "invitation-over"
 
 
-async def test_a_carer_neither_closes_nor_invites_nor_ends_others_nor_changes_contact_or_login(house: House) -> None:
+async def test_a_carer_neither_closes_nor_invites_nor_ends_others_nor_changes_contact_or_login(
+    house: IdentityApi,
+) -> None:
     record_id, carer_id, _ = await cared_for(house)
     headers = await acting(house, carer_id, record_id)
     other = (await invite(house, record_id)).json()["care_id"]
@@ -262,7 +266,7 @@ async def test_a_carer_neither_closes_nor_invites_nor_ends_others_nor_changes_co
     assert (closing.outcome, closing.kind, closing.actor) == ("refused", "carer", str(carer_id))
 
 
-async def test_a_representative_invites_for_the_minor(house: House) -> None:
+async def test_a_representative_invites_for_the_minor(house: IdentityApi) -> None:
     own_id = await adult(house, 1)
     record_id = UUID((await open_minor(house, 1, born=MINOR)).json()["record_id"])
     carer_id = await adult(house, 2)
@@ -288,7 +292,7 @@ async def test_a_representative_invites_for_the_minor(house: House) -> None:
     ],
     ids=["another holder", "an administrator", "a professional", "software"],
 )
-async def test_nobody_else_invites_or_sees_carers(house: House, headers: dict[str, str]) -> None:
+async def test_nobody_else_invites_or_sees_carers(house: IdentityApi, headers: dict[str, str]) -> None:
     record_id, _, care_id = await cared_for(house)
     answers = [
         await invite(house, record_id, headers=headers),
@@ -311,7 +315,7 @@ async def test_nobody_else_invites_or_sees_carers(house: House, headers: dict[st
     ],
 )
 async def test_an_invitation_that_names_nobody_or_oneself_is_refused(
-    house: House, body: dict[str, Any], code: str
+    house: IdentityApi, body: dict[str, Any], code: str
 ) -> None:
     record_id = await adult(house, 1)
     refused = await invite(house, record_id, body)
@@ -319,7 +323,7 @@ async def test_an_invitation_that_names_nobody_or_oneself_is_refused(
     assert await query(house.database, "select id from care_relations") == []
 
 
-async def test_a_record_has_ten_carers_at_most(house: House) -> None:
+async def test_a_record_has_ten_carers_at_most(house: IdentityApi) -> None:
     record_id = await adult(house, 1)
     first = [await invite(house, record_id, {"mail": f"{number}.{MAIL}"}) for number in range(10)]
     assert {one.status_code for one in first} == {201}
@@ -333,7 +337,7 @@ async def test_a_record_has_ten_carers_at_most(house: House) -> None:
 
 @pytest.mark.parametrize("body", [{"mail": MAIL}, named(9)], ids=["mail", "number"])
 async def test_a_stranger_is_not_sent_invitation_after_invitation_whoever_sends_them(
-    house: House, body: dict[str, Any]
+    house: IdentityApi, body: dict[str, Any]
 ) -> None:
     records = [await adult(house, number) for number in (1, 2, 3, 4)]
     answers = [await invite(house, record_id, body) for record_id in records]
@@ -347,14 +351,14 @@ async def test_a_stranger_is_not_sent_invitation_after_invitation_whoever_sends_
     assert (await invite(house, records[3], {"mail": f"other.{MAIL}"})).status_code == 201
 
 
-async def test_who_guesses_codes_has_to_wait(house: House) -> None:
+async def test_who_guesses_codes_has_to_wait(house: IdentityApi) -> None:
     stranger = await adult(house, 3)
     codes = [(await answer(house, stranger, code="0000-0000-0000")).json()["code"] for _ in range(7)]
     assert codes[:5] == ["invitation-unknown"] * 5
     assert codes[-1] == "too-many-tries"
 
 
-async def test_erasing_leaves_no_carer_and_no_invitation(house: House) -> None:
+async def test_erasing_leaves_no_carer_and_no_invitation(house: IdentityApi) -> None:
     record_id, carer_id, _ = await cared_for(house)
     await invite(house, record_id, named(2))
     erased = await house.client.post(
@@ -375,7 +379,7 @@ CALL = [
 ]
 
 
-async def test_people_to_call_are_given_by_the_holder_and_seen_by_the_carer(house: House) -> None:
+async def test_people_to_call_are_given_by_the_holder_and_seen_by_the_carer(house: IdentityApi) -> None:
     record_id, carer_id, _ = await cared_for(house)
     path = f"/records/{record_id}/people-to-call"
     assert (await house.client.get(path, headers=own(record_id))).json() == {"people": []}
@@ -393,7 +397,7 @@ async def test_people_to_call_are_given_by_the_holder_and_seen_by_the_carer(hous
     assert (two.status_code, two.json()["code"]) == (422, "people-to-call-invalid")
 
 
-async def test_a_refusal_is_told_in_french_to_who_reads_french(house: House) -> None:
+async def test_a_refusal_is_told_in_french_to_who_reads_french(house: IdentityApi) -> None:
     stranger = await adult(house, 3)
     headers = {**own(stranger), "accept-language": "fr"}
     body = {"answer": "accepted", "code": "0000-0000-0000"}

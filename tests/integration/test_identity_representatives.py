@@ -23,7 +23,7 @@ from shared.http.tokens import TokenVerifier
 from shared.messaging.outbox import announce, append
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.accounts import KEYRINGS, PASSWORD, House, at_home
+from tests.infra.accounts import KEYRINGS, PASSWORD, IdentityApi, at_home
 from tests.infra.identity_api import administrator, nir, query
 from tests.infra.openings import enter, insured, number_of
 from tests.infra.people import (
@@ -48,12 +48,12 @@ BIRTHDAY = datetime(2034, 5, 17, tzinfo=UTC)
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[House]:
+async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
     async with at_home(await new_database("identity")) as made:
         yield made
 
 
-async def minor_of(house: House, number: int = 1, **more: Any) -> tuple[UUID, UUID]:
+async def minor_of(house: IdentityApi, number: int = 1, **more: Any) -> tuple[UUID, UUID]:
     """A representative's record and that of their minor."""
     own_id = await adult(house, number)
     opened = await open_minor(house, number, **more)
@@ -61,12 +61,12 @@ async def minor_of(house: House, number: int = 1, **more: Any) -> tuple[UUID, UU
     return own_id, UUID(opened.json()["record_id"])
 
 
-async def count(house: House) -> int:
+async def count(house: IdentityApi) -> int:
     return len(await house.events())
 
 
 async def test_an_administrator_opens_for_a_minor_and_the_first_representative_is_in_force_at_once(
-    house: House,
+    house: IdentityApi,
 ) -> None:
     own_id, record_id = await minor_of(house)
     rows = await query(house.database, "select channel from records where id = $1", record_id)
@@ -79,7 +79,7 @@ async def test_an_administrator_opens_for_a_minor_and_the_first_representative_i
     assert await told(house, "representation-added") == ["adult.1@patient.example"]
 
 
-async def test_a_signed_in_representative_opens_for_the_minor_of_their_card(house: House) -> None:
+async def test_a_signed_in_representative_opens_for_the_minor_of_their_card(house: IdentityApi) -> None:
     await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(1))])
     own_id = await adult(house, 1)
     opened = await open_own_minor(house, own_id)
@@ -106,7 +106,7 @@ async def test_a_signed_in_representative_opens_for_the_minor_of_their_card(hous
     ids=["another card", "not in the register", "another name", "of age", "no card"],
 )
 async def test_what_does_not_prove_a_representation_is_refused_alike(
-    house: House, number: int, born: str, changes: dict[str, Any]
+    house: IdentityApi, number: int, born: str, changes: dict[str, Any]
 ) -> None:
     owner = {"card_owner": number_of(1)}
     await enter(house.pool, [insured(50, born=MINOR, **owner), insured(52, born="1990-01-01", **owner)])
@@ -117,7 +117,7 @@ async def test_what_does_not_prove_a_representation_is_refused_alike(
 
 
 @pytest.mark.parametrize("owner", [None, number_of(2)], ids=["no owner is known", "another owner"])
-async def test_who_does_not_own_the_card_opens_no_record_with_its_number(house: House, owner: str | None) -> None:
+async def test_who_does_not_own_the_card_opens_no_record_with_its_number(house: IdentityApi, owner: str | None) -> None:
     await enter(house.pool, [insured(50, born=MINOR, card_owner=owner)])
     own_id = await adult(house, 1)
     refused = await open_own_minor(house, own_id)
@@ -127,7 +127,7 @@ async def test_who_does_not_own_the_card_opens_no_record_with_its_number(house: 
 
 @pytest.mark.parametrize("owner", [None, number_of(2)], ids=["no owner is known", "another owner"])
 async def test_who_does_not_own_the_card_waits_for_a_second_person_and_the_known_contact_is_told(
-    house: House, owner: str | None
+    house: IdentityApi, owner: str | None
 ) -> None:
     await enter(house.pool, [insured(50, born=MINOR, card_owner=owner, mail="parent@patient.example")])
     record_id = await adult(house, 50, born=MINOR, mail="parent@patient.example")
@@ -148,7 +148,7 @@ async def test_who_does_not_own_the_card_waits_for_a_second_person_and_the_known
     assert (await ask_to_act(house, stranger, record_id)).status_code == 200
 
 
-async def test_the_owner_of_the_card_represents_at_once_and_the_contact_on_file_is_told(house: House) -> None:
+async def test_the_owner_of_the_card_represents_at_once_and_the_contact_on_file_is_told(house: IdentityApi) -> None:
     await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(1), mail="parent@patient.example")])
     record_id = await adult(house, 50, born=MINOR, mail="parent@patient.example")
     own_id = await adult(house, 1)
@@ -157,7 +157,7 @@ async def test_the_owner_of_the_card_represents_at_once_and_the_contact_on_file_
     assert (await ask_to_act(house, own_id, record_id)).status_code == 200
 
 
-async def test_the_other_parent_is_told_of_a_request_once_and_stays_the_contact(house: House) -> None:
+async def test_the_other_parent_is_told_of_a_request_once_and_stays_the_contact(house: IdentityApi) -> None:
     await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(1), mail="parent@patient.example")])
     record_id = await adult(house, 50, born=MINOR, mail="parent@patient.example")
     second, first, _ = await adult(house, 2), await adult(house, 1), await adult(house, 3)
@@ -172,21 +172,21 @@ async def test_the_other_parent_is_told_of_a_request_once_and_stays_the_contact(
     assert (await contacts(house, record_id))[-1] == ("adult.1@patient.example", "representative")
 
 
-async def test_the_owner_is_known_by_either_of_two_linked_records(house: House) -> None:
+async def test_the_owner_is_known_by_either_of_two_linked_records(house: IdentityApi) -> None:
     await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(2))])
     own_id, other = await adult(house, 1), await adult(house, 2)
     await link(house, own_id, other)
     assert (await open_own_minor(house, own_id)).json()["state"] == "validated"
 
 
-async def link(house: House, first: UUID, second: UUID, what: str = "link") -> None:
+async def link(house: IdentityApi, first: UUID, second: UUID, what: str = "link") -> None:
     answer = await house.client.post(
         f"/records/{first}/{what}", json={"linked_to": str(second)}, headers=administrator()
     )
     assert answer.status_code == 202, answer.text
 
 
-async def test_a_representative_acts_signed_in_by_either_of_two_linked_records(house: House) -> None:
+async def test_a_representative_acts_signed_in_by_either_of_two_linked_records(house: IdentityApi) -> None:
     own_id, record_id = await minor_of(house)
     other = await adult(house, 2)
     assert (await ask_to_act(house, other, record_id)).status_code == 404
@@ -206,7 +206,7 @@ async def test_a_representative_acts_signed_in_by_either_of_two_linked_records(h
     assert (await house.client.get("/acting-for", headers=bearer(patient_token(other)))).json() == []
 
 
-async def test_a_representative_signed_in_by_a_linked_record_still_gives_the_password(house: House) -> None:
+async def test_a_representative_signed_in_by_a_linked_record_still_gives_the_password(house: IdentityApi) -> None:
     own_id, record_id = await minor_of(house)
     other = await house.open_account(5)
     await link(house, own_id, other)
@@ -217,21 +217,21 @@ async def test_a_representative_signed_in_by_a_linked_record_still_gives_the_pas
     assert closed.status_code == 200, closed.text
 
 
-async def test_the_other_record_of_a_person_represents_them_no_more_than_their_own(house: House) -> None:
+async def test_the_other_record_of_a_person_represents_them_no_more_than_their_own(house: IdentityApi) -> None:
     own_id, other = await adult(house, 1), await adult(house, 2)
     await link(house, own_id, other)
     refused = await add(house, own_id, 2, evidence=DECISION)
     assert (refused.status_code, refused.json()["code"]) == (422, "representative-unfit")
 
 
-async def test_who_tries_cards_has_to_wait(house: House) -> None:
+async def test_who_tries_cards_has_to_wait(house: IdentityApi) -> None:
     own_id = await adult(house, 1)
     codes = [(await open_own_minor(house, own_id, card_serial=f"12345678{n}")).json()["code"] for n in range(8)]
     assert codes[:5] == ["representation-unproven"] * 5
     assert codes[-1] == "too-many-tries"
 
 
-async def test_the_second_representative_waits_and_the_first_one_validates(house: House) -> None:
+async def test_the_second_representative_waits_and_the_first_one_validates(house: IdentityApi) -> None:
     first, record_id = await minor_of(house)
     second = await adult(house, 2)
     asked = (await add(house, record_id, 2)).json()
@@ -250,7 +250,7 @@ async def test_the_second_representative_waits_and_the_first_one_validates(house
     assert len(await contacts(house, record_id)) == 1, "the contact stays the first one's"
 
 
-async def test_a_refused_representative_never_acts_and_is_not_validated_later(house: House) -> None:
+async def test_a_refused_representative_never_acts_and_is_not_validated_later(house: IdentityApi) -> None:
     _, record_id = await minor_of(house)
     second = await adult(house, 2)
     asked = (await add(house, record_id, 2)).json()
@@ -263,7 +263,7 @@ async def test_a_refused_representative_never_acts_and_is_not_validated_later(ho
     assert (await add(house, record_id, 2)).json()["state"] == "waiting", "it may be asked for again"
 
 
-async def test_the_same_representative_twice_is_refused(house: House) -> None:
+async def test_the_same_representative_twice_is_refused(house: IdentityApi) -> None:
     _, record_id = await minor_of(house)
     before = await people(house, record_id)
     again = await add(house, record_id, 1)
@@ -271,7 +271,7 @@ async def test_the_same_representative_twice_is_refused(house: House) -> None:
     assert await people(house, record_id) == before
 
 
-async def test_of_two_first_representatives_at_once_exactly_one_is_in_force(house: House) -> None:
+async def test_of_two_first_representatives_at_once_exactly_one_is_in_force(house: IdentityApi) -> None:
     record_id = await adult(house, 50, born=MINOR)
     await adult(house, 1)
     await adult(house, 2)
@@ -284,14 +284,14 @@ async def test_of_two_first_representatives_at_once_exactly_one_is_in_force(hous
     ("evidence", "code"),
     [("birth-certificate", "evidence-insufficient"), ("a-letter", "evidence-unknown")],
 )
-async def test_an_adult_is_not_represented_on_that(house: House, evidence: str, code: str) -> None:
+async def test_an_adult_is_not_represented_on_that(house: IdentityApi, evidence: str, code: str) -> None:
     record_id = await adult(house, 3)
     await adult(house, 1)
     refused = await add(house, record_id, 1, evidence={"kind": evidence, "reference": "x"})
     assert (refused.status_code, refused.json()["code"]) == (422, code)
 
 
-async def test_a_protected_adult_is_represented_on_a_decision_and_keeps_their_contact(house: House) -> None:
+async def test_a_protected_adult_is_represented_on_a_decision_and_keeps_their_contact(house: IdentityApi) -> None:
     record_id, own_id = await adult(house, 3), await adult(house, 1)
     entered = await add(house, record_id, 1, evidence=DECISION)
     assert entered.json()["state"] == "validated", entered.text
@@ -312,7 +312,7 @@ async def test_a_protected_adult_is_represented_on_a_decision_and_keeps_their_co
     ],
     ids=["software", "an administrator without the scope", "a professional", "a patient"],
 )
-async def test_only_an_administrator_enters_ends_and_lists_for_others(house: House, token: str) -> None:
+async def test_only_an_administrator_enters_ends_and_lists_for_others(house: IdentityApi, token: str) -> None:
     own_id, record_id = await minor_of(house)
     id = (await house.client.get(f"/records/{record_id}/representatives", headers=administrator())).json()[0]
     path = f"/records/{record_id}/representatives"
@@ -326,7 +326,7 @@ async def test_only_an_administrator_enters_ends_and_lists_for_others(house: Hou
     assert (await ask_to_act(house, own_id, record_id)).status_code == 200
 
 
-async def test_names_are_shown_to_those_concerned_and_the_reference_to_administrators(house: House) -> None:
+async def test_names_are_shown_to_those_concerned_and_the_reference_to_administrators(house: IdentityApi) -> None:
     own_id, record_id = await minor_of(house)
     path = f"/records/{record_id}/representatives"
     seen = (await house.client.get(path, headers=administrator())).json()
@@ -339,7 +339,7 @@ async def test_names_are_shown_to_those_concerned_and_the_reference_to_administr
     assert mine == [{"record_id": str(record_id), "relation": "representative", "name": "Zoéa D'INVENTÉE-EXEMPLE"}]
 
 
-async def test_a_token_to_act_carries_both_ids_and_lives_five_minutes(house: House) -> None:
+async def test_a_token_to_act_carries_both_ids_and_lives_five_minutes(house: IdentityApi) -> None:
     own_id, record_id = await minor_of(house)
     answer = await ask_to_act(house, own_id, record_id)
     assert (answer.json()["relation"], answer.headers["cache-control"]) == ("representative", "no-store")
@@ -357,7 +357,7 @@ async def test_a_token_to_act_carries_both_ids_and_lives_five_minutes(house: Hou
     assert (again.status_code, again.json()["code"]) == (403, "holder-needed"), "not from one token to the next"
 
 
-async def test_a_stranger_gets_no_token_and_the_ledger_of_that_record_says_so(house: House) -> None:
+async def test_a_stranger_gets_no_token_and_the_ledger_of_that_record_says_so(house: IdentityApi) -> None:
     _, record_id = await minor_of(house)
     stranger = await adult(house, 9)
     for asked in (record_id, uuid4(), stranger):
@@ -367,7 +367,7 @@ async def test_a_stranger_gets_no_token_and_the_ledger_of_that_record_says_so(ho
     assert (entry.outcome, entry.reason, entry.actor) == ("refused", "record-unknown", str(stranger))
 
 
-async def test_a_representative_closes_with_their_own_password_and_no_other_record(house: House) -> None:
+async def test_a_representative_closes_with_their_own_password_and_no_other_record(house: IdentityApi) -> None:
     own_id = await house.open_account(5)
     opened = await house.client.post(
         "/records/represented",
@@ -396,7 +396,7 @@ async def test_a_representative_closes_with_their_own_password_and_no_other_reco
     assert (entry.outcome, entry.kind, entry.actor) == ("permitted", "representative", str(own_id))
 
 
-async def test_the_administrator_ends_it_and_the_contact_is_the_holders_again(house: House) -> None:
+async def test_the_administrator_ends_it_and_the_contact_is_the_holders_again(house: IdentityApi) -> None:
     record_id = await adult(house, 50, born=MINOR, mail="minor@patient.example")
     own_id = await adult(house, 1)
     entered = (await add(house, record_id, 1)).json()
@@ -420,7 +420,7 @@ async def test_the_administrator_ends_it_and_the_contact_is_the_holders_again(ho
     assert await count(house) == before, "ending it again says nothing new"
 
 
-async def test_a_minors_contact_follows_the_representatives(house: House) -> None:
+async def test_a_minors_contact_follows_the_representatives(house: IdentityApi) -> None:
     own_id, record_id = await minor_of(house)
     new = Contact("moved@patient.example", "en", "holder")
     async with transaction(house.pool) as connection:
@@ -432,7 +432,7 @@ async def test_a_minors_contact_follows_the_representatives(house: House) -> Non
     assert (await contacts(house, record_id))[-1] == ("moved@patient.example", "representative")
 
 
-async def test_the_next_representative_becomes_the_contact_when_the_first_one_ends(house: House) -> None:
+async def test_the_next_representative_becomes_the_contact_when_the_first_one_ends(house: IdentityApi) -> None:
     _, record_id = await minor_of(house)
     await adult(house, 2)
     second = (await add(house, record_id, 2)).json()
@@ -446,7 +446,7 @@ async def test_the_next_representative_becomes_the_contact_when_the_first_one_en
 
 
 async def test_ends_that_cannot_be_written_keep_no_others_though_they_fill_a_page(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: IdentityApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = [await adult(house, number) for number in (3, 4, 5)]
     await adult(house, 1)
@@ -466,7 +466,7 @@ async def test_ends_that_cannot_be_written_keep_no_others_though_they_fill_a_pag
     assert await sweep_representations(house.pool, KEYRINGS, end, limit=1) == 0
 
 
-async def test_an_end_that_was_stated_comes_by_itself(house: House) -> None:
+async def test_an_end_that_was_stated_comes_by_itself(house: IdentityApi) -> None:
     record_id, own_id = await adult(house, 3), await adult(house, 1)
     end = clock.now() + timedelta(days=30)
     await add(house, record_id, 1, evidence=DECISION, ends_at=end.isoformat())
@@ -489,7 +489,7 @@ async def test_an_end_that_was_stated_comes_by_itself(house: House) -> None:
     ],
 )
 async def test_at_eighteen_the_representation_ends_by_itself_and_both_are_told(
-    house: House, born: str, birthday: datetime
+    house: IdentityApi, born: str, birthday: datetime
 ) -> None:
     record_id = await adult(house, 50, born=born, mail="minor@patient.example")
     own_id = await adult(house, 1)
@@ -510,7 +510,7 @@ async def test_at_eighteen_the_representation_ends_by_itself_and_both_are_told(
 
 
 async def test_without_a_contact_of_their_own_nobody_is_told_things_at_the_representatives_any_more(
-    house: House,
+    house: IdentityApi,
 ) -> None:
     _, record_id = await minor_of(house)
     await sweep_minors(house.pool, KEYRINGS, BIRTHDAY)
@@ -519,7 +519,7 @@ async def test_without_a_contact_of_their_own_nobody_is_told_things_at_the_repre
 
 
 async def test_one_who_waits_at_the_18th_birthday_is_refused_and_a_later_decision_for_the_adult_stays(
-    house: House,
+    house: IdentityApi,
 ) -> None:
     _, record_id = await minor_of(house)
     await adult(house, 2)
@@ -540,7 +540,7 @@ async def test_one_who_waits_at_the_18th_birthday_is_refused_and_a_later_decisio
     assert [tuple(row) for row in rows] == [("ended", "come-of-age"), ("refused", "come-of-age"), ("validated", None)]
 
 
-async def test_no_birth_date_stands_in_clear_or_travels(house: House) -> None:
+async def test_no_birth_date_stands_in_clear_or_travels(house: IdentityApi) -> None:
     await minor_of(house)
     await sweep_minors(house.pool, KEYRINGS, datetime(2034, 5, 2, tzinfo=UTC))
     rows = await query(house.database, "select due_month, minors::text as line from minors")
@@ -555,7 +555,7 @@ create function stop() returns trigger language plpgsql as $$ begin raise except
 create trigger stop before insert on outbox for each row execute function stop()"""
 
 
-async def test_a_sweep_that_dies_at_its_last_line_has_done_nothing_and_goes_on_later(house: House) -> None:
+async def test_a_sweep_that_dies_at_its_last_line_has_done_nothing_and_goes_on_later(house: IdentityApi) -> None:
     _, record_id = await minor_of(house)
     owner = await asyncpg.connect(house.database.owner_dsn)
     try:
@@ -572,14 +572,14 @@ async def test_a_sweep_that_dies_at_its_last_line_has_done_nothing_and_goes_on_l
     assert await told(house, "coming-of-age") == ["adult.1@patient.example"]
 
 
-async def test_two_sweepers_at_once_end_it_once(house: House) -> None:
+async def test_two_sweepers_at_once_end_it_once(house: IdentityApi) -> None:
     _, record_id = await minor_of(house)
     await asyncio.gather(*(sweep_minors(house.pool, KEYRINGS, BIRTHDAY) for _ in range(3)))
     assert len(await entries(house, record_id, "end-representation")) == 1
     assert len(await told(house, "coming-of-age")) == 1
 
 
-async def test_the_minors_of_the_month_are_looked_at_once_a_day(house: House) -> None:
+async def test_the_minors_of_the_month_are_looked_at_once_a_day(house: IdentityApi) -> None:
     await minor_of(house)
     day = datetime(2034, 5, 2, 8, tzinfo=UTC)
     assert await sweep_minors(house.pool, KEYRINGS, datetime(2034, 4, 30, tzinfo=UTC)) == 0
@@ -588,13 +588,13 @@ async def test_the_minors_of_the_month_are_looked_at_once_a_day(house: House) ->
     assert await sweep_minors(house.pool, KEYRINGS, day + timedelta(days=1)) == 1
 
 
-async def test_a_record_that_was_opened_for_a_minor_by_a_hospital_is_announced_as_such(house: House) -> None:
+async def test_a_record_that_was_opened_for_a_minor_by_a_hospital_is_announced_as_such(house: IdentityApi) -> None:
     record_id = await adult(house, 50, born=MINOR)
     assert [(one.version, one.is_minor) for one in await people(house, record_id)] == [(1, True)]
     assert await people(house, await adult(house, 1)) == []
 
 
-async def test_who_is_erased_represents_nobody_any_more(house: House) -> None:
+async def test_who_is_erased_represents_nobody_any_more(house: IdentityApi) -> None:
     own_id, record_id = await minor_of(house)
     erased = await house.client.post(
         f"/records/{own_id}/erase", json={"reason": "gdpr-decision"}, headers=administrator()

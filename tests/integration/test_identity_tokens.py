@@ -118,7 +118,7 @@ async def test_registering_the_same_client_again_is_the_same_client(pool: Pool) 
     again = await register_client(pool, **{**BOOTSTRAP, "name": " bootstrap "})
     assert (again.client_id, again.is_new) == (first.client_id, False)
     at_once = await asyncio.gather(*(register_client(pool, **{**BOOTSTRAP, "name": "b"}) for _ in range(8)))
-    assert len({one.client_id for one in at_once}) == 1
+    assert len({registration.client_id for registration in at_once}) == 1
     assert sum(registration.is_new for registration in at_once) == 1
 
 
@@ -241,9 +241,9 @@ async def test_a_proof_that_does_not_hold_is_answered_as_oauth_says(
     client_id = (await register_client(connection, **BOOTSTRAP)).client_id
     await connection.close()
     response = await ask(refusing, assertion(client_id, key, **claims))
-    told = response.json()
-    assert (response.status_code, told["error"], told["code"]) == (401, "invalid_client", code)
-    assert told["error_description"]
+    body = response.json()
+    assert (response.status_code, body["error"], body["code"]) == (401, "invalid_client", code)
+    assert body["error_description"]
     assert response.headers["content-type"] == "application/json"
 
 

@@ -38,7 +38,7 @@ def verify(proof: str, client: Client = CLIENT) -> None:
 
 @dataclass
 class In:
-    """A moment, told when the test runs."""
+    """A moment, resolved when the test runs."""
 
     seconds: int
 
@@ -94,9 +94,11 @@ def test_without_a_kid_every_key_of_the_client_is_tried() -> None:
 def test_a_signed_assertion_that_says_the_wrong_thing_is_refused_with_the_reason(
     claims: dict[str, Any], code: str
 ) -> None:
-    told: dict[str, Any] = {name: int(value) if isinstance(value, In) else value for name, value in claims.items()}
+    claim_values: dict[str, Any] = {
+        name: int(value) if isinstance(value, In) else value for name, value in claims.items()
+    }
     with pytest.raises(AssertionRefusedError) as refused:
-        verify(assertion("client-1", KEY, **told))
+        verify(assertion("client-1", KEY, **claim_values))
     assert refused.value.code == code
     assert refused.value.error == "invalid_client"
 

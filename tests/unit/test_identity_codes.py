@@ -149,9 +149,9 @@ def test_codes_go_where_the_person_can_be_reached() -> None:
     with pytest.raises(ContactMissingError):
         any_channel(NEITHER)
     assert check_second_factor("sms", BOTH) == "sms"
-    for factor, told in (("sms", NEITHER), ("mail", NEITHER), ("totp", BOTH)):
+    for factor, contact in (("sms", NEITHER), ("mail", NEITHER), ("totp", BOTH)):
         with pytest.raises(SecondFactorInvalidError):
-            check_second_factor(factor, told)  # type: ignore[arg-type]
+            check_second_factor(factor, contact)  # type: ignore[arg-type]
 
 
 def test_a_contact_is_read_as_it_was_written_with_and_without_a_mobile_number() -> None:

@@ -49,9 +49,9 @@ def test_only_this_machines_loopback_is_here(host: str, here: bool) -> None:
 
 
 def test_test_and_production_numbers_never_meet_and_the_two_test_systems_do() -> None:
-    found = {oid: RING.fingerprint(*ins_parts(Ins(nir(), oid))) for oid in (NIR_OID, TEST_OID, DEMO_OID)}
-    assert found[TEST_OID] == found[DEMO_OID]
-    assert found[TEST_OID] != found[NIR_OID]
+    fingerprints = {oid: RING.fingerprint(*ins_parts(Ins(nir(), oid))) for oid in (NIR_OID, TEST_OID, DEMO_OID)}
+    assert fingerprints[TEST_OID] == fingerprints[DEMO_OID]
+    assert fingerprints[TEST_OID] != fingerprints[NIR_OID]
 
 
 def test_equal_traits_of_two_records_have_different_fingerprints() -> None:
@@ -131,32 +131,32 @@ def test_sex_is_taken_as_fhir_codes_it_only() -> None:
 
 
 def test_a_trait_that_one_side_lacks_is_not_compared() -> None:
-    known = PERSON.traits.normalised()
-    assert opening.are_same(known, {**known, "birth_name": "D INVENTEE"})
-    assert opening.are_same(known, {name: known[name] for name in known if name != "birth_place"})
-    assert opening.are_same(known, {**known, "sex": "unknown"})
-    assert not opening.are_same(known, {**known, "sex": "male"})
-    assert not opening.are_same(known, {**known, "given_name": "ZOA"})
+    traits = PERSON.traits.normalised()
+    assert opening.are_same(traits, {**traits, "birth_name": "D INVENTEE"})
+    assert opening.are_same(traits, {name: traits[name] for name in traits if name != "birth_place"})
+    assert opening.are_same(traits, {**traits, "sex": "unknown"})
+    assert not opening.are_same(traits, {**traits, "sex": "male"})
+    assert not opening.are_same(traits, {**traits, "given_name": "ZOA"})
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"), [("10", "G15_10"), ("G15_60", "G15_60"), ("G16_10", "G16_10"), ("R95_93", "R95_93")]
+    ("stated", "stored"), [("10", "G15_10"), ("G15_60", "G15_60"), ("G16_10", "G16_10"), ("R95_93", "R95_93")]
 )
-def test_a_profession_is_kept_with_its_table(given: str, kept: str) -> None:
-    assert directory.profession_code(given) == kept
+def test_a_profession_is_kept_with_its_table(stated: str, stored: str) -> None:
+    assert directory.profession_code(stated) == stored
 
 
-@pytest.mark.parametrize("given", ["", "11", "G15_11", "G15_", "AUTOMATE", "A00_AUTOMATE", "G15_10/SM26", "10 "])
-def test_a_profession_that_the_record_does_not_accept_is_refused(given: str) -> None:
+@pytest.mark.parametrize("stated", ["", "11", "G15_11", "G15_", "AUTOMATE", "A00_AUTOMATE", "G15_10/SM26", "10 "])
+def test_a_profession_that_the_record_does_not_accept_is_refused(stated: str) -> None:
     with pytest.raises(directory.ProfessionUnknownError):
-        directory.profession_code(given)
+        directory.profession_code(stated)
 
 
-@pytest.mark.parametrize("given", ["", "8", "x899", "8 99", "8\x0099", "3750000001/12", "8" * 65, "899é"])
-def test_a_national_id_that_cannot_travel_is_refused(given: str) -> None:
+@pytest.mark.parametrize("stated", ["", "8", "x899", "8 99", "8\x0099", "3750000001/12", "8" * 65, "899é"])
+def test_a_national_id_that_cannot_travel_is_refused(stated: str) -> None:
     for read in (directory.professional_id, directory.structure_id):
         with pytest.raises(InvalidNationalIdError):
-            read(given)
+            read(stated)
 
 
 @pytest.mark.parametrize(

@@ -85,11 +85,14 @@ def test_an_activity_is_care_or_a_reason_for_never(activity: str, never: str | N
 
 
 def test_every_sector_is_care_or_a_reason_for_never() -> None:
-    found = {f"SA{number:02d}": exclusion_of(None, f"SA{number:02d}") for number in range(100)}
-    assert (found["SA01"], found["SA33"], found["SA07"]) == (None, None, None)
-    assert (found["SA13"], found["SA66"]) == ("occupational-medicine", "occupational-medicine")
-    assert (found["SA23"], found["SA44"], found["SA48"], found["SA60"]) == ("insurer", *["employer"] * 3)
-    assert all(found[f"SA{number:02d}"] is not None for number in range(70, 100)), "what is not known is refused"
+    exclusions = {f"SA{number:02d}": exclusion_of(None, f"SA{number:02d}") for number in range(100)}
+    assert (exclusions["SA01"], exclusions["SA33"], exclusions["SA07"]) == (None, None, None)
+    assert (exclusions["SA13"], exclusions["SA66"]) == ("occupational-medicine", "occupational-medicine")
+    assert (exclusions["SA23"], exclusions["SA44"], exclusions["SA48"], exclusions["SA60"]) == (
+        "insurer",
+        *["employer"] * 3,
+    )
+    assert all(exclusions[f"SA{number:02d}"] is not None for number in range(70, 100)), "what is not known is refused"
 
 
 def test_an_activity_of_care_does_not_make_up_for_a_sector_of_never() -> None:
@@ -112,8 +115,8 @@ def test_an_activity_of_care_does_not_make_up_for_a_sector_of_never() -> None:
 def test_occupational_medicine_is_an_only_specialty_or_the_sector_one_acts_for(
     specialties: set[str], sector: str | None, never: bool
 ) -> None:
-    found = exclusion_of_professional(frozenset(specialties), sector)
-    assert found == ("occupational-medicine" if never else None)
+    exclusion = exclusion_of_professional(frozenset(specialties), sector)
+    assert exclusion == ("occupational-medicine" if never else None)
 
 
 def test_occupational_medicine_stands_on_never_unless_the_parameter_allows_it() -> None:

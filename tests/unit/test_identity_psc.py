@@ -134,12 +134,12 @@ def test_the_structure_is_one_that_directory_and_proof_both_name(
     active: tuple[str, ...], vouched: set[str] | None, wanted: str | None, result: str | type[ClientError] | None
 ) -> None:
     listed = DirectoryEntry(ME, "G15_10", True, frozenset(), active)
-    said = IdentityProof(ME, None, None if vouched is None else frozenset(vouched))
+    proof = IdentityProof(ME, None, None if vouched is None else frozenset(vouched))
     if isinstance(result, type):
         with pytest.raises(result):
-            admit_professional(listed, said, wanted, StatedAccess(), RULES)
+            admit_professional(listed, proof, wanted, StatedAccess(), RULES)
     else:
-        assert admit_professional(listed, said, wanted, StatedAccess(), RULES).organisation_id == result
+        assert admit_professional(listed, proof, wanted, StatedAccess(), RULES).organisation_id == result
 
 
 @pytest.mark.parametrize("partly", [{"psc_issuer": "https://x"}, {"edge_keys": KEYRING}, {"card_roots": "roots.pem"}])
@@ -149,5 +149,5 @@ def test_a_way_in_is_set_up_whole_or_not_at_all(partly: dict[str, str]) -> None:
 
 
 def test_the_test_provider_knows_the_professionals_of_the_bootstrap() -> None:
-    told = {(one["id"], f"G15_{one.get('profession', '10')}") for one in PEOPLE}
-    assert told == {(one.id, one.profession) for one in PROFESSIONALS.values()}
+    listed_people = {(person["id"], f"G15_{person.get('profession', '10')}") for person in PEOPLE}
+    assert listed_people == {(value.id, value.profession) for value in PROFESSIONALS.values()}

@@ -31,12 +31,12 @@ def test_the_wait_doubles_with_each_failure_up_to_a_quarter_of_an_hour(tries: in
 
 
 def test_tries_without_a_pause_are_looked_at_as_often_as_the_rule_says() -> None:
-    known: dict[str, AttemptCount] = {}
+    counts: dict[str, AttemptCount] = {}
     looked_at = 0
     for millisecond in range(0, 60_000, 6):
-        decided = decide_attempt(known, ["device:a"], NOW + timedelta(milliseconds=millisecond))
-        if isinstance(decided, AttemptAllowed):
-            known, looked_at = dict(decided.counts), looked_at + 1
+        decision = decide_attempt(counts, ["device:a"], NOW + timedelta(milliseconds=millisecond))
+        if isinstance(decision, AttemptAllowed):
+            counts, looked_at = dict(decision.counts), looked_at + 1
     assert looked_at == 10  # 5 free ones, then after 2, 4, 8, 16 seconds and the first of the waits themselves
 
 
