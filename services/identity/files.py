@@ -13,7 +13,7 @@ from typing import BinaryIO
 from services.identity.domain.imports import (
     FileEncodingError,
     FileHeaderError,
-    FileMark,
+    FileIdentity,
     LineEncodingError,
     LineMalformedError,
     LineTooLongError,
@@ -21,7 +21,7 @@ from services.identity.domain.imports import (
 from shared.errors import CodedError
 
 DELIMITERS = ";,|\t"
-LONGEST_LINE = 64 * 1024
+MAX_LINE_BYTES = 64 * 1024
 _SAMPLE = 1024 * 1024
 
 
@@ -34,7 +34,7 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FileLine:
     """A line and its columns by our names, or why it cannot be read. `number` counts the header as 1."""
 
     number: int
@@ -44,10 +44,10 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class LineBatch:
     """A batch; `end` is the offset after it, `count` how many lines it took from the file, blank ones too."""
 
-    lines: Sequence[Line]
+    lines: Sequence[FileLine]
     end: int
     count: int
 
@@ -61,10 +61,10 @@ class LineFile:
     def __init__(self, path: Path, columns: Columns) -> None:
         self._file: BinaryIO = path.open("rb")
         sample = self._file.read(_SAMPLE)
-        self.mark = FileMark(hashlib.sha256(sample).digest(), os.fstat(self._file.fileno()).st_size)
+        self.mark = FileIdentity(hashlib.sha256(sample).digest(), os.fstat(self._file.fileno()).st_size)
         _check_encoding(sample, whole=len(sample) == self.mark.size)
         self._file.seek(len(codecs.BOM_UTF8) if sample.startswith(codecs.BOM_UTF8) else 0)
-        self.header = self._file.readline(LONGEST_LINE).rstrip(b"\r\n")
+        self.header = self._file.readline(MAX_LINE_BYTES).rstrip(b"\r\n")
         self.first = self._file.tell()
         text = self.header.decode()
         self.delimiter, self._names = _sniff(text, columns)
@@ -74,34 +74,36 @@ class LineFile:
         """The file is no longer needed."""
         self._file.close()
 
-    def read(self, offset: int, number: int, limit: int) -> Lines:
+    def read(self, offset: int, number: int, limit: int) -> LineBatch:
         """Up to `limit` lines from an offset (0: after the header); the first has this number."""
         self._file.seek(max(offset, self.first))
-        found: list[Line] = []
+        lines: list[FileLine] = []
         count = 0
-        while count < limit and (raw := self._file.readline(LONGEST_LINE + 1)):
+        while count < limit and (raw := self._file.readline(MAX_LINE_BYTES + 1)):
             count += 1
             if line := self._line(number + count - 1, raw):
-                found.append(line)
-        return Lines(found, self._file.tell(), count)
+                lines.append(line)
+        return LineBatch(lines, self._file.tell(), count)
 
-    def _line(self, number: int, raw: bytes) -> Line | None:
-        if len(raw) > LONGEST_LINE and not raw.endswith(b"\n"):
+    def _line(self, number: int, raw: bytes) -> FileLine | None:
+        if len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
             self._skip_line()
-            return Line(number, raw[:LONGEST_LINE], error=LineTooLongError())
+            return FileLine(number, raw[:MAX_LINE_BYTES], error=LineTooLongError())
         raw = raw.rstrip(b"\r\n")
         if not raw.strip():
             return None
         try:
             cells = _cells(raw.decode(), self.delimiter)
         except UnicodeDecodeError:
-            return Line(number, raw, error=LineEncodingError())
+            return FileLine(number, raw, error=LineEncodingError())
         if cells is None or len(cells) != self._width:
-            return Line(number, raw, error=LineMalformedError())
-        return Line(number, raw, {name: cell.strip() for name, cell in zip(self._names, cells, strict=True) if name})
+            return FileLine(number, raw, error=LineMalformedError())
+        return FileLine(
+            number, raw, {name: cell.strip() for name, cell in zip(self._names, cells, strict=True) if name}
+        )
 
     def _skip_line(self) -> None:
-        while (more := self._file.readline(LONGEST_LINE)) and not more.endswith(b"\n"):
+        while (chunk := self._file.readline(MAX_LINE_BYTES)) and not chunk.endswith(b"\n"):
             pass
 
 
@@ -119,7 +121,7 @@ class RejectedLines:
         if self.size == 0:
             self.path.unlink(missing_ok=True)
 
-    def write(self, rejected: Sequence[tuple[Line, str]]) -> None:
+    def write(self, rejected: Sequence[tuple[FileLine, str]]) -> None:
         """Appends after `size`: what a killed run wrote beyond what it committed is overwritten."""
         if not rejected:
             return
@@ -148,12 +150,13 @@ def _check_encoding(sample: bytes, *, whole: bool) -> None:
 
 def _sniff(header: str, columns: Columns) -> tuple[str, list[str]]:
     """The delimiter under which most columns are known, and our name of each column, "" for others."""
-    ours = {_plain(title): name for name, title in columns.titles.items()}
-    found = {
-        delimiter: [ours.get(_plain(cell), "") for cell in _cells(header, delimiter) or []] for delimiter in DELIMITERS
+    ours = {_normalised_title(title): name for name, title in columns.titles.items()}
+    names_by_delimiter = {
+        delimiter: [ours.get(_normalised_title(cell), "") for cell in _cells(header, delimiter) or []]
+        for delimiter in DELIMITERS
     }
-    delimiter = max(DELIMITERS, key=lambda one: sum(map(bool, found[one])))
-    names = found[delimiter]
+    delimiter = max(DELIMITERS, key=lambda candidate: sum(map(bool, names_by_delimiter[candidate])))
+    names = names_by_delimiter[delimiter]
     missing = [columns.titles[name] for name in columns.needed if name not in names]
     if missing:
         raise FileHeaderError(f"The header lacks: {', '.join(missing)}. {FileHeaderError.__doc__}")
@@ -162,7 +165,7 @@ def _sniff(header: str, columns: Columns) -> tuple[str, list[str]]:
     return delimiter, names
 
 
-def _plain(title: str) -> str:
+def _normalised_title(title: str) -> str:
     return unicodedata.normalize("NFC", title).replace("’", "'").strip().casefold()
 
 

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from services.identity.campaigning import opening_loops
-from services.identity.domain.activation import open_wave, printed
+from services.identity.domain.activation import grouped_code, open_code_batch
 from services.identity.domain.insured import InsuredPerson
 from services.identity.store import activation, campaigns
 from services.identity.usecases.print_again import print_again
@@ -138,8 +138,8 @@ async def test_who_is_opened_for_activates_with_the_code_of_the_letter_which_can
         found = await activation.load_wave_by_id(connection, wave_id)
         assert found is not None
         kept = await activation.page_of_codes(connection, wave_id, (-1, UUID(int=0)), 100)
-    wave = open_wave(*found, KEYRINGS.persons)
-    again = {printed(wave.code(one.person, one.attempt)) for one in kept}
+    wave = open_code_batch(*found, KEYRINGS.persons)
+    again = {grouped_code(wave.code(one.person, one.attempt)) for one in kept}
     assert again == {one["values"]["code"] for one in letters}
     mine = next(one for one in letters if one["to"] == {"mail": "invente.1@patient.example"})
     body = {"ins": ins_body(1), "code": mine["values"]["code"], **choosing()}

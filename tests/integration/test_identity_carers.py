@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.care import KEPT_UNANSWERED
+from services.identity.domain.care import UNANSWERED_RETENTION
 from services.identity.usecases.sweep_invitations import sweep_invitations
 from shared.runtime import clock
 from tests.conftest import NewDatabase
@@ -193,7 +193,7 @@ async def test_an_invitation_expires_and_is_forgotten_later(house: House) -> Non
     assert await sweep_invitations(house.pool, now) == 1
     assert await sweep_invitations(house.pool, now) == 0
     assert [row["status"] for row in await query(house.database, "select status from care_relations")] == ["expired"]
-    assert await sweep_invitations(house.pool, now + KEPT_UNANSWERED + timedelta(seconds=1)) == 1
+    assert await sweep_invitations(house.pool, now + UNANSWERED_RETENTION + timedelta(seconds=1)) == 1
     assert await query(house.database, "select status from care_relations") == []
 
 

@@ -249,7 +249,7 @@ async def test_a_campaign_finds_who_is_on_the_list(client: httpx.AsyncClient, da
     await object_(client, 1)
     pool = await create_pool(settings_of(database).postgres, application="tests")
     async with transaction(pool) as connection:
-        found = await store.suppressed_among(connection, [fingerprint(1), fingerprint(2)])
+        found = await store.load_suppressions(connection, [fingerprint(1), fingerprint(2)])
     pool.terminate()
     assert found == {fingerprint(1): "objected"}
 

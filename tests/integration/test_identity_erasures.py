@@ -15,10 +15,10 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.receipts import longest_kept, verify
+from services.identity.domain.receipts import longest_retention, verified_receipt
 from services.identity.store import lifecycle
 from services.identity.usecases.collect_acknowledgements import WriterMismatchError
-from services.identity.usecases.erase_record import destroy, erase_record
+from services.identity.usecases.erase_record import destroy_record_data, erase_record
 from services.identity.usecases.recover_commits import erase_again_and_end_sessions
 from services.identity.usecases.sweep_retention import sweep_retention
 from services.identity.usecases.watch_erasures import OVERDUE, watch_erasures
@@ -128,10 +128,10 @@ async def test_every_table_that_names_a_record_is_among_those_that_are_emptied(
     async with life.pool.acquire() as pooled:
         connection: Any = pooled
         with connection.query_logger(lambda record: said.append(record.query)):
-            kept = await lifecycle.load_kept(connection, record_id)
+            kept = await lifecycle.load_lifecycle_record(connection, record_id)
             assert kept is not None
             async with connection.transaction():
-                await destroy(connection, KEYRINGS, kept, clock.now())
+                await destroy_record_data(connection, KEYRINGS, kept, clock.now())
     emptied = set(re.findall(r"delete from (\w+)", " ".join(said)))
     rows = await query(
         database,
@@ -302,10 +302,10 @@ async def test_when_all_have_answered_there_is_a_receipt_that_the_published_keys
     assert answer.headers["content-type"] == "application/jose"
     keys = (await client.get("/.well-known/erasure-receipt-keys.json")).json()
     assert all("d" not in key for key in keys["keys"])
-    found = verify(answer.text, keys)
+    found = verified_receipt(answer.text, keys)
     assert (found.erasure_id, found.record_id, found.reason) == (erasure_id, record_id, "gdpr-decision")
     assert found.destroyed_at == at
-    assert found.unrecoverable_from == at + longest_kept(timedelta(days=90))
+    assert found.unrecoverable_from == at + longest_retention(timedelta(days=90))
     assert {one.service: one.destroyed["keys"] for one in found.acknowledgements}[SERVICES[4]] == 7
 
 

@@ -15,14 +15,14 @@ from services.identity.domain.imports import (
     AbsenceImplausibleError,
     FileEncodingError,
     FileHeaderError,
-    FileMark,
+    FileIdentity,
+    ImportProgress,
     ImportRunningError,
-    Progress,
 )
-from services.identity.domain.insured import Insured, Selection, is_card_of, open_insured
-from services.identity.importing import Complete, Importer, Outcome
+from services.identity.domain.insured import InsuredRow, InsuredSelection, is_card_of, open_insured
+from services.identity.importing import CompleteDirectory, Importer, ImportOutcome
 from services.identity.settings import ImportSettings
-from services.identity.store.insured import find_insured, page_of_insured
+from services.identity.store.insured import find_insured, load_insured_page
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
@@ -70,11 +70,11 @@ def importer_of(database: Database, keyring: str = KEYRING) -> Importer:
     return make_importer(ImportSettings.model_validate(values))
 
 
-def nothing(progress: Progress, mark: FileMark) -> None:
+def nothing(progress: ImportProgress, mark: FileIdentity) -> None:
     pass
 
 
-async def found(database: Database, ins: str, keyrings: str = KEYRING) -> Insured | None:
+async def found(database: Database, ins: str, keyrings: str = KEYRING) -> InsuredRow | None:
     pool = await create_pool(settings_of(database).postgres, application="tests")
     try:
         async with pool.acquire() as connection:
@@ -84,13 +84,13 @@ async def found(database: Database, ins: str, keyrings: str = KEYRING) -> Insure
         pool.terminate()
 
 
-async def pages(database: Database, selection: Selection, limit: int) -> list[list[Insured]]:
+async def pages(database: Database, selection: InsuredSelection, limit: int) -> list[list[InsuredRow]]:
     pool = await create_pool(settings_of(database).postgres, application="tests")
-    seen: list[list[Insured]] = []
+    seen: list[list[InsuredRow]] = []
     after: UUID | None = None
     try:
         async with pool.acquire() as connection:
-            while page := await page_of_insured(connection, selection, after, limit):
+            while page := await load_insured_page(connection, selection, after, limit):
                 seen.append(page)
                 after = page[-1].id
     finally:
@@ -98,7 +98,7 @@ async def pages(database: Database, selection: Selection, limit: int) -> list[li
     return seen
 
 
-def rejected(outcome: Outcome) -> list[tuple[int, str]]:
+def rejected(outcome: ImportOutcome) -> list[tuple[int, str]]:
     lines = outcome.rejected_file.read_text("utf-8").splitlines()[1:]
     return [(int(one.split(";")[0]), one.split(";")[1]) for one in lines]
 
@@ -115,7 +115,7 @@ async def test_an_imported_person_is_found_by_the_fingerprint_and_opened_whole(
     person = open_insured(RING, row)
     assert (person.person.ins.matricule, person.person.traits.birth_name) == (line[0], line[2])
     assert (row.birth_year, row.region, row.regime) == (int(line[4][:4]), line[11], line[10])
-    assert person.reach.address == tuple(line[16:19])
+    assert person.contact_details.address == tuple(line[16:19])
     assert person.person.used.given_name == line[8]
     assert is_card_of(RING, row, person.person.ins, line[12])
     assert not is_card_of(RING, row, person.person.ins, "0000000000")
@@ -162,11 +162,11 @@ async def test_the_same_file_again_changes_nothing_and_a_changed_line_changes_on
 
 async def test_pages_go_over_everybody_selected_once(database: Database, tmp_path: Path) -> None:
     await importer_of(database).insured(write_register(tmp_path / "register.csv", 300), nothing)
-    whole = await pages(database, Selection(statuses=()), 37)
+    whole = await pages(database, InsuredSelection(statuses=()), 37)
     ids = [(one.id.int & 0xFFFF, one.id.int) for page in whole for one in page]
     assert len(ids) == 300
     assert ids == sorted(set(ids))
-    chosen = Selection(born_from=1950, born_to=1960, regions=("11", "84"), regimes=("01",))
+    chosen = InsuredSelection(born_from=1950, born_to=1960, regions=("11", "84"), regimes=("01",))
     rows = [one for page in await pages(database, chosen, 5) for one in page]
     assert rows
     everybody = [one for page in whole for one in page]
@@ -184,7 +184,7 @@ async def test_pages_go_over_everybody_selected_once(database: Database, tmp_pat
 async def test_a_killed_import_goes_on_where_it_was_left(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    monkeypatch.setattr(importing, "BATCH", 50)
+    monkeypatch.setattr(importing, "BATCH_LINES", 50)
     file = write_register(tmp_path / "register.csv", 400)
     lines = file.read_text("utf-8").splitlines()
     for number in range(20, 400, 20):  # a wrong key in each
@@ -193,7 +193,7 @@ async def test_a_killed_import_goes_on_where_it_was_left(
     importer, seen = importer_of(database), 0
     write = importing.import_insured
 
-    async def dying(*arguments: Any) -> Progress:
+    async def dying(*arguments: Any) -> ImportProgress:
         nonlocal seen
         seen += 1
         if seen == 4 and place == "before the commit":
@@ -316,7 +316,7 @@ async def test_one_import_of_a_kind_runs_at_a_time(database: Database, tmp_path:
 
     write = importing.import_insured
 
-    async def waiting(*arguments: Any) -> Progress:
+    async def waiting(*arguments: Any) -> ImportProgress:
         await second()
         return await write(*arguments)
 
@@ -382,10 +382,10 @@ async def test_whoever_is_absent_from_a_complete_extraction_becomes_inactive(
     one = write_directory(tmp_path / "one.txt", activity())
     await importer.directory(one, nothing)
     assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
-    outcome = await importer.directory(one, nothing, complete=Complete())
+    outcome = await importer.directory(one, nothing, complete=CompleteDirectory())
     assert outcome.progress.changed == 1
     assert await status_of(database) == {"899900000101": "active", "899900000202": "inactive"}
-    await importer.directory(both, nothing, complete=Complete())
+    await importer.directory(both, nothing, complete=CompleteDirectory())
     assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
 
 
@@ -396,10 +396,10 @@ async def test_who_was_entered_by_hand_stays_until_a_file_has_named_them(databas
     async with running(settings_of(database)) as client:
         put = await client.put("/professionals/899900000202", json=entry, headers=administrator())
         assert put.status_code == 200, put.text
-    await importer.directory(one, nothing, complete=Complete())
+    await importer.directory(one, nothing, complete=CompleteDirectory())
     assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
     await importer.directory(write_directory(both, activity(), activity("99900000202")), nothing)
-    await importer.directory(one, nothing, complete=Complete())
+    await importer.directory(one, nothing, complete=CompleteDirectory())
     assert await status_of(database) == {"899900000101": "active", "899900000202": "inactive"}
 
 
@@ -407,8 +407,8 @@ async def test_nobody_becomes_inactive_for_a_line_that_cannot_be_read(database: 
     importer = importer_of(database)
     await importer.directory(write_directory(tmp_path / "both.txt", activity(), activity("99900000202")), nothing)
     broken = write_directory(tmp_path / "broken.txt", activity(), activity(national="x"))
-    outcome = await importer.directory(broken, nothing, complete=Complete())
-    assert (outcome.absent_kept, outcome.progress.unreadable) == (importing.UNREADABLE, 1)
+    outcome = await importer.directory(broken, nothing, complete=CompleteDirectory())
+    assert (outcome.absent_kept, outcome.progress.unreadable) == (importing.UNREADABLE_REASON, 1)
     assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
 
 
@@ -445,9 +445,9 @@ async def test_a_truncated_file_strikes_nobody_off(database: Database, tmp_path:
     await importer.directory(write_directory(tmp_path / "many.txt", *many), nothing)
     short = write_directory(tmp_path / "short.txt", activity("99900001000"))
     with pytest.raises(AbsenceImplausibleError):
-        await importer.directory(short, nothing, complete=Complete())
+        await importer.directory(short, nothing, complete=CompleteDirectory())
     assert set((await status_of(database)).values()) == {"active"}
-    await importer.directory(short, nothing, complete=Complete(however_many=True), resume=True)
+    await importer.directory(short, nothing, complete=CompleteDirectory(however_many=True), resume=True)
     assert list((await status_of(database)).values()).count("inactive") == 149
 
 
@@ -455,23 +455,23 @@ async def test_a_truncated_file_strikes_nobody_off(database: Database, tmp_path:
 async def test_a_directory_that_was_killed_half_way_is_finished_and_announces_each_change_once(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    monkeypatch.setattr(importing, "PAGE", 10)
+    monkeypatch.setattr(importing, "PAGE_ROWS", 10)
     importer = importer_of(database)
     leaving = [activity(f"99900009{number:03d}", finess=f"99{number:07d}") for number in range(25)]
     await importer.directory(write_directory(tmp_path / "leaving.txt", *leaving), nothing)
     staying = [activity(f"99900001{number:03d}", finess=f"98{number:07d}") for number in range(35)]
     file, work, calls = write_directory(tmp_path / "staying.txt", *staying), getattr(importing, step), 0
 
-    async def dying(*arguments: Any, **options: Any) -> Progress:
+    async def dying(*arguments: Any, **options: Any) -> ImportProgress:
         nonlocal calls
         calls += 1
         if calls == 3:
             raise Killed
-        done: Progress = await work(*arguments, **options)
+        done: ImportProgress = await work(*arguments, **options)
         return done
 
     monkeypatch.setattr(importing, step, dying)
-    whole = Complete(however_many=True)
+    whole = CompleteDirectory(however_many=True)
     with pytest.raises(Killed):
         await importer.directory(file, nothing, complete=whole)
     outcome = await importer.directory(file, nothing, complete=whole, resume=True)
@@ -508,6 +508,6 @@ async def test_what_the_directory_took_away_is_in_no_token_that_is_issued_afterw
     )
     assert (await said())[:2] == ("G15_60", "1990000204")
     empty = write_directory(tmp_path / "four.txt", activity("99900000909"))
-    await importer.directory(empty, nothing, complete=Complete())
+    await importer.directory(empty, nothing, complete=CompleteDirectory())
     status, answer = await token()
     assert (status, answer["code"]) == (404, "professional-unknown")

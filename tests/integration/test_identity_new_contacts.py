@@ -8,7 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.proposals import BY_POST, MOST_AT_ONCE
+from services.identity.domain.proposals import MAX_PENDING, POSTAL_DELAY
 from services.identity.usecases.open_noticed import open_noticed
 from services.identity.usecases.send_notices import send_notices
 from shared.contracts.base import sealed_place
@@ -180,7 +180,7 @@ async def test_a_letter_that_is_on_its_way_makes_the_wait_longer(house: House, m
     assert sorted(channels) == ["letter", "letter", "mail"], "code and warning by letter, a word to the new contact"
     later(monkeypatch, WAIT)
     assert (await assist(house, 2, mail=STRANGER)).json()["code_sent"] == "letter"
-    later(monkeypatch, BY_POST)
+    later(monkeypatch, POSTAL_DELAY)
     assert (await assist(house, 2, mail=STRANGER)).json()["code_sent"] == "mail"
 
 
@@ -195,11 +195,11 @@ async def test_a_mobile_beside_the_mail_on_file_waits_too(house: House) -> None:
 
 
 async def test_only_so_many_contacts_wait_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(MOST_AT_ONCE):
+    for number in range(MAX_PENDING):
         assert (await ask_alone(house, mail=f"stranger.{number}@elsewhere.example")) is not None
         later(monkeypatch, timedelta(hours=2, minutes=number + 1))
     await ask_alone(house, mail=STRANGER)
-    assert len(await house.messages("contact-proposed")) == MOST_AT_ONCE
+    assert len(await house.messages("contact-proposed")) == MAX_PENDING
     assert STRANGER not in await sent_to(house, "contact-pending")
 
 
@@ -239,7 +239,7 @@ async def test_who_can_only_be_written_letters_opens_alone_when_nobody_has_objec
     assert await house.messages("opening-code") == []
     if objects:
         assert (await object_to(house, await house.code("contact-proposed"), 2)).status_code == 204
-    later(monkeypatch, WAIT + BY_POST)
+    later(monkeypatch, WAIT + POSTAL_DELAY)
     await ask_alone(house, 2, mail=MAIL)
     assert await sent_to(house, "opening-code") == ([] if objects else [MAIL])
 

@@ -13,7 +13,7 @@ import pytest_asyncio
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import seal_row
 from services.identity.store import contacts as store
-from services.identity.usecases.answer_representation import settle
+from services.identity.usecases.answer_representation import apply_representation_status
 from services.identity.usecases.follow_contact import follow_contact
 from services.identity.usecases.sweep_minors import sweep_minors
 from services.identity.usecases.sweep_representations import sweep_representations
@@ -459,9 +459,9 @@ async def test_ends_that_cannot_be_written_keep_no_others_though_they_fill_a_pag
     async def settle_some(*values: Any) -> Any:
         if values[2].record_id in stuck:
             raise CodedError
-        return await settle(*values)
+        return await apply_representation_status(*values)
 
-    monkeypatch.setattr("services.identity.usecases.sweep_representations.settle", settle_some)
+    monkeypatch.setattr("services.identity.usecases.sweep_representations.apply_representation_status", settle_some)
     assert await sweep_representations(house.pool, KEYRINGS, end, limit=1) == 1
     assert await sweep_representations(house.pool, KEYRINGS, end, limit=1) == 0
 

@@ -14,12 +14,12 @@ from services.identity.domain.lifecycle import (
     REFUSALS,
     STATES,
     TABLE,
-    Action,
-    Move,
-    Party,
-    Refusal,
+    LifecycleAction,
+    LifecycleParty,
+    LifecycleRefusal,
+    LifecycleState,
+    LifecycleTransition,
     Retention,
-    State,
     decide,
     party_of,
 )
@@ -28,7 +28,7 @@ from shared.contracts.base import ActorKind
 
 N, X = "record-unknown", "forbidden"
 # fmt: off
-EXPECTED: dict[tuple[Action, str], tuple[str, ...]] = {
+EXPECTED: dict[tuple[LifecycleAction, str], tuple[str, ...]] = {
     # none, objected, open, closed, dead, erased
     ("open", "holder"):                      ("open", "open", "open", "record-closed", "holder-deceased", "open"),
     ("open", "representative"):              ("open", "open", "open", "record-closed", "holder-deceased", "open"),
@@ -63,27 +63,27 @@ def test_the_table_is_whole_and_has_the_size_it_must() -> None:
 
 
 @pytest.mark.parametrize(("action", "party"), list(product(ACTIONS, PARTIES)))
-def test_what_anybody_may_do_in_any_state(action: Action, party: Party) -> None:
+def test_what_anybody_may_do_in_any_state(action: LifecycleAction, party: LifecycleParty) -> None:
     found = []
     for state in STATES:
         decided = decide(state, action, party)
-        found.append(decided.state if isinstance(decided, Move) else decided.code)
+        found.append(decided.state if isinstance(decided, LifecycleTransition) else decided.code)
     assert tuple(found) == EXPECTED.get((action, party), (X,) * 6)
 
 
 def test_every_refusal_is_an_error_with_its_own_code() -> None:
-    refusals = {decided.code for decided in TABLE.values() if isinstance(decided, Refusal)}
+    refusals = {decided.code for decided in TABLE.values() if isinstance(decided, LifecycleRefusal)}
     assert refusals <= set(REFUSALS)
     for code in REFUSALS:
-        assert Refusal(code).error().code == code
+        assert LifecycleRefusal(code).error().code == code
 
 
 @pytest.mark.parametrize("name", ["mutuelle", "insurer", "bank", "employer", "", "Holder"])
 def test_what_the_table_does_not_know_is_refused(name: str) -> None:
     for state, action in product(STATES, ACTIONS):
-        assert decide(state, action, cast(Party, name)) == Refusal("forbidden")
-    assert decide("open", cast(Action, name), "holder") == Refusal("forbidden")
-    assert decide(cast(State, name), "close", "holder") == Refusal("forbidden")
+        assert decide(state, action, cast(LifecycleParty, name)) == LifecycleRefusal("forbidden")
+    assert decide("open", cast(LifecycleAction, name), "holder") == LifecycleRefusal("forbidden")
+    assert decide(cast(LifecycleState, name), "close", "holder") == LifecycleRefusal("forbidden")
 
 
 def test_nobody_but_its_own_people_closes_a_record_and_nobody_outside_erases_one() -> None:
@@ -95,8 +95,8 @@ def test_nobody_but_its_own_people_closes_a_record_and_nobody_outside_erases_one
     assert not any(_moves(*case) for case in CASES if case[2] in idle)
 
 
-def _moves(state: State, action: Action, party: Party) -> bool:
-    return isinstance(decide(state, action, party), Move)
+def _moves(state: LifecycleState, action: LifecycleAction, party: LifecycleParty) -> bool:
+    return isinstance(decide(state, action, party), LifecycleTransition)
 
 
 @pytest.mark.parametrize("kind", get_args(ActorKind))

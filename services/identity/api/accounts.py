@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 
 from services.identity.api.context import Context, OurContext, problems
-from services.identity.api.holders import Holder, NoStore, device_of, no_sooner_than, source_of
+from services.identity.api.holders import Holder, NoStore, device_of, min_response_time, source_of
 from services.identity.domain.accounts import SecondFactor
 from services.identity.models.accounts import (
     BothCodesBody,
@@ -47,7 +47,7 @@ AGAIN = "holder-needed, password-wrong"
 async def post_reset(body: ResetBody, request: Request, pool: ServicePool, context: OurContext) -> ChallengeView:
     """A code goes to the contact on file. The same answer in the same time whether an identifier exists or not."""
     who = body.identifier, body.device_token
-    async with no_sooner_than(context.accounts.refusal_s, also_good_news=True):
+    async with min_response_time(context.accounts.refusal_s, also_good_news=True):
         asked = await start_password_reset(pool, context.accounts, context.keyrings, who, source_of(request))
         return _asked(asked, context)
 
@@ -63,7 +63,7 @@ async def post_new_password(
 ) -> KnownDeviceView:
     """All sessions end. This device is known from now on; sign in on it with the new password and a code."""
     reset = Reset(challenge_id, body.code, body.password, device_of(request))
-    async with no_sooner_than(context.accounts.refusal_s):
+    async with min_response_time(context.accounts.refusal_s):
         token = await finish_password_reset(pool, context.accounts, context.keyrings, reset)
     return KnownDeviceView(device_token=token)
 

@@ -25,11 +25,11 @@ StructureId = Annotated[str, Path(description="Struct_IdNat: 1 + FINESS ...", ex
         _422="national-id-invalid, profession-unknown, specialty-invalid, structure-unknown",
     ),
 )
-async def put_one_professional(
-    professional_id: ProfessionalId, body: ProfessionalBody, asking: AuthenticatedCaller, pool: ServicePool
+async def put_professional_entry(
+    professional_id: ProfessionalId, body: ProfessionalBody, caller: AuthenticatedCaller, pool: ServicePool
 ) -> ProfessionalView:
     """The whole entry; public data. The same entry again changes nothing."""
-    asking.require(SCOPE)
+    caller.require(SCOPE)
     entry = body.entry(professional_id)
     version = await put_professional(pool, entry)
     return ProfessionalView(
@@ -51,15 +51,15 @@ async def put_one_professional(
         _422="national-id-invalid, activity-invalid",
     ),
 )
-async def put_one_structure(
+async def put_structure_entry(
     structure_id: StructureId,
     body: StructureBody,
-    asking: AuthenticatedCaller,
+    caller: AuthenticatedCaller,
     pool: ServicePool,
     context: OurContext,
 ) -> StructureView:
     """The whole entry; public data. The same entry again changes nothing."""
-    asking.require(SCOPE)
+    caller.require(SCOPE)
     entry = body.entry(structure_id, context.entrances.rules.occupational_medicine)
     version = await put_structure(pool, entry)
     return StructureView(structure_id=entry.id, version=version, name=entry.name, status=entry.status)

@@ -21,4 +21,4 @@ async def get_figures(response: Response, pool: ServicePool, first: From, last: 
     """Records opened, accounts activated, objections and closures, by region and channel, of the weeks that begin in
     this span. Without a token."""
     response.headers["cache-control"] = "public, max-age=3600"
-    return FiguresView(figures=[FigureView.of(one) for one in await show_figures(pool, first, last)])
+    return FiguresView(figures=[FigureView.of(figure) for figure in await show_figures(pool, first, last)])

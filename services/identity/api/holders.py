@@ -20,11 +20,11 @@ class HolderNeededError(ForbiddenError):
     french = "Ceci est réservé au titulaire d’un dossier : connectez-vous."
 
 
-def holder(asking: AuthenticatedCaller) -> tuple[UUID, UUID | None]:
+def holder(caller: AuthenticatedCaller) -> tuple[UUID, UUID | None]:
     """Record id and session id of the signed-in holder. Raises HolderNeededError."""
-    if asking.kind != "patient" or asking.record_id is None or asking.id != str(asking.record_id):
+    if caller.kind != "patient" or caller.record_id is None or caller.id != str(caller.record_id):
         raise HolderNeededError
-    return asking.record_id, asking.session_id
+    return caller.record_id, caller.session_id
 
 
 def no_store(response: Response) -> None:
@@ -47,7 +47,7 @@ def device_of(request: Request) -> str:
 
 
 @asynccontextmanager
-async def no_sooner_than(seconds: float, *, also_good_news: bool = False) -> AsyncIterator[None]:
+async def min_response_time(seconds: float, *, also_good_news: bool = False) -> AsyncIterator[None]:
     """Refusals (and, if said so, the rest) are answered at the same time after the question, whatever was looked up."""
     clock = asyncio.get_running_loop().time
     answered_at = clock() + seconds

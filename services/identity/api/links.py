@@ -9,7 +9,7 @@ from services.identity.api.context import OurContext, problems
 from services.identity.domain.lifecycle import party_of
 from services.identity.models.links import LinkBody, LinkView
 from services.identity.usecases.link_records import link_records
-from services.identity.usecases.move_record import Moving
+from services.identity.usecases.move_record import LifecycleRequest
 from services.identity.usecases.read_link import read_link
 from services.identity.usecases.unlink_records import unlink_records
 from shared.db.pool import Pool
@@ -41,7 +41,7 @@ async def post_link(  # FastAPI gives each as a parameter
     record_id: UUID,
     body: LinkBody,
     response: Response,
-    asking: AuthenticatedCaller,
+    caller: AuthenticatedCaller,
     pool: ServicePool,
     context: OurContext,
     prefer: Prefer = None,
@@ -49,8 +49,8 @@ async def post_link(  # FastAPI gives each as a parameter
     """For an administrator, who has made sure that both are of one person. No document moves: the person sees both
     records as one, each document is judged by its own record's state and both records' blocks. Twice
     is once."""
-    await link_records(pool, context.keyrings, record_id, body.linked_to, _moving("link", asking))
-    return await _settled(pool, record_id, body.linked_to, response, prefer)
+    await link_records(pool, context.keyrings, record_id, body.linked_to, _lifecycle_request("link", caller))
+    return await _link_in_force(pool, record_id, body.linked_to, response, prefer)
 
 
 @router.post("/records/{record_id}/unlink", summary="End the link of two records", status_code=202, responses=RESPONSES)
@@ -58,14 +58,14 @@ async def post_unlink(  # FastAPI gives each as a parameter
     record_id: UUID,
     body: LinkBody,
     response: Response,
-    asking: AuthenticatedCaller,
+    caller: AuthenticatedCaller,
     pool: ServicePool,
     context: OurContext,
     prefer: Prefer = None,
 ) -> LinkView:
     """For an administrator. Everything reads as before the link. Twice is once."""
-    await unlink_records(pool, context.keyrings, record_id, body.linked_to, _moving("unlink", asking))
-    return await _settled(pool, record_id, body.linked_to, response, prefer)
+    await unlink_records(pool, context.keyrings, record_id, body.linked_to, _lifecycle_request("unlink", caller))
+    return await _link_in_force(pool, record_id, body.linked_to, response, prefer)
 
 
 @router.get(
@@ -73,26 +73,26 @@ async def post_unlink(  # FastAPI gives each as a parameter
     summary="Which record this one is linked to",
     responses=problems(_403="forbidden; needs the scope records.open", _404="record-unknown"),
 )
-async def get_link(record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool) -> LinkView:
+async def get_link(record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool) -> LinkView:
     """For an administrator. `records` holds the other one too, where there is one."""
-    asking.require(SCOPE)
-    if asking.kind != "administrator":
+    caller.require(SCOPE)
+    if caller.kind != "administrator":
         raise ForbiddenError
     return LinkView.of(await read_link(pool, record_id))
 
 
-def _moving(action: Literal["link", "unlink"], asking: Caller) -> Moving:
+def _lifecycle_request(action: Literal["link", "unlink"], caller: Caller) -> LifecycleRequest:
     """Raises ForbiddenError, RecordUnknownError."""
-    asking.require(SCOPE)
-    return Moving(action, party_of(asking.kind, None, None), asking.actor())
+    caller.require(SCOPE)
+    return LifecycleRequest(action, party_of(caller.kind, None, None), caller.actor())
 
 
-async def _settled(pool: Pool, record_id: UUID, other: UUID, response: Response, prefer: str | None) -> LinkView:
-    found = await wait_for(
+async def _link_in_force(pool: Pool, record_id: UUID, other: UUID, response: Response, prefer: str | None) -> LinkView:
+    states = await wait_for(
         lambda: read_link(pool, record_id, other),
-        lambda pair: all(one.is_in_force for one in pair),
+        lambda pair: all(record.is_in_force for record in pair),
         seconds_to_wait(prefer),
     )
-    view = LinkView.of(found)
+    view = LinkView.of(states)
     response.status_code = 200 if view.status == "in-force" else 202
     return view

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 
 from services.identity.api.context import OurContext, problems
-from services.identity.api.holders import Holder, NoStore, device_of, no_sooner_than, source_of
+from services.identity.api.holders import Holder, NoStore, device_of, min_response_time, source_of
 from services.identity.models.accounts import AskedView, CodeBody, DeviceView, RefreshBody, SessionView, SignInBody
 from services.identity.usecases.finish_sign_in import Answer, finish_sign_in
 from services.identity.usecases.list_devices import list_devices
@@ -30,7 +30,7 @@ async def post_sign_in(body: SignInBody, request: Request, pool: ServicePool, co
     """A code is sent, or asked of the application. The same answer in the same time whether an identifier exists or
     not. Tries that come too fast wait longer and longer, except on a device that has signed in before."""
     attempt = Attempt(body.identifier, body.password, body.device_token, source_of(request))
-    async with no_sooner_than(context.accounts.refusal_s):
+    async with min_response_time(context.accounts.refusal_s):
         return AskedView.of(await start_sign_in(pool, context.accounts, context.keyrings, attempt))
 
 

@@ -18,12 +18,12 @@ from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-LENGTH, GROUP = 12, 4
-LIFETIME: Final = timedelta(days=90)
+CODE_LENGTH, GROUP_LENGTH = 12, 4
+CODE_LIFETIME: Final = timedelta(days=90)
 """How long a code that came by letter or mail may be used."""
-_ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _BLANKS = str.maketrans("", "", " -\u00a0\u202f\t")
-_BITS = 5 * (LENGTH - 1)
+_BITS = 5 * (CODE_LENGTH - 1)
 
 
 class ActivationCodeMalformedError(InvalidError):
@@ -48,7 +48,7 @@ class ActivationCodeWrongError(ForbiddenError):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Wave:
+class CodeBatch:
     """What a set of codes is derived from. `key`: 32 bytes, sealed at rest."""
 
     id: UUID
@@ -79,52 +79,54 @@ class IssuedCode:
     expires_at: datetime
 
 
-def new_wave(wave_id: UUID, persons: Keyring) -> tuple[Wave, Sealed]:
+def new_code_batch(wave_id: UUID, persons: Keyring) -> tuple[CodeBatch, Sealed]:
     """A wave with a fresh key, and the key as it is kept."""
     key = secrets.token_bytes(32)
-    return Wave(wave_id, key), seal_row(persons, key, "activation-wave", wave_id)
+    return CodeBatch(wave_id, key), seal_row(persons, key, "activation-wave", wave_id)
 
 
-def open_wave(wave_id: UUID, sealed: Sealed, persons: Keyring) -> Wave:
-    """The wave of `new_wave`."""
-    return Wave(wave_id, open_row(persons, sealed, "activation-wave", wave_id))
+def open_code_batch(wave_id: UUID, sealed: Sealed, persons: Keyring) -> CodeBatch:
+    """The wave of `new_code_batch`."""
+    return CodeBatch(wave_id, open_row(persons, sealed, "activation-wave", wave_id))
 
 
-def dead_letter_id(printing: UUID, record_id: UUID, attempt: int) -> UUID:
+def reprinted_letter_id(printing: UUID, record_id: UUID, attempt: int) -> UUID:
     """The id of a letter that is printed again: the same printing, taken up again, asks for no letter twice."""
     digest = hashlib.sha256(printing.bytes + record_id.bytes + attempt.to_bytes(4, "big")).digest()
     value = int.from_bytes(digest[:16], "big")
     return UUID(int=(value & ~(0xF << 76) & ~(0b11 << 62)) | 8 << 76 | 0b10 << 62)
 
 
-def issue(wave: Wave, lookups: Keyring, record_id: UUID, person: str, attempt: int, now: datetime) -> IssuedCode:
+def issued_code(
+    wave: CodeBatch, lookups: Keyring, record_id: UUID, person: str, attempt: int, now: datetime
+) -> IssuedCode:
     """The code of that attempt as it is kept."""
-    kept = code_hash(lookups, record_id, wave.code(person, attempt))
-    return IssuedCode(record_id, attempt, wave.id, person, kept, now, now + LIFETIME)
+    hashed = activation_code_hash(lookups, record_id, wave.code(person, attempt))
+    return IssuedCode(record_id, attempt, wave.id, person, hashed, now, now + CODE_LIFETIME)
 
 
-def code_hash(lookups: Keyring, record_id: UUID, code: str) -> str:
+def activation_code_hash(lookups: Keyring, record_id: UUID, code: str) -> str:
     """What is kept of a code, and looked for."""
     return lookups.fingerprint("activation", str(record_id), code)
 
 
-def code_hashes(lookups: Keyring, record_id: UUID, code: str) -> list[str]:
+def activation_code_hashes(lookups: Keyring, record_id: UUID, code: str) -> list[str]:
     """The same under each key of the ring."""
     return lookups.fingerprints("activation", str(record_id), code)
 
 
-def printed(code: str) -> str:
+def grouped_code(code: str) -> str:
     """In groups, as it stands in a letter."""
-    return "-".join(code[start : start + GROUP] for start in range(0, LENGTH, GROUP))
+    return "-".join(code[start : start + GROUP_LENGTH] for start in range(0, CODE_LENGTH, GROUP_LENGTH))
 
 
-def read_code(text: str) -> str:
+def parse_code(text: str) -> str:
     """A code as somebody typed it: case, blanks, hyphens and look-alikes do not matter.
 
     Raises ActivationCodeMalformedError when a character is missing, foreign or mistyped.
     """
-    code = text.translate(_BLANKS).upper().translate(_ALIKE)
-    if len(code) != LENGTH or not set(code) <= set(ALPHABET) or check_character(code[:-1]) != code[-1]:
+    code = text.translate(_BLANKS).upper().translate(_LOOK_ALIKES)
+    if len(code) != CODE_LENGTH or not set(code) <= set(ALPHABET) or check_character(code[:-1]) != code[-1]:
         raise ActivationCodeMalformedError
     return code
 

@@ -5,13 +5,17 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-from services.identity.domain.lifecycle import State
+from services.identity.domain.lifecycle import LifecycleState
 from services.identity.domain.opening import Person
 from shared.contracts.identity import RecordChanged, TraitFingerprints
 from shared.crypto.fingerprints import ins_parts, trait_fingerprints
 from shared.crypto.keyring import Keyring
 
-STATUS: Final[Mapping[State, Literal["open", "closed"]]] = {"open": "open", "closed": "closed", "dead": "closed"}
+ANNOUNCED_STATUSES: Final[Mapping[LifecycleState, Literal["open", "closed"]]] = {
+    "open": "open",
+    "closed": "closed",
+    "dead": "closed",
+}
 """How the other services are told of each state that a record can be in."""
 
 
@@ -19,7 +23,7 @@ def record_changed(
     keyring: Keyring,
     record_id: UUID,
     version: int,
-    state: State,
+    state: LifecycleState,
     person: Person,
     opened_at: datetime,
     *,
@@ -29,7 +33,7 @@ def record_changed(
     return RecordChanged(
         record_id=record_id,
         version=version,
-        status=STATUS[state],
+        status=ANNOUNCED_STATUSES[state],
         ins=keyring.fingerprint(*ins_parts(person.ins)),
         traits=TraitFingerprints(**trait_fingerprints(keyring, record_id, person.traits.normalised())),
         opened_at=opened_at,

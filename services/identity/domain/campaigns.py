@@ -12,17 +12,17 @@ from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from services.identity.domain.insured import Insured, InsuredPerson, Selection
+from services.identity.domain.insured import InsuredPerson, InsuredRow, InsuredSelection
 from services.identity.domain.online import is_minor
 from services.identity.domain.openings import OpeningRules
 from services.identity.domain.persons import regime_code, region_code
 from shared.contracts.base import Actor
 from shared.errors import ConflictError, InvalidError, NotFoundError
 
-Status = Literal["noticing", "waiting", "opening", "done"]
-Skip = Literal["has-record", "objected", "erased", "minor", "not-qualified", "unreachable", "noticed-before"]
-YEARS: Final = range(1850, 2200)
-FASTEST: Final = 50_000
+CampaignStatus = Literal["noticing", "waiting", "opening", "done"]
+SkipReason = Literal["has-record", "objected", "erased", "minor", "not-qualified", "unreachable", "noticed-before"]
+BIRTH_YEARS: Final = range(1850, 2200)
+MAX_RATE: Final = 50_000
 
 
 class CampaignUnknownError(NotFoundError):
@@ -67,7 +67,7 @@ class CampaignOverError(ConflictError):
 class NewCampaign:
     """Who is to be told, how long they may object, how fast."""
 
-    selection: Selection
+    selection: InsuredSelection
     window_days: int
     rate: int
 
@@ -77,9 +77,9 @@ class Campaign:
     """A campaign as it stands. `after`: the last row that was dealt with in this phase; `counts`: what was done."""
 
     id: UUID
-    status: Status
+    status: CampaignStatus
     is_paused: bool
-    selection: Selection
+    selection: InsuredSelection
     window_days: int
     rate: int
     wave_id: UUID
@@ -107,17 +107,17 @@ class Campaign:
 class Candidate:
     """A row of the register, opened, with every fingerprint by which the person may be known."""
 
-    row: Insured
+    row: InsuredRow
     insured: InsuredPerson
     fingerprints: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class FingerprintStatuses:
     """What is known of a page's people: fingerprints with a record, and reasons of the suppression list."""
 
-    recorded: Collection[str]
-    suppressed: Mapping[str, str]
+    with_record: Collection[str]
+    suppression_reasons: Mapping[str, str]
 
 
 def new_campaign(
@@ -132,43 +132,47 @@ def new_campaign(
 ) -> NewCampaign:
     """Raises SelectionInvalidError, WindowTooShortError, PaceInvalidError, RegionUnknownError, RegimeInvalidError."""
     years = [year for year in (born_from, born_to) if year is not None]
-    if any(year not in YEARS for year in years) or years != sorted(years):
+    if any(year not in BIRTH_YEARS for year in years) or years != sorted(years):
         raise SelectionInvalidError
     days = rules.window_days if window_days is None else window_days
     if not rules.window_days <= days <= 366:
         raise WindowTooShortError
     pace = rules.rate if rate is None else rate
-    if not 1 <= pace <= FASTEST:
+    if not 1 <= pace <= MAX_RATE:
         raise PaceInvalidError
-    chosen = sorted({region_code(one) for one in regions}), sorted({regime_code(one) for one in regimes})
-    return NewCampaign(Selection(born_from, born_to, *chosen), days, pace)
+    codes = sorted({region_code(region) for region in regions}), sorted({regime_code(regime) for regime in regimes})
+    return NewCampaign(InsuredSelection(born_from, born_to, *codes), days, pace)
 
 
-def skip_of(candidate: Candidate, known: Known, today: date) -> Skip | None:
+def skip_reason(candidate: Candidate, statuses: FingerprintStatuses, today: date) -> SkipReason | None:
     """Why somebody is passed over; None: they are not."""
-    if any(one in known.recorded for one in candidate.fingerprints):
+    if any(fingerprint in statuses.with_record for fingerprint in candidate.fingerprints):
         return "has-record"
-    reasons = {known.suppressed[one] for one in candidate.fingerprints if one in known.suppressed}
+    reasons = {
+        statuses.suppression_reasons[fingerprint]
+        for fingerprint in candidate.fingerprints
+        if fingerprint in statuses.suppression_reasons
+    }
     if reasons:
         return "erased" if "erased" in reasons else "objected"
-    traits, reach = candidate.insured.person.traits, candidate.insured.reach
+    traits, contact_details = candidate.insured.person.traits, candidate.insured.contact_details
     if is_minor(date.fromisoformat(traits.birth_date or ""), today):
         return "minor"
     if not candidate.insured.person.status.may_share_ins:
         return "not-qualified"
-    return None if reach.mail or reach.address else "unreachable"
+    return None if contact_details.mail or contact_details.address else "unreachable"
 
 
-def counted(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+def summed_counts(counts: Mapping[str, int], additions: Mapping[str, int]) -> dict[str, int]:
     """The sum."""
-    return dict(Counter(counts) + Counter(more))
+    return dict(Counter(counts) + Counter(additions))
 
 
-def deadline(now: datetime, window_days: int) -> datetime:
+def objection_deadline(now: datetime, window_days: int) -> datetime:
     """Until when somebody who is told now may object."""
     return now + timedelta(days=window_days)
 
 
-def next_page(campaign: Campaign, started_at: datetime, handled: int) -> datetime:
+def next_page_time(campaign: Campaign, started_at: datetime, handled: int) -> datetime:
     """When the next page may begin, so that the pace is kept; what was not used up is not made up for."""
     return max(campaign.next_page_at, started_at) + timedelta(seconds=handled / campaign.rate)

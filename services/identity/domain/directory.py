@@ -12,7 +12,7 @@ from shared.national_ids import HolderKind, NationalIdAmbiguousError, full_ids
 from shared.terminology.professions import profession, professions
 from shared.values import InvalidNationalIdError, national_professional_id, national_structure_id
 
-Status = Literal["active", "inactive"]
+DirectoryStatus = Literal["active", "inactive"]
 _CODE = re.compile(CODE_PATTERN)
 _LONGEST_ID = 64
 _PRODUCERS = "TRE_A00"
@@ -60,11 +60,11 @@ class Professional:
     id: str
     name: str
     profession: str
-    status: Status
+    status: DirectoryStatus
     structure_ids: tuple[str, ...]
     specialties: tuple[str, ...] = ()
 
-    def changed(self, version: int) -> ProfessionalChanged:
+    def as_event(self, version: int) -> ProfessionalChanged:
         """What is announced of it."""
         return ProfessionalChanged(
             professional_id=self.id,
@@ -83,22 +83,22 @@ class Structure:
 
     id: str
     name: str
-    status: Status
+    status: DirectoryStatus
     sector: str | None = None
 
-    def changed(self, version: int) -> StructureChanged:
+    def as_event(self, version: int) -> StructureChanged:
         """What is announced of it."""
         return StructureChanged(structure_id=self.id, version=version, name=self.name, status=self.status)
 
 
 def professional_id(text: str) -> str:
     """A PS_IdNat in full, as it travels in events. Raises InvalidNationalIdError."""
-    return _as_code(national_professional_id(_in_full(text, "professional")))
+    return _as_code(national_professional_id(_full_id(text, "professional")))
 
 
 def structure_id(text: str) -> str:
     """A Struct_IdNat in full, as it travels in events. Raises InvalidNationalIdError."""
-    return _as_code(national_structure_id(_in_full(text, "structure")))
+    return _as_code(national_structure_id(_full_id(text, "structure")))
 
 
 def profession_code(text: str) -> str:
@@ -121,19 +121,19 @@ def specialty_code(text: str) -> str:
     return text
 
 
-def acting_for(active: Sequence[str], wanted: str | None) -> str | None:
+def acting_structure(active: Sequence[str], stated: str | None) -> str | None:
     """The structure a professional acts for: the one wanted, else the only one, else (without any) none.
 
     Raises ActingStructureError.
     """
-    if wanted is not None and wanted not in active:
+    if stated is not None and stated not in active:
         raise ActingStructureError
-    if wanted is None and len(active) > 1:
+    if stated is None and len(active) > 1:
         raise ActingStructureError
-    return wanted or next(iter(active), None)
+    return stated or next(iter(active), None)
 
 
-def _in_full(text: str, kind: HolderKind) -> str:
+def _full_id(text: str, kind: HolderKind) -> str:
     """A number as it is printed gets its digit, so that a right that names its holder in full reaches them; internal
     identifiers stay. Raises NationalIdAmbiguousError where it may be one of several."""
     possible = full_ids(text, kind)

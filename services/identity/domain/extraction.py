@@ -16,7 +16,7 @@ from services.identity.domain.directory import (
 from shared.errors import CodedError, InvalidError
 from shared.terminology.professions import professions
 
-TITLES = {
+COLUMN_TITLES = {
     "id": "Identification nationale PP",
     "title": "Code civilité d'exercice",
     "family_name": "Nom d'exercice",
@@ -31,7 +31,7 @@ TITLES = {
     "technical_id": "Identifiant technique de la structure",
     "structure_name": "Raison sociale site",
 }
-NEEDED = ("id", "family_name", "given_name", "profession", "specialty", "finess", "siret", "technical_id")
+REQUIRED_COLUMNS = ("id", "family_name", "given_name", "profession", "specialty", "finess", "siret", "technical_id")
 _HONORIFICS = {"DR": "Dr", "PR": "Pr"}
 _STUDENT = "E"
 _TABLES = ("TRE_G15", "TRE_R95", "TRE_R94", "TRE_R291")
@@ -49,7 +49,7 @@ class NameMissingError(InvalidError):
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
+class ActivityLine:
     """A line. Without `profession`: not one that this record knows; without `structure_id`: no place of work."""
 
     professional_id: str
@@ -62,7 +62,7 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Activities:
+class ProfessionalActivities:
     """All that the lines say of one professional."""
 
     professional_id: str
@@ -72,36 +72,36 @@ class Activities:
     structure_ids: Sequence[str]
 
 
-def read_activity(number: int, fields: Mapping[str, str]) -> tuple[Activity, CodedError | None]:
+def parse_activity(number: int, fields: Mapping[str, str]) -> tuple[ActivityLine, CodedError | None]:
     """The line, and what of it cannot be used: the professional is then known to be in the file, without that.
 
     Raises InvalidNationalIdError, NameMissingError when it does not say who it is about.
     """
     identifier = professional_id(fields["id"])
     name = _name(fields)
-    wrong: CodedError | None = None
+    error: CodedError | None = None
     profession = specialty = structure = None
     try:
         profession = _profession(fields["profession"], fields.get("category", ""))
         specialty = specialty_code(fields["specialty"]) if fields["specialty"] else None
         structure = _structure(fields)
-    except CodedError as error:
-        wrong = error
+    except CodedError as caught:
+        error = caught
     place = fields.get("structure_name", "")[:_LONGEST_NAME] or None
-    return Activity(identifier, number, name, profession, specialty, structure, place if structure else None), wrong
+    return ActivityLine(identifier, number, name, profession, specialty, structure, place if structure else None), error
 
 
-def entry_of(told: Activities) -> Professional | None:
+def professional_entry(activities: ProfessionalActivities) -> Professional | None:
     """One entry for all activities; of several professions the first by code. None: no profession that is known."""
-    if not told.professions:
+    if not activities.professions:
         return None
     return Professional(
-        told.professional_id,
-        max(told.names),
-        min(told.professions),
+        activities.professional_id,
+        max(activities.names),
+        min(activities.professions),
         "active",
-        tuple(sorted(set(told.structure_ids))),
-        tuple(sorted(set(told.specialties))),
+        tuple(sorted(set(activities.structure_ids))),
+        tuple(sorted(set(activities.specialties))),
     )
 
 

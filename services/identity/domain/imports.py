@@ -6,9 +6,9 @@ from typing import Literal
 
 from shared.errors import ConflictError, InvalidError
 
-Kind = Literal["insured", "directory"]
-Step = Literal["reading", "structures", "professionals", "absent", "done"]
-_FEW = 100
+ImportKind = Literal["insured", "directory"]
+ImportStep = Literal["reading", "structures", "professionals", "absent", "done"]
+_ALWAYS_PLAUSIBLE = 100
 
 
 class FileEncodingError(InvalidError):
@@ -70,7 +70,7 @@ class AbsenceImplausibleError(ConflictError):
 
 
 @dataclass(frozen=True, slots=True)
-class FileMark:
+class FileIdentity:
     """A file as it is recognised: SHA-256 of its first MiB, and its size."""
 
     digest: bytes
@@ -78,7 +78,7 @@ class FileMark:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ImportProgress:
     """How far an import has come: bytes, lines read, rows that changed, lines rejected.
 
     `rejected_bytes` is the length of the file of rejected lines; `unreadable` counts rejected lines that do not tell
@@ -92,10 +92,10 @@ class Progress:
     rejected: int = 0
     rejected_bytes: int = 0
     unreadable: int = 0
-    step: Step = "reading"
+    step: ImportStep = "reading"
     cursor: str = ""
 
 
-def is_plausible(active: int, absent: int) -> bool:
+def is_plausible_absence(active: int, absent: int) -> bool:
     """Whether so many professionals can have left between two extractions; a truncated file is the likelier cause."""
-    return absent <= max(_FEW, active // 10)
+    return absent <= max(_ALWAYS_PLAUSIBLE, active // 10)

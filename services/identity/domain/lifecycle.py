@@ -14,10 +14,12 @@ from services.identity.domain.opening import RecordUnknownError
 from shared.contracts.base import ActorKind
 from shared.errors import ClientError, ConflictError, ForbiddenError
 
-State = Literal["none", "objected", "open", "closed", "dead", "erased"]
+LifecycleState = Literal["none", "objected", "open", "closed", "dead", "erased"]
 """Of one person. `none`, `objected` and `erased`: there is no record; `dead`: closed because its holder has died."""
-Action = Literal["open", "object", "withdraw-objection", "close", "reopen", "record-death", "erase", "link", "unlink"]
-Party = Literal[
+LifecycleAction = Literal[
+    "open", "object", "withdraw-objection", "close", "reopen", "record-death", "erase", "link", "unlink"
+]
+LifecycleParty = Literal[
     "holder",
     "representative",
     "carer",
@@ -30,12 +32,12 @@ Party = Literal[
 ]
 """Who acts, as seen from the record. An agent (by phone, at a counter) is an administrator; `system` are the sweep
 and a campaign."""
-STATES: Final = get_args(State)
-ACTIONS: Final = get_args(Action)
-PARTIES: Final = get_args(Party)
-Channel = Literal["online", "phone-agent", "letter"]
-Cause = Literal["asked", "death"]
-Reason = Literal["retention-over", "gdpr-decision"]
+STATES: Final = get_args(LifecycleState)
+ACTIONS: Final = get_args(LifecycleAction)
+PARTIES: Final = get_args(LifecycleParty)
+RequestChannel = Literal["online", "phone-agent", "letter"]
+ClosureCause = Literal["asked", "death"]
+ErasureReason = Literal["retention-over", "gdpr-decision"]
 
 
 class RecordClosedError(ConflictError):
@@ -105,14 +107,14 @@ REFUSALS: Final[dict[str, type[ClientError]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class LifecycleTransition:
     """It may be done, and leads there (which may be where it already is)."""
 
-    state: State
+    state: LifecycleState
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class LifecycleRefusal:
     """It may not be done; `code` is a key of REFUSALS."""
 
     code: str
@@ -122,8 +124,8 @@ class Refusal:
         return REFUSALS[self.code]()
 
 
-_OWN: Final = frozenset[Party]({"holder", "representative"})
-_WHO: Final[dict[Action, frozenset[Party]]] = {
+_OWN: Final = frozenset[LifecycleParty]({"holder", "representative"})
+_WHO: Final[dict[LifecycleAction, frozenset[LifecycleParty]]] = {
     "open": _OWN | {"professional", "administrator", "system"},
     "object": _OWN | {"administrator"},
     "withdraw-objection": _OWN | {"administrator"},
@@ -135,7 +137,7 @@ _WHO: Final[dict[Action, frozenset[Party]]] = {
     "unlink": frozenset({"administrator"}),
 }
 _NO_RECORD: Final = "record-unknown"
-_RULES: Final[dict[Action, tuple[State | str, ...]]] = {  # in the order of STATES
+_RULES: Final[dict[LifecycleAction, tuple[LifecycleState | str, ...]]] = {  # in the order of STATES
     #                       none        objected    open      closed           dead               erased
     "open":                ("open",     "open",     "open",   "record-closed", "holder-deceased", "open"),
     "object":              ("objected", "objected", "closed", "closed",        "dead",            "erased"),
@@ -147,7 +149,7 @@ _RULES: Final[dict[Action, tuple[State | str, ...]]] = {  # in the order of STAT
     "link":                (_NO_RECORD, _NO_RECORD, "open",   "closed",        "holder-deceased", _NO_RECORD),
     "unlink":              (_NO_RECORD, _NO_RECORD, "open",   "closed",        "dead",            _NO_RECORD),
 }  # fmt: skip
-_EXCEPTIONS: Final[dict[tuple[State, Action, Party], State | str]] = {
+_EXCEPTIONS: Final[dict[tuple[LifecycleState, LifecycleAction, LifecycleParty], LifecycleState | str]] = {
     ("objected", "open", "system"): "opening-objected",  # a campaign opens for nobody who refused
     ("erased", "open", "system"): "opening-suppressed",
     ("dead", "reopen", "administrator"): "open",  # a death recorded in error
@@ -155,12 +157,14 @@ _EXCEPTIONS: Final[dict[tuple[State, Action, Party], State | str]] = {
 }
 
 
-def _decide(state: State, action: Action, party: Party) -> Move | Refusal:
+def _decide(
+    state: LifecycleState, action: LifecycleAction, party: LifecycleParty
+) -> LifecycleTransition | LifecycleRefusal:
     if party not in _WHO[action]:
-        return Refusal("forbidden")
+        return LifecycleRefusal("forbidden")
     outcome = _EXCEPTIONS.get((state, action, party), _RULES[action][STATES.index(state)])
-    known: dict[str, State] = {one: one for one in STATES}
-    return Move(known[outcome]) if outcome in known else Refusal(outcome)
+    states: dict[str, LifecycleState] = {name: name for name in STATES}
+    return LifecycleTransition(states[outcome]) if outcome in states else LifecycleRefusal(outcome)
 
 
 TABLE: Final = MappingProxyType(
@@ -174,12 +178,14 @@ TABLE: Final = MappingProxyType(
 """Everything, decided once."""
 
 
-def decide(state: State, action: Action, party: Party) -> Move | Refusal:
+def decide(
+    state: LifecycleState, action: LifecycleAction, party: LifecycleParty
+) -> LifecycleTransition | LifecycleRefusal:
     """What becomes of it; refused (`forbidden`) where the table does not know it."""
-    return TABLE.get((state, action, party), Refusal("forbidden"))
+    return TABLE.get((state, action, party), LifecycleRefusal("forbidden"))
 
 
-def party_of(kind: ActorKind, own_record: UUID | None, record_id: UUID | None) -> Party:
+def party_of(kind: ActorKind, own_record: UUID | None, record_id: UUID | None) -> LifecycleParty:
     """Who asks, as seen from that record (`own_record`: the one that the token speaks for). Raises RecordUnknownError
     for a patient whose record it is not, and for whoever acts for somebody else."""
     match kind:
@@ -193,7 +199,7 @@ def party_of(kind: ActorKind, own_record: UUID | None, record_id: UUID | None) -
             return kind
 
 
-def state_of(cause: Cause | None) -> State:
+def state_of(cause: ClosureCause | None) -> LifecycleState:
     """The state of a record that exists, by why it is closed (None: it is not)."""
     match cause:
         case None:

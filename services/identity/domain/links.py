@@ -7,7 +7,7 @@ its holder still reads it. One whose holder has died may not: the other would be
 from typing import Literal, Protocol
 from uuid import UUID
 
-from services.identity.domain.lifecycle import Party, Refusal, State, decide
+from services.identity.domain.lifecycle import LifecycleParty, LifecycleRefusal, LifecycleState, decide
 from shared.errors import ClientError, ConflictError, InvalidError
 
 
@@ -25,7 +25,7 @@ class SameRecordError(InvalidError):
     french = "C’est un seul et même dossier. Indiquez les deux dossiers de la personne."
 
 
-class Side(Protocol):
+class LinkableRecord(Protocol):
     """One of the two records."""
 
     @property
@@ -33,7 +33,7 @@ class Side(Protocol):
         """Its id."""
 
     @property
-    def state(self) -> State:
+    def state(self) -> LifecycleState:
         """Where it is in its life."""
 
     @property
@@ -41,16 +41,18 @@ class Side(Protocol):
         """The record that it names."""
 
 
-def are_linked(first: Side, second: Side) -> bool:
+def are_linked(first: LinkableRecord, second: LinkableRecord) -> bool:
     """Whether they name each other."""
     return (first.linked_to, second.linked_to) == (second.id, first.id)
 
 
-def refusal_of(action: Literal["link", "unlink"], first: Side, second: Side, party: Party) -> ClientError | None:
+def link_refusal(
+    action: Literal["link", "unlink"], first: LinkableRecord, second: LinkableRecord, party: LifecycleParty
+) -> ClientError | None:
     """Why these two are not to be linked, or why their link is not to be ended."""
-    for one in (first, second):
-        if isinstance(decided := decide(one.state, action, party), Refusal):
-            return decided.error()
+    for record in (first, second):
+        if isinstance(decision := decide(record.state, action, party), LifecycleRefusal):
+            return decision.error()
     if {first.linked_to, second.linked_to} <= {None, first.id, second.id}:
         return None
     return RecordLinkedError()

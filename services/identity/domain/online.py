@@ -11,17 +11,17 @@ from uuid import UUID
 
 import orjson
 
-from services.identity.domain.lifecycle import Move, State, decide
-from services.identity.domain.opening import LANGUAGES, Contact, LanguageUnknownError, contact
+from services.identity.domain.lifecycle import LifecycleState, LifecycleTransition, decide
+from services.identity.domain.opening import LANGUAGES, Contact, LanguageUnknownError, checked_contact
 from services.identity.domain.persons import IdentityStatus
-from services.identity.domain.regimes import ONLINE
+from services.identity.domain.regimes import ONLINE_REGIMES
 from services.identity.domain.sealing import Keyrings, Sealed, open_row, seal_row
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError, TooManyRequestsError
 from shared.values import Ins, RedactedRepr
 
 CODE_LIFETIME: Final = timedelta(hours=2)
-TRIES: Final = 5
+MAX_TRIES: Final = 5
 ADULT_YEARS: Final = 18
 KIND = "online-opening"
 
@@ -70,28 +70,28 @@ class TooManyOpeningsError(TooManyRequestsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class RateLimit:
     """At most so many within the window."""
 
     most: int
     window: timedelta
 
 
-RATES: Final = {
-    "online-person": Rate(3, timedelta(hours=2)),
-    "online-contact": Rate(5, timedelta(hours=2)),
-    "online-source": Rate(30, timedelta(hours=1)),
-    "activation-person": Rate(10, timedelta(hours=1)),
-    "activation-source": Rate(60, timedelta(hours=1)),
-    "assisted-person": Rate(5, timedelta(days=1)),
-    "objection-source": Rate(60, timedelta(hours=1)),
+RATE_LIMITS: Final = {
+    "online-person": RateLimit(3, timedelta(hours=2)),
+    "online-contact": RateLimit(5, timedelta(hours=2)),
+    "online-source": RateLimit(30, timedelta(hours=1)),
+    "activation-person": RateLimit(10, timedelta(hours=1)),
+    "activation-source": RateLimit(60, timedelta(hours=1)),
+    "assisted-person": RateLimit(5, timedelta(days=1)),
+    "objection-source": RateLimit(60, timedelta(hours=1)),
 }
 """By the first word of `whose`: `<kind>:<keyed hash>`. Of a person or a contact and an address (or whoever helps)
 together: nobody uses up what belongs to somebody else."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Asked(RedactedRepr):
+class OpeningRequest(RedactedRepr):
     """Who is said to want a record, and where the code goes."""
 
     ins: Ins
@@ -104,10 +104,10 @@ class Asked(RedactedRepr):
         return orjson.dumps({**plain, "contact": self.contact.as_json().decode()})
 
     @classmethod
-    def from_json(cls, data: bytes) -> "Asked":
+    def from_json(cls, data: bytes) -> "OpeningRequest":
         """The request of `as_json`."""
-        found = orjson.loads(data)
-        return cls(Ins(*found["ins"]), found["card"], Contact.from_json(found["contact"]))
+        document = orjson.loads(data)
+        return cls(Ins(*document["ins"]), document["card"], Contact.from_json(document["contact"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,45 +119,45 @@ class OnlineOpening:
     code_hash: str | None
     expires_at: datetime
 
-    def asked(self, keyring: Keyring) -> Asked:
+    def open_request(self, keyring: Keyring) -> OpeningRequest:
         """What was asked; `keyring` is that of persons."""
-        return Asked.from_json(open_row(keyring, self.sealed, KIND, self.id))
+        return OpeningRequest.from_json(open_row(keyring, self.sealed, KIND, self.id))
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ApplicantFacts:
     """What is known of whom the request names, as far as it matters."""
 
     regime: str
     birth_date: date
     is_own_card: bool
-    state: State
+    state: LifecycleState
     status: IdentityStatus = IdentityStatus.QUALIFIED
 
 
-def seal_asked(keyrings: Keyrings, opening_id: UUID, asked: Asked) -> Sealed:
+def seal_opening_request(keyrings: Keyrings, opening_id: UUID, request: OpeningRequest) -> Sealed:
     """What is kept until the opening is done."""
-    return seal_row(keyrings.persons, asked.as_json(), KIND, opening_id)
+    return seal_row(keyrings.persons, request.as_json(), KIND, opening_id)
 
 
-def told_at(mail: str | None, mobile: str | None, language: str) -> Contact:
+def single_contact(mail: str | None, mobile: str | None, language: str) -> Contact:
     """Exactly one of the two. Raises ContactNeededError, MailInvalidError, LanguageUnknownError; the number is checked
     before."""
     if (mail is None) == (mobile is None):
         raise ContactNeededError
     if language not in LANGUAGES:
         raise LanguageUnknownError
-    known = contact(mail, language, "holder")
-    return Contact(known.mail, known.language, known.relation, mobile)
+    contact = checked_contact(mail, language, "holder")
+    return Contact(contact.mail, contact.language, contact.relation, mobile)
 
 
-def may_open_alone(facts: Facts, today: date) -> bool:
+def may_open_alone(facts: ApplicantFacts, today: date) -> bool:
     """Adults of the listed regimes whose identity is qualified, who hold their card and have no record."""
-    if facts.regime not in ONLINE or not facts.is_own_card or is_minor(facts.birth_date, today):
+    if facts.regime not in ONLINE_REGIMES or not facts.is_own_card or is_minor(facts.birth_date, today):
         return False
     if not facts.status.may_share_ins:
         return False
-    return facts.state != "open" and decide(facts.state, "open", "holder") == Move("open")
+    return facts.state != "open" and decide(facts.state, "open", "holder") == LifecycleTransition("open")
 
 
 def is_minor(birth_date: date, today: date) -> bool:
@@ -168,20 +168,20 @@ def is_minor(birth_date: date, today: date) -> bool:
 
 def window_wait(kind: str, times: list[datetime], now: datetime) -> timedelta | None:
     """How long until one more fits into the window of that kind; None when it fits now. `times`: ascending."""
-    rate = RATES[kind]
+    rate = RATE_LIMITS[kind]
     recent = [at for at in times if at > now - rate.window]
     return None if len(recent) < rate.most else recent[-rate.most] + rate.window - now
 
 
-def code_hash(lookups: Keyring, opening_id: UUID, code: str) -> str:
+def opening_code_hash(lookups: Keyring, opening_id: UUID, code: str) -> str:
     """What is kept of a code."""
     return lookups.fingerprint("opening-code", str(opening_id), code)
 
 
-def is_code(lookups: Keyring, opening: OnlineOpening, code: str) -> bool:
+def is_sent_code(lookups: Keyring, opening: OnlineOpening, code: str) -> bool:
     """Whether that is the code that was sent. Takes as long where none was."""
-    kept = opening.code_hash or code_hash(lookups, opening.id, "")
-    return lookups.matches(kept, "opening-code", str(opening.id), code)
+    expected = opening.code_hash or opening_code_hash(lookups, opening.id, "")
+    return lookups.matches(expected, "opening-code", str(opening.id), code)
 
 
 def ticket_hash(lookups: Keyring, opening_id: UUID, ticket: str) -> str:

@@ -15,7 +15,7 @@ from shared.values import Ins, InvalidTraitsError, RedactedRepr, Sex, StrictTrai
 LANGUAGES = ("fr", "en")
 RELATIONS = ("holder", "representative")
 _MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62}")
-_LONGEST_MAIL = 254
+_MAX_MAIL_LENGTH = 254
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TRAITS = tuple(field.name for field in fields(StrictTraits))
 
@@ -72,8 +72,8 @@ class Contact(RedactedRepr):
     @classmethod
     def from_json(cls, data: bytes) -> "Contact":
         """The contact of `as_json`."""
-        found = orjson.loads(data)
-        return cls(found["mail"], found["language"], found["relation"], found.get("mobile"))
+        document = orjson.loads(data)
+        return cls(document["mail"], document["language"], document["relation"], document.get("mobile"))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,12 +94,12 @@ class Person(RedactedRepr):
     def as_dict(self) -> dict[str, Any]:
         """What `as_json` writes; what is not known is left out."""
         traits = self.traits
-        known = {"used": [self.used.family_name, self.used.given_name], "regime": self.regime, "region": self.region}
+        optional = {"used": [self.used.family_name, self.used.given_name], "regime": self.regime, "region": self.region}
         return {
             "ins": [self.ins.matricule, self.ins.oid],
             "traits": {name: getattr(traits, name) for name in _TRAITS},
             "status": self.status,
-            **{name: value for name, value in known.items() if value not in (None, [None, None])},
+            **{name: value for name, value in optional.items() if value not in (None, [None, None])},
         }
 
     def as_json(self) -> bytes:
@@ -109,15 +109,15 @@ class Person(RedactedRepr):
     @classmethod
     def from_json(cls, data: bytes) -> "Person":
         """The person of `as_json`, of today and of earlier versions."""
-        found = orjson.loads(data)
-        traits = {**found["traits"], "sex": Sex(found["traits"]["sex"])}
+        document = orjson.loads(data)
+        traits = {**document["traits"], "sex": Sex(document["traits"]["sex"])}
         return cls(
-            Ins(*found["ins"]),
+            Ins(*document["ins"]),
             StrictTraits(**traits),
-            UsedNames(*found.get("used", ())),
-            IdentityStatus(found.get("status", IdentityStatus.QUALIFIED)),
-            found.get("regime"),
-            found.get("region"),
+            UsedNames(*document.get("used", ())),
+            IdentityStatus(document.get("status", IdentityStatus.QUALIFIED)),
+            document.get("regime"),
+            document.get("region"),
         )
 
 
@@ -137,9 +137,9 @@ class RecordState:
         return self.in_force_version >= self.version
 
 
-def contact(mail: str | None, language: str, relation: str) -> Contact:
+def checked_contact(mail: str | None, language: str, relation: str) -> Contact:
     """Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""
-    if mail is not None and (len(mail) > _LONGEST_MAIL or _MAIL.fullmatch(mail) is None):
+    if mail is not None and (len(mail) > _MAX_MAIL_LENGTH or _MAIL.fullmatch(mail) is None):
         raise MailInvalidError
     if language not in LANGUAGES:
         raise LanguageUnknownError
@@ -157,7 +157,7 @@ def check_traits(traits: StrictTraits, today: date) -> None:
         raise InvalidTraitsError
 
 
-def sex(text: str) -> Sex:
+def parse_sex(text: str) -> Sex:
     """As FHIR codes it. Raises InvalidTraitsError."""
     try:
         return Sex(text)
@@ -165,7 +165,7 @@ def sex(text: str) -> Sex:
         raise InvalidTraitsError("The sex is male, female or unknown.") from None
 
 
-def are_same(known: dict[str, str], stated: dict[str, str]) -> bool:
+def are_same_person(known: dict[str, str], stated: dict[str, str]) -> bool:
     """Whether two sets of normalised traits are of one person; what one side lacks or does not know is not compared."""
     compared = (name for name in known.keys() & stated.keys() if Sex.UNKNOWN.value not in (known[name], stated[name]))
     return all(known[name] == stated[name] for name in compared)

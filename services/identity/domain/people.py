@@ -10,7 +10,7 @@ from shared.contracts.identity import PeopleChanged, PersonNamed
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class RecordPeople:
     """The whole state, without its version. Ids only: no name, no number."""
 
     attending_doctor_id: Code | None = None
@@ -23,11 +23,11 @@ class People:
         return _PEOPLE.dump_json(self, by_alias=True)
 
     @classmethod
-    def from_json(cls, data: str | bytes) -> "People":
+    def from_json(cls, data: str | bytes) -> "RecordPeople":
         """The people of `as_json`."""
         return _PEOPLE.validate_json(data)
 
-    def changed(self, record_id: UUID, version: int) -> PeopleChanged:
+    def as_event(self, record_id: UUID, version: int) -> PeopleChanged:
         """What the others are told."""
         return PeopleChanged(
             record_id=record_id,
@@ -39,4 +39,4 @@ class People:
         )
 
 
-_PEOPLE = TypeAdapter(People)
+_PEOPLE = TypeAdapter(RecordPeople)

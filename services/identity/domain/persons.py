@@ -20,7 +20,7 @@ REGIONS = frozenset(
 )
 _REGIME = re.compile(r"[0-9]{2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_LONGEST_NAME = 100
+_MAX_NAME_LENGTH = 100
 
 
 class IdentityStatusUnknownError(InvalidError):
@@ -97,7 +97,7 @@ class UsedNames(RedactedRepr):
 
     def __post_init__(self) -> None:
         for name in (self.family_name, self.given_name):
-            if name is not None and (not name.strip() or len(name) > _LONGEST_NAME or _CONTROL.search(name)):
+            if name is not None and (not name.strip() or len(name) > _MAX_NAME_LENGTH or _CONTROL.search(name)):
                 raise UsedNamesInvalidError
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from services.identity.domain.directory import acting_for
+from services.identity.domain.directory import acting_structure
 from services.identity.domain.kinds import Never, OccupationalMedicine, check_professional, never_of_professional
 from services.identity.domain.modes import AccessMode, Stated, check_fitting, role_of_professional
 from shared.crypto.keyring import Keyring
@@ -178,4 +178,4 @@ def _structure(active: Sequence[str], vouched: frozenset[str] | None, wanted: st
             raise StructureDiffersError
     if wanted is not None and wanted not in possible:
         raise StructureDiffersError
-    return acting_for(possible, wanted)
+    return acting_structure(possible, wanted)

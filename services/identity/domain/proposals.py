@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.identity.domain.activation import read_code
-from services.identity.domain.insured import Reach
+from services.identity.domain.activation import parse_code
+from services.identity.domain.insured import ContactDetails
 from services.identity.domain.opening import Contact
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError
 
-KEPT: Final = timedelta(days=30)
+VALIDITY: Final = timedelta(days=30)
 """How long a contact that counts may be made use of before it has to be stated anew."""
-BY_POST: Final = timedelta(days=5)
+POSTAL_DELAY: Final = timedelta(days=5)
 """What a letter takes: nobody can object before it is there."""
-MOST_AT_ONCE: Final = 5
+MAX_PENDING: Final = 5
 """So many contacts of one person may wait; what is stated beyond them never counts and is told to nobody."""
 
 
@@ -33,7 +33,7 @@ class ObjectionCodeWrongError(ForbiddenError):
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class ContactProposal:
     """A contact that was stated, as it is kept."""
 
     person: str
@@ -46,31 +46,31 @@ class Proposal:
     @property
     def expires_at(self) -> datetime:
         """From when on it has to be stated anew."""
-        return self.counts_from + KEPT
+        return self.counts_from + VALIDITY
 
-    def counts(self, now: datetime) -> bool:
+    def is_in_force(self, now: datetime) -> bool:
         """Whether the wait is over and nobody has objected."""
         return self.objected_at is None and self.counts_from <= now
 
-    def waits(self, now: datetime) -> bool:
+    def is_pending(self, now: datetime) -> bool:
         """Whether it will count unless somebody objects."""
         return self.objected_at is None and now < self.counts_from
 
 
-def wait_until(now: datetime, hours: float, on_file: Reach) -> datetime:
+def effective_from(now: datetime, hours: float, on_file: ContactDetails) -> datetime:
     """When a contact that is stated now will count: so many hours after what is on file can have been told."""
     by_letter = on_file.mail is None and bool(on_file.address)
-    return now + timedelta(hours=hours) + (BY_POST if by_letter else timedelta())
+    return now + timedelta(hours=hours) + (POSTAL_DELAY if by_letter else timedelta())
 
 
-def is_empty(reach: Reach) -> bool:
+def is_unreachable(contact_details: ContactDetails) -> bool:
     """Whether nothing is on file: what is stated then counts at once."""
-    return reach.mail is None and reach.mobile is None and not reach.address
+    return contact_details.mail is None and contact_details.mobile is None and not contact_details.address
 
 
-def stated_anew(stated: Contact, on_file: Reach) -> Contact | None:
+def new_contact(stated: Contact, on_file: ContactDetails) -> Contact | None:
     """What of the stated contact is not on file; None where all of it is."""
-    mail = None if _same(stated.mail, on_file.mail) else stated.mail
+    mail = None if _same_mail(stated.mail, on_file.mail) else stated.mail
     mobile = None if stated.mobile == on_file.mobile else stated.mobile
     return None if mail is None and mobile is None else Contact(mail, stated.language, stated.relation, mobile)
 
@@ -82,8 +82,8 @@ def contact_hashes(lookups: Keyring, stated: Contact) -> list[str]:
 
 def objection_hashes(lookups: Keyring, code: str) -> list[str]:
     """What is kept of the code to object, and looked for. Raises ActivationCodeMalformedError."""
-    return lookups.fingerprints("contact-objection", read_code(code))
+    return lookups.fingerprints("contact-objection", parse_code(code))
 
 
-def _same(one: str | None, other: str | None) -> bool:
-    return (one or "").casefold() == (other or "").casefold()
+def _same_mail(first: str | None, second: str | None) -> bool:
+    return (first or "").casefold() == (second or "").casefold()

@@ -40,9 +40,9 @@ def new_record(
     """`ids`: of the record and, in its bucket, of the person."""
     record_id, person_id = ids
     changed = record_changed(keyrings.ins, record_id, 1, "open", person, now, linked_to=None)
-    told = seal_contact(keyrings, record_id, contact)
-    contact_changed = ContactChanged(record_id=record_id, version=1, sealed=told)
-    opened = AccessRecorded(
+    sealed_contact = seal_contact(keyrings, record_id, contact)
+    contact_changed = ContactChanged(record_id=record_id, version=1, sealed=sealed_contact)
+    opening = AccessRecorded(
         record_id=record_id,
         actor=actor,
         action="open-record",
@@ -58,5 +58,5 @@ def new_record(
         contact=seal_row(keyrings.persons, contact.as_json(), "contact", record_id),
         channel=channel,
         opened_at=now,
-        events=(changed, contact_changed, opened),
+        events=(changed, contact_changed, opening),
     )

@@ -7,7 +7,7 @@ run the general regime for their members: teachers, the police, hospitals, local
 from types import MappingProxyType
 from typing import Final
 
-ONLINE: Final = MappingProxyType(
+ONLINE_REGIMES: Final = MappingProxyType(
     {
         "01": "régime général",
         "91": "mutuelle générale de l’éducation nationale",

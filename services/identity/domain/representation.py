@@ -19,14 +19,14 @@ Basis = Literal["representative-of-minor", "representative-of-adult"]
 Evidence = Literal["birth-certificate", "family-booklet", "court-decision", "protection-mandate", "insured-register"]
 """`insured-register`: the minor was found there with the card on which they are insured. It proves the relation where
 the register names the representative as the owner of that card."""
-Status = Literal["waiting", "validated", "refused", "ended"]
-Action = Literal["validate", "refuse", "end"]
-Party = Literal["administrator", "representative", "self", "holder", "carer", "system", "stranger"]
+RepresentationStatus = Literal["waiting", "validated", "refused", "ended"]
+RepresentationAction = Literal["validate", "refuse", "end"]
+RepresentationParty = Literal["administrator", "representative", "self", "holder", "carer", "system", "stranger"]
 """Who acts: `representative`: another one of the same record; `self`: the one whom it is about."""
-STATUSES: Final = get_args(Status)
-ACTIONS: Final = get_args(Action)
-PARTIES: Final = get_args(Party)
-ENOUGH: Final[dict[Basis, frozenset[Evidence]]] = {
+STATUSES: Final = get_args(RepresentationStatus)
+ACTIONS: Final = get_args(RepresentationAction)
+PARTIES: Final = get_args(RepresentationParty)
+SUFFICIENT_EVIDENCE: Final[dict[Basis, frozenset[Evidence]]] = {
     "representative-of-minor": frozenset({"birth-certificate", "family-booklet", "court-decision", "insured-register"}),
     "representative-of-adult": frozenset({"court-decision", "protection-mandate"}),
 }
@@ -103,14 +103,14 @@ REFUSALS: Final[dict[str, type[ClientError]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class RepresentationTransition:
     """It may be done, and leads there (which may be where it already is)."""
 
-    status: Status
+    status: RepresentationStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RepresentationRefusal:
     """It may not be done; `code` is a key of REFUSALS."""
 
     code: str
@@ -130,25 +130,25 @@ class Representation:
     basis: Basis
     evidence: Evidence
     reference: Sealed
-    status: Status
+    status: RepresentationStatus
     starts_at: datetime
     ends_at: datetime | None
     requested_at: datetime
 
     def is_in_force(self, now: datetime, *, holder_is_minor: bool) -> bool:
         """Whether the representative may act now."""
-        begun = self.starts_at <= now and (self.ends_at is None or now < self.ends_at)
+        in_period = self.starts_at <= now and (self.ends_at is None or now < self.ends_at)
         fits = holder_is_minor == (self.basis == "representative-of-minor")
-        return self.status == "validated" and begun and fits
+        return self.status == "validated" and in_period and fits
 
 
-_WHO: Final[dict[Action, frozenset[Party]]] = {
+_WHO: Final[dict[RepresentationAction, frozenset[RepresentationParty]]] = {
     "validate": frozenset({"administrator", "representative"}),
     "refuse": frozenset({"administrator", "representative", "self"}),
     "end": frozenset({"administrator", "system"}),
 }
 _OVER: Final = RepresentationOverError.code
-_RULES: Final[dict[Action, tuple[Status | str, ...]]] = {  # in the order of STATUSES
+_RULES: Final[dict[RepresentationAction, tuple[RepresentationStatus | str, ...]]] = {  # in the order of STATUSES
     #            waiting      validated    refused    ended
     "validate": ("validated", "validated", _OVER,     _OVER),
     "refuse":   ("refused",   _OVER,       "refused", _OVER),
@@ -156,12 +156,14 @@ _RULES: Final[dict[Action, tuple[Status | str, ...]]] = {  # in the order of STA
 }  # fmt: skip
 
 
-def _decide(status: Status, action: Action, party: Party) -> Move | Refusal:
+def _decide(
+    status: RepresentationStatus, action: RepresentationAction, party: RepresentationParty
+) -> RepresentationTransition | RepresentationRefusal:
     if party not in _WHO[action]:
-        return Refusal(ForbiddenError.code)
+        return RepresentationRefusal(ForbiddenError.code)
     outcome = _RULES[action][STATUSES.index(status)]
-    known: dict[str, Status] = {one: one for one in STATUSES}
-    return Move(known[outcome]) if outcome in known else Refusal(outcome)
+    statuses: dict[str, RepresentationStatus] = {name: name for name in STATUSES}
+    return RepresentationTransition(statuses[outcome]) if outcome in statuses else RepresentationRefusal(outcome)
 
 
 TABLE: Final = MappingProxyType(
@@ -175,12 +177,14 @@ TABLE: Final = MappingProxyType(
 """Everything, decided once."""
 
 
-def decide(status: Status, action: Action, party: Party) -> Move | Refusal:
+def decide(
+    status: RepresentationStatus, action: RepresentationAction, party: RepresentationParty
+) -> RepresentationTransition | RepresentationRefusal:
     """What becomes of it."""
     return TABLE[status, action, party]
 
 
-def first_status(validated_before: int, *, is_proven: bool) -> Status:
+def initial_status(validated_before: int, *, is_proven: bool) -> RepresentationStatus:
     """The first representative whose relation to the holder is proven represents at once; anybody else waits until a
     second person has checked it."""
     return "validated" if is_proven and validated_before == 0 else "waiting"
@@ -207,15 +211,15 @@ def basis_at(born: date, at: datetime) -> Basis:
 
 def check_evidence(basis: Basis, stated: str) -> Evidence:
     """Raises EvidenceUnknownError, EvidenceInsufficientError."""
-    evidence: Evidence | None = next((one for one in get_args(Evidence) if one == stated), None)
+    evidence: Evidence | None = next((value for value in get_args(Evidence) if value == stated), None)
     if evidence is None:
         raise EvidenceUnknownError
-    if evidence not in ENOUGH[basis]:
+    if evidence not in SUFFICIENT_EVIDENCE[basis]:
         raise EvidenceInsufficientError
     return evidence
 
 
-def period(
+def representation_period(
     born: date, starts_at: datetime | None, ends_at: datetime | None, now: datetime
 ) -> tuple[datetime, datetime | None]:
     """From when until when. An end at or after the coming of age of a minor is not kept: it comes by itself, and would

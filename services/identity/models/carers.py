@@ -6,16 +6,16 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.identity.domain.care import Care, InvitationInvalidError, Invited, Status
-from services.identity.domain.opening import contact
+from services.identity.domain.care import CareRelation, CareStatus, InvitationInvalidError, InvitedPerson
+from services.identity.domain.opening import checked_contact
 from services.identity.models.base import Body, Name, Text, one_of
 from services.identity.models.records import InsBody
-from services.identity.usecases.answer_invitation import Answer
-from services.identity.usecases.invite_carer import Inviting
+from services.identity.usecases.answer_invitation import InvitationAnswer
+from services.identity.usecases.invite_carer import CarerInvitation
 from services.identity.usecases.list_people import NamedCare
 from shared.values import Ins, is_day
 
-InForce = Literal["on-its-way"]
+CarePublication = Literal["on-its-way"]
 
 
 class NamedBody(Body):
@@ -34,38 +34,38 @@ class InvitationBody(Body):
     mail: Text | None = Field(default=None, examples=["dominique.pat-trois@patient.example"])
     language: Text = Field(default="fr", json_schema_extra=one_of("fr", "en"))
 
-    def inviting(self, life: timedelta) -> Inviting:
+    def invitation(self, life: timedelta) -> CarerInvitation:
         """Raises InvitationInvalidError, MailInvalidError, LanguageUnknownError, InvalidInsError,
         UnknownInsSystemError."""
-        to, person = contact(self.mail, self.language, "holder"), self.person
+        to, person = checked_contact(self.mail, self.language, "holder"), self.person
         if person is None:
             if to.mail is None:
                 raise InvitationInvalidError
-            return Inviting(Invited(to.language, to.mail), None, life)
+            return CarerInvitation(InvitedPerson(to.language, to.mail), None, life)
         if not is_day(person.birth_date):
             raise InvitationInvalidError
-        named = Invited(to.language, to.mail, person.birth_name, person.given_name, person.birth_date)
-        return Inviting(named, Ins.parse(person.ins.value, person.ins.oid), life)
+        invited = InvitedPerson(to.language, to.mail, person.birth_name, person.given_name, person.birth_date)
+        return CarerInvitation(invited, Ins.parse(person.ins.value, person.ins.oid), life)
 
 
 class InvitationView(BaseModel):
     """An invitation that was sent, where there was somewhere to send it."""
 
     care_id: UUID
-    state: Status
+    state: CareStatus
     expires_at: datetime
 
     @classmethod
-    def of(cls, one: Care) -> "InvitationView":
+    def of(cls, care: CareRelation) -> "InvitationView":
         """The view of one."""
-        return cls(care_id=one.id, state=one.status, expires_at=one.expires_at)
+        return cls(care_id=care.id, state=care.status, expires_at=care.expires_at)
 
 
 class CarerView(BaseModel):
     """A carer, or somebody who was invited, as their holder sees them."""
 
     care_id: UUID
-    state: Status
+    state: CareStatus
     name: str | None
     mail: str | None
     invited_at: datetime
@@ -105,11 +105,11 @@ class InvitationAnswerBody(Body):
     code: Text | None = None
     care_id: Annotated[UUID, Field(strict=False)] | None = None
 
-    def given_by(self, own_id: UUID) -> Answer:
+    def invitation_answer(self, own_id: UUID) -> InvitationAnswer:
         """Raises InvitationInvalidError without exactly one of the two."""
         if (self.code is None) == (self.care_id is None):
             raise InvitationInvalidError
-        return Answer(own_id, self.answer == "accepted", self.code, self.care_id)
+        return InvitationAnswer(own_id, self.answer == "accepted", self.code, self.care_id)
 
 
 class CareView(BaseModel):
@@ -117,12 +117,12 @@ class CareView(BaseModel):
 
     record_id: UUID
     care_id: UUID
-    state: Status
+    state: CareStatus
     version: int
-    status: InForce = "on-its-way"
+    status: CarePublication = "on-its-way"
 
     @classmethod
-    def of(cls, settled: tuple[Care, int]) -> "CareView":
+    def of(cls, settled: tuple[CareRelation, int]) -> "CareView":
         """The view of one and of that version."""
         one, version = settled
         return cls(record_id=one.record_id, care_id=one.id, state=one.status, version=version)

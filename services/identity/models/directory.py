@@ -34,8 +34,8 @@ class ProfessionalBody(Body):
             self.name,
             profession_code(self.profession),
             self.status,
-            tuple(sorted({structure_id(one) for one in self.structure_ids})),
-            tuple(sorted({specialty_code(one) for one in self.specialties})),
+            tuple(sorted({structure_id(identifier2) for identifier2 in self.structure_ids})),
+            tuple(sorted({specialty_code(specialty) for specialty in self.specialties})),
         )
 
 

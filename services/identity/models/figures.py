@@ -17,9 +17,15 @@ class FigureView(BaseModel):
     figure: str = Field(description="rounded to the nearest ten, < 11, or percent", examples=["1230", "< 11"])
 
     @classmethod
-    def of(cls, one: Figure) -> "FigureView":
+    def of(cls, figure: Figure) -> "FigureView":
         """The view of a figure."""
-        return cls(week=one.week, kind=one.cell.kind, region=one.cell.region, channel=one.cell.channel, figure=one.text)
+        return cls(
+            week=figure.week,
+            kind=figure.cell.kind,
+            region=figure.cell.region,
+            channel=figure.cell.channel,
+            figure=figure.text,
+        )
 
 
 class FiguresView(BaseModel):

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.identity.domain.lifecycle import Channel, Reason, State
+from services.identity.domain.lifecycle import ErasureReason, LifecycleState, RequestChannel
 from services.identity.domain.opening import Person
 from services.identity.models.base import Body, Text
-from services.identity.models.records import InsBody, TraitsBody, person_of
-from services.identity.usecases.object_to_opening import Objection
-from services.identity.usecases.read_erasure import Progress
+from services.identity.models.records import InsBody, TraitsBody, parse_person
+from services.identity.usecases.object_to_opening import ObjectionOutcome
+from services.identity.usecases.read_erasure import ErasureProgress
 
 
 class CloseBody(Body):
@@ -25,21 +25,21 @@ class ObjectionBody(Body):
 
     ins: InsBody
     traits: TraitsBody
-    channel: Channel
+    channel: RequestChannel
 
     def person(self) -> Person:
         """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
-        return person_of(self.ins, self.traits)
+        return parse_person(self.ins, self.traits)
 
 
 class ObjectionView(BaseModel):
     """Where the person stands: `objected`, `none`, or the state of their record."""
 
-    state: State
+    state: LifecycleState
     record_id: UUID | None
 
     @classmethod
-    def of(cls, objection: Objection) -> "ObjectionView":
+    def of(cls, objection: ObjectionOutcome) -> "ObjectionView":
         """The view of an objection."""
         return cls(state=objection.state, record_id=objection.record_id)
 
@@ -55,14 +55,14 @@ class ErasureView(BaseModel):
 
     erasure_id: UUID
     record_id: UUID
-    reason: Reason
+    reason: ErasureReason
     state: Literal["under-way", "complete"]
     decided_at: datetime
     completed_at: datetime | None
     missing: list[str]
 
     @classmethod
-    def of(cls, progress: Progress) -> "ErasureView":
+    def of(cls, progress: ErasureProgress) -> "ErasureView":
         """The view of an erasure."""
         erasure = progress.erasure
         return cls(

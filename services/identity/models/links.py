@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from services.identity.domain.opening import RecordState
 from services.identity.models.base import Body
-from services.identity.models.records import InForce, RecordView
+from services.identity.models.records import InForceStatus, RecordView
 
 
 class LinkBody(Body):
@@ -20,7 +20,7 @@ class LinkView(BaseModel):
     """Whether two records are linked, and whether this is in force: once both versions are."""
 
     linked: bool
-    status: InForce
+    status: InForceStatus
     records: list[RecordView] = Field(description="both, or the one alone that is linked to none")
 
     @classmethod
@@ -28,6 +28,6 @@ class LinkView(BaseModel):
         """The view of one record or two."""
         return cls(
             linked=records[0].linked_to is not None,
-            status="in-force" if all(one.is_in_force for one in records) else "on-its-way",
-            records=[RecordView.of(one) for one in records],
+            status="in-force" if all(record.is_in_force for record in records) else "on-its-way",
+            records=[RecordView.of(record) for record in records],
         )

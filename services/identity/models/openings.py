@@ -8,17 +8,17 @@ from pydantic import BaseModel, Field
 
 from services.identity.domain.channels import ASSISTED
 from services.identity.domain.contacts import mobile_number
-from services.identity.domain.online import Asked, told_at
-from services.identity.domain.opening import Contact, contact
+from services.identity.domain.online import OpeningRequest, single_contact
+from services.identity.domain.opening import Contact, checked_contact
 from services.identity.models.accounts import Code, Identifier, Password
 from services.identity.models.base import Body, Text, one_of
 from services.identity.models.records import InsBody
-from services.identity.usecases.open_alone import Wanted
-from services.identity.usecases.open_assisted import Assisted
+from services.identity.usecases.open_alone import AccountRequest
+from services.identity.usecases.open_assisted import AssistedOutcome
 from shared.values import Ins, check_key
 
 CardSerial = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{6,24}$", description="serial number of the Vitale card")]
-SecondFactor = Annotated[Literal["mail", "sms"], Field(description="where the code of each sign-in is sent")]
+SentSecondFactor = Annotated[Literal["mail", "sms"], Field(description="where the code of each sign-in is sent")]
 DoctorId = Annotated[
     Text | None, Field(description="the médecin traitant: 8 and the RPPS number", examples=["899700000001"])
 ]
@@ -29,7 +29,7 @@ Terms = Annotated[
 ]
 
 
-def ins_of(body: InsBody, *, test_keys: bool) -> Ins:
+def checked_ins(body: InsBody, *, test_keys: bool) -> Ins:
     """Raises InvalidInsError, UnknownInsSystemError, WrongInsKeyError."""
     ins = Ins.parse(body.value, body.oid)
     check_key(ins, lenient_test_oids=test_keys)
@@ -45,13 +45,17 @@ class OnlineBody(Body):
     mobile: Mobile = None
     language: Text = Field(default="fr", json_schema_extra=one_of("fr", "en"))
 
-    def asked(self, *, test_keys: bool) -> Asked:
+    def opening_request(self, *, test_keys: bool) -> OpeningRequest:
         """Raises InvalidInsError and its kinds, ContactNeededError, MailInvalidError, MobileInvalidError."""
         mobile = None if self.mobile is None else mobile_number(self.mobile)
-        return Asked(ins_of(self.ins, test_keys=test_keys), self.card_serial, told_at(self.mail, mobile, self.language))
+        return OpeningRequest(
+            checked_ins(self.ins, test_keys=test_keys),
+            self.card_serial,
+            single_contact(self.mail, mobile, self.language),
+        )
 
 
-class AskedView(BaseModel):
+class OpeningRequestView(BaseModel):
     """The same for everybody."""
 
     opening_id: UUID
@@ -77,11 +81,13 @@ class AccountBody(Body):
     terms_version: Terms
     identifier: Identifier
     password: Password
-    second_factor: SecondFactor = "mail"
+    second_factor: SentSecondFactor = "mail"
 
-    def wanted(self, attending_doctor_id: str | None = None) -> Wanted:
+    def account_request(self, attending_doctor_id: str | None = None) -> AccountRequest:
         """As it is chosen."""
-        return Wanted(self.identifier, self.password, self.second_factor, self.terms_version, attending_doctor_id)
+        return AccountRequest(
+            self.identifier, self.password, self.second_factor, self.terms_version, attending_doctor_id
+        )
 
 
 class CompleteBody(AccountBody):
@@ -107,11 +113,11 @@ class AssistedBody(Body):
     )
     attending_doctor_id: DoctorId = None
 
-    def told(self) -> Contact:
+    def parsed_contact(self) -> Contact:
         """Raises MailInvalidError, MobileInvalidError, LanguageUnknownError."""
-        known = contact(self.mail, self.language, "holder")
+        parsed = checked_contact(self.mail, self.language, "holder")
         mobile = None if self.mobile is None else mobile_number(self.mobile)
-        return Contact(known.mail, known.language, known.relation, mobile)
+        return Contact(parsed.mail, parsed.language, parsed.relation, mobile)
 
 
 class AssistedView(BaseModel):
@@ -123,9 +129,9 @@ class AssistedView(BaseModel):
     contact_from: datetime | None = None
 
     @classmethod
-    def of(cls, done: Assisted) -> "AssistedView":
+    def of(cls, outcome: AssistedOutcome) -> "AssistedView":
         """The view of what became of it."""
-        return cls(record_id=done.record_id, code_sent=done.code_sent, contact_from=done.contact_from)
+        return cls(record_id=outcome.record_id, code_sent=outcome.code_sent, contact_from=outcome.contact_from)
 
 
 class ContactObjectionBody(Body):
@@ -144,9 +150,9 @@ class ActivationBody(AccountBody):
     mail: Mail = None
     mobile: Mobile = None
 
-    def reached(self) -> tuple[str | None, str | None]:
+    def parsed_addresses(self) -> tuple[str | None, str | None]:
         """Raises MailInvalidError, MobileInvalidError."""
-        mail = contact(self.mail, "fr", "holder").mail
+        mail = checked_contact(self.mail, "fr", "holder").mail
         return mail, None if self.mobile is None else mobile_number(self.mobile)
 
 

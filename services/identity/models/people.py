@@ -7,20 +7,19 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field
 
 from services.identity.domain.acting import Proxy
-from services.identity.domain.calling import PersonToCall, person_to_call
-from services.identity.domain.calling import Role as CallRole
-from services.identity.domain.opening import Person, sex
-from services.identity.domain.representation import Basis, Evidence, Status
+from services.identity.domain.calling import CallRole, PersonToCall, person_to_call
+from services.identity.domain.opening import Person, parse_sex
+from services.identity.domain.representation import Basis, Evidence, RepresentationStatus
 from services.identity.domain.tokens import AccessToken
 from services.identity.models.base import Body, Name, Text, one_of
 from services.identity.models.records import InsBody, TraitsBody
-from services.identity.usecases.add_representative import NOBODY
-from services.identity.usecases.admit_representative import Admitted, Stated
-from services.identity.usecases.list_people import ActingFor, NamedRepresentation
+from services.identity.usecases.add_representative import UNKNOWN_RECORD
+from services.identity.usecases.admit_representative import AdmittedRepresentation, StatedRepresentation
+from services.identity.usecases.list_people import NamedRepresentation, ProxyRecord
 from shared.values import Ins, StrictTraits
 
-Moment = Annotated[AwareDatetime, Field(strict=False)]
-InForce = Literal["on-its-way"]
+UtcMoment = Annotated[AwareDatetime, Field(strict=False)]
+PeoplePublication = Literal["on-its-way"]
 """No service says yet that it has applied the people of a record."""
 
 
@@ -36,13 +35,13 @@ class RepresentativeBody(Body):
 
     representative: InsBody
     evidence: EvidenceBody
-    starts_at: Moment | None = None
-    ends_at: Moment | None = Field(default=None, description="a minor's ends by itself at 18")
+    starts_at: UtcMoment | None = None
+    ends_at: UtcMoment | None = Field(default=None, description="a minor's ends by itself at 18")
 
-    def stated(self) -> Stated:
+    def stated(self) -> StatedRepresentation:
         """With the record of the representative still to be found."""
         evidence = self.evidence
-        return Stated(NOBODY, evidence.kind, evidence.reference, self.starts_at, self.ends_at)
+        return StatedRepresentation(UNKNOWN_RECORD, evidence.kind, evidence.reference, self.starts_at, self.ends_at)
 
     def representative_ins(self) -> Ins:
         """Raises InvalidInsError, UnknownInsSystemError."""
@@ -66,7 +65,7 @@ class RepresentedBody(Body):
             birth_name=stated.birth_name,
             given_name=stated.given_name,
             birth_date=stated.birth_date,
-            sex=sex(stated.sex),
+            sex=parse_sex(stated.sex),
             birth_place=stated.birth_place,
         )
         return Person(Ins.parse(self.ins.value, self.ins.oid), traits)
@@ -77,15 +76,15 @@ class RepresentationView(BaseModel):
 
     record_id: UUID
     representation_id: UUID
-    state: Status
+    state: RepresentationStatus
     version: int
-    status: InForce = "on-its-way"
+    status: PeoplePublication = "on-its-way"
 
     @classmethod
-    def of(cls, admitted: Admitted) -> "RepresentationView":
+    def of(cls, admission: AdmittedRepresentation) -> "RepresentationView":
         """The view of what was entered."""
-        one = admitted.representation
-        return cls(record_id=one.record_id, representation_id=one.id, state=one.status, version=admitted.version)
+        one = admission.representation
+        return cls(record_id=one.record_id, representation_id=one.id, state=one.status, version=admission.version)
 
 
 class RepresentationAnswerBody(Body):
@@ -102,7 +101,7 @@ class RepresentativeView(BaseModel):
     basis: Basis
     evidence: Evidence
     reference: str | None
-    state: Status
+    state: RepresentationStatus
     starts_at: datetime
     ends_at: datetime | None
 
@@ -150,9 +149,9 @@ class ActingForView(BaseModel):
     name: str
 
     @classmethod
-    def of(cls, one: ActingFor) -> "ActingForView":
+    def of(cls, record: ProxyRecord) -> "ActingForView":
         """The view of one."""
-        return cls(record_id=one.record_id, relation=one.relation, name=one.name)
+        return cls(record_id=record.record_id, relation=record.relation, name=record.name)
 
 
 class PersonToCallBody(Body):
@@ -193,6 +192,7 @@ class PeopleToCallView(BaseModel):
         """The view of a list."""
         return cls(
             people=[
-                PersonToCallView(role=one.role, name=one.name, phone=one.phone, relation=one.relation) for one in people
+                PersonToCallView(role=person.role, name=person.name, phone=person.phone, relation=person.relation)
+                for person in people
             ]
         )

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.identity.domain.opening import Contact, Person, RecordState, contact, sex
+from services.identity.domain.opening import Contact, Person, RecordState, checked_contact, parse_sex
 from services.identity.domain.persons import IdentityStatus
 from services.identity.models.base import Body, Text, one_of
 from shared.values import Ins, StrictTraits
 
-InForce = Literal["on-its-way", "in-force"]
+InForceStatus = Literal["on-its-way", "in-force"]
 
 
 class InsBody(Body):
@@ -31,13 +31,13 @@ class TraitsBody(Body):
     birth_place: Text | None = Field(default=None, description="INSEE commune code (COG)", examples=["63220"])
 
 
-def person_of(ins: InsBody, stated: TraitsBody) -> Person:
+def parse_person(ins: InsBody, stated: TraitsBody) -> Person:
     """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
     traits = StrictTraits(
         birth_name=stated.birth_name,
         given_name=stated.given_name,
         birth_date=stated.birth_date,
-        sex=sex(stated.sex),
+        sex=parse_sex(stated.sex),
         birth_place=stated.birth_place,
     )
     return Person(Ins.parse(ins.value, ins.oid), traits)
@@ -71,11 +71,11 @@ class OpenRecordBody(Body):
 
     def person(self) -> Person:
         """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError, IdentityStatusUnknownError."""
-        return replace(person_of(self.ins, self.traits), status=IdentityStatus.of(self.identity_status))
+        return replace(parse_person(self.ins, self.traits), status=IdentityStatus.of(self.identity_status))
 
-    def to_be_told(self) -> Contact:
+    def parsed_contact(self) -> Contact:
         """Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""
-        return contact(self.contact.mail, self.contact.language, self.contact.relation)
+        return checked_contact(self.contact.mail, self.contact.language, self.contact.relation)
 
 
 class RecordView(BaseModel):
@@ -84,7 +84,7 @@ class RecordView(BaseModel):
 
     record_id: UUID
     version: int
-    status: InForce
+    status: InForceStatus
     state: Literal["open", "closed"]
 
     @classmethod

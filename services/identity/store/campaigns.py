@@ -7,8 +7,8 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.identity.domain.campaigns import Campaign, Status
-from services.identity.domain.insured import Insured, Selection
+from services.identity.domain.campaigns import Campaign, CampaignStatus
+from services.identity.domain.insured import InsuredRow, InsuredSelection
 from services.identity.domain.sealing import Sealed
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
@@ -21,14 +21,14 @@ values ($1, 'noticing', $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)"""
 
 async def insert_campaign(connection: Connection, new: Campaign, created_by: str) -> None:
     """A campaign at its beginning."""
-    chosen = new.selection
+    selection = new.selection
     await connection.execute(
         INSERT_CAMPAIGN,
         new.id,
-        list(chosen.regions),
-        list(chosen.regimes),
-        chosen.born_from,
-        chosen.born_to,
+        list(selection.regions),
+        list(selection.regimes),
+        selection.born_from,
+        selection.born_to,
         new.window_days,
         new.rate,
         new.wave_id,
@@ -75,14 +75,14 @@ update campaigns set status = $2, after = $3, counts = $4, next_page_at = $5 whe
 async def set_progress(
     connection: Connection,
     campaign_id: UUID,
-    status: Status,
+    status: CampaignStatus,
     after: UUID | None,
     counts: Mapping[str, int],
     next_page_at: datetime,
 ) -> None:
     """How far it has come, in the transaction of the page."""
-    kept = orjson.dumps(dict(counts)).decode()
-    await connection.execute(SET_PROGRESS, campaign_id, status, after, kept, next_page_at)
+    encoded = orjson.dumps(dict(counts)).decode()
+    await connection.execute(SET_PROGRESS, campaign_id, status, after, encoded, next_page_at)
 
 
 SET_WAITING = """
@@ -119,7 +119,7 @@ returning insured_id"""
 
 async def insert_notices(connection: Connection, campaign_id: UUID, ids: Sequence[UUID], now: datetime) -> set[UUID]:
     """Who of them was not told before, and is now."""
-    rows = await connection.fetch(INSERT_NOTICES, [bucket_in(one) for one in ids], list(ids), campaign_id, now)
+    rows = await connection.fetch(INSERT_NOTICES, [bucket_in(id) for id in ids], list(ids), campaign_id, now)
     return {row["insured_id"] for row in rows}
 
 
@@ -132,12 +132,14 @@ order by notice.bucket, notice.insured_id limit $4"""
 _BEFORE_ALL = (-1, UUID(int=0))
 
 
-async def page_of_noticed(connection: Connection, campaign_id: UUID, after: UUID | None, limit: int) -> list[Insured]:
+async def load_noticed_page(
+    connection: Connection, campaign_id: UUID, after: UUID | None, limit: int
+) -> list[InsuredRow]:
     """The next of those who were told by a campaign, in order of (bucket, id)."""
     bucket, id = _BEFORE_ALL if after is None else (bucket_in(after), after)
     rows = await connection.fetch(SELECT_NOTICED, campaign_id, bucket, id, limit)
     return [
-        Insured(
+        InsuredRow(
             id=row["id"],
             fingerprint=row["fingerprint"],
             card=row["card"],
@@ -152,9 +154,9 @@ async def page_of_noticed(connection: Connection, campaign_id: UUID, after: UUID
 
 
 def _campaign(row: asyncpg.Record) -> Campaign:
-    kept = {name: row[name] for name in row.keys() if name not in _CHOSEN}  # noqa: SIM118 - a Record iterates values
-    chosen = Selection(row["born_from"], row["born_to"], tuple(row["regions"]), tuple(row["regimes"]))
-    return Campaign(**{**kept, "counts": orjson.loads(row["counts"])}, selection=chosen)
+    columns = {name: row[name] for name in row.keys() if name not in _PARSED_COLUMNS}  # noqa: SIM118 - a Record iterates values
+    selection = InsuredSelection(row["born_from"], row["born_to"], tuple(row["regions"]), tuple(row["regimes"]))
+    return Campaign(**{**columns, "counts": orjson.loads(row["counts"])}, selection=selection)
 
 
-_CHOSEN = ("born_from", "born_to", "regions", "regimes", "counts")
+_PARSED_COLUMNS = ("born_from", "born_to", "regions", "regimes", "counts")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.identity.domain.care import Care, Status
+from services.identity.domain.care import CareRelation, CareStatus
 from services.identity.domain.sealing import Sealed
 from shared.db.pool import Connection
 from shared.db.tags import count_of
@@ -17,11 +17,13 @@ insert into care_relations (bucket, id, record_id, invited, code_hash, key_id, s
 values ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9)"""
 
 
-async def insert_care(connection: Connection, new: Care) -> None:
+async def insert_care(connection: Connection, new: CareRelation) -> None:
     """An invitation."""
     sealed = new.detail.key_id, new.detail.data
     place = bucket_of(new.record_id), new.id, new.record_id
-    await connection.execute(INSERT_CARE, *place, new.invited, new.code_hash, *sealed, new.invited_at, new.expires_at)
+    await connection.execute(
+        INSERT_CARE, *place, new.invited_fingerprint, new.code_hash, *sealed, new.invited_at, new.expires_at
+    )
 
 
 SELECT_CARERS = """
@@ -46,28 +48,28 @@ select id, record_id, carer_id, invited, code_hash, key_id, sealed, status, invi
 from care_relations where bucket = $1 and id = $2"""
 
 
-async def carers_of(connection: Connection, record_id: UUID) -> list[Care]:
+async def load_carers(connection: Connection, record_id: UUID) -> list[CareRelation]:
     """Everybody who was ever invited to care for the holder of a record."""
     return [_care(row) for row in await connection.fetch(SELECT_CARERS, bucket_of(record_id), record_id)]
 
 
-async def cared_by(connection: Connection, record_id: UUID) -> list[Care]:
+async def load_cared_for(connection: Connection, record_id: UUID) -> list[CareRelation]:
     """Whom the holder of this record ever cared for."""
     return [_care(row) for row in await connection.fetch(SELECT_CARED, record_id)]
 
 
-async def invitations_of(connection: Connection, fingerprints: Sequence[str]) -> list[Care]:
+async def load_invitations(connection: Connection, fingerprints: Sequence[str]) -> list[CareRelation]:
     """What the person whose INS has one of these fingerprints has not answered."""
     return [_care(row) for row in await connection.fetch(SELECT_INVITATIONS, fingerprints)]
 
 
-async def find_by_code(connection: Connection, code_hashes: Sequence[str]) -> Care | None:
+async def find_invitation_by_code(connection: Connection, code_hashes: Sequence[str]) -> CareRelation | None:
     """The invitation with that code."""
     row = await connection.fetchrow(FIND_BY_CODE, code_hashes)
     return None if row is None else _care(row)
 
 
-async def load_care(connection: Connection, id: UUID) -> Care | None:
+async def load_care(connection: Connection, id: UUID) -> CareRelation | None:
     """By its id."""
     row = await connection.fetchrow(SELECT_CARE, bucket_in(id), id)
     return None if row is None else _care(row)
@@ -79,7 +81,7 @@ where bucket = $1 and id = $2"""
 
 
 async def settle_care(
-    connection: Connection, id: UUID, status: Status, at: datetime, carer_id: UUID | None = None
+    connection: Connection, id: UUID, status: CareStatus, at: datetime, carer_id: UUID | None = None
 ) -> None:
     """Answered, withdrawn, expired or ended; `carer_id`: who answered. The record is locked."""
     await connection.execute(SETTLE_CARE, bucket_in(id), id, status, at, carer_id)
@@ -101,7 +103,7 @@ async def expire_invitations(connection: Connection, now: datetime, limit: int) 
     return count_of(await connection.execute(EXPIRE_PENDING, now, limit))
 
 
-async def forget_unanswered(connection: Connection, before: datetime, limit: int) -> int:
+async def delete_unanswered(connection: Connection, before: datetime, limit: int) -> int:
     """Deletes what came to nothing long ago. Returns how many."""
     return count_of(await connection.execute(FORGET_UNANSWERED, before, limit))
 
@@ -112,16 +114,16 @@ DELETE_BY_CARER = "delete from care_relations where carer_id = $1 or invited = a
 
 async def delete_care(connection: Connection, record_id: UUID, fingerprints: Sequence[str]) -> int:
     """What there is of a record and of its holder as a carer or as somebody invited. Returns how many."""
-    own = await connection.fetch(DELETE_OF_RECORD, bucket_of(record_id), record_id)
-    return len(own) + len(await connection.fetch(DELETE_BY_CARER, record_id, fingerprints))
+    deleted = await connection.fetch(DELETE_OF_RECORD, bucket_of(record_id), record_id)
+    return len(deleted) + len(await connection.fetch(DELETE_BY_CARER, record_id, fingerprints))
 
 
-def _care(row: asyncpg.Record) -> Care:
-    return Care(
+def _care(row: asyncpg.Record) -> CareRelation:
+    return CareRelation(
         id=row["id"],
         record_id=row["record_id"],
         carer_id=row["carer_id"],
-        invited=row["invited"],
+        invited_fingerprint=row["invited"],
         code_hash=row["code_hash"],
         detail=Sealed(row["key_id"], row["sealed"]),
         status=row["status"],

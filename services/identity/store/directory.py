@@ -28,12 +28,12 @@ async def put_professionals(connection: Connection, entries: Iterable[Profession
     people = list(entries)
     rows = await connection.fetch(
         UPSERT_PROFESSIONALS,
-        [one.id for one in people],
-        [one.name for one in people],
-        [one.profession for one in people],
-        [one.status for one in people],
-        [" ".join(one.structure_ids) for one in people],  # codes have no blanks
-        [" ".join(one.specialties) for one in people],
+        [person.id for person in people],
+        [person.name for person in people],
+        [person.profession for person in people],
+        [person.status for person in people],
+        [" ".join(person.structure_ids) for person in people],  # codes have no blanks
+        [" ".join(person.specialties) for person in people],
     )
     return {row["id"]: row["version"] for row in rows}
 
@@ -79,8 +79,12 @@ async def put_structures(connection: Connection, entries: Iterable[Structure]) -
     """The new versions by id; what is not in it stands as before, as does a sector of which nothing is said. Each id at
     most once."""
     places = list(entries)
-    told = ([one.id for one in places], [one.name for one in places], [one.status for one in places])
-    rows = await connection.fetch(UPSERT_STRUCTURES, *told, [one.sector for one in places])
+    columns = (
+        [structure.id for structure in places],
+        [structure.name for structure in places],
+        [structure.status for structure in places],
+    )
+    rows = await connection.fetch(UPSERT_STRUCTURES, *columns, [structure.sector for structure in places])
     return {row["id"]: row["version"] for row in rows}
 
 

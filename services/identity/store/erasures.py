@@ -7,8 +7,8 @@ from uuid import UUID
 
 import orjson
 
-from services.identity.domain.lifecycle import Reason
-from services.identity.domain.receipts import Acknowledgement
+from services.identity.domain.lifecycle import ErasureReason
+from services.identity.domain.receipts import ErasureAcknowledgement
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in, bucket_of
 
@@ -19,7 +19,7 @@ class Erasure:
 
     id: UUID
     record_id: UUID
-    reason: Reason
+    reason: ErasureReason
     decided_at: datetime
     completed_at: datetime | None = None
     receipt: str | None = None
@@ -73,18 +73,22 @@ select service, destroyed, acknowledged_at from erasure_acknowledgements
 where bucket = $1 and erasure_id = $2 order by service"""
 
 
-async def insert_acknowledgement(connection: Connection, erasure_id: UUID, said: Acknowledgement) -> None:
+async def insert_acknowledgement(
+    connection: Connection, erasure_id: UUID, acknowledgement: ErasureAcknowledgement
+) -> None:
     """One service's word; the first one counts."""
-    destroyed = orjson.dumps(said.destroyed).decode()
+    destroyed = orjson.dumps(acknowledgement.destroyed).decode()
     place = (bucket_in(erasure_id), erasure_id)
-    await connection.execute(INSERT_ACKNOWLEDGEMENT, *place, said.service, destroyed, said.acknowledged_at)
+    await connection.execute(
+        INSERT_ACKNOWLEDGEMENT, *place, acknowledgement.service, destroyed, acknowledgement.acknowledged_at
+    )
 
 
-async def load_acknowledgements(connection: Connection, erasure_id: UUID) -> tuple[Acknowledgement, ...]:
+async def load_acknowledgements(connection: Connection, erasure_id: UUID) -> tuple[ErasureAcknowledgement, ...]:
     """In order of service."""
     rows = await connection.fetch(SELECT_ACKNOWLEDGEMENTS, bucket_in(erasure_id), erasure_id)
     return tuple(
-        Acknowledgement(
+        ErasureAcknowledgement(
             service=row["service"],
             acknowledged_at=row["acknowledged_at"],
             destroyed=orjson.loads(row["destroyed"]),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
-from services.identity.domain.figures import Cell, Figure, LifeEvent, week_of
+from services.identity.domain.figures import Figure, FigureCell, LifeEvent, week_of
 from shared.db.pool import Connection
 
 INSERT_LIFE_EVENTS = """
@@ -49,10 +49,10 @@ select $1, kind, region, channel, sum(number) from folded group by kind, region,
 returning kind, region, channel, number"""
 
 
-async def fold_week(connection: Connection, week: date) -> dict[Cell, int]:
+async def fold_week(connection: Connection, week: date) -> dict[FigureCell, int]:
     """One row for each kind, region and channel of a week that is over: nothing tells any more in which order."""
     rows = await connection.fetch(FOLD_WEEK, week)
-    return {Cell(row["kind"], row["region"], row["channel"]): row["number"] for row in rows}
+    return {FigureCell(row["kind"], row["region"], row["channel"]): row["number"] for row in rows}
 
 
 INSERT_FIGURES = """
@@ -60,7 +60,7 @@ insert into published_figures (week, kind, region, channel, figure)
 select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[])"""
 
 
-async def insert_figures(connection: Connection, week: date, figures: Iterable[tuple[Cell, str]]) -> None:
+async def insert_figures(connection: Connection, week: date, figures: Iterable[tuple[FigureCell, str]]) -> None:
     """The figures of a week, once."""
     rows = list(figures)
     kinds, regions, channels = ([getattr(cell, name) for cell, _ in rows] for name in ("kind", "region", "channel"))
@@ -71,7 +71,7 @@ SELECT_TO_DATE = """
 select kind, sum(number)::bigint as number from life_events where week <= $1 group by kind"""
 
 
-async def numbers_to_date(connection: Connection, week: date) -> dict[str, int]:
+async def load_totals_to_date(connection: Connection, week: date) -> dict[str, int]:
     """How many of each kind until the end of a week."""
     return {row["kind"]: row["number"] for row in await connection.fetch(SELECT_TO_DATE, week)}
 
@@ -84,4 +84,4 @@ where week between $1 and $2 order by week, kind, region, channel"""
 async def load_figures(connection: Connection, first: date, last: date) -> Sequence[Figure]:
     """What was published of these weeks."""
     rows = await connection.fetch(SELECT_FIGURES, first, last)
-    return [Figure(row["week"], Cell(row["kind"], row["region"], row["channel"]), row["figure"]) for row in rows]
+    return [Figure(row["week"], FigureCell(row["kind"], row["region"], row["channel"]), row["figure"]) for row in rows]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.identity.domain.insured import Insured, SealedInsured, Selection, insured_id
+from services.identity.domain.insured import InsuredRow, InsuredRowUpdate, InsuredSelection, insured_id
 from services.identity.domain.sealing import Sealed
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
@@ -18,10 +18,10 @@ join unnest($1::integer[], $2::uuid[], $3::text[]) as wanted(bucket, id, fingerp
 limit 1"""
 
 
-async def find_insured(connection: Connection, fingerprints: Sequence[str]) -> Insured | None:
+async def find_insured(connection: Connection, fingerprints: Sequence[str]) -> InsuredRow | None:
     """The person whose INS has one of these fingerprints (`keyrings.ins.fingerprints(*ins_parts(ins))`)."""
-    ids = [insured_id(one) for one in fingerprints]
-    row = await connection.fetchrow(FIND_INSURED, [bucket_in(one) for one in ids], ids, list(fingerprints))
+    ids = [insured_id(fingerprint) for fingerprint in fingerprints]
+    row = await connection.fetchrow(FIND_INSURED, [bucket_in(id) for id in ids], ids, list(fingerprints))
     return None if row is None else _insured(row)
 
 
@@ -36,9 +36,9 @@ _BEFORE_ALL = (-1, UUID(int=0))
 _FIRST_YEAR, _LAST_YEAR = 0, 9999
 
 
-async def page_of_insured(
-    connection: Connection, selection: Selection, after: UUID | None, limit: int
-) -> list[Insured]:
+async def load_insured_page(
+    connection: Connection, selection: InsuredSelection, after: UUID | None, limit: int
+) -> list[InsuredRow]:
     """The next rows in order of (bucket, id), beginning after the id of the last one seen (None: at the beginning).
 
     The page is over when it has fewer rows than `limit`.
@@ -57,10 +57,10 @@ join unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
   on insured.bucket = wanted.bucket and insured.id = wanted.id"""
 
 
-async def present_among(connection: Connection, fingerprints: Iterable[str]) -> set[str]:
+async def find_present_fingerprints(connection: Connection, fingerprints: Iterable[str]) -> set[str]:
     """Which of these fingerprints have a row."""
-    ids = [insured_id(one) for one in fingerprints]
-    rows = await connection.fetch(SELECT_PRESENT, [bucket_in(one) for one in ids], ids)
+    ids = [insured_id(fingerprint) for fingerprint in fingerprints]
+    rows = await connection.fetch(SELECT_PRESENT, [bucket_in(id) for id in ids], ids)
     return {row["fingerprint"] for row in rows}
 
 
@@ -80,29 +80,29 @@ with told as (
 select count(*) from told"""
 
 
-async def put_insured(connection: Connection, people: Iterable[SealedInsured]) -> int:
+async def put_insured(connection: Connection, people: Iterable[InsuredRowUpdate]) -> int:
     """Writes what is new or other than it stands, ids in order; returns how many. Each id at most once."""
     ordered = sorted(people, key=lambda one: (bucket_in(one.row.id), one.row.id.int))
-    rows = [one.row for one in ordered]
+    rows = [update.row for update in ordered]
     written: int = await connection.fetchval(
         UPSERT_INSURED,
-        [bucket_in(one.id) for one in rows],
-        [one.id for one in rows],
-        [one.fingerprint for one in rows],
-        [one.card for one in rows],
-        [one.birth_year for one in rows],
-        [one.region for one in rows],
-        [one.regime for one in rows],
-        [one.identity_status for one in rows],
-        [one.content for one in ordered],
-        [one.sealed.key_id for one in rows],
-        [one.sealed.data for one in rows],
+        [bucket_in(row.id) for row in rows],
+        [row.id for row in rows],
+        [row.fingerprint for row in rows],
+        [row.card for row in rows],
+        [row.birth_year for row in rows],
+        [row.region for row in rows],
+        [row.regime for row in rows],
+        [row.identity_status for row in rows],
+        [update.content for update in ordered],
+        [row.sealed.key_id for row in rows],
+        [row.sealed.data for row in rows],
     )
     return written
 
 
-def _insured(row: asyncpg.Record) -> Insured:
-    return Insured(
+def _insured(row: asyncpg.Record) -> InsuredRow:
+    return InsuredRow(
         id=row["id"],
         fingerprint=row["fingerprint"],
         card=row["card"],

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from services.identity.domain.lifecycle import Cause, Channel, State, state_of
+from services.identity.domain.lifecycle import ClosureCause, LifecycleState, RequestChannel, state_of
 from services.identity.domain.sealing import Sealed
 from shared.db.pool import Connection
 from shared.db.tags import count_of
@@ -14,26 +14,26 @@ from shared.runtime.clock import bucket_of
 
 
 @dataclass(frozen=True, slots=True)
-class KeptRecord:
+class LifecycleRecord:
     """A record with what is needed to move it and to announce it."""
 
     id: UUID
     person_id: UUID
     version: int
     opened_at: datetime
-    cause: Cause | None
+    cause: ClosureCause | None
     closed_at: datetime | None
     person: Sealed
     linked_to: UUID | None
 
     @property
-    def state(self) -> State:
+    def state(self) -> LifecycleState:
         """Its place in the table."""
         return state_of(self.cause)
 
 
 LOCK_RECORD = "select version from records where bucket = $1 and id = $2 for update"
-SELECT_KEPT = """
+SELECT_LIFECYCLE_RECORD = """
 select record.id, record.person_id, record.version, record.opened_at, closure.cause, closure.closed_at,
   person.key_id, person.sealed, record.linked_to
 from records record
@@ -42,16 +42,18 @@ left join closures closure on closure.bucket = record.bucket and closure.record_
 where record.bucket = $1 and record.id = $2"""
 
 
-async def load_kept(connection: Connection, record_id: UUID, *, lock: bool = True) -> KeptRecord | None:
+async def load_lifecycle_record(
+    connection: Connection, record_id: UUID, *, lock: bool = True
+) -> LifecycleRecord | None:
     """A record, locked until the transaction ends; None where there is none."""
     place = (bucket_of(record_id), record_id)
     if lock:
         await connection.execute(LOCK_RECORD, *place)
-    row = await connection.fetchrow(SELECT_KEPT, *place)
+    row = await connection.fetchrow(SELECT_LIFECYCLE_RECORD, *place)
     if row is None:
         return None
     sealed = Sealed(row["key_id"], row["sealed"])
-    return KeptRecord(
+    return LifecycleRecord(
         row["id"],
         row["person_id"],
         row["version"],
@@ -68,8 +70,8 @@ FIND_FINGERPRINT = "select fingerprint from ins_fingerprints where fingerprint =
 
 async def find_fingerprint(connection: Connection, record_id: UUID, fingerprints: Sequence[str]) -> str | None:
     """The one of these fingerprints by which this record is found."""
-    found: str | None = await connection.fetchval(FIND_FINGERPRINT, fingerprints, record_id)
-    return found
+    fingerprint: str | None = await connection.fetchval(FIND_FINGERPRINT, fingerprints, record_id)
+    return fingerprint
 
 
 SET_STATUS = "update records set status = $3, version = $4 where bucket = $1 and id = $2"
@@ -81,7 +83,7 @@ set cause = excluded.cause, is_death_announced = excluded.is_death_announced"""
 DELETE_CLOSURE = "delete from closures where bucket = $1 and record_id = $2"
 
 
-async def close(connection: Connection, record_id: UUID, version: int, cause: Cause, at: datetime) -> None:
+async def close(connection: Connection, record_id: UUID, version: int, cause: ClosureCause, at: datetime) -> None:
     """Closed at this version, which is announced. One that is closed already keeps the time since when it is."""
     await connection.execute(SET_STATUS, bucket_of(record_id), record_id, "closed", version)
     await connection.execute(UPSERT_CLOSURE, bucket_of(record_id), record_id, cause, at)
@@ -117,15 +119,15 @@ async def hold_record(connection: Connection, record_id: UUID) -> None:
     await connection.execute(HOLD_RECORD, bucket_of(record_id), record_id)
 
 
-FIND_CLOSED_LONG = """
+FIND_CLOSED_BEFORE = """
 select record_id from closures where closed_at <= $1 and record_id <> all($3::uuid[]) order by closed_at limit $2"""
 
 
-async def find_closed_long(
+async def find_closed_before(
     connection: Connection, closed_before: datetime, limit: int, passed_over: Sequence[UUID] = ()
 ) -> list[UUID]:
     """Records that were closed at this moment or earlier, the oldest first, but for those that are passed over."""
-    return [row["record_id"] for row in await connection.fetch(FIND_CLOSED_LONG, closed_before, limit, passed_over)]
+    return [row["record_id"] for row in await connection.fetch(FIND_CLOSED_BEFORE, closed_before, limit, passed_over)]
 
 
 DELETE_CONTACTS = "delete from contacts where bucket = $1 and record_id = $2"
@@ -168,7 +170,7 @@ SuppressionReason = Literal["objected", "erased"]
 
 
 async def suppress(
-    connection: Connection, fingerprint: str, reason: SuppressionReason, channel: Channel | None, since: datetime
+    connection: Connection, fingerprint: str, reason: SuppressionReason, channel: RequestChannel | None, since: datetime
 ) -> bool:
     """No campaign opens a record for this person from now on. Who is on the list stays as they are: False."""
     return count_of(await connection.execute(INSERT_SUPPRESSION, fingerprint, reason, channel, since)) > 0
@@ -179,6 +181,6 @@ async def lift_suppression(connection: Connection, fingerprints: Sequence[str]) 
     return count_of(await connection.execute(LIFT_SUPPRESSION, fingerprints))
 
 
-async def suppressed_among(connection: Connection, fingerprints: Sequence[str]) -> dict[str, SuppressionReason]:
+async def load_suppressions(connection: Connection, fingerprints: Sequence[str]) -> dict[str, SuppressionReason]:
     """Which of these fingerprints are on the list, and why: what a campaign asks before it opens anything."""
     return {row["fingerprint"]: row["reason"] for row in await connection.fetch(FIND_SUPPRESSIONS, fingerprints)}

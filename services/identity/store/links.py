@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity.store.lifecycle import KeptRecord, load_kept
+from services.identity.store.lifecycle import LifecycleRecord, load_lifecycle_record
 from services.identity.store.representations import lock_records
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
@@ -18,33 +18,33 @@ async def set_link(connection: Connection, record_id: UUID, other: UUID | None, 
 SELECT_LINKED = "select linked_to from records where bucket = $1 and id = $2"
 
 
-async def records_of_person(connection: Connection, record_id: UUID) -> list[UUID]:
+async def load_records_of_person(connection: Connection, record_id: UUID) -> list[UUID]:
     """The ids of this record and of the one that is linked with it: both are of one person. This record comes first."""
     other: UUID | None = await connection.fetchval(SELECT_LINKED, bucket_of(record_id), record_id)
     return [record_id] if other is None else [record_id, other]
 
 
-async def lock_pair(connection: Connection, first: UUID, second: UUID) -> list[KeptRecord]:
+async def lock_pair(connection: Connection, first: UUID, second: UUID) -> list[LifecycleRecord]:
     """Those of two records that exist, in the order given, locked in their own until the transaction ends."""
     await lock_records(connection, [first, second])
-    found = [await load_kept(connection, one, lock=False) for one in (first, second)]
-    return [one for one in found if one is not None]
+    pair = [await load_lifecycle_record(connection, record, lock=False) for record in (first, second)]
+    return [record for record in pair if record is not None]
 
 
-async def lock_linked(connection: Connection, record_id: UUID) -> list[KeptRecord]:
+async def lock_linked(connection: Connection, record_id: UUID) -> list[LifecycleRecord]:
     """A record and, behind it, the one that it is linked to, locked in order; empty where there is none.
 
     Which one that is can change until both are locked: then the locks are given back, and it is looked at again. Locks
     that were kept meanwhile would be out of order, and two who wait for each other would both be refused.
     """
     while True:
-        seen = await load_kept(connection, record_id, lock=False)
-        if seen is None:
+        unlocked = await load_lifecycle_record(connection, record_id, lock=False)
+        if unlocked is None:
             return []
         locks = connection.transaction()
         await locks.start()
-        found = await lock_pair(connection, record_id, seen.linked_to or record_id)
-        if not found or found[0].linked_to == seen.linked_to:
+        pair = await lock_pair(connection, record_id, unlocked.linked_to or record_id)
+        if not pair or pair[0].linked_to == unlocked.linked_to:
             await locks.commit()
-            return found[:1] if seen.linked_to is None else found
+            return pair[:1] if unlocked.linked_to is None else pair
         await locks.rollback()

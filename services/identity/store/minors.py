@@ -13,7 +13,7 @@ insert into minors (bucket, record_id, due_month) values ($1, $2, $3)
 on conflict on constraint minors_pkey do nothing"""
 
 
-async def note_minor(connection: Connection, record_id: UUID, due: date) -> None:
+async def insert_minor(connection: Connection, record_id: UUID, due: date) -> None:
     """This holder is under age until a day of that month."""
     await connection.execute(INSERT_MINOR, bucket_of(record_id), record_id, due.replace(day=1))
 
@@ -36,7 +36,7 @@ async def keep_own_contact(connection: Connection, record_id: UUID, sealed: Seal
     await connection.execute(KEEP_OWN_CONTACT, bucket_of(record_id), record_id, sealed.key_id, sealed.data)
 
 
-async def own_contact(connection: Connection, record_id: UUID) -> Sealed | None:
+async def load_own_contact(connection: Connection, record_id: UUID) -> Sealed | None:
     """The contact of `keep_own_contact`."""
     row = await connection.fetchrow(SELECT_OWN_CONTACT, bucket_of(record_id), record_id)
     return None if row is None or row["own_sealed"] is None else Sealed(row["own_key_id"], row["own_sealed"])
@@ -45,7 +45,7 @@ async def own_contact(connection: Connection, record_id: UUID) -> Sealed | None:
 FIND_DUE = """
 select record_id from minors where due_month <= $1 and (looked_on is null or looked_on < $1)
 order by due_month, looked_on nulls first limit $2"""
-NOTE_LOOK = "update minors set looked_on = $3 where bucket = $1 and record_id = $2"
+SET_LOOKED_ON = "update minors set looked_on = $3 where bucket = $1 and record_id = $2"
 
 
 async def find_due(connection: Connection, today: date, limit: int) -> list[UUID]:
@@ -53,9 +53,9 @@ async def find_due(connection: Connection, today: date, limit: int) -> list[UUID
     return [row["record_id"] for row in await connection.fetch(FIND_DUE, today, limit)]
 
 
-async def note_look(connection: Connection, record_id: UUID, today: date) -> None:
+async def set_looked_on(connection: Connection, record_id: UUID, today: date) -> None:
     """Looked at on that day: not again before the next one."""
-    await connection.execute(NOTE_LOOK, bucket_of(record_id), record_id, today)
+    await connection.execute(SET_LOOKED_ON, bucket_of(record_id), record_id, today)
 
 
 DELETE_MINORS = "delete from minors where (bucket, record_id) in (select * from unnest($1::integer[], $2::uuid[]))"
@@ -63,4 +63,4 @@ DELETE_MINORS = "delete from minors where (bucket, record_id) in (select * from 
 
 async def delete_minors(connection: Connection, record_ids: Sequence[UUID]) -> None:
     """Of age, or erased."""
-    await connection.execute(DELETE_MINORS, [bucket_of(one) for one in record_ids], list(record_ids))
+    await connection.execute(DELETE_MINORS, [bucket_of(record_id) for record_id in record_ids], list(record_ids))

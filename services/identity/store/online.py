@@ -20,14 +20,14 @@ async def insert_opening(
     await connection.execute(INSERT_OPENING, opening_id, sealed.key_id, sealed.data, now, expires_at)
 
 
-TAKE_ASKED = """
+LOCK_UNDECIDED = """
 select id, key_id, sealed, code_hash, expires_at from online_openings
 where status = 'asked' and expires_at > $1 order by created_at limit $2 for update skip locked"""
 
 
-async def take_asked(connection: Connection, now: datetime, limit: int) -> list[OnlineOpening]:
+async def lock_undecided(connection: Connection, now: datetime, limit: int) -> list[OnlineOpening]:
     """The next that nobody has decided, until the transaction ends."""
-    return [_opening(row) for row in await connection.fetch(TAKE_ASKED, now, limit)]
+    return [_opening(row) for row in await connection.fetch(LOCK_UNDECIDED, now, limit)]
 
 
 SET_CODE = """
@@ -40,12 +40,12 @@ async def set_code(connection: Connection, opening_id: UUID, code_hash: str | No
     await connection.execute(SET_CODE, opening_id, code_hash)
 
 
-SET_ASKED = "update online_openings set key_id = $2, sealed = $3 where id = $1"
+SET_REQUEST = "update online_openings set key_id = $2, sealed = $3 where id = $1"
 
 
-async def set_asked(connection: Connection, opening_id: UUID, sealed: Sealed) -> None:
+async def set_request(connection: Connection, opening_id: UUID, sealed: Sealed) -> None:
     """With the contact that the code goes to."""
-    await connection.execute(SET_ASKED, opening_id, sealed.key_id, sealed.data)
+    await connection.execute(SET_REQUEST, opening_id, sealed.key_id, sealed.data)
 
 
 TRY_OPENING = """

@@ -23,16 +23,22 @@ select bucket, record_id, 1, key_id, sealed
 from unnest($1::integer[], $2::uuid[], $3::text[], $4::bytea[]) as told(bucket, record_id, key_id, sealed)"""
 
 
-async def insert_records(connection: Connection, opened: Sequence[NewRecord]) -> None:
+async def insert_records(connection: Connection, new_records: Sequence[NewRecord]) -> None:
     """Persons, records at version 1, how they are found and where they are told things."""
-    ids = [one.record_id for one in opened]
-    buckets, persons = [bucket_of(id) for id in ids], [one.person_id for one in opened]
-    times = [one.opened_at for one in opened]
-    person_keys, sealed_persons = [one.person.key_id for one in opened], [one.person.data for one in opened]
-    contact_keys, sealed_contacts = [one.contact.key_id for one in opened], [one.contact.data for one in opened]
+    ids = [record.record_id for record in new_records]
+    buckets, persons = [bucket_of(id) for id in ids], [record.person_id for record in new_records]
+    times = [record.opened_at for record in new_records]
+    person_keys, sealed_persons = (
+        [record.person.key_id for record in new_records],
+        [record.person.data for record in new_records],
+    )
+    contact_keys, sealed_contacts = (
+        [record.contact.key_id for record in new_records],
+        [record.contact.data for record in new_records],
+    )
     await connection.execute(INSERT_PERSONS, buckets, persons, person_keys, sealed_persons, times)
-    await connection.execute(INSERT_RECORDS, buckets, ids, persons, times, [one.channel for one in opened])
-    await connection.execute(INSERT_FINGERPRINTS, [one.fingerprint for one in opened], ids)
+    await connection.execute(INSERT_RECORDS, buckets, ids, persons, times, [record.channel for record in new_records])
+    await connection.execute(INSERT_FINGERPRINTS, [record.fingerprint for record in new_records], ids)
     await connection.execute(INSERT_CONTACTS, buckets, ids, contact_keys, sealed_contacts)
 
 

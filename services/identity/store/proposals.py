@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.identity.domain.proposals import Proposal
+from services.identity.domain.proposals import ContactProposal
 from shared.db.pool import Connection
 
 SELECT_PROPOSALS = """
@@ -11,9 +11,9 @@ select person, contact_hash, code_hash, proposed_at, counts_from, objected_at fr
 where person = any($1::text[]) and expires_at > $2"""
 
 
-async def proposals_of(connection: Connection, persons: Sequence[str], now: datetime) -> list[Proposal]:
+async def load_proposals(connection: Connection, persons: Sequence[str], now: datetime) -> list[ContactProposal]:
     """Those of one person, whose number has these fingerprints."""
-    return [Proposal(**row) for row in await connection.fetch(SELECT_PROPOSALS, persons, now)]
+    return [ContactProposal(**row) for row in await connection.fetch(SELECT_PROPOSALS, persons, now)]
 
 
 INSERT_PROPOSAL = """
@@ -26,7 +26,7 @@ where contact_proposals.expires_at <= excluded.proposed_at
 returning person"""
 
 
-async def insert_proposal(connection: Connection, new: Proposal) -> bool:
+async def insert_proposal(connection: Connection, new: ContactProposal) -> bool:
     """Whether it was not there; one that has expired is stated anew."""
     inserted = await connection.fetchval(
         INSERT_PROPOSAL,
@@ -40,17 +40,17 @@ async def insert_proposal(connection: Connection, new: Proposal) -> bool:
     return inserted is not None
 
 
-OBJECT = """
+SET_OBJECTED = """
 update contact_proposals set objected_at = coalesce(objected_at, $3)
 where person = any($1::text[]) and code_hash = any($2::text[]) and expires_at > $3
 returning counts_from"""
 
 
-async def object_to(
+async def set_objected(
     connection: Connection, persons: Sequence[str], code_hashes: Sequence[str], now: datetime
 ) -> datetime | None:
     """It counts no more; returns from when on it would have counted. None where the code is of none."""
-    counts_from: datetime | None = await connection.fetchval(OBJECT, persons, code_hashes, now)
+    counts_from: datetime | None = await connection.fetchval(SET_OBJECTED, persons, code_hashes, now)
     return counts_from
 
 

@@ -17,7 +17,7 @@ LOCK_INS = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key"
 
 async def lock_ins(connection: Connection, fingerprints: Iterable[str]) -> None:
     """One opening of the same number at a time, until the transaction ends."""
-    await connection.execute(LOCK_INS, sorted({lock_number(one) for one in fingerprints}))
+    await connection.execute(LOCK_INS, sorted({lock_number(fingerprint) for fingerprint in fingerprints}))
 
 
 FIND_RECORD = "select record_id from ins_fingerprints where fingerprint = any($1::text[]) limit 1"
@@ -25,8 +25,8 @@ FIND_RECORD = "select record_id from ins_fingerprints where fingerprint = any($1
 
 async def find_record(connection: Connection, fingerprints: Sequence[str]) -> UUID | None:
     """The record of the number with one of these fingerprints."""
-    found: UUID | None = await connection.fetchval(FIND_RECORD, fingerprints)
-    return found
+    record_id: UUID | None = await connection.fetchval(FIND_RECORD, fingerprints)
+    return record_id
 
 
 INSERT_PERSON = "insert into persons (bucket, id, key_id, sealed, created_at) values ($1, $2, $3, $4, $5)"
@@ -87,7 +87,7 @@ async def load_record(connection: Connection, record_id: UUID) -> RecordState | 
     return None if row is None else RecordState(*row)
 
 
-LOCK_TOLD = """
+LOCK_APPLIED = """
 select record.id from records record
 join unnest($1::integer[], $2::uuid[]) as told(bucket, id) on record.bucket = told.bucket and record.id = told.id
 order by record.bucket, record.id for update of record"""
@@ -100,6 +100,6 @@ where records.bucket = told.bucket and records.id = told.id and records.in_force
 async def set_in_force(connection: Connection, versions: Mapping[UUID, int]) -> None:
     """What is in force of each record, never back to an older version."""
     ids = list(versions)
-    buckets = [bucket_of(one) for one in ids]
-    await connection.execute(LOCK_TOLD, buckets, ids)
-    await connection.execute(SET_IN_FORCE, buckets, ids, [versions[one] for one in ids])
+    buckets = [bucket_of(id) for id in ids]
+    await connection.execute(LOCK_APPLIED, buckets, ids)
+    await connection.execute(SET_IN_FORCE, buckets, ids, [versions[id] for id in ids])

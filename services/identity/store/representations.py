@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.identity.domain.representation import Representation, Status
+from services.identity.domain.representation import Representation, RepresentationStatus
 from services.identity.domain.sealing import Sealed
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in, bucket_of
@@ -19,7 +19,7 @@ order by record.bucket, record.id for update of record"""
 
 async def lock_records(connection: Connection, record_ids: Sequence[UUID]) -> set[UUID]:
     """Those of these records that exist, locked in order until the transaction ends."""
-    rows = await connection.fetch(LOCK_RECORDS, [bucket_of(one) for one in record_ids], list(record_ids))
+    rows = await connection.fetch(LOCK_RECORDS, [bucket_of(record_id) for record_id in record_ids], list(record_ids))
     return {row["id"] for row in rows}
 
 
@@ -59,7 +59,7 @@ select id, record_id, representative_id, basis, evidence, key_id, sealed, status
 from representations where representative_id = $1 order by requested_at, id"""
 
 
-async def representations_of(connection: Connection, record_id: UUID) -> list[Representation]:
+async def load_representations(connection: Connection, record_id: UUID) -> list[Representation]:
     """All that ever were of a record, the first to be asked for first."""
     rows = await connection.fetch(SELECT_REPRESENTATIONS, bucket_of(record_id), record_id)
     return [_representation(row) for row in rows]
@@ -71,13 +71,13 @@ where bucket = $1 and record_id = $2 and status = 'validated' and basis = 'repre
 order by settled_at, requested_at, id limit 1"""
 
 
-async def first_of_minor(connection: Connection, record_id: UUID) -> UUID | None:
+async def load_first_of_minor(connection: Connection, record_id: UUID) -> UUID | None:
     """The representative of a minor who has been validated for the longest time."""
-    found: UUID | None = await connection.fetchval(FIRST_OF_MINOR, bucket_of(record_id), record_id)
-    return found
+    representative_id: UUID | None = await connection.fetchval(FIRST_OF_MINOR, bucket_of(record_id), record_id)
+    return representative_id
 
 
-async def represented_by(connection: Connection, record_id: UUID) -> list[Representation]:
+async def load_represented(connection: Connection, record_id: UUID) -> list[Representation]:
     """All that the holder of this record ever had of others."""
     return [_representation(row) for row in await connection.fetch(SELECT_REPRESENTED, record_id)]
 
@@ -87,7 +87,7 @@ update representations set status = $3, settled_at = $4, ended_for = $5 where bu
 
 
 async def settle_representation(
-    connection: Connection, id: UUID, status: Status, at: datetime, ended_for: str | None = None
+    connection: Connection, id: UUID, status: RepresentationStatus, at: datetime, ended_for: str | None = None
 ) -> None:
     """Validated, refused or ended; `ended_for`: a code. The record is locked."""
     await connection.execute(SETTLE_REPRESENTATION, bucket_in(id), id, status, at, ended_for)
@@ -98,7 +98,7 @@ select distinct record_id from representations
 where status = 'validated' and ends_at <= $1 and record_id <> all($3::uuid[]) limit $2"""
 
 
-async def records_with_ended(
+async def find_records_with_ended(
     connection: Connection, now: datetime, limit: int, passed_over: Sequence[UUID] = ()
 ) -> list[UUID]:
     """Records with a representation whose end has come, but for those that are passed over."""
@@ -111,8 +111,8 @@ DELETE_BY_REPRESENTATIVE = "delete from representations where representative_id 
 
 async def delete_representations(connection: Connection, record_id: UUID) -> int:
     """Those of a record and those that its holder had of others. Returns how many."""
-    own = await connection.fetch(DELETE_OF_RECORD, bucket_of(record_id), record_id)
-    return len(own) + len(await connection.fetch(DELETE_BY_REPRESENTATIVE, record_id))
+    deleted = await connection.fetch(DELETE_OF_RECORD, bucket_of(record_id), record_id)
+    return len(deleted) + len(await connection.fetch(DELETE_BY_REPRESENTATIVE, record_id))
 
 
 def _representation(row: asyncpg.Record) -> Representation:

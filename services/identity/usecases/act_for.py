@@ -7,7 +7,7 @@ from services.identity.domain.acting import Proxy, entry
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.tokens import AccessToken, Issuer, Subject
-from services.identity.usecases.check_relation import acting_as
+from services.identity.usecases.check_relation import find_proxy_relation
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.telling_refusals import telling_refusals
 from shared.contracts.base import Actor
@@ -28,7 +28,7 @@ async def act_for(
     now = clock.now()
     async with telling_refusals(pool, record_id, asking.actor(), "sign-in"), transaction(pool) as connection:
         await check_session(connection, asking.session_id)
-        found = await acting_as(connection, keyrings, record_id, own_id, now)
+        found = await find_proxy_relation(connection, keyrings, record_id, own_id, now)
         if found is None:
             raise RecordUnknownError
         relation, person_id = found.relation, str(found.person_id)

@@ -17,7 +17,7 @@ from services.identity.domain.codes import (
     seal_detail,
     tries_of,
 )
-from services.identity.domain.contacts import Channel, Note, message
+from services.identity.domain.contacts import MessageChannel, MessageContent, message_request
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import challenges
@@ -26,7 +26,7 @@ from shared.db.pool import Connection
 from shared.messaging.outbox import append
 from shared.runtime import clock
 
-Addressee = tuple[Contact, Channel]
+Addressee = tuple[Contact, MessageChannel]
 _KINDS: dict[Purpose, str] = {
     "sign-in": "sign-in-code",
     "password-reset": "password-reset-code",
@@ -94,6 +94,6 @@ def _requests(accounts: AccountRules, keyrings: Keyrings, question: Question, se
     for (told, channel), code in zip(question.to, sent.codes, strict=True):
         assert question.record_id is not None, "a decoy is sent to nobody"
         values = {"code": code, "minutes": str(accounts.code_lifetime.seconds // 60)}
-        note = Note(_KINDS[question.purpose], values, sent.expires_at)
-        requests.append(message(keyrings.contacts, clock.new_id(), question.record_id, told, note, channel))
+        note = MessageContent(_KINDS[question.purpose], values, sent.expires_at)
+        requests.append(message_request(keyrings.contacts, clock.new_id(), question.record_id, told, note, channel))
     return requests

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity.domain.activation import new_wave
+from services.identity.domain.activation import new_code_batch
 from services.identity.domain.campaigns import Campaign, NewCampaign
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import activation, campaigns
@@ -13,7 +13,7 @@ from shared.runtime import clock
 async def create_campaign(pool: Pool, keyrings: Keyrings, new: NewCampaign, created_by: str) -> UUID:
     """Returns its id. The key of its codes is made before any code is."""
     now, campaign_id = clock.now(), clock.new_id()
-    wave, sealed = new_wave(clock.new_id(), keyrings.persons)
+    wave, sealed = new_code_batch(clock.new_id(), keyrings.persons)
     campaign = Campaign(
         id=campaign_id,
         status="noticing",

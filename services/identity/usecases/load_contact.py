@@ -11,8 +11,8 @@ from shared.db.pool import Connection
 
 async def load_contact(connection: Connection, keyrings: Keyrings, record_id: UUID) -> tuple[int, Contact]:
     """The version that was announced, and the contact. Raises ContactMissingError."""
-    found = await contacts.load_contact(connection, record_id)
-    if found is None:
+    row = await contacts.load_contact(connection, record_id)
+    if row is None:
         raise ContactMissingError
-    version, sealed = found
+    version, sealed = row
     return version, Contact.from_json(open_row(keyrings.persons, sealed, "contact", record_id))

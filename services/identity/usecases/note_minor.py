@@ -17,5 +17,5 @@ async def note_minor(connection: Connection, record_id: UUID, person: Person, no
     born = birth_date(person)
     if not is_minor(born, now):
         return []
-    await minors.note_minor(connection, record_id, coming_of_age(born))
+    await minors.insert_minor(connection, record_id, coming_of_age(born))
     return (await announce_people(connection, record_id))[1]

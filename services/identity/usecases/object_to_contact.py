@@ -29,22 +29,22 @@ async def object_to_contact(pool: Pool, keyrings: Keyrings, lookups: Keyring, in
     fingerprints = keyrings.ins.fingerprints(*ins_parts(ins))
     async with transaction(pool) as connection:
         await records.lock_ins(connection, fingerprints)
-        objected = await proposals.object_to(connection, fingerprints, hashes, clock.now())
+        objected = await proposals.set_objected(connection, fingerprints, hashes, clock.now())
         if objected is not None:
-            await _write_down(connection, fingerprints, counted=objected <= clock.now())
+            await _record_objection(connection, fingerprints, was_in_force=objected <= clock.now())
     if objected is None:
         REFUSED.labels("object-to-contact", ObjectionCodeWrongError.code).inc()
         raise ObjectionCodeWrongError
 
 
-async def _write_down(connection: Connection, fingerprints: list[str], *, counted: bool) -> None:
+async def _record_objection(connection: Connection, fingerprints: list[str], *, was_in_force: bool) -> None:
     """Where the contact counted already a code may have gone to it: no code that is out opens an account any more."""
     record_id = await records.find_record(connection, fingerprints)
     if record_id is None:
         return
-    if counted:
+    if was_in_force:
         await activation.revoke_codes(connection, record_id, clock.now())
-    told = AccessRecorded(
+    entry = AccessRecorded(
         record_id=record_id, actor=SOMEBODY, action="change-contact", outcome="refused", reason="contact-objected"
     )
-    await append(connection, [announce(told)])
+    await append(connection, [announce(entry)])

@@ -5,18 +5,18 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.channels import OpeningChannel
-from services.identity.domain.figures import region_of
+from services.identity.domain.figures import counted_region
 from services.identity.domain.insured import open_insured
-from services.identity.domain.lifecycle import Refusal, decide, party_of
+from services.identity.domain.lifecycle import LifecycleRefusal, decide, party_of
 from services.identity.domain.opening import (
     Contact,
     Person,
     RecordUnknownError,
     TraitsDifferError,
-    are_same,
+    are_same_person,
     check_traits,
 )
-from services.identity.domain.openings import insured_first
+from services.identity.domain.openings import register_contact_first
 from services.identity.domain.persons import check_may_share_ins
 from services.identity.domain.records import NewRecord, new_record
 from services.identity.domain.sealing import Keyrings, open_row
@@ -55,22 +55,22 @@ async def open_record(
     fingerprints = keyrings.ins.fingerprints(*ins_parts(person.ins))
     async with transaction(pool) as connection:
         await records.lock_ins(connection, fingerprints)
-        known = await records.find_record(connection, fingerprints)
-        if known is None:
+        record_id = await records.find_record(connection, fingerprints)
+        if record_id is None:
             row = await insured.find_insured(connection, fingerprints)
-            region = region_of(row.region if row else None)
+            region = counted_region(row.region if row else None)
             if row is not None:
-                contact = insured_first(contact, open_insured(keyrings.persons, row).reach)
+                contact = register_contact_first(contact, open_insured(keyrings.persons, row).contact_details)
             new = await add_record(connection, keyrings, person, contact, channel, region, actor)
-            await append(connection, [announce(one) for one in new.events])
+            await append(connection, [announce(event) for event in new.events])
             return new.record_id, True
-        refused = await _refused(connection, keyrings, known, person, actor)
-        if refused is not None:
-            await append(connection, [announce(_told(known, actor, refused.code))])
-    if refused is not None:
-        REFUSED.labels("open-record", refused.code).inc()
-        raise refused
-    return known, False
+        refusal = await _refusal(connection, keyrings, record_id, person, actor)
+        if refusal is not None:
+            await append(connection, [announce(_refusal_entry(record_id, actor, refusal.code))])
+    if refusal is not None:
+        REFUSED.labels("open-record", refusal.code).inc()
+        raise refusal
+    return record_id, False
 
 
 async def add_record(
@@ -90,27 +90,27 @@ async def add_record(
     check_may_share_ins(person.status)
     now, record_id = clock.now(), clock.new_id()
     ids = record_id, clock.new_id(bucket_of(record_id))
-    who = actor or Actor(kind="patient", id=str(record_id))
-    new = new_record(keyrings, ids, person, contact, channel, who, now)
+    opener = actor or Actor(kind="patient", id=str(record_id))
+    new = new_record(keyrings, ids, person, contact, channel, opener, now)
     await openings.insert_records(connection, [new])
     await lifecycle.lift_suppression(connection, keyrings.ins.fingerprints(*ins_parts(person.ins)))
     await figures.count_life_event(connection, "opening", channel, region, now)
     return replace(new, events=(*new.events, *await note_minor(connection, record_id, person, now)))
 
 
-async def _refused(
+async def _refusal(
     connection: Connection, keyrings: Keyrings, record_id: UUID, person: Person, actor: Actor
 ) -> ClientError | None:
     """Why the person whose record it is cannot have it opened; what is closed is reopened by an act of its own."""
-    kept = await lifecycle.load_kept(connection, record_id)
-    if kept is None:
+    record = await lifecycle.load_lifecycle_record(connection, record_id)
+    if record is None:
         return RecordUnknownError()
-    holder = Person.from_json(open_row(keyrings.persons, kept.person, "person", kept.person_id))
-    if not are_same(holder.traits.normalised(), person.traits.normalised()):
+    holder = Person.from_json(open_row(keyrings.persons, record.person, "person", record.person_id))
+    if not are_same_person(holder.traits.normalised(), person.traits.normalised()):
         return TraitsDifferError()
-    decided = decide(kept.state, "open", party_of(actor.kind, record_id, record_id))
-    return decided.error() if isinstance(decided, Refusal) else None
+    decision = decide(record.state, "open", party_of(actor.kind, record_id, record_id))
+    return decision.error() if isinstance(decision, LifecycleRefusal) else None
 
 
-def _told(record_id: UUID, actor: Actor, reason: str) -> AccessRecorded:
+def _refusal_entry(record_id: UUID, actor: Actor, reason: str) -> AccessRecorded:
     return AccessRecorded(record_id=record_id, actor=actor, action="open-record", outcome="refused", reason=reason)

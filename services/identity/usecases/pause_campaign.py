@@ -12,5 +12,5 @@ async def pause_campaign(pool: Pool, campaign_id: UUID, *, paused: bool) -> None
     async with transaction(pool) as connection:
         if await campaigns.set_paused(connection, campaign_id, paused):
             return
-        known = await campaigns.load_campaign(connection, campaign_id)
-    raise CampaignUnknownError if known is None else CampaignOverError
+        campaign = await campaigns.load_campaign(connection, campaign_id)
+    raise CampaignUnknownError if campaign is None else CampaignOverError

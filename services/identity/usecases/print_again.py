@@ -3,10 +3,10 @@
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.activation import IssuedCode, Wave, dead_letter_id, open_wave
+from services.identity.domain.activation import CodeBatch, IssuedCode, open_code_batch, reprinted_letter_id
 from services.identity.domain.campaigns import CampaignUnknownError
 from services.identity.domain.insured import open_insured
-from services.identity.domain.openings import mail_or_letter
+from services.identity.domain.openings import mail_or_letter_request
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import activation, campaigns, insured
 from services.identity.usecases.issue_code import code_values
@@ -34,7 +34,7 @@ async def print_again(
         found = None if campaign is None else await activation.load_wave_by_id(connection, campaign.wave_id)
         if found is None:
             raise CampaignUnknownError
-        wave = open_wave(*found, keyrings.persons)
+        wave = open_code_batch(*found, keyrings.persons)
         page = await activation.page_of_codes(connection, wave.id, place, limit)
         asked = [await _letter(connection, keyrings, wave, one, printing) for one in page]
         letters = [one for one in asked if one is not None]
@@ -43,13 +43,15 @@ async def print_again(
 
 
 async def _letter(
-    connection: Connection, keyrings: Keyrings, wave: Wave, code: IssuedCode, printing: UUID
+    connection: Connection, keyrings: Keyrings, wave: CodeBatch, code: IssuedCode, printing: UUID
 ) -> MessageRequested | None:
     """To where the register says now; None for a code that is over, or a person who is no longer in the register."""
     row = await insured.find_insured(connection, [code.person])
     if row is None or code.expires_at <= clock.now():
         return None
-    reach = open_insured(keyrings.persons, row).reach
+    contact_details = open_insured(keyrings.persons, row).contact_details
     values = code_values(wave.code(code.person, code.attempt), code.expires_at)
-    id = dead_letter_id(printing, code.record_id, code.attempt)
-    return mail_or_letter(keyrings.contacts, id, code.record_id, reach, "activation-code", values, code.expires_at)
+    id = reprinted_letter_id(printing, code.record_id, code.attempt)
+    return mail_or_letter_request(
+        keyrings.contacts, id, code.record_id, contact_details, "activation-code", values, code.expires_at
+    )

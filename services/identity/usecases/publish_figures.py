@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from services.identity.domain.figures import figures_of, figures_to_date, settled_before
+from services.identity.domain.figures import figures_to_date, settled_before, weekly_figures
 from services.identity.store import figures
 from shared.db.pool import Pool, transaction
 
@@ -15,6 +15,6 @@ async def publish_figures(pool: Pool, now: datetime) -> bool:
         if week is None:
             return False
         numbers = await figures.fold_week(connection, week)
-        to_date = await figures.numbers_to_date(connection, week)
-        await figures.insert_figures(connection, week, [*figures_of(numbers), *figures_to_date(to_date)])
+        to_date = await figures.load_totals_to_date(connection, week)
+        await figures.insert_figures(connection, week, [*weekly_figures(numbers), *figures_to_date(to_date)])
     return True

@@ -17,8 +17,8 @@ async def put_professional(pool: Pool, entry: Professional) -> int:
             raise StructureUnknownError
         version = (await directory.put_professionals(connection, [entry])).get(entry.id)
         if version is None:
-            known = await directory.load_professional(connection, entry.id)
-            assert known is not None, "the entry was there a statement ago"
-            return known[1]
-        await append(connection, [announce(entry.changed(version))])
+            existing = await directory.load_professional(connection, entry.id)
+            assert existing is not None, "the entry was there a statement ago"
+            return existing[1]
+        await append(connection, [announce(entry.as_event(version))])
     return version

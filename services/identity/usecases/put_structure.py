@@ -13,5 +13,5 @@ async def put_structure(pool: Pool, entry: Structure) -> int:
         version = (await directory.put_structures(connection, [entry])).get(entry.id)
         if version is None:
             return (await directory.load_structures(connection, [entry.id]))[entry.id][1]
-        await append(connection, [announce(entry.changed(version))])
+        await append(connection, [announce(entry.as_event(version))])
     return version

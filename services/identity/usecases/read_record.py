@@ -12,7 +12,7 @@ async def read_record(pool: Pool, record_id: UUID, session_id: UUID | None = Non
     """`session_id`: of the holder who asks. Raises SessionOverError, RecordUnknownError."""
     async with pool.acquire() as connection:
         await check_session(connection, session_id)
-        found = await records.load_record(connection, record_id)
-    if found is None:
+        state = await records.load_record(connection, record_id)
+    if state is None:
         raise RecordUnknownError
-    return found
+    return state

@@ -18,8 +18,8 @@ from shared.messaging.outbox import Announcement
 from shared.messaging.outbox.lost import SentRecord
 from shared.runtime import clock
 
-Raise = Callable[[Connection, UUID, int], Awaitable[None]]
-RAISE: dict[str, tuple[type[StateEvent], Raise]] = {
+VersionRaiser = Callable[[Connection, UUID, int], Awaitable[None]]
+VERSION_RAISERS: dict[str, tuple[type[StateEvent], VersionRaiser]] = {
     IDENTITY_RECORDS.name: (RecordChanged, recovery.raise_record_version),
     IDENTITY_PEOPLE.name: (PeopleChanged, recovery.raise_people_version),
     IDENTITY_CONTACTS.name: (ContactChanged, recovery.raise_contact_version),
@@ -29,9 +29,9 @@ RAISE: dict[str, tuple[type[StateEvent], Raise]] = {
 async def raise_versions(connection: Connection, record: SentRecord, _: bool) -> bool:
     """What is still here stands above the topic's version, so that it does not count as in force; the next change
     announces it. Always False: an operator decides."""
-    known = RAISE.get(record.place.topic)
-    if known is not None and record.body is not None:
-        event_class, raise_version = known
+    raiser = VERSION_RAISERS.get(record.place.topic)
+    if raiser is not None and record.body is not None:
+        event_class, raise_version = raiser
         version = event_class.model_validate_json(record.body).version
         await raise_version(connection, UUID(record.key), version + 1)
     return False

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
-from services.identity.domain.contacts import Note
+from services.identity.domain.contacts import MessageContent
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.sessions import RefreshTokenInvalidError, Secret, new_secret, read_secret, session_subject
 from services.identity.domain.tokens import Issuer
@@ -13,7 +13,7 @@ from services.identity.store import sessions
 from services.identity.usecases.end_sessions import end_device_sessions
 from services.identity.usecases.finish_sign_in import SignedIn
 from services.identity.usecases.refuse_try import SOMEBODY
-from services.identity.usecases.tell_holder import tell_holder
+from services.identity.usecases.tell_holder import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction
@@ -22,7 +22,7 @@ from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
 
 REUSED = "refresh-token-reused"
-ENDED = Note("session-ended")
+ENDED = MessageContent("session-ended")
 
 
 async def refresh_session(
@@ -69,5 +69,5 @@ async def _end(connection: Connection, keyrings: Keyrings, record_id: UUID, devi
     ended = await end_device_sessions(connection, record_id, device_id, REUSED, now)
     await sessions.forget_device(connection, record_id, device_id)
     entry = AccessRecorded(record_id=record_id, actor=SOMEBODY, action="sign-in", outcome="refused", reason=REUSED)
-    told: list[Event] = [entry, *ended, *await tell_holder(connection, keyrings, record_id, ENDED)]
+    told: list[Event] = [entry, *ended, *await notify_holder(connection, keyrings, record_id, ENDED)]
     await append(connection, [announce(one) for one in told])

@@ -5,11 +5,11 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.contacts import Note
+from services.identity.domain.contacts import MessageContent
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.throttling import TooManyTriesError, keys_of_holder
 from services.identity.store import throttles
-from services.identity.usecases.tell_holder import tell_holder
+from services.identity.usecases.tell_holder import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection
@@ -19,7 +19,7 @@ from shared.runtime.metrics import REFUSED
 
 SOMEBODY = Actor(kind="unknown", id="unknown")
 TOLD_AGAIN_AFTER = timedelta(hours=24)
-LOCKED = Note("account-locked")
+LOCKED = MessageContent("account-locked")
 """Somebody else may be trying."""
 
 
@@ -41,7 +41,7 @@ async def refuse_try(
     told: list[Event] = [_refused(record_id, reason)]
     if slowed and await throttles.mark_told(connection, keys_of_holder(keys), clock.now(), TOLD_AGAIN_AFTER):
         told.append(_refused(record_id, TooManyTriesError.code))
-        told += await tell_holder(connection, keyrings, record_id, LOCKED)
+        told += await notify_holder(connection, keyrings, record_id, LOCKED)
     await append(connection, [announce(one) for one in told])
 
 

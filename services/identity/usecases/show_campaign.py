@@ -10,10 +10,10 @@ from shared.db.pool import Pool
 async def show_campaign(pool: Pool, campaign_id: UUID) -> Campaign:
     """Raises CampaignUnknownError."""
     async with pool.acquire() as connection:
-        found = await campaigns.load_campaign(connection, campaign_id)
-    if found is None:
+        campaign = await campaigns.load_campaign(connection, campaign_id)
+    if campaign is None:
         raise CampaignUnknownError
-    return found
+    return campaign
 
 
 async def list_campaigns(pool: Pool) -> list[Campaign]:

@@ -1,6 +1,6 @@
 """Signs a demonstration's professional in; the API refuses it off the loopback."""
 
-from services.identity.domain.directory import Professional, ProfessionalUnknownError, acting_for
+from services.identity.domain.directory import Professional, ProfessionalUnknownError, acting_structure
 from services.identity.domain.directory import professional_id as parse_id
 from services.identity.domain.kinds import Never, check_professional, never_of_professional
 from services.identity.domain.modes import Stated, check_fitting, role_of_professional
@@ -28,7 +28,7 @@ async def sign_in_professional(
             raise ProfessionalUnknownError
         structures = await directory.load_structures(connection, known[0].structure_ids)
         active = [one for one, (structure, _) in structures.items() if structure.status == "active"]
-        organisation = acting_for(active, organisation_id)
+        organisation = acting_structure(active, organisation_id)
         sector = None if organisation is None else structures[organisation][0].sector
         never = never_of_professional(frozenset(known[0].specialties), sector)
         check_professional(never, rules.occupational_medicine)

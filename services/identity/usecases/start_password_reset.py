@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.identity.domain.accounts import Account, AccountRules, normalise_identifier
-from services.identity.domain.contacts import any_channel, reaches
+from services.identity.domain.contacts import first_reachable_channel, is_reachable
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.throttling import keys_of_try
 from services.identity.usecases.ask_for_codes import Addressee, Question, ask_for_codes
@@ -38,6 +38,6 @@ async def _addressees(connection: Connection, keyrings: Keyrings, account: Accou
     if account is None:
         return ()
     _, told = await load_contact(connection, keyrings, account.record_id)
-    if not reaches(told, "mail") and not reaches(told, "sms"):
+    if not is_reachable(told, "mail") and not is_reachable(told, "sms"):
         return ()
-    return ((told, any_channel(told, "sms" if account.second_factor == "mail" else "mail")),)
+    return ((told, first_reachable_channel(told, "sms" if account.second_factor == "mail" else "mail")),)

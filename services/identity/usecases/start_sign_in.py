@@ -12,7 +12,7 @@ from services.identity.domain.accounts import (
     identifier_parts,
     normalise_identifier,
 )
-from services.identity.domain.contacts import any_channel
+from services.identity.domain.contacts import first_reachable_channel
 from services.identity.domain.passwords import LONGEST, normalise_password
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.sessions import read_secret
@@ -94,7 +94,7 @@ async def _ask(
     second_factor = account.second_factor
     if second_factor != "totp":
         _, told = await load_contact(connection, keyrings, account.record_id)
-        second_factor = any_channel(told, second_factor)
+        second_factor = first_reachable_channel(told, second_factor)
         to = ((told, second_factor),)
     question = Question("sign-in", account.record_id, to, detail)
     challenge_id = await ask_for_codes(connection, accounts, keyrings, question)

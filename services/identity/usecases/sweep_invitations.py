@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from services.identity.domain.care import KEPT_UNANSWERED
+from services.identity.domain.care import UNANSWERED_RETENTION
 from services.identity.store import care
 from shared.db.pool import Pool, transaction
 
@@ -14,4 +14,4 @@ async def sweep_invitations(pool: Pool, now: datetime, *, limit: int = BATCH) ->
     """How many rows were changed or deleted; 0 when nothing is left to do."""
     async with transaction(pool) as connection:
         expired = await care.expire_invitations(connection, now, limit)
-        return expired + await care.forget_unanswered(connection, now - KEPT_UNANSWERED, limit)
+        return expired + await care.delete_unanswered(connection, now - UNANSWERED_RETENTION, limit)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.identity.domain.online import RATES, TooManyOpeningsError, window_wait
+from services.identity.domain.online import RATE_LIMITS, TooManyOpeningsError, window_wait
 from services.identity.store import rates
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
@@ -19,7 +19,7 @@ async def take_turn(pool: Pool, action: str, whose: Sequence[str]) -> None:
         times = await rates.lock_recent(connection, whose, now)
         waits = [wait for one, kind in zip(whose, kinds, strict=True) if (wait := window_wait(kind, times[one], now))]
         if not waits:
-            await rates.insert_recent(connection, whose, now, [RATES[kind].window for kind in kinds])
+            await rates.insert_recent(connection, whose, now, [RATE_LIMITS[kind].window for kind in kinds])
     if waits:
         REFUSED.labels(action, TooManyOpeningsError.code).inc()
         raise TooManyOpeningsError(max(waits))
