@@ -1,4 +1,4 @@
-"""Loops of identity's worker that open records: codes for those who ask alone, campaigns, and the week's figures."""
+"""Worker loops that open records: codes for online openings, campaigns, and the weekly figures."""
 
 import asyncio
 from datetime import timedelta
@@ -22,7 +22,7 @@ FIGURES_EVERY_S = 30.0
 
 
 def opening_loops(keyrings: Keyrings, lookups: Keyring, rules: OpeningRules) -> dict[str, Loop]:
-    """By name. Every round can be interrupted anywhere: what it does is one transaction a page."""
+    """Returns the loops by name. They can be interrupted at any point: each page is one transaction."""
 
     async def send_codes(pool: Pool) -> None:
         if not await send_opening_codes(pool, keyrings, lookups, rules):
@@ -52,7 +52,7 @@ def opening_loops(keyrings: Keyrings, lookups: Keyring, rules: OpeningRules) -> 
 
 
 def _wait(working: list[Campaign]) -> float:
-    """Until the next page may begin, as it was known before this one; half a second at most."""
+    """Returns the seconds until the next page may begin, at most half a second."""
     if not working:
         return POLL_INTERVAL_S
     soonest = min(campaign.next_page_at for campaign in working) - clock.now()

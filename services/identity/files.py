@@ -1,4 +1,4 @@
-"""Files of lines with columns: read in batches, from where an import left them; the file of rejected lines."""
+"""Files of lines with columns, read in batches from a given offset, and the file of rejected lines."""
 
 import codecs
 import csv
@@ -27,7 +27,7 @@ _SAMPLE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Our names of columns, each with what the header calls it, and those that must be there."""
+    """The expected columns: the title in the header for each internal name, and the required names."""
 
     titles: Mapping[str, str]
     needed: Sequence[str]
@@ -35,7 +35,8 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class FileLine:
-    """A line and its columns by our names, or why it cannot be read. `number` counts the header as 1."""
+    """A line with its columns by internal name, or the error that makes it unreadable. `number`: the header is line
+    1."""
 
     number: int
     raw: bytes
@@ -45,7 +46,8 @@ class FileLine:
 
 @dataclass(frozen=True, slots=True)
 class LineBatch:
-    """A batch; `end` is the offset after it, `count` how many lines it took from the file, blank ones too."""
+    """A batch of lines. `end`: the offset after it; `count`: the number of lines read from the file, including blank
+    lines."""
 
     lines: Sequence[FileLine]
     end: int
@@ -53,7 +55,7 @@ class LineBatch:
 
 
 class LineFile:
-    """A file of lines, open. `header` is its first line as it stands, without byte order mark.
+    """An open file of lines. `header`: its first line without the byte order mark.
 
     Raises FileEncodingError, FileHeaderError, OSError.
     """
@@ -71,11 +73,12 @@ class LineFile:
         self._width = len(self._names)
 
     def close(self) -> None:
-        """The file is no longer needed."""
+        """Closes the file."""
         self._file.close()
 
     def read(self, offset: int, number: int, limit: int) -> LineBatch:
-        """Up to `limit` lines from an offset (0: after the header); the first has this number."""
+        """Returns up to `limit` lines from an offset (0: after the header); `number` is the number of the first
+        line."""
         self._file.seek(max(offset, self.first))
         lines: list[FileLine] = []
         count = 0
@@ -108,9 +111,9 @@ class LineFile:
 
 
 class RejectedLines:
-    """`FILE.rejected.csv`: number, code and the line as it stood, readable by its owner alone.
+    """`FILE.rejected.csv`: number, code and text of each rejected line, readable by the file's owner only.
 
-    Its header lets it be corrected and imported in its turn. It is made when the first line is rejected.
+    Its header allows the corrected file to be imported. The file is created when the first line is rejected.
     """
 
     def __init__(self, file: Path, lines: LineFile, size: int) -> None:
@@ -122,7 +125,7 @@ class RejectedLines:
             self.path.unlink(missing_ok=True)
 
     def write(self, rejected: Sequence[tuple[FileLine, str]]) -> None:
-        """Appends after `size`: what a killed run wrote beyond what it committed is overwritten."""
+        """Appends after `size`: lines that a killed run wrote without committing are overwritten."""
         if not rejected:
             return
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
@@ -149,7 +152,7 @@ def _check_encoding(sample: bytes, *, whole: bool) -> None:
 
 
 def _sniff(header: str, columns: Columns) -> tuple[str, list[str]]:
-    """The delimiter under which most columns are known, and our name of each column, "" for others."""
+    """Returns the delimiter under which most columns are known, and the internal name of each column, "" for others."""
     ours = {_normalised_title(title): name for name, title in columns.titles.items()}
     names_by_delimiter = {
         delimiter: [ours.get(_normalised_title(cell), "") for cell in _cells(header, delimiter) or []]
@@ -170,7 +173,7 @@ def _normalised_title(title: str) -> str:
 
 
 def _cells(text: str, delimiter: str) -> list[str] | None:
-    """None when the quotation marks do not match."""
+    """Returns the cells, or None when the quotation marks do not match."""
     if '"' not in text:
         return text.split(delimiter)
     try:

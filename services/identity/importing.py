@@ -1,4 +1,4 @@
-"""Imports of files into identity's own database: read in a thread, a batch ahead; one transaction for each batch."""
+"""Imports files into identity's own database: a thread reads one batch ahead, and each batch is one transaction."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,17 +35,18 @@ WrittenT = TypeVar("WrittenT", contravariant=True)  # noqa: PLC0105
 
 
 class WriteBatch(Protocol[WrittenT]):
-    """Writes a batch, and how far the file has been read."""
+    """Writes a batch and the progress through the file."""
 
     def __call__(
         self, batch: WrittenT, previous: ImportProgress, current: ImportProgress, /
     ) -> Awaitable[ImportProgress]:
-        """What stands now."""
+        """Returns the progress that was stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportOutcome:
-    """What an import has done. `absent_kept`: why nobody became inactive although that was asked for."""
+    """The result of an import. `absent_kept`: why absent professionals stayed active although the import was to retire
+    them."""
 
     progress: ImportProgress
     rejected_file: Path
@@ -55,7 +56,8 @@ class ImportOutcome:
 
 @dataclass(frozen=True, slots=True)
 class CompleteDirectory:
-    """The file names every professional: who is absent becomes inactive; `however_many` there are."""
+    """The file names every professional, so absent professionals become inactive. `however_many`: without a limit on
+    their number."""
 
     however_many: bool = False
 
@@ -70,7 +72,7 @@ class Importer:
     test_keys: bool
 
     async def insured(self, file: Path, report: ReportProgress, *, resume: bool = False) -> ImportOutcome:
-        """The insured register. Raises FileEncodingError, FileHeaderError, ImportRunningError, OSError."""
+        """Imports the insured register. Raises FileEncodingError, FileHeaderError, ImportRunningError, OSError."""
         preparation = InsuredPreparer(self.keyrings, clock.now().date(), self.test_keys)
         async with self._run("insured", file, preparing.INSURED_COLUMNS, report, resume=resume) as run:
             write = partial(import_insured, run.pool, self.keyrings, run.mark)
@@ -80,7 +82,8 @@ class Importer:
     async def directory(
         self, file: Path, report: ReportProgress, *, complete: CompleteDirectory | None = None, resume: bool = False
     ) -> ImportOutcome:
-        """The directory. Raises also AbsenceImplausibleError; what the file says is in the directory by then."""
+        """Imports the directory. Raises what `insured` raises, and AbsenceImplausibleError; the content of the file is
+        in the directory by then."""
         async with self._run("directory", file, preparing.DIRECTORY_COLUMNS, report, resume=resume) as run:
             progress = await run.read(preparing.prepare_activities, partial(import_activities, run.pool, run.mark))
             if progress.step == "reading":
@@ -105,7 +108,7 @@ class Importer:
                         progress = await begin_import(pool, kind, lines.mark, resume=resume)
                         yield _Run(pool, lines, RejectedLines(file, lines, progress.rejected_bytes), progress, report)
                     finally:
-                        with suppress(*TRANSIENT):  # a lost connection holds nothing
+                        with suppress(*TRANSIENT):  # a lost connection holds no lock
                             await imports.unlock_kind(guard, kind)
             finally:
                 pool.terminate()
@@ -121,21 +124,21 @@ class _Run:
 
     @property
     def mark(self) -> FileIdentity:
-        """Which file it is."""
+        """The identity of the file."""
         return self.lines.mark
 
     async def read(
         self, prepare: Callable[[LineBatch], PreparedBatch[ContentT]], write: WriteBatch[ContentT]
     ) -> ImportProgress:
-        """From where it was left to the end of the file; the next batch is prepared while one is written."""
+        """Reads from the last offset to the end of the file; the next batch is prepared while one is written."""
         progress = self.begun
         if progress.step != "reading":
             return progress
-        ahead = self._prepared(prepare, progress.offset, progress.lines)
+        ahead = self._prepare_batch(prepare, progress.offset, progress.lines)
         try:
             while (batch := await ahead).read.count:
-                advanced = await self._rejecting(batch, progress)
-                ahead = self._prepared(prepare, advanced.offset, advanced.lines)
+                advanced = await self._write_rejected(batch, progress)
+                ahead = self._prepare_batch(prepare, advanced.offset, advanced.lines)
                 progress = await write(batch.content, progress, advanced)
                 self.report(progress, self.mark)
         finally:
@@ -143,7 +146,7 @@ class _Run:
         return progress
 
     async def apply(self, progress: ImportProgress, complete: CompleteDirectory | None) -> ImportProgress:
-        """What the lines say, page by page; then who is in none of them."""
+        """Applies the stored lines page by page, then retires absent professionals."""
         while True:
             match progress.step:
                 case "structures":
@@ -158,10 +161,10 @@ class _Run:
             self.report(progress, self.mark)
 
     def outcome(self, progress: ImportProgress, absent_kept: str | None = None) -> ImportOutcome:
-        """What is told at the end."""
+        """Returns the outcome of the import."""
         return ImportOutcome(progress, self.rejected.path, self.begun.lines > 0, absent_kept)
 
-    def _prepared(
+    def _prepare_batch(
         self, prepare: Callable[[LineBatch], PreparedBatch[ContentT]], offset: int, lines: int
     ) -> "asyncio.Task[PreparedBatch[ContentT]]":
         def work() -> PreparedBatch[ContentT]:
@@ -169,8 +172,8 @@ class _Run:
 
         return asyncio.create_task(asyncio.to_thread(work))
 
-    async def _rejecting(self, batch: PreparedBatch[ContentT], previous: ImportProgress) -> ImportProgress:
-        """Keeps what is rejected before it is counted."""
+    async def _write_rejected(self, batch: PreparedBatch[ContentT], previous: ImportProgress) -> ImportProgress:
+        """Stores the rejected lines before they are counted."""
         await asyncio.to_thread(self.rejected.write, batch.rejected)
         return replace(
             previous,

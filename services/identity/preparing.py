@@ -1,4 +1,4 @@
-"""What can be done with a batch of lines before it meets the database: checked, sealed, rejected with a code."""
+"""Prepares batches of lines before the database is needed: checks and seals them, and rejects lines with a code."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ ContentT = TypeVar("ContentT")
 
 @dataclass(frozen=True, slots=True)
 class PreparedBatch(Generic[ContentT]):
-    """What is to be written, what is rejected and for which code, and how much of the file it is.
+    """The content to be written, the rejected lines with their codes, and the lines read.
 
-    `unreadable`: how many rejected lines do not tell whom they are about.
+    `unreadable`: the number of rejected lines that do not identify a person.
     """
 
     content: ContentT
@@ -41,14 +41,14 @@ class PreparedBatch(Generic[ContentT]):
 
 @dataclass(frozen=True)
 class InsuredPreparer:
-    """How batches are prepared. `test_keys`: numbers under a test OID may have a wrong key."""
+    """Prepares batches of the insured register. `test_keys`: numbers under a test OID may have a wrong key."""
 
     keyrings: Keyrings
     today: date
     test_keys: bool
 
     def insured(self, lines: LineBatch) -> PreparedBatch[InsuredBatch]:
-        """Of the insured register. A number that stands twice counts as it stands last."""
+        """Returns the prepared batch. Of several lines with one number the last one counts."""
         sealed: dict[object, InsuredRowUpdate] = {}
         older: dict[str, InsuredPerson] = {}
         rejected: list[tuple[FileLine, str]] = []
@@ -70,7 +70,7 @@ class InsuredPreparer:
 
 
 def prepare_activities(lines: LineBatch) -> PreparedBatch[Sequence[ActivityLine]]:
-    """Of the directory."""
+    """Returns the prepared batch of the directory."""
     activities: list[ActivityLine] = []
     rejected: list[tuple[FileLine, str]] = []
     unreadable = 0

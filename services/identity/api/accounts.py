@@ -47,7 +47,7 @@ AGAIN = "holder-needed, password-wrong"
 async def post_reset(body: ResetBody, request: Request, pool: ServicePool, context: OurContext) -> ChallengeView:
     """A code goes to the contact on file. The same answer in the same time whether an identifier exists or not."""
     who = body.identifier, body.device_token
-    async with min_response_time(context.accounts.refusal_s, also_good_news=True):
+    async with min_response_time(context.accounts.refusal_s, also_success=True):
         asked = await start_password_reset(pool, context.accounts, context.keyrings, who, source_of(request))
         return _asked(asked, context)
 

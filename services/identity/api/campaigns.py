@@ -1,4 +1,4 @@
-"""Campaigns: a record for everyone who does not refuse."""
+"""API of campaigns: a record for everyone who does not refuse."""
 
 from typing import Annotated
 from uuid import UUID
@@ -17,7 +17,7 @@ from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
 
 router = APIRouter(route_class=Door, tags=["campaigns"])
-CampaignId = Annotated[UUID, Path(description="as it was told when the campaign began")]
+CampaignId = Annotated[UUID, Path(description="the campaign_id returned when the campaign was created")]
 SCOPE_NEEDED = f"needs the scope {CAMPAIGNS}"
 
 
@@ -32,8 +32,8 @@ SCOPE_NEEDED = f"needs the scope {CAMPAIGNS}"
 async def post_campaign(
     body: CampaignBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> CampaignView:
-    """Everybody selected is told, has the time to object, and then gets a record, unless they have one, objected, had a
-    notice before, are under eighteen or cannot be written to."""
+    """Every selected person receives a notice and has the time to object; then their record is opened. The campaign
+    skips people who have a record, objected, received a notice before, are under eighteen or cannot be written to."""
     caller.require(CAMPAIGNS)
     new = new_campaign(
         context.openings,
@@ -49,20 +49,20 @@ async def post_campaign(
     return CampaignView.of(await show_campaign(pool, campaign_id))
 
 
-@router.get("/campaigns", summary="All campaigns", responses=problems(_403=SCOPE_NEEDED))
+@router.get("/campaigns", summary="List all campaigns", responses=problems(_403=SCOPE_NEEDED))
 async def get_campaigns(caller: AuthenticatedCaller, pool: ServicePool) -> list[CampaignView]:
-    """Oldest first."""
+    """Returns all campaigns, oldest first."""
     caller.require(CAMPAIGNS)
     return [CampaignView.of(campaign) for campaign in await list_campaigns(pool)]
 
 
 @router.get(
     "/campaigns/{campaign_id}",
-    summary="How far a campaign has come",
+    summary="Read the progress of a campaign",
     responses=problems(_403=SCOPE_NEEDED, _404="campaign-unknown"),
 )
 async def get_campaign(campaign_id: CampaignId, caller: AuthenticatedCaller, pool: ServicePool) -> CampaignView:
-    """As of the last page that was committed."""
+    """The progress as of the last committed page."""
     caller.require(CAMPAIGNS)
     return CampaignView.of(await show_campaign(pool, campaign_id))
 
@@ -73,7 +73,7 @@ async def get_campaign(campaign_id: CampaignId, caller: AuthenticatedCaller, poo
     responses=problems(_403=SCOPE_NEEDED, _404="campaign-unknown", _409="campaign-over"),
 )
 async def post_pause(campaign_id: CampaignId, caller: AuthenticatedCaller, pool: ServicePool) -> CampaignView:
-    """Between two pages; the time to object runs on."""
+    """Pauses between two pages. The time to object continues to run."""
     caller.require(CAMPAIGNS)
     await pause_campaign(pool, campaign_id, paused=True)
     return CampaignView.of(await show_campaign(pool, campaign_id))
@@ -81,11 +81,11 @@ async def post_pause(campaign_id: CampaignId, caller: AuthenticatedCaller, pool:
 
 @router.post(
     "/campaigns/{campaign_id}/resume",
-    summary="Let a campaign go on",
+    summary="Resume a campaign",
     responses=problems(_403=SCOPE_NEEDED, _404="campaign-unknown", _409="campaign-over"),
 )
 async def post_resume(campaign_id: CampaignId, caller: AuthenticatedCaller, pool: ServicePool) -> CampaignView:
-    """Where it stood."""
+    """Continues after the last committed page."""
     caller.require(CAMPAIGNS)
     await pause_campaign(pool, campaign_id, paused=False)
     return CampaignView.of(await show_campaign(pool, campaign_id))
@@ -93,14 +93,14 @@ async def post_resume(campaign_id: CampaignId, caller: AuthenticatedCaller, pool
 
 @router.post(
     "/campaigns/{campaign_id}/letters",
-    summary="Print a page of a campaign's letters again",
+    summary="Reprint a page of a campaign's letters",
     responses=problems(_403=SCOPE_NEEDED, _404="campaign-unknown"),
 )
 async def post_letters(
     campaign_id: CampaignId, body: PrintingBody, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> PrintingView:
-    """The same codes, to all whose code can still be used. Ask page after page under one printing; one that was
-    interrupted is taken up again anywhere, and no letter goes out twice."""
+    """Reprints the codes that can still be used. Request page after page under one printing id; an interrupted printing
+    can be resumed at any page, and no letter is sent twice."""
     caller.require(CAMPAIGNS)
     page = context.openings.page
     printed = await print_again(pool, context.keyrings, campaign_id, body.printing, body.after, page)

@@ -1,4 +1,4 @@
-"""Entries of professionals and structures."""
+"""API of the directory's professionals and structures."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ StructureId = Annotated[str, Path(description="Struct_IdNat: 1 + FINESS ...", ex
 
 @router.put(
     "/professionals/{professional_id}",
-    summary="Enter a professional, or change the entry",
+    summary="Create or change a professional's entry",
     responses=problems(
         _403="needs the scope directory.write",
         _422="national-id-invalid, profession-unknown, specialty-invalid, structure-unknown",
@@ -28,7 +28,7 @@ StructureId = Annotated[str, Path(description="Struct_IdNat: 1 + FINESS ...", ex
 async def put_professional_entry(
     professional_id: ProfessionalId, body: ProfessionalBody, caller: AuthenticatedCaller, pool: ServicePool
 ) -> ProfessionalView:
-    """The whole entry; public data. The same entry again changes nothing."""
+    """Writes the whole entry, which is public data. An identical entry changes nothing."""
     caller.require(SCOPE)
     entry = body.entry(professional_id)
     version = await put_professional(pool, entry)
@@ -45,9 +45,9 @@ async def put_professional_entry(
 
 @router.put(
     "/structures/{structure_id}",
-    summary="Enter a structure, or change the entry",
+    summary="Create or change a structure's entry",
     responses=problems(
-        _403="needs the scope directory.write; organisation-never, whoever asks",
+        _403="needs the scope directory.write; organisation-never",
         _422="national-id-invalid, activity-invalid",
     ),
 )
@@ -58,7 +58,7 @@ async def put_structure_entry(
     pool: ServicePool,
     context: OurContext,
 ) -> StructureView:
-    """The whole entry; public data. The same entry again changes nothing."""
+    """Writes the whole entry, which is public data. An identical entry changes nothing."""
     caller.require(SCOPE)
     entry = body.entry(structure_id, context.entrances.rules.occupational_medicine)
     version = await put_structure(pool, entry)

@@ -1,4 +1,4 @@
-"""Erasure: the decision, how far it is, and the receipt."""
+"""API of erasures: the decision, the progress, and the receipt."""
 
 from typing import Annotated
 from uuid import UUID
@@ -26,11 +26,11 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10
 
 @router.post(
     "/records/{record_id}/erase",
-    summary="Erase a record for ever",
+    summary="Erase a record permanently",
     status_code=202,
     responses={
-        200: {"model": ErasureView, "description": "Complete: all services have answered"},
-        202: {"model": ErasureView, "description": "Decided, and on its way in all services"},
+        200: {"model": ErasureView, "description": "Complete: all services have acknowledged"},
+        202: {"model": ErasureView, "description": "Decided; not all services have acknowledged yet"},
         **problems(_403="needs the scope records.erase", _404="record-unknown"),
     },
 )
@@ -43,7 +43,8 @@ async def post_erasure(  # FastAPI gives each as a parameter
     context: OurContext,
     prefer: Prefer = None,
 ) -> ErasureView:
-    """On a decision under the GDPR (article 17). It cannot be undone. The same record again is the same erasure."""
+    """Erases on a decision under the GDPR (article 17). It cannot be undone. Erasing a record again returns the
+    existing erasure."""
     caller.require(SCOPE)
     lifecycle_request = LifecycleRequest("erase", party_of(caller.kind, caller.record_id, record_id), caller.actor())
     request = ErasureRequest(lifecycle_request, body.reason, clock.now())
@@ -56,20 +57,20 @@ async def post_erasure(  # FastAPI gives each as a parameter
 
 @router.get(
     "/erasures/{erasure_id}",
-    summary="How far an erasure is",
+    summary="Read the progress of an erasure",
     responses=problems(_403="needs the scope records.erase", _404="erasure-unknown"),
 )
 async def get_erasure(
     erasure_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, prefer: Prefer = None
 ) -> ErasureView:
-    """With the services that have not acknowledged it yet."""
+    """Lists the services that have not acknowledged it yet."""
     caller.require(SCOPE)
     return ErasureView.of(await _erasure_progress(pool, erasure_id, prefer))
 
 
 @router.get(
     "/erasures/{erasure_id}/receipt",
-    summary="The signed receipt of an erasure",
+    summary="Read the signed receipt of an erasure",
     response_class=Response,
     responses={
         200: {"content": {RECEIPT: {"schema": {"type": "string"}}}, "description": "JWS, compact, Ed25519"},
@@ -77,14 +78,14 @@ async def get_erasure(
     },
 )
 async def get_receipt(erasure_id: UUID, caller: AuthenticatedCaller, pool: ServicePool) -> Response:
-    """What was destroyed, when, and from when no backup brings it back. `dmp verify-receipt` checks it."""
+    """States what was destroyed, when, and from when no backup can restore it. `dmp verify-receipt` verifies it."""
     caller.require(SCOPE)
     return Response(await read_receipt(pool, erasure_id), media_type=RECEIPT)
 
 
-@router.get("/.well-known/erasure-receipt-keys.json", summary="The keys that sign erasure receipts")
+@router.get("/.well-known/erasure-receipt-keys.json", summary="Read the keys that sign erasure receipts")
 async def get_receipt_keys(response: Response, context: OurContext) -> ReceiptKeysView:
-    """Public keys (RFC 7517). Keys that have signed are published for as long as a receipt may be shown."""
+    """Public keys (RFC 7517). A key that has signed stays published as long as its receipts may be presented."""
     response.headers.update(CACHE_HEADERS)
     return ReceiptKeysView(keys=context.receipts.public_jwks())
 

@@ -1,4 +1,4 @@
-"""Closing, reopening and the death of a holder; objections to opening."""
+"""API of a record's life cycle: closing, reopening, the holder's death, and objections to opening."""
 
 from typing import Annotated
 from uuid import UUID
@@ -44,8 +44,8 @@ async def post_close(  # FastAPI gives each as a parameter
     context: OurContext,
     prefer: Prefer = None,
 ) -> RecordView:
-    """For its holder, with the password again. Once in force, nobody reads but the holder and nobody deposits. It has
-    no effect on reimbursements. Reopened within ten years, everything is as it was."""
+    """For the holder, who confirms with the password. Once this is in force, only the holder reads and nobody deposits.
+    It has no effect on reimbursements. Reopening within ten years restores everything."""
     request = _lifecycle_request("close", caller, record_id)
     await close_record(pool, context.keyrings, context.accounts, context.retention, record_id, request, body.password)
     return await _record_in_force(pool, record_id, prefer)
@@ -69,13 +69,13 @@ async def post_reopen(
 
 @router.post(
     "/records/{record_id}/death",
-    summary="Note that the holder has died",
+    summary="Record the holder's death",
     responses=problems(_403="needs the scope records.open", _404="record-unknown"),
 )
 async def post_death(
     record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext, prefer: Prefer = None
 ) -> RecordView:
-    """For an administrator. The record closes; an administrator reopens it where the death was noted in error."""
+    """For an administrator. The record closes; an administrator reopens it if the death was recorded in error."""
     request = _lifecycle_request("record-death", caller, record_id)
     await record_death(pool, context.keyrings, context.retention, record_id, request)
     return await _record_in_force(pool, record_id, prefer)
@@ -92,8 +92,8 @@ _OBJECTION_PROBLEMS = problems(
 async def put_objection(
     body: ObjectionBody, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> ObjectionView:
-    """For an administrator, at the person's word. No campaign opens a record for them; one that is open closes. It has
-    no effect on reimbursements."""
+    """For an administrator, on the person's statement. No campaign opens a record for them; an open record closes. It
+    has no effect on reimbursements."""
     return await _object("object", body, caller, pool, context)
 
 
@@ -101,8 +101,8 @@ async def put_objection(
 async def post_withdrawal(
     body: ObjectionBody, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> ObjectionView:
-    """For an administrator, at the person's word. What is closed stays closed: reopening is an act of its own. (A POST,
-    since a DELETE carries no body and a number has no place in a URL.)"""
+    """For an administrator, on the person's statement. A closed record stays closed and is reopened separately. (A
+    POST, since a DELETE carries no body and a number has no place in a URL.)"""
     return await _object("withdraw-objection", body, caller, pool, context)
 
 
@@ -120,7 +120,7 @@ async def _object(
 def _lifecycle_request(
     action: LifecycleAction, caller: Caller, record_id: UUID, channel: RequestChannel = "online"
 ) -> LifecycleRequest:
-    """Raises ForbiddenError, RecordUnknownError."""
+    """Returns the request of this caller. Raises ForbiddenError, RecordUnknownError."""
     party = party_of(caller.kind, caller.record_id, record_id)
     if party not in ("holder", "representative", "carer"):
         caller.require(SCOPE)

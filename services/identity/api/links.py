@@ -1,4 +1,4 @@
-"""Duplicates: two records of one person are linked, and the link is ended."""
+"""API of duplicates: links two records of one person, and ends the link."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -24,7 +24,7 @@ SCOPE = "records.open"
 Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": LinkView, "description": "In force for both records"},
-    202: {"model": LinkView, "description": "On its way"},
+    202: {"model": LinkView, "description": "Not in force yet"},
     **problems(
         _403="forbidden; needs the scope records.open",
         _404="record-unknown",
@@ -46,9 +46,9 @@ async def post_link(  # FastAPI gives each as a parameter
     context: OurContext,
     prefer: Prefer = None,
 ) -> LinkView:
-    """For an administrator, who has made sure that both are of one person. No document moves: the person sees both
-    records as one, each document is judged by its own record's state and both records' blocks. Twice
-    is once."""
+    """For an administrator who has verified that both records belong to one person. No document moves: the person sees
+    both records as one, while the state of each record and the blocks of both decide about its documents. Repeating the
+    request changes nothing."""
     await link_records(pool, context.keyrings, record_id, body.linked_to, _lifecycle_request("link", caller))
     return await _link_in_force(pool, record_id, body.linked_to, response, prefer)
 
@@ -63,18 +63,18 @@ async def post_unlink(  # FastAPI gives each as a parameter
     context: OurContext,
     prefer: Prefer = None,
 ) -> LinkView:
-    """For an administrator. Everything reads as before the link. Twice is once."""
+    """For an administrator. Afterwards reads behave as before the link. Repeating the request changes nothing."""
     await unlink_records(pool, context.keyrings, record_id, body.linked_to, _lifecycle_request("unlink", caller))
     return await _link_in_force(pool, record_id, body.linked_to, response, prefer)
 
 
 @router.get(
     "/records/{record_id}/link",
-    summary="Which record this one is linked to",
+    summary="Read the link of a record",
     responses=problems(_403="forbidden; needs the scope records.open", _404="record-unknown"),
 )
 async def get_link(record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool) -> LinkView:
-    """For an administrator. `records` holds the other one too, where there is one."""
+    """For an administrator. `records` also contains the linked record, if there is one."""
     caller.require(SCOPE)
     if caller.kind != "administrator":
         raise ForbiddenError
@@ -82,7 +82,7 @@ async def get_link(record_id: UUID, caller: AuthenticatedCaller, pool: ServicePo
 
 
 def _lifecycle_request(action: Literal["link", "unlink"], caller: Caller) -> LifecycleRequest:
-    """Raises ForbiddenError, RecordUnknownError."""
+    """Returns the request of this caller. Raises ForbiddenError, RecordUnknownError."""
     caller.require(SCOPE)
     return LifecycleRequest(action, party_of(caller.kind, None, None), caller.actor())
 

@@ -1,4 +1,4 @@
-"""Records open alone, online, or with help; accounts are activated."""
+"""API of openings alone or with help, and of account activation."""
 
 from typing import Annotated
 from uuid import UUID
@@ -53,22 +53,22 @@ REQUEST_TAKEN_FR = (
 )
 
 
-@router.get("/terms", summary="The terms of use that are accepted now")
+@router.get("/terms", summary="Read the current terms of use")
 async def get_terms(context: OurContext) -> TermsView:
-    """Their version is given back when an account is created."""
+    """Returns the version to state when an account is created."""
     return TermsView(version=context.openings.terms_version)
 
 
 @router.post(
     "/openings/online",
-    summary="Open one's record alone: ask for a code",
+    summary="Open one's own record: request a code",
     status_code=202,
     dependencies=[NoStore],
     responses=problems(_422=f"{INS_PROBLEMS}, contact-needed, mail-invalid, mobile-invalid", _429="too-many-openings"),
 )
 async def post_online(body: OnlineBody, request: Request, pool: ServicePool, context: OurContext) -> OpeningRequestView:
-    """The same answer in the same time for everybody: it tells neither whether the number exists nor whether its holder
-    may open a record alone (adults of the general regime and those attached to it, who have none)."""
+    """Every request gets one response after one fixed time. It reveals neither whether the number exists nor whether
+    its holder may open a record alone (adults of the general regime and those attached to it, without a record)."""
     opening_request = body.opening_request(test_keys=context.test_nir_keys)
     lookups = context.accounts.lookups
     opening_id = await ask_to_open(pool, context.keyrings, lookups, opening_request, source_of(request))
@@ -81,12 +81,12 @@ async def post_online(body: OnlineBody, request: Request, pool: ServicePool, con
 
 @router.post(
     "/openings/online/{opening_id}/code",
-    summary="Open one's record alone: give the code",
+    summary="Open one's own record: submit the code",
     dependencies=[NoStore],
     responses=problems(_403="opening-code-wrong, opening-over"),
 )
 async def post_code(opening_id: UUID, body: OpeningCodeBody, pool: ServicePool, context: OurContext) -> TicketView:
-    """Two hours, five tries, then a new one."""
+    """A code is valid for two hours and five attempts."""
     async with min_response_time(context.accounts.refusal_s):
         ticket = await prove_contact(pool, context.accounts.lookups, opening_id, body.code)
     return TicketView(ticket=ticket)
@@ -94,11 +94,11 @@ async def post_code(opening_id: UUID, body: OpeningCodeBody, pool: ServicePool, 
 
 @router.post(
     "/openings/online/{opening_id}/complete",
-    summary="Open one's record alone: accept, choose, open",
+    summary="Open one's own record: accept the terms and complete",
     status_code=201,
     responses={
         201: {"model": RecordView, "description": "Opened and in force"},
-        202: {"model": RecordView, "description": "Opened and on its way"},
+        202: {"model": RecordView, "description": "Opened, not in force yet"},
         **problems(
             _403="opening-over",
             _409="identifier-taken",
@@ -114,7 +114,7 @@ async def post_complete(  # FastAPI gives each as a parameter
     context: OurContext,
     prefer: Prefer = None,
 ) -> RecordView:
-    """The terms are accepted, the account is created, the médecin traitant named, the record opened: all or nothing."""
+    """Accepts the terms, creates the account, names the médecin traitant and opens the record, in one transaction."""
     _check_terms(body, context)
     account_request = body.account_request(body.attending_doctor_id)
     record_id = await open_alone(pool, context.accounts, context.keyrings, opening_id, body.ticket, account_request)
@@ -131,7 +131,7 @@ async def post_complete(  # FastAPI gives each as a parameter
     summary="Open a record with help",
     status_code=201,
     responses={
-        200: {"model": AssistedView, "description": "Opened before; another code is sent unless the account is active"},
+        200: {"model": AssistedView, "description": "The record existed; a code is sent unless the account is active"},
         **problems(
             _403="assistance-refused",
             _404="insured-unknown",
@@ -145,9 +145,10 @@ async def post_complete(  # FastAPI gives each as a parameter
 async def post_assisted(
     body: AssistedBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> AssistedView:
-    """By a professional's token, or software and agents with the scope records.assist. The person is there with their
-    card and has agreed; the code for their account goes to where their insurance fund reaches them, never to who helps.
-    Another contact that is stated counts from `contact_from` on, unless somebody objects: ask again then."""
+    """For a professional's token, or for software and agents with the scope records.assist. The person is present with
+    their card and has agreed. The code for their account is sent to the contact that their insurance fund has on file,
+    never to the helper. Another stated contact comes into force at `contact_from`, unless somebody objects; repeat the
+    request then."""
     channel = assisted_channel(Asking(caller.kind, caller.scopes, caller.profession), body.channel)
     if not body.consent_noted:
         raise ConsentNeededError
@@ -163,7 +164,7 @@ async def post_assisted(
 
 @router.post(
     "/contact-objections",
-    summary="Object to a new contact with the code that came",
+    summary="Object to a new contact with the code received",
     status_code=204,
     responses=problems(
         _403="objection-code-wrong", _422=f"{INS_PROBLEMS}, activation-code-malformed", _429="too-many-openings"
@@ -172,7 +173,8 @@ async def post_assisted(
 async def post_contact_objection(
     body: ContactObjectionBody, request: Request, pool: ServicePool, context: OurContext
 ) -> None:
-    """Somebody stated another contact for this person. It never counts; what is on file stays."""
+    """For a person for whom somebody stated another contact. That contact never comes into force; the one on file
+    stays."""
     ins, lookups = checked_ins(body.ins, test_keys=context.test_nir_keys), context.accounts.lookups
     async with min_response_time(context.accounts.refusal_s):
         await object_to_contact(pool, context.keyrings, lookups, ins, body.code, source_of(request))
@@ -180,7 +182,7 @@ async def post_contact_objection(
 
 @router.post(
     "/activations",
-    summary="Activate one's account with the code that came",
+    summary="Activate one's account with the code received",
     status_code=201,
     dependencies=[NoStore],
     responses=problems(
@@ -193,7 +195,7 @@ async def post_contact_objection(
 async def post_activation(
     body: ActivationBody, request: Request, pool: ServicePool, context: OurContext
 ) -> ActivationView:
-    """A code serves once. A number without a record is answered as a wrong code is."""
+    """A code can be used once. A number without a record gets the response of a wrong code."""
     _check_terms(body, context)
     ins = checked_ins(body.ins, test_keys=context.test_nir_keys)
     activation = Activating(ins, body.code, *body.parsed_addresses(), source_of(request))

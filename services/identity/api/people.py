@@ -1,4 +1,4 @@
-"""Representatives, acting for somebody, people to call."""
+"""API of representatives, tokens to act for another person, and people to call."""
 
 from uuid import UUID
 
@@ -38,7 +38,7 @@ EVIDENCE_PROBLEMS = "evidence-unknown, evidence-insufficient, representative-unf
 
 
 def _require_administrator(caller: Caller) -> None:
-    """Raises ForbiddenError."""
+    """Raises ForbiddenError unless the caller is an administrator with the scope records.open."""
     if caller.kind != "administrator":
         raise ForbiddenError
     caller.require("records.open")
@@ -46,10 +46,10 @@ def _require_administrator(caller: Caller) -> None:
 
 @router.post(
     "/records/represented",
-    summary="Open the record of somebody who is represented",
+    summary="Open the record of a represented person",
     status_code=201,
     responses={
-        200: {"model": RepresentationView, "description": "The record was open; the representation is entered"},
+        200: {"model": RepresentationView, "description": "The record was open; the representation was added"},
         **problems(
             _401="session-over",
             _403="representation-unproven, forbidden",
@@ -62,34 +62,34 @@ def _require_administrator(caller: Caller) -> None:
 async def post_represented(
     body: RepresentedBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> RepresentationView:
-    """A signed-in representative opens for a minor with the card on which the minor is insured (`card_serial`); an
-    administrator with the scope records.open states who represents (`by`), a minor or a protected adult. The first
-    representative is in force at once, a second one waits for an administrator or the first one. So does a first one
-    whom the insured register does not name as the owner of the card; no record is opened for such a caller. The
-    contact on file and the other representatives are told."""
-    by: ByRepresentative | ByAdministrator
+    """A signed-in representative opens the record of a minor with the card on which the minor is insured
+    (`card_serial`). An administrator with the scope records.open states the representative (`by`) of a minor or a
+    protected adult. The first representative is in force at once; a second one waits for an administrator or the first
+    one. A first representative whom the insured register does not name as the owner of the card also waits, and no
+    record is opened for such a caller. The contact on file and the other representatives are notified."""
+    opener: ByRepresentative | ByAdministrator
     if caller.kind == "patient":
         own_id, session_id = holder(caller)
         if body.card_serial is None or body.by is not None:
             raise RepresentationUnprovenError
-        by = ByRepresentative(own_id, body.card_serial, session_id)
+        opener = ByRepresentative(own_id, body.card_serial, session_id)
     else:
         _require_administrator(caller)
         if body.by is None:
             raise RepresentationUnprovenError
-        by = ByAdministrator(caller.actor(), body.by.representative_ins(), body.by.stated())
+        opener = ByAdministrator(caller.actor(), body.by.representative_ins(), body.by.stated())
     async with min_response_time(context.accounts.refusal_s):
-        admitted, is_new = await open_represented(
-            pool, context.keyrings, body.person(), by, test_keys=context.test_nir_keys
+        admission, is_new = await open_represented(
+            pool, context.keyrings, body.person(), opener, test_keys=context.test_nir_keys
         )
     response.status_code = 201 if is_new else 200
-    response.headers["location"] = f"/records/{admitted.representation.record_id}"
-    return RepresentationView.of(admitted)
+    response.headers["location"] = f"/records/{admission.representation.record_id}"
+    return RepresentationView.of(admission)
 
 
 @router.post(
     "/records/{record_id}/representatives",
-    summary="Enter who represents the holder",
+    summary="Add a representative of the holder",
     status_code=201,
     responses=problems(
         _403="forbidden",
@@ -107,15 +107,15 @@ async def post_representative(
 ) -> RepresentationView:
     """For an administrator with the scope records.open. `state`: validated for the first, waiting for a later one."""
     _require_administrator(caller)
-    admitted = await add_representative(
+    admission = await add_representative(
         pool, context.keyrings, record_id, body.representative_ins(), body.stated(), caller.actor()
     )
-    return RepresentationView.of(admitted)
+    return RepresentationView.of(admission)
 
 
 @router.get(
     "/records/{record_id}/representatives",
-    summary="Who represents the holder",
+    summary="List the representatives of the holder",
     responses=problems(_401="session-over", _403="relation-insufficient, forbidden", _404="record-unknown"),
 )
 async def get_representatives(
@@ -136,7 +136,7 @@ _ANSWER_PROBLEMS = problems(
 
 @router.post(
     "/records/{record_id}/representatives/{representation_id}/answer",
-    summary="Validate or refuse a representation that waits",
+    summary="Validate or refuse a waiting representation",
     responses=_ANSWER_PROBLEMS,
 )
 async def post_representation_answer(  # FastAPI gives each as a parameter
@@ -147,7 +147,7 @@ async def post_representation_answer(  # FastAPI gives each as a parameter
     pool: ServicePool,
     context: OurContext,
 ) -> RepresentationView:
-    """For an administrator with the scope records.open, and for another representative who acts for the holder."""
+    """For an administrator with the scope records.open, and for another representative acting for the holder."""
     action: RepresentationAction = "validate" if body.answer == "validated" else "refuse"
     return await _answer(pool, context, caller, record_id, (representation_id, action))
 
@@ -172,30 +172,32 @@ async def _answer(
 
 
 @router.get(
-    "/acting-for", summary="For whom the caller may act", responses=problems(_401="session-over", _403="holder-needed")
+    "/acting-for",
+    summary="List the records in which the caller may act",
+    responses=problems(_401="session-over", _403="holder-needed"),
 )
 async def get_acting_for(session: Holder, pool: ServicePool, context: OurContext) -> list[ActingForView]:
-    """Records whose holders the caller represents or cares for, now."""
+    """Returns the records whose holders the caller represents or cares for now."""
     return [ActingForView.of(record) for record in await list_acting_for(pool, context.keyrings, session)]
 
 
 @router.post(
     "/token/acting-for",
-    summary="A token to act for another",
+    summary="Issue a token to act for another person",
     dependencies=[NoStore],
     responses=problems(_401="session-over", _403="holder-needed", _404="record-unknown"),
 )
 async def post_acting_for(
     body: ActingForBody, caller: AuthenticatedCaller, session: Holder, pool: ServicePool, context: OurContext
 ) -> ActingTokenView:
-    """Five minutes, as representative or as carer. What is done with it is recorded with both ids."""
+    """The token is valid for five minutes, as representative or as carer. Acts with it are recorded with both ids."""
     token, relation = await act_for(pool, context.keyrings, context.issuer, caller, session[0], body.record_id)
     return ActingTokenView.of(token, relation)
 
 
 @router.get(
     "/records/{record_id}/people-to-call",
-    summary="Whom to call",
+    summary="Read the list of people to call",
     responses=problems(_401="session-over", _404="record-unknown"),
 )
 async def get_people_to_call(

@@ -1,4 +1,4 @@
-"""Opening of records."""
+"""API of the opening of records."""
 
 from typing import Annotated
 from uuid import UUID
@@ -25,9 +25,9 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10
     summary="Open the record of an insured person",
     status_code=201,
     responses={
-        200: {"model": RecordView, "description": "Opened before; the contact on file is kept"},
+        200: {"model": RecordView, "description": "The record existed; its contact on file is kept"},
         201: {"model": RecordView, "description": "Opened and in force"},
-        202: {"model": RecordView, "description": "Opened and on its way"},
+        202: {"model": RecordView, "description": "Opened, not in force yet"},
         **problems(
             _403="needs the scope records.open",
             _409="identity-not-qualified, traits-differ",
@@ -44,8 +44,8 @@ async def post_record(
     context: OurContext,
     prefer: Prefer = None,
 ) -> RecordView:
-    """The number is checked with its key and the record is announced to all services; reads and deposits follow it
-    once it is "in force". The same person again is the same record."""
+    """Verifies the key of the number, opens the record and announces it to all services; reads and deposits apply it
+    once it is "in force". Another request for this person returns the existing record."""
     caller.require("records.open")
     record_id, is_new = await open_record(
         pool,
@@ -64,7 +64,7 @@ async def post_record(
 
 @router.get(
     "/records/{record_id}",
-    summary="Whether a record is in force",
+    summary="Read whether a record is in force",
     responses=problems(
         _401="session-over",
         _403="needs the scope records.open, or the record's own holder",
@@ -75,7 +75,7 @@ async def post_record(
 async def get_record(
     record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, prefer: Prefer = None
 ) -> RecordView:
-    """For the software that opened it and for its holder."""
+    """For the software that opened the record, and for its holder."""
     if caller.kind != "patient":
         caller.require("records.open")
     elif caller.record_id != record_id:

@@ -1,4 +1,4 @@
-"""A record as the other services are told of it."""
+"""The event that announces a record's state to the other services."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,7 +16,7 @@ ANNOUNCED_STATUSES: Final[Mapping[LifecycleState, Literal["open", "closed"]]] = 
     "closed": "closed",
     "dead": "closed",
 }
-"""How the other services are told of each state that a record can be in."""
+"""The status announced for each state of an existing record."""
 
 
 def record_changed(
@@ -29,7 +29,8 @@ def record_changed(
     *,
     linked_to: UUID | None,
 ) -> RecordChanged:
-    """The whole state at this version; `keyring` is that of the INS, `linked_to` what the record names now."""
+    """Returns the event with the record's whole state at this version. `keyring`: the ring of the INS; `linked_to`: the
+    record to which this one is linked now."""
     return RecordChanged(
         record_id=record_id,
         version=version,

@@ -1,4 +1,5 @@
-"""Whom to call: in an emergency, the trusted person (personne de confiance, L1111-6), who helps at home."""
+"""People to call: in an emergency, the trusted person (personne de confiance, Code de la santé publique L1111-6), and
+people who help at home."""
 
 import re
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ class PeopleToCallInvalidError(InvalidError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PersonToCall(RedactedRepr):
-    """One of them. `relation` in the holder's own words (sœur, voisin); `phone` as E.164."""
+    """A person to call. `relation`: in the holder's own words (sœur, voisin); `phone`: E.164."""
 
     role: CallRole
     name: str
@@ -41,7 +42,7 @@ class PersonToCall(RedactedRepr):
 
 
 def person_to_call(role: str, name: str, phone: str, relation: str) -> PersonToCall:
-    """Raises PeopleToCallInvalidError."""
+    """Returns a checked person to call. Raises PeopleToCallInvalidError."""
     known_role: CallRole | None = next((value for value in get_args(CallRole) if value == role), None)
     texts = name.strip(), relation.strip()
     if known_role is None or any(not text or len(text) > MAX_TEXT_LENGTH or _CONTROL.search(text) for text in texts):
@@ -50,18 +51,18 @@ def person_to_call(role: str, name: str, phone: str, relation: str) -> PersonToC
 
 
 def check_people_to_call(people: Sequence[PersonToCall]) -> None:
-    """Raises PeopleToCallInvalidError."""
+    """Raises PeopleToCallInvalidError when the list has too many people or more than one trusted person."""
     if len(people) > MAX_PEOPLE or sum(person.role == "trusted" for person in people) > 1:
         raise PeopleToCallInvalidError
 
 
 def people_to_call_as_json(people: Sequence[PersonToCall]) -> bytes:
-    """What is sealed."""
+    """Returns the JSON that is sealed for storage."""
     return orjson.dumps([astuple(person) for person in people])
 
 
 def people_to_call_from_json(data: bytes) -> tuple[PersonToCall, ...]:
-    """The people of `people_to_call_as_json`."""
+    """Returns the people that `people_to_call_as_json` encoded."""
     return tuple(PersonToCall(*fields) for fields in orjson.loads(data))
 
 

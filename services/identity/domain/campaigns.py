@@ -1,8 +1,9 @@
-"""A campaign: a record for everyone who does not refuse (R1111-28). Notices, the time to object, then the openings.
+"""A campaign opens a record for everyone who does not refuse (R1111-28): notices first, then the time to object, then
+the openings.
 
-Who was noticed before, has a record, is on the suppression list, is under eighteen, has no qualified identity or cannot
-be written to is passed over. The time to object is a national parameter: one month in the documents that are followed
-here, six weeks in the law as it stands.
+A campaign skips people who were notified before, have a record, are on the suppression list, are under eighteen, have
+no qualified identity or cannot be written to. The time to object is a national parameter: one month in the documents
+followed here, six weeks in the law in force.
 """
 
 from collections import Counter
@@ -65,7 +66,7 @@ class CampaignOverError(ConflictError):
 
 @dataclass(frozen=True, slots=True)
 class NewCampaign:
-    """Who is to be told, how long they may object, how fast."""
+    """The parameters of a campaign: whom it selects, how long they can object, and the pace."""
 
     selection: InsuredSelection
     window_days: int
@@ -74,7 +75,8 @@ class NewCampaign:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A campaign as it stands. `after`: the last row that was dealt with in this phase; `counts`: what was done."""
+    """A campaign and its progress. `after`: the last row processed in the current phase; `counts`: numbers of processed
+    people by outcome."""
 
     id: UUID
     status: CampaignStatus
@@ -93,11 +95,11 @@ class Campaign:
 
     @property
     def actor(self) -> Actor:
-        """How the ledger names it."""
+        """The actor that the ledger names for acts of this campaign."""
         return Actor(kind="system", id=f"campaign:{self.id}")
 
     def is_due(self, now: datetime) -> bool:
-        """Whether there is a page to be dealt with now."""
+        """Returns whether a page can be processed now."""
         over = self.opens_at is not None and self.opens_at <= now
         works = self.status in ("noticing", "opening") or (self.status == "waiting" and over)
         return works and not self.is_paused and self.next_page_at <= now
@@ -105,7 +107,7 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Candidate:
-    """A row of the register, opened, with every fingerprint by which the person may be known."""
+    """A row of the insured register, decrypted, with the person's fingerprints under every key of the ring."""
 
     row: InsuredRow
     insured: InsuredPerson
@@ -114,7 +116,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class FingerprintStatuses:
-    """What is known of a page's people: fingerprints with a record, and reasons of the suppression list."""
+    """What the database holds for the fingerprints of a page: those with a record, and the reasons on the suppression
+    list."""
 
     with_record: Collection[str]
     suppression_reasons: Mapping[str, str]
@@ -130,7 +133,10 @@ def new_campaign(
     window_days: int | None,
     rate: int | None,
 ) -> NewCampaign:
-    """Raises SelectionInvalidError, WindowTooShortError, PaceInvalidError, RegionUnknownError, RegimeInvalidError."""
+    """Returns the checked parameters of a campaign.
+
+    Raises SelectionInvalidError, WindowTooShortError, PaceInvalidError, RegionUnknownError, RegimeInvalidError.
+    """
     years = [year for year in (born_from, born_to) if year is not None]
     if any(year not in BIRTH_YEARS for year in years) or years != sorted(years):
         raise SelectionInvalidError
@@ -145,7 +151,7 @@ def new_campaign(
 
 
 def skip_reason(candidate: Candidate, statuses: FingerprintStatuses, today: date) -> SkipReason | None:
-    """Why somebody is passed over; None: they are not."""
+    """Returns why the campaign skips this candidate, or None if it does not."""
     if any(fingerprint in statuses.with_record for fingerprint in candidate.fingerprints):
         return "has-record"
     reasons = {
@@ -164,15 +170,15 @@ def skip_reason(candidate: Candidate, statuses: FingerprintStatuses, today: date
 
 
 def summed_counts(counts: Mapping[str, int], additions: Mapping[str, int]) -> dict[str, int]:
-    """The sum."""
+    """Returns the sums of two sets of counts."""
     return dict(Counter(counts) + Counter(additions))
 
 
 def objection_deadline(now: datetime, window_days: int) -> datetime:
-    """Until when somebody who is told now may object."""
+    """Returns until when a person notified now can object."""
     return now + timedelta(days=window_days)
 
 
 def next_page_time(campaign: Campaign, started_at: datetime, handled: int) -> datetime:
-    """When the next page may begin, so that the pace is kept; what was not used up is not made up for."""
+    """Returns when the next page may begin so that the pace is kept; unused capacity is not carried over."""
     return max(campaign.next_page_at, started_at) + timedelta(seconds=handled / campaign.rate)

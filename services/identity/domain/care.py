@@ -1,4 +1,4 @@
-"""Carers (aidants) by invitation: how an invitation is answered, and how the relation ends. Pure."""
+"""Carers (aidants) by invitation: how an invitation is answered and how the care relation ends. Pure functions."""
 
 import secrets
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from shared.values import RedactedRepr, normalise_name
 
 MAX_CARERS: Final = 10
 UNANSWERED_RETENTION: Final = timedelta(days=90)
-"""How long an invitation that came to nothing is shown."""
+"""How long an invitation that was refused, withdrawn or expired stays visible."""
 CareStatus = Literal["pending", "accepted", "refused", "expired", "withdrawn", "ended"]
 CareAction = Literal["accept", "refuse", "end", "expire"]
 CareParty = Literal["holder", "representative", "invited", "carer", "administrator", "system", "stranger"]
-"""Who acts: `invited`: the one whom it is about, before and after the answer; `carer`: another one."""
+"""Who acts. `invited`: the person invited, before and after the answer; `carer`: another carer."""
 STATUSES: Final = get_args(CareStatus)
 ACTIONS: Final = get_args(CareAction)
 PARTIES: Final = get_args(CareParty)
@@ -46,7 +46,7 @@ class CarerSelfError(InvalidError):
 
 
 class CarersManyError(ConflictError):
-    """This record has as many carers and open invitations as there may be. End one first."""
+    """This record has the highest number of carers and open invitations. End one first."""
 
     code = "carers-many"
     french = "Ce dossier a autant d’aidants et d’invitations en cours que possible. Mettez fin à l’une d’abord."
@@ -63,7 +63,7 @@ class InvitationUnknownError(NotFoundError):
 
 
 class InvitationOverError(ConflictError):
-    """This invitation was answered, withdrawn, or is too old. Ask for a new one."""
+    """This invitation was answered, was withdrawn, or is too old. Ask for a new one."""
 
     code = "invitation-over"
     french = "Cette invitation a reçu une réponse, a été retirée ou est trop ancienne. Demandez-en une nouvelle."
@@ -88,25 +88,26 @@ REFUSALS: Final[dict[str, type[ClientError]]] = {error.code: error for error in 
 
 @dataclass(frozen=True, slots=True)
 class CareTransition:
-    """It may be done, and leads there (which may be where it already is)."""
+    """The action is allowed and leads to this status, which may be the current one."""
 
     status: CareStatus
 
 
 @dataclass(frozen=True, slots=True)
 class CareRefusal:
-    """It may not be done; `code` is a key of REFUSALS."""
+    """The action is refused; `code` is a key of REFUSALS."""
 
     code: str
 
     def error(self) -> ClientError:
-        """What the caller is told."""
+        """Returns the error for the caller."""
         return REFUSALS[self.code]()
 
 
 @dataclass(frozen=True, slots=True)
 class CareRelation:
-    """An invitation and what became of it. `invited_fingerprint`: the fingerprint of the INS that must answer."""
+    """An invitation and its outcome. `invited_fingerprint`: the fingerprint of the only INS that may answer; None:
+    anybody with the code."""
 
     id: UUID
     record_id: UUID
@@ -120,13 +121,13 @@ class CareRelation:
     settled_at: datetime | None = None
 
     def status_at(self, now: datetime) -> CareStatus:
-        """An invitation whose time is over has expired, whether that was written down or not."""
+        """Returns the status at this time: an invitation past its expiry is expired, whether or not that was stored."""
         return "expired" if self.status == "pending" and now >= self.expires_at else self.status
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class InvitedPerson(RedactedRepr):
-    """Somebody as the holder names them: by a number with names and birth date, by a mail address, or both."""
+    """An invited person as the holder describes them: by number, names and birth date, by a mail address, or both."""
 
     language: Literal["fr", "en"]
     mail: str | None = None
@@ -135,16 +136,17 @@ class InvitedPerson(RedactedRepr):
     birth_date: str | None = None
 
     def as_json(self) -> bytes:
-        """What is sealed."""
+        """Returns the JSON that is sealed for storage."""
         return orjson.dumps([self.language, self.mail, self.birth_name, self.given_name, self.birth_date])
 
     @classmethod
     def from_json(cls, data: bytes) -> "InvitedPerson":
-        """The person of `as_json`."""
+        """Returns the person that `as_json` encoded."""
         return cls(*orjson.loads(data))
 
     def matches(self, person: Person) -> bool:
-        """Whether names and birth date are this person's; what was not stated is not compared."""
+        """Returns whether the stated names and birth date are this person's; a value that was not stated is not
+        compared."""
         traits = person.traits
         pairs = ((self.birth_name, traits.birth_name), (self.given_name, traits.given_name))
         same = all(stated is None or normalise_name(stated) == normalise_name(actual or "") for stated, actual in pairs)
@@ -166,7 +168,7 @@ _RULES: Final[dict[CareAction, tuple[CareStatus | str, ...]]] = {  # in the orde
     "expire": ("expired",   _OVER,      _OVER,     "expired", _OVER,       _OVER),
 }  # fmt: skip
 _EXCEPTIONS: Final[dict[tuple[CareStatus, CareAction, CareParty], CareStatus]] = {
-    ("pending", "end", "invited"): "refused",  # whoever was invited does not withdraw the invitation, but refuses it
+    ("pending", "end", "invited"): "refused",  # the invited person refuses rather than withdraws
 }
 
 
@@ -186,22 +188,22 @@ TABLE: Final = MappingProxyType(
         for party in PARTIES
     }
 )
-"""Everything, decided once."""
+"""The decision for every combination."""
 
 
 def decide(status: CareStatus, action: CareAction, party: CareParty) -> CareTransition | CareRefusal:
-    """What becomes of it."""
+    """Returns the outcome of an action by a party on a relation in this status."""
     return TABLE[status, action, party]
 
 
 def new_invitation_code() -> str:
-    """55 random bits in the form of an activation code."""
+    """Returns a code of 55 random bits in the format of an activation code."""
     data = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH - 1))
     return data + check_character(data)
 
 
 def invitation_code_hashes(lookups: Keyring, code: str) -> list[str]:
-    """What is kept of a code and looked for, under each key of the ring, the active one first.
+    """Returns the keyed hashes of a code under each key of the ring, the active key first.
 
     Raises ActivationCodeMalformedError.
     """

@@ -1,4 +1,4 @@
-"""Where a person is told things, and what is told: messages to notify, which keeps their words."""
+"""Contacts of persons and requests for messages to them. notify has the texts; identity sends a kind and values."""
 
 import re
 from collections.abc import Mapping
@@ -24,14 +24,14 @@ _SEPARATORS = re.compile(r"[\s.()\-\u00a0]")
 
 
 class MobileInvalidError(InvalidError):
-    """This is not a mobile number that can be written to: +33 6 12 34 56 78, or 06 12 34 56 78 for France."""
+    """This is not a mobile number that can receive messages: +33 6 12 34 56 78, or 06 12 34 56 78 for France."""
 
     code = "mobile-invalid"
     french = "Ce n’est pas un numéro de mobile joignable : +33 6 12 34 56 78, ou 06 12 34 56 78 pour la France."
 
 
 class ContactChangeInvalidError(InvalidError):
-    """Give one new mail address or one new mobile number, which is not the one on file."""
+    """Give one new mail address or one new mobile number that differs from the one on file."""
 
     code = "contact-change-invalid"
     french = "Donnez une nouvelle adresse mail ou un nouveau numéro de mobile, différent de celui qui est connu."
@@ -49,7 +49,7 @@ class ContactMissingError(ConflictError):
 
 
 def mobile_number(text: str) -> str:
-    """E.164. Raises MobileInvalidError."""
+    """Returns the number as E.164. Raises MobileInvalidError."""
     bare = _SEPARATORS.sub("", text)
     french = _FRENCH_MOBILE.fullmatch(bare)
     number = f"+33{french[1]}" if french else bare
@@ -59,8 +59,10 @@ def mobile_number(text: str) -> str:
 
 
 def changed_contact(current: Contact, mail: str | None, mobile: str | None) -> Contact:
-    """The contact with one of the two replaced. Raises ContactChangeInvalidError, MailInvalidError,
-    MobileInvalidError."""
+    """Returns the contact with either its mail address or its mobile number replaced.
+
+    Raises ContactChangeInvalidError, MailInvalidError, MobileInvalidError.
+    """
     if (mail is None) == (mobile is None):
         raise ContactChangeInvalidError
     if mail is not None:
@@ -73,12 +75,12 @@ def changed_contact(current: Contact, mail: str | None, mobile: str | None) -> C
 
 
 def is_reachable(contact: Contact, channel: MessageChannel) -> bool:
-    """Whether the person can be told something on this channel."""
+    """Returns whether the contact has an address for this channel."""
     return (contact.mail if channel == "mail" else contact.mobile) is not None
 
 
 def first_reachable_channel(contact: Contact, *preferred: MessageChannel) -> MessageChannel:
-    """The first that reaches the person. Raises ContactMissingError."""
+    """Returns the first channel for which the contact has an address. Raises ContactMissingError."""
     channels: tuple[MessageChannel, ...] = (*preferred, "mail", "sms")
     for channel in channels:
         if is_reachable(contact, channel):
@@ -87,20 +89,20 @@ def first_reachable_channel(contact: Contact, *preferred: MessageChannel) -> Mes
 
 
 def check_second_factor(second_factor: SecondFactor, contact: Contact) -> MessageChannel:
-    """A second factor that is sent. Raises SecondFactorInvalidError."""
+    """Returns the channel of a second factor that is sent. Raises SecondFactorInvalidError."""
     if second_factor == "totp" or not is_reachable(contact, second_factor):
         raise SecondFactorInvalidError
     return second_factor
 
 
 def seal_contact(keyrings: Keyrings, record_id: UUID, contact: Contact) -> str:
-    """What notify is told: sealed for it, and of no use for another record."""
+    """Returns the contact encrypted for notify and bound to this record."""
     return keyrings.contacts.encrypt_jwe(contact.as_json(), sealed_place("contact", record_id))
 
 
 @dataclass(frozen=True, slots=True)
 class MessageContent:
-    """What a message says: notify has the text of its `kind`, `values` go into it."""
+    """The content of a message: notify has the text of its `kind`, into which it inserts `values`."""
 
     kind: str
     values: Mapping[str, str] = field(default_factory=dict)
@@ -115,7 +117,10 @@ def message_request(
     content: MessageContent,
     channel: MessageChannel | None = None,
 ) -> MessageRequested:
-    """A request to notify, sealed for it (`keyring` is that of contacts). Raises ContactMissingError."""
+    """Returns a message request for notify with encrypted content. `keyring`: the ring of contacts.
+
+    Raises ContactMissingError.
+    """
     channel = channel or first_reachable_channel(contact)
     to = {"mail": contact.mail} if channel == "mail" else {"mobile": contact.mobile}
     plain = orjson.dumps({"to": to, "language": contact.language, "values": dict(content.values)})
@@ -130,5 +135,5 @@ def message_request(
 
 
 def utc_minute(now: datetime) -> str:
-    """A time as a message tells it: the same in every language."""
+    """Returns a time as messages show it in every language: UTC, to the minute."""
     return now.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

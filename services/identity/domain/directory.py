@@ -1,4 +1,4 @@
-"""The public directory: professionals and structures as they may be entered."""
+"""Entries of the public directory: professionals and structures, with the checks of their fields."""
 
 import re
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ class Professional:
     specialties: tuple[str, ...] = ()
 
     def as_event(self, version: int) -> ProfessionalChanged:
-        """What is announced of it."""
+        """Returns the event that announces the entry at this version."""
         return ProfessionalChanged(
             professional_id=self.id,
             version=version,
@@ -79,7 +79,7 @@ class Professional:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A structure's entry, without its version. `sector`: TRE_R02; None: not said."""
+    """A structure's entry, without its version. `sector`: a code of TRE_R02, or None if unknown."""
 
     id: str
     name: str
@@ -87,24 +87,24 @@ class Structure:
     sector: str | None = None
 
     def as_event(self, version: int) -> StructureChanged:
-        """What is announced of it."""
+        """Returns the event that announces the entry at this version."""
         return StructureChanged(structure_id=self.id, version=version, name=self.name, status=self.status)
 
 
 def professional_id(text: str) -> str:
-    """A PS_IdNat in full, as it travels in events. Raises InvalidNationalIdError."""
+    """Returns the full PS_IdNat, as events carry it. Raises InvalidNationalIdError."""
     return _as_code(national_professional_id(_full_id(text, "professional")))
 
 
 def structure_id(text: str) -> str:
-    """A Struct_IdNat in full, as it travels in events. Raises InvalidNationalIdError."""
+    """Returns the full Struct_IdNat, as events carry it. Raises InvalidNationalIdError."""
     return _as_code(national_structure_id(_full_id(text, "structure")))
 
 
 def profession_code(text: str) -> str:
-    """`<table>_<code>`, which names one profession (10 alone is a doctor, or a doctor in training).
+    """Returns `<table>_<code>`, which identifies one profession (10 alone could mean a doctor or a doctor in training).
 
-    Raises ProfessionUnknownError; also for the codes of TRE_A00, which name producers and no professionals.
+    Raises ProfessionUnknownError, also for codes of TRE_A00, which name document producers and no professionals.
     """
     if profession(text) is not None:
         return f"G15_{text}"
@@ -115,16 +115,16 @@ def profession_code(text: str) -> str:
 
 
 def specialty_code(text: str) -> str:
-    """A code of savoir-faire. Raises SpecialtyInvalidError."""
+    """Returns the checked code of a savoir-faire. Raises SpecialtyInvalidError."""
     if len(text) > _LONGEST_ID or _CODE.fullmatch(text) is None:
         raise SpecialtyInvalidError
     return text
 
 
 def acting_structure(active: Sequence[str], stated: str | None) -> str | None:
-    """The structure a professional acts for: the one wanted, else the only one, else (without any) none.
+    """Returns the structure for which a professional acts: the stated one, else the only active one, else None.
 
-    Raises ActingStructureError.
+    Raises ActingStructureError when the stated structure is not active, or several are active and none is stated.
     """
     if stated is not None and stated not in active:
         raise ActingStructureError
@@ -134,8 +134,8 @@ def acting_structure(active: Sequence[str], stated: str | None) -> str | None:
 
 
 def _full_id(text: str, kind: HolderKind) -> str:
-    """A number as it is printed gets its digit, so that a right that names its holder in full reaches them; internal
-    identifiers stay. Raises NationalIdAmbiguousError where it may be one of several."""
+    """Returns the identifier with its type digit, so that rights stated with full identifiers apply. Internal
+    identifiers are unchanged. Raises NationalIdAmbiguousError where the number could have several types."""
     possible = full_ids(text, kind)
     if len(possible) > 1 and text.strip() not in possible:
         raise NationalIdAmbiguousError

@@ -1,4 +1,5 @@
-"""The public extraction of the Annuaire Santé (PS_LibreAcces_Personne_activite): a line for each activity of somebody.
+"""The public extraction of the Annuaire Santé (PS_LibreAcces_Personne_activite): one line for each activity of a
+professional.
 
 Source: ANS, "Annuaire Santé, données en accès libre", file of persons and activities; columns in docs/imports.md.
 """
@@ -36,13 +37,13 @@ _HONORIFICS = {"DR": "Dr", "PR": "Pr"}
 _STUDENT = "E"
 _TABLES = ("TRE_G15", "TRE_R95", "TRE_R94", "TRE_R291")
 _LONGEST_NAME = 200
-# Struct_IdNat: the digit of the kind and the number; what the technical identifier begins with names its kind.
+# Struct_IdNat: the type digit and the number. The first letter of a technical identifier gives its type.
 _KINDS = (("finess", "1"), ("siret", "3"), ("siren", "2"), ("legal_finess", "1"))
 _TECHNICAL_KINDS = {"F": "1", "R": "4", "C": "0"}
 
 
 class NameMissingError(InvalidError):
-    """A professional has a name of exercise, at most 200 characters."""
+    """A professional has a professional name of at most 200 characters."""
 
     code = "professional-name-missing"
     french = "Un professionnel a un nom d’exercice de 200 caractères au plus."
@@ -50,7 +51,8 @@ class NameMissingError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class ActivityLine:
-    """A line. Without `profession`: not one that this record knows; without `structure_id`: no place of work."""
+    """A line of the extraction. `profession` is None if unknown to this system; `structure_id` is None without a place
+    of work."""
 
     professional_id: str
     line: int
@@ -63,7 +65,7 @@ class ActivityLine:
 
 @dataclass(frozen=True, slots=True)
 class ProfessionalActivities:
-    """All that the lines say of one professional."""
+    """The combined content of all lines about one professional."""
 
     professional_id: str
     names: Sequence[str]
@@ -73,9 +75,10 @@ class ProfessionalActivities:
 
 
 def parse_activity(number: int, fields: Mapping[str, str]) -> tuple[ActivityLine, CodedError | None]:
-    """The line, and what of it cannot be used: the professional is then known to be in the file, without that.
+    """Returns the line, and the error of a field that is unusable; the professional then counts as present, without
+    that field.
 
-    Raises InvalidNationalIdError, NameMissingError when it does not say who it is about.
+    Raises InvalidNationalIdError or NameMissingError when the line does not identify a professional.
     """
     identifier = professional_id(fields["id"])
     name = _name(fields)
@@ -92,7 +95,8 @@ def parse_activity(number: int, fields: Mapping[str, str]) -> tuple[ActivityLine
 
 
 def professional_entry(activities: ProfessionalActivities) -> Professional | None:
-    """One entry for all activities; of several professions the first by code. None: no profession that is known."""
+    """Returns one directory entry for all activities; of several professions the first by code. None: no known
+    profession."""
     if not activities.professions:
         return None
     return Professional(

@@ -1,4 +1,4 @@
-"""The insured register: who is insured, as the file of the health insurance says it (docs/imports.md)."""
+"""The insured register: the persons insured, as the file of the health insurance describes them (docs/imports.md)."""
 
 import hashlib
 import re
@@ -57,7 +57,7 @@ class AddressInvalidError(InvalidError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ContactDetails(RedactedRepr):
-    """Where an insured person can be written to."""
+    """The addresses at which an insured person can be reached."""
 
     mail: str | None = None
     mobile: str | None = None
@@ -67,10 +67,10 @@ class ContactDetails(RedactedRepr):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class InsuredPerson(RedactedRepr):
-    """Everything that the register says of one person.
+    """The whole content of the register about one person.
 
-    `card` is the serial number of the Vitale card; `card_owner` the number of the insured person (ouvrant droit) whose
-    card it is, where the person is insured on somebody else's.
+    `card`: the serial number of the Vitale card; `card_owner`: the number of the insured person (ouvrant droit) who
+    owns the card, for persons insured on somebody else's card.
     """
 
     person: Person
@@ -79,7 +79,8 @@ class InsuredPerson(RedactedRepr):
     card_owner: Ins | None = None
 
     def as_json(self) -> bytes:
-        """What is sealed: everything but the card, which is only ever compared."""
+        """Returns the JSON that is sealed for storage: everything except the card, which is stored only as a
+        fingerprint."""
         details = self.contact_details
         reach = asdict(details)
         owner = self.card_owner
@@ -88,7 +89,7 @@ class InsuredPerson(RedactedRepr):
 
     @classmethod
     def from_json(cls, data: bytes) -> "InsuredPerson":
-        """The person of `as_json`."""
+        """Returns the person that `as_json` encoded."""
         document = orjson.loads(data)
         details, owner = document["reach"], document.get("card_owner")
         return cls(
@@ -100,7 +101,7 @@ class InsuredPerson(RedactedRepr):
 
 @dataclass(frozen=True, slots=True)
 class InsuredRow:
-    """A row of the register. `sealed` is opened with `open_insured`; `card` is compared with `is_card_of`."""
+    """A row of the register. `open_insured` decrypts `sealed`; `is_card_of` compares `card`."""
 
     id: UUID
     fingerprint: str
@@ -114,7 +115,7 @@ class InsuredRow:
 
 @dataclass(frozen=True, slots=True)
 class InsuredRowUpdate:
-    """A row to be written; `content` is the keyed hash of all that the register says of the person."""
+    """A row to be written; `content` is the keyed hash of everything that the register holds about the person."""
 
     row: InsuredRow
     content: str
@@ -122,7 +123,8 @@ class InsuredRowUpdate:
 
 @dataclass(frozen=True, slots=True)
 class InsuredSelection:
-    """Who a campaign is for: birth years, both ends included, and codes; None and empty sequences do not select.
+    """The people whom a campaign selects, by birth years (both included) and codes; None and empty sequences select
+    everybody.
 
     `statuses`: an INS may be shared for a qualified identity only.
     """
@@ -135,13 +137,14 @@ class InsuredSelection:
 
 
 def insured_id(fingerprint: str) -> UUID:
-    """The id of a row: UUIDv8 of the SHA-256 of the fingerprint, the bucket in its last 16 bits (`clock.bucket_in`)."""
+    """Returns the id of a row: the UUIDv8 of the SHA-256 of the fingerprint, with the bucket in its last 16 bits
+    (`clock.bucket_in`)."""
     value = int.from_bytes(hashlib.sha256(fingerprint.encode()).digest()[:16], "big")
     return UUID(int=(value & ~(0xF << 76) & ~(0b11 << 62)) | _VERSION_8 | _VARIANT)
 
 
 def seal_insured(keyrings: Keyrings, insured_person: InsuredPerson, fingerprint: str | None = None) -> InsuredRowUpdate:
-    """The row of a person, under the active keys; `fingerprint` is that of a row that stands under an older key."""
+    """Returns the row of a person under the active keys. `fingerprint`: that of an existing row under an older key."""
     person, plain = insured_person.person, insured_person.as_json()
     fingerprint = fingerprint or keyrings.ins.fingerprint(*ins_parts(person.ins))
     id = insured_id(fingerprint)
@@ -162,17 +165,17 @@ def seal_insured(keyrings: Keyrings, insured_person: InsuredPerson, fingerprint:
 
 
 def open_insured(keyring: Keyring, row: InsuredRow) -> InsuredPerson:
-    """`keyring` is `keyrings.persons`. Raises SealBrokenError."""
+    """Returns the person of a row. `keyring`: `keyrings.persons`. Raises SealBrokenError."""
     return InsuredPerson.from_json(open_row(keyring, row.sealed, KIND, row.id))
 
 
 def is_card_of(keyring: Keyring, row: InsuredRow, ins: Ins, serial: str) -> bool:
-    """Whether this is the serial number of the card in the register; `keyring` is `keyrings.ins`."""
+    """Returns whether the serial number is that of the card in the register. `keyring`: `keyrings.ins`."""
     return row.card is not None and keyring.matches(row.card, *_card_parts(ins, _card_serial(serial)))
 
 
 def parse_insured(fields: Mapping[str, str], today: date, *, test_keys: bool) -> InsuredPerson:
-    """The person of a line. Raises a CodedError whose code says what is wrong.
+    """Returns the person of a line. Raises a CodedError whose code identifies the invalid field.
 
     `test_keys`: numbers under a test OID may have a wrong key.
     """

@@ -1,7 +1,7 @@
-"""Two records of one person, known under two numbers: no document moves, the two name each other.
+"""Two records of one person under two numbers: documents stay where they are, and the records refer to each other.
 
-Each keeps its own state, so that each document goes on being judged by its own record's. A closed one may be linked:
-its holder still reads it. One whose holder has died may not: the other would be read by somebody who lives.
+Each record keeps its own state, which decides about its own documents. A closed record can be linked, since its holder
+still reads it. A record whose holder has died cannot: the living holder of the other would read it.
 """
 
 from typing import Literal, Protocol
@@ -19,37 +19,37 @@ class RecordLinkedError(ConflictError):
 
 
 class SameRecordError(InvalidError):
-    """These are one and the same record. Name the two records of the person."""
+    """These are one and the same record. Name the two different records of the person."""
 
     code = "same-record"
     french = "C’est un seul et même dossier. Indiquez les deux dossiers de la personne."
 
 
 class LinkableRecord(Protocol):
-    """One of the two records."""
+    """A record with what a link needs to know of it."""
 
     @property
     def id(self) -> UUID:
-        """Its id."""
+        """The id of the record."""
 
     @property
     def state(self) -> LifecycleState:
-        """Where it is in its life."""
+        """The state of its life cycle."""
 
     @property
     def linked_to(self) -> UUID | None:
-        """The record that it names."""
+        """The record to which it is linked."""
 
 
 def are_linked(first: LinkableRecord, second: LinkableRecord) -> bool:
-    """Whether they name each other."""
+    """Returns whether the two records refer to each other."""
     return (first.linked_to, second.linked_to) == (second.id, first.id)
 
 
 def link_refusal(
     action: Literal["link", "unlink"], first: LinkableRecord, second: LinkableRecord, party: LifecycleParty
 ) -> ClientError | None:
-    """Why these two are not to be linked, or why their link is not to be ended."""
+    """Returns why these records cannot be linked or unlinked, or None if they can."""
     for record in (first, second):
         if isinstance(decision := decide(record.state, action, party), LifecycleRefusal):
             return decision.error()

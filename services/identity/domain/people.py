@@ -1,4 +1,4 @@
-"""Who is named for a record: its médecin traitant, representatives and carers."""
+"""The people named for a record: its médecin traitant, representatives and carers."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -11,7 +11,7 @@ from shared.contracts.identity import PeopleChanged, PersonNamed
 
 @dataclass(frozen=True, slots=True)
 class RecordPeople:
-    """The whole state, without its version. Ids only: no name, no number."""
+    """The whole state, without its version. It holds ids only: no name, no number."""
 
     attending_doctor_id: Code | None = None
     representatives: tuple[PersonNamed, ...] = ()
@@ -19,16 +19,16 @@ class RecordPeople:
     is_minor: bool = False
 
     def as_json(self) -> bytes:
-        """What is kept."""
+        """Returns the JSON for storage."""
         return _PEOPLE.dump_json(self, by_alias=True)
 
     @classmethod
     def from_json(cls, data: str | bytes) -> "RecordPeople":
-        """The people of `as_json`."""
+        """Returns the people that `as_json` encoded."""
         return _PEOPLE.validate_json(data)
 
     def as_event(self, record_id: UUID, version: int) -> PeopleChanged:
-        """What the others are told."""
+        """Returns the event that announces the people at this version."""
         return PeopleChanged(
             record_id=record_id,
             version=version,

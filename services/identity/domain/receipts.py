@@ -1,7 +1,7 @@
-"""The erasure receipt: what was destroyed, when (T1), from when no backup brings it back (T2), who has said so.
+"""The erasure receipt: what was destroyed, when (T1), from when no backup can restore it (T2), and who attests it.
 
-A JWS in compact form (RFC 7515) under Ed25519 (RFC 8037; `alg` Ed25519 of RFC 9864). Anyone can verify it with the
-public keys alone.
+A JWS in compact form (RFC 7515) signed with Ed25519 (RFC 8037; `alg` Ed25519 of RFC 9864). Anyone can verify it with
+the public keys alone.
 """
 
 import json
@@ -26,7 +26,7 @@ MAX_LENGTH = 16 * 1024
 
 
 class ReceiptKeysError(CodedError):
-    """The keys of receipts are a JSON array of private JWKs: OKP, Ed25519, each with a `kid` of its own."""
+    """The keys of receipts are a JSON array of private JWKs: OKP, Ed25519, each with its own `kid`."""
 
     code = "receipt-keys-invalid"
 
@@ -38,7 +38,7 @@ class ReceiptInvalidError(CodedError):
 
 
 class ErasureAcknowledgement(BaseModel):
-    """One service's word. `destroyed`: how many of what, by plural noun."""
+    """The acknowledgement of one service. `destroyed`: numbers of destroyed items by plural noun."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     service: Service
@@ -47,7 +47,7 @@ class ErasureAcknowledgement(BaseModel):
 
 
 class Receipt(BaseModel):
-    """What is signed. Each service has acknowledged once; T1 is the last of their words."""
+    """The signed content. Each service has acknowledged once; T1 is the time of the last acknowledgement."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     erasure_id: UUID
@@ -70,9 +70,9 @@ class Receipt(BaseModel):
 
 
 def longest_retention(backups: timedelta) -> timedelta:
-    """The longest for which anything outside the services can hold what is destroyed: backups, topics, dead letters.
+    """Returns the longest time that backups, topics or dead letters can hold data that the services have destroyed.
 
-    A record stays on a topic until its segment is closed and cleaned, on a compacted one behind its tombstone.
+    A record stays on a topic until its segment is closed and cleaned, on a compacted topic behind its tombstone.
     """
     facts = max(FACTS_KEPT, DEAD_LETTERS_KEPT) + SEGMENT_SPAN
     return max(backups, facts + CLEANED_WITHIN, COMPACTED_WITHIN + CLEANED_WITHIN)
@@ -87,7 +87,7 @@ def build_receipt(
     *,
     backups: timedelta,
 ) -> Receipt:
-    """Of an erasure that all services have acknowledged."""
+    """Returns the receipt of an erasure that all services have acknowledged."""
     ordered = tuple(sorted(acknowledgements, key=lambda acknowledgement: acknowledgement.service))
     destroyed_at = max(acknowledgement.acknowledged_at for acknowledgement in ordered)
     return Receipt(
@@ -103,13 +103,13 @@ def build_receipt(
 
 @dataclass(frozen=True, repr=False)
 class ReceiptKeys:
-    """The keys of receipts: the first signs, all are published."""
+    """The keys of receipts: the first one signs, all are published."""
 
     keys: tuple[OKPKey, ...]
 
     @classmethod
     def parse(cls, text: str) -> "ReceiptKeys":
-        """From the JSON array of the settings. Raises ReceiptKeysError."""
+        """Returns the keys from the JSON array of the settings. Raises ReceiptKeysError."""
         try:
             keys = tuple(OKPKey.import_key(jwk) for jwk in json.loads(text))
         except (JoseError, ValueError, TypeError, KeyError, AttributeError):
@@ -120,27 +120,28 @@ class ReceiptKeys:
         return cls(keys)
 
     def sign(self, signed: Receipt) -> str:
-        """The receipt in compact form, under the first key."""
+        """Returns the receipt as a compact JWS, signed with the first key."""
         header = {"alg": ALGORITHM, "kid": self.keys[0].kid, "typ": TYPE}
         return jws.serialize_compact(header, signed.model_dump_json(), self.keys[0], algorithms=[ALGORITHM])
 
     def public_jwks(self) -> list[dict[str, Any]]:
-        """The public halves as JWKs, with the members that a verifier needs and nothing else."""
+        """Returns the public keys as JWKs, with only the members that a verifier needs."""
         publics = [key.as_dict(private=False) for key in self.keys]
         members = ("kty", "crv", "x", "kid")
         return [{**{name: key[name] for name in members}, "use": "sig", "alg": ALGORITHM} for key in publics]
 
 
 def verified_receipt(text: str, published: object) -> Receipt:
-    """The receipt that these public keys (a JWKS: `{"keys": [...]}`) vouch for. Raises ReceiptInvalidError."""
+    """Returns the receipt if one of these public keys (a JWKS: `{"keys": [...]}`) signed it. Raises
+    ReceiptInvalidError."""
     stripped = text.strip()
     if len(stripped) > MAX_LENGTH:
         raise ReceiptInvalidError
     try:
-        keys = KeySet.import_key_set(published)  # type: ignore[arg-type]  # whatever it is, it is tried
+        keys = KeySet.import_key_set(published)  # type: ignore[arg-type]  # any value is accepted and tried
         signature = jws.deserialize_compact(stripped, keys, algorithms=[ALGORITHM])
         if signature.headers().get("typ") != TYPE:
             raise ReceiptInvalidError
         return Receipt.model_validate_json(signature.payload)
     except (JoseError, ValidationError, ValueError, TypeError, KeyError, AttributeError):
-        raise ReceiptInvalidError from None  # the cause may quote what it stumbled over
+        raise ReceiptInvalidError from None  # the cause may quote the content

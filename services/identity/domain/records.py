@@ -1,4 +1,4 @@
-"""A record that is to be opened: its rows, sealed, and what the others are told."""
+"""A record to be opened: its sealed rows and the events that announce it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from shared.contracts.identity import ContactChanged
 
 @dataclass(frozen=True, slots=True, repr=False)
 class NewRecord:
-    """The rows of a record at version 1; `fingerprint` is that of the INS, under the active key."""
+    """The rows of a record at version 1; `fingerprint`: of the INS, under the active key."""
 
     record_id: UUID
     person_id: UUID
@@ -37,7 +37,7 @@ def new_record(
     actor: Actor,
     now: datetime,
 ) -> NewRecord:
-    """`ids`: of the record and, in its bucket, of the person."""
+    """Returns the rows and events of a new record. `ids`: of the record and of the person, in one bucket."""
     record_id, person_id = ids
     changed = record_changed(keyrings.ins, record_id, 1, "open", person, now, linked_to=None)
     sealed_contact = seal_contact(keyrings, record_id, contact)

@@ -1,4 +1,4 @@
-"""Figures of the programme."""
+"""API models of the programme's figures."""
 
 from datetime import date
 
@@ -8,7 +8,7 @@ from services.identity.domain.figures import Figure
 
 
 class FigureView(BaseModel):
-    """One figure of the week that begins on this Monday. `all` is a total, `-to-date` since the beginning."""
+    """A figure of the week that begins on this Monday. `all` marks a total, `-to-date` a total since the beginning."""
 
     week: date
     kind: str = Field(examples=["opening", "activation", "objection", "closure", "activation-rate"])
@@ -18,7 +18,7 @@ class FigureView(BaseModel):
 
     @classmethod
     def of(cls, figure: Figure) -> "FigureView":
-        """The view of a figure."""
+        """Returns the view of a figure."""
         return cls(
             week=figure.week,
             kind=figure.cell.kind,
@@ -29,7 +29,7 @@ class FigureView(BaseModel):
 
 
 class FiguresView(BaseModel):
-    """What was published, and how."""
+    """The published figures, and how they were rounded."""
 
     figures: list[FigureView]
     note: str = (

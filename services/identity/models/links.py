@@ -1,4 +1,4 @@
-"""Two records of one person."""
+"""API models of links between two records of one person."""
 
 from typing import Annotated
 from uuid import UUID
@@ -17,15 +17,15 @@ class LinkBody(Body):
 
 
 class LinkView(BaseModel):
-    """Whether two records are linked, and whether this is in force: once both versions are."""
+    """Whether two records are linked, and whether both versions are in force."""
 
     linked: bool
     status: InForceStatus
-    records: list[RecordView] = Field(description="both, or the one alone that is linked to none")
+    records: list[RecordView] = Field(description="both records, or only the one if it has no link")
 
     @classmethod
     def of(cls, records: tuple[RecordState, ...]) -> "LinkView":
-        """The view of one record or two."""
+        """Returns the view of one record or two."""
         return cls(
             linked=records[0].linked_to is not None,
             status="in-force" if all(record.is_in_force for record in records) else "on-its-way",

@@ -1,4 +1,4 @@
-"""Representatives, acting for somebody, and people to call."""
+"""API models of representatives, tokens to act for another person, and people to call."""
 
 from datetime import datetime
 from typing import Annotated, Literal, get_args
@@ -20,18 +20,18 @@ from shared.values import Ins, StrictTraits
 
 UtcMoment = Annotated[AwareDatetime, Field(strict=False)]
 PeoplePublication = Literal["on-its-way"]
-"""No service says yet that it has applied the people of a record."""
+"""No service reports that it has applied the people of a record."""
 
 
 class EvidenceBody(Body):
-    """What was shown, by an administrator who has seen it."""
+    """The evidence, as seen by an administrator."""
 
     kind: Text = Field(json_schema_extra=one_of(*get_args(Evidence)[:4]), examples=["family-booklet"])
-    reference: Text = Field(description="where it can be found again; kept sealed", examples=["Livret 2019-114"])
+    reference: Text = Field(description="where the evidence is filed; stored sealed", examples=["Livret 2019-114"])
 
 
 class RepresentativeBody(Body):
-    """Who is to represent, and on which evidence."""
+    """The representative and the evidence."""
 
     representative: InsBody
     evidence: EvidenceBody
@@ -39,17 +39,18 @@ class RepresentativeBody(Body):
     ends_at: UtcMoment | None = Field(default=None, description="a minor's ends by itself at 18")
 
     def stated(self) -> StatedRepresentation:
-        """With the record of the representative still to be found."""
+        """Returns the statement; the representative's record is found later."""
         evidence = self.evidence
         return StatedRepresentation(UNKNOWN_RECORD, evidence.kind, evidence.reference, self.starts_at, self.ends_at)
 
     def representative_ins(self) -> Ins:
-        """Raises InvalidInsError, UnknownInsSystemError."""
+        """Returns the number. Raises InvalidInsError, UnknownInsSystemError."""
         return Ins.parse(self.representative.value, self.representative.oid)
 
 
 class RepresentedBody(Body):
-    """Whose record is to be opened; the card by a signed-in representative, the rest by an administrator."""
+    """The person whose record is to be opened; the card is stated by a signed-in representative, the rest by an
+    administrator."""
 
     ins: InsBody
     traits: TraitsBody
@@ -59,7 +60,7 @@ class RepresentedBody(Body):
     by: RepresentativeBody | None = Field(default=None, description="by an administrator: who represents")
 
     def person(self) -> Person:
-        """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
+        """Returns the person. Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
         stated = self.traits
         traits = StrictTraits(
             birth_name=stated.birth_name,
@@ -72,7 +73,7 @@ class RepresentedBody(Body):
 
 
 class RepresentationView(BaseModel):
-    """A representation as it was entered or answered; `version` is that of the people of the record."""
+    """A representation after it was added or answered; `version`: of the people of the record."""
 
     record_id: UUID
     representation_id: UUID
@@ -82,19 +83,24 @@ class RepresentationView(BaseModel):
 
     @classmethod
     def of(cls, admission: AdmittedRepresentation) -> "RepresentationView":
-        """The view of what was entered."""
-        one = admission.representation
-        return cls(record_id=one.record_id, representation_id=one.id, state=one.status, version=admission.version)
+        """Returns the view of a representation."""
+        representation = admission.representation
+        return cls(
+            record_id=representation.record_id,
+            representation_id=representation.id,
+            state=representation.status,
+            version=admission.version,
+        )
 
 
 class RepresentationAnswerBody(Body):
-    """What becomes of a representation that waits."""
+    """The answer to a waiting representation."""
 
     answer: Literal["validated", "refused"]
 
 
 class RepresentativeView(BaseModel):
-    """A representative of a record. `reference` of the evidence: for administrators."""
+    """A representative of a record. `reference`: of the evidence, for administrators only."""
 
     representation_id: UUID
     name: str
@@ -107,22 +113,22 @@ class RepresentativeView(BaseModel):
 
     @classmethod
     def of(cls, named: NamedRepresentation) -> "RepresentativeView":
-        """The view of one."""
-        one = named.representation
+        """Returns the view of a representative."""
+        representation = named.representation
         return cls(
-            representation_id=one.id,
+            representation_id=representation.id,
             name=named.name,
-            basis=one.basis,
-            evidence=one.evidence,
+            basis=representation.basis,
+            evidence=representation.evidence,
             reference=named.reference,
-            state=one.status,
-            starts_at=one.starts_at,
-            ends_at=one.ends_at,
+            state=representation.status,
+            starts_at=representation.starts_at,
+            ends_at=representation.ends_at,
         )
 
 
 class ActingForBody(Body):
-    """For whom the token is to be."""
+    """The record in which the caller wants to act."""
 
     record_id: Annotated[UUID, Field(strict=False)]
 
@@ -137,7 +143,7 @@ class ActingTokenView(BaseModel):
 
     @classmethod
     def of(cls, token: AccessToken, relation: Proxy) -> "ActingTokenView":
-        """The answer that carries it."""
+        """Returns the response with the token."""
         return cls(access_token=token.text, expires_in=token.seconds, relation=relation)
 
 
@@ -150,12 +156,12 @@ class ActingForView(BaseModel):
 
     @classmethod
     def of(cls, record: ProxyRecord) -> "ActingForView":
-        """The view of one."""
+        """Returns the view of a record."""
         return cls(record_id=record.record_id, relation=record.relation, name=record.name)
 
 
 class PersonToCallBody(Body):
-    """Somebody to call. The relation in the holder's own words."""
+    """A person to call. `relation`: in the holder's own words."""
 
     role: Text = Field(json_schema_extra=one_of(*get_args(CallRole)), examples=["emergency"])
     name: Name = Field(examples=["Dominique PAT-TROIS"])
@@ -163,7 +169,7 @@ class PersonToCallBody(Body):
     relation: Name = Field(examples=["sœur"])
 
     def person(self) -> PersonToCall:
-        """Raises PeopleToCallInvalidError."""
+        """Returns the person. Raises PeopleToCallInvalidError."""
         return person_to_call(self.role, self.name, self.phone, self.relation)
 
 
@@ -174,7 +180,7 @@ class PeopleToCallBody(Body):
 
 
 class PersonToCallView(BaseModel):
-    """Somebody to call; the number as E.164."""
+    """A person to call; the number is in E.164."""
 
     role: CallRole
     name: str
@@ -183,13 +189,13 @@ class PersonToCallView(BaseModel):
 
 
 class PeopleToCallView(BaseModel):
-    """The list as it stands."""
+    """The current list."""
 
     people: list[PersonToCallView]
 
     @classmethod
     def of(cls, people: tuple[PersonToCall, ...]) -> "PeopleToCallView":
-        """The view of a list."""
+        """Returns the view of a list."""
         return cls(
             people=[
                 PersonToCallView(role=person.role, name=person.name, phone=person.phone, relation=person.relation)

@@ -1,4 +1,4 @@
-"""Records and their opening."""
+"""API models of records and their opening."""
 
 from dataclasses import replace
 from typing import Literal
@@ -32,7 +32,7 @@ class TraitsBody(Body):
 
 
 def parse_person(ins: InsBody, stated: TraitsBody) -> Person:
-    """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
+    """Returns the person. Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
     traits = StrictTraits(
         birth_name=stated.birth_name,
         given_name=stated.given_name,
@@ -44,7 +44,7 @@ def parse_person(ins: InsBody, stated: TraitsBody) -> Person:
 
 
 class ContactBody(Body):
-    """Where and in which language the person is told things."""
+    """The person's addresses and language for messages."""
 
     mail: Text | None = Field(default=None, examples=["dominique.pat-trois@patient.example"])
     language: Text = Field(json_schema_extra=one_of("fr", "en"), examples=["fr"])
@@ -52,14 +52,14 @@ class ContactBody(Body):
 
 
 class OpenRecordBody(Body):
-    """Whose record is to be opened."""
+    """The person whose record is to be opened."""
 
     ins: InsBody
     traits: TraitsBody
     contact: ContactBody
     channel: Text | None = Field(
         default=None,
-        description="by which way it opens; by default hospital",
+        description="the opening channel; by default hospital",
         json_schema_extra=one_of("hospital", "cpam-agent", "care-home"),
     )
 
@@ -70,16 +70,17 @@ class OpenRecordBody(Body):
     )
 
     def person(self) -> Person:
-        """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError, IdentityStatusUnknownError."""
+        """Returns the person. Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError,
+        IdentityStatusUnknownError."""
         return replace(parse_person(self.ins, self.traits), status=IdentityStatus.of(self.identity_status))
 
     def parsed_contact(self) -> Contact:
-        """Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""
+        """Returns the contact. Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""
         return checked_contact(self.contact.mail, self.contact.language, self.contact.relation)
 
 
 class RecordView(BaseModel):
-    """A record: its id everywhere else, whether this version is in force where reads and deposits are decided, and
+    """A record: its id in all services, whether this version is in force where reads and deposits are decided, and
     whether it is open."""
 
     record_id: UUID
@@ -89,7 +90,7 @@ class RecordView(BaseModel):
 
     @classmethod
     def of(cls, record: RecordState) -> "RecordView":
-        """The view of a state."""
+        """Returns the view of a record's state."""
         return cls(
             record_id=record.id,
             version=record.version,

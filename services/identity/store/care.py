@@ -1,4 +1,4 @@
-"""Invitations of carers, and what became of them."""
+"""Care relations: invitations of carers and their outcomes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ values ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9)"""
 
 
 async def insert_care(connection: Connection, new: CareRelation) -> None:
-    """An invitation."""
+    """Inserts an invitation."""
     sealed = new.detail.key_id, new.detail.data
     place = bucket_of(new.record_id), new.id, new.record_id
     await connection.execute(
@@ -49,28 +49,28 @@ from care_relations where bucket = $1 and id = $2"""
 
 
 async def load_carers(connection: Connection, record_id: UUID) -> list[CareRelation]:
-    """Everybody who was ever invited to care for the holder of a record."""
+    """Returns all invitations to care for the holder of this record, with their outcomes."""
     return [_care(row) for row in await connection.fetch(SELECT_CARERS, bucket_of(record_id), record_id)]
 
 
 async def load_cared_for(connection: Connection, record_id: UUID) -> list[CareRelation]:
-    """Whom the holder of this record ever cared for."""
+    """Returns all relations in which the holder of this record was a carer."""
     return [_care(row) for row in await connection.fetch(SELECT_CARED, record_id)]
 
 
 async def load_invitations(connection: Connection, fingerprints: Sequence[str]) -> list[CareRelation]:
-    """What the person whose INS has one of these fingerprints has not answered."""
+    """Returns the unanswered invitations of the person whose INS has one of these fingerprints."""
     return [_care(row) for row in await connection.fetch(SELECT_INVITATIONS, fingerprints)]
 
 
 async def find_invitation_by_code(connection: Connection, code_hashes: Sequence[str]) -> CareRelation | None:
-    """The invitation with that code."""
+    """Returns the invitation with one of these code hashes, or None."""
     row = await connection.fetchrow(FIND_BY_CODE, code_hashes)
     return None if row is None else _care(row)
 
 
 async def load_care(connection: Connection, id: UUID) -> CareRelation | None:
-    """By its id."""
+    """Returns the relation with this id, or None."""
     row = await connection.fetchrow(SELECT_CARE, bucket_in(id), id)
     return None if row is None else _care(row)
 
@@ -83,7 +83,8 @@ where bucket = $1 and id = $2"""
 async def settle_care(
     connection: Connection, id: UUID, status: CareStatus, at: datetime, carer_id: UUID | None = None
 ) -> None:
-    """Answered, withdrawn, expired or ended; `carer_id`: who answered. The record is locked."""
+    """Stores an answer, a withdrawal, an expiry or an end; `carer_id`: who answered. The caller has locked the
+    record."""
     await connection.execute(SETTLE_CARE, bucket_in(id), id, status, at, carer_id)
 
 
@@ -99,12 +100,12 @@ delete from care_relations where (bucket, id) in (
 
 
 async def expire_invitations(connection: Connection, now: datetime, limit: int) -> int:
-    """Writes down what has expired. Returns how many."""
+    """Marks expired invitations. Returns how many."""
     return count_of(await connection.execute(EXPIRE_PENDING, now, limit))
 
 
 async def delete_unanswered(connection: Connection, before: datetime, limit: int) -> int:
-    """Deletes what came to nothing long ago. Returns how many."""
+    """Deletes invitations that ended without a relation before this time. Returns how many."""
     return count_of(await connection.execute(FORGET_UNANSWERED, before, limit))
 
 
@@ -113,7 +114,7 @@ DELETE_BY_CARER = "delete from care_relations where carer_id = $1 or invited = a
 
 
 async def delete_care(connection: Connection, record_id: UUID, fingerprints: Sequence[str]) -> int:
-    """What there is of a record and of its holder as a carer or as somebody invited. Returns how many."""
+    """Deletes the relations of a record, and those of its holder as a carer or an invited person. Returns how many."""
     deleted = await connection.fetch(DELETE_OF_RECORD, bucket_of(record_id), record_id)
     return len(deleted) + len(await connection.fetch(DELETE_BY_CARER, record_id, fingerprints))
 

@@ -1,4 +1,4 @@
-"""Professionals and structures."""
+"""Professionals and structures of the directory."""
 
 from collections.abc import Iterable, Sequence
 
@@ -24,7 +24,7 @@ returning id, version"""
 
 
 async def put_professionals(connection: Connection, entries: Iterable[Professional]) -> dict[str, int]:
-    """The new versions by id; who is not in it stands as before. Each id at most once."""
+    """Writes entries, each id at most once. Returns the new versions by id; unchanged entries are not in the result."""
     people = list(entries)
     rows = await connection.fetch(
         UPSERT_PROFESSIONALS,
@@ -42,7 +42,7 @@ MARK_LISTED = "update professionals set listed = true where id = any($1::text[])
 
 
 async def mark_listed(connection: Connection, ids: Iterable[str]) -> None:
-    """They came with a file of the directory."""
+    """Marks professionals as contained in a file of the directory."""
     await connection.execute(MARK_LISTED, list(ids))
 
 
@@ -52,13 +52,13 @@ from professionals where id = any($1::text[])"""
 
 
 async def load_professionals(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Professional, int]]:
-    """The entries that exist, with their versions, by id."""
+    """Returns the existing entries with their versions, by id."""
     rows = await connection.fetch(SELECT_PROFESSIONALS, ids)
     return {row["id"]: (_professional(row), row["version"]) for row in rows}
 
 
 async def load_professional(connection: Connection, professional_id: str) -> tuple[Professional, int] | None:
-    """An entry and its version."""
+    """Returns the entry and its version, or None."""
     return (await load_professionals(connection, [professional_id])).get(professional_id)
 
 
@@ -76,8 +76,8 @@ returning id, version"""
 
 
 async def put_structures(connection: Connection, entries: Iterable[Structure]) -> dict[str, int]:
-    """The new versions by id; what is not in it stands as before, as does a sector of which nothing is said. Each id at
-    most once."""
+    """Writes entries, each id at most once. Returns the new versions by id; unchanged entries are not in the result. A
+    sector of None keeps the stored sector."""
     places = list(entries)
     columns = (
         [structure.id for structure in places],
@@ -92,7 +92,7 @@ SELECT_STRUCTURES = "select id, name, status, sector, version from structures wh
 
 
 async def load_structures(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Structure, int]]:
-    """The entries that exist, with their versions, by id."""
+    """Returns the existing entries with their versions, by id."""
     rows = await connection.fetch(SELECT_STRUCTURES, ids)
     return {
         row["id"]: (Structure(row["id"], row["name"], row["status"], row["sector"]), row["version"]) for row in rows

@@ -1,4 +1,4 @@
-"""The lines of the directory file that is being imported, and who is not in them."""
+"""The lines of the directory file being imported, and the professionals missing from it."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ CLEAR = "truncate directory_lines"
 
 
 async def clear_lines(connection: Connection) -> None:
-    """None are left."""
+    """Deletes all lines."""
     await connection.execute(CLEAR)
 
 
@@ -20,7 +20,7 @@ select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[
 
 
 async def insert_lines(connection: Connection, lines: Sequence[ActivityLine]) -> None:
-    """Keeps a batch until all have been read."""
+    """Stores a batch of lines until the whole file has been read."""
     await connection.execute(
         INSERT_LINES,
         [line.professional_id for line in lines],
@@ -39,7 +39,7 @@ where structure_id > $1 group by structure_id order by structure_id limit $2"""
 
 
 async def load_structures_page(connection: Connection, after: str, limit: int) -> dict[str, str | None]:
-    """The next structures by id, with their names where one is given."""
+    """Returns the next structures by id, with their names where the file has one."""
     rows = await connection.fetch(SELECT_STRUCTURES, after, limit)
     return {row["structure_id"]: row["name"] for row in rows}
 
@@ -54,7 +54,7 @@ group by professional_id order by professional_id limit $2"""
 
 
 async def load_professionals_page(connection: Connection, after: str, limit: int) -> list[ProfessionalActivities]:
-    """The next professionals by id, with all that the lines say of them."""
+    """Returns the next professionals by id, with the combined content of their lines."""
     return [ProfessionalActivities(*row.values()) for row in await connection.fetch(SELECT_PROFESSIONALS, after, limit)]
 
 
@@ -66,7 +66,8 @@ from professionals where status = 'active' and listed"""
 
 
 async def count_absent(connection: Connection) -> tuple[int, int]:
-    """How many active professionals came with a file, and how many of them are in no line of this one."""
+    """Returns the number of active professionals who came with a file, and how many of them have no line in this
+    one."""
     row = await connection.fetchrow(COUNT_ABSENT)
     assert row is not None
     return row["active"], row["absent"]
@@ -80,7 +81,7 @@ order by id limit $2 for update"""
 
 
 async def load_absent_page(connection: Connection, after: str, limit: int) -> list[Professional]:
-    """The next active professionals by id who came with a file and are in no line of this one, locked."""
+    """Returns the next active professionals by id, locked, who came with a file and have no line in this one."""
     rows = await connection.fetch(SELECT_ABSENT, after, limit)
     return [
         Professional(

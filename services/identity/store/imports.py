@@ -1,4 +1,4 @@
-"""How far imports have come."""
+"""The progress of imports."""
 
 import asyncpg
 
@@ -11,13 +11,14 @@ UNLOCK_KIND = "select pg_advisory_unlock($1)"
 
 
 async def lock_kind(connection: Connection, kind: ImportKind) -> bool:
-    """One import of a kind at a time, while the connection lives. False when there is another one."""
+    """Locks the imports of this kind for as long as the connection lives. Returns False when another import holds the
+    lock."""
     held: bool = await connection.fetchval(LOCK_KIND, lock_number(f"import:{kind}"))
     return held
 
 
 async def unlock_kind(connection: Connection, kind: ImportKind) -> None:
-    """The next import may begin. A connection that is only closed holds the lock until the server notices."""
+    """Releases the lock. A connection that is only closed holds it until the server notices."""
     await connection.execute(UNLOCK_KIND, lock_number(f"import:{kind}"))
 
 
@@ -27,7 +28,7 @@ from imports where kind = $1 and file_digest = $2 and file_size = $3"""
 
 
 async def load_import(connection: Connection, kind: ImportKind, file: FileIdentity) -> ImportProgress | None:
-    """How far this file was read."""
+    """Returns the progress through this file, or None."""
     row = await connection.fetchrow(SELECT_IMPORT, kind, file.digest, file.size)
     return None if row is None else _progress(row)
 
@@ -40,7 +41,7 @@ set byte_offset = 0, lines = 0, changed = 0, rejected = 0, rejected_bytes = 0, u
 
 
 async def reset_import(connection: Connection, kind: ImportKind, file: FileIdentity, progress: ImportProgress) -> None:
-    """From the beginning of the file."""
+    """Resets the progress to the beginning of the file."""
     await connection.execute(RESET_IMPORT, kind, file.digest, file.size, progress.started_at)
 
 
@@ -55,7 +56,8 @@ returning 1"""
 async def set_progress(
     connection: Connection, kind: ImportKind, file: FileIdentity, previous: ImportProgress, current: ImportProgress
 ) -> None:
-    """In the transaction of the rows. Raises ImportOvertakenError when it does not stand where it was left."""
+    """Stores the progress in the transaction of the rows. Raises ImportOvertakenError when the stored progress is not
+    `previous`."""
     counts = (current.lines, current.changed, current.rejected, current.rejected_bytes, current.unreadable)
     place = (kind, file.digest, file.size, previous.offset, previous.cursor)
     if await connection.fetchval(SET_PROGRESS, *place, current.offset, *counts, current.step, current.cursor) is None:

@@ -19,7 +19,8 @@ limit 1"""
 
 
 async def find_insured(connection: Connection, fingerprints: Sequence[str]) -> InsuredRow | None:
-    """The person whose INS has one of these fingerprints (`keyrings.ins.fingerprints(*ins_parts(ins))`)."""
+    """Returns the person whose INS has one of these fingerprints (`keyrings.ins.fingerprints(*ins_parts(ins))`), or
+    None."""
     ids = [insured_id(fingerprint) for fingerprint in fingerprints]
     row = await connection.fetchrow(FIND_INSURED, [bucket_in(id) for id in ids], ids, list(fingerprints))
     return None if row is None else _insured(row)
@@ -39,9 +40,9 @@ _FIRST_YEAR, _LAST_YEAR = 0, 9999
 async def load_insured_page(
     connection: Connection, selection: InsuredSelection, after: UUID | None, limit: int
 ) -> list[InsuredRow]:
-    """The next rows in order of (bucket, id), beginning after the id of the last one seen (None: at the beginning).
+    """Returns the next rows in order of (bucket, id), after the id of the last row seen (None: from the beginning).
 
-    The page is over when it has fewer rows than `limit`.
+    A page with fewer rows than `limit` is the last one.
     """
     bucket, id = _BEFORE_ALL if after is None else (bucket_in(after), after)
     born_from = _FIRST_YEAR if selection.born_from is None else selection.born_from
@@ -58,7 +59,7 @@ join unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
 
 
 async def find_present_fingerprints(connection: Connection, fingerprints: Iterable[str]) -> set[str]:
-    """Which of these fingerprints have a row."""
+    """Returns the fingerprints among these that have a row."""
     ids = [insured_id(fingerprint) for fingerprint in fingerprints]
     rows = await connection.fetch(SELECT_PRESENT, [bucket_in(id) for id in ids], ids)
     return {row["fingerprint"] for row in rows}
@@ -81,8 +82,8 @@ select count(*) from told"""
 
 
 async def put_insured(connection: Connection, people: Iterable[InsuredRowUpdate]) -> int:
-    """Writes what is new or other than it stands, ids in order; returns how many. Each id at most once."""
-    ordered = sorted(people, key=lambda one: (bucket_in(one.row.id), one.row.id.int))
+    """Writes new and changed rows in order of id; returns how many. Each id at most once."""
+    ordered = sorted(people, key=lambda row_update: (bucket_in(row_update.row.id), row_update.row.id.int))
     rows = [update.row for update in ordered]
     written: int = await connection.fetchval(
         UPSERT_INSURED,

@@ -1,4 +1,4 @@
-"""Two records of one person name each other: the link, written and locked on both sides."""
+"""Links between two records of one person, written and locked on both sides."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ SET_LINK = "update records set linked_to = $3, version = $4 where bucket = $1 an
 
 
 async def set_link(connection: Connection, record_id: UUID, other: UUID | None, version: int) -> None:
-    """Names the other record at this version; None: there is none any more."""
+    """Stores the linked record at this version; None: no link."""
     await connection.execute(SET_LINK, bucket_of(record_id), record_id, other, version)
 
 
@@ -19,23 +19,24 @@ SELECT_LINKED = "select linked_to from records where bucket = $1 and id = $2"
 
 
 async def load_records_of_person(connection: Connection, record_id: UUID) -> list[UUID]:
-    """The ids of this record and of the one that is linked with it: both are of one person. This record comes first."""
+    """Returns the ids of this record and of the linked one; both belong to one person. This record comes first."""
     other: UUID | None = await connection.fetchval(SELECT_LINKED, bucket_of(record_id), record_id)
     return [record_id] if other is None else [record_id, other]
 
 
 async def lock_pair(connection: Connection, first: UUID, second: UUID) -> list[LifecycleRecord]:
-    """Those of two records that exist, in the order given, locked in their own until the transaction ends."""
+    """Returns the existing records among the two, in the given order. They are locked in the order of ids until the
+    transaction ends."""
     await lock_records(connection, [first, second])
     pair = [await load_lifecycle_record(connection, record, lock=False) for record in (first, second)]
     return [record for record in pair if record is not None]
 
 
 async def lock_linked(connection: Connection, record_id: UUID) -> list[LifecycleRecord]:
-    """A record and, behind it, the one that it is linked to, locked in order; empty where there is none.
+    """Returns a record and the one linked to it, both locked in order; empty if there is none.
 
-    Which one that is can change until both are locked: then the locks are given back, and it is looked at again. Locks
-    that were kept meanwhile would be out of order, and two who wait for each other would both be refused.
+    The link can change until both records are locked. In that case the locks are released and the link is read again:
+    locks kept meanwhile would be out of order, and two transactions waiting for each other would both fail.
     """
     while True:
         unlocked = await load_lifecycle_record(connection, record_id, lock=False)

@@ -1,4 +1,4 @@
-"""Records as they open, one or a page of them."""
+"""Insertion of new records, and look-ups for openings."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -24,7 +24,7 @@ from unnest($1::integer[], $2::uuid[], $3::text[], $4::bytea[]) as told(bucket, 
 
 
 async def insert_records(connection: Connection, new_records: Sequence[NewRecord]) -> None:
-    """Persons, records at version 1, how they are found and where they are told things."""
+    """Inserts the persons, records at version 1, fingerprints and contacts."""
     ids = [record.record_id for record in new_records]
     buckets, persons = [bucket_of(id) for id in ids], [record.person_id for record in new_records]
     times = [record.opened_at for record in new_records]
@@ -46,7 +46,7 @@ FIND_RECORDS = "select fingerprint, record_id from ins_fingerprints where finger
 
 
 async def find_records(connection: Connection, fingerprints: Sequence[str]) -> dict[str, UUID]:
-    """The records that exist, by the fingerprint of the INS."""
+    """Returns the existing records by the fingerprint of the INS."""
     return {row["fingerprint"]: row["record_id"] for row in await connection.fetch(FIND_RECORDS, fingerprints)}
 
 
@@ -54,6 +54,6 @@ SELECT_CHANNEL = "select channel from records where bucket = $1 and id = $2"
 
 
 async def load_channel(connection: Connection, record_id: UUID) -> str | None:
-    """By which way a record was opened; None where that was not asked yet."""
+    """Returns the channel by which a record was opened; None for records from before channels were stored."""
     channel: str | None = await connection.fetchval(SELECT_CHANNEL, bucket_of(record_id), record_id)
     return channel

@@ -1,4 +1,4 @@
-"""Who is named for a record, as it was last announced."""
+"""The people named for a record, as last announced."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -11,7 +11,7 @@ SELECT_PEOPLE = "select people from people_states where bucket = $1 and record_i
 
 
 async def load_people(connection: Connection, record_id: UUID) -> RecordPeople:
-    """Nobody where nobody was named."""
+    """Returns the people; an empty state where nobody was named."""
     state: str | None = await connection.fetchval(SELECT_PEOPLE, bucket_of(record_id), record_id)
     return RecordPeople() if state is None else RecordPeople.from_json(state)
 
@@ -21,7 +21,7 @@ select people from people_states where bucket = $1 and record_id = $2 for update
 
 
 async def lock_people(connection: Connection, record_id: UUID) -> RecordPeople:
-    """The same, for a change: the row, where there is one, is held until the transaction ends."""
+    """Returns the people for a change: an existing row is locked until the transaction ends."""
     state: str | None = await connection.fetchval(LOCK_PEOPLE, bucket_of(record_id), record_id)
     return RecordPeople() if state is None else RecordPeople.from_json(state)
 
@@ -34,7 +34,7 @@ returning version"""
 
 
 async def save_people(connection: Connection, record_id: UUID, people: RecordPeople) -> int:
-    """The whole state; returns its version, to be announced (`people.as_event(record_id, version)`)."""
+    """Stores the whole state. Returns its version, to be announced (`people.as_event(record_id, version)`)."""
     version: int = await connection.fetchval(UPSERT_PEOPLE, bucket_of(record_id), record_id, people.as_json().decode())
     return version
 
@@ -43,7 +43,7 @@ SELECT_VERSION = "select version from people_states where bucket = $1 and record
 
 
 async def load_version(connection: Connection, record_id: UUID) -> int:
-    """The version that was announced last; 0 where nothing was."""
+    """Returns the version last announced; 0 if there was none."""
     version: int | None = await connection.fetchval(SELECT_VERSION, bucket_of(record_id), record_id)
     return version or 0
 
@@ -54,5 +54,5 @@ where (bucket, record_id) in (select * from unnest($1::integer[], $2::uuid[]))""
 
 
 async def delete_people(connection: Connection, record_ids: Sequence[UUID]) -> None:
-    """Of records that are erased."""
+    """Deletes the rows of erased records."""
     await connection.execute(DELETE_PEOPLE, [bucket_of(record_id) for record_id in record_ids], list(record_ids))

@@ -1,4 +1,4 @@
-"""Contacts that were stated for people who can be reached otherwise, by keyed hashes."""
+"""Contacts stated for people who have another contact on file, as keyed hashes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ where person = any($1::text[]) and expires_at > $2"""
 
 
 async def load_proposals(connection: Connection, persons: Sequence[str], now: datetime) -> list[ContactProposal]:
-    """Those of one person, whose number has these fingerprints."""
+    """Returns the proposals for one person, given all fingerprints of their number."""
     return [ContactProposal(**row) for row in await connection.fetch(SELECT_PROPOSALS, persons, now)]
 
 
@@ -27,7 +27,7 @@ returning person"""
 
 
 async def insert_proposal(connection: Connection, new: ContactProposal) -> bool:
-    """Whether it was not there; one that has expired is stated anew."""
+    """Inserts a proposal; an expired one is replaced. Returns False if an unexpired one exists."""
     inserted = await connection.fetchval(
         INSERT_PROPOSAL,
         new.person,
@@ -49,7 +49,8 @@ returning counts_from"""
 async def set_objected(
     connection: Connection, persons: Sequence[str], code_hashes: Sequence[str], now: datetime
 ) -> datetime | None:
-    """It counts no more; returns from when on it would have counted. None where the code is of none."""
+    """Marks the proposal with this code as objected to. Returns when it came, or would have come, into force; None for
+    an unknown code."""
     counts_from: datetime | None = await connection.fetchval(SET_OBJECTED, persons, code_hashes, now)
     return counts_from
 
@@ -58,7 +59,7 @@ DELETE_PROPOSALS = "delete from contact_proposals where person = any($1::text[])
 
 
 async def delete_proposals(connection: Connection, persons: Sequence[str]) -> int:
-    """Of a person who is erased; returns how many."""
+    """Deletes the proposals for an erased person. Returns how many."""
     return len(await connection.fetch(DELETE_PROPOSALS, persons))
 
 

@@ -1,4 +1,4 @@
-"""Who represents whom."""
+"""Legal representations."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ order by record.bucket, record.id for update of record"""
 
 
 async def lock_records(connection: Connection, record_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of these records that exist, locked in order until the transaction ends."""
+    """Returns the existing records among these ids, locked in order until the transaction ends."""
     rows = await connection.fetch(LOCK_RECORDS, [bucket_of(record_id) for record_id in record_ids], list(record_ids))
     return {row["id"] for row in rows}
 
@@ -32,7 +32,7 @@ on conflict do nothing returning id"""
 
 
 async def insert_representation(connection: Connection, new: Representation) -> bool:
-    """False when this person represents the holder already, or has asked to."""
+    """Inserts a representation. Returns False when this person already represents the holder or has requested it."""
     row = await connection.fetchval(
         INSERT_REPRESENTATION,
         bucket_of(new.record_id),
@@ -60,7 +60,7 @@ from representations where representative_id = $1 order by requested_at, id"""
 
 
 async def load_representations(connection: Connection, record_id: UUID) -> list[Representation]:
-    """All that ever were of a record, the first to be asked for first."""
+    """Returns all past and present representations of a record, in the order of request."""
     rows = await connection.fetch(SELECT_REPRESENTATIONS, bucket_of(record_id), record_id)
     return [_representation(row) for row in rows]
 
@@ -72,13 +72,13 @@ order by settled_at, requested_at, id limit 1"""
 
 
 async def load_first_of_minor(connection: Connection, record_id: UUID) -> UUID | None:
-    """The representative of a minor who has been validated for the longest time."""
+    """Returns the representative of a minor whose validation is the oldest, or None."""
     representative_id: UUID | None = await connection.fetchval(FIRST_OF_MINOR, bucket_of(record_id), record_id)
     return representative_id
 
 
 async def load_represented(connection: Connection, record_id: UUID) -> list[Representation]:
-    """All that the holder of this record ever had of others."""
+    """Returns all past and present representations by the holder of this record."""
     return [_representation(row) for row in await connection.fetch(SELECT_REPRESENTED, record_id)]
 
 
@@ -89,7 +89,7 @@ update representations set status = $3, settled_at = $4, ended_for = $5 where bu
 async def settle_representation(
     connection: Connection, id: UUID, status: RepresentationStatus, at: datetime, ended_for: str | None = None
 ) -> None:
-    """Validated, refused or ended; `ended_for`: a code. The record is locked."""
+    """Validates, refuses or ends a representation; `ended_for`: a code. The caller has locked the record."""
     await connection.execute(SETTLE_REPRESENTATION, bucket_in(id), id, status, at, ended_for)
 
 
@@ -101,7 +101,7 @@ where status = 'validated' and ends_at <= $1 and record_id <> all($3::uuid[]) li
 async def find_records_with_ended(
     connection: Connection, now: datetime, limit: int, passed_over: Sequence[UUID] = ()
 ) -> list[UUID]:
-    """Records with a representation whose end has come, but for those that are passed over."""
+    """Returns records with a representation past its end, except `passed_over`."""
     return [row["record_id"] for row in await connection.fetch(FIND_ENDED, now, limit, passed_over)]
 
 
@@ -110,7 +110,7 @@ DELETE_BY_REPRESENTATIVE = "delete from representations where representative_id 
 
 
 async def delete_representations(connection: Connection, record_id: UUID) -> int:
-    """Those of a record and those that its holder had of others. Returns how many."""
+    """Deletes the representations of a record, and those by its holder. Returns how many."""
     deleted = await connection.fetch(DELETE_OF_RECORD, bucket_of(record_id), record_id)
     return len(deleted) + len(await connection.fetch(DELETE_BY_REPRESENTATIVE, record_id))
 

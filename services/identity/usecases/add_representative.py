@@ -1,4 +1,4 @@
-"""An administrator states who represents the holder of a record that exists."""
+"""Adds a representative of the holder of an existing record, as stated by an administrator."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -20,13 +20,13 @@ from shared.messaging.outbox import append
 from shared.values import Ins
 
 UNKNOWN_RECORD = UUID(int=0)
-"""Stands where a number was stated and its record is still to be found."""
+"""Placeholder for the record of a stated number until it is found."""
 
 
 async def add_representative(
     pool: Pool, keyrings: Keyrings, record_id: UUID, representative: Ins, stated: StatedRepresentation, actor: Actor
 ) -> AdmittedRepresentation:
-    """Raises what `admit_representative` raises."""
+    """Returns the admitted representation. Raises what `admit_representative` raises."""
     async with telling_refusals(pool, record_id, actor, "represent"), transaction(pool) as connection:
         representative_id = await find_representative(connection, keyrings, representative)
         stated = replace(stated, representative_id=representative_id)
@@ -36,7 +36,7 @@ async def add_representative(
 
 
 async def find_representative(connection: Connection, keyrings: Keyrings, ins: Ins) -> UUID:
-    """The record of who is to represent. Raises RepresentativeUnfitError where there is none."""
+    """Returns the record of the representative. Raises RepresentativeUnfitError where there is none."""
     record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(ins)))
     if record_id is None:
         raise RepresentativeUnfitError

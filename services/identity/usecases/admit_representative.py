@@ -1,4 +1,4 @@
-"""Enters a representative of a record, inside the transaction of whoever has checked that they are one."""
+"""Admits a representative of a record, in the transaction of a caller who has checked their relation."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -33,9 +33,9 @@ from shared.runtime.clock import bucket_of
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StatedRepresentation:
-    """Who is to represent, on which evidence, from when until when (None: now, and until it ends by itself).
+    """The representative, the evidence and the period (None: from now, and until it ends by itself).
 
-    `is_proven`: the evidence shows who the representative is to the holder, and not only that they know the holder.
+    `is_proven`: the evidence proves the relation to the holder, not merely acquaintance.
     """
 
     representative_id: UUID
@@ -48,7 +48,7 @@ class StatedRepresentation:
 
 @dataclass(frozen=True, slots=True)
 class AdmittedRepresentation:
-    """The representation, the version of the people of the record, and what is to be announced."""
+    """The representation, the version of the people of the record, and the events to announce."""
 
     representation: Representation
     version: int
@@ -58,7 +58,7 @@ class AdmittedRepresentation:
 async def admit_representative(
     connection: Connection, keyrings: Keyrings, record_id: UUID, stated: StatedRepresentation, actor: Actor
 ) -> AdmittedRepresentation:
-    """Both records are locked here, in order. The first representative is in force at once if proven; others wait.
+    """Locks both records in order. The first representative is in force at once if proven; others wait.
 
     Raises RecordUnknownError, RepresentativeUnfitError, EvidenceUnknownError, EvidenceInsufficientError,
     RepresentationPeriodInvalidError, RepresentationExistsError.
@@ -88,8 +88,8 @@ async def admit_representative(
 
 
 async def notify_of_representation(connection: Connection, keyrings: Keyrings, new: Representation) -> list[Event]:
-    """That somebody represents from now on: the contact on file, the other representatives and the new one are told;
-    then a minor's contact becomes the first representative's."""
+    """Returns the messages about a new representation in force, to the contact on file, the other representatives and
+    the new one. Afterwards a minor's contact becomes that of the first representative."""
     content = MessageContent("representation-added")
     events: list[Event] = [*await notify_family(connection, keyrings, new, content)]
     if new.basis == "representative-of-minor":

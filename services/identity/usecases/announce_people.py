@@ -1,4 +1,4 @@
-"""Tells the other services who represents and cares for the holder of a record, where that has changed."""
+"""Announces the representatives and carers of a record's holder if they have changed."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -10,7 +10,8 @@ from shared.db.pool import Connection
 
 
 async def announce_people(connection: Connection, record_id: UUID) -> tuple[int, list[Event]]:
-    """The version of the state and, where it is new, the event. Inside a transaction that has locked the record."""
+    """Returns the version of the state and, if it is new, the event. The caller has locked the record in a
+    transaction."""
     announced = await people.lock_people(connection, record_id)
     current = replace(
         announced,

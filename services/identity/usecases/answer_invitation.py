@@ -36,7 +36,8 @@ from shared.runtime import clock
 
 @dataclass(frozen=True, slots=True, repr=False)
 class InvitationAnswer:
-    """By the code that was sent, or by the id of an invitation that names the person. `own_id`: the carer's record."""
+    """An answer by the code received, or by the id of an invitation that names the person. `own_id`: the carer's
+    record."""
 
     own_id: UUID
     accepts: bool
@@ -47,7 +48,8 @@ class InvitationAnswer:
 async def answer_invitation(
     pool: Pool, keyrings: Keyrings, lookups: Keyring, caller: Caller, answer: InvitationAnswer
 ) -> tuple[CareRelation, int]:
-    """The relation as it is now, and the version of the record's people. Of several who answer exactly one does.
+    """Returns the relation after the answer, and the version of the record's people. Of several answers at once exactly
+    one succeeds.
 
     Raises SessionOverError, ActivationCodeMalformedError, TooManyTriesError, InvitationUnknownError,
     InvitationOverError, CareExistsError.
@@ -115,7 +117,8 @@ async def _check_not_yet_carer(connection: Connection, invitation: CareRelation,
 
 
 def is_invited_person(keyrings: Keyrings, invitation: CareRelation, person: Person) -> bool:
-    """Whether this person is whom the holder meant: the number, the names and the birth date, where they were given."""
+    """Returns whether the invitation names this person: the number, the names and the birth date, as far as they were
+    given."""
     if invitation.invited_fingerprint is not None and invitation.invited_fingerprint not in keyrings.ins.fingerprints(
         *ins_parts(person.ins)
     ):

@@ -1,4 +1,4 @@
-"""Validates, refuses or ends a representation: what the table says of who acts and of where it stands."""
+"""Validates, refuses or ends a representation, as the table allows for the acting party and the status."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -37,9 +37,9 @@ from shared.runtime import clock
 async def answer_representation(
     pool: Pool, keyrings: Keyrings, caller: Caller, record_id: UUID, id: UUID, action: RepresentationAction
 ) -> tuple[Representation, int]:
-    """The representation as it is now, and the version of the record's people.
+    """Returns the representation after the answer, and the version of the record's people.
 
-    Raises RecordUnknownError, RelationInsufficientError, RepresentationUnknownError, and what the table refuses.
+    Raises RecordUnknownError, RelationInsufficientError, RepresentationUnknownError, and the refusals of the table.
     """
     actor = caller.actor()
     verb: LedgerAction = "end-representation" if action == "end" else "represent"
@@ -68,7 +68,8 @@ async def apply_representation_status(
     actor: Actor,
     reason: str | None = None,
 ) -> list[Event]:
-    """The move of a representation whose record is locked, and what is to be said of it beside the record's people."""
+    """Sets the status of a representation whose record is locked. Returns the events to announce beside the record's
+    people."""
     if status == representation.status:
         return []
     await representations.settle_representation(connection, representation.id, status, now, reason)

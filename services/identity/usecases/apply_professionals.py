@@ -1,4 +1,4 @@
-"""Enters the next professionals of the imported lines in the directory, and announces those that are new or changed."""
+"""Writes the next professionals of the imported lines to the directory, and announces new and changed ones."""
 
 from dataclasses import replace
 
@@ -12,9 +12,9 @@ from shared.messaging.outbox import append
 
 
 async def apply_professionals(pool: Pool, file: FileIdentity, previous: ImportProgress, limit: int) -> ImportProgress:
-    """How far it has come; after the last professional comes the step of those who are absent.
+    """Returns the progress; after the last professional the step is `absent`.
 
-    Whose profession is none that is known here is inactive from now on, and is not entered if they are not there.
+    A professional without a known profession becomes inactive, and is not added if not in the directory.
     """
     async with transaction(pool) as connection:
         page = await directory_lines.load_professionals_page(connection, previous.cursor, limit)

@@ -1,4 +1,4 @@
-"""Enters the next structures of the imported lines in the directory, and announces those that are new or changed."""
+"""Writes the next structures of the imported lines to the directory, and announces new and changed ones."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from shared.messaging.outbox import append
 
 
 async def apply_structures(pool: Pool, file: FileIdentity, previous: ImportProgress, limit: int) -> ImportProgress:
-    """How far it has come; after the last structure comes the step of the professionals."""
+    """Returns the progress; after the last structure the step is `professionals`."""
     async with transaction(pool) as connection:
         page = await directory_lines.load_structures_page(connection, previous.cursor, limit)
         existing = await directory.load_structures(connection, list(page))
@@ -26,5 +26,5 @@ async def apply_structures(pool: Pool, file: FileIdentity, previous: ImportProgr
 
 
 def _existing_name(existing: dict[str, tuple[Structure, int]], id: str) -> str:
-    """What stands, or the number of a structure that has no name."""
+    """Returns the stored name, or the number of a structure without a name."""
     return existing[id][0].name if id in existing else id

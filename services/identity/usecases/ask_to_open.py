@@ -1,5 +1,5 @@
-"""Takes the wish of somebody who wants to open their record alone, online. The same for everybody: who may is decided
-afterwards, away from the one who asks (`send_opening_codes`), so that neither words nor time tell who exists."""
+"""Accepts a request to open one's own record online. Every request is treated alike: `send_opening_codes` decides
+afterwards who may, outside the request, so that neither response nor time reveals who exists."""
 
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from shared.runtime import clock
 
 
 async def ask_to_open(pool: Pool, keyrings: Keyrings, lookups: Keyring, request: OpeningRequest, source: str) -> UUID:
-    """Returns the id under which the code is given. `source`: the address it comes from.
+    """Returns the id under which the code is submitted. `source`: the client's network address.
 
     Raises TooManyOpeningsError.
     """

@@ -1,4 +1,4 @@
-"""Begins the import of a file, or takes it up where its last committed batch ended."""
+"""Begins the import of a file, or resumes it after its last committed batch."""
 
 from services.identity.domain.imports import FileIdentity, ImportKind, ImportProgress
 from services.identity.store import directory_lines, imports
@@ -7,7 +7,7 @@ from shared.runtime import clock
 
 
 async def begin_import(pool: Pool, kind: ImportKind, file: FileIdentity, *, resume: bool) -> ImportProgress:
-    """With `resume`, how far this very file has come, if it was begun; otherwise its beginning."""
+    """Returns with `resume` the stored progress through this file, if any; otherwise its beginning."""
     async with transaction(pool) as connection:
         progress = await imports.load_import(connection, kind, file) if resume else None
         if progress is not None:

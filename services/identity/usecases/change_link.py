@@ -1,7 +1,8 @@
-"""Links two records of one person, or ends that: what both have in common.
+"""Links two records of one person, or ends the link: the parts that both have in common.
 
-One transaction: both rows locked, the rule asked, both written a version higher, both told to the other services and to
-the ledger. A refusal is told to the ledger of each that exists. What is already as asked is left as it is.
+In one transaction: locks both rows, applies the rules, stores both at their next version, announces both to the other
+services and writes to the ledger. A refusal is written to the ledger of each existing record. A link already in the
+requested state stays unchanged.
 """
 
 from typing import Literal
@@ -25,8 +26,8 @@ LinkReason = Literal["linked", "unlinked", "erased"]
 async def change_link(
     pool: Pool, keyrings: Keyrings, first_id: UUID, second_id: UUID, request: LifecycleRequest
 ) -> None:
-    """`moving.action`: link or unlink. Raises SameRecordError, RecordUnknownError, ForbiddenError, HolderDeceasedError,
-    RecordLinkedError."""
+    """Applies `request.action`: link or unlink. Raises SameRecordError, RecordUnknownError, ForbiddenError,
+    HolderDeceasedError, RecordLinkedError."""
     if first_id == second_id:
         raise count_refusal(request, SameRecordError())
     async with transaction(pool) as connection:
@@ -36,7 +37,7 @@ async def change_link(
             announcements = await _apply_change(connection, keyrings, records[0], records[1], request)
         else:
             announcements = [
-                announce(ledger_entry(record.id, request, reason=refusal.code, refused=True)) for record in records
+                announce(ledger_entry(record.id, request, reason=refusal.code, is_refused=True)) for record in records
             ]
         await append(connection, announcements)
     if refusal is not None:
@@ -81,7 +82,8 @@ async def set_linked_record(  # a side of the link, and why it changes
     reason: LinkReason,
     other: UUID,
 ) -> list[Announcement]:
-    """A locked record names that one from its next version on; None: `other` no longer. What is to be announced."""
+    """Sets the link of a locked record from its next version on; None: it no longer links to `other`. Returns the
+    announcements."""
     version = record.version + 1
     await links.set_link(connection, record.id, linked_to, version)
     person = open_holder(keyrings, record)

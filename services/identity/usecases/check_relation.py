@@ -1,4 +1,4 @@
-"""In which relation somebody is to the holder of a record, now, and whether that is enough for what they ask."""
+"""Checks the caller's present relation to the holder of a record, and whether it suffices for an act."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ from shared.runtime import clock
 
 @dataclass(frozen=True, slots=True)
 class ProxyRelation:
-    """In which relation somebody acts. `person_id`: the one of their records that is named for it."""
+    """The relation in which a person acts for another. `person_id`: the one of their records that is named for it."""
 
     relation: Proxy
     person_id: UUID
@@ -28,7 +28,7 @@ class ProxyRelation:
 async def check_relation(
     connection: Connection, keyrings: Keyrings, caller: Caller, record_id: UUID, act: Act
 ) -> Relation:
-    """A token outlives what it rests on by minutes; here the session and the relation themselves are looked at.
+    """Returns the relation. A token outlives its basis by minutes; therefore session and relation are checked here.
 
     Raises RecordUnknownError, SessionOverError, RelationInsufficientError.
     """
@@ -46,7 +46,8 @@ async def check_relation(
 async def relation_of(
     connection: Connection, keyrings: Keyrings, record_id: UUID, own_id: UUID, now: datetime
 ) -> Proxy | None:
-    """What the holder of the record `own_id` may now act as in `record_id`: representative before carer."""
+    """Returns the relation in which the holder of the record `own_id` may now act in `record_id`: representative before
+    carer."""
     if record_id == own_id or await records.load_record(connection, record_id) is None:
         return None
     if await lifecycle.is_deceased(connection, record_id):
@@ -71,7 +72,8 @@ async def relation_of(
 async def find_proxy_relation(
     connection: Connection, keyrings: Keyrings, record_id: UUID, own_id: UUID, now: datetime
 ) -> ProxyRelation | None:
-    """What the holder of the record `own_id` may now act as in `record_id`, by that record or by the linked one."""
+    """Returns the relation in which the holder of `own_id` may now act in `record_id`, by that record or by the linked
+    one."""
     relations = list[ProxyRelation]()
     for person_id in await load_records_of_person(connection, own_id):
         relation = await relation_of(connection, keyrings, record_id, person_id, now)
@@ -83,7 +85,7 @@ async def find_proxy_relation(
 
 
 async def is_holder_of(connection: Connection, caller: Caller, record_id: UUID | None) -> bool:
-    """Whether the caller is signed in as the holder of that record, by it or by the one that is linked with it."""
+    """Returns whether the caller is signed in as the holder of that record, by it or by the linked one."""
     return caller.kind == "patient" and record_id in await load_records_of_person(connection, UUID(caller.id))
 
 

@@ -1,4 +1,4 @@
-"""Closes a record because its holder wants it: nobody reads any more but the holder, nobody deposits."""
+"""Closes a record at the holder's request: then only the holder reads, and nobody deposits."""
 
 from uuid import UUID
 
@@ -22,7 +22,7 @@ async def close_record(  # the password's rules beside what every move needs
     request: LifecycleRequest,
     password: str | None,
 ) -> None:
-    """The password again (a representative's own), then the move. Raises what `confirm_password` and `move_record`
+    """Confirms the password (a representative's own), then closes. Raises what `confirm_password` and `move_record`
     raise."""
     if request.party in ("holder", "representative"):
         async with pool.acquire() as connection:
@@ -35,7 +35,8 @@ async def close_record(  # the password's rules beside what every move needs
 
 
 async def _account_record(connection: Connection, record_id: UUID, request: LifecycleRequest) -> UUID:
-    """The record of the account whose password is asked: a representative may have signed in by a linked record."""
+    """Returns the record of the account whose password is required: a representative may have signed in by a linked
+    record."""
     if request.party == "holder":
         return record_id
     own_ids = await load_records_of_person(connection, UUID(request.actor.id))

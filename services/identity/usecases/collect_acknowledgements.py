@@ -1,4 +1,4 @@
-"""Collects the services' words about erasures; when all five have answered, the receipt is signed."""
+"""Collects the acknowledgements of erasures; when all five services have acknowledged, signs the receipt."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ _WRITER_OF_TOPIC = {topic.name: service for service, topic in ERASURE_ACKNOWLEDG
 
 
 class WriterMismatchError(PermanentError):
-    """An acknowledgement names another service than the one whose topic it came on."""
+    """An acknowledgement names another service than the one that owns its topic."""
 
     code = "writer-mismatch"
 
@@ -26,8 +26,8 @@ class WriterMismatchError(PermanentError):
 async def collect_acknowledgements(
     connection: Connection, messages: list[Message[ErasureAcknowledged]], *, keys: ReceiptKeys, retention: Retention
 ) -> None:
-    """The first word of each service counts, and a receipt is never replaced. Words about nothing that was decided
-    here, or of nobody that is known, are passed over. Raises WriterMismatchError."""
+    """The first acknowledgement of each service counts, and a receipt is never replaced. Acknowledgements of unknown
+    erasures or by unknown services are ignored. Raises WriterMismatchError."""
     for message in messages:
         _require_own_word(message)
     events = [message.event for message in messages]
@@ -42,7 +42,7 @@ async def collect_acknowledgements(
 
 
 def _require_own_word(message: Message[ErasureAcknowledged]) -> None:
-    """A topic has one writer, so its name proves who speaks; only the retired one was everybody's."""
+    """A topic has one writer, so its name proves the sender; only the retired topic was shared."""
     writer = _WRITER_OF_TOPIC.get(message.topic)
     if writer is not None and writer != message.event.service:
         raise WriterMismatchError

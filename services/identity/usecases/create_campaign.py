@@ -1,4 +1,4 @@
-"""Begins a campaign: from now on the worker tells everybody it selects."""
+"""Creates a campaign; the worker then notifies everybody whom it selects."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from shared.runtime import clock
 
 
 async def create_campaign(pool: Pool, keyrings: Keyrings, new: NewCampaign, created_by: str) -> UUID:
-    """Returns its id. The key of its codes is made before any code is."""
+    """Returns the id. The key of the codes is created with the campaign, before any code."""
     now, campaign_id = clock.now(), clock.new_id()
     wave, sealed = new_code_batch(clock.new_id(), keyrings.persons)
     campaign = Campaign(

@@ -1,4 +1,4 @@
-"""Ends the care for the holder of a record, or withdraws an invitation: either side may."""
+"""Ends the care for the holder of a record, or withdraws an invitation; both sides may."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -22,7 +22,7 @@ from shared.runtime import clock
 async def end_care(
     pool: Pool, keyrings: Keyrings, caller: Caller, record_id: UUID, id: UUID
 ) -> tuple[CareRelation, int]:
-    """The relation as it is now, and the version of the record's people.
+    """Returns the relation after the end, and the version of the record's people.
 
     Raises RecordUnknownError, SessionOverError, RelationInsufficientError, CareUnknownError.
     """

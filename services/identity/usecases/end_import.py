@@ -1,4 +1,4 @@
-"""Ends the import of a file: nothing of it is left to do."""
+"""Marks the import of a file as done."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from shared.db.pool import Pool, transaction
 
 
 async def end_import(pool: Pool, kind: ImportKind, file: FileIdentity, previous: ImportProgress) -> ImportProgress:
-    """The counts stay; the lines that were kept do not."""
+    """Returns the final progress. The counts stay; the stored lines are deleted."""
     async with transaction(pool) as connection:
         if kind == "directory":
             await directory_lines.clear_lines(connection)

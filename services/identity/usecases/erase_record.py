@@ -1,7 +1,7 @@
-"""Erases a record: it was closed long enough ago, or a decision under the GDPR (article 17) asks for it.
+"""Erases a record at the end of its retention, or on a decision under the GDPR (article 17).
 
-One transaction destroys everything that identity holds of it, puts the person on the suppression list as a keyed hash,
-and tells the other services. A record that is erased already answers with the same erasure.
+One transaction destroys everything that identity holds about the record, adds the person to the suppression list as a
+keyed hash, and announces the erasure. Erasing a record again returns the existing erasure.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -58,7 +58,7 @@ from shared.runtime.clock import bucket_of
 Destroyer = Callable[[Connection, UUID], Awaitable[Mapping[str, int]]]
 IDENTITY_ACTOR: Final = Actor(kind="system", id="identity")
 STATE_TOPICS: Final = (IDENTITY_RECORDS, IDENTITY_CONTACTS, IDENTITY_PEOPLE)
-"""Compacted topics of identity that have a record's id as their key."""
+"""Compacted topics of identity whose key is a record's id."""
 
 
 async def _codes(connection: Connection, record_id: UUID) -> dict[str, int]:
@@ -110,18 +110,18 @@ DESTROYERS: Final[tuple[Destroyer, ...]] = (
     _contacts,
     _closures,
 )
-"""What there is about a record beside its own row, its person and its fingerprint; a new table is added here."""
+"""What exists about a record besides its own row, its person and its fingerprint. Add new tables here."""
 
 
 class FingerprintUnknownError(CodedError):
-    """The key under which this record is found is no longer in the keyring of the INS: put it back, then erase."""
+    """The key of this record's fingerprint is no longer in the keyring of the INS. Restore the key, then erase."""
 
     code = "fingerprint-key-missing"
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureRequest:
-    """What was decided, by whom, why. `now` is given so that a test can be ten years later."""
+    """The decision, its author and its reason. `now` is a parameter so that tests can be ten years later."""
 
     lifecycle_request: LifecycleRequest
     reason: ErasureReason
@@ -131,7 +131,7 @@ class ErasureRequest:
 async def erase_record(
     pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, request: ErasureRequest
 ) -> Erasure:
-    """Raises RecordUnknownError, FingerprintUnknownError, and what the table refuses."""
+    """Returns the erasure. Raises RecordUnknownError, FingerprintUnknownError, and the refusals of the table."""
     async with transaction(pool) as connection:
         await erased_records.hold(connection, [record_id])
         earlier = await erasures.find_erasure(connection, record_id)
@@ -143,7 +143,7 @@ async def erase_record(
             erasure = Erasure(clock.new_id(bucket_of(record_id)), record_id, request.reason, request.now)
             await append(connection, await _apply_erasure(connection, keyrings, record, other, erasure, request))
         else:
-            refusal_entry = ledger_entry(record_id, request.lifecycle_request, reason=refusal.code, refused=True)
+            refusal_entry = ledger_entry(record_id, request.lifecycle_request, reason=refusal.code, is_refused=True)
             await append(connection, [announce(refusal_entry)])
     if refusal is not None:
         raise count_refusal(request.lifecycle_request, refusal)
@@ -151,7 +151,7 @@ async def erase_record(
 
 
 async def _lock_record(connection: Connection, keyrings: Keyrings, record_id: UUID) -> list[LifecycleRecord]:
-    """The number first, then the record: the order of whoever opens. Behind it the one that it is linked to."""
+    """Locks the number first, then the record, in the order of openings. Returns the record and the linked one."""
     unlocked = await lifecycle.load_lifecycle_record(connection, record_id, lock=False)
     if unlocked is None:
         raise RecordUnknownError
@@ -171,9 +171,9 @@ def _refusal(record: LifecycleRecord, retention: Retention, request: ErasureRequ
 
 
 async def erase_again(connection: Connection, keyrings: Keyrings, event: RecordErased) -> list[Announcement]:
-    """An erasure that was announced and then lost with the database: the record that came back is erased as before.
+    """Repeats an erasure that was announced and then lost with the database: the restored record is erased again.
 
-    Returns what is to be announced; nothing for an erasure that is known here.
+    Returns the announcements; none for an erasure that is known here.
     """
     record_id = event.record_id
     await erased_records.hold(connection, [record_id])
@@ -189,7 +189,7 @@ async def erase_again(connection: Connection, keyrings: Keyrings, event: RecordE
     return await _apply_erasure(connection, keyrings, record, other, erasure, request)
 
 
-async def _apply_erasure(  # what is erased, why, and beside which record
+async def _apply_erasure(  # the erased record, the linked one, and the decision
     connection: Connection,
     keyrings: Keyrings,
     erased: LifecycleRecord,
@@ -214,7 +214,7 @@ async def _apply_erasure(  # what is erased, why, and beside which record
 async def destroy_record_data(
     connection: Connection, keyrings: Keyrings, record: LifecycleRecord, now: datetime
 ) -> dict[str, int]:
-    """Everything that identity holds of a record. Returns how many of what."""
+    """Deletes everything that identity holds about a record. Returns the numbers of deleted items by plural noun."""
     fingerprints = fingerprints_of(keyrings, open_holder(keyrings, record))
     destroyed: dict[str, int] = {}
     for destroyer in DESTROYERS:

@@ -1,4 +1,4 @@
-"""Where somebody represents minors, their contacts follow when the representative's changes."""
+"""Updates the contacts of represented minors when the contact of their representative changes."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from shared.db.pool import Connection
 
 
 async def follow_contact(connection: Connection, keyrings: Keyrings, representative_id: UUID) -> list[Event]:
-    """The changed contacts of the minors, in the transaction that has changed the representative's."""
+    """Returns the events of changed contacts, in the transaction that changed the representative's contact."""
     of_minors = [
         representation.record_id
         for representation in await representations.load_represented(connection, representative_id)

@@ -1,4 +1,5 @@
-"""Keeps a batch of the directory's lines, and with it how far the file has been read. Nothing changes by it yet."""
+"""Stores a batch of the directory's lines and the progress through the file. The directory itself does not change
+yet."""
 
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ async def import_activities(
     previous: ImportProgress,
     current: ImportProgress,
 ) -> ImportProgress:
-    """Returns `now`. Raises ImportOvertakenError."""
+    """Returns `current`. Raises ImportOvertakenError."""
     async with transaction(pool) as connection:
         await directory_lines.insert_lines(connection, activities)
         await imports.set_progress(connection, "directory", file, previous, current)

@@ -1,4 +1,4 @@
-"""Writes a batch of the insured register, and with it how far the file has been read. Nothing is announced."""
+"""Writes a batch of the insured register and the progress through the file. Nothing is announced."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from shared.db.pool import Pool, transaction
 
 @dataclass(frozen=True, slots=True)
 class InsuredBatch:
-    """Sealed persons, each once, and the same persons by their fingerprints under older keys."""
+    """The sealed persons, each once, and those persons by their fingerprints under older keys."""
 
     sealed: Sequence[InsuredRowUpdate]
     older: Mapping[str, InsuredPerson]
@@ -26,7 +26,7 @@ async def import_insured(
     previous: ImportProgress,
     current: ImportProgress,
 ) -> ImportProgress:
-    """`now`, with the rows that are new or changed. Who stands under an older key stays there.
+    """Returns `current` with the number of new and changed rows. A row under an older key keeps its fingerprint.
 
     Raises ImportOvertakenError.
     """

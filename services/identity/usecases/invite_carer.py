@@ -1,4 +1,4 @@
-"""Invites somebody to care for the holder of a record, and sends them a code."""
+"""Invites a person to care for the holder of a record, and sends them a code."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,7 +37,7 @@ from shared.values import Ins, RedactedRepr
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CarerInvitation(RedactedRepr):
-    """Whom, and for how long the invitation stands. With a number only that person can answer it."""
+    """The invited person and the lifetime of the invitation. With `ins`, only that person can answer."""
 
     invited: InvitedPerson
     ins: Ins | None
@@ -47,7 +47,7 @@ class CarerInvitation(RedactedRepr):
 async def invite_carer(
     pool: Pool, keyrings: Keyrings, lookups: Keyring, caller: Caller, record_id: UUID, invitation: CarerInvitation
 ) -> CareRelation:
-    """The same answer whether the number has a record or not.
+    """Returns the invitation. It does not depend on whether the number has a record.
 
     Raises TooManyTriesError, RecordUnknownError, SessionOverError, RelationInsufficientError, CarersManyError,
     CarerSelfError.
@@ -69,7 +69,7 @@ async def invite_carer(
 
 
 def _attempt_keys(lookups: Keyring, record_id: UUID, invitation: CarerInvitation) -> list[str]:
-    """What the record sends, and what all records send to one person, who may know none of them."""
+    """Returns the keys that limit the invitations from one record, and those from all records to one person."""
     keys, mail = [f"invite:{record_id}"], invitation.invited.mail
     if mail is not None:
         keys.append(f"invited:{lookups.fingerprint('invited-mail', mail.strip().casefold())}")
@@ -109,7 +109,8 @@ async def _record_of(connection: Connection, keyrings: Keyrings, ins: Ins) -> UU
 async def _invitation_messages(
     connection: Connection, keyrings: Keyrings, new: CareRelation, code: str, invitation: CarerInvitation
 ) -> list[Event]:
-    """To the stated address, else to the one on file of whoever has that number; else nobody is told."""
+    """Returns the message to the stated address, else to the contact on file for that number; none if both are
+    missing."""
     content = MessageContent(
         "carer-invitation", {"code": code, "valid_until": new.expires_at.isoformat()}, new.expires_at
     )

@@ -1,4 +1,4 @@
-"""Links two records of one person: the person sees them as one, each document stays in its own record."""
+"""Links two records of one person: the person sees them as one, while each document stays in its own record."""
 
 from uuid import UUID
 
@@ -11,5 +11,5 @@ from shared.db.pool import Pool
 async def link_records(
     pool: Pool, keyrings: Keyrings, first_id: UUID, second_id: UUID, request: LifecycleRequest
 ) -> None:
-    """In force once records has applied both versions. Raises what `change_link` raises."""
+    """The link is in force once records has applied both versions. Raises what `change_link` raises."""
     await change_link(pool, keyrings, first_id, second_id, request)

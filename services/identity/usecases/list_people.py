@@ -1,4 +1,4 @@
-"""Who represents and cares for the holder of a record, and for whom somebody may act: by name, for those concerned."""
+"""Lists, by name, the representatives and carers of a holder, and the records in which a person may act."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -23,7 +23,7 @@ from shared.values import RedactedRepr
 
 @dataclass(frozen=True, slots=True, repr=False)
 class NamedRepresentation(RedactedRepr):
-    """A representation, who it is, and (for administrators) the reference of the evidence."""
+    """A representation, the representative's name, and (for administrators) the reference of the evidence."""
 
     representation: Representation
     name: str
@@ -32,7 +32,7 @@ class NamedRepresentation(RedactedRepr):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class NamedCare(RedactedRepr):
-    """A carer or somebody invited, by name or as the holder named them."""
+    """A care relation with the person's name, or the name that the holder gave."""
 
     care: CareRelation
     name: str | None
@@ -41,7 +41,7 @@ class NamedCare(RedactedRepr):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ProxyRecord(RedactedRepr):
-    """A record in which somebody may act for its holder."""
+    """A record in which a person may act for its holder."""
 
     record_id: UUID
     relation: Proxy
@@ -51,7 +51,7 @@ class ProxyRecord(RedactedRepr):
 async def list_representatives(
     pool: Pool, keyrings: Keyrings, caller: Caller, record_id: UUID
 ) -> list[NamedRepresentation]:
-    """All that ever were. Raises RecordUnknownError, RelationInsufficientError."""
+    """Returns all past and present representations. Raises RecordUnknownError, RelationInsufficientError."""
     async with pool.acquire() as connection:
         by_administrator = await _is_administrator(connection, keyrings, caller, record_id, "see-representatives")
         named = []
@@ -65,7 +65,7 @@ async def list_representatives(
 
 
 async def list_carers(pool: Pool, keyrings: Keyrings, caller: Caller, record_id: UUID) -> list[NamedCare]:
-    """Carers and invitations. Raises RecordUnknownError, RelationInsufficientError."""
+    """Returns carers and invitations. Raises RecordUnknownError, RelationInsufficientError."""
     async with pool.acquire() as connection:
         await check_relation(connection, keyrings, caller, record_id, "see-carers")
         return [
@@ -75,8 +75,8 @@ async def list_carers(pool: Pool, keyrings: Keyrings, caller: Caller, record_id:
 
 
 async def list_invitations(pool: Pool, keyrings: Keyrings, holder: tuple[UUID, UUID | None]) -> list[NamedCare]:
-    """What somebody signed in may answer because they were named; `name` is that of the holder who invites. `own`:
-    their record id and session id. Raises SessionOverError."""
+    """Returns the invitations that name the signed-in person and await their answer; `name`: of the inviting holder.
+    Raises SessionOverError."""
     own_id, session_id = holder
     async with pool.acquire() as connection:
         await check_session(connection, session_id)
@@ -94,8 +94,8 @@ async def list_invitations(pool: Pool, keyrings: Keyrings, holder: tuple[UUID, U
 
 
 async def list_acting_for(pool: Pool, keyrings: Keyrings, holder: tuple[UUID, UUID | None]) -> list[ProxyRecord]:
-    """The records in which somebody may act now, in the order in which they were asked to. `own`: their record id and
-    session id. Raises SessionOverError."""
+    """Returns the records in which the signed-in person may act now, in the order of the requests. Raises
+    SessionOverError."""
     (own_id, session_id), now, proxy_records = holder, clock.now(), list[ProxyRecord]()
     async with pool.acquire() as connection:
         await check_session(connection, session_id)
@@ -118,7 +118,7 @@ async def list_acting_for(pool: Pool, keyrings: Keyrings, holder: tuple[UUID, UU
 async def _is_administrator(
     connection: Connection, keyrings: Keyrings, caller: Caller, record_id: UUID, act: Act
 ) -> bool:
-    """Whether an administrator asks."""
+    """Returns whether the caller is an administrator; otherwise checks their relation."""
     if caller.kind != "administrator":
         await check_relation(connection, keyrings, caller, record_id, act)
         return False

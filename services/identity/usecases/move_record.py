@@ -1,7 +1,7 @@
-"""Moves a record from one state of its life to another: what closing, reopening and a death have in common.
+"""Changes the state of a record: the parts that closing, reopening and a death have in common.
 
-One transaction: the record's row locked, the table asked, the move written, told to the other services and the ledger.
-A refusal is told to the ledger too. What is already where it should be is left as it is.
+In one transaction: locks the record's row, consults the table, stores the new state, announces it to the other services
+and writes to the ledger. A refusal is written to the ledger too. A record already in the target state stays unchanged.
 """
 
 from dataclasses import dataclass
@@ -49,17 +49,17 @@ LEDGER_ACTIONS: Final[dict[LifecycleAction, LedgerAction]] = {
     "link": "link-records",
     "unlink": "unlink-records",
 }
-"""How the ledger calls each action."""
+"""The ledger's name of each action."""
 _REASONS: Final[dict[LifecycleState, str]] = {"open": "reopened", "closed": "closed", "dead": "death-recorded"}
 
 CLOSED_NOTICE: Final = MessageContent("record-closed")
-"""Whoever did not ask for it learns of it."""
+"""Notifies a holder whose record was closed at another person's request too."""
 
 
 @dataclass(frozen=True, slots=True)
 class LifecycleRequest:
-    """What is asked: which action, by whom. `channel`: by which way it came, as the figures count it. `session_id`: of
-    a holder who asks."""
+    """The requested action and its author. `channel`: how the request arrived, for the figures; `session_id`: of a
+    holder."""
 
     action: LifecycleAction
     party: LifecycleParty
@@ -71,7 +71,8 @@ class LifecycleRequest:
 async def move_record(
     pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, request: LifecycleRequest
 ) -> None:
-    """Closes, reopens, or notes a death. Raises SessionOverError, RecordUnknownError, and what the table refuses."""
+    """Closes or reopens a record, or records a death. Raises SessionOverError, RecordUnknownError, and the refusals of
+    the table."""
     async with transaction(pool) as connection:
         await check_session(connection, request.session_id)
         record = await lifecycle.load_lifecycle_record(connection, record_id)
@@ -86,13 +87,14 @@ async def move_record(
 async def apply_transition(
     connection: Connection, keyrings: Keyrings, retention: Retention, record: LifecycleRecord, request: LifecycleRequest
 ) -> tuple[ClientError | None, list[Announcement]]:
-    """The move of a locked record in the caller's transaction: what refuses it, and what is to be announced."""
+    """Changes the state of a locked record in the caller's transaction. Returns the refusal, if any, and the
+    announcements."""
     now = clock.now()
     decision = decide(record.state, request.action, request.party)
     if request.action == "reopen" and record.closed_at is not None and retention.is_over(record.closed_at, now):
         decision = LifecycleRefusal("retention-over")
     if isinstance(decision, LifecycleRefusal):
-        return decision.error(), [announce(ledger_entry(record.id, request, reason=decision.code, refused=True))]
+        return decision.error(), [announce(ledger_entry(record.id, request, reason=decision.code, is_refused=True))]
     if decision.state == record.state:
         return None, []
     person = open_holder(keyrings, record)
@@ -114,12 +116,12 @@ async def apply_transition(
 
 
 def open_holder(keyrings: Keyrings, record: LifecycleRecord) -> Person:
-    """Whose record it is. Raises SealBrokenError."""
+    """Returns the holder of a record. Raises SealBrokenError."""
     return Person.from_json(open_row(keyrings.persons, record.person, "person", record.person_id))
 
 
 def fingerprints_of(keyrings: Keyrings, person: Person) -> list[str]:
-    """By which a person is found, under every key of the ring; the active one first."""
+    """Returns the fingerprints of a person under every key of the ring; the active key first."""
     return keyrings.ins.fingerprints(*ins_parts(person.ins))
 
 
@@ -128,16 +130,16 @@ def ledger_entry(
     request: LifecycleRequest,
     *,
     reason: str,
-    refused: bool = False,
+    is_refused: bool = False,
     version: int | None = None,
     subject: UUID | None = None,
 ) -> AccessRecorded:
-    """The ledger's entry; `subject` is another record."""
+    """Returns the ledger entry. `subject`: another record concerned."""
     return AccessRecorded(
         record_id=record_id,
         actor=request.actor,
         action=LEDGER_ACTIONS[request.action],
-        outcome="refused" if refused else "permitted",
+        outcome="refused" if is_refused else "permitted",
         reason=reason,
         state_version=version,
         subject_id=None if subject is None else str(subject),
@@ -145,7 +147,7 @@ def ledger_entry(
 
 
 def count_refusal(request: LifecycleRequest, refusal: ClientError) -> ClientError:
-    """The same, counted."""
+    """Counts the refusal and returns it."""
     REFUSED.labels(LEDGER_ACTIONS[request.action], refusal.code).inc()
     return refusal
 

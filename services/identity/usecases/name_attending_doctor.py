@@ -1,4 +1,4 @@
-"""Names the médecin traitant of a record, in the transaction of who may name one."""
+"""Names the médecin traitant of a record, in the transaction of a caller who is allowed to."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -10,7 +10,7 @@ from shared.db.pool import Connection
 
 
 async def name_attending_doctor(connection: Connection, record_id: UUID, doctor_id: str | None) -> list[Event]:
-    """What is to be announced: nothing where nobody is named, or the same again. Raises AttendingDoctorUnknownError."""
+    """Returns the events to announce: none for no doctor or an unchanged one. Raises AttendingDoctorUnknownError."""
     if doctor_id is None:
         return []
     entry = await directory.load_professional(connection, doctor_id)

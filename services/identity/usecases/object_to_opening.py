@@ -1,6 +1,6 @@
-"""Objects to the opening of a person's record, before there is one or after (then it is closed), or withdraws that.
+"""Objects to the opening of a person's record (an existing one is closed), or withdraws the objection.
 
-The person is kept on the suppression list as a keyed hash of the INS, with nothing else: a campaign asks that list.
+The suppression list, which campaigns check, stores the person only as a keyed hash of the INS.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ WITHDRAWN_REASON: Final = "objection-withdrawn"
 
 @dataclass(frozen=True, slots=True)
 class ObjectionOutcome:
-    """Where a person stands afterwards; `record_id` where they have a record."""
+    """The person's state afterwards; `record_id`: of their record, if they have one."""
 
     state: LifecycleState
     record_id: UUID | None = None
@@ -46,7 +46,7 @@ class _PersonState:
     record: LifecycleRecord | None
 
 
-async def object_to_opening(  # whose, by which way, by whom, and two parameters of the installation
+async def object_to_opening(  # the person, the request, and two parameters of the installation
     pool: Pool,
     keyrings: Keyrings,
     retention: Retention,
@@ -55,9 +55,9 @@ async def object_to_opening(  # whose, by which way, by whom, and two parameters
     *,
     test_keys: bool,
 ) -> ObjectionOutcome:
-    """`moving.action` is "object" or "withdraw-objection". Said again, it changes nothing.
+    """Applies `request.action`: "object" or "withdraw-objection". Repeating it changes nothing.
 
-    Raises WrongInsKeyError, InvalidTraitsError, TraitsDifferError, and what the table refuses.
+    Raises WrongInsKeyError, InvalidTraitsError, TraitsDifferError, and the refusals of the table.
     """
     check_key(person.ins, lenient_test_oids=test_keys)
     check_traits(person.traits, clock.now().date())
@@ -69,7 +69,8 @@ async def object_to_opening(  # whose, by which way, by whom, and two parameters
             work = _object if request.action == "object" else _withdraw
             announcements = await work(connection, keyrings, retention, person, person_state, request)
         elif person_state.record is not None:
-            announcements = [announce(ledger_entry(person_state.record.id, request, reason=refusal.code, refused=True))]
+            refused = ledger_entry(person_state.record.id, request, reason=refusal.code, is_refused=True)
+            announcements = [announce(refused)]
         await append(connection, announcements)
     if refusal is not None:
         raise count_refusal(request, refusal)
@@ -89,7 +90,7 @@ async def _find_person(connection: Connection, keyrings: Keyrings, person: Perso
 
 
 async def state_without_record(connection: Connection, fingerprints: list[str]) -> LifecycleState:
-    """Whether a person who has no record is on the suppression list, and why."""
+    """Returns the state of a person without a record: the reason on the suppression list, or "none"."""
     listed = await lifecycle.load_suppressions(connection, fingerprints)
     return next(iter(listed.values()), "none")
 

@@ -1,4 +1,4 @@
-"""Opens the record of somebody who has proved alone, online, who they are, with their account."""
+"""Opens the record of a person who has proved their identity online, together with their account."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -28,7 +28,7 @@ from shared.runtime import clock
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AccountRequest:
-    """What the person chooses: how to sign in, and who their médecin traitant is."""
+    """The person's choices: sign-in data and médecin traitant."""
 
     identifier: str
     password: str
@@ -45,7 +45,7 @@ async def open_alone(
     ticket: str,
     account_request: AccountRequest,
 ) -> UUID:
-    """Traits are those of the register. What is refused leaves the ticket as it was.
+    """Returns the record's id. The traits are those of the register. A refusal leaves the ticket valid.
 
     Raises OpeningOverError, AttendingDoctorUnknownError, and what `hash_password` and `create_account` raise.
     """
@@ -91,7 +91,8 @@ async def _request_and_person(
 async def _add_record(
     connection: Connection, keyrings: Keyrings, person: InsuredPerson, request: OpeningRequest
 ) -> NewRecord:
-    """Unless a record was opened another way meanwhile. An earlier objection is lifted: this is the person's wish."""
+    """Opens the record unless it was opened in another way meanwhile. The person's own wish lifts an earlier
+    objection."""
     fingerprints = keyrings.ins.fingerprints(*ins_parts(person.person.ins))
     await records.lock_ins(connection, fingerprints)
     if await state_of_person(connection, fingerprints) in ("open", "closed", "dead"):

@@ -1,6 +1,6 @@
-"""Opens a record with help: the person is there with their card and has agreed; the way to their account is sent to
-where the insurance reaches them. Another contact that is stated waits. Asked again before the account is activated, it
-sends another code."""
+"""Opens a record with help: the person is present with their card and has agreed. The activation code is sent to the
+contact that the insurance has on file; another stated contact waits. Repeated before the activation of the account, the
+request sends another code."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -44,7 +44,7 @@ from shared.values import Ins, RedactedRepr
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AssistedRequest(RedactedRepr):
-    """Who is there, where they are told things, and by which way the record opens."""
+    """The person present, their stated contact, and the opening channel."""
 
     ins: Ins
     card_serial: str
@@ -56,8 +56,8 @@ class AssistedRequest(RedactedRepr):
 
 @dataclass(frozen=True, slots=True)
 class AssistedOutcome:
-    """What became of it. `code_sent` None: the account is active, no code is needed. `contact_from`: from when on the
-    stated contact counts, where another is on file; asked again then, a code goes to it."""
+    """The outcome. `code_sent`: None if the account is active and needs no code. `contact_from`: when a stated contact
+    beside the one on file comes into force; a request repeated then sends a code to it."""
 
     record_id: UUID
     is_new: bool
@@ -68,8 +68,8 @@ class AssistedOutcome:
 async def open_assisted(
     pool: Pool, keyrings: Keyrings, lookups: Keyring, rules: OpeningRules, request: AssistedRequest
 ) -> AssistedOutcome:
-    """Raises InsuredUnknownError, RepresentativeNeededError, IdentityNotQualifiedError, UnreachableError,
-    AttendingDoctorUnknownError, TooManyOpeningsError, and what the table of lives refuses."""
+    """Returns the outcome. Raises InsuredUnknownError, RepresentativeNeededError, IdentityNotQualifiedError,
+    UnreachableError, AttendingDoctorUnknownError, TooManyOpeningsError, and the refusals of the life cycle's table."""
     turn = f"assisted-person:{lookups.fingerprint(*ins_parts(request.ins), request.actor.id)}"
     await take_turn(pool, "open-record", [turn])
     fingerprints = keyrings.ins.fingerprints(*ins_parts(request.ins))
@@ -158,7 +158,7 @@ async def _replace_contact(connection: Connection, keyrings: Keyrings, record_id
 async def _contact_on_file(
     connection: Connection, keyrings: Keyrings, record_id: UUID | None, person: InsuredPerson
 ) -> ContactDetails:
-    """Where the insurance reaches the person; without that, where the record says."""
+    """Returns the contact details of the register; without any, those of the record."""
     if record_id is None or not is_unreachable(person.contact_details):
         return person.contact_details
     _, contact = await load_contact(connection, keyrings, record_id)

@@ -1,4 +1,4 @@
-"""Opens a page of the records of those whom a campaign told and who did not object, with codes for their accounts."""
+"""Opens a page of records of people whom a campaign notified and who did not object, and sends activation codes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from shared.runtime.clock import bucket_of
 
 
 async def open_noticed(pool: Pool, keyrings: Keyrings, lookups: Keyring, rules: OpeningRules, campaign_id: UUID) -> int:
-    """Returns how many notices were looked at; 0 when there is nothing to do now. One transaction a page."""
+    """Returns how many notices were processed; 0 when there is nothing to do now. One transaction for each page."""
     now = clock.now()
     async with transaction(pool) as connection:
         campaign = await campaigns.lock_campaign(connection, campaign_id)
@@ -48,7 +48,7 @@ async def open_noticed(pool: Pool, keyrings: Keyrings, lookups: Keyring, rules: 
     return len(page)
 
 
-async def _open_records(  # what a page of openings is made of
+async def _open_records(  # the parts of a page of openings
     connection: Connection,
     keyrings: Keyrings,
     lookups: Keyring,
@@ -59,7 +59,7 @@ async def _open_records(  # what a page of openings is made of
     if not selected:
         return []
     batch_row = await activation.load_wave_by_id(connection, campaign.wave_id)
-    assert batch_row is not None, "a campaign is made with its wave"
+    assert batch_row is not None, "a campaign is created with its code batch"
     wave = open_code_batch(*batch_row, keyrings.persons)
     new_records = [_new_record(keyrings, campaign, candidate, now) for candidate in selected]
     await openings.insert_records(connection, new_records)

@@ -1,4 +1,4 @@
-"""Opens the record of an insured person, or finds the one that is open."""
+"""Opens the record of an insured person, or finds the existing one."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -44,8 +44,8 @@ async def open_record(
     channel: OpeningChannel = "hospital",
     test_keys: bool,
 ) -> tuple[UUID, bool]:
-    """Returns the record's id and whether it is new. The contact of a record that exists stays as it is; that of a new
-    one is what the insured register says, before what is stated.
+    """Returns the record's id and whether it is new. An existing record keeps its contact; for a new one the insured
+    register takes precedence over the stated contact.
 
     `test_keys`: numbers under a test OID may have a wrong key. Raises WrongInsKeyError, InvalidTraitsError,
     IdentityNotQualifiedError, TraitsDifferError, RecordClosedError, HolderDeceasedError.
@@ -82,9 +82,10 @@ async def add_record(
     region: str,
     actor: Actor | None,
 ) -> NewRecord:
-    """Inside a transaction that holds the lock of the INS and has found no record; its events are to be appended.
+    """Inserts a new record. The caller's transaction holds the lock of the INS and has found no record; the caller
+    appends the events.
 
-    `actor` None: the holder, who has no other name than the record. A record shares the INS with every service: raises
+    `actor` None: the holder, identified by the record alone. Since a record shares the INS with every service, raises
     IdentityNotQualifiedError.
     """
     check_may_share_ins(person.status)
@@ -101,7 +102,7 @@ async def add_record(
 async def _refusal(
     connection: Connection, keyrings: Keyrings, record_id: UUID, person: Person, actor: Actor
 ) -> ClientError | None:
-    """Why the person whose record it is cannot have it opened; what is closed is reopened by an act of its own."""
+    """Returns why the existing record cannot be opened, or None; a closed one is reopened separately."""
     record = await lifecycle.load_lifecycle_record(connection, record_id)
     if record is None:
         return RecordUnknownError()

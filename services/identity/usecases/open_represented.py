@@ -1,9 +1,9 @@
-"""Opens the record of somebody who is represented, and enters who represents them.
+"""Opens the record of a represented person, and adds their representative.
 
-A representative who is signed in opens for a minor whom the insured register knows under the stated card. The card
-proves the relation only where the register names the representative as its owner: anybody can read a serial number.
-Without that proof nothing is opened, and the representation of a record that exists waits until a second person has
-checked it. An administrator states what was shown. A record that exists stays, and the representation is entered.
+A signed-in representative opens for a minor whom the insured register knows under the stated card. The card proves the
+relation only where the register names the representative as its owner: anybody can read a serial number. Without that
+proof no record is opened, and the representation in an existing record waits until a second person has checked it. An
+administrator states the evidence. An existing record stays, and the representation is added.
 """
 
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ from shared.values import Ins, RedactedRepr, check_key
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ByRepresentative(RedactedRepr):
-    """The signed-in holder of `own_id` opens for a minor with the card on which they are insured."""
+    """The signed-in holder of `own_id` opens for a minor with the card on which the minor is insured."""
 
     own_id: UUID
     card: str
@@ -49,7 +49,7 @@ class ByRepresentative(RedactedRepr):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ByAdministrator(RedactedRepr):
-    """An administrator states who represents, and was shown the evidence."""
+    """An administrator states the representative, and has seen the evidence."""
 
     actor: Actor
     representative: Ins
@@ -59,10 +59,10 @@ class ByAdministrator(RedactedRepr):
 async def open_represented(
     pool: Pool, keyrings: Keyrings, person: Person, by: ByRepresentative | ByAdministrator, *, test_keys: bool
 ) -> tuple[AdmittedRepresentation, bool]:
-    """The representation, and whether the record is new.
+    """Returns the representation, and whether the record is new.
 
     Raises SessionOverError, WrongInsKeyError, InvalidTraitsError, TooManyTriesError, RepresentationUnprovenError,
-    TraitsDifferError, what the table of the lifecycle refuses, and what `admit_representative` raises.
+    TraitsDifferError, the refusals of the life cycle's table, and what `admit_representative` raises.
     """
     check_key(person.ins, lenient_test_oids=test_keys)
     check_traits(person.traits, clock.now().date())
@@ -97,7 +97,8 @@ def _actor(by: ByRepresentative | ByAdministrator) -> Actor:
 async def _registered_minor(
     connection: Connection, keyrings: Keyrings, person: Person, by: ByRepresentative, row: InsuredRow | None
 ) -> tuple[Person, StatedRepresentation]:
-    """The minor as the register knows them. One refusal for everything that does not fit."""
+    """Returns the minor as the register describes them. Every mismatch raises one error,
+    RepresentationUnprovenError."""
     if row is None or not is_card_of(keyrings.ins, row, person.ins, by.card):
         raise RepresentationUnprovenError
     registered = open_insured(keyrings.persons, row)
@@ -111,7 +112,7 @@ async def _registered_minor(
 
 
 async def _is_number_of(connection: Connection, keyrings: Keyrings, own_id: UUID, number: Ins) -> bool:
-    """Whether the holder of that record, or of the one that is linked with it, has this number."""
+    """Returns whether this number is that of the holder of the record or of the linked one."""
     record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(number)))
     return record_id in await load_records_of_person(connection, own_id)
 
@@ -131,8 +132,8 @@ async def _find_or_add_record(
     actor: Actor,
     row: InsuredRow | None,
 ) -> tuple[UUID, tuple[Event, ...]]:
-    """The person's record, and the events of its opening where it is new. Raises RepresentationUnprovenError where one
-    would be opened on an unproven word."""
+    """Returns the person's record, and the events of its opening if it is new. Raises RepresentationUnprovenError
+    rather than opening a record without proof."""
     fingerprints = keyrings.ins.fingerprints(*ins_parts(person.ins))
     record_id = await records.find_record(connection, fingerprints)
     if record_id is not None:
@@ -152,7 +153,7 @@ async def _find_or_add_record(
 async def _check_existing_record(
     connection: Connection, keyrings: Keyrings, record_id: UUID, person: Person, stated: StatedRepresentation
 ) -> None:
-    """Raises TraitsDifferError and what the table of the lifecycle refuses."""
+    """Raises TraitsDifferError and the refusals of the life cycle's table."""
     await representations.lock_records(connection, [record_id, stated.representative_id])
     record = await lifecycle.load_lifecycle_record(connection, record_id, lock=False)
     assert record is not None, "its fingerprint was there a statement ago"

@@ -1,4 +1,4 @@
-"""Pauses a campaign between two pages, or lets it go on where it stood."""
+"""Pauses a campaign between two pages, or resumes it."""
 
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from shared.db.pool import Pool, transaction
 
 
 async def pause_campaign(pool: Pool, campaign_id: UUID, *, paused: bool) -> None:
-    """Raises CampaignUnknownError, CampaignOverError. The time to object runs on while it is paused."""
+    """The time to object continues to run during a pause. Raises CampaignUnknownError, CampaignOverError."""
     async with transaction(pool) as connection:
         if await campaigns.set_paused(connection, campaign_id, paused):
             return

@@ -1,4 +1,4 @@
-"""Takes the code of an opening that somebody has begun alone, and gives a ticket for it."""
+"""Accepts the code of an online opening, and issues a ticket for it."""
 
 import secrets
 from uuid import UUID
@@ -18,8 +18,8 @@ from shared.runtime.metrics import REFUSED
 
 
 async def prove_contact(pool: Pool, lookups: Keyring, opening_id: UUID, code: str) -> str:
-    """Five tries; of several at once with the right code exactly one gets the ticket. Whether a code was sent makes
-    no difference to what a wrong one is answered.
+    """Returns the ticket. Five attempts are allowed; of several right codes at once exactly one gets the ticket. The
+    response to a wrong code does not depend on whether one was sent.
 
     Raises OpeningCodeWrongError, OpeningOverError.
     """

@@ -1,4 +1,4 @@
-"""Publishes the figures of a week that is over: once, and never again."""
+"""Publishes the figures of a past week, exactly once."""
 
 from datetime import datetime
 
@@ -8,8 +8,8 @@ from shared.db.pool import Pool, transaction
 
 
 async def publish_figures(pool: Pool, now: datetime) -> bool:
-    """The first week that is over and not published; whether there was one. `now` is given, so that a test can be weeks
-    later."""
+    """Publishes the first past week that is unpublished. Returns whether there was one. `now` is a parameter so that
+    tests can be weeks later."""
     async with transaction(pool) as connection:
         week = await figures.next_unpublished(connection, settled_before(now))
         if week is None:

@@ -19,7 +19,7 @@ from shared.messaging.outbox import append
 async def put_people_to_call(
     pool: Pool, keyrings: Keyrings, caller: Caller, record_id: UUID, people: Sequence[PersonToCall]
 ) -> None:
-    """The whole list; an empty one too. Raises PeopleToCallInvalidError, RecordUnknownError,
+    """Replaces the whole list, possibly by an empty one. Raises PeopleToCallInvalidError, RecordUnknownError,
     RelationInsufficientError."""
     check_people_to_call(people)
     actor = caller.actor()

@@ -1,4 +1,4 @@
-"""How far an erasure is, and its receipt."""
+"""Reads the progress of an erasure, and its receipt."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -26,14 +26,14 @@ class ErasureIncompleteError(ConflictError):
 
 @dataclass(frozen=True, slots=True)
 class ErasureProgress:
-    """An erasure and the services that have not answered, in order."""
+    """An erasure and the services that have not acknowledged it, in order."""
 
     erasure: Erasure
     missing: tuple[str, ...]
 
 
 async def read_erasure(pool: Pool, erasure_id: UUID) -> ErasureProgress:
-    """Raises ErasureUnknownError."""
+    """Returns the progress. Raises ErasureUnknownError."""
     async with pool.acquire() as connection:
         erasure = await erasures.load_erasure(connection, erasure_id)
         if erasure is None:
@@ -45,7 +45,7 @@ async def read_erasure(pool: Pool, erasure_id: UUID) -> ErasureProgress:
 
 
 async def read_receipt(pool: Pool, erasure_id: UUID) -> str:
-    """The signed receipt. Raises ErasureUnknownError, ErasureIncompleteError."""
+    """Returns the signed receipt. Raises ErasureUnknownError, ErasureIncompleteError."""
     erasure = (await read_erasure(pool, erasure_id)).erasure
     if erasure.receipt is None:
         raise ErasureIncompleteError

@@ -1,4 +1,4 @@
-"""Whom to call for the holder of a record."""
+"""Reads the people to call for the holder of a record."""
 
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from shared.http.tokens import Caller
 async def read_people_to_call(
     pool: Pool, keyrings: Keyrings, caller: Caller, record_id: UUID
 ) -> tuple[PersonToCall, ...]:
-    """In the order given. Raises RecordUnknownError."""
+    """Returns the people in the order given. Raises RecordUnknownError."""
     async with pool.acquire() as connection:
         await check_relation(connection, keyrings, caller, record_id, "see-people-to-call")
         sealed = await calling.load_people_to_call(connection, record_id)

@@ -1,4 +1,4 @@
-"""Notes the death of a record's holder: the record closes, sessions end, what the holder did for others ends.
+"""Records the death of a record's holder: the record closes, sessions and the holder's relations to others end.
 
 Only the correction of an error reopens the record.
 """
@@ -21,8 +21,8 @@ from shared.runtime import clock
 async def record_death(
     pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, request: LifecycleRequest
 ) -> None:
-    """The ten years count from the closing, if it was closed before. Both records of a person who has two that are
-    linked close. Raises RecordUnknownError, and what the table refuses."""
+    """Retention counts from an earlier closing if there was one. If the person has two linked records, both close.
+    Raises RecordUnknownError, and the refusals of the table."""
     refusal: ClientError | None = None
     announcements: list[Announcement] = []
     async with transaction(pool) as connection:

@@ -1,6 +1,7 @@
-"""This database has lost commits: erasures are done again, sessions end, what is announced next is above the topics.
+"""Recovers after this database lost commits: repeats erasures, ends sessions, and raises versions above those on the
+topics.
 
-Events of records, people and contacts hold fingerprints and sealed values for others, not what identity itself keeps:
+Events of records, people and contacts hold fingerprints and values sealed for others, not the data of identity itself:
 an operator decides about each key.
 """
 
@@ -27,8 +28,8 @@ VERSION_RAISERS: dict[str, tuple[type[StateEvent], VersionRaiser]] = {
 
 
 async def raise_versions(connection: Connection, record: SentRecord, _: bool) -> bool:
-    """What is still here stands above the topic's version, so that it does not count as in force; the next change
-    announces it. Always False: an operator decides."""
+    """Raises the stored version above that of the topic, so that it does not count as in force; the next change
+    announces it. Always returns False: an operator decides."""
     raiser = VERSION_RAISERS.get(record.place.topic)
     if raiser is not None and record.body is not None:
         event_class, raise_version = raiser
@@ -40,7 +41,7 @@ async def raise_versions(connection: Connection, record: SentRecord, _: bool) ->
 async def erase_again_and_end_sessions(
     connection: Connection, facts: Sequence[SentRecord], *, keyrings: Keyrings
 ) -> list[Announcement]:
-    """No erased person comes back, and no session lives on whose end may have been lost."""
+    """Prevents that erased persons reappear and that sessions survive whose end was lost. Returns the announcements."""
     await recovery.end_all_sessions(connection, clock.now())
     announcements: list[Announcement] = []
     for record in facts:

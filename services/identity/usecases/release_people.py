@@ -1,4 +1,4 @@
-"""Whoever is erased or has died neither represents nor cares for anybody any more: the people of those others are told
+"""Ends the relations of an erased or deceased person to other holders, and announces the people of those holders
 anew."""
 
 from datetime import datetime
@@ -17,7 +17,7 @@ from shared.db.pool import Connection
 async def release_people(
     connection: Connection, keyrings: Keyrings, record_id: UUID, now: datetime, actor: Actor, reason: str = "erased"
 ) -> list[Event]:
-    """What is to be announced, in the caller's transaction. Who waits to represent is refused."""
+    """Returns the events to announce, in the caller's transaction. Waiting representations are refused."""
     represented = [
         representation
         for representation in await representations.load_represented(connection, record_id)

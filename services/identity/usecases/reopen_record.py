@@ -1,4 +1,4 @@
-"""Reopens a closed record within the time for which it is kept: everything is as it was."""
+"""Reopens a closed record within its retention period: everything is as before."""
 
 from uuid import UUID
 
@@ -11,5 +11,5 @@ from shared.db.pool import Pool
 async def reopen_record(
     pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, request: LifecycleRequest
 ) -> None:
-    """Takes the person off the suppression list too. Raises what `move_record` raises."""
+    """Also removes the person from the suppression list. Raises what `move_record` raises."""
     await move_record(pool, keyrings, retention, record_id, request)

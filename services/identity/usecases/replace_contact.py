@@ -1,4 +1,4 @@
-"""Writes down another contact of a record without an account, and tells the one that it takes the place of."""
+"""Replaces the contact of a record without an account, and notifies the previous contact."""
 
 from uuid import UUID
 
@@ -16,7 +16,7 @@ CHANGED_NOTICE = MessageContent("contact-changed")
 
 
 async def replace_contact(connection: Connection, keyrings: Keyrings, record_id: UUID, contact: Contact) -> list[Event]:
-    """What is to be announced; nothing where the contact is that one, or is changed by somebody else at this moment."""
+    """Returns the events to announce; none if the contact is unchanged, or another change came first."""
     version, current = await load_contact(connection, keyrings, record_id)
     if contact == current:
         return []

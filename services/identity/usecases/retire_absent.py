@@ -1,6 +1,7 @@
-"""Makes the next professionals inactive who are in no line of a complete extraction, and announces it.
+"""Makes the next professionals inactive who have no line in a complete extraction, and announces it.
 
-Who was entered by hand and never came with a file stays."""
+Professionals entered by hand who never came with a file stay active.
+"""
 
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from shared.messaging.outbox import append
 async def retire_absent(
     pool: Pool, file: FileIdentity, previous: ImportProgress, limit: int, *, however_many: bool
 ) -> ImportProgress:
-    """How far it has come. Raises AbsenceImplausibleError, before the first, unless `however_many`."""
+    """Returns the progress. Raises AbsenceImplausibleError before the first page, unless `however_many`."""
     async with transaction(pool) as connection:
         if (
             not previous.cursor

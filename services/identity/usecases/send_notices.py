@@ -1,4 +1,4 @@
-"""Tells a page of the people whom a campaign selects that a record will be opened for them, unless they object."""
+"""Notifies a page of the people whom a campaign selects that their record will be opened unless they object."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ from shared.runtime import clock
 
 
 async def send_notices(pool: Pool, keyrings: Keyrings, rules: OpeningRules, campaign_id: UUID) -> int:
-    """Returns how many rows of the register were looked at; 0 when there is nothing to do now.
+    """Returns how many rows of the register were processed; 0 when there is nothing to do now.
 
-    One transaction: whoever is told, the messages and how far the campaign has come are written together or not at all.
+    Notices, messages and the campaign's progress are stored in one transaction.
     """
     now = clock.now()
     async with transaction(pool) as connection:
@@ -52,13 +52,13 @@ async def send_notices(pool: Pool, keyrings: Keyrings, rules: OpeningRules, camp
 
 
 def open_candidates(keyrings: Keyrings, page: Sequence[InsuredRow]) -> list[Candidate]:
-    """The rows, opened."""
+    """Returns the decrypted rows."""
     rows = [(row, open_insured(keyrings.persons, row)) for row in page]
     return [Candidate(row, record, keyrings.ins.fingerprints(*ins_parts(record.person.ins))) for row, record in rows]
 
 
 async def load_fingerprint_statuses(connection: Connection, page: Sequence[Candidate]) -> FingerprintStatuses:
-    """What is known of them."""
+    """Returns what the database holds for the fingerprints of these candidates."""
     fingerprints = [fingerprint for candidate in page for fingerprint in candidate.fingerprints]
     recorded = await openings.find_records(connection, fingerprints)
     return FingerprintStatuses(recorded, await lifecycle.load_suppressions(connection, fingerprints))
@@ -67,7 +67,7 @@ async def load_fingerprint_statuses(connection: Connection, page: Sequence[Candi
 async def _select_candidates(
     connection: Connection, keyrings: Keyrings, campaign: Campaign, page: Sequence[InsuredRow], now: datetime
 ) -> tuple[list[Candidate], dict[str, int]]:
-    """Who is told, and how many are passed over for which reason."""
+    """Returns the candidates to notify, and the numbers of skipped ones by reason."""
     people = open_candidates(keyrings, page)
     statuses = await load_fingerprint_statuses(connection, people)
     skips = {person.row.id: skip_reason(person, statuses, now.date()) for person in people}

@@ -1,6 +1,7 @@
-"""Decides who of those who asked may open a record alone, and sends them a code. Whoever may not is told nothing.
+"""Decides which applicants may open a record alone, and sends them a code. The others receive nothing.
 
-The code goes to the contact on file where there is one: the one that was stated counts beside it after a while."""
+The code goes to the contact on file if there is one; a stated contact beside it comes into force after a waiting time.
+"""
 
 from dataclasses import replace
 from datetime import date
@@ -35,7 +36,7 @@ _HOURS = str(int(CODE_LIFETIME.total_seconds() // 3600))
 
 
 async def send_opening_codes(pool: Pool, keyrings: Keyrings, lookups: Keyring, rules: OpeningRules) -> int:
-    """One page of them, oldest first; returns how many were decided."""
+    """Processes one page of requests, oldest first. Returns how many were decided."""
     now = clock.now()
     async with transaction(pool) as connection:
         waiting = await online.lock_undecided(connection, now, PAGE_ROWS)
@@ -64,7 +65,7 @@ async def send_opening_codes(pool: Pool, keyrings: Keyrings, lookups: Keyring, r
 
 
 async def state_of_person(connection: Connection, fingerprints: list[str]) -> LifecycleState:
-    """Where somebody stands in the table of lives."""
+    """Returns the person's state in the table of the life cycle."""
     record_id = await records.find_record(connection, fingerprints)
     record = None if record_id is None else await lifecycle.load_lifecycle_record(connection, record_id, lock=False)
     if record is not None:
@@ -74,8 +75,8 @@ async def state_of_person(connection: Connection, fingerprints: list[str]) -> Li
 
 
 def _addressed_request(request: OpeningRequest, assessment: ContactAssessment) -> OpeningRequest | None:
-    """With the contact that the code goes to, whose it then is: the stated one where it counts; else what is on file,
-    once for each that is stated, so that nobody has codes sent there without end."""
+    """Returns the request with the contact that receives the code: the stated one if in force; else the one on file,
+    once for each stated contact, so that nobody can trigger endless codes; None: no code."""
     if assessment.standing == "counts":
         return request
     contact = contact_from_details(assessment.contact_details)

@@ -1,4 +1,4 @@
-"""Where a minor is told things: at the first representative's; without one, and from 18 on, at their own."""
+"""Keeps a minor's contact equal to that of the first representative; without one, and from 18 on, to their own."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -14,7 +14,8 @@ from shared.db.pool import Connection
 
 
 async def sync_minor_contact(connection: Connection, keyrings: Keyrings, record_id: UUID) -> list[Event]:
-    """The event where the contact has changed. Only for a holder who is or just was under age, the record locked."""
+    """Returns the event if the contact has changed. For holders who are or just were under age; the caller has locked
+    the record."""
     try:
         version, current = await load_contact(connection, keyrings, record_id)
     except ContactMissingError:
@@ -31,14 +32,15 @@ async def sync_minor_contact(connection: Connection, keyrings: Keyrings, record_
         return []
     sealed = seal_row(keyrings.persons, target.as_json(), "contact", record_id)
     new_version = await contacts.replace_contact(connection, record_id, version, sealed)
-    if new_version is None:  # changed by the holder between two statements: theirs stands
+    if new_version is None:  # the holder changed it between two statements: that change stays
         return []
     sealed_event = seal_contact(keyrings, record_id, target)
     return [ContactChanged(record_id=record_id, version=new_version, sealed=sealed_event)]
 
 
 async def representatives_contact(connection: Connection, keyrings: Keyrings, representative_id: UUID) -> Contact:
-    """What becomes the contact of a minor. Without an address where the representative has none."""
+    """Returns the contact that a minor gets from the representative; without an address if the representative has
+    none."""
     try:
         _, contact = await load_contact(connection, keyrings, representative_id)
     except ContactMissingError:
@@ -52,7 +54,7 @@ async def _representatives_contact(connection: Connection, keyrings: Keyrings, r
 
 
 async def _own_contact(connection: Connection, keyrings: Keyrings, record_id: UUID, current: Contact) -> Contact:
-    own = await minors.load_own_contact(connection, record_id)
-    if own is None:
+    sealed = await minors.load_own_contact(connection, record_id)
+    if sealed is None:
         return Contact(None, current.language, "holder")
-    return Contact.from_json(open_row(keyrings.persons, own, "contact", record_id))
+    return Contact.from_json(open_row(keyrings.persons, sealed, "contact", record_id))

@@ -1,4 +1,4 @@
-"""Shows how far a campaign has come."""
+"""Reads the progress of campaigns."""
 
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from shared.db.pool import Pool
 
 
 async def show_campaign(pool: Pool, campaign_id: UUID) -> Campaign:
-    """Raises CampaignUnknownError."""
+    """Returns the campaign. Raises CampaignUnknownError."""
     async with pool.acquire() as connection:
         campaign = await campaigns.load_campaign(connection, campaign_id)
     if campaign is None:
@@ -17,6 +17,6 @@ async def show_campaign(pool: Pool, campaign_id: UUID) -> Campaign:
 
 
 async def list_campaigns(pool: Pool) -> list[Campaign]:
-    """All of them, oldest first."""
+    """Returns all campaigns, oldest first."""
     async with pool.acquire() as connection:
         return await campaigns.list_campaigns(connection, ended=True)

@@ -1,6 +1,6 @@
-"""Announces the deaths that were recorded before the other services were told of deaths, one record at a time.
+"""Announces deaths that were recorded before deaths were announced to other services, one record at a time.
 
-Each is one transaction, so that whoever is interrupted goes on where it was.
+Each record is one transaction, so an interrupted sweep continues where it stopped.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ SWEEPER: Final = Actor(kind="system", id="sweep-deaths")
 
 
 async def sweep_deaths(pool: Pool, keyrings: Keyrings, now: datetime, *, limit: int = BATCH) -> int:
-    """How many were announced; 0 when none is left that can be. A record whose keys are not all here keeps nobody."""
+    """Returns how many were announced; 0 when none is left that can be. A record with a missing key does not block the
+    others."""
     failed: list[UUID] = []
     deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     while asyncio.get_running_loop().time() < deadline:

@@ -1,7 +1,8 @@
-"""Lets holders come of age: on the 18th birthday their representation ends by itself, and both are told.
+"""Processes the coming of age of holders: on the 18th birthday their representation ends, and both sides are notified.
 
-The birth date lies sealed; only the month stands in clear, so each of that month is looked at once a day, in the
-transaction that acts on it. Whoever is interrupted goes on where it was. No event carries a date of birth.
+The birth date is sealed; only its month is stored in clear. Each holder of that month is therefore checked once a day,
+in the transaction that acts on it, so an interrupted sweep continues where it stopped. No event carries a date of
+birth.
 """
 
 from datetime import UTC, datetime
@@ -30,14 +31,14 @@ COMING_OF_AGE_NOTICE: Final = MessageContent("coming-of-age")
 
 
 async def sweep_minors(pool: Pool, keyrings: Keyrings, now: datetime, *, limit: int = BATCH) -> int:
-    """How many were looked at; 0 when none is left for today."""
+    """Returns how many were checked; 0 when none is left for today."""
     today = now.astimezone(UTC).date()
     async with pool.acquire() as connection:
         due = await minors.find_due(connection, today, limit)
     for record_id in due:
         try:
             await _check_age(pool, keyrings, record_id, now)
-        except CodedError as error:  # its keys are not all here: again tomorrow, and the others are not kept waiting
+        except CodedError as error:  # a key is missing: retried tomorrow, without blocking the others
             log("loop.failed", place="sweep-minors", error=error)
             async with transaction(pool) as connection:
                 await minors.set_looked_on(connection, record_id, today)

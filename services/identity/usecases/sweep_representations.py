@@ -1,4 +1,4 @@
-"""Ends the representations whose end has come, one record at a time; whoever is interrupted goes on where it was."""
+"""Ends representations past their end, one record at a time; an interrupted sweep continues where it stopped."""
 
 import asyncio
 from datetime import datetime
@@ -22,8 +22,8 @@ SWEEPER: Final = Actor(kind="system", id="sweep-representations")
 
 
 async def sweep_representations(pool: Pool, keyrings: Keyrings, now: datetime, *, limit: int = BATCH) -> int:
-    """In how many records of a page something ended; 0 when nothing is left that can be done. A record whose keys are
-    not all here keeps nobody, not even when it stands at the head of a whole page of such."""
+    """Returns in how many records of a page representations ended; 0 when nothing is left that can be done. Records
+    with missing keys do not block the others, even when they fill a whole page."""
     failed: list[UUID] = []
     deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     while asyncio.get_running_loop().time() < deadline:

@@ -1,5 +1,5 @@
-"""Erases the records that were closed long enough ago, some at a time; each in its own transaction, so that whoever is
-interrupted goes on where it was."""
+"""Erases records at the end of their retention, each in its own transaction; an interrupted sweep continues where it
+stopped."""
 
 import asyncio
 from datetime import datetime
@@ -24,8 +24,8 @@ SWEEPER: Final = LifecycleRequest("erase", "system", Actor(kind="system", id="sw
 async def sweep_retention(
     pool: Pool, keyrings: Keyrings, retention: Retention, now: datetime, *, limit: int = BATCH
 ) -> int:
-    """How many were erased of a page; 0 when none is left that can be. One that cannot be erased is told and keeps
-    nobody, not even when it stands at the head of a whole page of such."""
+    """Returns how many of a page were erased; 0 when none is left that can be. Failures are logged and do not block the
+    others, even when they fill a whole page."""
     failed: list[UUID] = []
     deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     while asyncio.get_running_loop().time() < deadline:
@@ -35,7 +35,7 @@ async def sweep_retention(
         for record_id in due:
             try:
                 await erase_record(pool, keyrings, retention, record_id, ErasureRequest(SWEEPER, "retention-over", now))
-            except CodedError as error:  # reopened a moment ago, or its keys are not all here
+            except CodedError as error:  # reopened a moment ago, or a key is missing
                 log_limited("loop.failed", error)
                 failed.append(record_id)
         if (erased := len(due) - (len(failed) - failed_before)) or not due:

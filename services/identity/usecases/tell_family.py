@@ -1,4 +1,5 @@
-"""Tells the people around a record that somebody represents its holder, or asks to: they know whether that is right."""
+"""Notifies the people around a record of a new or requested representation, since they can judge whether it is
+right."""
 
 from uuid import UUID
 
@@ -15,8 +16,8 @@ from shared.runtime import clock
 async def notify_family(
     connection: Connection, keyrings: Keyrings, new: Representation, content: MessageContent
 ) -> list[MessageRequested]:
-    """The messages to the record's contact on file, to the other representatives and, once the representation is in
-    force, to the new one; one for each address. Whoever has no contact on file is left out."""
+    """Returns the messages to the record's contact on file, to the other representatives and, once the representation
+    is in force, to the new one; one for each address. People without a contact on file are left out."""
     earlier = await representations.load_representations(connection, new.record_id)
     requests: dict[str, MessageRequested] = {}
     representing = [

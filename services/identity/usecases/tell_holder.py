@@ -1,4 +1,4 @@
-"""A notice to the holder of a record, where there is a way to reach them."""
+"""Notifies the holder of a record, if a contact is on file."""
 
 from uuid import UUID
 
@@ -14,7 +14,8 @@ from shared.runtime import clock
 async def notify_holder(
     connection: Connection, keyrings: Keyrings, record_id: UUID, content: MessageContent
 ) -> list[MessageRequested]:
-    """The message to announce, by mail or else by SMS; none when nothing is on file: a notice never stops an act."""
+    """Returns the message to announce, by mail or else by SMS; none without an address: a missing contact never stops
+    an act."""
     row = await contacts.load_contact(connection, record_id)
     if row is None:
         return []

@@ -1,4 +1,4 @@
-"""Ends the link of two records: everything reads as before it."""
+"""Ends the link of two records: reads behave as before the link."""
 
 from uuid import UUID
 
@@ -11,5 +11,5 @@ from shared.db.pool import Pool
 async def unlink_records(
     pool: Pool, keyrings: Keyrings, first_id: UUID, second_id: UUID, request: LifecycleRequest
 ) -> None:
-    """In force once records has applied both versions. Raises what `change_link` raises."""
+    """The end is in force once records has applied both versions. Raises what `change_link` raises."""
     await change_link(pool, keyrings, first_id, second_id, request)

@@ -1,4 +1,4 @@
-"""Whether a contact that was stated for a person counts now, beside the one on file, which is told of a new one."""
+"""Assesses a contact stated for a person beside the one on file, which is notified of a new one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,8 +51,8 @@ async def assess_contact(
     stated: Contact,
     on_file: ContactDetails,
 ) -> ContactAssessment:
-    """In the caller's transaction; `messages` are to be announced. `person`: the fingerprints of the INS, the active
-    one first."""
+    """Assesses in the caller's transaction; `messages` are to be announced. `person`: the fingerprints of the INS, the
+    active one first."""
     merged, unknown_details = merged_contact_details(stated, on_file), new_contact(stated, on_file)
     if unknown_details is None or is_unreachable(on_file):
         return ContactAssessment("counts", merged)
@@ -86,7 +86,8 @@ def _messages(
     on_file: ContactDetails,
     code_and_time: tuple[str, datetime],
 ) -> tuple[MessageRequested, ...]:
-    """What is on file gets the code to object; the new contact learns from when on it counts."""
+    """Returns the message to the contact on file with the objection code, and the one to the new contact with the time
+    from which it is in force."""
     code, counts_from = code_and_time
     when = utc_minute(counts_from)
     proposed = MessageContent("contact-proposed", {"code": code, "when": when, "url": rules.objection_url})
