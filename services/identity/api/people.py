@@ -176,9 +176,9 @@ async def _answer(
     summary="List the records in which the caller may act",
     responses=problems(_401="session-over", _403="holder-needed"),
 )
-async def get_acting_for(session: Holder, pool: ServicePool, context: OurContext) -> list[ActingForView]:
+async def get_acting_for(holder_session: Holder, pool: ServicePool, context: OurContext) -> list[ActingForView]:
     """Returns the records whose holders the caller represents or cares for now."""
-    return [ActingForView.of(record) for record in await list_acting_for(pool, context.keyrings, session)]
+    return [ActingForView.of(record) for record in await list_acting_for(pool, context.keyrings, holder_session)]
 
 
 @router.post(
@@ -188,10 +188,12 @@ async def get_acting_for(session: Holder, pool: ServicePool, context: OurContext
     responses=problems(_401="session-over", _403="holder-needed", _404="record-unknown"),
 )
 async def post_acting_for(
-    body: ActingForBody, caller: AuthenticatedCaller, session: Holder, pool: ServicePool, context: OurContext
+    body: ActingForBody, caller: AuthenticatedCaller, holder_session: Holder, pool: ServicePool, context: OurContext
 ) -> ActingTokenView:
     """The token is valid for five minutes, as representative or as carer. Acts with it are recorded with both ids."""
-    token, relation = await act_for(pool, context.keyrings, context.issuer, caller, session[0], body.record_id)
+    token, relation = await act_for(
+        pool, context.keyrings, context.issuer, caller, holder_session.record_id, body.record_id
+    )
     return ActingTokenView.of(token, relation)
 
 
