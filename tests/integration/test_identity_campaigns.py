@@ -80,7 +80,7 @@ def people(count: int) -> list[InsuredPerson]:
 
 def addressees(events: list[Any], kind: str) -> list[str]:
     """Whom messages of that kind are for."""
-    told = [one for one in events if isinstance(one, MessageRequested) and one.kind == kind]
+    told = [event for event in events if isinstance(event, MessageRequested) and event.kind == kind]
     return [KEYRINGS.contacts.decrypt_jwe(one.sealed, sealed_place("request", one.request_id)).decode() for one in told]
 
 
@@ -107,9 +107,11 @@ async def test_a_thousand_are_told_three_object_and_the_others_get_a_record_once
     assert len(notices) == 1000
     assert sum('"mail"' in one for one in notices) == 800
     assert len(addressees(events, "activation-code")) == 997
-    assert len({one.ins for one in events if isinstance(one, RecordChanged)}) == 997
-    assert len([one for one in events if isinstance(one, RecordChanged)]) == 997
-    entries = {(one.reason, one.actor.kind, one.actor.id) for one in events if isinstance(one, AccessRecorded)}
+    assert len({event.ins for event in events if isinstance(event, RecordChanged)}) == 997
+    assert len([event for event in events if isinstance(event, RecordChanged)]) == 997
+    entries = {
+        (event.reason, event.actor.kind, event.actor.id) for event in events if isinstance(event, AccessRecorded)
+    }
     assert entries == {("opened-automatic", "system", f"campaign:{campaign_id}")}
     assert (await query(house.database, "select size from activation_waves where purpose like 'campaign-%'"))[0][
         "size"
@@ -140,8 +142,8 @@ async def test_who_is_opened_for_activates_with_the_code_of_the_letter_which_can
         kept = await activation.page_of_codes(connection, wave_id, (-1, UUID(int=0)), 100)
     wave = open_code_batch(*found, KEYRINGS.persons)
     again = {grouped_code(wave.code(one.person, one.attempt)) for one in kept}
-    assert again == {one["values"]["code"] for one in letters}
-    mine = next(one for one in letters if one["to"] == {"mail": "invente.1@patient.example"})
+    assert again == {letter["values"]["code"] for letter in letters}
+    mine = next(letter for letter in letters if letter["to"] == {"mail": "invente.1@patient.example"})
     body = {"ins": ins_body(1), "code": mine["values"]["code"], **choosing()}
     answer = await house.client.post("/activations", json=body)
     assert answer.status_code == 201, answer.text
@@ -152,7 +154,7 @@ async def test_letters_are_printed_again_with_the_same_codes_for_those_who_have_
     campaign_id = await begin(house)
     await tell_all(house.pool, campaign_id)
     await open_all(house.pool, campaign_id)
-    first = {orjson.dumps(one) for one in await house.messages("activation-code")}
+    first = {orjson.dumps(message) for message in await house.messages("activation-code")}
     mine = next(one for one in map(orjson.loads, first) if one["to"] == {"mail": "invente.1@patient.example"})
     used = {"ins": ins_body(1), "code": mine["values"]["code"], **choosing()}
     assert (await house.client.post("/activations", json=used)).status_code == 201
@@ -164,10 +166,10 @@ async def test_letters_are_printed_again_with_the_same_codes_for_those_who_have_
     body = {"printing": printing}
     again = await house.client.post(f"/campaigns/{campaign_id}/letters", json=body, headers=campaigner())
     assert again.json() == {"letters": 6, "next_after": None}
-    requests = [one for one in await house.events() if isinstance(one, MessageRequested)]
+    requests = [event for event in await house.events() if isinstance(event, MessageRequested)]
     letters = [one for one in requests if one.kind == "activation-code"]
-    told = [orjson.dumps(one) for one in await house.messages("activation-code")]
-    assert (len(told), len({one.request_id for one in letters})) == (7 + 6 + 6, 7 + 6)
+    told = [orjson.dumps(message) for message in await house.messages("activation-code")]
+    assert (len(told), len({letter.request_id for letter in letters})) == (7 + 6 + 6, 7 + 6)
     assert set(told[7:]) == first - {orjson.dumps(mine)}
 
 
@@ -315,7 +317,7 @@ async def test_campaigns_are_run_by_those_with_the_scope_only(house: House) -> N
     assert (unknown.status_code, unknown.json()["code"]) == (404, "campaign-unknown")
     campaign_id = await begin(house)
     listed = await house.client.get("/campaigns", headers=campaigner())
-    assert [one["campaign_id"] for one in listed.json()] == [str(campaign_id)]
+    assert [item["campaign_id"] for item in listed.json()] == [str(campaign_id)]
 
 
 async def test_nothing_readable_of_who_was_told_is_kept(house: House) -> None:

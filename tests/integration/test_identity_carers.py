@@ -86,7 +86,7 @@ async def test_somebody_invited_by_mail_accepts_with_the_code_and_may_act(house:
         "on-its-way",
     )
     last = (await people(house, record_id))[-1]
-    assert [(one.person_id, one.kind) for one in last.carers] == [(carer_id, "carer")]
+    assert [(carer.person_id, carer.kind) for carer in last.carers] == [(carer_id, "carer")]
     assert last.version == accepted.json()["version"]
     assert await told(house, "carer-answered") == ["adult.1@patient.example"]
     entry = (await entries(house, record_id, "answer-invitation"))[0]
@@ -152,8 +152,8 @@ async def test_of_many_who_accept_with_one_code_at_once_exactly_one_wins(house: 
     await invite(house, record_id)
     code = await house.code("carer-invitation")
     answers = await asyncio.gather(*(answer(house, one, code=code) for one in others))
-    assert sorted(one.status_code for one in answers) == [200, 409, 409, 409]
-    assert {one.json().get("code") for one in answers if one.status_code == 409} == {"invitation-over"}
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    assert {answer.json().get("code") for answer in answers if answer.status_code == 409} == {"invitation-over"}
     assert len((await people(house, record_id))[-1].carers) == 1
     assert len(await told(house, "carer-answered")) == 1
 
@@ -204,7 +204,7 @@ async def test_an_invitation_stands_for_thirty_days_and_its_message_no_longer(ho
     code = await house.code("carer-invitation")
     assert code not in rows[0]["code_hash"]
     assert MAIL.encode() not in rows[0]["sealed"]
-    (message,) = [one for one in await house.events() if getattr(one, "kind", None) == "carer-invitation"]
+    (message,) = [event for event in await house.events() if getattr(event, "kind", None) == "carer-invitation"]
     assert message.expires_at.isoformat() == invited.json()["expires_at"].replace("Z", "+00:00")  # type: ignore[attr-defined]
 
 
@@ -250,7 +250,7 @@ async def test_a_carer_neither_closes_nor_invites_nor_ends_others_nor_changes_co
         await call("GET", "/devices", headers=headers),
         await call("POST", "/token/acting-for", json={"record_id": str(record_id)}, headers=headers),
     ]
-    assert {one.status_code for one in answers} == {403}, [one.text for one in answers]
+    assert {answer.status_code for answer in answers} == {403}, [answer.text for answer in answers]
     entry = (await entries(house, record_id, "invite-carer"))[-1]
     assert (entry.outcome, entry.reason, entry.kind, entry.actor) == (
         "refused",
@@ -272,7 +272,10 @@ async def test_a_representative_invites_for_the_minor(house: House) -> None:
     entry = (await entries(house, record_id, "invite-carer"))[0]
     assert (entry.kind, entry.actor) == ("representative", str(own_id))
     last = (await people(house, record_id))[-1]
-    assert ([one.person_id for one in last.representatives], [one.person_id for one in last.carers]) == (
+    assert (
+        [representative.person_id for representative in last.representatives],
+        [carer.person_id for carer in last.carers],
+    ) == (
         [own_id],
         [carer_id],
     )
@@ -296,7 +299,7 @@ async def test_nobody_else_invites_or_sees_carers(house: House, headers: dict[st
         await house.client.delete(f"/records/{record_id}/carers/{care_id}", headers=headers),
         await house.client.get(f"/records/{record_id}/people-to-call", headers=headers),
     ]
-    assert {(one.status_code, one.json()["code"]) for one in answers} == {(404, "record-unknown")}
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(404, "record-unknown")}
 
 
 @pytest.mark.parametrize(
@@ -337,7 +340,7 @@ async def test_a_stranger_is_not_sent_invitation_after_invitation_whoever_sends_
 ) -> None:
     records = [await adult(house, number) for number in (1, 2, 3, 4)]
     answers = [await invite(house, record_id, body) for record_id in records]
-    assert [one.status_code for one in answers] == [201, 201, 201, 429]
+    assert [answer.status_code for answer in answers] == [201, 201, 201, 429]
     assert answers[-1].json()["code"] == "too-many-tries"
     assert int(answers[-1].headers["retry-after"]) > 3000
     if "mail" in body:
@@ -386,7 +389,7 @@ async def test_people_to_call_are_given_by_the_holder_and_seen_by_the_carer(hous
     assert [one["name"] for one in seen] == [one["name"] for one in CALL]
     stored = await query(house.database, "select sealed from people_to_call")
     assert b"PAT-TROIS" not in stored[0]["sealed"]
-    assert [one.reason for one in await entries(house, record_id, "change-contact")] == ["people-to-call"]
+    assert [entry.reason for entry in await entries(house, record_id, "change-contact")] == ["people-to-call"]
     again = await house.client.put(path, json={"people": CALL[:1]}, headers=own(record_id))
     assert len(again.json()["people"]) == 1
     two = await house.client.put(path, json={"people": [CALL[1], CALL[1]]}, headers=own(record_id))

@@ -36,9 +36,9 @@ async def correct(house: House, record_id: UUID) -> None:
 
 async def states(house: House, record_id: UUID) -> list[tuple[int, str, bool]]:
     return [
-        (one.version, one.status, one.deceased)
-        for one in await house.events()
-        if isinstance(one, RecordChanged) and one.record_id == record_id
+        (event.version, event.status, event.deceased)
+        for event in await house.events()
+        if isinstance(event, RecordChanged) and event.record_id == record_id
     ]
 
 
@@ -55,7 +55,7 @@ async def test_a_death_ends_the_sessions_and_a_correction_brings_none_back(house
     assert await refresh(house, signed_in["refresh_token"]) == 401
     [session] = await query(house.database, "select id, ended_for from sessions")
     assert session["ended_for"] == "deceased"
-    told = [one.session_id for one in await house.events() if isinstance(one, SessionEnded)]
+    told = [event.session_id for event in await house.events() if isinstance(event, SessionEnded)]
     assert told == [session["id"]], "what the other services would go on taking from a young token"
     again = await house.sign_in(device_token=signed_in["device_token"])
     assert again["device_token"] is not None, "the device is not known any more"

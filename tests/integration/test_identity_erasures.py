@@ -306,7 +306,9 @@ async def test_when_all_have_answered_there_is_a_receipt_that_the_published_keys
     assert (found.erasure_id, found.record_id, found.reason) == (erasure_id, record_id, "gdpr-decision")
     assert found.destroyed_at == at
     assert found.unrecoverable_from == at + longest_retention(timedelta(days=90))
-    assert {one.service: one.destroyed["keys"] for one in found.acknowledgements}[SERVICES[4]] == 7
+    assert {acknowledgement.service: acknowledgement.destroyed["keys"] for acknowledgement in found.acknowledgements}[
+        SERVICES[4]
+    ] == 7
 
 
 async def test_acknowledgements_that_come_again_change_nothing(client: httpx.AsyncClient, life: Life) -> None:

@@ -36,7 +36,7 @@ async def figures(house: House, **total: str) -> dict[str, str]:
     answer = await house.client.get("/figures?from=2026-11-01&to=2026-11-30")
     assert answer.status_code == 200, answer.text
     wanted = {"region": "all", "channel": "all", **total}
-    found = [one for one in answer.json()["figures"] if all(one[name] == value for name, value in wanted.items())]
+    found = [item for item in answer.json()["figures"] if all(item[name] == value for name, value in wanted.items())]
     return {f"{one['week']} {one['kind']}": one["figure"] for one in found}
 
 

@@ -100,7 +100,7 @@ async def pages(database: Database, selection: InsuredSelection, limit: int) -> 
 
 def rejected(outcome: ImportOutcome) -> list[tuple[int, str]]:
     lines = outcome.rejected_file.read_text("utf-8").splitlines()[1:]
-    return [(int(one.split(";")[0]), one.split(";")[1]) for one in lines]
+    return [(int(line.split(";")[0]), line.split(";")[1]) for line in lines]
 
 
 async def test_an_imported_person_is_found_by_the_fingerprint_and_opened_whole(
@@ -170,7 +170,7 @@ async def test_pages_go_over_everybody_selected_once(database: Database, tmp_pat
     rows = [one for page in await pages(database, chosen, 5) for one in page]
     assert rows
     everybody = [one for page in whole for one in page]
-    assert {one.id for one in rows} == {
+    assert {row.id for row in rows} == {
         one.id
         for one in everybody
         if 1950 <= one.birth_year <= 1960

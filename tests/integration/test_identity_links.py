@@ -86,7 +86,7 @@ async def test_a_link_is_announced_by_both_records_and_stands_in_both_ledgers(
     first, second = await pair(client)
     answer = await ask(client, "link", first, second)
     assert (answer.status_code, answer.json()["linked"], answer.json()["status"]) == (202, True, "on-its-way")
-    assert [(one["record_id"], one["version"]) for one in answer.json()["records"]] == [
+    assert [(item["record_id"], item["version"]) for item in answer.json()["records"]] == [
         (str(first), 2),
         (str(second), 2),
     ]
@@ -275,7 +275,7 @@ async def test_of_many_links_at_once_every_record_has_one_partner_that_names_it(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     records = [await open_one(client, number) for number in range(1, 5)]
-    pairs = [(one, other) for one in records for other in records if one != other]
+    pairs = [(record, other) for record in records for other in records if record != other]
     answers = await asyncio.gather(*(ask(client, "link", one, other) for one, other in pairs))
     assert {answer.status_code for answer in answers} == {202, 409}
     found = await rows(database)

@@ -63,12 +63,12 @@ async def object_to(house: House, code: str, number: int = 1) -> httpx.Response:
 
 async def sent_to(house: House, kind: str) -> list[object]:
     """Where messages of a kind went."""
-    return [next(iter(one["to"].values())) for one in await house.messages(kind)]
+    return [next(iter(message["to"].values())) for message in await house.messages(kind)]
 
 
 async def on_file(house: House) -> object:
     """The mail of the record's contact, as the others were told last."""
-    told = [one for one in await house.events() if isinstance(one, ContactChanged)]
+    told = [event for event in await house.events() if isinstance(event, ContactChanged)]
     return RING.decrypt_jwe(told[-1].sealed, sealed_place("contact", told[-1].record_id))
 
 
@@ -176,7 +176,7 @@ async def test_an_objection_needs_the_code_of_that_person(house: House) -> None:
 
 async def test_a_letter_that_is_on_its_way_makes_the_wait_longer(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await assist(house, 2, mail=STRANGER)).json()["code_sent"] == "letter"
-    channels = [one.channel for one in await house.events() if isinstance(one, MessageRequested)]
+    channels = [event.channel for event in await house.events() if isinstance(event, MessageRequested)]
     assert sorted(channels) == ["letter", "letter", "mail"], "code and warning by letter, a word to the new contact"
     later(monkeypatch, WAIT)
     assert (await assist(house, 2, mail=STRANGER)).json()["code_sent"] == "letter"

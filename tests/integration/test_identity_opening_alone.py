@@ -36,7 +36,10 @@ async def test_a_record_opens_alone_with_a_code_and_its_holder_can_sign_in(house
     rows = await query(house.database, "select channel, status from records")
     assert [(row["channel"], row["status"]) for row in rows] == [("online", "open")]
     events = await house.events()
-    assert [type(one) for one in events if not isinstance(one, MessageRequested)][:2] == [RecordChanged, ContactChanged]
+    assert [type(event) for event in events if not isinstance(event, MessageRequested)][:2] == [
+        RecordChanged,
+        ContactChanged,
+    ]
     assert await house.entries("open-record") == [("permitted", "opened-online", "patient")]
     assert await house.entries("activate-account") == [("permitted", "activated", "patient")]
     assert len(await house.messages("record-opened")) == 1
@@ -76,8 +79,8 @@ async def test_the_answer_is_the_same_whoever_asks(
     await enter(house.pool, [who] if who else [])
     wishes = (asking(), asking(number, **how))
     answers = [await house.client.post("/openings/online", json=one) for one in wishes]
-    assert [one.status_code for one in answers] == [202, 202]
-    first, second = ({**one.json(), "opening_id": None} for one in answers)
+    assert [answer.status_code for answer in answers] == [202, 202]
+    first, second = ({**answer.json(), "opening_id": None} for answer in answers)
     assert first == second
     assert await decide(house) == 2
     assert len(await house.messages("opening-code")) == codes
@@ -125,13 +128,13 @@ async def test_of_many_who_give_the_code_at_once_exactly_one_wins(house: House) 
     opening_id = await ask_alone(house)
     code = await house.code("opening-code")
     answers = await asyncio.gather(*(give_code(house, opening_id, code) for _ in range(5)))
-    assert sorted(one.status_code for one in answers) == [200, 403, 403, 403, 403]
+    assert sorted(answer.status_code for answer in answers) == [200, 403, 403, 403, 403]
 
 
 async def test_a_ticket_used_at_once_opens_one_record(house: House) -> None:
     opening_id, given = await ticket(house)
     answers = await asyncio.gather(*(complete(house, opening_id, given) for _ in range(3)))
-    assert sorted(one.status_code for one in answers) == [202, 403, 403]
+    assert sorted(answer.status_code for answer in answers) == [202, 403, 403]
     assert len(await query(house.database, "select id from records")) == 1
 
 
@@ -155,7 +158,7 @@ async def test_the_attending_doctor_named_at_the_opening_is_announced(house: Hou
     assert put.status_code == 200, put.text
     opening_id, given = await ticket(house)
     assert (await complete(house, opening_id, given, attending_doctor_id=DOCTOR)).status_code == 202
-    named = [one for one in await house.events() if isinstance(one, PeopleChanged)]
+    named = [event for event in await house.events() if isinstance(event, PeopleChanged)]
     assert [(one.version, one.attending_doctor_id) for one in named] == [(1, DOCTOR)]
 
 
@@ -163,7 +166,7 @@ async def test_a_number_a_contact_and_an_address_may_ask_so_often_only(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = [await house.client.post("/openings/online", json=asking()) for _ in range(4)]
-    assert [one.status_code for one in answers] == [202, 202, 202, 429]
+    assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
     assert answers[-1].json()["code"] == "too-many-openings"
     assert int(answers[-1].headers["retry-after"]) > 7000
     unknown = [await house.client.post("/openings/online", json=asking(99, mail=f"a{n}@b.example")) for n in range(4)]
@@ -179,14 +182,14 @@ async def test_a_stranger_who_asks_does_not_keep_the_holder_from_asking(house: H
     async with at_home(house.database, peer="10.0.0.9") as stranger:
         body = asking(card_serial="9999999999")
         answers = [await stranger.client.post("/openings/online", json=body) for _ in range(6)]
-    assert [one.status_code for one in answers] == [202] * 3 + [429] * 3
+    assert [answer.status_code for answer in answers] == [202] * 3 + [429] * 3
     assert (await house.client.post("/openings/online", json=asking())).status_code == 202
 
 
 async def test_many_at_once_do_not_slip_through_the_rate(house: House) -> None:
     body = [asking(mail=f"n{place}@patient.example") for place in range(10)]
     answers = await asyncio.gather(*(house.client.post("/openings/online", json=one) for one in body))
-    assert sorted(one.status_code for one in answers) == [202] * 3 + [429] * 7
+    assert sorted(answer.status_code for answer in answers) == [202] * 3 + [429] * 7
 
 
 async def test_nothing_readable_of_who_asked_is_kept(house: House) -> None:

@@ -100,7 +100,7 @@ async def test_a_minor_needs_a_representative(house: House) -> None:
 
 async def test_who_has_no_mail_gets_a_letter_and_can_give_a_mail_when_activating(house: House) -> None:
     assert (await assist(house, 2)).json()["code_sent"] == "letter"
-    letter = next(one for one in await house.events() if isinstance(one, MessageRequested))
+    letter = next(event for event in await house.events() if isinstance(event, MessageRequested))
     assert letter.channel == "letter"
     told = (await house.messages("activation-code"))[0]
     assert told["to"] == {"address": ["ZOE INVENTEE", "1 RUE INVENTEE", "99999 NULLEPART"]}
@@ -108,14 +108,14 @@ async def test_who_has_no_mail_gets_a_letter_and_can_give_a_mail_when_activating
     refused = await activate(house, code, 2)
     assert refused.json()["code"] == "second-factor-invalid"
     assert (await activate(house, code, 2, mail="zoe.inventee@patient.example")).status_code == 201
-    assert [one.version for one in await house.events() if isinstance(one, ContactChanged)] == [1, 2]
+    assert [event.version for event in await house.events() if isinstance(event, ContactChanged)] == [1, 2]
 
 
 async def test_asked_again_another_code_is_sent_and_the_first_is_revoked(house: House) -> None:
     first = await assist(house)
     again = await assist(house)
     assert (again.status_code, again.json()) == (200, first.json())
-    old, new = [one["values"]["code"] for one in await house.messages("activation-code")]
+    old, new = [message["values"]["code"] for message in await house.messages("activation-code")]
     assert old != new
     assert (await activate(house, old)).json()["code"] == "activation-code-wrong"
     assert (await activate(house, new)).status_code == 201
@@ -149,7 +149,7 @@ async def test_a_code_serves_once_even_at_once(house: House) -> None:
     await assist(house)
     code = await house.code("activation-code")
     answers = await asyncio.gather(*(activate(house, code, identifier=f"zoe.{n}@patient.example") for n in range(4)))
-    assert sorted(one.status_code for one in answers) == [201, 403, 403, 403]
+    assert sorted(answer.status_code for answer in answers) == [201, 403, 403, 403]
 
 
 async def test_a_code_is_over_after_three_months(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,13 +164,13 @@ async def test_codes_cannot_be_tried_without_end(house: House) -> None:
     await assist(house, 4)
     others = (await house.messages("activation-code"))[1]["values"]["code"]
     answers = [await activate(house, others) for _ in range(11)]
-    assert [one.status_code for one in answers] == [403] * 10 + [429]
+    assert [answer.status_code for answer in answers] == [403] * 10 + [429]
 
 
 async def test_wrong_codes_from_elsewhere_do_not_close_the_way_of_the_right_one(house: House) -> None:
     await assist(house)
     await assist(house, 4)
-    right, others = [one["values"]["code"] for one in await house.messages("activation-code")]
+    right, others = [message["values"]["code"] for message in await house.messages("activation-code")]
     async with at_home(house.database, peer="10.0.0.9") as stranger:
         assert [(await activate(stranger, others)).status_code for _ in range(11)] == [403] * 10 + [429]
     assert (await activate(house, right)).status_code == 201

@@ -72,7 +72,9 @@ async def test_an_administrator_opens_for_a_minor_and_the_first_representative_i
     rows = await query(house.database, "select channel from records where id = $1", record_id)
     assert rows[0]["channel"] == "representative"
     last = (await people(house, record_id))[-1]
-    assert [(one.person_id, one.until) for one in last.representatives] == [(own_id, None)]
+    assert [(representative.person_id, representative.until) for representative in last.representatives] == [
+        (own_id, None)
+    ]
     assert last.is_minor
     assert (await entries(house, record_id, "represent"))[0].subject == str(own_id)
     assert await contacts(house, record_id) == [("adult.1@patient.example", "representative")]
@@ -240,11 +242,14 @@ async def test_the_second_representative_waits_and_the_first_one_validates(house
     path = f"/records/{record_id}/representatives/{asked['representation_id']}/answer"
     own_word = await house.client.post(path, json={"answer": "validated"}, headers=bearer(patient_token(second)))
     assert (own_word.status_code, own_word.json()["code"]) == (403, "forbidden")
-    assert [one.outcome for one in await entries(house, record_id, "represent")][-1] == "refused"
+    assert [entry.outcome for entry in await entries(house, record_id, "represent")][-1] == "refused"
     headers = await acting(house, first, record_id)
     validated = await house.client.post(path, json={"answer": "validated"}, headers=headers)
     assert (validated.status_code, validated.json()["state"]) == (200, "validated"), validated.text
-    assert [one.person_id for one in (await people(house, record_id))[-1].representatives] == [first, second]
+    assert [representative.person_id for representative in (await people(house, record_id))[-1].representatives] == [
+        first,
+        second,
+    ]
     assert (await people(house, record_id))[-1].version == validated.json()["version"]
     assert (await ask_to_act(house, second, record_id)).status_code == 200
     assert len(await contacts(house, record_id)) == 1, "the contact stays the first one's"
@@ -276,7 +281,7 @@ async def test_of_two_first_representatives_at_once_exactly_one_is_in_force(hous
     await adult(house, 1)
     await adult(house, 2)
     answers = await asyncio.gather(add(house, record_id, 1), add(house, record_id, 2))
-    assert sorted(one.json()["state"] for one in answers) == ["validated", "waiting"]
+    assert sorted(answer.json()["state"] for answer in answers) == ["validated", "waiting"]
     assert len((await people(house, record_id))[-1].representatives) == 1
 
 
@@ -298,7 +303,9 @@ async def test_a_protected_adult_is_represented_on_a_decision_and_keeps_their_co
     assert await contacts(house, record_id) == [("adult.3@patient.example", "holder")]
     assert await told(house, "representation-added") == ["adult.1@patient.example", "adult.3@patient.example"]
     last = (await people(house, record_id))[-1]
-    assert [(one.person_id, one.kind) for one in last.representatives] == [(own_id, "representative-of-adult")]
+    assert [(representative.person_id, representative.kind) for representative in last.representatives] == [
+        (own_id, "representative-of-adult")
+    ]
     assert not last.is_minor
 
 
@@ -321,7 +328,7 @@ async def test_only_an_administrator_enters_ends_and_lists_for_others(house: Hou
         await house.client.get(path, headers=bearer(token)),
         await house.client.delete(f"{path}/{id['representation_id']}", headers=bearer(token)),
     ]
-    assert {one.status_code for one in answers} <= {403, 404}
+    assert {answer.status_code for answer in answers} <= {403, 404}
     assert len((await people(house, record_id))[-1].representatives) == 1
     assert (await ask_to_act(house, own_id, record_id)).status_code == 200
 
@@ -387,7 +394,7 @@ async def test_a_representative_closes_with_their_own_password_and_no_other_reco
     entry = (await entries(house, record_id, "sign-in"))[-1]
     assert (entry.outcome, entry.reason, entry.kind) == ("refused", "password-wrong", "representative")
     assert entry.actor == str(own_id)
-    assert "password-wrong" not in {one.reason for one in await entries(house, own_id, "sign-in")}
+    assert "password-wrong" not in {entry.reason for entry in await entries(house, own_id, "sign-in")}
     elsewhere = await house.client.post(f"/records/{other}/close", json={"password": PASSWORD}, headers=headers)
     assert elsewhere.status_code == 404
     closed = await house.client.post(f"/records/{record_id}/close", json={"password": PASSWORD}, headers=headers)
@@ -535,7 +542,9 @@ async def test_one_who_waits_at_the_18th_birthday_is_refused_and_a_later_decisio
     )
     assert (await ask_to_act(house, guardian, record_id)).status_code == 404, "not before its time"
     await sweep_minors(house.pool, KEYRINGS, BIRTHDAY)
-    assert [one.person_id for one in (await people(house, record_id))[-1].representatives] == [guardian]
+    assert [representative.person_id for representative in (await people(house, record_id))[-1].representatives] == [
+        guardian
+    ]
     rows = await query(house.database, "select status, ended_for from representations order by requested_at")
     assert [tuple(row) for row in rows] == [("ended", "come-of-age"), ("refused", "come-of-age"), ("validated", None)]
 
@@ -590,7 +599,7 @@ async def test_the_minors_of_the_month_are_looked_at_once_a_day(house: House) ->
 
 async def test_a_record_that_was_opened_for_a_minor_by_a_hospital_is_announced_as_such(house: House) -> None:
     record_id = await adult(house, 50, born=MINOR)
-    assert [(one.version, one.is_minor) for one in await people(house, record_id)] == [(1, True)]
+    assert [(person.version, person.is_minor) for person in await people(house, record_id)] == [(1, True)]
     assert await people(house, await adult(house, 1)) == []
 
 

@@ -137,4 +137,4 @@ def test_every_refusal_of_the_life_of_a_record_speaks_french_too() -> None:
     own = [one for one in vars(lifecycle).values() if isinstance(one, type) and one.__module__ == lifecycle.__name__]
     errors = [one for one in own if issubclass(one, Exception)]
     assert len(errors) == 7
-    assert all(one().in_french() for one in errors)
+    assert all(error().in_french() for error in errors)

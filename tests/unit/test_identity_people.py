@@ -253,7 +253,7 @@ def test_people_to_call_are_kept_as_they_were_given_with_a_number_that_can_be_ca
         person_to_call("emergency", " Dominique PAT-TROIS ", "01 23 45 67 89", "sœur"),
         person_to_call("trusted", "Alix INVENTÉE", "+32 2 123 45 67", "voisine"),
     )
-    assert [one.phone for one in people] == ["+33123456789", "+3221234567"]
+    assert [person.phone for person in people] == ["+33123456789", "+3221234567"]
     assert people[0].name == "Dominique PAT-TROIS"
     assert people_to_call_from_json(people_to_call_as_json(people)) == people
     assert "PAT-TROIS" not in repr(people)

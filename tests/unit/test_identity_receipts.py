@@ -48,7 +48,7 @@ def test_a_receipt_tells_when_it_was_destroyed_and_from_when_no_backup_brings_it
     assert found == signed()
     assert found.destroyed_at == T0 + timedelta(seconds=4)
     assert found.unrecoverable_from == found.destroyed_at + timedelta(days=90)
-    assert [one.service for one in found.acknowledgements] == sorted(SERVICES)
+    assert [acknowledgement.service for acknowledgement in found.acknowledgements] == sorted(SERVICES)
 
 
 def test_topics_count_among_what_is_kept_longest() -> None:
