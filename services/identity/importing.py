@@ -119,7 +119,7 @@ class _Run:
     pool: Pool
     lines: LineFile
     rejected: RejectedLines
-    begun: ImportProgress
+    first_progress: ImportProgress
     report: ReportProgress
 
     @property
@@ -131,7 +131,7 @@ class _Run:
         self, prepare: Callable[[LineBatch], PreparedBatch[ContentT]], write: WriteBatch[ContentT]
     ) -> ImportProgress:
         """Reads from the last offset to the end of the file; the next batch is prepared while one is written."""
-        progress = self.begun
+        progress = self.first_progress
         if progress.step != "reading":
             return progress
         ahead = self._prepare_batch(prepare, progress.offset, progress.lines)
@@ -162,7 +162,7 @@ class _Run:
 
     def outcome(self, progress: ImportProgress, absent_kept: str | None = None) -> ImportOutcome:
         """Returns the outcome of the import."""
-        return ImportOutcome(progress, self.rejected.path, self.begun.lines > 0, absent_kept)
+        return ImportOutcome(progress, self.rejected.path, self.first_progress.lines > 0, absent_kept)
 
     def _prepare_batch(
         self, prepare: Callable[[LineBatch], PreparedBatch[ContentT]], offset: int, lines: int

@@ -58,7 +58,7 @@ def insured(number: int = 1, *, born: str = "1955-06-12", **changes: Any) -> Ins
 async def enter(pool: Pool, people: Iterable[InsuredPerson]) -> None:
     """Into the register."""
     async with transaction(pool) as connection:
-        await put_insured(connection, [seal_insured(KEYRINGS, one) for one in people])
+        await put_insured(connection, [seal_insured(KEYRINGS, person) for person in people])
 
 
 def ins_body(number: int = 1, born: str = "1955-06-12") -> dict[str, str]:
@@ -111,7 +111,7 @@ async def give_code(house: House, opening_id: UUID, code: str) -> httpx.Response
     return await house.client.post(f"/openings/online/{opening_id}/code", json={"code": code})
 
 
-async def ticket(house: House, number: int = 1) -> tuple[UUID, str]:
+async def obtain_ticket(house: House, number: int = 1) -> tuple[UUID, str]:
     """An opening alone whose code was given."""
     opening_id = await ask_alone(house, number)
     answer = await give_code(house, opening_id, await house.code("opening-code"))

@@ -151,9 +151,9 @@ async def test_the_same_file_again_changes_nothing_and_a_changed_line_changes_on
     file = write_register(tmp_path / "register.csv", 300)
     importer = importer_of(database)
     assert (await importer.insured(file, nothing)).progress.changed == 300
-    before = await query(database, "select * from insured order by bucket, id")
+    first_rows = await query(database, "select * from insured order by bucket, id")
     assert (await importer.insured(file, nothing)).progress.changed == 0
-    assert await query(database, "select * from insured order by bucket, id") == before
+    assert await query(database, "select * from insured order by bucket, id") == first_rows
     file.write_text(file.read_text("utf-8").replace("invente.1@", "nouveau.1@"), encoding="utf-8")
     again = await importer.insured(file, nothing)
     assert (again.progress.changed, again.resumed) == (1, False)
@@ -163,20 +163,20 @@ async def test_the_same_file_again_changes_nothing_and_a_changed_line_changes_on
 async def test_pages_go_over_everybody_selected_once(database: Database, tmp_path: Path) -> None:
     await importer_of(database).insured(write_register(tmp_path / "register.csv", 300), nothing)
     whole = await pages(database, InsuredSelection(statuses=()), 37)
-    ids = [(one.id.int & 0xFFFF, one.id.int) for page in whole for one in page]
+    ids = [(row.id.int & 0xFFFF, row.id.int) for page in whole for row in page]
     assert len(ids) == 300
     assert ids == sorted(set(ids))
-    chosen = InsuredSelection(born_from=1950, born_to=1960, regions=("11", "84"), regimes=("01",))
-    rows = [one for page in await pages(database, chosen, 5) for one in page]
+    selection = InsuredSelection(born_from=1950, born_to=1960, regions=("11", "84"), regimes=("01",))
+    rows = [row for page in await pages(database, selection, 5) for row in page]
     assert rows
-    everybody = [one for page in whole for one in page]
+    everybody = [row for page in whole for row in page]
     assert {row.id for row in rows} == {
-        one.id
-        for one in everybody
-        if 1950 <= one.birth_year <= 1960
-        and one.region in ("11", "84")
-        and one.regime == "01"
-        and one.identity_status == "qualified"
+        row.id
+        for row in everybody
+        if 1950 <= row.birth_year <= 1960
+        and row.region in ("11", "84")
+        and row.regime == "01"
+        and row.identity_status == "qualified"
     }
 
 
@@ -206,8 +206,8 @@ async def test_a_killed_import_goes_on_where_it_was_left(
     monkeypatch.setattr(importing, "import_insured", dying)
     with pytest.raises(Killed):
         await importer.insured(file, nothing)
-    kept = (await query(database, COUNT))[0][0]
-    assert 0 < kept < 381
+    row_count = (await query(database, COUNT))[0][0]
+    assert 0 < row_count < 381
     outcome = await importer.insured(file, nothing, resume=True)
     assert outcome.resumed
     assert (outcome.progress.lines, outcome.progress.changed, outcome.progress.rejected) == (400, 381, 19)
@@ -253,7 +253,7 @@ async def test_rejected_lines_are_kept_with_their_codes_and_can_be_corrected_and
     last = len(whole) + len(padding)
     expected += [(last, "line-not-utf-8"), (last + 1, "line-too-long")]
     raw = outcome.rejected_file.read_bytes().split(b"\n")
-    assert [(int(one.split(b";")[0]), one.split(b";")[1].decode()) for one in raw[1:-1]] == expected
+    assert [(int(line.split(b";")[0]), line.split(b";")[1].decode()) for line in raw[1:-1]] == expected
     assert raw[2].split(b";", 2)[2] == lines[1].encode()
     assert stat.S_IMODE(outcome.rejected_file.stat().st_mode) == 0o600
     assert (outcome.progress.changed, outcome.progress.rejected) == (1, len(expected))
@@ -307,12 +307,12 @@ async def test_a_person_who_stands_under_an_older_key_stays_one_person(database:
 
 async def test_one_import_of_a_kind_runs_at_a_time(database: Database, tmp_path: Path) -> None:
     importer, file = importer_of(database), write_register(tmp_path / "register.csv", 3)
-    refused = []
+    refusals = []
 
     async def second() -> None:
         with pytest.raises(ImportRunningError):
             await importer.insured(file, nothing)
-        refused.append(True)
+        refusals.append(True)
 
     write = importing.import_insured
 
@@ -323,7 +323,7 @@ async def test_one_import_of_a_kind_runs_at_a_time(database: Database, tmp_path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(importing, "import_insured", waiting)
         await importer.insured(file, nothing)
-    assert refused == [True]
+    assert refusals == [True]
 
 
 async def test_activities_of_a_professional_are_one_entry_and_only_changes_are_announced(
@@ -425,8 +425,8 @@ async def test_a_profession_that_is_not_known_here_ends_what_went_with_the_forme
         activity("99900000505", finess="99 0"),
     )
     outcome = await importer.directory(changed, nothing)
-    told = [line.split("|")[:2] for line in outcome.rejected_file.read_text("utf-8").splitlines()[1:]]
-    assert told == [
+    rejections = [line.split("|")[:2] for line in outcome.rejected_file.read_text("utf-8").splitlines()[1:]]
+    assert rejections == [
         ["2", "profession-unknown"],
         ["3", "profession-unknown"],
         ["4", "specialty-invalid"],

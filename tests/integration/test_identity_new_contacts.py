@@ -68,8 +68,8 @@ async def sent_to(house: House, kind: str) -> list[object]:
 
 async def on_file(house: House) -> object:
     """The mail of the record's contact, as the others were told last."""
-    told = [event for event in await house.events() if isinstance(event, ContactChanged)]
-    return RING.decrypt_jwe(told[-1].sealed, sealed_place("contact", told[-1].record_id))
+    changes = [event for event in await house.events() if isinstance(event, ContactChanged)]
+    return RING.decrypt_jwe(changes[-1].sealed, sealed_place("contact", changes[-1].record_id))
 
 
 def later(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
@@ -105,11 +105,11 @@ async def test_a_code_goes_to_the_contact_on_file_and_not_to_the_one_that_is_sta
 async def test_a_card_that_the_register_does_not_know_proves_nothing(house: House) -> None:
     await enter(house.pool, [insured(card=None)])
     await by_campaign(house)
-    before = len(await house.events())
+    event_count = len(await house.events())
     answer = await assist(house, card_serial="ABCDEF", mail=STRANGER)
     assert (answer.status_code, answer.json()["code"]) == (404, "insured-unknown")
     assert (await assist(house, card_serial=CARD)).status_code == 404
-    assert len(await house.events()) == before
+    assert len(await house.events()) == event_count
 
 
 async def test_a_stated_contact_counts_after_the_wait_and_the_old_one_is_told(
@@ -212,8 +212,8 @@ async def test_who_opens_alone_with_another_contact_gets_no_code_but_the_one_on_
     assert await sent_to(house, "contact-pending") == [STRANGER]
     await ask_alone(house, mail=STRANGER)
     assert len(await house.messages("opening-code")) == 1, "asked again nobody is written to"
-    given = (await give_code(house, opening_id, await house.code("opening-code"))).json()["ticket"]
-    assert (await complete(house, opening_id, given)).status_code == 202
+    ticket = (await give_code(house, opening_id, await house.code("opening-code"))).json()["ticket"]
+    assert (await complete(house, opening_id, ticket)).status_code == 202
     assert mail_of().encode() in await on_file(house)  # type: ignore[operator]
     await house.sign_in(identifier=MAIL)
     assert await sent_to(house, "sign-in-code") == [mail_of()]
@@ -226,8 +226,8 @@ async def test_who_opens_alone_with_another_contact_gets_the_code_after_the_wait
     later(monkeypatch, WAIT)
     opening_id = await ask_alone(house, mail=MAIL)
     assert await sent_to(house, "opening-code") == [mail_of(), MAIL]
-    given = (await give_code(house, opening_id, await house.code("opening-code"))).json()["ticket"]
-    assert (await complete(house, opening_id, given)).status_code == 202
+    ticket = (await give_code(house, opening_id, await house.code("opening-code"))).json()["ticket"]
+    assert (await complete(house, opening_id, ticket)).status_code == 202
     assert await sent_to(house, "record-opened") == [MAIL]
 
 
@@ -263,7 +263,7 @@ async def test_a_contact_given_with_the_code_counts_at_once_and_the_old_one_is_t
 
 async def test_nothing_readable_of_a_stated_contact_is_kept(house: House) -> None:
     await assist(house, mail=STRANGER)
-    kept = "".join(str(tuple(row)) for row in await query(house.database, "select * from contact_proposals"))
+    stored = "".join(str(tuple(row)) for row in await query(house.database, "select * from contact_proposals"))
     secrets: Sequence[str] = (STRANGER, ins_body()["value"], await house.code("contact-proposed"))
-    assert kept
-    assert not any(one in kept for one in secrets)
+    assert stored
+    assert not any(secret in stored for secret in secrets)

@@ -39,8 +39,8 @@ async def house(new_database: NewDatabase) -> AsyncIterator[House]:
 
 
 def stated(number: int, status: str | None) -> dict[str, Any]:
-    told = {} if status is None else {"identity_status": status}
-    return {"ins": ins_body(number), "traits": TRAITS, "contact": {"language": "fr"}, **told}
+    status_field = {} if status is None else {"identity_status": status}
+    return {"ins": ins_body(number), "traits": TRAITS, "contact": {"language": "fr"}, **status_field}
 
 
 async def nothing_opened(house: House) -> bool:

@@ -64,15 +64,15 @@ def test_the_table_is_whole_and_has_the_size_it_must() -> None:
 
 @pytest.mark.parametrize(("action", "party"), list(product(ACTIONS, PARTIES)))
 def test_what_anybody_may_do_in_any_state(action: LifecycleAction, party: LifecycleParty) -> None:
-    found = []
+    outcomes = []
     for state in STATES:
-        decided = decide(state, action, party)
-        found.append(decided.state if isinstance(decided, LifecycleTransition) else decided.code)
-    assert tuple(found) == EXPECTED.get((action, party), (X,) * 6)
+        decision = decide(state, action, party)
+        outcomes.append(decision.state if isinstance(decision, LifecycleTransition) else decision.code)
+    assert tuple(outcomes) == EXPECTED.get((action, party), (X,) * 6)
 
 
 def test_every_refusal_is_an_error_with_its_own_code() -> None:
-    refusals = {decided.code for decided in TABLE.values() if isinstance(decided, LifecycleRefusal)}
+    refusals = {decision.code for decision in TABLE.values() if isinstance(decision, LifecycleRefusal)}
     assert refusals <= set(REFUSALS)
     for code in REFUSALS:
         assert LifecycleRefusal(code).error().code == code
@@ -134,7 +134,11 @@ def test_ten_years_end_on_the_day(closed: str, now: str, over: bool) -> None:
 
 
 def test_every_refusal_of_the_life_of_a_record_speaks_french_too() -> None:
-    own = [one for one in vars(lifecycle).values() if isinstance(one, type) and one.__module__ == lifecycle.__name__]
-    errors = [one for one in own if issubclass(one, Exception)]
+    own = [
+        member
+        for member in vars(lifecycle).values()
+        if isinstance(member, type) and member.__module__ == lifecycle.__name__
+    ]
+    errors = [refusal for refusal in own if issubclass(refusal, Exception)]
     assert len(errors) == 7
     assert all(error().in_french() for error in errors)

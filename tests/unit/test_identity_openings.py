@@ -195,12 +195,12 @@ def test_a_window_slides(kind: str) -> None:
     ],
 )
 def test_a_campaign_is_checked(changes: dict[str, object], refused: type[ClientError] | None) -> None:
-    asked = {"regions": [], "regimes": [], "born_from": None, "born_to": None, "window_days": None, "rate": None}
+    parameters = {"regions": [], "regimes": [], "born_from": None, "born_to": None, "window_days": None, "rate": None}
     if refused is None:
-        assert new_campaign(RULES, **(asked | changes)).window_days >= 30  # type: ignore[arg-type]
+        assert new_campaign(RULES, **(parameters | changes)).window_days >= 30  # type: ignore[arg-type]
         return
     with pytest.raises(refused):
-        new_campaign(RULES, **(asked | changes))  # type: ignore[arg-type]
+        new_campaign(RULES, **(parameters | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -67,13 +67,13 @@ OVER_REPRESENTATION = {
     "case", [*product(representation.STATUSES, representation.ACTIONS, representation.PARTIES)], ids="-".join
 )
 def test_what_becomes_of_a_representation(case: tuple[str, str, str]) -> None:
-    decided = representation.TABLE[case]  # type: ignore[index]
+    decision = representation.TABLE[case]  # type: ignore[index]
     if case in REPRESENTATION:
-        assert decided == representation.RepresentationTransition(REPRESENTATION[case])  # type: ignore[arg-type]
+        assert decision == representation.RepresentationTransition(REPRESENTATION[case])  # type: ignore[arg-type]
     else:
         code = "representation-over" if case in OVER_REPRESENTATION else "forbidden"
-        assert decided == representation.RepresentationRefusal(code)
-        assert decided.error().code == code
+        assert decision == representation.RepresentationRefusal(code)
+        assert decision.error().code == code
 
 
 def test_nobody_validates_their_own_representation_and_no_carer_has_a_word_in_it() -> None:
@@ -116,13 +116,13 @@ WHO_IN_CARE = {
 
 @pytest.mark.parametrize("case", [*product(care.STATUSES, care.ACTIONS, care.PARTIES)], ids="-".join)
 def test_what_becomes_of_an_invitation_and_a_carer(case: tuple[str, str, str]) -> None:
-    decided = care.TABLE[case]  # type: ignore[index]
+    decision = care.TABLE[case]  # type: ignore[index]
     if case in CARE:
-        assert decided == care.CareTransition(CARE[case])  # type: ignore[arg-type]
+        assert decision == care.CareTransition(CARE[case])  # type: ignore[arg-type]
     else:
         code = "invitation-over" if case[2] in WHO_IN_CARE[case[1]] else "forbidden"
-        assert decided == care.CareRefusal(code)
-        assert decided.error().code == code
+        assert decision == care.CareRefusal(code)
+        assert decision.error().code == code
 
 
 CARERS_MAY = {

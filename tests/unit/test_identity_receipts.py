@@ -33,22 +33,22 @@ T0 = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 
 def signed(**changes: Any) -> Receipt:
-    told = tuple(
+    acknowledgements = tuple(
         ErasureAcknowledgement(
             service=service, acknowledged_at=T0 + timedelta(seconds=number), destroyed={"keys": number}
         )
         for number, service in enumerate(SERVICES)
     )
-    made = build_receipt(UUID(int=1), UUID(int=2), "gdpr-decision", T0, told, backups=timedelta(days=90))
-    return made.model_copy(update=changes)
+    receipt = build_receipt(UUID(int=1), UUID(int=2), "gdpr-decision", T0, acknowledgements, backups=timedelta(days=90))
+    return receipt.model_copy(update=changes)
 
 
 def test_a_receipt_tells_when_it_was_destroyed_and_from_when_no_backup_brings_it_back() -> None:
-    found = verified_receipt(KEYS.sign(signed()), PUBLISHED)
-    assert found == signed()
-    assert found.destroyed_at == T0 + timedelta(seconds=4)
-    assert found.unrecoverable_from == found.destroyed_at + timedelta(days=90)
-    assert [acknowledgement.service for acknowledgement in found.acknowledgements] == sorted(SERVICES)
+    receipt = verified_receipt(KEYS.sign(signed()), PUBLISHED)
+    assert receipt == signed()
+    assert receipt.destroyed_at == T0 + timedelta(seconds=4)
+    assert receipt.unrecoverable_from == receipt.destroyed_at + timedelta(days=90)
+    assert [acknowledgement.service for acknowledgement in receipt.acknowledgements] == sorted(SERVICES)
 
 
 def test_topics_count_among_what_is_kept_longest() -> None:
@@ -82,9 +82,9 @@ def unsigned() -> str:
 
 
 def payload(**changes: Any) -> str:
-    told = json.loads(signed().model_dump_json())
+    document = json.loads(signed().model_dump_json())
     header = {"alg": ALGORITHM, "kid": "one", "typ": TYPE}
-    return by(KEY, header, ALGORITHM, json.dumps({**told, **changes}))
+    return by(KEY, header, ALGORITHM, json.dumps({**document, **changes}))
 
 
 PUBLIC_TEXT = KEYS.public_jwks()[0]["x"].encode()

@@ -18,7 +18,7 @@ from shared.values import Ins, is_day
 CarePublication = Literal["on-its-way"]
 
 
-class NamedBody(Body):
+class InvitedPersonBody(Body):
     """A person by number, names and birth date; only they can answer."""
 
     ins: InsBody
@@ -30,7 +30,7 @@ class NamedBody(Body):
 class InvitationBody(Body):
     """The invited person: identified by number, by a mail address, or by both."""
 
-    person: NamedBody | None = None
+    person: InvitedPersonBody | None = None
     mail: Text | None = Field(default=None, examples=["dominique.pat-trois@patient.example"])
     language: Text = Field(default="fr", json_schema_extra=one_of("fr", "en"))
 

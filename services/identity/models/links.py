@@ -11,7 +11,7 @@ from services.identity.models.records import InForceStatus, RecordView
 
 
 class LinkBody(Body):
-    """The other record of the same person."""
+    """The other record of this person."""
 
     linked_to: Annotated[UUID, Field(strict=False)]
 

@@ -112,7 +112,7 @@ async def set_paused(connection: Connection, campaign_id: UUID, paused: bool) ->
 
 INSERT_NOTICES = """
 insert into opening_notices (bucket, insured_id, campaign_id, noticed_at)
-select bucket, id, $3, $4 from unnest($1::integer[], $2::uuid[]) as told(bucket, id)
+select bucket, id, $3, $4 from unnest($1::integer[], $2::uuid[]) as input_rows(bucket, id)
 on conflict on constraint opening_notices_pkey do nothing
 returning insured_id"""
 

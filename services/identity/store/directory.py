@@ -11,7 +11,7 @@ UPSERT_PROFESSIONALS = """
 insert into professionals (id, name, profession, status, structure_ids, specialties, version)
 select id, name, profession, status, string_to_array(structure_ids, ' '), string_to_array(specialties, ' '), 1
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-  as told(id, name, profession, status, structure_ids, specialties)
+  as input_rows(id, name, profession, status, structure_ids, specialties)
 order by id
 on conflict on constraint professionals_pkey do update
 set name = excluded.name, profession = excluded.profession, status = excluded.status,
@@ -65,7 +65,7 @@ async def load_professional(connection: Connection, professional_id: str) -> tup
 UPSERT_STRUCTURES = """
 insert into structures (id, name, status, sector, version)
 select id, name, status, sector, 1
-from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as told(id, name, status, sector)
+from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as input_rows(id, name, status, sector)
 order by id
 on conflict on constraint structures_pkey do update
 set name = excluded.name, status = excluded.status, sector = coalesce(excluded.sector, structures.sector),

@@ -55,7 +55,8 @@ async def find_erasure(connection: Connection, record_id: UUID) -> Erasure | Non
 LOCK_ERASURES = """
 select erasure.id, erasure.record_id, erasure.reason, erasure.decided_at, erasure.completed_at, erasure.receipt
 from erasures erasure
-join unnest($1::integer[], $2::uuid[]) as told(bucket, id) on erasure.bucket = told.bucket and erasure.id = told.id
+join unnest($1::integer[], $2::uuid[]) as requested(bucket, id)
+  on erasure.bucket = requested.bucket and erasure.id = requested.id
 order by erasure.bucket, erasure.id for update of erasure"""
 
 

@@ -13,8 +13,8 @@ from shared.runtime.clock import bucket_in
 FIND_INSURED = """
 select insured.id, insured.fingerprint, card, birth_year, region, regime, identity_status, key_id, sealed
 from insured
-join unnest($1::integer[], $2::uuid[], $3::text[]) as wanted(bucket, id, fingerprint)
-  on insured.bucket = wanted.bucket and insured.id = wanted.id and insured.fingerprint = wanted.fingerprint
+join unnest($1::integer[], $2::uuid[], $3::text[]) as requested(bucket, id, fingerprint)
+  on insured.bucket = requested.bucket and insured.id = requested.id and insured.fingerprint = requested.fingerprint
 limit 1"""
 
 
@@ -54,8 +54,8 @@ async def load_insured_page(
 
 SELECT_PRESENT = """
 select insured.fingerprint from insured
-join unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
-  on insured.bucket = wanted.bucket and insured.id = wanted.id"""
+join unnest($1::integer[], $2::uuid[]) as requested(bucket, id)
+  on insured.bucket = requested.bucket and insured.id = requested.id"""
 
 
 async def find_present_fingerprints(connection: Connection, fingerprints: Iterable[str]) -> set[str]:
@@ -66,7 +66,7 @@ async def find_present_fingerprints(connection: Connection, fingerprints: Iterab
 
 
 UPSERT_INSURED = """
-with told as (
+with written as (
   insert into insured (bucket, id, fingerprint, card, birth_year, region, regime, identity_status, content, key_id,
                        sealed)
   select * from unnest($1::integer[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::text[],
@@ -78,7 +78,7 @@ with told as (
   where (insured.content, insured.key_id) is distinct from (excluded.content, excluded.key_id)
   returning 1
 )
-select count(*) from told"""
+select count(*) from written"""
 
 
 async def put_insured(connection: Connection, people: Iterable[InsuredRowUpdate]) -> int:

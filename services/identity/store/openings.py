@@ -20,7 +20,7 @@ insert into ins_fingerprints (fingerprint, record_id) select * from unnest($1::t
 INSERT_CONTACTS = """
 insert into contacts (bucket, record_id, version, key_id, sealed)
 select bucket, record_id, 1, key_id, sealed
-from unnest($1::integer[], $2::uuid[], $3::text[], $4::bytea[]) as told(bucket, record_id, key_id, sealed)"""
+from unnest($1::integer[], $2::uuid[], $3::text[], $4::bytea[]) as input_rows(bucket, record_id, key_id, sealed)"""
 
 
 async def insert_records(connection: Connection, new_records: Sequence[NewRecord]) -> None:

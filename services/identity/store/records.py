@@ -89,12 +89,13 @@ async def load_record(connection: Connection, record_id: UUID) -> RecordState | 
 
 LOCK_APPLIED = """
 select record.id from records record
-join unnest($1::integer[], $2::uuid[]) as told(bucket, id) on record.bucket = told.bucket and record.id = told.id
+join unnest($1::integer[], $2::uuid[]) as applied(bucket, id)
+  on record.bucket = applied.bucket and record.id = applied.id
 order by record.bucket, record.id for update of record"""
 SET_IN_FORCE = """
-update records set in_force_version = told.version
-from unnest($1::integer[], $2::uuid[], $3::integer[]) as told(bucket, id, version)
-where records.bucket = told.bucket and records.id = told.id and records.in_force_version < told.version"""
+update records set in_force_version = applied.version
+from unnest($1::integer[], $2::uuid[], $3::integer[]) as applied(bucket, id, version)
+where records.bucket = applied.bucket and records.id = applied.id and records.in_force_version < applied.version"""
 
 
 async def set_in_force(connection: Connection, versions: Mapping[UUID, int]) -> None:

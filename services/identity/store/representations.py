@@ -13,7 +13,8 @@ from shared.runtime.clock import bucket_in, bucket_of
 
 LOCK_RECORDS = """
 select record.id from records record
-join unnest($1::integer[], $2::uuid[]) as wanted(bucket, id) on record.bucket = wanted.bucket and record.id = wanted.id
+join unnest($1::integer[], $2::uuid[]) as requested(bucket, id)
+  on record.bucket = requested.bucket and record.id = requested.id
 order by record.bucket, record.id for update of record"""
 
 

@@ -141,11 +141,11 @@ async def _open_or_send_code(
         record_id, events = new.record_id, [*new.events]
     else:
         record_id = existing_id
-        if assessment.standing == "counts":
+        if assessment.standing == "in-force":
             events += await _replace_contact(connection, keyrings, record_id, request.contact)
     events += await name_attending_doctor(connection, record_id, request.attending_doctor_id)
     issued = await issue_code(connection, keyrings, lookups, record_id, fingerprints[0], assessment.contact_details)
-    outcome = AssistedOutcome(record_id, existing_id is None, issued.channel, assessment.counts_from)
+    outcome = AssistedOutcome(record_id, existing_id is None, issued.channel, assessment.in_force_from)
     return outcome, [*events, *assessment.messages, issued.message]
 
 

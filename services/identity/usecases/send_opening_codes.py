@@ -77,7 +77,7 @@ async def state_of_person(connection: Connection, fingerprints: list[str]) -> Li
 def _addressed_request(request: OpeningRequest, assessment: ContactAssessment) -> OpeningRequest | None:
     """Returns the request with the contact that receives the code: the stated one if in force; else the one on file,
     once for each stated contact, so that nobody can trigger endless codes; None: no code."""
-    if assessment.standing == "counts":
+    if assessment.standing == "in-force":
         return request
     contact = contact_from_details(assessment.contact_details)
     reached = assessment.standing == "proposed" and (contact.mail is not None or contact.mobile is not None)

@@ -26,19 +26,19 @@ from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
 from shared.runtime import clock
 
-ContactStanding = Literal["counts", "proposed", "waits", "refused"]
+ContactStanding = Literal["in-force", "proposed", "pending", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
 class ContactAssessment:
-    """What a stated contact is worth now.
+    """Whether a stated contact may be used now.
 
-    `contact_details`: where the person can be reached now. `counts_from`: when a pending contact comes into force.
+    `contact_details`: where the person can be reached now. `in_force_from`: when a pending contact comes into force.
     """
 
     standing: ContactStanding
     contact_details: ContactDetails
-    counts_from: datetime | None = None
+    in_force_from: datetime | None = None
     messages: tuple[MessageRequested, ...] = ()
 
 
@@ -55,27 +55,27 @@ async def assess_contact(
     active one first."""
     merged, unknown_details = merged_contact_details(stated, on_file), new_contact(stated, on_file)
     if unknown_details is None or is_unreachable(on_file):
-        return ContactAssessment("counts", merged)
+        return ContactAssessment("in-force", merged)
     now, hashes = clock.now(), contact_hashes(lookups, unknown_details)
     proposed = await proposals.load_proposals(connection, person, now)
     earlier = next((proposal for proposal in proposed if proposal.contact_hash in hashes), None)
     if earlier is not None and earlier.is_in_force(now):
-        return ContactAssessment("counts", merged)
+        return ContactAssessment("in-force", merged)
     if earlier is not None:
         return (
-            ContactAssessment("waits", on_file, earlier.counts_from)
+            ContactAssessment("pending", on_file, earlier.counts_from)
             if earlier.is_pending(now)
             else ContactAssessment("refused", on_file)
         )
     if sum(proposal.is_pending(now) for proposal in proposed) >= MAX_PENDING:
         return ContactAssessment("refused", on_file)
     code = new_invitation_code()
-    counts_from = effective_from(now, rules.contact_wait_h, on_file)
-    new = ContactProposal(person[0], hashes[0], objection_hashes(lookups, code)[0], now, counts_from)
+    in_force_from = effective_from(now, rules.contact_wait_h, on_file)
+    new = ContactProposal(person[0], hashes[0], objection_hashes(lookups, code)[0], now, in_force_from)
     if not await proposals.insert_proposal(connection, new):
-        return ContactAssessment("waits", on_file, counts_from)
+        return ContactAssessment("pending", on_file, in_force_from)
     return ContactAssessment(
-        "proposed", on_file, counts_from, _messages(keyrings, rules, unknown_details, on_file, (code, counts_from))
+        "proposed", on_file, in_force_from, _messages(keyrings, rules, unknown_details, on_file, (code, in_force_from))
     )
 
 
@@ -88,8 +88,8 @@ def _messages(
 ) -> tuple[MessageRequested, ...]:
     """Returns the message to the contact on file with the objection code, and the one to the new contact with the time
     from which it is in force."""
-    code, counts_from = code_and_time
-    when = utc_minute(counts_from)
+    code, in_force_from = code_and_time
+    when = utc_minute(in_force_from)
     proposed = MessageContent("contact-proposed", {"code": code, "when": when, "url": rules.objection_url})
     pending = MessageContent("contact-pending", {"when": when})
     contact_details = ContactDetails(unknown_details.mail, unknown_details.mobile, (), unknown_details.language)
