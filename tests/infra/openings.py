@@ -6,7 +6,7 @@ from uuid import UUID
 
 import httpx
 
-from services.identity.domain.insured import InsuredPerson, Reach, seal_insured
+from services.identity.domain.insured import ContactDetails, InsuredPerson, seal_insured
 from services.identity.domain.opening import Person
 from services.identity.domain.openings import OpeningRules
 from services.identity.domain.persons import NO_USED_NAMES, IdentityStatus
@@ -44,19 +44,21 @@ def insured(number: int = 1, *, born: str = "1955-06-12", **changes: Any) -> Ins
     traits = StrictTraits("D'INVENTÉE-EXEMPLE", f"Zoé{'abcdefghij'[number % 10]}", born, Sex.FEMALE, "63220")
     status = IdentityStatus(changes.get("status", "qualified"))
     person = Person(ins, traits, NO_USED_NAMES, status, changes.get("regime", "01"), changes.get("region", "84"))
-    reach = Reach(
+    contact_details = ContactDetails(
         mail=changes.get("mail", mail_of(number)),
         mobile=changes.get("mobile"),
         address=changes.get("address", ("ZOE INVENTEE", "1 RUE INVENTEE", "99999 NULLEPART")),
     )
     owner = changes.get("card_owner")
-    return InsuredPerson(person, reach, changes.get("card", CARD), Ins(owner, INS_NIR_TEST) if owner else None)
+    return InsuredPerson(
+        person, contact_details, changes.get("card", CARD), Ins(owner, INS_NIR_TEST) if owner else None
+    )
 
 
 async def enter(pool: Pool, people: Iterable[InsuredPerson]) -> None:
     """Into the register."""
     async with transaction(pool) as connection:
-        await put_insured(connection, [seal_insured(KEYRINGS, one) for one in people])
+        await put_insured(connection, [seal_insured(KEYRINGS, person) for person in people])
 
 
 def ins_body(number: int = 1, born: str = "1955-06-12") -> dict[str, str]:
@@ -109,7 +111,7 @@ async def give_code(house: IdentityApi, opening_id: UUID, code: str) -> httpx.Re
     return await house.client.post(f"/openings/online/{opening_id}/code", json={"code": code})
 
 
-async def ticket(house: IdentityApi, number: int = 1) -> tuple[UUID, str]:
+async def obtain_ticket(house: IdentityApi, number: int = 1) -> tuple[UUID, str]:
     """An opening alone whose code was given."""
     opening_id = await ask_alone(house, number)
     answer = await give_code(house, opening_id, await house.code("opening-code"))

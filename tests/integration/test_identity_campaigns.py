@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from services.identity.campaigning import opening_loops
-from services.identity.domain.activation import open_wave, printed
+from services.identity.domain.activation import grouped_code, open_code_batch
 from services.identity.domain.insured import InsuredPerson
 from services.identity.store import activation, campaigns
 from services.identity.usecases.print_again import reprint_letters
@@ -80,8 +80,11 @@ def people(count: int) -> list[InsuredPerson]:
 
 def addressees(events: list[Any], kind: str) -> list[str]:
     """Whom messages of that kind are for."""
-    told = [one for one in events if isinstance(one, MessageRequested) and one.kind == kind]
-    return [KEYRINGS.contacts.decrypt_jwe(one.sealed, sealed_place("request", one.request_id)).decode() for one in told]
+    requests = [event for event in events if isinstance(event, MessageRequested) and event.kind == kind]
+    return [
+        KEYRINGS.contacts.decrypt_jwe(request.sealed, sealed_place("request", request.request_id)).decode()
+        for request in requests
+    ]
 
 
 async def test_a_thousand_are_told_three_object_and_the_others_get_a_record_once_though_the_worker_is_killed(
@@ -89,27 +92,29 @@ async def test_a_thousand_are_told_three_object_and_the_others_get_a_record_once
 ) -> None:
     await enter(house.pool, people(1000))
     campaign_id = await begin(house)
-    for place in (one for one in PLACES if one.startswith("notices")):
+    for place in (place for place in PLACES if place.startswith("notices")):
         assert await die_at(place, house.database, campaign_id) == -signal.SIGKILL
     await tell_all(house.pool, campaign_id)
     waiting = await shown(house, campaign_id)
     assert (waiting["status"], waiting["counts"]) == ("waiting", {"selected": 1000, "noticed": 1000})
     for number, channel in ((17, "letter"), (400, "phone-agent"), (999, "online")):
         await object_(house, number, channel)
-    for place in (one for one in PLACES if one.startswith("openings")):
+    for place in (place for place in PLACES if place.startswith("openings")):
         assert await die_at(place, house.database, campaign_id) == -signal.SIGKILL
     await open_all(house.pool, campaign_id)
-    done = await shown(house, campaign_id)
-    assert done["status"] == "done"
-    assert done["counts"] == {"selected": 1000, "noticed": 1000, "opened": 997, "objected-since": 3}
+    campaign = await shown(house, campaign_id)
+    assert campaign["status"] == "done"
+    assert campaign["counts"] == {"selected": 1000, "noticed": 1000, "opened": 997, "objected-since": 3}
     events = await house.events()
     notices = addressees(events, "opening-notice")
     assert len(notices) == 1000
-    assert sum('"mail"' in one for one in notices) == 800
+    assert sum('"mail"' in notice for notice in notices) == 800
     assert len(addressees(events, "activation-code")) == 997
-    assert len({one.ins for one in events if isinstance(one, RecordChanged)}) == 997
-    assert len([one for one in events if isinstance(one, RecordChanged)]) == 997
-    entries = {(one.reason, one.actor.kind, one.actor.id) for one in events if isinstance(one, AccessRecorded)}
+    assert len({event.ins for event in events if isinstance(event, RecordChanged)}) == 997
+    assert len([event for event in events if isinstance(event, RecordChanged)]) == 997
+    entries = {
+        (event.reason, event.actor.kind, event.actor.id) for event in events if isinstance(event, AccessRecorded)
+    }
     assert entries == {("opened-automatic", "system", f"campaign:{campaign_id}")}
     assert (await query(house.database, "select size from activation_waves where purpose like 'campaign-%'"))[0][
         "size"
@@ -135,13 +140,13 @@ async def test_who_is_opened_for_activates_with_the_code_of_the_letter_which_can
     letters = await house.messages("activation-code")
     wave_id = (await query(house.database, "select wave_id from campaigns"))[0]["wave_id"]
     async with house.pool.acquire() as connection:
-        found = await activation.load_code_batch_by_id(connection, wave_id)
-        assert found is not None
-        kept = await activation.page_of_codes(connection, wave_id, (-1, UUID(int=0)), 100)
-    wave = open_wave(*found, KEYRINGS.persons)
-    again = {printed(wave.code(one.person, one.attempt)) for one in kept}
-    assert again == {one["values"]["code"] for one in letters}
-    mine = next(one for one in letters if one["to"] == {"mail": "invente.1@patient.example"})
+        batch_row = await activation.load_code_batch_by_id(connection, wave_id)
+        assert batch_row is not None
+        codes = await activation.page_of_codes(connection, wave_id, (-1, UUID(int=0)), 100)
+    wave = open_code_batch(*batch_row, KEYRINGS.persons)
+    again = {grouped_code(wave.code(code.person, code.attempt)) for code in codes}
+    assert again == {letter["values"]["code"] for letter in letters}
+    mine = next(letter for letter in letters if letter["to"] == {"mail": "invente.1@patient.example"})
     body = {"ins": ins_body(1), "code": mine["values"]["code"], **choosing()}
     answer = await house.client.post("/activations", json=body)
     assert answer.status_code == 201, answer.text
@@ -154,8 +159,8 @@ async def test_letters_are_printed_again_with_the_same_codes_for_those_who_have_
     campaign_id = await begin(house)
     await tell_all(house.pool, campaign_id)
     await open_all(house.pool, campaign_id)
-    first = {orjson.dumps(one) for one in await house.messages("activation-code")}
-    mine = next(one for one in map(orjson.loads, first) if one["to"] == {"mail": "invente.1@patient.example"})
+    first = {orjson.dumps(message) for message in await house.messages("activation-code")}
+    mine = next(notice for notice in map(orjson.loads, first) if notice["to"] == {"mail": "invente.1@patient.example"})
     used = {"ins": ins_body(1), "code": mine["values"]["code"], **choosing()}
     assert (await house.client.post("/activations", json=used)).status_code == 201
     printing, after, pages = str(UUID(int=7)), None, []
@@ -166,11 +171,11 @@ async def test_letters_are_printed_again_with_the_same_codes_for_those_who_have_
     body = {"printing": printing}
     again = await house.client.post(f"/campaigns/{campaign_id}/letters", json=body, headers=campaigner())
     assert again.json() == {"letters": 6, "next_after": None}
-    requests = [one for one in await house.events() if isinstance(one, MessageRequested)]
-    letters = [one for one in requests if one.kind == "activation-code"]
-    told = [orjson.dumps(one) for one in await house.messages("activation-code")]
-    assert (len(told), len({one.request_id for one in letters})) == (7 + 6 + 6, 7 + 6)
-    assert set(told[7:]) == first - {orjson.dumps(mine)}
+    requests = [event for event in await house.events() if isinstance(event, MessageRequested)]
+    letters = [request for request in requests if request.kind == "activation-code"]
+    sent_letters = [orjson.dumps(message) for message in await house.messages("activation-code")]
+    assert (len(sent_letters), len({letter.request_id for letter in letters})) == (7 + 6 + 6, 7 + 6)
+    assert set(sent_letters[7:]) == first - {orjson.dumps(mine)}
 
 
 async def test_who_has_a_record_objected_is_a_minor_or_cannot_be_reached_is_passed_over(house: IdentityApi) -> None:
@@ -201,17 +206,17 @@ async def test_nobody_is_told_twice_by_a_later_campaign(house: IdentityApi) -> N
 
 
 async def test_only_who_is_selected_is_told(house: IdentityApi) -> None:
-    chosen = insured(1, region="11", regime="91", born="1950-01-02")
+    selected = insured(1, region="11", regime="91", born="1950-01-02")
     others = [
         insured(2, region="84", regime="91", born="1950-01-02"),
         insured(3, region="11", regime="01", born="1950-01-02"),
         insured(4, region="11", regime="91", born="1949-12-31"),
     ]
-    await enter(house.pool, [chosen, *others])
+    await enter(house.pool, [selected, *others])
     campaign_id = await begin(house, regions=["11"], regimes=["91"], born_from=1950, born_to=1959)
     await tell_all(house.pool, campaign_id)
-    told = await house.messages("opening-notice")
-    assert [one["to"] for one in told] == [{"mail": "invente.1@patient.example"}]
+    notices = await house.messages("opening-notice")
+    assert [notice["to"] for notice in notices] == [{"mail": "invente.1@patient.example"}]
 
 
 async def test_nothing_opens_before_the_time_to_object_is_over_and_then_it_does(
@@ -272,9 +277,9 @@ async def test_the_pace_is_kept(house: IdentityApi, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(clock, "now", lambda: start + timedelta(seconds=1))
     assert await send_notices(house.pool, KEYRINGS, RULES_NOW, campaign_id) == 100
     async with house.pool.acquire() as connection:
-        known = await campaigns.load_campaign(connection, campaign_id)
-    assert known is not None
-    assert known.next_page_at == start + timedelta(seconds=2)
+        campaign = await campaigns.load_campaign(connection, campaign_id)
+    assert campaign is not None
+    assert campaign.next_page_at == start + timedelta(seconds=2)
 
 
 async def test_the_worker_runs_a_campaign_to_its_end(house: IdentityApi) -> None:
@@ -313,13 +318,13 @@ async def test_what_cannot_be_run_is_refused_in_both_languages(
 async def test_campaigns_are_run_by_those_with_the_scope_only(house: IdentityApi) -> None:
     for method, path in (("POST", "/campaigns"), ("GET", "/campaigns"), ("GET", f"/campaigns/{UUID(int=1)}")):
         json = {} if method == "POST" else None
-        refused = await house.client.request(method, path, json=json, headers=administrator())
-        assert refused.status_code == 403
+        response = await house.client.request(method, path, json=json, headers=administrator())
+        assert response.status_code == 403
     unknown = await house.client.get(f"/campaigns/{UUID(int=1)}", headers=campaigner())
     assert (unknown.status_code, unknown.json()["code"]) == (404, "campaign-unknown")
     campaign_id = await begin(house)
     listed = await house.client.get("/campaigns", headers=campaigner())
-    assert [one["campaign_id"] for one in listed.json()] == [str(campaign_id)]
+    assert [item["campaign_id"] for item in listed.json()] == [str(campaign_id)]
 
 
 async def test_nothing_readable_of_who_was_told_is_kept(house: IdentityApi) -> None:
@@ -329,6 +334,6 @@ async def test_nothing_readable_of_who_was_told_is_kept(house: IdentityApi) -> N
     await open_all(house.pool, campaign_id)
     for table in ("opening_notices", "campaigns", "activation_codes", "outbox", "life_events"):
         rows = await query(house.database, f"select encode(t::text::bytea, 'escape') as row from {table} t")
-        kept = "".join(row["row"] for row in rows)
+        stored = "".join(row["row"] for row in rows)
         for readable in (number_of(1)[:13], "patient.example", "INVENT", "RUE"):
-            assert readable not in kept, table
+            assert readable not in stored, table

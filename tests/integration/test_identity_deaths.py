@@ -36,9 +36,9 @@ async def correct(house: IdentityApi, record_id: UUID) -> None:
 
 async def states(house: IdentityApi, record_id: UUID) -> list[tuple[int, str, bool]]:
     return [
-        (one.version, one.status, one.deceased)
-        for one in await house.events()
-        if isinstance(one, RecordChanged) and one.record_id == record_id
+        (event.version, event.status, event.deceased)
+        for event in await house.events()
+        if isinstance(event, RecordChanged) and event.record_id == record_id
     ]
 
 
@@ -55,18 +55,18 @@ async def test_a_death_ends_the_sessions_and_a_correction_brings_none_back(house
     assert await refresh(house, signed_in["refresh_token"]) == 401
     [session] = await query(house.database, "select id, ended_for from sessions")
     assert session["ended_for"] == "deceased"
-    told = [one.session_id for one in await house.events() if isinstance(one, SessionEnded)]
-    assert told == [session["id"]], "what the other services would go on taking from a young token"
+    ended_ids = [event.session_id for event in await house.events() if isinstance(event, SessionEnded)]
+    assert ended_ids == [session["id"]], "what the other services would go on taking from a young token"
     again = await house.sign_in(device_token=signed_in["device_token"])
     assert again["device_token"] is not None, "the device is not known any more"
 
 
 async def test_the_account_of_a_deceased_person_signs_in_no_more_than_an_unknown_one(house: IdentityApi) -> None:
     record_id = await house.open_account()
-    asked = (await house.start()).json()
+    sign_in = (await house.start()).json()
     code = await house.code()
     await die(house, record_id)
-    late = await house.answer(asked["challenge_id"], code)
+    late = await house.answer(sign_in["challenge_id"], code)
     assert (late.status_code, late.json()["code"]) == (403, "code-over")
     theirs, nobodys = await house.start(), await house.start(identifier="nobody@patient.example")
     assert (theirs.status_code, theirs.json()["code"]) == (403, "credentials-wrong")
@@ -81,8 +81,8 @@ async def test_the_account_of_a_deceased_person_signs_in_no_more_than_an_unknown
 async def test_of_a_death_and_a_sign_in_at_once_no_session_lives(house: IdentityApi) -> None:
     record_id = await house.open_account()
     for _ in range(3):
-        asked = (await house.start()).json()
-        await asyncio.gather(house.answer(asked["challenge_id"], await house.code()), die(house, record_id))
+        sign_in = (await house.start()).json()
+        await asyncio.gather(house.answer(sign_in["challenge_id"], await house.code()), die(house, record_id))
         alive = await query(house.database, "select id from sessions where ended_at is null")
         assert alive == []
         await correct(house, record_id)
@@ -102,10 +102,10 @@ async def test_whoever_has_died_represents_and_cares_for_nobody_any_more(house: 
     last = (await entries(house, record_id, "end-representation"))[-1]
     assert (last.reason, last.kind, last.subject) == ("deceased", "administrator", str(own_id))
     assert (await house.client.get(f"/records/{record_id}/representatives", headers=headers)).status_code == 404
-    found = await query(
+    rows = await query(
         house.database, "select status, ended_for from representations where representative_id = $1", own_id
     )
-    assert sorted(tuple(row) for row in found) == [("ended", "deceased"), ("refused", "deceased")]
+    assert sorted(tuple(row) for row in rows) == [("ended", "deceased"), ("refused", "deceased")]
     await correct(house, own_id)
     assert (await ask_to_act(house, own_id, record_id)).status_code == 404, "it is stated anew, or not"
 
@@ -117,8 +117,8 @@ async def test_nobody_acts_for_a_deceased_person(house: IdentityApi) -> None:
     await die(house, record_id)
     assert (await ask_to_act(house, own_id, record_id)).status_code == 404
     for asking in (headers, bearer(patient_token(record_id))):
-        seen = await house.client.get(f"/records/{record_id}/people-to-call", headers=asking)
-        assert seen.status_code == 404
+        response = await house.client.get(f"/records/{record_id}/people-to-call", headers=asking)
+        assert response.status_code == 404
     await correct(house, record_id)
     assert (await ask_to_act(house, own_id, record_id)).status_code == 200
 
@@ -152,5 +152,5 @@ async def test_deaths_of_before_are_announced_once_and_end_what_they_had_left(ho
 @pytest.mark.parametrize("password", [PASSWORD, "another"])
 async def test_a_deceased_persons_password_is_hashed_all_the_same(house: IdentityApi, password: str) -> None:
     await die(house, await house.open_account())
-    refused = await house.start(password=password)
-    assert (refused.status_code, refused.json()["code"]) == (403, "credentials-wrong")
+    response = await house.start(password=password)
+    assert (response.status_code, response.json()["code"]) == (403, "credentials-wrong")

@@ -38,8 +38,8 @@ async def figures(house: IdentityApi, **total: str) -> dict[str, str]:
     answer = await house.client.get("/figures?from=2026-11-01&to=2026-11-30")
     assert answer.status_code == 200, answer.text
     wanted = {"region": "all", "channel": "all", **total}
-    found = [one for one in answer.json()["figures"] if all(one[name] == value for name, value in wanted.items())]
-    return {f"{one['week']} {one['kind']}": one["figure"] for one in found}
+    matching = [item for item in answer.json()["figures"] if all(item[name] == value for name, value in wanted.items())]
+    return {f"{figure['week']} {figure['kind']}": figure["figure"] for figure in matching}
 
 
 async def test_a_week_is_published_rounded_when_it_is_over(house: IdentityApi) -> None:
@@ -68,16 +68,16 @@ async def test_a_week_is_published_rounded_when_it_is_over(house: IdentityApi) -
 async def test_what_was_published_is_never_computed_again(house: IdentityApi) -> None:
     await happen(house, "opening", 20)
     assert await publish_figures(house.pool, AFTER)
-    before = await figures(house)
+    first_figures = await figures(house)
     await happen(house, "opening", 500)
     assert not await publish_figures(house.pool, AFTER)
-    assert await figures(house) == before
+    assert await figures(house) == first_figures
 
 
 async def test_many_publishers_at_once_publish_a_week_once(house: IdentityApi) -> None:
     await happen(house, "opening", 20)
-    done = await asyncio.gather(*(publish_figures(house.pool, AFTER) for _ in range(4)))
-    assert sorted(done) == [False, False, False, True]
+    outcomes = await asyncio.gather(*(publish_figures(house.pool, AFTER) for _ in range(4)))
+    assert sorted(outcomes) == [False, False, False, True]
 
 
 async def test_the_facts_behind_a_published_week_name_nobody_and_have_no_order(house: IdentityApi) -> None:
@@ -93,8 +93,8 @@ async def test_the_facts_behind_a_published_week_name_nobody_and_have_no_order(h
 
 
 async def test_the_figures_are_open_to_everybody_within_a_span(house: IdentityApi) -> None:
-    refused = await house.client.get("/figures?from=2026-11-30&to=2026-11-01", headers={"accept-language": "fr"})
-    assert (refused.status_code, refused.json()["code"]) == (422, "span-invalid")
-    assert refused.json()["detail"].startswith("Indiquez")
+    response = await house.client.get("/figures?from=2026-11-30&to=2026-11-01", headers={"accept-language": "fr"})
+    assert (response.status_code, response.json()["code"]) == (422, "span-invalid")
+    assert response.json()["detail"].startswith("Indiquez")
     assert (await house.client.get("/figures?from=2020-01-01&to=2026-11-01")).status_code == 422
     assert (await house.client.get("/figures")).status_code == 422

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.proposals import BY_POST, MOST_AT_ONCE
+from services.identity.domain.proposals import MAX_PENDING, POSTAL_DELAY
 from services.identity.usecases.open_noticed import open_noticed
 from services.identity.usecases.send_notices import send_notices
 from shared.contracts.base import sealed_place
@@ -63,13 +63,13 @@ async def object_to(house: IdentityApi, code: str, number: int = 1) -> httpx.Res
 
 async def sent_to(house: IdentityApi, kind: str) -> list[object]:
     """Where messages of a kind went."""
-    return [next(iter(one["to"].values())) for one in await house.messages(kind)]
+    return [next(iter(message["to"].values())) for message in await house.messages(kind)]
 
 
 async def on_file(house: IdentityApi) -> object:
     """The mail of the record's contact, as the others were told last."""
-    told = [one for one in await house.events() if isinstance(one, ContactChanged)]
-    return RING.decrypt_jwe(told[-1].sealed, sealed_place("contact", told[-1].record_id))
+    changes = [event for event in await house.events() if isinstance(event, ContactChanged)]
+    return RING.decrypt_jwe(changes[-1].sealed, sealed_place("contact", changes[-1].record_id))
 
 
 def later(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
@@ -107,11 +107,11 @@ async def test_a_code_goes_to_the_contact_on_file_and_not_to_the_one_that_is_sta
 async def test_a_card_that_the_register_does_not_know_proves_nothing(house: IdentityApi) -> None:
     await enter(house.pool, [insured(card=None)])
     await by_campaign(house)
-    before = len(await house.events())
+    event_count = len(await house.events())
     answer = await assist(house, card_serial="ABCDEF", mail=STRANGER)
     assert (answer.status_code, answer.json()["code"]) == (404, "insured-unknown")
     assert (await assist(house, card_serial=CARD)).status_code == 404
-    assert len(await house.events()) == before
+    assert len(await house.events()) == event_count
 
 
 async def test_a_stated_contact_counts_after_the_wait_and_the_old_one_is_told(
@@ -180,11 +180,11 @@ async def test_a_letter_that_is_on_its_way_makes_the_wait_longer(
     house: IdentityApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (await assist(house, 2, mail=STRANGER)).json()["code_sent"] == "letter"
-    channels = [one.channel for one in await house.events() if isinstance(one, MessageRequested)]
+    channels = [event.channel for event in await house.events() if isinstance(event, MessageRequested)]
     assert sorted(channels) == ["letter", "letter", "mail"], "code and warning by letter, a word to the new contact"
     later(monkeypatch, WAIT)
     assert (await assist(house, 2, mail=STRANGER)).json()["code_sent"] == "letter"
-    later(monkeypatch, BY_POST)
+    later(monkeypatch, POSTAL_DELAY)
     assert (await assist(house, 2, mail=STRANGER)).json()["code_sent"] == "mail"
 
 
@@ -199,11 +199,11 @@ async def test_a_mobile_beside_the_mail_on_file_waits_too(house: IdentityApi) ->
 
 
 async def test_only_so_many_contacts_wait_at_once(house: IdentityApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(MOST_AT_ONCE):
+    for number in range(MAX_PENDING):
         assert (await ask_alone(house, mail=f"stranger.{number}@elsewhere.example")) is not None
         later(monkeypatch, timedelta(hours=2, minutes=number + 1))
     await ask_alone(house, mail=STRANGER)
-    assert len(await house.messages("contact-proposed")) == MOST_AT_ONCE
+    assert len(await house.messages("contact-proposed")) == MAX_PENDING
     assert STRANGER not in await sent_to(house, "contact-pending")
 
 
@@ -216,8 +216,8 @@ async def test_who_opens_alone_with_another_contact_gets_no_code_but_the_one_on_
     assert await sent_to(house, "contact-pending") == [STRANGER]
     await ask_alone(house, mail=STRANGER)
     assert len(await house.messages("opening-code")) == 1, "asked again nobody is written to"
-    given = (await give_code(house, opening_id, await house.code("opening-code"))).json()["ticket"]
-    assert (await complete(house, opening_id, given)).status_code == 202
+    ticket = (await give_code(house, opening_id, await house.code("opening-code"))).json()["ticket"]
+    assert (await complete(house, opening_id, ticket)).status_code == 202
     assert mail_of().encode() in await on_file(house)  # type: ignore[operator]
     await house.sign_in(identifier=MAIL)
     assert await sent_to(house, "sign-in-code") == [mail_of()]
@@ -230,8 +230,8 @@ async def test_who_opens_alone_with_another_contact_gets_the_code_after_the_wait
     later(monkeypatch, WAIT)
     opening_id = await ask_alone(house, mail=MAIL)
     assert await sent_to(house, "opening-code") == [mail_of(), MAIL]
-    given = (await give_code(house, opening_id, await house.code("opening-code"))).json()["ticket"]
-    assert (await complete(house, opening_id, given)).status_code == 202
+    ticket = (await give_code(house, opening_id, await house.code("opening-code"))).json()["ticket"]
+    assert (await complete(house, opening_id, ticket)).status_code == 202
     assert await sent_to(house, "record-opened") == [MAIL]
 
 
@@ -243,7 +243,7 @@ async def test_who_can_only_be_written_letters_opens_alone_when_nobody_has_objec
     assert await house.messages("opening-code") == []
     if objects:
         assert (await object_to(house, await house.code("contact-proposed"), 2)).status_code == 204
-    later(monkeypatch, WAIT + BY_POST)
+    later(monkeypatch, WAIT + POSTAL_DELAY)
     await ask_alone(house, 2, mail=MAIL)
     assert await sent_to(house, "opening-code") == ([] if objects else [MAIL])
 
@@ -267,7 +267,7 @@ async def test_a_contact_given_with_the_code_counts_at_once_and_the_old_one_is_t
 
 async def test_nothing_readable_of_a_stated_contact_is_kept(house: IdentityApi) -> None:
     await assist(house, mail=STRANGER)
-    kept = "".join(str(tuple(row)) for row in await query(house.database, "select * from contact_proposals"))
+    stored = "".join(str(tuple(row)) for row in await query(house.database, "select * from contact_proposals"))
     secrets: Sequence[str] = (STRANGER, ins_body()["value"], await house.code("contact-proposed"))
-    assert kept
-    assert not any(one in kept for one in secrets)
+    assert stored
+    assert not any(secret in stored for secret in secrets)

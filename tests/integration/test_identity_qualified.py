@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.online import Facts, may_open_alone
+from services.identity.domain.online import ApplicantFacts, may_open_alone
 from services.identity.domain.persons import IdentityNotQualifiedError, IdentityStatus, check_may_share_ins
 from services.identity.usecases.open_noticed import open_noticed
 from tests.conftest import NewDatabase
@@ -39,8 +39,8 @@ async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
 
 
 def stated(number: int, status: str | None) -> dict[str, Any]:
-    stated = {} if status is None else {"identity_status": status}
-    return {"ins": ins_body(number), "traits": TRAITS, "contact": {"language": "fr"}, **stated}
+    status_field = {} if status is None else {"identity_status": status}
+    return {"ins": ins_body(number), "traits": TRAITS, "contact": {"language": "fr"}, **status_field}
 
 
 async def nothing_opened(house: IdentityApi) -> bool:
@@ -49,7 +49,7 @@ async def nothing_opened(house: IdentityApi) -> bool:
 
 @pytest.mark.parametrize("status", IdentityStatus)
 def test_only_a_qualified_identity_shares_its_ins(status: IdentityStatus) -> None:
-    facts = Facts("01", date(1955, 6, 12), True, "none", status)
+    facts = ApplicantFacts("01", date(1955, 6, 12), True, "none", status)
     assert may_open_alone(facts, date(2026, 11, 24)) == (status is IdentityStatus.QUALIFIED)
     if status is IdentityStatus.QUALIFIED:
         check_may_share_ins(status)

@@ -20,9 +20,9 @@ from services.identity.domain.contacts import (
     ContactChangeInvalidError,
     ContactMissingError,
     MobileInvalidError,
-    any_channel,
-    changed,
+    changed_contact,
     check_second_factor,
+    first_reachable_channel,
     mobile_number,
 )
 from services.identity.domain.opening import Contact, MailInvalidError
@@ -134,20 +134,20 @@ def test_what_is_no_mobile_number(text: str) -> None:
 
 
 def test_one_of_the_two_contacts_changes() -> None:
-    assert changed(BOTH, "b@patient.example", None).mail == "b@patient.example"
-    assert changed(BOTH, None, "0739980001").mobile == "+33739980001"
+    assert changed_contact(BOTH, "b@patient.example", None).mail == "b@patient.example"
+    assert changed_contact(BOTH, None, "0739980001").mobile == "+33739980001"
     for mail, mobile in ((None, None), ("b@patient.example", "0739980001"), ("a@patient.example", None)):
         with pytest.raises(ContactChangeInvalidError):
-            changed(BOTH, mail, mobile)
+            changed_contact(BOTH, mail, mobile)
     with pytest.raises(MailInvalidError):
-        changed(BOTH, "nonsense", None)
+        changed_contact(BOTH, "nonsense", None)
 
 
 def test_codes_go_where_the_person_can_be_reached() -> None:
-    assert any_channel(BOTH, "sms") == "sms"
-    assert any_channel(Contact("a@patient.example", "fr", "holder"), "sms") == "mail"
+    assert first_reachable_channel(BOTH, "sms") == "sms"
+    assert first_reachable_channel(Contact("a@patient.example", "fr", "holder"), "sms") == "mail"
     with pytest.raises(ContactMissingError):
-        any_channel(NEITHER)
+        first_reachable_channel(NEITHER)
     assert check_second_factor("sms", BOTH) == "sms"
     for factor, contact in (("sms", NEITHER), ("mail", NEITHER), ("totp", BOTH)):
         with pytest.raises(SecondFactorInvalidError):

@@ -77,7 +77,7 @@ def test_a_person_is_sealed_to_one_row_and_comes_back_whole_after_a_change_of_ke
 
 
 def test_a_person_and_a_contact_are_never_printed() -> None:
-    contact = opening.contact("zoe@patient.example", "fr", "holder")
+    contact = opening.checked_contact("zoe@patient.example", "fr", "holder")
     assert f"{PERSON} {contact!r}" == "Person(...) Contact(...)"
 
 
@@ -96,13 +96,13 @@ def test_a_person_and_a_contact_are_never_printed() -> None:
 )
 def test_a_contact_that_cannot_be_used_is_refused(mail: str | None, language: str, relation: str, code: str) -> None:
     with pytest.raises(ClientError) as refused:
-        opening.contact(mail, language, relation)
+        opening.checked_contact(mail, language, relation)
     assert refused.value.code == code
 
 
 @pytest.mark.parametrize("mail", ["zoe@patient.example", "a+b.c@x-y.example", None])
 def test_a_contact_may_have_a_mail_address_or_none(mail: str | None) -> None:
-    assert json.loads(opening.contact(mail, "en", "representative").as_json()) == {
+    assert json.loads(opening.checked_contact(mail, "en", "representative").as_json()) == {
         "mail": mail,
         "language": "en",
         "relation": "representative",
@@ -124,19 +124,19 @@ def test_traits_that_no_person_has_are_refused(traits: StrictTraits) -> None:
 
 
 def test_sex_is_taken_as_fhir_codes_it_only() -> None:
-    assert opening.sex("female") is Sex.FEMALE
+    assert opening.parse_sex("female") is Sex.FEMALE
     for text in ("F", "FEMALE", "other", ""):
         with pytest.raises(InvalidTraitsError):
-            opening.sex(text)
+            opening.parse_sex(text)
 
 
 def test_a_trait_that_one_side_lacks_is_not_compared() -> None:
     traits = PERSON.traits.normalised()
-    assert opening.are_same(traits, {**traits, "birth_name": "D INVENTEE"})
-    assert opening.are_same(traits, {name: traits[name] for name in traits if name != "birth_place"})
-    assert opening.are_same(traits, {**traits, "sex": "unknown"})
-    assert not opening.are_same(traits, {**traits, "sex": "male"})
-    assert not opening.are_same(traits, {**traits, "given_name": "ZOA"})
+    assert opening.are_same_person(traits, {**traits, "birth_name": "D INVENTEE"})
+    assert opening.are_same_person(traits, {name: traits[name] for name in traits if name != "birth_place"})
+    assert opening.are_same_person(traits, {**traits, "sex": "unknown"})
+    assert not opening.are_same_person(traits, {**traits, "sex": "male"})
+    assert not opening.are_same_person(traits, {**traits, "given_name": "ZOA"})
 
 
 @pytest.mark.parametrize(
@@ -166,13 +166,13 @@ def test_a_national_id_that_cannot_travel_is_refused(stated: str) -> None:
 def test_a_professional_acts_for_the_structure_wanted_or_the_only_one(
     active: list[str], wanted: str | None, acting: str | None
 ) -> None:
-    assert directory.acting_for(active, wanted) == acting
+    assert directory.acting_structure(active, wanted) == acting
 
 
 @pytest.mark.parametrize(("active", "wanted"), [([], "1a"), (["1a"], "1b"), (["1a", "1b"], None)])
 def test_a_professional_acts_for_no_structure_that_is_not_theirs(active: list[str], wanted: str | None) -> None:
     with pytest.raises(directory.ActingStructureError):
-        directory.acting_for(active, wanted)
+        directory.acting_structure(active, wanted)
 
 
 def test_a_key_is_registered_with_its_public_members_only() -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 
 from services.identity.api.context import AppContext, OurContext, problems
-from services.identity.api.holders import Holder, NoStore, device_of, no_sooner_than, source_of
+from services.identity.api.holders import Holder, NoStore, device_of, min_response_time, source_of
 from services.identity.domain.accounts import SecondFactor
 from services.identity.models.accounts import (
     BothCodesBody,
@@ -49,7 +49,7 @@ async def post_reset(
 ) -> ChallengeView:
     """Sends a code to the contact on file. Answer and response time do not depend on whether the identifier exists."""
     credentials = body.identifier, body.device_token
-    async with no_sooner_than(context.accounts.refusal_s, also_good_news=True):
+    async with min_response_time(context.accounts.refusal_s, also_success=True):
         challenge_id = await start_password_reset(
             pool, context.accounts, context.keyrings, credentials, source_of(request)
         )
@@ -68,7 +68,7 @@ async def post_new_password(
     """Sets the password and ends all sessions. This device becomes a known one; sign in on it with the new password and
     a code."""
     reset = PasswordReset(challenge_id, body.code, body.password, device_of(request))
-    async with no_sooner_than(context.accounts.refusal_s):
+    async with min_response_time(context.accounts.refusal_s):
         token = await finish_password_reset(pool, context.accounts, context.keyrings, reset)
     return KnownDeviceView(device_token=token)
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 
 from services.identity.api.context import OurContext, problems
-from services.identity.api.holders import Holder, NoStore, device_of, no_sooner_than, source_of
+from services.identity.api.holders import Holder, NoStore, device_of, min_response_time, source_of
 from services.identity.models.accounts import (
     CodeBody,
     DeviceView,
@@ -39,7 +39,7 @@ async def post_sign_in(
     """Sends a code, or asks for one of the application. Answer and response time do not depend on whether the
     identifier exists. Repeated attempts wait longer and longer, except on a device that has signed in before."""
     attempt = SignInAttempt(body.identifier, body.password, body.device_token, source_of(request))
-    async with no_sooner_than(context.accounts.refusal_s):
+    async with min_response_time(context.accounts.refusal_s):
         return SignInChallengeView.of(await start_sign_in(pool, context.accounts, context.keyrings, attempt))
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from services.identity.domain.directory import acting_for
+from services.identity.domain.directory import acting_structure
 from services.identity.domain.kinds import (
     Exclusion,
     OccupationalMedicine,
@@ -195,4 +195,4 @@ def _select_structure(active: Sequence[str], proven: frozenset[str] | None, requ
             raise StructureDiffersError
     if requested is not None and requested not in possible:
         raise StructureDiffersError
-    return acting_for(possible, requested)
+    return acting_structure(possible, requested)

@@ -7,7 +7,7 @@ from services.identity.domain.acting import Proxy, permitted_access
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.tokens import AccessToken, TokenIssuer, TokenSubject
-from services.identity.usecases.check_relation import acting_as
+from services.identity.usecases.check_relation import find_proxy_relation
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.telling_refusals import logged_refusals
 from shared.contracts.base import Actor
@@ -28,7 +28,7 @@ async def act_for(
     now = clock.now()
     async with logged_refusals(pool, record_id, caller.actor(), "sign-in"), transaction(pool) as connection:
         await check_session(connection, caller.session_id)
-        acting = await acting_as(connection, keyrings, record_id, own_id, now)
+        acting = await find_proxy_relation(connection, keyrings, record_id, own_id, now)
         if acting is None:
             raise RecordUnknownError
         relation, person_id = acting.relation, str(acting.person_id)

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules, personal_words
-from services.identity.domain.activation import ActivationCodeWrongError, code_hashes, read_code
-from services.identity.domain.figures import region_of
+from services.identity.domain.activation import ActivationCodeWrongError, activation_code_hashes, parse_code
+from services.identity.domain.figures import counted_region
 from services.identity.domain.opening import Contact, Person
 from services.identity.domain.passwords import check_length
 from services.identity.domain.sealing import Keyrings, open_row
@@ -15,7 +15,7 @@ from services.identity.store import activation, figures, lifecycle, openings, re
 from services.identity.usecases.create_account import AccountChoices, create_account
 from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.load_contact import load_contact
-from services.identity.usecases.open_alone import Wanted
+from services.identity.usecases.open_alone import AccountRequest
 from services.identity.usecases.replace_contact import replace_contact
 from services.identity.usecases.take_turn import check_rate_limit
 from shared.contracts.audit import AccessRecorded
@@ -40,7 +40,7 @@ class ActivationRequest(RedactedRepr):
 
 
 async def activate_account(
-    pool: Pool, accounts: AccountRules, keyrings: Keyrings, request: ActivationRequest, chosen: Wanted
+    pool: Pool, accounts: AccountRules, keyrings: Keyrings, request: ActivationRequest, chosen: AccountRequest
 ) -> UUID:
     """Creates the account and returns the id of its record. An INS without a record gives the answer of a wrong code.
     When the account is refused for another reason, the code stays valid.
@@ -48,7 +48,7 @@ async def activate_account(
     Raises ActivationCodeMalformedError, ActivationCodeWrongError, TooManyOpeningsError, and what `hash_password` and
     `create_account` raise.
     """
-    code = read_code(request.code)
+    code = parse_code(request.code)
     check_length(chosen.password)
     lookups, network = accounts.lookups, network_of(request.source)
     rate_keys = [
@@ -58,7 +58,7 @@ async def activate_account(
     await check_rate_limit(pool, "activate-account", rate_keys)
     async with pool.acquire() as connection:
         record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(request.ins)))
-        hashes = [] if record_id is None else code_hashes(lookups, record_id, code)
+        hashes = [] if record_id is None else activation_code_hashes(lookups, record_id, code)
         usable = record_id is not None and await activation.is_usable(connection, record_id, hashes, clock.now())
         words = await _personal_words(connection, keyrings, record_id, chosen) if record_id and usable else None
     if record_id is None or words is None:
@@ -80,7 +80,7 @@ async def activate_account(
 
 
 async def _personal_words(
-    connection: Connection, keyrings: Keyrings, record_id: UUID, chosen: Wanted
+    connection: Connection, keyrings: Keyrings, record_id: UUID, chosen: AccountRequest
 ) -> tuple[str, ...]:
     _, contact = await load_contact(connection, keyrings, record_id)
     return personal_words(await _holder(connection, keyrings, record_id), contact, chosen.identifier)
@@ -106,7 +106,7 @@ async def _update_contact(
 
 async def _count_activation(connection: Connection, keyrings: Keyrings, record_id: UUID) -> None:
     channel = await openings.load_channel(connection, record_id) or "hospital"
-    region = region_of((await _holder(connection, keyrings, record_id)).region)
+    region = counted_region((await _holder(connection, keyrings, record_id)).region)
     await figures.count_life_event(connection, "activation", channel, region, clock.now())
 
 

@@ -18,7 +18,7 @@ from services.identity.domain.codes import (
     open_detail,
     seal_detail,
 )
-from services.identity.domain.contacts import Channel, Note, message
+from services.identity.domain.contacts import MessageChannel, MessageContent, message_request
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import challenges
@@ -32,7 +32,7 @@ class CodeAddressee(NamedTuple):
     """The contact that gets a code, and the channel on which it is sent."""
 
     contact: Contact
-    channel: Channel
+    channel: MessageChannel
 
 
 _KINDS: dict[Purpose, str] = {
@@ -112,6 +112,6 @@ def _messages(
     for (contact, channel), code in zip(request.addressees, code_set.codes, strict=True):
         assert request.record_id is not None, "a decoy is sent to nobody"
         values = {"code": code, "minutes": str(accounts.code_lifetime.seconds // 60)}
-        note = Note(_KINDS[request.purpose], values, code_set.expires_at)
-        messages.append(message(keyrings.contacts, clock.new_id(), request.record_id, contact, note, channel))
+        note = MessageContent(_KINDS[request.purpose], values, code_set.expires_at)
+        messages.append(message_request(keyrings.contacts, clock.new_id(), request.record_id, contact, note, channel))
     return messages

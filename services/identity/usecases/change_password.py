@@ -4,7 +4,7 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountMissingError, AccountRules, personal_words
-from services.identity.domain.contacts import Note
+from services.identity.domain.contacts import MessageContent
 from services.identity.domain.opening import Person
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.domain.sessions import holder_actor
@@ -15,7 +15,7 @@ from services.identity.usecases.confirm_password import confirm_password
 from services.identity.usecases.end_sessions import end_all_sessions
 from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.load_contact import load_contact
-from services.identity.usecases.tell_holder import tell_holder
+from services.identity.usecases.tell_holder import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction
@@ -71,4 +71,4 @@ async def replace_password(
         outcome="permitted",
         reason="password-changed" if session_id else "password-reset",
     )
-    return [entry, *ended, *await tell_holder(connection, keyrings, record_id, Note("password-changed"))]
+    return [entry, *ended, *await notify_holder(connection, keyrings, record_id, MessageContent("password-changed"))]

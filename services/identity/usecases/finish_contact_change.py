@@ -7,7 +7,7 @@ from uuid import UUID
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.codes import CodeOverError, open_detail
-from services.identity.domain.contacts import Note, message, seal_contact
+from services.identity.domain.contacts import MessageContent, message_request, seal_contact
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import Keyrings, seal_row
 from services.identity.domain.sessions import holder_actor
@@ -66,7 +66,7 @@ async def _apply_change(connection: Connection, keyrings: Keyrings, record_id: U
         raise CodeOverError
     await throttles.reset_attempts(connection, detail["keys"], clock.now())
     old_channel, new_channel = detail["channels"]
-    note = Note("contact-changed")
+    note = MessageContent("contact-changed")
     events: list[Event] = [
         ContactChanged(record_id=record_id, version=version, sealed=seal_contact(keyrings, record_id, new)),
         AccessRecorded(
@@ -76,8 +76,8 @@ async def _apply_change(connection: Connection, keyrings: Keyrings, record_id: U
             outcome="permitted",
             reason="both-confirmed",
         ),
-        message(keyrings.contacts, clock.new_id(), record_id, old, note, old_channel),
-        message(keyrings.contacts, clock.new_id(), record_id, new, note, new_channel),
+        message_request(keyrings.contacts, clock.new_id(), record_id, old, note, old_channel),
+        message_request(keyrings.contacts, clock.new_id(), record_id, new, note, new_channel),
         *await follow_contact(connection, keyrings, record_id),
     ]
     await append(connection, [announce(event) for event in events])

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.codes import Challenge, open_detail
-from services.identity.domain.contacts import Note, moment
+from services.identity.domain.contacts import MessageContent, utc_minute
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.sessions import OpaqueToken, holder_actor, new_opaque_token, session_subject
 from services.identity.domain.tokens import AccessToken, TokenIssuer
@@ -16,7 +16,7 @@ from services.identity.usecases.answer_challenge import answer_challenge
 from services.identity.usecases.end_sessions import end_device_sessions
 from services.identity.usecases.keep_device import keep_device
 from services.identity.usecases.refuse_try import record_failure
-from services.identity.usecases.tell_holder import tell_holder
+from services.identity.usecases.tell_holder import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction
@@ -97,8 +97,8 @@ async def _sign_in_device(
         ),
     ]
     if token is not None:
-        note = Note("new-device", {"when": moment(now), "device": device_name})
-        events += await tell_holder(connection, keyrings, record_id, note)
+        note = MessageContent("new-device", {"when": utc_minute(now), "device": device_name})
+        events += await notify_holder(connection, keyrings, record_id, note)
     await append(connection, [announce(event) for event in events])
     return refresh, None if token is None else token.text
 

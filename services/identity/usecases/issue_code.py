@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from services.identity.domain.activation import Wave, issue, new_wave, open_wave, printed
-from services.identity.domain.contacts import Note
-from services.identity.domain.insured import Reach
-from services.identity.domain.openings import UnreachableError, any_way
+from services.identity.domain.activation import CodeBatch, grouped_code, issued_code, new_code_batch, open_code_batch
+from services.identity.domain.contacts import MessageContent
+from services.identity.domain.insured import ContactDetails
+from services.identity.domain.openings import UnreachableError, request_by_any_channel
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import activation
 from shared.contracts.notify import MessageRequested
@@ -32,7 +32,12 @@ class CodeMessage:
 
 
 async def issue_code(
-    connection: Connection, keyrings: Keyrings, lookups: Keyring, record_id: UUID, person: str, reach: Reach
+    connection: Connection,
+    keyrings: Keyrings,
+    lookups: Keyring,
+    record_id: UUID,
+    person: str,
+    contact_details: ContactDetails,
 ) -> CodeMessage:
     """Issues the next code of a record from the batch of the month, and revokes earlier ones. `person`: the fingerprint
     of the INS. Raises UnreachableError."""
@@ -40,26 +45,28 @@ async def issue_code(
     wave = await wave_for(connection, keyrings, f"assisted-{now:%Y-%m}", now)
     attempt = await activation.last_attempt(connection, record_id) + 1
     await activation.revoke_codes(connection, record_id, now)
-    issued = issue(wave, lookups, record_id, person, attempt, now)
+    issued = issued_code(wave, lookups, record_id, person, attempt, now)
     await activation.insert_codes(connection, [issued])
-    note = Note("activation-code", code_values(wave.code(person, attempt), issued.expires_at), issued.expires_at)
-    message = any_way(keyrings.contacts, clock.new_id(), record_id, reach, note)
+    note = MessageContent(
+        "activation-code", code_values(wave.code(person, attempt), issued.expires_at), issued.expires_at
+    )
+    message = request_by_any_channel(keyrings.contacts, clock.new_id(), record_id, contact_details, note)
     if message is None:
         raise UnreachableError
     return CodeMessage(message)
 
 
-async def wave_for(connection: Connection, keyrings: Keyrings, purpose: str, now: datetime) -> Wave:
+async def wave_for(connection: Connection, keyrings: Keyrings, purpose: str, now: datetime) -> CodeBatch:
     """Returns the batch for that purpose, created with a new key if there is none."""
     stored = await activation.load_code_batch(connection, purpose)
     if stored is None:
-        wave, sealed = new_wave(clock.new_id(), keyrings.persons)
+        wave, sealed = new_code_batch(clock.new_id(), keyrings.persons)
         await activation.insert_code_batch(connection, wave.id, purpose, sealed, now)
         stored = await activation.load_code_batch(connection, purpose)
         assert stored is not None, "the batch was inserted by the previous statement"
-    return open_wave(*stored, keyrings.persons)
+    return open_code_batch(*stored, keyrings.persons)
 
 
 def code_values(code: str, expires_at: datetime) -> dict[str, str]:
     """Returns the values that the letter shows."""
-    return {"code": printed(code), "valid_until": expires_at.date().isoformat()}
+    return {"code": grouped_code(code), "valid_until": expires_at.date().isoformat()}

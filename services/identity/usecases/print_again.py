@@ -3,10 +3,10 @@
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.activation import IssuedCode, Wave, dead_letter_id, open_wave
+from services.identity.domain.activation import CodeBatch, IssuedCode, open_code_batch, reprinted_letter_id
 from services.identity.domain.campaigns import CampaignUnknownError
 from services.identity.domain.insured import open_insured
-from services.identity.domain.openings import mail_or_letter
+from services.identity.domain.openings import mail_or_letter_request
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import activation, campaigns, insured
 from services.identity.usecases.issue_code import code_values
@@ -34,7 +34,7 @@ async def reprint_letters(
         found = None if campaign is None else await activation.load_code_batch_by_id(connection, campaign.wave_id)
         if found is None:
             raise CampaignUnknownError
-        wave = open_wave(*found, keyrings.persons)
+        wave = open_code_batch(*found, keyrings.persons)
         page = await activation.page_of_codes(connection, wave.id, position, limit)
         messages = [await _letter(connection, keyrings, wave, code, printing) for code in page]
         letters = [message for message in messages if message is not None]
@@ -43,14 +43,16 @@ async def reprint_letters(
 
 
 async def _letter(
-    connection: Connection, keyrings: Keyrings, wave: Wave, code: IssuedCode, printing: UUID
+    connection: Connection, keyrings: Keyrings, wave: CodeBatch, code: IssuedCode, printing: UUID
 ) -> MessageRequested | None:
     """Returns the letter, to the current address in the register; None when the code has expired or the person is no
     longer in the register."""
     row = await insured.find_insured(connection, [code.person])
     if row is None or code.expires_at <= clock.now():
         return None
-    reach = open_insured(keyrings.persons, row).reach
+    contact_details = open_insured(keyrings.persons, row).contact_details
     values = code_values(wave.code(code.person, code.attempt), code.expires_at)
-    id = dead_letter_id(printing, code.record_id, code.attempt)
-    return mail_or_letter(keyrings.contacts, id, code.record_id, reach, "activation-code", values, code.expires_at)
+    id = reprinted_letter_id(printing, code.record_id, code.attempt)
+    return mail_or_letter_request(
+        keyrings.contacts, id, code.record_id, contact_details, "activation-code", values, code.expires_at
+    )

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.acting import permitted_access
-from services.identity.domain.calling import PersonToCall, check_people, people_as_json
+from services.identity.domain.calling import PersonToCall, check_people_to_call, people_to_call_as_json
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings, seal_row
 from services.identity.store import calling, representations
@@ -17,16 +17,16 @@ from shared.messaging.outbox import append
 
 
 async def put_people_to_call(
-    pool: Pool, keyrings: Keyrings, asking: Caller, record_id: UUID, people: Sequence[PersonToCall]
+    pool: Pool, keyrings: Keyrings, caller: Caller, record_id: UUID, people: Sequence[PersonToCall]
 ) -> None:
-    """The whole list; an empty one too. Raises PeopleToCallInvalidError, RecordUnknownError,
+    """Replaces the whole list, possibly by an empty one. Raises PeopleToCallInvalidError, RecordUnknownError,
     RelationInsufficientError."""
-    check_people(people)
-    actor = asking.actor()
+    check_people_to_call(people)
+    actor = caller.actor()
     async with logged_refusals(pool, record_id, actor, "change-contact"), transaction(pool) as connection:
         if not await representations.lock_records(connection, [record_id]):
             raise RecordUnknownError
-        await check_relation(connection, keyrings, asking, record_id, "change-people-to-call")
-        sealed = seal_row(keyrings.persons, people_as_json(people), "people-to-call", record_id)
+        await check_relation(connection, keyrings, caller, record_id, "change-people-to-call")
+        sealed = seal_row(keyrings.persons, people_to_call_as_json(people), "people-to-call", record_id)
         await calling.put_people_to_call(connection, record_id, sealed)
         await append(connection, [announce(permitted_access(record_id, actor, "change-contact", "people-to-call"))])

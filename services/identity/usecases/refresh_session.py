@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
-from services.identity.domain.contacts import Note
+from services.identity.domain.contacts import MessageContent
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.sessions import (
     OpaqueToken,
@@ -19,7 +19,7 @@ from services.identity.store import sessions
 from services.identity.usecases.end_sessions import end_device_sessions
 from services.identity.usecases.finish_sign_in import SessionTokens
 from services.identity.usecases.refuse_try import UNKNOWN_ACTOR
-from services.identity.usecases.tell_holder import tell_holder
+from services.identity.usecases.tell_holder import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction
@@ -28,7 +28,7 @@ from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
 
 REUSED = "refresh-token-reused"
-ENDED = Note("session-ended")
+ENDED = MessageContent("session-ended")
 
 
 async def refresh_session(
@@ -77,5 +77,5 @@ async def _end_session(
     ended = await end_device_sessions(connection, record_id, device_id, REUSED, now)
     await sessions.forget_device(connection, record_id, device_id)
     entry = AccessRecorded(record_id=record_id, actor=UNKNOWN_ACTOR, action="sign-in", outcome="refused", reason=REUSED)
-    events: list[Event] = [entry, *ended, *await tell_holder(connection, keyrings, record_id, ENDED)]
+    events: list[Event] = [entry, *ended, *await notify_holder(connection, keyrings, record_id, ENDED)]
     await append(connection, [announce(event) for event in events])

@@ -5,11 +5,11 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.contacts import Note
+from services.identity.domain.contacts import MessageContent
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.throttling import TooManyTriesError, holder_keys
 from services.identity.store import throttles
-from services.identity.usecases.tell_holder import tell_holder
+from services.identity.usecases.tell_holder import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection
@@ -19,7 +19,7 @@ from shared.runtime.metrics import REFUSED
 
 UNKNOWN_ACTOR = Actor(kind="unknown", id="unknown")
 NOTIFY_AGAIN_AFTER = timedelta(hours=24)
-ACCOUNT_LOCKED = Note("account-locked")
+ACCOUNT_LOCKED = MessageContent("account-locked")
 """The notice after many failed attempts, which may be those of a stranger."""
 
 
@@ -41,7 +41,7 @@ async def record_failure(
     events: list[Event] = [_refusal_event(record_id, reason)]
     if is_slowed and await throttles.mark_notified(connection, holder_keys(keys), clock.now(), NOTIFY_AGAIN_AFTER):
         events.append(_refusal_event(record_id, TooManyTriesError.code))
-        events += await tell_holder(connection, keyrings, record_id, ACCOUNT_LOCKED)
+        events += await notify_holder(connection, keyrings, record_id, ACCOUNT_LOCKED)
     await append(connection, [announce(event) for event in events])
 
 

@@ -1,6 +1,6 @@
 """Signs in a professional of a demonstration. The API refuses it unless the request comes over the loopback."""
 
-from services.identity.domain.directory import Professional, ProfessionalUnknownError, acting_for
+from services.identity.domain.directory import Professional, ProfessionalUnknownError, acting_structure
 from services.identity.domain.directory import professional_id as parse_id
 from services.identity.domain.kinds import Exclusion, check_professional, exclusion_of_professional
 from services.identity.domain.modes import StatedAccess, check_mode_allowed, role_of_professional
@@ -34,7 +34,7 @@ async def sign_in_professional(
         professional = loaded[0]
         structures = await directory.load_structures(connection, professional.structure_ids)
         active = [id for id, (structure, _) in structures.items() if structure.status == "active"]
-        organisation = acting_for(active, organisation_id)
+        organisation = acting_structure(active, organisation_id)
         sector = None if organisation is None else structures[organisation][0].sector
         never = exclusion_of_professional(frozenset(professional.specialties), sector)
         check_professional(never, rules.occupational_medicine)

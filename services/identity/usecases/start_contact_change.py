@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.identity.domain.accounts import AccountRules
-from services.identity.domain.contacts import Channel, any_channel, changed
+from services.identity.domain.contacts import MessageChannel, changed_contact, first_reachable_channel
 from services.identity.domain.sealing import Keyrings
 from services.identity.usecases.ask_for_codes import CodeAddressee, CodeRequest, request_codes
 from services.identity.usecases.check_session import check_session
@@ -30,9 +30,9 @@ async def start_contact_change(
     async with pool.acquire() as connection:
         await check_session(connection, session_id)
         version, current = await load_contact(connection, keyrings, record_id)
-        new = changed(current, mail, mobile)
-        channel: Channel = "sms" if mail is None else "mail"
-        old_channel = any_channel(current, channel)
+        new = changed_contact(current, mail, mobile)
+        channel: MessageChannel = "sms" if mail is None else "mail"
+        old_channel = first_reachable_channel(current, channel)
         keys = [f"contact:{record_id}"]
         await count_attempt(connection, keys, "change-contact")
     detail = {"version": version, "contact": new.as_json().decode(), "channels": [old_channel, channel], "keys": keys}

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.identity.domain.accounts import Account, AccountRules, normalise_identifier
-from services.identity.domain.contacts import any_channel, reaches
+from services.identity.domain.contacts import first_reachable_channel, is_reachable
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.throttling import attempt_keys
 from services.identity.usecases.ask_for_codes import CodeAddressee, CodeRequest, request_codes
@@ -39,6 +39,8 @@ async def _addressees(connection: Connection, keyrings: Keyrings, account: Accou
     if account is None:
         return ()
     _, contact = await load_contact(connection, keyrings, account.record_id)
-    if not reaches(contact, "mail") and not reaches(contact, "sms"):
+    if not is_reachable(contact, "mail") and not is_reachable(contact, "sms"):
         return ()
-    return (CodeAddressee(contact, any_channel(contact, "sms" if account.second_factor == "mail" else "mail")),)
+    return (
+        CodeAddressee(contact, first_reachable_channel(contact, "sms" if account.second_factor == "mail" else "mail")),
+    )

@@ -13,7 +13,7 @@ from services.identity.domain.accounts import (
     identifier_parts,
     normalise_identifier,
 )
-from services.identity.domain.contacts import any_channel
+from services.identity.domain.contacts import first_reachable_channel
 from services.identity.domain.passwords import MAX_LENGTH, normalise_password
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.sessions import parse_opaque_token
@@ -107,7 +107,7 @@ async def _request_code(
     second_factor = account.second_factor
     if second_factor != "totp":
         _, contact = await load_contact(connection, keyrings, account.record_id)
-        second_factor = any_channel(contact, second_factor)
+        second_factor = first_reachable_channel(contact, second_factor)
         addressees = (CodeAddressee(contact, second_factor),)
     code_request = CodeRequest("sign-in", account.record_id, addressees, detail)
     challenge_id = await request_codes(connection, accounts, keyrings, code_request)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.identity.domain.online import RATES, TooManyOpeningsError, window_wait
+from services.identity.domain.online import RATE_LIMITS, TooManyOpeningsError, window_wait
 from services.identity.store import rates
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
@@ -19,7 +19,7 @@ async def check_rate_limit(pool: Pool, action: str, keys: Sequence[str]) -> None
         times = await rates.lock_request_times(connection, keys, now)
         waits = [wait for key, kind in zip(keys, kinds, strict=True) if (wait := window_wait(kind, times[key], now))]
         if not waits:
-            await rates.insert_requests(connection, keys, now, [RATES[kind].window for kind in kinds])
+            await rates.insert_requests(connection, keys, now, [RATE_LIMITS[kind].window for kind in kinds])
     if waits:
         REFUSED.labels(action, TooManyOpeningsError.code).inc()
         raise TooManyOpeningsError(max(waits))
