@@ -42,13 +42,13 @@ async def issue_code(
     """Issues the next code of a record from the batch of the month, and revokes earlier ones. `person`: the fingerprint
     of the INS. Raises UnreachableError."""
     now = clock.now()
-    wave = await wave_for(connection, keyrings, f"assisted-{now:%Y-%m}", now)
+    batch = await batch_for(connection, keyrings, f"assisted-{now:%Y-%m}", now)
     attempt = await activation.last_attempt(connection, record_id) + 1
     await activation.revoke_codes(connection, record_id, now)
-    issued = issued_code(wave, lookups, record_id, person, attempt, now)
+    issued = issued_code(batch, lookups, record_id, person, attempt, now)
     await activation.insert_codes(connection, [issued])
     note = MessageContent(
-        "activation-code", code_values(wave.code(person, attempt), issued.expires_at), issued.expires_at
+        "activation-code", code_values(batch.code(person, attempt), issued.expires_at), issued.expires_at
     )
     message = request_by_any_channel(keyrings.contacts, clock.new_id(), record_id, contact_details, note)
     if message is None:
@@ -56,15 +56,15 @@ async def issue_code(
     return CodeMessage(message)
 
 
-async def wave_for(connection: Connection, keyrings: Keyrings, purpose: str, now: datetime) -> CodeBatch:
+async def batch_for(connection: Connection, keyrings: Keyrings, purpose: str, now: datetime) -> CodeBatch:
     """Returns the batch for that purpose, created with a new key if there is none."""
-    stored = await activation.load_code_batch(connection, purpose)
-    if stored is None:
-        wave, sealed = new_code_batch(clock.new_id(), keyrings.persons)
-        await activation.insert_code_batch(connection, wave.id, purpose, sealed, now)
-        stored = await activation.load_code_batch(connection, purpose)
-        assert stored is not None, "the batch was inserted by the previous statement"
-    return open_code_batch(*stored, keyrings.persons)
+    batch_row = await activation.load_code_batch(connection, purpose)
+    if batch_row is None:
+        batch, sealed = new_code_batch(clock.new_id(), keyrings.persons)
+        await activation.insert_code_batch(connection, batch.id, purpose, sealed, now)
+        batch_row = await activation.load_code_batch(connection, purpose)
+        assert batch_row is not None, "the batch was inserted by the previous statement"
+    return open_code_batch(*batch_row, keyrings.persons)
 
 
 def code_values(code: str, expires_at: datetime) -> dict[str, str]:

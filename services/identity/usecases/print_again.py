@@ -31,19 +31,19 @@ async def reprint_letters(
     position = _FIRST_POSITION if after is None else (bucket_of(after), after)
     async with transaction(pool) as connection:
         campaign = await campaigns.load_campaign(connection, campaign_id)
-        found = None if campaign is None else await activation.load_code_batch_by_id(connection, campaign.wave_id)
-        if found is None:
+        batch_row = None if campaign is None else await activation.load_code_batch_by_id(connection, campaign.wave_id)
+        if batch_row is None:
             raise CampaignUnknownError
-        wave = open_code_batch(*found, keyrings.persons)
-        page = await activation.page_of_codes(connection, wave.id, position, limit)
-        messages = [await _letter(connection, keyrings, wave, code, printing) for code in page]
+        batch = open_code_batch(*batch_row, keyrings.persons)
+        page = await activation.page_of_codes(connection, batch.id, position, limit)
+        messages = [await _letter(connection, keyrings, batch, code, printing) for code in page]
         letters = [message for message in messages if message is not None]
         await append(connection, [announce(letter) for letter in letters])
     return len(letters), page[-1].record_id if len(page) == limit else None
 
 
 async def _letter(
-    connection: Connection, keyrings: Keyrings, wave: CodeBatch, code: IssuedCode, printing: UUID
+    connection: Connection, keyrings: Keyrings, batch: CodeBatch, code: IssuedCode, printing: UUID
 ) -> MessageRequested | None:
     """Returns the letter, to the current address in the register; None when the code has expired or the person is no
     longer in the register."""
@@ -51,7 +51,7 @@ async def _letter(
     if row is None or code.expires_at <= clock.now():
         return None
     contact_details = open_insured(keyrings.persons, row).contact_details
-    values = code_values(wave.code(code.person, code.attempt), code.expires_at)
+    values = code_values(batch.code(code.person, code.attempt), code.expires_at)
     id = reprinted_letter_id(printing, code.record_id, code.attempt)
     return mail_or_letter_request(
         keyrings.contacts, id, code.record_id, contact_details, "activation-code", values, code.expires_at
