@@ -73,7 +73,7 @@ THROTTLE_RULES = {
 """The rule of each kind of key; a key is `<kind>:<owner>`."""
 ALERT_KIND = "account"
 """The kind that counts the attempts of strangers at an account from all addresses. It delays nobody."""
-_OF_ADDRESSES = ("source", "account-source")
+_ADDRESS_KINDS = ("source", "account-source")
 
 
 RECORD_KINDS = ("confirm", "represent", "invite", "invitation")
@@ -119,7 +119,7 @@ def decide_attempt(
 
 def holder_keys(keys: Iterable[str]) -> list[str]:
     """Returns the keys of an account or one of its devices, without those of addresses."""
-    return [key for key in keys if _kind(key) not in _OF_ADDRESSES]
+    return [key for key in keys if _kind(key) not in _ADDRESS_KINDS]
 
 
 def _kind(key: str) -> str:
