@@ -119,8 +119,8 @@ async def obtain_ticket(house: IdentityApi, number: int = 1) -> tuple[UUID, str]
     return opening_id, answer.json()["ticket"]
 
 
-async def complete(house: IdentityApi, opening_id: UUID, given: str, **changes: Any) -> httpx.Response:
+async def complete(house: IdentityApi, opening_id: UUID, ticket: str, **changes: Any) -> httpx.Response:
     """The last step of an opening alone."""
     return await house.client.post(
-        f"/openings/online/{opening_id}/complete", json={"ticket": given, **choosing(**changes)}
+        f"/openings/online/{opening_id}/complete", json={"ticket": ticket, **choosing(**changes)}
     )

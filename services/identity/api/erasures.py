@@ -21,7 +21,7 @@ router = APIRouter(route_class=Door, tags=["erasure"])
 SCOPE = "records.erase"
 RECEIPT = "application/jose"
 CACHE_HEADERS = {"cache-control": "public, max-age=300"}
-Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is complete")]
+Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N seconds (10 at most) until it is complete")]
 
 
 @router.post(
@@ -34,7 +34,7 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10
         **problems(_403="needs the scope records.erase", _404="record-unknown"),
     },
 )
-async def post_erasure(  # FastAPI gives each as a parameter
+async def post_erasure(  # FastAPI injects each parameter
     record_id: UUID,
     body: EraseBody,
     response: Response,

@@ -23,7 +23,7 @@ from shared.http.tokens import Caller
 
 router = APIRouter(route_class=Door, tags=["life of a record"])
 SCOPE = "records.open"
-Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
+Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N seconds (10 at most) until it is in force")]
 
 
 @router.post(
@@ -36,7 +36,7 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10
         _429="too-many-tries",
     ),
 )
-async def post_close(  # FastAPI gives each as a parameter
+async def post_close(  # FastAPI injects each parameter
     record_id: UUID,
     body: CloseBody,
     caller: AuthenticatedCaller,

@@ -21,7 +21,7 @@ from shared.http.tokens import Caller
 
 router = APIRouter(route_class=Door, tags=["duplicates"])
 SCOPE = "records.open"
-Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
+Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N seconds (10 at most) until it is in force")]
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": LinkView, "description": "In force for both records"},
     202: {"model": LinkView, "description": "Not in force yet"},
@@ -37,7 +37,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/records/{record_id}/link", summary="Link two records of one person", status_code=202, responses=RESPONSES
 )
-async def post_link(  # FastAPI gives each as a parameter
+async def post_link(  # FastAPI injects each parameter
     record_id: UUID,
     body: LinkBody,
     response: Response,
@@ -54,7 +54,7 @@ async def post_link(  # FastAPI gives each as a parameter
 
 
 @router.post("/records/{record_id}/unlink", summary="End the link of two records", status_code=202, responses=RESPONSES)
-async def post_unlink(  # FastAPI gives each as a parameter
+async def post_unlink(  # FastAPI injects each parameter
     record_id: UUID,
     body: LinkBody,
     response: Response,

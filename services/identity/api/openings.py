@@ -39,7 +39,7 @@ from shared.http.prefer import seconds_to_wait, wait_for
 from shared.http.problems import prefers_french
 
 router = APIRouter(route_class=Door, tags=["openings"])
-Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
+Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N seconds (10 at most) until it is in force")]
 WEAK_PROBLEMS = "password-length, password-weak, password-personal"
 ACCOUNT_PROBLEMS = f"identifier-invalid, second-factor-invalid, {WEAK_PROBLEMS}, terms-not-accepted"
 INS_PROBLEMS = "ins-malformed, ins-system-unknown, ins-key-wrong"
@@ -106,7 +106,7 @@ async def post_code(opening_id: UUID, body: OpeningCodeBody, pool: ServicePool, 
         ),
     },
 )
-async def post_complete(  # FastAPI gives each as a parameter
+async def post_complete(  # FastAPI injects each parameter
     opening_id: UUID,
     body: CompleteBody,
     response: Response,

@@ -139,7 +139,7 @@ _ANSWER_PROBLEMS = problems(
     summary="Validate or refuse a waiting representation",
     responses=_ANSWER_PROBLEMS,
 )
-async def post_representation_answer(  # FastAPI gives each as a parameter
+async def post_representation_answer(  # FastAPI injects each parameter
     record_id: UUID,
     representation_id: UUID,
     body: RepresentationAnswerBody,

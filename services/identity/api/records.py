@@ -17,7 +17,7 @@ from shared.http.door import Door
 from shared.http.prefer import seconds_to_wait, wait_for
 
 router = APIRouter(route_class=Door, tags=["records"])
-Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
+Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N seconds (10 at most) until it is in force")]
 
 
 @router.post(

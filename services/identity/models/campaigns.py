@@ -16,7 +16,7 @@ class CampaignBody(Body):
     """The people whom a campaign selects. Omitted fields select everybody."""
 
     regions: Codes = Field(default=[], description="INSEE codes", examples=[["11", "84"]])
-    regimes: Codes = Field(default=[], description="codes of two digits of regimes", examples=[["01"]])
+    regimes: Codes = Field(default=[], description="regime codes of two digits", examples=[["01"]])
     born_from: Int4 | None = Field(default=None, description="year of birth, included", examples=[1950])
     born_to: Int4 | None = Field(default=None, description="year of birth, included", examples=[1959])
     window_days: Int4 | None = Field(default=None, description="days to object; by default the national parameter")

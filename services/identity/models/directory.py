@@ -1,10 +1,9 @@
 """API models of the directory's entries."""
 
-from typing import Literal
-
 from pydantic import BaseModel, Field
 
 from services.identity.domain.directory import (
+    DirectoryStatus,
     Professional,
     Structure,
     profession_code,
@@ -14,8 +13,6 @@ from services.identity.domain.directory import (
 )
 from services.identity.domain.kinds import OccupationalMedicine, check_organisation
 from services.identity.models.base import Body, Name, Text
-
-DirectoryStatus = Literal["active", "inactive"]
 
 
 class ProfessionalBody(Body):

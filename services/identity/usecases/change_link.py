@@ -73,7 +73,7 @@ async def _apply_change(
     ]
 
 
-async def set_linked_record(  # a side of the link, and why it changes
+async def set_linked_record(  # one side of the link, and the reason
     connection: Connection,
     keyrings: Keyrings,
     record: LifecycleRecord,

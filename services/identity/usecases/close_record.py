@@ -13,7 +13,7 @@ from services.identity.usecases.move_record import LifecycleRequest, move_record
 from shared.db.pool import Connection, Pool
 
 
-async def close_record(  # the password's rules beside what every move needs
+async def close_record(  # password rules beside the parameters of a transition
     pool: Pool,
     keyrings: Keyrings,
     accounts: AccountRules,

@@ -107,7 +107,7 @@ def _refusal(
     return None
 
 
-async def _object(  # as the use case
+async def _object(  # the parameters of the use case
     connection: Connection,
     keyrings: Keyrings,
     retention: Retention,
@@ -128,7 +128,7 @@ async def _object(  # as the use case
     return announcements
 
 
-async def _withdraw(  # as the use case
+async def _withdraw(  # the parameters of the use case
     connection: Connection,
     keyrings: Keyrings,
     _: Retention,
