@@ -98,10 +98,10 @@ async def test_what_is_asked_of_the_provider_is_a_code_with_pkce_state_and_nonce
 async def test_the_database_keeps_hashes_of_a_sign_in_and_nothing_that_would_finish_it(
     client: httpx.AsyncClient, database: Database
 ) -> None:
-    query = parse_qs(urlsplit(await begun(client)).query)
+    parameters = parse_qs(urlsplit(await begun(client)).query)
     [row] = await query(database, "select * from pending_sign_ins")
     kept = " ".join(str(value) for value in row.values())
-    secrets = [query["state"][0], query["nonce"][0], *client.cookies.values()]
+    secrets = [parameters["state"][0], parameters["nonce"][0], *client.cookies.values()]
     assert not any(secret in kept for secret in secrets)
 
 
