@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deploy.local.bootstrap import ADMINISTRATOR, session_of
 from deploy.local.client import RefusedError, send
-from services.identity.domain.receipts import verify
+from services.identity.domain.receipts import verified_receipt
 
 if TYPE_CHECKING:
     from deploy.local.story import Story
@@ -33,7 +33,7 @@ async def erase_record(story: Story) -> None:
     place = f"/erasures/{erasure['erasure_id']}/receipt"
     signed = (await administrator.call("GET", "identity", place)).text
     keys = await send(story.dmp.http, story.dmp.urls, "GET", "identity", "/.well-known/erasure-receipt-keys.json")
-    receipt = verify(signed, keys.json())
+    receipt = verified_receipt(signed, keys.json())
     story.happened("administrator", "has the record erased, by a decision under the GDPR", receipt.decided_at)
     for one in sorted(receipt.acknowledgements, key=lambda one: one.acknowledged_at):
         destroyed = (

@@ -1,4 +1,4 @@
-"""Announcements of identity: its events, on its own topics."""
+"""Announcements of identity: its events on its own topics."""
 
 from functools import partial
 from typing import Final

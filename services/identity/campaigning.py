@@ -1,4 +1,4 @@
-"""Loops of identity's worker that open records: codes for those who ask alone, campaigns, and the week's figures."""
+"""Worker loops that open records: codes for online openings, campaigns, and the weekly figures."""
 
 import asyncio
 from datetime import timedelta
@@ -22,7 +22,7 @@ FIGURES_EVERY_S = 30.0
 
 
 def opening_loops(keyrings: Keyrings, lookups: Keyring, rules: OpeningRules) -> dict[str, Loop]:
-    """By name. Every round can be interrupted anywhere: what it does is one transaction a page."""
+    """Returns the loops by name. They can be interrupted at any point: each page is one transaction."""
 
     async def send_codes(pool: Pool) -> None:
         if not await send_opening_codes(pool, keyrings, lookups, rules):
@@ -30,10 +30,12 @@ def opening_loops(keyrings: Keyrings, lookups: Keyring, rules: OpeningRules) -> 
 
     async def run_campaigns(pool: Pool) -> None:
         async with pool.acquire() as connection:
-            known = await campaigns.list_campaigns(connection, ended=False)
-        for campaign in known:
+            running = await campaigns.list_campaigns(connection, ended=False)
+        for campaign in running:
             await _step(pool, campaign)
-        await asyncio.sleep(_wait([one for one in known if one.status != "waiting" and not one.is_paused]))
+        await asyncio.sleep(
+            _wait([campaign2 for campaign2 in running if campaign2.status != "waiting" and not campaign2.is_paused])
+        )
 
     async def _step(pool: Pool, campaign: Campaign) -> None:
         if campaign.status == "noticing":
@@ -44,25 +46,25 @@ def opening_loops(keyrings: Keyrings, lookups: Keyring, rules: OpeningRules) -> 
     return {
         "send-opening-codes": send_codes,
         "run-campaigns": run_campaigns,
-        "publish-figures": _publish,
-        "sweep-openings": _sweep,
+        "publish-figures": _publish_figures,
+        "sweep-openings": _sweep_openings,
     }
 
 
 def _wait(working: list[Campaign]) -> float:
-    """Until the next page may begin, as it was known before this one; half a second at most."""
+    """Returns the seconds until the next page may begin, at most half a second."""
     if not working:
         return POLL_INTERVAL_S
-    soonest = min(one.next_page_at for one in working) - clock.now()
+    soonest = min(campaign.next_page_at for campaign in working) - clock.now()
     return min(max(soonest, timedelta()).total_seconds(), POLL_INTERVAL_S)
 
 
-async def _publish(pool: Pool) -> None:
+async def _publish_figures(pool: Pool) -> None:
     if not await publish_figures(pool, clock.now()):
         await asyncio.sleep(FIGURES_EVERY_S)
 
 
-async def _sweep(pool: Pool) -> None:
+async def _sweep_openings(pool: Pool) -> None:
     now = clock.now()
     expired = (online.SWEEP_OPENINGS, rates.SWEEP_RECENT, proposals.SWEEP_PROPOSALS)
     await sweep_or_wait(pool, dict.fromkeys(expired, now))

@@ -1,4 +1,4 @@
-"""What identity listens to."""
+"""The subscriptions of identity."""
 
 from functools import partial
 
@@ -13,7 +13,8 @@ from shared.messaging.subscription import Subscription
 
 
 def subscriptions(keys: ReceiptKeys, retention: Retention) -> list[Subscription]:
-    """Not remembered: a version never goes back, a service's first word counts: twice the same changes nothing."""
+    """Returns the subscriptions. They need no inbox: handling an event twice changes nothing, since versions never
+    decrease and only the first acknowledgement of a service counts."""
     return [
         Subscription(IDENTITY_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), apply_copies, uses_inbox=False),
         Subscription(

@@ -1,4 +1,4 @@
-"""Files of lines with columns: read in batches, from where an import left them; the file of rejected lines."""
+"""Files of lines with columns, read in batches from a given offset, and the file of rejected lines."""
 
 import codecs
 import csv
@@ -13,7 +13,7 @@ from typing import BinaryIO
 from services.identity.domain.imports import (
     FileEncodingError,
     FileHeaderError,
-    FileMark,
+    FileIdentity,
     LineEncodingError,
     LineMalformedError,
     LineTooLongError,
@@ -21,21 +21,22 @@ from services.identity.domain.imports import (
 from shared.errors import CodedError
 
 DELIMITERS = ";,|\t"
-LONGEST_LINE = 64 * 1024
+MAX_LINE_BYTES = 64 * 1024
 _SAMPLE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Our names of columns, each with what the header calls it, and those that must be there."""
+    """The expected columns: the title in the header for each internal name, and the required names."""
 
     titles: Mapping[str, str]
     needed: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line and its columns by our names, or why it cannot be read. `number` counts the header as 1."""
+class FileLine:
+    """A line with its columns by internal name, or the error that makes it unreadable. `number`: the header is line
+    1."""
 
     number: int
     raw: bytes
@@ -44,16 +45,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """A batch; `end` is the offset after it, `count` how many lines it took from the file, blank ones too."""
+class LineBatch:
+    """A batch of lines. `end`: the offset after it; `count`: the number of lines read from the file, including blank
+    lines."""
 
-    lines: Sequence[Line]
+    lines: Sequence[FileLine]
     end: int
     count: int
 
 
 class LineFile:
-    """A file of lines, open. `header` is its first line as it stands, without byte order mark.
+    """An open file of lines. `header`: its first line without the byte order mark.
 
     Raises FileEncodingError, FileHeaderError, OSError.
     """
@@ -61,54 +63,57 @@ class LineFile:
     def __init__(self, path: Path, columns: Columns) -> None:
         self._file: BinaryIO = path.open("rb")
         sample = self._file.read(_SAMPLE)
-        self.mark = FileMark(hashlib.sha256(sample).digest(), os.fstat(self._file.fileno()).st_size)
+        self.mark = FileIdentity(hashlib.sha256(sample).digest(), os.fstat(self._file.fileno()).st_size)
         _check_encoding(sample, whole=len(sample) == self.mark.size)
         self._file.seek(len(codecs.BOM_UTF8) if sample.startswith(codecs.BOM_UTF8) else 0)
-        self.header = self._file.readline(LONGEST_LINE).rstrip(b"\r\n")
+        self.header = self._file.readline(MAX_LINE_BYTES).rstrip(b"\r\n")
         self.first = self._file.tell()
         text = self.header.decode()
         self.delimiter, self._names = _sniff(text, columns)
         self._width = len(self._names)
 
     def close(self) -> None:
-        """The file is no longer needed."""
+        """Closes the file."""
         self._file.close()
 
-    def read(self, offset: int, number: int, limit: int) -> Lines:
-        """Up to `limit` lines from an offset (0: after the header); the first has this number."""
+    def read(self, offset: int, number: int, limit: int) -> LineBatch:
+        """Returns up to `limit` lines from an offset (0: after the header); `number` is the number of the first
+        line."""
         self._file.seek(max(offset, self.first))
-        found: list[Line] = []
+        lines: list[FileLine] = []
         count = 0
-        while count < limit and (raw := self._file.readline(LONGEST_LINE + 1)):
+        while count < limit and (raw := self._file.readline(MAX_LINE_BYTES + 1)):
             count += 1
             if line := self._line(number + count - 1, raw):
-                found.append(line)
-        return Lines(found, self._file.tell(), count)
+                lines.append(line)
+        return LineBatch(lines, self._file.tell(), count)
 
-    def _line(self, number: int, raw: bytes) -> Line | None:
-        if len(raw) > LONGEST_LINE and not raw.endswith(b"\n"):
+    def _line(self, number: int, raw: bytes) -> FileLine | None:
+        if len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
             self._skip_line()
-            return Line(number, raw[:LONGEST_LINE], error=LineTooLongError())
+            return FileLine(number, raw[:MAX_LINE_BYTES], error=LineTooLongError())
         raw = raw.rstrip(b"\r\n")
         if not raw.strip():
             return None
         try:
             cells = _cells(raw.decode(), self.delimiter)
         except UnicodeDecodeError:
-            return Line(number, raw, error=LineEncodingError())
+            return FileLine(number, raw, error=LineEncodingError())
         if cells is None or len(cells) != self._width:
-            return Line(number, raw, error=LineMalformedError())
-        return Line(number, raw, {name: cell.strip() for name, cell in zip(self._names, cells, strict=True) if name})
+            return FileLine(number, raw, error=LineMalformedError())
+        return FileLine(
+            number, raw, {name: cell.strip() for name, cell in zip(self._names, cells, strict=True) if name}
+        )
 
     def _skip_line(self) -> None:
-        while (more := self._file.readline(LONGEST_LINE)) and not more.endswith(b"\n"):
+        while (chunk := self._file.readline(MAX_LINE_BYTES)) and not chunk.endswith(b"\n"):
             pass
 
 
 class RejectedLines:
-    """`FILE.rejected.csv`: number, code and the line as it stood, readable by its owner alone.
+    """`FILE.rejected.csv`: number, code and text of each rejected line, readable by the file's owner only.
 
-    Its header lets it be corrected and imported in its turn. It is made when the first line is rejected.
+    Its header allows the corrected file to be imported. The file is created when the first line is rejected.
     """
 
     def __init__(self, file: Path, lines: LineFile, size: int) -> None:
@@ -119,8 +124,8 @@ class RejectedLines:
         if self.size == 0:
             self.path.unlink(missing_ok=True)
 
-    def write(self, rejected: Sequence[tuple[Line, str]]) -> None:
-        """Appends after `size`: what a killed run wrote beyond what it committed is overwritten."""
+    def write(self, rejected: Sequence[tuple[FileLine, str]]) -> None:
+        """Appends after `size`: lines that a killed run wrote without committing are overwritten."""
         if not rejected:
             return
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
@@ -147,13 +152,14 @@ def _check_encoding(sample: bytes, *, whole: bool) -> None:
 
 
 def _sniff(header: str, columns: Columns) -> tuple[str, list[str]]:
-    """The delimiter under which most columns are known, and our name of each column, "" for others."""
-    ours = {_plain(title): name for name, title in columns.titles.items()}
-    found = {
-        delimiter: [ours.get(_plain(cell), "") for cell in _cells(header, delimiter) or []] for delimiter in DELIMITERS
+    """Returns the delimiter under which most columns are known, and the internal name of each column, "" for others."""
+    ours = {_normalised_title(title): name for name, title in columns.titles.items()}
+    names_by_delimiter = {
+        delimiter: [ours.get(_normalised_title(cell), "") for cell in _cells(header, delimiter) or []]
+        for delimiter in DELIMITERS
     }
-    delimiter = max(DELIMITERS, key=lambda one: sum(map(bool, found[one])))
-    names = found[delimiter]
+    delimiter = max(DELIMITERS, key=lambda candidate: sum(map(bool, names_by_delimiter[candidate])))
+    names = names_by_delimiter[delimiter]
     missing = [columns.titles[name] for name in columns.needed if name not in names]
     if missing:
         raise FileHeaderError(f"The header lacks: {', '.join(missing)}. {FileHeaderError.__doc__}")
@@ -162,12 +168,12 @@ def _sniff(header: str, columns: Columns) -> tuple[str, list[str]]:
     return delimiter, names
 
 
-def _plain(title: str) -> str:
+def _normalised_title(title: str) -> str:
     return unicodedata.normalize("NFC", title).replace("’", "'").strip().casefold()
 
 
 def _cells(text: str, delimiter: str) -> list[str] | None:
-    """None when the quotation marks do not match."""
+    """Returns the cells, or None when the quotation marks do not match."""
     if '"' not in text:
         return text.split(delimiter)
     try:

@@ -1,4 +1,4 @@
-"""Imports of files into identity's own database: read in a thread, a batch ahead; one transaction for each batch."""
+"""Imports files into identity's own database: a thread reads one batch ahead, and each batch is one transaction."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from services.identity import preparing
-from services.identity.domain.imports import FileMark, ImportRunningError, Kind, Progress
+from services.identity.domain.imports import FileIdentity, ImportKind, ImportProgress, ImportRunningError
 from services.identity.domain.sealing import Keyrings
-from services.identity.files import Columns, LineFile, Lines, RejectedLines
-from services.identity.preparing import Batch, Preparation
+from services.identity.files import Columns, LineBatch, LineFile, RejectedLines
+from services.identity.preparing import InsuredPreparer, PreparedBatch
 from services.identity.store import imports
 from services.identity.usecases.apply_professionals import apply_professionals
 from services.identity.usecases.apply_structures import apply_structures
@@ -26,34 +26,38 @@ from shared.db.pool import TRANSIENT, Pool, create_pool
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
 
-BATCH = 4000
-PAGE = 1000
-UNREADABLE = "lines that cannot be read may be about them"
-Report = Callable[[Progress, FileMark], None]
+BATCH_LINES = 4000
+PAGE_ROWS = 1000
+UNREADABLE_REASON = "lines that cannot be read may be about them"
+ReportProgress = Callable[[ImportProgress, FileIdentity], None]
 ContentT = TypeVar("ContentT")
 WrittenT = TypeVar("WrittenT", contravariant=True)  # noqa: PLC0105
 
 
-class Write(Protocol[WrittenT]):
-    """Writes a batch, and how far the file has been read."""
+class WriteBatch(Protocol[WrittenT]):
+    """Writes a batch and the progress through the file."""
 
-    def __call__(self, batch: WrittenT, was: Progress, now: Progress, /) -> Awaitable[Progress]:
-        """What stands now."""
+    def __call__(
+        self, batch: WrittenT, previous: ImportProgress, current: ImportProgress, /
+    ) -> Awaitable[ImportProgress]:
+        """Returns the progress that was stored."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an import has done. `absent_kept`: why nobody became inactive although that was asked for."""
+class ImportOutcome:
+    """The result of an import. `absent_kept`: why absent professionals stayed active although the import was to retire
+    them."""
 
-    progress: Progress
+    progress: ImportProgress
     rejected_file: Path
     resumed: bool
     absent_kept: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Complete:
-    """The file names every professional: who is absent becomes inactive; `however_many` there are."""
+class CompleteDirectory:
+    """The file names every professional, so absent professionals become inactive. `however_many`: without a limit on
+    their number."""
 
     however_many: bool = False
 
@@ -67,29 +71,30 @@ class Importer:
     keyrings: Keyrings
     test_keys: bool
 
-    async def insured(self, file: Path, report: Report, *, resume: bool = False) -> Outcome:
-        """The insured register. Raises FileEncodingError, FileHeaderError, ImportRunningError, OSError."""
-        preparation = Preparation(self.keyrings, clock.now().date(), self.test_keys)
-        async with self._run("insured", file, preparing.INSURED, report, resume=resume) as run:
+    async def insured(self, file: Path, report: ReportProgress, *, resume: bool = False) -> ImportOutcome:
+        """Imports the insured register. Raises FileEncodingError, FileHeaderError, ImportRunningError, OSError."""
+        preparation = InsuredPreparer(self.keyrings, clock.now().date(), self.test_keys)
+        async with self._run("insured", file, preparing.INSURED_COLUMNS, report, resume=resume) as run:
             write = partial(import_insured, run.pool, self.keyrings, run.mark)
             progress = await run.read(preparation.insured, write)
             return run.outcome(await end_import(run.pool, "insured", run.mark, progress))
 
     async def directory(
-        self, file: Path, report: Report, *, complete: Complete | None = None, resume: bool = False
-    ) -> Outcome:
-        """The directory. Raises also AbsenceImplausibleError; what the file says is in the directory by then."""
-        async with self._run("directory", file, preparing.DIRECTORY, report, resume=resume) as run:
-            progress = await run.read(preparing.activities, partial(import_activities, run.pool, run.mark))
+        self, file: Path, report: ReportProgress, *, complete: CompleteDirectory | None = None, resume: bool = False
+    ) -> ImportOutcome:
+        """Imports the directory. Raises what `insured` raises, and AbsenceImplausibleError; the content of the file is
+        in the directory by then."""
+        async with self._run("directory", file, preparing.DIRECTORY_COLUMNS, report, resume=resume) as run:
+            progress = await run.read(preparing.prepare_activities, partial(import_activities, run.pool, run.mark))
             if progress.step == "reading":
                 progress = replace(progress, step="structures")
-            kept = UNREADABLE if complete and progress.unreadable else None
-            progress = await run.apply(progress, None if kept else complete)
-            return run.outcome(await end_import(run.pool, "directory", run.mark, progress), kept)
+            absent_kept = UNREADABLE_REASON if complete and progress.unreadable else None
+            progress = await run.apply(progress, None if absent_kept else complete)
+            return run.outcome(await end_import(run.pool, "directory", run.mark, progress), absent_kept)
 
     @asynccontextmanager
     async def _run(
-        self, kind: Kind, file: Path, columns: Columns, report: Report, *, resume: bool
+        self, kind: ImportKind, file: Path, columns: Columns, report: ReportProgress, *, resume: bool
     ) -> AsyncIterator["_Run"]:
         await check_rings(self.postgres, "identity", self.rings)
         lines = await asyncio.to_thread(LineFile, file, columns)
@@ -100,10 +105,10 @@ class Importer:
                     if not await imports.lock_kind(guard, kind):
                         raise ImportRunningError
                     try:
-                        begun = await begin_import(pool, kind, lines.mark, resume=resume)
-                        yield _Run(pool, lines, RejectedLines(file, lines, begun.rejected_bytes), begun, report)
+                        progress = await begin_import(pool, kind, lines.mark, resume=resume)
+                        yield _Run(pool, lines, RejectedLines(file, lines, progress.rejected_bytes), progress, report)
                     finally:
-                        with suppress(*TRANSIENT):  # a lost connection holds nothing
+                        with suppress(*TRANSIENT):  # a lost connection holds no lock
                             await imports.unlock_kind(guard, kind)
             finally:
                 pool.terminate()
@@ -114,65 +119,67 @@ class _Run:
     pool: Pool
     lines: LineFile
     rejected: RejectedLines
-    begun: Progress
-    report: Report
+    first_progress: ImportProgress
+    report: ReportProgress
 
     @property
-    def mark(self) -> FileMark:
-        """Which file it is."""
+    def mark(self) -> FileIdentity:
+        """The identity of the file."""
         return self.lines.mark
 
-    async def read(self, prepare: Callable[[Lines], Batch[ContentT]], write: Write[ContentT]) -> Progress:
-        """From where it was left to the end of the file; the next batch is prepared while one is written."""
-        progress = self.begun
+    async def read(
+        self, prepare: Callable[[LineBatch], PreparedBatch[ContentT]], write: WriteBatch[ContentT]
+    ) -> ImportProgress:
+        """Reads from the last offset to the end of the file; the next batch is prepared while one is written."""
+        progress = self.first_progress
         if progress.step != "reading":
             return progress
-        ahead = self._prepared(prepare, progress.offset, progress.lines)
+        ahead = self._prepare_batch(prepare, progress.offset, progress.lines)
         try:
             while (batch := await ahead).read.count:
-                now = await self._rejecting(batch, progress)
-                ahead = self._prepared(prepare, now.offset, now.lines)
-                progress = await write(batch.content, progress, now)
+                advanced = await self._write_rejected(batch, progress)
+                ahead = self._prepare_batch(prepare, advanced.offset, advanced.lines)
+                progress = await write(batch.content, progress, advanced)
                 self.report(progress, self.mark)
         finally:
             ahead.cancel()
         return progress
 
-    async def apply(self, progress: Progress, complete: Complete | None) -> Progress:
-        """What the lines say, page by page; then who is in none of them."""
+    async def apply(self, progress: ImportProgress, complete: CompleteDirectory | None) -> ImportProgress:
+        """Applies the stored lines page by page, then retires absent professionals."""
         while True:
             match progress.step:
                 case "structures":
-                    progress = await apply_structures(self.pool, self.mark, progress, PAGE)
+                    progress = await apply_structures(self.pool, self.mark, progress, PAGE_ROWS)
                 case "professionals":
-                    progress = await apply_professionals(self.pool, self.mark, progress, PAGE)
+                    progress = await apply_professionals(self.pool, self.mark, progress, PAGE_ROWS)
                 case "absent" if complete:
                     many = complete.however_many
-                    progress = await retire_absent(self.pool, self.mark, progress, PAGE, however_many=many)
+                    progress = await retire_absent(self.pool, self.mark, progress, PAGE_ROWS, however_many=many)
                 case _:
                     return progress
             self.report(progress, self.mark)
 
-    def outcome(self, progress: Progress, absent_kept: str | None = None) -> Outcome:
-        """What is told at the end."""
-        return Outcome(progress, self.rejected.path, self.begun.lines > 0, absent_kept)
+    def outcome(self, progress: ImportProgress, absent_kept: str | None = None) -> ImportOutcome:
+        """Returns the outcome of the import."""
+        return ImportOutcome(progress, self.rejected.path, self.first_progress.lines > 0, absent_kept)
 
-    def _prepared(
-        self, prepare: Callable[[Lines], Batch[ContentT]], offset: int, lines: int
-    ) -> "asyncio.Task[Batch[ContentT]]":
-        def work() -> Batch[ContentT]:
-            return prepare(self.lines.read(offset, lines + 2, BATCH))  # the header is line 1
+    def _prepare_batch(
+        self, prepare: Callable[[LineBatch], PreparedBatch[ContentT]], offset: int, lines: int
+    ) -> "asyncio.Task[PreparedBatch[ContentT]]":
+        def work() -> PreparedBatch[ContentT]:
+            return prepare(self.lines.read(offset, lines + 2, BATCH_LINES))  # the header is line 1
 
         return asyncio.create_task(asyncio.to_thread(work))
 
-    async def _rejecting(self, batch: Batch[ContentT], was: Progress) -> Progress:
-        """Keeps what is rejected before it is counted."""
+    async def _write_rejected(self, batch: PreparedBatch[ContentT], previous: ImportProgress) -> ImportProgress:
+        """Stores the rejected lines before they are counted."""
         await asyncio.to_thread(self.rejected.write, batch.rejected)
         return replace(
-            was,
+            previous,
             offset=batch.read.end,
-            lines=was.lines + batch.read.count,
-            rejected=was.rejected + len(batch.rejected),
+            lines=previous.lines + batch.read.count,
+            rejected=previous.rejected + len(batch.rejected),
             rejected_bytes=self.rejected.size,
-            unreadable=was.unreadable + batch.unreadable,
+            unreadable=previous.unreadable + batch.unreadable,
         )

@@ -1,7 +1,7 @@
-"""The keys of identity: its rings, and what `keys rewrap` seals anew.
+"""The keyrings of identity, and the columns that `keys rewrap` seals again under the active key.
 
-A number (INS) is not fingerprinted anew: a person is found by the fingerprint that was made once, also where the number
-itself is no longer here (objections, erased records). A key of `ins_hmac` therefore stays in its ring for good.
+The fingerprint of an INS is never recomputed, because a person must be found even where the INS itself is no longer
+stored (objections, erased records). A key of `ins_hmac` therefore stays in its keyring forever.
 """
 
 from collections.abc import Callable
@@ -30,13 +30,13 @@ COLUMNS: Final = (
     ("activation_waves", "id", "key_id", "sealed_key", "activation-wave"),
     ("online_openings", "id", "key_id", "sealed", online.KIND),
 )
-"""Table, id, key id, sealed value, and the kind that the value is bound to. Challenges and pending sign-ins are over in
-minutes."""
+"""Table, id column, key-id column, sealed column, and the kind to which the value is bound. Challenges and pending
+sign-ins are omitted: they expire within minutes."""
 WITHOUT_BUCKET: Final = frozenset({"activation_waves", "online_openings"})
 
 
 def make_keys(settings: KeySettings | ImportKeySettings) -> KeyPlan:
-    """From the section KEYS__ of the settings."""
+    """Returns the key plan of the settings' section KEYS__."""
     keyrings = make_keyrings(settings)
     columns = [_column(keyrings.persons, *column) for column in COLUMNS]
     rings = {"ins_hmac": keyrings.ins, "contacts": keyrings.contacts, "persons": keyrings.persons}
@@ -44,7 +44,7 @@ def make_keys(settings: KeySettings | ImportKeySettings) -> KeyPlan:
 
 
 def make_keyrings(settings: KeySettings | ImportKeySettings) -> Keyrings:
-    """The rings as the domain takes them."""
+    """Returns the keyrings of the settings."""
     return Keyrings(
         ins=Keyring.parse(settings.ins_hmac.get_secret_value()),
         contacts=Keyring.parse(settings.contacts.get_secret_value()),
@@ -62,12 +62,12 @@ def _column(persons: Keyring, table: str, id: str, kid: str, sealed: str, kind: 
         kid=kid,
         kind="bytea",
         is_old=f"{kid} <> $1 or substring({sealed} from 1 for {len(UNDER_ROW_KEY)}) <> '\\x{prefix}'::bytea",
-        reseal=_resealing(persons, kind),
+        reseal=_make_reseal(persons, kind),
         bucket=table not in WITHOUT_BUCKET,
     )
 
 
-def _resealing(persons: Keyring, kind: str) -> Callable[[UUID, str, bytes], bytes]:
+def _make_reseal(persons: Keyring, kind: str) -> Callable[[UUID, str, bytes], bytes]:
     def reseal(id: UUID, kid: str, sealed: bytes) -> bytes:
         return seal_row(persons, open_row(persons, Sealed(kid, sealed), kind, id), kind, id).data
 

@@ -1,4 +1,4 @@
-"""Loops of identity's worker."""
+"""Periodic loops of identity's worker."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -16,23 +16,24 @@ from shared.runtime import clock
 from shared.runtime.worker import Loop
 
 SWEEP_EVERY_S = 10.0
-KEPT_UNANSWERED = timedelta(hours=1)
-KEPT_UNTRIED = timedelta(days=2)
+CHALLENGE_RETENTION = timedelta(hours=1)
+THROTTLE_RETENTION = timedelta(days=2)
 
 
 async def sweep_assertions(pool: Pool) -> None:
-    """Forgets used assertions that have expired."""
+    """Deletes used assertions that have expired."""
     await sweep_or_wait(pool, {clients.SWEEP_ASSERTIONS: clock.now()})
 
 
 async def sweep_or_wait(pool: Pool, deletions: dict[str, datetime]) -> None:
-    """One round of a loop that deletes what has run out; it waits when nothing more has."""
+    """Runs the deletions once, and waits when no expired row is left."""
     if not await sweep(pool, deletions):
         await asyncio.sleep(SWEEP_EVERY_S)
 
 
 def erasure_loops(keyrings: Keyrings, retention: Retention) -> dict[str, Loop]:
-    """Erases what was closed long enough ago, acknowledges, and looks for acknowledgements that do not come."""
+    """Returns the loops that erase records after their retention, acknowledge erasures, and watch for missing
+    acknowledgements."""
 
     async def erase_due(pool: Pool) -> None:
         if not await sweep_retention(pool, keyrings, retention, clock.now()):
@@ -47,23 +48,23 @@ def erasure_loops(keyrings: Keyrings, retention: Retention) -> dict[str, Loop]:
 
 
 async def _nothing_left(_: Connection, __: UUID) -> dict[str, int]:
-    """Identity destroys everything of a record in the transaction that begins its erasure."""
+    """Returns no counts: identity deletes all data of a record in the transaction that begins its erasure."""
     return {}
 
 
 async def sweep_sign_ins(pool: Pool) -> None:
-    """Forgets sign-ins and sessions of professionals that are over."""
+    """Deletes expired sign-ins and sessions of professionals."""
     now = clock.now()
     await sweep_or_wait(pool, {professional_sessions.SWEEP_PENDING: now, professional_sessions.SWEEP_SESSIONS: now})
 
 
 async def sweep_accounts(pool: Pool) -> None:
-    """Forgets codes, sessions and counts of tries that have run out."""
+    """Deletes expired challenges, sessions, refresh tokens and attempt counts."""
     now = clock.now()
     deletions = {
-        challenges.SWEEP_CHALLENGES: now - KEPT_UNANSWERED,
+        challenges.SWEEP_CHALLENGES: now - CHALLENGE_RETENTION,
         sessions.SWEEP_REFRESH_TOKENS: now,
         sessions.SWEEP_SESSIONS: now,
-        throttles.SWEEP_THROTTLES: now - KEPT_UNTRIED,
+        throttles.SWEEP_THROTTLES: now - THROTTLE_RETENTION,
     }
     await sweep_or_wait(pool, deletions)

@@ -1,9 +1,9 @@
-"""Prometheus metrics of identity's own. Labels are codes: never an id."""
+"""Prometheus metrics of identity. Label values are codes, never ids."""
 
 from prometheus_client import Counter
 
 EMERGENCIES_OVER_LIMIT = Counter(
     "emergencies_over_limit_total",
-    "Emergency sign-ins of professionals who had opened as many in the hour as is usual.",
+    "Emergency sign-ins of professionals beyond the limit per hour.",
     ["mode", "outcome"],
 )

@@ -1,4 +1,4 @@
-"""What can be done with a batch of lines before it meets the database: checked, sealed, rejected with a code."""
+"""Prepares batches of lines before the database is needed: checks and seals them, and rejects lines with a code."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,88 +6,88 @@ from datetime import date
 from typing import Generic, TypeVar
 
 from services.identity.domain import extraction
-from services.identity.domain.extraction import Activity, read_activity
+from services.identity.domain.extraction import ActivityLine, parse_activity
 from services.identity.domain.insured import (
-    COLUMNS_NEEDED,
-    COLUMNS_POSSIBLE,
+    OPTIONAL_COLUMNS,
+    REQUIRED_COLUMNS,
     InsuredPerson,
-    SealedInsured,
-    read_insured,
+    InsuredRowUpdate,
+    parse_insured,
     seal_insured,
 )
 from services.identity.domain.sealing import Keyrings
-from services.identity.files import Columns, Line, Lines
+from services.identity.files import Columns, FileLine, LineBatch
 from services.identity.usecases.import_insured import InsuredBatch
 from shared.crypto.fingerprints import ins_parts
 from shared.errors import CodedError
 
-INSURED = Columns({name: name for name in (*COLUMNS_NEEDED, *COLUMNS_POSSIBLE)}, COLUMNS_NEEDED)
-DIRECTORY = Columns(extraction.TITLES, extraction.NEEDED)
+INSURED_COLUMNS = Columns({name: name for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)}, REQUIRED_COLUMNS)
+DIRECTORY_COLUMNS = Columns(extraction.COLUMN_TITLES, extraction.REQUIRED_COLUMNS)
 ContentT = TypeVar("ContentT")
 
 
 @dataclass(frozen=True, slots=True)
-class Batch(Generic[ContentT]):
-    """What is to be written, what is rejected and for which code, and how much of the file it is.
+class PreparedBatch(Generic[ContentT]):
+    """The content to be written, the rejected lines with their codes, and the lines read.
 
-    `unreadable`: how many rejected lines do not tell whom they are about.
+    `unreadable`: the number of rejected lines that do not identify a person.
     """
 
     content: ContentT
-    rejected: Sequence[tuple[Line, str]]
+    rejected: Sequence[tuple[FileLine, str]]
     unreadable: int
-    read: Lines
+    read: LineBatch
 
 
 @dataclass(frozen=True)
-class Preparation:
-    """How batches are prepared. `test_keys`: numbers under a test OID may have a wrong key."""
+class InsuredPreparer:
+    """Prepares batches of the insured register. `test_keys`: numbers under a test OID may have a wrong key."""
 
     keyrings: Keyrings
     today: date
     test_keys: bool
 
-    def insured(self, lines: Lines) -> Batch[InsuredBatch]:
-        """Of the insured register. A number that stands twice counts as it stands last."""
-        sealed: dict[object, SealedInsured] = {}
+    def insured(self, lines: LineBatch) -> PreparedBatch[InsuredBatch]:
+        """Returns the prepared batch. Of several lines with one number the last one counts."""
+        sealed: dict[object, InsuredRowUpdate] = {}
         older: dict[str, InsuredPerson] = {}
-        rejected: list[tuple[Line, str]] = []
+        rejected: list[tuple[FileLine, str]] = []
         for line in lines.lines:
             try:
-                person = read_insured(_fields(line), self.today, test_keys=self.test_keys)
+                person = parse_insured(_fields(line), self.today, test_keys=self.test_keys)
             except CodedError as error:
                 rejected.append((line, error.code))
                 continue
-            one = seal_insured(self.keyrings, person)
-            sealed[one.row.id] = one
+            update = seal_insured(self.keyrings, person)
+            sealed[update.row.id] = update
             for fingerprint in self._older_fingerprints(person):
                 older[fingerprint] = person
-        return Batch(InsuredBatch(tuple(sealed.values()), older), rejected, len(rejected), lines)
+        return PreparedBatch(InsuredBatch(tuple(sealed.values()), older), rejected, len(rejected), lines)
 
     def _older_fingerprints(self, person: InsuredPerson) -> Sequence[str]:
         ring = self.keyrings.ins
         return [] if len(ring.keys) == 1 else ring.fingerprints(*ins_parts(person.person.ins))[1:]
 
 
-def activities(lines: Lines) -> Batch[Sequence[Activity]]:
-    """Of the directory."""
-    found: list[Activity] = []
-    rejected: list[tuple[Line, str]] = []
+def prepare_activities(lines: LineBatch) -> PreparedBatch[Sequence[ActivityLine]]:
+    """Returns the prepared batch of the directory."""
+    activities: list[ActivityLine] = []
+    rejected: list[tuple[FileLine, str]] = []
     unreadable = 0
     for line in lines.lines:
         try:
-            activity, wrong = read_activity(line.number, _fields(line))
+            activity, wrong = parse_activity(line.number, _fields(line))
         except CodedError as error:
             rejected.append((line, error.code))
             unreadable += 1
             continue
-        found.append(activity)
+        activities.append(activity)
         if wrong is not None:
             rejected.append((line, wrong.code))
-    return Batch(found, rejected, unreadable, lines)
+    return PreparedBatch(activities, rejected, unreadable, lines)
 
 
-def _fields(line: Line) -> dict[str, str]:
+def _fields(line: FileLine) -> dict[str, str]:
     if line.error is not None:
         raise line.error
     return line.fields

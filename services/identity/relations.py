@@ -1,4 +1,4 @@
-"""Loops of identity's worker about who acts for whom: coming of age, ends that have come, invitations, deaths."""
+"""Worker loops about representatives, carers and deaths."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ POLL_INTERVAL_S = 10.0
 
 
 def relation_loops(keyrings: Keyrings) -> dict[str, Loop]:
-    """By name. Every round can be interrupted anywhere: what it does is one transaction a record."""
+    """Returns the loops by name. They can be interrupted at any point: each record is one transaction."""
 
     async def minors(pool: Pool) -> None:
         if not await sweep_minors(pool, keyrings, clock.now()):

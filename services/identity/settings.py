@@ -34,14 +34,15 @@ ReceiptKeysText = Annotated[SecretStr, AfterValidator(_receipt_keys)]
 
 
 class KeySettings(Section):
-    """Keyrings `kid:base64url[,...]`, active one first, and the signing keys.
+    """Keyrings in the form `kid:base64url[,...]` with the active key first, and the signing keys.
 
-    Keyrings are rotated by putting a new key first; older keys stay for as long as something lies under them (`keys
-    status`, `keys rewrap`). A record is found under the `ins_hmac` key it was opened with: such a key stays for good.
+    To rotate a keyring, put a new key first. Keep an older key for as long as data is sealed under it (`keys status`,
+    `keys rewrap`). Never remove a key of `ins_hmac`: a record is found only under the key with which it was opened.
 
-    `ins_hmac`: fingerprints, shared with records; `contacts`: what is sealed for notify; `persons`: what lies in
-    identity's own database; `signing`: a JSON array of private JWKs (EC P-256 with `kid`), the first signs, all are
-    published. Rotation: add the new key last; 10 minutes later move it first; 10 minutes later remove the old one.
+    `ins_hmac`: fingerprints, shared with records; `contacts`: data sealed for notify; `persons`: data in identity's own
+    database; `signing`: a JSON array of private JWKs (EC P-256 with `kid`), of which the first signs and all are
+    published. To rotate signing keys, add the new key last, move it first 10 minutes later, and remove the old one
+    another 10 minutes later.
     """
 
     ins_hmac: KeyringText
@@ -54,59 +55,77 @@ class KeySettings(Section):
 
 
 class RetentionSettings(Section):
-    """How long what is closed is kept, and what is promised of what is erased."""
+    """Retention of closed records, and the periods that an erasure receipt promises."""
 
-    closed_years: int = Field(default=10, ge=1, description="a record is erased so long after its closing (L1111-18)")
+    closed_years: int = Field(
+        default=10, ge=1, description="years after its closing when a record is erased (L1111-18)"
+    )
     backups_days: int = Field(
-        default=90, ge=0, description="the longest that any backup of any service is kept: T2 of an erasure receipt"
+        default=90,
+        ge=0,
+        description="longest retention of any backup of any service, in days: T2 of an erasure receipt",
     )
     acknowledgement_s: float = Field(
-        default=3600, gt=0, description="an erasure that a service has not acknowledged for so long is an alarm"
+        default=3600,
+        gt=0,
+        description="seconds after which an erasure without acknowledgement by a service raises an alarm",
     )
 
 
 class AccountSettings(Section):
-    """How holders of records prove who they are."""
+    """Authentication of record holders."""
 
-    password_memory_kib: int = Field(default=19456, ge=19456, description="argon2id: memory, at least OWASP's 19 MiB")
-    password_passes: int = Field(default=2, ge=2, description="argon2id: passes over that memory")
-    password_lanes: int = Field(default=1, ge=1, description="argon2id: lanes")
-    refusal_s: float = Field(default=0.5, ge=0, description="a refused sign-in is answered no sooner than this")
-    code_minutes: int = Field(default=10, ge=1, le=60, description="how long a code that was sent is taken")
-    session_idle_h: float = Field(default=24, gt=0, description="a session that is not continued for so long is over")
-    session_days: float = Field(default=30, gt=0, description="no session lasts longer")
-    app_name: str = Field(default="Dossier médical", description="what an application for codes shows")
+    password_memory_kib: int = Field(
+        default=19456, ge=19456, description="argon2id: memory in KiB, at least OWASP's 19 MiB"
+    )
+    password_passes: int = Field(default=2, ge=2, description="argon2id: number of passes")
+    password_lanes: int = Field(default=1, ge=1, description="argon2id: parallelism")
+    refusal_s: float = Field(
+        default=0.5, ge=0, description="seconds after which a refused sign-in is answered, at the earliest"
+    )
+    code_minutes: int = Field(default=10, ge=1, le=60, description="minutes for which a sent code is valid")
+    session_idle_h: float = Field(default=24, gt=0, description="hours without refresh after which a session ends")
+    session_days: float = Field(default=30, gt=0, description="longest duration of a session, in days")
+    app_name: str = Field(default="Dossier médical", description="name that an authenticator application shows")
 
 
 class ProfessionalSettings(Section):
-    """How professionals and their structures' software sign in. What is left out is a way in that is closed."""
+    """Authentication of professionals and of their structures' software. A method without settings is disabled."""
 
     psc_issuer: str | None = Field(default=None, description="Pro Santé Connect: issuer of its discovery document")
-    psc_client_id: str | None = Field(default=None, description="what this service is there")
-    psc_secret: SecretStr | None = Field(default=None, description="its secret there")
-    psc_redirect_uri: str | None = Field(default=None, description="as registered there: .../professionals/callback")
-    psc_acr: str = Field(default="eidas1", description="the level of authentication asked for")
-    motives: KeyringText | None = Field(
-        default=None, description="keyring shared with audit, for motives; without it no emergency modes"
+    psc_client_id: str | None = Field(default=None, description="this service's client id at Pro Santé Connect")
+    psc_secret: SecretStr | None = Field(default=None, description="this service's client secret at Pro Santé Connect")
+    psc_redirect_uri: str | None = Field(
+        default=None, description="redirect URI registered there: .../professionals/callback"
     )
-    emergency_s: int = Field(default=120, ge=30, le=300, description="how long a token of an emergency lives")
+    psc_acr: str = Field(default="eidas1", description="requested level of authentication")
+    motives: KeyringText | None = Field(
+        default=None, description="keyring for motives, shared with audit; emergency modes need it"
+    )
+    emergency_s: int = Field(default=120, ge=30, le=300, description="lifetime of an emergency token in seconds")
     break_glass_per_hour: int = Field(
         default=10,
         ge=1,
-        description="of one professional; beyond it an alarm, and each needs a fresh proof of identity",
+        description="limit per professional; beyond it, an alarm is raised and each needs a fresh identity proof",
     )
-    centre_15_per_hour: int = Field(default=60, ge=1, description="likewise, of a regulating doctor")
-    centres_15: tuple[str, ...] = Field(default=(), description="structures (Struct_IdNat) whose doctors regulate")
+    centre_15_per_hour: int = Field(
+        default=60, ge=1, description="limit per regulating doctor, with the effect of break_glass_per_hour"
+    )
+    centres_15: tuple[str, ...] = Field(
+        default=(), description="structures (Struct_IdNat) whose doctors regulate emergencies"
+    )
     edge_keys: KeyringText | None = Field(default=None, description="keyring shared with the TLS entrance")
-    card_roots: Path | None = Field(default=None, description="PEM: roots of the IGC-Santé")
-    card_persons: Path | None = Field(default=None, description="PEM: issuers of cards")
-    card_organisations: Path | None = Field(default=None, description="PEM: issuers of organisations' certificates")
+    card_roots: Path | None = Field(default=None, description="PEM file: root certificates of the IGC-Santé")
+    card_persons: Path | None = Field(default=None, description="PEM file: issuers of cards")
+    card_organisations: Path | None = Field(
+        default=None, description="PEM file: issuers of organisations' certificates"
+    )
     card_revocations: Path | None = Field(
-        default=None, description="PEM: revocation lists, read again when the file changes"
+        default=None, description="PEM file: revocation lists, read again when the file changes"
     )
 
     @model_validator(mode="after")
-    def _whole_or_nothing(self) -> Self:
+    def _check_groups(self) -> Self:
         groups = {
             "PSC_ISSUER, PSC_CLIENT_ID, PSC_SECRET, PSC_REDIRECT_URI": (
                 *(self.psc_issuer, self.psc_client_id, self.psc_secret, self.psc_redirect_uri),
@@ -122,35 +141,37 @@ class ProfessionalSettings(Section):
 
 
 class DemoSettings(Section):
-    """Conveniences of a demonstration on one machine; refused unless the API listens on the loopback."""
+    """Shortcuts for a demonstration on one machine. They are rejected unless the API listens on a loopback address."""
 
     sign_in: bool = False
     test_nir_keys: bool = False
 
 
 class OpeningSettings(Section):
-    """How records open: alone, with help, and for everyone unless refused."""
+    """Opening of records: by the person alone, with help, and automatically unless the person objects."""
 
     window_days: int = Field(
         default=30, ge=0, description="days to object before a campaign opens (national parameter; the law now says 42)"
     )
-    rate: int = Field(default=5000, ge=1, description="notices that a campaign hands over per second at most")
-    page: int = Field(default=250, ge=1, le=2000, description="people that a campaign deals with in one transaction")
-    objection_url: str = Field(default="https://dmp.example/opposition", description="where a notice says to object")
-    terms_version: str = Field(default="2026-11", description="the terms of use that are accepted now")
+    rate: int = Field(default=5000, ge=1, description="maximum number of notices that a campaign hands over per second")
+    page: int = Field(default=250, ge=1, le=2000, description="people that a campaign processes in one transaction")
+    objection_url: str = Field(
+        default="https://dmp.example/opposition", description="URL for objections that a notice names"
+    )
+    terms_version: str = Field(default="2026-11", description="version of the current terms of use")
     contact_wait_h: float = Field(
         default=48, gt=0, description="hours to object before a new contact counts where another is on file"
     )
 
 
 class CareSettings(Section):
-    """Carers by invitation."""
+    """Invitations of carers."""
 
-    invitation_days: int = Field(default=30, ge=1, description="how long an invitation can be answered")
+    invitation_days: int = Field(default=30, ge=1, description="days for which an invitation can be answered")
 
 
 class Settings(ServiceSettings):
-    """Everything identity is told at its start."""
+    """All settings of the service identity."""
 
     model_config = SettingsConfigDict(env_prefix="IDENTITY_", env_nested_delimiter="__", frozen=True, extra="ignore")
     keys: KeySettings
@@ -163,7 +184,7 @@ class Settings(ServiceSettings):
     parameters: ParameterSettings = ParameterSettings()
 
     @model_validator(mode="after")
-    def _keep_demo_at_home(self) -> Self:
+    def _check_demo_on_loopback(self) -> Self:
         if (self.demo.sign_in or self.demo.test_nir_keys) and not is_loopback(self.http.host):
             raise ValueError(
                 "IDENTITY_DEMO__SIGN_IN and IDENTITY_DEMO__TEST_NIR_KEYS may be on only where IDENTITY_HTTP__HOST "
@@ -182,7 +203,7 @@ class ImportKeySettings(Section):
 
 
 class ImportSettings(BaseSettings):
-    """What an import is told: a part of what identity itself is told."""
+    """The settings of an import: a part of identity's own."""
 
     model_config = Settings.model_config
     postgres: PostgresSettings

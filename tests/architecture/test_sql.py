@@ -73,7 +73,7 @@ SORTED_LOCKS = re.compile(r"\bjoin\b.*\border by\b.*\bfor (no key )?(update|(key
 NOT_PARTITIONED = frozenset(
     {
         "services.identity.store.erasures.LOCK_ERASURES",
-        "services.identity.store.records.LOCK_TOLD",
+        "services.identity.store.records.LOCK_APPLIED",
         "services.identity.store.representations.LOCK_RECORDS",
         "services.notify.store.alerts.SELECT_WINDOWS",
     }

@@ -28,7 +28,7 @@ from rich.table import Table
 from deploy.local.running import Interrupted, run
 from deploy.local.stack import Stack
 from services.identity.domain.campaigns import NewCampaign
-from services.identity.domain.insured import InsuredPerson, Selection, read_insured, seal_insured
+from services.identity.domain.insured import InsuredPerson, InsuredSelection, parse_insured, seal_insured
 from services.identity.domain.openings import OpeningRules
 from services.identity.store.insured import put_insured
 from services.identity.usecases.create_campaign import create_campaign
@@ -87,7 +87,7 @@ async def measure(size: int, tell: Callable[[str], None]) -> Figures:
 
 
 async def _campaign(pool: Pool, relay: Pool, size: int, tell: Callable[[str], None]) -> Figures:
-    new = NewCampaign(Selection(), 0, FASTEST)
+    new = NewCampaign(InsuredSelection(), 0, FASTEST)
     campaign_id = await create_campaign(pool, KEYRINGS, new, "benchmark")
     tell(f"{size}: notices")
     notices_s, notices_cpu = await _all(lambda: send_notices(pool, KEYRINGS, RULES_NOW, campaign_id), relay)
@@ -127,7 +127,7 @@ def _batches(size: int) -> Iterator[list[InsuredPerson]]:
     batch: list[InsuredPerson] = []
     for line in register_lines(size):
         fields = dict(zip(names, line.split(";"), strict=True))
-        batch.append(read_insured(fields, today, test_keys=True))
+        batch.append(parse_insured(fields, today, test_keys=True))
         if len(batch) == AT_ONCE:
             yield batch
             batch = []

@@ -1,4 +1,4 @@
-"""Accounts of invented people over HTTP: made as the opening makes them, codes read where notify would read them."""
+"""Accounts of fictitious people over HTTP. Codes are read from the messages that notify would send."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,11 +12,11 @@ import orjson
 from services.identity.app import make_api
 from services.identity.domain.accounts import AccountRules, SecondFactor, lookup_keys
 from services.identity.domain.opening import Contact
-from services.identity.domain.passwords import Hasher
+from services.identity.domain.passwords import Argon2Hasher
 from services.identity.domain.sealing import Keyrings
 from services.identity.settings import Settings
 from services.identity.store import records
-from services.identity.usecases.create_account import Choices, create_account
+from services.identity.usecases.create_account import AccountChoices, create_account
 from services.identity.usecases.hash_password import hash_password
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event, sealed_place
@@ -34,12 +34,12 @@ MAIL = "zoe.inventee@patient.example"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 RING = Keyring.parse(KEYRING)
 KEYRINGS = Keyrings(ins=RING, contacts=RING, persons=RING)
-RULES = AccountRules(lookup_keys(RING), Hasher(CHEAP["password_memory_kib"], CHEAP["password_passes"]))
+RULES = AccountRules(lookup_keys(RING), Argon2Hasher(CHEAP["password_memory_kib"], CHEAP["password_passes"]))
 
 
 @dataclass(frozen=True)
-class House:
-    """Identity's API at work, its database, and a pool on it."""
+class IdentityApi:
+    """A client of identity's running API, its database, and a connection pool."""
 
     client: httpx.AsyncClient
     database: Database
@@ -48,72 +48,79 @@ class House:
     async def open_account(
         self, number: int = 1, identifier: str = MAIL, second_factor: SecondFactor = "mail", mobile: str | None = None
     ) -> UUID:
-        """The account of a new record's holder."""
+        """Opens a record, creates the account of its holder, and returns the record id."""
         record_id = await open_one(self.client, number)
         with RULES.hashes.place() as place:
             hashed = await hash_password(RULES, place, PASSWORD, ())
-        told = Contact(MAIL, "fr", "holder", mobile)
+        contact = Contact(MAIL, "fr", "holder", mobile)
         async with transaction(self.pool) as connection:
             assert await records.load_record(connection, record_id) is not None
-            choices = Choices(identifier, hashed, second_factor, "2026-11")
-            await create_account(connection, RULES, KEYRINGS, record_id, told, choices)
+            choices = AccountChoices(identifier, hashed, second_factor, "2026-11")
+            await create_account(connection, RULES, KEYRINGS, record_id, contact, choices)
         return record_id
 
     async def start(self, identifier: str = MAIL, password: str = PASSWORD, **more: Any) -> httpx.Response:
-        """The first half of a sign-in."""
+        """Posts identifier and password, the first step of a sign-in."""
         return await self.client.post("/sign-in", json={"identifier": identifier, "password": password, **more})
 
     async def answer(self, challenge_id: str, code: str) -> httpx.Response:
-        """The second half."""
+        """Posts the code, the second step of a sign-in."""
         return await self.client.post(
             f"/sign-in/{challenge_id}/code", json={"code": code}, headers={"user-agent": FIREFOX}
         )
 
     async def sign_in(self, **more: Any) -> dict[str, Any]:
-        """Both, with the code that was sent."""
+        """Signs in with the code that was sent and returns the tokens."""
         started = await self.start(**more)
         assert started.status_code == 200, started.text
         answered = await self.answer(started.json()["challenge_id"], await self.code())
         assert answered.status_code == 200, answered.text
-        found: dict[str, Any] = answered.json()
-        return found
+        tokens: dict[str, Any] = answered.json()
+        return tokens
 
     async def events(self) -> list[Event]:
-        """Everything announced."""
+        """Returns all announced events."""
         return await announced(self.database)
 
     async def messages(self, kind: str) -> list[dict[str, Any]]:
-        """What notify is asked to tell, opened."""
-        told = [one for one in await self.events() if isinstance(one, MessageRequested) and one.kind == kind]
-        return [orjson.loads(RING.decrypt_jwe(one.sealed, sealed_place("request", one.request_id))) for one in told]
+        """Returns the requested messages of that kind, decrypted."""
+        requests = [
+            event for event in await self.events() if isinstance(event, MessageRequested) and event.kind == kind
+        ]
+        return [
+            orjson.loads(RING.decrypt_jwe(request.sealed, sealed_place("request", request.request_id)))
+            for request in requests
+        ]
 
     async def code(self, kind: str = "sign-in-code", place: int = -1) -> str:
-        """The code that was sent last."""
+        """Returns the code that was sent last."""
         return str((await self.messages(kind))[place]["values"]["code"])
 
     async def entries(self, action: str) -> list[tuple[str, str, str]]:
-        """The ledger's: outcome, reason, kind of actor."""
-        told = [one for one in await self.events() if isinstance(one, AccessRecorded) and one.action == action]
-        return [(one.outcome, one.reason, one.actor.kind) for one in told]
+        """Returns outcome, reason and kind of actor of the ledger entries of that action."""
+        entries = [
+            event for event in await self.events() if isinstance(event, AccessRecorded) and event.action == action
+        ]
+        return [(entry.outcome, entry.reason, entry.actor.kind) for entry in entries]
 
 
 @asynccontextmanager
 async def at_home(
     database: Database, *, peer: str = "127.0.0.1", settings: Settings | None = None
-) -> AsyncIterator[House]:
-    """The house; refusals are answered at once."""
+) -> AsyncIterator[IdentityApi]:
+    """Yields identity's API with its database; refusals are answered without delay."""
     app = known_routes(make_api(settings or settings_of(database, accounts={"refusal_s": 0})))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, client=(peer, 50000))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8401") as client:
-            yield House(client, database, app.state.pool)
+            yield IdentityApi(client, database, app.state.pool)
 
 
 def session(signed_in: dict[str, Any]) -> dict[str, str]:
-    """The headers of a signed-in holder."""
+    """Returns the headers of a signed-in holder."""
     return bearer(signed_in["access_token"])
 
 
 def other_code(code: str) -> str:
-    """Not that one."""
+    """Returns a code other than that one."""
     return f"{(int(code) + 1) % 1_000_000:06}"

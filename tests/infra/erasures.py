@@ -17,7 +17,7 @@ from services.identity.domain.sealing import Keyrings
 from services.identity.store import lifecycle
 from services.identity.usecases import erase_record as module
 from services.identity.usecases.collect_acknowledgements import collect_acknowledgements
-from services.identity.usecases.erase_record import Erasing, erase_record
+from services.identity.usecases.erase_record import ErasureRequest, erase_record
 from services.identity.usecases.sweep_retention import SWEEPER
 from shared.contracts.declarations import SERVICES
 from shared.contracts.identity import ErasureAcknowledged
@@ -88,7 +88,7 @@ PLACES = {
 async def _main(place: str, spec: dict[str, Any]) -> None:
     PLACES[place]()
     pool = await create_pool(PostgresSettings.model_validate({"dsn": spec["dsn"]}), application="tests")
-    asked = Erasing(SWEEPER, "retention-over", datetime.fromisoformat(spec["now"]))
+    asked = ErasureRequest(SWEEPER, "retention-over", datetime.fromisoformat(spec["now"]))
     await erase_record(pool, KEYRINGS, RETENTION, UUID(spec["record_id"]), asked)
     die()
 

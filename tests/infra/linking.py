@@ -14,7 +14,7 @@ import orjson
 from services.identity.store import links
 from services.identity.usecases import change_link as module
 from services.identity.usecases.link_records import link_records
-from services.identity.usecases.move_record import Moving
+from services.identity.usecases.move_record import LifecycleRequest
 from shared.contracts.base import Actor
 from shared.crypto.keyring import Keyring
 from shared.db.pool import create_pool
@@ -25,7 +25,7 @@ from tests.infra.erasures import KEYRINGS
 from tests.infra.identity_api import KEYRING
 from tests.infra.waiting import DEADLINE_S
 
-LINKING = Moving("link", "administrator", Actor(kind="administrator", id="admin-1"))
+LINKING = LifecycleRequest("link", "administrator", Actor(kind="administrator", id="admin-1"))
 
 
 def _die_between_the_two() -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import httpx
 
-from services.identity.domain.insured import InsuredPerson, Reach, seal_insured
+from services.identity.domain.insured import ContactDetails, InsuredPerson, seal_insured
 from services.identity.domain.opening import Person
 from services.identity.domain.openings import OpeningRules
 from services.identity.domain.persons import NO_USED_NAMES, IdentityStatus
@@ -15,7 +15,7 @@ from services.identity.usecases.send_opening_codes import send_opening_codes
 from shared.db.pool import Pool, transaction
 from shared.terminology.oids import INS_NIR_TEST
 from shared.values import Ins, Sex, StrictTraits, ins_key
-from tests.infra.accounts import KEYRINGS, MAIL, PASSWORD, RULES, House
+from tests.infra.accounts import KEYRINGS, MAIL, PASSWORD, RULES, IdentityApi
 from tests.infra.tokens import bearer, make_token, professional_token
 
 CARD = "1234567890"
@@ -44,19 +44,21 @@ def insured(number: int = 1, *, born: str = "1955-06-12", **changes: Any) -> Ins
     traits = StrictTraits("D'INVENTÉE-EXEMPLE", f"Zoé{'abcdefghij'[number % 10]}", born, Sex.FEMALE, "63220")
     status = IdentityStatus(changes.get("status", "qualified"))
     person = Person(ins, traits, NO_USED_NAMES, status, changes.get("regime", "01"), changes.get("region", "84"))
-    reach = Reach(
+    contact_details = ContactDetails(
         mail=changes.get("mail", mail_of(number)),
         mobile=changes.get("mobile"),
         address=changes.get("address", ("ZOE INVENTEE", "1 RUE INVENTEE", "99999 NULLEPART")),
     )
     owner = changes.get("card_owner")
-    return InsuredPerson(person, reach, changes.get("card", CARD), Ins(owner, INS_NIR_TEST) if owner else None)
+    return InsuredPerson(
+        person, contact_details, changes.get("card", CARD), Ins(owner, INS_NIR_TEST) if owner else None
+    )
 
 
 async def enter(pool: Pool, people: Iterable[InsuredPerson]) -> None:
     """Into the register."""
     async with transaction(pool) as connection:
-        await put_insured(connection, [seal_insured(KEYRINGS, one) for one in people])
+        await put_insured(connection, [seal_insured(KEYRINGS, person) for person in people])
 
 
 def ins_body(number: int = 1, born: str = "1955-06-12") -> dict[str, str]:
@@ -91,12 +93,12 @@ def campaigner() -> dict[str, str]:
     return bearer(make_token("administrator", "admin-1", scope="campaigns.run records.assist records.open"))
 
 
-async def decide(house: House) -> int:
+async def decide(house: IdentityApi) -> int:
     """What the worker does with those who asked alone."""
     return await send_opening_codes(house.pool, KEYRINGS, RULES.lookups, RULES_NOW)
 
 
-async def ask_alone(house: House, number: int = 1, **changes: Any) -> UUID:
+async def ask_alone(house: IdentityApi, number: int = 1, **changes: Any) -> UUID:
     """Asks, and lets the worker decide."""
     answer = await house.client.post("/openings/online", json=asking(number, **changes))
     assert answer.status_code == 202, answer.text
@@ -104,12 +106,12 @@ async def ask_alone(house: House, number: int = 1, **changes: Any) -> UUID:
     return UUID(answer.json()["opening_id"])
 
 
-async def give_code(house: House, opening_id: UUID, code: str) -> httpx.Response:
+async def give_code(house: IdentityApi, opening_id: UUID, code: str) -> httpx.Response:
     """The code of an opening alone."""
     return await house.client.post(f"/openings/online/{opening_id}/code", json={"code": code})
 
 
-async def ticket(house: House, number: int = 1) -> tuple[UUID, str]:
+async def obtain_ticket(house: IdentityApi, number: int = 1) -> tuple[UUID, str]:
     """An opening alone whose code was given."""
     opening_id = await ask_alone(house, number)
     answer = await give_code(house, opening_id, await house.code("opening-code"))
@@ -117,8 +119,8 @@ async def ticket(house: House, number: int = 1) -> tuple[UUID, str]:
     return opening_id, answer.json()["ticket"]
 
 
-async def complete(house: House, opening_id: UUID, given: str, **changes: Any) -> httpx.Response:
+async def complete(house: IdentityApi, opening_id: UUID, ticket: str, **changes: Any) -> httpx.Response:
     """The last step of an opening alone."""
     return await house.client.post(
-        f"/openings/online/{opening_id}/complete", json={"ticket": given, **choosing(**changes)}
+        f"/openings/online/{opening_id}/complete", json={"ticket": ticket, **choosing(**changes)}
     )

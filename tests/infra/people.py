@@ -10,7 +10,7 @@ import orjson
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged, PeopleChanged
-from tests.infra.accounts import RING, House
+from tests.infra.accounts import RING, IdentityApi
 from tests.infra.identity_api import TEST_OID, administrator
 from tests.infra.openings import CARD, number_of
 from tests.infra.tokens import bearer, patient_token
@@ -36,7 +36,7 @@ def ins(number: int, born: str = "1955-06-12") -> dict[str, str]:
     return {"value": number_of(number, born), "oid": TEST_OID}
 
 
-async def adult(house: House, number: int, *, born: str = "1955-06-12", mail: str | None = "") -> UUID:
+async def adult(house: IdentityApi, number: int, *, born: str = "1955-06-12", mail: str | None = "") -> UUID:
     """The record of somebody of age (or of whom nobody represents)."""
     to = f"adult.{number}@patient.example" if mail == "" else mail
     body = {"ins": ins(number, born), "traits": traits(number, born), "contact": {"mail": to, "language": "fr"}}
@@ -51,7 +51,12 @@ def by(number: int, evidence: dict[str, str] | None = None, **more: Any) -> dict
 
 
 async def open_minor(
-    house: House, representative: int, number: int = 50, *, born: str = MINOR, evidence: dict[str, str] | None = None
+    house: IdentityApi,
+    representative: int,
+    number: int = 50,
+    *,
+    born: str = MINOR,
+    evidence: dict[str, str] | None = None,
 ) -> httpx.Response:
     """By an administrator."""
     body = {"ins": ins(number, born), "traits": traits(number, born), "by": by(representative, evidence)}
@@ -59,35 +64,35 @@ async def open_minor(
 
 
 async def open_own_minor(
-    house: House, own_id: UUID, number: int = 50, *, born: str = MINOR, **changes: Any
+    house: IdentityApi, own_id: UUID, number: int = 50, *, born: str = MINOR, **changes: Any
 ) -> httpx.Response:
     """By the representative, with the card."""
     body = {"ins": ins(number, born), "traits": traits(number, born), "card_serial": CARD, **changes}
     return await house.client.post("/records/represented", json=body, headers=bearer(patient_token(own_id)))
 
 
-async def add(house: House, record_id: UUID, number: int, **more: Any) -> httpx.Response:
+async def add(house: IdentityApi, record_id: UUID, number: int, **more: Any) -> httpx.Response:
     """Another representative, by an administrator."""
     return await house.client.post(
         f"/records/{record_id}/representatives", json=by(number, **more), headers=administrator()
     )
 
 
-async def acting(house: House, own_id: UUID, record_id: UUID) -> dict[str, str]:
+async def acting(house: IdentityApi, own_id: UUID, record_id: UUID) -> dict[str, str]:
     """The headers of somebody who acts for another."""
     answer = await ask_to_act(house, own_id, record_id)
     assert answer.status_code == 200, answer.text
     return bearer(answer.json()["access_token"])
 
 
-async def ask_to_act(house: House, own_id: UUID, record_id: UUID) -> httpx.Response:
+async def ask_to_act(house: IdentityApi, own_id: UUID, record_id: UUID) -> httpx.Response:
     """A token to act for another."""
     return await house.client.post(
         "/token/acting-for", json={"record_id": str(record_id)}, headers=bearer(patient_token(own_id))
     )
 
 
-async def people(house: House, record_id: UUID) -> list[PeopleChanged]:
+async def people(house: IdentityApi, record_id: UUID) -> list[PeopleChanged]:
     """What was announced of a record's people, in order."""
     return [one for one in await house.events() if isinstance(one, PeopleChanged) and one.record_id == record_id]
 
@@ -103,7 +108,7 @@ class Entry:
     subject: str | None
 
 
-async def entries(house: House, record_id: UUID, action: str) -> list[Entry]:
+async def entries(house: IdentityApi, record_id: UUID, action: str) -> list[Entry]:
     """The ledger's of a record."""
     return [
         Entry(one.outcome, one.reason, one.actor.kind, one.actor.id, one.subject_id)
@@ -112,7 +117,7 @@ async def entries(house: House, record_id: UUID, action: str) -> list[Entry]:
     ]
 
 
-async def contacts(house: House, record_id: UUID) -> list[tuple[str | None, str]]:
+async def contacts(house: IdentityApi, record_id: UUID) -> list[tuple[str | None, str]]:
     """Mail and relation of each contact that was announced of a record."""
     found = []
     for one in await house.events():
@@ -122,6 +127,6 @@ async def contacts(house: House, record_id: UUID) -> list[tuple[str | None, str]
     return found
 
 
-async def told(house: House, kind: str) -> list[str]:
+async def told(house: IdentityApi, kind: str) -> list[str]:
     """The addresses to which a notice of that kind went."""
     return sorted(one["to"]["mail"] for one in await house.messages(kind))

@@ -144,20 +144,20 @@ async def test_a_list_signed_by_somebody_else_does_not_count(client: httpx.Async
 
 
 async def test_a_certificate_counts_only_as_the_entrance_passed_it_on(client: httpx.AsyncClient, pki: Pki) -> None:
-    card, now, asked = pki.card(DOCTOR.id), clock.now(), SignedRequest("POST", CARD, b"{}")
-    good = sign_certificate(EDGE_KEYS, card.der, asked, now)
-    other_card = sign_certificate(EDGE_KEYS, pki.card(STRANGER.id).der, asked, now)
+    card, now, request = pki.card(DOCTOR.id), clock.now(), SignedRequest("POST", CARD, b"{}")
+    good = sign_certificate(EDGE_KEYS, card.der, request, now)
+    other_card = sign_certificate(EDGE_KEYS, pki.card(STRANGER.id).der, request, now)
     wrong = [
         {"client-cert": good["client-cert"]},
         {**good, "client-cert-signature": "x"},
         {**good, "client-cert-signature": "9" * 5000},
         {**good, "client-cert": other_card["client-cert"]},
-        sign_certificate(Keyring.parse(OTHER_KEYRING), card.der, asked, now),
-        sign_certificate(EDGE_KEYS, card.der, replace(asked, target="/oauth/token"), now),
-        sign_certificate(EDGE_KEYS, card.der, replace(asked, method="GET"), now),
-        sign_certificate(EDGE_KEYS, card.der, replace(asked, body=b'{"mode": "normal"}'), now),
-        sign_certificate(EDGE_KEYS, card.der, asked, now - timedelta(minutes=1)),
-        sign_certificate(EDGE_KEYS, card.der, asked, now + timedelta(minutes=1)),
+        sign_certificate(Keyring.parse(OTHER_KEYRING), card.der, request, now),
+        sign_certificate(EDGE_KEYS, card.der, replace(request, target="/oauth/token"), now),
+        sign_certificate(EDGE_KEYS, card.der, replace(request, method="GET"), now),
+        sign_certificate(EDGE_KEYS, card.der, replace(request, body=b'{"mode": "normal"}'), now),
+        sign_certificate(EDGE_KEYS, card.der, request, now - timedelta(minutes=1)),
+        sign_certificate(EDGE_KEYS, card.der, request, now + timedelta(minutes=1)),
     ]
     for headers in wrong:
         assert code_of(await client.post(CARD, json={}, headers=headers)) == (403, "entrance-unknown"), headers

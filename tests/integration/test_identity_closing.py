@@ -99,12 +99,12 @@ async def test_a_holder_closes_their_record_and_everybody_is_told(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     record_id = await open_one(client)
-    opened = (await announced(database))[0]
+    opening_event = (await announced(database))[0]
     since = len(await announced(database))
     assert await ask(client, "close", record_id, holder(record_id)) == (200, 2, "closed")
     changed, access, notice = await told(database, since)
-    assert isinstance(opened, RecordChanged)
-    assert changed == opened.model_copy(update={"version": 2, "status": "closed"})
+    assert isinstance(opening_event, RecordChanged)
+    assert changed == opening_event.model_copy(update={"version": 2, "status": "closed"})
     assert isinstance(access, AccessRecorded)
     assert (access.action, access.outcome, access.reason) == ("close-record", "permitted", "closed")
     assert (access.actor.kind, access.state_version) == ("patient", 2)
@@ -131,8 +131,8 @@ async def test_a_closing_is_on_its_way_until_it_is_in_force(client: httpx.AsyncC
     prefer = holder(record_id) | {"prefer": "wait=5"}
     answer = await client.post(f"/records/{record_id}/close", json={}, headers=prefer)
     assert (answer.json()["status"], answer.json()["state"]) == ("in-force", "closed")
-    seen = (await client.get(f"/records/{record_id}", headers=holder(record_id))).json()
-    assert (seen["status"], seen["state"], seen["version"]) == ("in-force", "closed", 2)
+    view = (await client.get(f"/records/{record_id}", headers=holder(record_id))).json()
+    assert (view["status"], view["state"], view["version"]) == ("in-force", "closed", 2)
 
 
 STRANGERS = {
@@ -151,11 +151,11 @@ async def test_nobody_else_closes_a_record(client: httpx.AsyncClient, database: 
     since = len(await announced(database))
     headers, status, code = STRANGERS[who]
     assert (await ask(client, "close", record_id, headers))[:2] == (status, code)
-    refused = await told(database, since)
-    assert [(one.action, one.outcome, one.reason) for one in refused] == (
+    events = await told(database, since)
+    assert [(entry.action, entry.outcome, entry.reason) for entry in events] == (
         [("close-record", "refused", "forbidden")] if status == 403 else []
     )
-    assert not any(isinstance(one, RecordChanged) for one in refused)
+    assert not any(isinstance(event, RecordChanged) for event in events)
 
 
 async def test_a_closed_record_is_not_opened_again_in_passing(client: httpx.AsyncClient, database: Database) -> None:
@@ -208,8 +208,8 @@ async def test_a_death_closes_the_record_and_only_an_administrator_corrects_it(
     assert (changed.status, changed.deceased) == ("closed", True)
     assert (access.action, access.reason) == ("close-record", "death-recorded")
     assert (await ask(client, "reopen", record_id, holder(record_id)))[:2] == (409, "holder-deceased")
-    opened = await client.post("/records", json=opening(), headers=administrator())
-    assert (opened.status_code, opened.json()["code"]) == (409, "holder-deceased")
+    response = await client.post("/records", json=opening(), headers=administrator())
+    assert (response.status_code, response.json()["code"]) == (409, "holder-deceased")
     since = len(await announced(database))
     assert await ask(client, "reopen", record_id, administrator()) == (200, 3, "open")
     assert (await told(database, since))[0].deceased is False
@@ -220,10 +220,10 @@ async def test_the_ten_years_of_a_closed_record_do_not_begin_again_with_a_death(
 ) -> None:
     record_id = await open_one(client)
     await ask(client, "close", record_id, holder(record_id))
-    before = await query(database, "select closed_at from closures")
+    closed_at = await query(database, "select closed_at from closures")
     await ask(client, "death", record_id, administrator())
     after = await query(database, "select closed_at, cause from closures")
-    assert (after[0]["closed_at"], after[0]["cause"]) == (before[0]["closed_at"], "death")
+    assert (after[0]["closed_at"], after[0]["cause"]) == (closed_at[0]["closed_at"], "death")
 
 
 @pytest.mark.parametrize("what", ["close", "reopen", "death"])
@@ -249,9 +249,9 @@ async def test_a_campaign_finds_who_is_on_the_list(client: httpx.AsyncClient, da
     await object_(client, 1)
     pool = await create_pool(settings_of(database).postgres, application="tests")
     async with transaction(pool) as connection:
-        found = await store.suppressed_among(connection, [fingerprint(1), fingerprint(2)])
+        suppressions = await store.load_suppressions(connection, [fingerprint(1), fingerprint(2)])
     pool.terminate()
-    assert found == {fingerprint(1): "objected"}
+    assert suppressions == {fingerprint(1): "objected"}
 
 
 async def test_an_objection_to_a_record_that_is_open_closes_it(client: httpx.AsyncClient, database: Database) -> None:
@@ -290,7 +290,7 @@ async def test_a_withdrawal_takes_the_person_off_the_list_and_reopens_nothing(
     assert (await withdraw(client, 2)).json() == {"state": "closed", "record_id": str(record_id)}
     assert (await withdraw(client, 2)).status_code == 200
     assert await suppressed(database) == {}
-    actions = [one.action for one in await announced(database) if isinstance(one, AccessRecorded)]
+    actions = [event.action for event in await announced(database) if isinstance(event, AccessRecorded)]
     assert actions.count("withdraw-opening-objection") == 1
 
 

@@ -31,9 +31,9 @@ async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
 @pytest_asyncio.fixture(scope="module")
 async def unchanged(databases: Databases) -> AsyncIterator[Database]:
     """One database for all the tests of this file in which nothing may change."""
-    made = await databases.new("identity")
-    yield made
-    await databases.drop(made)
+    database = await databases.new("identity")
+    yield database
+    await databases.drop(database)
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -191,9 +191,9 @@ async def test_the_provider_is_asked_for_a_new_proof(client: httpx.AsyncClient, 
     for _ in range(MOST):
         assert (await by_provider(client, pki, about(1))).status_code == 200
     usual = await client.post("/professionals/sign-in", json=about(1))
-    asked = await client.post("/professionals/sign-in", json={**about(1), "prompt": "login"})
-    queries = [parse_qs(urlsplit(one.json()["authorization_url"]).query) for one in (usual, asked)]
-    assert [one.get("prompt") for one in queries] == [None, ["login"]]
+    prompted = await client.post("/professionals/sign-in", json={**about(1), "prompt": "login"})
+    queries = [parse_qs(urlsplit(one.json()["authorization_url"]).query) for one in (usual, prompted)]
+    assert [query.get("prompt") for query in queries] == [None, ["login"]]
     assert (await by_provider(client, pki, {**about(1), "prompt": "login"})).status_code == 200
     wrong = await client.post("/professionals/sign-in", json={**about(1), "prompt": "none"})
     assert wrong.status_code == 422

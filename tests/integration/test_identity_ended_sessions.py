@@ -12,7 +12,7 @@ from services.identity.app import make_api
 from shared.contracts.identity import SessionEnded
 from shared.http.tokens import TokenVerifier
 from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, House, at_home, session
+from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, at_home, session
 from tests.infra.identity_api import administrator, query, settings_of
 from tests.infra.people import ins, traits
 from tests.infra.tokens import SETTINGS, TestKeys
@@ -79,7 +79,7 @@ OTHERS = {
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[House]:
+async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
     async with at_home(await new_database("identity")) as made:
         yield made
 
@@ -90,7 +90,7 @@ async def session_id_of(signed_in: dict[str, Any]) -> UUID:
     return caller.session_id
 
 
-async def ended(house: House) -> list[UUID]:
+async def ended(house: IdentityApi) -> list[UUID]:
     """The sessions whose end was announced, in order."""
     rows = await query(
         house.database, "select payload from outbox where event_type = $1 order by id", SessionEnded.ce_type
@@ -98,13 +98,15 @@ async def ended(house: House) -> list[UUID]:
     return [SessionEnded.model_validate_json(row["payload"]).session_id for row in rows]
 
 
-async def test_every_route_with_a_token_is_for_holders_or_is_not(house: House) -> None:
+async def test_every_route_with_a_token_is_for_holders_or_is_not(house: IdentityApi) -> None:
     paths = make_api(settings_of(house.database)).openapi()["paths"]
-    asked = {(verb, path) for path, verbs in paths.items() for verb, said in verbs.items() if "security" in said}
-    assert asked == HOLDERS.keys() | OTHERS
+    secured = {
+        (verb, path) for path, verbs in paths.items() for verb, operation in verbs.items() if "security" in operation
+    }
+    assert secured == HOLDERS.keys() | OTHERS
 
 
-async def test_a_token_whose_session_was_ended_gets_nothing_from_any_route_for_holders(house: House) -> None:
+async def test_a_token_whose_session_was_ended_gets_nothing_from_any_route_for_holders(house: IdentityApi) -> None:
     record_id = await house.open_account()
     stolen, own = await house.sign_in(), await house.sign_in()
     assert (await house.client.delete("/devices", headers=session(own))).status_code == 204
@@ -121,7 +123,7 @@ async def test_a_token_whose_session_was_ended_gets_nothing_from_any_route_for_h
 @pytest.mark.parametrize(
     "way", ["everywhere", "one-device", "password", "reset", "reused", "signed-in-again", "erased"]
 )
-async def test_every_way_in_which_a_session_ends_is_announced_once(house: House, way: str) -> None:
+async def test_every_way_in_which_a_session_ends_is_announced_once(house: IdentityApi, way: str) -> None:
     record_id = await house.open_account()
     signed_in = await house.sign_in()
     doomed = await session_id_of(signed_in)
@@ -131,16 +133,18 @@ async def test_every_way_in_which_a_session_ends_is_announced_once(house: House,
         case "one-device":
             own = await house.sign_in()
             devices = (await house.client.get("/devices", headers=session(own))).json()
-            [device] = [one["device_id"] for one in devices if not one["current"]]
+            [device] = [device["device_id"] for device in devices if not device["current"]]
             await house.client.delete(f"/devices/{device}", headers=session(own))
         case "password":
             own = await house.sign_in()
             body = {"password": PASSWORD, "new_password": OTHER_PASSWORD}
             await house.client.put("/account/password", json=body, headers=session(own))
         case "reset":
-            asked = (await house.client.post("/password-resets", json={"identifier": MAIL})).json()["challenge_id"]
+            challenge_id = (await house.client.post("/password-resets", json={"identifier": MAIL})).json()[
+                "challenge_id"
+            ]
             body = {"code": await house.code("password-reset-code"), "password": OTHER_PASSWORD}
-            await house.client.post(f"/password-resets/{asked}/password", json=body)
+            await house.client.post(f"/password-resets/{challenge_id}/password", json=body)
         case "reused":
             for _ in range(2):
                 await house.client.post("/token/refresh", json={"refresh_token": signed_in["refresh_token"]})
@@ -152,7 +156,7 @@ async def test_every_way_in_which_a_session_ends_is_announced_once(house: House,
     assert await ended(house) == [doomed]
 
 
-async def test_nobody_invites_while_the_holder_signs_out_everywhere(house: House) -> None:
+async def test_nobody_invites_while_the_holder_signs_out_everywhere(house: IdentityApi) -> None:
     """Whichever comes first: an invitation that was answered with 201 was there before the sessions had ended."""
     record_id = await house.open_account()
     stolen, own = await house.sign_in(), await house.sign_in()
@@ -168,15 +172,17 @@ async def test_nobody_invites_while_the_holder_signs_out_everywhere(house: House
     assert await query(house.database, "select id from care_relations") == []
 
 
-async def test_two_devices_that_sign_out_everywhere_at_once_are_both_answered(house: House) -> None:
+async def test_two_devices_that_sign_out_everywhere_at_once_are_both_answered(house: IdentityApi) -> None:
     await house.open_account()
     both = [await house.sign_in(), await house.sign_in()]
-    answers = await asyncio.gather(*(house.client.delete("/devices", headers=session(one)) for one in both))
+    answers = await asyncio.gather(
+        *(house.client.delete("/devices", headers=session(session_tokens)) for session_tokens in both)
+    )
     assert sorted(answer.status_code for answer in answers) == [204, 401]
-    assert sorted(await ended(house)) == sorted([await session_id_of(one) for one in both])
+    assert sorted(await ended(house)) == sorted([await session_id_of(session_tokens) for session_tokens in both])
 
 
-async def waiting_for_a_lock(house: House) -> None:
+async def waiting_for_a_lock(house: IdentityApi) -> None:
     """Returns once a statement waits for somebody else's row."""
     sql = """
     select pid from pg_locks where not granted and pid in (

@@ -15,10 +15,10 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.receipts import longest_kept, verify
+from services.identity.domain.receipts import longest_retention, verified_receipt
 from services.identity.store import lifecycle
 from services.identity.usecases.collect_acknowledgements import WriterMismatchError
-from services.identity.usecases.erase_record import destroy, erase_record
+from services.identity.usecases.erase_record import destroy_record_data, erase_record
 from services.identity.usecases.recover_commits import erase_again_and_end_sessions
 from services.identity.usecases.sweep_retention import sweep_retention
 from services.identity.usecases.watch_erasures import OVERDUE, watch_erasures
@@ -85,13 +85,13 @@ async def tables_with(database: Database, texts: list[str]) -> set[str]:
         "select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace "
         "where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition",
     )
-    found = set()
+    matching = set()
     for row in tables:
         name = row["relname"]
         sql = f'select exists (select from "{name}" t where t::text like any($1::text[]))'
         if (await query(database, sql, [f"%{text}%" for text in texts]))[0][0]:
-            found.add(name)
-    return found
+            matching.add(name)
+    return matching
 
 
 async def unsent(database: Database) -> list[tuple[str, bool]]:
@@ -109,15 +109,15 @@ async def test_an_erasure_leaves_nothing_of_the_record_and_the_person(
     assert (answer.status_code, answer.json()["state"]) == (202, "under-way")
     assert answer.json()["missing"] == sorted(SERVICES)
     assert await tables_with(database, ids) <= KEPT
-    told = await unsent(database)
-    tombstones = {topic for topic, gone in told if gone}
+    messages = await unsent(database)
+    tombstones = {topic for topic, gone in messages if gone}
     assert {"identity.records.v1", "identity.contacts.v1", "identity.people.v1"} <= tombstones
-    assert {topic for topic, gone in told if not gone} == {"identity.accesses.v1", "identity.erasures.v1"}
+    assert {topic for topic, gone in messages if not gone} == {"identity.accesses.v1", "identity.erasures.v1"}
     rows = await query(database, "select reason, fingerprint from opening_suppressions")
     assert [row["reason"] for row in rows] == ["erased"]
     assert nir() not in rows[0]["fingerprint"]
-    seen = await client.get(f"/records/{record_id}", headers=administrator())
-    assert (seen.status_code, seen.json()["code"]) == (404, "record-unknown")
+    response = await client.get(f"/records/{record_id}", headers=administrator())
+    assert (response.status_code, response.json()["code"]) == (404, "record-unknown")
 
 
 async def test_every_table_that_names_a_record_is_among_those_that_are_emptied(
@@ -128,10 +128,10 @@ async def test_every_table_that_names_a_record_is_among_those_that_are_emptied(
     async with life.pool.acquire() as pooled:
         connection: Any = pooled
         with connection.query_logger(lambda record: said.append(record.query)):
-            kept = await lifecycle.load_kept(connection, record_id)
-            assert kept is not None
+            lifecycle_record = await lifecycle.load_lifecycle_record(connection, record_id)
+            assert lifecycle_record is not None
             async with connection.transaction():
-                await destroy(connection, KEYRINGS, kept, clock.now())
+                await destroy_record_data(connection, KEYRINGS, lifecycle_record, clock.now())
     emptied = set(re.findall(r"delete from (\w+)", " ".join(said)))
     rows = await query(
         database,
@@ -302,19 +302,21 @@ async def test_when_all_have_answered_there_is_a_receipt_that_the_published_keys
     assert answer.headers["content-type"] == "application/jose"
     keys = (await client.get("/.well-known/erasure-receipt-keys.json")).json()
     assert all("d" not in key for key in keys["keys"])
-    found = verify(answer.text, keys)
-    assert (found.erasure_id, found.record_id, found.reason) == (erasure_id, record_id, "gdpr-decision")
-    assert found.destroyed_at == at
-    assert found.unrecoverable_from == at + longest_kept(timedelta(days=90))
-    assert {one.service: one.destroyed["keys"] for one in found.acknowledgements}[SERVICES[4]] == 7
+    receipt = verified_receipt(answer.text, keys)
+    assert (receipt.erasure_id, receipt.record_id, receipt.reason) == (erasure_id, record_id, "gdpr-decision")
+    assert receipt.destroyed_at == at
+    assert receipt.unrecoverable_from == at + longest_retention(timedelta(days=90))
+    assert {acknowledgement.service: acknowledgement.destroyed["keys"] for acknowledgement in receipt.acknowledgements}[
+        SERVICES[4]
+    ] == 7
 
 
 async def test_acknowledgements_that_come_again_change_nothing(client: httpx.AsyncClient, life: Life) -> None:
     record_id, erasure_id = await acknowledged_erasure(client, life)
     path = f"/erasures/{erasure_id}/receipt"
-    before = (await client.get(path, headers=administrator())).text
+    first_receipt = (await client.get(path, headers=administrator())).text
     await life.acknowledge(record_id, erasure_id, *SERVICES, *SERVICES, count=9)
-    assert (await client.get(path, headers=administrator())).text == before
+    assert (await client.get(path, headers=administrator())).text == first_receipt
 
 
 async def test_words_about_nothing_that_was_decided_or_of_nobody_known_are_passed_over(
@@ -357,15 +359,15 @@ async def test_an_erasure_killed_in_the_middle_ends_as_if_nothing_had_happened(
     await close(client, record_id)
     later = clock.now() + timedelta(days=366 * 10)
     await crash(place, database, record_id, later)
-    decided = await query(database, "select id from erasures")
-    assert (len(decided), len(await query(database, "select id from records"))) == (
+    erasures = await query(database, "select id from erasures")
+    assert (len(erasures), len(await query(database, "select id from records"))) == (
         (1, 0) if place == "after the commit" else (0, 1)
     )
     await sweep_retention(life.pool, KEYRINGS, RETENTION, later)
     assert await tables_with(database, ids) <= KEPT
     assert len(await query(database, "select id from erasures")) == 1
-    told = [topic for topic, _ in await unsent(database)]
-    assert told.count("identity.erasures.v1") == 1
+    topics = [topic for topic, _ in await unsent(database)]
+    assert topics.count("identity.erasures.v1") == 1
 
 
 async def test_a_deletion_is_not_left_half_done_when_a_key_is_missing(

@@ -11,7 +11,7 @@ from services.identity.store.figures import count_life_event, count_life_events
 from services.identity.usecases.publish_figures import publish_figures
 from shared.db.pool import transaction
 from tests.conftest import NewDatabase
-from tests.infra.accounts import House, at_home
+from tests.infra.accounts import IdentityApi, at_home
 from tests.infra.identity_api import query
 
 MONDAY = datetime(2026, 11, 2, 9, tzinfo=timezone(timedelta(hours=1)))
@@ -19,12 +19,14 @@ AFTER = MONDAY + timedelta(days=8)
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[House]:
+async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
     async with at_home(await new_database("identity")) as house:
         yield house
 
 
-async def happen(house: House, kind: LifeEvent, number: int, *, at: datetime = MONDAY, region: str = "84") -> None:
+async def happen(
+    house: IdentityApi, kind: LifeEvent, number: int, *, at: datetime = MONDAY, region: str = "84"
+) -> None:
     channel = "letter" if kind in ("objection", "closure") else "online"
     async with transaction(house.pool) as connection:
         for _ in range(min(number, 3)):
@@ -32,15 +34,15 @@ async def happen(house: House, kind: LifeEvent, number: int, *, at: datetime = M
         await count_life_events(connection, kind, {(channel, region): number - 3} if number > 3 else {}, at)
 
 
-async def figures(house: House, **total: str) -> dict[str, str]:
+async def figures(house: IdentityApi, **total: str) -> dict[str, str]:
     answer = await house.client.get("/figures?from=2026-11-01&to=2026-11-30")
     assert answer.status_code == 200, answer.text
     wanted = {"region": "all", "channel": "all", **total}
-    found = [one for one in answer.json()["figures"] if all(one[name] == value for name, value in wanted.items())]
-    return {f"{one['week']} {one['kind']}": one["figure"] for one in found}
+    matching = [item for item in answer.json()["figures"] if all(item[name] == value for name, value in wanted.items())]
+    return {f"{figure['week']} {figure['kind']}": figure["figure"] for figure in matching}
 
 
-async def test_a_week_is_published_rounded_when_it_is_over(house: House) -> None:
+async def test_a_week_is_published_rounded_when_it_is_over(house: IdentityApi) -> None:
     await happen(house, "opening", 44)
     await happen(house, "opening", 4, region="11")
     await happen(house, "objection", 3)
@@ -63,22 +65,22 @@ async def test_a_week_is_published_rounded_when_it_is_over(house: House) -> None
     assert (await figures(house, region="11"))["2026-11-02 opening"] == "< 11"
 
 
-async def test_what_was_published_is_never_computed_again(house: House) -> None:
+async def test_what_was_published_is_never_computed_again(house: IdentityApi) -> None:
     await happen(house, "opening", 20)
     assert await publish_figures(house.pool, AFTER)
-    before = await figures(house)
+    first_figures = await figures(house)
     await happen(house, "opening", 500)
     assert not await publish_figures(house.pool, AFTER)
-    assert await figures(house) == before
+    assert await figures(house) == first_figures
 
 
-async def test_many_publishers_at_once_publish_a_week_once(house: House) -> None:
+async def test_many_publishers_at_once_publish_a_week_once(house: IdentityApi) -> None:
     await happen(house, "opening", 20)
-    done = await asyncio.gather(*(publish_figures(house.pool, AFTER) for _ in range(4)))
-    assert sorted(done) == [False, False, False, True]
+    outcomes = await asyncio.gather(*(publish_figures(house.pool, AFTER) for _ in range(4)))
+    assert sorted(outcomes) == [False, False, False, True]
 
 
-async def test_the_facts_behind_a_published_week_name_nobody_and_have_no_order(house: House) -> None:
+async def test_the_facts_behind_a_published_week_name_nobody_and_have_no_order(house: IdentityApi) -> None:
     await happen(house, "opening", 20)
     await happen(house, "closure", 2)
     await publish_figures(house.pool, AFTER)
@@ -90,9 +92,9 @@ async def test_the_facts_behind_a_published_week_name_nobody_and_have_no_order(h
     assert set(rows[0].keys()) == {"id", "week", "kind", "region", "channel", "number"}
 
 
-async def test_the_figures_are_open_to_everybody_within_a_span(house: House) -> None:
-    refused = await house.client.get("/figures?from=2026-11-30&to=2026-11-01", headers={"accept-language": "fr"})
-    assert (refused.status_code, refused.json()["code"]) == (422, "span-invalid")
-    assert refused.json()["detail"].startswith("Indiquez")
+async def test_the_figures_are_open_to_everybody_within_a_span(house: IdentityApi) -> None:
+    response = await house.client.get("/figures?from=2026-11-30&to=2026-11-01", headers={"accept-language": "fr"})
+    assert (response.status_code, response.json()["code"]) == (422, "span-invalid")
+    assert response.json()["detail"].startswith("Indiquez")
     assert (await house.client.get("/figures?from=2020-01-01&to=2026-11-01")).status_code == 422
     assert (await house.client.get("/figures")).status_code == 422

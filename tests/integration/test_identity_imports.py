@@ -15,14 +15,14 @@ from services.identity.domain.imports import (
     AbsenceImplausibleError,
     FileEncodingError,
     FileHeaderError,
-    FileMark,
+    FileIdentity,
+    ImportProgress,
     ImportRunningError,
-    Progress,
 )
-from services.identity.domain.insured import Insured, Selection, is_card_of, open_insured
-from services.identity.importing import Complete, Importer, Outcome
+from services.identity.domain.insured import InsuredRow, InsuredSelection, is_card_of, open_insured
+from services.identity.importing import CompleteDirectory, Importer, ImportOutcome
 from services.identity.settings import ImportSettings
-from services.identity.store.insured import find_insured, page_of_insured
+from services.identity.store.insured import find_insured, load_insured_page
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
@@ -70,11 +70,11 @@ def importer_of(database: Database, keyring: str = KEYRING) -> Importer:
     return make_importer(ImportSettings.model_validate(values))
 
 
-def nothing(progress: Progress, mark: FileMark) -> None:
+def nothing(progress: ImportProgress, mark: FileIdentity) -> None:
     pass
 
 
-async def found(database: Database, ins: str, keyrings: str = KEYRING) -> Insured | None:
+async def found(database: Database, ins: str, keyrings: str = KEYRING) -> InsuredRow | None:
     pool = await create_pool(settings_of(database).postgres, application="tests")
     try:
         async with pool.acquire() as connection:
@@ -84,13 +84,13 @@ async def found(database: Database, ins: str, keyrings: str = KEYRING) -> Insure
         pool.terminate()
 
 
-async def pages(database: Database, selection: Selection, limit: int) -> list[list[Insured]]:
+async def pages(database: Database, selection: InsuredSelection, limit: int) -> list[list[InsuredRow]]:
     pool = await create_pool(settings_of(database).postgres, application="tests")
-    seen: list[list[Insured]] = []
+    seen: list[list[InsuredRow]] = []
     after: UUID | None = None
     try:
         async with pool.acquire() as connection:
-            while page := await page_of_insured(connection, selection, after, limit):
+            while page := await load_insured_page(connection, selection, after, limit):
                 seen.append(page)
                 after = page[-1].id
     finally:
@@ -98,9 +98,9 @@ async def pages(database: Database, selection: Selection, limit: int) -> list[li
     return seen
 
 
-def rejected(outcome: Outcome) -> list[tuple[int, str]]:
+def rejected(outcome: ImportOutcome) -> list[tuple[int, str]]:
     lines = outcome.rejected_file.read_text("utf-8").splitlines()[1:]
-    return [(int(one.split(";")[0]), one.split(";")[1]) for one in lines]
+    return [(int(line.split(";")[0]), line.split(";")[1]) for line in lines]
 
 
 async def test_an_imported_person_is_found_by_the_fingerprint_and_opened_whole(
@@ -115,7 +115,7 @@ async def test_an_imported_person_is_found_by_the_fingerprint_and_opened_whole(
     person = open_insured(RING, row)
     assert (person.person.ins.matricule, person.person.traits.birth_name) == (line[0], line[2])
     assert (row.birth_year, row.region, row.regime) == (int(line[4][:4]), line[11], line[10])
-    assert person.reach.address == tuple(line[16:19])
+    assert person.contact_details.address == tuple(line[16:19])
     assert person.person.used.given_name == line[8]
     assert is_card_of(RING, row, person.person.ins, line[12])
     assert not is_card_of(RING, row, person.person.ins, "0000000000")
@@ -151,9 +151,9 @@ async def test_the_same_file_again_changes_nothing_and_a_changed_line_changes_on
     file = write_register(tmp_path / "register.csv", 300)
     importer = importer_of(database)
     assert (await importer.insured(file, nothing)).progress.changed == 300
-    before = await query(database, "select * from insured order by bucket, id")
+    first_rows = await query(database, "select * from insured order by bucket, id")
     assert (await importer.insured(file, nothing)).progress.changed == 0
-    assert await query(database, "select * from insured order by bucket, id") == before
+    assert await query(database, "select * from insured order by bucket, id") == first_rows
     file.write_text(file.read_text("utf-8").replace("invente.1@", "nouveau.1@"), encoding="utf-8")
     again = await importer.insured(file, nothing)
     assert (again.progress.changed, again.resumed) == (1, False)
@@ -162,21 +162,21 @@ async def test_the_same_file_again_changes_nothing_and_a_changed_line_changes_on
 
 async def test_pages_go_over_everybody_selected_once(database: Database, tmp_path: Path) -> None:
     await importer_of(database).insured(write_register(tmp_path / "register.csv", 300), nothing)
-    whole = await pages(database, Selection(statuses=()), 37)
-    ids = [(one.id.int & 0xFFFF, one.id.int) for page in whole for one in page]
+    whole = await pages(database, InsuredSelection(statuses=()), 37)
+    ids = [(row.id.int & 0xFFFF, row.id.int) for page in whole for row in page]
     assert len(ids) == 300
     assert ids == sorted(set(ids))
-    chosen = Selection(born_from=1950, born_to=1960, regions=("11", "84"), regimes=("01",))
-    rows = [one for page in await pages(database, chosen, 5) for one in page]
+    selection = InsuredSelection(born_from=1950, born_to=1960, regions=("11", "84"), regimes=("01",))
+    rows = [row for page in await pages(database, selection, 5) for row in page]
     assert rows
-    everybody = [one for page in whole for one in page]
-    assert {one.id for one in rows} == {
-        one.id
-        for one in everybody
-        if 1950 <= one.birth_year <= 1960
-        and one.region in ("11", "84")
-        and one.regime == "01"
-        and one.identity_status == "qualified"
+    everybody = [row for page in whole for row in page]
+    assert {row.id for row in rows} == {
+        row.id
+        for row in everybody
+        if 1950 <= row.birth_year <= 1960
+        and row.region in ("11", "84")
+        and row.regime == "01"
+        and row.identity_status == "qualified"
     }
 
 
@@ -184,7 +184,7 @@ async def test_pages_go_over_everybody_selected_once(database: Database, tmp_pat
 async def test_a_killed_import_goes_on_where_it_was_left(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    monkeypatch.setattr(importing, "BATCH", 50)
+    monkeypatch.setattr(importing, "BATCH_LINES", 50)
     file = write_register(tmp_path / "register.csv", 400)
     lines = file.read_text("utf-8").splitlines()
     for number in range(20, 400, 20):  # a wrong key in each
@@ -193,7 +193,7 @@ async def test_a_killed_import_goes_on_where_it_was_left(
     importer, seen = importer_of(database), 0
     write = importing.import_insured
 
-    async def dying(*arguments: Any) -> Progress:
+    async def dying(*arguments: Any) -> ImportProgress:
         nonlocal seen
         seen += 1
         if seen == 4 and place == "before the commit":
@@ -206,8 +206,8 @@ async def test_a_killed_import_goes_on_where_it_was_left(
     monkeypatch.setattr(importing, "import_insured", dying)
     with pytest.raises(Killed):
         await importer.insured(file, nothing)
-    kept = (await query(database, COUNT))[0][0]
-    assert 0 < kept < 381
+    row_count = (await query(database, COUNT))[0][0]
+    assert 0 < row_count < 381
     outcome = await importer.insured(file, nothing, resume=True)
     assert outcome.resumed
     assert (outcome.progress.lines, outcome.progress.changed, outcome.progress.rejected) == (400, 381, 19)
@@ -253,7 +253,7 @@ async def test_rejected_lines_are_kept_with_their_codes_and_can_be_corrected_and
     last = len(whole) + len(padding)
     expected += [(last, "line-not-utf-8"), (last + 1, "line-too-long")]
     raw = outcome.rejected_file.read_bytes().split(b"\n")
-    assert [(int(one.split(b";")[0]), one.split(b";")[1].decode()) for one in raw[1:-1]] == expected
+    assert [(int(line.split(b";")[0]), line.split(b";")[1].decode()) for line in raw[1:-1]] == expected
     assert raw[2].split(b";", 2)[2] == lines[1].encode()
     assert stat.S_IMODE(outcome.rejected_file.stat().st_mode) == 0o600
     assert (outcome.progress.changed, outcome.progress.rejected) == (1, len(expected))
@@ -307,23 +307,23 @@ async def test_a_person_who_stands_under_an_older_key_stays_one_person(database:
 
 async def test_one_import_of_a_kind_runs_at_a_time(database: Database, tmp_path: Path) -> None:
     importer, file = importer_of(database), write_register(tmp_path / "register.csv", 3)
-    refused = []
+    refusals = []
 
     async def second() -> None:
         with pytest.raises(ImportRunningError):
             await importer.insured(file, nothing)
-        refused.append(True)
+        refusals.append(True)
 
     write = importing.import_insured
 
-    async def waiting(*arguments: Any) -> Progress:
+    async def waiting(*arguments: Any) -> ImportProgress:
         await second()
         return await write(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(importing, "import_insured", waiting)
         await importer.insured(file, nothing)
-    assert refused == [True]
+    assert refusals == [True]
 
 
 async def test_activities_of_a_professional_are_one_entry_and_only_changes_are_announced(
@@ -382,10 +382,10 @@ async def test_whoever_is_absent_from_a_complete_extraction_becomes_inactive(
     one = write_directory(tmp_path / "one.txt", activity())
     await importer.directory(one, nothing)
     assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
-    outcome = await importer.directory(one, nothing, complete=Complete())
+    outcome = await importer.directory(one, nothing, complete=CompleteDirectory())
     assert outcome.progress.changed == 1
     assert await status_of(database) == {"899900000101": "active", "899900000202": "inactive"}
-    await importer.directory(both, nothing, complete=Complete())
+    await importer.directory(both, nothing, complete=CompleteDirectory())
     assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
 
 
@@ -396,10 +396,10 @@ async def test_who_was_entered_by_hand_stays_until_a_file_has_named_them(databas
     async with running(settings_of(database)) as client:
         put = await client.put("/professionals/899900000202", json=entry, headers=administrator())
         assert put.status_code == 200, put.text
-    await importer.directory(one, nothing, complete=Complete())
+    await importer.directory(one, nothing, complete=CompleteDirectory())
     assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
     await importer.directory(write_directory(both, activity(), activity("99900000202")), nothing)
-    await importer.directory(one, nothing, complete=Complete())
+    await importer.directory(one, nothing, complete=CompleteDirectory())
     assert await status_of(database) == {"899900000101": "active", "899900000202": "inactive"}
 
 
@@ -407,8 +407,8 @@ async def test_nobody_becomes_inactive_for_a_line_that_cannot_be_read(database: 
     importer = importer_of(database)
     await importer.directory(write_directory(tmp_path / "both.txt", activity(), activity("99900000202")), nothing)
     broken = write_directory(tmp_path / "broken.txt", activity(), activity(national="x"))
-    outcome = await importer.directory(broken, nothing, complete=Complete())
-    assert (outcome.absent_kept, outcome.progress.unreadable) == (importing.UNREADABLE, 1)
+    outcome = await importer.directory(broken, nothing, complete=CompleteDirectory())
+    assert (outcome.absent_kept, outcome.progress.unreadable) == (importing.UNREADABLE_REASON, 1)
     assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
 
 
@@ -425,8 +425,8 @@ async def test_a_profession_that_is_not_known_here_ends_what_went_with_the_forme
         activity("99900000505", finess="99 0"),
     )
     outcome = await importer.directory(changed, nothing)
-    told = [line.split("|")[:2] for line in outcome.rejected_file.read_text("utf-8").splitlines()[1:]]
-    assert told == [
+    rejections = [line.split("|")[:2] for line in outcome.rejected_file.read_text("utf-8").splitlines()[1:]]
+    assert rejections == [
         ["2", "profession-unknown"],
         ["3", "profession-unknown"],
         ["4", "specialty-invalid"],
@@ -445,9 +445,9 @@ async def test_a_truncated_file_strikes_nobody_off(database: Database, tmp_path:
     await importer.directory(write_directory(tmp_path / "many.txt", *many), nothing)
     short = write_directory(tmp_path / "short.txt", activity("99900001000"))
     with pytest.raises(AbsenceImplausibleError):
-        await importer.directory(short, nothing, complete=Complete())
+        await importer.directory(short, nothing, complete=CompleteDirectory())
     assert set((await status_of(database)).values()) == {"active"}
-    await importer.directory(short, nothing, complete=Complete(however_many=True), resume=True)
+    await importer.directory(short, nothing, complete=CompleteDirectory(however_many=True), resume=True)
     assert list((await status_of(database)).values()).count("inactive") == 149
 
 
@@ -455,23 +455,23 @@ async def test_a_truncated_file_strikes_nobody_off(database: Database, tmp_path:
 async def test_a_directory_that_was_killed_half_way_is_finished_and_announces_each_change_once(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    monkeypatch.setattr(importing, "PAGE", 10)
+    monkeypatch.setattr(importing, "PAGE_ROWS", 10)
     importer = importer_of(database)
     leaving = [activity(f"99900009{number:03d}", finess=f"99{number:07d}") for number in range(25)]
     await importer.directory(write_directory(tmp_path / "leaving.txt", *leaving), nothing)
     staying = [activity(f"99900001{number:03d}", finess=f"98{number:07d}") for number in range(35)]
     file, work, calls = write_directory(tmp_path / "staying.txt", *staying), getattr(importing, step), 0
 
-    async def dying(*arguments: Any, **options: Any) -> Progress:
+    async def dying(*arguments: Any, **options: Any) -> ImportProgress:
         nonlocal calls
         calls += 1
         if calls == 3:
             raise Killed
-        done: Progress = await work(*arguments, **options)
+        done: ImportProgress = await work(*arguments, **options)
         return done
 
     monkeypatch.setattr(importing, step, dying)
-    whole = Complete(however_many=True)
+    whole = CompleteDirectory(however_many=True)
     with pytest.raises(Killed):
         await importer.directory(file, nothing, complete=whole)
     outcome = await importer.directory(file, nothing, complete=whole, resume=True)
@@ -508,6 +508,6 @@ async def test_what_the_directory_took_away_is_in_no_token_that_is_issued_afterw
     )
     assert (await said())[:2] == ("G15_60", "1990000204")
     empty = write_directory(tmp_path / "four.txt", activity("99900000909"))
-    await importer.directory(empty, nothing, complete=Complete())
+    await importer.directory(empty, nothing, complete=CompleteDirectory())
     status, answer = await token()
     assert (status, answer["code"]) == (404, "professional-unknown")

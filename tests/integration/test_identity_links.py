@@ -58,8 +58,8 @@ async def die(client: httpx.AsyncClient, record_id: UUID) -> None:
 
 
 async def rows(database: Database) -> dict[UUID, tuple[int, str, UUID | None]]:
-    found = await query(database, "select id, version, status, linked_to from records")
-    return {row["id"]: (row["version"], row["status"], row["linked_to"]) for row in found}
+    records = await query(database, "select id, version, status, linked_to from records")
+    return {row["id"]: (row["version"], row["status"], row["linked_to"]) for row in records}
 
 
 async def announced(database: Database) -> list[Event]:
@@ -70,14 +70,16 @@ async def announced(database: Database) -> list[Event]:
 
 async def changes(database: Database) -> list[tuple[UUID, int, str, UUID | None]]:
     return [
-        (one.record_id, one.version, one.status, one.linked_to)
-        for one in await announced(database)
-        if isinstance(one, RecordChanged)
+        (event.record_id, event.version, event.status, event.linked_to)
+        for event in await announced(database)
+        if isinstance(event, RecordChanged)
     ]
 
 
 async def accesses(database: Database, *actions: str) -> list[AccessRecorded]:
-    return [one for one in await announced(database) if isinstance(one, AccessRecorded) and one.action in actions]
+    return [
+        event for event in await announced(database) if isinstance(event, AccessRecorded) and event.action in actions
+    ]
 
 
 async def test_a_link_is_announced_by_both_records_and_stands_in_both_ledgers(
@@ -86,17 +88,17 @@ async def test_a_link_is_announced_by_both_records_and_stands_in_both_ledgers(
     first, second = await pair(client)
     answer = await ask(client, "link", first, second)
     assert (answer.status_code, answer.json()["linked"], answer.json()["status"]) == (202, True, "on-its-way")
-    assert [(one["record_id"], one["version"]) for one in answer.json()["records"]] == [
+    assert [(item["record_id"], item["version"]) for item in answer.json()["records"]] == [
         (str(first), 2),
         (str(second), 2),
     ]
     assert (await changes(database))[2:] == [(first, 2, "open", second), (second, 2, "open", first)]
-    told = await accesses(database, "link-records")
-    assert [(one.record_id, one.subject_id, one.reason, one.state_version) for one in told] == [
+    entries = await accesses(database, "link-records")
+    assert [(entry.record_id, entry.subject_id, entry.reason, entry.state_version) for entry in entries] == [
         (first, str(second), "linked", 2),
         (second, str(first), "linked", 2),
     ]
-    assert {(one.actor.kind, one.outcome) for one in told} == {("administrator", "permitted")}
+    assert {(entry.actor.kind, entry.outcome) for entry in entries} == {("administrator", "permitted")}
 
 
 async def test_it_is_in_force_when_both_versions_are(client: httpx.AsyncClient, database: Database) -> None:
@@ -113,8 +115,8 @@ async def test_the_end_of_a_link_is_announced_like_the_link(client: httpx.AsyncC
     answer = await ask(client, "unlink", second, first)
     assert (answer.status_code, answer.json()["linked"]) == (202, False)
     assert sorted((await changes(database))[4:]) == sorted([(first, 3, "open", None), (second, 3, "open", None)])
-    told = await accesses(database, "unlink-records")
-    assert {(one.record_id, one.subject_id, one.reason) for one in told} == {
+    entries = await accesses(database, "unlink-records")
+    assert {(entry.record_id, entry.subject_id, entry.reason) for entry in entries} == {
         (first, str(second), "unlinked"),
         (second, str(first), "unlinked"),
     }
@@ -127,8 +129,8 @@ async def test_the_same_again_from_either_side_changes_and_tells_nothing(
     first, second = await linked(client)
     await ask(client, what, first, second)
     before, told = await rows(database), await announced(database)
-    for one, other in ((first, second), (second, first)):
-        assert (await ask(client, what, one, other)).json()["linked"] is (what == "link")
+    for record_id, other in ((first, second), (second, first)):
+        assert (await ask(client, what, record_id, other)).json()["linked"] is (what == "link")
     assert (await rows(database), await announced(database)) == (before, told)
 
 
@@ -138,7 +140,7 @@ async def test_who_looks_sees_the_other_record(client: httpx.AsyncClient) -> Non
 
     async def seen(record_id: UUID) -> tuple[bool, list[str]]:
         view = (await client.get(f"/records/{record_id}/link", headers=administrator())).json()
-        return view["linked"], [one["record_id"] for one in view["records"]]
+        return view["linked"], [record["record_id"] for record in view["records"]]
 
     assert await seen(second) == (True, [str(second), str(first)])
     assert await seen(alone) == (False, [str(alone)])
@@ -191,12 +193,14 @@ async def test_what_cannot_be_linked_is_refused_from_both_sides_and_changes_noth
 ) -> None:
     first, second = await prepare(client)
     before, told = await rows(database), len(await announced(database))
-    for one, other in ((first, second), (second, first)):
-        answer = await ask(client, what, one, other)
+    for record_id, other in ((first, second), (second, first)):
+        answer = await ask(client, what, record_id, other)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert await rows(database) == before
     since = (await announced(database))[told:]
-    assert {(one.outcome, one.reason) for one in since if isinstance(one, AccessRecorded)} <= {("refused", code)}
+    assert {(event.outcome, event.reason) for event in since if isinstance(event, AccessRecorded)} <= {
+        ("refused", code)
+    }
     assert len(since) == (0 if code == "same-record" else 2 * len(before.keys() & {first, second}))
 
 
@@ -243,8 +247,8 @@ async def test_a_death_closes_both_records_of_the_person(client: httpx.AsyncClie
     await die(client, second)
     assert await rows(database) == {first: (3, "closed", second), second: (3, "closed", first)}
     assert (await changes(database))[4:] == [(second, 3, "closed", first), (first, 3, "closed", second)]
-    told = await accesses(database, "close-record")
-    assert {(one.record_id, one.reason) for one in told} == {(id, "death-recorded") for id in (first, second)}
+    entries = await accesses(database, "close-record")
+    assert {(entry.record_id, entry.reason) for entry in entries} == {(id, "death-recorded") for id in (first, second)}
     await die(client, second)
     assert len(await changes(database)) == 6
 
@@ -275,15 +279,17 @@ async def test_of_many_links_at_once_every_record_has_one_partner_that_names_it(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     records = [await open_one(client, number) for number in range(1, 5)]
-    pairs = [(one, other) for one in records for other in records if one != other]
-    answers = await asyncio.gather(*(ask(client, "link", one, other) for one, other in pairs))
+    pairs = [(record, other) for record in records for other in records if record != other]
+    answers = await asyncio.gather(*(ask(client, "link", record_id, other) for record_id, other in pairs))
     assert {answer.status_code for answer in answers} == {202, 409}
-    found = await rows(database)
-    for record_id, (version, _, other) in found.items():
-        assert other is None or (version == 2 and found[other][2] == record_id)
-    assert sum(other is not None for _, _, other in found.values()) in (2, 4)
+    stored = await rows(database)
+    for record_id, (version, _, other) in stored.items():
+        assert other is None or (version == 2 and stored[other][2] == record_id)
+    assert sum(other is not None for _, _, other in stored.values()) in (2, 4)
     told = (await changes(database))[4:]
-    assert {(one[0], one[3]) for one in told} == {(id, row[2]) for id, row in found.items() if row[2] is not None}
+    assert {(change[0], change[3]) for change in told} == {
+        (id, row[2]) for id, row in stored.items() if row[2] is not None
+    }
 
 
 async def test_links_deaths_and_erasures_at_once_never_leave_one_side_alone(

@@ -203,15 +203,15 @@ NEVER = [
 ]
 
 
-@pytest.mark.parametrize("told", NEVER, ids=lambda told: "-".join(told.values()))
+@pytest.mark.parametrize("activity", NEVER, ids=lambda activity: "-".join(activity.values()))
 async def test_an_organisation_that_never_may_is_refused_whoever_asks_and_whatever_it_wants(
-    client: httpx.AsyncClient, told: dict[str, str]
+    client: httpx.AsyncClient, activity: dict[str, str]
 ) -> None:
-    structure = await client.put("/structures/2130000001", json={"name": "X", **told}, headers=administrator())
+    structure = await client.put("/structures/2130000001", json={"name": "X", **activity}, headers=administrator())
     assert (structure.status_code, structure.json()["code"]) == (403, "organisation-never")
     for scope in ("documents.deposit", "documents.read", "records.open"):
         body = {"name": "X", "kind": "software", "scopes": [scope], "keys": [_public()], "organisation_id": HOSPITAL}
-        answer = await client.post("/clients", json={**body, **told}, headers=administrator())
+        answer = await client.post("/clients", json={**body, **activity}, headers=administrator())
         assert (answer.status_code, answer.json()["code"]) == (403, "organisation-never")
 
 
@@ -224,8 +224,8 @@ async def test_an_organisation_outside_finess_says_what_it_does(client: httpx.As
     assert (silent.status_code, silent.json()["code"]) == (422, "activity-needed")
     nonsense = await client.post("/clients", json={**body, "activity": "care"}, headers=administrator())
     assert (nonsense.status_code, nonsense.json()["code"]) == (422, "activity-invalid")
-    told = await client.post("/clients", json={**body, "activity": "86.90D"}, headers=administrator())
-    assert told.status_code == 201
+    registered = await client.post("/clients", json={**body, "activity": "86.90D"}, headers=administrator())
+    assert registered.status_code == 201
 
 
 def _public() -> dict[str, Any]:

@@ -77,8 +77,8 @@ async def scene(client: httpx.AsyncClient, pki: Pki) -> Scene:
 
 
 async def accesses(database: Database) -> list[AccessRecorded]:
-    found = [event for event in await announced(database) if isinstance(event, AccessRecorded)]
-    return [one for one in found if one.action == "sign-in"]
+    entries = [event for event in await announced(database) if isinstance(event, AccessRecorded)]
+    return [event for event in entries if event.action == "sign-in"]
 
 
 @pytest.mark.parametrize("how", ["record", "ins"])
@@ -92,9 +92,9 @@ async def test_a_reading_makes_the_next_token_say_whose_card_was_there(
     assert caller.patient_present == scene.record_id
     assert (caller.id, caller.session_id, caller.organisation_id) == (DOCTOR.id, scene.session.session_id, HOSPITAL)
     assert answer.json()["expires_in"] <= 300
-    [told] = await accesses(database)
-    assert (told.record_id, told.outcome, told.reason) == (scene.record_id, "permitted", means)
-    assert told.actor.id == DOCTOR.id
+    [entry] = await accesses(database)
+    assert (entry.record_id, entry.outcome, entry.reason) == (scene.record_id, "permitted", means)
+    assert entry.actor.id == DOCTOR.id
 
 
 async def test_a_proof_serves_once_even_when_it_comes_many_times_at_once(scene: Scene, database: Database) -> None:
@@ -156,8 +156,8 @@ async def test_a_reader_of_another_structure_is_refused_and_the_refusal_is_recor
     elsewhere = await registered(scene.client, KEY, organisation_id=CLINIC)
     answer = await scene.send(scene.proof(reader=elsewhere))
     assert (answer.status_code, answer.json()["code"]) == (403, "presence-elsewhere")
-    [told] = await accesses(database)
-    assert (told.record_id, told.outcome, told.reason) == (scene.record_id, "refused", "presence-elsewhere")
+    [entry] = await accesses(database)
+    assert (entry.record_id, entry.outcome, entry.reason) == (scene.record_id, "refused", "presence-elsewhere")
 
 
 async def test_whoever_left_the_directory_meanwhile_is_refused(scene: Scene) -> None:

@@ -88,20 +88,20 @@ async def test_a_doctor_signs_in_and_acts_for_the_structure_that_both_sides_name
 
 
 async def test_what_is_asked_of_the_provider_is_a_code_with_pkce_state_and_nonce(client: httpx.AsyncClient) -> None:
-    asked = {name: value[0] for name, value in parse_qs(urlsplit(await begun(client)).query).items()}
-    assert (asked["response_type"], asked["redirect_uri"], asked["code_challenge_method"]) == ("code", REDIRECT, "S256")
-    assert (asked["client_id"], asked["acr_values"]) == (OURS.id, "eidas1")
-    assert len({asked["state"], asked["nonce"], asked["code_challenge"]}) == 3
-    assert min(len(asked[name]) for name in ("state", "nonce", "code_challenge")) == 43
+    query = {name: value[0] for name, value in parse_qs(urlsplit(await begun(client)).query).items()}
+    assert (query["response_type"], query["redirect_uri"], query["code_challenge_method"]) == ("code", REDIRECT, "S256")
+    assert (query["client_id"], query["acr_values"]) == (OURS.id, "eidas1")
+    assert len({query["state"], query["nonce"], query["code_challenge"]}) == 3
+    assert min(len(query[name]) for name in ("state", "nonce", "code_challenge")) == 43
 
 
 async def test_the_database_keeps_hashes_of_a_sign_in_and_nothing_that_would_finish_it(
     client: httpx.AsyncClient, database: Database
 ) -> None:
-    asked = parse_qs(urlsplit(await begun(client)).query)
+    parameters = parse_qs(urlsplit(await begun(client)).query)
     [row] = await query(database, "select * from pending_sign_ins")
     kept = " ".join(str(value) for value in row.values())
-    secrets = [asked["state"][0], asked["nonce"][0], *client.cookies.values()]
+    secrets = [parameters["state"][0], parameters["nonce"][0], *client.cookies.values()]
     assert not any(secret in kept for secret in secrets)
 
 
@@ -247,7 +247,7 @@ async def test_a_signature_that_is_not_the_providers_is_refused(
 async def test_a_provider_that_rotates_its_keys_is_looked_at_again(
     client: httpx.AsyncClient, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provider_module, "SHORTEST_FETCH_S", -1)
+    monkeypatch.setattr(provider_module, "MIN_FETCH_INTERVAL_S", -1)
     await caller_of(await sign_in(client, DOCTOR))
     provider.key = new_provider_key()
     await caller_of(await sign_in(client, DOCTOR))

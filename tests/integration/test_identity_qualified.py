@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.online import Facts, may_open_alone
+from services.identity.domain.online import ApplicantFacts, may_open_alone
 from services.identity.domain.persons import IdentityNotQualifiedError, IdentityStatus, check_may_share_ins
 from services.identity.usecases.open_noticed import open_noticed
 from tests.conftest import NewDatabase
-from tests.infra.accounts import KEYRINGS, RULES, House, at_home
+from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, at_home
 from tests.infra.campaigns import tell_all
 from tests.infra.identity_api import administrator, query, settings_of
 from tests.infra.openings import (
@@ -31,7 +31,7 @@ TRAITS = {"birth_name": "INVENTEE", "given_name": "ZOE", "birth_date": "1955-06-
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[House]:
+async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
     database = await new_database("identity")
     settings = settings_of(database, accounts={"refusal_s": 0}, openings={"window_days": 0})
     async with at_home(database, settings=settings) as house:
@@ -39,17 +39,17 @@ async def house(new_database: NewDatabase) -> AsyncIterator[House]:
 
 
 def stated(number: int, status: str | None) -> dict[str, Any]:
-    told = {} if status is None else {"identity_status": status}
-    return {"ins": ins_body(number), "traits": TRAITS, "contact": {"language": "fr"}, **told}
+    status_field = {} if status is None else {"identity_status": status}
+    return {"ins": ins_body(number), "traits": TRAITS, "contact": {"language": "fr"}, **status_field}
 
 
-async def nothing_opened(house: House) -> bool:
+async def nothing_opened(house: IdentityApi) -> bool:
     return await query(house.database, "select id from records") == [] and await house.events() == []
 
 
 @pytest.mark.parametrize("status", IdentityStatus)
 def test_only_a_qualified_identity_shares_its_ins(status: IdentityStatus) -> None:
-    facts = Facts("01", date(1955, 6, 12), True, "none", status)
+    facts = ApplicantFacts("01", date(1955, 6, 12), True, "none", status)
     assert may_open_alone(facts, date(2026, 11, 24)) == (status is IdentityStatus.QUALIFIED)
     if status is IdentityStatus.QUALIFIED:
         check_may_share_ins(status)
@@ -59,25 +59,25 @@ def test_only_a_qualified_identity_shares_its_ins(status: IdentityStatus) -> Non
 
 
 @pytest.mark.parametrize("status", OTHERS)
-async def test_software_that_states_another_status_opens_nothing(house: House, status: str) -> None:
+async def test_software_that_states_another_status_opens_nothing(house: IdentityApi, status: str) -> None:
     answer = await house.client.post("/records", json=stated(1, status), headers=administrator())
     assert (answer.status_code, answer.json()["code"]) == (409, "identity-not-qualified")
     assert await nothing_opened(house)
 
 
 @pytest.mark.parametrize("status", ["qualified", None])
-async def test_a_stated_qualified_identity_opens(house: House, status: str | None) -> None:
+async def test_a_stated_qualified_identity_opens(house: IdentityApi, status: str | None) -> None:
     answer = await house.client.post("/records", json=stated(1, status), headers=administrator())
     assert answer.status_code == 202, answer.text
 
 
-async def test_an_unknown_status_is_refused(house: House) -> None:
+async def test_an_unknown_status_is_refused(house: IdentityApi) -> None:
     answer = await house.client.post("/records", json=stated(1, "sure"), headers=administrator())
     assert (answer.status_code, answer.json()["code"]) == (422, "identity-status-unknown")
 
 
 @pytest.mark.parametrize("status", OTHERS)
-async def test_with_help_and_alone_it_is_the_register_that_says(house: House, status: str) -> None:
+async def test_with_help_and_alone_it_is_the_register_that_says(house: IdentityApi, status: str) -> None:
     await enter(house.pool, [insured(1, status=status)])
     answer = await house.client.post("/openings/assisted", json=assisting(1), headers=pharmacist())
     assert (answer.status_code, answer.json()["code"]) == (409, "identity-not-qualified")
@@ -86,7 +86,7 @@ async def test_with_help_and_alone_it_is_the_register_that_says(house: House, st
     assert await nothing_opened(house)
 
 
-async def test_who_is_no_longer_qualified_when_a_campaign_opens_is_passed_over(house: House) -> None:
+async def test_who_is_no_longer_qualified_when_a_campaign_opens_is_passed_over(house: IdentityApi) -> None:
     await enter(house.pool, [insured(1), insured(2), insured(3, status="validated")])
     answer = await house.client.post("/campaigns", json={"rate": 50_000}, headers=campaigner())
     campaign_id = UUID(answer.json()["campaign_id"])

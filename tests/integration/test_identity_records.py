@@ -56,9 +56,9 @@ async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
 @pytest_asyncio.fixture(scope="module")
 async def unchanged(databases: Databases) -> AsyncIterator[Database]:
     """One database for all the tests of this file in which nothing may change."""
-    made = await databases.new("identity")
-    yield made
-    await databases.drop(made)
+    database = await databases.new("identity")
+    yield database
+    await databases.drop(database)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -115,18 +115,18 @@ async def test_the_fingerprints_are_those_that_records_will_look_up(
         "sex": "female",
         "birth_place": "63220",
     }
-    told = record.traits.model_dump()
-    assert told.keys() == expected.keys()
+    fingerprints = record.traits.model_dump()
+    assert fingerprints.keys() == expected.keys()
     for name, value in expected.items():
-        assert RING.matches(told[name], *trait_parts(record_id, name, value))
+        assert RING.matches(fingerprints[name], *trait_parts(record_id, name, value))
 
 
 async def test_notify_alone_can_open_the_contact(client: httpx.AsyncClient, database: Database) -> None:
     await open_one(client)
     contact = (await announced(database))[1]
     assert isinstance(contact, ContactChanged)
-    told = json.loads(RING.decrypt_jwe(contact.sealed, sealed_place("contact", contact.record_id)))
-    assert told == {"mail": "zoe.inventee@patient.example", "language": "fr", "relation": "holder"}
+    document = json.loads(RING.decrypt_jwe(contact.sealed, sealed_place("contact", contact.record_id)))
+    assert document == {"mail": "zoe.inventee@patient.example", "language": "fr", "relation": "holder"}
 
 
 async def test_nothing_readable_of_a_person_is_stored_or_announced(
@@ -142,26 +142,26 @@ async def test_nothing_readable_of_a_person_is_stored_or_announced(
         rows = await query(database, f"select encode(t::text::bytea, 'escape') as row from {table['tablename']} t")
         stored += "".join(row["row"] for row in rows)
     payloads = [row["payload"] for row in await query(database, "select payload from outbox")]
-    told = stored + b"".join(payloads).decode()
+    visible = stored + b"".join(payloads).decode()
     # No shorter forms: four digits may stand in any id by chance.
     born = ("1955-06-12", "19550612", "12/06/1955", "12061955")
     hidden = (nir(), nir()[:13], "INVENT", "Zoé", "ZOE", *born, '"63220"', ",63220,", "patient.example")
     for readable in hidden:
-        assert readable not in told
-        assert readable.encode().hex() not in told
+        assert readable not in visible
+        assert readable.encode().hex() not in visible
 
 
 async def test_the_same_person_again_is_the_same_record_and_announces_nothing(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     first = await post(client, opening())
-    before = len(await announced(database))
+    event_count = len(await announced(database))
     traits = {**opening()["traits"], "birth_name": "d inventee exemple", "given_name": "ZOÉ"}
     del traits["birth_place"]
     spaced = {"value": " ".join(nir()), "oid": f"urn:oid:{DEMO_OID}"}
     again = await post(client, opening(ins=spaced, traits=traits))
     assert (again.status_code, again.json()) == (200, first.json())
-    assert len(await announced(database)) == before
+    assert len(await announced(database)) == event_count
 
 
 async def test_other_traits_under_a_known_number_are_a_conflict_that_the_ledger_learns_of(

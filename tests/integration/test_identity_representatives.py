@@ -13,7 +13,7 @@ import pytest_asyncio
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import seal_row
 from services.identity.store import contacts as store
-from services.identity.usecases.answer_representation import settle
+from services.identity.usecases.answer_representation import apply_representation_status
 from services.identity.usecases.follow_contact import follow_contact
 from services.identity.usecases.sweep_minors import sweep_minors
 from services.identity.usecases.sweep_representations import sweep_representations
@@ -23,7 +23,7 @@ from shared.http.tokens import TokenVerifier
 from shared.messaging.outbox import announce, append
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.accounts import KEYRINGS, PASSWORD, House, at_home
+from tests.infra.accounts import KEYRINGS, PASSWORD, IdentityApi, at_home
 from tests.infra.identity_api import administrator, nir, query
 from tests.infra.openings import enter, insured, number_of
 from tests.infra.people import (
@@ -48,43 +48,49 @@ BIRTHDAY = datetime(2034, 5, 17, tzinfo=UTC)
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[House]:
+async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
     async with at_home(await new_database("identity")) as made:
         yield made
 
 
-async def minor_of(house: House, number: int = 1, **more: Any) -> tuple[UUID, UUID]:
+async def minor_of(house: IdentityApi, number: int = 1, **more: Any) -> tuple[UUID, UUID]:
     """A representative's record and that of their minor."""
     own_id = await adult(house, number)
-    opened = await open_minor(house, number, **more)
-    assert (opened.status_code, opened.json()["state"]) == (201, "validated"), opened.text
-    return own_id, UUID(opened.json()["record_id"])
+    response = await open_minor(house, number, **more)
+    assert (response.status_code, response.json()["state"]) == (201, "validated"), response.text
+    return own_id, UUID(response.json()["record_id"])
 
 
-async def count(house: House) -> int:
+async def count(house: IdentityApi) -> int:
     return len(await house.events())
 
 
 async def test_an_administrator_opens_for_a_minor_and_the_first_representative_is_in_force_at_once(
-    house: House,
+    house: IdentityApi,
 ) -> None:
     own_id, record_id = await minor_of(house)
     rows = await query(house.database, "select channel from records where id = $1", record_id)
     assert rows[0]["channel"] == "representative"
     last = (await people(house, record_id))[-1]
-    assert [(one.person_id, one.until) for one in last.representatives] == [(own_id, None)]
+    assert [(representative.person_id, representative.until) for representative in last.representatives] == [
+        (own_id, None)
+    ]
     assert last.is_minor
     assert (await entries(house, record_id, "represent"))[0].subject == str(own_id)
     assert await contacts(house, record_id) == [("adult.1@patient.example", "representative")]
     assert await told(house, "representation-added") == ["adult.1@patient.example"]
 
 
-async def test_a_signed_in_representative_opens_for_the_minor_of_their_card(house: House) -> None:
+async def test_a_signed_in_representative_opens_for_the_minor_of_their_card(house: IdentityApi) -> None:
     await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(1))])
     own_id = await adult(house, 1)
-    opened = await open_own_minor(house, own_id)
-    assert (opened.status_code, opened.json()["state"], opened.json()["status"]) == (201, "validated", "on-its-way")
-    record_id = UUID(opened.json()["record_id"])
+    response = await open_own_minor(house, own_id)
+    assert (response.status_code, response.json()["state"], response.json()["status"]) == (
+        201,
+        "validated",
+        "on-its-way",
+    )
+    record_id = UUID(response.json()["record_id"])
     entry = (await entries(house, record_id, "open-record"))[0]
     assert (entry.reason, entry.kind, entry.actor) == ("opened-representative", "representative", str(own_id))
     kinds = await query(
@@ -106,39 +112,39 @@ async def test_a_signed_in_representative_opens_for_the_minor_of_their_card(hous
     ids=["another card", "not in the register", "another name", "of age", "no card"],
 )
 async def test_what_does_not_prove_a_representation_is_refused_alike(
-    house: House, number: int, born: str, changes: dict[str, Any]
+    house: IdentityApi, number: int, born: str, changes: dict[str, Any]
 ) -> None:
     owner = {"card_owner": number_of(1)}
     await enter(house.pool, [insured(50, born=MINOR, **owner), insured(52, born="1990-01-01", **owner)])
     own_id = await adult(house, 1)
-    refused = await open_own_minor(house, own_id, number, born=born, **changes)
-    assert (refused.status_code, refused.json()["code"]) == (403, "representation-unproven")
+    response = await open_own_minor(house, own_id, number, born=born, **changes)
+    assert (response.status_code, response.json()["code"]) == (403, "representation-unproven")
     assert len(await query(house.database, "select id from records")) == 1
 
 
 @pytest.mark.parametrize("owner", [None, number_of(2)], ids=["no owner is known", "another owner"])
-async def test_who_does_not_own_the_card_opens_no_record_with_its_number(house: House, owner: str | None) -> None:
+async def test_who_does_not_own_the_card_opens_no_record_with_its_number(house: IdentityApi, owner: str | None) -> None:
     await enter(house.pool, [insured(50, born=MINOR, card_owner=owner)])
     own_id = await adult(house, 1)
-    refused = await open_own_minor(house, own_id)
-    assert (refused.status_code, refused.json()["code"]) == (403, "representation-unproven")
+    response = await open_own_minor(house, own_id)
+    assert (response.status_code, response.json()["code"]) == (403, "representation-unproven")
     assert len(await query(house.database, "select id from records")) == 1
 
 
 @pytest.mark.parametrize("owner", [None, number_of(2)], ids=["no owner is known", "another owner"])
 async def test_who_does_not_own_the_card_waits_for_a_second_person_and_the_known_contact_is_told(
-    house: House, owner: str | None
+    house: IdentityApi, owner: str | None
 ) -> None:
     await enter(house.pool, [insured(50, born=MINOR, card_owner=owner, mail="parent@patient.example")])
     record_id = await adult(house, 50, born=MINOR, mail="parent@patient.example")
     stranger = await adult(house, 1)
-    asked = await open_own_minor(house, stranger)
-    assert (asked.status_code, asked.json()["state"]) == (200, "waiting"), asked.text
+    response = await open_own_minor(house, stranger)
+    assert (response.status_code, response.json()["state"]) == (200, "waiting"), response.text
     assert (await ask_to_act(house, stranger, record_id)).status_code == 404
     assert (await people(house, record_id))[-1].representatives == ()
     assert await contacts(house, record_id) == [("parent@patient.example", "holder")]
     assert await told(house, "representation-requested") == ["parent@patient.example"]
-    path = f"/records/{record_id}/representatives/{asked.json()['representation_id']}/answer"
+    path = f"/records/{record_id}/representatives/{response.json()['representation_id']}/answer"
     own_word = await house.client.post(path, json={"answer": "validated"}, headers=bearer(patient_token(stranger)))
     assert (own_word.status_code, own_word.json()["code"]) == (403, "forbidden")
     checked = await house.client.post(path, json={"answer": "validated"}, headers=administrator())
@@ -148,7 +154,7 @@ async def test_who_does_not_own_the_card_waits_for_a_second_person_and_the_known
     assert (await ask_to_act(house, stranger, record_id)).status_code == 200
 
 
-async def test_the_owner_of_the_card_represents_at_once_and_the_contact_on_file_is_told(house: House) -> None:
+async def test_the_owner_of_the_card_represents_at_once_and_the_contact_on_file_is_told(house: IdentityApi) -> None:
     await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(1), mail="parent@patient.example")])
     record_id = await adult(house, 50, born=MINOR, mail="parent@patient.example")
     own_id = await adult(house, 1)
@@ -157,42 +163,42 @@ async def test_the_owner_of_the_card_represents_at_once_and_the_contact_on_file_
     assert (await ask_to_act(house, own_id, record_id)).status_code == 200
 
 
-async def test_the_other_parent_is_told_of_a_request_once_and_stays_the_contact(house: House) -> None:
+async def test_the_other_parent_is_told_of_a_request_once_and_stays_the_contact(house: IdentityApi) -> None:
     await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(1), mail="parent@patient.example")])
     record_id = await adult(house, 50, born=MINOR, mail="parent@patient.example")
     second, first, _ = await adult(house, 2), await adult(house, 1), await adult(house, 3)
-    asked = (await open_own_minor(house, second)).json()
+    view = (await open_own_minor(house, second)).json()
     assert (await open_own_minor(house, first)).json()["state"] == "validated"
     assert (await add(house, record_id, 3)).json()["state"] == "waiting"
     assert await told(house, "representation-requested") == ["adult.1@patient.example", "parent@patient.example"]
-    path = f"/records/{record_id}/representatives/{asked['representation_id']}/answer"
+    path = f"/records/{record_id}/representatives/{view['representation_id']}/answer"
     headers = await acting(house, first, record_id)
     assert (await house.client.post(path, json={"answer": "validated"}, headers=headers)).status_code == 200
     assert (await told(house, "representation-added"))[:2] == ["adult.1@patient.example", "adult.1@patient.example"]
     assert (await contacts(house, record_id))[-1] == ("adult.1@patient.example", "representative")
 
 
-async def test_the_owner_is_known_by_either_of_two_linked_records(house: House) -> None:
+async def test_the_owner_is_known_by_either_of_two_linked_records(house: IdentityApi) -> None:
     await enter(house.pool, [insured(50, born=MINOR, card_owner=number_of(2))])
     own_id, other = await adult(house, 1), await adult(house, 2)
     await link(house, own_id, other)
     assert (await open_own_minor(house, own_id)).json()["state"] == "validated"
 
 
-async def link(house: House, first: UUID, second: UUID, what: str = "link") -> None:
+async def link(house: IdentityApi, first: UUID, second: UUID, what: str = "link") -> None:
     answer = await house.client.post(
         f"/records/{first}/{what}", json={"linked_to": str(second)}, headers=administrator()
     )
     assert answer.status_code == 202, answer.text
 
 
-async def test_a_representative_acts_signed_in_by_either_of_two_linked_records(house: House) -> None:
+async def test_a_representative_acts_signed_in_by_either_of_two_linked_records(house: IdentityApi) -> None:
     own_id, record_id = await minor_of(house)
     other = await adult(house, 2)
     assert (await ask_to_act(house, other, record_id)).status_code == 404
     await link(house, own_id, other)
     mine = (await house.client.get("/acting-for", headers=bearer(patient_token(other)))).json()
-    assert [(one["record_id"], one["relation"]) for one in mine] == [(str(record_id), "representative")]
+    assert [(record["record_id"], record["relation"]) for record in mine] == [(str(record_id), "representative")]
     answer = await ask_to_act(house, other, record_id)
     assert (answer.status_code, answer.json()["relation"]) == (200, "representative")
     caller = await TokenVerifier(SETTINGS, TestKeys()).verify(answer.json()["access_token"])
@@ -206,7 +212,7 @@ async def test_a_representative_acts_signed_in_by_either_of_two_linked_records(h
     assert (await house.client.get("/acting-for", headers=bearer(patient_token(other)))).json() == []
 
 
-async def test_a_representative_signed_in_by_a_linked_record_still_gives_the_password(house: House) -> None:
+async def test_a_representative_signed_in_by_a_linked_record_still_gives_the_password(house: IdentityApi) -> None:
     own_id, record_id = await minor_of(house)
     other = await house.open_account(5)
     await link(house, own_id, other)
@@ -217,66 +223,69 @@ async def test_a_representative_signed_in_by_a_linked_record_still_gives_the_pas
     assert closed.status_code == 200, closed.text
 
 
-async def test_the_other_record_of_a_person_represents_them_no_more_than_their_own(house: House) -> None:
+async def test_the_other_record_of_a_person_represents_them_no_more_than_their_own(house: IdentityApi) -> None:
     own_id, other = await adult(house, 1), await adult(house, 2)
     await link(house, own_id, other)
-    refused = await add(house, own_id, 2, evidence=DECISION)
-    assert (refused.status_code, refused.json()["code"]) == (422, "representative-unfit")
+    response = await add(house, own_id, 2, evidence=DECISION)
+    assert (response.status_code, response.json()["code"]) == (422, "representative-unfit")
 
 
-async def test_who_tries_cards_has_to_wait(house: House) -> None:
+async def test_who_tries_cards_has_to_wait(house: IdentityApi) -> None:
     own_id = await adult(house, 1)
     codes = [(await open_own_minor(house, own_id, card_serial=f"12345678{n}")).json()["code"] for n in range(8)]
     assert codes[:5] == ["representation-unproven"] * 5
     assert codes[-1] == "too-many-tries"
 
 
-async def test_the_second_representative_waits_and_the_first_one_validates(house: House) -> None:
+async def test_the_second_representative_waits_and_the_first_one_validates(house: IdentityApi) -> None:
     first, record_id = await minor_of(house)
     second = await adult(house, 2)
-    asked = (await add(house, record_id, 2)).json()
-    assert asked["state"] == "waiting"
+    view = (await add(house, record_id, 2)).json()
+    assert view["state"] == "waiting"
     assert (await ask_to_act(house, second, record_id)).status_code == 404
-    path = f"/records/{record_id}/representatives/{asked['representation_id']}/answer"
+    path = f"/records/{record_id}/representatives/{view['representation_id']}/answer"
     own_word = await house.client.post(path, json={"answer": "validated"}, headers=bearer(patient_token(second)))
     assert (own_word.status_code, own_word.json()["code"]) == (403, "forbidden")
-    assert [one.outcome for one in await entries(house, record_id, "represent")][-1] == "refused"
+    assert [entry.outcome for entry in await entries(house, record_id, "represent")][-1] == "refused"
     headers = await acting(house, first, record_id)
     validated = await house.client.post(path, json={"answer": "validated"}, headers=headers)
     assert (validated.status_code, validated.json()["state"]) == (200, "validated"), validated.text
-    assert [one.person_id for one in (await people(house, record_id))[-1].representatives] == [first, second]
+    assert [representative.person_id for representative in (await people(house, record_id))[-1].representatives] == [
+        first,
+        second,
+    ]
     assert (await people(house, record_id))[-1].version == validated.json()["version"]
     assert (await ask_to_act(house, second, record_id)).status_code == 200
     assert len(await contacts(house, record_id)) == 1, "the contact stays the first one's"
 
 
-async def test_a_refused_representative_never_acts_and_is_not_validated_later(house: House) -> None:
+async def test_a_refused_representative_never_acts_and_is_not_validated_later(house: IdentityApi) -> None:
     _, record_id = await minor_of(house)
     second = await adult(house, 2)
-    asked = (await add(house, record_id, 2)).json()
-    path = f"/records/{record_id}/representatives/{asked['representation_id']}/answer"
-    refused = await house.client.post(path, json={"answer": "refused"}, headers=administrator())
-    assert (refused.status_code, refused.json()["state"]) == (200, "refused")
+    view = (await add(house, record_id, 2)).json()
+    path = f"/records/{record_id}/representatives/{view['representation_id']}/answer"
+    response = await house.client.post(path, json={"answer": "refused"}, headers=administrator())
+    assert (response.status_code, response.json()["state"]) == (200, "refused")
     later = await house.client.post(path, json={"answer": "validated"}, headers=administrator())
     assert (later.status_code, later.json()["code"]) == (409, "representation-over")
     assert (await ask_to_act(house, second, record_id)).status_code == 404
     assert (await add(house, record_id, 2)).json()["state"] == "waiting", "it may be asked for again"
 
 
-async def test_the_same_representative_twice_is_refused(house: House) -> None:
+async def test_the_same_representative_twice_is_refused(house: IdentityApi) -> None:
     _, record_id = await minor_of(house)
-    before = await people(house, record_id)
+    people_before = await people(house, record_id)
     again = await add(house, record_id, 1)
     assert (again.status_code, again.json()["code"]) == (409, "representation-exists")
-    assert await people(house, record_id) == before
+    assert await people(house, record_id) == people_before
 
 
-async def test_of_two_first_representatives_at_once_exactly_one_is_in_force(house: House) -> None:
+async def test_of_two_first_representatives_at_once_exactly_one_is_in_force(house: IdentityApi) -> None:
     record_id = await adult(house, 50, born=MINOR)
     await adult(house, 1)
     await adult(house, 2)
     answers = await asyncio.gather(add(house, record_id, 1), add(house, record_id, 2))
-    assert sorted(one.json()["state"] for one in answers) == ["validated", "waiting"]
+    assert sorted(answer.json()["state"] for answer in answers) == ["validated", "waiting"]
     assert len((await people(house, record_id))[-1].representatives) == 1
 
 
@@ -284,21 +293,23 @@ async def test_of_two_first_representatives_at_once_exactly_one_is_in_force(hous
     ("evidence", "code"),
     [("birth-certificate", "evidence-insufficient"), ("a-letter", "evidence-unknown")],
 )
-async def test_an_adult_is_not_represented_on_that(house: House, evidence: str, code: str) -> None:
+async def test_an_adult_is_not_represented_on_that(house: IdentityApi, evidence: str, code: str) -> None:
     record_id = await adult(house, 3)
     await adult(house, 1)
-    refused = await add(house, record_id, 1, evidence={"kind": evidence, "reference": "x"})
-    assert (refused.status_code, refused.json()["code"]) == (422, code)
+    response = await add(house, record_id, 1, evidence={"kind": evidence, "reference": "x"})
+    assert (response.status_code, response.json()["code"]) == (422, code)
 
 
-async def test_a_protected_adult_is_represented_on_a_decision_and_keeps_their_contact(house: House) -> None:
+async def test_a_protected_adult_is_represented_on_a_decision_and_keeps_their_contact(house: IdentityApi) -> None:
     record_id, own_id = await adult(house, 3), await adult(house, 1)
     entered = await add(house, record_id, 1, evidence=DECISION)
     assert entered.json()["state"] == "validated", entered.text
     assert await contacts(house, record_id) == [("adult.3@patient.example", "holder")]
     assert await told(house, "representation-added") == ["adult.1@patient.example", "adult.3@patient.example"]
     last = (await people(house, record_id))[-1]
-    assert [(one.person_id, one.kind) for one in last.representatives] == [(own_id, "representative-of-adult")]
+    assert [(representative.person_id, representative.kind) for representative in last.representatives] == [
+        (own_id, "representative-of-adult")
+    ]
     assert not last.is_minor
 
 
@@ -312,7 +323,7 @@ async def test_a_protected_adult_is_represented_on_a_decision_and_keeps_their_co
     ],
     ids=["software", "an administrator without the scope", "a professional", "a patient"],
 )
-async def test_only_an_administrator_enters_ends_and_lists_for_others(house: House, token: str) -> None:
+async def test_only_an_administrator_enters_ends_and_lists_for_others(house: IdentityApi, token: str) -> None:
     own_id, record_id = await minor_of(house)
     id = (await house.client.get(f"/records/{record_id}/representatives", headers=administrator())).json()[0]
     path = f"/records/{record_id}/representatives"
@@ -321,16 +332,16 @@ async def test_only_an_administrator_enters_ends_and_lists_for_others(house: Hou
         await house.client.get(path, headers=bearer(token)),
         await house.client.delete(f"{path}/{id['representation_id']}", headers=bearer(token)),
     ]
-    assert {one.status_code for one in answers} <= {403, 404}
+    assert {answer.status_code for answer in answers} <= {403, 404}
     assert len((await people(house, record_id))[-1].representatives) == 1
     assert (await ask_to_act(house, own_id, record_id)).status_code == 200
 
 
-async def test_names_are_shown_to_those_concerned_and_the_reference_to_administrators(house: House) -> None:
+async def test_names_are_shown_to_those_concerned_and_the_reference_to_administrators(house: IdentityApi) -> None:
     own_id, record_id = await minor_of(house)
     path = f"/records/{record_id}/representatives"
-    seen = (await house.client.get(path, headers=administrator())).json()
-    assert (seen[0]["name"], seen[0]["reference"]) == ("Zoéb D'INVENTÉE-EXEMPLE", "Livret inventé 2019-114")
+    shown = (await house.client.get(path, headers=administrator())).json()
+    assert (shown[0]["name"], shown[0]["reference"]) == ("Zoéb D'INVENTÉE-EXEMPLE", "Livret inventé 2019-114")
     by_them = (await house.client.get(path, headers=await acting(house, own_id, record_id))).json()
     assert (by_them[0]["name"], by_them[0]["reference"]) == ("Zoéb D'INVENTÉE-EXEMPLE", None)
     stored = await query(house.database, "select representations::text as line from representations")
@@ -339,7 +350,7 @@ async def test_names_are_shown_to_those_concerned_and_the_reference_to_administr
     assert mine == [{"record_id": str(record_id), "relation": "representative", "name": "Zoéa D'INVENTÉE-EXEMPLE"}]
 
 
-async def test_a_token_to_act_carries_both_ids_and_lives_five_minutes(house: House) -> None:
+async def test_a_token_to_act_carries_both_ids_and_lives_five_minutes(house: IdentityApi) -> None:
     own_id, record_id = await minor_of(house)
     answer = await ask_to_act(house, own_id, record_id)
     assert (answer.json()["relation"], answer.headers["cache-control"]) == ("representative", "no-store")
@@ -357,7 +368,7 @@ async def test_a_token_to_act_carries_both_ids_and_lives_five_minutes(house: Hou
     assert (again.status_code, again.json()["code"]) == (403, "holder-needed"), "not from one token to the next"
 
 
-async def test_a_stranger_gets_no_token_and_the_ledger_of_that_record_says_so(house: House) -> None:
+async def test_a_stranger_gets_no_token_and_the_ledger_of_that_record_says_so(house: IdentityApi) -> None:
     _, record_id = await minor_of(house)
     stranger = await adult(house, 9)
     for asked in (record_id, uuid4(), stranger):
@@ -367,9 +378,9 @@ async def test_a_stranger_gets_no_token_and_the_ledger_of_that_record_says_so(ho
     assert (entry.outcome, entry.reason, entry.actor) == ("refused", "record-unknown", str(stranger))
 
 
-async def test_a_representative_closes_with_their_own_password_and_no_other_record(house: House) -> None:
+async def test_a_representative_closes_with_their_own_password_and_no_other_record(house: IdentityApi) -> None:
     own_id = await house.open_account(5)
-    opened = await house.client.post(
+    response = await house.client.post(
         "/records/represented",
         json={
             "ins": ins(50, MINOR),
@@ -378,7 +389,7 @@ async def test_a_representative_closes_with_their_own_password_and_no_other_reco
         },
         headers=administrator(),
     )
-    record_id, other = UUID(opened.json()["record_id"]), await adult(house, 3)
+    record_id, other = UUID(response.json()["record_id"]), await adult(house, 3)
     headers = await acting(house, own_id, record_id)
     without = await house.client.post(f"/records/{record_id}/close", json={}, headers=headers)
     assert (without.status_code, without.json()["code"]) == (403, "password-needed")
@@ -387,7 +398,7 @@ async def test_a_representative_closes_with_their_own_password_and_no_other_reco
     entry = (await entries(house, record_id, "sign-in"))[-1]
     assert (entry.outcome, entry.reason, entry.kind) == ("refused", "password-wrong", "representative")
     assert entry.actor == str(own_id)
-    assert "password-wrong" not in {one.reason for one in await entries(house, own_id, "sign-in")}
+    assert "password-wrong" not in {entry.reason for entry in await entries(house, own_id, "sign-in")}
     elsewhere = await house.client.post(f"/records/{other}/close", json={"password": PASSWORD}, headers=headers)
     assert elsewhere.status_code == 404
     closed = await house.client.post(f"/records/{record_id}/close", json={"password": PASSWORD}, headers=headers)
@@ -396,7 +407,7 @@ async def test_a_representative_closes_with_their_own_password_and_no_other_reco
     assert (entry.outcome, entry.kind, entry.actor) == ("permitted", "representative", str(own_id))
 
 
-async def test_the_administrator_ends_it_and_the_contact_is_the_holders_again(house: House) -> None:
+async def test_the_administrator_ends_it_and_the_contact_is_the_holders_again(house: IdentityApi) -> None:
     record_id = await adult(house, 50, born=MINOR, mail="minor@patient.example")
     own_id = await adult(house, 1)
     entered = (await add(house, record_id, 1)).json()
@@ -415,24 +426,24 @@ async def test_the_administrator_ends_it_and_the_contact_is_the_holders_again(ho
     assert (await ask_to_act(house, own_id, record_id)).status_code == 404
     late = await house.client.get(f"/records/{record_id}/representatives", headers=headers)
     assert late.status_code == 404, "the relation itself is looked at, not the token alone"
-    before = await count(house)
+    count_before = await count(house)
     assert (await house.client.delete(path, headers=administrator())).status_code == 200
-    assert await count(house) == before, "ending it again says nothing new"
+    assert await count(house) == count_before, "ending it again says nothing new"
 
 
-async def test_a_minors_contact_follows_the_representatives(house: House) -> None:
+async def test_a_minors_contact_follows_the_representatives(house: IdentityApi) -> None:
     own_id, record_id = await minor_of(house)
     new = Contact("moved@patient.example", "en", "holder")
     async with transaction(house.pool) as connection:
         sealed = seal_row(KEYRINGS.persons, new.as_json(), "contact", own_id)
         assert await store.replace_contact(connection, own_id, 1, sealed) == 2
         await append(
-            connection, [announce(one, "identity") for one in await follow_contact(connection, KEYRINGS, own_id)]
+            connection, [announce(event, "identity") for event in await follow_contact(connection, KEYRINGS, own_id)]
         )
     assert (await contacts(house, record_id))[-1] == ("moved@patient.example", "representative")
 
 
-async def test_the_next_representative_becomes_the_contact_when_the_first_one_ends(house: House) -> None:
+async def test_the_next_representative_becomes_the_contact_when_the_first_one_ends(house: IdentityApi) -> None:
     _, record_id = await minor_of(house)
     await adult(house, 2)
     second = (await add(house, record_id, 2)).json()
@@ -446,7 +457,7 @@ async def test_the_next_representative_becomes_the_contact_when_the_first_one_en
 
 
 async def test_ends_that_cannot_be_written_keep_no_others_though_they_fill_a_page(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: IdentityApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = [await adult(house, number) for number in (3, 4, 5)]
     await adult(house, 1)
@@ -459,14 +470,14 @@ async def test_ends_that_cannot_be_written_keep_no_others_though_they_fill_a_pag
     async def settle_some(*values: Any) -> Any:
         if values[2].record_id in stuck:
             raise CodedError
-        return await settle(*values)
+        return await apply_representation_status(*values)
 
-    monkeypatch.setattr("services.identity.usecases.sweep_representations.settle", settle_some)
+    monkeypatch.setattr("services.identity.usecases.sweep_representations.apply_representation_status", settle_some)
     assert await sweep_representations(house.pool, KEYRINGS, end, limit=1) == 1
     assert await sweep_representations(house.pool, KEYRINGS, end, limit=1) == 0
 
 
-async def test_an_end_that_was_stated_comes_by_itself(house: House) -> None:
+async def test_an_end_that_was_stated_comes_by_itself(house: IdentityApi) -> None:
     record_id, own_id = await adult(house, 3), await adult(house, 1)
     end = clock.now() + timedelta(days=30)
     await add(house, record_id, 1, evidence=DECISION, ends_at=end.isoformat())
@@ -489,7 +500,7 @@ async def test_an_end_that_was_stated_comes_by_itself(house: House) -> None:
     ],
 )
 async def test_at_eighteen_the_representation_ends_by_itself_and_both_are_told(
-    house: House, born: str, birthday: datetime
+    house: IdentityApi, born: str, birthday: datetime
 ) -> None:
     record_id = await adult(house, 50, born=born, mail="minor@patient.example")
     own_id = await adult(house, 1)
@@ -504,13 +515,13 @@ async def test_at_eighteen_the_representation_ends_by_itself_and_both_are_told(
     assert await told(house, "representation-ended") == ["adult.1@patient.example"]
     entry = (await entries(house, record_id, "end-representation"))[0]
     assert (entry.kind, entry.reason, entry.subject) == ("system", "come-of-age", str(own_id))
-    before = await count(house)
+    count_before = await count(house)
     assert await sweep_minors(house.pool, KEYRINGS, birthday + timedelta(days=1)) == 0
-    assert await count(house) == before
+    assert await count(house) == count_before
 
 
 async def test_without_a_contact_of_their_own_nobody_is_told_things_at_the_representatives_any_more(
-    house: House,
+    house: IdentityApi,
 ) -> None:
     _, record_id = await minor_of(house)
     await sweep_minors(house.pool, KEYRINGS, BIRTHDAY)
@@ -519,28 +530,30 @@ async def test_without_a_contact_of_their_own_nobody_is_told_things_at_the_repre
 
 
 async def test_one_who_waits_at_the_18th_birthday_is_refused_and_a_later_decision_for_the_adult_stays(
-    house: House,
+    house: IdentityApi,
 ) -> None:
     _, record_id = await minor_of(house)
     await adult(house, 2)
     guardian = await adult(house, 3)
     await add(house, record_id, 2)
-    asked = (
+    view = (
         await add(house, record_id, 3, evidence=DECISION, starts_at=(BIRTHDAY + timedelta(days=1)).isoformat())
     ).json()
     await house.client.post(
-        f"/records/{record_id}/representatives/{asked['representation_id']}/answer",
+        f"/records/{record_id}/representatives/{view['representation_id']}/answer",
         json={"answer": "validated"},
         headers=administrator(),
     )
     assert (await ask_to_act(house, guardian, record_id)).status_code == 404, "not before its time"
     await sweep_minors(house.pool, KEYRINGS, BIRTHDAY)
-    assert [one.person_id for one in (await people(house, record_id))[-1].representatives] == [guardian]
+    assert [representative.person_id for representative in (await people(house, record_id))[-1].representatives] == [
+        guardian
+    ]
     rows = await query(house.database, "select status, ended_for from representations order by requested_at")
     assert [tuple(row) for row in rows] == [("ended", "come-of-age"), ("refused", "come-of-age"), ("validated", None)]
 
 
-async def test_no_birth_date_stands_in_clear_or_travels(house: House) -> None:
+async def test_no_birth_date_stands_in_clear_or_travels(house: IdentityApi) -> None:
     await minor_of(house)
     await sweep_minors(house.pool, KEYRINGS, datetime(2034, 5, 2, tzinfo=UTC))
     rows = await query(house.database, "select due_month, minors::text as line from minors")
@@ -555,7 +568,7 @@ create function stop() returns trigger language plpgsql as $$ begin raise except
 create trigger stop before insert on outbox for each row execute function stop()"""
 
 
-async def test_a_sweep_that_dies_at_its_last_line_has_done_nothing_and_goes_on_later(house: House) -> None:
+async def test_a_sweep_that_dies_at_its_last_line_has_done_nothing_and_goes_on_later(house: IdentityApi) -> None:
     _, record_id = await minor_of(house)
     owner = await asyncpg.connect(house.database.owner_dsn)
     try:
@@ -572,14 +585,14 @@ async def test_a_sweep_that_dies_at_its_last_line_has_done_nothing_and_goes_on_l
     assert await told(house, "coming-of-age") == ["adult.1@patient.example"]
 
 
-async def test_two_sweepers_at_once_end_it_once(house: House) -> None:
+async def test_two_sweepers_at_once_end_it_once(house: IdentityApi) -> None:
     _, record_id = await minor_of(house)
     await asyncio.gather(*(sweep_minors(house.pool, KEYRINGS, BIRTHDAY) for _ in range(3)))
     assert len(await entries(house, record_id, "end-representation")) == 1
     assert len(await told(house, "coming-of-age")) == 1
 
 
-async def test_the_minors_of_the_month_are_looked_at_once_a_day(house: House) -> None:
+async def test_the_minors_of_the_month_are_looked_at_once_a_day(house: IdentityApi) -> None:
     await minor_of(house)
     day = datetime(2034, 5, 2, 8, tzinfo=UTC)
     assert await sweep_minors(house.pool, KEYRINGS, datetime(2034, 4, 30, tzinfo=UTC)) == 0
@@ -588,13 +601,13 @@ async def test_the_minors_of_the_month_are_looked_at_once_a_day(house: House) ->
     assert await sweep_minors(house.pool, KEYRINGS, day + timedelta(days=1)) == 1
 
 
-async def test_a_record_that_was_opened_for_a_minor_by_a_hospital_is_announced_as_such(house: House) -> None:
+async def test_a_record_that_was_opened_for_a_minor_by_a_hospital_is_announced_as_such(house: IdentityApi) -> None:
     record_id = await adult(house, 50, born=MINOR)
-    assert [(one.version, one.is_minor) for one in await people(house, record_id)] == [(1, True)]
+    assert [(person.version, person.is_minor) for person in await people(house, record_id)] == [(1, True)]
     assert await people(house, await adult(house, 1)) == []
 
 
-async def test_who_is_erased_represents_nobody_any_more(house: House) -> None:
+async def test_who_is_erased_represents_nobody_any_more(house: IdentityApi) -> None:
     own_id, record_id = await minor_of(house)
     erased = await house.client.post(
         f"/records/{own_id}/erase", json={"reason": "gdpr-decision"}, headers=administrator()
@@ -609,6 +622,6 @@ async def test_who_is_erased_represents_nobody_any_more(house: House) -> None:
     )[0]["payload"]
     assert b'"representatives":[]' in last
     for table in ("representations", "people_states", "contacts", "throttles"):
-        found = await query(house.database, f"select true from {table} t where t::text like $1", f"%{own_id}%")
-        assert found == [], table
+        rows = await query(house.database, f"select true from {table} t where t::text like $1", f"%{own_id}%")
+        assert rows == [], table
     assert await query(house.database, "select true from contacts where record_id = $1", record_id)

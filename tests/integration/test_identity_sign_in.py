@@ -83,8 +83,8 @@ async def test_a_professional_of_two_structures_says_which_one(client: httpx.Asy
     assert (unsaid.status_code, unsaid.json()["code"]) == (422, "acting-structure-needed")
     foreign = await sign_in(client, kind="professional", professional_id=DOCTOR, organisation_id="1750000009")
     assert foreign.status_code == 422
-    said = await sign_in(client, kind="professional", professional_id=DOCTOR, organisation_id="1750000002")
-    assert said.status_code == 200
+    response = await sign_in(client, kind="professional", professional_id=DOCTOR, organisation_id="1750000002")
+    assert response.status_code == 200
 
 
 async def test_a_professional_does_not_act_for_a_structure_that_is_closed(client: httpx.AsyncClient) -> None:

@@ -101,7 +101,7 @@ async def test_the_first_client_is_registered_without_a_token_and_can_then_do_ev
     client: httpx.AsyncClient, pool: Pool
 ) -> None:
     registered = await register_client(pool, **BOOTSTRAP)
-    assert registered.created
+    assert registered.is_new
     response = await ask(client, assertion(registered.client_id, CLIENT_KEY))
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
@@ -116,10 +116,10 @@ async def test_the_first_client_is_registered_without_a_token_and_can_then_do_ev
 async def test_registering_the_same_client_again_is_the_same_client(pool: Pool) -> None:
     first = await register_client(pool, **BOOTSTRAP)
     again = await register_client(pool, **{**BOOTSTRAP, "name": " bootstrap "})
-    assert (again.client_id, again.created) == (first.client_id, False)
+    assert (again.client_id, again.is_new) == (first.client_id, False)
     at_once = await asyncio.gather(*(register_client(pool, **{**BOOTSTRAP, "name": "b"}) for _ in range(8)))
-    assert len({one.client_id for one in at_once}) == 1
-    assert sum(one.created for one in at_once) == 1
+    assert len({registration.client_id for registration in at_once}) == 1
+    assert sum(registration.is_new for registration in at_once) == 1
 
 
 async def test_a_name_is_taken_over_only_by_who_may_replace(client: httpx.AsyncClient, pool: Pool) -> None:
@@ -137,7 +137,7 @@ async def test_a_name_is_taken_over_only_by_who_may_replace(client: httpx.AsyncC
 async def test_a_plain_connection_of_the_app_role_is_enough(database: Database) -> None:
     connection = await asyncpg.connect(database.dsn)
     try:
-        assert (await register_client(connection, **BOOTSTRAP)).created
+        assert (await register_client(connection, **BOOTSTRAP)).is_new
     finally:
         await connection.close()
 
@@ -241,9 +241,9 @@ async def test_a_proof_that_does_not_hold_is_answered_as_oauth_says(
     client_id = (await register_client(connection, **BOOTSTRAP)).client_id
     await connection.close()
     response = await ask(refusing, assertion(client_id, key, **claims))
-    told = response.json()
-    assert (response.status_code, told["error"], told["code"]) == (401, "invalid_client", code)
-    assert told["error_description"]
+    body = response.json()
+    assert (response.status_code, body["error"], body["code"]) == (401, "invalid_client", code)
+    assert body["error_description"]
     assert response.headers["content-type"] == "application/json"
 
 

@@ -1,4 +1,4 @@
-"""Guessing at an account: slowed, counted, told of, and never a way to lock the holder out."""
+"""Guessing at an account: slowed, counted, notified, and never a way to lock the holder out."""
 
 import asyncio
 from collections import Counter
@@ -10,12 +10,12 @@ import pytest
 import pytest_asyncio
 
 from services.identity import loops
-from services.identity.domain.codes import MOST_UNANSWERED
+from services.identity.domain.codes import MAX_UNANSWERED
 from services.identity.usecases import take_try
 from shared.runtime import clock, metrics
 from shared.runtime.metrics import REFUSED
 from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, OTHER_PASSWORD, House, at_home, other_code
+from tests.infra.accounts import MAIL, OTHER_PASSWORD, IdentityApi, at_home, other_code
 from tests.infra.databases import Database
 from tests.infra.identity_api import query
 
@@ -28,7 +28,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @pytest_asyncio.fixture
-async def house(database: Database) -> AsyncIterator[House]:
+async def house(database: Database) -> AsyncIterator[IdentityApi]:
     async with at_home(database) as made:
         yield made
 
@@ -40,21 +40,21 @@ def _still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(take_try, "clock", SimpleNamespace(now=lambda: moment))
 
 
-async def wait_is_over(house: House) -> None:
+async def wait_is_over(house: IdentityApi) -> None:
     await query(house.database, "update throttles set next_at = now() - interval '1 hour'")
 
 
-async def test_a_stranger_is_slowed_and_told_for_how_long(house: House) -> None:
+async def test_a_stranger_is_slowed_and_told_for_how_long(house: IdentityApi) -> None:
     await house.open_account()
     answers = [await house.start(password=WRONG) for _ in range(8)]
-    assert [one.status_code for one in answers] == [403] * 6 + [429] * 2
+    assert [answer.status_code for answer in answers] == [403] * 6 + [429] * 2
     assert answers[-1].json()["code"] == "too-many-tries"
     assert answers[-1].headers["retry-after"] == "2"
     right = await house.start()
     assert right.status_code == 429, "the right password is not looked at either"
 
 
-async def test_the_wait_grows_with_each_failure(house: House) -> None:
+async def test_the_wait_grows_with_each_failure(house: IdentityApi) -> None:
     await house.open_account()
     for _ in range(6):
         await house.start(password=WRONG)
@@ -66,13 +66,13 @@ async def test_the_wait_grows_with_each_failure(house: House) -> None:
     assert waits == [4, 8, 16, 32]
 
 
-async def test_an_unknown_identifier_is_slowed_alike(house: House) -> None:
+async def test_an_unknown_identifier_is_slowed_alike(house: IdentityApi) -> None:
     answers = [(await house.start("nobody@patient.example", WRONG)).status_code for _ in range(8)]
     assert answers == [403] * 6 + [429] * 2
 
 
 async def test_strangers_at_many_addresses_close_no_account_and_are_told_to_its_holder(
-    house: House, database: Database
+    house: IdentityApi, database: Database
 ) -> None:
     await house.open_account()
     statuses = []
@@ -84,14 +84,14 @@ async def test_strangers_at_many_addresses_close_no_account_and_are_told_to_its_
     assert (await house.start()).status_code == 200
 
 
-async def test_many_accounts_tried_from_one_address_slow_that_address(house: House, database: Database) -> None:
+async def test_many_accounts_tried_from_one_address_slow_that_address(house: IdentityApi, database: Database) -> None:
     statuses = Counter([(await house.start(f"guess-{n}", WRONG)).status_code for n in range(34)])
     assert statuses[429] >= 2
     async with at_home(database, peer="10.0.0.9") as elsewhere:
         assert (await elsewhere.start("guess-100", WRONG)).status_code == 403
 
 
-async def test_strangers_do_not_lock_the_holder_out_of_a_known_device(house: House, database: Database) -> None:
+async def test_strangers_do_not_lock_the_holder_out_of_a_known_device(house: IdentityApi, database: Database) -> None:
     await house.open_account()
     own = await house.sign_in()
     async with at_home(database, peer="10.0.0.9") as stranger:
@@ -103,7 +103,7 @@ async def test_strangers_do_not_lock_the_holder_out_of_a_known_device(house: Hou
         assert still.status_code == 429, "the holder's sign-in gives strangers nothing back"
 
 
-async def test_a_reset_opens_a_way_for_a_device_although_its_address_was_slowed(house: House) -> None:
+async def test_a_reset_opens_a_way_for_a_device_although_its_address_was_slowed(house: IdentityApi) -> None:
     await house.open_account()
     for _ in range(20):
         await house.start(password=WRONG)
@@ -115,7 +115,7 @@ async def test_a_reset_opens_a_way_for_a_device_although_its_address_was_slowed(
     assert (await house.sign_in(password=OTHER_PASSWORD, device_token=device_token))["access_token"]
 
 
-async def test_a_known_device_is_slowed_by_its_own_failures(house: House) -> None:
+async def test_a_known_device_is_slowed_by_its_own_failures(house: IdentityApi) -> None:
     await house.open_account()
     own = await house.sign_in()
     tries = [(await house.start(password=WRONG, device_token=own["device_token"])).status_code for _ in range(8)]
@@ -123,7 +123,7 @@ async def test_a_known_device_is_slowed_by_its_own_failures(house: House) -> Non
     assert (await house.start()).status_code == 200, "as a stranger it has tried nothing"
 
 
-async def test_a_sign_in_gives_the_tries_back(house: House) -> None:
+async def test_a_sign_in_gives_the_tries_back(house: IdentityApi) -> None:
     await house.open_account()
     for _ in range(3):
         for _ in range(4):
@@ -131,20 +131,20 @@ async def test_a_sign_in_gives_the_tries_back(house: House) -> None:
         await house.sign_in()
 
 
-async def test_a_right_password_alone_gives_nothing_back(house: House) -> None:
+async def test_a_right_password_alone_gives_nothing_back(house: IdentityApi) -> None:
     await house.open_account()
     statuses = [(await house.start()).status_code for _ in range(8)]
     assert statuses == [200] * 6 + [429] * 2
     assert len(await house.messages("sign-in-code")) == 6
 
 
-async def test_a_flood_is_refused_counted_and_summed_up_in_the_ledger(house: House) -> None:
+async def test_a_flood_is_refused_counted_and_summed_up_in_the_ledger(house: IdentityApi) -> None:
     await house.open_account()
     counted = REFUSED.labels("sign-in", "too-many-tries")._value.get()
     statuses: Counter[int] = Counter()
     for _ in range(25):
         answers = await asyncio.gather(*(house.start(password=WRONG) for _ in range(40)))
-        statuses.update(one.status_code for one in answers)
+        statuses.update(answer.status_code for answer in answers)
     assert set(statuses) == {403, 429}
     assert statuses[403] == 6
     assert metrics.REFUSED.labels("sign-in", "too-many-tries")._value.get() - counted == statuses[429]
@@ -153,11 +153,11 @@ async def test_a_flood_is_refused_counted_and_summed_up_in_the_ledger(house: Hou
         ("refused", "credentials-wrong", "unknown"): statuses[403],
         ("refused", "too-many-tries", "unknown"): 1,
     }
-    (told,) = await house.messages("account-locked")
-    assert told == {"to": {"mail": MAIL}, "language": "fr", "values": {}}
+    (message,) = await house.messages("account-locked")
+    assert message == {"to": {"mail": MAIL}, "language": "fr", "values": {}}
 
 
-async def test_ever_new_addresses_are_one_word_to_the_holder_in_a_day(house: House, database: Database) -> None:
+async def test_ever_new_addresses_are_one_word_to_the_holder_in_a_day(house: IdentityApi, database: Database) -> None:
     await house.open_account()
     for last in range(12):
         await wait_is_over(house)
@@ -167,7 +167,7 @@ async def test_ever_new_addresses_are_one_word_to_the_holder_in_a_day(house: Hou
     assert (await house.entries("sign-in")).count(("refused", "too-many-tries", "unknown")) == 1
 
 
-async def test_an_address_that_tries_many_accounts_alarms_no_holder_who_was_tried_once(house: House) -> None:
+async def test_an_address_that_tries_many_accounts_alarms_no_holder_who_was_tried_once(house: IdentityApi) -> None:
     await house.open_account()
     for number in range(30):
         await house.start(f"guess-{number}", WRONG)
@@ -175,21 +175,23 @@ async def test_an_address_that_tries_many_accounts_alarms_no_holder_who_was_trie
     assert await house.messages("account-locked") == []
 
 
-async def test_processes_count_together(house: House, database: Database) -> None:
+async def test_processes_count_together(house: IdentityApi, database: Database) -> None:
     await house.open_account()
     async with at_home(database) as second:
         pairs = await asyncio.gather(*(one.start(password=WRONG) for one in (house, second) for _ in range(10)))
-    assert Counter(one.status_code for one in pairs) == {403: 6, 429: 14}
+    assert Counter(answer.status_code for answer in pairs) == {403: 6, 429: 14}
 
 
-async def test_resets_are_slowed_too_and_send_no_flood_of_codes(house: House) -> None:
+async def test_resets_are_slowed_too_and_send_no_flood_of_codes(house: IdentityApi) -> None:
     await house.open_account()
     statuses = [(await house.client.post("/password-resets", json={"identifier": MAIL})).status_code for _ in range(8)]
     assert statuses == [202] * 4 + [429] * 4
     assert len(await house.messages("password-reset-code")) == 4
 
 
-async def test_resets_that_strangers_ask_for_never_close_the_holders_way(house: House, database: Database) -> None:
+async def test_resets_that_strangers_ask_for_never_close_the_holders_way(
+    house: IdentityApi, database: Database
+) -> None:
     await house.open_account()
     for last in range(6):
         async with at_home(database, peer=f"10.0.0.{last}") as stranger:
@@ -202,42 +204,42 @@ async def flood_with_resets(database: Database) -> httpx.Response:
     for last in range(6):
         async with at_home(database, peer=f"10.0.0.{last}") as stranger:
             for _ in range(4):
-                asked = await stranger.client.post("/password-resets", json={"identifier": MAIL})
-    return asked
+                response = await stranger.client.post("/password-resets", json={"identifier": MAIL})
+    return response
 
 
 async def test_a_flood_of_resets_fills_no_mailbox_and_the_code_that_came_last_serves_the_holder(
-    house: House, database: Database
+    house: IdentityApi, database: Database
 ) -> None:
     await house.open_account()
     await flood_with_resets(database)
-    assert len(await house.messages("password-reset-code")) == MOST_UNANSWERED
+    assert len(await house.messages("password-reset-code")) == MAX_UNANSWERED
     challenge = (await house.client.post("/password-resets", json={"identifier": MAIL})).json()["challenge_id"]
-    assert len(await house.messages("password-reset-code")) == MOST_UNANSWERED
+    assert len(await house.messages("password-reset-code")) == MAX_UNANSWERED
     body = {"code": await house.code("password-reset-code"), "password": OTHER_PASSWORD}
     assert (await house.client.post(f"/password-resets/{challenge}/password", json=body)).status_code == 200
     assert (await house.client.post(f"/password-resets/{challenge}/password", json=body)).status_code == 403
 
 
-async def test_codes_that_are_over_are_replaced_by_fresh_ones(house: House, database: Database) -> None:
+async def test_codes_that_are_over_are_replaced_by_fresh_ones(house: IdentityApi, database: Database) -> None:
     await house.open_account()
     await flood_with_resets(database)
     await query(house.database, "update challenges set expires_at = now() - interval '1 second'")
     assert (await house.client.post("/password-resets", json={"identifier": MAIL})).status_code == 202
-    assert len(await house.messages("password-reset-code")) == MOST_UNANSWERED + 1
+    assert len(await house.messages("password-reset-code")) == MAX_UNANSWERED + 1
 
 
-async def test_of_many_unanswered_codes_each_may_be_tried_once(house: House, database: Database) -> None:
+async def test_of_many_unanswered_codes_each_may_be_tried_once(house: IdentityApi, database: Database) -> None:
     await house.open_account()
-    asked = await flood_with_resets(database)
-    path = f"/password-resets/{asked.json()['challenge_id']}/password"
+    response = await flood_with_resets(database)
+    path = f"/password-resets/{response.json()['challenge_id']}/password"
     right = await house.code("password-reset-code")
     wrong = await house.client.post(path, json={"code": other_code(right), "password": OTHER_PASSWORD})
     over = await house.client.post(path, json={"code": right, "password": OTHER_PASSWORD})
     assert [wrong.json()["code"], over.json()["code"]] == ["code-wrong", "code-over"]
 
 
-async def test_what_has_run_out_is_swept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_has_run_out_is_swept(house: IdentityApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loops, "SWEEP_EVERY_S", 0)
     await house.open_account()
     await house.sign_in()

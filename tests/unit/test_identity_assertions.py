@@ -12,7 +12,7 @@ from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
 
 from services.identity.domain.assertions import (
     AssertionRefusedError,
-    claimed_client,
+    unverified_client_id,
     verify_assertion,
 )
 from services.identity.domain.clients import Client, public_jwks
@@ -38,7 +38,7 @@ def verify(proof: str, client: Client = CLIENT) -> None:
 
 @dataclass
 class In:
-    """A moment, told when the test runs."""
+    """A moment, resolved when the test runs."""
 
     seconds: int
 
@@ -94,9 +94,11 @@ def test_without_a_kid_every_key_of_the_client_is_tried() -> None:
 def test_a_signed_assertion_that_says_the_wrong_thing_is_refused_with_the_reason(
     claims: dict[str, Any], code: str
 ) -> None:
-    told: dict[str, Any] = {name: int(value) if isinstance(value, In) else value for name, value in claims.items()}
+    claim_values: dict[str, Any] = {
+        name: int(value) if isinstance(value, In) else value for name, value in claims.items()
+    }
     with pytest.raises(AssertionRefusedError) as refused:
-        verify(assertion("client-1", KEY, **told))
+        verify(assertion("client-1", KEY, **claim_values))
     assert refused.value.code == code
     assert refused.value.error == "invalid_client"
 
@@ -162,6 +164,6 @@ DEEP = base64.urlsafe_b64encode(b"[" * 60_000).decode()
 )
 def test_garbage_is_refused_before_anything_is_looked_up(text: str) -> None:
     with pytest.raises(AssertionRefusedError):
-        claimed_client(text)
+        unverified_client_id(text)
     with pytest.raises(AssertionRefusedError):
         verify(text)

@@ -9,24 +9,24 @@ import pytest
 from services.identity.domain.accounts import SecondFactorInvalidError, lookup_keys
 from services.identity.domain.codes import (
     Challenge,
-    are_codes,
     code_hash,
+    codes_match,
+    matching_totp_step,
     new_code,
     new_totp_secret,
-    totp_step,
     totp_uri,
 )
 from services.identity.domain.contacts import (
     ContactChangeInvalidError,
     ContactMissingError,
     MobileInvalidError,
-    any_channel,
-    changed,
+    changed_contact,
     check_second_factor,
+    first_reachable_channel,
     mobile_number,
 )
 from services.identity.domain.opening import Contact, MailInvalidError
-from services.identity.domain.sessions import device_name, new_secret, read_secret
+from services.identity.domain.sessions import device_name, new_opaque_token, parse_opaque_token
 from shared.crypto.keyring import Keyring
 from tests.infra.identity_api import KEYRING, OTHER_KEYRING
 
@@ -60,19 +60,19 @@ def test_codes_are_six_digits_and_differ() -> None:
     ],
 )
 def test_all_codes_in_their_places_and_nothing_else(codes: tuple[str, ...], right: bool) -> None:
-    assert are_codes(LOOKUPS, challenge("123456", "654321"), codes) is right
+    assert codes_match(LOOKUPS, challenge("123456", "654321"), codes) is right
 
 
 def test_a_code_is_bound_to_its_challenge_and_a_decoy_has_none() -> None:
     first, second = challenge("123456"), challenge("123456")
     assert first.codes != second.codes
-    assert not are_codes(LOOKUPS, challenge(), ())
-    assert not are_codes(LOOKUPS, challenge("123456", decoy=True), ("123456",))
+    assert not codes_match(LOOKUPS, challenge(), ())
+    assert not codes_match(LOOKUPS, challenge("123456", decoy=True), ("123456",))
 
 
 def test_codes_outlive_a_rotation_of_the_key() -> None:
     rotated = lookup_keys(Keyring.parse(f"{OTHER_KEYRING},{KEYRING}"))
-    assert are_codes(rotated, challenge("123456"), ("123456",))
+    assert codes_match(rotated, challenge("123456"), ("123456",))
 
 
 def test_a_derived_key_is_none_of_the_ring_itself() -> None:
@@ -85,15 +85,15 @@ def test_a_derived_key_is_none_of_the_ring_itself() -> None:
 def test_an_application_may_be_half_a_minute_off(drift: int, is_taken: bool) -> None:
     secret, step = new_totp_secret(), int(NOW.timestamp()) // 30 + drift
     code = pyotp.TOTP(secret).generate_otp(step)
-    assert (totp_step(secret, code, NOW, 0) == step) is is_taken
+    assert (matching_totp_step(secret, code, NOW, 0) == step) is is_taken
 
 
 def test_a_step_of_an_application_serves_once_and_never_an_older_one() -> None:
     secret, step = new_totp_secret(), int(NOW.timestamp()) // 30
     code = pyotp.TOTP(secret).generate_otp(step)
-    assert totp_step(secret, code, NOW, step - 1) == step
-    assert totp_step(secret, code, NOW, step) is None
-    assert totp_step(secret, code, NOW, step + 1) is None
+    assert matching_totp_step(secret, code, NOW, step - 1) == step
+    assert matching_totp_step(secret, code, NOW, step) is None
+    assert matching_totp_step(secret, code, NOW, step + 1) is None
 
 
 def test_what_the_application_shows_names_nobody() -> None:
@@ -103,14 +103,14 @@ def test_what_the_application_shows_names_nobody() -> None:
 
 
 def test_an_opaque_token_is_read_as_it_was_made() -> None:
-    token = new_secret(uuid4())
-    assert read_secret(token.text) == token
+    token = new_opaque_token(uuid4())
+    assert parse_opaque_token(token.text) == token
     assert len(token.text) == 64
 
 
 @pytest.mark.parametrize("text", ["", "é", "A" * 63, "A" * 65, "A" * 60 + "\x00\x00\x00\x00", "A" * 10_000])
 def test_what_cannot_be_a_token_is_none(text: str) -> None:
-    assert read_secret(text) is None
+    assert parse_opaque_token(text) is None
 
 
 @pytest.mark.parametrize(
@@ -134,24 +134,24 @@ def test_what_is_no_mobile_number(text: str) -> None:
 
 
 def test_one_of_the_two_contacts_changes() -> None:
-    assert changed(BOTH, "b@patient.example", None).mail == "b@patient.example"
-    assert changed(BOTH, None, "0739980001").mobile == "+33739980001"
+    assert changed_contact(BOTH, "b@patient.example", None).mail == "b@patient.example"
+    assert changed_contact(BOTH, None, "0739980001").mobile == "+33739980001"
     for mail, mobile in ((None, None), ("b@patient.example", "0739980001"), ("a@patient.example", None)):
         with pytest.raises(ContactChangeInvalidError):
-            changed(BOTH, mail, mobile)
+            changed_contact(BOTH, mail, mobile)
     with pytest.raises(MailInvalidError):
-        changed(BOTH, "nonsense", None)
+        changed_contact(BOTH, "nonsense", None)
 
 
 def test_codes_go_where_the_person_can_be_reached() -> None:
-    assert any_channel(BOTH, "sms") == "sms"
-    assert any_channel(Contact("a@patient.example", "fr", "holder"), "sms") == "mail"
+    assert first_reachable_channel(BOTH, "sms") == "sms"
+    assert first_reachable_channel(Contact("a@patient.example", "fr", "holder"), "sms") == "mail"
     with pytest.raises(ContactMissingError):
-        any_channel(NEITHER)
+        first_reachable_channel(NEITHER)
     assert check_second_factor("sms", BOTH) == "sms"
-    for factor, told in (("sms", NEITHER), ("mail", NEITHER), ("totp", BOTH)):
+    for factor, contact in (("sms", NEITHER), ("mail", NEITHER), ("totp", BOTH)):
         with pytest.raises(SecondFactorInvalidError):
-            check_second_factor(factor, told)  # type: ignore[arg-type]
+            check_second_factor(factor, contact)  # type: ignore[arg-type]
 
 
 def test_a_contact_is_read_as_it_was_written_with_and_without_a_mobile_number() -> None:

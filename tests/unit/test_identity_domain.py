@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from services.identity.domain import clients, directory, opening
 from services.identity.domain.places import is_loopback
 from services.identity.domain.sealing import Sealed, open_row, seal_row
-from services.identity.domain.tokens import Issuer, SigningKeys, SigningKeysError, Subject
+from services.identity.domain.tokens import SigningKeys, SigningKeysError, TokenIssuer, TokenSubject
 from shared.crypto.fingerprints import ins_parts, trait_fingerprints, trait_parts
 from shared.crypto.keyring import Keyring, SealBrokenError
 from shared.errors import ClientError
@@ -49,9 +49,9 @@ def test_only_this_machines_loopback_is_here(host: str, here: bool) -> None:
 
 
 def test_test_and_production_numbers_never_meet_and_the_two_test_systems_do() -> None:
-    found = {oid: RING.fingerprint(*ins_parts(Ins(nir(), oid))) for oid in (NIR_OID, TEST_OID, DEMO_OID)}
-    assert found[TEST_OID] == found[DEMO_OID]
-    assert found[TEST_OID] != found[NIR_OID]
+    fingerprints = {oid: RING.fingerprint(*ins_parts(Ins(nir(), oid))) for oid in (NIR_OID, TEST_OID, DEMO_OID)}
+    assert fingerprints[TEST_OID] == fingerprints[DEMO_OID]
+    assert fingerprints[TEST_OID] != fingerprints[NIR_OID]
 
 
 def test_equal_traits_of_two_records_have_different_fingerprints() -> None:
@@ -77,7 +77,7 @@ def test_a_person_is_sealed_to_one_row_and_comes_back_whole_after_a_change_of_ke
 
 
 def test_a_person_and_a_contact_are_never_printed() -> None:
-    contact = opening.contact("zoe@patient.example", "fr", "holder")
+    contact = opening.checked_contact("zoe@patient.example", "fr", "holder")
     assert f"{PERSON} {contact!r}" == "Person(...) Contact(...)"
 
 
@@ -96,13 +96,13 @@ def test_a_person_and_a_contact_are_never_printed() -> None:
 )
 def test_a_contact_that_cannot_be_used_is_refused(mail: str | None, language: str, relation: str, code: str) -> None:
     with pytest.raises(ClientError) as refused:
-        opening.contact(mail, language, relation)
+        opening.checked_contact(mail, language, relation)
     assert refused.value.code == code
 
 
 @pytest.mark.parametrize("mail", ["zoe@patient.example", "a+b.c@x-y.example", None])
 def test_a_contact_may_have_a_mail_address_or_none(mail: str | None) -> None:
-    assert json.loads(opening.contact(mail, "en", "representative").as_json()) == {
+    assert json.loads(opening.checked_contact(mail, "en", "representative").as_json()) == {
         "mail": mail,
         "language": "en",
         "relation": "representative",
@@ -124,39 +124,39 @@ def test_traits_that_no_person_has_are_refused(traits: StrictTraits) -> None:
 
 
 def test_sex_is_taken_as_fhir_codes_it_only() -> None:
-    assert opening.sex("female") is Sex.FEMALE
+    assert opening.parse_sex("female") is Sex.FEMALE
     for text in ("F", "FEMALE", "other", ""):
         with pytest.raises(InvalidTraitsError):
-            opening.sex(text)
+            opening.parse_sex(text)
 
 
 def test_a_trait_that_one_side_lacks_is_not_compared() -> None:
-    known = PERSON.traits.normalised()
-    assert opening.are_same(known, {**known, "birth_name": "D INVENTEE"})
-    assert opening.are_same(known, {name: known[name] for name in known if name != "birth_place"})
-    assert opening.are_same(known, {**known, "sex": "unknown"})
-    assert not opening.are_same(known, {**known, "sex": "male"})
-    assert not opening.are_same(known, {**known, "given_name": "ZOA"})
+    traits = PERSON.traits.normalised()
+    assert opening.are_same_person(traits, {**traits, "birth_name": "D INVENTEE"})
+    assert opening.are_same_person(traits, {name: traits[name] for name in traits if name != "birth_place"})
+    assert opening.are_same_person(traits, {**traits, "sex": "unknown"})
+    assert not opening.are_same_person(traits, {**traits, "sex": "male"})
+    assert not opening.are_same_person(traits, {**traits, "given_name": "ZOA"})
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"), [("10", "G15_10"), ("G15_60", "G15_60"), ("G16_10", "G16_10"), ("R95_93", "R95_93")]
+    ("stated", "stored"), [("10", "G15_10"), ("G15_60", "G15_60"), ("G16_10", "G16_10"), ("R95_93", "R95_93")]
 )
-def test_a_profession_is_kept_with_its_table(given: str, kept: str) -> None:
-    assert directory.profession_code(given) == kept
+def test_a_profession_is_kept_with_its_table(stated: str, stored: str) -> None:
+    assert directory.profession_code(stated) == stored
 
 
-@pytest.mark.parametrize("given", ["", "11", "G15_11", "G15_", "AUTOMATE", "A00_AUTOMATE", "G15_10/SM26", "10 "])
-def test_a_profession_that_the_record_does_not_accept_is_refused(given: str) -> None:
+@pytest.mark.parametrize("stated", ["", "11", "G15_11", "G15_", "AUTOMATE", "A00_AUTOMATE", "G15_10/SM26", "10 "])
+def test_a_profession_that_the_record_does_not_accept_is_refused(stated: str) -> None:
     with pytest.raises(directory.ProfessionUnknownError):
-        directory.profession_code(given)
+        directory.profession_code(stated)
 
 
-@pytest.mark.parametrize("given", ["", "8", "x899", "8 99", "8\x0099", "3750000001/12", "8" * 65, "899é"])
-def test_a_national_id_that_cannot_travel_is_refused(given: str) -> None:
+@pytest.mark.parametrize("stated", ["", "8", "x899", "8 99", "8\x0099", "3750000001/12", "8" * 65, "899é"])
+def test_a_national_id_that_cannot_travel_is_refused(stated: str) -> None:
     for read in (directory.professional_id, directory.structure_id):
         with pytest.raises(InvalidNationalIdError):
-            read(given)
+            read(stated)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +166,13 @@ def test_a_national_id_that_cannot_travel_is_refused(given: str) -> None:
 def test_a_professional_acts_for_the_structure_wanted_or_the_only_one(
     active: list[str], wanted: str | None, acting: str | None
 ) -> None:
-    assert directory.acting_for(active, wanted) == acting
+    assert directory.acting_structure(active, wanted) == acting
 
 
 @pytest.mark.parametrize(("active", "wanted"), [([], "1a"), (["1a"], "1b"), (["1a", "1b"], None)])
 def test_a_professional_acts_for_no_structure_that_is_not_theirs(active: list[str], wanted: str | None) -> None:
     with pytest.raises(directory.ActingStructureError):
-        directory.acting_for(active, wanted)
+        directory.acting_structure(active, wanted)
 
 
 def test_a_key_is_registered_with_its_public_members_only() -> None:
@@ -253,8 +253,8 @@ def test_nobody_grants_more_than_they_hold_except_deposits() -> None:
 async def test_the_first_key_signs_and_all_are_published_without_their_secrets() -> None:
     old, new = new_key(), new_key()
     both = SigningKeys.parse(json.dumps([old.as_dict(private=True), new.as_dict(private=True)]))
-    issuer = Issuer("https://identity.example/", "dmp", "https://identity.example/jwks", both)
-    token = issuer.issue(Subject("patient", "p", "c", record_id=UUID(int=1)), token_id=uuid4(), now=NOW)
+    issuer = TokenIssuer("https://identity.example/", "dmp", "https://identity.example/jwks", both)
+    token = issuer.issue(TokenSubject("patient", "p", "c", record_id=UUID(int=1)), token_id=uuid4(), now=NOW)
     decoded = jwt.decode(token.text, await both.current(), algorithms=["ES256"])
     assert decoded.header == {"alg": "ES256", "kid": old.kid, "typ": "at+jwt"}
     assert decoded.claims["exp"] - decoded.claims["iat"] == 300

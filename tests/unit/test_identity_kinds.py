@@ -5,26 +5,32 @@ from typing import get_args
 
 import pytest
 
-from services.identity.domain.clients import SCOPES, ClientInvalidError, ClientKind, ScopeUnknownError, new_client
+from services.identity.domain.clients import (
+    CLIENT_SCOPES,
+    ClientInvalidError,
+    ClientKind,
+    ScopeUnknownError,
+    new_client,
+)
 from services.identity.domain.kinds import (
-    HOLDS,
+    MAX_SCOPES,
     PROFILES,
     RECORD_SCOPES,
-    Never,
+    Exclusion,
     OccupationalMedicineNeverError,
     OrganisationNeverError,
     check_organisation,
     check_professional,
-    never_of,
-    never_of_professional,
+    exclusion_of,
+    exclusion_of_professional,
 )
-from services.identity.domain.modes import FITTING, MODES, Role, role_of_professional
+from services.identity.domain.modes import ALLOWED_MODES, MODES, Role, role_of_professional
 from shared.contracts.base import ActorKind
 from shared.runtime.settings import ParameterSettings
 from tests.infra.identity_api import new_key, public
 
-NEVER = get_args(Never)
-ALL_SCOPES = sorted(frozenset().union(*HOLDS.values()))
+NEVER = get_args(Exclusion)
+ALL_SCOPES = sorted(frozenset().union(*MAX_SCOPES.values()))
 KEY = public(new_key())
 ON_RECORDS = {("software", scope) for scope in RECORD_SCOPES} | {("administrator", "records.open")}
 """All that may ever hold a scope on records (erasing is a decision about one, which reads nothing)."""
@@ -41,24 +47,25 @@ def grantable(kind: str, scope: str) -> bool:
 
 def test_every_kind_against_every_scope(capsys: pytest.CaptureFixture[str]) -> None:
     kinds = [*get_args(ActorKind), *NEVER]
-    assert set(kinds) <= HOLDS.keys()
-    table = {(kind, scope): grantable(kind, scope) for kind, scope in product(HOLDS, ALL_SCOPES)}
+    assert set(kinds) <= MAX_SCOPES.keys()
+    table = {(kind, scope): grantable(kind, scope) for kind, scope in product(MAX_SCOPES, ALL_SCOPES)}
     for (kind, scope), granted in table.items():
-        assert granted == (scope in HOLDS[kind]), (kind, scope)
+        assert granted == (scope in MAX_SCOPES[kind]), (kind, scope)
         if kind in NEVER:
             assert not granted
         if scope in RECORD_SCOPES:
             assert granted == ((kind, scope) in ON_RECORDS), (kind, scope)
     with capsys.disabled():
         print(
-            f"\n{len(HOLDS)} kinds x {len(ALL_SCOPES)} scopes = {len(table)} looked at, {sum(table.values())} granted"
+            f"\n{len(MAX_SCOPES)} kinds x {len(ALL_SCOPES)} scopes = {len(table)} looked at, "
+            f"{sum(table.values())} granted"
         )
 
 
 def test_no_never_kind_can_be_registered_and_the_profiles_are_those_of_software() -> None:
     assert not set(NEVER) & set(get_args(ClientKind))
-    assert all(not HOLDS[kind] for kind in (*NEVER, "patient", "professional", "system", "unknown"))
-    assert set(PROFILES.values()) == RECORD_SCOPES <= SCOPES["software"]
+    assert all(not MAX_SCOPES[kind] for kind in (*NEVER, "patient", "professional", "system", "unknown"))
+    assert set(PROFILES.values()) == RECORD_SCOPES <= CLIENT_SCOPES["software"]
 
 
 @pytest.mark.parametrize(
@@ -74,15 +81,18 @@ def test_no_never_kind_can_be_registered_and_the_profiles_are_those_of_software(
     ],
 )
 def test_an_activity_is_care_or_a_reason_for_never(activity: str, never: str | None) -> None:
-    assert never_of(activity, None) == never
+    assert exclusion_of(activity, None) == never
 
 
 def test_every_sector_is_care_or_a_reason_for_never() -> None:
-    found = {f"SA{number:02d}": never_of(None, f"SA{number:02d}") for number in range(100)}
-    assert (found["SA01"], found["SA33"], found["SA07"]) == (None, None, None)
-    assert (found["SA13"], found["SA66"]) == ("occupational-medicine", "occupational-medicine")
-    assert (found["SA23"], found["SA44"], found["SA48"], found["SA60"]) == ("insurer", *["employer"] * 3)
-    assert all(found[f"SA{number:02d}"] is not None for number in range(70, 100)), "what is not known is refused"
+    exclusions = {f"SA{number:02d}": exclusion_of(None, f"SA{number:02d}") for number in range(100)}
+    assert (exclusions["SA01"], exclusions["SA33"], exclusions["SA07"]) == (None, None, None)
+    assert (exclusions["SA13"], exclusions["SA66"]) == ("occupational-medicine", "occupational-medicine")
+    assert (exclusions["SA23"], exclusions["SA44"], exclusions["SA48"], exclusions["SA60"]) == (
+        "insurer",
+        *["employer"] * 3,
+    )
+    assert all(exclusions[f"SA{number:02d}"] is not None for number in range(70, 100)), "what is not known is refused"
 
 
 def test_an_activity_of_care_does_not_make_up_for_a_sector_of_never() -> None:
@@ -105,8 +115,8 @@ def test_an_activity_of_care_does_not_make_up_for_a_sector_of_never() -> None:
 def test_occupational_medicine_is_an_only_specialty_or_the_sector_one_acts_for(
     specialties: set[str], sector: str | None, never: bool
 ) -> None:
-    found = never_of_professional(frozenset(specialties), sector)
-    assert found == ("occupational-medicine" if never else None)
+    exclusion = exclusion_of_professional(frozenset(specialties), sector)
+    assert exclusion == ("occupational-medicine" if never else None)
 
 
 def test_occupational_medicine_stands_on_never_unless_the_parameter_allows_it() -> None:
@@ -124,17 +134,17 @@ def test_occupational_medicine_stands_on_never_unless_the_parameter_allows_it() 
 
 
 def test_every_role_against_every_mode(capsys: pytest.CaptureFixture[str]) -> None:
-    assert FITTING.keys() == set(get_args(Role))
+    assert ALLOWED_MODES.keys() == set(get_args(Role))
     expected = {
         "bris_de_glace": {"health-professional", "regulating-doctor"},
         "secret": {"health-professional", "regulating-doctor"},
         "centre_15": {"regulating-doctor"},
         "normal": set(get_args(Role)) - {"system", "unknown"},
     }
-    for role, mode in product(FITTING, MODES):
-        assert (mode in FITTING[role]) == (role in expected[mode]), (role, mode)
+    for role, mode in product(ALLOWED_MODES, MODES):
+        assert (mode in ALLOWED_MODES[role]) == (role in expected[mode]), (role, mode)
     with capsys.disabled():
-        print(f"\n{len(FITTING)} roles x {len(MODES)} modes looked at")
+        print(f"\n{len(ALLOWED_MODES)} roles x {len(MODES)} modes looked at")
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from services.identity.domain.lifecycle import (
     REFUSALS,
     STATES,
     TABLE,
-    Action,
-    Move,
-    Party,
-    Refusal,
+    LifecycleAction,
+    LifecycleParty,
+    LifecycleRefusal,
+    LifecycleState,
+    LifecycleTransition,
     Retention,
-    State,
     decide,
     party_of,
 )
@@ -28,7 +28,7 @@ from shared.contracts.base import ActorKind
 
 N, X = "record-unknown", "forbidden"
 # fmt: off
-EXPECTED: dict[tuple[Action, str], tuple[str, ...]] = {
+EXPECTED: dict[tuple[LifecycleAction, str], tuple[str, ...]] = {
     # none, objected, open, closed, dead, erased
     ("open", "holder"):                      ("open", "open", "open", "record-closed", "holder-deceased", "open"),
     ("open", "representative"):              ("open", "open", "open", "record-closed", "holder-deceased", "open"),
@@ -63,27 +63,27 @@ def test_the_table_is_whole_and_has_the_size_it_must() -> None:
 
 
 @pytest.mark.parametrize(("action", "party"), list(product(ACTIONS, PARTIES)))
-def test_what_anybody_may_do_in_any_state(action: Action, party: Party) -> None:
-    found = []
+def test_what_anybody_may_do_in_any_state(action: LifecycleAction, party: LifecycleParty) -> None:
+    outcomes = []
     for state in STATES:
-        decided = decide(state, action, party)
-        found.append(decided.state if isinstance(decided, Move) else decided.code)
-    assert tuple(found) == EXPECTED.get((action, party), (X,) * 6)
+        decision = decide(state, action, party)
+        outcomes.append(decision.state if isinstance(decision, LifecycleTransition) else decision.code)
+    assert tuple(outcomes) == EXPECTED.get((action, party), (X,) * 6)
 
 
 def test_every_refusal_is_an_error_with_its_own_code() -> None:
-    refusals = {decided.code for decided in TABLE.values() if isinstance(decided, Refusal)}
+    refusals = {decision.code for decision in TABLE.values() if isinstance(decision, LifecycleRefusal)}
     assert refusals <= set(REFUSALS)
     for code in REFUSALS:
-        assert Refusal(code).error().code == code
+        assert LifecycleRefusal(code).error().code == code
 
 
 @pytest.mark.parametrize("name", ["mutuelle", "insurer", "bank", "employer", "", "Holder"])
 def test_what_the_table_does_not_know_is_refused(name: str) -> None:
     for state, action in product(STATES, ACTIONS):
-        assert decide(state, action, cast(Party, name)) == Refusal("forbidden")
-    assert decide("open", cast(Action, name), "holder") == Refusal("forbidden")
-    assert decide(cast(State, name), "close", "holder") == Refusal("forbidden")
+        assert decide(state, action, cast(LifecycleParty, name)) == LifecycleRefusal("forbidden")
+    assert decide("open", cast(LifecycleAction, name), "holder") == LifecycleRefusal("forbidden")
+    assert decide(cast(LifecycleState, name), "close", "holder") == LifecycleRefusal("forbidden")
 
 
 def test_nobody_but_its_own_people_closes_a_record_and_nobody_outside_erases_one() -> None:
@@ -95,8 +95,8 @@ def test_nobody_but_its_own_people_closes_a_record_and_nobody_outside_erases_one
     assert not any(_moves(*case) for case in CASES if case[2] in idle)
 
 
-def _moves(state: State, action: Action, party: Party) -> bool:
-    return isinstance(decide(state, action, party), Move)
+def _moves(state: LifecycleState, action: LifecycleAction, party: LifecycleParty) -> bool:
+    return isinstance(decide(state, action, party), LifecycleTransition)
 
 
 @pytest.mark.parametrize("kind", get_args(ActorKind))
@@ -134,7 +134,11 @@ def test_ten_years_end_on_the_day(closed: str, now: str, over: bool) -> None:
 
 
 def test_every_refusal_of_the_life_of_a_record_speaks_french_too() -> None:
-    own = [one for one in vars(lifecycle).values() if isinstance(one, type) and one.__module__ == lifecycle.__name__]
-    errors = [one for one in own if issubclass(one, Exception)]
+    own = [
+        member
+        for member in vars(lifecycle).values()
+        if isinstance(member, type) and member.__module__ == lifecycle.__name__
+    ]
+    errors = [refusal for refusal in own if issubclass(refusal, Exception)]
     assert len(errors) == 7
-    assert all(one().in_french() for one in errors)
+    assert all(error().in_french() for error in errors)

@@ -8,9 +8,9 @@ import pytest
 from services.identity.domain.activation import (
     ALPHABET,
     ActivationCodeMalformedError,
-    Wave,
-    printed,
-    read_code,
+    CodeBatch,
+    grouped_code,
+    parse_code,
 )
 from services.identity.domain.campaigns import (
     PaceInvalidError,
@@ -19,27 +19,27 @@ from services.identity.domain.campaigns import (
     new_campaign,
 )
 from services.identity.domain.channels import (
-    Asking,
     AssistanceRefusedError,
     ChannelUnknownError,
+    OpeningCaller,
     administrative_channel,
     assisted_channel,
 )
 from services.identity.domain.figures import (
     CHANNELS,
     LIFE_EVENTS,
-    Cell,
-    figures_of,
+    FigureCell,
     figures_to_date,
-    rounded,
+    rounded_count,
     settled_before,
     week_of,
+    weekly_figures,
 )
-from services.identity.domain.lifecycle import STATES, State
-from services.identity.domain.online import RATES, Facts, is_minor, may_open_alone, window_wait
+from services.identity.domain.lifecycle import STATES, LifecycleState
+from services.identity.domain.online import RATE_LIMITS, ApplicantFacts, is_minor, may_open_alone, window_wait
 from services.identity.domain.openings import OpeningRules
 from services.identity.domain.persons import REGIONS
-from services.identity.domain.regimes import ONLINE
+from services.identity.domain.regimes import ONLINE_REGIMES
 from shared.contracts.base import ActorKind
 from shared.errors import ClientError
 from shared.terminology.professions import professions
@@ -48,7 +48,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NONE: frozenset[str] = frozenset()
 ASSIST, OPEN = frozenset({"records.assist"}), frozenset({"records.open"})
 RULES = OpeningRules(30, 5000, 500, "https://dmp.example/opposition", "2026-11")
-WAVE = Wave(UUID(int=1), b"k" * 32)
+WAVE = CodeBatch(UUID(int=1), b"k" * 32)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_who_helps_opens_by_their_own_way(
     stated: str | None,
     expected: str | type[ClientError],
 ) -> None:
-    asking = Asking(kind, scopes, profession)
+    asking = OpeningCaller(kind, scopes, profession)
     if isinstance(expected, str):
         assert assisted_channel(asking, stated) == expected
         return
@@ -94,7 +94,7 @@ def test_who_helps_opens_by_their_own_way(
 
 def test_every_health_profession_has_a_way_and_nobody_else() -> None:
     for table, code in professions():
-        asking = Asking("professional", NONE, f"{table.removeprefix('TRE_')}_{code}")
+        asking = OpeningCaller("professional", NONE, f"{table.removeprefix('TRE_')}_{code}")
         if table == "TRE_G15":
             assert assisted_channel(asking, None) in ("doctor", "pharmacist", "nurse", "other-professional")
         else:
@@ -104,7 +104,7 @@ def test_every_health_profession_has_a_way_and_nobody_else() -> None:
 
 @pytest.mark.parametrize("stated", ["online", "automatic", "representative", "pharmacist", "nonsense"])
 def test_an_administrative_opening_cannot_pretend_another_way(stated: str) -> None:
-    asking = Asking("administrator", OPEN)
+    asking = OpeningCaller("administrator", OPEN)
     assert administrative_channel(asking, None) == "hospital"
     assert administrative_channel(asking, "care-home") == "care-home"
     with pytest.raises(ChannelUnknownError):
@@ -113,16 +113,16 @@ def test_an_administrative_opening_cannot_pretend_another_way(stated: str) -> No
 
 def test_a_code_is_the_same_whenever_it_is_printed_and_another_for_another_attempt_person_or_wave() -> None:
     code = WAVE.code("k.person", 1)
-    assert code == Wave(UUID(int=9), b"k" * 32).code("k.person", 1)
-    others = {WAVE.code("k.person", 2), WAVE.code("k.persom", 1), Wave(UUID(int=1), b"l" * 32).code("k.person", 1)}
+    assert code == CodeBatch(UUID(int=9), b"k" * 32).code("k.person", 1)
+    others = {WAVE.code("k.person", 2), WAVE.code("k.persom", 1), CodeBatch(UUID(int=1), b"l" * 32).code("k.person", 1)}
     assert len(others | {code}) == 4
 
 
 def test_a_code_is_read_however_it_is_typed() -> None:
     code = WAVE.code("k.person", 1)
-    for typed in (printed(code), printed(code).lower(), printed(code).replace("-", " "), f"  {code} "):
-        assert read_code(typed) == code
-    assert read_code(printed(code).replace("0", "O").replace("1", "l")) == code
+    for typed in (grouped_code(code), grouped_code(code).lower(), grouped_code(code).replace("-", " "), f"  {code} "):
+        assert parse_code(typed) == code
+    assert parse_code(grouped_code(code).replace("0", "O").replace("1", "l")) == code
 
 
 def test_every_single_mistyped_character_is_found() -> None:
@@ -130,13 +130,13 @@ def test_every_single_mistyped_character_is_found() -> None:
     for place in range(len(code)):
         for other in set(ALPHABET) - {code[place]}:
             with pytest.raises(ActivationCodeMalformedError):
-                read_code(code[:place] + other + code[place + 1 :])
+                parse_code(code[:place] + other + code[place + 1 :])
 
 
 @pytest.mark.parametrize("text", ["", "7K2M", "7K2M-9XQ4-1CVBX", "7K2M-9XQ4-1CV!", "ÉÉÉÉ-ÉÉÉÉ-ÉÉÉÉ"])
 def test_what_is_no_code_is_told_so(text: str) -> None:
     with pytest.raises(ActivationCodeMalformedError):
-        read_code(text)
+        parse_code(text)
 
 
 def test_a_hundred_thousand_people_of_a_wave_have_a_hundred_thousand_codes() -> None:
@@ -144,20 +144,22 @@ def test_a_hundred_thousand_people_of_a_wave_have_a_hundred_thousand_codes() -> 
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_who_may_open_alone(state: State) -> None:
-    facts = Facts("01", date(1955, 6, 12), True, state)
+def test_who_may_open_alone(state: LifecycleState) -> None:
+    facts = ApplicantFacts("01", date(1955, 6, 12), True, state)
     assert may_open_alone(facts, NOW.date()) == (state in ("none", "objected", "erased"))
 
 
 @pytest.mark.parametrize("regime", [f"{code:02d}" for code in range(100)])
 def test_only_the_insured_of_listed_regimes_open_alone(regime: str) -> None:
-    assert may_open_alone(Facts(regime, date(1955, 6, 12), True, "none"), NOW.date()) == (regime in ONLINE)
+    assert may_open_alone(ApplicantFacts(regime, date(1955, 6, 12), True, "none"), NOW.date()) == (
+        regime in ONLINE_REGIMES
+    )
 
 
 def test_nobody_opens_alone_without_the_card_or_under_age() -> None:
-    assert not may_open_alone(Facts("01", date(1955, 6, 12), False, "none"), NOW.date())
-    assert not may_open_alone(Facts("01", date(2008, 11, 25), True, "none"), NOW.date())
-    assert may_open_alone(Facts("01", date(2008, 11, 24), True, "none"), NOW.date())
+    assert not may_open_alone(ApplicantFacts("01", date(1955, 6, 12), False, "none"), NOW.date())
+    assert not may_open_alone(ApplicantFacts("01", date(2008, 11, 25), True, "none"), NOW.date())
+    assert may_open_alone(ApplicantFacts("01", date(2008, 11, 24), True, "none"), NOW.date())
 
 
 @pytest.mark.parametrize(
@@ -168,9 +170,9 @@ def test_nobody_is_a_minor_from_the_eighteenth_birthday_on(born: date, minor: bo
     assert is_minor(born, NOW.date()) == minor
 
 
-@pytest.mark.parametrize("kind", RATES)
+@pytest.mark.parametrize("kind", RATE_LIMITS)
 def test_a_window_slides(kind: str) -> None:
-    rate = RATES[kind]
+    rate = RATE_LIMITS[kind]
     full = [NOW - rate.window / 2] * rate.most
     assert window_wait(kind, full[1:], NOW) is None
     assert window_wait(kind, full, NOW) == rate.window / 2
@@ -193,12 +195,12 @@ def test_a_window_slides(kind: str) -> None:
     ],
 )
 def test_a_campaign_is_checked(changes: dict[str, object], refused: type[ClientError] | None) -> None:
-    asked = {"regions": [], "regimes": [], "born_from": None, "born_to": None, "window_days": None, "rate": None}
+    parameters = {"regions": [], "regimes": [], "born_from": None, "born_to": None, "window_days": None, "rate": None}
     if refused is None:
-        assert new_campaign(RULES, **(asked | changes)).window_days >= 30  # type: ignore[arg-type]
+        assert new_campaign(RULES, **(parameters | changes)).window_days >= 30  # type: ignore[arg-type]
         return
     with pytest.raises(refused):
-        new_campaign(RULES, **(asked | changes))  # type: ignore[arg-type]
+        new_campaign(RULES, **(parameters | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -218,21 +220,21 @@ def test_a_campaign_is_checked(changes: dict[str, object], refused: type[ClientE
     ],
 )
 def test_a_figure_is_rounded(number: int, shown: str) -> None:
-    assert rounded(number) == shown
+    assert rounded_count(number) == shown
 
 
 def test_the_whole_grid_is_published_and_each_total_is_rounded_on_its_own() -> None:
     numbers = {
-        Cell("opening", "84", "online"): 14,
-        Cell("opening", "84", "doctor"): 14,
-        Cell("opening", "11", "online"): 3,
+        FigureCell("opening", "84", "online"): 14,
+        FigureCell("opening", "84", "doctor"): 14,
+        FigureCell("opening", "11", "online"): 3,
     }
-    shown = dict(figures_of(numbers))
-    assert shown[Cell("opening", "84", "online")] == "10"
-    assert shown[Cell("opening", "84", "all")] == "30"
-    assert shown[Cell("opening", "all", "online")] == "20"
-    assert shown[Cell("opening", "all", "all")] == "30"
-    assert shown[Cell("opening", "11", "online")] == shown[Cell("closure", "94", "letter")] == "< 11"
+    shown = dict(weekly_figures(numbers))
+    assert shown[FigureCell("opening", "84", "online")] == "10"
+    assert shown[FigureCell("opening", "84", "all")] == "30"
+    assert shown[FigureCell("opening", "all", "online")] == "20"
+    assert shown[FigureCell("opening", "all", "all")] == "30"
+    assert shown[FigureCell("opening", "11", "online")] == shown[FigureCell("closure", "94", "letter")] == "< 11"
     assert len(shown) == sum((len(REGIONS) + 2) * (len(CHANNELS[kind]) + 1) for kind in LIFE_EVENTS)
 
 
@@ -241,7 +243,7 @@ def test_the_whole_grid_is_published_and_each_total_is_rounded_on_its_own() -> N
 )
 def test_the_activation_rate_is_made_of_published_figures_only(opened: int, activated: int, rate: str) -> None:
     shown = dict(figures_to_date({"opening": opened, "activation": activated}))
-    assert shown[Cell("activation-rate", "all", "all")] == rate
+    assert shown[FigureCell("activation-rate", "all", "all")] == rate
 
 
 def test_a_week_begins_on_monday_and_is_settled_a_day_after_its_end() -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from services.identity.domain.accounts import IdentifierInvalidError, check_identifier, own_words
+from services.identity.domain.accounts import IdentifierInvalidError, check_identifier, personal_words
 from services.identity.domain.opening import Contact, Person
 from services.identity.domain.passwords import (
-    Hasher,
+    Argon2Hasher,
     PasswordLengthError,
     PasswordPersonalError,
     PasswordWeakError,
@@ -18,7 +18,7 @@ from tests.infra.identity_api import TEST_OID, nir
 TRAITS = StrictTraits("D'INVENTÉE-EXEMPLE", "Zoé", "1955-06-12", Sex.FEMALE, "63220")
 PERSON = Person(Ins.parse(nir(), TEST_OID), TRAITS)
 TOLD = Contact("z.montagne@patient.example", "fr", "holder", "+33639980001")
-OWN = own_words(PERSON, TOLD, "marguerite.des.pres@patient.example")
+OWN = personal_words(PERSON, TOLD, "marguerite.des.pres@patient.example")
 
 
 @pytest.mark.parametrize(
@@ -80,18 +80,18 @@ def test_the_same_password_from_another_keyboard_is_the_same() -> None:
 
 
 def test_a_kept_password_is_right_wrong_or_kept_under_other_parameters() -> None:
-    hasher = Hasher()
+    hasher = Argon2Hasher()
     kept = hasher.hash("trois vaches")
     assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert kept != hasher.hash("trois vaches")
     assert hasher.check(kept, "trois vaches") == "right"
     assert hasher.check(kept, "deux vaches") == "wrong"
-    assert Hasher(passes=3).check(kept, "trois vaches") == "stale"
+    assert Argon2Hasher(passes=3).check(kept, "trois vaches") == "stale"
     assert hasher.check("rubbish", "trois vaches") == "wrong"
 
 
 def test_nothing_is_right_where_nobody_has_an_account() -> None:
-    hasher = Hasher()
+    hasher = Argon2Hasher()
     assert hasher.check(None, "decoy") == "wrong"
     assert hasher.check(None, "") == "wrong"
 

@@ -10,9 +10,9 @@ from services.identity.domain import acting, care, representation
 from services.identity.domain.activation import ActivationCodeMalformedError
 from services.identity.domain.calling import (
     PeopleToCallInvalidError,
-    check_people,
-    people_as_json,
-    people_from_json,
+    check_people_to_call,
+    people_to_call_as_json,
+    people_to_call_from_json,
     person_to_call,
 )
 from services.identity.domain.representation import (
@@ -23,9 +23,9 @@ from services.identity.domain.representation import (
     basis_at,
     check_evidence,
     coming_of_age,
-    first_status,
+    initial_status,
     is_minor,
-    period,
+    representation_period,
 )
 from services.identity.domain.sealing import Sealed
 from shared.crypto.keyring import Keyring
@@ -67,17 +67,21 @@ OVER_REPRESENTATION = {
     "case", [*product(representation.STATUSES, representation.ACTIONS, representation.PARTIES)], ids="-".join
 )
 def test_what_becomes_of_a_representation(case: tuple[str, str, str]) -> None:
-    decided = representation.TABLE[case]  # type: ignore[index]
+    decision = representation.TABLE[case]  # type: ignore[index]
     if case in REPRESENTATION:
-        assert decided == representation.Move(REPRESENTATION[case])  # type: ignore[arg-type]
+        assert decision == representation.RepresentationTransition(REPRESENTATION[case])  # type: ignore[arg-type]
     else:
         code = "representation-over" if case in OVER_REPRESENTATION else "forbidden"
-        assert decided == representation.Refusal(code)
-        assert decided.error().code == code
+        assert decision == representation.RepresentationRefusal(code)
+        assert decision.error().code == code
 
 
 def test_nobody_validates_their_own_representation_and_no_carer_has_a_word_in_it() -> None:
-    moved = {case for case, decided in representation.TABLE.items() if isinstance(decided, representation.Move)}
+    moved = {
+        case
+        for case, decided in representation.TABLE.items()
+        if isinstance(decided, representation.RepresentationTransition)
+    }
     assert not {case for case in moved if case[1] == "validate" and case[2] == "self"}
     assert not {case for case in moved if case[2] in ("carer", "stranger", "holder")}
 
@@ -112,13 +116,13 @@ WHO_IN_CARE = {
 
 @pytest.mark.parametrize("case", [*product(care.STATUSES, care.ACTIONS, care.PARTIES)], ids="-".join)
 def test_what_becomes_of_an_invitation_and_a_carer(case: tuple[str, str, str]) -> None:
-    decided = care.TABLE[case]  # type: ignore[index]
+    decision = care.TABLE[case]  # type: ignore[index]
     if case in CARE:
-        assert decided == care.Move(CARE[case])  # type: ignore[arg-type]
+        assert decision == care.CareTransition(CARE[case])  # type: ignore[arg-type]
     else:
         code = "invitation-over" if case[2] in WHO_IN_CARE[case[1]] else "forbidden"
-        assert decided == care.Refusal(code)
-        assert decided.error().code == code
+        assert decision == care.CareRefusal(code)
+        assert decision.error().code == code
 
 
 CARERS_MAY = {
@@ -140,12 +144,12 @@ def test_what_holder_representative_and_carer_may_do(case: tuple[str, str]) -> N
         "representative": act != "change-login",
         "carer": act in CARERS_MAY,
     }
-    assert acting.may(relation, act) is expected[relation]  # type: ignore[arg-type]
+    assert acting.is_permitted(relation, act) is expected[relation]  # type: ignore[arg-type]
 
 
 def test_a_carer_neither_closes_nor_manages_carers_nor_changes_contact_or_login() -> None:
     for act in ("close-record", "reopen-record", "invite-carer", "end-care", "change-contact", "change-login"):
-        assert not acting.may("carer", act)  # type: ignore[arg-type]
+        assert not acting.is_permitted("carer", act)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -187,15 +191,15 @@ def test_evidence_of_another_kind_is_unknown() -> None:
 
 
 def test_the_first_proven_representative_counts_at_once_and_all_others_wait() -> None:
-    assert [first_status(number, is_proven=True) for number in (0, 1, 2)] == ["validated", "waiting", "waiting"]
-    assert {first_status(number, is_proven=False) for number in (0, 1, 2)} == {"waiting"}
+    assert [initial_status(number, is_proven=True) for number in (0, 1, 2)] == ["validated", "waiting", "waiting"]
+    assert {initial_status(number, is_proven=False) for number in (0, 1, 2)} == {"waiting"}
 
 
 def test_an_end_that_would_tell_the_birth_date_is_not_kept() -> None:
     birthday = datetime(2033, 3, 4, tzinfo=UTC)
-    assert period(BORN, None, birthday, NOW) == (NOW, None)
-    assert period(BORN, None, birthday - timedelta(days=1), NOW) == (NOW, birthday - timedelta(days=1))
-    assert period(date(1950, 1, 1), None, birthday, NOW) == (NOW, birthday)
+    assert representation_period(BORN, None, birthday, NOW) == (NOW, None)
+    assert representation_period(BORN, None, birthday - timedelta(days=1), NOW) == (NOW, birthday - timedelta(days=1))
+    assert representation_period(date(1950, 1, 1), None, birthday, NOW) == (NOW, birthday)
 
 
 def test_a_decision_for_the_time_after_the_18th_birthday_is_that_of_an_adult() -> None:
@@ -206,7 +210,7 @@ def test_a_decision_for_the_time_after_the_18th_birthday_is_that_of_an_adult() -
 @pytest.mark.parametrize(("start", "end"), [(0, 0), (0, -1), (5, 5), (-10, -5)])
 def test_a_period_that_ends_before_it_begins_or_in_the_past_is_refused(start: int, end: int) -> None:
     with pytest.raises(RepresentationPeriodInvalidError):
-        period(BORN, NOW + timedelta(days=start), NOW + timedelta(days=end), NOW)
+        representation_period(BORN, NOW + timedelta(days=start), NOW + timedelta(days=end), NOW)
 
 
 def test_when_a_representation_is_in_force() -> None:
@@ -235,13 +239,13 @@ def test_when_a_representation_is_in_force() -> None:
 
 
 def test_the_code_of_an_invitation_is_found_under_each_key_and_however_it_is_typed() -> None:
-    code = care.new_code()
+    code = care.new_invitation_code()
     typed = f"{code[:4]}-{code[4:8]} {code[8:]}".lower()
     old, both = Keyring.parse(KEYRING), Keyring.parse(f"{OTHER_KEYRING},{KEYRING}")
-    assert care.code_hashes(old, code)[0] in care.code_hashes(both, typed)
-    assert code not in "".join(care.code_hashes(both, code))
+    assert care.invitation_code_hashes(old, code)[0] in care.invitation_code_hashes(both, typed)
+    assert code not in "".join(care.invitation_code_hashes(both, code))
     with pytest.raises(ActivationCodeMalformedError):
-        care.code_hashes(old, code[:-1])
+        care.invitation_code_hashes(old, code[:-1])
 
 
 def test_people_to_call_are_kept_as_they_were_given_with_a_number_that_can_be_called() -> None:
@@ -249,9 +253,9 @@ def test_people_to_call_are_kept_as_they_were_given_with_a_number_that_can_be_ca
         person_to_call("emergency", " Dominique PAT-TROIS ", "01 23 45 67 89", "sœur"),
         person_to_call("trusted", "Alix INVENTÉE", "+32 2 123 45 67", "voisine"),
     )
-    assert [one.phone for one in people] == ["+33123456789", "+3221234567"]
+    assert [person.phone for person in people] == ["+33123456789", "+3221234567"]
     assert people[0].name == "Dominique PAT-TROIS"
-    assert people_from_json(people_as_json(people)) == people
+    assert people_to_call_from_json(people_to_call_as_json(people)) == people
     assert "PAT-TROIS" not in repr(people)
 
 
@@ -274,7 +278,7 @@ def test_a_person_who_cannot_be_called_is_refused(role: str, name: str, phone: s
 def test_there_is_one_trusted_person_and_ten_people_at_most() -> None:
     trusted = person_to_call("trusted", "A", "0123456789", "b")
     helping = person_to_call("help", "A", "0123456789", "b")
-    check_people([trusted, *[helping] * 9])
+    check_people_to_call([trusted, *[helping] * 9])
     for people in ([trusted, trusted], [helping] * 11):
         with pytest.raises(PeopleToCallInvalidError):
-            check_people(people)
+            check_people_to_call(people)

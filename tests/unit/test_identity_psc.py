@@ -10,17 +10,17 @@ from deploy.local.bootstrap import PROFESSIONALS
 from deploy.local.provider import PEOPLE
 from deploy.local.psc import Person
 from services.identity.domain.directory import ActingStructureError
-from services.identity.domain.modes import Stated
+from services.identity.domain.modes import StatedAccess
 from services.identity.domain.professionals import (
-    Exercise,
-    Listed,
+    DirectoryEntry,
+    ExercisedProfession,
+    IdentityProof,
     ProfessionDiffersError,
     SignInRules,
     StructureDiffersError,
-    Vouched,
-    admit,
+    admit_professional,
 )
-from services.identity.domain.psc import ProviderClaimsError, vouched_by
+from services.identity.domain.psc import ProviderClaimsError, identity_proof_of
 from services.identity.settings import ProfessionalSettings
 from shared.crypto.keyring import Keyring
 from shared.errors import ClientError
@@ -36,7 +36,9 @@ def exercise(**changes: Any) -> dict[str, Any]:
 
 
 def test_the_claims_name_identifier_profession_specialty_and_structure() -> None:
-    assert vouched_by(CLAIMS) == Vouched(ME, (Exercise("10", False, "SM26"),), frozenset({HERE}))
+    assert identity_proof_of(CLAIMS) == IdentityProof(
+        ME, (ExercisedProfession("10", False, "SM26"),), frozenset({HERE})
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,13 +53,13 @@ def test_the_claims_name_identifier_profession_specialty_and_structure() -> None
 def test_structures_are_national_ids_and_technical_ones_are_passed_over(
     changes: dict[str, Any], structures: set[str]
 ) -> None:
-    assert vouched_by({**CLAIMS, **changes}).structure_ids == structures
+    assert identity_proof_of({**CLAIMS, **changes}).structure_ids == structures
 
 
 def test_without_exercises_the_role_counts() -> None:
     without = {name: value for name, value in CLAIMS.items() if name != "SubjectRefPro"}
-    assert vouched_by(without).exercises == (Exercise("10"),)
-    assert vouched_by({**without, "SubjectRole": "60^1.2.3"}).exercises == (Exercise("60"),)
+    assert identity_proof_of(without).professions == (ExercisedProfession("10"),)
+    assert identity_proof_of({**without, "SubjectRole": "60^1.2.3"}).professions == (ExercisedProfession("60"),)
 
 
 @pytest.mark.parametrize(
@@ -80,33 +82,33 @@ def test_without_exercises_the_role_counts() -> None:
 )
 def test_claims_out_of_form_say_too_little(changes: dict[str, Any]) -> None:
     with pytest.raises(ProviderClaimsError):
-        vouched_by({**CLAIMS, **changes})
+        identity_proof_of({**CLAIMS, **changes})
 
 
 @pytest.mark.parametrize(
     ("profession", "specialties", "claimed", "agrees"),
     [
-        ("G15_10", {"SM26"}, Exercise("10", False, "SM26"), True),
-        ("G15_10", {"SM26"}, Exercise("10"), True),
-        ("G15_10", set(), Exercise("10", False, "SM04"), True),
-        ("G15_10", {"SM26"}, Exercise("10", False, "SM04"), False),
-        ("G15_10", {"SM26"}, Exercise("60"), False),
-        ("G15_10", set(), Exercise("10", True), False),
-        ("G16_10", set(), Exercise("10", True), True),
-        ("G16_10", set(), Exercise("10"), False),
-        ("R94_44", set(), Exercise("44"), True),
+        ("G15_10", {"SM26"}, ExercisedProfession("10", False, "SM26"), True),
+        ("G15_10", {"SM26"}, ExercisedProfession("10"), True),
+        ("G15_10", set(), ExercisedProfession("10", False, "SM04"), True),
+        ("G15_10", {"SM26"}, ExercisedProfession("10", False, "SM04"), False),
+        ("G15_10", {"SM26"}, ExercisedProfession("60"), False),
+        ("G15_10", set(), ExercisedProfession("10", True), False),
+        ("G16_10", set(), ExercisedProfession("10", True), True),
+        ("G16_10", set(), ExercisedProfession("10"), False),
+        ("R94_44", set(), ExercisedProfession("44"), True),
     ],
 )
 def test_the_profession_is_the_directorys_or_nobody_comes_in(
-    profession: str, specialties: set[str], claimed: Exercise, agrees: bool
+    profession: str, specialties: set[str], claimed: ExercisedProfession, agrees: bool
 ) -> None:
-    listed = Listed(ME, profession, True, frozenset(specialties), ())
-    vouched = Vouched(ME, (claimed,), frozenset())
+    listed = DirectoryEntry(ME, profession, True, frozenset(specialties), ())
+    vouched = IdentityProof(ME, (claimed,), frozenset())
     if agrees:
-        assert admit(listed, vouched, None, Stated(), RULES).profession == profession
+        assert admit_professional(listed, vouched, None, StatedAccess(), RULES).profession == profession
     else:
         with pytest.raises(ProfessionDiffersError):
-            admit(listed, vouched, None, Stated(), RULES)
+            admit_professional(listed, vouched, None, StatedAccess(), RULES)
 
 
 @pytest.mark.parametrize(
@@ -131,13 +133,13 @@ def test_the_profession_is_the_directorys_or_nobody_comes_in(
 def test_the_structure_is_one_that_directory_and_proof_both_name(
     active: tuple[str, ...], vouched: set[str] | None, wanted: str | None, result: str | type[ClientError] | None
 ) -> None:
-    listed = Listed(ME, "G15_10", True, frozenset(), active)
-    said = Vouched(ME, None, None if vouched is None else frozenset(vouched))
+    listed = DirectoryEntry(ME, "G15_10", True, frozenset(), active)
+    proof = IdentityProof(ME, None, None if vouched is None else frozenset(vouched))
     if isinstance(result, type):
         with pytest.raises(result):
-            admit(listed, said, wanted, Stated(), RULES)
+            admit_professional(listed, proof, wanted, StatedAccess(), RULES)
     else:
-        assert admit(listed, said, wanted, Stated(), RULES).organisation_id == result
+        assert admit_professional(listed, proof, wanted, StatedAccess(), RULES).organisation_id == result
 
 
 @pytest.mark.parametrize("partly", [{"psc_issuer": "https://x"}, {"edge_keys": KEYRING}, {"card_roots": "roots.pem"}])
@@ -147,5 +149,5 @@ def test_a_way_in_is_set_up_whole_or_not_at_all(partly: dict[str, str]) -> None:
 
 
 def test_the_test_provider_knows_the_professionals_of_the_bootstrap() -> None:
-    told = {(one["id"], f"G15_{one.get('profession', '10')}") for one in PEOPLE}
-    assert told == {(one.id, one.profession) for one in PROFESSIONALS.values()}
+    listed_people = {(person["id"], f"G15_{person.get('profession', '10')}") for person in PEOPLE}
+    assert listed_people == {(value.id, value.profession) for value in PROFESSIONALS.values()}

@@ -13,14 +13,14 @@ from joserfc.jwk import ECKey, OctKey, OKPKey
 from services.identity.domain.receipts import (
     ALGORITHM,
     TYPE,
-    Acknowledgement,
+    ErasureAcknowledgement,
     Receipt,
     ReceiptInvalidError,
     ReceiptKeys,
     ReceiptKeysError,
-    longest_kept,
-    receipt,
-    verify,
+    build_receipt,
+    longest_retention,
+    verified_receipt,
 )
 from shared.contracts.declarations import SERVICES
 from shared.contracts.topics import CLEANED_WITHIN, DEAD_LETTERS_KEPT, FACTS_KEPT, SEGMENT_SPAN
@@ -28,39 +28,41 @@ from shared.contracts.topics import CLEANED_WITHIN, DEAD_LETTERS_KEPT, FACTS_KEP
 KEY = OKPKey.generate_key("Ed25519", {"kid": "one"}, private=True)
 NEXT = OKPKey.generate_key("Ed25519", {"kid": "two"}, private=True)
 KEYS = ReceiptKeys.parse(json.dumps([KEY.as_dict(private=True)]))
-PUBLISHED = {"keys": KEYS.published()}
+PUBLISHED = {"keys": KEYS.public_jwks()}
 T0 = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 
 def signed(**changes: Any) -> Receipt:
-    told = tuple(
-        Acknowledgement(service=service, acknowledged_at=T0 + timedelta(seconds=number), destroyed={"keys": number})
+    acknowledgements = tuple(
+        ErasureAcknowledgement(
+            service=service, acknowledged_at=T0 + timedelta(seconds=number), destroyed={"keys": number}
+        )
         for number, service in enumerate(SERVICES)
     )
-    made = receipt(UUID(int=1), UUID(int=2), "gdpr-decision", T0, told, backups=timedelta(days=90))
-    return made.model_copy(update=changes)
+    receipt = build_receipt(UUID(int=1), UUID(int=2), "gdpr-decision", T0, acknowledgements, backups=timedelta(days=90))
+    return receipt.model_copy(update=changes)
 
 
 def test_a_receipt_tells_when_it_was_destroyed_and_from_when_no_backup_brings_it_back() -> None:
-    found = verify(KEYS.sign(signed()), PUBLISHED)
-    assert found == signed()
-    assert found.destroyed_at == T0 + timedelta(seconds=4)
-    assert found.unrecoverable_from == found.destroyed_at + timedelta(days=90)
-    assert [one.service for one in found.acknowledgements] == sorted(SERVICES)
+    receipt = verified_receipt(KEYS.sign(signed()), PUBLISHED)
+    assert receipt == signed()
+    assert receipt.destroyed_at == T0 + timedelta(seconds=4)
+    assert receipt.unrecoverable_from == receipt.destroyed_at + timedelta(days=90)
+    assert [acknowledgement.service for acknowledgement in receipt.acknowledgements] == sorted(SERVICES)
 
 
 def test_topics_count_among_what_is_kept_longest() -> None:
     on_topics = max(FACTS_KEPT, DEAD_LETTERS_KEPT) + SEGMENT_SPAN + CLEANED_WITHIN
-    assert longest_kept(timedelta(days=1)) == on_topics
-    assert longest_kept(timedelta(days=400)) == timedelta(days=400)
+    assert longest_retention(timedelta(days=1)) == on_topics
+    assert longest_retention(timedelta(days=400)) == timedelta(days=400)
 
 
 def test_the_published_keys_hold_no_private_half_and_an_older_key_is_still_known() -> None:
-    assert all(set(key) == {"kty", "crv", "x", "kid", "use", "alg"} for key in KEYS.published())
+    assert all(set(key) == {"kty", "crv", "x", "kid", "use", "alg"} for key in KEYS.public_jwks())
     rotated = ReceiptKeys.parse(json.dumps([NEXT.as_dict(private=True), KEY.as_dict(private=True)]))
-    assert verify(KEYS.sign(signed()), {"keys": rotated.published()}) == signed()
+    assert verified_receipt(KEYS.sign(signed()), {"keys": rotated.public_jwks()}) == signed()
     with pytest.raises(ReceiptInvalidError):
-        verify(rotated.sign(signed()), PUBLISHED)
+        verified_receipt(rotated.sign(signed()), PUBLISHED)
 
 
 def part(number: int, change: Any) -> str:
@@ -80,12 +82,12 @@ def unsigned() -> str:
 
 
 def payload(**changes: Any) -> str:
-    told = json.loads(signed().model_dump_json())
+    document = json.loads(signed().model_dump_json())
     header = {"alg": ALGORITHM, "kid": "one", "typ": TYPE}
-    return by(KEY, header, ALGORITHM, json.dumps({**told, **changes}))
+    return by(KEY, header, ALGORITHM, json.dumps({**document, **changes}))
 
 
-PUBLIC_TEXT = KEYS.published()[0]["x"].encode()
+PUBLIC_TEXT = KEYS.public_jwks()[0]["x"].encode()
 FOUR = json.loads(signed().model_dump_json())["acknowledgements"][:4]
 BAD = {
     "another count": part(1, lambda data: data.replace(b'"keys":4', b'"keys":5')),
@@ -125,13 +127,13 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_a_tampered_receipt_is_refused(case: str) -> None:
     with pytest.raises(ReceiptInvalidError):
-        verify(BAD[case], PUBLISHED)
+        verified_receipt(BAD[case], PUBLISHED)
 
 
 @pytest.mark.parametrize("published", [{}, {"keys": []}, {"keys": [{}]}, [], None, "x", {"keys": [{"kty": "OKP"}]}])
 def test_without_usable_public_keys_nothing_is_vouched_for(published: object) -> None:
     with pytest.raises(ReceiptInvalidError):
-        verify(KEYS.sign(signed()), published)
+        verified_receipt(KEYS.sign(signed()), published)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,6 @@ def test_an_unusable_key_is_told_without_showing_it(environment: pytest.MonkeyPa
     environment.setenv(f"IDENTITY_KEYS__{name}", value)
     with pytest.raises(ValidationError) as refused:
         load()
-    told = "; ".join(one["msg"] for one in refused.value.errors())
-    assert told
-    assert "c2" not in told
+    messages = "; ".join(error["msg"] for error in refused.value.errors())
+    assert messages
+    assert "c2" not in messages

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from deploy.local.topics import declared_topics
-from services.identity.domain.receipts import longest_kept
+from services.identity.domain.receipts import longest_retention
 from shared.contracts.topics import CLEANED_WITHIN, IDENTITY_ERASURES
 
 
@@ -22,4 +22,4 @@ def test_what_is_deleted_or_compacted_is_gone_before_the_moment_that_a_receipt_n
         else:
             kept = days(layout.config["retention.ms"]) + closed
         assert timedelta(0) < closed <= timedelta(days=1)
-        assert kept + CLEANED_WITHIN <= longest_kept(timedelta(0)), layout.name
+        assert kept + CLEANED_WITHIN <= longest_retention(timedelta(0)), layout.name

@@ -12,7 +12,7 @@ from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import Dmp, send
 from deploy.local.commands.common import EXIT_NOT_YET, perform, show_json, someone
 from deploy.local.errors import LocalError
-from services.identity.domain.receipts import LONGEST, Receipt, ReceiptInvalidError, verify
+from services.identity.domain.receipts import MAX_LENGTH, Receipt, ReceiptInvalidError, verified_receipt
 
 KEYS = "/.well-known/erasure-receipt-keys.json"
 
@@ -79,7 +79,7 @@ def verify_receipt(
     """
     published = orjson.loads(_read(keys)) if keys is not None else perform(var, lambda dmp, _: _published(dmp))
     try:
-        receipt = verify(_read(file).decode("ascii", "replace"), published)
+        receipt = verified_receipt(_read(file).decode("ascii", "replace"), published)
     except ReceiptInvalidError as error:
         raise LocalError(f"{file.name}: {error}") from None
     if as_json:
@@ -95,7 +95,7 @@ async def _published(dmp: Dmp) -> Any:
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(4 * LONGEST)
+            return file.read(4 * MAX_LENGTH)
     except OSError as error:
         raise LocalError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error
 

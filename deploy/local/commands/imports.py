@@ -13,8 +13,8 @@ from deploy.local.commands.common import leave, running, show_json, show_table
 from deploy.local.errors import LocalError
 from deploy.local.importing import OVERRIDE, importer_of
 from deploy.local.running import run
-from services.identity.domain.imports import AbsenceImplausibleError, FileMark, Progress
-from services.identity.importing import Complete, Importer, Outcome
+from services.identity.domain.imports import AbsenceImplausibleError, FileIdentity, ImportProgress
+from services.identity.importing import CompleteDirectory, Importer, ImportOutcome
 from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.errors import CodedError
 from shared.runtime.process import freeze_gc
@@ -30,7 +30,7 @@ _STEPS = {
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True)]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on where an earlier run with this file ended.")]
-Report = Callable[[Progress, FileMark], None]
+Report = Callable[[ImportProgress, FileIdentity], None]
 
 
 def register(app: typer.Typer) -> None:
@@ -78,7 +78,7 @@ def directory(
     Example: dmp import directory PS_LibreAcces_Personne_activite.txt --complete
     """
     importer = _importer(var)
-    whole = Complete(strike_off_many) if complete else None
+    whole = CompleteDirectory(strike_off_many) if complete else None
     _perform(file, as_json, lambda report: importer.directory(file, report, complete=whole, resume=resume))
 
 
@@ -88,7 +88,7 @@ def _importer(var: Path) -> Importer:
     return importer_of(var)
 
 
-def _perform(file: Path, as_json: bool, work: Callable[[Report], Awaitable[Outcome]]) -> None:
+def _perform(file: Path, as_json: bool, work: Callable[[Report], Awaitable[ImportOutcome]]) -> None:
     started = time.monotonic()
     freeze_gc()
     try:
@@ -106,7 +106,7 @@ def _perform(file: Path, as_json: bool, work: Callable[[Report], Awaitable[Outco
         raise typer.Exit(EXIT_REJECTED)
 
 
-async def _watched(file: Path, work: Callable[[Report], Awaitable[Outcome]]) -> Outcome:
+async def _watched(file: Path, work: Callable[[Report], Awaitable[ImportOutcome]]) -> ImportOutcome:
     """The work, with a bar on the error stream where that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -117,7 +117,7 @@ async def _watched(file: Path, work: Callable[[Report], Awaitable[Outcome]]) -> 
         task = bar.add_task(f"{file.name}: reading", total=None, rate="")
         started, before = time.monotonic(), [-1]
 
-        def report(progress: Progress, mark: FileMark) -> None:
+        def report(progress: ImportProgress, mark: FileIdentity) -> None:
             if before[0] < 0:
                 before[0] = progress.lines
             rate = (progress.lines - before[0]) / max(time.monotonic() - started, 0.001)
@@ -128,7 +128,7 @@ async def _watched(file: Path, work: Callable[[Report], Awaitable[Outcome]]) -> 
         return await work(report)
 
 
-def _show(outcome: Outcome, seconds: float, as_json: bool) -> None:
+def _show(outcome: ImportOutcome, seconds: float, as_json: bool) -> None:
     progress = outcome.progress
     told = {
         "lines": progress.lines,

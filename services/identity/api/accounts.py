@@ -1,12 +1,12 @@
-"""Passwords, second factors and contacts of holders."""
+"""Routes for passwords, second factors and contacts of record holders."""
 
 from typing import cast
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from services.identity.api.context import Context, OurContext, problems
-from services.identity.api.holders import Holder, NoStore, device_of, no_sooner_than, source_of
+from services.identity.api.context import AppContext, OurContext, problems
+from services.identity.api.holders import Holder, NoStore, device_of, min_response_time, source_of
 from services.identity.domain.accounts import SecondFactor
 from services.identity.models.accounts import (
     BothCodesBody,
@@ -18,13 +18,13 @@ from services.identity.models.accounts import (
     KnownDeviceView,
     NewPasswordBody,
     PasswordBody,
-    ResetBody,
+    PasswordResetBody,
     SecondFactorBody,
 )
 from services.identity.usecases.change_password import change_password
 from services.identity.usecases.change_second_factor import change_second_factor
-from services.identity.usecases.finish_contact_change import BothCodes, finish_contact_change
-from services.identity.usecases.finish_password_reset import Reset, finish_password_reset
+from services.identity.usecases.finish_contact_change import ContactChangeCodes, finish_contact_change
+from services.identity.usecases.finish_password_reset import PasswordReset, finish_password_reset
 from services.identity.usecases.finish_totp import finish_totp
 from services.identity.usecases.start_contact_change import start_contact_change
 from services.identity.usecases.start_password_reset import start_password_reset
@@ -34,43 +34,48 @@ from shared.http.door import Door
 
 router = APIRouter(route_class=Door, tags=["accounts"])
 WEAK = "password-length, password-weak, password-personal"
-AGAIN = "holder-needed, password-wrong"
+CONFIRMED = "holder-needed, password-wrong"
 
 
 @router.post(
     "/password-resets",
-    summary="Forgotten password: ask for a code",
+    summary="Reset a password: request a code",
     status_code=202,
     dependencies=[NoStore],
     responses=problems(_429="too-many-tries"),
 )
-async def post_reset(body: ResetBody, request: Request, pool: ServicePool, context: OurContext) -> ChallengeView:
-    """A code goes to the contact on file. The same answer in the same time whether an identifier exists or not."""
-    who = body.identifier, body.device_token
-    async with no_sooner_than(context.accounts.refusal_s, also_good_news=True):
-        asked = await start_password_reset(pool, context.accounts, context.keyrings, who, source_of(request))
-        return _asked(asked, context)
+async def post_reset(
+    body: PasswordResetBody, request: Request, pool: ServicePool, context: OurContext
+) -> ChallengeView:
+    """Sends a code to the contact on file. Answer and response time do not depend on whether the identifier exists."""
+    credentials = body.identifier, body.device_token
+    async with min_response_time(context.accounts.refusal_s, also_success=True):
+        challenge_id = await start_password_reset(
+            pool, context.accounts, context.keyrings, credentials, source_of(request)
+        )
+        return _challenge_view(challenge_id, context)
 
 
 @router.post(
     "/password-resets/{challenge_id}/password",
-    summary="Forgotten password: the code and a new one",
+    summary="Reset a password: give the code and a new password",
     dependencies=[NoStore],
     responses=problems(_403="code-wrong, code-over", _422=WEAK),
 )
 async def post_new_password(
     challenge_id: UUID, body: NewPasswordBody, request: Request, pool: ServicePool, context: OurContext
 ) -> KnownDeviceView:
-    """All sessions end. This device is known from now on; sign in on it with the new password and a code."""
-    reset = Reset(challenge_id, body.code, body.password, device_of(request))
-    async with no_sooner_than(context.accounts.refusal_s):
+    """Sets the password and ends all sessions. This device becomes a known one; sign in on it with the new password and
+    a code."""
+    reset = PasswordReset(challenge_id, body.code, body.password, device_of(request))
+    async with min_response_time(context.accounts.refusal_s):
         token = await finish_password_reset(pool, context.accounts, context.keyrings, reset)
     return KnownDeviceView(device_token=token)
 
 
 @router.put(
     "/account/password",
-    summary="Another password",
+    summary="Change the password",
     status_code=204,
     responses=problems(
         _401="session-over",
@@ -81,13 +86,13 @@ async def post_new_password(
     ),
 )
 async def put_password(body: ChangePasswordBody, holder: Holder, pool: ServicePool, context: OurContext) -> None:
-    """With the old one. All other sessions end, and the holder is told."""
+    """Needs the old password. All other sessions end, and the holder is notified."""
     await change_password(pool, context.accounts, context.keyrings, holder, body.password, body.new_password)
 
 
 @router.post(
     "/account/contact-changes",
-    summary="Another mail address or mobile number",
+    summary="Change the mail address or mobile number: request codes",
     status_code=202,
     responses=problems(
         _401="session-over",
@@ -100,68 +105,68 @@ async def put_password(body: ChangePasswordBody, holder: Holder, pool: ServicePo
 async def post_contact_change(
     body: ContactChangeBody, holder: Holder, pool: ServicePool, context: OurContext
 ) -> ChallengeView:
-    """One code goes to the contact on file, another to the new place; nothing changes until both are here."""
-    asked = await start_contact_change(pool, context.accounts, context.keyrings, holder, body.mail, body.mobile)
-    return _asked(asked, context)
+    """Sends one code to the contact on file and another to the new contact. Nothing changes until both are given."""
+    challenge_id = await start_contact_change(pool, context.accounts, context.keyrings, holder, body.mail, body.mobile)
+    return _challenge_view(challenge_id, context)
 
 
 @router.post(
     "/account/contact-changes/{challenge_id}/codes",
-    summary="Another mail address or mobile number: both codes",
+    summary="Change the mail address or mobile number: give both codes",
     status_code=204,
     responses=problems(_401="session-over", _403="holder-needed, code-wrong, code-over"),
 )
 async def post_both_codes(
     challenge_id: UUID, body: BothCodesBody, holder: Holder, pool: ServicePool, context: OurContext
 ) -> None:
-    """Both places are told that the contact has changed. The identifier for signing in stays what it was."""
-    codes = BothCodes(challenge_id, body.old_code, body.new_code)
+    """Changes the contact and notifies the old and the new one. The identifier for signing in does not change."""
+    codes = ContactChangeCodes(challenge_id, body.old_code, body.new_code)
     await finish_contact_change(pool, context.accounts, context.keyrings, holder, codes)
 
 
 @router.post(
     "/account/totp",
-    summary="Codes from an application: its secret",
+    summary="Enrol an authenticator application: get its secret",
     status_code=201,
     dependencies=[NoStore],
-    responses=problems(_401="session-over", _403=AGAIN, _409="account-missing", _429="too-many-tries"),
+    responses=problems(_401="session-over", _403=CONFIRMED, _409="account-missing", _429="too-many-tries"),
 )
 async def post_totp(body: PasswordBody, holder: Holder, pool: ServicePool, context: OurContext) -> EnrolmentView:
-    """With the password. Nothing changes until the application's first code is here."""
+    """Needs the password. Nothing changes until the first code of the application is given."""
     return EnrolmentView.of(await start_totp(pool, context.accounts, context.keyrings, holder, body.password))
 
 
 @router.post(
     "/account/totp/{challenge_id}/code",
-    summary="Codes from an application: the first one",
+    summary="Enrol an authenticator application: give its first code",
     status_code=204,
     responses=problems(_401="session-over", _403="holder-needed, code-wrong, code-over"),
 )
 async def post_first_code(
     challenge_id: UUID, body: CodeBody, holder: Holder, pool: ServicePool, context: OurContext
 ) -> None:
-    """From now on sign-ins ask for a code of the application."""
+    """Completes the enrolment. Every later sign-in needs a code of the application."""
     await finish_totp(pool, context.keyrings, holder, challenge_id, body.code)
 
 
 @router.put(
     "/account/second-factor",
-    summary="Codes by mail or SMS",
+    summary="Receive codes by mail or SMS",
     status_code=204,
     responses=problems(
         _401="session-over",
-        _403=AGAIN,
+        _403=CONFIRMED,
         _409="account-missing, contact-missing",
         _422="second-factor-invalid",
         _429="too-many-tries",
     ),
 )
 async def put_second_factor(body: SecondFactorBody, holder: Holder, pool: ServicePool, context: OurContext) -> None:
-    """With the password. An application's secret is forgotten."""
-    wanted = cast(SecondFactor, body.second_factor)
-    await change_second_factor(pool, context.accounts, context.keyrings, holder, wanted, body.password)
+    """Needs the password. Deletes the secret of an enrolled application."""
+    second_factor = cast(SecondFactor, body.second_factor)
+    await change_second_factor(pool, context.accounts, context.keyrings, holder, second_factor, body.password)
 
 
-def _asked(challenge_id: UUID, context: Context) -> ChallengeView:
+def _challenge_view(challenge_id: UUID, context: AppContext) -> ChallengeView:
     seconds = int(context.accounts.code_lifetime.total_seconds())
     return ChallengeView(challenge_id=challenge_id, expires_in=seconds)

@@ -1,4 +1,4 @@
-"""Campaigns: a record for everyone who does not refuse."""
+"""API of campaigns: a record for everyone who does not refuse."""
 
 from typing import Annotated
 from uuid import UUID
@@ -11,14 +11,14 @@ from services.identity.domain.kinds import CAMPAIGNS
 from services.identity.models.campaigns import CampaignBody, CampaignView, PrintingBody, PrintingView
 from services.identity.usecases.create_campaign import create_campaign
 from services.identity.usecases.pause_campaign import pause_campaign
-from services.identity.usecases.print_again import print_again
+from services.identity.usecases.print_again import reprint_letters
 from services.identity.usecases.show_campaign import list_campaigns, show_campaign
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
 
 router = APIRouter(route_class=Door, tags=["campaigns"])
-CampaignId = Annotated[UUID, Path(description="as it was told when the campaign began")]
-NEEDS = f"needs the scope {CAMPAIGNS}"
+CampaignId = Annotated[UUID, Path(description="the campaign_id returned when the campaign was created")]
+SCOPE_NEEDED = f"needs the scope {CAMPAIGNS}"
 
 
 @router.post(
@@ -26,15 +26,15 @@ NEEDS = f"needs the scope {CAMPAIGNS}"
     summary="Begin a campaign",
     status_code=201,
     responses=problems(
-        _403=NEEDS, _422="selection-invalid, region-unknown, regime-invalid, window-too-short, pace-invalid"
+        _403=SCOPE_NEEDED, _422="selection-invalid, region-unknown, regime-invalid, window-too-short, pace-invalid"
     ),
 )
 async def post_campaign(
-    body: CampaignBody, response: Response, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    body: CampaignBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> CampaignView:
-    """Everybody selected is told, has the time to object, and then gets a record, unless they have one, objected, had a
-    notice before, are under eighteen or cannot be written to."""
-    asking.require(CAMPAIGNS)
+    """Every selected person receives a notice and has the time to object; then their record is opened. The campaign
+    skips people who have a record, objected, received a notice before, are under eighteen or cannot be written to."""
+    caller.require(CAMPAIGNS)
     new = new_campaign(
         context.openings,
         regions=body.regions,
@@ -44,64 +44,64 @@ async def post_campaign(
         window_days=body.window_days,
         rate=body.rate,
     )
-    campaign_id = await create_campaign(pool, context.keyrings, new, asking.id)
+    campaign_id = await create_campaign(pool, context.keyrings, new, caller.id)
     response.headers["location"] = f"/campaigns/{campaign_id}"
     return CampaignView.of(await show_campaign(pool, campaign_id))
 
 
-@router.get("/campaigns", summary="All campaigns", responses=problems(_403=NEEDS))
-async def get_campaigns(asking: AuthenticatedCaller, pool: ServicePool) -> list[CampaignView]:
-    """Oldest first."""
-    asking.require(CAMPAIGNS)
-    return [CampaignView.of(one) for one in await list_campaigns(pool)]
+@router.get("/campaigns", summary="List all campaigns", responses=problems(_403=SCOPE_NEEDED))
+async def get_campaigns(caller: AuthenticatedCaller, pool: ServicePool) -> list[CampaignView]:
+    """Returns all campaigns, oldest first."""
+    caller.require(CAMPAIGNS)
+    return [CampaignView.of(campaign) for campaign in await list_campaigns(pool)]
 
 
 @router.get(
     "/campaigns/{campaign_id}",
-    summary="How far a campaign has come",
-    responses=problems(_403=NEEDS, _404="campaign-unknown"),
+    summary="Read the progress of a campaign",
+    responses=problems(_403=SCOPE_NEEDED, _404="campaign-unknown"),
 )
-async def get_campaign(campaign_id: CampaignId, asking: AuthenticatedCaller, pool: ServicePool) -> CampaignView:
-    """As of the last page that was committed."""
-    asking.require(CAMPAIGNS)
+async def get_campaign(campaign_id: CampaignId, caller: AuthenticatedCaller, pool: ServicePool) -> CampaignView:
+    """The progress as of the last committed page."""
+    caller.require(CAMPAIGNS)
     return CampaignView.of(await show_campaign(pool, campaign_id))
 
 
 @router.post(
     "/campaigns/{campaign_id}/pause",
     summary="Pause a campaign",
-    responses=problems(_403=NEEDS, _404="campaign-unknown", _409="campaign-over"),
+    responses=problems(_403=SCOPE_NEEDED, _404="campaign-unknown", _409="campaign-over"),
 )
-async def post_pause(campaign_id: CampaignId, asking: AuthenticatedCaller, pool: ServicePool) -> CampaignView:
-    """Between two pages; the time to object runs on."""
-    asking.require(CAMPAIGNS)
+async def post_pause(campaign_id: CampaignId, caller: AuthenticatedCaller, pool: ServicePool) -> CampaignView:
+    """Pauses between two pages. The time to object continues to run."""
+    caller.require(CAMPAIGNS)
     await pause_campaign(pool, campaign_id, paused=True)
     return CampaignView.of(await show_campaign(pool, campaign_id))
 
 
 @router.post(
     "/campaigns/{campaign_id}/resume",
-    summary="Let a campaign go on",
-    responses=problems(_403=NEEDS, _404="campaign-unknown", _409="campaign-over"),
+    summary="Resume a campaign",
+    responses=problems(_403=SCOPE_NEEDED, _404="campaign-unknown", _409="campaign-over"),
 )
-async def post_resume(campaign_id: CampaignId, asking: AuthenticatedCaller, pool: ServicePool) -> CampaignView:
-    """Where it stood."""
-    asking.require(CAMPAIGNS)
+async def post_resume(campaign_id: CampaignId, caller: AuthenticatedCaller, pool: ServicePool) -> CampaignView:
+    """Continues after the last committed page."""
+    caller.require(CAMPAIGNS)
     await pause_campaign(pool, campaign_id, paused=False)
     return CampaignView.of(await show_campaign(pool, campaign_id))
 
 
 @router.post(
     "/campaigns/{campaign_id}/letters",
-    summary="Print a page of a campaign's letters again",
-    responses=problems(_403=NEEDS, _404="campaign-unknown"),
+    summary="Reprint a page of a campaign's letters",
+    responses=problems(_403=SCOPE_NEEDED, _404="campaign-unknown"),
 )
 async def post_letters(
-    campaign_id: CampaignId, body: PrintingBody, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    campaign_id: CampaignId, body: PrintingBody, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> PrintingView:
-    """The same codes, to all whose code can still be used. Ask page after page under one printing; one that was
-    interrupted is taken up again anywhere, and no letter goes out twice."""
-    asking.require(CAMPAIGNS)
+    """Reprints the codes that can still be used. Request page after page under one printing id; an interrupted printing
+    can be resumed at any page, and no letter is sent twice."""
+    caller.require(CAMPAIGNS)
     page = context.openings.page
-    done = await print_again(pool, context.keyrings, campaign_id, body.printing, body.after, page)
-    return PrintingView(letters=done[0], next_after=done[1])
+    printed = await reprint_letters(pool, context.keyrings, campaign_id, body.printing, body.after, page)
+    return PrintingView(letters=printed[0], next_after=printed[1])

@@ -1,4 +1,4 @@
-"""Carers by invitation."""
+"""API of carers and their invitations."""
 
 from uuid import UUID
 
@@ -39,48 +39,50 @@ router = APIRouter(route_class=Door, tags=["carers"])
     ),
 )
 async def post_invitation(
-    record_id: UUID, body: InvitationBody, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    record_id: UUID, body: InvitationBody, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> InvitationView:
-    """For the holder and representatives. A code goes to the stated mail address, else to the contact on file of the
-    person named; the answer is the same whether such a person is known here or not."""
-    inviting = body.inviting(context.invitation_life)
+    """For the holder and representatives. The code is sent to the stated mail address, else to the contact on file of
+    the named person. The response does not depend on whether such a person is known here."""
+    invitation = body.invitation(context.invitation_life)
     lookups = context.accounts.lookups
-    return InvitationView.of(await invite_carer(pool, context.keyrings, lookups, asking, record_id, inviting))
+    return InvitationView.of(await invite_carer(pool, context.keyrings, lookups, caller, record_id, invitation))
 
 
 @router.get(
     "/records/{record_id}/carers",
-    summary="Carers and invitations",
+    summary="List carers and invitations",
     responses=problems(_401="session-over", _403="relation-insufficient", _404="record-unknown"),
 )
 async def get_carers(
-    record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> list[CarerView]:
     """For the holder and representatives."""
     now = clock.now()
-    return [CarerView.of(one, now) for one in await list_carers(pool, context.keyrings, asking, record_id)]
+    return [
+        CarerView.of(named_care, now) for named_care in await list_carers(pool, context.keyrings, caller, record_id)
+    ]
 
 
 @router.delete(
     "/records/{record_id}/carers/{care_id}",
-    summary="End the care, or withdraw an invitation",
+    summary="End a care relation, or withdraw an invitation",
     responses=problems(_401="session-over", _403="relation-insufficient", _404="record-unknown, care-unknown"),
 )
 async def delete_carer(
-    record_id: UUID, care_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    record_id: UUID, care_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> CareView:
-    """For the holder, representatives, and the carer."""
-    return CareView.of(await end_care(pool, context.keyrings, asking, record_id, care_id))
+    """For the holder, representatives, and the carer concerned."""
+    return CareView.of(await end_care(pool, context.keyrings, caller, record_id, care_id))
 
 
 @router.get(
     "/invitations",
-    summary="Invitations that name the caller",
+    summary="List the invitations that name the caller",
     responses=problems(_401="session-over", _403="holder-needed"),
 )
-async def get_invitations(own: Holder, pool: ServicePool, context: OurContext) -> list[MyInvitationView]:
-    """They can be answered without the code."""
-    return [MyInvitationView.of(one) for one in await list_invitations(pool, context.keyrings, own)]
+async def get_invitations(holder: Holder, pool: ServicePool, context: OurContext) -> list[MyInvitationView]:
+    """These invitations can be answered without the code."""
+    return [MyInvitationView.of(named_care) for named_care in await list_invitations(pool, context.keyrings, holder)]
 
 
 @router.post(
@@ -97,13 +99,13 @@ async def get_invitations(own: Holder, pool: ServicePool, context: OurContext) -
 )
 async def post_answer(
     body: InvitationAnswerBody,
-    asking: AuthenticatedCaller,
-    own: Holder,
+    caller: AuthenticatedCaller,
+    holder: Holder,
     pool: ServicePool,
     context: OurContext,
 ) -> CareView:
-    """For the person invited, signed in with their own account: with the code, or the id where the invitation names
-    them. Number, names and birth date are compared where the holder gave them."""
-    answer = body.given_by(own[0])
+    """For the invited person, signed in with their own account. Give the code, or the id of an invitation that names
+    the caller. Number, names and birth date must match those given by the holder."""
+    answer = body.invitation_answer(holder.record_id)
     lookups = context.accounts.lookups
-    return CareView.of(await answer_invitation(pool, context.keyrings, lookups, asking, answer))
+    return CareView.of(await answer_invitation(pool, context.keyrings, lookups, caller, answer))

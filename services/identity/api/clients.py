@@ -1,11 +1,11 @@
-"""Registration of software."""
+"""Routes for the registration of software clients."""
 
 from fastapi import APIRouter, Response
 
 from services.identity.api.context import problems
 from services.identity.domain.clients import check_grantable
 from services.identity.models.clients import ClientBody, ClientView
-from services.identity.usecases.register_client import register
+from services.identity.usecases.register_client import register_new_client
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
 
@@ -17,9 +17,9 @@ router = APIRouter(route_class=Door, tags=["clients"])
     summary="Register software",
     status_code=201,
     responses={
-        200: {"model": ClientView, "description": "Registered before with the same rights and keys"},
+        200: {"model": ClientView, "description": "Already registered with these scopes and keys"},
         **problems(
-            _403="needs the scope clients.write; scope-not-grantable; organisation-never, whoever asks",
+            _403="needs the scope clients.write; scope-not-grantable; organisation-never, whatever the caller's scopes",
             _409="client-name-taken",
             _422="client-invalid, scope-unknown, key-unusable, organisation-needed, structure-unknown, "
             "activity-needed, activity-invalid, certificate-subject-invalid",
@@ -27,11 +27,12 @@ router = APIRouter(route_class=Door, tags=["clients"])
     },
 )
 async def post_client(
-    body: ClientBody, response: Response, asking: AuthenticatedCaller, pool: ServicePool
+    body: ClientBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool
 ) -> ClientView:
-    """It proves itself at POST /oauth/token with assertions signed by one of its keys (RFC 7523)."""
-    asking.require("clients.write")
-    check_grantable(frozenset(body.scopes), asking.scopes)
-    registered = await register(pool, body.client())
-    response.status_code = 201 if registered.created else 200
+    """Registers a client, which then authenticates at POST /oauth/token with assertions signed by one of its keys (RFC
+    7523)."""
+    caller.require("clients.write")
+    check_grantable(frozenset(body.scopes), caller.scopes)
+    registered = await register_new_client(pool, body.client())
+    response.status_code = 201 if registered.is_new else 200
     return ClientView(client_id=registered.client_id)

@@ -1,4 +1,4 @@
-"""What identity's routes need beside the pool and the caller."""
+"""The dependencies of identity's routes beyond the pool and the caller."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,41 +7,41 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from pydantic import BaseModel, Field
 
-from services.identity.api.entrances import Entrances
+from services.identity.api.entrances import ProfessionalAuth
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.lifecycle import Retention
 from services.identity.domain.openings import OpeningRules
 from services.identity.domain.receipts import ReceiptKeys
 from services.identity.domain.sealing import Keyrings
-from services.identity.domain.tokens import Issuer
+from services.identity.domain.tokens import TokenIssuer
 
 
 @dataclass(frozen=True)
-class Context:
-    """Keys, and what a demonstration may do here."""
+class AppContext:
+    """The keys, rules and parameters of this deployment."""
 
     keyrings: Keyrings
-    issuer: Issuer
+    issuer: TokenIssuer
     demo_sign_in: bool
     test_nir_keys: bool
     receipts: ReceiptKeys
     retention: Retention
     accounts: AccountRules
-    entrances: Entrances
+    professional_auth: ProfessionalAuth
     openings: OpeningRules
     invitation_life: timedelta
 
 
-def _context(request: Request) -> Context:
-    context: Context = request.app.state.context
+def _context(request: Request) -> AppContext:
+    context: AppContext = request.app.state.context
     return context
 
 
-OurContext = Annotated[Context, Depends(_context)]
+OurContext = Annotated[AppContext, Depends(_context)]
 
 
 class ProblemView(BaseModel):
-    """An error (RFC 9457): a stable code, and what to do."""
+    """A problem (RFC 9457): a stable code, and what the client can do."""
 
     type: str
     title: str
@@ -51,6 +51,6 @@ class ProblemView(BaseModel):
 
 
 def problems(**codes: str) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI entries for errors: `_409="traits-differ"`."""
+    """Returns OpenAPI responses for errors, such as `_409="traits-differ"`."""
     content = {"application/problem+json": {"schema": ProblemView.model_json_schema()}}
     return {int(status[1:]): {"description": text, "content": content} for status, text in codes.items()}

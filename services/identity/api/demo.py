@@ -1,4 +1,4 @@
-"""The direct sign-in of a demonstration. It asks for no proof, so it answers on this machine's loopback only."""
+"""The direct sign-in of a demonstration. It needs no proof of identity, so it works only on this machine's loopback."""
 
 from typing import Annotated
 
@@ -6,31 +6,31 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 
 from services.identity.api.context import OurContext, problems
 from services.identity.domain.places import SignInRefusedError, is_loopback
-from services.identity.models.tokens import PatientSignIn, ProfessionalSignIn, TokenView
+from services.identity.models.tokens import DemoPatientSignInBody, DemoProfessionalSignInBody, TokenView
 from services.identity.usecases.sign_in_patient import sign_in_patient
 from services.identity.usecases.sign_in_professional import sign_in_professional
-from services.identity.usecases.state_access import state_access
+from services.identity.usecases.state_access import resolve_stated_access
 from shared.http.app import ServicePool
 from shared.http.door import Door
 
 router = APIRouter(route_class=Door, tags=["demo"])
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
-SignIn = Annotated[PatientSignIn | ProfessionalSignIn, Body(discriminator="kind")]
+DemoSignIn = Annotated[DemoPatientSignInBody | DemoProfessionalSignInBody, Body(discriminator="kind")]
 
 
-def _from_here(request: Request, context: OurContext) -> None:
-    """Raises SignInRefusedError unless it is switched on and nobody from elsewhere asks, nor through a proxy or a
-    web page that took a foreign name for this machine."""
+def _check_local_request(request: Request, context: OurContext) -> None:
+    """Checks that the sign-in is switched on and the request comes from this machine, without a proxy and with a
+    loopback name as Host (against DNS rebinding). Raises SignInRefusedError."""
     peer = request.client.host if request.client else ""
-    told = not any(name in request.headers for name in FORWARDED)
-    if not (context.demo_sign_in and told and is_loopback(peer) and is_loopback(request.headers.get("host", ""))):
+    is_direct = not any(name in request.headers for name in FORWARDED)
+    if not (context.demo_sign_in and is_direct and is_loopback(peer) and is_loopback(request.headers.get("host", ""))):
         raise SignInRefusedError
 
 
 @router.post(
     "/demo/sign-in",
-    summary="Sign an invented person in, on this machine only",
-    dependencies=[Depends(_from_here)],
+    summary="Sign in a fictitious person, on this machine only",
+    dependencies=[Depends(_check_local_request)],
     responses=problems(
         _403="sign-in-refused: switched off, or not from this machine; mode-not-fitting, occupational-medicine-never, "
         "new-sign-in-needed",
@@ -39,16 +39,18 @@ def _from_here(request: Request, context: OurContext) -> None:
         "ins-system-unknown",
     ),
 )
-async def post_sign_in(body: SignIn, response: Response, pool: ServicePool, context: OurContext) -> TokenView:
-    """The holder of a record, or an active professional of the directory."""
+async def post_sign_in(body: DemoSignIn, response: Response, pool: ServicePool, context: OurContext) -> TokenView:
+    """Signs in the holder of a record or an active professional of the directory."""
     response.headers["cache-control"] = "no-store"
     match body:
-        case PatientSignIn():
+        case DemoPatientSignInBody():
             token = await sign_in_patient(pool, context.issuer, body.record_id)
-        case ProfessionalSignIn():
-            rules = context.entrances.rules
-            asked = (body.mode, body.motive, body.patient)
-            stated = await state_access(pool, context.keyrings, rules.motives, *asked)
-            wanted = (body.professional_id, body.organisation_id)
-            token = await sign_in_professional(pool, context.issuer, rules, *wanted, stated)
+        case DemoProfessionalSignInBody():
+            rules = context.professional_auth.rules
+            stated_access = await resolve_stated_access(
+                pool, context.keyrings, rules.motives, body.mode, body.motive, body.patient
+            )
+            token = await sign_in_professional(
+                pool, context.issuer, rules, body.professional_id, body.organisation_id, stated_access
+            )
     return TokenView.of(token)

@@ -1,4 +1,4 @@
-"""Entries of professionals and structures."""
+"""API of the directory's professionals and structures."""
 
 from typing import Annotated
 
@@ -19,17 +19,17 @@ StructureId = Annotated[str, Path(description="Struct_IdNat: 1 + FINESS ...", ex
 
 @router.put(
     "/professionals/{professional_id}",
-    summary="Enter a professional, or change the entry",
+    summary="Create or change a professional's entry",
     responses=problems(
         _403="needs the scope directory.write",
         _422="national-id-invalid, profession-unknown, specialty-invalid, structure-unknown",
     ),
 )
-async def put_one_professional(
-    professional_id: ProfessionalId, body: ProfessionalBody, asking: AuthenticatedCaller, pool: ServicePool
+async def put_professional_entry(
+    professional_id: ProfessionalId, body: ProfessionalBody, caller: AuthenticatedCaller, pool: ServicePool
 ) -> ProfessionalView:
-    """The whole entry; public data. The same entry again changes nothing."""
-    asking.require(SCOPE)
+    """Writes the whole entry, which is public data. An identical entry changes nothing."""
+    caller.require(SCOPE)
     entry = body.entry(professional_id)
     version = await put_professional(pool, entry)
     return ProfessionalView(
@@ -45,21 +45,21 @@ async def put_one_professional(
 
 @router.put(
     "/structures/{structure_id}",
-    summary="Enter a structure, or change the entry",
+    summary="Create or change a structure's entry",
     responses=problems(
-        _403="needs the scope directory.write; organisation-never, whoever asks",
+        _403="needs the scope directory.write; organisation-never",
         _422="national-id-invalid, activity-invalid",
     ),
 )
-async def put_one_structure(
+async def put_structure_entry(
     structure_id: StructureId,
     body: StructureBody,
-    asking: AuthenticatedCaller,
+    caller: AuthenticatedCaller,
     pool: ServicePool,
     context: OurContext,
 ) -> StructureView:
-    """The whole entry; public data. The same entry again changes nothing."""
-    asking.require(SCOPE)
-    entry = body.entry(structure_id, context.entrances.rules.occupational_medicine)
+    """Writes the whole entry, which is public data. An identical entry changes nothing."""
+    caller.require(SCOPE)
+    entry = body.entry(structure_id, context.professional_auth.rules.occupational_medicine)
     version = await put_structure(pool, entry)
     return StructureView(structure_id=entry.id, version=version, name=entry.name, status=entry.status)

@@ -1,4 +1,4 @@
-"""What the routes of professionals and of certificates need: who is asked, and what is trusted."""
+"""Dependencies of the authentication of professionals and of certificates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from cryptography import x509
 from fastapi import Request
 
 from services.identity.domain.cps import (
-    Authorities,
+    CertificateAuthorities,
     CertificateKind,
     CertificateNeededError,
     CertificateUntrustedError,
@@ -19,40 +19,40 @@ from services.identity.domain.edge import (
     SIGNATURE_HEADER,
     EntranceUnknownError,
     SignedRequest,
-    passed_certificate,
+    forwarded_certificate,
 )
 from services.identity.domain.professionals import SignInRules
-from services.identity.domain.psc import Provider, ProviderNotSetUpError
+from services.identity.domain.psc import IdentityProvider, ProviderNotSetUpError
 from services.identity.usecases.use_passage import PresentedCertificate
 from shared.crypto.keyring import Keyring
 from shared.runtime import clock
 
 
-class Revocations(Protocol):
-    """Where revocation lists come from."""
+class RevocationSource(Protocol):
+    """A source of certificate revocation lists."""
 
     def current(self) -> Sequence[x509.CertificateRevocationList]:
-        """As they are now. Raises RevocationUnknownError."""
+        """Returns the current lists. Raises RevocationUnknownError."""
 
 
 @dataclass(frozen=True)
-class Entrances:
-    """The ways in for professionals and their structures' certificates. None: not set up here."""
+class ProfessionalAuth:
+    """How professionals and their structures' certificates are authenticated. A field is None when not configured."""
 
     rules: SignInRules
-    provider: Provider | None = None
+    provider: IdentityProvider | None = None
     edge: Keyring | None = None
-    authorities: Authorities | None = None
-    revocations: Revocations | None = None
+    authorities: CertificateAuthorities | None = None
+    revocations: RevocationSource | None = None
 
-    def asked_provider(self) -> Provider:
-        """Raises ProviderNotSetUpError."""
+    def require_provider(self) -> IdentityProvider:
+        """Returns the provider. Raises ProviderNotSetUpError when none is configured."""
         if self.provider is None:
             raise ProviderNotSetUpError
         return self.provider
 
-    async def presented(self, request: Request, kind: CertificateKind) -> PresentedCertificate:
-        """Whose certificate came with this request through the TLS entrance.
+    async def presented_certificate(self, request: Request, kind: CertificateKind) -> PresentedCertificate:
+        """Verifies and returns the client certificate that the TLS entrance forwarded with this request.
 
         Raises CertificateNeededError, EntranceUnknownError and what `verify_certificate` raises.
         """
@@ -61,15 +61,18 @@ class Entrances:
             raise CertificateNeededError
         if len(certificates) != 1 or len(signatures) != 1:
             raise EntranceUnknownError
-        signed = SignedRequest(request.method, _target(request), await request.body())
-        der, passage = passed_certificate(self.edge, certificates[0], signatures[0], signed, clock.now())
+        signed_request = SignedRequest(request.method, _target(request), await request.body())
+        der, edge_signature = forwarded_certificate(
+            self.edge, certificates[0], signatures[0], signed_request, clock.now()
+        )
         if self.authorities is None or self.revocations is None:
             raise CertificateUntrustedError
         holder = verify_certificate(der, kind, self.authorities, self.revocations.current(), clock.now())
-        return PresentedCertificate(holder, passage)
+        return PresentedCertificate(holder, edge_signature)
 
 
 def _target(request: Request) -> str:
+    """Returns the path with its query, as the client sent it."""
     path = request.scope.get("raw_path") or request.url.path.encode()
     query: bytes = request.scope.get("query_string", b"")
     return (path + (b"?" + query if query else b"")).decode("latin-1")

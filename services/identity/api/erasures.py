@@ -1,4 +1,4 @@
-"""Erasure: the decision, how far it is, and the receipt."""
+"""API of erasures: the decision, the progress, and the receipt."""
 
 from typing import Annotated
 from uuid import UUID
@@ -8,9 +8,9 @@ from fastapi import APIRouter, Header, Response
 from services.identity.api.context import OurContext, problems
 from services.identity.domain.lifecycle import party_of
 from services.identity.models.lifecycle import EraseBody, ErasureView, ReceiptKeysView
-from services.identity.usecases.erase_record import Erasing, erase_record
-from services.identity.usecases.move_record import Moving
-from services.identity.usecases.read_erasure import Progress, read_erasure, read_receipt
+from services.identity.usecases.erase_record import ErasureRequest, erase_record
+from services.identity.usecases.move_record import LifecycleRequest
+from services.identity.usecases.read_erasure import ErasureProgress, read_erasure, read_receipt
 from shared.db.pool import Pool
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
@@ -20,35 +20,36 @@ from shared.runtime import clock
 router = APIRouter(route_class=Door, tags=["erasure"])
 SCOPE = "records.erase"
 RECEIPT = "application/jose"
-PUBLISHED = {"cache-control": "public, max-age=300"}
-Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is complete")]
+CACHE_HEADERS = {"cache-control": "public, max-age=300"}
+Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N seconds (10 at most) until it is complete")]
 
 
 @router.post(
     "/records/{record_id}/erase",
-    summary="Erase a record for ever",
+    summary="Erase a record permanently",
     status_code=202,
     responses={
-        200: {"model": ErasureView, "description": "Complete: all services have answered"},
-        202: {"model": ErasureView, "description": "Decided, and on its way in all services"},
+        200: {"model": ErasureView, "description": "Complete: all services have acknowledged"},
+        202: {"model": ErasureView, "description": "Decided; not all services have acknowledged yet"},
         **problems(_403="needs the scope records.erase", _404="record-unknown"),
     },
 )
-async def post_erasure(  # FastAPI gives each as a parameter
+async def post_erasure(  # FastAPI injects each parameter
     record_id: UUID,
     body: EraseBody,
     response: Response,
-    asking: AuthenticatedCaller,
+    caller: AuthenticatedCaller,
     pool: ServicePool,
     context: OurContext,
     prefer: Prefer = None,
 ) -> ErasureView:
-    """On a decision under the GDPR (article 17). It cannot be undone. The same record again is the same erasure."""
-    asking.require(SCOPE)
-    moving = Moving("erase", party_of(asking.kind, asking.record_id, record_id), asking.actor())
-    asked = Erasing(moving, body.reason, clock.now())
-    erasure = await erase_record(pool, context.keyrings, context.retention, record_id, asked)
-    progress = await _settled(pool, erasure.id, prefer)
+    """Erases on a decision under the GDPR (article 17). It cannot be undone. Erasing a record again returns the
+    existing erasure."""
+    caller.require(SCOPE)
+    lifecycle_request = LifecycleRequest("erase", party_of(caller.kind, caller.record_id, record_id), caller.actor())
+    request = ErasureRequest(lifecycle_request, body.reason, clock.now())
+    erasure = await erase_record(pool, context.keyrings, context.retention, record_id, request)
+    progress = await _erasure_progress(pool, erasure.id, prefer)
     response.headers["location"] = f"/erasures/{erasure.id}"
     response.status_code = 200 if progress.erasure.receipt else 202
     return ErasureView.of(progress)
@@ -56,40 +57,42 @@ async def post_erasure(  # FastAPI gives each as a parameter
 
 @router.get(
     "/erasures/{erasure_id}",
-    summary="How far an erasure is",
+    summary="Read the progress of an erasure",
     responses=problems(_403="needs the scope records.erase", _404="erasure-unknown"),
 )
 async def get_erasure(
-    erasure_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, prefer: Prefer = None
+    erasure_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, prefer: Prefer = None
 ) -> ErasureView:
-    """With the services that have not acknowledged it yet."""
-    asking.require(SCOPE)
-    return ErasureView.of(await _settled(pool, erasure_id, prefer))
+    """Lists the services that have not acknowledged it yet."""
+    caller.require(SCOPE)
+    return ErasureView.of(await _erasure_progress(pool, erasure_id, prefer))
 
 
 @router.get(
     "/erasures/{erasure_id}/receipt",
-    summary="The signed receipt of an erasure",
+    summary="Read the signed receipt of an erasure",
     response_class=Response,
     responses={
         200: {"content": {RECEIPT: {"schema": {"type": "string"}}}, "description": "JWS, compact, Ed25519"},
         **problems(_403="needs the scope records.erase", _404="erasure-unknown", _409="erasure-incomplete"),
     },
 )
-async def get_receipt(erasure_id: UUID, asking: AuthenticatedCaller, pool: ServicePool) -> Response:
-    """What was destroyed, when, and from when no backup brings it back. `dmp verify-receipt` checks it."""
-    asking.require(SCOPE)
+async def get_receipt(erasure_id: UUID, caller: AuthenticatedCaller, pool: ServicePool) -> Response:
+    """States what was destroyed, when, and from when no backup can restore it. `dmp verify-receipt` verifies it."""
+    caller.require(SCOPE)
     return Response(await read_receipt(pool, erasure_id), media_type=RECEIPT)
 
 
-@router.get("/.well-known/erasure-receipt-keys.json", summary="The keys that sign erasure receipts")
+@router.get("/.well-known/erasure-receipt-keys.json", summary="Read the keys that sign erasure receipts")
 async def get_receipt_keys(response: Response, context: OurContext) -> ReceiptKeysView:
-    """Public keys (RFC 7517). Keys that have signed are published for as long as a receipt may be shown."""
-    response.headers.update(PUBLISHED)
-    return ReceiptKeysView(keys=context.receipts.published())
+    """Public keys (RFC 7517). A key that has signed stays published as long as its receipts may be presented."""
+    response.headers.update(CACHE_HEADERS)
+    return ReceiptKeysView(keys=context.receipts.public_jwks())
 
 
-async def _settled(pool: Pool, erasure_id: UUID, prefer: str | None) -> Progress:
+async def _erasure_progress(pool: Pool, erasure_id: UUID, prefer: str | None) -> ErasureProgress:
     return await wait_for(
-        lambda: read_erasure(pool, erasure_id), lambda found: found.erasure.receipt is not None, seconds_to_wait(prefer)
+        lambda: read_erasure(pool, erasure_id),
+        lambda progress: progress.erasure.receipt is not None,
+        seconds_to_wait(prefer),
     )

@@ -1,4 +1,4 @@
-"""The figures of the programme, open to everybody."""
+"""API of the programme's public figures."""
 
 from datetime import date
 from typing import Annotated
@@ -16,9 +16,11 @@ From = Annotated[date, Query(alias="from", description="the first day", examples
 To = Annotated[date, Query(alias="to", description="the last day", examples=["2026-12-31"])]
 
 
-@router.get("/figures", summary="Figures of the programme by week", responses=problems(_422="span-invalid, invalid"))
+@router.get(
+    "/figures", summary="Read the programme's figures by week", responses=problems(_422="span-invalid, invalid")
+)
 async def get_figures(response: Response, pool: ServicePool, first: From, last: To) -> FiguresView:
-    """Records opened, accounts activated, objections and closures, by region and channel, of the weeks that begin in
-    this span. Without a token."""
+    """Records opened, accounts activated, objections and closures, by region and channel, for the weeks that begin in
+    this span. Needs no token."""
     response.headers["cache-control"] = "public, max-age=3600"
-    return FiguresView(figures=[FigureView.of(one) for one in await show_figures(pool, first, last)])
+    return FiguresView(figures=[FigureView.of(figure) for figure in await show_figures(pool, first, last)])

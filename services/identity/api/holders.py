@@ -1,9 +1,9 @@
-"""Who the holder is that asks, from where, and answers that take the same time whoever is known here."""
+"""The signed-in holder, the origin of a request, and responses whose time does not reveal who is known here."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import Depends, Request, Response
@@ -21,43 +21,51 @@ class HolderNeededError(ForbiddenError):
     french = "Ceci est réservé au titulaire d’un dossier : connectez-vous."
 
 
-def holder(asking: AuthenticatedCaller) -> tuple[UUID, UUID | None]:
-    """Record id and session id of the signed-in holder. Raises HolderNeededError."""
-    if asking.kind != "patient" or asking.record_id is None or asking.id != str(asking.record_id):
+class SignedInHolder(NamedTuple):
+    """The holder of a record who sent the request, and their session."""
+
+    record_id: UUID
+    session_id: UUID | None
+
+
+def holder(caller: AuthenticatedCaller) -> SignedInHolder:
+    """Returns the record and the session of the signed-in holder. Raises HolderNeededError."""
+    if caller.kind != "patient" or caller.record_id is None or caller.id != str(caller.record_id):
         raise HolderNeededError
-    return asking.record_id, asking.session_id
+    return SignedInHolder(caller.record_id, caller.session_id)
 
 
 def no_store(response: Response) -> None:
-    """What answers with secrets is kept nowhere on the way (RFC 6749, section 5.1)."""
+    """Forbids caches to store a response with secrets (RFC 6749, section 5.1)."""
     response.headers["cache-control"] = "no-store"
 
 
-Holder = Annotated[tuple[UUID, UUID | None], Depends(holder)]
+Holder = Annotated[SignedInHolder, Depends(holder)]
 NoStore = Depends(no_store)
 
 
 def source_of(request: Request) -> str:
-    """The address of origin. Behind a proxy uvicorn takes it from X-Forwarded-For (FORWARDED_ALLOW_IPS)."""
+    """Returns the client's network address. Behind a proxy uvicorn takes it from X-Forwarded-For
+    (FORWARDED_ALLOW_IPS)."""
     return request.client.host if request.client else ""
 
 
 def device_of(request: Request) -> str:
-    """The name of the device, of our own words."""
+    """Returns a name for the client's device, chosen from a fixed vocabulary."""
     return device_name(request.headers.get("user-agent", ""))
 
 
 @asynccontextmanager
-async def no_sooner_than(seconds: float, *, also_good_news: bool = False) -> AsyncIterator[None]:
-    """Refusals (and, if said so, the rest) are answered at the same time after the question, whatever was looked up.
+async def min_response_time(seconds: float, *, also_success: bool = False) -> AsyncIterator[None]:
+    """Delays refusals until a fixed time after the request, whatever was looked up. `also_success`: successes too.
 
-    What is refused for want of a place to hash was refused before anything was looked up, and is answered at once.
+    A refusal for want of a place to hash comes before anything is looked up, and is answered at once.
     """
     clock = asyncio.get_running_loop().time
     answered_at = clock() + seconds
     try:
         yield
-        if also_good_news:
+        if also_success:
             with idle():
                 await asyncio.sleep(answered_at - clock())
     except OverloadedError:

@@ -1,4 +1,4 @@
-"""Closing, reopening and the death of a holder; objections to opening."""
+"""API of a record's life cycle: closing, reopening, the holder's death, and objections to opening."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,11 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Header
 
 from services.identity.api.context import OurContext, problems
-from services.identity.domain.lifecycle import Action, Channel, party_of
+from services.identity.domain.lifecycle import LifecycleAction, RequestChannel, party_of
 from services.identity.models.lifecycle import CloseBody, ObjectionBody, ObjectionView
 from services.identity.models.records import RecordView
 from services.identity.usecases.close_record import close_record
-from services.identity.usecases.move_record import Moving
+from services.identity.usecases.move_record import LifecycleRequest
 from services.identity.usecases.object_to_opening import object_to_opening
 from services.identity.usecases.read_record import read_record
 from services.identity.usecases.record_death import record_death
@@ -23,7 +23,7 @@ from shared.http.tokens import Caller
 
 router = APIRouter(route_class=Door, tags=["life of a record"])
 SCOPE = "records.open"
-Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
+Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N seconds (10 at most) until it is in force")]
 
 
 @router.post(
@@ -36,19 +36,19 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10
         _429="too-many-tries",
     ),
 )
-async def post_close(  # FastAPI gives each as a parameter
+async def post_close(  # FastAPI injects each parameter
     record_id: UUID,
     body: CloseBody,
-    asking: AuthenticatedCaller,
+    caller: AuthenticatedCaller,
     pool: ServicePool,
     context: OurContext,
     prefer: Prefer = None,
 ) -> RecordView:
-    """For its holder, with the password again. Once in force, nobody reads but the holder and nobody deposits. It has
-    no effect on reimbursements. Reopened within ten years, everything is as it was."""
-    moving = _moving("close", asking, record_id)
-    await close_record(pool, context.keyrings, context.accounts, context.retention, record_id, moving, body.password)
-    return await _settled(pool, record_id, prefer)
+    """For the holder, who confirms with the password. Once this is in force, only the holder reads and nobody deposits.
+    It has no effect on reimbursements. Reopening within ten years restores everything."""
+    request = _lifecycle_request("close", caller, record_id)
+    await close_record(pool, context.keyrings, context.accounts, context.retention, record_id, request, body.password)
+    return await _record_in_force(pool, record_id, prefer)
 
 
 @router.post(
@@ -59,75 +59,77 @@ async def post_close(  # FastAPI gives each as a parameter
     ),
 )
 async def post_reopen(
-    record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext, prefer: Prefer = None
+    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext, prefer: Prefer = None
 ) -> RecordView:
     """For its holder, or an administrator with the scope records.open."""
-    moving = _moving("reopen", asking, record_id)
-    await reopen_record(pool, context.keyrings, context.retention, record_id, moving)
-    return await _settled(pool, record_id, prefer)
+    request = _lifecycle_request("reopen", caller, record_id)
+    await reopen_record(pool, context.keyrings, context.retention, record_id, request)
+    return await _record_in_force(pool, record_id, prefer)
 
 
 @router.post(
     "/records/{record_id}/death",
-    summary="Note that the holder has died",
+    summary="Record the holder's death",
     responses=problems(_403="needs the scope records.open", _404="record-unknown"),
 )
 async def post_death(
-    record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext, prefer: Prefer = None
+    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext, prefer: Prefer = None
 ) -> RecordView:
-    """For an administrator. The record closes; an administrator reopens it where the death was noted in error."""
-    moving = _moving("record-death", asking, record_id)
-    await record_death(pool, context.keyrings, context.retention, record_id, moving)
-    return await _settled(pool, record_id, prefer)
+    """For an administrator. The record closes; an administrator reopens it if the death was recorded in error."""
+    request = _lifecycle_request("record-death", caller, record_id)
+    await record_death(pool, context.keyrings, context.retention, record_id, request)
+    return await _record_in_force(pool, record_id, prefer)
 
 
-_REFUSED = problems(
+_OBJECTION_PROBLEMS = problems(
     _403="needs the scope records.open",
     _409="traits-differ",
     _422="ins-malformed, ins-system-unknown, ins-key-wrong, traits-invalid",
 )
 
 
-@router.put("/opening-objections", summary="Object to the opening of a person's record", responses=_REFUSED)
+@router.put("/opening-objections", summary="Object to the opening of a person's record", responses=_OBJECTION_PROBLEMS)
 async def put_objection(
-    body: ObjectionBody, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    body: ObjectionBody, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> ObjectionView:
-    """For an administrator, at the person's word. No campaign opens a record for them; one that is open closes. It has
-    no effect on reimbursements."""
-    return await _object("object", body, asking, pool, context)
+    """For an administrator, on the person's statement. No campaign opens a record for them; an open record closes. It
+    has no effect on reimbursements."""
+    return await _object("object", body, caller, pool, context)
 
 
-@router.post("/opening-objections/withdraw", summary="Withdraw an objection to opening", responses=_REFUSED)
+@router.post("/opening-objections/withdraw", summary="Withdraw an objection to opening", responses=_OBJECTION_PROBLEMS)
 async def post_withdrawal(
-    body: ObjectionBody, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    body: ObjectionBody, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> ObjectionView:
-    """For an administrator, at the person's word. What is closed stays closed: reopening is an act of its own. (A POST,
-    since a DELETE carries no body and a number has no place in a URL.)"""
-    return await _object("withdraw-objection", body, asking, pool, context)
+    """For an administrator, on the person's statement. A closed record stays closed and is reopened separately. (A
+    POST, since a DELETE carries no body and a number has no place in a URL.)"""
+    return await _object("withdraw-objection", body, caller, pool, context)
 
 
 async def _object(
-    action: Action, body: ObjectionBody, asking: Caller, pool: Pool, context: OurContext
+    action: LifecycleAction, body: ObjectionBody, caller: Caller, pool: Pool, context: OurContext
 ) -> ObjectionView:
-    asking.require(SCOPE)
-    moving = Moving(action, party_of(asking.kind, None, None), asking.actor(), body.channel)
-    done = await object_to_opening(
-        pool, context.keyrings, context.retention, body.person(), moving, test_keys=context.test_nir_keys
+    caller.require(SCOPE)
+    request = LifecycleRequest(action, party_of(caller.kind, None, None), caller.actor(), body.channel)
+    outcome = await object_to_opening(
+        pool, context.keyrings, context.retention, body.person(), request, test_keys=context.test_nir_keys
     )
-    return ObjectionView.of(done)
+    return ObjectionView.of(outcome)
 
 
-def _moving(action: Action, asking: Caller, record_id: UUID, channel: Channel = "online") -> Moving:
-    """Raises ForbiddenError, RecordUnknownError."""
-    party = party_of(asking.kind, asking.record_id, record_id)
+def _lifecycle_request(
+    action: LifecycleAction, caller: Caller, record_id: UUID, channel: RequestChannel = "online"
+) -> LifecycleRequest:
+    """Returns the request of this caller. Raises ForbiddenError, RecordUnknownError."""
+    party = party_of(caller.kind, caller.record_id, record_id)
     if party not in ("holder", "representative", "carer"):
-        asking.require(SCOPE)
-        return Moving(action, party, asking.actor(), "phone-agent")
-    return Moving(action, party, asking.actor(), channel, asking.session_id)
+        caller.require(SCOPE)
+        return LifecycleRequest(action, party, caller.actor(), "phone-agent")
+    return LifecycleRequest(action, party, caller.actor(), channel, caller.session_id)
 
 
-async def _settled(pool: Pool, record_id: UUID, prefer: str | None) -> RecordView:
-    found = await wait_for(
+async def _record_in_force(pool: Pool, record_id: UUID, prefer: str | None) -> RecordView:
+    record_state = await wait_for(
         lambda: read_record(pool, record_id), lambda record: record.is_in_force, seconds_to_wait(prefer)
     )
-    return RecordView.of(found)
+    return RecordView.of(record_state)

@@ -1,4 +1,4 @@
-"""Duplicates: two records of one person are linked, and the link is ended."""
+"""API of duplicates: links two records of one person, and ends the link."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -9,7 +9,7 @@ from services.identity.api.context import OurContext, problems
 from services.identity.domain.lifecycle import party_of
 from services.identity.models.links import LinkBody, LinkView
 from services.identity.usecases.link_records import link_records
-from services.identity.usecases.move_record import Moving
+from services.identity.usecases.move_record import LifecycleRequest
 from services.identity.usecases.read_link import read_link
 from services.identity.usecases.unlink_records import unlink_records
 from shared.db.pool import Pool
@@ -21,10 +21,10 @@ from shared.http.tokens import Caller
 
 router = APIRouter(route_class=Door, tags=["duplicates"])
 SCOPE = "records.open"
-Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
+Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N seconds (10 at most) until it is in force")]
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": LinkView, "description": "In force for both records"},
-    202: {"model": LinkView, "description": "On its way"},
+    202: {"model": LinkView, "description": "Not in force yet"},
     **problems(
         _403="forbidden; needs the scope records.open",
         _404="record-unknown",
@@ -37,62 +37,62 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/records/{record_id}/link", summary="Link two records of one person", status_code=202, responses=RESPONSES
 )
-async def post_link(  # FastAPI gives each as a parameter
+async def post_link(  # FastAPI injects each parameter
     record_id: UUID,
     body: LinkBody,
     response: Response,
-    asking: AuthenticatedCaller,
+    caller: AuthenticatedCaller,
     pool: ServicePool,
     context: OurContext,
     prefer: Prefer = None,
 ) -> LinkView:
-    """For an administrator, who has made sure that both are of one person. No document moves: the person sees both
-    records as one, each document is judged by its own record's state and both records' blocks. Twice
-    is once."""
-    await link_records(pool, context.keyrings, record_id, body.linked_to, _moving("link", asking))
-    return await _settled(pool, record_id, body.linked_to, response, prefer)
+    """For an administrator who has verified that both records belong to one person. No document moves: the person sees
+    both records as one, while the state of each record and the blocks of both decide about its documents. Repeating the
+    request changes nothing."""
+    await link_records(pool, context.keyrings, record_id, body.linked_to, _lifecycle_request("link", caller))
+    return await _link_in_force(pool, record_id, body.linked_to, response, prefer)
 
 
 @router.post("/records/{record_id}/unlink", summary="End the link of two records", status_code=202, responses=RESPONSES)
-async def post_unlink(  # FastAPI gives each as a parameter
+async def post_unlink(  # FastAPI injects each parameter
     record_id: UUID,
     body: LinkBody,
     response: Response,
-    asking: AuthenticatedCaller,
+    caller: AuthenticatedCaller,
     pool: ServicePool,
     context: OurContext,
     prefer: Prefer = None,
 ) -> LinkView:
-    """For an administrator. Everything reads as before the link. Twice is once."""
-    await unlink_records(pool, context.keyrings, record_id, body.linked_to, _moving("unlink", asking))
-    return await _settled(pool, record_id, body.linked_to, response, prefer)
+    """For an administrator. Afterwards reads behave as before the link. Repeating the request changes nothing."""
+    await unlink_records(pool, context.keyrings, record_id, body.linked_to, _lifecycle_request("unlink", caller))
+    return await _link_in_force(pool, record_id, body.linked_to, response, prefer)
 
 
 @router.get(
     "/records/{record_id}/link",
-    summary="Which record this one is linked to",
+    summary="Read the link of a record",
     responses=problems(_403="forbidden; needs the scope records.open", _404="record-unknown"),
 )
-async def get_link(record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool) -> LinkView:
-    """For an administrator. `records` holds the other one too, where there is one."""
-    asking.require(SCOPE)
-    if asking.kind != "administrator":
+async def get_link(record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool) -> LinkView:
+    """For an administrator. `records` also contains the linked record, if there is one."""
+    caller.require(SCOPE)
+    if caller.kind != "administrator":
         raise ForbiddenError
     return LinkView.of(await read_link(pool, record_id))
 
 
-def _moving(action: Literal["link", "unlink"], asking: Caller) -> Moving:
-    """Raises ForbiddenError, RecordUnknownError."""
-    asking.require(SCOPE)
-    return Moving(action, party_of(asking.kind, None, None), asking.actor())
+def _lifecycle_request(action: Literal["link", "unlink"], caller: Caller) -> LifecycleRequest:
+    """Returns the request of this caller. Raises ForbiddenError, RecordUnknownError."""
+    caller.require(SCOPE)
+    return LifecycleRequest(action, party_of(caller.kind, None, None), caller.actor())
 
 
-async def _settled(pool: Pool, record_id: UUID, other: UUID, response: Response, prefer: str | None) -> LinkView:
-    found = await wait_for(
+async def _link_in_force(pool: Pool, record_id: UUID, other: UUID, response: Response, prefer: str | None) -> LinkView:
+    states = await wait_for(
         lambda: read_link(pool, record_id, other),
-        lambda pair: all(one.is_in_force for one in pair),
+        lambda pair: all(record.is_in_force for record in pair),
         seconds_to_wait(prefer),
     )
-    view = LinkView.of(found)
+    view = LinkView.of(states)
     response.status_code = 200 if view.status == "in-force" else 202
     return view

@@ -1,4 +1,4 @@
-"""OAuth 2.0 for software, and what the world may know of the issuer."""
+"""The OAuth 2.0 token endpoint, and the public keys and metadata of the issuer."""
 
 from typing import Any, Literal
 from urllib.parse import parse_qsl
@@ -7,15 +7,20 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from services.identity.api.context import OurContext
-from services.identity.domain.assertions import GrantUnsupportedError, OAuthError, TokenRequestError, claimed_client
+from services.identity.domain.assertions import (
+    GrantUnsupportedError,
+    OAuthError,
+    TokenRequestError,
+    unverified_client_id,
+)
 from services.identity.domain.edge import CERTIFICATE_HEADER
-from services.identity.domain.modes import Stated, check_fitting
+from services.identity.domain.modes import StatedAccess, check_mode_allowed
 from services.identity.domain.tokens import AccessToken
-from services.identity.models.tokens import ExchangedView, IssuerView, JwksView, TokenView
+from services.identity.models.tokens import ExchangedTokenView, IssuerView, JwksView, TokenView
 from services.identity.usecases.exchange_token import SubjectToken, exchange_token
 from services.identity.usecases.grant_token import grant_token
 from services.identity.usecases.prove_client import CertificateProof, ClientProof
-from services.identity.usecases.state_access import state_access
+from services.identity.usecases.state_access import resolve_stated_access
 from shared.errors import ClientError
 from shared.http.app import ServicePool
 from shared.http.door import Door
@@ -30,7 +35,7 @@ SUBJECT_TOKENS: dict[str, Literal["Bearer", "ID"]] = {
 }
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 FORM = "application/x-www-form-urlencoded"
-MOST_FIELDS = 20
+MAX_FIELDS = 20
 NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
 PUBLISHED = {"cache-control": "public, max-age=300"}
 
@@ -48,22 +53,26 @@ _REQUEST: dict[str, Any] = {
                         "client_assertion_type": {"const": ASSERTION},
                         "client_assertion": {
                             **_TEXT,
-                            "description": "JWT, iss = sub = client id, single use, <= 5 min",
+                            "description": "JWT with iss = sub = client id, single use, valid for at most 5 minutes",
                         },
                         "client_id": {
                             **_TEXT,
-                            "description": "the assertion's sub; alone with the certificate of the structure "
-                            "(tls_client_auth, RFC 8705) instead of an assertion",
+                            "description": "the sub of the assertion; with the certificate of the structure "
+                            "(tls_client_auth, RFC 8705), no assertion is needed",
                         },
                         "subject_token": {
                             **_TEXT,
-                            "description": "for token exchange (RFC 8693): of Pro Santé Connect, given to the software",
+                            "description": "for token exchange (RFC 8693): "
+                            "a token that Pro Santé Connect issued to the software",
                         },
                         "subject_token_type": {"enum": list(SUBJECT_TOKENS)},
-                        "mode": {**_TEXT, "description": "access mode of the professional; normal when absent"},
-                        "motive": {**_TEXT, "description": "of an emergency"},
-                        "patient": {**_TEXT, "description": "of an emergency: urn:oid:<OID>|<INS>"},
-                        "scope": {**_TEXT, "description": "separated by blanks; all of the client's when absent"},
+                        "mode": {**_TEXT, "description": "access mode of the professional; default: normal"},
+                        "motive": {**_TEXT, "description": "motive of an emergency"},
+                        "patient": {**_TEXT, "description": "patient of an emergency: urn:oid:<OID>|<INS>"},
+                        "scope": {
+                            **_TEXT,
+                            "description": "scopes separated by blanks; default: all scopes of the client",
+                        },
                     },
                 }
             }
@@ -71,7 +80,7 @@ _REQUEST: dict[str, Any] = {
     }
 }
 _ERROR = {
-    "description": "error and error_description (RFC 6749, section 5.2), and our stable code",
+    "description": "error and error_description (RFC 6749, section 5.2), and the stable code of the error",
     "content": {
         "application/json": {
             "schema": {
@@ -85,80 +94,86 @@ _ERROR = {
 
 @router.post(
     "/oauth/token",
-    summary="A token for registered software, or for the professional who uses it",
+    summary="Issue a token to registered software, or for the professional who uses it",
     openapi_extra=_REQUEST,
-    response_model=TokenView | ExchangedView,
+    response_model=TokenView | ExchangedTokenView,
     responses={400: _ERROR, 401: _ERROR, 403: _ERROR, 503: _ERROR},
 )
 async def post_token(
     request: Request, response: Response, pool: ServicePool, context: OurContext
-) -> TokenView | ExchangedView | Response:
-    """client_credentials, or token exchange; software proves itself with private_key_jwt or tls_client_auth."""
+) -> TokenView | ExchangedTokenView | Response:
+    """Grant types: client_credentials and token exchange. Software authenticates with private_key_jwt or
+    tls_client_auth."""
     form = _form(request.headers.get("content-type", ""), await request.body())
     grant = form.get("grant_type", GRANT)
     if grant not in (GRANT, EXCHANGE):
         raise GrantUnsupportedError
     try:
         proof = await _proof(form, request, context)
-        motives, asked = context.entrances.rules.motives, (form.get("mode"), form.get("motive"), form.get("patient"))
-        stated = await state_access(pool, context.keyrings, motives, *asked)
+        motives = context.professional_auth.rules.motives
+        stated_access = await resolve_stated_access(
+            pool, context.keyrings, motives, form.get("mode"), form.get("motive"), form.get("patient")
+        )
         if grant == EXCHANGE:
-            token = await _exchange(form, proof, stated, pool, context)
+            token = await _exchange(form, proof, stated_access, pool, context)
         else:
-            check_fitting(stated, "software")
+            check_mode_allowed(stated_access, "software")
             token = await grant_token(pool, context.issuer, proof, frozenset(form.get("scope", "").split()))
     except ClientError as error:
-        return _refused(error)
+        return _error_response(error)
     response.headers.update(NO_STORE)
-    return ExchangedView.of(token) if grant == EXCHANGE else TokenView.of(token)
+    return ExchangedTokenView.of(token) if grant == EXCHANGE else TokenView.of(token)
 
 
-@router.get("/.well-known/jwks.json", summary="The keys that sign access tokens")
+@router.get("/.well-known/jwks.json", summary="Public keys of access tokens")
 async def get_jwks(response: Response, context: OurContext) -> JwksView:
-    """Public keys (RFC 7517). Look again at an unknown `kid`, and every five minutes."""
+    """Returns the public keys (RFC 7517). Fetch them again every five minutes, and when a token has an unknown
+    `kid`."""
     response.headers.update(PUBLISHED)
     return JwksView(keys=context.issuer.keys.published())
 
 
-@router.get("/.well-known/oauth-authorization-server", summary="How to ask for tokens")
+@router.get("/.well-known/oauth-authorization-server", summary="Authorization server metadata")
 async def get_issuer(response: Response, context: OurContext) -> IssuerView:
-    """Authorization server metadata (RFC 8414)."""
+    """Returns the authorization server metadata (RFC 8414)."""
     response.headers.update(PUBLISHED)
     return IssuerView.of(context.issuer)
 
 
-async def answer_refusal(_: Request, error: Exception) -> Response:
-    """The form that OAuth software expects (RFC 6749, section 5.2)."""
+async def handle_oauth_error(_: Request, error: Exception) -> Response:
+    """Returns the error response of RFC 6749, section 5.2."""
     assert isinstance(error, OAuthError)
-    return _refused(error)
+    return _error_response(error)
 
 
 async def _exchange(
-    form: dict[str, str], proof: ClientProof, stated: Stated, pool: ServicePool, context: OurContext
+    form: dict[str, str], proof: ClientProof, stated_access: StatedAccess, pool: ServicePool, context: OurContext
 ) -> AccessToken:
     kind = SUBJECT_TOKENS.get(form.get("subject_token_type", ""))
     if kind is None or not form.get("subject_token") or "actor_token" in form:
         raise TokenRequestError
-    token, entrances = SubjectToken(form["subject_token"], kind), context.entrances
-    provider = entrances.asked_provider()
-    return await exchange_token(pool, context.issuer, provider, entrances.rules, proof, token, stated)
+    token, professional_auth = SubjectToken(form["subject_token"], kind), context.professional_auth
+    provider = professional_auth.require_provider()
+    return await exchange_token(pool, context.issuer, provider, professional_auth.rules, proof, token, stated_access)
 
 
 async def _proof(form: dict[str, str], request: Request, context: OurContext) -> ClientProof:
-    """An assertion, or the client id with the certificate of its structure."""
+    """Returns the client's proof: an assertion, or its client id with the certificate of its structure."""
     if "grant_type" not in form:
         raise TokenRequestError
     assertion = form.get("client_assertion")
     if assertion is None and CERTIFICATE_HEADER in request.headers and form.get("client_id"):
-        return CertificateProof(form["client_id"], await context.entrances.presented(request, "organisation"))
+        return CertificateProof(
+            form["client_id"], await context.professional_auth.presented_certificate(request, "organisation")
+        )
     if form.get("client_assertion_type") != ASSERTION or not assertion:
         raise TokenRequestError
-    if "client_id" in form and form["client_id"] != claimed_client(assertion):
+    if "client_id" in form and form["client_id"] != unverified_client_id(assertion):
         raise TokenRequestError
     return assertion
 
 
-def _refused(error: ClientError) -> JSONResponse:
+def _error_response(error: ClientError) -> JSONResponse:
     REFUSED.labels("grant-token", error.code).inc()
     oauth_error = error.error if isinstance(error, OAuthError) else "invalid_request"
     body = {"error": oauth_error, "error_description": " ".join(str(error).split()), "code": error.code}
@@ -166,11 +181,11 @@ def _refused(error: ClientError) -> JSONResponse:
 
 
 def _form(content_type: str, body: bytes) -> dict[str, str]:
-    """The fields of a form, each at most once. Raises TokenRequestError."""
+    """Returns the fields of a form, each at most once. Raises TokenRequestError."""
     try:
         if content_type.partition(";")[0].strip().lower() != FORM:
             raise TokenRequestError
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError as error:
         raise TokenRequestError from error
     form = dict(pairs)

@@ -1,36 +1,36 @@
-"""Records open alone, online, or with help; accounts are activated."""
+"""API of openings alone or with help, and of account activation."""
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 
-from services.identity.api.context import Context, OurContext, problems
-from services.identity.api.holders import NoStore, no_sooner_than, source_of
-from services.identity.domain.channels import Asking, assisted_channel
+from services.identity.api.context import AppContext, OurContext, problems
+from services.identity.api.holders import NoStore, min_response_time, source_of
+from services.identity.domain.channels import OpeningCaller, assisted_channel
 from services.identity.domain.online import CODE_LIFETIME, TermsNotAcceptedError
 from services.identity.domain.openings import ConsentNeededError
 from services.identity.models.openings import (
     AccountBody,
     ActivationBody,
     ActivationView,
-    AskedView,
     AssistedBody,
     AssistedView,
     CompleteBody,
     ContactObjectionBody,
     OnlineBody,
     OpeningCodeBody,
+    OpeningRequestView,
     TermsView,
     TicketView,
-    ins_of,
+    checked_ins,
 )
 from services.identity.models.records import RecordView
-from services.identity.usecases.activate_account import Activating, activate_account
+from services.identity.usecases.activate_account import ActivationRequest, activate_account
 from services.identity.usecases.ask_to_open import ask_to_open
 from services.identity.usecases.object_to_contact import object_to_contact
 from services.identity.usecases.open_alone import open_alone
-from services.identity.usecases.open_assisted import Helped, open_assisted
+from services.identity.usecases.open_assisted import AssistedRequest, open_assisted
 from services.identity.usecases.prove_contact import prove_contact
 from services.identity.usecases.read_record import read_record
 from shared.http.app import AuthenticatedCaller, ServicePool
@@ -39,72 +39,74 @@ from shared.http.prefer import seconds_to_wait, wait_for
 from shared.http.problems import prefers_french
 
 router = APIRouter(route_class=Door, tags=["openings"])
-Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
-WEAK = "password-length, password-weak, password-personal"
-ACCOUNT = f"identifier-invalid, second-factor-invalid, {WEAK}, terms-not-accepted"
-INS = "ins-malformed, ins-system-unknown, ins-key-wrong"
-ASKED_EN = (
+Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N seconds (10 at most) until it is in force")]
+WEAK_PROBLEMS = "password-length, password-weak, password-personal"
+ACCOUNT_PROBLEMS = f"identifier-invalid, second-factor-invalid, {WEAK_PROBLEMS}, terms-not-accepted"
+INS_PROBLEMS = "ins-malformed, ins-system-unknown, ins-key-wrong"
+REQUEST_TAKEN_EN = (
     "If this person may open a record alone, a code is on its way, to the contact that their insurance fund has on "
     "file if it has another. Otherwise ask a pharmacist, a doctor or your insurance fund."
 )
-ASKED_FR = (
+REQUEST_TAKEN_FR = (
     "Si cette personne peut ouvrir seule un dossier, un code est en route, vers les coordonnées connues de sa caisse "
     "d’assurance maladie si elles diffèrent. Sinon, adressez-vous à un pharmacien, un médecin ou votre caisse."
 )
 
 
-@router.get("/terms", summary="The terms of use that are accepted now")
+@router.get("/terms", summary="Read the current terms of use")
 async def get_terms(context: OurContext) -> TermsView:
-    """Their version is given back when an account is created."""
+    """Returns the version to state when an account is created."""
     return TermsView(version=context.openings.terms_version)
 
 
 @router.post(
     "/openings/online",
-    summary="Open one's record alone: ask for a code",
+    summary="Open one's own record: request a code",
     status_code=202,
     dependencies=[NoStore],
-    responses=problems(_422=f"{INS}, contact-needed, mail-invalid, mobile-invalid", _429="too-many-openings"),
+    responses=problems(_422=f"{INS_PROBLEMS}, contact-needed, mail-invalid, mobile-invalid", _429="too-many-openings"),
 )
-async def post_online(body: OnlineBody, request: Request, pool: ServicePool, context: OurContext) -> AskedView:
-    """The same answer in the same time for everybody: it tells neither whether the number exists nor whether its holder
-    may open a record alone (adults of the general regime and those attached to it, who have none)."""
-    asked = body.asked(test_keys=context.test_nir_keys)
+async def post_online(body: OnlineBody, request: Request, pool: ServicePool, context: OurContext) -> OpeningRequestView:
+    """Every request gets one response after one fixed time. It reveals neither whether the number exists nor whether
+    its holder may open a record alone (adults of the general regime and those attached to it, without a record)."""
+    opening_request = body.opening_request(test_keys=context.test_nir_keys)
     lookups = context.accounts.lookups
-    opening_id = await ask_to_open(pool, context.keyrings, lookups, asked, source_of(request))
+    opening_id = await ask_to_open(pool, context.keyrings, lookups, opening_request, source_of(request))
     french = prefers_french(request.headers.get("accept-language", ""))
     minutes = int(CODE_LIFETIME.total_seconds() // 60)
-    return AskedView(opening_id=opening_id, valid_minutes=minutes, detail=ASKED_FR if french else ASKED_EN)
+    return OpeningRequestView(
+        opening_id=opening_id, valid_minutes=minutes, detail=REQUEST_TAKEN_FR if french else REQUEST_TAKEN_EN
+    )
 
 
 @router.post(
     "/openings/online/{opening_id}/code",
-    summary="Open one's record alone: give the code",
+    summary="Open one's own record: submit the code",
     dependencies=[NoStore],
     responses=problems(_403="opening-code-wrong, opening-over"),
 )
 async def post_code(opening_id: UUID, body: OpeningCodeBody, pool: ServicePool, context: OurContext) -> TicketView:
-    """Two hours, five tries, then a new one."""
-    async with no_sooner_than(context.accounts.refusal_s):
+    """A code is valid for two hours and five attempts."""
+    async with min_response_time(context.accounts.refusal_s):
         ticket = await prove_contact(pool, context.accounts.lookups, opening_id, body.code)
     return TicketView(ticket=ticket)
 
 
 @router.post(
     "/openings/online/{opening_id}/complete",
-    summary="Open one's record alone: accept, choose, open",
+    summary="Open one's own record: accept the terms and complete",
     status_code=201,
     responses={
         201: {"model": RecordView, "description": "Opened and in force"},
-        202: {"model": RecordView, "description": "Opened and on its way"},
+        202: {"model": RecordView, "description": "Opened, not in force yet"},
         **problems(
             _403="opening-over",
             _409="identifier-taken",
-            _422=f"{ACCOUNT}, attending-doctor-unknown",
+            _422=f"{ACCOUNT_PROBLEMS}, attending-doctor-unknown",
         ),
     },
 )
-async def post_complete(  # FastAPI gives each as a parameter
+async def post_complete(  # FastAPI injects each parameter
     opening_id: UUID,
     body: CompleteBody,
     response: Response,
@@ -112,11 +114,13 @@ async def post_complete(  # FastAPI gives each as a parameter
     context: OurContext,
     prefer: Prefer = None,
 ) -> RecordView:
-    """The terms are accepted, the account is created, the médecin traitant named, the record opened: all or nothing."""
+    """Accepts the terms, creates the account, names the médecin traitant and opens the record, in one transaction."""
     _check_terms(body, context)
-    chosen = body.wanted(body.attending_doctor_id)
-    record_id = await open_alone(pool, context.accounts, context.keyrings, opening_id, body.ticket, chosen)
-    record = await wait_for(lambda: read_record(pool, record_id), lambda one: one.is_in_force, seconds_to_wait(prefer))
+    account_request = body.account_request(body.attending_doctor_id)
+    record_id = await open_alone(pool, context.accounts, context.keyrings, opening_id, body.ticket, account_request)
+    record = await wait_for(
+        lambda: read_record(pool, record_id), lambda state: state.is_in_force, seconds_to_wait(prefer)
+    )
     response.headers["location"] = f"/records/{record_id}"
     response.status_code = 201 if record.is_in_force else 202
     return RecordView.of(record)
@@ -127,72 +131,79 @@ async def post_complete(  # FastAPI gives each as a parameter
     summary="Open a record with help",
     status_code=201,
     responses={
-        200: {"model": AssistedView, "description": "Opened before; another code is sent unless the account is active"},
+        200: {"model": AssistedView, "description": "The record existed; a code is sent unless the account is active"},
         **problems(
             _403="assistance-refused",
             _404="insured-unknown",
             _409="representative-needed, identity-not-qualified, unreachable, record-closed, holder-deceased",
-            _422=f"{INS}, consent-needed, channel-unknown, mail-invalid, mobile-invalid, attending-doctor-unknown",
+            _422=f"{INS_PROBLEMS}, consent-needed, channel-unknown, mail-invalid, mobile-invalid, "
+            "attending-doctor-unknown",
             _429="too-many-openings",
         ),
     },
 )
 async def post_assisted(
-    body: AssistedBody, response: Response, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    body: AssistedBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> AssistedView:
-    """By a professional's token, or software and agents with the scope records.assist. The person is there with their
-    card and has agreed; the code for their account goes to where their insurance fund reaches them, never to who helps.
-    Another contact that is stated counts from `contact_from` on, unless somebody objects: ask again then."""
-    channel = assisted_channel(Asking(asking.kind, asking.scopes, asking.profession), body.channel)
+    """For a professional's token, or for software and agents with the scope records.assist. The person is present with
+    their card and has agreed. The code for their account is sent to the contact that their insurance fund has on file,
+    never to the helper. Another stated contact comes into force at `contact_from`, unless somebody objects; repeat the
+    request then."""
+    channel = assisted_channel(OpeningCaller(caller.kind, caller.scopes, caller.profession), body.channel)
     if not body.consent_noted:
         raise ConsentNeededError
-    ins = ins_of(body.ins, test_keys=context.test_nir_keys)
-    helped = Helped(ins, body.card_serial, body.told(), channel, asking.actor(), body.attending_doctor_id)
-    done = await open_assisted(pool, context.keyrings, context.accounts.lookups, context.openings, helped)
-    response.headers["location"] = f"/records/{done.record_id}"
-    response.status_code = 201 if done.is_new else 200
-    return AssistedView.of(done)
+    ins = checked_ins(body.ins, test_keys=context.test_nir_keys)
+    assisted_request = AssistedRequest(
+        ins, body.card_serial, body.parsed_contact(), channel, caller.actor(), body.attending_doctor_id
+    )
+    outcome = await open_assisted(pool, context.keyrings, context.accounts.lookups, context.openings, assisted_request)
+    response.headers["location"] = f"/records/{outcome.record_id}"
+    response.status_code = 201 if outcome.is_new else 200
+    return AssistedView.of(outcome)
 
 
 @router.post(
     "/contact-objections",
-    summary="Object to a new contact with the code that came",
+    summary="Object to a new contact with the code received",
     status_code=204,
-    responses=problems(_403="objection-code-wrong", _422=f"{INS}, activation-code-malformed", _429="too-many-openings"),
+    responses=problems(
+        _403="objection-code-wrong", _422=f"{INS_PROBLEMS}, activation-code-malformed", _429="too-many-openings"
+    ),
 )
 async def post_contact_objection(
     body: ContactObjectionBody, request: Request, pool: ServicePool, context: OurContext
 ) -> None:
-    """Somebody stated another contact for this person. It never counts; what is on file stays."""
-    ins, lookups = ins_of(body.ins, test_keys=context.test_nir_keys), context.accounts.lookups
-    async with no_sooner_than(context.accounts.refusal_s):
+    """For a person for whom somebody stated another contact. That contact never comes into force; the one on file
+    stays."""
+    ins, lookups = checked_ins(body.ins, test_keys=context.test_nir_keys), context.accounts.lookups
+    async with min_response_time(context.accounts.refusal_s):
         await object_to_contact(pool, context.keyrings, lookups, ins, body.code, source_of(request))
 
 
 @router.post(
     "/activations",
-    summary="Activate one's account with the code that came",
+    summary="Activate one's account with the code received",
     status_code=201,
     dependencies=[NoStore],
     responses=problems(
         _403="activation-code-wrong",
         _409="identifier-taken, account-exists",
-        _422=f"{INS}, activation-code-malformed, {ACCOUNT}, mail-invalid, mobile-invalid",
+        _422=f"{INS_PROBLEMS}, activation-code-malformed, {ACCOUNT_PROBLEMS}, mail-invalid, mobile-invalid",
         _429="too-many-openings",
     ),
 )
 async def post_activation(
     body: ActivationBody, request: Request, pool: ServicePool, context: OurContext
 ) -> ActivationView:
-    """A code serves once. A number without a record is answered as a wrong code is."""
+    """A code can be used once. A number without a record gets the response of a wrong code."""
     _check_terms(body, context)
-    ins = ins_of(body.ins, test_keys=context.test_nir_keys)
-    activating = Activating(ins, body.code, *body.reached(), source_of(request))
-    async with no_sooner_than(context.accounts.refusal_s):
-        record_id = await activate_account(pool, context.accounts, context.keyrings, activating, body.wanted())
+    ins = checked_ins(body.ins, test_keys=context.test_nir_keys)
+    activation = ActivationRequest(ins, body.code, *body.parsed_addresses(), source_of(request))
+    async with min_response_time(context.accounts.refusal_s):
+        record_id = await activate_account(pool, context.accounts, context.keyrings, activation, body.account_request())
     return ActivationView(record_id=record_id)
 
 
-def _check_terms(body: AccountBody, context: Context) -> None:
+def _check_terms(body: AccountBody, context: AppContext) -> None:
     if body.terms_version != context.openings.terms_version:
         raise TermsNotAcceptedError

@@ -1,12 +1,12 @@
-"""Representatives, acting for somebody, people to call."""
+"""API of representatives, tokens to act for another person, and people to call."""
 
 from uuid import UUID
 
 from fastapi import APIRouter, Response
 
 from services.identity.api.context import OurContext, problems
-from services.identity.api.holders import Holder, NoStore, holder, no_sooner_than
-from services.identity.domain.representation import Action, RepresentationUnprovenError
+from services.identity.api.holders import Holder, NoStore, holder, min_response_time
+from services.identity.domain.representation import RepresentationAction, RepresentationUnprovenError
 from services.identity.models.people import (
     ActingForBody,
     ActingForView,
@@ -21,7 +21,7 @@ from services.identity.models.people import (
 )
 from services.identity.usecases.act_for import act_for
 from services.identity.usecases.add_representative import add_representative
-from services.identity.usecases.admit_representative import Admitted
+from services.identity.usecases.admit_representative import AdmittedRepresentation
 from services.identity.usecases.answer_representation import answer_representation
 from services.identity.usecases.list_people import list_acting_for, list_representatives
 from services.identity.usecases.open_represented import ByAdministrator, ByRepresentative, open_represented
@@ -33,100 +33,100 @@ from shared.http.door import Door
 from shared.http.tokens import Caller
 
 router = APIRouter(route_class=Door, tags=["people of a record"])
-INS = "ins-malformed, ins-system-unknown, ins-key-wrong"
-EVIDENCE = "evidence-unknown, evidence-insufficient, representative-unfit, representation-period-invalid"
+INS_PROBLEMS = "ins-malformed, ins-system-unknown, ins-key-wrong"
+EVIDENCE_PROBLEMS = "evidence-unknown, evidence-insufficient, representative-unfit, representation-period-invalid"
 
 
-def _administrator(asking: Caller) -> None:
-    """Raises ForbiddenError."""
-    if asking.kind != "administrator":
+def _require_administrator(caller: Caller) -> None:
+    """Raises ForbiddenError unless the caller is an administrator with the scope records.open."""
+    if caller.kind != "administrator":
         raise ForbiddenError
-    asking.require("records.open")
+    caller.require("records.open")
 
 
 @router.post(
     "/records/represented",
-    summary="Open the record of somebody who is represented",
+    summary="Open the record of a represented person",
     status_code=201,
     responses={
-        200: {"model": RepresentationView, "description": "The record was open; the representation is entered"},
+        200: {"model": RepresentationView, "description": "The record was open; the representation was added"},
         **problems(
             _401="session-over",
             _403="representation-unproven, forbidden",
             _409="identity-not-qualified, traits-differ, record-closed, holder-deceased, representation-exists",
-            _422=f"{INS}, traits-invalid, {EVIDENCE}",
+            _422=f"{INS_PROBLEMS}, traits-invalid, {EVIDENCE_PROBLEMS}",
             _429="too-many-tries",
         ),
     },
 )
 async def post_represented(
-    body: RepresentedBody, response: Response, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    body: RepresentedBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> RepresentationView:
-    """A signed-in representative opens for a minor with the card on which the minor is insured (`card_serial`); an
-    administrator with the scope records.open states who represents (`by`), a minor or a protected adult. The first
-    representative is in force at once, a second one waits for an administrator or the first one. So does a first one
-    whom the insured register does not name as the owner of the card; no record is opened for such a caller. The
-    contact on file and the other representatives are told."""
-    by: ByRepresentative | ByAdministrator
-    if asking.kind == "patient":
-        own_id, session_id = holder(asking)
+    """A signed-in representative opens the record of a minor with the card on which the minor is insured
+    (`card_serial`). An administrator with the scope records.open states the representative (`by`) of a minor or a
+    protected adult. The first representative is in force at once; a second one waits for an administrator or the first
+    one. A first representative whom the insured register does not name as the owner of the card also waits, and no
+    record is opened for such a caller. The contact on file and the other representatives are notified."""
+    opener: ByRepresentative | ByAdministrator
+    if caller.kind == "patient":
+        own_id, session_id = holder(caller)
         if body.card_serial is None or body.by is not None:
             raise RepresentationUnprovenError
-        by = ByRepresentative(own_id, body.card_serial, session_id)
+        opener = ByRepresentative(own_id, body.card_serial, session_id)
     else:
-        _administrator(asking)
+        _require_administrator(caller)
         if body.by is None:
             raise RepresentationUnprovenError
-        by = ByAdministrator(asking.actor(), body.by.representative_ins(), body.by.stated())
-    async with no_sooner_than(context.accounts.refusal_s):
-        admitted, is_new = await open_represented(
-            pool, context.keyrings, body.person(), by, test_keys=context.test_nir_keys
+        opener = ByAdministrator(caller.actor(), body.by.representative_ins(), body.by.stated())
+    async with min_response_time(context.accounts.refusal_s):
+        admission, is_new = await open_represented(
+            pool, context.keyrings, body.person(), opener, test_keys=context.test_nir_keys
         )
     response.status_code = 201 if is_new else 200
-    response.headers["location"] = f"/records/{admitted.representation.record_id}"
-    return RepresentationView.of(admitted)
+    response.headers["location"] = f"/records/{admission.representation.record_id}"
+    return RepresentationView.of(admission)
 
 
 @router.post(
     "/records/{record_id}/representatives",
-    summary="Enter who represents the holder",
+    summary="Add a representative of the holder",
     status_code=201,
     responses=problems(
         _403="forbidden",
         _404="record-unknown",
         _409="representation-exists",
-        _422=f"{INS}, {EVIDENCE}",
+        _422=f"{INS_PROBLEMS}, {EVIDENCE_PROBLEMS}",
     ),
 )
 async def post_representative(
     record_id: UUID,
     body: RepresentativeBody,
-    asking: AuthenticatedCaller,
+    caller: AuthenticatedCaller,
     pool: ServicePool,
     context: OurContext,
 ) -> RepresentationView:
     """For an administrator with the scope records.open. `state`: validated for the first, waiting for a later one."""
-    _administrator(asking)
-    admitted = await add_representative(
-        pool, context.keyrings, record_id, body.representative_ins(), body.stated(), asking.actor()
+    _require_administrator(caller)
+    admission = await add_representative(
+        pool, context.keyrings, record_id, body.representative_ins(), body.stated(), caller.actor()
     )
-    return RepresentationView.of(admitted)
+    return RepresentationView.of(admission)
 
 
 @router.get(
     "/records/{record_id}/representatives",
-    summary="Who represents the holder",
+    summary="List the representatives of the holder",
     responses=problems(_401="session-over", _403="relation-insufficient, forbidden", _404="record-unknown"),
 )
 async def get_representatives(
-    record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> list[RepresentativeView]:
     """For the holder, representatives, and an administrator with the scope records.open."""
-    found = await list_representatives(pool, context.keyrings, asking, record_id)
-    return [RepresentativeView.of(one) for one in found]
+    named_representations = await list_representatives(pool, context.keyrings, caller, record_id)
+    return [RepresentativeView.of(named) for named in named_representations]
 
 
-_ANSWERED = problems(
+_ANSWER_PROBLEMS = problems(
     _401="session-over",
     _403="forbidden, relation-insufficient",
     _404="record-unknown, representation-unknown",
@@ -136,71 +136,77 @@ _ANSWERED = problems(
 
 @router.post(
     "/records/{record_id}/representatives/{representation_id}/answer",
-    summary="Validate or refuse a representation that waits",
-    responses=_ANSWERED,
+    summary="Validate or refuse a waiting representation",
+    responses=_ANSWER_PROBLEMS,
 )
-async def post_representation_answer(  # FastAPI gives each as a parameter
+async def post_representation_answer(  # FastAPI injects each parameter
     record_id: UUID,
     representation_id: UUID,
     body: RepresentationAnswerBody,
-    asking: AuthenticatedCaller,
+    caller: AuthenticatedCaller,
     pool: ServicePool,
     context: OurContext,
 ) -> RepresentationView:
-    """For an administrator with the scope records.open, and for another representative who acts for the holder."""
-    action: Action = "validate" if body.answer == "validated" else "refuse"
-    return await _answered(pool, context, asking, record_id, (representation_id, action))
+    """For an administrator with the scope records.open, and for another representative acting for the holder."""
+    action: RepresentationAction = "validate" if body.answer == "validated" else "refuse"
+    return await _answer(pool, context, caller, record_id, (representation_id, action))
 
 
 @router.delete(
-    "/records/{record_id}/representatives/{representation_id}", summary="End a representation", responses=_ANSWERED
+    "/records/{record_id}/representatives/{representation_id}",
+    summary="End a representation",
+    responses=_ANSWER_PROBLEMS,
 )
 async def delete_representative(
-    record_id: UUID, representation_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    record_id: UUID, representation_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> RepresentationView:
     """For an administrator with the scope records.open."""
-    return await _answered(pool, context, asking, record_id, (representation_id, "end"))
+    return await _answer(pool, context, caller, record_id, (representation_id, "end"))
 
 
-async def _answered(
-    pool: ServicePool, context: OurContext, asking: Caller, record_id: UUID, what: tuple[UUID, Action]
+async def _answer(
+    pool: ServicePool, context: OurContext, caller: Caller, record_id: UUID, answer: tuple[UUID, RepresentationAction]
 ) -> RepresentationView:
-    known, version = await answer_representation(pool, context.keyrings, asking, record_id, *what)
-    return RepresentationView.of(Admitted(known, version, ()))
+    representation, version = await answer_representation(pool, context.keyrings, caller, record_id, *answer)
+    return RepresentationView.of(AdmittedRepresentation(representation, version, ()))
 
 
 @router.get(
-    "/acting-for", summary="For whom the caller may act", responses=problems(_401="session-over", _403="holder-needed")
+    "/acting-for",
+    summary="List the records in which the caller may act",
+    responses=problems(_401="session-over", _403="holder-needed"),
 )
-async def get_acting_for(own: Holder, pool: ServicePool, context: OurContext) -> list[ActingForView]:
-    """Records whose holders the caller represents or cares for, now."""
-    return [ActingForView.of(one) for one in await list_acting_for(pool, context.keyrings, own)]
+async def get_acting_for(holder_session: Holder, pool: ServicePool, context: OurContext) -> list[ActingForView]:
+    """Returns the records whose holders the caller represents or cares for now."""
+    return [ActingForView.of(record) for record in await list_acting_for(pool, context.keyrings, holder_session)]
 
 
 @router.post(
     "/token/acting-for",
-    summary="A token to act for another",
+    summary="Issue a token to act for another person",
     dependencies=[NoStore],
     responses=problems(_401="session-over", _403="holder-needed", _404="record-unknown"),
 )
 async def post_acting_for(
-    body: ActingForBody, asking: AuthenticatedCaller, own: Holder, pool: ServicePool, context: OurContext
+    body: ActingForBody, caller: AuthenticatedCaller, holder_session: Holder, pool: ServicePool, context: OurContext
 ) -> ActingTokenView:
-    """Five minutes, as representative or as carer. What is done with it is recorded with both ids."""
-    token, relation = await act_for(pool, context.keyrings, context.issuer, asking, own[0], body.record_id)
+    """The token is valid for five minutes, as representative or as carer. Acts with it are recorded with both ids."""
+    token, relation = await act_for(
+        pool, context.keyrings, context.issuer, caller, holder_session.record_id, body.record_id
+    )
     return ActingTokenView.of(token, relation)
 
 
 @router.get(
     "/records/{record_id}/people-to-call",
-    summary="Whom to call",
+    summary="Read the list of people to call",
     responses=problems(_401="session-over", _404="record-unknown"),
 )
 async def get_people_to_call(
-    record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> PeopleToCallView:
     """For the holder, representatives and carers."""
-    return PeopleToCallView.of(await read_people_to_call(pool, context.keyrings, asking, record_id))
+    return PeopleToCallView.of(await read_people_to_call(pool, context.keyrings, caller, record_id))
 
 
 @router.put(
@@ -210,10 +216,10 @@ async def get_people_to_call(
         _401="session-over", _403="relation-insufficient", _404="record-unknown", _422="people-to-call-invalid"
     ),
 )
-async def put_list(
-    record_id: UUID, body: PeopleToCallBody, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+async def put_people_to_call_list(
+    record_id: UUID, body: PeopleToCallBody, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> PeopleToCallView:
     """For the holder and representatives. Ten people at most, one trusted person at most."""
-    people = tuple(one.person() for one in body.people)
-    await put_people_to_call(pool, context.keyrings, asking, record_id, people)
+    people = tuple(person.person() for person in body.people)
+    await put_people_to_call(pool, context.keyrings, caller, record_id, people)
     return PeopleToCallView.of(people)

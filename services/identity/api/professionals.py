@@ -1,4 +1,4 @@
-"""How professionals sign in: Pro Santé Connect, the card, and the presence of the patient's own card."""
+"""Routes for the sign-in of professionals (Pro Santé Connect, card) and for presence proofs of the patient's card."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,23 +8,23 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.identity.api.context import OurContext, problems
-from services.identity.domain.modes import Stated
-from services.identity.domain.presence import SessionOverError
-from services.identity.domain.psc import LIFE, Begun, cookie_name
+from services.identity.domain.modes import StatedAccess
+from services.identity.domain.presence import ProfessionalSessionNeededError
+from services.identity.domain.psc import SIGN_IN_LIFETIME, StartedSignIn, cookie_name
 from services.identity.models.professionals import (
     Mode,
     OrganisationId,
     PresenceBody,
+    ProfessionalSignInBody,
     ProviderSignInBody,
     RedirectionView,
-    SignInBody,
 )
 from services.identity.models.tokens import TokenView
-from services.identity.usecases.begin_professional_sign_in import Redirection, begin_professional_sign_in
-from services.identity.usecases.finish_professional_sign_in import CameBack, finish_professional_sign_in
+from services.identity.usecases.begin_professional_sign_in import ProviderRedirect, begin_professional_sign_in
+from services.identity.usecases.finish_professional_sign_in import ProviderCallback, finish_professional_sign_in
 from services.identity.usecases.prove_presence import prove_presence
 from services.identity.usecases.sign_in_with_card import sign_in_with_card
-from services.identity.usecases.state_access import state_access
+from services.identity.usecases.state_access import resolve_stated_access
 from shared.errors import ClientError
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
@@ -38,7 +38,7 @@ _ADMITTED = (
     "professional-not-in-directory, profession-differs, structure-differs, occupational-medicine-never, "
     "mode-not-fitting, emergency-unavailable, new-sign-in-needed"
 )
-Answer = Annotated[str | None, Query(max_length=2048)]
+CallbackParameter = Annotated[str | None, Query(max_length=2048)]
 
 
 @router.get(
@@ -54,33 +54,34 @@ async def get_sign_in(
     mode: Annotated[Mode, Query()] = "normal",
     organisation_id: Annotated[OrganisationId | None, Query()] = None,
 ) -> Response:
-    """Sends the browser to the provider. Modes that need a motive: POST, since it must not stand in an address."""
-    with counting("sign-in-professional"):
-        stated = await _state(pool, context, SignInBody(mode=mode))
-        redirection = await _begin(pool, context, organisation_id, stated)
-    return _with_cookie(RedirectResponse(redirection.url, 303, NO_STORE), context, redirection.begun)
+    """Redirects the browser to the provider. Modes with a motive need POST, because a motive must not appear in a
+    URL."""
+    with counted_refusals("sign-in-professional"):
+        stated_access = await _stated_access(pool, context, ProfessionalSignInBody(mode=mode))
+        redirection = await _start(pool, context, organisation_id, stated_access)
+    return _with_cookie(RedirectResponse(redirection.url, 303, NO_STORE), context, redirection.sign_in)
 
 
 @router.post(
     "/professionals/sign-in",
-    summary="Sign in with Pro Santé Connect, with a motive",
+    summary="Sign in with Pro Santé Connect in any mode",
     responses=problems(_403="provider-not-set-up, emergency-unavailable", _422=_MODES, _503="provider-unavailable"),
 )
 async def post_professional_sign_in(
     body: ProviderSignInBody, response: Response, pool: ServicePool, context: OurContext
 ) -> RedirectionView:
-    """The same as GET, in any mode; answers with the address to go to."""
-    with counting("sign-in-professional"):
-        stated = await _state(pool, context, body)
-        redirection = await _begin(pool, context, body.organisation_id, stated, body.prompt)
+    """Starts a sign-in in any mode, also with a motive, and returns the URL to which the browser must go."""
+    with counted_refusals("sign-in-professional"):
+        stated_access = await _stated_access(pool, context, body)
+        redirection = await _start(pool, context, body.organisation_id, stated_access, body.prompt)
     response.headers.update(NO_STORE)
-    _with_cookie(response, context, redirection.begun)
+    _with_cookie(response, context, redirection.sign_in)
     return RedirectionView(authorization_url=redirection.url)
 
 
 @router.get(
     "/professionals/callback",
-    summary="Come back from Pro Santé Connect",
+    summary="Return from Pro Santé Connect",
     responses=problems(
         _401="provider-token-invalid",
         _403=f"provider-refused, provider-claims-incomplete, {_ADMITTED}",
@@ -94,16 +95,16 @@ async def get_callback(
     pool: ServicePool,
     context: OurContext,
     state: Annotated[str, Query(max_length=256)] = "",
-    code: Answer = None,
-    iss: Answer = None,
+    code: CallbackParameter = None,
+    iss: CallbackParameter = None,
 ) -> TokenView:
-    """A token of the professional, in the mode and for the structure stated at the beginning. Each sign-in serves once,
-    in the browser that began it."""
+    """Returns a token of the professional, in the mode and for the structure stated at the start. Each sign-in can be
+    finished once, in the browser that started it."""
     name = cookie_name(state)
-    back = CameBack(state, request.cookies.get(name, ""), code, iss)
-    with counting("sign-in-professional"):
-        provider, rules = context.entrances.asked_provider(), context.entrances.rules
-        token = await finish_professional_sign_in(pool, context.issuer, provider, rules, back)
+    callback = ProviderCallback(state, request.cookies.get(name, ""), code, iss)
+    with counted_refusals("sign-in-professional"):
+        provider, rules = context.professional_auth.require_provider(), context.professional_auth.rules
+        token = await finish_professional_sign_in(pool, context.issuer, provider, rules, callback)
     response.headers.update(NO_STORE)
     response.delete_cookie(name, path=COOKIE_PATH)
     return TokenView.of(token)
@@ -119,14 +120,14 @@ async def get_callback(
     ),
 )
 async def post_card(
-    body: SignInBody, request: Request, response: Response, pool: ServicePool, context: OurContext
+    body: ProfessionalSignInBody, request: Request, response: Response, pool: ServicePool, context: OurContext
 ) -> TokenView:
-    """A token of the professional whose card was presented to the TLS entrance."""
-    with counting("sign-in-card"):
-        stated = await _state(pool, context, body)
-        certificate = await context.entrances.presented(request, "professional")
+    """Returns a token of the professional whose card was presented to the TLS entrance."""
+    with counted_refusals("sign-in-card"):
+        stated_access = await _stated_access(pool, context, body)
+        certificate = await context.professional_auth.presented_certificate(request, "professional")
         token = await sign_in_with_card(
-            pool, context.issuer, context.entrances.rules, certificate, body.organisation_id, stated
+            pool, context.issuer, context.professional_auth.rules, certificate, body.organisation_id, stated_access
         )
     response.headers.update(NO_STORE)
     return TokenView.of(token)
@@ -134,7 +135,7 @@ async def post_card(
 
 @router.post(
     "/presence-proofs",
-    summary="Prove that the patient is there",
+    summary="Prove that the patient is present",
     responses=problems(
         _403="professional-session-needed, presence-proof-invalid, presence-proof-expired, presence-proof-replayed, "
         "presence-elsewhere, professional-not-in-directory",
@@ -142,22 +143,22 @@ async def post_card(
     ),
 )
 async def post_presence_proof(
-    body: PresenceBody, response: Response, asking: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    body: PresenceBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
 ) -> TokenView:
-    """For the token of a professional: the next one, of the same session, carries `patient_present`."""
-    with counting("prove-presence"):
-        if asking.kind != "professional":
-            raise SessionOverError
+    """Takes a professional's token and returns a new one of its session, with the claim `patient_present`."""
+    with counted_refusals("prove-presence"):
+        if caller.kind != "professional":
+            raise ProfessionalSessionNeededError
         token = await prove_presence(
-            pool, context.issuer, context.keyrings, asking.actor(), asking.session_id, body.proof
+            pool, context.issuer, context.keyrings, caller.actor(), caller.session_id, body.proof
         )
     response.headers.update(NO_STORE)
     return TokenView.of(token)
 
 
 @contextmanager
-def counting(action: str) -> Iterator[None]:
-    """Counts what is refused inside."""
+def counted_refusals(action: str) -> Iterator[None]:
+    """Counts the client errors raised in the block under that action."""
     try:
         yield
     except ClientError as error:
@@ -165,24 +166,29 @@ def counting(action: str) -> Iterator[None]:
         raise
 
 
-async def _state(pool: ServicePool, context: OurContext, body: SignInBody) -> Stated:
-    motives = context.entrances.rules.motives
-    return await state_access(pool, context.keyrings, motives, body.mode, body.motive, body.patient)
+async def _stated_access(pool: ServicePool, context: OurContext, body: ProfessionalSignInBody) -> StatedAccess:
+    motives = context.professional_auth.rules.motives
+    return await resolve_stated_access(pool, context.keyrings, motives, body.mode, body.motive, body.patient)
 
 
-async def _begin(
-    pool: ServicePool, context: OurContext, organisation_id: str | None, stated: Stated, prompt: str | None = None
-) -> Redirection:
-    provider, rules = context.entrances.asked_provider(), context.entrances.rules
-    return await begin_professional_sign_in(pool, provider, rules, organisation_id, stated, prompt)
+async def _start(
+    pool: ServicePool,
+    context: OurContext,
+    organisation_id: str | None,
+    stated_access: StatedAccess,
+    prompt: str | None = None,
+) -> ProviderRedirect:
+    provider, rules = context.professional_auth.require_provider(), context.professional_auth.rules
+    return await begin_professional_sign_in(pool, provider, rules, organisation_id, stated_access, prompt)
 
 
-def _with_cookie(response: Response, context: OurContext, begun: Begun) -> Response:
-    """The other half of the sign-in stays in the browser: a state that somebody else began is of no use in it."""
+def _with_cookie(response: Response, context: OurContext, sign_in: StartedSignIn) -> Response:
+    """Sets the cookie with the browser secret, so that a state started in another browser cannot be used in this
+    one."""
     response.set_cookie(
-        begun.cookie_name,
-        begun.browser,
-        max_age=int(LIFE.total_seconds()),
+        sign_in.cookie_name,
+        sign_in.browser_secret,
+        max_age=int(SIGN_IN_LIFETIME.total_seconds()),
         path=COOKIE_PATH,
         secure=context.issuer.url.startswith("https:"),
         httponly=True,

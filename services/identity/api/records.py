@@ -1,4 +1,4 @@
-"""Opening of records."""
+"""API of the opening of records."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Response
 
 from services.identity.api.context import OurContext, problems
-from services.identity.domain.channels import Asking, administrative_channel
+from services.identity.domain.channels import OpeningCaller, administrative_channel
 from services.identity.domain.opening import RecordState, RecordUnknownError
 from services.identity.models.records import OpenRecordBody, RecordView
 from services.identity.usecases.open_record import open_record
@@ -17,7 +17,7 @@ from shared.http.door import Door
 from shared.http.prefer import seconds_to_wait, wait_for
 
 router = APIRouter(route_class=Door, tags=["records"])
-Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10 at most) until it is in force")]
+Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N seconds (10 at most) until it is in force")]
 
 
 @router.post(
@@ -25,9 +25,9 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10
     summary="Open the record of an insured person",
     status_code=201,
     responses={
-        200: {"model": RecordView, "description": "Opened before; the contact on file is kept"},
+        200: {"model": RecordView, "description": "The record existed; its contact on file is kept"},
         201: {"model": RecordView, "description": "Opened and in force"},
-        202: {"model": RecordView, "description": "Opened and on its way"},
+        202: {"model": RecordView, "description": "Opened, not in force yet"},
         **problems(
             _403="needs the scope records.open",
             _409="identity-not-qualified, traits-differ",
@@ -39,24 +39,24 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: up to N seconds (10
 async def post_record(
     body: OpenRecordBody,
     response: Response,
-    asking: AuthenticatedCaller,
+    caller: AuthenticatedCaller,
     pool: ServicePool,
     context: OurContext,
     prefer: Prefer = None,
 ) -> RecordView:
-    """The number is checked with its key and the record is announced to all services; reads and deposits follow it
-    once it is "in force". The same person again is the same record."""
-    asking.require("records.open")
+    """Verifies the key of the number, opens the record and announces it to all services; reads and deposits apply it
+    once it is "in force". Another request for this person returns the existing record."""
+    caller.require("records.open")
     record_id, is_new = await open_record(
         pool,
         context.keyrings,
         body.person(),
-        body.to_be_told(),
-        asking.actor(),
-        channel=administrative_channel(Asking(asking.kind, asking.scopes), body.channel),
+        body.parsed_contact(),
+        caller.actor(),
+        channel=administrative_channel(OpeningCaller(caller.kind, caller.scopes), body.channel),
         test_keys=context.test_nir_keys,
     )
-    record = await _settled(pool, record_id, prefer)
+    record = await _record_in_force(pool, record_id, prefer)
     response.headers["location"] = f"/records/{record_id}"
     response.status_code = (201 if record.is_in_force else 202) if is_new else 200
     return RecordView.of(record)
@@ -64,7 +64,7 @@ async def post_record(
 
 @router.get(
     "/records/{record_id}",
-    summary="Whether a record is in force",
+    summary="Read whether a record is in force",
     responses=problems(
         _401="session-over",
         _403="needs the scope records.open, or the record's own holder",
@@ -73,17 +73,19 @@ async def post_record(
     ),
 )
 async def get_record(
-    record_id: UUID, asking: AuthenticatedCaller, pool: ServicePool, prefer: Prefer = None
+    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, prefer: Prefer = None
 ) -> RecordView:
-    """For the software that opened it and for its holder."""
-    if asking.kind != "patient":
-        asking.require("records.open")
-    elif asking.record_id != record_id:
+    """For the software that opened the record, and for its holder."""
+    if caller.kind != "patient":
+        caller.require("records.open")
+    elif caller.record_id != record_id:
         raise RecordUnknownError
-    return RecordView.of(await _settled(pool, record_id, prefer, asking.session_id))
+    return RecordView.of(await _record_in_force(pool, record_id, prefer, caller.session_id))
 
 
-async def _settled(pool: Pool, record_id: UUID, prefer: str | None, session_id: UUID | None = None) -> RecordState:
+async def _record_in_force(
+    pool: Pool, record_id: UUID, prefer: str | None, session_id: UUID | None = None
+) -> RecordState:
     return await wait_for(
         lambda: read_record(pool, record_id, session_id), lambda record: record.is_in_force, seconds_to_wait(prefer)
     )

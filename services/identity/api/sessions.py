@@ -1,17 +1,24 @@
-"""Signing in with password and code, going on, and signing out (OAuth 2.0 tokens; RFC 6749, RFC 9700)."""
+"""Routes for sign-in with password and code, session refresh, and sign-out (OAuth 2.0 tokens; RFC 6749, RFC 9700)."""
 
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 
 from services.identity.api.context import OurContext, problems
-from services.identity.api.holders import Holder, NoStore, device_of, no_sooner_than, source_of
-from services.identity.models.accounts import AskedView, CodeBody, DeviceView, RefreshBody, SessionView, SignInBody
-from services.identity.usecases.finish_sign_in import Answer, finish_sign_in
+from services.identity.api.holders import Holder, NoStore, device_of, min_response_time, source_of
+from services.identity.models.accounts import (
+    CodeBody,
+    DeviceView,
+    PasswordSignInBody,
+    RefreshBody,
+    SessionView,
+    SignInChallengeView,
+)
+from services.identity.usecases.finish_sign_in import SignInAnswer, finish_sign_in
 from services.identity.usecases.list_devices import list_devices
 from services.identity.usecases.refresh_session import refresh_session
 from services.identity.usecases.sign_out import sign_out
-from services.identity.usecases.start_sign_in import Attempt, start_sign_in
+from services.identity.usecases.start_sign_in import SignInAttempt, start_sign_in
 from shared.http.app import ServicePool
 from shared.http.door import Door
 
@@ -20,32 +27,34 @@ router = APIRouter(route_class=Door, tags=["sessions"])
 
 @router.post(
     "/sign-in",
-    summary="Sign in: identifier and password",
+    summary="Sign in: give identifier and password",
     dependencies=[NoStore],
     responses=problems(
         _403="credentials-wrong", _409="contact-missing", _429="too-many-tries: Retry-After says how long to wait"
     ),
 )
-async def post_sign_in(body: SignInBody, request: Request, pool: ServicePool, context: OurContext) -> AskedView:
-    """A code is sent, or asked of the application. The same answer in the same time whether an identifier exists or
-    not. Tries that come too fast wait longer and longer, except on a device that has signed in before."""
-    attempt = Attempt(body.identifier, body.password, body.device_token, source_of(request))
-    async with no_sooner_than(context.accounts.refusal_s):
-        return AskedView.of(await start_sign_in(pool, context.accounts, context.keyrings, attempt))
+async def post_sign_in(
+    body: PasswordSignInBody, request: Request, pool: ServicePool, context: OurContext
+) -> SignInChallengeView:
+    """Sends a code, or asks for one of the application. Answer and response time do not depend on whether the
+    identifier exists. Repeated attempts wait longer and longer, except on a device that has signed in before."""
+    attempt = SignInAttempt(body.identifier, body.password, body.device_token, source_of(request))
+    async with min_response_time(context.accounts.refusal_s):
+        return SignInChallengeView.of(await start_sign_in(pool, context.accounts, context.keyrings, attempt))
 
 
 @router.post(
     "/sign-in/{challenge_id}/code",
-    summary="Sign in: the code",
+    summary="Sign in: give the code",
     dependencies=[NoStore],
-    responses=problems(_403="code-wrong, code-over: five tries, ten minutes, one use"),
+    responses=problems(_403="code-wrong, code-over: five attempts, ten minutes, one use"),
 )
 async def post_code(
     challenge_id: UUID, body: CodeBody, request: Request, pool: ServicePool, context: OurContext
 ) -> SessionView:
-    """An access token for five minutes and a refresh token; at a new device also a token to recognise it by, and a
-    message to the holder."""
-    answer = Answer(challenge_id, body.code, device_of(request))
+    """Returns an access token for five minutes and a refresh token. A new device also gets a device token, and the
+    holder is notified."""
+    answer = SignInAnswer(challenge_id, body.code, device_of(request))
     return SessionView.of(await finish_sign_in(pool, context.accounts, context.keyrings, context.issuer, answer))
 
 
@@ -56,15 +65,15 @@ async def post_code(
     responses=problems(_401="refresh-token-invalid: sign in again"),
 )
 async def post_refresh(body: RefreshBody, pool: ServicePool, context: OurContext) -> SessionView:
-    """The next pair of tokens. A refresh token serves once: whoever shows it again ends the session, and an answer that
-    was lost means to sign in again."""
-    going_on = await refresh_session(pool, context.accounts, context.keyrings, context.issuer, body.refresh_token)
-    return SessionView.of(going_on)
+    """Returns the next access and refresh token. A refresh token works once; using it again ends the session, so after
+    a lost response the holder signs in again."""
+    tokens = await refresh_session(pool, context.accounts, context.keyrings, context.issuer, body.refresh_token)
+    return SessionView.of(tokens)
 
 
-@router.get("/devices", summary="Your devices", responses=problems(_401="session-over", _403="holder-needed"))
+@router.get("/devices", summary="List your devices", responses=problems(_401="session-over", _403="holder-needed"))
 async def get_devices(holder: Holder, pool: ServicePool, context: OurContext) -> list[DeviceView]:
-    """The last seen first."""
+    """Returns the holder's devices, the last seen first."""
     record_id, session_id = holder
     devices = await list_devices(pool, context.keyrings, record_id, session_id)
     return [DeviceView.of(device, session_id) for device in devices]
@@ -77,8 +86,8 @@ async def get_devices(holder: Holder, pool: ServicePool, context: OurContext) ->
     responses=problems(_401="session-over", _403="holder-needed", _404="device-unknown"),
 )
 async def delete_device(device_id: UUID, holder: Holder, pool: ServicePool) -> None:
-    """Its session ends and it is forgotten. Access tokens that are out change nothing any more; they read on
-    for the rest of their five minutes."""
+    """Ends the session of the device and removes the device. Its access token can change nothing any more; it can read
+    until it expires, for at most five minutes."""
     await sign_out(pool, *holder, device_id)
 
 
@@ -89,5 +98,5 @@ async def delete_device(device_id: UUID, holder: Holder, pool: ServicePool) -> N
     responses=problems(_401="session-over", _403="holder-needed"),
 )
 async def delete_devices(holder: Holder, pool: ServicePool) -> None:
-    """This one too."""
+    """Signs out of all devices, including this one."""
     await sign_out(pool, *holder, None)

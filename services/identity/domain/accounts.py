@@ -1,4 +1,4 @@
-"""Accounts: who somebody says to be, how they prove it, and the parameters of all of this."""
+"""Accounts of record holders: identifiers, second factors, and the parameters of password sign-in."""
 
 import hashlib
 import hmac
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.identity.domain.hash_queue import HashQueue
 from services.identity.domain.opening import Contact, Person
-from services.identity.domain.passwords import Hasher
+from services.identity.domain.passwords import Argon2Hasher
 from services.identity.domain.sealing import Sealed
 from shared.crypto.keyring import Keyring
 from shared.errors import ConflictError, ForbiddenError, InvalidError
@@ -24,8 +24,8 @@ _PERSONAL_NUMBER = re.compile(r"\d[\d ab]{11,14}", re.IGNORECASE)
 
 
 class IdentifierInvalidError(InvalidError):
-    """An identifier has 3 to 254 characters without blanks, such as your mail address. Never use your social
-    security number."""
+    """An identifier has 3 to 254 characters without blanks, such as your mail address. Never use your social security
+    number."""
 
     code = "identifier-invalid"
     french = (
@@ -42,7 +42,8 @@ class IdentifierTakenError(ConflictError):
 
 
 class AccountExistsError(ConflictError):
-    """This record has an account. Sign in, or set a new password with a code sent to you (POST /password-resets)."""
+    """This record already has an account. Sign in, or reset the password with a code sent to you (POST
+    /password-resets)."""
 
     code = "account-exists"
     french = (
@@ -52,14 +53,15 @@ class AccountExistsError(ConflictError):
 
 
 class AccountMissingError(ConflictError):
-    """This record has no account yet. Create one first, with the code that was sent to you."""
+    """This record has no account yet. First create one with the code that was sent to you."""
 
     code = "account-missing"
     french = "Ce dossier n’a pas encore de compte. Créez-le d’abord, avec le code qui vous a été envoyé."
 
 
 class SecondFactorInvalidError(InvalidError):
-    """A code comes by mail, by sms (both need to be on file), or from an application (totp, to be enrolled first)."""
+    """A code is sent by mail or sms (the address or number must be on file), or shown by an authenticator application
+    (totp, enrolled first)."""
 
     code = "second-factor-invalid"
     french = (
@@ -69,8 +71,8 @@ class SecondFactorInvalidError(InvalidError):
 
 
 class CredentialsWrongError(ForbiddenError):
-    """The identifier or the password is not right. Try again, or set a new password with a code sent to you
-    (POST /password-resets)."""
+    """The identifier or the password is wrong. Try again, or reset the password with a code sent to you (POST
+    /password-resets)."""
 
     code = "credentials-wrong"
     french = (
@@ -81,7 +83,7 @@ class CredentialsWrongError(ForbiddenError):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account of a record's holder."""
+    """The account of a record's holder. `totp_step` is the last time step (RFC 6238) whose code was used."""
 
     record_id: UUID
     password_hash: str
@@ -92,10 +94,10 @@ class Account:
 
 @dataclass(frozen=True)
 class AccountRules:
-    """How accounts are kept here: `context.accounts` of the API. `lookups` finds what is chosen or sent."""
+    """The parameters of accounts and password sign-in. `lookups` fingerprints identifiers, codes and addresses."""
 
     lookups: Keyring
-    hasher: Hasher = field(default_factory=Hasher)
+    hasher: Argon2Hasher = field(default_factory=Argon2Hasher)
     hashes: HashQueue = field(default_factory=HashQueue)
     refusal_s: float = 0.5
     code_lifetime: timedelta = timedelta(minutes=10)
@@ -105,19 +107,20 @@ class AccountRules:
 
 
 def lookup_keys(persons: Keyring) -> Keyring:
-    """The ring that fingerprints identifiers, codes and addresses: derived, so that no key serves two purposes."""
+    """Returns the keyring that fingerprints identifiers, codes and addresses. It is derived from the keyring of
+    persons, so that no key serves two purposes."""
     return Keyring(
         {kid: hmac.digest(key, b"identity.accounts.lookups", hashlib.sha256) for kid, key in persons.keys.items()}
     )
 
 
 def normalise_identifier(identifier: str) -> str:
-    """The one form that is compared."""
+    """Returns the form in which identifiers are compared: NFKC, trimmed, case-folded."""
     return unicodedata.normalize("NFKC", identifier.strip()).casefold()
 
 
 def check_identifier(identifier: str) -> str:
-    """The normalised form of an identifier that is to be one. Raises IdentifierInvalidError."""
+    """Returns the normalised form of a newly chosen identifier. Raises IdentifierInvalidError."""
     normalised = normalise_identifier(identifier)
     if _IDENTIFIER.fullmatch(normalised) is None or _PERSONAL_NUMBER.fullmatch(normalised):
         raise IdentifierInvalidError
@@ -125,14 +128,21 @@ def check_identifier(identifier: str) -> str:
 
 
 def identifier_parts(normalised: str) -> tuple[str, str]:
-    """What is fingerprinted of an identifier."""
+    """Returns the parts that make the fingerprint of a normalised identifier."""
     return "identifier", normalised
 
 
-def own_words(person: Person, told: Contact, identifier: str = "") -> tuple[str, ...]:
-    """What a password of this person may not hold."""
+def personal_words(person: Person, contact: Contact, identifier: str = "") -> tuple[str, ...]:
+    """Returns the words that a password of this person must not contain: names, mail, identifier, birth date,
+    mobile."""
     traits = person.traits
     names = normalise_name(f"{traits.birth_name or ''} {traits.given_name or ''}").split()
     year, month, day = (traits.birth_date or "--").split("-")
     dates = (year + month + day, day + month + year, day + month + year[2:]) if year else ()
-    return (*names, (told.mail or "").partition("@")[0], identifier.partition("@")[0], *dates, (told.mobile or "")[-9:])
+    return (
+        *names,
+        (contact.mail or "").partition("@")[0],
+        identifier.partition("@")[0],
+        *dates,
+        (contact.mobile or "")[-9:],
+    )

@@ -1,7 +1,8 @@
-"""What somebody may do in a record: its holder, a legal representative, a carer. One table, total.
+"""What the holder of a record, a legal representative and a carer may do in it: one total table.
 
-A representative acts for the holder (R1111-40) but has no hand in the holder's login; a carer reads, adds, changes and
-deletes, writes to professionals and is notified, and neither closes, nor manages carers, nor changes contact or login.
+A representative acts for the holder (Code de la santé publique R1111-40) but cannot change the holder's login. A carer
+reads, adds, changes and deletes documents, writes to professionals and receives notifications. A carer cannot close the
+record, manage carers, or change contact or login.
 """
 
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from shared.errors import ForbiddenError
 
 Relation = Literal["holder", "representative", "carer"]
 Proxy = Literal["representative", "carer"]
-"""Who acts for another."""
+"""Relations in which a person acts for the holder."""
 Act = Literal[
     "read-documents",
     "add-documents",
@@ -40,7 +41,7 @@ ACTS: Final = get_args(Act)
 
 
 class RelationInsufficientError(ForbiddenError):
-    """A carer may not do this. The holder of the record or a legal representative may."""
+    """A carer may not do this; the holder of the record and a legal representative may."""
 
     code = "relation-insufficient"
     french = "Un aidant ne peut pas faire cela. Le titulaire du dossier ou son représentant légal le peut."
@@ -64,19 +65,22 @@ _MAY: Final[dict[Relation, frozenset[Act]]] = {
     "representative": frozenset(ACTS) - _NEVER_FOR_ANOTHER,
     "carer": _CARER,
 }
-TABLE: Final = MappingProxyType({(relation, act): act in _MAY[relation] for relation in RELATIONS for act in ACTS})
-"""Everything, decided once."""
+PERMISSIONS: Final = MappingProxyType(
+    {(relation, act): act in _MAY[relation] for relation in RELATIONS for act in ACTS}
+)
+"""Maps every pair of relation and act to whether it is permitted."""
 
 
-def may(relation: Relation, act: Act) -> bool:
-    """Whether somebody in that relation to the holder may do that."""
-    return TABLE[relation, act]
+def is_permitted(relation: Relation, act: Act) -> bool:
+    """Returns whether a person in that relation to the holder may perform the act."""
+    return PERMISSIONS[relation, act]
 
 
-def entry(
+def permitted_access(
     record_id: UUID, actor: Actor, action: LedgerAction, reason: str, *, subject: UUID | None = None
 ) -> AccessRecorded:
-    """What the ledger is told of an act that was done. `subject`: the own record of whoever it is about."""
+    """Returns the access-ledger event of a permitted act. `subject`: the own record of the person whom the act
+    concerns, such as an invited carer."""
     return AccessRecorded(
         record_id=record_id,
         actor=actor,

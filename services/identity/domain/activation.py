@@ -1,8 +1,9 @@
-"""Activation codes: derived, readable, single use.
+"""Activation codes: derived, readable, usable once.
 
-A code is HMAC-SHA-256 of the wave's key over the person's fingerprint and the attempt, cut to 55 bits, written in
-Crockford's base32 in three groups of four, the last character a check (Luhn modulo 32). Derived, it can be printed
-again from the wave's key alone; what is kept of it is a keyed hash.
+A code is the HMAC-SHA-256, under the key of its batch, of the person's fingerprint and the attempt number. It is cut to
+55 bits and written in Crockford's base32 as three groups of four; the last character is a check character (Luhn modulo
+32). Because a code is derived, it can be printed again from the key of its batch alone; the database holds only a keyed
+hash of it.
 """
 
 import hashlib
@@ -18,16 +19,17 @@ from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-LENGTH, GROUP = 12, 4
-LIFETIME: Final = timedelta(days=90)
-"""How long a code that came by letter or mail may be used."""
-_ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1"})
+CODE_LENGTH, GROUP_LENGTH = 12, 4
+CODE_LIFETIME: Final = timedelta(days=90)
+"""How long a code sent by letter or mail can be used."""
+_LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _BLANKS = str.maketrans("", "", " -\u00a0\u202f\t")
-_BITS = 5 * (LENGTH - 1)
+_BITS = 5 * (CODE_LENGTH - 1)
 
 
 class ActivationCodeMalformedError(InvalidError):
-    """An activation code has three groups of four letters and digits, such as 7K2M-9XQ4-1CVB: one was mistyped."""
+    """An activation code has three groups of four letters and digits, such as 7K2M-9XQ4-1CVB: a character was
+    mistyped."""
 
     code = "activation-code-malformed"
     french = (
@@ -37,8 +39,8 @@ class ActivationCodeMalformedError(InvalidError):
 
 
 class ActivationCodeWrongError(ForbiddenError):
-    """This code does not open this person's account: it is another's, was used, replaced or revoked, or is too old.
-    Look at the latest letter, or ask for a new code."""
+    """This code does not open this person's account: it belongs to somebody else, was used, replaced or revoked, or is
+    too old. Look at the latest letter, or ask for a new code."""
 
     code = "activation-code-wrong"
     french = (
@@ -48,14 +50,14 @@ class ActivationCodeWrongError(ForbiddenError):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Wave:
-    """What a set of codes is derived from. `key`: 32 bytes, sealed at rest."""
+class CodeBatch:
+    """A batch of codes derived from one key. `key`: 32 bytes, stored sealed."""
 
     id: UUID
     key: bytes
 
     def code(self, person: str, attempt: int) -> str:
-        """The code of a person (the fingerprint of their INS) for that attempt, without groups."""
+        """Returns a person's code for this attempt, without hyphens. `person`: the fingerprint of their INS."""
         message = f"activation:{len(person)}:{person}:{attempt}".encode()
         digest = hmac.digest(self.key, message, hashlib.sha256)
         number = int.from_bytes(digest[:8], "big") >> (64 - _BITS)
@@ -68,7 +70,7 @@ class Wave:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class IssuedCode:
-    """A code as it is kept. `person` is the fingerprint it was derived from."""
+    """A code as it is stored. `person`: the fingerprint from which the code was derived."""
 
     record_id: UUID
     attempt: int
@@ -79,58 +81,62 @@ class IssuedCode:
     expires_at: datetime
 
 
-def new_wave(wave_id: UUID, persons: Keyring) -> tuple[Wave, Sealed]:
-    """A wave with a fresh key, and the key as it is kept."""
+def new_code_batch(wave_id: UUID, persons: Keyring) -> tuple[CodeBatch, Sealed]:
+    """Returns a batch with a fresh random key, and that key sealed for storage."""
     key = secrets.token_bytes(32)
-    return Wave(wave_id, key), seal_row(persons, key, "activation-wave", wave_id)
+    return CodeBatch(wave_id, key), seal_row(persons, key, "activation-wave", wave_id)
 
 
-def open_wave(wave_id: UUID, sealed: Sealed, persons: Keyring) -> Wave:
-    """The wave of `new_wave`."""
-    return Wave(wave_id, open_row(persons, sealed, "activation-wave", wave_id))
+def open_code_batch(wave_id: UUID, sealed: Sealed, persons: Keyring) -> CodeBatch:
+    """Returns the batch whose sealed key `new_code_batch` produced."""
+    return CodeBatch(wave_id, open_row(persons, sealed, "activation-wave", wave_id))
 
 
-def dead_letter_id(printing: UUID, record_id: UUID, attempt: int) -> UUID:
-    """The id of a letter that is printed again: the same printing, taken up again, asks for no letter twice."""
+def reprinted_letter_id(printing: UUID, record_id: UUID, attempt: int) -> UUID:
+    """Returns the request id of a reprinted letter, derived from its arguments: resuming an interrupted printing
+    requests no letter twice."""
     digest = hashlib.sha256(printing.bytes + record_id.bytes + attempt.to_bytes(4, "big")).digest()
     value = int.from_bytes(digest[:16], "big")
     return UUID(int=(value & ~(0xF << 76) & ~(0b11 << 62)) | 8 << 76 | 0b10 << 62)
 
 
-def issue(wave: Wave, lookups: Keyring, record_id: UUID, person: str, attempt: int, now: datetime) -> IssuedCode:
-    """The code of that attempt as it is kept."""
-    kept = code_hash(lookups, record_id, wave.code(person, attempt))
-    return IssuedCode(record_id, attempt, wave.id, person, kept, now, now + LIFETIME)
+def issued_code(
+    wave: CodeBatch, lookups: Keyring, record_id: UUID, person: str, attempt: int, now: datetime
+) -> IssuedCode:
+    """Returns the row to store for the code of this attempt."""
+    hashed = activation_code_hash(lookups, record_id, wave.code(person, attempt))
+    return IssuedCode(record_id, attempt, wave.id, person, hashed, now, now + CODE_LIFETIME)
 
 
-def code_hash(lookups: Keyring, record_id: UUID, code: str) -> str:
-    """What is kept of a code, and looked for."""
+def activation_code_hash(lookups: Keyring, record_id: UUID, code: str) -> str:
+    """Returns the keyed hash under which a code is stored."""
     return lookups.fingerprint("activation", str(record_id), code)
 
 
-def code_hashes(lookups: Keyring, record_id: UUID, code: str) -> list[str]:
-    """The same under each key of the ring."""
+def activation_code_hashes(lookups: Keyring, record_id: UUID, code: str) -> list[str]:
+    """Returns the keyed hashes of a code under every key of the ring, to look it up."""
     return lookups.fingerprints("activation", str(record_id), code)
 
 
-def printed(code: str) -> str:
-    """In groups, as it stands in a letter."""
-    return "-".join(code[start : start + GROUP] for start in range(0, LENGTH, GROUP))
+def grouped_code(code: str) -> str:
+    """Returns the code in groups of four with hyphens, as printed in a letter."""
+    return "-".join(code[start : start + GROUP_LENGTH] for start in range(0, CODE_LENGTH, GROUP_LENGTH))
 
 
-def read_code(text: str) -> str:
-    """A code as somebody typed it: case, blanks, hyphens and look-alikes do not matter.
+def parse_code(text: str) -> str:
+    """Returns the canonical form of a typed code: case, blanks, hyphens and look-alike characters are ignored.
 
-    Raises ActivationCodeMalformedError when a character is missing, foreign or mistyped.
+    Raises ActivationCodeMalformedError when a character is missing, not in the alphabet, or mistyped.
     """
-    code = text.translate(_BLANKS).upper().translate(_ALIKE)
-    if len(code) != LENGTH or not set(code) <= set(ALPHABET) or check_character(code[:-1]) != code[-1]:
+    code = text.translate(_BLANKS).upper().translate(_LOOK_ALIKES)
+    if len(code) != CODE_LENGTH or not set(code) <= set(ALPHABET) or check_character(code[:-1]) != code[-1]:
         raise ActivationCodeMalformedError
     return code
 
 
 def check_character(data: str) -> str:
-    """Luhn modulo 32: any one character mistyped is found, and nearly every pair of neighbours swapped."""
+    """Returns the check character (Luhn modulo 32). It detects every single mistyped character and nearly every swap of
+    two neighbours."""
     total = 0
     for place, character in enumerate(reversed(data)):
         value = ALPHABET.index(character) * (1 if place % 2 else 2)

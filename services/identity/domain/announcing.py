@@ -1,35 +1,40 @@
-"""A record as the other services are told of it."""
+"""The event that announces a record's state to the other services."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-from services.identity.domain.lifecycle import State
+from services.identity.domain.lifecycle import LifecycleState
 from services.identity.domain.opening import Person
 from shared.contracts.identity import RecordChanged, TraitFingerprints
 from shared.crypto.fingerprints import ins_parts, trait_fingerprints
 from shared.crypto.keyring import Keyring
 
-STATUS: Final[Mapping[State, Literal["open", "closed"]]] = {"open": "open", "closed": "closed", "dead": "closed"}
-"""How the other services are told of each state that a record can be in."""
+ANNOUNCED_STATUSES: Final[Mapping[LifecycleState, Literal["open", "closed"]]] = {
+    "open": "open",
+    "closed": "closed",
+    "dead": "closed",
+}
+"""The status announced for each state of an existing record."""
 
 
 def record_changed(
     keyring: Keyring,
     record_id: UUID,
     version: int,
-    state: State,
+    state: LifecycleState,
     person: Person,
     opened_at: datetime,
     *,
     linked_to: UUID | None,
 ) -> RecordChanged:
-    """The whole state at this version; `keyring` is that of the INS, `linked_to` what the record names now."""
+    """Returns the event with the record's whole state at this version. `keyring`: the ring of the INS; `linked_to`: the
+    record to which this one is linked now."""
     return RecordChanged(
         record_id=record_id,
         version=version,
-        status=STATUS[state],
+        status=ANNOUNCED_STATUSES[state],
         ins=keyring.fingerprint(*ins_parts(person.ins)),
         traits=TraitFingerprints(**trait_fingerprints(keyring, record_id, person.traits.normalised())),
         opened_at=opened_at,

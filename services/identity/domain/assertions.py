@@ -1,4 +1,4 @@
-"""A client proves itself with a JWT signed by its own key (RFC 7523, section 3; `private_key_jwt`)."""
+"""Client authentication by a JWT that the client signs with its own key (RFC 7523, section 3; `private_key_jwt`)."""
 
 import contextlib
 import hashlib
@@ -19,15 +19,15 @@ from shared.contracts.base import CODE_PATTERN
 from shared.errors import ClientError
 
 ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA", "Ed25519")
-LONGEST_LIFE = timedelta(minutes=5)
+MAX_LIFETIME = timedelta(minutes=5)
 LEEWAY = timedelta(seconds=5)
-LONGEST_JTI = 256
+MAX_JTI_LENGTH = 256
 _MALFORMED = (JoseError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _CLIENT_ID = re.compile(CODE_PATTERN)
 
 
 class OAuthError(ClientError):
-    """The token request is refused; `error` is the code of RFC 6749, section 5.2."""
+    """The token request is refused; `error` is the error code of RFC 6749, section 5.2."""
 
     french = "La demande de jeton est refusée ; error est le code de la RFC 6749, section 5.2."
 
@@ -36,8 +36,8 @@ class OAuthError(ClientError):
 
 class TokenRequestError(OAuthError):
     """Send a form with grant_type, client_assertion_type urn:ietf:params:oauth:client-assertion-type:jwt-bearer,
-    client_assertion (or client_id with your structure's certificate), and scope if wanted, each once; for token
-    exchange also subject_token and subject_token_type."""
+    client_assertion (or client_id with your structure's certificate) and optionally scope, each at most once. Token
+    exchange also needs subject_token and subject_token_type."""
 
     code = "token-request-invalid"
     french = (
@@ -46,7 +46,7 @@ class TokenRequestError(OAuthError):
 
 
 class GrantUnsupportedError(OAuthError):
-    """The grant_type here is client_credentials or urn:ietf:params:oauth:grant-type:token-exchange."""
+    """This server supports the grant types client_credentials and urn:ietf:params:oauth:grant-type:token-exchange."""
 
     code = "grant-unsupported"
     french = "Le grant_type est ici client_credentials ou urn:ietf:params:oauth:grant-type:token-exchange."
@@ -54,7 +54,7 @@ class GrantUnsupportedError(OAuthError):
 
 
 class ScopeRefusedError(OAuthError):
-    """This client was not registered with these scopes."""
+    """This client is not registered with these scopes."""
 
     code = "scope-refused"
     french = "Ce client n’a pas été enregistré avec ces droits."
@@ -62,7 +62,7 @@ class ScopeRefusedError(OAuthError):
 
 
 class AssertionRefusedError(OAuthError):
-    """The client is not known by this assertion: check iss and sub (the client id), the key and the algorithm."""
+    """The assertion does not authenticate a client: check iss and sub (the client id), the key and the algorithm."""
 
     code = "assertion-invalid"
     status = 401
@@ -71,14 +71,14 @@ class AssertionRefusedError(OAuthError):
 
 
 class AssertionExpiredError(AssertionRefusedError):
-    """The assertion is past its time, or not yet valid: check the clock and make a new one for each request."""
+    """The assertion has expired or is not yet valid: check your clock and create a new assertion for each request."""
 
     code = "assertion-expired"
     french = "L’assertion a expiré ou n’est pas encore valable : vérifiez l’horloge, faites-en une à chaque demande."
 
 
 class AssertionTooLongError(AssertionRefusedError):
-    """The assertion's exp is more than 5 minutes ahead: make short ones, a new one for each request."""
+    """The assertion expires more than 5 minutes from now: create short-lived assertions, a new one for each request."""
 
     code = "assertion-too-long"
     french = "L’assertion expire dans plus de 5 minutes : faites-en de courtes, une nouvelle à chaque demande."
@@ -92,22 +92,22 @@ class AssertionMisaddressedError(AssertionRefusedError):
 
 
 class AssertionReplayedError(AssertionRefusedError):
-    """This assertion was used before: make a new one, with a new jti, for each request."""
+    """This assertion was used before: create a new one, with a new jti, for each request."""
 
     code = "assertion-replayed"
     french = "Cette assertion a déjà servi : faites-en une nouvelle, avec un nouveau jti, à chaque demande."
 
 
 @dataclass(frozen=True, slots=True)
-class Assertion:
-    """A verified assertion: what must be remembered so that it serves once."""
+class VerifiedAssertion:
+    """A verified assertion. `digest` (SHA-256 of the jti) is stored until `expires_at`, so that it is accepted once."""
 
     digest: bytes
     expires_at: datetime
 
 
-def claimed_client(assertion: str) -> str:
-    """Who the assertion says it is from, unverified. Raises AssertionRefusedError."""
+def unverified_client_id(assertion: str) -> str:
+    """Returns the client id that the assertion claims (`sub`), not verified. Raises AssertionRefusedError."""
     try:
         claims = json.loads(jws.extract_compact(assertion.encode()).payload)
         subject = claims["sub"]
@@ -118,8 +118,11 @@ def claimed_client(assertion: str) -> str:
     return subject
 
 
-def verify_assertion(assertion: str, client: Client, audiences: Sequence[str], now: datetime) -> Assertion:
-    """Raises AssertionRefusedError or one of its kinds; details are told only once the signature stands."""
+def verify_assertion(assertion: str, client: Client, audiences: Sequence[str], now: datetime) -> VerifiedAssertion:
+    """Verifies signature and claims. The error tells details only when the signature is valid.
+
+    Raises AssertionRefusedError or one of its subclasses.
+    """
     claims = _signed_claims(assertion, client.keys)
     moment = int(now.timestamp())
     registry = jwt.JWTClaimsRegistry(
@@ -136,16 +139,16 @@ def verify_assertion(assertion: str, client: Client, audiences: Sequence[str], n
     except ExpiredTokenError:
         raise AssertionExpiredError from None
     except (MissingClaimError, InvalidClaimError) as error:
-        raise _refusal_of(str(getattr(error, "claim", ""))) from None
-    if claims["exp"] > moment + (LONGEST_LIFE + LEEWAY).total_seconds():
+        raise _claim_error(str(getattr(error, "claim", ""))) from None
+    if claims["exp"] > moment + (MAX_LIFETIME + LEEWAY).total_seconds():
         raise AssertionTooLongError
-    if len(claims["jti"]) > LONGEST_JTI:
+    if len(claims["jti"]) > MAX_JTI_LENGTH:
         raise AssertionRefusedError
     digest = hashlib.sha256(claims["jti"].encode("utf-8", "surrogatepass")).digest()
-    return Assertion(digest, datetime.fromtimestamp(claims["exp"], UTC) + LEEWAY)
+    return VerifiedAssertion(digest, datetime.fromtimestamp(claims["exp"], UTC) + LEEWAY)
 
 
-def _refusal_of(claim: str) -> AssertionRefusedError:
+def _claim_error(claim: str) -> AssertionRefusedError:
     match claim:
         case "aud":
             return AssertionMisaddressedError()

@@ -1,4 +1,5 @@
-"""Whom to call: in an emergency, the trusted person (personne de confiance, L1111-6), who helps at home."""
+"""People to call: in an emergency, the trusted person (personne de confiance, Code de la santé publique L1111-6), and
+people who help at home."""
 
 import re
 from collections.abc import Sequence
@@ -10,9 +11,9 @@ import orjson
 from shared.errors import InvalidError
 from shared.values import RedactedRepr
 
-Role = Literal["emergency", "trusted", "help"]
-MOST_PEOPLE: Final = 10
-LONGEST: Final = 100
+CallRole = Literal["emergency", "trusted", "help"]
+MAX_PEOPLE: Final = 10
+MAX_TEXT_LENGTH: Final = 100
 _PHONE = re.compile(r"\+[1-9]\d{5,14}")
 _FRENCH = re.compile(r"0[1-9]\d{8}")
 _SEPARATORS = re.compile(r"[\s.()\-\u00a0]")
@@ -32,40 +33,40 @@ class PeopleToCallInvalidError(InvalidError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PersonToCall(RedactedRepr):
-    """One of them. `relation` in the holder's own words (sœur, voisin); `phone` as E.164."""
+    """A person to call. `relation`: in the holder's own words (sœur, voisin); `phone`: E.164."""
 
-    role: Role
+    role: CallRole
     name: str
     phone: str
     relation: str
 
 
 def person_to_call(role: str, name: str, phone: str, relation: str) -> PersonToCall:
-    """Raises PeopleToCallInvalidError."""
-    known: Role | None = next((one for one in get_args(Role) if one == role), None)
+    """Returns a checked person to call. Raises PeopleToCallInvalidError."""
+    known_role: CallRole | None = next((value for value in get_args(CallRole) if value == role), None)
     texts = name.strip(), relation.strip()
-    if known is None or any(not text or len(text) > LONGEST or _CONTROL.search(text) for text in texts):
+    if known_role is None or any(not text or len(text) > MAX_TEXT_LENGTH or _CONTROL.search(text) for text in texts):
         raise PeopleToCallInvalidError
-    return PersonToCall(known, texts[0], _number(phone), texts[1])
+    return PersonToCall(known_role, texts[0], _phone_number(phone), texts[1])
 
 
-def check_people(people: Sequence[PersonToCall]) -> None:
-    """Raises PeopleToCallInvalidError."""
-    if len(people) > MOST_PEOPLE or sum(one.role == "trusted" for one in people) > 1:
+def check_people_to_call(people: Sequence[PersonToCall]) -> None:
+    """Raises PeopleToCallInvalidError when the list has too many people or more than one trusted person."""
+    if len(people) > MAX_PEOPLE or sum(person.role == "trusted" for person in people) > 1:
         raise PeopleToCallInvalidError
 
 
-def people_as_json(people: Sequence[PersonToCall]) -> bytes:
-    """What is sealed."""
-    return orjson.dumps([astuple(one) for one in people])
+def people_to_call_as_json(people: Sequence[PersonToCall]) -> bytes:
+    """Returns the JSON that is sealed for storage."""
+    return orjson.dumps([astuple(person) for person in people])
 
 
-def people_from_json(data: bytes) -> tuple[PersonToCall, ...]:
-    """The people of `people_as_json`."""
-    return tuple(PersonToCall(*one) for one in orjson.loads(data))
+def people_to_call_from_json(data: bytes) -> tuple[PersonToCall, ...]:
+    """Returns the people that `people_to_call_as_json` encoded."""
+    return tuple(PersonToCall(*fields) for fields in orjson.loads(data))
 
 
-def _number(phone: str) -> str:
+def _phone_number(phone: str) -> str:
     bare = _SEPARATORS.sub("", phone)
     number = f"+33{bare[1:]}" if _FRENCH.fullmatch(bare) else bare
     if _PHONE.fullmatch(number) is None:

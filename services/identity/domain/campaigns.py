@@ -1,8 +1,9 @@
-"""A campaign: a record for everyone who does not refuse (R1111-28). Notices, the time to object, then the openings.
+"""A campaign opens a record for everyone who does not refuse (R1111-28): notices first, then the time to object, then
+the openings.
 
-Who was noticed before, has a record, is on the suppression list, is under eighteen, has no qualified identity or cannot
-be written to is passed over. The time to object is a national parameter: one month in the documents that are followed
-here, six weeks in the law as it stands.
+A campaign skips people who were notified before, have a record, are on the suppression list, are under eighteen, have
+no qualified identity or cannot be written to. The time to object is a national parameter: one month in the documents
+followed here, six weeks in the law in force.
 """
 
 from collections import Counter
@@ -12,17 +13,17 @@ from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from services.identity.domain.insured import Insured, InsuredPerson, Selection
+from services.identity.domain.insured import InsuredPerson, InsuredRow, InsuredSelection
 from services.identity.domain.online import is_minor
 from services.identity.domain.openings import OpeningRules
 from services.identity.domain.persons import regime_code, region_code
 from shared.contracts.base import Actor
 from shared.errors import ConflictError, InvalidError, NotFoundError
 
-Status = Literal["noticing", "waiting", "opening", "done"]
-Skip = Literal["has-record", "objected", "erased", "minor", "not-qualified", "unreachable", "noticed-before"]
-YEARS: Final = range(1850, 2200)
-FASTEST: Final = 50_000
+CampaignStatus = Literal["noticing", "waiting", "opening", "done"]
+SkipReason = Literal["has-record", "objected", "erased", "minor", "not-qualified", "unreachable", "noticed-before"]
+BIRTH_YEARS: Final = range(1850, 2200)
+MAX_RATE: Final = 50_000
 
 
 class CampaignUnknownError(NotFoundError):
@@ -65,21 +66,22 @@ class CampaignOverError(ConflictError):
 
 @dataclass(frozen=True, slots=True)
 class NewCampaign:
-    """Who is to be told, how long they may object, how fast."""
+    """The parameters of a campaign: whom it selects, how long they can object, and the pace."""
 
-    selection: Selection
+    selection: InsuredSelection
     window_days: int
     rate: int
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A campaign as it stands. `after`: the last row that was dealt with in this phase; `counts`: what was done."""
+    """A campaign and its progress. `after`: the last row processed in the current phase; `counts`: numbers of processed
+    people by outcome."""
 
     id: UUID
-    status: Status
+    status: CampaignStatus
     is_paused: bool
-    selection: Selection
+    selection: InsuredSelection
     window_days: int
     rate: int
     wave_id: UUID
@@ -93,11 +95,11 @@ class Campaign:
 
     @property
     def actor(self) -> Actor:
-        """How the ledger names it."""
+        """The actor that the ledger names for acts of this campaign."""
         return Actor(kind="system", id=f"campaign:{self.id}")
 
     def is_due(self, now: datetime) -> bool:
-        """Whether there is a page to be dealt with now."""
+        """Returns whether a page can be processed now."""
         over = self.opens_at is not None and self.opens_at <= now
         works = self.status in ("noticing", "opening") or (self.status == "waiting" and over)
         return works and not self.is_paused and self.next_page_at <= now
@@ -105,19 +107,20 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Candidate:
-    """A row of the register, opened, with every fingerprint by which the person may be known."""
+    """A row of the insured register, decrypted, with the person's fingerprints under every key of the ring."""
 
-    row: Insured
+    row: InsuredRow
     insured: InsuredPerson
     fingerprints: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a page's people: fingerprints with a record, and reasons of the suppression list."""
+class FingerprintStatuses:
+    """What the database holds for the fingerprints of a page: those with a record, and the reasons on the suppression
+    list."""
 
-    recorded: Collection[str]
-    suppressed: Mapping[str, str]
+    with_record: Collection[str]
+    suppression_reasons: Mapping[str, str]
 
 
 def new_campaign(
@@ -130,45 +133,52 @@ def new_campaign(
     window_days: int | None,
     rate: int | None,
 ) -> NewCampaign:
-    """Raises SelectionInvalidError, WindowTooShortError, PaceInvalidError, RegionUnknownError, RegimeInvalidError."""
+    """Returns the checked parameters of a campaign.
+
+    Raises SelectionInvalidError, WindowTooShortError, PaceInvalidError, RegionUnknownError, RegimeInvalidError.
+    """
     years = [year for year in (born_from, born_to) if year is not None]
-    if any(year not in YEARS for year in years) or years != sorted(years):
+    if any(year not in BIRTH_YEARS for year in years) or years != sorted(years):
         raise SelectionInvalidError
     days = rules.window_days if window_days is None else window_days
     if not rules.window_days <= days <= 366:
         raise WindowTooShortError
     pace = rules.rate if rate is None else rate
-    if not 1 <= pace <= FASTEST:
+    if not 1 <= pace <= MAX_RATE:
         raise PaceInvalidError
-    chosen = sorted({region_code(one) for one in regions}), sorted({regime_code(one) for one in regimes})
-    return NewCampaign(Selection(born_from, born_to, *chosen), days, pace)
+    codes = sorted({region_code(region) for region in regions}), sorted({regime_code(regime) for regime in regimes})
+    return NewCampaign(InsuredSelection(born_from, born_to, *codes), days, pace)
 
 
-def skip_of(candidate: Candidate, known: Known, today: date) -> Skip | None:
-    """Why somebody is passed over; None: they are not."""
-    if any(one in known.recorded for one in candidate.fingerprints):
+def skip_reason(candidate: Candidate, statuses: FingerprintStatuses, today: date) -> SkipReason | None:
+    """Returns why the campaign skips this candidate, or None if it does not."""
+    if any(fingerprint in statuses.with_record for fingerprint in candidate.fingerprints):
         return "has-record"
-    reasons = {known.suppressed[one] for one in candidate.fingerprints if one in known.suppressed}
+    reasons = {
+        statuses.suppression_reasons[fingerprint]
+        for fingerprint in candidate.fingerprints
+        if fingerprint in statuses.suppression_reasons
+    }
     if reasons:
         return "erased" if "erased" in reasons else "objected"
-    traits, reach = candidate.insured.person.traits, candidate.insured.reach
+    traits, contact_details = candidate.insured.person.traits, candidate.insured.contact_details
     if is_minor(date.fromisoformat(traits.birth_date or ""), today):
         return "minor"
     if not candidate.insured.person.status.may_share_ins:
         return "not-qualified"
-    return None if reach.mail or reach.address else "unreachable"
+    return None if contact_details.mail or contact_details.address else "unreachable"
 
 
-def counted(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
-    """The sum."""
-    return dict(Counter(counts) + Counter(more))
+def summed_counts(counts: Mapping[str, int], additions: Mapping[str, int]) -> dict[str, int]:
+    """Returns the sums of two sets of counts."""
+    return dict(Counter(counts) + Counter(additions))
 
 
-def deadline(now: datetime, window_days: int) -> datetime:
-    """Until when somebody who is told now may object."""
+def objection_deadline(now: datetime, window_days: int) -> datetime:
+    """Returns until when a person notified now can object."""
     return now + timedelta(days=window_days)
 
 
-def next_page(campaign: Campaign, started_at: datetime, handled: int) -> datetime:
-    """When the next page may begin, so that the pace is kept; what was not used up is not made up for."""
+def next_page_time(campaign: Campaign, started_at: datetime, handled: int) -> datetime:
+    """Returns when the next page may begin so that the pace is kept; unused capacity is not carried over."""
     return max(campaign.next_page_at, started_at) + timedelta(seconds=handled / campaign.rate)

@@ -1,4 +1,4 @@
-"""Carers (aidants) by invitation: how an invitation is answered, and how the relation ends. Pure."""
+"""Carers (aidants) by invitation: how an invitation is answered and how the care relation ends. Pure functions."""
 
 import secrets
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from uuid import UUID
 
 import orjson
 
-from services.identity.domain.activation import ALPHABET, LENGTH, check_character, read_code
+from services.identity.domain.activation import ALPHABET, CODE_LENGTH, check_character, parse_code
 from services.identity.domain.opening import Person
 from services.identity.domain.sealing import Sealed
 from shared.crypto.keyring import Keyring
 from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.values import RedactedRepr, normalise_name
 
-MOST_CARERS: Final = 10
-KEPT_UNANSWERED: Final = timedelta(days=90)
-"""How long an invitation that came to nothing is shown."""
-Status = Literal["pending", "accepted", "refused", "expired", "withdrawn", "ended"]
-Action = Literal["accept", "refuse", "end", "expire"]
-Party = Literal["holder", "representative", "invited", "carer", "administrator", "system", "stranger"]
-"""Who acts: `invited`: the one whom it is about, before and after the answer; `carer`: another one."""
-STATUSES: Final = get_args(Status)
-ACTIONS: Final = get_args(Action)
-PARTIES: Final = get_args(Party)
+MAX_CARERS: Final = 10
+UNANSWERED_RETENTION: Final = timedelta(days=90)
+"""How long an invitation that was refused, withdrawn or expired stays visible."""
+CareStatus = Literal["pending", "accepted", "refused", "expired", "withdrawn", "ended"]
+CareAction = Literal["accept", "refuse", "end", "expire"]
+CareParty = Literal["holder", "representative", "invited", "carer", "administrator", "system", "stranger"]
+"""Who acts. `invited`: the person invited, before and after the answer; `carer`: another carer."""
+STATUSES: Final = get_args(CareStatus)
+ACTIONS: Final = get_args(CareAction)
+PARTIES: Final = get_args(CareParty)
 
 
 class InvitationInvalidError(InvalidError):
@@ -46,7 +46,7 @@ class CarerSelfError(InvalidError):
 
 
 class CarersManyError(ConflictError):
-    """This record has as many carers and open invitations as there may be. End one first."""
+    """This record has the highest number of carers and open invitations. End one first."""
 
     code = "carers-many"
     french = "Ce dossier a autant d’aidants et d’invitations en cours que possible. Mettez fin à l’une d’abord."
@@ -63,7 +63,7 @@ class InvitationUnknownError(NotFoundError):
 
 
 class InvitationOverError(ConflictError):
-    """This invitation was answered, withdrawn, or is too old. Ask for a new one."""
+    """This invitation was answered, was withdrawn, or is too old. Ask for a new one."""
 
     code = "invitation-over"
     french = "Cette invitation a reçu une réponse, a été retirée ou est trop ancienne. Demandez-en une nouvelle."
@@ -87,46 +87,47 @@ REFUSALS: Final[dict[str, type[ClientError]]] = {error.code: error for error in 
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """It may be done, and leads there (which may be where it already is)."""
+class CareTransition:
+    """The action is allowed and leads to this status, which may be the current one."""
 
-    status: Status
+    status: CareStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """It may not be done; `code` is a key of REFUSALS."""
+class CareRefusal:
+    """The action is refused; `code` is a key of REFUSALS."""
 
     code: str
 
     def error(self) -> ClientError:
-        """What the caller is told."""
+        """Returns the error for the caller."""
         return REFUSALS[self.code]()
 
 
 @dataclass(frozen=True, slots=True)
-class Care:
-    """An invitation and what became of it. `invited`: the fingerprint of the INS that must answer."""
+class CareRelation:
+    """An invitation and its outcome. `invited_fingerprint`: the fingerprint of the only INS that may answer; None:
+    anybody with the code."""
 
     id: UUID
     record_id: UUID
     carer_id: UUID | None
-    invited: str | None
+    invited_fingerprint: str | None
     code_hash: str
     detail: Sealed
-    status: Status
+    status: CareStatus
     invited_at: datetime
     expires_at: datetime
     settled_at: datetime | None = None
 
-    def status_at(self, now: datetime) -> Status:
-        """An invitation whose time is over has expired, whether that was written down or not."""
+    def status_at(self, now: datetime) -> CareStatus:
+        """Returns the status at this time: an invitation past its expiry is expired, whether or not that was stored."""
         return "expired" if self.status == "pending" and now >= self.expires_at else self.status
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Invited(RedactedRepr):
-    """Somebody as the holder names them: by a number with names and birth date, by a mail address, or both."""
+class InvitedPerson(RedactedRepr):
+    """An invited person as the holder describes them: by number, names and birth date, by a mail address, or both."""
 
     language: Literal["fr", "en"]
     mail: str | None = None
@@ -135,47 +136,48 @@ class Invited(RedactedRepr):
     birth_date: str | None = None
 
     def as_json(self) -> bytes:
-        """What is sealed."""
+        """Returns the JSON that is sealed for storage."""
         return orjson.dumps([self.language, self.mail, self.birth_name, self.given_name, self.birth_date])
 
     @classmethod
-    def from_json(cls, data: bytes) -> "Invited":
-        """The person of `as_json`."""
+    def from_json(cls, data: bytes) -> "InvitedPerson":
+        """Returns the person that `as_json` encoded."""
         return cls(*orjson.loads(data))
 
-    def is_named(self, person: Person) -> bool:
-        """Whether names and birth date are this person's; what was not stated is not compared."""
+    def matches(self, person: Person) -> bool:
+        """Returns whether the stated names and birth date are this person's; a value that was not stated is not
+        compared."""
         traits = person.traits
         pairs = ((self.birth_name, traits.birth_name), (self.given_name, traits.given_name))
-        same = all(said is None or normalise_name(said) == normalise_name(known or "") for said, known in pairs)
+        same = all(stated is None or normalise_name(stated) == normalise_name(actual or "") for stated, actual in pairs)
         return same and self.birth_date in (None, traits.birth_date)
 
 
-_WHO: Final[dict[Action, frozenset[Party]]] = {
+_WHO: Final[dict[CareAction, frozenset[CareParty]]] = {
     "accept": frozenset({"invited"}),
     "refuse": frozenset({"invited"}),
     "end": frozenset({"holder", "representative", "invited"}),
     "expire": frozenset({"system"}),
 }
 _OVER: Final = InvitationOverError.code
-_RULES: Final[dict[Action, tuple[Status | str, ...]]] = {  # in the order of STATUSES
+_RULES: Final[dict[CareAction, tuple[CareStatus | str, ...]]] = {  # in the order of STATUSES
     #          pending      accepted    refused    expired    withdrawn    ended
     "accept": ("accepted",  "accepted", _OVER,     _OVER,     _OVER,       _OVER),
     "refuse": ("refused",   _OVER,      "refused", _OVER,     _OVER,       _OVER),
     "end":    ("withdrawn", "ended",    "refused", "expired", "withdrawn", "ended"),
     "expire": ("expired",   _OVER,      _OVER,     "expired", _OVER,       _OVER),
 }  # fmt: skip
-_EXCEPTIONS: Final[dict[tuple[Status, Action, Party], Status]] = {
-    ("pending", "end", "invited"): "refused",  # whoever was invited does not withdraw the invitation, but refuses it
+_EXCEPTIONS: Final[dict[tuple[CareStatus, CareAction, CareParty], CareStatus]] = {
+    ("pending", "end", "invited"): "refused",  # the invited person refuses rather than withdraws
 }
 
 
-def _decide(status: Status, action: Action, party: Party) -> Move | Refusal:
+def _decide(status: CareStatus, action: CareAction, party: CareParty) -> CareTransition | CareRefusal:
     if party not in _WHO[action]:
-        return Refusal(ForbiddenError.code)
+        return CareRefusal(ForbiddenError.code)
     outcome = _EXCEPTIONS.get((status, action, party), _RULES[action][STATUSES.index(status)])
-    known: dict[str, Status] = {one: one for one in STATUSES}
-    return Move(known[outcome]) if outcome in known else Refusal(outcome)
+    statuses: dict[str, CareStatus] = {name: name for name in STATUSES}
+    return CareTransition(statuses[outcome]) if outcome in statuses else CareRefusal(outcome)
 
 
 TABLE: Final = MappingProxyType(
@@ -186,23 +188,23 @@ TABLE: Final = MappingProxyType(
         for party in PARTIES
     }
 )
-"""Everything, decided once."""
+"""The decision for every combination."""
 
 
-def decide(status: Status, action: Action, party: Party) -> Move | Refusal:
-    """What becomes of it."""
+def decide(status: CareStatus, action: CareAction, party: CareParty) -> CareTransition | CareRefusal:
+    """Returns the outcome of an action by a party on a relation in this status."""
     return TABLE[status, action, party]
 
 
-def new_code() -> str:
-    """55 random bits in the form of an activation code."""
-    data = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH - 1))
+def new_invitation_code() -> str:
+    """Returns a code of 55 random bits in the format of an activation code."""
+    data = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH - 1))
     return data + check_character(data)
 
 
-def code_hashes(lookups: Keyring, code: str) -> list[str]:
-    """What is kept of a code and looked for, under each key of the ring, the active one first.
+def invitation_code_hashes(lookups: Keyring, code: str) -> list[str]:
+    """Returns the keyed hashes of a code under each key of the ring, the active key first.
 
     Raises ActivationCodeMalformedError.
     """
-    return lookups.fingerprints("carer-invitation", read_code(code))
+    return lookups.fingerprints("carer-invitation", parse_code(code))

@@ -1,7 +1,7 @@
-"""By which way a record may open, and who may use which way.
+"""The channels through which a record is opened, and who may use which.
 
-Code de la santé publique R1111-26 to R1111-32: the person alone, with the help of a professional, an agent of the
-health insurance or a care home, or for everyone unless refused.
+Code de la santé publique R1111-26 to R1111-32: by the person alone; with the help of a professional, an agent of the
+health insurance or a care home; or automatically unless the person objects.
 """
 
 from dataclasses import dataclass
@@ -46,11 +46,11 @@ _BY_KIND: Final[dict[tuple[ActorKind, str], tuple[OpeningChannel, ...]]] = {
     ("software", CREATION): ("hospital", "care-home"),
     ("administrator", CREATION): ("hospital", "cpam-agent", "care-home"),
 }
-"""What software and administrators may state; the first is meant where nothing is stated."""
+"""The channels that software and administrators may state, per scope. The first one is the default."""
 
 
 class ChannelUnknownError(InvalidError):
-    """This is not a way by which you can open a record. Leave it out, or state one that your token allows."""
+    """You cannot open a record through this channel. Omit it, or state one that your token allows."""
 
     code = "channel-unknown"
     french = (
@@ -60,7 +60,7 @@ class ChannelUnknownError(InvalidError):
 
 
 class AssistanceRefusedError(ForbiddenError):
-    """Health professionals open a record with the person's card; software and agents need the scope records.assist."""
+    """Opening with the person's card is for health professionals; software and agents need the scope records.assist."""
 
     code = "assistance-refused"
     french = (
@@ -70,32 +70,32 @@ class AssistanceRefusedError(ForbiddenError):
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """Who asks, as far as the way depends on it. `profession` is `G15_10` or `10`."""
+class OpeningCaller:
+    """The attributes of the caller on which the channel depends. `profession` is `G15_10` or `10`."""
 
     kind: ActorKind
     scopes: frozenset[str]
     profession: str | None = None
 
 
-def assisted_channel(asking: Asking, stated: str | None) -> OpeningChannel:
-    """The way of an opening with help. Raises AssistanceRefusedError, ChannelUnknownError."""
-    allowed = _of_professional(asking.profession) if asking.kind == "professional" else _of_software(asking)
+def assisted_channel(caller: OpeningCaller, stated: str | None) -> OpeningChannel:
+    """Returns the channel of an assisted opening. Raises AssistanceRefusedError, ChannelUnknownError."""
+    allowed = _professional_channels(caller.profession) if caller.kind == "professional" else _software_channels(caller)
     if not allowed:
         raise AssistanceRefusedError
-    return _chosen(allowed, stated)
+    return _select_channel(allowed, stated)
 
 
-def administrative_channel(asking: Asking, stated: str | None) -> OpeningChannel:
-    """The way of an opening under the scope records.open. Raises ChannelUnknownError."""
-    return _chosen(_BY_KIND.get((asking.kind, CREATION), ("hospital",)), stated)
+def administrative_channel(caller: OpeningCaller, stated: str | None) -> OpeningChannel:
+    """Returns the channel of an opening under the scope records.open. Raises ChannelUnknownError."""
+    return _select_channel(_BY_KIND.get((caller.kind, CREATION), ("hospital",)), stated)
 
 
-def _of_software(asking: Asking) -> tuple[OpeningChannel, ...]:
-    return _BY_KIND.get((asking.kind, ASSIST), ()) if ASSIST in asking.scopes else ()
+def _software_channels(caller: OpeningCaller) -> tuple[OpeningChannel, ...]:
+    return _BY_KIND.get((caller.kind, ASSIST), ()) if ASSIST in caller.scopes else ()
 
 
-def _of_professional(code: str | None) -> tuple[OpeningChannel, ...]:
+def _professional_channels(code: str | None) -> tuple[OpeningChannel, ...]:
     if code is None:
         return ()
     full = code if "_" in code else f"G15_{code}"
@@ -105,7 +105,7 @@ def _of_professional(code: str | None) -> tuple[OpeningChannel, ...]:
     return ("other-professional",) if table == "G15" and profession(number) is not None else ()
 
 
-def _chosen(allowed: tuple[OpeningChannel, ...], stated: str | None) -> OpeningChannel:
+def _select_channel(allowed: tuple[OpeningChannel, ...], stated: str | None) -> OpeningChannel:
     if stated is None:
         return allowed[0]
     for channel in allowed:

@@ -1,4 +1,4 @@
-"""Registered software: what it is, which keys prove it, what it may ask for."""
+"""Registered software clients: kinds, public keys and scopes."""
 
 import re
 import warnings
@@ -11,15 +11,15 @@ from joserfc.jwk import ECKey, Key, KeySet, OKPKey, RSAKey, import_key
 
 from services.identity.domain.cps import organisation_subject
 from services.identity.domain.directory import structure_id
-from services.identity.domain.kinds import CONSULTATION, FEEDING, HOLDS
+from services.identity.domain.kinds import CONSULTATION, FEEDING, MAX_SCOPES
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 
 ClientKind = Literal["software", "administrator", "operator"]
-SCOPES: dict[ClientKind, frozenset[str]] = {kind: HOLDS[kind] for kind in get_args(ClientKind)}
-"""What each kind may be granted at most: a part of the table of all kinds (`kinds.HOLDS`)."""
-FREE_SCOPES = frozenset({FEEDING, CONSULTATION})
-"""What only software holds, so that nobody could hand it out by holding it."""
-MOST_KEYS = 4
+CLIENT_SCOPES: dict[ClientKind, frozenset[str]] = {kind: MAX_SCOPES[kind] for kind in get_args(ClientKind)}
+"""The scopes that a client of each kind may be granted, taken from `kinds.MAX_SCOPES`."""
+ALWAYS_GRANTABLE = frozenset({FEEDING, CONSULTATION})
+"""Scopes that only software holds. Any caller with clients.write may grant them without holding them."""
+MAX_KEYS = 4
 RSA_BITS = range(2048, 4097)
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,100}")
 _PUBLIC_MEMBERS = {"EC": ("kty", "crv", "x", "y"), "RSA": ("kty", "n", "e"), "OKP": ("kty", "crv", "x")}
@@ -49,7 +49,7 @@ class KeyUnusableError(InvalidError):
 
 
 class OrganisationNeededError(InvalidError):
-    """Software acts for one structure: give its national id as organisation_id. Other kinds have none."""
+    """Software acts for one structure: give its national id as organisation_id. Other kinds of client have none."""
 
     code = "organisation-needed"
     french = "Un logiciel agit pour une structure : donnez son identifiant national. Les autres clients n’en ont pas."
@@ -63,16 +63,16 @@ class ScopeNotGrantableError(ForbiddenError):
 
 
 class ClientNameTakenError(ConflictError):
-    """Another client has this name, with other keys or rights. Choose another name."""
+    """Another client has this name, with different keys or scopes. Choose another name."""
 
     code = "client-name-taken"
     french = "Un autre client porte ce nom, avec d’autres clés ou droits. Choisissez un autre nom."
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """What software is bound to beside its keys: the subject of its structure's certificate (RFC 4514), with which it
-    may prove itself instead, and its own client id at Pro Santé Connect."""
+class ClientBindings:
+    """What software is bound to in addition to its keys: the subject (RFC 4514) of its structure's certificate, with
+    which it may authenticate instead, and its own client id at Pro Santé Connect."""
 
     certificate_subject: str | None = None
     psc_client_id: str | None = None
@@ -80,7 +80,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class NewClient:
-    """A client as it is to be registered; `jwks` are public JWKs with a `kid`, in order of kid."""
+    """A checked client that is ready to be registered. `jwks` are public JWKs with a `kid`, sorted by `kid`."""
 
     name: str
     kind: ClientKind
@@ -93,7 +93,7 @@ class NewClient:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A registered client that may ask for tokens."""
+    """A registered client that may request tokens."""
 
     id: str
     kind: ClientKind
@@ -110,46 +110,46 @@ def new_client(
     scopes: Iterable[str],
     keys: Iterable[Mapping[str, Any]],
     organisation_id: str | None = None,
-    bound: Bound | None = None,
+    bindings: ClientBindings | None = None,
 ) -> NewClient:
-    """Checks everything that can be checked without looking anything up.
+    """Returns the checked client. This covers every check that needs no database.
 
     Raises ClientInvalidError, ScopeUnknownError, KeyUnusableError, OrganisationNeededError, InvalidNationalIdError,
     CertificateSubjectError.
     """
     stripped = name.strip()
-    if kind not in SCOPES or _NAME.fullmatch(stripped) is None:
+    if kind not in CLIENT_SCOPES or _NAME.fullmatch(stripped) is None:
         raise ClientInvalidError
-    wanted = frozenset(scopes)
-    if not wanted or not wanted <= SCOPES[kind]:
-        raise ScopeUnknownError(f"A client of kind {kind} can be granted: {', '.join(sorted(SCOPES[kind]))}.")
+    requested = frozenset(scopes)
+    if not requested or not requested <= CLIENT_SCOPES[kind]:
+        raise ScopeUnknownError(f"A client of kind {kind} can be granted: {', '.join(sorted(CLIENT_SCOPES[kind]))}.")
     if (organisation_id is None) == (kind == "software"):
         raise OrganisationNeededError
     structure = None if organisation_id is None else structure_id(organisation_id)
-    certificate, psc_client_id = _bound(bound or Bound(), structure)
+    certificate, psc_client_id = _checked_bindings(bindings or ClientBindings(), structure)
     jwks = list(keys)
     public = () if certificate is not None and not jwks else public_jwks(jwks)
-    return NewClient(stripped, kind, wanted, public, structure, certificate, psc_client_id)
+    return NewClient(stripped, kind, requested, public, structure, certificate, psc_client_id)
 
 
-def _bound(bound: Bound, structure: str | None) -> tuple[str | None, str | None]:
-    psc_client_id, certificate = bound.psc_client_id, bound.certificate_subject
+def _checked_bindings(bindings: ClientBindings, structure: str | None) -> tuple[str | None, str | None]:
+    psc_client_id, certificate = bindings.psc_client_id, bindings.certificate_subject
     if psc_client_id is not None and (structure is None or _NAME.fullmatch(psc_client_id) is None):
         raise ClientInvalidError
     return None if certificate is None else organisation_subject(certificate, structure), psc_client_id
 
 
-def check_grantable(scopes: frozenset[str], own: frozenset[str]) -> None:
-    """Nobody hands out more than they hold. Raises ScopeNotGrantableError."""
-    if not scopes <= own | FREE_SCOPES:
+def check_grantable(scopes: frozenset[str], held: frozenset[str]) -> None:
+    """Checks that the caller grants no scope that they do not hold. Raises ScopeNotGrantableError."""
+    if not scopes <= held | ALWAYS_GRANTABLE:
         raise ScopeNotGrantableError
 
 
 def public_jwks(keys: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], ...]:
-    """The keys with their public members and a `kid` only, in order of `kid`. Raises KeyUnusableError."""
+    """Returns the keys reduced to their public members and a `kid`, sorted by `kid`. Raises KeyUnusableError."""
     cleaned = [_public_jwk(jwk) for jwk in keys]
     kids = {jwk["kid"] for jwk in cleaned}
-    if not 0 < len(cleaned) <= MOST_KEYS or len(kids) != len(cleaned):
+    if not 0 < len(cleaned) <= MAX_KEYS or len(kids) != len(cleaned):
         raise KeyUnusableError
     return tuple(sorted(cleaned, key=lambda jwk: jwk["kid"]))
 

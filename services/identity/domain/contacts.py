@@ -1,4 +1,4 @@
-"""Where a person is told things, and what is told: messages to notify, which keeps their words."""
+"""Contacts of persons and requests for messages to them. notify has the texts; identity sends a kind and values."""
 
 import re
 from collections.abc import Mapping
@@ -10,28 +10,28 @@ from uuid import UUID
 import orjson
 
 from services.identity.domain.accounts import SecondFactor, SecondFactorInvalidError
-from services.identity.domain.opening import Contact, contact
+from services.identity.domain.opening import Contact, checked_contact
 from services.identity.domain.sealing import Keyrings
 from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring
 from shared.errors import ConflictError, InvalidError
 
-Channel = Literal["mail", "sms"]
+MessageChannel = Literal["mail", "sms"]
 _MOBILE = re.compile(r"\+[1-9]\d{7,14}")
 _FRENCH_MOBILE = re.compile(r"0([67]\d{8})")
 _SEPARATORS = re.compile(r"[\s.()\-\u00a0]")
 
 
 class MobileInvalidError(InvalidError):
-    """This is not a mobile number that can be written to: +33 6 12 34 56 78, or 06 12 34 56 78 for France."""
+    """This is not a mobile number that can receive messages: +33 6 12 34 56 78, or 06 12 34 56 78 for France."""
 
     code = "mobile-invalid"
     french = "Ce n’est pas un numéro de mobile joignable : +33 6 12 34 56 78, ou 06 12 34 56 78 pour la France."
 
 
 class ContactChangeInvalidError(InvalidError):
-    """Give one new mail address or one new mobile number, which is not the one on file."""
+    """Give one new mail address or one new mobile number that differs from the one on file."""
 
     code = "contact-change-invalid"
     french = "Donnez une nouvelle adresse mail ou un nouveau numéro de mobile, différent de celui qui est connu."
@@ -49,7 +49,7 @@ class ContactMissingError(ConflictError):
 
 
 def mobile_number(text: str) -> str:
-    """E.164. Raises MobileInvalidError."""
+    """Returns the number as E.164. Raises MobileInvalidError."""
     bare = _SEPARATORS.sub("", text)
     french = _FRENCH_MOBILE.fullmatch(bare)
     number = f"+33{french[1]}" if french else bare
@@ -58,77 +58,82 @@ def mobile_number(text: str) -> str:
     return number
 
 
-def changed(known: Contact, mail: str | None, mobile: str | None) -> Contact:
-    """The contact with one of the two replaced. Raises ContactChangeInvalidError, MailInvalidError,
-    MobileInvalidError."""
+def changed_contact(current: Contact, mail: str | None, mobile: str | None) -> Contact:
+    """Returns the contact with either its mail address or its mobile number replaced.
+
+    Raises ContactChangeInvalidError, MailInvalidError, MobileInvalidError.
+    """
     if (mail is None) == (mobile is None):
         raise ContactChangeInvalidError
     if mail is not None:
-        new = replace(known, mail=contact(mail, known.language, known.relation).mail)
+        new = replace(current, mail=checked_contact(mail, current.language, current.relation).mail)
     else:
-        new = replace(known, mobile=mobile_number(mobile or ""))
-    if new == known:
+        new = replace(current, mobile=mobile_number(mobile or ""))
+    if new == current:
         raise ContactChangeInvalidError
     return new
 
 
-def reaches(known: Contact, channel: Channel) -> bool:
-    """Whether the person can be told something on this channel."""
-    return (known.mail if channel == "mail" else known.mobile) is not None
+def is_reachable(contact: Contact, channel: MessageChannel) -> bool:
+    """Returns whether the contact has an address for this channel."""
+    return (contact.mail if channel == "mail" else contact.mobile) is not None
 
 
-def any_channel(known: Contact, *preferred: Channel) -> Channel:
-    """The first that reaches the person. Raises ContactMissingError."""
-    channels: tuple[Channel, ...] = (*preferred, "mail", "sms")
+def first_reachable_channel(contact: Contact, *preferred: MessageChannel) -> MessageChannel:
+    """Returns the first channel for which the contact has an address. Raises ContactMissingError."""
+    channels: tuple[MessageChannel, ...] = (*preferred, "mail", "sms")
     for channel in channels:
-        if reaches(known, channel):
+        if is_reachable(contact, channel):
             return channel
     raise ContactMissingError
 
 
-def check_second_factor(second_factor: SecondFactor, known: Contact) -> Channel:
-    """A second factor that is sent. Raises SecondFactorInvalidError."""
-    if second_factor == "totp" or not reaches(known, second_factor):
+def check_second_factor(second_factor: SecondFactor, contact: Contact) -> MessageChannel:
+    """Returns the channel of a second factor that is sent. Raises SecondFactorInvalidError."""
+    if second_factor == "totp" or not is_reachable(contact, second_factor):
         raise SecondFactorInvalidError
     return second_factor
 
 
-def seal_contact(keyrings: Keyrings, record_id: UUID, told: Contact) -> str:
-    """What notify is told: sealed for it, and of no use for another record."""
-    return keyrings.contacts.encrypt_jwe(told.as_json(), sealed_place("contact", record_id))
+def seal_contact(keyrings: Keyrings, record_id: UUID, contact: Contact) -> str:
+    """Returns the contact encrypted for notify and bound to this record."""
+    return keyrings.contacts.encrypt_jwe(contact.as_json(), sealed_place("contact", record_id))
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """What a message says: notify has the text of its `kind`, `values` go into it."""
+class MessageContent:
+    """The content of a message: notify has the text of its `kind`, into which it inserts `values`."""
 
     kind: str
     values: Mapping[str, str] = field(default_factory=dict)
     expires_at: datetime | None = None
 
 
-def message(
+def message_request(
     keyring: Keyring,
     request_id: UUID,
     record_id: UUID | None,
-    told: Contact,
-    note: Note,
-    channel: Channel | None = None,
+    contact: Contact,
+    content: MessageContent,
+    channel: MessageChannel | None = None,
 ) -> MessageRequested:
-    """A request to notify, sealed for it (`keyring` is that of contacts). Raises ContactMissingError."""
-    channel = channel or any_channel(told)
-    to = {"mail": told.mail} if channel == "mail" else {"mobile": told.mobile}
-    plain = orjson.dumps({"to": to, "language": told.language, "values": dict(note.values)})
+    """Returns a message request for notify with encrypted content. `keyring`: the ring of contacts.
+
+    Raises ContactMissingError.
+    """
+    channel = channel or first_reachable_channel(contact)
+    to = {"mail": contact.mail} if channel == "mail" else {"mobile": contact.mobile}
+    plain = orjson.dumps({"to": to, "language": contact.language, "values": dict(content.values)})
     return MessageRequested(
         request_id=request_id,
         record_id=record_id,
         channel=channel,
-        kind=note.kind,
+        kind=content.kind,
         sealed=keyring.encrypt_jwe(plain, sealed_place("request", request_id)),
-        expires_at=note.expires_at,
+        expires_at=content.expires_at,
     )
 
 
-def moment(now: datetime) -> str:
-    """A time as a message tells it: the same in every language."""
+def utc_minute(now: datetime) -> str:
+    """Returns a time as messages show it in every language: UTC, to the minute."""
     return now.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,8 +1,8 @@
 """Certificates of the IGC-Santé: the card of a professional (CPS) and the certificate of an organisation.
 
-Chain, validity and key usages are checked by `cryptography` (RFC 5280), revocation against lists that must be in date,
-then the profile. The name in a certificate counts only under the issuers of its kind: whoever orders an organisation's
-certificate chooses its common name. Professional: CN = PS_IdNat; organisation: OU = Struct_IdNat.
+The library `cryptography` checks chain, validity and key usages (RFC 5280). Revocation is checked against current
+lists, then the profile. The name in a certificate counts only under the issuers of its kind, because the orderer of an
+organisation's certificate chooses its common name. Professional: CN = PS_IdNat; organisation: OU = Struct_IdNat.
 """
 
 from collections.abc import Sequence
@@ -25,14 +25,15 @@ _LONGEST_CHAIN = 3
 
 
 class CertificateNeededError(ForbiddenError):
-    """This needs a client certificate, presented to the TLS entrance of this service."""
+    """Present a client certificate to the TLS entrance of this service."""
 
     code = "certificate-needed"
     french = "Il faut un certificat client, présenté à l’entrée TLS de ce service."
 
 
 class CertificateUntrustedError(ForbiddenError):
-    """The certificate is not from an authority for this, is out of date, or is not one for signing in."""
+    """The certificate is not from a trusted authority, is outside its validity period, or is not for client
+    authentication."""
 
     code = "certificate-untrusted"
     french = (
@@ -42,42 +43,43 @@ class CertificateUntrustedError(ForbiddenError):
 
 
 class CertificateRevokedError(ForbiddenError):
-    """The certificate was revoked. Ask for a new card or certificate."""
+    """The certificate was revoked. Request a new card or certificate."""
 
     code = "certificate-revoked"
     french = "Le certificat a été révoqué. Demandez une nouvelle carte ou un nouveau certificat."
 
 
 class RevocationUnknownError(UncheckableError):
-    """Whether the certificate was revoked cannot be checked now: the list is missing or out of date."""
+    """The revocation of the certificate cannot be checked now: the revocation list is missing or out of date."""
 
     code = "revocation-unknown"
     french = "On ne peut pas vérifier pour l’instant si le certificat a été révoqué. Réessayez plus tard."
 
 
 class CertificateSubjectError(InvalidError):
-    """A certificate's subject is written as in RFC 4514, with the Struct_IdNat of the software's organisation as OU."""
+    """Write the subject of the certificate as in RFC 4514, with the Struct_IdNat of the software's organisation as
+    OU."""
 
     code = "certificate-subject-invalid"
     french = "Le sujet d’un certificat s’écrit selon la RFC 4514, avec le Struct_IdNat de l’organisation dans OU."
 
 
 @dataclass(frozen=True)
-class Authorities:
-    """The roots, and the issuers that vouch for one kind of holder."""
+class CertificateAuthorities:
+    """The root certificates, and the intermediate issuers for each kind of holder."""
 
     roots: tuple[x509.Certificate, ...]
     persons: tuple[x509.Certificate, ...]
     organisations: tuple[x509.Certificate, ...]
 
     def issuers(self, kind: CertificateKind) -> tuple[x509.Certificate, ...]:
-        """The intermediates of that kind."""
+        """Returns the intermediate issuers of that kind."""
         return self.persons if kind == "professional" else self.organisations
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """Whose certificate it is: PS_IdNat or Struct_IdNat, and the whole subject (RFC 4514)."""
+class CertificateHolder:
+    """The holder of a certificate. `id`: PS_IdNat or Struct_IdNat; `subject`: the whole subject (RFC 4514)."""
 
     kind: CertificateKind
     id: str
@@ -87,11 +89,11 @@ class Holder:
 def verify_certificate(
     der: bytes,
     kind: CertificateKind,
-    authorities: Authorities,
+    authorities: CertificateAuthorities,
     lists: Sequence[x509.CertificateRevocationList],
     now: datetime,
-) -> Holder:
-    """Whose certificate this is, as one of that kind.
+) -> CertificateHolder:
+    """Verifies a certificate of that kind and returns its holder.
 
     Raises CertificateUntrustedError, CertificateRevokedError, RevocationUnknownError.
     """
@@ -103,14 +105,14 @@ def verify_certificate(
     _check_usage(leaf)
     for certificate, issuer in pairwise(chain):
         _check_revocation(certificate, issuer, lists, now)
-    return Holder(kind, _holder_id(leaf, kind), leaf.subject.rfc4514_string())
+    return CertificateHolder(kind, _holder_id(leaf, kind), leaf.subject.rfc4514_string())
 
 
 def organisation_subject(text: str, organisation_id: str | None) -> str:
-    """The canonical form of the subject that a client's certificate will have. Raises CertificateSubjectError."""
+    """Returns the canonical form of the subject of a client's certificate. Raises CertificateSubjectError."""
     try:
         name = x509.Name.from_rfc4514_string(text)
-        holder = _named(name, NameOID.ORGANIZATIONAL_UNIT_NAME)
+        holder = _attribute(name, NameOID.ORGANIZATIONAL_UNIT_NAME)
     except (ValueError, CertificateUntrustedError) as error:
         raise CertificateSubjectError from error
     if organisation_id is None or holder != organisation_id:
@@ -119,9 +121,10 @@ def organisation_subject(text: str, organisation_id: str | None) -> str:
 
 
 def _chain(
-    leaf: x509.Certificate, kind: CertificateKind, authorities: Authorities, now: datetime
+    leaf: x509.Certificate, kind: CertificateKind, authorities: CertificateAuthorities, now: datetime
 ) -> list[x509.Certificate]:
-    """Leaf, issuers, root. The subject alternative name is not asked for: these certificates name by their subject."""
+    """Returns leaf, issuers and root. A subject alternative name is not required: these certificates use the
+    subject."""
     if not authorities.roots:
         raise CertificateUntrustedError
     leaves = verification.ExtensionPolicy.permit_all().require_present(
@@ -138,20 +141,23 @@ def _chain(
 
 
 def _check_usage(leaf: x509.Certificate) -> None:
-    """Digital signature for client authentication, an end entity, a key that is strong enough."""
+    """Checks that the leaf is an end entity with a strong key, for digital signature in client authentication."""
     try:
         extensions = leaf.extensions
         signs = extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
         purposes = list(extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
     except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError) as error:
         raise CertificateUntrustedError from error
-    constraints = [one.value for one in extensions if isinstance(one.value, x509.BasicConstraints)]
-    understood = all(not one.critical or not isinstance(one.value, x509.UnrecognizedExtension) for one in extensions)
+    constraints = [extension.value for extension in extensions if isinstance(extension.value, x509.BasicConstraints)]
+    understood = all(
+        not extension.critical or not isinstance(extension.value, x509.UnrecognizedExtension)
+        for extension in extensions
+    )
     key = leaf.public_key()
     strong = isinstance(key, ec.EllipticCurvePublicKey) or (isinstance(key, rsa.RSAPublicKey) and key.key_size >= 2048)
     if not (signs and ExtendedKeyUsageOID.CLIENT_AUTH in purposes and understood and strong):
         raise CertificateUntrustedError
-    if any(one.ca for one in constraints):
+    if any(constraint.ca for constraint in constraints):
         raise CertificateUntrustedError
 
 
@@ -161,11 +167,11 @@ def _check_revocation(
     lists: Sequence[x509.CertificateRevocationList],
     now: datetime,
 ) -> None:
-    """Against every list of the issuer that is in date; at least one must be."""
-    current = [one for one in lists if _is_current(one, issuer, now)]
+    """Checks every current list of the issuer; at least one must be current."""
+    current = [crl for crl in lists if _is_current(crl, issuer, now)]
     if not current:
         raise RevocationUnknownError
-    if any(one.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None for one in current):
+    if any(crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None for crl in current):
         raise CertificateRevokedError
 
 
@@ -180,20 +186,20 @@ def _is_current(crl: x509.CertificateRevocationList, issuer: x509.Certificate, n
 
 def _holder_id(leaf: x509.Certificate, kind: CertificateKind) -> str:
     if kind == "professional":
-        return _professional(_named(leaf.subject, NameOID.COMMON_NAME))
-    return _named(leaf.subject, NameOID.ORGANIZATIONAL_UNIT_NAME)
+        return _parse_professional_id(_attribute(leaf.subject, NameOID.COMMON_NAME))
+    return _attribute(leaf.subject, NameOID.ORGANIZATIONAL_UNIT_NAME)
 
 
-def _professional(text: str) -> str:
+def _parse_professional_id(text: str) -> str:
     try:
         return professional_id(text)
     except InvalidNationalIdError as error:
         raise CertificateUntrustedError from error
 
 
-def _named(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
-    """The one value of that attribute; for OU, a Struct_IdNat."""
-    values = [str(one.value) for one in name.get_attributes_for_oid(oid)]
+def _attribute(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
+    """Returns the only value of that attribute; for OU it must be a Struct_IdNat."""
+    values = [str(attribute.value) for attribute in name.get_attributes_for_oid(oid)]
     if len(values) != 1:
         raise CertificateUntrustedError
     if oid != NameOID.ORGANIZATIONAL_UNIT_NAME:

@@ -1,4 +1,4 @@
-"""The public directory: professionals and structures as they may be entered."""
+"""Entries of the public directory: professionals and structures, with the checks of their fields."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from shared.national_ids import HolderKind, NationalIdAmbiguousError, full_ids
 from shared.terminology.professions import profession, professions
 from shared.values import InvalidNationalIdError, national_professional_id, national_structure_id
 
-Status = Literal["active", "inactive"]
+DirectoryStatus = Literal["active", "inactive"]
 _CODE = re.compile(CODE_PATTERN)
 _LONGEST_ID = 64
 _PRODUCERS = "TRE_A00"
@@ -60,12 +60,12 @@ class Professional:
     id: str
     name: str
     profession: str
-    status: Status
+    status: DirectoryStatus
     structure_ids: tuple[str, ...]
     specialties: tuple[str, ...] = ()
 
-    def changed(self, version: int) -> ProfessionalChanged:
-        """What is announced of it."""
+    def as_event(self, version: int) -> ProfessionalChanged:
+        """Returns the event that announces the entry at this version."""
         return ProfessionalChanged(
             professional_id=self.id,
             version=version,
@@ -79,32 +79,32 @@ class Professional:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A structure's entry, without its version. `sector`: TRE_R02; None: not said."""
+    """A structure's entry, without its version. `sector`: a code of TRE_R02, or None if unknown."""
 
     id: str
     name: str
-    status: Status
+    status: DirectoryStatus
     sector: str | None = None
 
-    def changed(self, version: int) -> StructureChanged:
-        """What is announced of it."""
+    def as_event(self, version: int) -> StructureChanged:
+        """Returns the event that announces the entry at this version."""
         return StructureChanged(structure_id=self.id, version=version, name=self.name, status=self.status)
 
 
 def professional_id(text: str) -> str:
-    """A PS_IdNat in full, as it travels in events. Raises InvalidNationalIdError."""
-    return _as_code(national_professional_id(_in_full(text, "professional")))
+    """Returns the full PS_IdNat, as events carry it. Raises InvalidNationalIdError."""
+    return _as_code(national_professional_id(_full_id(text, "professional")))
 
 
 def structure_id(text: str) -> str:
-    """A Struct_IdNat in full, as it travels in events. Raises InvalidNationalIdError."""
-    return _as_code(national_structure_id(_in_full(text, "structure")))
+    """Returns the full Struct_IdNat, as events carry it. Raises InvalidNationalIdError."""
+    return _as_code(national_structure_id(_full_id(text, "structure")))
 
 
 def profession_code(text: str) -> str:
-    """`<table>_<code>`, which names one profession (10 alone is a doctor, or a doctor in training).
+    """Returns `<table>_<code>`, which identifies one profession (10 alone could mean a doctor or a doctor in training).
 
-    Raises ProfessionUnknownError; also for the codes of TRE_A00, which name producers and no professionals.
+    Raises ProfessionUnknownError, also for codes of TRE_A00, which name document producers and no professionals.
     """
     if profession(text) is not None:
         return f"G15_{text}"
@@ -115,27 +115,27 @@ def profession_code(text: str) -> str:
 
 
 def specialty_code(text: str) -> str:
-    """A code of savoir-faire. Raises SpecialtyInvalidError."""
+    """Returns the checked code of a savoir-faire. Raises SpecialtyInvalidError."""
     if len(text) > _LONGEST_ID or _CODE.fullmatch(text) is None:
         raise SpecialtyInvalidError
     return text
 
 
-def acting_for(active: Sequence[str], wanted: str | None) -> str | None:
-    """The structure a professional acts for: the one wanted, else the only one, else (without any) none.
+def acting_structure(active: Sequence[str], stated: str | None) -> str | None:
+    """Returns the structure for which a professional acts: the stated one, else the only active one, else None.
 
-    Raises ActingStructureError.
+    Raises ActingStructureError when the stated structure is not active, or several are active and none is stated.
     """
-    if wanted is not None and wanted not in active:
+    if stated is not None and stated not in active:
         raise ActingStructureError
-    if wanted is None and len(active) > 1:
+    if stated is None and len(active) > 1:
         raise ActingStructureError
-    return wanted or next(iter(active), None)
+    return stated or next(iter(active), None)
 
 
-def _in_full(text: str, kind: HolderKind) -> str:
-    """A number as it is printed gets its digit, so that a right that names its holder in full reaches them; internal
-    identifiers stay. Raises NationalIdAmbiguousError where it may be one of several."""
+def _full_id(text: str, kind: HolderKind) -> str:
+    """Returns the identifier with its type digit, so that rights stated with full identifiers apply. Internal
+    identifiers are unchanged. Raises NationalIdAmbiguousError where the number could have several types."""
     possible = full_ids(text, kind)
     if len(possible) > 1 and text.strip() not in possible:
         raise NationalIdAmbiguousError

@@ -1,4 +1,5 @@
-"""The public extraction of the Annuaire Santé (PS_LibreAcces_Personne_activite): a line for each activity of somebody.
+"""The public extraction of the Annuaire Santé (PS_LibreAcces_Personne_activite): one line for each activity of a
+professional.
 
 Source: ANS, "Annuaire Santé, données en accès libre", file of persons and activities; columns in docs/imports.md.
 """
@@ -16,7 +17,7 @@ from services.identity.domain.directory import (
 from shared.errors import CodedError, InvalidError
 from shared.terminology.professions import professions
 
-TITLES = {
+COLUMN_TITLES = {
     "id": "Identification nationale PP",
     "title": "Code civilité d'exercice",
     "family_name": "Nom d'exercice",
@@ -31,26 +32,27 @@ TITLES = {
     "technical_id": "Identifiant technique de la structure",
     "structure_name": "Raison sociale site",
 }
-NEEDED = ("id", "family_name", "given_name", "profession", "specialty", "finess", "siret", "technical_id")
+REQUIRED_COLUMNS = ("id", "family_name", "given_name", "profession", "specialty", "finess", "siret", "technical_id")
 _HONORIFICS = {"DR": "Dr", "PR": "Pr"}
 _STUDENT = "E"
 _TABLES = ("TRE_G15", "TRE_R95", "TRE_R94", "TRE_R291")
 _LONGEST_NAME = 200
-# Struct_IdNat: the digit of the kind and the number; what the technical identifier begins with names its kind.
+# Struct_IdNat: the type digit and the number. The first letter of a technical identifier gives its type.
 _KINDS = (("finess", "1"), ("siret", "3"), ("siren", "2"), ("legal_finess", "1"))
 _TECHNICAL_KINDS = {"F": "1", "R": "4", "C": "0"}
 
 
 class NameMissingError(InvalidError):
-    """A professional has a name of exercise, at most 200 characters."""
+    """A professional has a professional name of at most 200 characters."""
 
     code = "professional-name-missing"
     french = "Un professionnel a un nom d’exercice de 200 caractères au plus."
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
-    """A line. Without `profession`: not one that this record knows; without `structure_id`: no place of work."""
+class ActivityLine:
+    """A line of the extraction. `profession` is None if unknown to this system; `structure_id` is None without a place
+    of work."""
 
     professional_id: str
     line: int
@@ -62,8 +64,8 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Activities:
-    """All that the lines say of one professional."""
+class ProfessionalActivities:
+    """The combined content of all lines about one professional."""
 
     professional_id: str
     names: Sequence[str]
@@ -72,36 +74,38 @@ class Activities:
     structure_ids: Sequence[str]
 
 
-def read_activity(number: int, fields: Mapping[str, str]) -> tuple[Activity, CodedError | None]:
-    """The line, and what of it cannot be used: the professional is then known to be in the file, without that.
+def parse_activity(number: int, fields: Mapping[str, str]) -> tuple[ActivityLine, CodedError | None]:
+    """Returns the line, and the error of a field that is unusable; the professional then counts as present, without
+    that field.
 
-    Raises InvalidNationalIdError, NameMissingError when it does not say who it is about.
+    Raises InvalidNationalIdError or NameMissingError when the line does not identify a professional.
     """
     identifier = professional_id(fields["id"])
     name = _name(fields)
-    wrong: CodedError | None = None
+    error: CodedError | None = None
     profession = specialty = structure = None
     try:
         profession = _profession(fields["profession"], fields.get("category", ""))
         specialty = specialty_code(fields["specialty"]) if fields["specialty"] else None
         structure = _structure(fields)
-    except CodedError as error:
-        wrong = error
+    except CodedError as caught:
+        error = caught
     place = fields.get("structure_name", "")[:_LONGEST_NAME] or None
-    return Activity(identifier, number, name, profession, specialty, structure, place if structure else None), wrong
+    return ActivityLine(identifier, number, name, profession, specialty, structure, place if structure else None), error
 
 
-def entry_of(told: Activities) -> Professional | None:
-    """One entry for all activities; of several professions the first by code. None: no profession that is known."""
-    if not told.professions:
+def professional_entry(activities: ProfessionalActivities) -> Professional | None:
+    """Returns one directory entry for all activities; of several professions the first by code. None: no known
+    profession."""
+    if not activities.professions:
         return None
     return Professional(
-        told.professional_id,
-        max(told.names),
-        min(told.professions),
+        activities.professional_id,
+        max(activities.names),
+        min(activities.professions),
         "active",
-        tuple(sorted(set(told.structure_ids))),
-        tuple(sorted(set(told.specialties))),
+        tuple(sorted(set(activities.structure_ids))),
+        tuple(sorted(set(activities.specialties))),
     )
 
 

@@ -1,7 +1,8 @@
-"""The programme's figures: what may be told of how many, so that no figure and no difference of figures tells a person.
+"""The published figures of the programme, protected so that neither a figure nor a difference of figures reveals a
+person.
 
-Every figure, totals included, is rounded on its own to the nearest ten, under eleven it is "< 11"; the whole grid of
-regions and channels is published, so that a missing cell tells nothing; a week is published once.
+Every figure, totals included, is rounded separately to the nearest ten; below eleven it is shown as "< 11". The whole
+grid of regions and channels is published, so that a missing cell reveals nothing. Each week is published once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,17 +23,18 @@ CHANNELS: Final[dict[LifeEvent, tuple[str, ...]]] = {
     "objection": ("online", "phone-agent", "letter"),
     "closure": ("online", "phone-agent", "letter"),
 }
-"""By which way; an activation counts under the way by which its record was opened."""
-UNKNOWN: Final = "unknown"
-"""The region of the person is not known."""
-ALL: Final = "all"
+"""The channels of each kind of event; an activation is counted under the channel by which its record was opened."""
+UNKNOWN_REGION: Final = "unknown"
+"""The person's region is unknown."""
+TOTAL: Final = "all"
 TO_DATE: Final = "-to-date"
 ACTIVATION_RATE: Final = "activation-rate"
-FEWEST, STEP = 11, 10
-FEW: Final = f"< {FEWEST}"
-SETTLED_AFTER: Final = timedelta(days=1)
-"""A week is published so long after its end: what began in it has long been committed."""
-LONGEST_SPAN: Final = timedelta(days=366)
+SMALLEST_SHOWN, ROUNDING_STEP = 11, 10
+TOO_FEW: Final = f"< {SMALLEST_SHOWN}"
+SETTLING_TIME: Final = timedelta(days=1)
+"""The delay after the end of a week before it is published: transactions that began in the week have committed by
+then."""
+MAX_SPAN: Final = timedelta(days=366)
 
 
 class SpanInvalidError(InvalidError):
@@ -45,8 +47,8 @@ class SpanInvalidError(InvalidError):
     )
 
 
-class Cell(NamedTuple):
-    """What one figure counts; `all` is a total."""
+class FigureCell(NamedTuple):
+    """What a figure counts. The value `all` marks a total."""
 
     kind: str
     region: str
@@ -55,62 +57,64 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure as it was published for a week (its Monday)."""
+    """A published figure. `week`: the Monday of its week."""
 
     week: date
-    cell: Cell
+    cell: FigureCell
     text: str
 
 
 def week_of(at: datetime) -> date:
-    """The Monday of the week, in UTC."""
+    """Returns the Monday of the week, in UTC."""
     day = at.astimezone(UTC).date()
     return day - timedelta(days=day.weekday())
 
 
 def settled_before(now: datetime) -> date:
-    """Weeks that begin before this day are over and may be published."""
-    return week_of(now - SETTLED_AFTER)
+    """Returns a day: weeks that begin before it are over and can be published."""
+    return week_of(now - SETTLING_TIME)
 
 
-def region_of(code: str | None) -> str:
-    """A region that is counted as such, else UNKNOWN."""
-    return code if code is not None and code in REGIONS else UNKNOWN
+def counted_region(code: str | None) -> str:
+    """Returns the region if it is one of REGIONS, else UNKNOWN_REGION."""
+    return code if code is not None and code in REGIONS else UNKNOWN_REGION
 
 
-def rounded(number: int) -> str:
-    """To the nearest ten (halves upwards), "< 11" under eleven."""
-    return FEW if number < FEWEST else str((number + STEP // 2) // STEP * STEP)
+def rounded_count(number: int) -> str:
+    """Returns the number rounded to the nearest ten (halves upwards), or "< 11" below eleven."""
+    return TOO_FEW if number < SMALLEST_SHOWN else str((number + ROUNDING_STEP // 2) // ROUNDING_STEP * ROUNDING_STEP)
 
 
-def rate(part: str, whole: str) -> str:
-    """Percent, from two figures that are published anyway; "-" where one of them is not told."""
-    if FEW in (part, whole):
+def percentage(part: str, whole: str) -> str:
+    """Returns the percentage of two published figures, or "-" where one of them is suppressed."""
+    if TOO_FEW in (part, whole):
         return "-"
     return f"{min(100, round(100 * int(part) / int(whole)))} %"
 
 
-def figures_of(numbers: Mapping[Cell, int]) -> Iterator[tuple[Cell, str]]:
-    """Every figure of a week, whole: each cell and each total, rounded on its own."""
+def weekly_figures(numbers: Mapping[FigureCell, int]) -> Iterator[tuple[FigureCell, str]]:
+    """Yields all figures of a week: each cell and each total, rounded separately."""
     for kind in LIFE_EVENTS:
-        for region, channel in product((*sorted(REGIONS), UNKNOWN, ALL), (*CHANNELS[kind], ALL)):
-            counted = (number for cell, number in numbers.items() if _is_in(cell, Cell(kind, region, channel)))
-            yield Cell(kind, region, channel), rounded(sum(counted))
+        for region, channel in product((*sorted(REGIONS), UNKNOWN_REGION, TOTAL), (*CHANNELS[kind], TOTAL)):
+            counted = (
+                number for cell, number in numbers.items() if _counts_towards(cell, FigureCell(kind, region, channel))
+            )
+            yield FigureCell(kind, region, channel), rounded_count(sum(counted))
 
 
-def figures_to_date(numbers: Mapping[str, int]) -> Iterator[tuple[Cell, str]]:
-    """Totals since the beginning, and the part of the opened records whose holders have an account."""
-    shown = {kind: rounded(numbers.get(kind, 0)) for kind in LIFE_EVENTS}
+def figures_to_date(numbers: Mapping[str, int]) -> Iterator[tuple[FigureCell, str]]:
+    """Yields the totals since the beginning, and the share of opened records whose holders have an account."""
+    shown = {kind: rounded_count(numbers.get(kind, 0)) for kind in LIFE_EVENTS}
     for kind, figure in shown.items():
-        yield Cell(kind + TO_DATE, ALL, ALL), figure
-    yield Cell(ACTIVATION_RATE, ALL, ALL), rate(shown["activation"], shown["opening"])
+        yield FigureCell(kind + TO_DATE, TOTAL, TOTAL), figure
+    yield FigureCell(ACTIVATION_RATE, TOTAL, TOTAL), percentage(shown["activation"], shown["opening"])
 
 
 def check_span(first: date, last: date) -> None:
     """Raises SpanInvalidError."""
-    if first > last or last - first > LONGEST_SPAN:
+    if first > last or last - first > MAX_SPAN:
         raise SpanInvalidError
 
 
-def _is_in(cell: Cell, total: Cell) -> bool:
-    return cell.kind == total.kind and total.region in (ALL, cell.region) and total.channel in (ALL, cell.channel)
+def _counts_towards(cell: FigureCell, total: FigureCell) -> bool:
+    return cell.kind == total.kind and total.region in (TOTAL, cell.region) and total.channel in (TOTAL, cell.channel)

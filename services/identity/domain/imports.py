@@ -1,4 +1,4 @@
-"""Imports of files: what is known of a file and of how far it was read, and what may be wrong with it."""
+"""The progress of file imports, and the errors of files and lines."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,13 +6,14 @@ from typing import Literal
 
 from shared.errors import ConflictError, InvalidError
 
-Kind = Literal["insured", "directory"]
-Step = Literal["reading", "structures", "professionals", "absent", "done"]
-_FEW = 100
+ImportKind = Literal["insured", "directory"]
+ImportStep = Literal["reading", "structures", "professionals", "absent", "done"]
+_ALWAYS_PLAUSIBLE = 100
 
 
 class FileEncodingError(InvalidError):
-    """The file is not UTF-8 (Latin-1, Windows-1252 or UTF-16, it seems). Convert it first: iconv -f LATIN1 -t UTF-8."""
+    """The file is not UTF-8 (it looks like Latin-1, Windows-1252 or UTF-16). Convert it first: iconv -f LATIN1 -t
+    UTF-8."""
 
     code = "file-not-utf-8"
     french = "Le fichier n’est pas en UTF-8. Convertissez-le d’abord : iconv -f LATIN1 -t UTF-8."
@@ -54,7 +55,7 @@ class ImportRunningError(ConflictError):
 
 
 class ImportOvertakenError(ConflictError):
-    """Another import of the same file has gone on in the meantime. Begin again with --resume."""
+    """Another import of this file has made progress in the meantime. Begin again with --resume."""
 
     code = "import-overtaken"
     french = "Un autre import du même fichier a avancé entre-temps. Recommencez avec --resume."
@@ -70,19 +71,19 @@ class AbsenceImplausibleError(ConflictError):
 
 
 @dataclass(frozen=True, slots=True)
-class FileMark:
-    """A file as it is recognised: SHA-256 of its first MiB, and its size."""
+class FileIdentity:
+    """Identifies a file by the SHA-256 of its first MiB and its size in bytes."""
 
     digest: bytes
     size: int
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an import has come: bytes, lines read, rows that changed, lines rejected.
+class ImportProgress:
+    """How far an import has come: bytes and lines read, rows changed, lines rejected.
 
-    `rejected_bytes` is the length of the file of rejected lines; `unreadable` counts rejected lines that do not tell
-    whom they are about; `cursor` is the last id that the present step has dealt with.
+    `rejected_bytes`: the length of the file of rejected lines; `unreadable`: the number of rejected lines that do not
+    identify a person; `cursor`: the last id that the present step has processed.
     """
 
     started_at: datetime
@@ -92,10 +93,11 @@ class Progress:
     rejected: int = 0
     rejected_bytes: int = 0
     unreadable: int = 0
-    step: Step = "reading"
+    step: ImportStep = "reading"
     cursor: str = ""
 
 
-def is_plausible(active: int, absent: int) -> bool:
-    """Whether so many professionals can have left between two extractions; a truncated file is the likelier cause."""
-    return absent <= max(_FEW, active // 10)
+def is_plausible_absence(active: int, absent: int) -> bool:
+    """Returns whether so many professionals may have left between two extractions. Beyond that a truncated file is the
+    likelier cause."""
+    return absent <= max(_ALWAYS_PLAUSIBLE, active // 10)

@@ -1,9 +1,9 @@
-"""The insured register: who is insured, as the file of the health insurance says it (docs/imports.md)."""
+"""The insured register: the persons insured, as the file of the health insurance describes them (docs/imports.md)."""
 
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Literal, cast
 from uuid import UUID
@@ -11,7 +11,14 @@ from uuid import UUID
 import orjson
 
 from services.identity.domain.contacts import mobile_number
-from services.identity.domain.opening import LANGUAGES, LanguageUnknownError, Person, check_traits, contact, sex
+from services.identity.domain.opening import (
+    LANGUAGES,
+    LanguageUnknownError,
+    Person,
+    check_traits,
+    checked_contact,
+    parse_sex,
+)
 from services.identity.domain.persons import IdentityStatus, UsedNames, regime_code, region_code
 from services.identity.domain.sealing import Keyrings, Sealed, open_row, seal_row
 from shared.crypto.fingerprints import ins_parts
@@ -22,9 +29,9 @@ from shared.values import Ins, RedactedRepr, StrictTraits, check_key
 
 KIND = "insured"
 Language = Literal["fr", "en"]
-COLUMNS_NEEDED = ("ins", "birth_name", "given_name", "birth_date", "sex", "regime", "region")
+REQUIRED_COLUMNS = ("ins", "birth_name", "given_name", "birth_date", "sex", "regime", "region")
 ADDRESS_COLUMNS = tuple(f"address_{number}" for number in range(1, 7))
-COLUMNS_POSSIBLE = (
+OPTIONAL_COLUMNS = (
     *("ins_oid", "birth_place", "used_family_name", "used_given_name", "identity_status", "card_serial"),
     *("card_owner_ins", "card_owner_ins_oid", "mail", "mobile", "language", *ADDRESS_COLUMNS),
 )
@@ -49,8 +56,8 @@ class AddressInvalidError(InvalidError):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Reach(RedactedRepr):
-    """Where an insured person can be written to."""
+class ContactDetails(RedactedRepr):
+    """The addresses at which an insured person can be reached."""
 
     mail: str | None = None
     mobile: str | None = None
@@ -60,40 +67,41 @@ class Reach(RedactedRepr):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class InsuredPerson(RedactedRepr):
-    """Everything that the register says of one person.
+    """The whole content of the register about one person.
 
-    `card` is the serial number of the Vitale card; `card_owner` the number of the insured person (ouvrant droit) whose
-    card it is, where the person is insured on somebody else's.
+    `card`: the serial number of the Vitale card; `card_owner`: the number of the insured person (ouvrant droit) who
+    owns the card, for persons insured on somebody else's card.
     """
 
     person: Person
-    reach: Reach
+    contact_details: ContactDetails
     card: str | None = None
     card_owner: Ins | None = None
 
     def as_json(self) -> bytes:
-        """What is sealed: everything but the card, which is only ever compared."""
-        reach = self.reach
-        told = {"mail": reach.mail, "mobile": reach.mobile, "address": reach.address, "language": reach.language}
+        """Returns the JSON that is sealed for storage: everything except the card, which is stored only as a
+        fingerprint."""
+        details = self.contact_details
+        reach = asdict(details)
         owner = self.card_owner
         owned = {} if owner is None else {"card_owner": [owner.matricule, owner.oid]}
-        return orjson.dumps({**self.person.as_dict(), "reach": told, **owned})
+        return orjson.dumps({**self.person.as_dict(), "reach": reach, **owned})
 
     @classmethod
     def from_json(cls, data: bytes) -> "InsuredPerson":
-        """The person of `as_json`."""
-        kept = orjson.loads(data)
-        reach, owner = kept["reach"], kept.get("card_owner")
+        """Returns the person that `as_json` encoded."""
+        document = orjson.loads(data)
+        details, owner = document["reach"], document.get("card_owner")
         return cls(
             Person.from_json(data),
-            Reach(**{**reach, "address": tuple(reach["address"])}),
+            ContactDetails(**{**details, "address": tuple(details["address"])}),
             card_owner=None if owner is None else Ins(*owner),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Insured:
-    """A row of the register. `sealed` is opened with `open_insured`; `card` is compared with `is_card_of`."""
+class InsuredRow:
+    """A row of the register. `open_insured` decrypts `sealed`; `is_card_of` compares `card`."""
 
     id: UUID
     fingerprint: str
@@ -106,16 +114,17 @@ class Insured:
 
 
 @dataclass(frozen=True, slots=True)
-class SealedInsured:
-    """A row to be written; `content` is the keyed hash of all that the register says of the person."""
+class InsuredRowUpdate:
+    """A row to be written; `content` is the keyed hash of everything that the register holds about the person."""
 
-    row: Insured
+    row: InsuredRow
     content: str
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """Who a campaign is for: birth years, both ends included, and codes; None and empty sequences do not select.
+class InsuredSelection:
+    """The people whom a campaign selects, by birth years (both included) and codes; None and empty sequences select
+    everybody.
 
     `statuses`: an INS may be shared for a qualified identity only.
     """
@@ -128,42 +137,45 @@ class Selection:
 
 
 def insured_id(fingerprint: str) -> UUID:
-    """The id of a row: UUIDv8 of the SHA-256 of the fingerprint, the bucket in its last 16 bits (`clock.bucket_in`)."""
+    """Returns the id of a row: the UUIDv8 of the SHA-256 of the fingerprint, with the bucket in its last 16 bits
+    (`clock.bucket_in`)."""
     value = int.from_bytes(hashlib.sha256(fingerprint.encode()).digest()[:16], "big")
     return UUID(int=(value & ~(0xF << 76) & ~(0b11 << 62)) | _VERSION_8 | _VARIANT)
 
 
-def seal_insured(keyrings: Keyrings, one: InsuredPerson, fingerprint: str | None = None) -> SealedInsured:
-    """The row of a person, under the active keys; `fingerprint` is that of a row that stands under an older key."""
-    person, plain = one.person, one.as_json()
+def seal_insured(keyrings: Keyrings, insured_person: InsuredPerson, fingerprint: str | None = None) -> InsuredRowUpdate:
+    """Returns the row of a person under the active keys. `fingerprint`: that of an existing row under an older key."""
+    person, plain = insured_person.person, insured_person.as_json()
     fingerprint = fingerprint or keyrings.ins.fingerprint(*ins_parts(person.ins))
     id = insured_id(fingerprint)
     assert person.traits.birth_date is not None
-    row = Insured(
+    row = InsuredRow(
         id=id,
         fingerprint=fingerprint,
-        card=None if one.card is None else keyrings.ins.fingerprint(*_card_parts(person.ins, one.card)),
+        card=None
+        if insured_person.card is None
+        else keyrings.ins.fingerprint(*_card_parts(person.ins, insured_person.card)),
         birth_year=int(person.traits.birth_date[:4]),
         region=person.region or "",
         regime=person.regime or "",
         identity_status=person.status,
         sealed=seal_row(keyrings.persons, plain, KIND, id),
     )
-    return SealedInsured(row, keyrings.ins.fingerprint("insured", plain.decode(), one.card or ""))
+    return InsuredRowUpdate(row, keyrings.ins.fingerprint("insured", plain.decode(), insured_person.card or ""))
 
 
-def open_insured(keyring: Keyring, row: Insured) -> InsuredPerson:
-    """`keyring` is `keyrings.persons`. Raises SealBrokenError."""
+def open_insured(keyring: Keyring, row: InsuredRow) -> InsuredPerson:
+    """Returns the person of a row. `keyring`: `keyrings.persons`. Raises SealBrokenError."""
     return InsuredPerson.from_json(open_row(keyring, row.sealed, KIND, row.id))
 
 
-def is_card_of(keyring: Keyring, row: Insured, ins: Ins, serial: str) -> bool:
-    """Whether this is the serial number of the card in the register; `keyring` is `keyrings.ins`."""
-    return row.card is not None and keyring.matches(row.card, *_card_parts(ins, _card(serial)))
+def is_card_of(keyring: Keyring, row: InsuredRow, ins: Ins, serial: str) -> bool:
+    """Returns whether the serial number is that of the card in the register. `keyring`: `keyrings.ins`."""
+    return row.card is not None and keyring.matches(row.card, *_card_parts(ins, _card_serial(serial)))
 
 
-def read_insured(fields: Mapping[str, str], today: date, *, test_keys: bool) -> InsuredPerson:
-    """The person of a line. Raises a CodedError whose code says what is wrong.
+def parse_insured(fields: Mapping[str, str], today: date, *, test_keys: bool) -> InsuredPerson:
+    """Returns the person of a line. Raises a CodedError whose code identifies the invalid field.
 
     `test_keys`: numbers under a test OID may have a wrong key.
     """
@@ -174,7 +186,7 @@ def read_insured(fields: Mapping[str, str], today: date, *, test_keys: bool) -> 
         birth_name=fields["birth_name"],
         given_name=fields["given_name"],
         birth_date=fields["birth_date"],
-        sex=sex(_SEXES.get(stated_sex, stated_sex)),
+        sex=parse_sex(_SEXES.get(stated_sex, stated_sex)),
         birth_place=fields.get("birth_place") or None,
     )
     check_traits(traits, today)
@@ -188,7 +200,10 @@ def read_insured(fields: Mapping[str, str], today: date, *, test_keys: bool) -> 
     )
     serial = fields.get("card_serial")
     return InsuredPerson(
-        person, _reach(fields), _card(serial) if serial else None, _card_owner(fields, ins.oid, test_keys=test_keys)
+        person,
+        _contact_details(fields),
+        _card_serial(serial) if serial else None,
+        _card_owner(fields, ins.oid, test_keys=test_keys),
     )
 
 
@@ -201,7 +216,7 @@ def _card_owner(fields: Mapping[str, str], own_oid: str, *, test_keys: bool) -> 
     return owner
 
 
-def _reach(fields: Mapping[str, str]) -> Reach:
+def _contact_details(fields: Mapping[str, str]) -> ContactDetails:
     language = fields.get("language") or "fr"
     if language not in LANGUAGES:
         raise LanguageUnknownError
@@ -209,15 +224,15 @@ def _reach(fields: Mapping[str, str]) -> Reach:
     if not all(_ADDRESS_LINE.fullmatch(line) for line in lines):
         raise AddressInvalidError
     mail, number = fields.get("mail"), fields.get("mobile")
-    return Reach(
-        contact(mail, language, "holder").mail if mail else None,
+    return ContactDetails(
+        checked_contact(mail, language, "holder").mail if mail else None,
         mobile_number(number) if number else None,
         lines,
         cast(Language, language),
     )
 
 
-def _card(text: str) -> str:
+def _card_serial(text: str) -> str:
     serial = "".join(text.split()).upper()
     if _CARD.fullmatch(serial) is None:
         raise CardSerialInvalidError

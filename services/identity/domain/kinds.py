@@ -1,8 +1,8 @@
-"""Which kinds of actors there are, what each may hold, and who never gets an account.
+"""The kinds of actors, the scopes that each may hold, and the organisations that never get an account.
 
 Code de la santé publique L1111-18: insurers, mutuelles, banks and employers have no access, not even with consent.
-Occupational medicine (L1111-17 IV) neither, while its parameter stands on never. Activities: NAF rev. 2 (INSEE);
-sectors: TRE_R02-SecteurActivite. What is not known to be care is refused.
+Occupational medicine (L1111-17 IV) has none while its national parameter is `never`. Activities are NAF rev. 2 codes
+(INSEE), sectors TRE_R02-SecteurActivite. An activity or sector that is not known to be care is refused.
 """
 
 import re
@@ -16,14 +16,14 @@ OccupationalMedicine = Literal["never", "allowed"]
 
 CREATION, FEEDING, CONSULTATION = "records.open", "documents.deposit", "documents.read"
 ASSIST, CAMPAIGNS = "records.assist", "campaigns.run"
-"""Opening with help at a counter (a care home's software, a fund's agent), and running campaigns."""
+"""Assisted opening (by a care home's software or an agent of a fund), and running campaigns."""
 PROFILES: Final[Mapping[str, str]] = {"Creation": CREATION, "Feeding": FEEDING, "Consultation": CONSULTATION}
-"""The profiles of an organisation's software. Consultation reads nothing by itself: it lets the software carry a
+"""The profiles of an organisation's software. Consultation alone reads nothing: it lets the software use the
 professional's own right, by exchanging the token of the professional's sign-in."""
 RECORD_SCOPES: Final = frozenset(PROFILES.values())
 
-Never = Literal["insurer", "mutuelle", "bank", "employer", "occupational-medicine"]
-HOLDS: Final[Mapping[str, frozenset[str]]] = {
+Exclusion = Literal["insurer", "mutuelle", "bank", "employer", "occupational-medicine"]
+MAX_SCOPES: Final[Mapping[str, frozenset[str]]] = {
     "patient": frozenset(),
     "representative": frozenset(),
     "carer": frozenset(),
@@ -45,14 +45,14 @@ HOLDS: Final[Mapping[str, frozenset[str]]] = {
     "employer": frozenset(),
     "occupational-medicine": frozenset(),
 }
-"""What each kind may hold at most. Patients and professionals hold no scope: their right is who they are."""
+"""The scopes that each kind may hold. Patients and professionals hold none: their rights follow from who they are."""
 
 _NAF = re.compile(r"(\d{2})\.?(\d{2})([A-Z])")
 _SECTOR = re.compile(r"SA\d{2}")
 _FINESS = "1"
 _CARE_ACTIVITIES: Final = ("86", "87", "88", "4773", "8430A")
-"""Human health, care homes, social work, pharmacies, health insurance funds."""
-_NEVER_ACTIVITIES: Final[tuple[tuple[str, Never], ...]] = (
+"""NAF prefixes of human health, care homes, social work, pharmacies and health insurance funds."""
+_EXCLUDED_ACTIVITIES: Final[tuple[tuple[str, Exclusion], ...]] = (
     ("6512", "mutuelle"),
     ("65", "insurer"),
     ("662", "insurer"),
@@ -69,7 +69,7 @@ _CARE_SECTORS: Final = frozenset(
         *(47, 50, 51, 52, 53, 54, 56, 57, 59, 61, 63, 64, 65, 67, 68, 69),
     )
 )
-_NEVER_SECTORS: Final[Mapping[str, Never]] = {
+_EXCLUDED_SECTORS: Final[Mapping[str, Exclusion]] = {
     "SA13": _OCCUPATIONAL,
     "SA66": _OCCUPATIONAL,
     "SA23": "insurer",
@@ -78,8 +78,8 @@ _OCCUPATIONAL_SPECIALTIES: Final = frozenset({"SM25"})
 
 
 class OrganisationNeverError(ForbiddenError):
-    """Insurers, mutuelles, banks, employers and occupational medicine have no account here, whoever asks for it: the
-    law gives them no access to these records, not even with consent."""
+    """Insurers, mutuelles, banks, employers and occupational medicine cannot have an account here, whoever requests it:
+    the law gives them no access to these records, not even with consent."""
 
     code = "organisation-never"
     french = (
@@ -89,14 +89,14 @@ class OrganisationNeverError(ForbiddenError):
 
 
 class ActivityInvalidError(InvalidError):
-    """The activity is a NAF code such as 86.10Z, the sector a code of TRE_R02 such as SA01."""
+    """Give the activity as a NAF code such as 86.10Z, and the sector as a code of TRE_R02 such as SA01."""
 
     code = "activity-invalid"
     french = "L’activité est un code NAF tel que 86.10Z, le secteur un code de TRE_R02 tel que SA01."
 
 
 class ActivityNeededError(InvalidError):
-    """An organisation that is not in FINESS says what it does: give its NAF code as activity."""
+    """An organisation that is not in FINESS must state its activity: give its NAF code as activity."""
 
     code = "activity-needed"
     french = "Une organisation absente de FINESS dit ce qu’elle fait : donnez son code NAF (activity)."
@@ -109,14 +109,15 @@ class OccupationalMedicineNeverError(ForbiddenError):
     french = "La médecine du travail n’a pas accès à ces dossiers."
 
 
-def never_of(activity: str | None, sector: str | None) -> Never | None:
-    """Why an organisation with this activity (NAF) and sector (TRE_R02) never gets an account; None: it may.
+def exclusion_of(activity: str | None, sector: str | None) -> Exclusion | None:
+    """Returns why an organisation with this activity (NAF) and sector (TRE_R02) never gets an account, or None if it
+    may.
 
     Raises ActivityInvalidError.
     """
-    found = [_of_activity(activity)] if activity is not None else []
-    found += [_of_sector(sector)] if sector is not None else []
-    return next((one for one in found if one is not None), None)
+    exclusions = [_activity_exclusion(activity)] if activity is not None else []
+    exclusions += [_sector_exclusion(sector)] if sector is not None else []
+    return next((exclusion for exclusion in exclusions if exclusion is not None), None)
 
 
 def check_organisation(
@@ -125,42 +126,46 @@ def check_organisation(
     sector: str | None,
     occupational_medicine: OccupationalMedicine = "never",
 ) -> None:
-    """Whether an organisation may be registered. FINESS lists health and social establishments only; others say what
-    they do. Raises OrganisationNeverError, ActivityInvalidError, ActivityNeededError."""
-    never = never_of(activity, sector)
-    if never is not None and (never != _OCCUPATIONAL or occupational_medicine == "never"):
+    """Checks that an organisation may be registered. FINESS lists only health and social establishments, so other
+    organisations must state their activity.
+
+    Raises OrganisationNeverError, ActivityInvalidError, ActivityNeededError.
+    """
+    exclusion = exclusion_of(activity, sector)
+    if exclusion is not None and (exclusion != _OCCUPATIONAL or occupational_medicine == "never"):
         raise OrganisationNeverError
     if structure_id is not None and not structure_id.startswith(_FINESS) and activity is None:
         raise ActivityNeededError
 
 
-def never_of_professional(specialties: frozenset[str], sector: str | None) -> Never | None:
-    """Occupational medicine, for who has no other specialty or acts for a structure of that sector; else None."""
+def exclusion_of_professional(specialties: frozenset[str], sector: str | None) -> Exclusion | None:
+    """Returns `occupational-medicine` for a professional with no other specialty or acting for a structure of that
+    sector; otherwise None."""
     by_specialty = bool(specialties) and specialties <= _OCCUPATIONAL_SPECIALTIES
-    by_sector = sector is not None and _NEVER_SECTORS.get(sector) == _OCCUPATIONAL
+    by_sector = sector is not None and _EXCLUDED_SECTORS.get(sector) == _OCCUPATIONAL
     return _OCCUPATIONAL if by_specialty or by_sector else None
 
 
-def check_professional(never: Never | None, occupational_medicine: OccupationalMedicine) -> None:
-    """Raises OccupationalMedicineNeverError while the parameter stands on never."""
-    if never is not None and occupational_medicine == "never":
+def check_professional(exclusion: Exclusion | None, occupational_medicine: OccupationalMedicine) -> None:
+    """Raises OccupationalMedicineNeverError while the national parameter is `never`."""
+    if exclusion is not None and occupational_medicine == "never":
         raise OccupationalMedicineNeverError
 
 
-def _of_activity(activity: str) -> Never | None:
+def _activity_exclusion(activity: str) -> Exclusion | None:
     match = _NAF.fullmatch(activity.strip())
     if match is None:
         raise ActivityInvalidError
     code = "".join(match.groups())
     if code.startswith(_CARE_ACTIVITIES):
         return None
-    return next((never for prefix, never in _NEVER_ACTIVITIES if code.startswith(prefix)), "employer")
+    return next((exclusion for prefix, exclusion in _EXCLUDED_ACTIVITIES if code.startswith(prefix)), "employer")
 
 
-def _of_sector(sector: str) -> Never | None:
+def _sector_exclusion(sector: str) -> Exclusion | None:
     code = sector.strip()
     if _SECTOR.fullmatch(code) is None:
         raise ActivityInvalidError
     if code in _CARE_SECTORS:
         return None
-    return _NEVER_SECTORS.get(code, "employer")
+    return _EXCLUDED_SECTORS.get(code, "employer")

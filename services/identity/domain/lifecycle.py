@@ -1,7 +1,7 @@
-"""The life of a person's record: states x actions x parties -> a new state or a refusal. One table, total.
+"""The life cycle of a person's record: state, action and party give a new state or a refusal. The table is total.
 
 Code de la santé publique: opening unless refused (R1111-26 to R1111-28), closing at any time (R1111-34), ten years of
-keeping after it (L1111-18), what may be told after a death (L1110-4 V). What is not in the table is refused.
+retention after closing (L1111-18), disclosure after a death (L1110-4 V). Combinations outside the table are refused.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,13 @@ from services.identity.domain.opening import RecordUnknownError
 from shared.contracts.base import ActorKind
 from shared.errors import ClientError, ConflictError, ForbiddenError
 
-State = Literal["none", "objected", "open", "closed", "dead", "erased"]
-"""Of one person. `none`, `objected` and `erased`: there is no record; `dead`: closed because its holder has died."""
-Action = Literal["open", "object", "withdraw-objection", "close", "reopen", "record-death", "erase", "link", "unlink"]
-Party = Literal[
+LifecycleState = Literal["none", "objected", "open", "closed", "dead", "erased"]
+"""The state of one person. `none`, `objected` and `erased`: there is no record; `dead`: closed because the holder has
+died."""
+LifecycleAction = Literal[
+    "open", "object", "withdraw-objection", "close", "reopen", "record-death", "erase", "link", "unlink"
+]
+LifecycleParty = Literal[
     "holder",
     "representative",
     "carer",
@@ -28,25 +31,25 @@ Party = Literal[
     "system",
     "unknown",
 ]
-"""Who acts, as seen from the record. An agent (by phone, at a counter) is an administrator; `system` are the sweep
-and a campaign."""
-STATES: Final = get_args(State)
-ACTIONS: Final = get_args(Action)
-PARTIES: Final = get_args(Party)
-Channel = Literal["online", "phone-agent", "letter"]
-Cause = Literal["asked", "death"]
-Reason = Literal["retention-over", "gdpr-decision"]
+"""The party that acts, seen from the record. An agent (by phone, at a counter) is an administrator; sweeps and
+campaigns are `system`."""
+STATES: Final = get_args(LifecycleState)
+ACTIONS: Final = get_args(LifecycleAction)
+PARTIES: Final = get_args(LifecycleParty)
+RequestChannel = Literal["online", "phone-agent", "letter"]
+ClosureCause = Literal["asked", "death"]
+ErasureReason = Literal["retention-over", "gdpr-decision"]
 
 
 class RecordClosedError(ConflictError):
-    """This person's record is closed. Reopening it is an act of its own: POST /records/{id}/reopen."""
+    """This person's record is closed. Reopen it with POST /records/{id}/reopen."""
 
     code = "record-closed"
     french = "Le dossier de cette personne est fermé. Le rouvrir est un acte à part."
 
 
 class RecordOpenError(ConflictError):
-    """This record is open, and the time for which it is kept has not begun."""
+    """This record is open: its retention period has not begun."""
 
     code = "record-open"
     french = "Ce dossier est ouvert : le délai de conservation n’a pas commencé."
@@ -60,28 +63,28 @@ class HolderDeceasedError(ConflictError):
 
 
 class RetentionOverError(ConflictError):
-    """This record was closed so long ago that it is being erased. A new one may be opened."""
+    """This record was closed so long ago that it is being erased. A new one can be opened."""
 
     code = "retention-over"
     french = "Ce dossier est fermé depuis si longtemps qu’il est en cours d’effacement. Un nouveau peut être ouvert."
 
 
 class RetentionRunningError(ConflictError):
-    """This record is closed and still within the time for which it is kept."""
+    """This record is closed, and its retention period has not ended."""
 
     code = "retention-running"
     french = "Ce dossier est fermé et le délai de conservation court encore."
 
 
 class OpeningObjectedError(ConflictError):
-    """This person has objected to the opening of a record: only their own wish opens one."""
+    """This person has objected to the opening of a record: only they can ask for one."""
 
     code = "opening-objected"
     french = "Cette personne s’est opposée à l’ouverture d’un dossier : elle seule peut en demander un."
 
 
 class OpeningSuppressedError(ConflictError):
-    """This person's record was erased: only their own wish opens another."""
+    """This person's record was erased: only they can ask for another."""
 
     code = "opening-suppressed"
     french = "Le dossier de cette personne a été effacé : elle seule peut en demander un autre."
@@ -101,29 +104,29 @@ REFUSALS: Final[dict[str, type[ClientError]]] = {
         RetentionRunningError,
     )
 }
-"""Every refusal of this module by its code."""
+"""The refusals of this module by code."""
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """It may be done, and leads there (which may be where it already is)."""
+class LifecycleTransition:
+    """The action is allowed and leads to this state, which may be the current one."""
 
-    state: State
+    state: LifecycleState
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """It may not be done; `code` is a key of REFUSALS."""
+class LifecycleRefusal:
+    """The action is refused; `code` is a key of REFUSALS."""
 
     code: str
 
     def error(self) -> ClientError:
-        """What the caller is told."""
+        """Returns the error for the caller."""
         return REFUSALS[self.code]()
 
 
-_OWN: Final = frozenset[Party]({"holder", "representative"})
-_WHO: Final[dict[Action, frozenset[Party]]] = {
+_OWN: Final = frozenset[LifecycleParty]({"holder", "representative"})
+_WHO: Final[dict[LifecycleAction, frozenset[LifecycleParty]]] = {
     "open": _OWN | {"professional", "administrator", "system"},
     "object": _OWN | {"administrator"},
     "withdraw-objection": _OWN | {"administrator"},
@@ -135,7 +138,7 @@ _WHO: Final[dict[Action, frozenset[Party]]] = {
     "unlink": frozenset({"administrator"}),
 }
 _NO_RECORD: Final = "record-unknown"
-_RULES: Final[dict[Action, tuple[State | str, ...]]] = {  # in the order of STATES
+_RULES: Final[dict[LifecycleAction, tuple[LifecycleState | str, ...]]] = {  # in the order of STATES
     #                       none        objected    open      closed           dead               erased
     "open":                ("open",     "open",     "open",   "record-closed", "holder-deceased", "open"),
     "object":              ("objected", "objected", "closed", "closed",        "dead",            "erased"),
@@ -147,20 +150,22 @@ _RULES: Final[dict[Action, tuple[State | str, ...]]] = {  # in the order of STAT
     "link":                (_NO_RECORD, _NO_RECORD, "open",   "closed",        "holder-deceased", _NO_RECORD),
     "unlink":              (_NO_RECORD, _NO_RECORD, "open",   "closed",        "dead",            _NO_RECORD),
 }  # fmt: skip
-_EXCEPTIONS: Final[dict[tuple[State, Action, Party], State | str]] = {
-    ("objected", "open", "system"): "opening-objected",  # a campaign opens for nobody who refused
+_EXCEPTIONS: Final[dict[tuple[LifecycleState, LifecycleAction, LifecycleParty], LifecycleState | str]] = {
+    ("objected", "open", "system"): "opening-objected",  # a campaign never opens a record for a person who refused
     ("erased", "open", "system"): "opening-suppressed",
     ("dead", "reopen", "administrator"): "open",  # a death recorded in error
-    ("open", "erase", "system"): "record-open",  # the sweep takes only what was closed
+    ("open", "erase", "system"): "record-open",  # the sweep erases closed records only
 }
 
 
-def _decide(state: State, action: Action, party: Party) -> Move | Refusal:
+def _decide(
+    state: LifecycleState, action: LifecycleAction, party: LifecycleParty
+) -> LifecycleTransition | LifecycleRefusal:
     if party not in _WHO[action]:
-        return Refusal("forbidden")
+        return LifecycleRefusal("forbidden")
     outcome = _EXCEPTIONS.get((state, action, party), _RULES[action][STATES.index(state)])
-    known: dict[str, State] = {one: one for one in STATES}
-    return Move(known[outcome]) if outcome in known else Refusal(outcome)
+    states: dict[str, LifecycleState] = {name: name for name in STATES}
+    return LifecycleTransition(states[outcome]) if outcome in states else LifecycleRefusal(outcome)
 
 
 TABLE: Final = MappingProxyType(
@@ -171,17 +176,21 @@ TABLE: Final = MappingProxyType(
         for party in PARTIES
     }
 )
-"""Everything, decided once."""
+"""The decision for every combination."""
 
 
-def decide(state: State, action: Action, party: Party) -> Move | Refusal:
-    """What becomes of it; refused (`forbidden`) where the table does not know it."""
-    return TABLE.get((state, action, party), Refusal("forbidden"))
+def decide(
+    state: LifecycleState, action: LifecycleAction, party: LifecycleParty
+) -> LifecycleTransition | LifecycleRefusal:
+    """Returns the outcome of an action by a party in this state; `forbidden` for combinations outside the table."""
+    return TABLE.get((state, action, party), LifecycleRefusal("forbidden"))
 
 
-def party_of(kind: ActorKind, own_record: UUID | None, record_id: UUID | None) -> Party:
-    """Who asks, as seen from that record (`own_record`: the one that the token speaks for). Raises RecordUnknownError
-    for a patient whose record it is not, and for whoever acts for somebody else."""
+def party_of(kind: ActorKind, own_record: UUID | None, record_id: UUID | None) -> LifecycleParty:
+    """Returns the caller's party, seen from that record. `own_record`: the record to which the token gives access.
+
+    Raises RecordUnknownError for a patient with another record, and for a representative or carer who acts in another.
+    """
     match kind:
         case "patient" | "representative" | "carer":
             if record_id is None or own_record != record_id:
@@ -193,8 +202,8 @@ def party_of(kind: ActorKind, own_record: UUID | None, record_id: UUID | None) -
             return kind
 
 
-def state_of(cause: Cause | None) -> State:
-    """The state of a record that exists, by why it is closed (None: it is not)."""
+def state_of(cause: ClosureCause | None) -> LifecycleState:
+    """Returns the state of an existing record. `cause`: why it is closed; None: it is open."""
     match cause:
         case None:
             return "open"
@@ -206,14 +215,15 @@ def state_of(cause: Cause | None) -> State:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long what is closed is kept, how long backups are, and when a missing acknowledgement is an alarm."""
+    """Retention periods: of closed records, of backups, and the delay after which a missing acknowledgement raises an
+    alarm."""
 
     closed_years: int
     backups_days: int
     acknowledgement_s: float
 
     def closed_before(self, now: datetime) -> datetime:
-        """What was closed at this moment or earlier has been kept long enough."""
+        """Returns the time up to which closed records have completed their retention."""
         year = now.year - self.closed_years
         try:
             return now.replace(year=year)
@@ -221,5 +231,5 @@ class Retention:
             return now.replace(year=year, day=28, hour=23, minute=59, second=59, microsecond=999_999)
 
     def is_over(self, closed_at: datetime, now: datetime) -> bool:
-        """Whether what was closed then is to be erased."""
+        """Returns whether the retention of a record closed at this time has ended."""
         return closed_at <= self.closed_before(now)

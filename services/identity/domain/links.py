@@ -1,13 +1,13 @@
-"""Two records of one person, known under two numbers: no document moves, the two name each other.
+"""Two records of one person under two numbers: documents stay where they are, and the records refer to each other.
 
-Each keeps its own state, so that each document goes on being judged by its own record's. A closed one may be linked:
-its holder still reads it. One whose holder has died may not: the other would be read by somebody who lives.
+Each record keeps its own state, which decides about its own documents. A closed record can be linked, since its holder
+still reads it. A record whose holder has died cannot: the living holder of the other would read it.
 """
 
 from typing import Literal, Protocol
 from uuid import UUID
 
-from services.identity.domain.lifecycle import Party, Refusal, State, decide
+from services.identity.domain.lifecycle import LifecycleParty, LifecycleRefusal, LifecycleState, decide
 from shared.errors import ClientError, ConflictError, InvalidError
 
 
@@ -19,38 +19,40 @@ class RecordLinkedError(ConflictError):
 
 
 class SameRecordError(InvalidError):
-    """These are one and the same record. Name the two records of the person."""
+    """These are one and the same record. Name the two different records of the person."""
 
     code = "same-record"
     french = "C’est un seul et même dossier. Indiquez les deux dossiers de la personne."
 
 
-class Side(Protocol):
-    """One of the two records."""
+class LinkableRecord(Protocol):
+    """A record with what a link needs to know of it."""
 
     @property
     def id(self) -> UUID:
-        """Its id."""
+        """The id of the record."""
 
     @property
-    def state(self) -> State:
-        """Where it is in its life."""
+    def state(self) -> LifecycleState:
+        """The state of its life cycle."""
 
     @property
     def linked_to(self) -> UUID | None:
-        """The record that it names."""
+        """The record to which it is linked."""
 
 
-def are_linked(first: Side, second: Side) -> bool:
-    """Whether they name each other."""
+def are_linked(first: LinkableRecord, second: LinkableRecord) -> bool:
+    """Returns whether the two records refer to each other."""
     return (first.linked_to, second.linked_to) == (second.id, first.id)
 
 
-def refusal_of(action: Literal["link", "unlink"], first: Side, second: Side, party: Party) -> ClientError | None:
-    """Why these two are not to be linked, or why their link is not to be ended."""
-    for one in (first, second):
-        if isinstance(decided := decide(one.state, action, party), Refusal):
-            return decided.error()
+def link_refusal(
+    action: Literal["link", "unlink"], first: LinkableRecord, second: LinkableRecord, party: LifecycleParty
+) -> ClientError | None:
+    """Returns why these records cannot be linked or unlinked, or None if they can."""
+    for record in (first, second):
+        if isinstance(decision := decide(record.state, action, party), LifecycleRefusal):
+            return decision.error()
     if {first.linked_to, second.linked_to} <= {None, first.id, second.id}:
         return None
     return RecordLinkedError()

@@ -1,7 +1,7 @@
-"""The access mode: stated when a token is asked for, carried in it, with the motive sealed where one is required.
+"""The access mode that is stated in a token request and carried by the token, with a sealed motive in an emergency.
 
-Codes of TRE_R248-ModeAcces; `secret` is the secret connection of a minor. Emergencies: Code de la santé publique
-L1111-17 I. Software alone (indirect authentication) is always `normal`.
+Codes are those of TRE_R248-ModeAcces; `secret` is the secret connection of a minor. Emergencies: Code de la santé
+publique L1111-17 I. Software alone (indirect authentication) always works in `normal` mode.
 """
 
 import unicodedata
@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final, Literal, get_args
 from uuid import UUID
 
-from services.identity.domain.kinds import Never
+from services.identity.domain.kinds import Exclusion
 from shared.contracts.audit import MOTIVE
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError
@@ -20,8 +20,8 @@ from shared.values import Ins
 
 AccessMode = Literal["normal", "bris_de_glace", "centre_15", "secret"]
 MODES: Final[tuple[AccessMode, ...]] = get_args(AccessMode)
-EMERGENCIES: Final[frozenset[AccessMode]] = frozenset({"bris_de_glace", "centre_15"})
-SHORTEST_MOTIVE, LONGEST_MOTIVE = 10, 500
+EMERGENCY_MODES: Final[frozenset[AccessMode]] = frozenset({"bris_de_glace", "centre_15"})
+MIN_MOTIVE_LENGTH, MAX_MOTIVE_LENGTH = 10, 500
 
 Role = Literal[
     "patient",
@@ -37,7 +37,7 @@ Role = Literal[
 ]
 _NORMAL: Final[frozenset[AccessMode]] = frozenset({"normal"})
 _CARE: Final[frozenset[AccessMode]] = frozenset({"normal", "bris_de_glace", "secret"})
-FITTING: Final[Mapping[Role, frozenset[AccessMode]]] = {
+ALLOWED_MODES: Final[Mapping[Role, frozenset[AccessMode]]] = {
     "patient": _NORMAL,
     "health-professional": _CARE,
     "regulating-doctor": _CARE | {"centre_15"},
@@ -49,19 +49,19 @@ FITTING: Final[Mapping[Role, frozenset[AccessMode]]] = {
     "system": frozenset(),
     "unknown": frozenset(),
 }
-"""Who may state which mode; the last two never get a token."""
+"""The modes that each role may state. The last two roles never get a token."""
 
 
 class ModeUnknownError(InvalidError):
-    """The access mode is one of: normal, bris_de_glace, centre_15, secret."""
+    """The access mode must be one of: normal, bris_de_glace, centre_15, secret."""
 
     code = "mode-unknown"
     french = "Le mode d’accès est l’un de : normal, bris_de_glace, centre_15, secret."
 
 
 class ModeNotFittingError(ForbiddenError):
-    """This access mode is not for you: emergencies are for health professionals, centre_15 for the regulating doctors
-    of a centre 15, software alone works in normal mode."""
+    """You may not use this access mode: emergencies are for health professionals, centre_15 for the regulating doctors
+    of a centre 15; software alone works in normal mode."""
 
     code = "mode-not-fitting"
     french = (
@@ -71,15 +71,15 @@ class ModeNotFittingError(ForbiddenError):
 
 
 class MotiveInvalidError(InvalidError):
-    """An emergency access needs a motive of 10 to 500 characters; the other modes take none."""
+    """An emergency access needs a motive of 10 to 500 characters; other modes take none."""
 
     code = "motive-invalid"
     french = "Un accès en urgence demande un motif de 10 à 500 caractères ; les autres modes n’en prennent pas."
 
 
 class PatientNotNamedError(InvalidError):
-    """An emergency access names its patient, by `patient` = urn:oid:<OID>|<INS>: each record is asked for by itself.
-    The other modes name none."""
+    """An emergency access needs `patient` = urn:oid:<OID>|<INS>: request a token for each record. Other modes take no
+    patient."""
 
     code = "patient-not-named"
     french = (
@@ -89,15 +89,15 @@ class PatientNotNamedError(InvalidError):
 
 
 class EmergencyUnavailableError(ForbiddenError):
-    """Emergency modes are not set up here: motives could not be sealed. Tell the operator (PROFESSIONALS__MOTIVES)."""
+    """Emergency modes are not configured here: motives cannot be sealed. Tell the operator (PROFESSIONALS__MOTIVES)."""
 
     code = "emergency-unavailable"
     french = "Les accès en urgence ne sont pas configurés ici. Prévenez l’exploitant."
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
-    """A mode that exists, with its motive sealed (JWE) and the one record that it is for where it needs them."""
+class StatedAccess:
+    """A valid mode. In an emergency also the sealed motive (JWE) and the id of the record that it is for."""
 
     mode: AccessMode = "normal"
     motive: str | None = None
@@ -105,53 +105,53 @@ class Stated:
 
     @property
     def is_emergency(self) -> bool:
-        """Whether it goes around the patient's authorisation."""
-        return self.mode in EMERGENCIES
+        """Returns whether the mode overrides the patient's authorisation."""
+        return self.mode in EMERGENCY_MODES
 
-    def naming(self, record_id: UUID) -> "Stated":
-        """The emergency in this record alone."""
+    def for_record(self, record_id: UUID) -> "StatedAccess":
+        """Returns a copy for this record alone."""
         return replace(self, record_id=record_id)
 
 
-def state_mode(mode: str | None, motive: str | None, motives: Keyring | None) -> Stated:
-    """What somebody states when asking for a token; nothing stated is `normal`.
+def parse_stated_access(mode: str | None, motive: str | None, motives: Keyring | None) -> StatedAccess:
+    """Checks the mode of a token request (by default `normal`) and seals its motive.
 
     Raises ModeUnknownError, MotiveInvalidError, EmergencyUnavailableError.
     """
-    wanted = next((one for one in MODES if one == (mode or "normal")), None)
-    if wanted is None:
+    access_mode = next((known_mode for known_mode in MODES if known_mode == (mode or "normal")), None)
+    if access_mode is None:
         raise ModeUnknownError
-    if wanted not in EMERGENCIES:
+    if access_mode not in EMERGENCY_MODES:
         if motive is not None:
             raise MotiveInvalidError
-        return Stated(wanted)
+        return StatedAccess(access_mode)
     text = _clean_motive(motive or "")
     if motives is None:
         raise EmergencyUnavailableError
-    return Stated(wanted, motives.encrypt_jwe(text.encode(), MOTIVE))
+    return StatedAccess(access_mode, motives.encrypt_jwe(text.encode(), MOTIVE))
 
 
-def named_patient(stated: Stated, patient: str | None) -> Ins | None:
-    """Whom an emergency is about: `urn:oid:<OID>|<INS>`; None in the other modes.
+def emergency_patient(stated_access: StatedAccess, patient: str | None) -> Ins | None:
+    """Returns the INS of the patient of an emergency, from `urn:oid:<OID>|<INS>`; None in other modes.
 
     Raises PatientNotNamedError, InvalidInsError, UnknownInsSystemError.
     """
-    if stated.is_emergency != (patient is not None):
+    if stated_access.is_emergency != (patient is not None):
         raise PatientNotNamedError
     return None if patient is None else Ins.from_token(patient)
 
 
-def check_fitting(stated: Stated, role: Role) -> None:
-    """Raises ModeNotFittingError."""
-    if stated.mode not in FITTING[role]:
+def check_mode_allowed(stated_access: StatedAccess, role: Role) -> None:
+    """Checks that the role may state the mode. Raises ModeNotFittingError."""
+    if stated_access.mode not in ALLOWED_MODES[role]:
         raise ModeNotFittingError
 
 
 def role_of_professional(
-    profession: str, organisation_id: str | None, centres_15: frozenset[str], never: Never | None = None
+    profession: str, organisation_id: str | None, centres_15: frozenset[str], exclusion: Exclusion | None = None
 ) -> Role:
-    """What a professional is when a mode is stated; `profession` as the directory has it (`G15_10`)."""
-    if never is not None:
+    """Returns the role of a professional for the choice of modes. `profession` is the directory's code (`G15_10`)."""
+    if exclusion is not None:
         return "occupational-doctor"
     if not profession.startswith("G15_"):
         return "other-professional"
@@ -160,14 +160,14 @@ def role_of_professional(
     return "health-professional"
 
 
-def lifetime_of(stated: Stated, usual: timedelta, emergency: timedelta) -> timedelta:
-    """How long a token in this mode lives: an emergency's never longer than the usual one."""
-    return min(usual, emergency) if stated.is_emergency else usual
+def token_lifetime(stated_access: StatedAccess, default: timedelta, emergency: timedelta) -> timedelta:
+    """Returns the lifetime of a token in this mode. In an emergency it is never longer than the default."""
+    return min(default, emergency) if stated_access.is_emergency else default
 
 
 def _clean_motive(motive: str) -> str:
     text = unicodedata.normalize("NFC", motive.strip())
-    readable = all(letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cs") for letter in text)
-    if not readable or not SHORTEST_MOTIVE <= len(text) <= LONGEST_MOTIVE:
+    readable = all(character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs") for character in text)
+    if not readable or not MIN_MOTIVE_LENGTH <= len(text) <= MAX_MOTIVE_LENGTH:
         raise MotiveInvalidError
     return text

@@ -1,4 +1,4 @@
-"""Opening a record: what is checked of a person and a contact, and what an opening means for a person already known."""
+"""Opening a record: persons and contacts with their checks, and the comparison with a person already known."""
 
 import re
 from dataclasses import dataclass, fields
@@ -15,7 +15,7 @@ from shared.values import Ins, InvalidTraitsError, RedactedRepr, Sex, StrictTrai
 LANGUAGES = ("fr", "en")
 RELATIONS = ("holder", "representative")
 _MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62}")
-_LONGEST_MAIL = 254
+_MAX_MAIL_LENGTH = 254
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TRAITS = tuple(field.name for field in fields(StrictTraits))
 
@@ -42,7 +42,7 @@ class RelationUnknownError(InvalidError):
 
 
 class TraitsDifferError(ConflictError):
-    """This INS has a record under other strict traits. Check the identity of the person."""
+    """This INS has a record with other strict traits. Check the identity of the person."""
 
     code = "traits-differ"
     french = "Cet INS a un dossier sous d’autres traits stricts. Vérifiez l’identité de la personne."
@@ -57,7 +57,7 @@ class RecordUnknownError(NotFoundError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Contact(RedactedRepr):
-    """Where and in which language a person is told things."""
+    """A person's addresses and language for messages."""
 
     mail: str | None
     language: Literal["fr", "en"]
@@ -65,23 +65,24 @@ class Contact(RedactedRepr):
     mobile: str | None = None
 
     def as_json(self) -> bytes:
-        """What is sealed, at rest and for notify (`ContactChanged`). `mobile` is there only where one is known."""
+        """Returns the JSON that is sealed, at rest and for notify (`ContactChanged`). `mobile` is present only if
+        known."""
         mobile = {} if self.mobile is None else {"mobile": self.mobile}
         return orjson.dumps({"mail": self.mail, "language": self.language, "relation": self.relation, **mobile})
 
     @classmethod
     def from_json(cls, data: bytes) -> "Contact":
-        """The contact of `as_json`."""
-        found = orjson.loads(data)
-        return cls(found["mail"], found["language"], found["relation"], found.get("mobile"))
+        """Returns the contact that `as_json` encoded."""
+        document = orjson.loads(data)
+        return cls(document["mail"], document["language"], document["relation"], document.get("mobile"))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Person(RedactedRepr):
-    """An insured person: the number, the strict traits, and what else is known.
+    """An insured person: the number, the strict traits and further details.
 
-    `regime` and `region` are codes (`domain.persons`). A record that was opened before the status was kept had been
-    opened for a qualified identity.
+    `regime` and `region` are codes (`domain.persons`). Records opened before the status was stored were opened for a
+    qualified identity.
     """
 
     ins: Ins
@@ -92,38 +93,38 @@ class Person(RedactedRepr):
     region: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """What `as_json` writes; what is not known is left out."""
+        """Returns the content of `as_json`, without unknown values."""
         traits = self.traits
-        known = {"used": [self.used.family_name, self.used.given_name], "regime": self.regime, "region": self.region}
+        optional = {"used": [self.used.family_name, self.used.given_name], "regime": self.regime, "region": self.region}
         return {
             "ins": [self.ins.matricule, self.ins.oid],
             "traits": {name: getattr(traits, name) for name in _TRAITS},
             "status": self.status,
-            **{name: value for name, value in known.items() if value not in (None, [None, None])},
+            **{name: value for name, value in optional.items() if value not in (None, [None, None])},
         }
 
     def as_json(self) -> bytes:
-        """What is sealed at rest."""
+        """Returns the JSON that is sealed for storage."""
         return orjson.dumps(self.as_dict())
 
     @classmethod
     def from_json(cls, data: bytes) -> "Person":
-        """The person of `as_json`, of today and of earlier versions."""
-        found = orjson.loads(data)
-        traits = {**found["traits"], "sex": Sex(found["traits"]["sex"])}
+        """Returns the person that `as_json` encoded, in this or an earlier version."""
+        document = orjson.loads(data)
+        traits = {**document["traits"], "sex": Sex(document["traits"]["sex"])}
         return cls(
-            Ins(*found["ins"]),
+            Ins(*document["ins"]),
             StrictTraits(**traits),
-            UsedNames(*found.get("used", ())),
-            IdentityStatus(found.get("status", IdentityStatus.QUALIFIED)),
-            found.get("regime"),
-            found.get("region"),
+            UsedNames(*document.get("used", ())),
+            IdentityStatus(document.get("status", IdentityStatus.QUALIFIED)),
+            document.get("regime"),
+            document.get("region"),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class RecordState:
-    """A record as it stands here and as it is in force where reads are decided."""
+    """The state of a record here, and the version in force in the service that decides about reads."""
 
     id: UUID
     version: int
@@ -137,9 +138,9 @@ class RecordState:
         return self.in_force_version >= self.version
 
 
-def contact(mail: str | None, language: str, relation: str) -> Contact:
-    """Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""
-    if mail is not None and (len(mail) > _LONGEST_MAIL or _MAIL.fullmatch(mail) is None):
+def checked_contact(mail: str | None, language: str, relation: str) -> Contact:
+    """Returns the contact. Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""
+    if mail is not None and (len(mail) > _MAX_MAIL_LENGTH or _MAIL.fullmatch(mail) is None):
         raise MailInvalidError
     if language not in LANGUAGES:
         raise LanguageUnknownError
@@ -149,7 +150,7 @@ def contact(mail: str | None, language: str, relation: str) -> Contact:
 
 
 def check_traits(traits: StrictTraits, today: date) -> None:
-    """What a trait may not be although its form is right. Raises InvalidTraitsError."""
+    """Checks the values of well-formed traits. Raises InvalidTraitsError."""
     names = (traits.birth_name or "") + (traits.given_name or "")
     if traits.birth_date is None or traits.sex is None or _CONTROL.search(names):
         raise InvalidTraitsError
@@ -157,15 +158,17 @@ def check_traits(traits: StrictTraits, today: date) -> None:
         raise InvalidTraitsError
 
 
-def sex(text: str) -> Sex:
-    """As FHIR codes it. Raises InvalidTraitsError."""
+def parse_sex(text: str) -> Sex:
+    """Returns the sex from its FHIR code. Raises InvalidTraitsError."""
     try:
         return Sex(text)
     except ValueError:
         raise InvalidTraitsError("The sex is male, female or unknown.") from None
 
 
-def are_same(known: dict[str, str], stated: dict[str, str]) -> bool:
-    """Whether two sets of normalised traits are of one person; what one side lacks or does not know is not compared."""
-    compared = (name for name in known.keys() & stated.keys() if Sex.UNKNOWN.value not in (known[name], stated[name]))
-    return all(known[name] == stated[name] for name in compared)
+def are_same_person(recorded: dict[str, str], stated: dict[str, str]) -> bool:
+    """Returns whether two sets of normalised traits describe one person; traits missing or unknown on one side are not
+    compared."""
+    shared_names = recorded.keys() & stated.keys()
+    compared = (name for name in shared_names if Sex.UNKNOWN.value not in (recorded[name], stated[name]))
+    return all(recorded[name] == stated[name] for name in compared)

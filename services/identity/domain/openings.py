@@ -1,4 +1,5 @@
-"""What openings have in common: the parameters of this installation, whom a message reaches, who may be named."""
+"""Rules shared by all ways of opening: the parameters of the installation, message requests, and the médecin
+traitant."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,9 +8,9 @@ from uuid import UUID
 
 import orjson
 
-from services.identity.domain.contacts import Note, message
+from services.identity.domain.contacts import MessageContent, message_request
 from services.identity.domain.directory import Professional
-from services.identity.domain.insured import Reach
+from services.identity.domain.insured import ContactDetails
 from services.identity.domain.opening import Contact
 from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
@@ -30,7 +31,7 @@ class InsuredUnknownError(NotFoundError):
 
 
 class ConsentNeededError(InvalidError):
-    """A record opens with help only when the person has agreed, and you state it: consent_noted is true."""
+    """Opening a record with help requires the person's agreement, and your statement of it: consent_noted is true."""
 
     code = "consent-needed"
     french = "L’ouverture avec de l’aide demande l’accord de la personne, et que vous le déclariez (consent_noted)."
@@ -61,8 +62,8 @@ class AttendingDoctorUnknownError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class OpeningRules:
-    """Parameters. `window_days`: how long one may object; `rate`: notices per second at most; `page`: at once;
-    `contact_wait_h`: for how long a new contact waits when another is on file."""
+    """Parameters of the installation. `window_days`: the time to object; `rate`: notices per second at most; `page`:
+    rows per transaction; `contact_wait_h`: the waiting time of a new contact when another is on file."""
 
     window_days: int
     rate: int
@@ -72,58 +73,64 @@ class OpeningRules:
     contact_wait_h: float = 48
 
 
-def check_attending_doctor(found: Professional | None) -> str:
-    """The id of who may be named. Raises AttendingDoctorUnknownError."""
-    if found is None or found.status != "active" or found.profession != DOCTOR:
+def check_attending_doctor(professional: Professional | None) -> str:
+    """Returns the id of a doctor who can be named. Raises AttendingDoctorUnknownError."""
+    if professional is None or professional.status != "active" or professional.profession != DOCTOR:
         raise AttendingDoctorUnknownError
-    return found.id
+    return professional.id
 
 
-def reach_of(told: Contact, known: Reach | None) -> Reach:
-    """What the person gives now before what the register says; the postal address is the register's."""
-    register = known or Reach()
-    return Reach(told.mail or register.mail, told.mobile or register.mobile, register.address, told.language)
+def merged_contact_details(stated: Contact, registered: ContactDetails | None) -> ContactDetails:
+    """Returns the person's stated details, completed from the register; the postal address is the register's."""
+    register = registered or ContactDetails()
+    return ContactDetails(
+        stated.mail or register.mail, stated.mobile or register.mobile, register.address, stated.language
+    )
 
 
-def contact_of(reach: Reach) -> Contact:
-    """Where a person is told things whose record opens without them."""
-    return Contact(reach.mail, reach.language, "holder", reach.mobile)
+def contact_from_details(contact_details: ContactDetails) -> Contact:
+    """Returns the contact of a person whose record opens without their taking part."""
+    return Contact(contact_details.mail, contact_details.language, "holder", contact_details.mobile)
 
 
-def insured_first(stated: Contact, known: Reach) -> Contact:
-    """Where a person is told things whose record somebody else opens: what the register says before what is stated."""
-    return replace(stated, mail=known.mail or stated.mail, mobile=known.mobile or stated.mobile)
+def register_contact_first(stated: Contact, registered: ContactDetails) -> Contact:
+    """Returns the contact of a person whose record somebody else opens: the register takes precedence over stated
+    values."""
+    return replace(stated, mail=registered.mail or stated.mail, mobile=registered.mobile or stated.mobile)
 
 
-def any_way(
-    keyring: Keyring, request_id: UUID, record_id: UUID | None, reach: Reach, note: Note
+def request_by_any_channel(
+    keyring: Keyring, request_id: UUID, record_id: UUID | None, contact_details: ContactDetails, content: MessageContent
 ) -> MessageRequested | None:
-    """By mail, else by letter, else by SMS; None where there is nowhere to write."""
-    values, expires_at = note.values, note.expires_at
-    written = mail_or_letter(keyring, request_id, record_id, reach, note.kind, values, expires_at)
-    if written is not None or reach.mobile is None:
+    """Returns a message request by mail, else by letter, else by SMS; None without any address."""
+    values, expires_at = content.values, content.expires_at
+    written = mail_or_letter_request(keyring, request_id, record_id, contact_details, content.kind, values, expires_at)
+    if written is not None or contact_details.mobile is None:
         return written
-    return message(keyring, request_id, record_id, contact_of(reach), note, "sms")
+    return message_request(keyring, request_id, record_id, contact_from_details(contact_details), content, "sms")
 
 
-def mail_or_letter(
+def mail_or_letter_request(
     keyring: Keyring,
     request_id: UUID,
     record_id: UUID | None,
-    reach: Reach,
+    contact_details: ContactDetails,
     kind: str,
     values: Mapping[str, str],
     expires_at: datetime | None = None,
 ) -> MessageRequested | None:
-    """A request to notify, sealed for it (`keyring` is that of contacts); None where there is nowhere to write."""
-    if reach.mail is None and not reach.address:
+    """Returns a message request for notify with encrypted content, or None without mail and postal address. `keyring`:
+    the ring of contacts."""
+    if contact_details.mail is None and not contact_details.address:
         return None
-    to: dict[str, object] = {"address": list(reach.address)} if reach.mail is None else {"mail": reach.mail}
-    plain = orjson.dumps({"to": to, "language": reach.language, "values": dict(values)})
+    to: dict[str, object] = (
+        {"address": list(contact_details.address)} if contact_details.mail is None else {"mail": contact_details.mail}
+    )
+    plain = orjson.dumps({"to": to, "language": contact_details.language, "values": dict(values)})
     return MessageRequested(
         request_id=request_id,
         record_id=record_id,
-        channel="letter" if reach.mail is None else "mail",
+        channel="letter" if contact_details.mail is None else "mail",
         kind=kind,
         sealed=keyring.encrypt_jwe(plain, sealed_place("request", request_id)),
         expires_at=expires_at,

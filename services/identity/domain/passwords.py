@@ -1,8 +1,8 @@
-"""Passwords: what may be one, and how it is kept (argon2id, RFC 9106).
+"""Passwords: the rules that a new one must meet, and how it is hashed (argon2id, RFC 9106).
 
-No rule of composition: length, and what an attacker would try first. The list of breached and common passwords, of
-names, words, keyboard rows and dates is that of zxcvbn, offline; a password that it would find within 10^8 guesses is
-refused, and so is one that holds the person's own name, mail or birth date.
+There is no rule of composition; length and guessability decide. zxcvbn, offline, brings the lists of breached and
+common passwords, names, words, keyboard rows and dates. A password that it would guess within 10^8 guesses is refused,
+and so is one that contains the person's own name, mail or birth date.
 """
 
 import unicodedata
@@ -16,15 +16,15 @@ from zxcvbn_rs_py import zxcvbn
 
 from shared.errors import ForbiddenError, InvalidError
 
-SHORTEST, LONGEST = 12, 128
-FEWEST_GUESSES_LOG10 = 8.0
-SHORTEST_OWN_WORD = 4
-LOOKED_AT = 72
-"""Characters that are searched for patterns: the search is quadratic."""
+MIN_LENGTH, MAX_LENGTH = 12, 128
+MIN_GUESSES_LOG10 = 8.0
+MIN_PERSONAL_WORD = 4
+MAX_ANALYSED = 72
+"""How many characters are analysed for patterns; the analysis takes quadratic time."""
 
 
 class PasswordLengthError(InvalidError):
-    """A password has 12 to 128 characters. Several words that only you would put together are easy to remember."""
+    """A password has 12 to 128 characters. Several words that only you would combine are easy to remember."""
 
     code = "password-length"
     french = (
@@ -33,7 +33,7 @@ class PasswordLengthError(InvalidError):
 
 
 class PasswordWeakError(InvalidError):
-    """This password is among the first that somebody would try. Choose several words that do not go together."""
+    """This password is easy to guess. Choose several words that have nothing to do with each other."""
 
     code = "password-weak"
     french = (
@@ -43,7 +43,8 @@ class PasswordWeakError(InvalidError):
 
 
 class PasswordPersonalError(InvalidError):
-    """This password holds your name, your mail address or your birth date. Choose one that says nothing about you."""
+    """This password contains your name, your mail address or your birth date. Choose one that says nothing about
+    you."""
 
     code = "password-personal"
     french = (
@@ -53,7 +54,7 @@ class PasswordPersonalError(InvalidError):
 
 
 class PasswordWrongError(ForbiddenError):
-    """The password is not right. Try again, or set a new one with a code sent to you (POST /password-resets)."""
+    """The password is wrong. Try again, or reset it with a code sent to you (POST /password-resets)."""
 
     code = "password-wrong"
     french = (
@@ -62,15 +63,15 @@ class PasswordWrongError(ForbiddenError):
 
 
 class PasswordNeededError(ForbiddenError):
-    """For this, send your password once more."""
+    """Send your password again to confirm this action."""
 
     code = "password-needed"
     french = "Pour cela, donnez une nouvelle fois votre mot de passe."
 
 
 @dataclass(frozen=True, slots=True)
-class Hasher:
-    """argon2id under given parameters. One call takes tens of milliseconds of a processor: run it in a thread."""
+class Argon2Hasher:
+    """argon2id with the given parameters. One call takes tens of milliseconds of CPU time, so run it in a thread."""
 
     memory_kib: int = 19456
     passes: int = 2
@@ -78,21 +79,24 @@ class Hasher:
     _decoy: list[str] = field(default_factory=list, repr=False, compare=False)
 
     def hash(self, password: str) -> str:
-        """The encoded hash of a normalised password, with its salt and parameters."""
+        """Returns the encoded hash of a normalised password, with its salt and parameters."""
         return self._hasher().hash(password)
 
-    def check(self, kept: str | None, password: str) -> Literal["right", "stale", "wrong"]:
-        """`stale`: right, but kept under other parameters. Without a hash the same work is done, and it is wrong."""
+    def check(self, stored_hash: str | None, password: str) -> Literal["right", "stale", "wrong"]:
+        """Compares a password with a hash. `stale`: it is right, but the hash was made with other parameters.
+
+        Without a hash the result is `wrong`, after the same amount of work.
+        """
         try:
-            self._hasher().verify(kept or self.decoy(), password)
+            self._hasher().verify(stored_hash or self.decoy(), password)
         except (Argon2Error, InvalidHashError):
             return "wrong"
-        if kept is None:
+        if stored_hash is None:
             return "wrong"
-        return "stale" if self._hasher().check_needs_rehash(kept) else "right"
+        return "stale" if self._hasher().check_needs_rehash(stored_hash) else "right"
 
     def decoy(self) -> str:
-        """A hash of these parameters that no account has; made once, at the start."""
+        """Returns a hash with these parameters that belongs to no account. It is computed once."""
         if not self._decoy:
             self._decoy.append(self.hash("decoy"))
         return self._decoy[0]
@@ -102,30 +106,30 @@ class Hasher:
 
 
 def normalise_password(password: str) -> str:
-    """The one form that is hashed: the same keys on another keyboard or system give the same password."""
+    """Returns the form that is hashed (NFKC), which does not depend on the keyboard or system."""
     return unicodedata.normalize("NFKC", password)
 
 
 def check_length(password: str) -> None:
-    """Raises PasswordLengthError."""
-    if not SHORTEST <= len(password) <= LONGEST:
+    """Raises PasswordLengthError unless the password has 12 to 128 characters."""
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise PasswordLengthError
 
 
-def check_password(password: str, own: Iterable[str] = ()) -> None:
-    """A normalised password that is to be one; `own`: words about the person. Takes up to 20 ms.
+def check_password(password: str, personal: Iterable[str] = ()) -> None:
+    """Checks a new normalised password. `personal`: words about the person. Takes up to 20 ms.
 
     Raises PasswordLengthError, PasswordWeakError, PasswordPersonalError.
     """
     check_length(password)
-    if zxcvbn(password[:LOOKED_AT]).guesses_log10 < FEWEST_GUESSES_LOG10:
+    if zxcvbn(password[:MAX_ANALYSED]).guesses_log10 < MIN_GUESSES_LOG10:
         raise PasswordWeakError
     folded = _folded(password)
-    if any(word in folded for word in map(_folded, own) if len(word) >= SHORTEST_OWN_WORD):
+    if any(word in folded for word in map(_folded, personal) if len(word) >= MIN_PERSONAL_WORD):
         raise PasswordPersonalError
 
 
 def _folded(text: str) -> str:
-    """Letters and digits alone, without case and accents."""
+    """Returns only the letters and digits, without case and accents."""
     plain = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(letter for letter in plain if letter.isalnum())
+    return "".join(character for character in plain if character.isalnum())

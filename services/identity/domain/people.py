@@ -1,4 +1,4 @@
-"""Who is named for a record: its médecin traitant, representatives and carers."""
+"""The people named for a record: its médecin traitant, representatives and carers."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -10,8 +10,8 @@ from shared.contracts.identity import PeopleChanged, PersonNamed
 
 
 @dataclass(frozen=True, slots=True)
-class People:
-    """The whole state, without its version. Ids only: no name, no number."""
+class RecordPeople:
+    """The whole state, without its version. It holds ids only: no name, no number."""
 
     attending_doctor_id: Code | None = None
     representatives: tuple[PersonNamed, ...] = ()
@@ -19,16 +19,16 @@ class People:
     is_minor: bool = False
 
     def as_json(self) -> bytes:
-        """What is kept."""
+        """Returns the JSON for storage."""
         return _PEOPLE.dump_json(self, by_alias=True)
 
     @classmethod
-    def from_json(cls, data: str | bytes) -> "People":
-        """The people of `as_json`."""
+    def from_json(cls, data: str | bytes) -> "RecordPeople":
+        """Returns the people that `as_json` encoded."""
         return _PEOPLE.validate_json(data)
 
-    def changed(self, record_id: UUID, version: int) -> PeopleChanged:
-        """What the others are told."""
+    def as_event(self, record_id: UUID, version: int) -> PeopleChanged:
+        """Returns the event that announces the people at this version."""
         return PeopleChanged(
             record_id=record_id,
             version=version,
@@ -39,4 +39,4 @@ class People:
         )
 
 
-_PEOPLE = TypeAdapter(People)
+_PEOPLE = TypeAdapter(RecordPeople)

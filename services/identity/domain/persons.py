@@ -1,4 +1,4 @@
-"""What is known of a person beside the INS and the strict traits: used names, status of the identity, regime, region.
+"""Details of a person besides the INS and the strict traits: used names, identity status, regime, region.
 
 Source of the statuses: Référentiel national d'identitovigilance (RNIV 1, section 3.3); of the regions: INSEE, Code
 officiel géographique.
@@ -20,7 +20,7 @@ REGIONS = frozenset(
 )
 _REGIME = re.compile(r"[0-9]{2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_LONGEST_NAME = 100
+_MAX_NAME_LENGTH = 100
 
 
 class IdentityStatusUnknownError(InvalidError):
@@ -31,7 +31,8 @@ class IdentityStatusUnknownError(InvalidError):
 
 
 class IdentityNotQualifiedError(ConflictError):
-    """An INS may be shared for a qualified identity only: retrieved from the national base and checked on paper."""
+    """An INS may be shared for a qualified identity only: one retrieved from the national base and checked on an
+    identity document."""
 
     code = "identity-not-qualified"
     french = (
@@ -62,7 +63,7 @@ class UsedNamesInvalidError(InvalidError):
 
 
 class IdentityStatus(StrEnum):
-    """How far an identity was established (RNIV)."""
+    """How reliably an identity was established (RNIV)."""
 
     PROVISIONAL = "provisional"
     RETRIEVED = "retrieved"
@@ -81,7 +82,7 @@ class IdentityStatus(StrEnum):
 
     @classmethod
     def of(cls, text: str) -> "IdentityStatus":
-        """Raises IdentityStatusUnknownError."""
+        """Returns the status. Raises IdentityStatusUnknownError."""
         try:
             return cls(text)
         except ValueError:
@@ -90,19 +91,19 @@ class IdentityStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class UsedNames(RedactedRepr):
-    """The names a person uses in daily life, where they are not the birth names. Raises UsedNamesInvalidError."""
+    """The names that a person uses in daily life, if other than the birth names. Raises UsedNamesInvalidError."""
 
     family_name: str | None = None
     given_name: str | None = None
 
     def __post_init__(self) -> None:
         for name in (self.family_name, self.given_name):
-            if name is not None and (not name.strip() or len(name) > _LONGEST_NAME or _CONTROL.search(name)):
+            if name is not None and (not name.strip() or len(name) > _MAX_NAME_LENGTH or _CONTROL.search(name)):
                 raise UsedNamesInvalidError
 
 
 NO_USED_NAMES = UsedNames()
-"""The birth names are in use."""
+"""The person uses the birth names."""
 
 
 def check_may_share_ins(status: IdentityStatus) -> None:
@@ -112,14 +113,14 @@ def check_may_share_ins(status: IdentityStatus) -> None:
 
 
 def regime_code(text: str) -> str:
-    """A code of two digits. Raises RegimeInvalidError."""
+    """Returns the checked code of two digits. Raises RegimeInvalidError."""
     if _REGIME.fullmatch(text) is None:
         raise RegimeInvalidError
     return text
 
 
 def region_code(text: str) -> str:
-    """A code of REGIONS. Raises RegionUnknownError."""
+    """Returns the checked code of REGIONS. Raises RegionUnknownError."""
     if text not in REGIONS:
         raise RegionUnknownError
     return text

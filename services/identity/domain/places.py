@@ -1,4 +1,4 @@
-"""What may be done from where."""
+"""Whether a host is the loopback of this machine, and the refusal of the demonstration's sign-in elsewhere."""
 
 import ipaddress
 import re
@@ -7,7 +7,8 @@ from shared.errors import ForbiddenError
 
 
 class SignInRefusedError(ForbiddenError):
-    """The direct sign-in is for demonstrations: it is switched off here, or you are not on this machine."""
+    """The direct sign-in is for demonstrations. It is switched off here, or your request does not come from this
+    machine."""
 
     code = "sign-in-refused"
     french = (
@@ -16,12 +17,12 @@ class SignInRefusedError(ForbiddenError):
 
 
 # A name or IPv4 address, an IPv6 address in brackets, both with or without a port; an IPv6 address alone.
-_PLACE = re.compile(r"([^:\[\]]+)(?::\d+)?|\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9A-Fa-f:.]+)")
+_HOST = re.compile(r"([^:\[\]]+)(?::\d+)?|\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9A-Fa-f:.]+)")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address (brackets and a port allowed) is this machine's own loopback."""
-    match = _PLACE.fullmatch(host)
+    """Returns whether a host name or address (brackets and a port allowed) is this machine's own loopback."""
+    match = _HOST.fullmatch(host)
     name = "" if match is None else next(part for part in match.groups() if part)
     if name == "localhost":
         return True

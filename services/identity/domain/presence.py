@@ -1,8 +1,8 @@
-"""The patient was there: a reading of the Vitale card (or of its application), told by the software that read it.
+"""Presence proofs: the software that read the patient's Vitale card (or its application) attests the reading.
 
-A JWS signed by the software's registered key, typ `presence-proof+jwt`: `iss` the client id, `aud` this issuer, `sub`
-the professional, `sid` their session (of the access token), `jti`, `iat`, `exp` (two minutes at most), `record_id` or
-`ins` {value, oid}, `card` the SHA-256 of the serial number, `means` vitale-card or vitale-application.
+A proof is a JWS signed by the software's registered key, typ `presence-proof+jwt`: `iss` the client id, `aud` this
+issuer, `sub` the professional, `sid` their session (of the access token), `jti`, `iat`, `exp` (two minutes at most),
+`record_id` or `ins` {value, oid}, `card` the SHA-256 of the serial number, `means` vitale-card or vitale-application.
 """
 
 import contextlib
@@ -20,13 +20,13 @@ from joserfc.errors import JoseError, SecurityWarning
 
 from services.identity.domain.assertions import ALGORITHMS, LEEWAY
 from services.identity.domain.clients import Client
-from services.identity.domain.professionals import Listed, NotInDirectoryError, Session
+from services.identity.domain.professionals import DirectoryEntry, NotInDirectoryError, ProfessionalSession
 from shared.errors import ForbiddenError
 from shared.values import Ins, InvalidInsError
 
-TYPE: Final = "presence-proof+jwt"
-LIFE = timedelta(minutes=2)
-LONGEST = 4096
+PROOF_TYPE: Final = "presence-proof+jwt"
+PROOF_LIFETIME = timedelta(minutes=2)
+MAX_PROOF_LENGTH = 4096
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _CARD = re.compile(r"[0-9a-f]{64}")
 _MEANS: Final = ("vitale-card", "vitale-application")
@@ -35,43 +35,45 @@ _MALFORMED = (JoseError, ValueError, KeyError, TypeError, AttributeError, Recurs
 
 
 class PresenceProofInvalidError(ForbiddenError):
-    """This is not a proof of reading for this session: check key, typ, iss, aud, sub, sid, jti, times and content."""
+    """This is not a valid presence proof for this session: check key, typ, iss, aud, sub, sid, jti, times and
+    content."""
 
     code = "presence-proof-invalid"
     french = "Ce n’est pas une preuve de lecture pour cette session. Lisez la carte de nouveau."
 
 
 class PresenceProofExpiredError(PresenceProofInvalidError):
-    """The proof of reading is older than two minutes, or from the future. Read the card again."""
+    """The presence proof is older than two minutes, or from the future. Read the card again."""
 
     code = "presence-proof-expired"
     french = "La preuve de lecture a plus de deux minutes, ou vient du futur. Lisez la carte de nouveau."
 
 
 class PresenceProofReplayedError(PresenceProofInvalidError):
-    """This proof of reading was used before. Read the card again."""
+    """This presence proof was used before. Read the card again."""
 
     code = "presence-proof-replayed"
     french = "Cette preuve de lecture a déjà servi. Lisez la carte de nouveau."
 
 
 class PresenceElsewhereError(ForbiddenError):
-    """The card was read by the software of another structure than the one you act for."""
+    """The card was read by the software of a structure other than the one you act for."""
 
     code = "presence-elsewhere"
     french = "La carte a été lue par le logiciel d’une autre structure que celle pour laquelle vous agissez."
 
 
-class SessionOverError(ForbiddenError):
-    """This needs the token of a professional's own sign-in, still in time. Sign in again."""
+class ProfessionalSessionNeededError(ForbiddenError):
+    """This needs a token from a professional's own sign-in that has not expired. Sign in again."""
 
     code = "professional-session-needed"
     french = "Il faut le jeton d’une connexion de professionnel encore valable. Connectez-vous de nouveau."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Presence:
-    """Whose card was read; `digest` is remembered so that the proof serves once."""
+class PresenceProof:
+    """A verified proof: the patient, by record id or INS, and the means. `digest` is stored until `expires_at`, so that
+    the proof is accepted once."""
 
     record_id: UUID | None
     ins: Ins | None
@@ -80,8 +82,11 @@ class Presence:
     expires_at: datetime
 
 
-def claimed_reader(proof: str) -> str:
-    """The client id of the software that the proof says it is from, unverified. Raises PresenceProofInvalidError."""
+def unverified_reader_id(proof: str) -> str:
+    """Returns the client id of the reading software that the proof claims, not verified.
+
+    Raises PresenceProofInvalidError.
+    """
     try:
         reader = json.loads(jws.extract_compact(proof.encode()).payload)["iss"]
     except _MALFORMED as error:
@@ -91,37 +96,43 @@ def claimed_reader(proof: str) -> str:
     return reader
 
 
-def refusal_of(client: Client, session: Session, listed: Listed | None) -> ForbiddenError | None:
-    """Why a true proof does not help: another structure's reader, or a professional no longer in the directory."""
+def presence_refusal(
+    client: Client, session: ProfessionalSession, entry: DirectoryEntry | None
+) -> ForbiddenError | None:
+    """Returns why a valid proof is refused, or None: the reader belongs to another structure, or the professional is no
+    longer active in the directory."""
     if client.organisation_id is None or client.organisation_id != session.organisation_id:
         return PresenceElsewhereError()
-    if listed is None or not listed.is_active or session.organisation_id not in listed.structure_ids:
+    if entry is None or not entry.is_active or session.organisation_id not in entry.structure_ids:
         return NotInDirectoryError()
     return None
 
 
-def verify_presence(proof: str, client: Client, session: Session, issuer: str, now: datetime) -> Presence:
-    """Raises PresenceProofInvalidError or one of its kinds."""
-    claims = _signed(proof, client)
-    _check_addressed(claims, client, session, issuer)
+def verify_presence(
+    proof: str, client: Client, session: ProfessionalSession, issuer: str, now: datetime
+) -> PresenceProof:
+    """Verifies signature, addressees and times of a proof. Raises PresenceProofInvalidError or one of its
+    subclasses."""
+    claims = _signed_claims(proof, client)
+    _check_content(claims, client, session, issuer)
     issued, expires = claims["iat"], claims["exp"]
     if not (isinstance(issued, int) and isinstance(expires, int)) or isinstance(issued, bool):
         raise PresenceProofInvalidError
     moment, leeway = now.timestamp(), LEEWAY.total_seconds()
-    if not (issued <= moment + leeway and moment < min(expires, issued + LIFE.total_seconds()) + leeway):
+    if not (issued <= moment + leeway and moment < min(expires, issued + PROOF_LIFETIME.total_seconds()) + leeway):
         raise PresenceProofExpiredError
     digest = hashlib.sha256(f"presence:{claims['jti']}".encode("utf-8", "surrogatepass")).digest()
-    record_id, ins = _person(claims)
-    until = datetime.fromtimestamp(issued, UTC) + LIFE + 2 * LEEWAY
-    return Presence(record_id, ins, claims["means"], digest, until)
+    record_id, ins = _patient(claims)
+    expires_at = datetime.fromtimestamp(issued, UTC) + PROOF_LIFETIME + 2 * LEEWAY
+    return PresenceProof(record_id, ins, claims["means"], digest, expires_at)
 
 
-def _signed(proof: str, client: Client) -> dict[str, Any]:
+def _signed_claims(proof: str, client: Client) -> dict[str, Any]:
     try:
         header = jws.extract_compact(proof.encode()).headers()
     except _MALFORMED as error:
         raise PresenceProofInvalidError from error
-    if len(proof) > LONGEST or header.get("typ") != TYPE:
+    if len(proof) > MAX_PROOF_LENGTH or header.get("typ") != PROOF_TYPE:
         raise PresenceProofInvalidError
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SecurityWarning)  # "EdDSA" is the old name of "Ed25519" (RFC 9864)
@@ -132,17 +143,22 @@ def _signed(proof: str, client: Client) -> dict[str, Any]:
     raise PresenceProofInvalidError
 
 
-def _check_addressed(claims: dict[str, Any], client: Client, session: Session, issuer: str) -> None:
+def _check_content(claims: dict[str, Any], client: Client, session: ProfessionalSession, issuer: str) -> None:
     expected = {"iss": client.id, "aud": issuer, "sub": session.professional_id, "sid": str(session.id)}
-    named = all(claims.get(name) == value for name, value in expected.items())
+    matches = all(claims.get(name) == value for name, value in expected.items())
     jti, card = claims.get("jti"), claims.get("card")
-    if not named or not isinstance(jti, str) or not 0 < len(jti) <= _LONGEST_JTI or not {"iat", "exp"} <= claims.keys():
+    if (
+        not matches
+        or not isinstance(jti, str)
+        or not 0 < len(jti) <= _LONGEST_JTI
+        or not {"iat", "exp"} <= claims.keys()
+    ):
         raise PresenceProofInvalidError
     if claims.get("means") not in _MEANS or not isinstance(card, str) or _CARD.fullmatch(card) is None:
         raise PresenceProofInvalidError
 
 
-def _person(claims: dict[str, Any]) -> tuple[UUID | None, Ins | None]:
+def _patient(claims: dict[str, Any]) -> tuple[UUID | None, Ins | None]:
     if ("record_id" in claims) == ("ins" in claims):
         raise PresenceProofInvalidError
     try:

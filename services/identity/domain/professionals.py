@@ -1,4 +1,4 @@
-"""A professional who has proved who they are: what the proof says, held against the directory."""
+"""Admission of a professional: their identity proof is compared with the directory."""
 
 import hashlib
 import hmac
@@ -8,21 +8,26 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from services.identity.domain.directory import acting_for
-from services.identity.domain.kinds import Never, OccupationalMedicine, check_professional, never_of_professional
-from services.identity.domain.modes import AccessMode, Stated, check_fitting, role_of_professional
+from services.identity.domain.directory import acting_structure
+from services.identity.domain.kinds import (
+    Exclusion,
+    OccupationalMedicine,
+    check_professional,
+    exclusion_of_professional,
+)
+from services.identity.domain.modes import AccessMode, StatedAccess, check_mode_allowed, role_of_professional
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError
 
-Method = Literal["pro-sante-connect", "card", "token-exchange"]
+SignInMethod = Literal["pro-sante-connect", "card", "token-exchange"]
 PSC_CLIENT: Final = "pro-sante-connect"
-"""The client id in tokens of a professional who signed in at the provider by a browser."""
+"""The client id in tokens of a professional who signed in at Pro Santé Connect with a browser."""
 CARD_CLIENT: Final = "card"
 """The client id in tokens of a professional who signed in with a card."""
 EMERGENCY_WINDOW: Final = timedelta(hours=1)
-"""Over which the emergencies of a professional are counted."""
-FRESH: Final = timedelta(minutes=2)
-"""How old a proof of identity is at most that counts as a new sign-in."""
+"""The sliding window in which the emergencies of a professional are counted."""
+MAX_FRESH_AGE: Final = timedelta(minutes=2)
+"""The maximum age of an identity proof that counts as a new sign-in."""
 
 
 class NotInDirectoryError(ForbiddenError):
@@ -33,14 +38,15 @@ class NotInDirectoryError(ForbiddenError):
 
 
 class ProfessionDiffersError(ForbiddenError):
-    """Your proof names another profession or specialty than the directory. Ask for one of the two to be corrected."""
+    """Your identity proof names a profession or specialty that differs from the directory. Have one of the two
+    corrected."""
 
     code = "profession-differs"
     french = "Votre preuve d’identité nomme une autre profession ou spécialité que l’annuaire. Faites corriger l’une."
 
 
 class StructureDiffersError(ForbiddenError):
-    """The structure named is not among your active structures in the directory and in your proof of identity."""
+    """The structure is not among your active structures in the directory and in your identity proof."""
 
     code = "structure-differs"
     french = (
@@ -49,8 +55,8 @@ class StructureDiffersError(ForbiddenError):
 
 
 class NewSignInNeededError(ForbiddenError):
-    """You have opened many records in an emergency within the hour: the next one needs a proof of identity of the last
-    two minutes. Sign in anew (at Pro Santé Connect with prompt=login, or with your card), and ask again."""
+    """You have opened many records in an emergency within the hour: the next one needs an identity proof of the last
+    two minutes. Sign in again (at Pro Santé Connect with prompt=login, or with your card), then repeat the request."""
 
     code = "new-sign-in-needed"
     french = (
@@ -60,8 +66,9 @@ class NewSignInNeededError(ForbiddenError):
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A professional as the directory lists them; `structure_ids` are the active ones, `sectors` theirs (TRE_R02)."""
+class DirectoryEntry:
+    """A professional in the directory. `structure_ids`: their active structures; `sectors`: the sector (TRE_R02) of
+    each."""
 
     id: str
     profession: str
@@ -72,8 +79,8 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Exercise:
-    """A profession that a proof names: its code within its table, whether as a student, and the specialty if any."""
+class ExercisedProfession:
+    """A profession named by an identity proof: its code within its table, whether as a student, and any specialty."""
 
     profession: str
     is_student: bool = False
@@ -81,49 +88,52 @@ class Exercise:
 
 
 @dataclass(frozen=True, slots=True)
-class Vouched:
-    """What a proof of identity says; None: it says nothing about this. `authenticated_at`: when it was given."""
+class IdentityProof:
+    """The content of an identity proof; a field is None when the proof does not state it. `authenticated_at`: when the
+    person authenticated."""
 
     id: str
-    exercises: tuple[Exercise, ...] | None = None
+    professions: tuple[ExercisedProfession, ...] | None = None
     structure_ids: frozenset[str] | None = None
     authenticated_at: datetime | None = None
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether the person proved who they are just now."""
-        return self.authenticated_at is not None and now - self.authenticated_at <= FRESH
+        """Returns whether the person authenticated within the last two minutes."""
+        return self.authenticated_at is not None and now - self.authenticated_at <= MAX_FRESH_AGE
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
-    """A professional who may be given a token, for one structure or none. `never`: what the token says of the kind."""
+class AdmittedProfessional:
+    """A professional who may get a token, for one structure or none. `never`: the excluded kind that the token
+    states."""
 
     id: str
     profession: str
     organisation_id: str | None
-    never: Never | None = None
+    never: Exclusion | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """One sign-in of a professional; it lives as long as its token."""
+class ProfessionalSession:
+    """A sign-in of a professional. The session lasts as long as its first token."""
 
     id: UUID
     professional_id: str
     organisation_id: str | None
     client_id: str
-    method: Method
-    stated: Stated
+    method: SignInMethod
+    stated_access: StatedAccess
     started_at: datetime
     expires_at: datetime
-    never: Never | None = None
+    never: Exclusion | None = None
 
 
 @dataclass(frozen=True)
 class SignInRules:
-    """How professionals sign in here. `keys` derives what only this service may know; `motives` seals for audit;
-    `centres_15`: the structures whose doctors regulate emergencies; `occupational_medicine`: the national parameter;
-    `emergencies_per_hour`: how many of a mode a professional opens before each needs a fresh proof of identity."""
+    """The parameters of professional sign-in. `keys` derives secrets of this service; `motives` seals motives for
+    audit; `centres_15`: the structures whose doctors regulate emergencies; `occupational_medicine`: the national
+    parameter; `emergencies_per_hour`: per mode, how many a professional opens before each needs a fresh identity
+    proof."""
 
     keys: Keyring
     motives: Keyring | None
@@ -134,48 +144,55 @@ class SignInRules:
 
 
 def sign_in_keys(persons: Keyring) -> Keyring:
-    """The ring behind nonces and PKCE verifiers: derived, so that no key serves two purposes."""
+    """Returns the keyring for nonces and PKCE verifiers. It is derived from the keyring of persons, so that no key
+    serves two purposes."""
     return Keyring(
         {kid: hmac.digest(key, b"identity.professionals.sign-in", hashlib.sha256) for kid, key in persons.keys.items()}
     )
 
 
-def admit(listed: Listed | None, vouched: Vouched, wanted: str | None, stated: Stated, rules: SignInRules) -> Admitted:
-    """The professional with profession and structure as the directory has them.
+def admit_professional(
+    entry: DirectoryEntry | None,
+    proof: IdentityProof,
+    requested_structure: str | None,
+    stated_access: StatedAccess,
+    rules: SignInRules,
+) -> AdmittedProfessional:
+    """Returns the admitted professional, with the directory's profession and structure.
 
     Raises NotInDirectoryError, ProfessionDiffersError, StructureDiffersError, ActingStructureError,
     OccupationalMedicineNeverError, ModeNotFittingError.
     """
-    if listed is None or not listed.is_active:
+    if entry is None or not entry.is_active:
         raise NotInDirectoryError
-    if vouched.exercises is not None and not any(_agrees(listed, one) for one in vouched.exercises):
+    if proof.professions is not None and not any(_agrees(entry, profession) for profession in proof.professions):
         raise ProfessionDiffersError
-    organisation = _structure(listed.structure_ids, vouched.structure_ids, wanted)
-    specialties = listed.specialties or _specialties(vouched.exercises or ())
-    never = never_of_professional(specialties, listed.sectors.get(organisation or ""))
-    check_professional(never, rules.occupational_medicine)
-    check_fitting(stated, role_of_professional(listed.profession, organisation, rules.centres_15, never))
-    return Admitted(listed.id, listed.profession, organisation, never)
+    organisation = _select_structure(entry.structure_ids, proof.structure_ids, requested_structure)
+    specialties = entry.specialties or _specialties(proof.professions or ())
+    exclusion = exclusion_of_professional(specialties, entry.sectors.get(organisation or ""))
+    check_professional(exclusion, rules.occupational_medicine)
+    check_mode_allowed(stated_access, role_of_professional(entry.profession, organisation, rules.centres_15, exclusion))
+    return AdmittedProfessional(entry.id, entry.profession, organisation, exclusion)
 
 
-def _agrees(listed: Listed, exercise: Exercise) -> bool:
-    table, _, number = listed.profession.partition("_")
-    if exercise.profession != number or exercise.is_student != (table == "G16"):
+def _agrees(entry: DirectoryEntry, profession: ExercisedProfession) -> bool:
+    table, _, number = entry.profession.partition("_")
+    if profession.profession != number or profession.is_student != (table == "G16"):
         return False
-    return exercise.specialty is None or not listed.specialties or exercise.specialty in listed.specialties
+    return profession.specialty is None or not entry.specialties or profession.specialty in entry.specialties
 
 
-def _specialties(exercises: Sequence[Exercise]) -> frozenset[str]:
-    return frozenset(one.specialty for one in exercises if one.specialty is not None)
+def _specialties(professions: Sequence[ExercisedProfession]) -> frozenset[str]:
+    return frozenset(profession.specialty for profession in professions if profession.specialty is not None)
 
 
-def _structure(active: Sequence[str], vouched: frozenset[str] | None, wanted: str | None) -> str | None:
-    if vouched is None:
+def _select_structure(active: Sequence[str], proven: frozenset[str] | None, requested: str | None) -> str | None:
+    if proven is None:
         possible = list(active)
     else:
-        possible = [one for one in active if one in vouched]
-        if vouched and not possible:
+        possible = [structure_id for structure_id in active if structure_id in proven]
+        if proven and not possible:
             raise StructureDiffersError
-    if wanted is not None and wanted not in possible:
+    if requested is not None and requested not in possible:
         raise StructureDiffersError
-    return acting_for(possible, wanted)
+    return acting_structure(possible, requested)

@@ -1,25 +1,26 @@
-"""A contact that somebody states for a person who can be reached otherwise: when it counts, and who can object.
+"""A contact stated for a person who already has one on file: when it comes into force, and how the person can object.
 
-Whoever has the person's number and card is not yet the person. What is on file is told of the new contact, with a code
-to object; until the wait is over codes go only to what is on file.
+Having a person's number and card does not prove being that person. The contact on file is therefore notified of the new
+one and receives a code to object; until the waiting time ends, codes go only to the contact on file.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.identity.domain.activation import read_code
-from services.identity.domain.insured import Reach
+from services.identity.domain.activation import parse_code
+from services.identity.domain.insured import ContactDetails
 from services.identity.domain.opening import Contact
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError
 
-KEPT: Final = timedelta(days=30)
-"""How long a contact that counts may be made use of before it has to be stated anew."""
-BY_POST: Final = timedelta(days=5)
-"""What a letter takes: nobody can object before it is there."""
-MOST_AT_ONCE: Final = 5
-"""So many contacts of one person may wait; what is stated beyond them never counts and is told to nobody."""
+VALIDITY: Final = timedelta(days=30)
+"""How long a contact in force may be used before it has to be stated anew."""
+POSTAL_DELAY: Final = timedelta(days=5)
+"""The delivery time of a letter: nobody can object before it arrives."""
+MAX_PENDING: Final = 5
+"""The number of contacts of one person that may wait; contacts stated beyond it never come into force and trigger no
+message."""
 
 
 class ObjectionCodeWrongError(ForbiddenError):
@@ -33,8 +34,8 @@ class ObjectionCodeWrongError(ForbiddenError):
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """A contact that was stated, as it is kept."""
+class ContactProposal:
+    """A stated contact as it is stored."""
 
     person: str
     contact_hash: str
@@ -45,45 +46,46 @@ class Proposal:
 
     @property
     def expires_at(self) -> datetime:
-        """From when on it has to be stated anew."""
-        return self.counts_from + KEPT
+        """The time from which it has to be stated anew."""
+        return self.counts_from + VALIDITY
 
-    def counts(self, now: datetime) -> bool:
-        """Whether the wait is over and nobody has objected."""
+    def is_in_force(self, now: datetime) -> bool:
+        """Returns whether the waiting time is over and nobody has objected."""
         return self.objected_at is None and self.counts_from <= now
 
-    def waits(self, now: datetime) -> bool:
-        """Whether it will count unless somebody objects."""
+    def is_pending(self, now: datetime) -> bool:
+        """Returns whether the contact will come into force unless somebody objects."""
         return self.objected_at is None and now < self.counts_from
 
 
-def wait_until(now: datetime, hours: float, on_file: Reach) -> datetime:
-    """When a contact that is stated now will count: so many hours after what is on file can have been told."""
+def effective_from(now: datetime, hours: float, on_file: ContactDetails) -> datetime:
+    """Returns when a contact stated now comes into force: the waiting time, plus the postal delay where the contact on
+    file is reached by letter."""
     by_letter = on_file.mail is None and bool(on_file.address)
-    return now + timedelta(hours=hours) + (BY_POST if by_letter else timedelta())
+    return now + timedelta(hours=hours) + (POSTAL_DELAY if by_letter else timedelta())
 
 
-def is_empty(reach: Reach) -> bool:
-    """Whether nothing is on file: what is stated then counts at once."""
-    return reach.mail is None and reach.mobile is None and not reach.address
+def is_unreachable(contact_details: ContactDetails) -> bool:
+    """Returns whether no address is on file; a stated contact is then in force at once."""
+    return contact_details.mail is None and contact_details.mobile is None and not contact_details.address
 
 
-def stated_anew(stated: Contact, on_file: Reach) -> Contact | None:
-    """What of the stated contact is not on file; None where all of it is."""
-    mail = None if _same(stated.mail, on_file.mail) else stated.mail
+def new_contact(stated: Contact, on_file: ContactDetails) -> Contact | None:
+    """Returns the part of the stated contact that is not on file, or None if all of it is."""
+    mail = None if _same_mail(stated.mail, on_file.mail) else stated.mail
     mobile = None if stated.mobile == on_file.mobile else stated.mobile
     return None if mail is None and mobile is None else Contact(mail, stated.language, stated.relation, mobile)
 
 
 def contact_hashes(lookups: Keyring, stated: Contact) -> list[str]:
-    """How a stated contact is found again, under each key of the ring, the active one first."""
+    """Returns the keyed hashes of a stated contact under each key of the ring, the active key first."""
     return lookups.fingerprints("stated-contact", (stated.mail or "").casefold(), stated.mobile or "")
 
 
 def objection_hashes(lookups: Keyring, code: str) -> list[str]:
-    """What is kept of the code to object, and looked for. Raises ActivationCodeMalformedError."""
-    return lookups.fingerprints("contact-objection", read_code(code))
+    """Returns the keyed hashes of an objection code under each key of the ring. Raises ActivationCodeMalformedError."""
+    return lookups.fingerprints("contact-objection", parse_code(code))
 
 
-def _same(one: str | None, other: str | None) -> bool:
-    return (one or "").casefold() == (other or "").casefold()
+def _same_mail(first: str | None, second: str | None) -> bool:
+    return (first or "").casefold() == (second or "").casefold()

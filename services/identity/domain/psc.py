@@ -1,8 +1,9 @@
-"""Pro Santé Connect as OpenID provider: we are its relying party (OpenID Connect Core 1.0, code flow, PKCE S256).
+"""Pro Santé Connect as OpenID provider; this service is its relying party (OpenID Connect Core 1.0, code flow, PKCE
+S256).
 
-What must be known at the callback is derived from the state by a key that only this service has: the database keeps
-hashes alone, and any replica can answer. Claims as Pro Santé Connect gives them: SubjectNameID is the PS_IdNat,
-SubjectRole `10^<oid>`, SubjectRefPro the exercises with their activities.
+Nonce and PKCE verifier are derived from the state with a key of this service, so the database stores only hashes and
+any replica can handle the callback. Claims of Pro Santé Connect: SubjectNameID is the PS_IdNat, SubjectRole `10^<oid>`,
+SubjectRefPro the practised professions with their activities.
 """
 
 import base64
@@ -21,14 +22,14 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from services.identity.domain.directory import professional_id
-from services.identity.domain.modes import Stated
-from services.identity.domain.professionals import Exercise, Vouched
+from services.identity.domain.modes import StatedAccess
+from services.identity.domain.professionals import ExercisedProfession, IdentityProof
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError, NotAuthenticatedError, UncheckableError
 from shared.values import InvalidNationalIdError
 
-LIFE = timedelta(minutes=10)
-"""How long a sign-in that was begun can be finished."""
+SIGN_IN_LIFETIME = timedelta(minutes=10)
+"""How long a started sign-in can be finished."""
 LEEWAY_S = 5
 _LAST_TIME = 1 << 37
 ALGORITHMS: Final = ["RS256", "PS256", "ES256"]
@@ -39,7 +40,7 @@ _MALFORMED = (JoseError, ValueError, KeyError, TypeError, AttributeError, Recurs
 
 
 class SignInOverError(InvalidError):
-    """This sign-in was not begun in this browser, took more than ten minutes, or was finished before. Begin again:
+    """This sign-in was not started in this browser, took more than ten minutes, or was finished before. Start again:
     GET /professionals/sign-in."""
 
     code = "sign-in-over"
@@ -50,36 +51,37 @@ class SignInOverError(InvalidError):
 
 
 class ProviderRefusedError(ForbiddenError):
-    """Pro Santé Connect did not sign you in. Begin again, or use your card."""
+    """Pro Santé Connect did not sign you in. Start again, or use your card."""
 
     code = "provider-refused"
     french = "Pro Santé Connect ne vous a pas connecté. Recommencez, ou utilisez votre carte."
 
 
 class ProviderUnavailableError(UncheckableError):
-    """Pro Santé Connect does not answer now. Try again in a minute, or use your card."""
+    """Pro Santé Connect does not respond. Try again in a minute, or use your card."""
 
     code = "provider-unavailable"
     french = "Pro Santé Connect ne répond pas. Réessayez dans une minute, ou utilisez votre carte."
 
 
 class ProviderNotSetUpError(ForbiddenError):
-    """Pro Santé Connect is not set up here. Use your card."""
+    """Pro Santé Connect is not configured here. Use your card."""
 
     code = "provider-not-set-up"
     french = "Pro Santé Connect n’est pas configuré ici. Utilisez votre carte."
 
 
 class ProviderTokenInvalidError(NotAuthenticatedError):
-    """The token is not one that Pro Santé Connect issued for this: issuer, addressee, signature, time or nonce is not
-    right. Sign in again."""
+    """The token is not one that Pro Santé Connect issued for this purpose: issuer, audience, signature, time or nonce
+    is wrong. Sign in again."""
 
     code = "provider-token-invalid"
     french = "Ce jeton n’est pas de Pro Santé Connect, ou n’est pas pour cela. Connectez-vous de nouveau."
 
 
 class ProviderClaimsError(ForbiddenError):
-    """Pro Santé Connect does not say enough about you: identifier and profession are needed, at the level asked for."""
+    """Pro Santé Connect does not state enough about you: identifier and profession are required, at the requested level
+    of authentication."""
 
     code = "provider-claims-incomplete"
     french = "Pro Santé Connect n’en dit pas assez : il faut l’identifiant et la profession, au niveau demandé."
@@ -87,7 +89,7 @@ class ProviderClaimsError(ForbiddenError):
 
 @dataclass(frozen=True, slots=True)
 class RelyingParty:
-    """What we are at the provider. `acr`: the level of authentication asked for."""
+    """This service's registration at the provider. `acr`: the requested level of authentication."""
 
     issuer: str
     client_id: str
@@ -96,110 +98,120 @@ class RelyingParty:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Redeemed:
-    """What the provider gives for a code."""
+class ProviderTokens:
+    """The tokens that the provider issues for an authorization code."""
 
     id_token: str
     access_token: str
 
 
-class Provider(Protocol):
-    """The provider over HTTP. Each call raises ProviderUnavailableError when it does not answer."""
+class IdentityProvider(Protocol):
+    """The provider over HTTP. Each call raises ProviderUnavailableError when the provider does not respond."""
 
     party: RelyingParty
 
     async def authorization_endpoint(self) -> str:
-        """Where the browser is sent."""
+        """Returns the URL to which the browser is redirected."""
 
     async def keys(self, *, refreshed: bool = False) -> KeySet:
-        """The provider's public keys; `refreshed`: looked up anew, if the last look is not too recent."""
+        """Returns the provider's public keys. `refreshed`: fetches them again, unless the last fetch is very recent."""
 
-    async def redeem(self, code: str, verifier: str) -> Redeemed:
-        """Raises ProviderRefusedError when the code is not taken."""
+    async def redeem(self, code: str, verifier: str) -> ProviderTokens:
+        """Exchanges an authorization code for tokens. Raises ProviderRefusedError when the provider rejects the
+        code."""
 
     async def userinfo(self, access_token: str) -> dict[str, Any]:
-        """Raises ProviderTokenInvalidError when the token is not taken."""
+        """Returns the userinfo claims. Raises ProviderTokenInvalidError when the provider rejects the token."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A sign-in that was begun, as the database keeps it."""
+class PendingSignIn:
+    """A started sign-in as the database stores it."""
 
     state_digest: bytes
     browser_digest: bytes
     key_id: str
     organisation_id: str | None
-    stated: Stated
+    stated_access: StatedAccess
     expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Begun:
-    """What the browser holds of it: the state goes through the address, the other half stays in a cookie."""
+class StartedSignIn:
+    """A started sign-in as the browser holds it: the state travels in the URL, the browser secret stays in a cookie."""
 
     state: str
-    browser: str
-    pending: Pending
+    browser_secret: str
+    pending: PendingSignIn
 
     @property
     def cookie_name(self) -> str:
-        """One per sign-in, so that two tabs do not disturb each other."""
+        """Returns the cookie's name, one per sign-in, so that two tabs do not interfere."""
         return cookie_name(self.state)
 
 
-def begin(keys: Keyring, organisation_id: str | None, stated: Stated, now: datetime) -> Begun:
-    """A fresh sign-in."""
-    state, browser = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-    pending = Pending(digest(state), digest(browser), keys.active, organisation_id, stated, now + LIFE)
-    return Begun(state, browser, pending)
+def new_sign_in(
+    keys: Keyring, organisation_id: str | None, stated_access: StatedAccess, now: datetime
+) -> StartedSignIn:
+    """Returns a new sign-in with random state and browser secret."""
+    state, browser_secret = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    pending = PendingSignIn(
+        secret_digest(state),
+        secret_digest(browser_secret),
+        keys.active,
+        organisation_id,
+        stated_access,
+        now + SIGN_IN_LIFETIME,
+    )
+    return StartedSignIn(state, browser_secret, pending)
 
 
 def cookie_name(state: str) -> str:
-    """The name of the cookie of a sign-in."""
-    return f"sign-in-{digest(state).hex()[:12]}"
+    """Returns the name of the cookie of a sign-in."""
+    return f"sign-in-{secret_digest(state).hex()[:12]}"
 
 
-def digest(secret: str) -> bytes:
-    """What is kept of a secret."""
+def secret_digest(secret: str) -> bytes:
+    """Returns the SHA-256 digest under which a secret is stored."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 def authorization_url(
-    endpoint: str, party: RelyingParty, keys: Keyring, begun: Begun, prompt: str | None = None
+    endpoint: str, party: RelyingParty, keys: Keyring, sign_in: StartedSignIn, prompt: str | None = None
 ) -> str:
-    """Where the browser goes, with everything that the provider must know (OIDC Core 3.1.2.1, RFC 7636 4.3)."""
-    kid = begun.pending.key_id
+    """Returns the URL of the authentication request (OIDC Core 3.1.2.1, RFC 7636 4.3)."""
+    kid = sign_in.pending.key_id
     query = {
         "response_type": "code",
         "client_id": party.client_id,
         "redirect_uri": party.redirect_uri,
         "scope": SCOPE,
         "acr_values": party.acr,
-        "state": begun.state,
-        "nonce": _derived(keys, kid, "nonce", begun.state),
-        "code_challenge": _challenge(verifier_of(keys, kid, begun.state)),
+        "state": sign_in.state,
+        "nonce": _derived(keys, kid, "nonce", sign_in.state),
+        "code_challenge": _challenge(pkce_verifier(keys, kid, sign_in.state)),
         "code_challenge_method": "S256",
         **({} if prompt is None else {"prompt": prompt}),
     }
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
 
 
-def check_pending(pending: Pending | None, state: str, browser: str, now: datetime) -> Pending:
+def check_pending(pending: PendingSignIn | None, state: str, browser: str, now: datetime) -> PendingSignIn:
     """The sign-in that this browser began. Raises SignInOverError."""
     if pending is None or pending.expires_at <= now or _TOKEN.fullmatch(state) is None:
         raise SignInOverError
-    if not hmac.compare_digest(pending.browser_digest, digest(browser)):
+    if not hmac.compare_digest(pending.browser_digest, secret_digest(browser)):
         raise SignInOverError
     return pending
 
 
-def verifier_of(keys: Keyring, kid: str, state: str) -> str:
-    """The PKCE verifier of a sign-in (RFC 7636, section 4.1)."""
+def pkce_verifier(keys: Keyring, kid: str, state: str) -> str:
+    """Returns the PKCE verifier of a sign-in (RFC 7636, section 4.1)."""
     return _derived(keys, kid, "verifier", state)
 
 
 def check_id_token(claims: Mapping[str, Any], party: RelyingParty, keys: Keyring, kid: str, state: str) -> None:
-    """What is special to our own code flow (OIDC Core 3.1.3.7): the nonce and the level of authentication.
+    """Checks the nonce and the level of authentication of an ID token (OIDC Core 3.1.3.7).
 
     Raises ProviderTokenInvalidError, ProviderClaimsError.
     """
@@ -213,8 +225,8 @@ def check_id_token(claims: Mapping[str, Any], party: RelyingParty, keys: Keyring
 
 
 def verify_token(token: str, keys: KeySet, issuer: str, audience: str, now: datetime, *, kind: str) -> dict[str, Any]:
-    """The claims of a token that the provider signed. `kind`: `ID` (addressed to `audience`) or `Bearer` (an access
-    token that `audience` asked for: `azp`). Raises ProviderTokenInvalidError."""
+    """Verifies a token that the provider signed and returns its claims. `kind`: `ID` (the token's `aud` is `audience`)
+    or `Bearer` (an access token whose `azp` is `audience`). Raises ProviderTokenInvalidError."""
     registry = jwt.JWTClaimsRegistry(
         now=int(now.timestamp()),
         leeway=LEEWAY_S,
@@ -236,45 +248,50 @@ def verify_token(token: str, keys: KeySet, issuer: str, audience: str, now: date
     return claims
 
 
-def told_of(claims: Mapping[str, Any], userinfo: Mapping[str, Any]) -> dict[str, Any]:
-    """Both together; they must speak of the same person (OIDC Core 5.3.2). Raises ProviderTokenInvalidError."""
+def merge_userinfo(claims: Mapping[str, Any], userinfo: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the claims with those of userinfo added. Both must have one `sub` (OIDC Core 5.3.2).
+
+    Raises ProviderTokenInvalidError.
+    """
     if userinfo.get("sub") != claims["sub"]:
         raise ProviderTokenInvalidError
     return {**claims, **userinfo}
 
 
-def vouched_by(claims: Mapping[str, Any]) -> Vouched:
-    """Who the professional is, as the provider says it. Raises ProviderClaimsError."""
+def identity_proof_of(claims: Mapping[str, Any]) -> IdentityProof:
+    """Returns the professional's identity from the provider's claims. Raises ProviderClaimsError."""
     try:
         identifier = professional_id(claims["SubjectNameID"])
-        exercises = _exercises(claims)
+        professions = _professions(claims)
         structures = _structures(claims)
         authenticated_at = _authenticated_at(claims)
     except (KeyError, TypeError, AttributeError, InvalidNationalIdError) as error:
         raise ProviderClaimsError from error
-    if not exercises:
+    if not professions:
         raise ProviderClaimsError
-    return Vouched(identifier, exercises, structures, authenticated_at)
+    return IdentityProof(identifier, professions, structures, authenticated_at)
 
 
 def _authenticated_at(claims: Mapping[str, Any]) -> datetime | None:
-    """When the person proved who they are (`auth_time`, OIDC Core 2); None where the provider does not say."""
-    at = claims.get("auth_time")
-    if not isinstance(at, int) or not 0 <= at < _LAST_TIME:
+    """Returns when the person authenticated (`auth_time`, OIDC Core 2); None when the provider does not state it."""
+    auth_time = claims.get("auth_time")
+    if not isinstance(auth_time, int) or not 0 <= auth_time < _LAST_TIME:
         return None
-    return datetime.fromtimestamp(at, UTC)
+    return datetime.fromtimestamp(auth_time, UTC)
 
 
-def _exercises(claims: Mapping[str, Any]) -> tuple[Exercise, ...]:
-    """From SubjectRefPro, which says more, else from SubjectRole."""
-    listed = claims.get("SubjectRefPro", {}).get("exercices", [])
-    if listed:
+def _professions(claims: Mapping[str, Any]) -> tuple[ExercisedProfession, ...]:
+    """Reads the professions from SubjectRefPro, which states more, or else from SubjectRole."""
+    exercises = claims.get("SubjectRefPro", {}).get("exercices", [])
+    if exercises:
         return tuple(
-            Exercise(one["codeProfession"], one.get("codeCategorieProfessionnelle") == "E", _specialty(one))
-            for one in listed
+            ExercisedProfession(
+                exercise["codeProfession"], exercise.get("codeCategorieProfessionnelle") == "E", _specialty(exercise)
+            )
+            for exercise in exercises
         )
     roles = claims.get("SubjectRole", [])
-    return tuple(Exercise(role.partition("^")[0]) for role in ([roles] if isinstance(roles, str) else roles))
+    return tuple(ExercisedProfession(role.partition("^")[0]) for role in ([roles] if isinstance(roles, str) else roles))
 
 
 def _specialty(exercise: Mapping[str, Any]) -> str | None:
@@ -283,12 +300,13 @@ def _specialty(exercise: Mapping[str, Any]) -> str | None:
 
 
 def _structures(claims: Mapping[str, Any]) -> frozenset[str]:
-    """Struct_IdNat of every structure named: 1 + FINESS, 3 + SIRET, 2 + SIREN; technical ids are passed over."""
-    found = [claims.get("SubjectOrganizationID")]
+    """Returns the Struct_IdNat of every structure named: 1 + FINESS, 3 + SIRET, 2 + SIREN. Technical ids are
+    skipped."""
+    structure_ids = [claims.get("SubjectOrganizationID")]
     for exercise in claims.get("SubjectRefPro", {}).get("exercices", []):
         for activity in exercise.get("activities", []):
-            found += [f"{kind}{activity.get(name) or ''}" for kind, name in _SITE_IDS]
-    return frozenset(one for one in found if isinstance(one, str) and _STRUCTURE.fullmatch(one))
+            structure_ids += [f"{kind}{activity.get(name) or ''}" for kind, name in _SITE_IDS]
+    return frozenset(id for id in structure_ids if isinstance(id, str) and _STRUCTURE.fullmatch(id))
 
 
 _SITE_IDS: Final[Sequence[tuple[str, str]]] = (

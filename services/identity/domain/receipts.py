@@ -1,7 +1,7 @@
-"""The erasure receipt: what was destroyed, when (T1), from when no backup brings it back (T2), who has said so.
+"""The erasure receipt: what was destroyed, when (T1), from when no backup can restore it (T2), and who attests it.
 
-A JWS in compact form (RFC 7515) under Ed25519 (RFC 8037; `alg` Ed25519 of RFC 9864). Anyone can verify it with the
-public keys alone.
+A JWS in compact form (RFC 7515) signed with Ed25519 (RFC 8037; `alg` Ed25519 of RFC 9864). Anyone can verify it with
+the public keys alone.
 """
 
 import json
@@ -15,18 +15,18 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
-from services.identity.domain.lifecycle import Reason
+from services.identity.domain.lifecycle import ErasureReason
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import CLEANED_WITHIN, COMPACTED_WITHIN, DEAD_LETTERS_KEPT, FACTS_KEPT, SEGMENT_SPAN
 from shared.errors import CodedError
 
 ALGORITHM = "Ed25519"
 TYPE = "erasure-receipt+jws"
-LONGEST = 16 * 1024
+MAX_LENGTH = 16 * 1024
 
 
 class ReceiptKeysError(CodedError):
-    """The keys of receipts are a JSON array of private JWKs: OKP, Ed25519, each with a `kid` of its own."""
+    """The keys of receipts are a JSON array of private JWKs: OKP, Ed25519, each with its own `kid`."""
 
     code = "receipt-keys-invalid"
 
@@ -37,8 +37,8 @@ class ReceiptInvalidError(CodedError):
     code = "receipt-invalid"
 
 
-class Acknowledgement(BaseModel):
-    """One service's word. `destroyed`: how many of what, by plural noun."""
+class ErasureAcknowledgement(BaseModel):
+    """The acknowledgement of one service. `destroyed`: numbers of destroyed items by plural noun."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     service: Service
@@ -47,69 +47,69 @@ class Acknowledgement(BaseModel):
 
 
 class Receipt(BaseModel):
-    """What is signed. Each service has acknowledged once; T1 is the last of their words."""
+    """The signed content. Each service has acknowledged once; T1 is the time of the last acknowledgement."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     erasure_id: UUID
     record_id: UUID
-    reason: Reason
+    reason: ErasureReason
     decided_at: AwareDatetime
     destroyed_at: AwareDatetime
     unrecoverable_from: AwareDatetime
-    acknowledgements: tuple[Acknowledgement, ...]
+    acknowledgements: tuple[ErasureAcknowledgement, ...]
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
-        if tuple(one.service for one in self.acknowledgements) != tuple(sorted(SERVICES)):
+        if tuple(acknowledgement.service for acknowledgement in self.acknowledgements) != tuple(sorted(SERVICES)):
             raise ValueError("not one acknowledgement of each service")
-        if self.destroyed_at != max(one.acknowledged_at for one in self.acknowledgements):
+        if self.destroyed_at != max(acknowledgement.acknowledged_at for acknowledgement in self.acknowledgements):
             raise ValueError("destroyed_at is not the last acknowledgement's")
         if self.unrecoverable_from < self.destroyed_at:
             raise ValueError("recoverable for less than no time")
         return self
 
 
-def longest_kept(backups: timedelta) -> timedelta:
-    """The longest for which anything outside the services can hold what is destroyed: backups, topics, dead letters.
+def longest_retention(backups: timedelta) -> timedelta:
+    """Returns the longest time that backups, topics or dead letters can hold data that the services have destroyed.
 
-    A record stays on a topic until its segment is closed and cleaned, on a compacted one behind its tombstone.
+    A record stays on a topic until its segment is closed and cleaned, on a compacted topic behind its tombstone.
     """
     facts = max(FACTS_KEPT, DEAD_LETTERS_KEPT) + SEGMENT_SPAN
     return max(backups, facts + CLEANED_WITHIN, COMPACTED_WITHIN + CLEANED_WITHIN)
 
 
-def receipt(
+def build_receipt(
     erasure_id: UUID,
     record_id: UUID,
-    reason: Reason,
+    reason: ErasureReason,
     decided_at: datetime,
-    acknowledgements: tuple[Acknowledgement, ...],
+    acknowledgements: tuple[ErasureAcknowledgement, ...],
     *,
     backups: timedelta,
 ) -> Receipt:
-    """Of an erasure that all services have acknowledged."""
-    told = tuple(sorted(acknowledgements, key=lambda one: one.service))
-    destroyed_at = max(one.acknowledged_at for one in told)
+    """Returns the receipt of an erasure that all services have acknowledged."""
+    ordered = tuple(sorted(acknowledgements, key=lambda acknowledgement: acknowledgement.service))
+    destroyed_at = max(acknowledgement.acknowledged_at for acknowledgement in ordered)
     return Receipt(
         erasure_id=erasure_id,
         record_id=record_id,
         reason=reason,
         decided_at=decided_at,
         destroyed_at=destroyed_at,
-        unrecoverable_from=destroyed_at + longest_kept(backups),
-        acknowledgements=told,
+        unrecoverable_from=destroyed_at + longest_retention(backups),
+        acknowledgements=ordered,
     )
 
 
 @dataclass(frozen=True, repr=False)
 class ReceiptKeys:
-    """The keys of receipts: the first signs, all are published."""
+    """The keys of receipts: the first one signs, all are published."""
 
     keys: tuple[OKPKey, ...]
 
     @classmethod
     def parse(cls, text: str) -> "ReceiptKeys":
-        """From the JSON array of the settings. Raises ReceiptKeysError."""
+        """Returns the keys from the JSON array of the settings. Raises ReceiptKeysError."""
         try:
             keys = tuple(OKPKey.import_key(jwk) for jwk in json.loads(text))
         except (JoseError, ValueError, TypeError, KeyError, AttributeError):
@@ -120,27 +120,28 @@ class ReceiptKeys:
         return cls(keys)
 
     def sign(self, signed: Receipt) -> str:
-        """The receipt in compact form, under the first key."""
+        """Returns the receipt as a compact JWS, signed with the first key."""
         header = {"alg": ALGORITHM, "kid": self.keys[0].kid, "typ": TYPE}
         return jws.serialize_compact(header, signed.model_dump_json(), self.keys[0], algorithms=[ALGORITHM])
 
-    def published(self) -> list[dict[str, Any]]:
-        """The public halves as JWKs, with the members that a verifier needs and nothing else."""
+    def public_jwks(self) -> list[dict[str, Any]]:
+        """Returns the public keys as JWKs, with only the members that a verifier needs."""
         publics = [key.as_dict(private=False) for key in self.keys]
-        wanted = ("kty", "crv", "x", "kid")
-        return [{**{name: key[name] for name in wanted}, "use": "sig", "alg": ALGORITHM} for key in publics]
+        members = ("kty", "crv", "x", "kid")
+        return [{**{name: key[name] for name in members}, "use": "sig", "alg": ALGORITHM} for key in publics]
 
 
-def verify(text: str, published: object) -> Receipt:
-    """The receipt that these public keys (a JWKS: `{"keys": [...]}`) vouch for. Raises ReceiptInvalidError."""
+def verified_receipt(text: str, published: object) -> Receipt:
+    """Returns the receipt if one of these public keys (a JWKS: `{"keys": [...]}`) signed it. Raises
+    ReceiptInvalidError."""
     stripped = text.strip()
-    if len(stripped) > LONGEST:
+    if len(stripped) > MAX_LENGTH:
         raise ReceiptInvalidError
     try:
-        keys = KeySet.import_key_set(published)  # type: ignore[arg-type]  # whatever it is, it is tried
-        found = jws.deserialize_compact(stripped, keys, algorithms=[ALGORITHM])
-        if found.headers().get("typ") != TYPE:
+        keys = KeySet.import_key_set(published)  # type: ignore[arg-type]  # any value is accepted and tried
+        signature = jws.deserialize_compact(stripped, keys, algorithms=[ALGORITHM])
+        if signature.headers().get("typ") != TYPE:
             raise ReceiptInvalidError
-        return Receipt.model_validate_json(found.payload)
+        return Receipt.model_validate_json(signature.payload)
     except (JoseError, ValidationError, ValueError, TypeError, KeyError, AttributeError):
-        raise ReceiptInvalidError from None  # the cause may quote what it stumbled over
+        raise ReceiptInvalidError from None  # the cause may quote the content

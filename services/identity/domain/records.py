@@ -1,4 +1,4 @@
-"""A record that is to be opened: its rows, sealed, and what the others are told."""
+"""A record to be opened: its sealed rows and the events that announce it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from shared.contracts.identity import ContactChanged
 
 @dataclass(frozen=True, slots=True, repr=False)
 class NewRecord:
-    """The rows of a record at version 1; `fingerprint` is that of the INS, under the active key."""
+    """The rows of a record at version 1; `fingerprint`: of the INS, under the active key."""
 
     record_id: UUID
     person_id: UUID
@@ -37,12 +37,12 @@ def new_record(
     actor: Actor,
     now: datetime,
 ) -> NewRecord:
-    """`ids`: of the record and, in its bucket, of the person."""
+    """Returns the rows and events of a new record. `ids`: of the record and of the person, in one bucket."""
     record_id, person_id = ids
     changed = record_changed(keyrings.ins, record_id, 1, "open", person, now, linked_to=None)
-    told = seal_contact(keyrings, record_id, contact)
-    contact_changed = ContactChanged(record_id=record_id, version=1, sealed=told)
-    opened = AccessRecorded(
+    sealed_contact = seal_contact(keyrings, record_id, contact)
+    contact_changed = ContactChanged(record_id=record_id, version=1, sealed=sealed_contact)
+    opening = AccessRecorded(
         record_id=record_id,
         actor=actor,
         action="open-record",
@@ -58,5 +58,5 @@ def new_record(
         contact=seal_row(keyrings.persons, contact.as_json(), "contact", record_id),
         channel=channel,
         opened_at=now,
-        events=(changed, contact_changed, opened),
+        events=(changed, contact_changed, opening),
     )

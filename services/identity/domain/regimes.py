@@ -1,13 +1,13 @@
-"""Whose insured may open a record alone, online: the general regime and those attached to it.
+"""The regimes whose insured may open a record alone, online: the general regime and those attached to it.
 
 Source: the first two digits of an organism's code ("code grand régime" of SESAM-Vitale). 91 to 99 are the mutuals that
-run the general regime for their members: teachers, the police, hospitals, local services, and until 2019 students.
+manage the general regime for their members: teachers, the police, hospitals, local services, and until 2019 students.
 """
 
 from types import MappingProxyType
 from typing import Final
 
-ONLINE: Final = MappingProxyType(
+ONLINE_REGIMES: Final = MappingProxyType(
     {
         "01": "régime général",
         "91": "mutuelle générale de l’éducation nationale",
@@ -19,4 +19,4 @@ ONLINE: Final = MappingProxyType(
         "99": "autres mutuelles rattachées",
     }
 )
-"""Code of the regime -> what it is."""
+"""The name of each regime by code."""

@@ -1,7 +1,7 @@
-"""Legal representation: of whom, on which evidence, how it begins and ends. Pure.
+"""Legal representation: of whom, on which evidence, how it begins and ends. Pure functions.
 
 Code civil: parental authority (371-1, 388), protection of adults (414 to 515), future protection mandate (477); Code de
-la santé publique R1111-40. A second representative, and whoever has not proven their relation to the holder, waits
+la santé publique R1111-40. A second representative, and a person without proof of their relation to the holder, waits
 until an administrator or another representative has agreed.
 """
 
@@ -17,20 +17,20 @@ from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidErr
 MAJORITY_YEARS: Final = 18
 Basis = Literal["representative-of-minor", "representative-of-adult"]
 Evidence = Literal["birth-certificate", "family-booklet", "court-decision", "protection-mandate", "insured-register"]
-"""`insured-register`: the minor was found there with the card on which they are insured. It proves the relation where
-the register names the representative as the owner of that card."""
-Status = Literal["waiting", "validated", "refused", "ended"]
-Action = Literal["validate", "refuse", "end"]
-Party = Literal["administrator", "representative", "self", "holder", "carer", "system", "stranger"]
-"""Who acts: `representative`: another one of the same record; `self`: the one whom it is about."""
-STATUSES: Final = get_args(Status)
-ACTIONS: Final = get_args(Action)
-PARTIES: Final = get_args(Party)
-ENOUGH: Final[dict[Basis, frozenset[Evidence]]] = {
+"""`insured-register`: the register lists the minor with the card on which they are insured. This proves the relation
+where the register names the representative as the owner of that card."""
+RepresentationStatus = Literal["waiting", "validated", "refused", "ended"]
+RepresentationAction = Literal["validate", "refuse", "end"]
+RepresentationParty = Literal["administrator", "representative", "self", "holder", "carer", "system", "stranger"]
+"""Who acts. `representative`: another representative of the record; `self`: the representative concerned."""
+STATUSES: Final = get_args(RepresentationStatus)
+ACTIONS: Final = get_args(RepresentationAction)
+PARTIES: Final = get_args(RepresentationParty)
+SUFFICIENT_EVIDENCE: Final[dict[Basis, frozenset[Evidence]]] = {
     "representative-of-minor": frozenset({"birth-certificate", "family-booklet", "court-decision", "insured-register"}),
     "representative-of-adult": frozenset({"court-decision", "protection-mandate"}),
 }
-"""Which evidence is enough for whom."""
+"""The evidence that suffices for each basis."""
 
 
 class EvidenceUnknownError(InvalidError):
@@ -52,7 +52,7 @@ class EvidenceInsufficientError(InvalidError):
 
 
 class RepresentativeUnfitError(InvalidError):
-    """A representative is another person, of age, with a record of their own."""
+    """A representative is another person, of age, with their own record."""
 
     code = "representative-unfit"
     french = "Un représentant est une autre personne, majeure, qui a son propre dossier."
@@ -87,7 +87,7 @@ class RepresentationOverError(ConflictError):
 
 
 class RepresentationUnprovenError(ForbiddenError):
-    """What you state does not show that you represent this person. Check the number, the names, the birth date and the
+    """Your statements do not show that you represent this person. Check the number, the names, the birth date and the
     card, or go to your insurance fund with the evidence."""
 
     code = "representation-unproven"
@@ -103,26 +103,27 @@ REFUSALS: Final[dict[str, type[ClientError]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """It may be done, and leads there (which may be where it already is)."""
+class RepresentationTransition:
+    """The action is allowed and leads to this status, which may be the current one."""
 
-    status: Status
+    status: RepresentationStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """It may not be done; `code` is a key of REFUSALS."""
+class RepresentationRefusal:
+    """The action is refused; `code` is a key of REFUSALS."""
 
     code: str
 
     def error(self) -> ClientError:
-        """What the caller is told."""
+        """Returns the error for the caller."""
         return REFUSALS[self.code]()
 
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """One of them. `record_id` is the record of the person represented, `representative_id` that of who represents."""
+    """A legal representation. `record_id`: the record of the represented person; `representative_id`: the
+    representative's own record."""
 
     id: UUID
     record_id: UUID
@@ -130,25 +131,25 @@ class Representation:
     basis: Basis
     evidence: Evidence
     reference: Sealed
-    status: Status
+    status: RepresentationStatus
     starts_at: datetime
     ends_at: datetime | None
     requested_at: datetime
 
     def is_in_force(self, now: datetime, *, holder_is_minor: bool) -> bool:
-        """Whether the representative may act now."""
-        begun = self.starts_at <= now and (self.ends_at is None or now < self.ends_at)
+        """Returns whether the representative may act now."""
+        in_period = self.starts_at <= now and (self.ends_at is None or now < self.ends_at)
         fits = holder_is_minor == (self.basis == "representative-of-minor")
-        return self.status == "validated" and begun and fits
+        return self.status == "validated" and in_period and fits
 
 
-_WHO: Final[dict[Action, frozenset[Party]]] = {
+_WHO: Final[dict[RepresentationAction, frozenset[RepresentationParty]]] = {
     "validate": frozenset({"administrator", "representative"}),
     "refuse": frozenset({"administrator", "representative", "self"}),
     "end": frozenset({"administrator", "system"}),
 }
 _OVER: Final = RepresentationOverError.code
-_RULES: Final[dict[Action, tuple[Status | str, ...]]] = {  # in the order of STATUSES
+_RULES: Final[dict[RepresentationAction, tuple[RepresentationStatus | str, ...]]] = {  # in the order of STATUSES
     #            waiting      validated    refused    ended
     "validate": ("validated", "validated", _OVER,     _OVER),
     "refuse":   ("refused",   _OVER,       "refused", _OVER),
@@ -156,12 +157,14 @@ _RULES: Final[dict[Action, tuple[Status | str, ...]]] = {  # in the order of STA
 }  # fmt: skip
 
 
-def _decide(status: Status, action: Action, party: Party) -> Move | Refusal:
+def _decide(
+    status: RepresentationStatus, action: RepresentationAction, party: RepresentationParty
+) -> RepresentationTransition | RepresentationRefusal:
     if party not in _WHO[action]:
-        return Refusal(ForbiddenError.code)
+        return RepresentationRefusal(ForbiddenError.code)
     outcome = _RULES[action][STATUSES.index(status)]
-    known: dict[str, Status] = {one: one for one in STATUSES}
-    return Move(known[outcome]) if outcome in known else Refusal(outcome)
+    statuses: dict[str, RepresentationStatus] = {name: name for name in STATUSES}
+    return RepresentationTransition(statuses[outcome]) if outcome in statuses else RepresentationRefusal(outcome)
 
 
 TABLE: Final = MappingProxyType(
@@ -172,22 +175,24 @@ TABLE: Final = MappingProxyType(
         for party in PARTIES
     }
 )
-"""Everything, decided once."""
+"""The decision for every combination."""
 
 
-def decide(status: Status, action: Action, party: Party) -> Move | Refusal:
-    """What becomes of it."""
+def decide(
+    status: RepresentationStatus, action: RepresentationAction, party: RepresentationParty
+) -> RepresentationTransition | RepresentationRefusal:
+    """Returns the outcome of an action by a party on a representation in this status."""
     return TABLE[status, action, party]
 
 
-def first_status(validated_before: int, *, is_proven: bool) -> Status:
-    """The first representative whose relation to the holder is proven represents at once; anybody else waits until a
-    second person has checked it."""
+def initial_status(validated_before: int, *, is_proven: bool) -> RepresentationStatus:
+    """Returns the status of a new representation: in force at once for the first representative with proof of their
+    relation to the holder; all others wait until a second person has checked it."""
     return "validated" if is_proven and validated_before == 0 else "waiting"
 
 
 def coming_of_age(born: date) -> date:
-    """The 18th birthday; who was born on 29 February has it on 1 March where there is none."""
+    """Returns the 18th birthday; for a birth on 29 February, 1 March in other than leap years."""
     year = born.year + MAJORITY_YEARS
     try:
         return born.replace(year=year)
@@ -196,30 +201,30 @@ def coming_of_age(born: date) -> date:
 
 
 def is_minor(born: date, at: datetime) -> bool:
-    """Whether somebody born on that day is under age; the day begins in UTC."""
+    """Returns whether a person born on that day is under age; days begin in UTC."""
     return at.astimezone(UTC).date() < coming_of_age(born)
 
 
 def basis_at(born: date, at: datetime) -> Basis:
-    """Why somebody is represented from then on."""
+    """Returns the basis of a representation that begins at this time."""
     return "representative-of-minor" if is_minor(born, at) else "representative-of-adult"
 
 
 def check_evidence(basis: Basis, stated: str) -> Evidence:
-    """Raises EvidenceUnknownError, EvidenceInsufficientError."""
-    evidence: Evidence | None = next((one for one in get_args(Evidence) if one == stated), None)
+    """Returns the evidence. Raises EvidenceUnknownError, EvidenceInsufficientError."""
+    evidence: Evidence | None = next((value for value in get_args(Evidence) if value == stated), None)
     if evidence is None:
         raise EvidenceUnknownError
-    if evidence not in ENOUGH[basis]:
+    if evidence not in SUFFICIENT_EVIDENCE[basis]:
         raise EvidenceInsufficientError
     return evidence
 
 
-def period(
+def representation_period(
     born: date, starts_at: datetime | None, ends_at: datetime | None, now: datetime
 ) -> tuple[datetime, datetime | None]:
-    """From when until when. An end at or after the coming of age of a minor is not kept: it comes by itself, and would
-    tell the birth date. Raises RepresentationPeriodInvalidError."""
+    """Returns the start and the end. For a minor, an end at or after the coming of age is dropped: the representation
+    then ends by itself, and storing it would reveal the birth date. Raises RepresentationPeriodInvalidError."""
     begins = starts_at or now
     if ends_at is not None and (ends_at <= begins or ends_at <= now):
         raise RepresentationPeriodInvalidError

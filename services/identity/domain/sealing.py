@@ -1,4 +1,4 @@
-"""How what is readable of a person is kept: AES-256-GCM under a keyring, bound to the row it stands in."""
+"""Encryption of personal data in database rows: AES-256-GCM under a keyring, bound to the row."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,7 +8,8 @@ from shared.crypto.keyring import Keyring
 
 @dataclass(frozen=True)
 class Keyrings:
-    """`ins`: fingerprints; `contacts`: what notify opens; `persons`: this service's own rows."""
+    """The keyrings of identity. `ins`: fingerprints of INS; `contacts`: data sealed for notify; `persons`: identity's
+    own rows."""
 
     ins: Keyring
     contacts: Keyring
@@ -17,19 +18,19 @@ class Keyrings:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """Sealed bytes and the id of their key."""
+    """Sealed bytes and the id of the key that sealed them."""
 
     key_id: str
     data: bytes
 
 
 def seal_row(keyring: Keyring, plain: bytes, kind: str, row_id: UUID) -> Sealed:
-    """Under a key of the row's own, derived from the active key."""
+    """Seals data under a key of its row, derived from the keyring's active key."""
     return Sealed(keyring.active, keyring.seal(plain, _context(kind, row_id)))
 
 
 def open_row(keyring: Keyring, sealed: Sealed, kind: str, row_id: UUID) -> bytes:
-    """Raises SealBrokenError when the bytes were altered or moved to another row."""
+    """Returns the plain bytes. Raises SealBrokenError when they were altered or moved to another row."""
     return keyring.unseal(sealed.key_id, sealed.data, _context(kind, row_id))
 
 

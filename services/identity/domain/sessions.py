@@ -1,4 +1,4 @@
-"""Devices and their sessions: opaque tokens, and the few words that name a device."""
+"""Devices and sessions of record holders: opaque tokens, and display names of devices."""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.domain.tokens import Subject
+from services.identity.domain.tokens import TokenSubject
 from shared.contracts.base import Actor
 from shared.errors import NotAuthenticatedError, NotFoundError
 
@@ -44,15 +44,15 @@ class RefreshTokenInvalidError(NotAuthenticatedError):
 
 
 class DeviceUnknownError(NotFoundError):
-    """You have no such device. GET /devices lists yours."""
+    """You have no device with this id. GET /devices lists your devices."""
 
     code = "device-unknown"
     french = "Vous n’avez pas cet appareil. La liste de vos appareils dit lesquels sont connus."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Secret:
-    """An opaque token: the id of what it opens, and 256 random bits of which only the hash is kept."""
+class OpaqueToken:
+    """An opaque token: the id of a device or session, and 256 random bits. Only the digest is stored."""
 
     text: str
     id: UUID
@@ -61,7 +61,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device that has signed in. `session_id`: the session that is alive on it."""
+    """A device that has signed in. `session_id`: its active session, if any."""
 
     id: UUID
     name: str
@@ -70,38 +70,38 @@ class Device:
     session_id: UUID | None
 
 
-def holder_of(record_id: UUID) -> Actor:
-    """The signed-in holder, for the ledger."""
+def holder_actor(record_id: UUID) -> Actor:
+    """Returns the signed-in holder as an actor of the access ledger."""
     return Actor(kind="patient", id=str(record_id), client_id=PATIENT_CLIENT)
 
 
-def session_subject(record_id: UUID, session_id: UUID) -> Subject:
-    """Whom the access tokens of a session speak for."""
-    return Subject("patient", str(record_id), PATIENT_CLIENT, record_id=record_id, session_id=session_id)
+def session_subject(record_id: UUID, session_id: UUID) -> TokenSubject:
+    """Returns the subject of the access tokens of a holder's session."""
+    return TokenSubject("patient", str(record_id), PATIENT_CLIENT, record_id=record_id, session_id=session_id)
 
 
-def new_secret(id: UUID) -> Secret:
-    """A fresh token for that device or session."""
-    return _secret(id.bytes + secrets.token_bytes(SECRET_BYTES))
+def new_opaque_token(id: UUID) -> OpaqueToken:
+    """Returns a new token for that device or session."""
+    return _opaque_token(id.bytes + secrets.token_bytes(SECRET_BYTES))
 
 
-def read_secret(text: str) -> Secret | None:
-    """The token with that text; None when it cannot be one."""
+def parse_opaque_token(text: str) -> OpaqueToken | None:
+    """Returns the token with that text, or None when the text is malformed."""
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
-    return _secret(data) if len(data) == _ID_BYTES + SECRET_BYTES else None
+    return _opaque_token(data) if len(data) == _ID_BYTES + SECRET_BYTES else None
 
 
-def _secret(data: bytes) -> Secret:
+def _opaque_token(data: bytes) -> OpaqueToken:
     text = base64.urlsafe_b64encode(data).decode().rstrip("=")
-    return Secret(text, UUID(bytes=data[:_ID_BYTES]), hashlib.sha256(data).digest())
+    return OpaqueToken(text, UUID(bytes=data[:_ID_BYTES]), hashlib.sha256(data).digest())
 
 
 def device_name(user_agent: str) -> str:
-    """Browser and system in words of our own: what a stranger writes into a header must not reach a mail."""
-    told = user_agent.lower()
-    browser = next((name for mark, name in _BROWSERS if mark in told), "")
-    system = next((name for mark, name in _SYSTEMS if mark in told), "")
+    """Returns browser and system in fixed words: text from a request header must not reach a mail."""
+    lowered = user_agent.lower()
+    browser = next((name for mark, name in _BROWSERS if mark in lowered), "")
+    system = next((name for mark, name in _SYSTEMS if mark in lowered), "")
     return ", ".join(part for part in (browser, system) if part) or "?"

@@ -1,10 +1,9 @@
-"""How fast somebody may try: a delay that grows with each failure, per account and address of origin together.
+"""Throttling of sign-in attempts: a delay that grows with each failure, per pair of account and network address.
 
-After OWASP, "Slow Down Online Guessing Attacks with Device Cookies", a device that has signed in to the account before
-has a count of its own. Strangers are counted at each address, and never at the account alone, which would let them
-close it to its holder: what all of them try there is counted to tell the holder. A try is counted before the password
-is looked at, and given back when it ends in a sign-in: however many come at once, no more are looked at than the rule
-says.
+A device that has signed in to the account before has a count of its own (OWASP, "Slow Down Online Guessing Attacks with
+Device Cookies"). Attempts of strangers never delay the account as a whole, because that would let them lock out its
+holder; the total per account only decides when the holder is notified. An attempt is counted before the password is
+checked and reset when it ends in a sign-in, so concurrent attempts cannot exceed the rule.
 """
 
 import ipaddress
@@ -18,7 +17,8 @@ from shared.errors import TooManyRequestsError
 
 
 class TooManyTriesError(TooManyRequestsError):
-    """Too many tries. Wait, then try again; what strangers try does not slow a device that has signed in before."""
+    """Too many attempts. Wait, then try again; attempts by strangers do not slow down a device that has signed in
+    before."""
 
     code = "too-many-tries"
     french = (
@@ -27,8 +27,8 @@ class TooManyTriesError(TooManyRequestsError):
 
     def __init__(self, seconds: int) -> None:
         super().__init__(
-            f"Too many tries. Wait {seconds} seconds, then try again; what strangers try does not slow a device that "
-            "has signed in before."
+            f"Too many attempts. Wait {seconds} seconds, then try again; attempts by strangers do not slow down a "
+            "device that has signed in before."
         )
         self.retry_after = seconds
         self.french = (
@@ -38,9 +38,9 @@ class TooManyTriesError(TooManyRequestsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """`free` tries without a wait; then `first_s` seconds, doubled by each further one, up to `longest_s`. One try is
-    forgotten every `forgotten_s` seconds."""
+class ThrottleRule:
+    """The first `free` attempts have no delay; the next one waits `first_s` seconds, and each further one twice as
+    long, up to `longest_s`. One attempt is forgotten every `forgotten_s` seconds."""
 
     free: int
     first_s: int
@@ -48,41 +48,41 @@ class Rule:
     forgotten_s: int = 3600
 
     def delay(self, tries: int) -> timedelta:
-        """How long nothing more is looked at after that many tries."""
+        """Returns the delay before the next attempt after that many attempts."""
         over = tries - self.free
         if over <= 0:
             return timedelta()
         return timedelta(seconds=min(self.longest_s, self.first_s << min(over - 1, 20)))
 
 
-RULES = {
-    "account": Rule(free=5, first_s=2, longest_s=900),
-    "account-source": Rule(free=5, first_s=2, longest_s=900),
-    "device": Rule(free=5, first_s=2, longest_s=900),
-    "source": Rule(free=30, first_s=1, longest_s=60, forgotten_s=60),
-    "confirm": Rule(free=5, first_s=2, longest_s=900),
-    "reset": Rule(free=3, first_s=60, longest_s=3600),
-    "reset-device": Rule(free=3, first_s=60, longest_s=3600),
-    "contact": Rule(free=3, first_s=60, longest_s=3600),
-    "enrolment": Rule(free=5, first_s=10, longest_s=900),
-    "represent": Rule(free=5, first_s=60, longest_s=3600),
-    "invite": Rule(free=10, first_s=60, longest_s=3600),
-    "invited": Rule(free=2, first_s=3600, longest_s=3600, forgotten_s=86400),
-    "invitation": Rule(free=5, first_s=10, longest_s=900),
+THROTTLE_RULES = {
+    "account": ThrottleRule(free=5, first_s=2, longest_s=900),
+    "account-source": ThrottleRule(free=5, first_s=2, longest_s=900),
+    "device": ThrottleRule(free=5, first_s=2, longest_s=900),
+    "source": ThrottleRule(free=30, first_s=1, longest_s=60, forgotten_s=60),
+    "confirm": ThrottleRule(free=5, first_s=2, longest_s=900),
+    "reset": ThrottleRule(free=3, first_s=60, longest_s=3600),
+    "reset-device": ThrottleRule(free=3, first_s=60, longest_s=3600),
+    "contact": ThrottleRule(free=3, first_s=60, longest_s=3600),
+    "enrolment": ThrottleRule(free=5, first_s=10, longest_s=900),
+    "represent": ThrottleRule(free=5, first_s=60, longest_s=3600),
+    "invite": ThrottleRule(free=10, first_s=60, longest_s=3600),
+    "invited": ThrottleRule(free=2, first_s=3600, longest_s=3600, forgotten_s=86400),
+    "invitation": ThrottleRule(free=5, first_s=10, longest_s=900),
 }
-"""By the first word of a key `<kind>:<whose>`."""
-ALARM = "account"
-"""Counts what strangers try at an account, whatever their address: it makes nobody wait."""
-_OF_ADDRESSES = ("source", "account-source")
+"""The rule of each kind of key; a key is `<kind>:<owner>`."""
+ALERT_KIND = "account"
+"""The kind that counts the attempts of strangers at an account from all addresses. It delays nobody."""
+_ADDRESS_KINDS = ("source", "account-source")
 
 
-OF_RECORDS = ("confirm", "represent", "invite", "invitation")
-"""Kinds whose keys name a record."""
+RECORD_KINDS = ("confirm", "represent", "invite", "invitation")
+"""Kinds whose keys contain a record id."""
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """How often something was tried, when the next try may be, and from when on tries are forgotten."""
+class AttemptCount:
+    """The attempts under a key, when the next one is allowed, and since when attempts are forgotten."""
 
     tries: int
     next_at: datetime
@@ -90,65 +90,71 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """The try may be made; `counts` hold it. `slowed`: there were many at the account or from the device; an address
-    that tries many accounts says nothing about any one of them."""
+class AttemptAllowed:
+    """The attempt may proceed. `counts` include it. `is_slowed`: the account or device had many attempts, so the next
+    one must wait; attempts from one address at many accounts do not count for this."""
 
-    counts: Mapping[str, Count]
-    slowed: bool
+    counts: Mapping[str, AttemptCount]
+    is_slowed: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Withheld:
-    """The try may not be made yet."""
+class AttemptDelayed:
+    """The attempt must wait for that many seconds."""
 
     seconds: int
 
 
-def take(known: Mapping[str, Count], keys: Iterable[str], now: datetime) -> Taken | Withheld:
-    """One try at all of these keys, or none."""
-    waits = (count.next_at - now for key, count in known.items() if _kind(key) != ALARM)
+def decide_attempt(
+    previous: Mapping[str, AttemptCount], keys: Iterable[str], now: datetime
+) -> AttemptAllowed | AttemptDelayed:
+    """Counts one attempt under all of these keys, or under none of them when one must wait."""
+    waits = (count.next_at - now for key, count in previous.items() if _kind(key) != ALERT_KIND)
     wait = max(waits, default=timedelta())
     if wait > timedelta():
-        return Withheld(max(1, -int(-wait.total_seconds() // 1)))
-    counts = {key: _next(known.get(key), RULES[_kind(key)], now) for key in keys}
-    return Taken(counts, any(counts[key].next_at > now for key in keys_of_holder(counts)))
+        return AttemptDelayed(max(1, -int(-wait.total_seconds() // 1)))
+    counts = {key: _next_count(previous.get(key), THROTTLE_RULES[_kind(key)], now) for key in keys}
+    return AttemptAllowed(counts, any(counts[key].next_at > now for key in holder_keys(counts)))
 
 
-def keys_of_holder(keys: Iterable[str]) -> list[str]:
-    """Those of the keys that stand for an account or one of its devices, whatever address the tries come from."""
-    return [key for key in keys if _kind(key) not in _OF_ADDRESSES]
+def holder_keys(keys: Iterable[str]) -> list[str]:
+    """Returns the keys of an account or one of its devices, without those of addresses."""
+    return [key for key in keys if _kind(key) not in _ADDRESS_KINDS]
 
 
 def _kind(key: str) -> str:
     return key.partition(":")[0]
 
 
-def _next(known: Count | None, rule: Rule, now: datetime) -> Count:
-    if known is None:
-        return Count(1, now + rule.delay(1), now)
+def _next_count(previous: AttemptCount | None, rule: ThrottleRule, now: datetime) -> AttemptCount:
+    if previous is None:
+        return AttemptCount(1, now + rule.delay(1), now)
     step = timedelta(seconds=rule.forgotten_s)
-    forgotten = max(0, (now - known.forgotten_from) // step)
-    if forgotten >= known.tries:
-        return Count(1, now + rule.delay(1), now)
-    tries = known.tries - forgotten + 1
-    return Count(tries, now + rule.delay(tries), known.forgotten_from + forgotten * step)
+    forgotten = max(0, (now - previous.forgotten_from) // step)
+    if forgotten >= previous.tries:
+        return AttemptCount(1, now + rule.delay(1), now)
+    tries = previous.tries - forgotten + 1
+    return AttemptCount(tries, now + rule.delay(tries), previous.forgotten_from + forgotten * step)
 
 
-def keys_of_try(
-    lookups: Keyring, identifier: str, source: str, device_id: UUID | None, what: str = "account"
+def attempt_keys(
+    lookups: Keyring, identifier: str, source: str, device_id: UUID | None, action: str = "account"
 ) -> list[str]:
-    """Whose tries are counted: the known device's alone, or those from this address, at this account and at all."""
+    """Returns the keys under which an attempt counts: that of a known device alone, or those of the address, of the
+    account, and of both together."""
     if device_id is not None:
-        return [f"{'device' if what == 'account' else what + '-device'}:{device_id}"]
+        return [f"{'device' if action == 'account' else action + '-device'}:{device_id}"]
     origin = lookups.fingerprint("source", network_of(source))
     account = lookups.fingerprint("identifier", identifier)
-    here = [f"account:{account}", f"account-source:{account}:{origin}"] if what == "account" else []
-    return sorted([*(here or [f"{what}:{account}:{origin}"]), f"source:{origin}"])
+    if action == "account":
+        account_keys = [f"account:{account}", f"account-source:{account}:{origin}"]
+    else:
+        account_keys = [f"{action}:{account}:{origin}"]
+    return sorted([*account_keys, f"source:{origin}"])
 
 
 def network_of(address: str) -> str:
-    """The address, or its /64: whoever has one IPv6 address has all of those."""
+    """Returns the address, or for IPv6 its /64 network, because one client usually controls all of it."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

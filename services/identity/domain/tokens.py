@@ -13,27 +13,27 @@ from joserfc.jwk import ECKey, KeySet
 from shared.contracts.base import ActorKind
 from shared.errors import CodedError
 
-LIFETIME = timedelta(seconds=300)
-ALGORITHM = "ES256"
+TOKEN_LIFETIME = timedelta(seconds=300)
+SIGNING_ALGORITHM = "ES256"
 DEMO_CLIENT = "demo-sign-in"
-"""The client id in tokens of the direct sign-in."""
+"""The client id in tokens of the demonstration's direct sign-in."""
 
 
 class SigningKeysError(CodedError):
-    """The signing keys are a JSON array of private JWKs: EC, P-256, each with a `kid` of its own."""
+    """The signing keys must be a JSON array of private JWKs: EC, P-256, each with a unique `kid`."""
 
     code = "signing-keys-invalid"
 
 
 @dataclass(frozen=True, repr=False)
 class SigningKeys:
-    """The keys of the issuer: the first signs, all are published and accepted."""
+    """The keys of the issuer. The first one signs; all are published and accepted."""
 
     keys: tuple[ECKey, ...]
 
     @classmethod
     def parse(cls, text: str) -> "SigningKeys":
-        """From the JSON array of the settings. Raises SigningKeysError."""
+        """Parses the JSON array of the settings. Raises SigningKeysError."""
         try:
             keys = tuple(ECKey.import_key(jwk) for jwk in json.loads(text))
         except (JoseError, ValueError, TypeError, KeyError, AttributeError):
@@ -44,28 +44,28 @@ class SigningKeys:
         return cls(keys)
 
     def sign(self, claims: dict[str, Any]) -> str:
-        """A JWT under the first key."""
-        header = {"alg": ALGORITHM, "kid": self.keys[0].kid, "typ": "at+jwt"}
-        return jwt.encode(header, claims, self.keys[0], algorithms=[ALGORITHM])
+        """Returns a JWT signed with the first key."""
+        header = {"alg": SIGNING_ALGORITHM, "kid": self.keys[0].kid, "typ": "at+jwt"}
+        return jwt.encode(header, claims, self.keys[0], algorithms=[SIGNING_ALGORITHM])
 
     def published(self) -> list[dict[str, Any]]:
-        """The public halves as JWKs: the members that a verifier needs and nothing else."""
-        wanted = ("kty", "crv", "x", "y", "kid")
+        """Returns the public keys as JWKs with only the members that a verifier needs."""
+        members = ("kty", "crv", "x", "y", "kid")
         publics = [key.as_dict(private=False) for key in self.keys]
-        return [{**{name: key[name] for name in wanted}, "use": "sig", "alg": ALGORITHM} for key in publics]
+        return [{**{name: key[name] for name in members}, "use": "sig", "alg": SIGNING_ALGORITHM} for key in publics]
 
     async def current(self) -> KeySet:
-        """As `shared.http.tokens.Keys`: identity's own API needs no look at itself."""
+        """Returns the public keys for identity's own API, which needs no HTTP request (`shared.http.tokens.Keys`)."""
         return KeySet([ECKey.import_key(key) for key in self.published()])
 
     async def refreshed(self) -> KeySet:
-        """The same: these keys change with a restart only."""
+        """Returns `current`: these keys change only with a restart."""
         return await self.current()
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """Whom a token speaks for."""
+class TokenSubject:
+    """The person or software for whom a token is issued."""
 
     kind: ActorKind
     id: str
@@ -81,10 +81,10 @@ class Subject:
     emergency_record: str | None = None
     never: str | None = None
 
-    def granted(self) -> dict[str, str]:
-        """The `dmp` claim. `mode` is left out when it is normal; `motive` is sealed (JWE) for audit;
-        `emergency_record`: `shared.crypto.commitment`; `never` names a kind that has no access, or none but by express
-        consent (`kinds.Never`)."""
+    def dmp_claim(self) -> dict[str, str]:
+        """Returns the `dmp` claim without empty members. A normal `mode` is omitted; `motive` is sealed (JWE) for
+        audit; `emergency_record` is a commitment (`shared.crypto.commitment`); `never` names a kind without access, or
+        with access only by express consent (`kinds.Exclusion`)."""
         members: dict[str, str | None] = {
             "kind": self.kind,
             "record_id": None if self.record_id is None else str(self.record_id),
@@ -99,8 +99,10 @@ class Subject:
         return {name: value for name, value in members.items() if value}
 
 
-def claims_of(subject: Subject, *, issuer: str, audience: str, token_id: UUID, now: datetime) -> dict[str, Any]:
-    """The claims of an access token issued now; `sid` (OpenID Connect) where it belongs to a session."""
+def access_token_claims(
+    subject: TokenSubject, *, issuer: str, audience: str, token_id: UUID, now: datetime
+) -> dict[str, Any]:
+    """Returns the claims of an access token issued now, with `sid` (OpenID Connect) when it belongs to a session."""
     session = {} if subject.session_id is None else {"sid": str(subject.session_id)}
     return {
         "iss": issuer,
@@ -108,27 +110,27 @@ def claims_of(subject: Subject, *, issuer: str, audience: str, token_id: UUID, n
         "sub": subject.id,
         "client_id": subject.client_id,
         "iat": int(now.timestamp()),
-        "exp": int((now + LIFETIME).timestamp()),
+        "exp": int((now + TOKEN_LIFETIME).timestamp()),
         "jti": str(token_id),
         "scope": " ".join(sorted(subject.scopes)),
-        "dmp": subject.granted(),
+        "dmp": subject.dmp_claim(),
         **session,
     }
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A signed token and what a client is told beside it."""
+    """A signed token, its scopes and its lifetime."""
 
     text: str
     scopes: frozenset[str]
-    seconds: int = int(LIFETIME.total_seconds())
-    """How long it lives."""
+    seconds: int = int(TOKEN_LIFETIME.total_seconds())
+    """The lifetime in seconds."""
 
 
 @dataclass(frozen=True)
-class Issuer:
-    """Who issues the tokens. `url` is the `iss` claim; the endpoints are found below it."""
+class TokenIssuer:
+    """The issuer of access tokens. `url` is the `iss` claim; the endpoints are below it."""
 
     url: str
     audience: str
@@ -137,19 +139,19 @@ class Issuer:
 
     @property
     def token_endpoint(self) -> str:
-        """Where clients ask for tokens."""
+        """Returns the URL of the token endpoint."""
         return self.url.rstrip("/") + "/oauth/token"
 
     @property
     def audiences(self) -> tuple[str, ...]:
-        """What an assertion for this issuer may name as `aud`."""
+        """Returns the values that an assertion for this issuer may have as `aud`."""
         return self.token_endpoint, self.url
 
     def issue(
-        self, subject: Subject, *, token_id: UUID, now: datetime, expires_at: datetime | None = None
+        self, subject: TokenSubject, *, token_id: UUID, now: datetime, expires_at: datetime | None = None
     ) -> AccessToken:
-        """A token for that subject, valid from now, for five minutes or until an earlier moment."""
-        claims = claims_of(subject, issuer=self.url, audience=self.audience, token_id=token_id, now=now)
+        """Returns a token for that subject, valid for five minutes or until `expires_at` if that is earlier."""
+        claims = access_token_claims(subject, issuer=self.url, audience=self.audience, token_id=token_id, now=now)
         if expires_at is not None:
             claims["exp"] = min(claims["exp"], int(expires_at.timestamp()))
         return AccessToken(self.keys.sign(claims), subject.scopes, claims["exp"] - claims["iat"])

@@ -1,4 +1,4 @@
-"""Signing in, and what a holder changes of how they do."""
+"""Bodies and views of sign-in, and of changes to password, second factor and contact."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -9,21 +9,22 @@ from pydantic import BaseModel, Field
 from services.identity.domain.accounts import SECOND_FACTORS
 from services.identity.domain.sessions import Device
 from services.identity.models.base import Body, Text, one_of
-from services.identity.usecases.finish_sign_in import SignedIn
-from services.identity.usecases.start_sign_in import Asked
-from services.identity.usecases.start_totp import Enrolment
+from services.identity.usecases.finish_sign_in import SessionTokens
+from services.identity.usecases.start_sign_in import SignInChallenge
+from services.identity.usecases.start_totp import TotpEnrolment
 
 Password = Annotated[str, Field(min_length=1, max_length=1000)]
 Identifier = Annotated[str, Field(min_length=1, max_length=254, examples=["dominique.pat-trois@patient.example"])]
 Code = Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["123456"])]
 Token = Annotated[str, Field(min_length=1, max_length=200)]
 DeviceToken = Annotated[
-    Token | None, Field(description="what this device was given at an earlier sign-in; without it the device is new")
+    Token | None,
+    Field(description="token that this device got at an earlier sign-in; without it the device counts as new"),
 ]
 
 
-class SignInBody(Body):
-    """Who somebody says to be."""
+class PasswordSignInBody(Body):
+    """The credentials of a sign-in."""
 
     identifier: Identifier
     password: Password
@@ -37,27 +38,27 @@ class CodeBody(Body):
 
 
 class RefreshBody(Body):
-    """The token that continues a session; each serves once."""
+    """The token that continues a session; each works once."""
 
     refresh_token: Token
 
 
-class ResetBody(Body):
-    """Whose password is forgotten."""
+class PasswordResetBody(Body):
+    """The account whose password is reset."""
 
     identifier: Identifier
     device_token: DeviceToken = None
 
 
 class NewPasswordBody(Body):
-    """The code that was sent, and the password to be: 12 to 128 characters."""
+    """The code that was sent, and the new password: 12 to 128 characters."""
 
     code: Code
     password: Password
 
 
 class ChangePasswordBody(Body):
-    """The password as it is, and the one to be: 12 to 128 characters."""
+    """The current password, and the new one: 12 to 128 characters."""
 
     password: Password
     new_password: Password
@@ -71,48 +72,52 @@ class ContactChangeBody(Body):
 
 
 class BothCodesBody(Body):
-    """The code that went to the contact on file, and the one that went to the new place."""
+    """The code sent to the contact on file, and the one sent to the new contact."""
 
     old_code: Code
     new_code: Code
 
 
 class PasswordBody(Body):
-    """The password once more."""
+    """The password, given again for confirmation."""
 
     password: Password
 
 
 class SecondFactorBody(Body):
-    """How codes come from now on."""
+    """The second factor to use from now on, confirmed with the password."""
 
     second_factor: Annotated[str, Field(json_schema_extra=one_of(*SECOND_FACTORS[:2]))]
     password: Password
 
 
-class AskedView(BaseModel):
-    """What is asked for next: a code, at the address of the challenge."""
+class SignInChallengeView(BaseModel):
+    """A challenge that a code answers, with the second factor that brings the code."""
 
     challenge_id: UUID
     second_factor: Literal["mail", "sms", "totp"]
     expires_in: int = Field(description="seconds")
 
     @classmethod
-    def of(cls, asked: Asked) -> "AskedView":
-        """The view of a challenge."""
-        return cls(challenge_id=asked.challenge_id, second_factor=asked.second_factor, expires_in=asked.seconds)
+    def of(cls, challenge: SignInChallenge) -> "SignInChallengeView":
+        """Returns the view of a challenge."""
+        return cls(
+            challenge_id=challenge.challenge_id,
+            second_factor=challenge.second_factor,
+            expires_in=challenge.seconds,
+        )
 
 
 class ChallengeView(BaseModel):
-    """Codes are on their way, if there is anybody to send them to."""
+    """A challenge whose codes were sent, if the account exists."""
 
     challenge_id: UUID
     expires_in: int = Field(description="seconds")
 
 
 class SessionView(BaseModel):
-    """The tokens of a session (RFC 6749, section 5.1). `device_token`: for a device that was not known before; keep it
-    and show it at the next sign-in."""
+    """The tokens of a session (RFC 6749, section 5.1). `device_token`: for a new device; store it and send it at the
+    next sign-in."""
 
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a type, not a secret
@@ -122,25 +127,25 @@ class SessionView(BaseModel):
     device_token: str | None = None
 
     @classmethod
-    def of(cls, signed_in: SignedIn) -> "SessionView":
-        """The answer that carries the tokens."""
+    def of(cls, tokens: SessionTokens) -> "SessionView":
+        """Returns the view of the tokens."""
         return cls(
-            access_token=signed_in.access.text,
-            expires_in=signed_in.access.seconds,
-            scope=" ".join(sorted(signed_in.access.scopes)),
-            refresh_token=signed_in.refresh_token,
-            device_token=signed_in.device_token,
+            access_token=tokens.access.text,
+            expires_in=tokens.access.seconds,
+            scope=" ".join(sorted(tokens.access.scopes)),
+            refresh_token=tokens.refresh_token,
+            device_token=tokens.device_token,
         )
 
 
 class KnownDeviceView(BaseModel):
-    """This device is known from now on: show its token at the next sign-in."""
+    """The token of this device, which is known from now on; send it at the next sign-in."""
 
     device_token: str
 
 
 class DeviceView(BaseModel):
-    """A device that has signed in. `name`: browser and system; `current`: the one that asks."""
+    """A device that has signed in. `name`: browser and system; `current`: this request comes from it."""
 
     device_id: UUID
     name: str
@@ -151,7 +156,7 @@ class DeviceView(BaseModel):
 
     @classmethod
     def of(cls, device: Device, session_id: UUID | None) -> "DeviceView":
-        """The view of a device."""
+        """Returns the view of a device. `session_id`: the caller's session."""
         return cls(
             device_id=device.id,
             name=device.name,
@@ -163,13 +168,14 @@ class DeviceView(BaseModel):
 
 
 class EnrolmentView(BaseModel):
-    """For the application (RFC 6238, the defaults of all): shown once. Confirm with its first code."""
+    """The secret for an authenticator application (RFC 6238 with default parameters), shown once. Confirm it with the
+    first code."""
 
     challenge_id: UUID
     secret: str = Field(description="base32")
-    uri: str = Field(description="otpauth://, to be shown as a QR code")
+    uri: str = Field(description="otpauth:// URI to show as a QR code")
 
     @classmethod
-    def of(cls, enrolment: Enrolment) -> "EnrolmentView":
-        """The answer that carries the secret."""
+    def of(cls, enrolment: TotpEnrolment) -> "EnrolmentView":
+        """Returns the view of an enrolment."""
         return cls(challenge_id=enrolment.challenge_id, secret=enrolment.secret, uri=enrolment.uri)

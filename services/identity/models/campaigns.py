@@ -1,4 +1,4 @@
-"""Campaigns."""
+"""API models of campaigns."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -13,10 +13,10 @@ Codes = Annotated[list[Text], Field(max_length=40)]
 
 
 class CampaignBody(Body):
-    """Whom a campaign is for. What is left out does not select."""
+    """The people whom a campaign selects. Omitted fields select everybody."""
 
     regions: Codes = Field(default=[], description="INSEE codes", examples=[["11", "84"]])
-    regimes: Codes = Field(default=[], description="codes of two digits", examples=[["01"]])
+    regimes: Codes = Field(default=[], description="regime codes of two digits", examples=[["01"]])
     born_from: Int4 | None = Field(default=None, description="year of birth, included", examples=[1950])
     born_to: Int4 | None = Field(default=None, description="year of birth, included", examples=[1959])
     window_days: Int4 | None = Field(default=None, description="days to object; by default the national parameter")
@@ -24,8 +24,8 @@ class CampaignBody(Body):
 
 
 class CampaignView(BaseModel):
-    """How far a campaign has come. `counts`: selected, noticed, opened, and who was passed over for which reason; a
-    reason that ends in `-since` came up between the notice and the opening."""
+    """The progress of a campaign. `counts`: people selected, noticed, opened, and skipped by reason; reasons ending in
+    `-since` arose between the notice and the opening."""
 
     campaign_id: UUID
     status: Literal["noticing", "waiting", "opening", "done"]
@@ -44,7 +44,7 @@ class CampaignView(BaseModel):
 
     @classmethod
     def of(cls, campaign: Campaign) -> "CampaignView":
-        """The view of a campaign."""
+        """Returns the view of a campaign."""
         return cls(
             campaign_id=campaign.id,
             status=campaign.status,
@@ -64,14 +64,16 @@ class CampaignView(BaseModel):
 
 
 class PrintingBody(Body):
-    """Which printing this is (a UUID of your choice), and after which record the page begins (null: the first)."""
+    """The id of this printing (a UUID chosen by the caller), and the record after which the page begins (null: the
+    first page)."""
 
     printing: Annotated[UUID, Field(strict=False)]
     after: Annotated[UUID | None, Field(strict=False)] = None
 
 
 class PrintingView(BaseModel):
-    """How many letters were asked for, and after which record the next page begins; null: this was the last."""
+    """The number of letters requested, and the record after which the next page begins; null: this was the last
+    page."""
 
     letters: int
     next_after: UUID | None

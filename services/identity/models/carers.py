@@ -1,4 +1,4 @@
-"""Carers and invitations."""
+"""API models of carers and invitations."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
@@ -6,20 +6,20 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.identity.domain.care import Care, InvitationInvalidError, Invited, Status
-from services.identity.domain.opening import contact
+from services.identity.domain.care import CareRelation, CareStatus, InvitationInvalidError, InvitedPerson
+from services.identity.domain.opening import checked_contact
 from services.identity.models.base import Body, Name, Text, one_of
 from services.identity.models.records import InsBody
-from services.identity.usecases.answer_invitation import Answer
-from services.identity.usecases.invite_carer import Inviting
+from services.identity.usecases.answer_invitation import InvitationAnswer
+from services.identity.usecases.invite_carer import CarerInvitation
 from services.identity.usecases.list_people import NamedCare
 from shared.values import Ins, is_day
 
-InForce = Literal["on-its-way"]
+CarePublication = Literal["on-its-way"]
 
 
-class NamedBody(Body):
-    """Somebody by number, names and birth date: they alone can answer."""
+class InvitedPersonBody(Body):
+    """A person by number, names and birth date; only they can answer."""
 
     ins: InsBody
     birth_name: Name = Field(examples=["PAT-TROIS"])
@@ -28,44 +28,44 @@ class NamedBody(Body):
 
 
 class InvitationBody(Body):
-    """Whom to invite: a person, a mail address, or a person at a mail address."""
+    """The invited person: identified by number, by a mail address, or by both."""
 
-    person: NamedBody | None = None
+    person: InvitedPersonBody | None = None
     mail: Text | None = Field(default=None, examples=["dominique.pat-trois@patient.example"])
     language: Text = Field(default="fr", json_schema_extra=one_of("fr", "en"))
 
-    def inviting(self, life: timedelta) -> Inviting:
-        """Raises InvitationInvalidError, MailInvalidError, LanguageUnknownError, InvalidInsError,
-        UnknownInsSystemError."""
-        to, person = contact(self.mail, self.language, "holder"), self.person
+    def invitation(self, life: timedelta) -> CarerInvitation:
+        """Returns the invitation. Raises InvitationInvalidError, MailInvalidError, LanguageUnknownError,
+        InvalidInsError, UnknownInsSystemError."""
+        to, person = checked_contact(self.mail, self.language, "holder"), self.person
         if person is None:
             if to.mail is None:
                 raise InvitationInvalidError
-            return Inviting(Invited(to.language, to.mail), None, life)
+            return CarerInvitation(InvitedPerson(to.language, to.mail), None, life)
         if not is_day(person.birth_date):
             raise InvitationInvalidError
-        named = Invited(to.language, to.mail, person.birth_name, person.given_name, person.birth_date)
-        return Inviting(named, Ins.parse(person.ins.value, person.ins.oid), life)
+        invited = InvitedPerson(to.language, to.mail, person.birth_name, person.given_name, person.birth_date)
+        return CarerInvitation(invited, Ins.parse(person.ins.value, person.ins.oid), life)
 
 
 class InvitationView(BaseModel):
-    """An invitation that was sent, where there was somewhere to send it."""
+    """An invitation; it was sent if an address was known."""
 
     care_id: UUID
-    state: Status
+    state: CareStatus
     expires_at: datetime
 
     @classmethod
-    def of(cls, one: Care) -> "InvitationView":
-        """The view of one."""
-        return cls(care_id=one.id, state=one.status, expires_at=one.expires_at)
+    def of(cls, care: CareRelation) -> "InvitationView":
+        """Returns the view of an invitation."""
+        return cls(care_id=care.id, state=care.status, expires_at=care.expires_at)
 
 
 class CarerView(BaseModel):
-    """A carer, or somebody who was invited, as their holder sees them."""
+    """A carer or an invited person, as the holder sees them."""
 
     care_id: UUID
-    state: Status
+    state: CareStatus
     name: str | None
     mail: str | None
     invited_at: datetime
@@ -73,20 +73,20 @@ class CarerView(BaseModel):
 
     @classmethod
     def of(cls, named: NamedCare, now: datetime) -> "CarerView":
-        """The view at that moment."""
-        one = named.care
+        """Returns the view at this time."""
+        relation = named.care
         return cls(
-            care_id=one.id,
-            state=one.status_at(now),
+            care_id=relation.id,
+            state=relation.status_at(now),
             name=named.name,
             mail=named.mail,
-            invited_at=one.invited_at,
-            expires_at=one.expires_at,
+            invited_at=relation.invited_at,
+            expires_at=relation.expires_at,
         )
 
 
 class MyInvitationView(BaseModel):
-    """An invitation that names the caller; `name` is the holder's who invites."""
+    """An invitation that names the caller; `name`: of the inviting holder."""
 
     care_id: UUID
     name: str | None
@@ -94,35 +94,35 @@ class MyInvitationView(BaseModel):
 
     @classmethod
     def of(cls, named: NamedCare) -> "MyInvitationView":
-        """The view of one."""
+        """Returns the view of an invitation."""
         return cls(care_id=named.care.id, name=named.name, expires_at=named.care.expires_at)
 
 
 class InvitationAnswerBody(Body):
-    """Yes or no, with the code that was sent or the id of an invitation that names the caller."""
+    """The answer, with the code received or the id of an invitation that names the caller."""
 
     answer: Literal["accepted", "refused"]
     code: Text | None = None
     care_id: Annotated[UUID, Field(strict=False)] | None = None
 
-    def given_by(self, own_id: UUID) -> Answer:
-        """Raises InvitationInvalidError without exactly one of the two."""
+    def invitation_answer(self, own_id: UUID) -> InvitationAnswer:
+        """Returns the answer. Raises InvitationInvalidError without exactly one of `code` and `care_id`."""
         if (self.code is None) == (self.care_id is None):
             raise InvitationInvalidError
-        return Answer(own_id, self.answer == "accepted", self.code, self.care_id)
+        return InvitationAnswer(own_id, self.answer == "accepted", self.code, self.care_id)
 
 
 class CareView(BaseModel):
-    """What became of an invitation or a carer; `version` is that of the people of the record."""
+    """The state of an invitation or a carer; `version`: of the people of the record."""
 
     record_id: UUID
     care_id: UUID
-    state: Status
+    state: CareStatus
     version: int
-    status: InForce = "on-its-way"
+    status: CarePublication = "on-its-way"
 
     @classmethod
-    def of(cls, settled: tuple[Care, int]) -> "CareView":
-        """The view of one and of that version."""
-        one, version = settled
-        return cls(record_id=one.record_id, care_id=one.id, state=one.status, version=version)
+    def of(cls, relation_and_version: tuple[CareRelation, int]) -> "CareView":
+        """Returns the view of a relation at that version."""
+        relation, version = relation_and_version
+        return cls(record_id=relation.record_id, care_id=relation.id, state=relation.status, version=version)

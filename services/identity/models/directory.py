@@ -1,10 +1,9 @@
-"""Entries of the directory."""
-
-from typing import Literal
+"""API models of the directory's entries."""
 
 from pydantic import BaseModel, Field
 
 from services.identity.domain.directory import (
+    DirectoryStatus,
     Professional,
     Structure,
     profession_code,
@@ -14,8 +13,6 @@ from services.identity.domain.directory import (
 )
 from services.identity.domain.kinds import OccupationalMedicine, check_organisation
 from services.identity.models.base import Body, Name, Text
-
-DirectoryStatus = Literal["active", "inactive"]
 
 
 class ProfessionalBody(Body):
@@ -28,19 +25,19 @@ class ProfessionalBody(Body):
     specialties: list[Text] = Field(default=[], max_length=50, description="savoir-faire", examples=[["SM26"]])
 
     def entry(self, identifier: str) -> Professional:
-        """Raises InvalidNationalIdError, ProfessionUnknownError, SpecialtyInvalidError."""
+        """Returns the entry. Raises InvalidNationalIdError, ProfessionUnknownError, SpecialtyInvalidError."""
         return Professional(
             professional_id(identifier),
             self.name,
             profession_code(self.profession),
             self.status,
-            tuple(sorted({structure_id(one) for one in self.structure_ids})),
-            tuple(sorted({specialty_code(one) for one in self.specialties})),
+            tuple(sorted({structure_id(identifier2) for identifier2 in self.structure_ids})),
+            tuple(sorted({specialty_code(specialty) for specialty in self.specialties})),
         )
 
 
 class ProfessionalView(BaseModel):
-    """The entry as it stands."""
+    """The current entry."""
 
     professional_id: str
     version: int
@@ -58,18 +55,18 @@ class StructureBody(Body):
     status: DirectoryStatus = "active"
     activity: Text | None = Field(default=None, description="NAF code", examples=["86.10Z"])
     sector: Text | None = Field(
-        default=None, description="TRE_R02-SecteurActivite; left out, it stays as it is known", examples=["SA01"]
+        default=None, description="TRE_R02-SecteurActivite; if omitted, the stored value is kept", examples=["SA01"]
     )
 
     def entry(self, identifier: str, occupational_medicine: OccupationalMedicine) -> Structure:
-        """Raises InvalidNationalIdError, OrganisationNeverError, ActivityInvalidError."""
+        """Returns the entry. Raises InvalidNationalIdError, OrganisationNeverError, ActivityInvalidError."""
         check_organisation(None, self.activity, self.sector, occupational_medicine)
         sector = None if self.sector is None else self.sector.strip()
         return Structure(structure_id(identifier), self.name, self.status, sector)
 
 
 class StructureView(BaseModel):
-    """The entry as it stands."""
+    """The current entry."""
 
     structure_id: str
     version: int

@@ -1,4 +1,4 @@
-"""Figures of the programme."""
+"""API models of the programme's figures."""
 
 from datetime import date
 
@@ -8,7 +8,7 @@ from services.identity.domain.figures import Figure
 
 
 class FigureView(BaseModel):
-    """One figure of the week that begins on this Monday. `all` is a total, `-to-date` since the beginning."""
+    """A figure of the week that begins on this Monday. `all` marks a total, `-to-date` a total since the beginning."""
 
     week: date
     kind: str = Field(examples=["opening", "activation", "objection", "closure", "activation-rate"])
@@ -17,13 +17,19 @@ class FigureView(BaseModel):
     figure: str = Field(description="rounded to the nearest ten, < 11, or percent", examples=["1230", "< 11"])
 
     @classmethod
-    def of(cls, one: Figure) -> "FigureView":
-        """The view of a figure."""
-        return cls(week=one.week, kind=one.cell.kind, region=one.cell.region, channel=one.cell.channel, figure=one.text)
+    def of(cls, figure: Figure) -> "FigureView":
+        """Returns the view of a figure."""
+        return cls(
+            week=figure.week,
+            kind=figure.cell.kind,
+            region=figure.cell.region,
+            channel=figure.cell.channel,
+            figure=figure.text,
+        )
 
 
 class FiguresView(BaseModel):
-    """What was published, and how."""
+    """The published figures, and how they were rounded."""
 
     figures: list[FigureView]
     note: str = (

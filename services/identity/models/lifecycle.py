@@ -1,4 +1,4 @@
-"""Closing, refusal and erasure."""
+"""API models of closing, objection and erasure."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -6,64 +6,64 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.identity.domain.lifecycle import Channel, Reason, State
+from services.identity.domain.lifecycle import ErasureReason, LifecycleState, RequestChannel
 from services.identity.domain.opening import Person
 from services.identity.models.base import Body, Text
-from services.identity.models.records import InsBody, TraitsBody, person_of
-from services.identity.usecases.object_to_opening import Objection
-from services.identity.usecases.read_erasure import Progress
+from services.identity.models.records import InsBody, TraitsBody, parse_person
+from services.identity.usecases.object_to_opening import ObjectionOutcome
+from services.identity.usecases.read_erasure import ErasureProgress
 
 
 class CloseBody(Body):
-    """The password of the holder's account, once more."""
+    """The password of the holder's account, as a confirmation."""
 
     password: Text | None = Field(default=None, description="needed where the holder has an account")
 
 
 class ObjectionBody(Body):
-    """Who objects to the opening of a record, and by which way they said so."""
+    """The person who objects to the opening of a record, and the channel of their statement."""
 
     ins: InsBody
     traits: TraitsBody
-    channel: Channel
+    channel: RequestChannel
 
     def person(self) -> Person:
-        """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
-        return person_of(self.ins, self.traits)
+        """Returns the person. Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
+        return parse_person(self.ins, self.traits)
 
 
 class ObjectionView(BaseModel):
-    """Where the person stands: `objected`, `none`, or the state of their record."""
+    """The person's state: `objected`, `none`, or the state of their record."""
 
-    state: State
+    state: LifecycleState
     record_id: UUID | None
 
     @classmethod
-    def of(cls, objection: Objection) -> "ObjectionView":
-        """The view of an objection."""
+    def of(cls, objection: ObjectionOutcome) -> "ObjectionView":
+        """Returns the view of the outcome."""
         return cls(state=objection.state, record_id=objection.record_id)
 
 
 class EraseBody(Body):
-    """Why: only a decision can be stated; the end of the retention is found by identity itself."""
+    """The reason. Only a decision can be stated; identity itself detects the end of the retention period."""
 
     reason: Literal["gdpr-decision"]
 
 
 class ErasureView(BaseModel):
-    """How far an erasure is. `missing`: services that have not acknowledged it."""
+    """The progress of an erasure. `missing`: services that have not acknowledged it."""
 
     erasure_id: UUID
     record_id: UUID
-    reason: Reason
+    reason: ErasureReason
     state: Literal["under-way", "complete"]
     decided_at: datetime
     completed_at: datetime | None
     missing: list[str]
 
     @classmethod
-    def of(cls, progress: Progress) -> "ErasureView":
-        """The view of an erasure."""
+    def of(cls, progress: ErasureProgress) -> "ErasureView":
+        """Returns the view of an erasure."""
         erasure = progress.erasure
         return cls(
             erasure_id=erasure.id,

@@ -1,4 +1,4 @@
-"""Two records of one person."""
+"""API models of links between two records of one person."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,27 +7,27 @@ from pydantic import BaseModel, Field
 
 from services.identity.domain.opening import RecordState
 from services.identity.models.base import Body
-from services.identity.models.records import InForce, RecordView
+from services.identity.models.records import InForceStatus, RecordView
 
 
 class LinkBody(Body):
-    """The other record of the same person."""
+    """The other record of this person."""
 
     linked_to: Annotated[UUID, Field(strict=False)]
 
 
 class LinkView(BaseModel):
-    """Whether two records are linked, and whether this is in force: once both versions are."""
+    """Whether two records are linked, and whether both versions are in force."""
 
     linked: bool
-    status: InForce
-    records: list[RecordView] = Field(description="both, or the one alone that is linked to none")
+    status: InForceStatus
+    records: list[RecordView] = Field(description="both records, or only the one if it has no link")
 
     @classmethod
     def of(cls, records: tuple[RecordState, ...]) -> "LinkView":
-        """The view of one record or two."""
+        """Returns the view of one record or two."""
         return cls(
             linked=records[0].linked_to is not None,
-            status="in-force" if all(one.is_in_force for one in records) else "on-its-way",
-            records=[RecordView.of(one) for one in records],
+            status="in-force" if all(record.is_in_force for record in records) else "on-its-way",
+            records=[RecordView.of(record) for record in records],
         )

@@ -1,4 +1,4 @@
-"""Openings alone and with help, and activation."""
+"""API models of openings alone and with help, and of activation."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -8,36 +8,34 @@ from pydantic import BaseModel, Field
 
 from services.identity.domain.channels import ASSISTED
 from services.identity.domain.contacts import mobile_number
-from services.identity.domain.online import Asked, told_at
-from services.identity.domain.opening import Contact, contact
+from services.identity.domain.online import OpeningRequest, single_contact
+from services.identity.domain.opening import Contact, checked_contact
 from services.identity.models.accounts import Code, Identifier, Password
 from services.identity.models.base import Body, Text, one_of
 from services.identity.models.records import InsBody
-from services.identity.usecases.open_alone import Wanted
-from services.identity.usecases.open_assisted import Assisted
+from services.identity.usecases.open_alone import AccountRequest
+from services.identity.usecases.open_assisted import AssistedOutcome
 from shared.values import Ins, check_key
 
 CardSerial = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{6,24}$", description="serial number of the Vitale card")]
-SecondFactor = Annotated[Literal["mail", "sms"], Field(description="where the code of each sign-in is sent")]
+SentSecondFactor = Annotated[Literal["mail", "sms"], Field(description="where the code of each sign-in is sent")]
 DoctorId = Annotated[
     Text | None, Field(description="the médecin traitant: 8 and the RPPS number", examples=["899700000001"])
 ]
 Mail = Annotated[Text | None, Field(examples=["dominique.pat-trois@patient.example"])]
 Mobile = Annotated[Text | None, Field(examples=["+33612345678"])]
-Terms = Annotated[
-    Text, Field(description="the version of the terms that is accepted; GET /terms", examples=["2026-11"])
-]
+Terms = Annotated[Text, Field(description="the version of the accepted terms; GET /terms", examples=["2026-11"])]
 
 
-def ins_of(body: InsBody, *, test_keys: bool) -> Ins:
-    """Raises InvalidInsError, UnknownInsSystemError, WrongInsKeyError."""
+def checked_ins(body: InsBody, *, test_keys: bool) -> Ins:
+    """Returns the number with its key checked. Raises InvalidInsError, UnknownInsSystemError, WrongInsKeyError."""
     ins = Ins.parse(body.value, body.oid)
     check_key(ins, lenient_test_oids=test_keys)
     return ins
 
 
 class OnlineBody(Body):
-    """Who wants a record, and where the code goes: a mail address or a mobile number."""
+    """The person for whom a record is requested, and the address for the code: mail or mobile number."""
 
     ins: InsBody
     card_serial: CardSerial
@@ -45,14 +43,19 @@ class OnlineBody(Body):
     mobile: Mobile = None
     language: Text = Field(default="fr", json_schema_extra=one_of("fr", "en"))
 
-    def asked(self, *, test_keys: bool) -> Asked:
-        """Raises InvalidInsError and its kinds, ContactNeededError, MailInvalidError, MobileInvalidError."""
+    def opening_request(self, *, test_keys: bool) -> OpeningRequest:
+        """Returns the request. Raises InvalidInsError and its kinds, ContactNeededError, MailInvalidError,
+        MobileInvalidError."""
         mobile = None if self.mobile is None else mobile_number(self.mobile)
-        return Asked(ins_of(self.ins, test_keys=test_keys), self.card_serial, told_at(self.mail, mobile, self.language))
+        return OpeningRequest(
+            checked_ins(self.ins, test_keys=test_keys),
+            self.card_serial,
+            single_contact(self.mail, mobile, self.language),
+        )
 
 
-class AskedView(BaseModel):
-    """The same for everybody."""
+class OpeningRequestView(BaseModel):
+    """The response to every request, whether or not a code is sent."""
 
     opening_id: UUID
     valid_minutes: int
@@ -60,39 +63,41 @@ class AskedView(BaseModel):
 
 
 class OpeningCodeBody(Body):
-    """The code that came."""
+    """The code received."""
 
     code: Code
 
 
 class TicketView(BaseModel):
-    """What the opening is gone on with; it serves once."""
+    """The ticket to complete the opening; it can be used once."""
 
     ticket: str
 
 
 class AccountBody(Body):
-    """How the person will sign in."""
+    """The sign-in data that the person chooses."""
 
     terms_version: Terms
     identifier: Identifier
     password: Password
-    second_factor: SecondFactor = "mail"
+    second_factor: SentSecondFactor = "mail"
 
-    def wanted(self, attending_doctor_id: str | None = None) -> Wanted:
-        """As it is chosen."""
-        return Wanted(self.identifier, self.password, self.second_factor, self.terms_version, attending_doctor_id)
+    def account_request(self, attending_doctor_id: str | None = None) -> AccountRequest:
+        """Returns the choices for the account and the médecin traitant."""
+        return AccountRequest(
+            self.identifier, self.password, self.second_factor, self.terms_version, attending_doctor_id
+        )
 
 
 class CompleteBody(AccountBody):
-    """The ticket, and what the person chooses."""
+    """The ticket and the person's choices."""
 
     ticket: Annotated[str, Field(min_length=1, max_length=100)]
     attending_doctor_id: DoctorId = None
 
 
 class AssistedBody(Body):
-    """Who is there with their card, and has agreed."""
+    """The person who is present with their card and has agreed."""
 
     ins: InsBody
     card_serial: CardSerial
@@ -102,61 +107,61 @@ class AssistedBody(Body):
     language: Text = Field(default="fr", json_schema_extra=one_of("fr", "en"))
     channel: Text | None = Field(
         default=None,
-        description="by which way; without it, what the token says",
+        description="the opening channel; by default that of the token",
         json_schema_extra=one_of(*ASSISTED),
     )
     attending_doctor_id: DoctorId = None
 
-    def told(self) -> Contact:
-        """Raises MailInvalidError, MobileInvalidError, LanguageUnknownError."""
-        known = contact(self.mail, self.language, "holder")
+    def parsed_contact(self) -> Contact:
+        """Returns the contact. Raises MailInvalidError, MobileInvalidError, LanguageUnknownError."""
+        parsed = checked_contact(self.mail, self.language, "holder")
         mobile = None if self.mobile is None else mobile_number(self.mobile)
-        return Contact(known.mail, known.language, known.relation, mobile)
+        return Contact(parsed.mail, parsed.language, parsed.relation, mobile)
 
 
 class AssistedView(BaseModel):
-    """The record, and how the activation code goes to the person; null: the account is active. `contact_from`: from
-    when on the stated contact counts; null: it does, or will not."""
+    """The record, and the channel by which the activation code was sent; null: the account is active. `contact_from`:
+    when the stated contact comes into force; null: it is in force, or never will be."""
 
     record_id: UUID
     code_sent: Literal["mail", "letter", "sms"] | None
     contact_from: datetime | None = None
 
     @classmethod
-    def of(cls, done: Assisted) -> "AssistedView":
-        """The view of what became of it."""
-        return cls(record_id=done.record_id, code_sent=done.code_sent, contact_from=done.contact_from)
+    def of(cls, outcome: AssistedOutcome) -> "AssistedView":
+        """Returns the view of the outcome."""
+        return cls(record_id=outcome.record_id, code_sent=outcome.code_sent, contact_from=outcome.contact_from)
 
 
 class ContactObjectionBody(Body):
-    """Whose contact it is, and the code to object that came with the word of a new one."""
+    """The person whose contact it is, and the objection code from the message about the new contact."""
 
     ins: InsBody
     code: Annotated[str, Field(min_length=1, max_length=40, examples=["7K2M-9XQ4-1CVB"])]
 
 
 class ActivationBody(AccountBody):
-    """The number, the code that came, and how the person will sign in. Mail or mobile: where none is on file, or
-    another is wanted."""
+    """The number, the code received, and the sign-in data. State mail or mobile if none is on file or another is
+    preferred."""
 
     ins: InsBody
     code: Annotated[str, Field(min_length=1, max_length=40, examples=["7K2M-9XQ4-1CVB"])]
     mail: Mail = None
     mobile: Mobile = None
 
-    def reached(self) -> tuple[str | None, str | None]:
-        """Raises MailInvalidError, MobileInvalidError."""
-        mail = contact(self.mail, "fr", "holder").mail
+    def parsed_addresses(self) -> tuple[str | None, str | None]:
+        """Returns the mail address and the mobile number. Raises MailInvalidError, MobileInvalidError."""
+        mail = checked_contact(self.mail, "fr", "holder").mail
         return mail, None if self.mobile is None else mobile_number(self.mobile)
 
 
 class ActivationView(BaseModel):
-    """Whose account is active now."""
+    """The record whose account is active now."""
 
     record_id: UUID
 
 
 class TermsView(BaseModel):
-    """The version of the terms of use that is accepted now."""
+    """The current version of the terms of use."""
 
     version: str

@@ -1,4 +1,4 @@
-"""Representatives, acting for somebody, and people to call."""
+"""API models of representatives, tokens to act for another person, and people to call."""
 
 from datetime import datetime
 from typing import Annotated, Literal, get_args
@@ -7,50 +7,50 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field
 
 from services.identity.domain.acting import Proxy
-from services.identity.domain.calling import PersonToCall, person_to_call
-from services.identity.domain.calling import Role as CallRole
-from services.identity.domain.opening import Person, sex
-from services.identity.domain.representation import Basis, Evidence, Status
+from services.identity.domain.calling import CallRole, PersonToCall, person_to_call
+from services.identity.domain.opening import Person, parse_sex
+from services.identity.domain.representation import Basis, Evidence, RepresentationStatus
 from services.identity.domain.tokens import AccessToken
 from services.identity.models.base import Body, Name, Text, one_of
 from services.identity.models.records import InsBody, TraitsBody
-from services.identity.usecases.add_representative import NOBODY
-from services.identity.usecases.admit_representative import Admitted, Stated
-from services.identity.usecases.list_people import ActingFor, NamedRepresentation
+from services.identity.usecases.add_representative import UNKNOWN_RECORD
+from services.identity.usecases.admit_representative import AdmittedRepresentation, StatedRepresentation
+from services.identity.usecases.list_people import NamedRepresentation, ProxyRecord
 from shared.values import Ins, StrictTraits
 
-Moment = Annotated[AwareDatetime, Field(strict=False)]
-InForce = Literal["on-its-way"]
-"""No service says yet that it has applied the people of a record."""
+UtcMoment = Annotated[AwareDatetime, Field(strict=False)]
+PeoplePublication = Literal["on-its-way"]
+"""No service reports that it has applied the people of a record."""
 
 
 class EvidenceBody(Body):
-    """What was shown, by an administrator who has seen it."""
+    """The evidence, as seen by an administrator."""
 
     kind: Text = Field(json_schema_extra=one_of(*get_args(Evidence)[:4]), examples=["family-booklet"])
-    reference: Text = Field(description="where it can be found again; kept sealed", examples=["Livret 2019-114"])
+    reference: Text = Field(description="where the evidence is filed; stored sealed", examples=["Livret 2019-114"])
 
 
 class RepresentativeBody(Body):
-    """Who is to represent, and on which evidence."""
+    """The representative and the evidence."""
 
     representative: InsBody
     evidence: EvidenceBody
-    starts_at: Moment | None = None
-    ends_at: Moment | None = Field(default=None, description="a minor's ends by itself at 18")
+    starts_at: UtcMoment | None = None
+    ends_at: UtcMoment | None = Field(default=None, description="a minor's ends by itself at 18")
 
-    def stated(self) -> Stated:
-        """With the record of the representative still to be found."""
+    def stated(self) -> StatedRepresentation:
+        """Returns the statement; the representative's record is found later."""
         evidence = self.evidence
-        return Stated(NOBODY, evidence.kind, evidence.reference, self.starts_at, self.ends_at)
+        return StatedRepresentation(UNKNOWN_RECORD, evidence.kind, evidence.reference, self.starts_at, self.ends_at)
 
     def representative_ins(self) -> Ins:
-        """Raises InvalidInsError, UnknownInsSystemError."""
+        """Returns the number. Raises InvalidInsError, UnknownInsSystemError."""
         return Ins.parse(self.representative.value, self.representative.oid)
 
 
 class RepresentedBody(Body):
-    """Whose record is to be opened; the card by a signed-in representative, the rest by an administrator."""
+    """The person whose record is to be opened; the card is stated by a signed-in representative, the rest by an
+    administrator."""
 
     ins: InsBody
     traits: TraitsBody
@@ -60,70 +60,75 @@ class RepresentedBody(Body):
     by: RepresentativeBody | None = Field(default=None, description="by an administrator: who represents")
 
     def person(self) -> Person:
-        """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
+        """Returns the person. Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
         stated = self.traits
         traits = StrictTraits(
             birth_name=stated.birth_name,
             given_name=stated.given_name,
             birth_date=stated.birth_date,
-            sex=sex(stated.sex),
+            sex=parse_sex(stated.sex),
             birth_place=stated.birth_place,
         )
         return Person(Ins.parse(self.ins.value, self.ins.oid), traits)
 
 
 class RepresentationView(BaseModel):
-    """A representation as it was entered or answered; `version` is that of the people of the record."""
+    """A representation after it was added or answered; `version`: of the people of the record."""
 
     record_id: UUID
     representation_id: UUID
-    state: Status
+    state: RepresentationStatus
     version: int
-    status: InForce = "on-its-way"
+    status: PeoplePublication = "on-its-way"
 
     @classmethod
-    def of(cls, admitted: Admitted) -> "RepresentationView":
-        """The view of what was entered."""
-        one = admitted.representation
-        return cls(record_id=one.record_id, representation_id=one.id, state=one.status, version=admitted.version)
+    def of(cls, admission: AdmittedRepresentation) -> "RepresentationView":
+        """Returns the view of a representation."""
+        representation = admission.representation
+        return cls(
+            record_id=representation.record_id,
+            representation_id=representation.id,
+            state=representation.status,
+            version=admission.version,
+        )
 
 
 class RepresentationAnswerBody(Body):
-    """What becomes of a representation that waits."""
+    """The answer to a waiting representation."""
 
     answer: Literal["validated", "refused"]
 
 
 class RepresentativeView(BaseModel):
-    """A representative of a record. `reference` of the evidence: for administrators."""
+    """A representative of a record. `reference`: of the evidence, for administrators only."""
 
     representation_id: UUID
     name: str
     basis: Basis
     evidence: Evidence
     reference: str | None
-    state: Status
+    state: RepresentationStatus
     starts_at: datetime
     ends_at: datetime | None
 
     @classmethod
     def of(cls, named: NamedRepresentation) -> "RepresentativeView":
-        """The view of one."""
-        one = named.representation
+        """Returns the view of a representative."""
+        representation = named.representation
         return cls(
-            representation_id=one.id,
+            representation_id=representation.id,
             name=named.name,
-            basis=one.basis,
-            evidence=one.evidence,
+            basis=representation.basis,
+            evidence=representation.evidence,
             reference=named.reference,
-            state=one.status,
-            starts_at=one.starts_at,
-            ends_at=one.ends_at,
+            state=representation.status,
+            starts_at=representation.starts_at,
+            ends_at=representation.ends_at,
         )
 
 
 class ActingForBody(Body):
-    """For whom the token is to be."""
+    """The record in which the caller wants to act."""
 
     record_id: Annotated[UUID, Field(strict=False)]
 
@@ -138,7 +143,7 @@ class ActingTokenView(BaseModel):
 
     @classmethod
     def of(cls, token: AccessToken, relation: Proxy) -> "ActingTokenView":
-        """The answer that carries it."""
+        """Returns the response with the token."""
         return cls(access_token=token.text, expires_in=token.seconds, relation=relation)
 
 
@@ -150,13 +155,13 @@ class ActingForView(BaseModel):
     name: str
 
     @classmethod
-    def of(cls, one: ActingFor) -> "ActingForView":
-        """The view of one."""
-        return cls(record_id=one.record_id, relation=one.relation, name=one.name)
+    def of(cls, record: ProxyRecord) -> "ActingForView":
+        """Returns the view of a record."""
+        return cls(record_id=record.record_id, relation=record.relation, name=record.name)
 
 
 class PersonToCallBody(Body):
-    """Somebody to call. The relation in the holder's own words."""
+    """A person to call. `relation`: in the holder's own words."""
 
     role: Text = Field(json_schema_extra=one_of(*get_args(CallRole)), examples=["emergency"])
     name: Name = Field(examples=["Dominique PAT-TROIS"])
@@ -164,7 +169,7 @@ class PersonToCallBody(Body):
     relation: Name = Field(examples=["sœur"])
 
     def person(self) -> PersonToCall:
-        """Raises PeopleToCallInvalidError."""
+        """Returns the person. Raises PeopleToCallInvalidError."""
         return person_to_call(self.role, self.name, self.phone, self.relation)
 
 
@@ -175,7 +180,7 @@ class PeopleToCallBody(Body):
 
 
 class PersonToCallView(BaseModel):
-    """Somebody to call; the number as E.164."""
+    """A person to call; the number is in E.164."""
 
     role: CallRole
     name: str
@@ -184,15 +189,16 @@ class PersonToCallView(BaseModel):
 
 
 class PeopleToCallView(BaseModel):
-    """The list as it stands."""
+    """The current list."""
 
     people: list[PersonToCallView]
 
     @classmethod
     def of(cls, people: tuple[PersonToCall, ...]) -> "PeopleToCallView":
-        """The view of a list."""
+        """Returns the view of a list."""
         return cls(
             people=[
-                PersonToCallView(role=one.role, name=one.name, phone=one.phone, relation=one.relation) for one in people
+                PersonToCallView(role=person.role, name=person.name, phone=person.phone, relation=person.relation)
+                for person in people
             ]
         )

@@ -1,18 +1,18 @@
-"""Signing in as a professional."""
+"""Bodies and views of the sign-in of professionals."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from services.identity.domain.modes import LONGEST_MOTIVE, MODES
+from services.identity.domain.modes import MAX_MOTIVE_LENGTH, MODES
 from services.identity.models.base import Body, Text, one_of
 
 Mode = Annotated[str, Field(max_length=32, json_schema_extra=one_of(*MODES), examples=["normal"])]
 Motive = Annotated[
     str,
     Field(
-        max_length=4 * LONGEST_MOTIVE,
-        description="10 to 500 characters; for bris_de_glace and centre_15, and only for them",
+        max_length=4 * MAX_MOTIVE_LENGTH,
+        description="10 to 500 characters; required for bris_de_glace and centre_15, not allowed otherwise",
         examples=["Patient inconscient amené par le SMUR"],
     ),
 ]
@@ -20,15 +20,15 @@ Patient = Annotated[
     str,
     Field(
         max_length=80,
-        description="of bris_de_glace and centre_15, and only of them: whose record it is for, urn:oid:<OID>|<INS>",
+        description="patient of bris_de_glace or centre_15, urn:oid:<OID>|<INS>; not allowed otherwise",
         examples=["urn:oid:1.2.250.1.213.1.4.10|279035121518989"],
     ),
 ]
-OrganisationId = Annotated[Text, Field(description="one of your structures; needed where you have several")]
+OrganisationId = Annotated[Text, Field(description="one of your structures; required when you have several")]
 
 
-class SignInBody(Body):
-    """What is stated when a token is asked for. Motive and patient never travel in an address."""
+class ProfessionalSignInBody(Body):
+    """The access mode and structure of a token request. Motive and patient never appear in a URL."""
 
     mode: Mode = "normal"
     motive: Motive | None = None
@@ -36,16 +36,16 @@ class SignInBody(Body):
     organisation_id: OrganisationId | None = None
 
 
-class ProviderSignInBody(SignInBody):
-    """The same at the provider."""
+class ProviderSignInBody(ProfessionalSignInBody):
+    """A sign-in at Pro Santé Connect."""
 
     prompt: Literal["login"] | None = Field(
-        default=None, description="login: the provider asks for a proof of identity anew (OpenID Connect Core 3.1.2.1)"
+        default=None, description="login: the provider authenticates the person again (OpenID Connect Core 3.1.2.1)"
     )
 
 
 class RedirectionView(BaseModel):
-    """Where the browser goes to sign in."""
+    """The URL to which the browser goes to sign in."""
 
     authorization_url: str
 

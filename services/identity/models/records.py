@@ -1,4 +1,4 @@
-"""Records and their opening."""
+"""API models of records and their opening."""
 
 from dataclasses import replace
 from typing import Literal
@@ -6,12 +6,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.identity.domain.opening import Contact, Person, RecordState, contact, sex
+from services.identity.domain.opening import Contact, Person, RecordState, checked_contact, parse_sex
 from services.identity.domain.persons import IdentityStatus
 from services.identity.models.base import Body, Text, one_of
 from shared.values import Ins, StrictTraits
 
-InForce = Literal["on-its-way", "in-force"]
+InForceStatus = Literal["on-its-way", "in-force"]
 
 
 class InsBody(Body):
@@ -31,20 +31,20 @@ class TraitsBody(Body):
     birth_place: Text | None = Field(default=None, description="INSEE commune code (COG)", examples=["63220"])
 
 
-def person_of(ins: InsBody, stated: TraitsBody) -> Person:
-    """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
+def parse_person(ins: InsBody, stated: TraitsBody) -> Person:
+    """Returns the person. Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
     traits = StrictTraits(
         birth_name=stated.birth_name,
         given_name=stated.given_name,
         birth_date=stated.birth_date,
-        sex=sex(stated.sex),
+        sex=parse_sex(stated.sex),
         birth_place=stated.birth_place,
     )
     return Person(Ins.parse(ins.value, ins.oid), traits)
 
 
 class ContactBody(Body):
-    """Where and in which language the person is told things."""
+    """The person's addresses and language for messages."""
 
     mail: Text | None = Field(default=None, examples=["dominique.pat-trois@patient.example"])
     language: Text = Field(json_schema_extra=one_of("fr", "en"), examples=["fr"])
@@ -52,14 +52,14 @@ class ContactBody(Body):
 
 
 class OpenRecordBody(Body):
-    """Whose record is to be opened."""
+    """The person whose record is to be opened."""
 
     ins: InsBody
     traits: TraitsBody
     contact: ContactBody
     channel: Text | None = Field(
         default=None,
-        description="by which way it opens; by default hospital",
+        description="the opening channel; by default hospital",
         json_schema_extra=one_of("hospital", "cpam-agent", "care-home"),
     )
 
@@ -70,26 +70,27 @@ class OpenRecordBody(Body):
     )
 
     def person(self) -> Person:
-        """Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError, IdentityStatusUnknownError."""
-        return replace(person_of(self.ins, self.traits), status=IdentityStatus.of(self.identity_status))
+        """Returns the person. Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError,
+        IdentityStatusUnknownError."""
+        return replace(parse_person(self.ins, self.traits), status=IdentityStatus.of(self.identity_status))
 
-    def to_be_told(self) -> Contact:
-        """Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""
-        return contact(self.contact.mail, self.contact.language, self.contact.relation)
+    def parsed_contact(self) -> Contact:
+        """Returns the contact. Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""
+        return checked_contact(self.contact.mail, self.contact.language, self.contact.relation)
 
 
 class RecordView(BaseModel):
-    """A record: its id everywhere else, whether this version is in force where reads and deposits are decided, and
+    """A record: its id in all services, whether this version is in force where reads and deposits are decided, and
     whether it is open."""
 
     record_id: UUID
     version: int
-    status: InForce
+    status: InForceStatus
     state: Literal["open", "closed"]
 
     @classmethod
     def of(cls, record: RecordState) -> "RecordView":
-        """The view of a state."""
+        """Returns the view of a record's state."""
         return cls(
             record_id=record.id,
             version=record.version,

@@ -1,4 +1,4 @@
-"""Signing in, tokens, and what the world may know of the issuer."""
+"""Bodies of the demonstration's sign-in, and views of tokens, public keys and issuer metadata."""
 
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -6,22 +6,22 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from services.identity.domain.assertions import ALGORITHMS
-from services.identity.domain.clients import SCOPES
-from services.identity.domain.tokens import AccessToken, Issuer
+from services.identity.domain.clients import CLIENT_SCOPES
+from services.identity.domain.tokens import AccessToken, TokenIssuer
 from services.identity.models.base import Body, Text
 
 
-class PatientSignIn(Body):
-    """As the holder of a record."""
+class DemoPatientSignInBody(Body):
+    """Sign-in as the holder of a record."""
 
     kind: Literal["patient"]
     record_id: Annotated[UUID, Field(strict=False)]
 
 
-class ProfessionalSignIn(Body):
-    """As a professional of the directory; `organisation_id` is needed where several structures are named there.
+class DemoProfessionalSignInBody(Body):
+    """Sign-in as a professional of the directory. `organisation_id` is required when the professional has several.
 
-    `mode`: the access mode (TRE_R248, or `secret`), with its `motive` and its `patient` in an emergency.
+    `mode`: the access mode (TRE_R248, or `secret`), in an emergency with `motive` and `patient`.
     """
 
     kind: Literal["professional"]
@@ -42,12 +42,12 @@ class TokenView(BaseModel):
 
     @classmethod
     def of(cls, token: AccessToken) -> Self:
-        """The answer that carries a token."""
+        """Returns the view of a token."""
         return cls(access_token=token.text, expires_in=token.seconds, scope=" ".join(sorted(token.scopes)))
 
 
-class ExchangedView(TokenView):
-    """A token of a professional for one of Pro Santé Connect (RFC 8693, section 2.2.1)."""
+class ExchangedTokenView(TokenView):
+    """A professional's token, exchanged for one of Pro Santé Connect (RFC 8693, section 2.2.1)."""
 
     issued_token_type: Literal["urn:ietf:params:oauth:token-type:access_token"] = (
         "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type, not a secret
@@ -73,15 +73,15 @@ class IssuerView(BaseModel):
     token_endpoint_auth_signing_alg_values_supported: list[str]
 
     @classmethod
-    def of(cls, issuer: Issuer) -> "IssuerView":
-        """What software needs to know to ask for tokens."""
+    def of(cls, issuer: TokenIssuer) -> "IssuerView":
+        """Returns the metadata of the issuer."""
         return cls(
             issuer=issuer.url,
             token_endpoint=issuer.token_endpoint,
             jwks_uri=issuer.jwks_url,
             response_types_supported=[],
             grant_types_supported=["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"],
-            scopes_supported=sorted(frozenset().union(*SCOPES.values())),
+            scopes_supported=sorted(frozenset().union(*CLIENT_SCOPES.values())),
             token_endpoint_auth_methods_supported=["private_key_jwt", "tls_client_auth"],
             token_endpoint_auth_signing_alg_values_supported=list(ALGORITHMS),
         )

@@ -1,4 +1,4 @@
-"""Accounts and the identifiers they are found by."""
+"""Accounts, and the identifiers by which they are found."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ COLUMNS = "record_id, password_hash, second_factor, totp_key_id, totp_sealed, to
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """A row of `accounts`. `identifier`: sealed as it was chosen."""
+    """A row of `accounts`. `identifier`: the chosen identifier, sealed."""
 
     record_id: UUID
     identifier: Sealed
@@ -35,7 +35,7 @@ on conflict on constraint accounts_pkey do nothing returning record_id"""
 
 
 async def insert_account(connection: Connection, new: NewAccount) -> bool:
-    """Whether the record had none."""
+    """Inserts an account. Returns False when the record has one."""
     inserted = await connection.fetchval(
         INSERT_ACCOUNT,
         bucket_of(new.record_id),
@@ -56,22 +56,22 @@ on conflict on constraint account_identifiers_pkey do nothing returning record_i
 
 
 async def insert_identifier(connection: Connection, fingerprint: str, record_id: UUID) -> bool:
-    """Whether nobody had it."""
+    """Inserts an identifier. Returns False when it is taken."""
     return await connection.fetchval(INSERT_IDENTIFIER, fingerprint, record_id) is not None
 
 
 FIND_RECORD = "select record_id from account_identifiers where fingerprint = any($1::text[]) limit 1"
 
 
-async def find_record(connection: Connection, fingerprints: Sequence[str]) -> UUID | None:
-    """Whose identifier this is."""
-    found: UUID | None = await connection.fetchval(FIND_RECORD, fingerprints)
-    return found
+async def find_record_by_identifier(connection: Connection, fingerprints: Sequence[str]) -> UUID | None:
+    """Returns the id of the record whose account has one of these identifiers, or None."""
+    record_id: UUID | None = await connection.fetchval(FIND_RECORD, fingerprints)
+    return record_id
 
 
 @dataclass(frozen=True, slots=True)
-class KnownIdentifier:
-    """The fingerprint of an identifier, whose it is, and the identifier itself, sealed."""
+class StoredIdentifier:
+    """The fingerprint of an identifier, the id of its record, and the identifier itself, sealed."""
 
     fingerprint: str
     record_id: UUID
@@ -89,15 +89,15 @@ join accounts account on account.bucket = known.bucket and account.record_id = k
 
 async def identifiers_of_other_keys(
     connection: Connection, kid: str, after: UUID, limit: int
-) -> Sequence[KnownIdentifier]:
-    """The next identifiers that are not fingerprinted under this key."""
+) -> Sequence[StoredIdentifier]:
+    """Returns the next identifiers, by record id, whose fingerprint was not made with this key."""
     fingerprints = {
         row["record_id"]: row["fingerprint"]
         for row in await connection.fetch(SELECT_OTHER_IDENTIFIERS, kid, after, limit)
     }
     rows = await connection.fetch(SELECT_SEALED_IDENTIFIERS, [bucket_of(id) for id in fingerprints], list(fingerprints))
-    known = [KnownIdentifier(fingerprints[id], id, Sealed(key_id, data)) for id, key_id, data in rows]
-    return sorted(known, key=lambda identifier: identifier.record_id)
+    identifiers = [StoredIdentifier(fingerprints[id], id, Sealed(key_id, data)) for id, key_id, data in rows]
+    return sorted(identifiers, key=lambda identifier: identifier.record_id)
 
 
 REPLACE_IDENTIFIERS = """
@@ -106,7 +106,7 @@ from unnest($1::text[], $2::text[]) as made(old, fingerprint) where known.finger
 
 
 async def replace_identifiers(connection: Connection, fingerprints: Mapping[str, str]) -> None:
-    """From the old fingerprint of an identifier to the new one."""
+    """Replaces fingerprints of identifiers. `fingerprints` maps each old one to its new one."""
     await connection.execute(REPLACE_IDENTIFIERS, list(fingerprints), list(fingerprints.values()))
 
 
@@ -114,7 +114,7 @@ SELECT_ACCOUNT = f"select {COLUMNS} from accounts where bucket = $1 and record_i
 
 
 async def load_account(connection: Connection, record_id: UUID) -> Account | None:
-    """The account of a record."""
+    """Returns the account of a record, or None."""
     return _account(await connection.fetchrow(SELECT_ACCOUNT, bucket_of(record_id), record_id))
 
 
@@ -122,7 +122,7 @@ LOCK_ACCOUNT = f"select {COLUMNS} from accounts where bucket = $1 and record_id 
 
 
 async def lock_account(connection: Connection, record_id: UUID) -> Account | None:
-    """The same, until the transaction ends."""
+    """Returns the account of a record, locked until the transaction ends, or None."""
     return _account(await connection.fetchrow(LOCK_ACCOUNT, bucket_of(record_id), record_id))
 
 
@@ -131,7 +131,7 @@ update accounts set password_hash = $3, password_changed_at = $4 where bucket = 
 
 
 async def set_password(connection: Connection, record_id: UUID, password_hash: str, now: datetime) -> None:
-    """A new password."""
+    """Stores the hash of a new password."""
     await connection.execute(REPLACE_HASH, bucket_of(record_id), record_id, password_hash, now)
 
 
@@ -139,8 +139,8 @@ REHASH = """
 update accounts set password_hash = $4 where bucket = $1 and record_id = $2 and password_hash = $3"""
 
 
-async def rehash(connection: Connection, record_id: UUID, old: str, new: str) -> None:
-    """The same password under other parameters, unless it was changed meanwhile."""
+async def replace_hash(connection: Connection, record_id: UUID, old: str, new: str) -> None:
+    """Replaces the hash of an unchanged password by one with other parameters, unless the password has changed."""
     await connection.execute(REHASH, bucket_of(record_id), record_id, old, new)
 
 
@@ -149,7 +149,7 @@ update accounts set totp_step = $3 where bucket = $1 and record_id = $2 and totp
 
 
 async def use_totp_step(connection: Connection, record_id: UUID, step: int) -> bool:
-    """Whether no code of this step or a later one was used before."""
+    """Marks a time step as used. Returns False when a code of this or a later step was used before."""
     return await connection.fetchval(USE_TOTP_STEP, bucket_of(record_id), record_id, step) is not None
 
 
@@ -159,7 +159,7 @@ where bucket = $1 and record_id = $2"""
 
 
 async def set_totp(connection: Connection, record_id: UUID, secret: Sealed, step: int) -> None:
-    """From now on an application gives the codes; `step` was used to confirm it."""
+    """Makes an authenticator application the second factor. `step`: the time step whose code confirmed it."""
     await connection.execute(SET_TOTP, bucket_of(record_id), record_id, secret.key_id, secret.data, step)
 
 
@@ -169,7 +169,7 @@ where bucket = $1 and record_id = $2"""
 
 
 async def set_sent_codes(connection: Connection, record_id: UUID, second_factor: SecondFactor) -> None:
-    """From now on codes are sent; an application's secret is forgotten."""
+    """Makes sent codes the second factor and deletes the secret of an application."""
     await connection.execute(SET_SENT_CODES, bucket_of(record_id), record_id, second_factor)
 
 
@@ -184,7 +184,8 @@ delete from accounts where bucket = $1 and record_id = $2 returning record_id"""
 
 
 async def delete_accounts_of(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Destroys the account of a record, its identifier and its counts of tries; returns how many of what."""
+    """Deletes the account of a record, its identifier and its attempt counts. Returns the number of deleted rows per
+    table."""
     return {"accounts": len(await connection.fetch(DELETE_ACCOUNT, bucket_of(record_id), record_id))}
 
 

@@ -1,4 +1,4 @@
-"""Whom to call: one sealed list for each record."""
+"""Lists of people to call: one sealed list for each record."""
 
 from uuid import UUID
 
@@ -14,16 +14,16 @@ DELETE_LIST = "delete from people_to_call where bucket = $1 and record_id = $2 r
 
 
 async def load_people_to_call(connection: Connection, record_id: UUID) -> Sealed | None:
-    """The list, if one was given."""
+    """Returns the sealed list, or None if there is none."""
     row = await connection.fetchrow(SELECT_LIST, bucket_of(record_id), record_id)
     return None if row is None else Sealed(row["key_id"], row["sealed"])
 
 
 async def put_people_to_call(connection: Connection, record_id: UUID, sealed: Sealed) -> None:
-    """The whole list."""
+    """Replaces the whole list."""
     await connection.execute(UPSERT_LIST, bucket_of(record_id), record_id, sealed.key_id, sealed.data)
 
 
 async def delete_people_to_call(connection: Connection, record_id: UUID) -> int:
-    """How many lists there were."""
+    """Deletes the list. Returns how many lists there were."""
     return len(await connection.fetch(DELETE_LIST, bucket_of(record_id), record_id))

@@ -1,4 +1,4 @@
-"""Campaigns, how far they have come, and who was told that a record will be opened."""
+"""Campaigns with their progress, and the notices sent."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,8 +7,8 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.identity.domain.campaigns import Campaign, Status
-from services.identity.domain.insured import Insured, Selection
+from services.identity.domain.campaigns import Campaign, CampaignStatus
+from services.identity.domain.insured import InsuredRow, InsuredSelection
 from services.identity.domain.sealing import Sealed
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
@@ -20,15 +20,15 @@ values ($1, 'noticing', $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)"""
 
 
 async def insert_campaign(connection: Connection, new: Campaign, created_by: str) -> None:
-    """A campaign at its beginning."""
-    chosen = new.selection
+    """Inserts a new campaign."""
+    selection = new.selection
     await connection.execute(
         INSERT_CAMPAIGN,
         new.id,
-        list(chosen.regions),
-        list(chosen.regimes),
-        chosen.born_from,
-        chosen.born_to,
+        list(selection.regions),
+        list(selection.regimes),
+        selection.born_from,
+        selection.born_to,
         new.window_days,
         new.rate,
         new.wave_id,
@@ -52,19 +52,19 @@ from campaigns where $1 or status <> 'done' order by created_at"""
 
 
 async def load_campaign(connection: Connection, campaign_id: UUID) -> Campaign | None:
-    """A campaign as it stands."""
+    """Returns the campaign, or None."""
     row = await connection.fetchrow(SELECT_CAMPAIGN, campaign_id)
     return None if row is None else _campaign(row)
 
 
 async def lock_campaign(connection: Connection, campaign_id: UUID) -> Campaign | None:
-    """The same, held until the transaction ends; None where another worker is at it."""
+    """Returns the campaign, locked until the transaction ends; None while another worker holds it."""
     row = await connection.fetchrow(LOCK_CAMPAIGN, campaign_id)
     return None if row is None else _campaign(row)
 
 
 async def list_campaigns(connection: Connection, *, ended: bool) -> list[Campaign]:
-    """Those that are not done, and with `ended` all, oldest first."""
+    """Returns the campaigns that are not done, and with `ended` all of them, oldest first."""
     return [_campaign(row) for row in await connection.fetch(SELECT_CAMPAIGNS, ended)]
 
 
@@ -75,14 +75,14 @@ update campaigns set status = $2, after = $3, counts = $4, next_page_at = $5 whe
 async def set_progress(
     connection: Connection,
     campaign_id: UUID,
-    status: Status,
+    status: CampaignStatus,
     after: UUID | None,
     counts: Mapping[str, int],
     next_page_at: datetime,
 ) -> None:
-    """How far it has come, in the transaction of the page."""
-    kept = orjson.dumps(dict(counts)).decode()
-    await connection.execute(SET_PROGRESS, campaign_id, status, after, kept, next_page_at)
+    """Stores the progress, in the transaction of the page."""
+    encoded = orjson.dumps(dict(counts)).decode()
+    await connection.execute(SET_PROGRESS, campaign_id, status, after, encoded, next_page_at)
 
 
 SET_WAITING = """
@@ -90,7 +90,7 @@ update campaigns set status = 'waiting', after = null, noticed_at = $2, opens_at
 
 
 async def set_waiting(connection: Connection, campaign_id: UUID, noticed_at: datetime, opens_at: datetime) -> None:
-    """Everybody is told; from now on the time to object runs."""
+    """All notices are sent: the time to object begins."""
     await connection.execute(SET_WAITING, campaign_id, noticed_at, opens_at)
 
 
@@ -98,7 +98,7 @@ SET_DONE = "update campaigns set status = 'done', after = null, ended_at = $2 wh
 
 
 async def set_done(connection: Connection, campaign_id: UUID, now: datetime) -> None:
-    """Everything is open that was to be."""
+    """Marks the campaign as done."""
     await connection.execute(SET_DONE, campaign_id, now)
 
 
@@ -106,20 +106,20 @@ SET_PAUSED = "update campaigns set is_paused = $2 where id = $1 and status <> 'd
 
 
 async def set_paused(connection: Connection, campaign_id: UUID, paused: bool) -> bool:
-    """Whether it was not done yet."""
+    """Pauses or resumes the campaign. Returns False if it is done."""
     return await connection.fetchval(SET_PAUSED, campaign_id, paused) is not None
 
 
 INSERT_NOTICES = """
 insert into opening_notices (bucket, insured_id, campaign_id, noticed_at)
-select bucket, id, $3, $4 from unnest($1::integer[], $2::uuid[]) as told(bucket, id)
+select bucket, id, $3, $4 from unnest($1::integer[], $2::uuid[]) as input_rows(bucket, id)
 on conflict on constraint opening_notices_pkey do nothing
 returning insured_id"""
 
 
 async def insert_notices(connection: Connection, campaign_id: UUID, ids: Sequence[UUID], now: datetime) -> set[UUID]:
-    """Who of them was not told before, and is now."""
-    rows = await connection.fetch(INSERT_NOTICES, [bucket_in(one) for one in ids], list(ids), campaign_id, now)
+    """Inserts notices. Returns the ids that had none before."""
+    rows = await connection.fetch(INSERT_NOTICES, [bucket_in(id) for id in ids], list(ids), campaign_id, now)
     return {row["insured_id"] for row in rows}
 
 
@@ -132,12 +132,14 @@ order by notice.bucket, notice.insured_id limit $4"""
 _BEFORE_ALL = (-1, UUID(int=0))
 
 
-async def page_of_noticed(connection: Connection, campaign_id: UUID, after: UUID | None, limit: int) -> list[Insured]:
-    """The next of those who were told by a campaign, in order of (bucket, id)."""
+async def load_noticed_page(
+    connection: Connection, campaign_id: UUID, after: UUID | None, limit: int
+) -> list[InsuredRow]:
+    """Returns the next people notified by a campaign, in order of (bucket, id)."""
     bucket, id = _BEFORE_ALL if after is None else (bucket_in(after), after)
     rows = await connection.fetch(SELECT_NOTICED, campaign_id, bucket, id, limit)
     return [
-        Insured(
+        InsuredRow(
             id=row["id"],
             fingerprint=row["fingerprint"],
             card=row["card"],
@@ -152,9 +154,9 @@ async def page_of_noticed(connection: Connection, campaign_id: UUID, after: UUID
 
 
 def _campaign(row: asyncpg.Record) -> Campaign:
-    kept = {name: row[name] for name in row.keys() if name not in _CHOSEN}  # noqa: SIM118 - a Record iterates values
-    chosen = Selection(row["born_from"], row["born_to"], tuple(row["regions"]), tuple(row["regimes"]))
-    return Campaign(**{**kept, "counts": orjson.loads(row["counts"])}, selection=chosen)
+    columns = {name: row[name] for name in row.keys() if name not in _PARSED_COLUMNS}  # noqa: SIM118 - a Record iterates values
+    selection = InsuredSelection(row["born_from"], row["born_to"], tuple(row["regions"]), tuple(row["regimes"]))
+    return Campaign(**{**columns, "counts": orjson.loads(row["counts"])}, selection=selection)
 
 
-_CHOSEN = ("born_from", "born_to", "regions", "regimes", "counts")
+_PARSED_COLUMNS = ("born_from", "born_to", "regions", "regimes", "counts")

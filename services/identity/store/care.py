@@ -1,4 +1,4 @@
-"""Invitations of carers, and what became of them."""
+"""Care relations: invitations of carers and their outcomes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.identity.domain.care import Care, Status
+from services.identity.domain.care import CareRelation, CareStatus
 from services.identity.domain.sealing import Sealed
 from shared.db.pool import Connection
 from shared.db.tags import count_of
@@ -17,11 +17,13 @@ insert into care_relations (bucket, id, record_id, invited, code_hash, key_id, s
 values ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9)"""
 
 
-async def insert_care(connection: Connection, new: Care) -> None:
-    """An invitation."""
+async def insert_care(connection: Connection, new: CareRelation) -> None:
+    """Inserts an invitation."""
     sealed = new.detail.key_id, new.detail.data
     place = bucket_of(new.record_id), new.id, new.record_id
-    await connection.execute(INSERT_CARE, *place, new.invited, new.code_hash, *sealed, new.invited_at, new.expires_at)
+    await connection.execute(
+        INSERT_CARE, *place, new.invited_fingerprint, new.code_hash, *sealed, new.invited_at, new.expires_at
+    )
 
 
 SELECT_CARERS = """
@@ -46,29 +48,29 @@ select id, record_id, carer_id, invited, code_hash, key_id, sealed, status, invi
 from care_relations where bucket = $1 and id = $2"""
 
 
-async def carers_of(connection: Connection, record_id: UUID) -> list[Care]:
-    """Everybody who was ever invited to care for the holder of a record."""
+async def load_carers(connection: Connection, record_id: UUID) -> list[CareRelation]:
+    """Returns all invitations to care for the holder of this record, with their outcomes."""
     return [_care(row) for row in await connection.fetch(SELECT_CARERS, bucket_of(record_id), record_id)]
 
 
-async def cared_by(connection: Connection, record_id: UUID) -> list[Care]:
-    """Whom the holder of this record ever cared for."""
+async def load_cared_for(connection: Connection, record_id: UUID) -> list[CareRelation]:
+    """Returns all relations in which the holder of this record was a carer."""
     return [_care(row) for row in await connection.fetch(SELECT_CARED, record_id)]
 
 
-async def invitations_of(connection: Connection, fingerprints: Sequence[str]) -> list[Care]:
-    """What the person whose INS has one of these fingerprints has not answered."""
+async def load_invitations(connection: Connection, fingerprints: Sequence[str]) -> list[CareRelation]:
+    """Returns the unanswered invitations of the person whose INS has one of these fingerprints."""
     return [_care(row) for row in await connection.fetch(SELECT_INVITATIONS, fingerprints)]
 
 
-async def find_by_code(connection: Connection, code_hashes: Sequence[str]) -> Care | None:
-    """The invitation with that code."""
+async def find_invitation_by_code(connection: Connection, code_hashes: Sequence[str]) -> CareRelation | None:
+    """Returns the invitation with one of these code hashes, or None."""
     row = await connection.fetchrow(FIND_BY_CODE, code_hashes)
     return None if row is None else _care(row)
 
 
-async def load_care(connection: Connection, id: UUID) -> Care | None:
-    """By its id."""
+async def load_care(connection: Connection, id: UUID) -> CareRelation | None:
+    """Returns the relation with this id, or None."""
     row = await connection.fetchrow(SELECT_CARE, bucket_in(id), id)
     return None if row is None else _care(row)
 
@@ -79,9 +81,10 @@ where bucket = $1 and id = $2"""
 
 
 async def settle_care(
-    connection: Connection, id: UUID, status: Status, at: datetime, carer_id: UUID | None = None
+    connection: Connection, id: UUID, status: CareStatus, at: datetime, carer_id: UUID | None = None
 ) -> None:
-    """Answered, withdrawn, expired or ended; `carer_id`: who answered. The record is locked."""
+    """Stores an answer, a withdrawal, an expiry or an end; `carer_id`: who answered. The caller has locked the
+    record."""
     await connection.execute(SETTLE_CARE, bucket_in(id), id, status, at, carer_id)
 
 
@@ -97,12 +100,12 @@ delete from care_relations where (bucket, id) in (
 
 
 async def expire_invitations(connection: Connection, now: datetime, limit: int) -> int:
-    """Writes down what has expired. Returns how many."""
+    """Marks expired invitations. Returns how many."""
     return count_of(await connection.execute(EXPIRE_PENDING, now, limit))
 
 
-async def forget_unanswered(connection: Connection, before: datetime, limit: int) -> int:
-    """Deletes what came to nothing long ago. Returns how many."""
+async def delete_unanswered(connection: Connection, before: datetime, limit: int) -> int:
+    """Deletes invitations that ended without a relation before this time. Returns how many."""
     return count_of(await connection.execute(FORGET_UNANSWERED, before, limit))
 
 
@@ -111,17 +114,17 @@ DELETE_BY_CARER = "delete from care_relations where carer_id = $1 or invited = a
 
 
 async def delete_care(connection: Connection, record_id: UUID, fingerprints: Sequence[str]) -> int:
-    """What there is of a record and of its holder as a carer or as somebody invited. Returns how many."""
-    own = await connection.fetch(DELETE_OF_RECORD, bucket_of(record_id), record_id)
-    return len(own) + len(await connection.fetch(DELETE_BY_CARER, record_id, fingerprints))
+    """Deletes the relations of a record, and those of its holder as a carer or an invited person. Returns how many."""
+    deleted = await connection.fetch(DELETE_OF_RECORD, bucket_of(record_id), record_id)
+    return len(deleted) + len(await connection.fetch(DELETE_BY_CARER, record_id, fingerprints))
 
 
-def _care(row: asyncpg.Record) -> Care:
-    return Care(
+def _care(row: asyncpg.Record) -> CareRelation:
+    return CareRelation(
         id=row["id"],
         record_id=row["record_id"],
         carer_id=row["carer_id"],
-        invited=row["invited"],
+        invited_fingerprint=row["invited"],
         code_hash=row["code_hash"],
         detail=Sealed(row["key_id"], row["sealed"]),
         status=row["status"],

@@ -1,4 +1,4 @@
-"""Challenges: codes that were asked of somebody and not given yet."""
+"""Challenges: codes that were requested of a person and are to be given back."""
 
 from datetime import datetime
 from uuid import UUID
@@ -14,11 +14,19 @@ insert into challenges (id, purpose, record_id, codes, tries_left, expires_at, k
 values ($1, $2, $3, $4, $5, $6, $7, $8)"""
 
 
-async def insert_challenge(connection: Connection, new: Challenge, tries: int) -> None:
-    """A challenge that may be tried so often."""
-    key_id, sealed = (None, None) if new.detail is None else (new.detail.key_id, new.detail.data)
+async def insert_challenge(connection: Connection, challenge: Challenge, attempts: int) -> None:
+    """Inserts a challenge that allows that many attempts."""
+    key_id, sealed = (None, None) if challenge.detail is None else (challenge.detail.key_id, challenge.detail.data)
     await connection.execute(
-        INSERT_CHALLENGE, new.id, new.purpose, new.record_id, new.codes, tries, new.expires_at, key_id, sealed
+        INSERT_CHALLENGE,
+        challenge.id,
+        challenge.purpose,
+        challenge.record_id,
+        challenge.codes,
+        attempts,
+        challenge.expires_at,
+        key_id,
+        sealed,
     )
 
 
@@ -27,7 +35,7 @@ select count(*) from challenges where record_id = $1 and used_at is null and exp
 
 
 async def count_unanswered(connection: Connection, record_id: UUID, now: datetime) -> int:
-    """How many challenges of a record can still be answered or were given up."""
+    """Returns how many unexpired challenges of a record have not been answered."""
     number: int = await connection.fetchval(COUNT_UNANSWERED, record_id, now)
     return number
 
@@ -38,8 +46,10 @@ where record_id = $1 and purpose = $2 and used_at is null and expires_at > $3
 order by expires_at desc limit 1"""
 
 
-async def last_unanswered(connection: Connection, record_id: UUID, purpose: Purpose, now: datetime) -> Challenge | None:
-    """The one of that purpose whose codes are taken longest."""
+async def load_last_unanswered(
+    connection: Connection, record_id: UUID, purpose: Purpose, now: datetime
+) -> Challenge | None:
+    """Returns the unanswered challenge of that purpose that expires last, or None."""
     return _challenge(await connection.fetchrow(LAST_UNANSWERED, record_id, purpose, now))
 
 
@@ -49,26 +59,27 @@ where id = $1 and purpose = $2 and used_at is null and tries_left > 0 and expire
 
 
 async def load_challenge(connection: Connection, id: UUID, purpose: Purpose, now: datetime) -> Challenge | None:
-    """A challenge that can still be answered."""
+    """Returns a challenge that can still be answered, or None."""
     return _challenge(await connection.fetchrow(SELECT_CHALLENGE, id, purpose, now))
 
 
-TRY_CHALLENGE = """
+SPEND_ATTEMPT = """
 update challenges set tries_left = tries_left - 1
 where id = $1 and purpose = $2 and used_at is null and tries_left > 0 and expires_at > $3
 returning id, purpose, record_id, codes, expires_at, key_id, sealed"""
 
 
-async def try_challenge(connection: Connection, id: UUID, purpose: Purpose, now: datetime) -> Challenge | None:
-    """The challenge, with one try less; nobody else tries it until the transaction ends."""
-    return _challenge(await connection.fetchrow(TRY_CHALLENGE, id, purpose, now))
+async def spend_attempt(connection: Connection, id: UUID, purpose: Purpose, now: datetime) -> Challenge | None:
+    """Uses up one attempt and returns the challenge, locked until the transaction ends; None when it cannot be
+    answered."""
+    return _challenge(await connection.fetchrow(SPEND_ATTEMPT, id, purpose, now))
 
 
 USE_CHALLENGE = "update challenges set used_at = $2 where id = $1 and used_at is null returning id"
 
 
 async def use_challenge(connection: Connection, id: UUID, now: datetime) -> bool:
-    """Whether this is its first use."""
+    """Marks a challenge as used. Returns False when it was used before."""
     return await connection.fetchval(USE_CHALLENGE, id, now) is not None
 
 
@@ -76,7 +87,7 @@ END_CHALLENGES = "update challenges set used_at = $2 where record_id = $1 and us
 
 
 async def end_challenges(connection: Connection, record_id: UUID, now: datetime) -> None:
-    """What was asked before the credentials changed can no longer be answered."""
+    """Ends all open challenges of a record, after its credentials have changed."""
     await connection.execute(END_CHALLENGES, record_id, now)
 
 
@@ -84,7 +95,7 @@ DELETE_CHALLENGES = "delete from challenges where record_id = $1 returning id"
 
 
 async def delete_challenges_of(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Destroys the challenges of a record; returns how many of what."""
+    """Deletes the challenges of a record. Returns the number of deleted rows per table."""
     return {"challenges": len(await connection.fetch(DELETE_CHALLENGES, record_id))}
 
 

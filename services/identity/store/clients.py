@@ -1,4 +1,4 @@
-"""Registered software and the assertions it has used."""
+"""Registered software clients, and the assertions that were used."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ on conflict on constraint clients_name_key do nothing returning id"""
 
 
 async def insert_client(connection: Connection, client_id: str, client: NewClient) -> bool:
-    """Whether the name was free."""
+    """Inserts a client. Returns False when its name is taken."""
     return await connection.fetchval(INSERT_CLIENT, client_id, client.name, *_row(client)) is not None
 
 
@@ -26,12 +26,12 @@ from clients where name = $1 for update"""
 
 
 async def lock_client_named(connection: Connection, name: str) -> tuple[str, NewClient]:
-    """The client that has the name, as it was registered."""
+    """Returns id and registration of the client with that name, locked until the transaction ends."""
     row = await connection.fetchrow(LOCK_CLIENT_NAMED, name)
     assert row is not None, "clients are never deleted"
     jwks = tuple(orjson.loads(row["jwks"]))
-    bound = (row["organisation_id"], row["certificate_subject"], row["psc_client_id"])
-    return row["id"], NewClient(row["name"], row["kind"], frozenset(row["scopes"]), jwks, *bound)
+    bindings = (row["organisation_id"], row["certificate_subject"], row["psc_client_id"])
+    return row["id"], NewClient(row["name"], row["kind"], frozenset(row["scopes"]), jwks, *bindings)
 
 
 UPDATE_CLIENT = """
@@ -40,7 +40,7 @@ update clients set kind = $2, scopes = $3, jwks = $4::jsonb, organisation_id = $
 
 
 async def update_client(connection: Connection, client_id: str, client: NewClient) -> None:
-    """Other rights and keys under the same id and name."""
+    """Replaces scopes, keys and bindings of a client; id and name stay."""
     await connection.execute(UPDATE_CLIENT, client_id, *_row(client))
 
 
@@ -52,14 +52,14 @@ from clients where id = $1 and status = 'active' and (
 
 
 async def load_client(connection: Connection, client_id: str) -> Client | None:
-    """A client that may ask for tokens: active, and so is its structure."""
+    """Returns a client that may request tokens, or None. It and its structure must be active."""
     row = await connection.fetchrow(SELECT_CLIENT, client_id)
     if row is None:
         return None
     jwks = orjson.loads(row["jwks"])
     keys = KeySet.import_key_set({"keys": jwks}) if jwks else KeySet([])
-    bound = (row["organisation_id"], row["certificate_subject"], row["psc_client_id"])
-    return Client(row["id"], row["kind"], frozenset(row["scopes"]), keys, *bound)
+    bindings = (row["organisation_id"], row["certificate_subject"], row["psc_client_id"])
+    return Client(row["id"], row["kind"], frozenset(row["scopes"]), keys, *bindings)
 
 
 USE_ASSERTION = """
@@ -68,7 +68,7 @@ on conflict on constraint used_assertions_pkey do nothing returning client_id"""
 
 
 async def use_assertion(connection: Connection, client_id: str, digest: bytes, expires_at: datetime) -> bool:
-    """Whether this is its first use."""
+    """Stores an assertion as used. Returns False when it was used before."""
     return await connection.fetchval(USE_ASSERTION, client_id, digest, expires_at) is not None
 
 
@@ -78,8 +78,8 @@ delete from used_assertions where (client_id, digest) in (
 
 
 def _row(client: NewClient) -> tuple[str | list[str] | None, ...]:
-    bound = (client.organisation_id, client.certificate_subject, client.psc_client_id)
-    return client.kind, sorted(client.scopes), _json(client.jwks), *bound
+    bindings = (client.organisation_id, client.certificate_subject, client.psc_client_id)
+    return client.kind, sorted(client.scopes), _json(client.jwks), *bindings
 
 
 def _json(jwks: Sequence[Mapping[str, str]]) -> str:

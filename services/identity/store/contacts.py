@@ -1,4 +1,4 @@
-"""Where people are told things, sealed, with the version that was announced."""
+"""Contacts of records, sealed, with the announced version."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ SELECT_CONTACT = "select version, key_id, sealed from contacts where bucket = $1
 
 
 async def load_contact(connection: Connection, record_id: UUID) -> tuple[int, Sealed] | None:
-    """The contact of a record and its version."""
+    """Returns the contact of a record and its version, or None."""
     row = await connection.fetchrow(SELECT_CONTACT, bucket_of(record_id), record_id)
     return None if row is None else (row["version"], Sealed(row["key_id"], row["sealed"]))
 
@@ -21,7 +21,7 @@ where bucket = $1 and record_id = $2 and version = $3 returning version"""
 
 
 async def replace_contact(connection: Connection, record_id: UUID, version: int, sealed: Sealed) -> int | None:
-    """The next version; None when the contact is no longer at this one."""
+    """Replaces the contact at this version. Returns the next version; None when another change came first."""
     replaced: int | None = await connection.fetchval(
         REPLACE_CONTACT, bucket_of(record_id), record_id, version, sealed.key_id, sealed.data
     )

@@ -1,4 +1,4 @@
-"""Professionals and structures."""
+"""Professionals and structures of the directory."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,7 +11,7 @@ UPSERT_PROFESSIONALS = """
 insert into professionals (id, name, profession, status, structure_ids, specialties, version)
 select id, name, profession, status, string_to_array(structure_ids, ' '), string_to_array(specialties, ' '), 1
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-  as told(id, name, profession, status, structure_ids, specialties)
+  as input_rows(id, name, profession, status, structure_ids, specialties)
 order by id
 on conflict on constraint professionals_pkey do update
 set name = excluded.name, profession = excluded.profession, status = excluded.status,
@@ -24,16 +24,16 @@ returning id, version"""
 
 
 async def put_professionals(connection: Connection, entries: Iterable[Professional]) -> dict[str, int]:
-    """The new versions by id; who is not in it stands as before. Each id at most once."""
+    """Writes entries, each id at most once. Returns the new versions by id; unchanged entries are not in the result."""
     people = list(entries)
     rows = await connection.fetch(
         UPSERT_PROFESSIONALS,
-        [one.id for one in people],
-        [one.name for one in people],
-        [one.profession for one in people],
-        [one.status for one in people],
-        [" ".join(one.structure_ids) for one in people],  # codes have no blanks
-        [" ".join(one.specialties) for one in people],
+        [person.id for person in people],
+        [person.name for person in people],
+        [person.profession for person in people],
+        [person.status for person in people],
+        [" ".join(person.structure_ids) for person in people],  # codes have no blanks
+        [" ".join(person.specialties) for person in people],
     )
     return {row["id"]: row["version"] for row in rows}
 
@@ -42,7 +42,7 @@ MARK_LISTED = "update professionals set listed = true where id = any($1::text[])
 
 
 async def mark_listed(connection: Connection, ids: Iterable[str]) -> None:
-    """They came with a file of the directory."""
+    """Marks professionals as contained in a file of the directory."""
     await connection.execute(MARK_LISTED, list(ids))
 
 
@@ -52,20 +52,20 @@ from professionals where id = any($1::text[])"""
 
 
 async def load_professionals(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Professional, int]]:
-    """The entries that exist, with their versions, by id."""
+    """Returns the existing entries with their versions, by id."""
     rows = await connection.fetch(SELECT_PROFESSIONALS, ids)
     return {row["id"]: (_professional(row), row["version"]) for row in rows}
 
 
 async def load_professional(connection: Connection, professional_id: str) -> tuple[Professional, int] | None:
-    """An entry and its version."""
+    """Returns the entry and its version, or None."""
     return (await load_professionals(connection, [professional_id])).get(professional_id)
 
 
 UPSERT_STRUCTURES = """
 insert into structures (id, name, status, sector, version)
 select id, name, status, sector, 1
-from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as told(id, name, status, sector)
+from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as input_rows(id, name, status, sector)
 order by id
 on conflict on constraint structures_pkey do update
 set name = excluded.name, status = excluded.status, sector = coalesce(excluded.sector, structures.sector),
@@ -76,11 +76,15 @@ returning id, version"""
 
 
 async def put_structures(connection: Connection, entries: Iterable[Structure]) -> dict[str, int]:
-    """The new versions by id; what is not in it stands as before, as does a sector of which nothing is said. Each id at
-    most once."""
+    """Writes entries, each id at most once. Returns the new versions by id; unchanged entries are not in the result. A
+    sector of None keeps the stored sector."""
     places = list(entries)
-    told = ([one.id for one in places], [one.name for one in places], [one.status for one in places])
-    rows = await connection.fetch(UPSERT_STRUCTURES, *told, [one.sector for one in places])
+    columns = (
+        [structure.id for structure in places],
+        [structure.name for structure in places],
+        [structure.status for structure in places],
+    )
+    rows = await connection.fetch(UPSERT_STRUCTURES, *columns, [structure.sector for structure in places])
     return {row["id"]: row["version"] for row in rows}
 
 
@@ -88,7 +92,7 @@ SELECT_STRUCTURES = "select id, name, status, sector, version from structures wh
 
 
 async def load_structures(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Structure, int]]:
-    """The entries that exist, with their versions, by id."""
+    """Returns the existing entries with their versions, by id."""
     rows = await connection.fetch(SELECT_STRUCTURES, ids)
     return {
         row["id"]: (Structure(row["id"], row["name"], row["status"], row["sector"]), row["version"]) for row in rows

@@ -1,16 +1,16 @@
-"""The lines of the directory file that is being imported, and who is not in them."""
+"""The lines of the directory file being imported, and the professionals missing from it."""
 
 from collections.abc import Sequence
 
 from services.identity.domain.directory import Professional
-from services.identity.domain.extraction import Activities, Activity
+from services.identity.domain.extraction import ActivityLine, ProfessionalActivities
 from shared.db.pool import Connection
 
 CLEAR = "truncate directory_lines"
 
 
-async def clear(connection: Connection) -> None:
-    """None are left."""
+async def clear_lines(connection: Connection) -> None:
+    """Deletes all lines."""
     await connection.execute(CLEAR)
 
 
@@ -19,17 +19,17 @@ insert into directory_lines (professional_id, line, name, profession, specialty,
 select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])"""
 
 
-async def insert_lines(connection: Connection, lines: Sequence[Activity]) -> None:
-    """Keeps a batch until all have been read."""
+async def insert_lines(connection: Connection, lines: Sequence[ActivityLine]) -> None:
+    """Stores a batch of lines until the whole file has been read."""
     await connection.execute(
         INSERT_LINES,
-        [one.professional_id for one in lines],
-        [one.line for one in lines],
-        [one.name for one in lines],
-        [one.profession for one in lines],
-        [one.specialty for one in lines],
-        [one.structure_id for one in lines],
-        [one.structure_name for one in lines],
+        [line.professional_id for line in lines],
+        [line.line for line in lines],
+        [line.name for line in lines],
+        [line.profession for line in lines],
+        [line.specialty for line in lines],
+        [line.structure_id for line in lines],
+        [line.structure_name for line in lines],
     )
 
 
@@ -38,8 +38,8 @@ select structure_id, max(structure_name) as name from directory_lines
 where structure_id > $1 group by structure_id order by structure_id limit $2"""
 
 
-async def page_of_structures(connection: Connection, after: str, limit: int) -> dict[str, str | None]:
-    """The next structures by id, with their names where one is given."""
+async def load_structures_page(connection: Connection, after: str, limit: int) -> dict[str, str | None]:
+    """Returns the next structures by id, with their names where the file has one."""
     rows = await connection.fetch(SELECT_STRUCTURES, after, limit)
     return {row["structure_id"]: row["name"] for row in rows}
 
@@ -53,9 +53,9 @@ from directory_lines where professional_id > $1
 group by professional_id order by professional_id limit $2"""
 
 
-async def page_of_professionals(connection: Connection, after: str, limit: int) -> list[Activities]:
-    """The next professionals by id, with all that the lines say of them."""
-    return [Activities(*row.values()) for row in await connection.fetch(SELECT_PROFESSIONALS, after, limit)]
+async def load_professionals_page(connection: Connection, after: str, limit: int) -> list[ProfessionalActivities]:
+    """Returns the next professionals by id, with the combined content of their lines."""
+    return [ProfessionalActivities(*row.values()) for row in await connection.fetch(SELECT_PROFESSIONALS, after, limit)]
 
 
 COUNT_ABSENT = """
@@ -66,7 +66,8 @@ from professionals where status = 'active' and listed"""
 
 
 async def count_absent(connection: Connection) -> tuple[int, int]:
-    """How many active professionals came with a file, and how many of them are in no line of this one."""
+    """Returns the number of active professionals who came with a file, and how many of them have no line in this
+    one."""
     row = await connection.fetchrow(COUNT_ABSENT)
     assert row is not None
     return row["active"], row["absent"]
@@ -79,8 +80,8 @@ where status = 'active' and listed and id > $1
 order by id limit $2 for update"""
 
 
-async def page_of_absent(connection: Connection, after: str, limit: int) -> list[Professional]:
-    """The next active professionals by id who came with a file and are in no line of this one, locked."""
+async def load_absent_page(connection: Connection, after: str, limit: int) -> list[Professional]:
+    """Returns the next active professionals by id, locked, who came with a file and have no line in this one."""
     rows = await connection.fetch(SELECT_ABSENT, after, limit)
     return [
         Professional(

@@ -1,4 +1,4 @@
-"""Decisions to erase, the services' acknowledgements, and the receipts."""
+"""Decisions to erase, acknowledgements of the services, and receipts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from uuid import UUID
 
 import orjson
 
-from services.identity.domain.lifecycle import Reason
-from services.identity.domain.receipts import Acknowledgement
+from services.identity.domain.lifecycle import ErasureReason
+from services.identity.domain.receipts import ErasureAcknowledgement
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in, bucket_of
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """One decision. `receipt` is there when it is complete."""
+    """A decision to erase. `receipt`: present once all services have acknowledged."""
 
     id: UUID
     record_id: UUID
-    reason: Reason
+    reason: ErasureReason
     decided_at: datetime
     completed_at: datetime | None = None
     receipt: str | None = None
@@ -29,7 +29,7 @@ INSERT_ERASURE = "insert into erasures (bucket, id, record_id, reason, decided_a
 
 
 async def insert_erasure(connection: Connection, erasure: Erasure) -> None:
-    """A decision."""
+    """Inserts a decision."""
     place = (bucket_in(erasure.id), erasure.id, erasure.record_id)
     await connection.execute(INSERT_ERASURE, *place, erasure.reason, erasure.decided_at)
 
@@ -41,13 +41,13 @@ select id, record_id, reason, decided_at, completed_at, receipt from erasures wh
 
 
 async def load_erasure(connection: Connection, erasure_id: UUID) -> Erasure | None:
-    """By its own id."""
+    """Returns the erasure with this id, or None."""
     row = await connection.fetchrow(SELECT_ERASURE, bucket_in(erasure_id), erasure_id)
     return None if row is None else Erasure(**row)
 
 
 async def find_erasure(connection: Connection, record_id: UUID) -> Erasure | None:
-    """By the record's id."""
+    """Returns the erasure of this record, or None."""
     row = await connection.fetchrow(FIND_ERASURE, bucket_of(record_id), record_id)
     return None if row is None else Erasure(**row)
 
@@ -55,12 +55,13 @@ async def find_erasure(connection: Connection, record_id: UUID) -> Erasure | Non
 LOCK_ERASURES = """
 select erasure.id, erasure.record_id, erasure.reason, erasure.decided_at, erasure.completed_at, erasure.receipt
 from erasures erasure
-join unnest($1::integer[], $2::uuid[]) as told(bucket, id) on erasure.bucket = told.bucket and erasure.id = told.id
+join unnest($1::integer[], $2::uuid[]) as requested(bucket, id)
+  on erasure.bucket = requested.bucket and erasure.id = requested.id
 order by erasure.bucket, erasure.id for update of erasure"""
 
 
 async def lock_erasures(connection: Connection, ids: Sequence[UUID]) -> list[Erasure]:
-    """Those of these that exist, locked in order until the transaction ends."""
+    """Returns the existing erasures among these ids, locked in order until the transaction ends."""
     rows = await connection.fetch(LOCK_ERASURES, [bucket_in(id) for id in ids], list(ids))
     return [Erasure(**row) for row in rows]
 
@@ -73,18 +74,22 @@ select service, destroyed, acknowledged_at from erasure_acknowledgements
 where bucket = $1 and erasure_id = $2 order by service"""
 
 
-async def insert_acknowledgement(connection: Connection, erasure_id: UUID, said: Acknowledgement) -> None:
-    """One service's word; the first one counts."""
-    destroyed = orjson.dumps(said.destroyed).decode()
+async def insert_acknowledgement(
+    connection: Connection, erasure_id: UUID, acknowledgement: ErasureAcknowledgement
+) -> None:
+    """Inserts the acknowledgement of a service; a later one of the service is ignored."""
+    destroyed = orjson.dumps(acknowledgement.destroyed).decode()
     place = (bucket_in(erasure_id), erasure_id)
-    await connection.execute(INSERT_ACKNOWLEDGEMENT, *place, said.service, destroyed, said.acknowledged_at)
+    await connection.execute(
+        INSERT_ACKNOWLEDGEMENT, *place, acknowledgement.service, destroyed, acknowledgement.acknowledged_at
+    )
 
 
-async def load_acknowledgements(connection: Connection, erasure_id: UUID) -> tuple[Acknowledgement, ...]:
-    """In order of service."""
+async def load_acknowledgements(connection: Connection, erasure_id: UUID) -> tuple[ErasureAcknowledgement, ...]:
+    """Returns the acknowledgements in order of service."""
     rows = await connection.fetch(SELECT_ACKNOWLEDGEMENTS, bucket_in(erasure_id), erasure_id)
     return tuple(
-        Acknowledgement(
+        ErasureAcknowledgement(
             service=row["service"],
             acknowledged_at=row["acknowledged_at"],
             destroyed=orjson.loads(row["destroyed"]),
@@ -97,7 +102,7 @@ COMPLETE_ERASURE = "update erasures set completed_at = $3, receipt = $4 where bu
 
 
 async def complete_erasure(connection: Connection, erasure_id: UUID, at: datetime, receipt: str) -> None:
-    """All have answered."""
+    """Stores the receipt: all services have acknowledged."""
     await connection.execute(COMPLETE_ERASURE, bucket_in(erasure_id), erasure_id, at, receipt)
 
 
@@ -105,5 +110,5 @@ COUNT_OVERDUE = "select count(*) from erasures where completed_at is null and de
 
 
 async def count_overdue(connection: Connection, decided_before: datetime) -> int:
-    """Erasures that are not complete although they were decided before this moment."""
+    """Returns how many incomplete erasures were decided before this time."""
     return int(await connection.fetchval(COUNT_OVERDUE, decided_before))

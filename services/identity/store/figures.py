@@ -1,9 +1,9 @@
-"""What happened to records, counted without saying to whom, and the figures that were published of it."""
+"""Counts of life events of records, without a reference to a person, and the published figures."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
-from services.identity.domain.figures import Cell, Figure, LifeEvent, week_of
+from services.identity.domain.figures import Figure, FigureCell, LifeEvent, week_of
 from shared.db.pool import Connection
 
 INSERT_LIFE_EVENTS = """
@@ -12,14 +12,15 @@ select * from unnest($1::date[], $2::text[], $3::text[], $4::text[], $5::bigint[
 
 
 async def count_life_event(connection: Connection, kind: LifeEvent, channel: str, region: str, at: datetime) -> None:
-    """One opening, activation, objection or closure, in the transaction of the act. Nothing says whose it was."""
+    """Counts one opening, activation, objection or closure, in the transaction of the act. Nothing refers to the
+    person."""
     await count_life_events(connection, kind, {(channel, region): 1}, at)
 
 
 async def count_life_events(
     connection: Connection, kind: LifeEvent, numbers: Mapping[tuple[str, str], int], at: datetime
 ) -> None:
-    """Many at once: how many by channel and region."""
+    """Counts many events of one kind. `numbers`: by channel and region."""
     if numbers:
         week, count = week_of(at), len(numbers)
         channels, regions = [channel for channel, _ in numbers], [region for _, region in numbers]
@@ -36,7 +37,7 @@ order by week limit 1"""
 
 
 async def next_unpublished(connection: Connection, before: date) -> date | None:
-    """The first week earlier than that one of which nothing was published; one publisher at a time."""
+    """Returns the first unpublished week before this day, or None. Locks out other publishers."""
     await connection.execute(LOCK_PUBLISHING)
     week: date | None = await connection.fetchval(SELECT_UNPUBLISHED, before)
     return week
@@ -49,10 +50,11 @@ select $1, kind, region, channel, sum(number) from folded group by kind, region,
 returning kind, region, channel, number"""
 
 
-async def fold_week(connection: Connection, week: date) -> dict[Cell, int]:
-    """One row for each kind, region and channel of a week that is over: nothing tells any more in which order."""
+async def fold_week(connection: Connection, week: date) -> dict[FigureCell, int]:
+    """Replaces the rows of a past week by one row for each kind, region and channel, so that their order is lost.
+    Returns the numbers."""
     rows = await connection.fetch(FOLD_WEEK, week)
-    return {Cell(row["kind"], row["region"], row["channel"]): row["number"] for row in rows}
+    return {FigureCell(row["kind"], row["region"], row["channel"]): row["number"] for row in rows}
 
 
 INSERT_FIGURES = """
@@ -60,8 +62,8 @@ insert into published_figures (week, kind, region, channel, figure)
 select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[])"""
 
 
-async def insert_figures(connection: Connection, week: date, figures: Iterable[tuple[Cell, str]]) -> None:
-    """The figures of a week, once."""
+async def insert_figures(connection: Connection, week: date, figures: Iterable[tuple[FigureCell, str]]) -> None:
+    """Inserts the figures of a week, once."""
     rows = list(figures)
     kinds, regions, channels = ([getattr(cell, name) for cell, _ in rows] for name in ("kind", "region", "channel"))
     await connection.execute(INSERT_FIGURES, week, kinds, regions, channels, [figure for _, figure in rows])
@@ -71,8 +73,8 @@ SELECT_TO_DATE = """
 select kind, sum(number)::bigint as number from life_events where week <= $1 group by kind"""
 
 
-async def numbers_to_date(connection: Connection, week: date) -> dict[str, int]:
-    """How many of each kind until the end of a week."""
+async def load_totals_to_date(connection: Connection, week: date) -> dict[str, int]:
+    """Returns the number of each kind until the end of a week."""
     return {row["kind"]: row["number"] for row in await connection.fetch(SELECT_TO_DATE, week)}
 
 
@@ -82,6 +84,6 @@ where week between $1 and $2 order by week, kind, region, channel"""
 
 
 async def load_figures(connection: Connection, first: date, last: date) -> Sequence[Figure]:
-    """What was published of these weeks."""
+    """Returns the published figures of these weeks."""
     rows = await connection.fetch(SELECT_FIGURES, first, last)
-    return [Figure(row["week"], Cell(row["kind"], row["region"], row["channel"]), row["figure"]) for row in rows]
+    return [Figure(row["week"], FigureCell(row["kind"], row["region"], row["channel"]), row["figure"]) for row in rows]

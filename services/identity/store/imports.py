@@ -1,8 +1,8 @@
-"""How far imports have come."""
+"""The progress of imports."""
 
 import asyncpg
 
-from services.identity.domain.imports import FileMark, ImportOvertakenError, Kind, Progress
+from services.identity.domain.imports import FileIdentity, ImportKind, ImportOvertakenError, ImportProgress
 from shared.db.pool import Connection
 from shared.messaging.outbox.append import lock_number
 
@@ -10,14 +10,15 @@ LOCK_KIND = "select pg_try_advisory_lock($1)"
 UNLOCK_KIND = "select pg_advisory_unlock($1)"
 
 
-async def lock_kind(connection: Connection, kind: Kind) -> bool:
-    """One import of a kind at a time, while the connection lives. False when there is another one."""
+async def lock_kind(connection: Connection, kind: ImportKind) -> bool:
+    """Locks the imports of this kind for as long as the connection lives. Returns False when another import holds the
+    lock."""
     held: bool = await connection.fetchval(LOCK_KIND, lock_number(f"import:{kind}"))
     return held
 
 
-async def unlock_kind(connection: Connection, kind: Kind) -> None:
-    """The next import may begin. A connection that is only closed holds the lock until the server notices."""
+async def unlock_kind(connection: Connection, kind: ImportKind) -> None:
+    """Releases the lock. A connection that is only closed holds it until the server notices."""
     await connection.execute(UNLOCK_KIND, lock_number(f"import:{kind}"))
 
 
@@ -26,8 +27,8 @@ select started_at, byte_offset, lines, changed, rejected, rejected_bytes, unread
 from imports where kind = $1 and file_digest = $2 and file_size = $3"""
 
 
-async def load_import(connection: Connection, kind: Kind, file: FileMark) -> Progress | None:
-    """How far this file was read."""
+async def load_import(connection: Connection, kind: ImportKind, file: FileIdentity) -> ImportProgress | None:
+    """Returns the progress through this file, or None."""
     row = await connection.fetchrow(SELECT_IMPORT, kind, file.digest, file.size)
     return None if row is None else _progress(row)
 
@@ -39,8 +40,8 @@ set byte_offset = 0, lines = 0, changed = 0, rejected = 0, rejected_bytes = 0, u
     cursor = '', started_at = excluded.started_at, finished_at = null"""
 
 
-async def reset_import(connection: Connection, kind: Kind, file: FileMark, progress: Progress) -> None:
-    """From the beginning of the file."""
+async def reset_import(connection: Connection, kind: ImportKind, file: FileIdentity, progress: ImportProgress) -> None:
+    """Resets the progress to the beginning of the file."""
     await connection.execute(RESET_IMPORT, kind, file.digest, file.size, progress.started_at)
 
 
@@ -52,16 +53,19 @@ where kind = $1 and file_digest = $2 and file_size = $3 and byte_offset = $4 and
 returning 1"""
 
 
-async def set_progress(connection: Connection, kind: Kind, file: FileMark, was: Progress, now: Progress) -> None:
-    """In the transaction of the rows. Raises ImportOvertakenError when it does not stand where it was left."""
-    counts = (now.lines, now.changed, now.rejected, now.rejected_bytes, now.unreadable)
-    place = (kind, file.digest, file.size, was.offset, was.cursor)
-    if await connection.fetchval(SET_PROGRESS, *place, now.offset, *counts, now.step, now.cursor) is None:
+async def set_progress(
+    connection: Connection, kind: ImportKind, file: FileIdentity, previous: ImportProgress, current: ImportProgress
+) -> None:
+    """Stores the progress in the transaction of the rows. Raises ImportOvertakenError when the stored progress is not
+    `previous`."""
+    counts = (current.lines, current.changed, current.rejected, current.rejected_bytes, current.unreadable)
+    place = (kind, file.digest, file.size, previous.offset, previous.cursor)
+    if await connection.fetchval(SET_PROGRESS, *place, current.offset, *counts, current.step, current.cursor) is None:
         raise ImportOvertakenError
 
 
-def _progress(row: asyncpg.Record) -> Progress:
-    return Progress(
+def _progress(row: asyncpg.Record) -> ImportProgress:
+    return ImportProgress(
         started_at=row["started_at"],
         offset=row["byte_offset"],
         lines=row["lines"],

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.identity.domain.insured import Insured, SealedInsured, Selection, insured_id
+from services.identity.domain.insured import InsuredRow, InsuredRowUpdate, InsuredSelection, insured_id
 from services.identity.domain.sealing import Sealed
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
@@ -13,15 +13,16 @@ from shared.runtime.clock import bucket_in
 FIND_INSURED = """
 select insured.id, insured.fingerprint, card, birth_year, region, regime, identity_status, key_id, sealed
 from insured
-join unnest($1::integer[], $2::uuid[], $3::text[]) as wanted(bucket, id, fingerprint)
-  on insured.bucket = wanted.bucket and insured.id = wanted.id and insured.fingerprint = wanted.fingerprint
+join unnest($1::integer[], $2::uuid[], $3::text[]) as requested(bucket, id, fingerprint)
+  on insured.bucket = requested.bucket and insured.id = requested.id and insured.fingerprint = requested.fingerprint
 limit 1"""
 
 
-async def find_insured(connection: Connection, fingerprints: Sequence[str]) -> Insured | None:
-    """The person whose INS has one of these fingerprints (`keyrings.ins.fingerprints(*ins_parts(ins))`)."""
-    ids = [insured_id(one) for one in fingerprints]
-    row = await connection.fetchrow(FIND_INSURED, [bucket_in(one) for one in ids], ids, list(fingerprints))
+async def find_insured(connection: Connection, fingerprints: Sequence[str]) -> InsuredRow | None:
+    """Returns the person whose INS has one of these fingerprints (`keyrings.ins.fingerprints(*ins_parts(ins))`), or
+    None."""
+    ids = [insured_id(fingerprint) for fingerprint in fingerprints]
+    row = await connection.fetchrow(FIND_INSURED, [bucket_in(id) for id in ids], ids, list(fingerprints))
     return None if row is None else _insured(row)
 
 
@@ -36,12 +37,12 @@ _BEFORE_ALL = (-1, UUID(int=0))
 _FIRST_YEAR, _LAST_YEAR = 0, 9999
 
 
-async def page_of_insured(
-    connection: Connection, selection: Selection, after: UUID | None, limit: int
-) -> list[Insured]:
-    """The next rows in order of (bucket, id), beginning after the id of the last one seen (None: at the beginning).
+async def load_insured_page(
+    connection: Connection, selection: InsuredSelection, after: UUID | None, limit: int
+) -> list[InsuredRow]:
+    """Returns the next rows in order of (bucket, id), after the id of the last row seen (None: from the beginning).
 
-    The page is over when it has fewer rows than `limit`.
+    A page with fewer rows than `limit` is the last one.
     """
     bucket, id = _BEFORE_ALL if after is None else (bucket_in(after), after)
     born_from = _FIRST_YEAR if selection.born_from is None else selection.born_from
@@ -53,19 +54,19 @@ async def page_of_insured(
 
 SELECT_PRESENT = """
 select insured.fingerprint from insured
-join unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
-  on insured.bucket = wanted.bucket and insured.id = wanted.id"""
+join unnest($1::integer[], $2::uuid[]) as requested(bucket, id)
+  on insured.bucket = requested.bucket and insured.id = requested.id"""
 
 
-async def present_among(connection: Connection, fingerprints: Iterable[str]) -> set[str]:
-    """Which of these fingerprints have a row."""
-    ids = [insured_id(one) for one in fingerprints]
-    rows = await connection.fetch(SELECT_PRESENT, [bucket_in(one) for one in ids], ids)
+async def find_present_fingerprints(connection: Connection, fingerprints: Iterable[str]) -> set[str]:
+    """Returns the fingerprints among these that have a row."""
+    ids = [insured_id(fingerprint) for fingerprint in fingerprints]
+    rows = await connection.fetch(SELECT_PRESENT, [bucket_in(id) for id in ids], ids)
     return {row["fingerprint"] for row in rows}
 
 
 UPSERT_INSURED = """
-with told as (
+with written as (
   insert into insured (bucket, id, fingerprint, card, birth_year, region, regime, identity_status, content, key_id,
                        sealed)
   select * from unnest($1::integer[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::text[],
@@ -77,32 +78,32 @@ with told as (
   where (insured.content, insured.key_id) is distinct from (excluded.content, excluded.key_id)
   returning 1
 )
-select count(*) from told"""
+select count(*) from written"""
 
 
-async def put_insured(connection: Connection, people: Iterable[SealedInsured]) -> int:
-    """Writes what is new or other than it stands, ids in order; returns how many. Each id at most once."""
-    ordered = sorted(people, key=lambda one: (bucket_in(one.row.id), one.row.id.int))
-    rows = [one.row for one in ordered]
+async def put_insured(connection: Connection, people: Iterable[InsuredRowUpdate]) -> int:
+    """Writes new and changed rows in order of id; returns how many. Each id at most once."""
+    ordered = sorted(people, key=lambda row_update: (bucket_in(row_update.row.id), row_update.row.id.int))
+    rows = [update.row for update in ordered]
     written: int = await connection.fetchval(
         UPSERT_INSURED,
-        [bucket_in(one.id) for one in rows],
-        [one.id for one in rows],
-        [one.fingerprint for one in rows],
-        [one.card for one in rows],
-        [one.birth_year for one in rows],
-        [one.region for one in rows],
-        [one.regime for one in rows],
-        [one.identity_status for one in rows],
-        [one.content for one in ordered],
-        [one.sealed.key_id for one in rows],
-        [one.sealed.data for one in rows],
+        [bucket_in(row.id) for row in rows],
+        [row.id for row in rows],
+        [row.fingerprint for row in rows],
+        [row.card for row in rows],
+        [row.birth_year for row in rows],
+        [row.region for row in rows],
+        [row.regime for row in rows],
+        [row.identity_status for row in rows],
+        [update.content for update in ordered],
+        [row.sealed.key_id for row in rows],
+        [row.sealed.data for row in rows],
     )
     return written
 
 
-def _insured(row: asyncpg.Record) -> Insured:
-    return Insured(
+def _insured(row: asyncpg.Record) -> InsuredRow:
+    return InsuredRow(
         id=row["id"],
         fingerprint=row["fingerprint"],
         card=row["card"],

@@ -1,4 +1,4 @@
-"""Closing, reopening and vanishing of records; who is on the suppression list."""
+"""Closing, reopening and deletion of records, and the suppression list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from services.identity.domain.lifecycle import Cause, Channel, State, state_of
+from services.identity.domain.lifecycle import ClosureCause, LifecycleState, RequestChannel, state_of
 from services.identity.domain.sealing import Sealed
 from shared.db.pool import Connection
 from shared.db.tags import count_of
@@ -14,26 +14,26 @@ from shared.runtime.clock import bucket_of
 
 
 @dataclass(frozen=True, slots=True)
-class KeptRecord:
-    """A record with what is needed to move it and to announce it."""
+class LifecycleRecord:
+    """A record with what is needed to change its state and to announce the change."""
 
     id: UUID
     person_id: UUID
     version: int
     opened_at: datetime
-    cause: Cause | None
+    cause: ClosureCause | None
     closed_at: datetime | None
     person: Sealed
     linked_to: UUID | None
 
     @property
-    def state(self) -> State:
-        """Its place in the table."""
+    def state(self) -> LifecycleState:
+        """Its state in the life cycle."""
         return state_of(self.cause)
 
 
 LOCK_RECORD = "select version from records where bucket = $1 and id = $2 for update"
-SELECT_KEPT = """
+SELECT_LIFECYCLE_RECORD = """
 select record.id, record.person_id, record.version, record.opened_at, closure.cause, closure.closed_at,
   person.key_id, person.sealed, record.linked_to
 from records record
@@ -42,16 +42,18 @@ left join closures closure on closure.bucket = record.bucket and closure.record_
 where record.bucket = $1 and record.id = $2"""
 
 
-async def load_kept(connection: Connection, record_id: UUID, *, lock: bool = True) -> KeptRecord | None:
-    """A record, locked until the transaction ends; None where there is none."""
+async def load_lifecycle_record(
+    connection: Connection, record_id: UUID, *, lock: bool = True
+) -> LifecycleRecord | None:
+    """Returns the record, locked until the transaction ends unless `lock` is False; None if there is none."""
     place = (bucket_of(record_id), record_id)
     if lock:
         await connection.execute(LOCK_RECORD, *place)
-    row = await connection.fetchrow(SELECT_KEPT, *place)
+    row = await connection.fetchrow(SELECT_LIFECYCLE_RECORD, *place)
     if row is None:
         return None
     sealed = Sealed(row["key_id"], row["sealed"])
-    return KeptRecord(
+    return LifecycleRecord(
         row["id"],
         row["person_id"],
         row["version"],
@@ -67,9 +69,9 @@ FIND_FINGERPRINT = "select fingerprint from ins_fingerprints where fingerprint =
 
 
 async def find_fingerprint(connection: Connection, record_id: UUID, fingerprints: Sequence[str]) -> str | None:
-    """The one of these fingerprints by which this record is found."""
-    found: str | None = await connection.fetchval(FIND_FINGERPRINT, fingerprints, record_id)
-    return found
+    """Returns the fingerprint among these under which the record is found, or None."""
+    fingerprint: str | None = await connection.fetchval(FIND_FINGERPRINT, fingerprints, record_id)
+    return fingerprint
 
 
 SET_STATUS = "update records set status = $3, version = $4 where bucket = $1 and id = $2"
@@ -81,14 +83,14 @@ set cause = excluded.cause, is_death_announced = excluded.is_death_announced"""
 DELETE_CLOSURE = "delete from closures where bucket = $1 and record_id = $2"
 
 
-async def close(connection: Connection, record_id: UUID, version: int, cause: Cause, at: datetime) -> None:
-    """Closed at this version, which is announced. One that is closed already keeps the time since when it is."""
+async def close(connection: Connection, record_id: UUID, version: int, cause: ClosureCause, at: datetime) -> None:
+    """Closes the record at this version. A record that is already closed keeps its closing time."""
     await connection.execute(SET_STATUS, bucket_of(record_id), record_id, "closed", version)
     await connection.execute(UPSERT_CLOSURE, bucket_of(record_id), record_id, cause, at)
 
 
 async def reopen(connection: Connection, record_id: UUID, version: int) -> None:
-    """Open at this version."""
+    """Reopens the record at this version."""
     await connection.execute(SET_STATUS, bucket_of(record_id), record_id, "open", version)
     await connection.execute(DELETE_CLOSURE, bucket_of(record_id), record_id)
 
@@ -99,7 +101,7 @@ order by closed_at limit $1"""
 
 
 async def find_unannounced_deaths(connection: Connection, limit: int, passed_over: Sequence[UUID] = ()) -> list[UUID]:
-    """Records of holders whose death was recorded before it was announced as such, but for those passed over."""
+    """Returns records whose holder's death was recorded before deaths were announced, except `passed_over`."""
     return [row["record_id"] for row in await connection.fetch(FIND_UNANNOUNCED_DEATHS, limit, passed_over)]
 
 
@@ -108,24 +110,24 @@ HOLD_RECORD = "select from records where bucket = $1 and id = $2 for share"
 
 
 async def is_deceased(connection: Connection, record_id: UUID) -> bool:
-    """Whether the death of the record's holder is recorded."""
+    """Returns whether the death of the record's holder is recorded."""
     return bool(await connection.fetchval(IS_DECEASED, bucket_of(record_id), record_id))
 
 
 async def hold_record(connection: Connection, record_id: UUID) -> None:
-    """No death of the record's holder is recorded from now on until the transaction ends."""
+    """Prevents until the transaction ends that the death of the record's holder is recorded."""
     await connection.execute(HOLD_RECORD, bucket_of(record_id), record_id)
 
 
-FIND_CLOSED_LONG = """
+FIND_CLOSED_BEFORE = """
 select record_id from closures where closed_at <= $1 and record_id <> all($3::uuid[]) order by closed_at limit $2"""
 
 
-async def find_closed_long(
+async def find_closed_before(
     connection: Connection, closed_before: datetime, limit: int, passed_over: Sequence[UUID] = ()
 ) -> list[UUID]:
-    """Records that were closed at this moment or earlier, the oldest first, but for those that are passed over."""
-    return [row["record_id"] for row in await connection.fetch(FIND_CLOSED_LONG, closed_before, limit, passed_over)]
+    """Returns records closed at this time or earlier, the oldest first, except `passed_over`."""
+    return [row["record_id"] for row in await connection.fetch(FIND_CLOSED_BEFORE, closed_before, limit, passed_over)]
 
 
 DELETE_CONTACTS = "delete from contacts where bucket = $1 and record_id = $2"
@@ -135,27 +137,27 @@ DELETE_FINGERPRINTS = "delete from ins_fingerprints where fingerprint = any($1::
 
 
 async def delete_contacts(connection: Connection, record_id: UUID) -> int:
-    """How many there were."""
+    """Returns how many rows were deleted."""
     return count_of(await connection.execute(DELETE_CONTACTS, bucket_of(record_id), record_id))
 
 
 async def delete_closures(connection: Connection, record_id: UUID) -> int:
-    """How many there were."""
+    """Returns how many rows were deleted."""
     return count_of(await connection.execute(DELETE_CLOSURE, bucket_of(record_id), record_id))
 
 
 async def delete_fingerprints(connection: Connection, record_id: UUID, fingerprints: Sequence[str]) -> int:
-    """How many there were."""
+    """Returns how many rows were deleted."""
     return count_of(await connection.execute(DELETE_FINGERPRINTS, fingerprints, record_id))
 
 
 async def delete_record(connection: Connection, record_id: UUID) -> int:
-    """The row that all others about a record point at: last but the person."""
+    """Deletes the record's row, to which all its other rows refer. Returns how many rows were deleted."""
     return count_of(await connection.execute(DELETE_RECORD, bucket_of(record_id), record_id))
 
 
 async def delete_person(connection: Connection, record_id: UUID, person_id: UUID) -> int:
-    """The person: the last of all."""
+    """Deletes the person's row, after all others. Returns how many rows were deleted."""
     return count_of(await connection.execute(DELETE_PERSON, bucket_of(record_id), person_id))
 
 
@@ -168,17 +170,19 @@ SuppressionReason = Literal["objected", "erased"]
 
 
 async def suppress(
-    connection: Connection, fingerprint: str, reason: SuppressionReason, channel: Channel | None, since: datetime
+    connection: Connection, fingerprint: str, reason: SuppressionReason, channel: RequestChannel | None, since: datetime
 ) -> bool:
-    """No campaign opens a record for this person from now on. Who is on the list stays as they are: False."""
+    """Adds a person to the suppression list, so that no campaign opens a record for them. Returns False if the person
+    is on it already; that entry stays unchanged."""
     return count_of(await connection.execute(INSERT_SUPPRESSION, fingerprint, reason, channel, since)) > 0
 
 
 async def lift_suppression(connection: Connection, fingerprints: Sequence[str]) -> int:
-    """Off the list. Returns how many rows there were."""
+    """Removes a person from the suppression list. Returns how many rows there were."""
     return count_of(await connection.execute(LIFT_SUPPRESSION, fingerprints))
 
 
-async def suppressed_among(connection: Connection, fingerprints: Sequence[str]) -> dict[str, SuppressionReason]:
-    """Which of these fingerprints are on the list, and why: what a campaign asks before it opens anything."""
+async def load_suppressions(connection: Connection, fingerprints: Sequence[str]) -> dict[str, SuppressionReason]:
+    """Returns the reasons of the fingerprints that are on the suppression list, which a campaign checks before it opens
+    records."""
     return {row["fingerprint"]: row["reason"] for row in await connection.fetch(FIND_SUPPRESSIONS, fingerprints)}

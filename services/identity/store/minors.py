@@ -1,4 +1,4 @@
-"""Holders under age: the month in which they come of age, and the contact that was their own."""
+"""Holders under age: the month of their coming of age, and the contact that was their own."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -13,8 +13,8 @@ insert into minors (bucket, record_id, due_month) values ($1, $2, $3)
 on conflict on constraint minors_pkey do nothing"""
 
 
-async def note_minor(connection: Connection, record_id: UUID, due: date) -> None:
-    """This holder is under age until a day of that month."""
+async def insert_minor(connection: Connection, record_id: UUID, due: date) -> None:
+    """Marks the holder as under age until a day of that month."""
     await connection.execute(INSERT_MINOR, bucket_of(record_id), record_id, due.replace(day=1))
 
 
@@ -22,7 +22,7 @@ IS_MINOR = "select exists (select from minors where bucket = $1 and record_id = 
 
 
 async def is_minor(connection: Connection, record_id: UUID) -> bool:
-    """Whether the holder was noted as under age."""
+    """Returns whether the holder is marked as under age."""
     return bool(await connection.fetchval(IS_MINOR, bucket_of(record_id), record_id))
 
 
@@ -32,12 +32,12 @@ SELECT_OWN_CONTACT = "select own_key_id, own_sealed from minors where bucket = $
 
 
 async def keep_own_contact(connection: Connection, record_id: UUID, sealed: Sealed) -> None:
-    """The contact that was the holder's own, for later. One that is kept already stays."""
+    """Stores the holder's own contact for later. An earlier stored one stays."""
     await connection.execute(KEEP_OWN_CONTACT, bucket_of(record_id), record_id, sealed.key_id, sealed.data)
 
 
-async def own_contact(connection: Connection, record_id: UUID) -> Sealed | None:
-    """The contact of `keep_own_contact`."""
+async def load_own_contact(connection: Connection, record_id: UUID) -> Sealed | None:
+    """Returns the contact that `keep_own_contact` stored, or None."""
     row = await connection.fetchrow(SELECT_OWN_CONTACT, bucket_of(record_id), record_id)
     return None if row is None or row["own_sealed"] is None else Sealed(row["own_key_id"], row["own_sealed"])
 
@@ -45,22 +45,22 @@ async def own_contact(connection: Connection, record_id: UUID) -> Sealed | None:
 FIND_DUE = """
 select record_id from minors where due_month <= $1 and (looked_on is null or looked_on < $1)
 order by due_month, looked_on nulls first limit $2"""
-NOTE_LOOK = "update minors set looked_on = $3 where bucket = $1 and record_id = $2"
+SET_LOOKED_ON = "update minors set looked_on = $3 where bucket = $1 and record_id = $2"
 
 
 async def find_due(connection: Connection, today: date, limit: int) -> list[UUID]:
-    """Some who come of age this month or should have before, and were not looked at today."""
+    """Returns holders who come of age this month, or should have before, and were not checked today."""
     return [row["record_id"] for row in await connection.fetch(FIND_DUE, today, limit)]
 
 
-async def note_look(connection: Connection, record_id: UUID, today: date) -> None:
-    """Looked at on that day: not again before the next one."""
-    await connection.execute(NOTE_LOOK, bucket_of(record_id), record_id, today)
+async def set_looked_on(connection: Connection, record_id: UUID, today: date) -> None:
+    """Stores the day of the last check, so that the next one is at the earliest on the following day."""
+    await connection.execute(SET_LOOKED_ON, bucket_of(record_id), record_id, today)
 
 
 DELETE_MINORS = "delete from minors where (bucket, record_id) in (select * from unnest($1::integer[], $2::uuid[]))"
 
 
 async def delete_minors(connection: Connection, record_ids: Sequence[UUID]) -> None:
-    """Of age, or erased."""
-    await connection.execute(DELETE_MINORS, [bucket_of(one) for one in record_ids], list(record_ids))
+    """Deletes the rows of holders who are of age or erased."""
+    await connection.execute(DELETE_MINORS, [bucket_of(record_id) for record_id in record_ids], list(record_ids))

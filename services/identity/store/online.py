@@ -1,4 +1,4 @@
-"""Openings that somebody has begun alone, online."""
+"""Online openings in progress."""
 
 from datetime import datetime
 from uuid import UUID
@@ -16,18 +16,18 @@ insert into online_openings (id, key_id, sealed, created_at, expires_at) values 
 async def insert_opening(
     connection: Connection, opening_id: UUID, sealed: Sealed, now: datetime, expires_at: datetime
 ) -> None:
-    """Asked for; whether a code goes out is decided afterwards."""
+    """Inserts a request; whether a code is sent is decided later."""
     await connection.execute(INSERT_OPENING, opening_id, sealed.key_id, sealed.data, now, expires_at)
 
 
-TAKE_ASKED = """
+LOCK_UNDECIDED = """
 select id, key_id, sealed, code_hash, expires_at from online_openings
 where status = 'asked' and expires_at > $1 order by created_at limit $2 for update skip locked"""
 
 
-async def take_asked(connection: Connection, now: datetime, limit: int) -> list[OnlineOpening]:
-    """The next that nobody has decided, until the transaction ends."""
-    return [_opening(row) for row in await connection.fetch(TAKE_ASKED, now, limit)]
+async def lock_undecided(connection: Connection, now: datetime, limit: int) -> list[OnlineOpening]:
+    """Returns the next undecided requests, locked until the transaction ends."""
+    return [_opening(row) for row in await connection.fetch(LOCK_UNDECIDED, now, limit)]
 
 
 SET_CODE = """
@@ -36,16 +36,16 @@ where id = $1"""
 
 
 async def set_code(connection: Connection, opening_id: UUID, code_hash: str | None) -> None:
-    """A code was sent, or (None) none will be."""
+    """Stores the hash of the code sent; None: no code will be sent."""
     await connection.execute(SET_CODE, opening_id, code_hash)
 
 
-SET_ASKED = "update online_openings set key_id = $2, sealed = $3 where id = $1"
+SET_REQUEST = "update online_openings set key_id = $2, sealed = $3 where id = $1"
 
 
-async def set_asked(connection: Connection, opening_id: UUID, sealed: Sealed) -> None:
-    """With the contact that the code goes to."""
-    await connection.execute(SET_ASKED, opening_id, sealed.key_id, sealed.data)
+async def set_request(connection: Connection, opening_id: UUID, sealed: Sealed) -> None:
+    """Replaces the request, which then has the contact that receives the code."""
+    await connection.execute(SET_REQUEST, opening_id, sealed.key_id, sealed.data)
 
 
 TRY_OPENING = """
@@ -55,7 +55,8 @@ returning id, key_id, sealed, code_hash, expires_at"""
 
 
 async def try_opening(connection: Connection, opening_id: UUID, now: datetime, most_tries: int) -> OnlineOpening | None:
-    """An opening whose code may be tried, with one try more; nobody else tries it until the transaction ends."""
+    """Counts one more attempt and returns the opening, locked until the transaction ends; None when no attempt is
+    left."""
     row = await connection.fetchrow(TRY_OPENING, opening_id, now, most_tries)
     return None if row is None else _opening(row)
 
@@ -65,7 +66,7 @@ update online_openings set status = 'proved', code_hash = null, ticket_hash = $2
 
 
 async def set_proved(connection: Connection, opening_id: UUID, ticket_hash: str) -> None:
-    """The code was right: from now on the ticket counts."""
+    """Replaces the code, which was right, by the ticket."""
     await connection.execute(SET_PROVED, opening_id, ticket_hash)
 
 
@@ -77,7 +78,7 @@ where id = $1 and status = 'proved' and ticket_hash = any($2::text[]) and expire
 async def lock_proved(
     connection: Connection, opening_id: UUID, ticket_hashes: list[str], now: datetime
 ) -> OnlineOpening | None:
-    """The opening of a ticket, until the transaction ends."""
+    """Returns the opening of a ticket, locked until the transaction ends, or None."""
     row = await connection.fetchrow(LOCK_PROVED, opening_id, ticket_hashes, now)
     return None if row is None else _opening(row)
 
@@ -90,7 +91,7 @@ where id = $1 and status = 'proved' and ticket_hash = any($2::text[]) and expire
 async def load_proved(
     connection: Connection, opening_id: UUID, ticket_hashes: list[str], now: datetime
 ) -> OnlineOpening | None:
-    """The same, only looked at."""
+    """Returns the opening of a ticket without a lock, or None."""
     row = await connection.fetchrow(SELECT_PROVED, opening_id, ticket_hashes, now)
     return None if row is None else _opening(row)
 
@@ -99,7 +100,7 @@ SET_USED = "update online_openings set status = 'used', ticket_hash = null, seal
 
 
 async def set_used(connection: Connection, opening_id: UUID) -> None:
-    """The record is open; what was asked is forgotten."""
+    """Marks the opening as used and deletes the request: the record is open."""
     await connection.execute(SET_USED, opening_id)
 
 

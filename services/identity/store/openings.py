@@ -1,4 +1,4 @@
-"""Records as they open, one or a page of them."""
+"""Insertion of new records, and look-ups for openings."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -20,19 +20,25 @@ insert into ins_fingerprints (fingerprint, record_id) select * from unnest($1::t
 INSERT_CONTACTS = """
 insert into contacts (bucket, record_id, version, key_id, sealed)
 select bucket, record_id, 1, key_id, sealed
-from unnest($1::integer[], $2::uuid[], $3::text[], $4::bytea[]) as told(bucket, record_id, key_id, sealed)"""
+from unnest($1::integer[], $2::uuid[], $3::text[], $4::bytea[]) as input_rows(bucket, record_id, key_id, sealed)"""
 
 
-async def insert_records(connection: Connection, opened: Sequence[NewRecord]) -> None:
-    """Persons, records at version 1, how they are found and where they are told things."""
-    ids = [one.record_id for one in opened]
-    buckets, persons = [bucket_of(id) for id in ids], [one.person_id for one in opened]
-    times = [one.opened_at for one in opened]
-    person_keys, sealed_persons = [one.person.key_id for one in opened], [one.person.data for one in opened]
-    contact_keys, sealed_contacts = [one.contact.key_id for one in opened], [one.contact.data for one in opened]
+async def insert_records(connection: Connection, new_records: Sequence[NewRecord]) -> None:
+    """Inserts the persons, records at version 1, fingerprints and contacts."""
+    ids = [record.record_id for record in new_records]
+    buckets, persons = [bucket_of(id) for id in ids], [record.person_id for record in new_records]
+    times = [record.opened_at for record in new_records]
+    person_keys, sealed_persons = (
+        [record.person.key_id for record in new_records],
+        [record.person.data for record in new_records],
+    )
+    contact_keys, sealed_contacts = (
+        [record.contact.key_id for record in new_records],
+        [record.contact.data for record in new_records],
+    )
     await connection.execute(INSERT_PERSONS, buckets, persons, person_keys, sealed_persons, times)
-    await connection.execute(INSERT_RECORDS, buckets, ids, persons, times, [one.channel for one in opened])
-    await connection.execute(INSERT_FINGERPRINTS, [one.fingerprint for one in opened], ids)
+    await connection.execute(INSERT_RECORDS, buckets, ids, persons, times, [record.channel for record in new_records])
+    await connection.execute(INSERT_FINGERPRINTS, [record.fingerprint for record in new_records], ids)
     await connection.execute(INSERT_CONTACTS, buckets, ids, contact_keys, sealed_contacts)
 
 
@@ -40,7 +46,7 @@ FIND_RECORDS = "select fingerprint, record_id from ins_fingerprints where finger
 
 
 async def find_records(connection: Connection, fingerprints: Sequence[str]) -> dict[str, UUID]:
-    """The records that exist, by the fingerprint of the INS."""
+    """Returns the existing records by the fingerprint of the INS."""
     return {row["fingerprint"]: row["record_id"] for row in await connection.fetch(FIND_RECORDS, fingerprints)}
 
 
@@ -48,6 +54,6 @@ SELECT_CHANNEL = "select channel from records where bucket = $1 and id = $2"
 
 
 async def load_channel(connection: Connection, record_id: UUID) -> str | None:
-    """By which way a record was opened; None where that was not asked yet."""
+    """Returns the channel by which a record was opened; None for records from before channels were stored."""
     channel: str | None = await connection.fetchval(SELECT_CHANNEL, bucket_of(record_id), record_id)
     return channel

@@ -1,29 +1,29 @@
-"""Who is named for a record, as it was last announced."""
+"""The people named for a record, as last announced."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.identity.domain.people import People
+from services.identity.domain.people import RecordPeople
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 
 SELECT_PEOPLE = "select people from people_states where bucket = $1 and record_id = $2"
 
 
-async def load_people(connection: Connection, record_id: UUID) -> People:
-    """Nobody where nobody was named."""
-    kept: str | None = await connection.fetchval(SELECT_PEOPLE, bucket_of(record_id), record_id)
-    return People() if kept is None else People.from_json(kept)
+async def load_people(connection: Connection, record_id: UUID) -> RecordPeople:
+    """Returns the people; an empty state where nobody was named."""
+    state: str | None = await connection.fetchval(SELECT_PEOPLE, bucket_of(record_id), record_id)
+    return RecordPeople() if state is None else RecordPeople.from_json(state)
 
 
 LOCK_PEOPLE = """
 select people from people_states where bucket = $1 and record_id = $2 for update"""
 
 
-async def lock_people(connection: Connection, record_id: UUID) -> People:
-    """The same, for a change: the row, where there is one, is held until the transaction ends."""
-    kept: str | None = await connection.fetchval(LOCK_PEOPLE, bucket_of(record_id), record_id)
-    return People() if kept is None else People.from_json(kept)
+async def lock_people(connection: Connection, record_id: UUID) -> RecordPeople:
+    """Returns the people for a change: an existing row is locked until the transaction ends."""
+    state: str | None = await connection.fetchval(LOCK_PEOPLE, bucket_of(record_id), record_id)
+    return RecordPeople() if state is None else RecordPeople.from_json(state)
 
 
 UPSERT_PEOPLE = """
@@ -33,8 +33,8 @@ set people = excluded.people, version = people_states.version + 1
 returning version"""
 
 
-async def save_people(connection: Connection, record_id: UUID, people: People) -> int:
-    """The whole state; returns its version, to be announced (`people.changed(record_id, version)`)."""
+async def save_people(connection: Connection, record_id: UUID, people: RecordPeople) -> int:
+    """Stores the whole state. Returns its version, to be announced (`people.as_event(record_id, version)`)."""
     version: int = await connection.fetchval(UPSERT_PEOPLE, bucket_of(record_id), record_id, people.as_json().decode())
     return version
 
@@ -43,7 +43,7 @@ SELECT_VERSION = "select version from people_states where bucket = $1 and record
 
 
 async def load_version(connection: Connection, record_id: UUID) -> int:
-    """The version that was announced last; 0 where nothing was."""
+    """Returns the version last announced; 0 if there was none."""
     version: int | None = await connection.fetchval(SELECT_VERSION, bucket_of(record_id), record_id)
     return version or 0
 
@@ -54,5 +54,5 @@ where (bucket, record_id) in (select * from unnest($1::integer[], $2::uuid[]))""
 
 
 async def delete_people(connection: Connection, record_ids: Sequence[UUID]) -> None:
-    """Of records that are erased."""
-    await connection.execute(DELETE_PEOPLE, [bucket_of(one) for one in record_ids], list(record_ids))
+    """Deletes the rows of erased records."""
+    await connection.execute(DELETE_PEOPLE, [bucket_of(record_id) for record_id in record_ids], list(record_ids))

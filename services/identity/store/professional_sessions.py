@@ -1,12 +1,12 @@
-"""Sign-ins of professionals that were begun, their sessions, and what the directory says of who signs in."""
+"""Pending sign-ins and sessions of professionals, and their directory entries."""
 
 from uuid import UUID
 
 import asyncpg
 
-from services.identity.domain.modes import Stated
-from services.identity.domain.professionals import Listed, Session
-from services.identity.domain.psc import Pending
+from services.identity.domain.modes import StatedAccess
+from services.identity.domain.professionals import DirectoryEntry, ProfessionalSession
+from services.identity.domain.psc import PendingSignIn
 from shared.db.pool import Connection
 
 INSERT_PENDING = """
@@ -15,11 +15,13 @@ insert into pending_sign_ins
 values ($1, $2, $3, $4, $5, $6, $7, $8)"""
 
 
-async def insert_pending(connection: Connection, pending: Pending) -> None:
-    """A sign-in that was begun."""
+async def insert_pending_sign_in(connection: Connection, pending: PendingSignIn) -> None:
+    """Inserts a pending sign-in."""
     row = (pending.state_digest, pending.browser_digest, pending.key_id, pending.organisation_id)
-    stated = pending.stated
-    await connection.execute(INSERT_PENDING, *row, stated.mode, stated.motive, stated.record_id, pending.expires_at)
+    stated_access = pending.stated_access
+    await connection.execute(
+        INSERT_PENDING, *row, stated_access.mode, stated_access.motive, stated_access.record_id, pending.expires_at
+    )
 
 
 TAKE_PENDING = """
@@ -27,14 +29,14 @@ delete from pending_sign_ins where state_digest = $1
 returning state_digest, browser_digest, key_id, organisation_id, mode, motive, record_id, expires_at"""
 
 
-async def take_pending(connection: Connection, state_digest: bytes) -> Pending | None:
-    """The sign-in with that state, which is gone with this: of two at once only one gets it."""
+async def take_pending_sign_in(connection: Connection, state_digest: bytes) -> PendingSignIn | None:
+    """Deletes and returns the sign-in with that state, or None. Of two concurrent callers only one gets it."""
     row = await connection.fetchrow(TAKE_PENDING, state_digest)
     if row is None:
         return None
-    stated = Stated(row["mode"], row["motive"], row["record_id"])
+    stated_access = StatedAccess(row["mode"], row["motive"], row["record_id"])
     parts = (row["state_digest"], row["browser_digest"], row["key_id"], row["organisation_id"])
-    return Pending(*parts, stated, row["expires_at"])
+    return PendingSignIn(*parts, stated_access, row["expires_at"])
 
 
 INSERT_SESSION = """
@@ -43,11 +45,19 @@ insert into professional_sessions
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"""
 
 
-async def insert_session(connection: Connection, session: Session) -> None:
-    """A session that begins."""
-    who = (session.id, session.professional_id, session.organisation_id, session.client_id, session.method)
-    stated, times = session.stated, (session.started_at, session.expires_at)
-    await connection.execute(INSERT_SESSION, *who, stated.mode, stated.motive, stated.record_id, *times, session.never)
+async def insert_session(connection: Connection, session: ProfessionalSession) -> None:
+    """Inserts a session."""
+    identity = (session.id, session.professional_id, session.organisation_id, session.client_id, session.method)
+    stated_access, times = session.stated_access, (session.started_at, session.expires_at)
+    await connection.execute(
+        INSERT_SESSION,
+        *identity,
+        stated_access.mode,
+        stated_access.motive,
+        stated_access.record_id,
+        *times,
+        session.never,
+    )
 
 
 SELECT_SESSION = """
@@ -55,17 +65,17 @@ select id, professional_id, organisation_id, client_id, method, mode, motive, re
 from professional_sessions where id = $1"""
 
 
-async def load_session(connection: Connection, session_id: UUID) -> Session | None:
-    """A session, over or not."""
+async def load_session(connection: Connection, session_id: UUID) -> ProfessionalSession | None:
+    """Returns a session, expired or not, or None."""
     row = await connection.fetchrow(SELECT_SESSION, session_id)
     if row is None:
         return None
-    who = (row["id"], row["professional_id"], row["organisation_id"], row["client_id"], row["method"])
-    stated = Stated(row["mode"], row["motive"], row["record_id"])
-    return Session(*who, stated, row["started_at"], row["expires_at"], row["never"])
+    identity = (row["id"], row["professional_id"], row["organisation_id"], row["client_id"], row["method"])
+    stated_access = StatedAccess(row["mode"], row["motive"], row["record_id"])
+    return ProfessionalSession(*identity, stated_access, row["started_at"], row["expires_at"], row["never"])
 
 
-SELECT_LISTED = """
+SELECT_DIRECTORY_ENTRY = """
 select p.id, p.profession, p.status = 'active' as is_active, p.specialties,
        array(select s.id from structures s where s.id = any(p.structure_ids) and s.status = 'active' order by s.id)
          as structure_ids,
@@ -74,14 +84,14 @@ select p.id, p.profession, p.status = 'active' as is_active, p.specialties,
 from professionals p where p.id = $1"""
 
 
-async def load_listed(connection: Connection, professional_id: str) -> Listed | None:
-    """A professional as the directory lists them, with the structures that are active."""
-    row: asyncpg.Record | None = await connection.fetchrow(SELECT_LISTED, professional_id)
+async def load_directory_entry(connection: Connection, professional_id: str) -> DirectoryEntry | None:
+    """Returns a professional's entry in the directory with the active structures, or None."""
+    row: asyncpg.Record | None = await connection.fetchrow(SELECT_DIRECTORY_ENTRY, professional_id)
     if row is None:
         return None
     specialties, structures = frozenset(row["specialties"]), tuple(row["structure_ids"])
     sectors = dict(zip(structures, row["sectors"], strict=True))
-    return Listed(row["id"], row["profession"], row["is_active"], specialties, structures, sectors)
+    return DirectoryEntry(row["id"], row["profession"], row["is_active"], specialties, structures, sectors)
 
 
 SWEEP_PENDING = """

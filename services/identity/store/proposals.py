@@ -1,9 +1,9 @@
-"""Contacts that were stated for people who can be reached otherwise, by keyed hashes."""
+"""Contacts stated for people who have another contact on file, as keyed hashes."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.identity.domain.proposals import Proposal
+from services.identity.domain.proposals import ContactProposal
 from shared.db.pool import Connection
 
 SELECT_PROPOSALS = """
@@ -11,9 +11,9 @@ select person, contact_hash, code_hash, proposed_at, counts_from, objected_at fr
 where person = any($1::text[]) and expires_at > $2"""
 
 
-async def proposals_of(connection: Connection, persons: Sequence[str], now: datetime) -> list[Proposal]:
-    """Those of one person, whose number has these fingerprints."""
-    return [Proposal(**row) for row in await connection.fetch(SELECT_PROPOSALS, persons, now)]
+async def load_proposals(connection: Connection, persons: Sequence[str], now: datetime) -> list[ContactProposal]:
+    """Returns the proposals for one person, given all fingerprints of their number."""
+    return [ContactProposal(**row) for row in await connection.fetch(SELECT_PROPOSALS, persons, now)]
 
 
 INSERT_PROPOSAL = """
@@ -26,8 +26,8 @@ where contact_proposals.expires_at <= excluded.proposed_at
 returning person"""
 
 
-async def insert_proposal(connection: Connection, new: Proposal) -> bool:
-    """Whether it was not there; one that has expired is stated anew."""
+async def insert_proposal(connection: Connection, new: ContactProposal) -> bool:
+    """Inserts a proposal; an expired one is replaced. Returns False if an unexpired one exists."""
     inserted = await connection.fetchval(
         INSERT_PROPOSAL,
         new.person,
@@ -40,17 +40,18 @@ async def insert_proposal(connection: Connection, new: Proposal) -> bool:
     return inserted is not None
 
 
-OBJECT = """
+SET_OBJECTED = """
 update contact_proposals set objected_at = coalesce(objected_at, $3)
 where person = any($1::text[]) and code_hash = any($2::text[]) and expires_at > $3
 returning counts_from"""
 
 
-async def object_to(
+async def set_objected(
     connection: Connection, persons: Sequence[str], code_hashes: Sequence[str], now: datetime
 ) -> datetime | None:
-    """It counts no more; returns from when on it would have counted. None where the code is of none."""
-    counts_from: datetime | None = await connection.fetchval(OBJECT, persons, code_hashes, now)
+    """Marks the proposal with this code as objected to. Returns when it came, or would have come, into force; None for
+    an unknown code."""
+    counts_from: datetime | None = await connection.fetchval(SET_OBJECTED, persons, code_hashes, now)
     return counts_from
 
 
@@ -58,7 +59,7 @@ DELETE_PROPOSALS = "delete from contact_proposals where person = any($1::text[])
 
 
 async def delete_proposals(connection: Connection, persons: Sequence[str]) -> int:
-    """Of a person who is erased; returns how many."""
+    """Deletes the proposals for an erased person. Returns how many."""
     return len(await connection.fetch(DELETE_PROPOSALS, persons))
 
 

@@ -1,4 +1,4 @@
-"""What was asked lately, by keyed hash of whose: sliding windows."""
+"""Times of recent requests by keyed hash of the requester, for sliding windows."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 from shared.db.pool import Connection
 from shared.messaging.outbox.append import lock_number
 
-LOCK_WHOSE = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key"
+LOCK_KEYS = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key"
 SELECT_RECENT = """
 select whose, at from recent_requests where whose = any($1::text[]) and expires_at > $2 order by at"""
 
 
-async def lock_recent(connection: Connection, whose: Sequence[str], now: datetime) -> dict[str, list[datetime]]:
-    """When each of them asked lately, ascending; nobody else counts for them until the transaction ends."""
-    await connection.execute(LOCK_WHOSE, sorted({lock_number(one) for one in whose}))
-    times: dict[str, list[datetime]] = {one: [] for one in whose}
-    for row in await connection.fetch(SELECT_RECENT, whose, now):
+async def lock_request_times(connection: Connection, keys: Sequence[str], now: datetime) -> dict[str, list[datetime]]:
+    """Returns the times of recent requests per key, ascending. The keys are locked until the transaction ends."""
+    await connection.execute(LOCK_KEYS, sorted({lock_number(key) for key in keys}))
+    times: dict[str, list[datetime]] = {key: [] for key in keys}
+    for row in await connection.fetch(SELECT_RECENT, keys, now):
         times[row["whose"]].append(row["at"])
     return times
 
@@ -25,9 +25,11 @@ insert into recent_requests (whose, at, expires_at) select whose, $2::timestampt
 from unnest($1::text[], $3::interval[]) as asked(whose, kept)"""
 
 
-async def insert_recent(connection: Connection, whose: Sequence[str], now: datetime, kept: Sequence[timedelta]) -> None:
-    """One more of each."""
-    await connection.execute(INSERT_RECENT, whose, now, kept)
+async def insert_requests(
+    connection: Connection, keys: Sequence[str], now: datetime, windows: Sequence[timedelta]
+) -> None:
+    """Inserts one request per key, kept for its window."""
+    await connection.execute(INSERT_RECENT, keys, now, windows)
 
 
 SWEEP_RECENT = """

@@ -16,24 +16,24 @@ LOCK_INS = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key"
 
 
 async def lock_ins(connection: Connection, fingerprints: Iterable[str]) -> None:
-    """One opening of the same number at a time, until the transaction ends."""
-    await connection.execute(LOCK_INS, sorted({lock_number(one) for one in fingerprints}))
+    """Locks a number until the transaction ends, so that its openings run one at a time."""
+    await connection.execute(LOCK_INS, sorted({lock_number(fingerprint) for fingerprint in fingerprints}))
 
 
 FIND_RECORD = "select record_id from ins_fingerprints where fingerprint = any($1::text[]) limit 1"
 
 
 async def find_record(connection: Connection, fingerprints: Sequence[str]) -> UUID | None:
-    """The record of the number with one of these fingerprints."""
-    found: UUID | None = await connection.fetchval(FIND_RECORD, fingerprints)
-    return found
+    """Returns the record of the number with one of these fingerprints, or None."""
+    record_id: UUID | None = await connection.fetchval(FIND_RECORD, fingerprints)
+    return record_id
 
 
 INSERT_PERSON = "insert into persons (bucket, id, key_id, sealed, created_at) values ($1, $2, $3, $4, $5)"
 
 
 async def insert_person(connection: Connection, bucket: int, person_id: UUID, sealed: Sealed, at: datetime) -> None:
-    """A person, beside their record."""
+    """Inserts a person in the bucket of their record."""
     await connection.execute(INSERT_PERSON, bucket, person_id, sealed.key_id, sealed.data, at)
 
 
@@ -44,7 +44,7 @@ where record.bucket = $1 and record.id = $2"""
 
 
 async def load_person(connection: Connection, record_id: UUID) -> tuple[UUID, Sealed]:
-    """The holder of a record that exists."""
+    """Returns the id and the sealed data of the holder of an existing record."""
     row = await connection.fetchrow(SELECT_PERSON, bucket_of(record_id), record_id)
     assert row is not None, "a record without its person"
     return row["id"], Sealed(row["key_id"], row["sealed"])
@@ -58,7 +58,7 @@ INSERT_FINGERPRINT = "insert into ins_fingerprints (fingerprint, record_id) valu
 async def insert_record(
     connection: Connection, record_id: UUID, person_id: UUID, fingerprint: str, opened_at: datetime
 ) -> None:
-    """An open record at version 1, found by the fingerprint from now on."""
+    """Inserts an open record at version 1 with its fingerprint."""
     await connection.execute(INSERT_RECORD, bucket_of(record_id), record_id, person_id, opened_at)
     await connection.execute(INSERT_FINGERPRINT, fingerprint, record_id)
 
@@ -67,11 +67,11 @@ INSERT_CONTACT = "insert into contacts (bucket, record_id, version, key_id, seal
 
 
 async def insert_contact(connection: Connection, record_id: UUID, sealed: Sealed) -> None:
-    """The first contact of a record."""
+    """Inserts the first contact of a record."""
     await connection.execute(INSERT_CONTACT, bucket_of(record_id), record_id, sealed.key_id, sealed.data)
 
 
-# While commits about a record may have been lost, records may have applied higher versions, which say something else.
+# While commits of a record may have been lost, records may have applied higher versions with other content.
 SELECT_RECORD = f"""
 select id, version,
        case when {IS_UNCHECKED} or exists (
@@ -82,24 +82,25 @@ from records where bucket = $1 and id = $2"""  # noqa: S608  # constants
 
 
 async def load_record(connection: Connection, record_id: UUID) -> RecordState | None:
-    """A record's state."""
+    """Returns the state of a record, or None."""
     row = await connection.fetchrow(SELECT_RECORD, bucket_of(record_id), record_id)
     return None if row is None else RecordState(*row)
 
 
-LOCK_TOLD = """
+LOCK_APPLIED = """
 select record.id from records record
-join unnest($1::integer[], $2::uuid[]) as told(bucket, id) on record.bucket = told.bucket and record.id = told.id
+join unnest($1::integer[], $2::uuid[]) as applied(bucket, id)
+  on record.bucket = applied.bucket and record.id = applied.id
 order by record.bucket, record.id for update of record"""
 SET_IN_FORCE = """
-update records set in_force_version = told.version
-from unnest($1::integer[], $2::uuid[], $3::integer[]) as told(bucket, id, version)
-where records.bucket = told.bucket and records.id = told.id and records.in_force_version < told.version"""
+update records set in_force_version = applied.version
+from unnest($1::integer[], $2::uuid[], $3::integer[]) as applied(bucket, id, version)
+where records.bucket = applied.bucket and records.id = applied.id and records.in_force_version < applied.version"""
 
 
 async def set_in_force(connection: Connection, versions: Mapping[UUID, int]) -> None:
-    """What is in force of each record, never back to an older version."""
+    """Stores the versions that are in force; never lowers one."""
     ids = list(versions)
-    buckets = [bucket_of(one) for one in ids]
-    await connection.execute(LOCK_TOLD, buckets, ids)
-    await connection.execute(SET_IN_FORCE, buckets, ids, [versions[one] for one in ids])
+    buckets = [bucket_of(id) for id in ids]
+    await connection.execute(LOCK_APPLIED, buckets, ids)
+    await connection.execute(SET_IN_FORCE, buckets, ids, [versions[id] for id in ids])

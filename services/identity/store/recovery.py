@@ -1,4 +1,4 @@
-"""What identity writes when its database has lost commits."""
+"""Statements that restore identity's state after its database has lost commits."""
 
 from datetime import datetime
 from uuid import UUID
@@ -12,17 +12,17 @@ RAISE_CONTACT = "update contacts set version = $3 where bucket = $1 and record_i
 
 
 async def raise_record_version(connection: Connection, record_id: UUID, version: int) -> None:
-    """The record stays, as of this version at least."""
+    """Raises the version of a record to at least this one."""
     await connection.execute(RAISE_RECORD, bucket_of(record_id), record_id, version)
 
 
 async def raise_people_version(connection: Connection, record_id: UUID, version: int) -> None:
-    """A record's people stay, as of this version at least."""
+    """Raises the version of a record's people to at least this one."""
     await connection.execute(RAISE_PEOPLE, bucket_of(record_id), record_id, version)
 
 
 async def raise_contact_version(connection: Connection, record_id: UUID, version: int) -> None:
-    """The contact stays, as of this version at least."""
+    """Raises the version of a contact to at least this one."""
     await connection.execute(RAISE_CONTACT, bucket_of(record_id), record_id, version)
 
 
@@ -31,6 +31,6 @@ END_PROFESSIONAL_SESSIONS = "delete from professional_sessions"
 
 
 async def end_all_sessions(connection: Connection, now: datetime) -> None:
-    """Everybody signs in anew."""
+    """Ends all sessions; everyone has to sign in again."""
     await connection.execute(END_SESSIONS, now)
     await connection.execute(END_PROFESSIONAL_SESSIONS)

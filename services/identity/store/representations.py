@@ -1,4 +1,4 @@
-"""Who represents whom."""
+"""Legal representations."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,20 +6,21 @@ from uuid import UUID
 
 import asyncpg
 
-from services.identity.domain.representation import Representation, Status
+from services.identity.domain.representation import Representation, RepresentationStatus
 from services.identity.domain.sealing import Sealed
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in, bucket_of
 
 LOCK_RECORDS = """
 select record.id from records record
-join unnest($1::integer[], $2::uuid[]) as wanted(bucket, id) on record.bucket = wanted.bucket and record.id = wanted.id
+join unnest($1::integer[], $2::uuid[]) as requested(bucket, id)
+  on record.bucket = requested.bucket and record.id = requested.id
 order by record.bucket, record.id for update of record"""
 
 
 async def lock_records(connection: Connection, record_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of these records that exist, locked in order until the transaction ends."""
-    rows = await connection.fetch(LOCK_RECORDS, [bucket_of(one) for one in record_ids], list(record_ids))
+    """Returns the existing records among these ids, locked in order until the transaction ends."""
+    rows = await connection.fetch(LOCK_RECORDS, [bucket_of(record_id) for record_id in record_ids], list(record_ids))
     return {row["id"] for row in rows}
 
 
@@ -32,7 +33,7 @@ on conflict do nothing returning id"""
 
 
 async def insert_representation(connection: Connection, new: Representation) -> bool:
-    """False when this person represents the holder already, or has asked to."""
+    """Inserts a representation. Returns False when this person already represents the holder or has requested it."""
     row = await connection.fetchval(
         INSERT_REPRESENTATION,
         bucket_of(new.record_id),
@@ -59,8 +60,8 @@ select id, record_id, representative_id, basis, evidence, key_id, sealed, status
 from representations where representative_id = $1 order by requested_at, id"""
 
 
-async def representations_of(connection: Connection, record_id: UUID) -> list[Representation]:
-    """All that ever were of a record, the first to be asked for first."""
+async def load_representations(connection: Connection, record_id: UUID) -> list[Representation]:
+    """Returns all past and present representations of a record, in the order of request."""
     rows = await connection.fetch(SELECT_REPRESENTATIONS, bucket_of(record_id), record_id)
     return [_representation(row) for row in rows]
 
@@ -71,14 +72,14 @@ where bucket = $1 and record_id = $2 and status = 'validated' and basis = 'repre
 order by settled_at, requested_at, id limit 1"""
 
 
-async def first_of_minor(connection: Connection, record_id: UUID) -> UUID | None:
-    """The representative of a minor who has been validated for the longest time."""
-    found: UUID | None = await connection.fetchval(FIRST_OF_MINOR, bucket_of(record_id), record_id)
-    return found
+async def load_first_of_minor(connection: Connection, record_id: UUID) -> UUID | None:
+    """Returns the representative of a minor whose validation is the oldest, or None."""
+    representative_id: UUID | None = await connection.fetchval(FIRST_OF_MINOR, bucket_of(record_id), record_id)
+    return representative_id
 
 
-async def represented_by(connection: Connection, record_id: UUID) -> list[Representation]:
-    """All that the holder of this record ever had of others."""
+async def load_represented(connection: Connection, record_id: UUID) -> list[Representation]:
+    """Returns all past and present representations by the holder of this record."""
     return [_representation(row) for row in await connection.fetch(SELECT_REPRESENTED, record_id)]
 
 
@@ -87,9 +88,9 @@ update representations set status = $3, settled_at = $4, ended_for = $5 where bu
 
 
 async def settle_representation(
-    connection: Connection, id: UUID, status: Status, at: datetime, ended_for: str | None = None
+    connection: Connection, id: UUID, status: RepresentationStatus, at: datetime, ended_for: str | None = None
 ) -> None:
-    """Validated, refused or ended; `ended_for`: a code. The record is locked."""
+    """Validates, refuses or ends a representation; `ended_for`: a code. The caller has locked the record."""
     await connection.execute(SETTLE_REPRESENTATION, bucket_in(id), id, status, at, ended_for)
 
 
@@ -98,10 +99,10 @@ select distinct record_id from representations
 where status = 'validated' and ends_at <= $1 and record_id <> all($3::uuid[]) limit $2"""
 
 
-async def records_with_ended(
+async def find_records_with_ended(
     connection: Connection, now: datetime, limit: int, passed_over: Sequence[UUID] = ()
 ) -> list[UUID]:
-    """Records with a representation whose end has come, but for those that are passed over."""
+    """Returns records with a representation past its end, except `passed_over`."""
     return [row["record_id"] for row in await connection.fetch(FIND_ENDED, now, limit, passed_over)]
 
 
@@ -110,9 +111,9 @@ DELETE_BY_REPRESENTATIVE = "delete from representations where representative_id 
 
 
 async def delete_representations(connection: Connection, record_id: UUID) -> int:
-    """Those of a record and those that its holder had of others. Returns how many."""
-    own = await connection.fetch(DELETE_OF_RECORD, bucket_of(record_id), record_id)
-    return len(own) + len(await connection.fetch(DELETE_BY_REPRESENTATIVE, record_id))
+    """Deletes the representations of a record, and those by its holder. Returns how many."""
+    deleted = await connection.fetch(DELETE_OF_RECORD, bucket_of(record_id), record_id)
+    return len(deleted) + len(await connection.fetch(DELETE_BY_REPRESENTATIVE, record_id))
 
 
 def _representation(row: asyncpg.Record) -> Representation:

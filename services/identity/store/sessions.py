@@ -1,4 +1,4 @@
-"""Devices, their sessions and refresh tokens."""
+"""Devices of holders, their sessions and refresh tokens."""
 
 from datetime import datetime
 from typing import Literal
@@ -7,17 +7,17 @@ from uuid import UUID
 import asyncpg
 
 from services.identity.domain.sealing import Sealed
-from services.identity.domain.sessions import Secret
+from services.identity.domain.sessions import OpaqueToken
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in, bucket_of
 
-Fate = Literal["fresh", "used", "unknown"]
+RefreshTokenStatus = Literal["fresh", "used", "unknown"]
 
 FIND_DEVICE = "select id from devices where bucket = $1 and id = $2 and record_id = $3 and digest = $4"
 
 
-async def is_device_of(connection: Connection, record_id: UUID, token: Secret) -> bool:
-    """Whether this token is of a device that has signed in to the record before."""
+async def is_device_of(connection: Connection, record_id: UUID, token: OpaqueToken) -> bool:
+    """Returns whether the token belongs to a device that has signed in to the record before."""
     bucket = bucket_of(record_id)
     return await connection.fetchval(FIND_DEVICE, bucket, token.id, record_id, token.digest) is not None
 
@@ -27,8 +27,10 @@ insert into devices (bucket, id, record_id, digest, key_id, sealed, first_seen_a
 values ($1, $2, $3, $4, $5, $6, $7, $7)"""
 
 
-async def insert_device(connection: Connection, record_id: UUID, token: Secret, name: Sealed, now: datetime) -> None:
-    """A device that is known from now on."""
+async def insert_device(
+    connection: Connection, record_id: UUID, token: OpaqueToken, name: Sealed, now: datetime
+) -> None:
+    """Inserts a device that has signed in for the first time."""
     await connection.execute(
         INSERT_DEVICE, bucket_of(record_id), token.id, record_id, token.digest, name.key_id, name.data, now
     )
@@ -39,7 +41,7 @@ update devices set last_seen_at = $4 where bucket = $1 and id = $2 and record_id
 
 
 async def touch_device(connection: Connection, record_id: UUID, device_id: UUID, now: datetime) -> bool:
-    """Whether the device is (still) known; it was seen just now."""
+    """Sets when the device was last seen. Returns False when it is not known any more."""
     return await connection.fetchval(TOUCH_DEVICE, bucket_of(record_id), device_id, record_id, now) is not None
 
 
@@ -52,7 +54,7 @@ where device.bucket = $1 and device.record_id = $2 order by device.last_seen_at 
 
 
 async def load_devices(connection: Connection, record_id: UUID, now: datetime) -> list[asyncpg.Record]:
-    """All devices of a record, the last seen first, with the session alive on each."""
+    """Returns all devices of a record, the last seen first, with the active session of each."""
     return await connection.fetch(SELECT_DEVICES, bucket_of(record_id), record_id, now)
 
 
@@ -64,7 +66,7 @@ where bucket = $1 and record_id = $2 and device_id = $3 and ended_at is null ret
 async def end_device_sessions(
     connection: Connection, record_id: UUID, device_id: UUID, reason: str, now: datetime
 ) -> list[UUID]:
-    """Ends what is alive on a device; the sessions that were."""
+    """Ends the active sessions of a device and returns their ids."""
     rows = await connection.fetch(END_DEVICE_SESSIONS, bucket_of(record_id), record_id, device_id, now, reason)
     return [row["id"] for row in rows]
 
@@ -76,15 +78,15 @@ insert into sessions (bucket, id, record_id, device_id, started_at, expires_at) 
 async def insert_session(
     connection: Connection, record_id: UUID, session_id: UUID, device_id: UUID, now: datetime, expires_at: datetime
 ) -> None:
-    """A session that may be continued until then."""
+    """Inserts a session that lasts until `expires_at` at most."""
     await connection.execute(INSERT_SESSION, bucket_of(record_id), session_id, record_id, device_id, now, expires_at)
 
 
 INSERT_REFRESHER = "insert into refresh_tokens (bucket, digest, session_id, expires_at) values ($1, $2, $3, $4)"
 
 
-async def insert_refresh_token(connection: Connection, token: Secret, expires_at: datetime) -> None:
-    """The token that continues its session next."""
+async def insert_refresh_token(connection: Connection, token: OpaqueToken, expires_at: datetime) -> None:
+    """Inserts the refresh token that continues its session next."""
     await connection.execute(INSERT_REFRESHER, bucket_in(token.id), token.digest, token.id, expires_at)
 
 
@@ -93,7 +95,7 @@ select record_id, device_id, expires_at, ended_at from sessions where bucket = $
 
 
 async def lock_session(connection: Connection, session_id: UUID) -> asyncpg.Record | None:
-    """A session, until the transaction ends."""
+    """Returns a session, locked until the transaction ends, or None."""
     return await connection.fetchrow(LOCK_SESSION, bucket_in(session_id), session_id)
 
 
@@ -102,8 +104,7 @@ select id from sessions where bucket = $1 and record_id = $2 and ended_at is nul
 
 
 async def lock_sessions(connection: Connection, record_id: UUID) -> None:
-    """Whoever ends several sessions takes them first, in one order: two who asked of their own would wait for each
-    other's."""
+    """Locks the active sessions of a record in one order, so that transactions that end several do not deadlock."""
     await connection.fetch(LOCK_SESSIONS, bucket_of(record_id), record_id)
 
 
@@ -114,8 +115,9 @@ WAS_USED = """
 select used_at is not null as used from refresh_tokens where bucket = $1 and digest = $2 and session_id = $3"""
 
 
-async def use_refresh_token(connection: Connection, token: Secret, now: datetime) -> Fate:
-    """The fate of a token: `fresh` at its first use, `used` at any other, `unknown` when too old or none of ours."""
+async def use_refresh_token(connection: Connection, token: OpaqueToken, now: datetime) -> RefreshTokenStatus:
+    """Uses a refresh token and returns its status: `fresh` at the first use, `used` at a later one, `unknown` when the
+    token has expired or does not exist."""
     key = bucket_in(token.id), token.digest, token.id
     if await connection.fetchval(USE_ONCE, *key, now) is not None:
         return "fresh"
@@ -127,7 +129,7 @@ select id from sessions where bucket = $1 and id = $2 and ended_at is null and e
 
 
 async def is_alive(connection: Connection, session_id: UUID, now: datetime) -> bool:
-    """Whether the session has neither ended nor run out. Within a transaction it does not end before that does."""
+    """Returns whether the session has neither ended nor expired. It cannot end before the caller's transaction does."""
     return await connection.fetchval(IS_ALIVE, bucket_in(session_id), session_id, now) is not None
 
 
@@ -137,10 +139,10 @@ where bucket = $1 and record_id = $2 and ended_at is null and id is distinct fro
 
 
 async def end_sessions(
-    connection: Connection, record_id: UUID, reason: str, now: datetime, *, but: UUID | None = None
+    connection: Connection, record_id: UUID, reason: str, now: datetime, *, except_session: UUID | None = None
 ) -> list[UUID]:
-    """Ends all sessions of a record, but one; those that were alive."""
-    rows = await connection.fetch(END_SESSIONS, bucket_of(record_id), record_id, now, reason, but)
+    """Ends all active sessions of a record except one, and returns their ids."""
+    rows = await connection.fetch(END_SESSIONS, bucket_of(record_id), record_id, now, reason, except_session)
     return [row["id"] for row in rows]
 
 
@@ -148,7 +150,7 @@ FORGET_DEVICE = "delete from devices where bucket = $1 and record_id = $2 and id
 
 
 async def forget_device(connection: Connection, record_id: UUID, device_id: UUID) -> bool:
-    """Whether it was known."""
+    """Deletes a device. Returns False when it is not known."""
     return await connection.fetchval(FORGET_DEVICE, bucket_of(record_id), record_id, device_id) is not None
 
 
@@ -157,9 +159,9 @@ delete from devices where bucket = $1 and record_id = $2 and id not in (
   select device_id from sessions where bucket = $1 and id = $3::uuid)"""
 
 
-async def forget_devices(connection: Connection, record_id: UUID, *, but_session: UUID | None = None) -> None:
-    """Forgets all devices of a record, but the one of that session."""
-    await connection.execute(FORGET_DEVICES, bucket_of(record_id), record_id, but_session)
+async def forget_devices(connection: Connection, record_id: UUID, *, except_session: UUID | None = None) -> None:
+    """Deletes all devices of a record except the one of that session."""
+    await connection.execute(FORGET_DEVICES, bucket_of(record_id), record_id, except_session)
 
 
 DELETE_SESSIONS = """
@@ -173,7 +175,7 @@ select (select count(*) from machines) as devices, (select count(*) from gone) a
 
 
 async def delete_sessions_of(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Destroys devices, sessions and refresh tokens of a record; returns how many of what."""
+    """Deletes devices, sessions and refresh tokens of a record. Returns the number of deleted rows per table."""
     row = await connection.fetchrow(DELETE_SESSIONS, bucket_of(record_id), record_id)
     assert row is not None, "counts are always there"
     return {"devices": row["devices"], "sessions": row["sessions"]}

@@ -1,23 +1,23 @@
-"""Creates the account of somebody who has the activation code of their record."""
+"""Creates the account of a person who has the activation code of their record."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.accounts import AccountRules, own_words
-from services.identity.domain.activation import ActivationCodeWrongError, code_hashes, read_code
-from services.identity.domain.figures import region_of
+from services.identity.domain.accounts import AccountRules, personal_words
+from services.identity.domain.activation import ActivationCodeWrongError, activation_code_hashes, parse_code
+from services.identity.domain.figures import counted_region
 from services.identity.domain.opening import Contact, Person
 from services.identity.domain.passwords import check_length
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.domain.throttling import network_of
 from services.identity.store import activation, figures, lifecycle, openings, records
-from services.identity.usecases.create_account import Choices, create_account
+from services.identity.usecases.create_account import AccountChoices, create_account
 from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.load_contact import load_contact
-from services.identity.usecases.open_alone import Wanted
+from services.identity.usecases.open_alone import AccountRequest
 from services.identity.usecases.replace_contact import replace_contact
-from services.identity.usecases.take_turn import take_turn
+from services.identity.usecases.take_turn import check_rate_limit
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.crypto.fingerprints import ins_parts
@@ -29,8 +29,8 @@ from shared.values import Ins, RedactedRepr
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Activating(RedactedRepr):
-    """Whose code it is said to be, the code as it was typed, where a second factor may be sent, and from where."""
+class ActivationRequest(RedactedRepr):
+    """The claimed INS, the code as typed, the contact for a second factor, and the client's network address."""
 
     ins: Ins
     code: str
@@ -40,49 +40,51 @@ class Activating(RedactedRepr):
 
 
 async def activate_account(
-    pool: Pool, accounts: AccountRules, keyrings: Keyrings, activating: Activating, chosen: Wanted
+    pool: Pool, accounts: AccountRules, keyrings: Keyrings, request: ActivationRequest, chosen: AccountRequest
 ) -> UUID:
-    """Returns the record's id. A number without a record is answered as a wrong code is; what is refused for another
-    reason leaves the code as it was.
+    """Creates the account and returns the id of its record. An INS without a record gives the answer of a wrong code.
+    When the account is refused for another reason, the code stays valid.
 
     Raises ActivationCodeMalformedError, ActivationCodeWrongError, TooManyOpeningsError, and what `hash_password` and
     `create_account` raise.
     """
-    code = read_code(activating.code)
+    code = parse_code(request.code)
     check_length(chosen.password)
-    lookups, network = accounts.lookups, network_of(activating.source)
-    turns = [
-        f"activation-person:{lookups.fingerprint(*ins_parts(activating.ins), network)}",
+    lookups, network = accounts.lookups, network_of(request.source)
+    rate_keys = [
+        f"activation-person:{lookups.fingerprint(*ins_parts(request.ins), network)}",
         f"activation-source:{lookups.fingerprint('source', network)}",
     ]
     with accounts.hashes.place() as place:
-        await take_turn(pool, "activate-account", turns)
+        await check_rate_limit(pool, "activate-account", rate_keys)
         async with pool.acquire() as connection:
-            record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(activating.ins)))
-            hashes = [] if record_id is None else code_hashes(lookups, record_id, code)
+            record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(request.ins)))
+            hashes = [] if record_id is None else activation_code_hashes(lookups, record_id, code)
             usable = record_id is not None and await activation.is_usable(connection, record_id, hashes, clock.now())
-            words = await _words(connection, keyrings, record_id, chosen) if record_id and usable else None
+            words = await _personal_words(connection, keyrings, record_id, chosen) if record_id and usable else None
         if record_id is None or words is None:
-            raise await _refused(pool, record_id)
+            raise await _record_refusal(pool, record_id)
         password_hash = await hash_password(accounts, place, chosen.password, words)
-    choices = Choices(chosen.identifier, password_hash, chosen.second_factor, chosen.terms_version)
+    choices = AccountChoices(chosen.identifier, password_hash, chosen.second_factor, chosen.terms_version)
     async with transaction(pool) as connection:
         deceased = await lifecycle.is_deceased(connection, record_id)
         used = not deceased and await activation.use_code(connection, record_id, hashes, clock.now())
         if used:
-            told, changed = await _contact(connection, keyrings, record_id, activating)
-            await create_account(connection, accounts, keyrings, record_id, told, choices)
+            contact, events = await _update_contact(connection, keyrings, record_id, request)
+            await create_account(connection, accounts, keyrings, record_id, contact, choices)
             await activation.revoke_codes(connection, record_id, clock.now())
-            await _count(connection, keyrings, record_id)
-            await append(connection, [announce(one) for one in (*changed, _access(record_id, "activated"))])
+            await _count_activation(connection, keyrings, record_id)
+            await append(connection, [announce(event) for event in (*events, _access(record_id, "activated"))])
     if not used:
-        raise await _refused(pool, record_id)
+        raise await _record_refusal(pool, record_id)
     return record_id
 
 
-async def _words(connection: Connection, keyrings: Keyrings, record_id: UUID, chosen: Wanted) -> tuple[str, ...]:
-    _, told = await load_contact(connection, keyrings, record_id)
-    return own_words(await _holder(connection, keyrings, record_id), told, chosen.identifier)
+async def _personal_words(
+    connection: Connection, keyrings: Keyrings, record_id: UUID, chosen: AccountRequest
+) -> tuple[str, ...]:
+    _, contact = await load_contact(connection, keyrings, record_id)
+    return personal_words(await _holder(connection, keyrings, record_id), contact, chosen.identifier)
 
 
 async def _holder(connection: Connection, keyrings: Keyrings, record_id: UUID) -> Person:
@@ -90,26 +92,27 @@ async def _holder(connection: Connection, keyrings: Keyrings, record_id: UUID) -
     return Person.from_json(open_row(keyrings.persons, sealed, "person", person_id))
 
 
-async def _contact(
-    connection: Connection, keyrings: Keyrings, record_id: UUID, activating: Activating
+async def _update_contact(
+    connection: Connection, keyrings: Keyrings, record_id: UUID, request: ActivationRequest
 ) -> tuple[Contact, list[Event]]:
-    """Where the person is told things from now on: the code came to what was known, so what they give now counts."""
-    _, known = await load_contact(connection, keyrings, record_id)
-    told = replace(known, mail=activating.mail or known.mail, mobile=activating.mobile or known.mobile)
-    changed = await replace_contact(connection, keyrings, record_id, told)
-    if told != known and not changed:
+    """Replaces the contact by what the person states now, which counts because the code reached the contact on file.
+    Returns the new contact and the events to announce."""
+    _, current = await load_contact(connection, keyrings, record_id)
+    contact = replace(current, mail=request.mail or current.mail, mobile=request.mobile or current.mobile)
+    events = await replace_contact(connection, keyrings, record_id, contact)
+    if contact != current and not events:
         raise ActivationCodeWrongError
-    return told, changed
+    return contact, events
 
 
-async def _count(connection: Connection, keyrings: Keyrings, record_id: UUID) -> None:
+async def _count_activation(connection: Connection, keyrings: Keyrings, record_id: UUID) -> None:
     channel = await openings.load_channel(connection, record_id) or "hospital"
-    region = region_of((await _holder(connection, keyrings, record_id)).region)
+    region = counted_region((await _holder(connection, keyrings, record_id)).region)
     await figures.count_life_event(connection, "activation", channel, region, clock.now())
 
 
-async def _refused(pool: Pool, record_id: UUID | None) -> ActivationCodeWrongError:
-    """Counted, and in the ledger where there is a record."""
+async def _record_refusal(pool: Pool, record_id: UUID | None) -> ActivationCodeWrongError:
+    """Counts the refusal, appends it to the ledger if there is a record, and returns the error to raise."""
     REFUSED.labels("activate-account", ActivationCodeWrongError.code).inc()
     if record_id is not None:
         async with transaction(pool) as connection:
@@ -118,7 +121,7 @@ async def _refused(pool: Pool, record_id: UUID | None) -> ActivationCodeWrongErr
 
 
 def _access(record_id: UUID, reason: str, *, refused: bool = False) -> AccessRecorded:
-    """Who fails the code is not the holder, as far as is known."""
+    """Returns the ledger event. Without the right code the actor is unknown, not the holder."""
     holder = Actor(kind="patient", id=str(record_id))
     return AccessRecorded(
         record_id=record_id,

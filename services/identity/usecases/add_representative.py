@@ -1,4 +1,4 @@
-"""An administrator states who represents the holder of a record that exists."""
+"""Adds a representative of the holder of an existing record, as stated by an administrator."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -7,33 +7,37 @@ from services.identity.announcements import announce
 from services.identity.domain.representation import RepresentativeUnfitError
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import records
-from services.identity.usecases.admit_representative import Admitted, Stated, admit_representative
-from services.identity.usecases.telling_refusals import telling_refusals
+from services.identity.usecases.admit_representative import (
+    AdmittedRepresentation,
+    StatedRepresentation,
+    admit_representative,
+)
+from services.identity.usecases.telling_refusals import logged_refusals
 from shared.contracts.base import Actor
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction
 from shared.messaging.outbox import append
 from shared.values import Ins
 
-NOBODY = UUID(int=0)
-"""Stands where a number was stated and its record is still to be found."""
+UNKNOWN_RECORD = UUID(int=0)
+"""Placeholder for the record of a stated number until it is found."""
 
 
 async def add_representative(
-    pool: Pool, keyrings: Keyrings, record_id: UUID, representative: Ins, stated: Stated, actor: Actor
-) -> Admitted:
-    """Raises what `admit_representative` raises."""
-    async with telling_refusals(pool, record_id, actor, "represent"), transaction(pool) as connection:
-        who = await find_representative(connection, keyrings, representative)
-        stated = replace(stated, representative_id=who)
-        admitted = await admit_representative(connection, keyrings, record_id, stated, actor)
-        await append(connection, [announce(one) for one in admitted.events])
-    return admitted
+    pool: Pool, keyrings: Keyrings, record_id: UUID, representative: Ins, stated: StatedRepresentation, actor: Actor
+) -> AdmittedRepresentation:
+    """Returns the admitted representation. Raises what `admit_representative` raises."""
+    async with logged_refusals(pool, record_id, actor, "represent"), transaction(pool) as connection:
+        representative_id = await find_representative(connection, keyrings, representative)
+        stated = replace(stated, representative_id=representative_id)
+        admission = await admit_representative(connection, keyrings, record_id, stated, actor)
+        await append(connection, [announce(event) for event in admission.events])
+    return admission
 
 
 async def find_representative(connection: Connection, keyrings: Keyrings, ins: Ins) -> UUID:
-    """The record of who is to represent. Raises RepresentativeUnfitError where there is none."""
-    found = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(ins)))
-    if found is None:
+    """Returns the record of the representative. Raises RepresentativeUnfitError where there is none."""
+    record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(ins)))
+    if record_id is None:
         raise RepresentativeUnfitError
-    return found
+    return record_id

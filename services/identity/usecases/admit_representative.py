@@ -1,11 +1,11 @@
-"""Enters a representative of a record, inside the transaction of whoever has checked that they are one."""
+"""Admits a representative of a record, in the transaction of a caller who has checked their relation."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from services.identity.domain.acting import entry
-from services.identity.domain.contacts import Note
+from services.identity.domain.acting import permitted_access
+from services.identity.domain.contacts import MessageContent
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.representation import (
     Representation,
@@ -14,17 +14,17 @@ from services.identity.domain.representation import (
     basis_at,
     check_evidence,
     coming_of_age,
-    first_status,
+    initial_status,
     is_minor,
-    period,
+    representation_period,
 )
 from services.identity.domain.sealing import Keyrings, seal_row
 from services.identity.store import minors, representations
-from services.identity.store.links import records_of_person
+from services.identity.store.links import load_records_of_person
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.load_holder import birth_date, load_holder
-from services.identity.usecases.settle_contact import settle_contact
-from services.identity.usecases.tell_family import tell_family
+from services.identity.usecases.settle_contact import sync_minor_contact
+from services.identity.usecases.tell_family import notify_family
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection
 from shared.runtime import clock
@@ -32,10 +32,10 @@ from shared.runtime.clock import bucket_of
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Stated:
-    """Who is to represent, on which evidence, from when until when (None: now, and until it ends by itself).
+class StatedRepresentation:
+    """The representative, the evidence and the period (None: from now, and until it ends by itself).
 
-    `is_proven`: the evidence shows who the representative is to the holder, and not only that they know the holder.
+    `is_proven`: the evidence proves the relation to the holder, not merely acquaintance.
     """
 
     representative_id: UUID
@@ -47,8 +47,8 @@ class Stated:
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
-    """The representation, the version of the people of the record, and what is to be announced."""
+class AdmittedRepresentation:
+    """The representation, the version of the people of the record, and the events to announce."""
 
     representation: Representation
     version: int
@@ -56,18 +56,18 @@ class Admitted:
 
 
 async def admit_representative(
-    connection: Connection, keyrings: Keyrings, record_id: UUID, stated: Stated, actor: Actor
-) -> Admitted:
-    """Both records are locked here, in order. The first representative is in force at once if proven; others wait.
+    connection: Connection, keyrings: Keyrings, record_id: UUID, stated: StatedRepresentation, actor: Actor
+) -> AdmittedRepresentation:
+    """Locks both records in order. The first representative is in force at once if proven; others wait.
 
     Raises RecordUnknownError, RepresentativeUnfitError, EvidenceUnknownError, EvidenceInsufficientError,
     RepresentationPeriodInvalidError, RepresentationExistsError.
     """
     now = clock.now()
-    found = await representations.lock_records(connection, [record_id, stated.representative_id])
-    if record_id not in found:
+    existing = await representations.lock_records(connection, [record_id, stated.representative_id])
+    if record_id not in existing:
         raise RecordUnknownError
-    if stated.representative_id not in found or stated.representative_id in await records_of_person(
+    if stated.representative_id not in existing or stated.representative_id in await load_records_of_person(
         connection, record_id
     ):
         raise RepresentativeUnfitError
@@ -76,38 +76,42 @@ async def admit_representative(
     if not await representations.insert_representation(connection, new):
         raise RepresentationExistsError
     if is_minor(born, now):
-        await minors.note_minor(connection, record_id, coming_of_age(born))
-    events: list[Event] = [entry(record_id, actor, "represent", new.status, subject=new.representative_id)]
+        await minors.insert_minor(connection, record_id, coming_of_age(born))
+    events: list[Event] = [permitted_access(record_id, actor, "represent", new.status, subject=new.representative_id)]
     version, people = await announce_people(connection, record_id)
     events += people
     if new.status == "validated":
-        events += await told_of_representation(connection, keyrings, new)
+        events += await notify_of_representation(connection, keyrings, new)
     else:
-        events += await tell_family(connection, keyrings, new, Note("representation-requested"))
-    return Admitted(new, version, tuple(events))
+        events += await notify_family(connection, keyrings, new, MessageContent("representation-requested"))
+    return AdmittedRepresentation(new, version, tuple(events))
 
 
-async def told_of_representation(connection: Connection, keyrings: Keyrings, new: Representation) -> list[Event]:
-    """That somebody represents from now on: the contact on file, the other representatives and the new one are told;
-    then a minor's contact becomes the first representative's."""
-    note = Note("representation-added")
-    events: list[Event] = [*await tell_family(connection, keyrings, new, note)]
+async def notify_of_representation(connection: Connection, keyrings: Keyrings, new: Representation) -> list[Event]:
+    """Returns the messages about a new representation in force, to the contact on file, the other representatives and
+    the new one. Afterwards a minor's contact becomes that of the first representative."""
+    content = MessageContent("representation-added")
+    events: list[Event] = [*await notify_family(connection, keyrings, new, content)]
     if new.basis == "representative-of-minor":
-        events += await settle_contact(connection, keyrings, new.record_id)
+        events += await sync_minor_contact(connection, keyrings, new.record_id)
     return events
 
 
 async def _representation(
-    connection: Connection, keyrings: Keyrings, record_id: UUID, stated: Stated, born_and_now: tuple[date, datetime]
+    connection: Connection,
+    keyrings: Keyrings,
+    record_id: UUID,
+    stated: StatedRepresentation,
+    born_and_now: tuple[date, datetime],
 ) -> Representation:
     born, now = born_and_now
-    starts_at, ends_at = period(born, stated.starts_at, stated.ends_at, now)
+    starts_at, ends_at = representation_period(born, stated.starts_at, stated.ends_at, now)
     basis = basis_at(born, starts_at)
     if basis == "representative-of-adult":
         representative = await load_holder(connection, keyrings, stated.representative_id)
         if is_minor(birth_date(representative), now):
             raise RepresentativeUnfitError
-    known = await representations.representations_of(connection, record_id)
+    earlier = await representations.load_representations(connection, record_id)
     id = clock.new_id(bucket_of(record_id))
     return Representation(
         id=id,
@@ -116,7 +120,9 @@ async def _representation(
         basis=basis,
         evidence=check_evidence(basis, stated.evidence),
         reference=seal_row(keyrings.persons, stated.reference.encode(), "representation", id),
-        status=first_status(sum(one.status == "validated" for one in known), is_proven=stated.is_proven),
+        status=initial_status(
+            sum(representation.status == "validated" for representation in earlier), is_proven=stated.is_proven
+        ),
         starts_at=starts_at,
         ends_at=ends_at,
         requested_at=now,

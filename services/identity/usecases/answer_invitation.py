@@ -4,27 +4,27 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import entry
+from services.identity.domain.acting import permitted_access
 from services.identity.domain.care import (
-    Care,
     CareExistsError,
+    CareRefusal,
+    CareRelation,
     InvitationOverError,
     InvitationUnknownError,
-    Invited,
-    Refusal,
-    code_hashes,
+    InvitedPerson,
     decide,
+    invitation_code_hashes,
 )
-from services.identity.domain.contacts import Note
+from services.identity.domain.contacts import MessageContent
 from services.identity.domain.opening import Person
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.store import care, representations, throttles
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.load_holder import load_holder
-from services.identity.usecases.take_try import take_try
-from services.identity.usecases.tell_holder import tell_holder
-from services.identity.usecases.telling_refusals import telling_refusals
+from services.identity.usecases.take_try import count_attempt
+from services.identity.usecases.tell_holder import notify_holder
+from services.identity.usecases.telling_refusals import logged_refusals
 from shared.contracts.base import Event
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
@@ -35,8 +35,9 @@ from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Answer:
-    """By the code that was sent, or by the id of an invitation that names the person. `own_id`: the carer's record."""
+class InvitationAnswer:
+    """An answer by the code received, or by the id of an invitation that names the person. `own_id`: the carer's
+    record."""
 
     own_id: UUID
     accepts: bool
@@ -45,77 +46,81 @@ class Answer:
 
 
 async def answer_invitation(
-    pool: Pool, keyrings: Keyrings, lookups: Keyring, asking: Caller, answer: Answer
-) -> tuple[Care, int]:
-    """The relation as it is now, and the version of the record's people. Of several who answer exactly one does.
+    pool: Pool, keyrings: Keyrings, lookups: Keyring, caller: Caller, answer: InvitationAnswer
+) -> tuple[CareRelation, int]:
+    """Returns the relation after the answer, and the version of the record's people. Of several answers at once exactly
+    one succeeds.
 
     Raises SessionOverError, ActivationCodeMalformedError, TooManyTriesError, InvitationUnknownError,
     InvitationOverError, CareExistsError.
     """
     keys = [f"invitation:{answer.own_id}"]
     async with pool.acquire() as connection:
-        await check_session(connection, asking.session_id)
-        await take_try(connection, keys, "answer-invitation")
-        found = await _find(connection, lookups, answer)
-    record_id = None if found is None else found.record_id
-    async with telling_refusals(pool, record_id, asking.actor(), "answer-invitation"):
-        if found is None:
+        await check_session(connection, caller.session_id)
+        await count_attempt(connection, keys, "answer-invitation")
+        invitation = await _find_invitation(connection, lookups, answer)
+    record_id = None if invitation is None else invitation.record_id
+    async with logged_refusals(pool, record_id, caller.actor(), "answer-invitation"):
+        if invitation is None:
             raise InvitationUnknownError
         async with transaction(pool) as connection:
-            await check_session(connection, asking.session_id)
-            settled, version, events = await _answer(connection, keyrings, found, answer)
+            await check_session(connection, caller.session_id)
+            relation, version, events = await _apply_answer(connection, keyrings, invitation, answer)
             if events:
-                told = entry(
-                    found.record_id, asking.actor(), "answer-invitation", settled.status, subject=answer.own_id
+                ledger_event = permitted_access(
+                    invitation.record_id, caller.actor(), "answer-invitation", relation.status, subject=answer.own_id
                 )
-                events = [*events, told]
-            await throttles.give_back(connection, keys, clock.now())
-            await append(connection, [announce(one) for one in events])
-    return settled, version
+                events = [*events, ledger_event]
+            await throttles.reset_attempts(connection, keys, clock.now())
+            await append(connection, [announce(event) for event in events])
+    return relation, version
 
 
-async def _find(connection: Connection, lookups: Keyring, answer: Answer) -> Care | None:
+async def _find_invitation(connection: Connection, lookups: Keyring, answer: InvitationAnswer) -> CareRelation | None:
     if answer.code is not None:
-        return await care.find_by_code(connection, code_hashes(lookups, answer.code))
-    found = None if answer.id is None else await care.load_care(connection, answer.id)
-    return found if found is not None and found.invited is not None else None
+        return await care.find_invitation_by_code(connection, invitation_code_hashes(lookups, answer.code))
+    invitation = None if answer.id is None else await care.load_care(connection, answer.id)
+    return invitation if invitation is not None and invitation.invited_fingerprint is not None else None
 
 
-async def _answer(
-    connection: Connection, keyrings: Keyrings, found: Care, answer: Answer
-) -> tuple[Care, int, list[Event]]:
+async def _apply_answer(
+    connection: Connection, keyrings: Keyrings, invitation: CareRelation, answer: InvitationAnswer
+) -> tuple[CareRelation, int, list[Event]]:
     now = clock.now()
-    there = await representations.lock_records(connection, [found.record_id, answer.own_id])
-    known = await care.load_care(connection, found.id)
-    if known is None or len(there) < 2:
+    locked = await representations.lock_records(connection, [invitation.record_id, answer.own_id])
+    relation = await care.load_care(connection, invitation.id)
+    if relation is None or len(locked) < 2:
         raise InvitationUnknownError
-    if not is_for(keyrings, known, await load_holder(connection, keyrings, answer.own_id)):
+    if not is_invited_person(keyrings, relation, await load_holder(connection, keyrings, answer.own_id)):
         raise InvitationUnknownError
-    if known.carer_id not in (None, answer.own_id):
+    if relation.carer_id not in (None, answer.own_id):
         raise InvitationOverError
-    status = known.status_at(now)
-    decided = decide(status, "accept" if answer.accepts else "refuse", "invited")
-    if isinstance(decided, Refusal):
-        raise decided.error()
-    if decided.status == status:
-        return known, (await announce_people(connection, known.record_id))[0], []
+    status = relation.status_at(now)
+    decision = decide(status, "accept" if answer.accepts else "refuse", "invited")
+    if isinstance(decision, CareRefusal):
+        raise decision.error()
+    if decision.status == status:
+        return relation, (await announce_people(connection, relation.record_id))[0], []
     if answer.accepts:
-        await _check_not_yet(connection, known, answer.own_id)
-    await care.settle_care(connection, known.id, decided.status, now, answer.own_id)
-    settled = replace(known, status=decided.status, carer_id=answer.own_id, settled_at=now)
-    version, events = await announce_people(connection, known.record_id)
-    told = await tell_holder(connection, keyrings, known.record_id, Note("carer-answered"))
-    return settled, version, [*events, *told]
+        await _check_not_yet_carer(connection, relation, answer.own_id)
+    await care.settle_care(connection, relation.id, decision.status, now, answer.own_id)
+    changed = replace(relation, status=decision.status, carer_id=answer.own_id, settled_at=now)
+    version, events = await announce_people(connection, relation.record_id)
+    notices = await notify_holder(connection, keyrings, relation.record_id, MessageContent("carer-answered"))
+    return changed, version, [*events, *notices]
 
 
-async def _check_not_yet(connection: Connection, known: Care, own_id: UUID) -> None:
-    for one in await care.carers_of(connection, known.record_id):
-        if one.carer_id == own_id and one.status == "accepted":
+async def _check_not_yet_carer(connection: Connection, invitation: CareRelation, own_id: UUID) -> None:
+    for relation in await care.load_carers(connection, invitation.record_id):
+        if relation.carer_id == own_id and relation.status == "accepted":
             raise CareExistsError
 
 
-def is_for(keyrings: Keyrings, known: Care, person: Person) -> bool:
-    """Whether this person is whom the holder meant: the number, the names and the birth date, where they were given."""
-    if known.invited is not None and known.invited not in keyrings.ins.fingerprints(*ins_parts(person.ins)):
+def is_invited_person(keyrings: Keyrings, invitation: CareRelation, person: Person) -> bool:
+    """Returns whether the invitation names this person: the number, the names and the birth date, as far as they were
+    given."""
+    if invitation.invited_fingerprint is not None and invitation.invited_fingerprint not in keyrings.ins.fingerprints(
+        *ins_parts(person.ins)
+    ):
         return False
-    return Invited.from_json(open_row(keyrings.persons, known.detail, "care", known.id)).is_named(person)
+    return InvitedPerson.from_json(open_row(keyrings.persons, invitation.detail, "care", invitation.id)).matches(person)

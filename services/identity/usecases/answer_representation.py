@@ -1,31 +1,31 @@
-"""Validates, refuses or ends a representation: what the table says of who acts and of where it stands."""
+"""Validates, refuses or ends a representation, as the table allows for the acting party and the status."""
 
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import entry
-from services.identity.domain.contacts import Note
+from services.identity.domain.acting import permitted_access
+from services.identity.domain.contacts import MessageContent
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.representation import (
-    Action,
-    Party,
-    Refusal,
     Representation,
+    RepresentationAction,
+    RepresentationParty,
+    RepresentationRefusal,
+    RepresentationStatus,
     RepresentationUnknownError,
-    Status,
     decide,
 )
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import representations
-from services.identity.usecases.admit_representative import told_of_representation
+from services.identity.usecases.admit_representative import notify_of_representation
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.check_relation import check_relation, is_holder_of
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.settle_contact import settle_contact
-from services.identity.usecases.tell_holder import tell_holder
-from services.identity.usecases.telling_refusals import telling_refusals
+from services.identity.usecases.settle_contact import sync_minor_contact
+from services.identity.usecases.tell_holder import notify_holder
+from services.identity.usecases.telling_refusals import logged_refusals
 from shared.contracts.audit import Action as LedgerAction
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection, Pool, transaction
@@ -35,69 +35,76 @@ from shared.runtime import clock
 
 
 async def answer_representation(
-    pool: Pool, keyrings: Keyrings, asking: Caller, record_id: UUID, id: UUID, action: Action
+    pool: Pool, keyrings: Keyrings, caller: Caller, record_id: UUID, id: UUID, action: RepresentationAction
 ) -> tuple[Representation, int]:
-    """The representation as it is now, and the version of the record's people.
+    """Returns the representation after the answer, and the version of the record's people.
 
-    Raises RecordUnknownError, RelationInsufficientError, RepresentationUnknownError, and what the table refuses.
+    Raises RecordUnknownError, RelationInsufficientError, RepresentationUnknownError, and the refusals of the table.
     """
-    actor = asking.actor()
+    actor = caller.actor()
     verb: LedgerAction = "end-representation" if action == "end" else "represent"
-    async with telling_refusals(pool, record_id, actor, verb), transaction(pool) as connection:
+    async with logged_refusals(pool, record_id, actor, verb), transaction(pool) as connection:
         if not await representations.lock_records(connection, [record_id]):
             raise RecordUnknownError
-        known = await _find(connection, record_id, id)
-        party = await _party(connection, keyrings, asking, known)
-        decided = decide(known.status, action, party)
-        if isinstance(decided, Refusal):
-            raise decided.error()
-        events = await settle(connection, keyrings, known, decided.status, clock.now(), actor)
+        representation = await _find_representation(connection, record_id, id)
+        party = await _party(connection, keyrings, caller, representation)
+        decision = decide(representation.status, action, party)
+        if isinstance(decision, RepresentationRefusal):
+            raise decision.error()
+        events = await apply_representation_status(
+            connection, keyrings, representation, decision.status, clock.now(), actor
+        )
         version, people = await announce_people(connection, record_id)
-        await append(connection, [announce(one) for one in (*people, *events)])
-    return replace(known, status=decided.status), version
+        await append(connection, [announce(event) for event in (*people, *events)])
+    return replace(representation, status=decision.status), version
 
 
-async def settle(
+async def apply_representation_status(
     connection: Connection,
     keyrings: Keyrings,
-    known: Representation,
-    status: Status,
+    representation: Representation,
+    status: RepresentationStatus,
     now: datetime,
     actor: Actor,
     reason: str | None = None,
 ) -> list[Event]:
-    """The move of a representation whose record is locked, and what is to be said of it beside the record's people."""
-    if status == known.status:
+    """Sets the status of a representation whose record is locked. Returns the events to announce beside the record's
+    people."""
+    if status == representation.status:
         return []
-    await representations.settle_representation(connection, known.id, status, now, reason)
+    await representations.settle_representation(connection, representation.id, status, now, reason)
     verb: LedgerAction = "end-representation" if status == "ended" else "represent"
-    subject = known.representative_id
-    events: list[Event] = [entry(known.record_id, actor, verb, reason or status, subject=subject)]
+    subject = representation.representative_id
+    events: list[Event] = [permitted_access(representation.record_id, actor, verb, reason or status, subject=subject)]
     match status:
         case "validated":
-            events += await told_of_representation(connection, keyrings, known)
+            events += await notify_of_representation(connection, keyrings, representation)
         case "ended":
-            if known.basis == "representative-of-minor":
-                events += await settle_contact(connection, keyrings, known.record_id)
+            if representation.basis == "representative-of-minor":
+                events += await sync_minor_contact(connection, keyrings, representation.record_id)
             else:
-                events += await tell_holder(connection, keyrings, known.record_id, Note("representation-ended"))
-            events += await tell_holder(connection, keyrings, subject, Note("representation-ended"))
+                events += await notify_holder(
+                    connection, keyrings, representation.record_id, MessageContent("representation-ended")
+                )
+            events += await notify_holder(connection, keyrings, subject, MessageContent("representation-ended"))
     return events
 
 
-async def _find(connection: Connection, record_id: UUID, id: UUID) -> Representation:
-    for one in await representations.representations_of(connection, record_id):
-        if one.id == id:
-            return one
+async def _find_representation(connection: Connection, record_id: UUID, id: UUID) -> Representation:
+    for representation in await representations.load_representations(connection, record_id):
+        if representation.id == id:
+            return representation
     raise RepresentationUnknownError
 
 
-async def _party(connection: Connection, keyrings: Keyrings, asking: Caller, known: Representation) -> Party:
-    if asking.kind == "administrator":
-        asking.require("records.open")
+async def _party(
+    connection: Connection, keyrings: Keyrings, caller: Caller, representation: Representation
+) -> RepresentationParty:
+    if caller.kind == "administrator":
+        caller.require("records.open")
         return "administrator"
-    if await is_holder_of(connection, asking, known.representative_id):
-        await check_session(connection, asking.session_id)
+    if await is_holder_of(connection, caller, representation.representative_id):
+        await check_session(connection, caller.session_id)
         return "self"
-    relation = await check_relation(connection, keyrings, asking, known.record_id, "see-representatives")
-    return "self" if asking.id == str(known.representative_id) else relation
+    relation = await check_relation(connection, keyrings, caller, representation.record_id, "see-representatives")
+    return "self" if caller.id == str(representation.representative_id) else relation

@@ -1,4 +1,4 @@
-"""Notes which versions of records are in force where reads and deposits are decided."""
+"""Stores which versions of records are in force where reads and deposits are decided."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from shared.messaging.envelope import Message
 
 
 async def apply_copies(connection: Connection, messages: list[Message[CopyApplied]]) -> None:
-    """The highest version of each record stands for all before it. What is said of other topics is passed over."""
+    """Stores the highest version of each record. Acknowledgements of other topics are ignored."""
     versions: dict[UUID, int] = {}
     for event in (message.event for message in messages):
         if event.topic == IDENTITY_RECORDS.name:

@@ -1,36 +1,40 @@
-"""Enters the next professionals of the imported lines in the directory, and announces those that are new or changed."""
+"""Writes the next professionals of the imported lines to the directory, and announces new and changed ones."""
 
 from dataclasses import replace
 
 from services.identity.announcements import announce
 from services.identity.domain.directory import Professional
-from services.identity.domain.extraction import entry_of
-from services.identity.domain.imports import FileMark, Progress
+from services.identity.domain.extraction import professional_entry
+from services.identity.domain.imports import FileIdentity, ImportProgress
 from services.identity.store import directory, directory_lines, imports
 from shared.db.pool import Connection, Pool, transaction
 from shared.messaging.outbox import append
 
 
-async def apply_professionals(pool: Pool, file: FileMark, was: Progress, limit: int) -> Progress:
-    """How far it has come; after the last professional comes the step of those who are absent.
+async def apply_professionals(pool: Pool, file: FileIdentity, previous: ImportProgress, limit: int) -> ImportProgress:
+    """Returns the progress; after the last professional the step is `absent`.
 
-    Whose profession is none that is known here is inactive from now on, and is not entered if they are not there.
+    A professional without a known profession becomes inactive, and is not added if not in the directory.
     """
     async with transaction(pool) as connection:
-        page = await directory_lines.page_of_professionals(connection, was.cursor, limit)
-        entries = {told.professional_id: entry for told in page if (entry := entry_of(told))}
-        strangers = [told.professional_id for told in page if told.professional_id not in entries]
-        entries |= await _retired(connection, strangers)
+        page = await directory_lines.load_professionals_page(connection, previous.cursor, limit)
+        entries = {
+            activities.professional_id: entry for activities in page if (entry := professional_entry(activities))
+        }
+        strangers = [activities.professional_id for activities in page if activities.professional_id not in entries]
+        entries |= await _inactive_entries(connection, strangers)
         versions = await directory.put_professionals(connection, entries.values())
         await directory.mark_listed(connection, entries)
-        now = replace(was, cursor=page[-1].professional_id if page else "", changed=was.changed + len(versions))
+        current = replace(
+            previous, cursor=page[-1].professional_id if page else "", changed=previous.changed + len(versions)
+        )
         if len(page) < limit:
-            now = replace(now, step="absent", cursor="")
-        await imports.set_progress(connection, "directory", file, was, now)
-        await append(connection, [announce(entries[id].changed(versions[id])) for id in sorted(versions)])
-    return now
+            current = replace(current, step="absent", cursor="")
+        await imports.set_progress(connection, "directory", file, previous, current)
+        await append(connection, [announce(entries[id].as_event(versions[id])) for id in sorted(versions)])
+    return current
 
 
-async def _retired(connection: Connection, ids: list[str]) -> dict[str, Professional]:
-    known = await directory.load_professionals(connection, ids) if ids else {}
-    return {id: replace(entry, status="inactive") for id, (entry, _) in known.items()}
+async def _inactive_entries(connection: Connection, ids: list[str]) -> dict[str, Professional]:
+    entries = await directory.load_professionals(connection, ids) if ids else {}
+    return {id: replace(entry, status="inactive") for id, (entry, _) in entries.items()}

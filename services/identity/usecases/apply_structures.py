@@ -1,30 +1,30 @@
-"""Enters the next structures of the imported lines in the directory, and announces those that are new or changed."""
+"""Writes the next structures of the imported lines to the directory, and announces new and changed ones."""
 
 from dataclasses import replace
 
 from services.identity.announcements import announce
 from services.identity.domain.directory import Structure
-from services.identity.domain.imports import FileMark, Progress
+from services.identity.domain.imports import FileIdentity, ImportProgress
 from services.identity.store import directory, directory_lines, imports
 from shared.db.pool import Pool, transaction
 from shared.messaging.outbox import append
 
 
-async def apply_structures(pool: Pool, file: FileMark, was: Progress, limit: int) -> Progress:
-    """How far it has come; after the last structure comes the step of the professionals."""
+async def apply_structures(pool: Pool, file: FileIdentity, previous: ImportProgress, limit: int) -> ImportProgress:
+    """Returns the progress; after the last structure the step is `professionals`."""
     async with transaction(pool) as connection:
-        page = await directory_lines.page_of_structures(connection, was.cursor, limit)
-        known = await directory.load_structures(connection, list(page))
-        entries = {id: Structure(id, name or _known_name(known, id), "active") for id, name in page.items()}
+        page = await directory_lines.load_structures_page(connection, previous.cursor, limit)
+        existing = await directory.load_structures(connection, list(page))
+        entries = {id: Structure(id, name or _existing_name(existing, id), "active") for id, name in page.items()}
         versions = await directory.put_structures(connection, entries.values())
-        now = replace(was, cursor=max(page, default=""), changed=was.changed + len(versions))
+        current = replace(previous, cursor=max(page, default=""), changed=previous.changed + len(versions))
         if len(page) < limit:
-            now = replace(now, step="professionals", cursor="")
-        await imports.set_progress(connection, "directory", file, was, now)
-        await append(connection, [announce(entries[id].changed(versions[id])) for id in sorted(versions)])
-    return now
+            current = replace(current, step="professionals", cursor="")
+        await imports.set_progress(connection, "directory", file, previous, current)
+        await append(connection, [announce(entries[id].as_event(versions[id])) for id in sorted(versions)])
+    return current
 
 
-def _known_name(known: dict[str, tuple[Structure, int]], id: str) -> str:
-    """What stands, or the number of a structure that has no name."""
-    return known[id][0].name if id in known else id
+def _existing_name(existing: dict[str, tuple[Structure, int]], id: str) -> str:
+    """Returns the stored name, or the number of a structure without a name."""
+    return existing[id][0].name if id in existing else id

@@ -1,8 +1,9 @@
-"""Asks somebody for one code or several, and has them sent."""
+"""Creates a challenge and sends its codes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from services.identity.announcements import announce
@@ -10,14 +11,14 @@ from services.identity.domain.accounts import AccountRules
 from services.identity.domain.codes import (
     Challenge,
     Purpose,
+    allowed_attempts,
     code_hash,
     is_flooded,
     new_code,
     open_detail,
     seal_detail,
-    tries_of,
 )
-from services.identity.domain.contacts import Channel, Note, message
+from services.identity.domain.contacts import MessageChannel, MessageContent, message_request
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import challenges
@@ -26,7 +27,14 @@ from shared.db.pool import Connection
 from shared.messaging.outbox import append
 from shared.runtime import clock
 
-Addressee = tuple[Contact, Channel]
+
+class CodeAddressee(NamedTuple):
+    """The contact that gets a code, and the channel on which it is sent."""
+
+    contact: Contact
+    channel: MessageChannel
+
+
 _KINDS: dict[Purpose, str] = {
     "sign-in": "sign-in-code",
     "password-reset": "password-reset-code",
@@ -35,65 +43,75 @@ _KINDS: dict[Purpose, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is to be answered with the codes that `to` get, in that order. Without a record it is a decoy.
+class CodeRequest:
+    """A challenge to create. The codes go to `addressees`, in that order. Without a record it is a decoy.
 
-    `by_anybody`: who asks has proved nothing. Once many such questions wait for an answer the codes that went out last
-    answer the next ones too, so that nobody fills the holder's mailbox, or keeps the holder from a code.
+    `is_unauthenticated`: the caller has proved nothing. When many such challenges are open, the codes sent last also
+    answer the next ones, so that a stranger can neither fill the holder's mailbox nor keep a code from them.
     """
 
     purpose: Purpose
     record_id: UUID | None
-    to: tuple[Addressee, ...] = ()
+    addressees: tuple[CodeAddressee, ...] = ()
     detail: Mapping[str, object] = field(default_factory=dict)
-    by_anybody: bool = False
+    is_unauthenticated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Codes:
-    """Codes in the order of their addressees, and until when they are taken."""
+class _CodeSet:
+    """Codes in the order of their addressees, and when they expire."""
 
     codes: tuple[str, ...]
     expires_at: datetime
-    are_out: bool
+    were_sent: bool
 
 
-async def ask_for_codes(connection: Connection, accounts: AccountRules, keyrings: Keyrings, question: Question) -> UUID:
-    """The id of the challenge. The last thing a transaction does."""
-    challenge_id, now, record_id = clock.new_id(), clock.now(), question.record_id
+async def request_codes(
+    connection: Connection, accounts: AccountRules, keyrings: Keyrings, request: CodeRequest
+) -> UUID:
+    """Creates the challenge and returns its id. Call it last in the transaction, because it appends to the outbox."""
+    challenge_id, now, record_id = clock.new_id(), clock.now(), request.record_id
     unanswered = 0 if record_id is None else await challenges.count_unanswered(connection, record_id, now)
-    out = await _codes_out(connection, keyrings, question, now) if is_flooded(unanswered) else None
-    sent = out or _Codes(tuple(new_code() for _ in question.to), now + accounts.code_lifetime, are_out=False)
-    detail = {**question.detail, "codes": sent.codes} if question.by_anybody else question.detail
+    earlier = await _earlier_codes(connection, keyrings, request, now) if is_flooded(unanswered) else None
+    code_set = earlier or _CodeSet(
+        tuple(new_code() for _ in request.addressees), now + accounts.code_lifetime, were_sent=False
+    )
+    detail = {**request.detail, "codes": code_set.codes} if request.is_unauthenticated else request.detail
     challenge = Challenge(
         challenge_id,
-        question.purpose,
+        request.purpose,
         record_id,
-        tuple(code_hash(accounts.lookups, challenge_id, code, place) for place, code in enumerate(sent.codes)),
-        sent.expires_at,
+        tuple(
+            code_hash(accounts.lookups, challenge_id, code, position) for position, code in enumerate(code_set.codes)
+        ),
+        code_set.expires_at,
         seal_detail(keyrings, challenge_id, dict(detail)),
     )
-    await challenges.insert_challenge(connection, challenge, tries_of(unanswered))
-    if not sent.are_out:
-        requests = _requests(accounts, keyrings, question, sent)
-        await append(connection, [announce(one) for one in requests])
+    await challenges.insert_challenge(connection, challenge, allowed_attempts(unanswered))
+    if not code_set.were_sent:
+        messages = _messages(accounts, keyrings, request, code_set)
+        await append(connection, [announce(message) for message in messages])
     return challenge_id
 
 
-async def _codes_out(connection: Connection, keyrings: Keyrings, question: Question, now: datetime) -> _Codes | None:
-    """Those that were sent last for the same, while they are taken."""
-    if question.record_id is None or not question.by_anybody:
+async def _earlier_codes(
+    connection: Connection, keyrings: Keyrings, request: CodeRequest, now: datetime
+) -> _CodeSet | None:
+    """Returns the codes last sent for this record and purpose, if they have not expired."""
+    if request.record_id is None or not request.is_unauthenticated:
         return None
-    last = await challenges.last_unanswered(connection, question.record_id, question.purpose, now)
+    last = await challenges.load_last_unanswered(connection, request.record_id, request.purpose, now)
     codes = None if last is None else open_detail(keyrings, last).get("codes")
-    return None if last is None or not codes else _Codes(tuple(codes), last.expires_at, are_out=True)
+    return None if last is None or not codes else _CodeSet(tuple(codes), last.expires_at, were_sent=True)
 
 
-def _requests(accounts: AccountRules, keyrings: Keyrings, question: Question, sent: _Codes) -> list[MessageRequested]:
-    requests: list[MessageRequested] = []
-    for (told, channel), code in zip(question.to, sent.codes, strict=True):
-        assert question.record_id is not None, "a decoy is sent to nobody"
+def _messages(
+    accounts: AccountRules, keyrings: Keyrings, request: CodeRequest, code_set: _CodeSet
+) -> list[MessageRequested]:
+    messages: list[MessageRequested] = []
+    for (contact, channel), code in zip(request.addressees, code_set.codes, strict=True):
+        assert request.record_id is not None, "a decoy is sent to nobody"
         values = {"code": code, "minutes": str(accounts.code_lifetime.seconds // 60)}
-        note = Note(_KINDS[question.purpose], values, sent.expires_at)
-        requests.append(message(keyrings.contacts, clock.new_id(), question.record_id, told, note, channel))
-    return requests
+        note = MessageContent(_KINDS[request.purpose], values, code_set.expires_at)
+        messages.append(message_request(keyrings.contacts, clock.new_id(), request.record_id, contact, note, channel))
+    return messages

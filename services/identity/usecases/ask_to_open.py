@@ -1,33 +1,33 @@
-"""Takes the wish of somebody who wants to open their record alone, online. The same for everybody: who may is decided
-afterwards, away from the one who asks (`send_opening_codes`), so that neither words nor time tell who exists."""
+"""Accepts a request to open one's own record online. Every request is treated alike: `send_opening_codes` decides
+afterwards who may, outside the request, so that neither response nor time reveals who exists."""
 
 from uuid import UUID
 
-from services.identity.domain.online import CODE_LIFETIME, Asked, seal_asked
+from services.identity.domain.online import CODE_LIFETIME, OpeningRequest, seal_opening_request
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.throttling import network_of
 from services.identity.store import online
-from services.identity.usecases.take_turn import take_turn
+from services.identity.usecases.take_turn import check_rate_limit
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 
 
-async def ask_to_open(pool: Pool, keyrings: Keyrings, lookups: Keyring, asked: Asked, source: str) -> UUID:
-    """Returns the id under which the code is given. `source`: the address it comes from.
+async def ask_to_open(pool: Pool, keyrings: Keyrings, lookups: Keyring, request: OpeningRequest, source: str) -> UUID:
+    """Returns the id under which the code is submitted. `source`: the client's network address.
 
     Raises TooManyOpeningsError.
     """
-    told, network = asked.contact.mail or asked.contact.mobile or "", network_of(source)
-    whose = (
-        f"online-person:{lookups.fingerprint(*ins_parts(asked.ins), network)}",
-        f"online-contact:{lookups.fingerprint('contact', told.casefold(), network)}",
+    address, network = request.contact.mail or request.contact.mobile or "", network_of(source)
+    keys = (
+        f"online-person:{lookups.fingerprint(*ins_parts(request.ins), network)}",
+        f"online-contact:{lookups.fingerprint('contact', address.casefold(), network)}",
         f"online-source:{lookups.fingerprint('source', network)}",
     )
-    await take_turn(pool, "open-record", whose)
+    await check_rate_limit(pool, "open-record", keys)
     opening_id, now = clock.new_id(), clock.now()
     async with transaction(pool) as connection:
-        sealed = seal_asked(keyrings, opening_id, asked)
+        sealed = seal_opening_request(keyrings, opening_id, request)
         await online.insert_opening(connection, opening_id, sealed, now, now + CODE_LIFETIME)
     return opening_id

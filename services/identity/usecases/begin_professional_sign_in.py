@@ -1,29 +1,35 @@
-"""Begins the sign-in of a professional at Pro Santé Connect."""
+"""Starts the sign-in of a professional at Pro Santé Connect."""
 
 from dataclasses import dataclass
 
-from services.identity.domain.modes import Stated
+from services.identity.domain.modes import StatedAccess
 from services.identity.domain.professionals import SignInRules
-from services.identity.domain.psc import Begun, Provider, authorization_url, begin
+from services.identity.domain.psc import IdentityProvider, StartedSignIn, authorization_url, new_sign_in
 from services.identity.store import professional_sessions
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Redirection:
-    """Where the browser goes, and what it keeps."""
+class ProviderRedirect:
+    """The URL to which the browser goes, and the started sign-in that it keeps."""
 
     url: str
-    begun: Begun
+    sign_in: StartedSignIn
 
 
 async def begin_professional_sign_in(
-    pool: Pool, provider: Provider, rules: SignInRules, organisation_id: str | None, stated: Stated, prompt: str | None
-) -> Redirection:
-    """`prompt`: as OpenID Connect has it (`login`: a fresh proof of identity). Raises ProviderUnavailableError."""
+    pool: Pool,
+    provider: IdentityProvider,
+    rules: SignInRules,
+    organisation_id: str | None,
+    stated_access: StatedAccess,
+    prompt: str | None,
+) -> ProviderRedirect:
+    """Stores a pending sign-in and returns where the browser goes. `prompt`: the parameter of OpenID Connect (`login`
+    demands a fresh authentication). Raises ProviderUnavailableError."""
     endpoint = await provider.authorization_endpoint()
-    begun = begin(rules.keys, organisation_id, stated, clock.now())
+    sign_in = new_sign_in(rules.keys, organisation_id, stated_access, clock.now())
     async with transaction(pool) as connection:
-        await professional_sessions.insert_pending(connection, begun.pending)
-    return Redirection(authorization_url(endpoint, provider.party, rules.keys, begun, prompt), begun)
+        await professional_sessions.insert_pending_sign_in(connection, sign_in.pending)
+    return ProviderRedirect(authorization_url(endpoint, provider.party, rules.keys, sign_in, prompt), sign_in)

@@ -1,7 +1,8 @@
-"""Links two records of one person, or ends that: what both have in common.
+"""Links two records of one person, or ends the link: the parts that both have in common.
 
-One transaction: both rows locked, the rule asked, both written a version higher, both told to the other services and to
-the ledger. A refusal is told to the ledger of each that exists. What is already as asked is left as it is.
+In one transaction: locks both rows, applies the rules, stores both at their next version, announces both to the other
+services and writes to the ledger. A refusal is written to the ledger of each existing record. A link already in the
+requested state stays unchanged.
 """
 
 from typing import Literal
@@ -9,69 +10,87 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.announcing import record_changed
-from services.identity.domain.lifecycle import Refusal, decide
-from services.identity.domain.links import SameRecordError, are_linked, refusal_of
+from services.identity.domain.lifecycle import LifecycleRefusal, decide
+from services.identity.domain.links import SameRecordError, are_linked, link_refusal
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import links
-from services.identity.store.lifecycle import KeptRecord
-from services.identity.usecases.move_record import Moving, access, counted, holder
+from services.identity.store.lifecycle import LifecycleRecord
+from services.identity.usecases.move_record import LifecycleRequest, count_refusal, ledger_entry, open_holder
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
 from shared.messaging.outbox import Announcement, append
 
-Reason = Literal["linked", "unlinked", "erased"]
+LinkReason = Literal["linked", "unlinked", "erased"]
 
 
-async def change_link(pool: Pool, keyrings: Keyrings, first_id: UUID, second_id: UUID, moving: Moving) -> None:
-    """`moving.action`: link or unlink. Raises SameRecordError, RecordUnknownError, ForbiddenError, HolderDeceasedError,
-    RecordLinkedError."""
+async def change_link(
+    pool: Pool, keyrings: Keyrings, first_id: UUID, second_id: UUID, request: LifecycleRequest
+) -> None:
+    """Applies `request.action`: link or unlink. Raises SameRecordError, RecordUnknownError, ForbiddenError,
+    HolderDeceasedError, RecordLinkedError."""
     if first_id == second_id:
-        raise counted(moving, SameRecordError())
+        raise count_refusal(request, SameRecordError())
     async with transaction(pool) as connection:
-        found = await links.lock_pair(connection, first_id, second_id)
-        refused = _refused(found, moving)
-        if refused is None:
-            told = await _change(connection, keyrings, found[0], found[1], moving)
+        records = await links.lock_pair(connection, first_id, second_id)
+        refusal = _refusal(records, request)
+        if refusal is None:
+            announcements = await _apply_change(connection, keyrings, records[0], records[1], request)
         else:
-            told = [announce(access(one.id, moving, reason=refused.code, refused=True)) for one in found]
-        await append(connection, told)
-    if refused is not None:
-        raise counted(moving, refused)
+            announcements = [
+                announce(ledger_entry(record.id, request, reason=refusal.code, is_refused=True)) for record in records
+            ]
+        await append(connection, announcements)
+    if refusal is not None:
+        raise count_refusal(request, refusal)
 
 
-def _refused(found: list[KeptRecord], moving: Moving) -> ClientError | None:
-    if len(found) == 2:
-        return refusal_of("link" if moving.action == "link" else "unlink", found[0], found[1], moving.party)
-    decided = decide("none", moving.action, moving.party)
-    assert isinstance(decided, Refusal), "what is not there cannot be linked"
-    return decided.error()
+def _refusal(records: list[LifecycleRecord], request: LifecycleRequest) -> ClientError | None:
+    if len(records) == 2:
+        return link_refusal("link" if request.action == "link" else "unlink", records[0], records[1], request.party)
+    decision = decide("none", request.action, request.party)
+    assert isinstance(decision, LifecycleRefusal), "what is not there cannot be linked"
+    return decision.error()
 
 
-async def _change(
-    connection: Connection, keyrings: Keyrings, first: KeptRecord, second: KeptRecord, moving: Moving
+async def _apply_change(
+    connection: Connection,
+    keyrings: Keyrings,
+    first: LifecycleRecord,
+    second: LifecycleRecord,
+    request: LifecycleRequest,
 ) -> list[Announcement]:
-    wanted = moving.action == "link"
-    if are_linked(first, second) == wanted:
+    is_linking = request.action == "link"
+    if are_linked(first, second) == is_linking:
         return []
-    reason: Reason = "linked" if wanted else "unlinked"
+    reason: LinkReason = "linked" if is_linking else "unlinked"
     return [
-        *await name_other(connection, keyrings, first, second.id if wanted else None, moving, reason, second.id),
-        *await name_other(connection, keyrings, second, first.id if wanted else None, moving, reason, first.id),
+        *await set_linked_record(
+            connection, keyrings, first, second.id if is_linking else None, request, reason, second.id
+        ),
+        *await set_linked_record(
+            connection, keyrings, second, first.id if is_linking else None, request, reason, first.id
+        ),
     ]
 
 
-async def name_other(  # a side of the link, and why it changes
+async def set_linked_record(  # one side of the link, and the reason
     connection: Connection,
     keyrings: Keyrings,
-    kept: KeptRecord,
+    record: LifecycleRecord,
     linked_to: UUID | None,
-    moving: Moving,
-    reason: Reason,
+    request: LifecycleRequest,
+    reason: LinkReason,
     other: UUID,
 ) -> list[Announcement]:
-    """A locked record names that one from its next version on; None: `other` no longer. What is to be announced."""
-    version = kept.version + 1
-    await links.set_link(connection, kept.id, linked_to, version)
-    person = holder(keyrings, kept)
-    changed = record_changed(keyrings.ins, kept.id, version, kept.state, person, kept.opened_at, linked_to=linked_to)
-    return [announce(changed), announce(access(kept.id, moving, reason=reason, version=version, subject=other))]
+    """Sets the link of a locked record from its next version on; None: it no longer links to `other`. Returns the
+    announcements."""
+    version = record.version + 1
+    await links.set_link(connection, record.id, linked_to, version)
+    person = open_holder(keyrings, record)
+    changed = record_changed(
+        keyrings.ins, record.id, version, record.state, person, record.opened_at, linked_to=linked_to
+    )
+    return [
+        announce(changed),
+        announce(ledger_entry(record.id, request, reason=reason, version=version, subject=other)),
+    ]

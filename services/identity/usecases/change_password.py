@@ -1,13 +1,13 @@
-"""A new password, for somebody who knows the old one."""
+"""Changes the password of a holder who knows the old one."""
 
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.accounts import AccountMissingError, AccountRules, own_words
-from services.identity.domain.contacts import Note
+from services.identity.domain.accounts import AccountMissingError, AccountRules, personal_words
+from services.identity.domain.contacts import MessageContent
 from services.identity.domain.opening import Person
 from services.identity.domain.sealing import Keyrings, open_row
-from services.identity.domain.sessions import holder_of
+from services.identity.domain.sessions import holder_actor
 from services.identity.store import accounts as store
 from services.identity.store import challenges, records, sessions
 from services.identity.usecases.check_session import check_session
@@ -15,7 +15,7 @@ from services.identity.usecases.confirm_password import confirm_password
 from services.identity.usecases.end_sessions import end_all_sessions
 from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.load_contact import load_contact
-from services.identity.usecases.tell_holder import tell_holder
+from services.identity.usecases.tell_holder import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction
@@ -26,7 +26,7 @@ from shared.runtime import clock
 async def change_password(
     pool: Pool, accounts: AccountRules, keyrings: Keyrings, holder: tuple[UUID, UUID | None], old: str, new: str
 ) -> None:
-    """`holder`: record id and session id. All other sessions and devices end: whoever knew the old password is out.
+    """Changes the password and ends all other sessions and devices. `holder`: record id and session id.
 
     Raises SessionOverError, AccountMissingError, PasswordWrongError, TooManyTriesError, PasswordLengthError,
     PasswordWeakError, PasswordPersonalError.
@@ -37,38 +37,39 @@ async def change_password(
         if await store.load_account(connection, record_id) is None:
             raise AccountMissingError
         await confirm_password(connection, accounts, record_id, old)
-        words = await words_about(connection, keyrings, record_id)
+        words = await personal_words_of_holder(connection, keyrings, record_id)
     with accounts.hashes.place() as place:
         password_hash = await hash_password(accounts, place, new, words)
     async with transaction(pool) as connection:
         await sessions.lock_sessions(connection, record_id)
         await check_session(connection, session_id)
-        told = await replace_password(connection, keyrings, record_id, password_hash, session_id)
-        await append(connection, [announce(one) for one in told])
+        events = await replace_password(connection, keyrings, record_id, password_hash, session_id)
+        await append(connection, [announce(event) for event in events])
 
 
-async def words_about(connection: Connection, keyrings: Keyrings, record_id: UUID) -> tuple[str, ...]:
-    """What a password of the holder may not hold."""
+async def personal_words_of_holder(connection: Connection, keyrings: Keyrings, record_id: UUID) -> tuple[str, ...]:
+    """Returns the words that a password of the holder must not contain."""
     person_id, sealed = await records.load_person(connection, record_id)
     person = Person.from_json(open_row(keyrings.persons, sealed, "person", person_id))
-    _, told = await load_contact(connection, keyrings, record_id)
-    return own_words(person, told)
+    _, contact = await load_contact(connection, keyrings, record_id)
+    return personal_words(person, contact)
 
 
 async def replace_password(
     connection: Connection, keyrings: Keyrings, record_id: UUID, password_hash: str, session_id: UUID | None = None
 ) -> list[Event]:
-    """In the caller's transaction: what stood on the old password ends, but that session. What is to be announced."""
+    """Stores the new hash in the caller's transaction and ends challenges, devices and sessions, except that session.
+    Returns the events to announce."""
     now = clock.now()
     await store.set_password(connection, record_id, password_hash, now)
     await challenges.end_challenges(connection, record_id, now)
-    ended = await end_all_sessions(connection, record_id, "password-changed", now, but=session_id)
-    await sessions.forget_devices(connection, record_id, but_session=session_id)
+    ended = await end_all_sessions(connection, record_id, "password-changed", now, except_session=session_id)
+    await sessions.forget_devices(connection, record_id, except_session=session_id)
     entry = AccessRecorded(
         record_id=record_id,
-        actor=holder_of(record_id),
+        actor=holder_actor(record_id),
         action="change-credentials",
         outcome="permitted",
         reason="password-changed" if session_id else "password-reset",
     )
-    return [entry, *ended, *await tell_holder(connection, keyrings, record_id, Note("password-changed"))]
+    return [entry, *ended, *await notify_holder(connection, keyrings, record_id, MessageContent("password-changed"))]

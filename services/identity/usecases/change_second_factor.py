@@ -1,4 +1,4 @@
-"""Codes are sent from now on, by mail or by SMS; an application's secret is forgotten."""
+"""Makes codes by mail or SMS the second factor of an account."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountMissingError, AccountRules, SecondFactor
 from services.identity.domain.contacts import check_second_factor
 from services.identity.domain.sealing import Keyrings
-from services.identity.domain.sessions import holder_of
+from services.identity.domain.sessions import holder_actor
 from services.identity.store import accounts as store
 from services.identity.store import challenges
 from services.identity.usecases.check_session import check_session
@@ -26,15 +26,18 @@ async def change_second_factor(
     second_factor: SecondFactor,
     password: str,
 ) -> None:
-    """Raises SessionOverError, AccountMissingError, PasswordWrongError, TooManyTriesError, SecondFactorInvalidError,
-    ContactMissingError."""
+    """Sets the second factor and deletes the secret of an application. `holder`: record id and session id.
+
+    Raises SessionOverError, AccountMissingError, PasswordWrongError, TooManyTriesError, SecondFactorInvalidError,
+    ContactMissingError.
+    """
     record_id, session_id = holder
     async with pool.acquire() as connection:
         await check_session(connection, session_id)
         if await store.load_account(connection, record_id) is None:
             raise AccountMissingError
-        _, told = await load_contact(connection, keyrings, record_id)
-        channel = check_second_factor(second_factor, told)
+        _, contact = await load_contact(connection, keyrings, record_id)
+        channel = check_second_factor(second_factor, contact)
         await confirm_password(connection, accounts, record_id, password)
     async with transaction(pool) as connection:
         await check_session(connection, session_id)
@@ -42,7 +45,7 @@ async def change_second_factor(
         await challenges.end_challenges(connection, record_id, clock.now())
         entry = AccessRecorded(
             record_id=record_id,
-            actor=holder_of(record_id),
+            actor=holder_actor(record_id),
             action="change-credentials",
             outcome="permitted",
             reason=f"codes-by-{channel}",

@@ -1,15 +1,15 @@
-"""In which relation somebody is to the holder of a record, now, and whether that is enough for what they ask."""
+"""Checks the caller's present relation to the holder of a record, and whether it suffices for an act."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.domain.acting import Act, Proxy, Relation, RelationInsufficientError, may
+from services.identity.domain.acting import Act, Proxy, Relation, RelationInsufficientError, is_permitted
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.representation import is_minor
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import care, lifecycle, records, representations
-from services.identity.store.links import records_of_person
+from services.identity.store.links import load_records_of_person
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.load_holder import birth_date, load_holder
 from shared.db.pool import Connection
@@ -18,27 +18,27 @@ from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True)
-class ActingAs:
-    """In which relation somebody acts. `person_id`: the one of their records that is named for it."""
+class ProxyRelation:
+    """The relation in which a person acts for another. `person_id`: the one of their records that is named for it."""
 
     relation: Proxy
     person_id: UUID
 
 
 async def check_relation(
-    connection: Connection, keyrings: Keyrings, asking: Caller, record_id: UUID, act: Act
+    connection: Connection, keyrings: Keyrings, caller: Caller, record_id: UUID, act: Act
 ) -> Relation:
-    """A token outlives what it rests on by minutes; here the session and the relation themselves are looked at.
+    """Returns the relation. A token outlives its basis by minutes; therefore session and relation are checked here.
 
     Raises RecordUnknownError, SessionOverError, RelationInsufficientError.
     """
-    relation = await _relation(connection, keyrings, asking, record_id)
+    relation = await _relation(connection, keyrings, caller, record_id)
     if relation is None or await records.load_record(connection, record_id) is None:
         raise RecordUnknownError
     if await lifecycle.is_deceased(connection, record_id):
         raise RecordUnknownError
-    await check_session(connection, asking.session_id)
-    if not may(relation, act):
+    await check_session(connection, caller.session_id)
+    if not is_permitted(relation, act):
         raise RelationInsufficientError
     return relation
 
@@ -46,48 +46,57 @@ async def check_relation(
 async def relation_of(
     connection: Connection, keyrings: Keyrings, record_id: UUID, own_id: UUID, now: datetime
 ) -> Proxy | None:
-    """What the holder of the record `own_id` may now act as in `record_id`: representative before carer."""
+    """Returns the relation in which the holder of the record `own_id` may now act in `record_id`: representative before
+    carer."""
     if record_id == own_id or await records.load_record(connection, record_id) is None:
         return None
     if await lifecycle.is_deceased(connection, record_id):
         return None
-    theirs = [
-        one
-        for one in await representations.representations_of(connection, record_id)
-        if one.representative_id == own_id and one.status == "validated"
+    held = [
+        representation
+        for representation in await representations.load_representations(connection, record_id)
+        if representation.representative_id == own_id and representation.status == "validated"
     ]
-    if theirs:
+    if held:
         minor = is_minor(birth_date(await load_holder(connection, keyrings, record_id)), now)
-        if any(one.is_in_force(now, holder_is_minor=minor) for one in theirs):
+        if any(candidate.is_in_force(now, holder_is_minor=minor) for candidate in held):
             return "representative"
-    cared = await care.carers_of(connection, record_id)
-    return "carer" if any(one.carer_id == own_id and one.status == "accepted" for one in cared) else None
+    relations = await care.load_carers(connection, record_id)
+    return (
+        "carer"
+        if any(candidate.carer_id == own_id and candidate.status == "accepted" for candidate in relations)
+        else None
+    )
 
 
-async def acting_as(
+async def find_proxy_relation(
     connection: Connection, keyrings: Keyrings, record_id: UUID, own_id: UUID, now: datetime
-) -> ActingAs | None:
-    """What the holder of the record `own_id` may now act as in `record_id`, by that record or by the linked one."""
-    found = list[ActingAs]()
-    for person_id in await records_of_person(connection, own_id):
+) -> ProxyRelation | None:
+    """Returns the relation in which the holder of `own_id` may now act in `record_id`, by that record or by the linked
+    one."""
+    relations = list[ProxyRelation]()
+    for person_id in await load_records_of_person(connection, own_id):
         relation = await relation_of(connection, keyrings, record_id, person_id, now)
-        found += [] if relation is None else [ActingAs(relation, person_id)]
-    return next((one for one in found if one.relation == "representative"), found[0] if found else None)
+        relations += [] if relation is None else [ProxyRelation(relation, person_id)]
+    return next(
+        (candidate for candidate in relations if candidate.relation == "representative"),
+        relations[0] if relations else None,
+    )
 
 
-async def is_holder_of(connection: Connection, asking: Caller, record_id: UUID | None) -> bool:
-    """Whether the caller is signed in as the holder of that record, by it or by the one that is linked with it."""
-    return asking.kind == "patient" and record_id in await records_of_person(connection, UUID(asking.id))
+async def is_holder_of(connection: Connection, caller: Caller, record_id: UUID | None) -> bool:
+    """Returns whether the caller is signed in as the holder of that record, by it or by the linked one."""
+    return caller.kind == "patient" and record_id in await load_records_of_person(connection, UUID(caller.id))
 
 
-async def _relation(connection: Connection, keyrings: Keyrings, asking: Caller, record_id: UUID) -> Relation | None:
-    if asking.record_id != record_id:
+async def _relation(connection: Connection, keyrings: Keyrings, caller: Caller, record_id: UUID) -> Relation | None:
+    if caller.record_id != record_id:
         return None
-    match asking.kind:
+    match caller.kind:
         case "patient":
             return "holder"
         case "representative" | "carer":
-            found = await relation_of(connection, keyrings, record_id, UUID(asking.id), clock.now())
-            return found if found == asking.kind else None
+            relation = await relation_of(connection, keyrings, record_id, UUID(caller.id), clock.now())
+            return relation if relation == caller.kind else None
         case _:
             return None

@@ -1,4 +1,4 @@
-"""Whether the session of a holder's token is still alive: asked by every act of theirs here, in its transaction."""
+"""Checks that the session of a holder's token is active. Every act of a holder here does so in its transaction."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from shared.runtime import clock
 
 
 async def check_session(connection: Connection, session_id: UUID | None) -> None:
-    """Within a transaction the session does not end before that does. The demonstration's tokens have none.
+    """The session cannot end before the caller's transaction does. Tokens of the demonstration have no session.
 
     Raises SessionOverError.
     """

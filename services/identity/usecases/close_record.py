@@ -1,4 +1,4 @@
-"""Closes a record because its holder wants it: nobody reads any more but the holder, nobody deposits."""
+"""Closes a record at the holder's request: then only the holder reads, and nobody deposits."""
 
 from uuid import UUID
 
@@ -6,38 +6,41 @@ from services.identity.domain.accounts import AccountRules
 from services.identity.domain.lifecycle import Retention
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import accounts as accounts_store
-from services.identity.store.links import records_of_person
+from services.identity.store.links import load_records_of_person
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.confirm_password import confirm_password
-from services.identity.usecases.move_record import Moving, move_record
+from services.identity.usecases.move_record import LifecycleRequest, move_record
 from shared.db.pool import Connection, Pool
 
 
-async def close_record(  # the password's rules beside what every move needs
+async def close_record(  # password rules beside the parameters of a transition
     pool: Pool,
     keyrings: Keyrings,
     accounts: AccountRules,
     retention: Retention,
     record_id: UUID,
-    moving: Moving,
+    request: LifecycleRequest,
     password: str | None,
 ) -> None:
-    """The password again (a representative's own), then the move. Raises what `confirm_password` and `move_record`
+    """Confirms the password (a representative's own), then closes. Raises what `confirm_password` and `move_record`
     raise."""
-    if moving.party in ("holder", "representative"):
+    if request.party in ("holder", "representative"):
         async with pool.acquire() as connection:
-            await check_session(connection, moving.session_id)
-            whose = await _whose(connection, record_id, moving)
-            await confirm_password(connection, accounts, whose, password, acting=moving.actor, record_id=record_id)
-    await move_record(pool, keyrings, retention, record_id, moving)
+            await check_session(connection, request.session_id)
+            account_record_id = await _account_record(connection, record_id, request)
+            await confirm_password(
+                connection, accounts, account_record_id, password, acting=request.actor, record_id=record_id
+            )
+    await move_record(pool, keyrings, retention, record_id, request)
 
 
-async def _whose(connection: Connection, record_id: UUID, moving: Moving) -> UUID:
-    """The record of the account whose password is asked: a representative may have signed in by a linked record."""
-    if moving.party == "holder":
+async def _account_record(connection: Connection, record_id: UUID, request: LifecycleRequest) -> UUID:
+    """Returns the record of the account whose password is required: a representative may have signed in by a linked
+    record."""
+    if request.party == "holder":
         return record_id
-    own = await records_of_person(connection, UUID(moving.actor.id))
-    for id in own:
+    own_ids = await load_records_of_person(connection, UUID(request.actor.id))
+    for id in own_ids:
         if await accounts_store.load_account(connection, id) is not None:
             return id
-    return own[0]
+    return own_ids[0]

@@ -1,9 +1,9 @@
-"""Collects the services' words about erasures; when all five have answered, the receipt is signed."""
+"""Collects the acknowledgements of erasures; when all five services have acknowledged, signs the receipt."""
 
 from datetime import timedelta
 
 from services.identity.domain.lifecycle import Retention
-from services.identity.domain.receipts import Acknowledgement, ReceiptKeys, receipt
+from services.identity.domain.receipts import ErasureAcknowledgement, ReceiptKeys, build_receipt
 from services.identity.store import erasures
 from services.identity.store.erasures import Erasure
 from shared.contracts.declarations import SERVICES, Service
@@ -14,11 +14,11 @@ from shared.errors import PermanentError
 from shared.messaging.envelope import Message
 from shared.runtime import clock
 
-_WRITERS = {topic.name: service for service, topic in ERASURE_ACKNOWLEDGEMENTS.items()}
+_WRITER_OF_TOPIC = {topic.name: service for service, topic in ERASURE_ACKNOWLEDGEMENTS.items()}
 
 
 class WriterMismatchError(PermanentError):
-    """An acknowledgement names another service than the one whose topic it came on."""
+    """An acknowledgement names another service than the one that owns its topic."""
 
     code = "writer-mismatch"
 
@@ -26,24 +26,24 @@ class WriterMismatchError(PermanentError):
 async def collect_acknowledgements(
     connection: Connection, messages: list[Message[ErasureAcknowledged]], *, keys: ReceiptKeys, retention: Retention
 ) -> None:
-    """The first word of each service counts, and a receipt is never replaced. Words about nothing that was decided
-    here, or of nobody that is known, are passed over. Raises WriterMismatchError."""
+    """The first acknowledgement of each service counts, and a receipt is never replaced. Acknowledgements of unknown
+    erasures or by unknown services are ignored. Raises WriterMismatchError."""
     for message in messages:
         _require_own_word(message)
     events = [message.event for message in messages]
-    known = await erasures.lock_erasures(connection, sorted({event.erasure_id for event in events}))
-    for erasure in known:
+    locked = await erasures.lock_erasures(connection, sorted({event.erasure_id for event in events}))
+    for erasure in locked:
         for event in events:
             service = _service_of(event)
             if service is not None and (event.erasure_id, event.record_id) == (erasure.id, erasure.record_id):
-                await erasures.insert_acknowledgement(connection, erasure.id, _word(service, event))
+                await erasures.insert_acknowledgement(connection, erasure.id, _acknowledgement(service, event))
         if erasure.receipt is None:
-            await _complete(connection, erasure, keys, retention)
+            await _complete_if_acknowledged(connection, erasure, keys, retention)
 
 
 def _require_own_word(message: Message[ErasureAcknowledged]) -> None:
-    """A topic has one writer, so its name proves who speaks; only the retired one was everybody's."""
-    writer = _WRITERS.get(message.topic)
+    """A topic has one writer, so its name proves the sender; only the retired topic was shared."""
+    writer = _WRITER_OF_TOPIC.get(message.topic)
     if writer is not None and writer != message.event.service:
         raise WriterMismatchError
 
@@ -52,14 +52,18 @@ def _service_of(event: ErasureAcknowledged) -> Service | None:
     return next((service for service in SERVICES if service == event.service), None)
 
 
-def _word(service: Service, event: ErasureAcknowledged) -> Acknowledgement:
-    return Acknowledgement(service=service, acknowledged_at=event.acknowledged_at, destroyed=event.destroyed)
+def _acknowledgement(service: Service, event: ErasureAcknowledged) -> ErasureAcknowledgement:
+    return ErasureAcknowledgement(service=service, acknowledged_at=event.acknowledged_at, destroyed=event.destroyed)
 
 
-async def _complete(connection: Connection, erasure: Erasure, keys: ReceiptKeys, retention: Retention) -> None:
-    told = await erasures.load_acknowledgements(connection, erasure.id)
-    if len(told) < len(SERVICES):
+async def _complete_if_acknowledged(
+    connection: Connection, erasure: Erasure, keys: ReceiptKeys, retention: Retention
+) -> None:
+    acknowledgements = await erasures.load_acknowledgements(connection, erasure.id)
+    if len(acknowledgements) < len(SERVICES):
         return
     backups = timedelta(days=retention.backups_days)
-    signed = receipt(erasure.id, erasure.record_id, erasure.reason, erasure.decided_at, told, backups=backups)
+    signed = build_receipt(
+        erasure.id, erasure.record_id, erasure.reason, erasure.decided_at, acknowledgements, backups=backups
+    )
     await erasures.complete_erasure(connection, erasure.id, clock.now(), keys.sign(signed))

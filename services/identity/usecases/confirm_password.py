@@ -1,4 +1,4 @@
-"""The holder's password once more, before what cannot be taken lightly (closing a record, other credentials)."""
+"""Confirms a sensitive act with the holder's password, such as closing a record or changing credentials."""
 
 from uuid import UUID
 
@@ -7,7 +7,7 @@ from services.identity.domain.accounts import AccountRules
 from services.identity.domain.passwords import PasswordNeededError, PasswordWrongError, normalise_password
 from services.identity.store import accounts as store
 from services.identity.store import throttles
-from services.identity.usecases.take_try import take_try
+from services.identity.usecases.take_try import count_attempt
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.db.pool import Connection
@@ -25,12 +25,12 @@ async def confirm_password(
     acting: Actor | None = None,
     record_id: UUID | None = None,
 ) -> None:
-    """`account_id`: the record whose account's password it is. A wrong one is told to the ledger of `record_id`, as
-    tried by `acting`; without them to the own record's, as tried by its holder.
+    """Checks the password of the account of record `account_id`. A wrong password is entered in the access ledger of
+    `record_id`, with `acting` as actor; by default in that of `account_id`, with its holder as actor.
 
-    Call it on a connection outside of a transaction and before the one of your change: a wrong try must stay counted,
-    and argon2 (in a thread) must hold no lock. A record without an account needs no password: only the
-    demonstration's sign-in can have made its token.
+    Call it outside of a transaction, before that of your change: a wrong attempt must stay counted, and argon2 (in a
+    thread) must not hold locks. A record without an account needs no password, because only the demonstration's sign-in
+    issues tokens for it.
 
     Raises PasswordNeededError (403, `password-needed`), PasswordWrongError (403, `password-wrong`),
     TooManyTriesError (429, `too-many-tries`, with Retry-After) and OverloadedError (503, `unavailable`, likewise).
@@ -40,20 +40,20 @@ async def confirm_password(
         return
     if not password:
         raise PasswordNeededError
-    keys, kept, normalised = [f"confirm:{account_id}"], account.password_hash, normalise_password(password)
+    keys, stored_hash, normalised = [f"confirm:{account_id}"], account.password_hash, normalise_password(password)
     with accounts.hashes.place() as place:
-        await take_try(connection, keys, "confirm-password")
-        found = await place.run(lambda: accounts.hasher.check(kept, normalised))
+        await count_attempt(connection, keys, "confirm-password")
+        verdict = await place.run(lambda: accounts.hasher.check(stored_hash, normalised))
     async with connection.transaction():
-        if found != "wrong":
-            await throttles.give_back(connection, keys, clock.now())
+        if verdict != "wrong":
+            await throttles.reset_attempts(connection, keys, clock.now())
             return
-        who = acting or Actor(kind="patient", id=str(account_id))
-        await append(connection, [announce(_refused(record_id or account_id, who))])
+        actor = acting or Actor(kind="patient", id=str(account_id))
+        await append(connection, [announce(_refusal_event(record_id or account_id, actor))])
     REFUSED.labels("confirm-password", PasswordWrongError.code).inc()
     raise PasswordWrongError
 
 
-def _refused(record_id: UUID, who: Actor) -> AccessRecorded:
+def _refusal_event(record_id: UUID, actor: Actor) -> AccessRecorded:
     reason = PasswordWrongError.code
-    return AccessRecorded(record_id=record_id, actor=who, action="sign-in", outcome="refused", reason=reason)
+    return AccessRecorded(record_id=record_id, actor=actor, action="sign-in", outcome="refused", reason=reason)

@@ -1,4 +1,4 @@
-"""Creates the account of a record's holder, inside the transaction of whoever has proved that they are the holder."""
+"""Creates the account of a record's holder in the transaction of a caller that has verified their identity."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -22,9 +22,9 @@ from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Choices:
-    """What the person has chosen. `identifier`: by default their mail address; `password_hash`: of `hash_password`,
-    made before the transaction; `second_factor`: mail or sms; `terms_version`: the terms that were accepted."""
+class AccountChoices:
+    """The person's choices. `identifier`: usually their mail address; `password_hash`: from `hash_password`, called
+    before the transaction; `second_factor`: mail or sms; `terms_version`: the version of the accepted terms."""
 
     identifier: str
     password_hash: str
@@ -33,23 +33,27 @@ class Choices:
 
 
 async def create_account(
-    connection: Connection, accounts: AccountRules, keyrings: Keyrings, record_id: UUID, told: Contact, chosen: Choices
+    connection: Connection,
+    accounts: AccountRules,
+    keyrings: Keyrings,
+    record_id: UUID,
+    contact: Contact,
+    choices: AccountChoices,
 ) -> None:
-    """`told`: the contact on file, which has what the second factor needs. In the caller's transaction, before it
-    announces anything: nothing is announced here, the caller's event tells what happened.
+    """Inserts account and identifier in the caller's transaction. `contact`: the contact on file, which the second
+    factor needs. Call it before anything is announced; it announces nothing itself.
 
-    Raises IdentifierInvalidError, IdentifierTakenError,
-    SecondFactorInvalidError, AccountExistsError.
+    Raises IdentifierInvalidError, IdentifierTakenError, SecondFactorInvalidError, AccountExistsError.
     """
-    normalised = check_identifier(chosen.identifier)
+    normalised = check_identifier(choices.identifier)
     fingerprints = accounts.lookups.fingerprints(*identifier_parts(normalised))
     await lock_ins(connection, fingerprints)
-    sealed = seal_row(keyrings.persons, chosen.identifier.strip().encode(), "account", record_id)
-    channel = check_second_factor(chosen.second_factor, told)
-    new = NewAccount(record_id, sealed, chosen.password_hash, channel, chosen.terms_version, clock.now())
-    if not await store.insert_account(connection, new):
+    sealed = seal_row(keyrings.persons, choices.identifier.strip().encode(), "account", record_id)
+    channel = check_second_factor(choices.second_factor, contact)
+    account = NewAccount(record_id, sealed, choices.password_hash, channel, choices.terms_version, clock.now())
+    if not await store.insert_account(connection, account):
         raise AccountExistsError
-    if await store.find_record(connection, fingerprints) is not None:
+    if await store.find_record_by_identifier(connection, fingerprints) is not None:
         raise IdentifierTakenError
     if not await store.insert_identifier(connection, fingerprints[0], record_id):
         raise IdentifierTakenError

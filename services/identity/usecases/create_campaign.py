@@ -1,8 +1,8 @@
-"""Begins a campaign: from now on the worker tells everybody it selects."""
+"""Creates a campaign; the worker then notifies everybody whom it selects."""
 
 from uuid import UUID
 
-from services.identity.domain.activation import new_wave
+from services.identity.domain.activation import new_code_batch
 from services.identity.domain.campaigns import Campaign, NewCampaign
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import activation, campaigns
@@ -11,9 +11,9 @@ from shared.runtime import clock
 
 
 async def create_campaign(pool: Pool, keyrings: Keyrings, new: NewCampaign, created_by: str) -> UUID:
-    """Returns its id. The key of its codes is made before any code is."""
+    """Returns the id. The key of the codes is created with the campaign, before any code."""
     now, campaign_id = clock.now(), clock.new_id()
-    wave, sealed = new_wave(clock.new_id(), keyrings.persons)
+    wave, sealed = new_code_batch(clock.new_id(), keyrings.persons)
     campaign = Campaign(
         id=campaign_id,
         status="noticing",
@@ -31,6 +31,6 @@ async def create_campaign(pool: Pool, keyrings: Keyrings, new: NewCampaign, crea
         counts={},
     )
     async with transaction(pool) as connection:
-        await activation.insert_wave(connection, wave.id, f"campaign-{campaign_id}", sealed, now)
+        await activation.insert_code_batch(connection, wave.id, f"campaign-{campaign_id}", sealed, now)
         await campaigns.insert_campaign(connection, campaign, created_by)
     return campaign_id

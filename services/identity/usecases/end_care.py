@@ -1,58 +1,60 @@
-"""Ends the care for the holder of a record, or withdraws an invitation: either side may."""
+"""Ends the care for the holder of a record, or withdraws an invitation; both sides may."""
 
 from dataclasses import replace
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import entry
-from services.identity.domain.care import Care, CareUnknownError, Party, Refusal, decide
+from services.identity.domain.acting import permitted_access
+from services.identity.domain.care import CareParty, CareRefusal, CareRelation, CareUnknownError, decide
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import care, representations
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.check_relation import check_relation, is_holder_of
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.telling_refusals import telling_refusals
+from services.identity.usecases.telling_refusals import logged_refusals
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
 from shared.runtime import clock
 
 
-async def end_care(pool: Pool, keyrings: Keyrings, asking: Caller, record_id: UUID, id: UUID) -> tuple[Care, int]:
-    """The relation as it is now, and the version of the record's people.
+async def end_care(
+    pool: Pool, keyrings: Keyrings, caller: Caller, record_id: UUID, id: UUID
+) -> tuple[CareRelation, int]:
+    """Returns the relation after the end, and the version of the record's people.
 
     Raises RecordUnknownError, SessionOverError, RelationInsufficientError, CareUnknownError.
     """
-    actor, now = asking.actor(), clock.now()
-    async with telling_refusals(pool, record_id, actor, "end-care"), transaction(pool) as connection:
+    actor, now = caller.actor(), clock.now()
+    async with logged_refusals(pool, record_id, actor, "end-care"), transaction(pool) as connection:
         if not await representations.lock_records(connection, [record_id]):
             raise RecordUnknownError
-        known = await care.load_care(connection, id)
-        if known is not None and known.record_id != record_id:
-            known = None
-        party = await _party(connection, keyrings, asking, record_id, known)
-        if known is None:
+        relation = await care.load_care(connection, id)
+        if relation is not None and relation.record_id != record_id:
+            relation = None
+        party = await _party(connection, keyrings, caller, record_id, relation)
+        if relation is None:
             raise CareUnknownError
-        status = known.status_at(now)
-        decided = decide(status, "end", party)
-        if isinstance(decided, Refusal):
-            raise decided.error()
-        if decided.status != status:
-            await care.settle_care(connection, known.id, decided.status, now)
+        status = relation.status_at(now)
+        decision = decide(status, "end", party)
+        if isinstance(decision, CareRefusal):
+            raise decision.error()
+        if decision.status != status:
+            await care.settle_care(connection, relation.id, decision.status, now)
         version, events = await announce_people(connection, record_id)
-        if decided.status != status:
-            events.append(entry(record_id, actor, "end-care", decided.status, subject=known.carer_id))
-        await append(connection, [announce(one) for one in events])
-    return replace(known, status=decided.status), version
+        if decision.status != status:
+            events.append(permitted_access(record_id, actor, "end-care", decision.status, subject=relation.carer_id))
+        await append(connection, [announce(event) for event in events])
+    return replace(relation, status=decision.status), version
 
 
 async def _party(
-    connection: Connection, keyrings: Keyrings, asking: Caller, record_id: UUID, known: Care | None
-) -> Party:
-    if known is not None and known.carer_id is not None:
-        acting = asking.kind == "carer" and asking.id == str(known.carer_id)
-        if acting or await is_holder_of(connection, asking, known.carer_id):
-            await check_session(connection, asking.session_id)
+    connection: Connection, keyrings: Keyrings, caller: Caller, record_id: UUID, relation: CareRelation | None
+) -> CareParty:
+    if relation is not None and relation.carer_id is not None:
+        acting = caller.kind == "carer" and caller.id == str(relation.carer_id)
+        if acting or await is_holder_of(connection, caller, relation.carer_id):
+            await check_session(connection, caller.session_id)
             return "invited"
-    return await check_relation(connection, keyrings, asking, record_id, "end-care")
+    return await check_relation(connection, keyrings, caller, record_id, "end-care")

@@ -1,6 +1,6 @@
-"""What the death of a record's holder ends beside the record: sessions, and what the deceased did for others.
+"""Ends what the death of a record's holder ends besides the record: sessions, and relations to other holders.
 
-A death that is corrected brings nothing of it back: the person signs in again, and is named again.
+Correcting a death restores none of it: the person signs in again, and is named again.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ DECEASED = "deceased"
 async def end_life(
     connection: Connection, keyrings: Keyrings, record_id: UUID, now: datetime, actor: Actor
 ) -> list[Event]:
-    """What is to be announced, in the transaction that has locked the record."""
+    """Returns the events to announce. The caller has locked the record in a transaction."""
     ended = await end_all_sessions(connection, record_id, DECEASED, now)
     await sessions.forget_devices(connection, record_id)
     return ended + await release_people(connection, keyrings, record_id, now, actor, DECEASED)

@@ -1,7 +1,7 @@
-"""Erases a record: it was closed long enough ago, or a decision under the GDPR (article 17) asks for it.
+"""Erases a record at the end of its retention, or on a decision under the GDPR (article 17).
 
-One transaction destroys everything that identity holds of it, puts the person on the suppression list as a keyed hash,
-and tells the other services. A record that is erased already answers with the same erasure.
+One transaction destroys everything that identity holds about the record, adds the person to the suppression list as a
+keyed hash, and announces the erasure. Erasing a record again returns the existing erasure.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,10 +12,10 @@ from typing import Final
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.lifecycle import Reason, Refusal, Retention, decide
+from services.identity.domain.lifecycle import ErasureReason, LifecycleRefusal, Retention, decide
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings
-from services.identity.domain.throttling import OF_RECORDS
+from services.identity.domain.throttling import RECORD_KINDS
 from services.identity.store import (
     accounts,
     activation,
@@ -34,10 +34,16 @@ from services.identity.store import (
     throttles,
 )
 from services.identity.store.erasures import Erasure
-from services.identity.store.lifecycle import KeptRecord
-from services.identity.usecases.change_link import name_other
+from services.identity.store.lifecycle import LifecycleRecord
+from services.identity.usecases.change_link import set_linked_record
 from services.identity.usecases.end_sessions import end_all_sessions
-from services.identity.usecases.move_record import Moving, access, counted, fingerprints_of, holder
+from services.identity.usecases.move_record import (
+    LifecycleRequest,
+    count_refusal,
+    fingerprints_of,
+    ledger_entry,
+    open_holder,
+)
 from services.identity.usecases.release_people import release_people
 from shared.contracts.base import Actor
 from shared.contracts.identity import RecordErased
@@ -49,10 +55,10 @@ from shared.messaging.outbox import Announcement, append, tombstone
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 
-Destroy = Callable[[Connection, UUID], Awaitable[Mapping[str, int]]]
-OURSELVES: Final = Actor(kind="system", id="identity")
+Destroyer = Callable[[Connection, UUID], Awaitable[Mapping[str, int]]]
+IDENTITY_ACTOR: Final = Actor(kind="system", id="identity")
 STATE_TOPICS: Final = (IDENTITY_RECORDS, IDENTITY_CONTACTS, IDENTITY_PEOPLE)
-"""Compacted topics of identity that have a record's id as their key."""
+"""Compacted topics of identity whose key is a record's id."""
 
 
 async def _codes(connection: Connection, record_id: UUID) -> dict[str, int]:
@@ -77,8 +83,8 @@ async def _people_to_call(connection: Connection, record_id: UUID) -> dict[str, 
     return {"people-to-call": await calling.delete_people_to_call(connection, record_id)}
 
 
-async def _tries(connection: Connection, record_id: UUID) -> dict[str, int]:
-    await throttles.delete_counts(connection, [f"{kind}:{record_id}" for kind in OF_RECORDS])
+async def _attempts(connection: Connection, record_id: UUID) -> dict[str, int]:
+    await throttles.delete_counts(connection, [f"{kind}:{record_id}" for kind in RECORD_KINDS])
     return {}
 
 
@@ -91,7 +97,7 @@ async def _closures(connection: Connection, record_id: UUID) -> dict[str, int]:
     return {}
 
 
-DESTROY: Final[tuple[Destroy, ...]] = (
+DESTROYERS: Final[tuple[Destroyer, ...]] = (
     challenges.delete_challenges_of,
     sessions.delete_sessions_of,
     accounts.delete_accounts_of,
@@ -100,131 +106,137 @@ DESTROY: Final[tuple[Destroy, ...]] = (
     _minors,
     _representations,
     _people_to_call,
-    _tries,
+    _attempts,
     _contacts,
     _closures,
 )
-"""What there is about a record beside its own row, its person and its fingerprint; a new table is added here."""
+"""What exists about a record besides its own row, its person and its fingerprint. Add new tables here."""
 
 
 class FingerprintUnknownError(CodedError):
-    """The key under which this record is found is no longer in the keyring of the INS: put it back, then erase."""
+    """The key of this record's fingerprint is no longer in the keyring of the INS. Restore the key, then erase."""
 
     code = "fingerprint-key-missing"
 
 
 @dataclass(frozen=True, slots=True)
-class Erasing:
-    """What was decided, by whom, why. `now` is given so that a test can be ten years later."""
+class ErasureRequest:
+    """The decision, its author and its reason. `now` is a parameter so that tests can be ten years later."""
 
-    moving: Moving
-    reason: Reason
+    lifecycle_request: LifecycleRequest
+    reason: ErasureReason
     now: datetime
 
 
 async def erase_record(
-    pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, asked: Erasing
+    pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, request: ErasureRequest
 ) -> Erasure:
-    """Raises RecordUnknownError, FingerprintUnknownError, and what the table refuses."""
+    """Returns the erasure. Raises RecordUnknownError, FingerprintUnknownError, and the refusals of the table."""
     async with transaction(pool) as connection:
         await erased_records.hold(connection, [record_id])
-        known = await erasures.find_erasure(connection, record_id)
-        if known is not None:
-            return known
-        kept, *other = await _locked(connection, keyrings, record_id)
-        refused = _refused(kept, retention, asked)
-        if refused is None:
-            erasure = Erasure(clock.new_id(bucket_of(record_id)), record_id, asked.reason, asked.now)
-            await append(connection, await _erase(connection, keyrings, kept, other, erasure, asked))
+        earlier = await erasures.find_erasure(connection, record_id)
+        if earlier is not None:
+            return earlier
+        record, *other = await _lock_record(connection, keyrings, record_id)
+        refusal = _refusal(record, retention, request)
+        if refusal is None:
+            erasure = Erasure(clock.new_id(bucket_of(record_id)), record_id, request.reason, request.now)
+            await append(connection, await _apply_erasure(connection, keyrings, record, other, erasure, request))
         else:
-            told = access(record_id, asked.moving, reason=refused.code, refused=True)
-            await append(connection, [announce(told)])
-    if refused is not None:
-        raise counted(asked.moving, refused)
+            refusal_entry = ledger_entry(record_id, request.lifecycle_request, reason=refusal.code, is_refused=True)
+            await append(connection, [announce(refusal_entry)])
+    if refusal is not None:
+        raise count_refusal(request.lifecycle_request, refusal)
     return erasure
 
 
-async def _locked(connection: Connection, keyrings: Keyrings, record_id: UUID) -> list[KeptRecord]:
-    """The number first, then the record: the order of whoever opens. Behind it the one that it is linked to."""
-    seen = await lifecycle.load_kept(connection, record_id, lock=False)
-    if seen is None:
+async def _lock_record(connection: Connection, keyrings: Keyrings, record_id: UUID) -> list[LifecycleRecord]:
+    """Locks the number first, then the record, in the order of openings. Returns the record and the linked one."""
+    unlocked = await lifecycle.load_lifecycle_record(connection, record_id, lock=False)
+    if unlocked is None:
         raise RecordUnknownError
-    await records.lock_ins(connection, fingerprints_of(keyrings, holder(keyrings, seen)))
-    found = await links.lock_linked(connection, record_id)
-    if not found:
+    await records.lock_ins(connection, fingerprints_of(keyrings, open_holder(keyrings, unlocked)))
+    locked = await links.lock_linked(connection, record_id)
+    if not locked:
         raise RecordUnknownError
-    return found
+    return locked
 
 
-def _refused(kept: KeptRecord, retention: Retention, asked: Erasing) -> ClientError | None:
-    decided = decide(kept.state, "erase", asked.moving.party)
-    if isinstance(decided, Refusal):
-        return decided.error()
-    over = kept.closed_at is not None and retention.is_over(kept.closed_at, asked.now)
-    return Refusal("retention-running").error() if asked.reason == "retention-over" and not over else None
+def _refusal(record: LifecycleRecord, retention: Retention, request: ErasureRequest) -> ClientError | None:
+    decision = decide(record.state, "erase", request.lifecycle_request.party)
+    if isinstance(decision, LifecycleRefusal):
+        return decision.error()
+    over = record.closed_at is not None and retention.is_over(record.closed_at, request.now)
+    return LifecycleRefusal("retention-running").error() if request.reason == "retention-over" and not over else None
 
 
 async def erase_again(connection: Connection, keyrings: Keyrings, event: RecordErased) -> list[Announcement]:
-    """An erasure that was announced and then lost with the database: the record that came back is erased as before.
+    """Repeats an erasure that was announced and then lost with the database: the restored record is erased again.
 
-    Returns what is to be announced; nothing for an erasure that is known here.
+    Returns the announcements; none for an erasure that is known here.
     """
     record_id = event.record_id
     await erased_records.hold(connection, [record_id])
     if await erasures.find_erasure(connection, record_id) is not None:
         return []
     erasure = Erasure(event.erasure_id, record_id, event.reason, event.decided_at)
-    if await lifecycle.load_kept(connection, record_id, lock=False) is None:
+    if await lifecycle.load_lifecycle_record(connection, record_id, lock=False) is None:
         await erased_records.begin(connection, record_id, erasure.id, erasure.decided_at)
         await erasures.insert_erasure(connection, erasure)
         return [tombstone(topic, event.key) for topic in STATE_TOPICS]
-    kept, *other = await _locked(connection, keyrings, record_id)
-    asked = Erasing(Moving("erase", "operator", OURSELVES), event.reason, event.decided_at)
-    return await _erase(connection, keyrings, kept, other, erasure, asked)
+    record, *other = await _lock_record(connection, keyrings, record_id)
+    request = ErasureRequest(LifecycleRequest("erase", "operator", IDENTITY_ACTOR), event.reason, event.decided_at)
+    return await _apply_erasure(connection, keyrings, record, other, erasure, request)
 
 
-async def _erase(  # what is erased, why, and beside which record
+async def _apply_erasure(  # the erased record, the linked one, and the decision
     connection: Connection,
     keyrings: Keyrings,
-    kept: KeptRecord,
-    linked: list[KeptRecord],
+    erased: LifecycleRecord,
+    linked: list[LifecycleRecord],
     erasure: Erasure,
-    asked: Erasing,
+    request: ErasureRequest,
 ) -> list[Announcement]:
-    await erased_records.begin(connection, kept.id, erasure.id, asked.now)
+    await erased_records.begin(connection, erased.id, erasure.id, request.now)
     await erasures.insert_erasure(connection, erasure)
-    ended = await end_all_sessions(connection, kept.id, "record-erased", asked.now)
-    released = await release_people(connection, keyrings, kept.id, asked.now, asked.moving.actor)
-    await erased_records.count_destroyed(connection, kept.id, await destroy(connection, keyrings, kept, asked.now))
-    unlinking = Moving("unlink", asked.moving.party, asked.moving.actor)
-    alone = [await name_other(connection, keyrings, one, None, unlinking, "erased", kept.id) for one in linked]
-    return [*_told(erasure, asked), *(announce(one) for one in (*ended, *released)), *chain(*alone)]
+    ended = await end_all_sessions(connection, erased.id, "record-erased", request.now)
+    released = await release_people(connection, keyrings, erased.id, request.now, request.lifecycle_request.actor)
+    await erased_records.count_destroyed(
+        connection, erased.id, await destroy_record_data(connection, keyrings, erased, request.now)
+    )
+    unlinking = LifecycleRequest("unlink", request.lifecycle_request.party, request.lifecycle_request.actor)
+    unlinked = [
+        await set_linked_record(connection, keyrings, other, None, unlinking, "erased", erased.id) for other in linked
+    ]
+    return [*_announcements(erasure, request), *(announce(event) for event in (*ended, *released)), *chain(*unlinked)]
 
 
-async def destroy(connection: Connection, keyrings: Keyrings, kept: KeptRecord, now: datetime) -> dict[str, int]:
-    """Everything that identity holds of a record. Returns how many of what."""
-    fingerprints = fingerprints_of(keyrings, holder(keyrings, kept))
-    gone: dict[str, int] = {}
-    for one in DESTROY:
-        gone |= await one(connection, kept.id)
-    gone["care-relations"] = await care.delete_care(connection, kept.id, fingerprints)
-    gone["contact-proposals"] = await proposals.delete_proposals(connection, fingerprints)
-    gone["fingerprints"] = await lifecycle.delete_fingerprints(connection, kept.id, fingerprints)
-    if not gone["fingerprints"]:
+async def destroy_record_data(
+    connection: Connection, keyrings: Keyrings, record: LifecycleRecord, now: datetime
+) -> dict[str, int]:
+    """Deletes everything that identity holds about a record. Returns the numbers of deleted items by plural noun."""
+    fingerprints = fingerprints_of(keyrings, open_holder(keyrings, record))
+    destroyed: dict[str, int] = {}
+    for destroyer in DESTROYERS:
+        destroyed |= await destroyer(connection, record.id)
+    destroyed["care-relations"] = await care.delete_care(connection, record.id, fingerprints)
+    destroyed["contact-proposals"] = await proposals.delete_proposals(connection, fingerprints)
+    destroyed["fingerprints"] = await lifecycle.delete_fingerprints(connection, record.id, fingerprints)
+    if not destroyed["fingerprints"]:
         raise FingerprintUnknownError
-    gone["records"] = await lifecycle.delete_record(connection, kept.id)
-    gone["persons"] = await lifecycle.delete_person(connection, kept.id, kept.person_id)
+    destroyed["records"] = await lifecycle.delete_record(connection, record.id)
+    destroyed["persons"] = await lifecycle.delete_person(connection, record.id, record.person_id)
     await lifecycle.suppress(connection, fingerprints[0], "erased", None, now)
-    return gone
+    return destroyed
 
 
-def _told(erasure: Erasure, asked: Erasing) -> list[Announcement]:
+def _announcements(erasure: Erasure, request: ErasureRequest) -> list[Announcement]:
     erased = RecordErased(
         record_id=erasure.record_id, erasure_id=erasure.id, reason=erasure.reason, decided_at=erasure.decided_at
     )
     key = str(erasure.record_id)
     return [
         *(tombstone(topic, key) for topic in STATE_TOPICS),
-        announce(access(erasure.record_id, asked.moving, reason=erasure.reason)),
+        announce(ledger_entry(erasure.record_id, request.lifecycle_request, reason=erasure.reason)),
         announce(erased),
     ]

@@ -1,4 +1,4 @@
-"""A contact changes, once the codes from the old and the new place are here."""
+"""Changes a contact after the codes sent to the old and the new one were given."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,16 +7,16 @@ from uuid import UUID
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.codes import CodeOverError, open_detail
-from services.identity.domain.contacts import Note, message, seal_contact
+from services.identity.domain.contacts import MessageContent, message_request, seal_contact
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import Keyrings, seal_row
-from services.identity.domain.sessions import holder_of
+from services.identity.domain.sessions import holder_actor
 from services.identity.store import contacts, throttles
 from services.identity.usecases.answer_challenge import answer_challenge
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.follow_contact import follow_contact
 from services.identity.usecases.load_contact import load_contact
-from services.identity.usecases.refuse_try import refuse_try
+from services.identity.usecases.refuse_try import record_failure
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.identity import ContactChanged
@@ -26,8 +26,8 @@ from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class BothCodes:
-    """The codes of both places."""
+class ContactChangeCodes:
+    """The codes that were sent to the old and to the new contact."""
 
     challenge_id: UUID
     old_code: str
@@ -35,46 +35,49 @@ class BothCodes:
 
 
 async def finish_contact_change(
-    pool: Pool, accounts: AccountRules, keyrings: Keyrings, holder: tuple[UUID, UUID | None], codes: BothCodes
+    pool: Pool, accounts: AccountRules, keyrings: Keyrings, holder: tuple[UUID, UUID | None], codes: ContactChangeCodes
 ) -> None:
-    """Raises SessionOverError, CodeWrongError, CodeOverError (also when the contact has changed meanwhile)."""
+    """Changes the contact and notifies both. `holder`: record id and session id.
+
+    Raises SessionOverError, CodeWrongError, CodeOverError (also when the contact has changed meanwhile).
+    """
     record_id, session_id = holder
     async with transaction(pool) as connection:
         await check_session(connection, session_id)
-        both = (codes.old_code, codes.new_code)
-        challenge, wrong = await answer_challenge(
-            connection, accounts, keyrings, "contact-change", codes.challenge_id, both, record_id
+        both_codes = (codes.old_code, codes.new_code)
+        challenge, error = await answer_challenge(
+            connection, accounts, keyrings, "contact-change", codes.challenge_id, both_codes, record_id
         )
-        if wrong is not None:
-            await refuse_try(connection, keyrings, None if challenge is None else record_id, wrong.code)
+        if error is not None:
+            await record_failure(connection, keyrings, None if challenge is None else record_id, error.code)
         else:
-            assert challenge is not None, "nothing wrong means a challenge"
-            await _change(connection, keyrings, record_id, open_detail(keyrings, challenge))
-    if wrong is not None:
-        raise wrong
+            assert challenge is not None, "without an error there is a challenge"
+            await _apply_change(connection, keyrings, record_id, open_detail(keyrings, challenge))
+    if error is not None:
+        raise error
 
 
-async def _change(connection: Connection, keyrings: Keyrings, record_id: UUID, detail: dict[str, Any]) -> None:
+async def _apply_change(connection: Connection, keyrings: Keyrings, record_id: UUID, detail: dict[str, Any]) -> None:
     _, old = await load_contact(connection, keyrings, record_id)
     new = Contact.from_json(detail["contact"].encode())
     sealed = seal_row(keyrings.persons, new.as_json(), "contact", record_id)
     version = await contacts.replace_contact(connection, record_id, detail["version"], sealed)
     if version is None:
         raise CodeOverError
-    await throttles.give_back(connection, detail["keys"], clock.now())
+    await throttles.reset_attempts(connection, detail["keys"], clock.now())
     old_channel, new_channel = detail["channels"]
-    note = Note("contact-changed")
-    told: list[Event] = [
+    note = MessageContent("contact-changed")
+    events: list[Event] = [
         ContactChanged(record_id=record_id, version=version, sealed=seal_contact(keyrings, record_id, new)),
         AccessRecorded(
             record_id=record_id,
-            actor=holder_of(record_id),
+            actor=holder_actor(record_id),
             action="change-contact",
             outcome="permitted",
             reason="both-confirmed",
         ),
-        message(keyrings.contacts, clock.new_id(), record_id, old, note, old_channel),
-        message(keyrings.contacts, clock.new_id(), record_id, new, note, new_channel),
+        message_request(keyrings.contacts, clock.new_id(), record_id, old, note, old_channel),
+        message_request(keyrings.contacts, clock.new_id(), record_id, new, note, new_channel),
         *await follow_contact(connection, keyrings, record_id),
     ]
-    await append(connection, [announce(one) for one in told])
+    await append(connection, [announce(event) for event in events])

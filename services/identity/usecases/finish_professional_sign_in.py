@@ -1,57 +1,61 @@
-"""Finishes the sign-in of a professional who comes back from Pro Santé Connect."""
+"""Finishes the sign-in of a professional who returns from Pro Santé Connect."""
 
 from dataclasses import dataclass
 
-from services.identity.domain.professionals import PSC_CLIENT, SignInRules, Vouched
+from services.identity.domain.professionals import PSC_CLIENT, IdentityProof, SignInRules
 from services.identity.domain.psc import (
-    Provider,
+    IdentityProvider,
     ProviderRefusedError,
     check_id_token,
     check_pending,
-    digest,
-    told_of,
-    verifier_of,
-    vouched_by,
+    identity_proof_of,
+    merge_userinfo,
+    pkce_verifier,
+    secret_digest,
 )
-from services.identity.domain.tokens import AccessToken, Issuer
+from services.identity.domain.tokens import AccessToken, TokenIssuer
 from services.identity.store import professional_sessions
-from services.identity.usecases.open_session import Asked, open_session
+from services.identity.usecases.open_session import SessionRequest, open_session
 from services.identity.usecases.verify_provider_token import verify_provider_token
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CameBack:
-    """What the browser brings: state and code (or an error) in the address, the other half in its cookie."""
+class ProviderCallback:
+    """The browser's callback: state, code (None after an error) and issuer from the URL, the secret from its cookie."""
 
     state: str
-    browser: str
+    browser_secret: str
     code: str | None
     issuer: str | None
 
 
 async def finish_professional_sign_in(
-    pool: Pool, issuer: Issuer, provider: Provider, rules: SignInRules, back: CameBack
+    pool: Pool, issuer: TokenIssuer, provider: IdentityProvider, rules: SignInRules, callback: ProviderCallback
 ) -> AccessToken:
-    """A sign-in serves once, whatever comes of it.
+    """Returns the professional's token. A sign-in can be finished once, whatever the outcome.
 
     Raises SignInOverError, ProviderRefusedError, ProviderUnavailableError, ProviderTokenInvalidError,
-    ProviderClaimsError and what `admit` raises.
+    ProviderClaimsError and what `admit_professional` raises.
     """
     async with transaction(pool) as connection:
-        taken = await professional_sessions.take_pending(connection, digest(back.state))
-    pending = check_pending(taken, back.state, back.browser, clock.now())
-    if back.code is None or back.issuer not in (None, provider.party.issuer):  # RFC 9207
+        pending_sign_in = await professional_sessions.take_pending_sign_in(connection, secret_digest(callback.state))
+    pending = check_pending(pending_sign_in, callback.state, callback.browser_secret, clock.now())
+    if callback.code is None or callback.issuer not in (None, provider.party.issuer):  # RFC 9207
         raise ProviderRefusedError
-    vouched = await _redeem(provider, rules, back.code, pending.key_id, back.state)
-    asked = Asked(vouched, "pro-sante-connect", PSC_CLIENT, pending.organisation_id, pending.stated)
+    proof = await _redeem_code(provider, rules, callback.code, pending.key_id, callback.state)
+    session_request = SessionRequest(
+        proof, "pro-sante-connect", PSC_CLIENT, pending.organisation_id, pending.stated_access
+    )
     async with transaction(pool) as connection:
-        return await open_session(connection, issuer, rules, asked)
+        return await open_session(connection, issuer, rules, session_request)
 
 
-async def _redeem(provider: Provider, rules: SignInRules, code: str, kid: str, state: str) -> Vouched:
-    redeemed = await provider.redeem(code, verifier_of(rules.keys, kid, state))
-    claims = await verify_provider_token(provider, redeemed.id_token, provider.party.client_id, kind="ID")
+async def _redeem_code(
+    provider: IdentityProvider, rules: SignInRules, code: str, kid: str, state: str
+) -> IdentityProof:
+    tokens = await provider.redeem(code, pkce_verifier(rules.keys, kid, state))
+    claims = await verify_provider_token(provider, tokens.id_token, provider.party.client_id, kind="ID")
     check_id_token(claims, provider.party, rules.keys, kid, state)
-    return vouched_by(told_of(claims, await provider.userinfo(redeemed.access_token)))
+    return identity_proof_of(merge_userinfo(claims, await provider.userinfo(tokens.access_token)))

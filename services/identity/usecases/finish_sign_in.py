@@ -1,4 +1,4 @@
-"""Signing in, the second half: the code is looked at, and a session begins on this device."""
+"""The second step of a sign-in: checks the code and starts a session on the device."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,16 +7,16 @@ from uuid import UUID
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.codes import Challenge, open_detail
-from services.identity.domain.contacts import Note, moment
+from services.identity.domain.contacts import MessageContent, utc_minute
 from services.identity.domain.sealing import Keyrings
-from services.identity.domain.sessions import Secret, holder_of, new_secret, session_subject
-from services.identity.domain.tokens import AccessToken, Issuer
+from services.identity.domain.sessions import OpaqueToken, holder_actor, new_opaque_token, session_subject
+from services.identity.domain.tokens import AccessToken, TokenIssuer
 from services.identity.store import challenges, lifecycle, sessions, throttles
 from services.identity.usecases.answer_challenge import answer_challenge
 from services.identity.usecases.end_sessions import end_device_sessions
 from services.identity.usecases.keep_device import keep_device
-from services.identity.usecases.refuse_try import refuse_try
-from services.identity.usecases.tell_holder import tell_holder
+from services.identity.usecases.refuse_try import record_failure
+from services.identity.usecases.tell_holder import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction
@@ -26,8 +26,8 @@ from shared.runtime.clock import bucket_of
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class SignedIn:
-    """What the device is given. `device_token`: for a device that was not known before."""
+class SessionTokens:
+    """The tokens of a session. `device_token`: only for a new device."""
 
     access: AccessToken
     refresh_token: str
@@ -35,8 +35,8 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Answer:
-    """A code, and the device it comes from."""
+class SignInAnswer:
+    """The code of a challenge, and the name of the device."""
 
     challenge_id: UUID
     code: str
@@ -44,68 +44,69 @@ class Answer:
 
 
 async def finish_sign_in(
-    pool: Pool, accounts: AccountRules, keyrings: Keyrings, issuer: Issuer, answer: Answer
-) -> SignedIn:
-    """A code serves once, whoever comes at the same time, and a death that is recorded meanwhile ends the session.
+    pool: Pool, accounts: AccountRules, keyrings: Keyrings, issuer: TokenIssuer, answer: SignInAnswer
+) -> SessionTokens:
+    """Returns the tokens of the new session. A code works once, also under concurrency. The record is locked, so that a
+    death recorded meanwhile ends the session.
 
     Raises CodeWrongError, CodeOverError.
     """
     async with transaction(pool) as connection:
-        asked = await challenges.load_challenge(connection, answer.challenge_id, "sign-in", clock.now())
-        if asked is not None and asked.record_id is not None:
-            await lifecycle.hold_record(connection, asked.record_id)
-        challenge, wrong = await answer_challenge(
+        open_challenge = await challenges.load_challenge(connection, answer.challenge_id, "sign-in", clock.now())
+        if open_challenge is not None and open_challenge.record_id is not None:
+            await lifecycle.hold_record(connection, open_challenge.record_id)
+        challenge, error = await answer_challenge(
             connection, accounts, keyrings, "sign-in", answer.challenge_id, (answer.code,)
         )
         record_id = None if challenge is None else challenge.record_id
-        if wrong is not None:
-            await refuse_try(connection, keyrings, record_id, wrong.code)
+        if error is not None:
+            await record_failure(connection, keyrings, record_id, error.code)
         else:
-            assert challenge is not None, "nothing wrong means a challenge"
-            refresh, device_token = await _begin(connection, accounts, keyrings, challenge, answer.device_name)
-    if wrong is not None:
-        raise wrong
+            assert challenge is not None, "without an error there is a challenge"
+            refresh, device_token = await _sign_in_device(connection, accounts, keyrings, challenge, answer.device_name)
+    if error is not None:
+        raise error
     assert record_id is not None, "a decoy is never answered"
     subject = session_subject(record_id, refresh.id)
     access = issuer.issue(subject, token_id=clock.new_id(), now=clock.now())
-    return SignedIn(access, refresh.text, device_token)
+    return SessionTokens(access, refresh.text, device_token)
 
 
-async def _begin(
+async def _sign_in_device(
     connection: Connection, accounts: AccountRules, keyrings: Keyrings, challenge: Challenge, device_name: str
-) -> tuple[Secret, str | None]:
+) -> tuple[OpaqueToken, str | None]:
     record_id, now = challenge.record_id, clock.now()
     assert record_id is not None, "a decoy is never answered"
     detail = open_detail(keyrings, challenge)
-    await throttles.give_back(connection, detail["keys"], now)
+    await throttles.reset_attempts(connection, detail["keys"], now)
     device_id, token = UUID(detail["device"]) if detail["device"] else None, None
     if device_id is None or not await sessions.touch_device(connection, record_id, device_id, now):
         token = await keep_device(connection, keyrings, record_id, device_name)
         device_id = token.id
-    # One session is alive on a device: an earlier one ends.
+    # A device has one active session: an earlier one ends.
     ended = await end_device_sessions(connection, record_id, device_id, "signed-in-again", now)
-    refresh = await _begin_session(connection, accounts, record_id, device_id, now)
-    told: list[Event] = [
+    refresh = await _start_session(connection, accounts, record_id, device_id, now)
+    events: list[Event] = [
         *ended,
         AccessRecorded(
             record_id=record_id,
-            actor=holder_of(record_id),
+            actor=holder_actor(record_id),
             action="sign-in",
             outcome="permitted",
             reason="password-and-code",
         ),
     ]
     if token is not None:
-        note = Note("new-device", {"when": moment(now), "device": device_name})
-        told += await tell_holder(connection, keyrings, record_id, note)
-    await append(connection, [announce(one) for one in told])
+        note = MessageContent("new-device", {"when": utc_minute(now), "device": device_name})
+        events += await notify_holder(connection, keyrings, record_id, note)
+    await append(connection, [announce(event) for event in events])
     return refresh, None if token is None else token.text
 
 
-async def _begin_session(
+async def _start_session(
     connection: Connection, accounts: AccountRules, record_id: UUID, device_id: UUID, now: datetime
-) -> Secret:
-    refresh = new_secret(clock.new_id(bucket_of(record_id)))
+) -> OpaqueToken:
+    refresh = new_opaque_token(clock.new_id(bucket_of(record_id)))
     ends_at = now + accounts.session_life
     await sessions.insert_session(connection, record_id, refresh.id, device_id, now, ends_at)
     await sessions.insert_refresh_token(connection, refresh, min(now + accounts.session_idle, ends_at))

@@ -1,16 +1,16 @@
-"""The application's first code: from now on it gives the codes of this account."""
+"""Completes the enrolment of an authenticator application with its first code."""
 
 from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountMissingError
-from services.identity.domain.codes import CodeOverError, CodeWrongError, open_detail, totp_step
+from services.identity.domain.codes import CodeOverError, CodeWrongError, matching_totp_step, open_detail
 from services.identity.domain.sealing import Keyrings, seal_row
-from services.identity.domain.sessions import holder_of
+from services.identity.domain.sessions import holder_actor
 from services.identity.store import accounts as store
 from services.identity.store import challenges
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.refuse_try import refuse_try
+from services.identity.usecases.refuse_try import record_failure
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
 from shared.messaging.outbox import append
@@ -20,18 +20,21 @@ from shared.runtime import clock
 async def finish_totp(
     pool: Pool, keyrings: Keyrings, holder: tuple[UUID, UUID | None], challenge_id: UUID, code: str
 ) -> None:
-    """Raises SessionOverError, CodeWrongError, CodeOverError."""
+    """Makes the application the second factor. `holder`: record id and session id.
+
+    Raises SessionOverError, CodeWrongError, CodeOverError.
+    """
     record_id, session_id = holder
     async with transaction(pool) as connection:
         await check_session(connection, session_id)
         now = clock.now()
-        challenge = await challenges.try_challenge(connection, challenge_id, "totp-enrolment", now)
+        challenge = await challenges.spend_attempt(connection, challenge_id, "totp-enrolment", now)
         if challenge is None or challenge.record_id != record_id:
             raise CodeOverError
         secret = open_detail(keyrings, challenge)["secret"]
-        step = totp_step(secret, code, now, last_step=0)
+        step = matching_totp_step(secret, code, now, last_step=0)
         if step is None:
-            await refuse_try(connection, keyrings, record_id, CodeWrongError.code)
+            await record_failure(connection, keyrings, record_id, CodeWrongError.code)
         else:
             await challenges.use_challenge(connection, challenge_id, now)
             await _enrol(connection, keyrings, record_id, secret, step)
@@ -46,7 +49,7 @@ async def _enrol(connection: Connection, keyrings: Keyrings, record_id: UUID, se
     await store.set_totp(connection, record_id, sealed, step)
     entry = AccessRecorded(
         record_id=record_id,
-        actor=holder_of(record_id),
+        actor=holder_actor(record_id),
         action="change-credentials",
         outcome="permitted",
         reason="application-enrolled",

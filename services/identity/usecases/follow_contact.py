@@ -1,23 +1,23 @@
-"""Where somebody represents minors, their contacts follow when the representative's changes."""
+"""Updates the contacts of represented minors when the contact of their representative changes."""
 
 from uuid import UUID
 
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import representations
-from services.identity.usecases.settle_contact import settle_contact
+from services.identity.usecases.settle_contact import sync_minor_contact
 from shared.contracts.base import Event
 from shared.db.pool import Connection
 
 
 async def follow_contact(connection: Connection, keyrings: Keyrings, representative_id: UUID) -> list[Event]:
-    """The changed contacts of the minors, in the transaction that has changed the representative's."""
+    """Returns the events of changed contacts, in the transaction that changed the representative's contact."""
     of_minors = [
-        one.record_id
-        for one in await representations.represented_by(connection, representative_id)
-        if one.status == "validated" and one.basis == "representative-of-minor"
+        representation.record_id
+        for representation in await representations.load_represented(connection, representative_id)
+        if representation.status == "validated" and representation.basis == "representative-of-minor"
     ]
     await representations.lock_records(connection, of_minors)
     events: list[Event] = []
     for record_id in of_minors:
-        events += await settle_contact(connection, keyrings, record_id)
+        events += await sync_minor_contact(connection, keyrings, record_id)
     return events

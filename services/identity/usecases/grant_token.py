@@ -1,17 +1,17 @@
-"""Grants an access token to software that proves itself (RFC 6749 section 4.4, RFC 7523, RFC 8705)."""
+"""Grants an access token to authenticated software (RFC 6749 section 4.4, RFC 7523, RFC 8705)."""
 
 from services.identity.domain.assertions import ScopeRefusedError
 from services.identity.domain.clients import Client
-from services.identity.domain.tokens import AccessToken, Issuer, Subject
+from services.identity.domain.tokens import AccessToken, TokenIssuer, TokenSubject
 from services.identity.usecases.prove_client import ClientProof, prove_client
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 
 
-async def grant_token(pool: Pool, issuer: Issuer, proof: ClientProof, scopes: frozenset[str]) -> AccessToken:
-    """With the scopes asked for, or all of the client's when none are. An assertion serves once.
+async def grant_token(pool: Pool, issuer: TokenIssuer, proof: ClientProof, scopes: frozenset[str]) -> AccessToken:
+    """Returns a token with the requested scopes, by default all of the client's. An assertion works once.
 
-    Raises AssertionRefusedError and its kinds, ScopeRefusedError.
+    Raises AssertionRefusedError and its subclasses, ScopeRefusedError.
     """
     now = clock.now()
     async with transaction(pool) as connection:
@@ -21,5 +21,5 @@ async def grant_token(pool: Pool, issuer: Issuer, proof: ClientProof, scopes: fr
     return issuer.issue(_subject(client, scopes or client.scopes), token_id=clock.new_id(), now=now)
 
 
-def _subject(client: Client, scopes: frozenset[str]) -> Subject:
-    return Subject(client.kind, client.id, client.id, scopes, organisation_id=client.organisation_id)
+def _subject(client: Client, scopes: frozenset[str]) -> TokenSubject:
+    return TokenSubject(client.kind, client.id, client.id, scopes, organisation_id=client.organisation_id)

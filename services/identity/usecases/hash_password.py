@@ -1,4 +1,4 @@
-"""Makes what is kept of a new password."""
+"""Checks and hashes a new password."""
 
 from collections.abc import Iterable
 
@@ -7,17 +7,17 @@ from services.identity.domain.hash_queue import HashPlace
 from services.identity.domain.passwords import check_password, normalise_password
 
 
-async def hash_password(accounts: AccountRules, place: HashPlace, password: str, own: Iterable[str]) -> str:
-    """Checks and hashes in a thread: call it before the transaction. `place`: taken from `accounts.hashes` before a
-    code or an account was looked at; `own`: `own_words` of the person.
+async def hash_password(accounts: AccountRules, place: HashPlace, password: str, personal: Iterable[str]) -> str:
+    """Returns the hash of a checked password. It runs in a thread; call it before the transaction. `place`: taken from
+    `accounts.hashes` before a code or an account was looked up; `personal`: `personal_words` of the person.
 
     Raises PasswordLengthError, PasswordWeakError, PasswordPersonalError.
     """
-    words = tuple(own)
+    words = tuple(personal)
 
-    def make() -> str:
+    def check_and_hash() -> str:
         normalised = normalise_password(password)
         check_password(normalised, words)
         return accounts.hasher.hash(normalised)
 
-    return await place.run(make)
+    return await place.run(check_and_hash)

@@ -1,18 +1,23 @@
-"""Keeps a batch of the directory's lines, and with it how far the file has been read. Nothing changes by it yet."""
+"""Stores a batch of the directory's lines and the progress through the file. The directory itself does not change
+yet."""
 
 from collections.abc import Sequence
 
-from services.identity.domain.extraction import Activity
-from services.identity.domain.imports import FileMark, Progress
+from services.identity.domain.extraction import ActivityLine
+from services.identity.domain.imports import FileIdentity, ImportProgress
 from services.identity.store import directory_lines, imports
 from shared.db.pool import Pool, transaction
 
 
 async def import_activities(
-    pool: Pool, file: FileMark, activities: Sequence[Activity], was: Progress, now: Progress
-) -> Progress:
-    """Returns `now`. Raises ImportOvertakenError."""
+    pool: Pool,
+    file: FileIdentity,
+    activities: Sequence[ActivityLine],
+    previous: ImportProgress,
+    current: ImportProgress,
+) -> ImportProgress:
+    """Returns `current`. Raises ImportOvertakenError."""
     async with transaction(pool) as connection:
         await directory_lines.insert_lines(connection, activities)
-        await imports.set_progress(connection, "directory", file, was, now)
-    return now
+        await imports.set_progress(connection, "directory", file, previous, current)
+    return current

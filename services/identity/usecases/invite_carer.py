@@ -1,29 +1,29 @@
-"""Invites somebody to care for the holder of a record, and sends them a code."""
+"""Invites a person to care for the holder of a record, and sends them a code."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import entry
+from services.identity.domain.acting import permitted_access
 from services.identity.domain.care import (
-    MOST_CARERS,
-    Care,
+    MAX_CARERS,
+    CareRelation,
     CarerSelfError,
     CarersManyError,
-    Invited,
-    code_hashes,
-    new_code,
+    InvitedPerson,
+    invitation_code_hashes,
+    new_invitation_code,
 )
-from services.identity.domain.contacts import Note, message
+from services.identity.domain.contacts import MessageContent, message_request
 from services.identity.domain.opening import Contact, RecordUnknownError
 from services.identity.domain.sealing import Keyrings, seal_row
 from services.identity.store import care, records, representations
 from services.identity.usecases.check_relation import check_relation
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.take_try import take_try
-from services.identity.usecases.tell_holder import tell_holder
-from services.identity.usecases.telling_refusals import telling_refusals
+from services.identity.usecases.take_try import count_attempt
+from services.identity.usecases.tell_holder import notify_holder
+from services.identity.usecases.telling_refusals import logged_refusals
 from shared.contracts.base import Event
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
@@ -36,67 +36,69 @@ from shared.values import Ins, RedactedRepr
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Inviting(RedactedRepr):
-    """Whom, and for how long the invitation stands. With a number only that person can answer it."""
+class CarerInvitation(RedactedRepr):
+    """The invited person and the lifetime of the invitation. With `ins`, only that person can answer."""
 
-    invited: Invited
+    invited: InvitedPerson
     ins: Ins | None
-    life: timedelta
+    lifetime: timedelta
 
 
 async def invite_carer(
-    pool: Pool, keyrings: Keyrings, lookups: Keyring, asking: Caller, record_id: UUID, inviting: Inviting
-) -> Care:
-    """The same answer whether the number has a record or not.
+    pool: Pool, keyrings: Keyrings, lookups: Keyring, caller: Caller, record_id: UUID, invitation: CarerInvitation
+) -> CareRelation:
+    """Returns the invitation. It does not depend on whether the number has a record.
 
     Raises TooManyTriesError, RecordUnknownError, SessionOverError, RelationInsufficientError, CarersManyError,
     CarerSelfError.
     """
-    async with telling_refusals(pool, record_id, asking.actor(), "invite-carer"):
+    async with logged_refusals(pool, record_id, caller.actor(), "invite-carer"):
         async with pool.acquire() as connection:
-            await check_relation(connection, keyrings, asking, record_id, "invite-carer")
-            await take_try(connection, _counted(lookups, record_id, inviting), "invite-carer")
+            await check_relation(connection, keyrings, caller, record_id, "invite-carer")
+            await count_attempt(connection, _attempt_keys(lookups, record_id, invitation), "invite-carer")
         async with transaction(pool) as connection:
             if not await representations.lock_records(connection, [record_id]):
                 raise RecordUnknownError
-            await check_session(connection, asking.session_id)
-            new, code = await _invitation(connection, keyrings, lookups, record_id, inviting)
+            await check_session(connection, caller.session_id)
+            new, code = await _invitation(connection, keyrings, lookups, record_id, invitation)
             await care.insert_care(connection, new)
-            events: list[Event] = [entry(record_id, asking.actor(), "invite-carer", "invited")]
-            events += await _sent(connection, keyrings, new, code, inviting)
-            await append(connection, [announce(one) for one in events])
+            events: list[Event] = [permitted_access(record_id, caller.actor(), "invite-carer", "invited")]
+            events += await _invitation_messages(connection, keyrings, new, code, invitation)
+            await append(connection, [announce(event) for event in events])
     return new
 
 
-def _counted(lookups: Keyring, record_id: UUID, inviting: Inviting) -> list[str]:
-    """What the record sends, and what all records send to one person, who may know none of them."""
-    keys, mail = [f"invite:{record_id}"], inviting.invited.mail
+def _attempt_keys(lookups: Keyring, record_id: UUID, invitation: CarerInvitation) -> list[str]:
+    """Returns the keys that limit the invitations from one record, and those from all records to one person."""
+    keys, mail = [f"invite:{record_id}"], invitation.invited.mail
     if mail is not None:
         keys.append(f"invited:{lookups.fingerprint('invited-mail', mail.strip().casefold())}")
-    elif inviting.ins is not None:
-        keys.append(f"invited:{lookups.fingerprint('invited-ins', *ins_parts(inviting.ins))}")
+    elif invitation.ins is not None:
+        keys.append(f"invited:{lookups.fingerprint('invited-ins', *ins_parts(invitation.ins))}")
     return keys
 
 
 async def _invitation(
-    connection: Connection, keyrings: Keyrings, lookups: Keyring, record_id: UUID, inviting: Inviting
-) -> tuple[Care, str]:
-    now, code = clock.now(), new_code()
+    connection: Connection, keyrings: Keyrings, lookups: Keyring, record_id: UUID, invitation: CarerInvitation
+) -> tuple[CareRelation, str]:
+    now, code = clock.now(), new_invitation_code()
     await _check_number(connection, record_id, now)
     fingerprint = None
-    if inviting.ins is not None:
-        fingerprint = keyrings.ins.fingerprint(*ins_parts(inviting.ins))
-        if await _record_of(connection, keyrings, inviting.ins) == record_id:
+    if invitation.ins is not None:
+        fingerprint = keyrings.ins.fingerprint(*ins_parts(invitation.ins))
+        if await _record_of(connection, keyrings, invitation.ins) == record_id:
             raise CarerSelfError
     id = clock.new_id(bucket_of(record_id))
-    detail = seal_row(keyrings.persons, inviting.invited.as_json(), "care", id)
-    hashed = code_hashes(lookups, code)[0]
-    return Care(id, record_id, None, fingerprint, hashed, detail, "pending", now, now + inviting.life), code
+    detail = seal_row(keyrings.persons, invitation.invited.as_json(), "care", id)
+    hashed = invitation_code_hashes(lookups, code)[0]
+    return CareRelation(
+        id, record_id, None, fingerprint, hashed, detail, "pending", now, now + invitation.lifetime
+    ), code
 
 
 async def _check_number(connection: Connection, record_id: UUID, now: datetime) -> None:
-    known = await care.carers_of(connection, record_id)
-    if sum(one.status_at(now) in ("pending", "accepted") for one in known) >= MOST_CARERS:
+    relations = await care.load_carers(connection, record_id)
+    if sum(relation.status_at(now) in ("pending", "accepted") for relation in relations) >= MAX_CARERS:
         raise CarersManyError
 
 
@@ -104,12 +106,17 @@ async def _record_of(connection: Connection, keyrings: Keyrings, ins: Ins) -> UU
     return await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(ins)))
 
 
-async def _sent(connection: Connection, keyrings: Keyrings, new: Care, code: str, inviting: Inviting) -> list[Event]:
-    """To the stated address, else to the one on file of whoever has that number; else nobody is told."""
-    note = Note("carer-invitation", {"code": code, "valid_until": new.expires_at.isoformat()}, new.expires_at)
-    invited = inviting.invited
+async def _invitation_messages(
+    connection: Connection, keyrings: Keyrings, new: CareRelation, code: str, invitation: CarerInvitation
+) -> list[Event]:
+    """Returns the message to the stated address, else to the contact on file for that number; none if both are
+    missing."""
+    content = MessageContent(
+        "carer-invitation", {"code": code, "valid_until": new.expires_at.isoformat()}, new.expires_at
+    )
+    invited = invitation.invited
     if invited.mail is not None:
-        told = Contact(invited.mail, invited.language, "holder")
-        return [message(keyrings.contacts, clock.new_id(), new.record_id, told, note)]
-    own_id = None if inviting.ins is None else await _record_of(connection, keyrings, inviting.ins)
-    return [] if own_id is None else list(await tell_holder(connection, keyrings, own_id, note))
+        contact = Contact(invited.mail, invited.language, "holder")
+        return [message_request(keyrings.contacts, clock.new_id(), new.record_id, contact, content)]
+    own_id = None if invitation.ins is None else await _record_of(connection, keyrings, invitation.ins)
+    return [] if own_id is None else list(await notify_holder(connection, keyrings, own_id, content))

@@ -1,14 +1,14 @@
-"""Issues an activation code, in the transaction of whoever opens the record or asks for another code."""
+"""Issues an activation code in the transaction that opens the record or requests another code."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from services.identity.domain.activation import Wave, issue, new_wave, open_wave, printed
-from services.identity.domain.contacts import Note
-from services.identity.domain.insured import Reach
-from services.identity.domain.openings import UnreachableError, any_way
+from services.identity.domain.activation import CodeBatch, grouped_code, issued_code, new_code_batch, open_code_batch
+from services.identity.domain.contacts import MessageContent
+from services.identity.domain.insured import ContactDetails
+from services.identity.domain.openings import UnreachableError, request_by_any_channel
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import activation
 from shared.contracts.notify import MessageRequested
@@ -20,46 +20,53 @@ CodeChannel = Literal["mail", "letter", "sms"]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """The mail, letter or SMS with the code, to be announced."""
+class CodeMessage:
+    """The mail, letter or SMS with the code, which the caller announces."""
 
     message: MessageRequested
 
     @property
     def channel(self) -> CodeChannel:
-        """How it goes out."""
+        """Returns the channel of the message."""
         return self.message.channel
 
 
 async def issue_code(
-    connection: Connection, keyrings: Keyrings, lookups: Keyring, record_id: UUID, person: str, reach: Reach
-) -> Told:
-    """The next attempt of a record, from the wave of the month; earlier codes are revoked. `person`: the fingerprint of
-    the INS. Raises UnreachableError."""
+    connection: Connection,
+    keyrings: Keyrings,
+    lookups: Keyring,
+    record_id: UUID,
+    person: str,
+    contact_details: ContactDetails,
+) -> CodeMessage:
+    """Issues the next code of a record from the batch of the month, and revokes earlier ones. `person`: the fingerprint
+    of the INS. Raises UnreachableError."""
     now = clock.now()
-    wave = await wave_for(connection, keyrings, f"assisted-{now:%Y-%m}", now)
+    batch = await batch_for(connection, keyrings, f"assisted-{now:%Y-%m}", now)
     attempt = await activation.last_attempt(connection, record_id) + 1
     await activation.revoke_codes(connection, record_id, now)
-    issued = issue(wave, lookups, record_id, person, attempt, now)
+    issued = issued_code(batch, lookups, record_id, person, attempt, now)
     await activation.insert_codes(connection, [issued])
-    note = Note("activation-code", code_values(wave.code(person, attempt), issued.expires_at), issued.expires_at)
-    message = any_way(keyrings.contacts, clock.new_id(), record_id, reach, note)
+    note = MessageContent(
+        "activation-code", code_values(batch.code(person, attempt), issued.expires_at), issued.expires_at
+    )
+    message = request_by_any_channel(keyrings.contacts, clock.new_id(), record_id, contact_details, note)
     if message is None:
         raise UnreachableError
-    return Told(message)
+    return CodeMessage(message)
 
 
-async def wave_for(connection: Connection, keyrings: Keyrings, purpose: str, now: datetime) -> Wave:
-    """The wave for that purpose, made with a fresh key where there is none."""
-    found = await activation.load_wave(connection, purpose)
-    if found is None:
-        wave, sealed = new_wave(clock.new_id(), keyrings.persons)
-        await activation.insert_wave(connection, wave.id, purpose, sealed, now)
-        found = await activation.load_wave(connection, purpose)
-        assert found is not None, "the wave was written a statement ago"
-    return open_wave(*found, keyrings.persons)
+async def batch_for(connection: Connection, keyrings: Keyrings, purpose: str, now: datetime) -> CodeBatch:
+    """Returns the batch for that purpose, created with a new key if there is none."""
+    batch_row = await activation.load_code_batch(connection, purpose)
+    if batch_row is None:
+        batch, sealed = new_code_batch(clock.new_id(), keyrings.persons)
+        await activation.insert_code_batch(connection, batch.id, purpose, sealed, now)
+        batch_row = await activation.load_code_batch(connection, purpose)
+        assert batch_row is not None, "the batch was inserted by the previous statement"
+    return open_code_batch(*batch_row, keyrings.persons)
 
 
 def code_values(code: str, expires_at: datetime) -> dict[str, str]:
-    """What the letter says."""
-    return {"code": printed(code), "valid_until": expires_at.date().isoformat()}
+    """Returns the values that the letter shows."""
+    return {"code": grouped_code(code), "valid_until": expires_at.date().isoformat()}

@@ -1,4 +1,4 @@
-"""The devices from which a holder has signed in."""
+"""Lists the devices on which a holder has signed in."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from shared.runtime import clock
 
 
 async def list_devices(pool: Pool, keyrings: Keyrings, record_id: UUID, session_id: UUID | None) -> list[Device]:
-    """The last seen first. Raises SessionOverError."""
+    """Returns the devices, the last seen first. Raises SessionOverError."""
     async with pool.acquire() as connection:
         await check_session(connection, session_id)
         rows = await sessions.load_devices(connection, record_id, clock.now())

@@ -1,4 +1,4 @@
-"""Where the holder of a record is told things."""
+"""Loads the contact of a record's holder."""
 
 from uuid import UUID
 
@@ -10,9 +10,9 @@ from shared.db.pool import Connection
 
 
 async def load_contact(connection: Connection, keyrings: Keyrings, record_id: UUID) -> tuple[int, Contact]:
-    """The version that was announced, and the contact. Raises ContactMissingError."""
-    found = await contacts.load_contact(connection, record_id)
-    if found is None:
+    """Returns the announced version and the contact. Raises ContactMissingError."""
+    row = await contacts.load_contact(connection, record_id)
+    if row is None:
         raise ContactMissingError
-    version, sealed = found
+    version, sealed = row
     return version, Contact.from_json(open_row(keyrings.persons, sealed, "contact", record_id))

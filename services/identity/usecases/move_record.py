@@ -1,7 +1,7 @@
-"""Moves a record from one state of its life to another: what closing, reopening and a death have in common.
+"""Changes the state of a record: the parts that closing, reopening and a death have in common.
 
-One transaction: the record's row locked, the table asked, the move written, told to the other services and the ledger.
-A refusal is told to the ledger too. What is already where it should be is left as it is.
+In one transaction: locks the record's row, consults the table, stores the new state, announces it to the other services
+and writes to the ledger. A refusal is written to the ledger too. A record already in the target state stays unchanged.
 """
 
 from dataclasses import dataclass
@@ -11,15 +11,23 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.announcing import record_changed
-from services.identity.domain.contacts import Note
-from services.identity.domain.figures import region_of
-from services.identity.domain.lifecycle import Action, Channel, Party, Refusal, Retention, State, decide
+from services.identity.domain.contacts import MessageContent
+from services.identity.domain.figures import counted_region
+from services.identity.domain.lifecycle import (
+    LifecycleAction,
+    LifecycleParty,
+    LifecycleRefusal,
+    LifecycleState,
+    RequestChannel,
+    Retention,
+    decide,
+)
 from services.identity.domain.opening import Person, RecordUnknownError
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.store import figures, lifecycle
-from services.identity.store.lifecycle import KeptRecord
+from services.identity.store.lifecycle import LifecycleRecord
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.tell_holder import tell_holder
+from services.identity.usecases.tell_holder import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.audit import Action as LedgerAction
 from shared.contracts.base import Actor
@@ -30,7 +38,7 @@ from shared.messaging.outbox import Announcement, append
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
 
-LEDGER: Final[dict[Action, LedgerAction]] = {
+LEDGER_ACTIONS: Final[dict[LifecycleAction, LedgerAction]] = {
     "open": "open-record",
     "object": "object-to-opening",
     "withdraw-objection": "withdraw-opening-objection",
@@ -41,104 +49,115 @@ LEDGER: Final[dict[Action, LedgerAction]] = {
     "link": "link-records",
     "unlink": "unlink-records",
 }
-"""How the ledger calls each action."""
-_REASONS: Final[dict[State, str]] = {"open": "reopened", "closed": "closed", "dead": "death-recorded"}
+"""The ledger's name of each action."""
+_REASONS: Final[dict[LifecycleState, str]] = {"open": "reopened", "closed": "closed", "dead": "death-recorded"}
 
-CLOSED: Final = Note("record-closed")
-"""Whoever did not ask for it learns of it."""
+CLOSED_NOTICE: Final = MessageContent("record-closed")
+"""Notifies a holder whose record was closed at another person's request too."""
 
 
 @dataclass(frozen=True, slots=True)
-class Moving:
-    """What is asked: which action, by whom. `channel`: by which way it came, as the figures count it. `session_id`: of
-    a holder who asks."""
+class LifecycleRequest:
+    """The requested action and its author. `channel`: how the request arrived, for the figures; `session_id`: of a
+    holder."""
 
-    action: Action
-    party: Party
+    action: LifecycleAction
+    party: LifecycleParty
     actor: Actor
-    channel: Channel = "online"
+    channel: RequestChannel = "online"
     session_id: UUID | None = None
 
 
-async def move_record(pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, moving: Moving) -> None:
-    """Closes, reopens, or notes a death. Raises SessionOverError, RecordUnknownError, and what the table refuses."""
+async def move_record(
+    pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, request: LifecycleRequest
+) -> None:
+    """Closes or reopens a record, or records a death. Raises SessionOverError, RecordUnknownError, and the refusals of
+    the table."""
     async with transaction(pool) as connection:
-        await check_session(connection, moving.session_id)
-        kept = await lifecycle.load_kept(connection, record_id)
-        if kept is None:
+        await check_session(connection, request.session_id)
+        record = await lifecycle.load_lifecycle_record(connection, record_id)
+        if record is None:
             raise RecordUnknownError
-        refused, announcements = await move_within(connection, keyrings, retention, kept, moving)
+        refusal, announcements = await apply_transition(connection, keyrings, retention, record, request)
         await append(connection, announcements)
-    if refused is not None:
-        raise counted(moving, refused)
+    if refusal is not None:
+        raise count_refusal(request, refusal)
 
 
-async def move_within(
-    connection: Connection, keyrings: Keyrings, retention: Retention, kept: KeptRecord, moving: Moving
+async def apply_transition(
+    connection: Connection, keyrings: Keyrings, retention: Retention, record: LifecycleRecord, request: LifecycleRequest
 ) -> tuple[ClientError | None, list[Announcement]]:
-    """The move of a locked record in the caller's transaction: what refuses it, and what is to be announced."""
+    """Changes the state of a locked record in the caller's transaction. Returns the refusal, if any, and the
+    announcements."""
     now = clock.now()
-    decided = decide(kept.state, moving.action, moving.party)
-    if moving.action == "reopen" and kept.closed_at is not None and retention.is_over(kept.closed_at, now):
-        decided = Refusal("retention-over")
-    if isinstance(decided, Refusal):
-        return decided.error(), [announce(access(kept.id, moving, reason=decided.code, refused=True))]
-    if decided.state == kept.state:
+    decision = decide(record.state, request.action, request.party)
+    if request.action == "reopen" and record.closed_at is not None and retention.is_over(record.closed_at, now):
+        decision = LifecycleRefusal("retention-over")
+    if isinstance(decision, LifecycleRefusal):
+        return decision.error(), [announce(ledger_entry(record.id, request, reason=decision.code, is_refused=True))]
+    if decision.state == record.state:
         return None, []
-    person = holder(keyrings, kept)
-    version = await _write(connection, kept, decided.state, now)
-    state, linked_to = decided.state, kept.linked_to
-    changed = record_changed(keyrings.ins, kept.id, version, state, person, kept.opened_at, linked_to=linked_to)
-    told = [announce(changed), announce(access(kept.id, moving, reason=_REASONS[decided.state], version=version))]
-    if decided.state == "closed":
-        await figures.count_life_event(connection, "closure", moving.channel, region_of(person.region), now)
-        told += [announce(one) for one in await tell_holder(connection, keyrings, kept.id, CLOSED)]
-    if decided.state == "open":
+    person = open_holder(keyrings, record)
+    version = await _write_transition(connection, record, decision.state, now)
+    state, linked_to = decision.state, record.linked_to
+    changed = record_changed(keyrings.ins, record.id, version, state, person, record.opened_at, linked_to=linked_to)
+    announcements = [
+        announce(changed),
+        announce(ledger_entry(record.id, request, reason=_REASONS[decision.state], version=version)),
+    ]
+    if decision.state == "closed":
+        await figures.count_life_event(connection, "closure", request.channel, counted_region(person.region), now)
+        announcements += [
+            announce(event) for event in await notify_holder(connection, keyrings, record.id, CLOSED_NOTICE)
+        ]
+    if decision.state == "open":
         await lifecycle.lift_suppression(connection, fingerprints_of(keyrings, person))
-    return None, told
+    return None, announcements
 
 
-def holder(keyrings: Keyrings, kept: KeptRecord) -> Person:
-    """Whose record it is. Raises SealBrokenError."""
-    return Person.from_json(open_row(keyrings.persons, kept.person, "person", kept.person_id))
+def open_holder(keyrings: Keyrings, record: LifecycleRecord) -> Person:
+    """Returns the holder of a record. Raises SealBrokenError."""
+    return Person.from_json(open_row(keyrings.persons, record.person, "person", record.person_id))
 
 
 def fingerprints_of(keyrings: Keyrings, person: Person) -> list[str]:
-    """By which a person is found, under every key of the ring; the active one first."""
+    """Returns the fingerprints of a person under every key of the ring; the active key first."""
     return keyrings.ins.fingerprints(*ins_parts(person.ins))
 
 
-def access(
+def ledger_entry(
     record_id: UUID,
-    moving: Moving,
+    request: LifecycleRequest,
     *,
     reason: str,
-    refused: bool = False,
+    is_refused: bool = False,
     version: int | None = None,
     subject: UUID | None = None,
 ) -> AccessRecorded:
-    """The ledger's entry; `subject` is another record."""
+    """Returns the ledger entry. `subject`: another record concerned."""
     return AccessRecorded(
         record_id=record_id,
-        actor=moving.actor,
-        action=LEDGER[moving.action],
-        outcome="refused" if refused else "permitted",
+        actor=request.actor,
+        action=LEDGER_ACTIONS[request.action],
+        outcome="refused" if is_refused else "permitted",
         reason=reason,
         state_version=version,
         subject_id=None if subject is None else str(subject),
     )
 
 
-def counted(moving: Moving, refused: ClientError) -> ClientError:
-    """The same, counted."""
-    REFUSED.labels(LEDGER[moving.action], refused.code).inc()
-    return refused
+def count_refusal(request: LifecycleRequest, refusal: ClientError) -> ClientError:
+    """Counts the refusal and returns it."""
+    REFUSED.labels(LEDGER_ACTIONS[request.action], refusal.code).inc()
+    return refusal
 
 
-async def _write(connection: Connection, kept: KeptRecord, state: State, now: datetime) -> int:
-    version = kept.version + 1
+async def _write_transition(
+    connection: Connection, record: LifecycleRecord, state: LifecycleState, now: datetime
+) -> int:
+    version = record.version + 1
     if state == "open":
-        await lifecycle.reopen(connection, kept.id, version)
+        await lifecycle.reopen(connection, record.id, version)
     else:
-        await lifecycle.close(connection, kept.id, version, "death" if state == "dead" else "asked", now)
+        await lifecycle.close(connection, record.id, version, "death" if state == "dead" else "asked", now)
     return version

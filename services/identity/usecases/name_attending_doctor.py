@@ -1,4 +1,4 @@
-"""Names the médecin traitant of a record, in the transaction of who may name one."""
+"""Names the médecin traitant of a record, in the transaction of a caller who is allowed to."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -10,14 +10,14 @@ from shared.db.pool import Connection
 
 
 async def name_attending_doctor(connection: Connection, record_id: UUID, doctor_id: str | None) -> list[Event]:
-    """What is to be announced: nothing where nobody is named, or the same again. Raises AttendingDoctorUnknownError."""
+    """Returns the events to announce: none for no doctor or an unchanged one. Raises AttendingDoctorUnknownError."""
     if doctor_id is None:
         return []
-    found = await directory.load_professional(connection, doctor_id)
-    named = check_attending_doctor(None if found is None else found[0])
-    known = await people.lock_people(connection, record_id)
-    if known.attending_doctor_id == named:
+    entry = await directory.load_professional(connection, doctor_id)
+    professional_id = check_attending_doctor(None if entry is None else entry[0])
+    current = await people.lock_people(connection, record_id)
+    if current.attending_doctor_id == professional_id:
         return []
-    changed = replace(known, attending_doctor_id=named)
+    changed = replace(current, attending_doctor_id=professional_id)
     version = await people.save_people(connection, record_id, changed)
-    return [changed.changed(record_id, version)]
+    return [changed.as_event(record_id, version)]

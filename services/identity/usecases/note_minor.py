@@ -1,4 +1,4 @@
-"""Notes that the holder of a record that opens is under age, and tells the others, who need no birth date for it."""
+"""Marks the holder of a new record as under age, and announces it; the other services need no birth date."""
 
 from datetime import datetime
 from uuid import UUID
@@ -13,9 +13,9 @@ from shared.db.pool import Connection
 
 
 async def note_minor(connection: Connection, record_id: UUID, person: Person, now: datetime) -> list[Event]:
-    """Nothing for an adult. In the transaction of the opening."""
+    """Returns the events, none for an adult. Runs in the transaction of the opening."""
     born = birth_date(person)
     if not is_minor(born, now):
         return []
-    await minors.note_minor(connection, record_id, coming_of_age(born))
+    await minors.insert_minor(connection, record_id, coming_of_age(born))
     return (await announce_people(connection, record_id))[1]

@@ -1,12 +1,12 @@
-"""Whoever is on file objects to a new contact, with the code that came there: it never counts."""
+"""Objects to a new contact with the code sent to the contact on file, so that it never comes into force."""
 
 from services.identity.announcements import announce
 from services.identity.domain.proposals import ObjectionCodeWrongError, objection_hashes
 from services.identity.domain.sealing import Keyrings
 from services.identity.domain.throttling import network_of
 from services.identity.store import activation, proposals, records
-from services.identity.usecases.refuse_try import SOMEBODY
-from services.identity.usecases.take_turn import take_turn
+from services.identity.usecases.refuse_try import UNKNOWN_ACTOR
+from services.identity.usecases.take_turn import check_rate_limit
 from shared.contracts.audit import AccessRecorded
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
@@ -18,33 +18,34 @@ from shared.values import Ins
 
 
 async def object_to_contact(pool: Pool, keyrings: Keyrings, lookups: Keyring, ins: Ins, code: str, source: str) -> None:
-    """Said again, it changes nothing. A number without a record is answered as one with a record.
+    """Objecting again changes nothing. The response does not depend on whether the number has a record.
 
     Raises ActivationCodeMalformedError, ObjectionCodeWrongError, TooManyOpeningsError.
     """
     hashes = objection_hashes(lookups, code)
-    await take_turn(
+    await check_rate_limit(
         pool, "object-to-contact", [f"objection-source:{lookups.fingerprint('source', network_of(source))}"]
     )
     fingerprints = keyrings.ins.fingerprints(*ins_parts(ins))
     async with transaction(pool) as connection:
         await records.lock_ins(connection, fingerprints)
-        objected = await proposals.object_to(connection, fingerprints, hashes, clock.now())
+        objected = await proposals.set_objected(connection, fingerprints, hashes, clock.now())
         if objected is not None:
-            await _write_down(connection, fingerprints, counted=objected <= clock.now())
+            await _record_objection(connection, fingerprints, was_in_force=objected <= clock.now())
     if objected is None:
         REFUSED.labels("object-to-contact", ObjectionCodeWrongError.code).inc()
         raise ObjectionCodeWrongError
 
 
-async def _write_down(connection: Connection, fingerprints: list[str], *, counted: bool) -> None:
-    """Where the contact counted already a code may have gone to it: no code that is out opens an account any more."""
+async def _record_objection(connection: Connection, fingerprints: list[str], *, was_in_force: bool) -> None:
+    """Writes the objection to the ledger. If the contact was in force, codes may have been sent to it: revokes all
+    unused codes."""
     record_id = await records.find_record(connection, fingerprints)
     if record_id is None:
         return
-    if counted:
+    if was_in_force:
         await activation.revoke_codes(connection, record_id, clock.now())
-    told = AccessRecorded(
-        record_id=record_id, actor=SOMEBODY, action="change-contact", outcome="refused", reason="contact-objected"
+    entry = AccessRecorded(
+        record_id=record_id, actor=UNKNOWN_ACTOR, action="change-contact", outcome="refused", reason="contact-objected"
     )
-    await append(connection, [announce(told)])
+    await append(connection, [announce(entry)])

@@ -1,19 +1,19 @@
-"""Opens the record of somebody who has proved alone, online, who they are, with their account."""
+"""Opens the record of a person who has proved their identity online, together with their account."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.accounts import AccountRules, SecondFactor, own_words
-from services.identity.domain.figures import region_of
+from services.identity.domain.accounts import AccountRules, SecondFactor, personal_words
+from services.identity.domain.figures import counted_region
 from services.identity.domain.insured import InsuredPerson, open_insured
-from services.identity.domain.online import Asked, OnlineOpening, OpeningOverError
-from services.identity.domain.openings import mail_or_letter, reach_of
+from services.identity.domain.online import OnlineOpening, OpeningOverError, OpeningRequest
+from services.identity.domain.openings import mail_or_letter_request, merged_contact_details
 from services.identity.domain.passwords import check_length
 from services.identity.domain.records import NewRecord
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import figures, insured, online, records
-from services.identity.usecases.create_account import Choices, create_account
+from services.identity.usecases.create_account import AccountChoices, create_account
 from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.name_attending_doctor import name_attending_doctor
 from services.identity.usecases.open_record import add_record
@@ -27,8 +27,8 @@ from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Wanted:
-    """What the person chooses: how to sign in, and who their médecin traitant is."""
+class AccountRequest:
+    """The person's choices: sign-in data and médecin traitant."""
 
     identifier: str
     password: str
@@ -38,59 +38,71 @@ class Wanted:
 
 
 async def open_alone(
-    pool: Pool, accounts: AccountRules, keyrings: Keyrings, opening_id: UUID, ticket: str, chosen: Wanted
+    pool: Pool,
+    accounts: AccountRules,
+    keyrings: Keyrings,
+    opening_id: UUID,
+    ticket: str,
+    account_request: AccountRequest,
 ) -> UUID:
-    """Traits are those of the register. What is refused leaves the ticket as it was.
+    """Returns the record's id. The traits are those of the register. A refusal leaves the ticket valid.
 
     Raises OpeningOverError, AttendingDoctorUnknownError, and what `hash_password` and `create_account` raise.
     """
-    check_length(chosen.password)
+    check_length(account_request.password)
     hashes = accounts.lookups.fingerprints("opening-ticket", str(opening_id), ticket)
     with accounts.hashes.place() as place:
         async with pool.acquire() as connection:
             opening = await online.load_proved(connection, opening_id, hashes, clock.now())
-            asked, person = await _who(connection, keyrings, opening)
-        words = own_words(person.person, asked.contact, chosen.identifier)
-        password_hash = await hash_password(accounts, place, chosen.password, words)
+            request, person = await _request_and_person(connection, keyrings, opening)
+        words = personal_words(person.person, request.contact, account_request.identifier)
+        password_hash = await hash_password(accounts, place, account_request.password, words)
     async with transaction(pool) as connection:
         opening = await online.lock_proved(connection, opening_id, hashes, clock.now())
         if opening is None:
             raise OpeningOverError
-        opened = await _open(connection, keyrings, person, asked)
-        choices = Choices(chosen.identifier, password_hash, chosen.second_factor, chosen.terms_version)
-        await create_account(connection, accounts, keyrings, opened.record_id, asked.contact, choices)
-        named = await name_attending_doctor(connection, opened.record_id, chosen.attending_doctor_id)
+        new_record = await _add_record(connection, keyrings, person, request)
+        choices = AccountChoices(
+            account_request.identifier, password_hash, account_request.second_factor, account_request.terms_version
+        )
+        await create_account(connection, accounts, keyrings, new_record.record_id, request.contact, choices)
+        doctor_events = await name_attending_doctor(
+            connection, new_record.record_id, account_request.attending_doctor_id
+        )
         await online.set_used(connection, opening_id)
-        region = region_of(person.person.region)
+        region = counted_region(person.person.region)
         await figures.count_life_event(connection, "activation", "online", region, clock.now())
-        told = _told(keyrings, opened.record_id, asked, person)
-        await append(connection, [announce(one) for one in (*opened.events, *told, *named)])
-    return opened.record_id
+        events = _events(keyrings, new_record.record_id, request, person)
+        await append(connection, [announce(event) for event in (*new_record.events, *events, *doctor_events)])
+    return new_record.record_id
 
 
-async def _who(
+async def _request_and_person(
     connection: Connection, keyrings: Keyrings, opening: OnlineOpening | None
-) -> tuple[Asked, InsuredPerson]:
+) -> tuple[OpeningRequest, InsuredPerson]:
     if opening is None:
         raise OpeningOverError
-    asked = opening.asked(keyrings.persons)
-    row = await insured.find_insured(connection, keyrings.ins.fingerprints(*ins_parts(asked.ins)))
+    request = opening.open_request(keyrings.persons)
+    row = await insured.find_insured(connection, keyrings.ins.fingerprints(*ins_parts(request.ins)))
     if row is None:
         raise OpeningOverError
-    return asked, open_insured(keyrings.persons, row)
+    return request, open_insured(keyrings.persons, row)
 
 
-async def _open(connection: Connection, keyrings: Keyrings, person: InsuredPerson, asked: Asked) -> NewRecord:
-    """Unless a record was opened another way meanwhile. An earlier objection is lifted: this is the person's wish."""
+async def _add_record(
+    connection: Connection, keyrings: Keyrings, person: InsuredPerson, request: OpeningRequest
+) -> NewRecord:
+    """Opens the record unless it was opened in another way meanwhile. The person's own wish lifts an earlier
+    objection."""
     fingerprints = keyrings.ins.fingerprints(*ins_parts(person.person.ins))
     await records.lock_ins(connection, fingerprints)
     if await state_of_person(connection, fingerprints) in ("open", "closed", "dead"):
         raise OpeningOverError
-    region = region_of(person.person.region)
-    return await add_record(connection, keyrings, person.person, asked.contact, "online", region, None)
+    region = counted_region(person.person.region)
+    return await add_record(connection, keyrings, person.person, request.contact, "online", region, None)
 
 
-def _told(keyrings: Keyrings, record_id: UUID, asked: Asked, person: InsuredPerson) -> list[Event]:
+def _events(keyrings: Keyrings, record_id: UUID, request: OpeningRequest, person: InsuredPerson) -> list[Event]:
     activated = AccessRecorded(
         record_id=record_id,
         actor=Actor(kind="patient", id=str(record_id)),
@@ -98,6 +110,6 @@ def _told(keyrings: Keyrings, record_id: UUID, asked: Asked, person: InsuredPers
         outcome="permitted",
         reason="activated",
     )
-    reach = reach_of(asked.contact, person.reach)
-    word = mail_or_letter(keyrings.contacts, clock.new_id(), record_id, reach, "record-opened", {})
-    return [activated] if word is None else [activated, word]
+    contact_details = merged_contact_details(request.contact, person.contact_details)
+    letter = mail_or_letter_request(keyrings.contacts, clock.new_id(), record_id, contact_details, "record-opened", {})
+    return [activated] if letter is None else [activated, letter]

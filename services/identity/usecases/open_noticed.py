@@ -1,4 +1,4 @@
-"""Opens a page of the records of those whom a campaign told and who did not object, with codes for their accounts."""
+"""Opens a page of records of people whom a campaign notified and who did not object, and sends activation codes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from datetime import datetime
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.activation import Wave, issue, open_wave
-from services.identity.domain.campaigns import Campaign, Candidate, counted, next_page, skip_of
-from services.identity.domain.figures import region_of
-from services.identity.domain.openings import OpeningRules, contact_of, mail_or_letter
+from services.identity.domain.activation import CodeBatch, issued_code, open_code_batch
+from services.identity.domain.campaigns import Campaign, Candidate, next_page_time, skip_reason, summed_counts
+from services.identity.domain.figures import counted_region
+from services.identity.domain.openings import OpeningRules, contact_from_details, mail_or_letter_request
 from services.identity.domain.records import NewRecord, new_record
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import activation, campaigns, figures, openings, records
 from services.identity.usecases.issue_code import code_values
-from services.identity.usecases.send_notices import candidates, known_of
+from services.identity.usecases.send_notices import load_fingerprint_statuses, open_candidates
 from shared.contracts.base import Event
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection, Pool, transaction
@@ -24,67 +24,69 @@ from shared.runtime.clock import bucket_of
 
 
 async def open_noticed(pool: Pool, keyrings: Keyrings, lookups: Keyring, rules: OpeningRules, campaign_id: UUID) -> int:
-    """Returns how many notices were looked at; 0 when there is nothing to do now. One transaction a page."""
+    """Returns how many notices were processed; 0 when there is nothing to do now. One transaction for each page."""
     now = clock.now()
     async with transaction(pool) as connection:
         campaign = await campaigns.lock_campaign(connection, campaign_id)
         if campaign is None or campaign.status == "noticing" or not campaign.is_due(now):
             return 0
-        page = await campaigns.page_of_noticed(connection, campaign_id, campaign.after, rules.page)
+        page = await campaigns.load_noticed_page(connection, campaign_id, campaign.after, rules.page)
         if not page:
             await campaigns.set_done(connection, campaign_id, now)
             return 0
-        people = candidates(keyrings, page)
-        await records.lock_ins(connection, [one for person in people for one in person.fingerprints])
-        known = await known_of(connection, people)
-        skips = {one.row.id: skip_of(one, known, now.date()) for one in people}
-        chosen = [one for one in people if skips[one.row.id] is None]
-        events = await _open(connection, keyrings, lookups, campaign, chosen, now)
+        people = open_candidates(keyrings, page)
+        await records.lock_ins(connection, [fingerprint for person in people for fingerprint in person.fingerprints])
+        statuses = await load_fingerprint_statuses(connection, people)
+        skips = {person.row.id: skip_reason(person, statuses, now.date()) for person in people}
+        selected = [person for person in people if skips[person.row.id] is None]
+        events = await _open_records(connection, keyrings, lookups, campaign, selected, now)
         passed = Counter(f"{skip}-since" for skip in skips.values() if skip)
-        done = counted(campaign.counts, {**passed, "opened": len(chosen)})
-        due = next_page(campaign, now, len(page))
-        await campaigns.set_progress(connection, campaign_id, "opening", page[-1].id, done, due)
-        await append(connection, [announce(one) for one in events])
+        counts = summed_counts(campaign.counts, {**passed, "opened": len(selected)})
+        due = next_page_time(campaign, now, len(page))
+        await campaigns.set_progress(connection, campaign_id, "opening", page[-1].id, counts, due)
+        await append(connection, [announce(event) for event in events])
     return len(page)
 
 
-async def _open(  # what a page of openings is made of
+async def _open_records(  # the parts of a page of openings
     connection: Connection,
     keyrings: Keyrings,
     lookups: Keyring,
     campaign: Campaign,
-    chosen: Sequence[Candidate],
+    selected: Sequence[Candidate],
     now: datetime,
 ) -> list[Event]:
-    if not chosen:
+    if not selected:
         return []
-    found = await activation.load_wave_by_id(connection, campaign.wave_id)
-    assert found is not None, "a campaign is made with its wave"
-    wave = open_wave(*found, keyrings.persons)
-    opened = [_new(keyrings, campaign, one, now) for one in chosen]
-    await openings.insert_records(connection, opened)
-    codes = [issue(wave, lookups, one.record_id, one.fingerprint, 1, now) for one in opened]
+    batch_row = await activation.load_code_batch_by_id(connection, campaign.wave_id)
+    assert batch_row is not None, "a campaign is created with its code batch"
+    wave = open_code_batch(*batch_row, keyrings.persons)
+    new_records = [_new_record(keyrings, campaign, candidate, now) for candidate in selected]
+    await openings.insert_records(connection, new_records)
+    codes = [issued_code(wave, lookups, record.record_id, record.fingerprint, 1, now) for record in new_records]
     await activation.insert_codes(connection, codes)
-    await activation.add_to_wave(connection, wave.id, len(codes))
-    numbers = Counter(("automatic", region_of(one.row.region)) for one in chosen)
+    await activation.add_to_code_batch(connection, wave.id, len(codes))
+    numbers = Counter(("automatic", counted_region(candidate.row.region)) for candidate in selected)
     await figures.count_life_events(connection, "opening", numbers, now)
     events: list[Event] = []
-    for candidate, new, code in zip(chosen, opened, codes, strict=True):
-        events += [*new.events, *_letter(keyrings, wave, candidate, new, code.expires_at)]
+    for candidate, new, code in zip(selected, new_records, codes, strict=True):
+        events += [*new.events, *_code_letter(keyrings, wave, candidate, new, code.expires_at)]
     return events
 
 
-def _new(keyrings: Keyrings, campaign: Campaign, candidate: Candidate, now: datetime) -> NewRecord:
+def _new_record(keyrings: Keyrings, campaign: Campaign, candidate: Candidate, now: datetime) -> NewRecord:
     record_id = clock.new_id()
     ids = record_id, clock.new_id(bucket_of(record_id))
-    contact = contact_of(candidate.insured.reach)
+    contact = contact_from_details(candidate.insured.contact_details)
     return new_record(keyrings, ids, candidate.insured.person, contact, "automatic", campaign.actor, now)
 
 
-def _letter(keyrings: Keyrings, wave: Wave, candidate: Candidate, new: NewRecord, expires_at: datetime) -> list[Event]:
+def _code_letter(
+    keyrings: Keyrings, wave: CodeBatch, candidate: Candidate, new: NewRecord, expires_at: datetime
+) -> list[Event]:
     values = code_values(wave.code(new.fingerprint, 1), expires_at)
-    reach = candidate.insured.reach
-    message = mail_or_letter(
-        keyrings.contacts, clock.new_id(), new.record_id, reach, "activation-code", values, expires_at
+    contact_details = candidate.insured.contact_details
+    letter = mail_or_letter_request(
+        keyrings.contacts, clock.new_id(), new.record_id, contact_details, "activation-code", values, expires_at
     )
-    return [] if message is None else [message]
+    return [] if letter is None else [letter]

@@ -1,22 +1,22 @@
-"""Opens the record of an insured person, or finds the one that is open."""
+"""Opens the record of an insured person, or finds the existing one."""
 
 from dataclasses import replace
 from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.channels import OpeningChannel
-from services.identity.domain.figures import region_of
+from services.identity.domain.figures import counted_region
 from services.identity.domain.insured import open_insured
-from services.identity.domain.lifecycle import Refusal, decide, party_of
+from services.identity.domain.lifecycle import LifecycleRefusal, decide, party_of
 from services.identity.domain.opening import (
     Contact,
     Person,
     RecordUnknownError,
     TraitsDifferError,
-    are_same,
+    are_same_person,
     check_traits,
 )
-from services.identity.domain.openings import insured_first
+from services.identity.domain.openings import register_contact_first
 from services.identity.domain.persons import check_may_share_ins
 from services.identity.domain.records import NewRecord, new_record
 from services.identity.domain.sealing import Keyrings, open_row
@@ -44,8 +44,8 @@ async def open_record(
     channel: OpeningChannel = "hospital",
     test_keys: bool,
 ) -> tuple[UUID, bool]:
-    """Returns the record's id and whether it is new. The contact of a record that exists stays as it is; that of a new
-    one is what the insured register says, before what is stated.
+    """Returns the record's id and whether it is new. An existing record keeps its contact; for a new one the insured
+    register takes precedence over the stated contact.
 
     `test_keys`: numbers under a test OID may have a wrong key. Raises WrongInsKeyError, InvalidTraitsError,
     IdentityNotQualifiedError, TraitsDifferError, RecordClosedError, HolderDeceasedError.
@@ -55,22 +55,22 @@ async def open_record(
     fingerprints = keyrings.ins.fingerprints(*ins_parts(person.ins))
     async with transaction(pool) as connection:
         await records.lock_ins(connection, fingerprints)
-        known = await records.find_record(connection, fingerprints)
-        if known is None:
+        record_id = await records.find_record(connection, fingerprints)
+        if record_id is None:
             row = await insured.find_insured(connection, fingerprints)
-            region = region_of(row.region if row else None)
+            region = counted_region(row.region if row else None)
             if row is not None:
-                contact = insured_first(contact, open_insured(keyrings.persons, row).reach)
+                contact = register_contact_first(contact, open_insured(keyrings.persons, row).contact_details)
             new = await add_record(connection, keyrings, person, contact, channel, region, actor)
-            await append(connection, [announce(one) for one in new.events])
+            await append(connection, [announce(event) for event in new.events])
             return new.record_id, True
-        refused = await _refused(connection, keyrings, known, person, actor)
-        if refused is not None:
-            await append(connection, [announce(_told(known, actor, refused.code))])
-    if refused is not None:
-        REFUSED.labels("open-record", refused.code).inc()
-        raise refused
-    return known, False
+        refusal = await _refusal(connection, keyrings, record_id, person, actor)
+        if refusal is not None:
+            await append(connection, [announce(_refusal_entry(record_id, actor, refusal.code))])
+    if refusal is not None:
+        REFUSED.labels("open-record", refusal.code).inc()
+        raise refusal
+    return record_id, False
 
 
 async def add_record(
@@ -82,35 +82,36 @@ async def add_record(
     region: str,
     actor: Actor | None,
 ) -> NewRecord:
-    """Inside a transaction that holds the lock of the INS and has found no record; its events are to be appended.
+    """Inserts a new record. The caller's transaction holds the lock of the INS and has found no record; the caller
+    appends the events.
 
-    `actor` None: the holder, who has no other name than the record. A record shares the INS with every service: raises
+    `actor` None: the holder, identified by the record alone. Since a record shares the INS with every service, raises
     IdentityNotQualifiedError.
     """
     check_may_share_ins(person.status)
     now, record_id = clock.now(), clock.new_id()
     ids = record_id, clock.new_id(bucket_of(record_id))
-    who = actor or Actor(kind="patient", id=str(record_id))
-    new = new_record(keyrings, ids, person, contact, channel, who, now)
+    opener = actor or Actor(kind="patient", id=str(record_id))
+    new = new_record(keyrings, ids, person, contact, channel, opener, now)
     await openings.insert_records(connection, [new])
     await lifecycle.lift_suppression(connection, keyrings.ins.fingerprints(*ins_parts(person.ins)))
     await figures.count_life_event(connection, "opening", channel, region, now)
     return replace(new, events=(*new.events, *await note_minor(connection, record_id, person, now)))
 
 
-async def _refused(
+async def _refusal(
     connection: Connection, keyrings: Keyrings, record_id: UUID, person: Person, actor: Actor
 ) -> ClientError | None:
-    """Why the person whose record it is cannot have it opened; what is closed is reopened by an act of its own."""
-    kept = await lifecycle.load_kept(connection, record_id)
-    if kept is None:
+    """Returns why the existing record cannot be opened, or None; a closed one is reopened separately."""
+    record = await lifecycle.load_lifecycle_record(connection, record_id)
+    if record is None:
         return RecordUnknownError()
-    holder = Person.from_json(open_row(keyrings.persons, kept.person, "person", kept.person_id))
-    if not are_same(holder.traits.normalised(), person.traits.normalised()):
+    holder = Person.from_json(open_row(keyrings.persons, record.person, "person", record.person_id))
+    if not are_same_person(holder.traits.normalised(), person.traits.normalised()):
         return TraitsDifferError()
-    decided = decide(kept.state, "open", party_of(actor.kind, record_id, record_id))
-    return decided.error() if isinstance(decided, Refusal) else None
+    decision = decide(record.state, "open", party_of(actor.kind, record_id, record_id))
+    return decision.error() if isinstance(decision, LifecycleRefusal) else None
 
 
-def _told(record_id: UUID, actor: Actor, reason: str) -> AccessRecorded:
+def _refusal_entry(record_id: UUID, actor: Actor, reason: str) -> AccessRecorded:
     return AccessRecorded(record_id=record_id, actor=actor, action="open-record", outcome="refused", reason=reason)

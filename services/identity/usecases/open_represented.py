@@ -1,31 +1,35 @@
-"""Opens the record of somebody who is represented, and enters who represents them.
+"""Opens the record of a represented person, and adds their representative.
 
-A representative who is signed in opens for a minor whom the insured register knows under the stated card. The card
-proves the relation only where the register names the representative as its owner: anybody can read a serial number.
-Without that proof nothing is opened, and the representation of a record that exists waits until a second person has
-checked it. An administrator states what was shown. A record that exists stays, and the representation is entered.
+A signed-in representative opens for a minor whom the insured register knows under the stated card. The card proves the
+relation only where the register names the representative as its owner: anybody can read a serial number. Without that
+proof no record is opened, and the representation in an existing record waits until a second person has checked it. An
+administrator states the evidence. An existing record stays, and the representation is added.
 """
 
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.figures import region_of
-from services.identity.domain.insured import Insured, is_card_of, open_insured
-from services.identity.domain.lifecycle import Refusal, decide
-from services.identity.domain.opening import Contact, Person, TraitsDifferError, are_same, check_traits
+from services.identity.domain.figures import counted_region
+from services.identity.domain.insured import InsuredRow, is_card_of, open_insured
+from services.identity.domain.lifecycle import LifecycleRefusal, decide
+from services.identity.domain.opening import Contact, Person, TraitsDifferError, are_same_person, check_traits
 from services.identity.domain.representation import RepresentationUnprovenError, is_minor
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import insured, lifecycle, records, representations, throttles
-from services.identity.store.links import records_of_person
+from services.identity.store.links import load_records_of_person
 from services.identity.usecases.add_representative import find_representative
-from services.identity.usecases.admit_representative import Admitted, Stated, admit_representative
+from services.identity.usecases.admit_representative import (
+    AdmittedRepresentation,
+    StatedRepresentation,
+    admit_representative,
+)
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.load_holder import birth_date, load_holder
 from services.identity.usecases.open_record import add_record
 from services.identity.usecases.settle_contact import representatives_contact
-from services.identity.usecases.take_try import take_try
-from services.identity.usecases.telling_refusals import telling_refusals
+from services.identity.usecases.take_try import count_attempt
+from services.identity.usecases.telling_refusals import logged_refusals
 from shared.contracts.base import Actor, Event
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction
@@ -36,7 +40,7 @@ from shared.values import Ins, RedactedRepr, check_key
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ByRepresentative(RedactedRepr):
-    """The signed-in holder of `own_id` opens for a minor with the card on which they are insured."""
+    """The signed-in holder of `own_id` opens for a minor with the card on which the minor is insured."""
 
     own_id: UUID
     card: str
@@ -45,20 +49,20 @@ class ByRepresentative(RedactedRepr):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ByAdministrator(RedactedRepr):
-    """An administrator states who represents, and was shown the evidence."""
+    """An administrator states the representative, and has seen the evidence."""
 
     actor: Actor
     representative: Ins
-    stated: Stated
+    stated: StatedRepresentation
 
 
 async def open_represented(
     pool: Pool, keyrings: Keyrings, person: Person, by: ByRepresentative | ByAdministrator, *, test_keys: bool
-) -> tuple[Admitted, bool]:
-    """The representation, and whether the record is new.
+) -> tuple[AdmittedRepresentation, bool]:
+    """Returns the representation, and whether the record is new.
 
     Raises SessionOverError, WrongInsKeyError, InvalidTraitsError, TooManyTriesError, RepresentationUnprovenError,
-    TraitsDifferError, what the table of the lifecycle refuses, and what `admit_representative` raises.
+    TraitsDifferError, the refusals of the life cycle's table, and what `admit_representative` raises.
     """
     check_key(person.ins, lenient_test_oids=test_keys)
     check_traits(person.traits, clock.now().date())
@@ -67,85 +71,95 @@ async def open_represented(
     if isinstance(by, ByRepresentative):
         async with pool.acquire() as connection:
             await check_session(connection, by.session_id)
-            await take_try(connection, [f"represent:{by.own_id}"], "represent")
+            await count_attempt(connection, [f"represent:{by.own_id}"], "represent")
     async with pool.acquire() as connection:
-        known = await records.find_record(connection, fingerprints)
-    async with telling_refusals(pool, known, actor, "represent"), transaction(pool) as connection:
+        existing_id = await records.find_record(connection, fingerprints)
+    async with logged_refusals(pool, existing_id, actor, "represent"), transaction(pool) as connection:
         await records.lock_ins(connection, fingerprints)
         row = await insured.find_insured(connection, fingerprints)
         if isinstance(by, ByRepresentative):
             await check_session(connection, by.session_id)
-            person, stated = await _found(connection, keyrings, person, by, row)
+            person, stated = await _registered_minor(connection, keyrings, person, by, row)
             if stated.is_proven:
-                await throttles.give_back(connection, [f"represent:{by.own_id}"], clock.now())
+                await throttles.reset_attempts(connection, [f"represent:{by.own_id}"], clock.now())
         else:
-            stated = await _stated(connection, keyrings, by)
-        record_id, opened = await _record(connection, keyrings, person, stated, actor, row)
-        admitted = await admit_representative(connection, keyrings, record_id, stated, actor)
-        await append(connection, [announce(one) for one in (*opened, *admitted.events)])
-    return admitted, bool(opened)
+            stated = await _stated_representation(connection, keyrings, by)
+        record_id, opening_events = await _find_or_add_record(connection, keyrings, person, stated, actor, row)
+        admission = await admit_representative(connection, keyrings, record_id, stated, actor)
+        await append(connection, [announce(event) for event in (*opening_events, *admission.events)])
+    return admission, bool(opening_events)
 
 
 def _actor(by: ByRepresentative | ByAdministrator) -> Actor:
     return Actor(kind="representative", id=str(by.own_id)) if isinstance(by, ByRepresentative) else by.actor
 
 
-async def _found(
-    connection: Connection, keyrings: Keyrings, person: Person, by: ByRepresentative, row: Insured | None
-) -> tuple[Person, Stated]:
-    """The minor as the register knows them. One refusal for everything that does not fit."""
+async def _registered_minor(
+    connection: Connection, keyrings: Keyrings, person: Person, by: ByRepresentative, row: InsuredRow | None
+) -> tuple[Person, StatedRepresentation]:
+    """Returns the minor as the register describes them. Every mismatch raises one error,
+    RepresentationUnprovenError."""
     if row is None or not is_card_of(keyrings.ins, row, person.ins, by.card):
         raise RepresentationUnprovenError
-    known = open_insured(keyrings.persons, row)
-    same = are_same(known.person.traits.normalised(), person.traits.normalised())
-    if not same or not is_minor(birth_date(known.person), clock.now()):
+    registered = open_insured(keyrings.persons, row)
+    is_same = are_same_person(registered.person.traits.normalised(), person.traits.normalised())
+    if not is_same or not is_minor(birth_date(registered.person), clock.now()):
         raise RepresentationUnprovenError
-    is_proven = known.card_owner is not None and await _is_number_of(connection, keyrings, by.own_id, known.card_owner)
-    return known.person, Stated(by.own_id, "insured-register", is_proven=is_proven)
+    is_proven = registered.card_owner is not None and await _is_number_of(
+        connection, keyrings, by.own_id, registered.card_owner
+    )
+    return registered.person, StatedRepresentation(by.own_id, "insured-register", is_proven=is_proven)
 
 
 async def _is_number_of(connection: Connection, keyrings: Keyrings, own_id: UUID, number: Ins) -> bool:
-    """Whether the holder of that record, or of the one that is linked with it, has this number."""
-    found = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(number)))
-    return found in await records_of_person(connection, own_id)
+    """Returns whether this number is that of the holder of the record or of the linked one."""
+    record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(number)))
+    return record_id in await load_records_of_person(connection, own_id)
 
 
-async def _stated(connection: Connection, keyrings: Keyrings, by: ByAdministrator) -> Stated:
-    who = await find_representative(connection, keyrings, by.representative)
-    return replace(by.stated, representative_id=who)
+async def _stated_representation(
+    connection: Connection, keyrings: Keyrings, by: ByAdministrator
+) -> StatedRepresentation:
+    representative_id = await find_representative(connection, keyrings, by.representative)
+    return replace(by.stated, representative_id=representative_id)
 
 
-async def _record(
-    connection: Connection, keyrings: Keyrings, person: Person, stated: Stated, actor: Actor, row: Insured | None
+async def _find_or_add_record(
+    connection: Connection,
+    keyrings: Keyrings,
+    person: Person,
+    stated: StatedRepresentation,
+    actor: Actor,
+    row: InsuredRow | None,
 ) -> tuple[UUID, tuple[Event, ...]]:
-    """The person's record, and the events of its opening where it is new. Raises RepresentationUnprovenError where one
-    would be opened on an unproven word."""
+    """Returns the person's record, and the events of its opening if it is new. Raises RepresentationUnprovenError
+    rather than opening a record without proof."""
     fingerprints = keyrings.ins.fingerprints(*ins_parts(person.ins))
-    known = await records.find_record(connection, fingerprints)
-    if known is not None:
-        await _check_known(connection, keyrings, known, person, stated)
-        return known, ()
+    record_id = await records.find_record(connection, fingerprints)
+    if record_id is not None:
+        await _check_existing_record(connection, keyrings, record_id, person, stated)
+        return record_id, ()
     if not stated.is_proven:
         raise RepresentationUnprovenError
     contact = Contact(None, "fr", "holder")
     if is_minor(birth_date(person), clock.now()):
         contact = await representatives_contact(connection, keyrings, stated.representative_id)
-    region = region_of(row.region if row else None)
+    region = counted_region(row.region if row else None)
     new = await add_record(connection, keyrings, person, contact, "representative", region, actor)
     await lifecycle.lift_suppression(connection, fingerprints)
     return new.record_id, new.events
 
 
-async def _check_known(
-    connection: Connection, keyrings: Keyrings, record_id: UUID, person: Person, stated: Stated
+async def _check_existing_record(
+    connection: Connection, keyrings: Keyrings, record_id: UUID, person: Person, stated: StatedRepresentation
 ) -> None:
-    """Raises TraitsDifferError and what the table of the lifecycle refuses."""
+    """Raises TraitsDifferError and the refusals of the life cycle's table."""
     await representations.lock_records(connection, [record_id, stated.representative_id])
-    kept = await lifecycle.load_kept(connection, record_id, lock=False)
-    assert kept is not None, "its fingerprint was there a statement ago"
-    decided = decide(kept.state, "open", "representative")
-    if isinstance(decided, Refusal):
-        raise decided.error()
+    record = await lifecycle.load_lifecycle_record(connection, record_id, lock=False)
+    assert record is not None, "its fingerprint was there a statement ago"
+    decision = decide(record.state, "open", "representative")
+    if isinstance(decision, LifecycleRefusal):
+        raise decision.error()
     holder = await load_holder(connection, keyrings, record_id)
-    if not are_same(holder.traits.normalised(), person.traits.normalised()):
+    if not are_same_person(holder.traits.normalised(), person.traits.normalised()):
         raise TraitsDifferError

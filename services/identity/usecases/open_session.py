@@ -1,12 +1,18 @@
-"""Admits a professional who has proved who they are, within the caller's transaction: a session and its token."""
+"""Opens a session for an authenticated professional and issues its token, in the caller's transaction."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.domain.modes import Stated, lifetime_of
-from services.identity.domain.professionals import Method, Session, SignInRules, Vouched, admit
-from services.identity.domain.tokens import LIFETIME, AccessToken, Issuer, Subject
+from services.identity.domain.modes import StatedAccess, token_lifetime
+from services.identity.domain.professionals import (
+    IdentityProof,
+    ProfessionalSession,
+    SignInMethod,
+    SignInRules,
+    admit_professional,
+)
+from services.identity.domain.tokens import TOKEN_LIFETIME, AccessToken, TokenIssuer, TokenSubject
 from services.identity.store import professional_sessions
 from services.identity.usecases.count_emergency import count_emergency
 from shared.crypto.commitment import record_commitment
@@ -15,53 +21,58 @@ from shared.runtime import clock
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a professional asks for, how they proved who they are, and until when that proof holds at most."""
+class SessionRequest:
+    """A professional's identity proof and method of sign-in, the requested structure and mode, and when the proof
+    expires, if it does."""
 
-    vouched: Vouched
-    method: Method
+    proof: IdentityProof
+    method: SignInMethod
     client_id: str
     organisation_id: str | None
-    stated: Stated
-    until: datetime | None = None
+    stated_access: StatedAccess
+    proof_expires_at: datetime | None = None
 
 
-async def open_session(connection: Connection, issuer: Issuer, rules: SignInRules, asked: Asked) -> AccessToken:
-    """Raises what `admit` raises, NewSignInNeededError."""
-    listed = await professional_sessions.load_listed(connection, asked.vouched.id)
-    admitted = admit(listed, asked.vouched, asked.organisation_id, asked.stated, rules)
-    await count_emergency(connection, rules, asked.vouched, asked.stated)
+async def open_session(
+    connection: Connection, issuer: TokenIssuer, rules: SignInRules, request: SessionRequest
+) -> AccessToken:
+    """Opens a session and returns its token. Raises what `admit_professional` raises, and NewSignInNeededError."""
+    entry = await professional_sessions.load_directory_entry(connection, request.proof.id)
+    admitted = admit_professional(entry, request.proof, request.organisation_id, request.stated_access, rules)
+    await count_emergency(connection, rules, request.proof, request.stated_access)
     now = clock.now()
-    over = now + lifetime_of(asked.stated, LIFETIME, rules.emergency_life)
-    session = Session(
+    latest_end = now + token_lifetime(request.stated_access, TOKEN_LIFETIME, rules.emergency_life)
+    session = ProfessionalSession(
         id=clock.new_id(),
         professional_id=admitted.id,
         organisation_id=admitted.organisation_id,
-        client_id=asked.client_id,
-        method=asked.method,
-        stated=asked.stated,
+        client_id=request.client_id,
+        method=request.method,
+        stated_access=request.stated_access,
         started_at=now,
-        expires_at=min(over, asked.until or over),
+        expires_at=min(latest_end, request.proof_expires_at or latest_end),
         never=admitted.never,
     )
     await professional_sessions.insert_session(connection, session)
-    subject = subject_of(session, admitted.profession)
+    subject = professional_subject(session, admitted.profession)
     return issuer.issue(subject, token_id=clock.new_id(), now=now, expires_at=session.expires_at)
 
 
-def subject_of(session: Session, profession: str, patient_present: UUID | None = None) -> Subject:
-    """Whom the tokens of a session speak for; `patient_present`: the record whose card was read."""
-    named = session.stated.record_id
-    return Subject(
+def professional_subject(
+    session: ProfessionalSession, profession: str, patient_present: UUID | None = None
+) -> TokenSubject:
+    """Returns the subject of a session's tokens. `patient_present`: the id of the record whose card was read."""
+    emergency_record_id = session.stated_access.record_id
+    return TokenSubject(
         "professional",
         session.professional_id,
         session.client_id,
         profession=profession,
         organisation_id=session.organisation_id,
         session_id=session.id,
-        mode=session.stated.mode,
-        motive=session.stated.motive,
+        mode=session.stated_access.mode,
+        motive=session.stated_access.motive,
         patient_present=patient_present,
-        emergency_record=None if named is None else record_commitment(session.id, named),
+        emergency_record=None if emergency_record_id is None else record_commitment(session.id, emergency_record_id),
         never=session.never,
     )

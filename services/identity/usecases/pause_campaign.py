@@ -1,4 +1,4 @@
-"""Pauses a campaign between two pages, or lets it go on where it stood."""
+"""Pauses a campaign between two pages, or resumes it."""
 
 from uuid import UUID
 
@@ -8,9 +8,9 @@ from shared.db.pool import Pool, transaction
 
 
 async def pause_campaign(pool: Pool, campaign_id: UUID, *, paused: bool) -> None:
-    """Raises CampaignUnknownError, CampaignOverError. The time to object runs on while it is paused."""
+    """The time to object continues to run during a pause. Raises CampaignUnknownError, CampaignOverError."""
     async with transaction(pool) as connection:
         if await campaigns.set_paused(connection, campaign_id, paused):
             return
-        known = await campaigns.load_campaign(connection, campaign_id)
-    raise CampaignUnknownError if known is None else CampaignOverError
+        campaign = await campaigns.load_campaign(connection, campaign_id)
+    raise CampaignUnknownError if campaign is None else CampaignOverError

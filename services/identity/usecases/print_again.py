@@ -1,12 +1,12 @@
-"""Prints a page of a campaign's letters again: the same codes, derived anew from the key of their wave."""
+"""Reprints a page of a campaign's letters. The codes are derived again from the key of their batch."""
 
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.activation import IssuedCode, Wave, dead_letter_id, open_wave
+from services.identity.domain.activation import CodeBatch, IssuedCode, open_code_batch, reprinted_letter_id
 from services.identity.domain.campaigns import CampaignUnknownError
 from services.identity.domain.insured import open_insured
-from services.identity.domain.openings import mail_or_letter
+from services.identity.domain.openings import mail_or_letter_request
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import activation, campaigns, insured
 from services.identity.usecases.issue_code import code_values
@@ -16,40 +16,43 @@ from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 
-_BEFORE_ALL = (-1, UUID(int=0))
+_FIRST_POSITION = (-1, UUID(int=0))
 
 
-async def print_again(
+async def reprint_letters(
     pool: Pool, keyrings: Keyrings, campaign_id: UUID, printing: UUID, after: UUID | None, limit: int
 ) -> tuple[int, UUID | None]:
-    """Codes that can still be used, in order of (bucket, record), after that record. Returns how many letters were
-    asked for, and after which record the next page begins (None: there is none).
+    """Requests letters for the usable codes after that record, in order of (bucket, record id). Returns the number of
+    requested letters, and the record after which the next page begins, or None.
 
-    `printing`: chosen by who asks; a page asked for again under the same one is not sent twice. Raises
+    `printing`: an id chosen by the caller; a page that is requested again under one id is not sent twice. Raises
     CampaignUnknownError.
     """
-    place = _BEFORE_ALL if after is None else (bucket_of(after), after)
+    position = _FIRST_POSITION if after is None else (bucket_of(after), after)
     async with transaction(pool) as connection:
         campaign = await campaigns.load_campaign(connection, campaign_id)
-        found = None if campaign is None else await activation.load_wave_by_id(connection, campaign.wave_id)
-        if found is None:
+        batch_row = None if campaign is None else await activation.load_code_batch_by_id(connection, campaign.wave_id)
+        if batch_row is None:
             raise CampaignUnknownError
-        wave = open_wave(*found, keyrings.persons)
-        page = await activation.page_of_codes(connection, wave.id, place, limit)
-        asked = [await _letter(connection, keyrings, wave, one, printing) for one in page]
-        letters = [one for one in asked if one is not None]
-        await append(connection, [announce(one) for one in letters])
+        batch = open_code_batch(*batch_row, keyrings.persons)
+        page = await activation.page_of_codes(connection, batch.id, position, limit)
+        messages = [await _letter(connection, keyrings, batch, code, printing) for code in page]
+        letters = [message for message in messages if message is not None]
+        await append(connection, [announce(letter) for letter in letters])
     return len(letters), page[-1].record_id if len(page) == limit else None
 
 
 async def _letter(
-    connection: Connection, keyrings: Keyrings, wave: Wave, code: IssuedCode, printing: UUID
+    connection: Connection, keyrings: Keyrings, batch: CodeBatch, code: IssuedCode, printing: UUID
 ) -> MessageRequested | None:
-    """To where the register says now; None for a code that is over, or a person who is no longer in the register."""
+    """Returns the letter, to the current address in the register; None when the code has expired or the person is no
+    longer in the register."""
     row = await insured.find_insured(connection, [code.person])
     if row is None or code.expires_at <= clock.now():
         return None
-    reach = open_insured(keyrings.persons, row).reach
-    values = code_values(wave.code(code.person, code.attempt), code.expires_at)
-    id = dead_letter_id(printing, code.record_id, code.attempt)
-    return mail_or_letter(keyrings.contacts, id, code.record_id, reach, "activation-code", values, code.expires_at)
+    contact_details = open_insured(keyrings.persons, row).contact_details
+    values = code_values(batch.code(code.person, code.attempt), code.expires_at)
+    id = reprinted_letter_id(printing, code.record_id, code.attempt)
+    return mail_or_letter_request(
+        keyrings.contacts, id, code.record_id, contact_details, "activation-code", values, code.expires_at
+    )

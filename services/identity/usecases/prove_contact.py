@@ -1,13 +1,13 @@
-"""Takes the code of an opening that somebody has begun alone, and gives a ticket for it."""
+"""Accepts the code of an online opening, and issues a ticket for it."""
 
 import secrets
 from uuid import UUID
 
 from services.identity.domain.online import (
-    TRIES,
+    MAX_TRIES,
     OpeningCodeWrongError,
     OpeningOverError,
-    is_code,
+    is_sent_code,
     ticket_hash,
 )
 from services.identity.store import online
@@ -18,22 +18,22 @@ from shared.runtime.metrics import REFUSED
 
 
 async def prove_contact(pool: Pool, lookups: Keyring, opening_id: UUID, code: str) -> str:
-    """Five tries; of several at once with the right code exactly one gets the ticket. Whether a code was sent makes
-    no difference to what a wrong one is answered.
+    """Returns the ticket. Five attempts are allowed; of several right codes at once exactly one gets the ticket. The
+    response to a wrong code does not depend on whether one was sent.
 
     Raises OpeningCodeWrongError, OpeningOverError.
     """
     ticket = secrets.token_urlsafe(32)
-    refused: OpeningCodeWrongError | OpeningOverError | None = None
+    refusal: OpeningCodeWrongError | OpeningOverError | None = None
     async with transaction(pool) as connection:
-        opening = await online.try_opening(connection, opening_id, clock.now(), TRIES)
+        opening = await online.try_opening(connection, opening_id, clock.now(), MAX_TRIES)
         if opening is None:
-            refused = OpeningOverError()
-        elif not is_code(lookups, opening, code):
-            refused = OpeningCodeWrongError()
+            refusal = OpeningOverError()
+        elif not is_sent_code(lookups, opening, code):
+            refusal = OpeningCodeWrongError()
         else:
             await online.set_proved(connection, opening_id, ticket_hash(lookups, opening_id, ticket))
-    if refused is not None:
-        REFUSED.labels("open-record", refused.code).inc()
-        raise refused
+    if refusal is not None:
+        REFUSED.labels("open-record", refusal.code).inc()
+        raise refusal
     return ticket

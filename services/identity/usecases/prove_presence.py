@@ -1,23 +1,23 @@
-"""Takes a proof that the patient's card was read: the professional's next token says whose."""
+"""Accepts a proof that the patient's card was read, and issues a token that names the patient's record."""
 
 from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.presence import (
-    Presence,
+    PresenceProof,
     PresenceProofInvalidError,
     PresenceProofReplayedError,
-    SessionOverError,
-    claimed_reader,
-    refusal_of,
+    ProfessionalSessionNeededError,
+    presence_refusal,
+    unverified_reader_id,
     verify_presence,
 )
-from services.identity.domain.professionals import Listed, Session
+from services.identity.domain.professionals import DirectoryEntry, ProfessionalSession
 from services.identity.domain.sealing import Keyrings
-from services.identity.domain.tokens import AccessToken, Issuer
+from services.identity.domain.tokens import AccessToken, TokenIssuer
 from services.identity.store import clients, professional_sessions, records
-from services.identity.usecases.open_session import subject_of
+from services.identity.usecases.open_session import professional_subject
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.crypto.fingerprints import ins_parts
@@ -28,38 +28,38 @@ from shared.runtime import clock
 
 
 async def prove_presence(
-    pool: Pool, issuer: Issuer, keyrings: Keyrings, actor: Actor, session_id: UUID | None, proof: str
+    pool: Pool, issuer: TokenIssuer, keyrings: Keyrings, actor: Actor, session_id: UUID | None, proof: str
 ) -> AccessToken:
-    """A token of the same session, with the claim `patient_present`; it ends when the session's first one does.
+    """Returns a token of the professional's session with the claim `patient_present`. It expires with the session.
 
-    Raises SessionOverError, PresenceProofInvalidError and its kinds, RecordUnknownError, PresenceElsewhereError,
-    NotInDirectoryError; the last two are told to the record's ledger.
+    Raises ProfessionalSessionNeededError, PresenceProofInvalidError and its subclasses, RecordUnknownError,
+    PresenceElsewhereError, NotInDirectoryError; the last two are entered in the record's access ledger.
     """
     async with transaction(pool) as connection:
-        session = await _session(connection, actor, session_id)
-        client = await clients.load_client(connection, claimed_reader(proof))
+        session = await _load_session(connection, actor, session_id)
+        client = await clients.load_client(connection, unverified_reader_id(proof))
         if client is None:
             raise PresenceProofInvalidError
         presence = verify_presence(proof, client, session, issuer.url, clock.now())
         if not await clients.use_assertion(connection, client.id, presence.digest, presence.expires_at):
             raise PresenceProofReplayedError
-        record_id = await _record(connection, keyrings, presence)
-        listed = await professional_sessions.load_listed(connection, session.professional_id)
-        refusal = refusal_of(client, session, listed)
-        await append(connection, [announce(_access(record_id, actor, session, presence, refusal))])
-    if refusal is not None or listed is None:
-        raise refusal or SessionOverError
-    return _token(issuer, session, listed, record_id)
+        record_id = await _find_record(connection, keyrings, presence)
+        entry = await professional_sessions.load_directory_entry(connection, session.professional_id)
+        refusal = presence_refusal(client, session, entry)
+        await append(connection, [announce(_access_event(record_id, actor, session, presence, refusal))])
+    if refusal is not None or entry is None:
+        raise refusal or ProfessionalSessionNeededError
+    return _token(issuer, session, entry, record_id)
 
 
-async def _session(connection: Connection, actor: Actor, session_id: UUID | None) -> Session:
+async def _load_session(connection: Connection, actor: Actor, session_id: UUID | None) -> ProfessionalSession:
     session = None if session_id is None else await professional_sessions.load_session(connection, session_id)
     if session is None or session.expires_at <= clock.now() or session.professional_id != actor.id:
-        raise SessionOverError
+        raise ProfessionalSessionNeededError
     return session
 
 
-async def _record(connection: Connection, keyrings: Keyrings, presence: Presence) -> UUID:
+async def _find_record(connection: Connection, keyrings: Keyrings, presence: PresenceProof) -> UUID:
     record_id = presence.record_id
     if presence.ins is not None:
         record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(presence.ins)))
@@ -68,8 +68,8 @@ async def _record(connection: Connection, keyrings: Keyrings, presence: Presence
     return record_id
 
 
-def _access(
-    record_id: UUID, actor: Actor, session: Session, presence: Presence, refusal: ForbiddenError | None
+def _access_event(
+    record_id: UUID, actor: Actor, session: ProfessionalSession, presence: PresenceProof, refusal: ForbiddenError | None
 ) -> AccessRecorded:
     return AccessRecorded(
         record_id=record_id,
@@ -77,10 +77,10 @@ def _access(
         action="sign-in",
         outcome="permitted" if refusal is None else "refused",
         reason=presence.means if refusal is None else refusal.code,
-        mode=session.stated.mode,
+        mode=session.stated_access.mode,
     )
 
 
-def _token(issuer: Issuer, session: Session, listed: Listed, record_id: UUID) -> AccessToken:
-    subject = subject_of(session, listed.profession, patient_present=record_id)
+def _token(issuer: TokenIssuer, session: ProfessionalSession, entry: DirectoryEntry, record_id: UUID) -> AccessToken:
+    subject = professional_subject(session, entry.profession, patient_present=record_id)
     return issuer.issue(subject, token_id=clock.new_id(), now=clock.now(), expires_at=session.expires_at)

@@ -4,29 +4,29 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import entry
-from services.identity.domain.calling import PersonToCall, check_people, people_as_json
+from services.identity.domain.acting import permitted_access
+from services.identity.domain.calling import PersonToCall, check_people_to_call, people_to_call_as_json
 from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings, seal_row
 from services.identity.store import calling, representations
 from services.identity.usecases.check_relation import check_relation
-from services.identity.usecases.telling_refusals import telling_refusals
+from services.identity.usecases.telling_refusals import logged_refusals
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
 
 
 async def put_people_to_call(
-    pool: Pool, keyrings: Keyrings, asking: Caller, record_id: UUID, people: Sequence[PersonToCall]
+    pool: Pool, keyrings: Keyrings, caller: Caller, record_id: UUID, people: Sequence[PersonToCall]
 ) -> None:
-    """The whole list; an empty one too. Raises PeopleToCallInvalidError, RecordUnknownError,
+    """Replaces the whole list, possibly by an empty one. Raises PeopleToCallInvalidError, RecordUnknownError,
     RelationInsufficientError."""
-    check_people(people)
-    actor = asking.actor()
-    async with telling_refusals(pool, record_id, actor, "change-contact"), transaction(pool) as connection:
+    check_people_to_call(people)
+    actor = caller.actor()
+    async with logged_refusals(pool, record_id, actor, "change-contact"), transaction(pool) as connection:
         if not await representations.lock_records(connection, [record_id]):
             raise RecordUnknownError
-        await check_relation(connection, keyrings, asking, record_id, "change-people-to-call")
-        sealed = seal_row(keyrings.persons, people_as_json(people), "people-to-call", record_id)
+        await check_relation(connection, keyrings, caller, record_id, "change-people-to-call")
+        sealed = seal_row(keyrings.persons, people_to_call_as_json(people), "people-to-call", record_id)
         await calling.put_people_to_call(connection, record_id, sealed)
-        await append(connection, [announce(entry(record_id, actor, "change-contact", "people-to-call"))])
+        await append(connection, [announce(permitted_access(record_id, actor, "change-contact", "people-to-call"))])

@@ -1,4 +1,4 @@
-"""Enters a professional in the directory, or changes the entry."""
+"""Creates or changes a professional's entry in the directory."""
 
 from services.identity.announcements import announce
 from services.identity.domain.directory import Professional, StructureUnknownError
@@ -8,7 +8,7 @@ from shared.messaging.outbox import append
 
 
 async def put_professional(pool: Pool, entry: Professional) -> int:
-    """Returns the version that stands; the same entry again changes and announces nothing.
+    """Returns the current version; an identical entry changes and announces nothing.
 
     Raises StructureUnknownError.
     """
@@ -17,8 +17,8 @@ async def put_professional(pool: Pool, entry: Professional) -> int:
             raise StructureUnknownError
         version = (await directory.put_professionals(connection, [entry])).get(entry.id)
         if version is None:
-            known = await directory.load_professional(connection, entry.id)
-            assert known is not None, "the entry was there a statement ago"
-            return known[1]
-        await append(connection, [announce(entry.changed(version))])
+            existing = await directory.load_professional(connection, entry.id)
+            assert existing is not None, "the entry was there a statement ago"
+            return existing[1]
+        await append(connection, [announce(entry.as_event(version))])
     return version

@@ -1,4 +1,4 @@
-"""Enters a structure in the directory, or changes the entry."""
+"""Creates or changes a structure's entry in the directory."""
 
 from services.identity.announcements import announce
 from services.identity.domain.directory import Structure
@@ -8,10 +8,10 @@ from shared.messaging.outbox import append
 
 
 async def put_structure(pool: Pool, entry: Structure) -> int:
-    """Returns the version that stands; the same entry again changes and announces nothing."""
+    """Returns the current version; an identical entry changes and announces nothing."""
     async with transaction(pool) as connection:
         version = (await directory.put_structures(connection, [entry])).get(entry.id)
         if version is None:
             return (await directory.load_structures(connection, [entry.id]))[entry.id][1]
-        await append(connection, [announce(entry.changed(version))])
+        await append(connection, [announce(entry.as_event(version))])
     return version

@@ -1,4 +1,4 @@
-"""How far an erasure is, and its receipt."""
+"""Reads the progress of an erasure, and its receipt."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -25,26 +25,28 @@ class ErasureIncompleteError(ConflictError):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """An erasure and the services that have not answered, in order."""
+class ErasureProgress:
+    """An erasure and the services that have not acknowledged it, in order."""
 
     erasure: Erasure
     missing: tuple[str, ...]
 
 
-async def read_erasure(pool: Pool, erasure_id: UUID) -> Progress:
-    """Raises ErasureUnknownError."""
+async def read_erasure(pool: Pool, erasure_id: UUID) -> ErasureProgress:
+    """Returns the progress. Raises ErasureUnknownError."""
     async with pool.acquire() as connection:
         erasure = await erasures.load_erasure(connection, erasure_id)
         if erasure is None:
             raise ErasureUnknownError
-        answered = {one.service for one in await erasures.load_acknowledgements(connection, erasure_id)}
-    return Progress(erasure, tuple(sorted(set(SERVICES) - answered)))
+        answered = {
+            acknowledgement.service for acknowledgement in await erasures.load_acknowledgements(connection, erasure_id)
+        }
+    return ErasureProgress(erasure, tuple(sorted(set(SERVICES) - answered)))
 
 
 async def read_receipt(pool: Pool, erasure_id: UUID) -> str:
-    """The signed receipt. Raises ErasureUnknownError, ErasureIncompleteError."""
-    found = (await read_erasure(pool, erasure_id)).erasure
-    if found.receipt is None:
+    """Returns the signed receipt. Raises ErasureUnknownError, ErasureIncompleteError."""
+    erasure = (await read_erasure(pool, erasure_id)).erasure
+    if erasure.receipt is None:
         raise ErasureIncompleteError
-    return found.receipt
+    return erasure.receipt

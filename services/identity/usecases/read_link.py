@@ -1,4 +1,4 @@
-"""A record and the one that it is linked to, or is asked about with: how far the last change of both is."""
+"""Reads a record and the linked one, to show how far the last change of both has come."""
 
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from shared.db.pool import Pool
 
 
 async def read_link(pool: Pool, record_id: UUID, other: UUID | None = None) -> tuple[RecordState, ...]:
-    """`other` None: whichever it names now. Raises RecordUnknownError."""
+    """Returns the states. `other`: the second record; None: the currently linked one. Raises RecordUnknownError."""
     async with pool.acquire() as connection:
         first = await records.load_record(connection, record_id)
         if first is None:

@@ -1,8 +1,8 @@
-"""Whom to call for the holder of a record."""
+"""Reads the people to call for the holder of a record."""
 
 from uuid import UUID
 
-from services.identity.domain.calling import PersonToCall, people_from_json
+from services.identity.domain.calling import PersonToCall, people_to_call_from_json
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.store import calling
 from services.identity.usecases.check_relation import check_relation
@@ -11,12 +11,12 @@ from shared.http.tokens import Caller
 
 
 async def read_people_to_call(
-    pool: Pool, keyrings: Keyrings, asking: Caller, record_id: UUID
+    pool: Pool, keyrings: Keyrings, caller: Caller, record_id: UUID
 ) -> tuple[PersonToCall, ...]:
-    """In the order given. Raises RecordUnknownError."""
+    """Returns the people in the order given. Raises RecordUnknownError."""
     async with pool.acquire() as connection:
-        await check_relation(connection, keyrings, asking, record_id, "see-people-to-call")
+        await check_relation(connection, keyrings, caller, record_id, "see-people-to-call")
         sealed = await calling.load_people_to_call(connection, record_id)
     if sealed is None:
         return ()
-    return people_from_json(open_row(keyrings.persons, sealed, "people-to-call", record_id))
+    return people_to_call_from_json(open_row(keyrings.persons, sealed, "people-to-call", record_id))

@@ -1,4 +1,4 @@
-"""The state of one record, for whoever opened it and for its holder."""
+"""Reads the state of a record, for the software that opened it and for its holder."""
 
 from uuid import UUID
 
@@ -9,10 +9,10 @@ from shared.db.pool import Pool
 
 
 async def read_record(pool: Pool, record_id: UUID, session_id: UUID | None = None) -> RecordState:
-    """`session_id`: of the holder who asks. Raises SessionOverError, RecordUnknownError."""
+    """Returns the state. `session_id`: of a holder. Raises SessionOverError, RecordUnknownError."""
     async with pool.acquire() as connection:
         await check_session(connection, session_id)
-        found = await records.load_record(connection, record_id)
-    if found is None:
+        state = await records.load_record(connection, record_id)
+    if state is None:
         raise RecordUnknownError
-    return found
+    return state

@@ -1,4 +1,4 @@
-"""Notes the death of a record's holder: the record closes, sessions end, what the holder did for others ends.
+"""Records the death of a record's holder: the record closes, sessions and the holder's relations to others end.
 
 Only the correction of an error reopens the record.
 """
@@ -11,28 +11,30 @@ from services.identity.domain.opening import RecordUnknownError
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import links
 from services.identity.usecases.end_life import end_life
-from services.identity.usecases.move_record import Moving, counted, move_within
+from services.identity.usecases.move_record import LifecycleRequest, apply_transition, count_refusal
 from shared.db.pool import Pool, transaction
 from shared.errors import ClientError
 from shared.messaging.outbox import Announcement, append
 from shared.runtime import clock
 
 
-async def record_death(pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, moving: Moving) -> None:
-    """The ten years count from the closing, if it was closed before. Both records of a person who has two that are
-    linked close. Raises RecordUnknownError, and what the table refuses."""
-    refused: ClientError | None = None
+async def record_death(
+    pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, request: LifecycleRequest
+) -> None:
+    """Retention counts from an earlier closing if there was one. If the person has two linked records, both close.
+    Raises RecordUnknownError, and the refusals of the table."""
+    refusal: ClientError | None = None
     announcements: list[Announcement] = []
     async with transaction(pool) as connection:
-        found = await links.lock_linked(connection, record_id)
-        if not found:
+        records = await links.lock_linked(connection, record_id)
+        if not records:
             raise RecordUnknownError
-        for kept in found:
-            refused, told = await move_within(connection, keyrings, retention, kept, moving)
-            announcements += told
-            if refused is None and kept.state != "dead":
-                ended = await end_life(connection, keyrings, kept.id, clock.now(), moving.actor)
-                announcements += [announce(one) for one in ended]
+        for record in records:
+            refusal, changes = await apply_transition(connection, keyrings, retention, record, request)
+            announcements += changes
+            if refusal is None and record.state != "dead":
+                ended = await end_life(connection, keyrings, record.id, clock.now(), request.actor)
+                announcements += [announce(event) for event in ended]
         await append(connection, announcements)
-    if refused is not None:
-        raise counted(moving, refused)
+    if refusal is not None:
+        raise count_refusal(request, refusal)

@@ -1,6 +1,7 @@
-"""This database has lost commits: erasures are done again, sessions end, what is announced next is above the topics.
+"""Recovers after this database lost commits: repeats erasures, ends sessions, and raises versions above those on the
+topics.
 
-Events of records, people and contacts hold fingerprints and sealed values for others, not what identity itself keeps:
+Events of records, people and contacts hold fingerprints and values sealed for others, not the data of identity itself:
 an operator decides about each key.
 """
 
@@ -18,8 +19,8 @@ from shared.messaging.outbox import Announcement
 from shared.messaging.outbox.lost import SentRecord
 from shared.runtime import clock
 
-Raise = Callable[[Connection, UUID, int], Awaitable[None]]
-RAISE: dict[str, tuple[type[StateEvent], Raise]] = {
+VersionRaiser = Callable[[Connection, UUID, int], Awaitable[None]]
+VERSION_RAISERS: dict[str, tuple[type[StateEvent], VersionRaiser]] = {
     IDENTITY_RECORDS.name: (RecordChanged, recovery.raise_record_version),
     IDENTITY_PEOPLE.name: (PeopleChanged, recovery.raise_people_version),
     IDENTITY_CONTACTS.name: (ContactChanged, recovery.raise_contact_version),
@@ -27,11 +28,11 @@ RAISE: dict[str, tuple[type[StateEvent], Raise]] = {
 
 
 async def raise_versions(connection: Connection, record: SentRecord, _: bool) -> bool:
-    """What is still here stands above the topic's version, so that it does not count as in force; the next change
-    announces it. Always False: an operator decides."""
-    known = RAISE.get(record.place.topic)
-    if known is not None and record.body is not None:
-        event_class, raise_version = known
+    """Raises the stored version above that of the topic, so that it does not count as in force; the next change
+    announces it. Always returns False: an operator decides."""
+    raiser = VERSION_RAISERS.get(record.place.topic)
+    if raiser is not None and record.body is not None:
+        event_class, raise_version = raiser
         version = event_class.model_validate_json(record.body).version
         await raise_version(connection, UUID(record.key), version + 1)
     return False
@@ -40,7 +41,7 @@ async def raise_versions(connection: Connection, record: SentRecord, _: bool) ->
 async def erase_again_and_end_sessions(
     connection: Connection, facts: Sequence[SentRecord], *, keyrings: Keyrings
 ) -> list[Announcement]:
-    """No erased person comes back, and no session lives on whose end may have been lost."""
+    """Prevents that erased persons reappear and that sessions survive whose end was lost. Returns the announcements."""
     await recovery.end_all_sessions(connection, clock.now())
     announcements: list[Announcement] = []
     for record in facts:

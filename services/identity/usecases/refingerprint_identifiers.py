@@ -1,4 +1,4 @@
-"""Makes accounts found by identifiers that are fingerprinted under the active key."""
+"""Recomputes the fingerprints of account identifiers under the active key."""
 
 from uuid import UUID
 
@@ -12,12 +12,13 @@ PAGE = 500
 
 
 async def refingerprint_identifiers(persons: Keyring, connection: Connection) -> None:
-    """Page after page; a run that was interrupted goes on. Raises SealBrokenError."""
+    """Replaces all fingerprints of other keys, page by page. An interrupted run can be repeated. Raises
+    SealBrokenError."""
     lookups, after = lookup_keys(persons), UUID(int=0)
     while rows := await store.identifiers_of_other_keys(connection, lookups.active, after, PAGE):
-        made: dict[str, str] = {}
-        for known in rows:
-            plain = open_row(persons, known.sealed, "account", known.record_id).decode()
-            made[known.fingerprint] = lookups.fingerprint(*identifier_parts(normalise_identifier(plain)))
-        await store.replace_identifiers(connection, made)
+        replacements: dict[str, str] = {}
+        for identifier in rows:
+            plain = open_row(persons, identifier.sealed, "account", identifier.record_id).decode()
+            replacements[identifier.fingerprint] = lookups.fingerprint(*identifier_parts(normalise_identifier(plain)))
+        await store.replace_identifiers(connection, replacements)
         after = rows[-1].record_id

@@ -1,15 +1,15 @@
-"""Writes down a try that was wrong: one entry in the ledger, and a word to the holder once many have come."""
+"""Records a failed attempt in the access ledger, and notifies the holder of many failures."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.contacts import Note
+from services.identity.domain.contacts import MessageContent
 from services.identity.domain.sealing import Keyrings
-from services.identity.domain.throttling import TooManyTriesError, keys_of_holder
+from services.identity.domain.throttling import TooManyTriesError, holder_keys
 from services.identity.store import throttles
-from services.identity.usecases.tell_holder import tell_holder
+from services.identity.usecases.tell_holder import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection
@@ -17,33 +17,34 @@ from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
 
-SOMEBODY = Actor(kind="unknown", id="unknown")
-TOLD_AGAIN_AFTER = timedelta(hours=24)
-LOCKED = Note("account-locked")
-"""Somebody else may be trying."""
+UNKNOWN_ACTOR = Actor(kind="unknown", id="unknown")
+NOTIFY_AGAIN_AFTER = timedelta(hours=24)
+ACCOUNT_LOCKED = MessageContent("account-locked")
+"""The notice after many failed attempts, which may be those of a stranger."""
 
 
-async def refuse_try(
+async def record_failure(
     connection: Connection,
     keyrings: Keyrings,
     record_id: UUID | None,
     reason: str,
     keys: Sequence[str] = (),
     *,
-    slowed: bool = False,
+    is_slowed: bool = False,
 ) -> None:
-    """`slowed`: the next try at the account of `keys` waits. What is refused from then on is summed up in one entry a
-    day, with one message (`account-locked`): ten thousand tries from as many addresses are not ten thousand entries.
-    The last thing a transaction does."""
+    """Counts the failure and appends it to the ledger of the record, if any. `is_slowed`: the next attempt at the
+    account of `keys` must wait. Then, once a day, this also adds a summary entry (`too-many-tries`), which stands for
+    all attempts refused while the account is slowed down, and notifies the holder (`account-locked`). Call it last in
+    the transaction, because it appends to the outbox."""
     REFUSED.labels("sign-in", reason).inc()
     if record_id is None:
         return
-    told: list[Event] = [_refused(record_id, reason)]
-    if slowed and await throttles.mark_told(connection, keys_of_holder(keys), clock.now(), TOLD_AGAIN_AFTER):
-        told.append(_refused(record_id, TooManyTriesError.code))
-        told += await tell_holder(connection, keyrings, record_id, LOCKED)
-    await append(connection, [announce(one) for one in told])
+    events: list[Event] = [_refusal_event(record_id, reason)]
+    if is_slowed and await throttles.mark_notified(connection, holder_keys(keys), clock.now(), NOTIFY_AGAIN_AFTER):
+        events.append(_refusal_event(record_id, TooManyTriesError.code))
+        events += await notify_holder(connection, keyrings, record_id, ACCOUNT_LOCKED)
+    await append(connection, [announce(event) for event in events])
 
 
-def _refused(record_id: UUID, reason: str) -> AccessRecorded:
-    return AccessRecorded(record_id=record_id, actor=SOMEBODY, action="sign-in", outcome="refused", reason=reason)
+def _refusal_event(record_id: UUID, reason: str) -> AccessRecorded:
+    return AccessRecorded(record_id=record_id, actor=UNKNOWN_ACTOR, action="sign-in", outcome="refused", reason=reason)

@@ -16,10 +16,10 @@ from shared.runtime import clock
 
 @dataclass(frozen=True, slots=True)
 class RegisteredClient:
-    """The client's id, which its assertions carry as `iss` and `sub`; `created` is False when it was there."""
+    """The client's id, which its assertions carry as `iss` and `sub`. `is_new`: False when it was registered before."""
 
     client_id: str
-    created: bool
+    is_new: bool
 
 
 async def register_client(
@@ -32,39 +32,41 @@ async def register_client(
     organisation_id: str | None = None,
     replace: bool = False,
 ) -> RegisteredClient:
-    """Registers the client, or finds the one of that name; `keys` are public JWKs.
+    """Registers the client, or returns the existing one of that name. `keys` are public JWKs.
 
-    The same name with the same rights and keys is the same client. With other ones: `replace` (for operators with
-    access to the database) sets them, otherwise ClientNameTakenError. Also raises what `new_client` raises, and
+    A client of that name with other scopes or keys is updated if `replace` is set (for operators with access to the
+    database); otherwise ClientNameTakenError is raised. Also raises what `new_client` raises, and
     StructureUnknownError.
     """
-    return await register(database, new_client(name, kind, scopes, keys, organisation_id), replace=replace)
+    return await register_new_client(database, new_client(name, kind, scopes, keys, organisation_id), replace=replace)
 
 
-async def register(database: Pool | Connection, wanted: NewClient, *, replace: bool = False) -> RegisteredClient:
-    """The same for a client that was checked. Raises ClientNameTakenError, StructureUnknownError."""
+async def register_new_client(
+    database: Pool | Connection, client: NewClient, *, replace: bool = False
+) -> RegisteredClient:
+    """Registers a checked client, as `register_client` does. Raises ClientNameTakenError, StructureUnknownError."""
     async with _transaction(database) as connection:
-        return await _register(connection, wanted, replace)
+        return await _register(connection, client, replace)
 
 
-async def _register(connection: Connection, wanted: NewClient, replace: bool) -> RegisteredClient:
-    organisation = wanted.organisation_id
+async def _register(connection: Connection, client: NewClient, replace: bool) -> RegisteredClient:
+    organisation = client.organisation_id
     if organisation is not None and not await directory.load_structures(connection, [organisation]):
         raise StructureUnknownError
     client_id = str(clock.new_id())
-    if await clients.insert_client(connection, client_id, wanted):
-        return RegisteredClient(client_id, created=True)
-    known_id, known = await clients.lock_client_named(connection, wanted.name)
-    if known != wanted:
+    if await clients.insert_client(connection, client_id, client):
+        return RegisteredClient(client_id, is_new=True)
+    existing_id, existing = await clients.lock_client_named(connection, client.name)
+    if existing != client:
         if not replace:
             raise ClientNameTakenError
-        await clients.update_client(connection, known_id, wanted)
-    return RegisteredClient(known_id, created=False)
+        await clients.update_client(connection, existing_id, client)
+    return RegisteredClient(existing_id, is_new=False)
 
 
 @asynccontextmanager
 async def _transaction(database: Pool | Connection) -> AsyncIterator[Connection]:
-    """A transaction on a connection of the pool, or on the connection given."""
+    """Yields a connection of the pool, or the given connection, inside a transaction."""
     if isinstance(database, asyncpg.Pool):
         async with database.acquire() as connection, connection.transaction():
             yield connection

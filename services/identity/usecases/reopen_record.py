@@ -1,13 +1,15 @@
-"""Reopens a closed record within the time for which it is kept: everything is as it was."""
+"""Reopens a closed record within its retention period: everything is as before."""
 
 from uuid import UUID
 
 from services.identity.domain.lifecycle import Retention
 from services.identity.domain.sealing import Keyrings
-from services.identity.usecases.move_record import Moving, move_record
+from services.identity.usecases.move_record import LifecycleRequest, move_record
 from shared.db.pool import Pool
 
 
-async def reopen_record(pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, moving: Moving) -> None:
-    """Takes the person off the suppression list too. Raises what `move_record` raises."""
-    await move_record(pool, keyrings, retention, record_id, moving)
+async def reopen_record(
+    pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, request: LifecycleRequest
+) -> None:
+    """Also removes the person from the suppression list. Raises what `move_record` raises."""
+    await move_record(pool, keyrings, retention, record_id, request)

@@ -1,4 +1,4 @@
-"""Shows how far a campaign has come."""
+"""Reads the progress of campaigns."""
 
 from uuid import UUID
 
@@ -8,15 +8,15 @@ from shared.db.pool import Pool
 
 
 async def show_campaign(pool: Pool, campaign_id: UUID) -> Campaign:
-    """Raises CampaignUnknownError."""
+    """Returns the campaign. Raises CampaignUnknownError."""
     async with pool.acquire() as connection:
-        found = await campaigns.load_campaign(connection, campaign_id)
-    if found is None:
+        campaign = await campaigns.load_campaign(connection, campaign_id)
+    if campaign is None:
         raise CampaignUnknownError
-    return found
+    return campaign
 
 
 async def list_campaigns(pool: Pool) -> list[Campaign]:
-    """All of them, oldest first."""
+    """Returns all campaigns, oldest first."""
     async with pool.acquire() as connection:
         return await campaigns.list_campaigns(connection, ended=True)

@@ -1,4 +1,4 @@
-"""Shows what was published of a span of days."""
+"""Reads the figures published for a span of days."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -9,7 +9,7 @@ from shared.db.pool import Pool
 
 
 async def show_figures(pool: Pool, first: date, last: date) -> Sequence[Figure]:
-    """Of the weeks that begin in it. Raises SpanInvalidError."""
+    """Returns the figures of the weeks that begin in the span. Raises SpanInvalidError."""
     check_span(first, last)
     async with pool.acquire() as connection:
         return await figures.load_figures(connection, first, last)

@@ -1,19 +1,19 @@
-"""Signs a demonstration's patient in; the API refuses it off the loopback."""
+"""Signs in a patient of a demonstration. The API refuses it unless the request comes over the loopback."""
 
 from uuid import UUID
 
 from services.identity.domain.opening import RecordUnknownError
-from services.identity.domain.tokens import DEMO_CLIENT, AccessToken, Issuer, Subject
+from services.identity.domain.tokens import DEMO_CLIENT, AccessToken, TokenIssuer, TokenSubject
 from services.identity.store import lifecycle, records
 from shared.db.pool import Pool
 from shared.runtime import clock
 
 
-async def sign_in_patient(pool: Pool, issuer: Issuer, record_id: UUID) -> AccessToken:
-    """A token of the record's holder. Raises RecordUnknownError."""
+async def sign_in_patient(pool: Pool, issuer: TokenIssuer, record_id: UUID) -> AccessToken:
+    """Returns a token of the record's holder. Raises RecordUnknownError."""
     async with pool.acquire() as connection:
-        there = await records.load_record(connection, record_id)
-        if there is None or await lifecycle.is_deceased(connection, record_id):
+        record = await records.load_record(connection, record_id)
+        if record is None or await lifecycle.is_deceased(connection, record_id):
             raise RecordUnknownError
-    subject = Subject("patient", str(record_id), DEMO_CLIENT, record_id=record_id)
+    subject = TokenSubject("patient", str(record_id), DEMO_CLIENT, record_id=record_id)
     return issuer.issue(subject, token_id=clock.new_id(), now=clock.now())

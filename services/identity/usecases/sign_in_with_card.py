@@ -1,24 +1,29 @@
-"""Signs a professional in with the certificate of their card (CPS)."""
+"""Signs in a professional with the certificate of their card (CPS)."""
 
-from services.identity.domain.modes import Stated
-from services.identity.domain.professionals import CARD_CLIENT, SignInRules, Vouched
-from services.identity.domain.tokens import AccessToken, Issuer
-from services.identity.usecases.open_session import Asked, open_session
-from services.identity.usecases.use_passage import PresentedCertificate, use_passage
+from services.identity.domain.modes import StatedAccess
+from services.identity.domain.professionals import CARD_CLIENT, IdentityProof, SignInRules
+from services.identity.domain.tokens import AccessToken, TokenIssuer
+from services.identity.usecases.open_session import SessionRequest, open_session
+from services.identity.usecases.use_passage import PresentedCertificate, use_edge_signature
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 
 
 async def sign_in_with_card(
     pool: Pool,
-    issuer: Issuer,
+    issuer: TokenIssuer,
     rules: SignInRules,
     certificate: PresentedCertificate,
     organisation_id: str | None,
-    stated: Stated,
+    stated_access: StatedAccess,
 ) -> AccessToken:
-    """By a verified certificate, presented once. Raises EntranceUnknownError and what `admit` raises."""
+    """Returns the token of a new session. The certificate is verified, and its presentation is accepted once.
+
+    Raises EntranceUnknownError and what `admit_professional` raises.
+    """
     async with transaction(pool) as connection:
-        holder = await use_passage(connection, certificate)
-        asked = Asked(Vouched(holder.id, authenticated_at=clock.now()), "card", CARD_CLIENT, organisation_id, stated)
-        return await open_session(connection, issuer, rules, asked)
+        holder = await use_edge_signature(connection, certificate)
+        session_request = SessionRequest(
+            IdentityProof(holder.id, authenticated_at=clock.now()), "card", CARD_CLIENT, organisation_id, stated_access
+        )
+        return await open_session(connection, issuer, rules, session_request)

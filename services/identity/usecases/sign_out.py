@@ -1,9 +1,9 @@
-"""Signs a holder out of one device, or of all."""
+"""Signs a holder out of one device or of all devices."""
 
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.sessions import DeviceUnknownError, holder_of
+from services.identity.domain.sessions import DeviceUnknownError, holder_actor
 from services.identity.store import sessions
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.end_sessions import end_all_sessions, end_device_sessions
@@ -14,8 +14,9 @@ from shared.runtime import clock
 
 
 async def sign_out(pool: Pool, record_id: UUID, session_id: UUID | None, device_id: UUID | None) -> None:
-    """Of all devices when none is named. A device is forgotten with its session: the next sign-in there is one of a new
-    device. Access tokens that are out change nothing any more; for reading they live on, for five minutes at most.
+    """Ends the sessions of that device, or of all devices if `device_id` is None. The device is deleted with its
+    session, so the next sign-in on it counts as one of a new device. Issued access tokens can change nothing any more;
+    they can read until they expire, for at most five minutes.
 
     Raises SessionOverError, DeviceUnknownError.
     """
@@ -32,7 +33,7 @@ async def sign_out(pool: Pool, record_id: UUID, session_id: UUID | None, device_
                 raise DeviceUnknownError
         entry = AccessRecorded(
             record_id=record_id,
-            actor=holder_of(record_id),
+            actor=holder_actor(record_id),
             action="sign-out",
             outcome="permitted",
             reason="one-device" if device_id else "all-devices",

@@ -1,14 +1,14 @@
-"""A holder wants to be told things elsewhere: a code goes to where that is now, and another to the new place."""
+"""Starts a change of contact: sends one code to the contact on file and another to the new one."""
 
 from uuid import UUID
 
 from services.identity.domain.accounts import AccountRules
-from services.identity.domain.contacts import Channel, any_channel, changed
+from services.identity.domain.contacts import MessageChannel, changed_contact, first_reachable_channel
 from services.identity.domain.sealing import Keyrings
-from services.identity.usecases.ask_for_codes import Question, ask_for_codes
+from services.identity.usecases.ask_for_codes import CodeAddressee, CodeRequest, request_codes
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.load_contact import load_contact
-from services.identity.usecases.take_try import take_try
+from services.identity.usecases.take_try import count_attempt
 from shared.db.pool import Pool, transaction
 
 
@@ -20,8 +20,8 @@ async def start_contact_change(
     mail: str | None,
     mobile: str | None,
 ) -> UUID:
-    """`holder`: record id and session id; one of `mail` and `mobile`. The first code goes to the old place of that
-    kind, or to the other kind where there is none. Returns the id of the challenge.
+    """Returns the id of the challenge. `holder`: record id and session id; give one of `mail` and `mobile`. The first
+    code goes to the contact on file of that kind, or of the other kind if there is none.
 
     Raises SessionOverError, ContactMissingError, ContactChangeInvalidError, MailInvalidError, MobileInvalidError,
     TooManyTriesError.
@@ -29,13 +29,15 @@ async def start_contact_change(
     record_id, session_id = holder
     async with pool.acquire() as connection:
         await check_session(connection, session_id)
-        version, known = await load_contact(connection, keyrings, record_id)
-        new = changed(known, mail, mobile)
-        channel: Channel = "sms" if mail is None else "mail"
-        old_channel = any_channel(known, channel)
+        version, current = await load_contact(connection, keyrings, record_id)
+        new = changed_contact(current, mail, mobile)
+        channel: MessageChannel = "sms" if mail is None else "mail"
+        old_channel = first_reachable_channel(current, channel)
         keys = [f"contact:{record_id}"]
-        await take_try(connection, keys, "change-contact")
+        await count_attempt(connection, keys, "change-contact")
     detail = {"version": version, "contact": new.as_json().decode(), "channels": [old_channel, channel], "keys": keys}
     async with transaction(pool) as connection:
-        to = ((known, old_channel), (new, channel))
-        return await ask_for_codes(connection, accounts, keyrings, Question("contact-change", record_id, to, detail))
+        addressees = (CodeAddressee(current, old_channel), CodeAddressee(new, channel))
+        return await request_codes(
+            connection, accounts, keyrings, CodeRequest("contact-change", record_id, addressees, detail)
+        )

@@ -1,6 +1,7 @@
-"""Signing in, the first half: identifier and password are looked at, and a code is asked for."""
+"""The first step of a sign-in: checks identifier and password, and requests a code."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from services.identity.domain.accounts import (
@@ -11,23 +12,23 @@ from services.identity.domain.accounts import (
     identifier_parts,
     normalise_identifier,
 )
-from services.identity.domain.contacts import any_channel
-from services.identity.domain.passwords import LONGEST, normalise_password
+from services.identity.domain.contacts import first_reachable_channel
+from services.identity.domain.passwords import MAX_LENGTH, normalise_password
 from services.identity.domain.sealing import Keyrings
-from services.identity.domain.sessions import read_secret
-from services.identity.domain.throttling import keys_of_try
+from services.identity.domain.sessions import parse_opaque_token
+from services.identity.domain.throttling import attempt_keys
 from services.identity.store import accounts as store
 from services.identity.store import lifecycle, sessions
-from services.identity.usecases.ask_for_codes import Addressee, Question, ask_for_codes
+from services.identity.usecases.ask_for_codes import CodeAddressee, CodeRequest, request_codes
 from services.identity.usecases.load_contact import load_contact
-from services.identity.usecases.refuse_try import refuse_try
-from services.identity.usecases.take_try import take_try
+from services.identity.usecases.refuse_try import record_failure
+from services.identity.usecases.take_try import count_attempt
 from shared.db.pool import Connection, Pool, transaction
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Attempt:
-    """Who somebody says to be, from where. `device_token`: what an earlier sign-in gave to this device."""
+class SignInAttempt:
+    """The credentials and the network address of an attempt. `device_token`: from an earlier sign-in on this device."""
 
     identifier: str
     password: str
@@ -36,67 +37,79 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked for next, and for how long it is taken."""
+class SignInChallenge:
+    """The challenge to answer next, the second factor, and for how many seconds its code is valid."""
 
     challenge_id: UUID
     second_factor: SecondFactor
     seconds: int
 
 
-async def start_sign_in(pool: Pool, accounts: AccountRules, keyrings: Keyrings, attempt: Attempt) -> Asked:
-    """The same work whether somebody has the identifier or not: a password is always hashed.
+class AccountLookup(NamedTuple):
+    """The account of an identifier, and the id of the device if it has signed in to that account before."""
+
+    account: Account | None
+    device_id: UUID | None
+
+
+async def start_sign_in(
+    pool: Pool, accounts: AccountRules, keyrings: Keyrings, attempt: SignInAttempt
+) -> SignInChallenge:
+    """Returns the challenge of a right password. A password is always hashed, so the work does not depend on whether
+    the identifier exists.
 
     Raises CredentialsWrongError, TooManyTriesError, ContactMissingError, and OverloadedError before anything is looked
     up or counted.
     """
     identifier = normalise_identifier(attempt.identifier)
-    password = normalise_password(attempt.password)[: LONGEST + 1]
+    password = normalise_password(attempt.password)[: MAX_LENGTH + 1]
     with accounts.hashes.place() as place:
         async with pool.acquire() as connection:
             account, device_id = await find_account(connection, accounts, identifier, attempt.device_token)
-            keys = keys_of_try(accounts.lookups, identifier, attempt.source, device_id)
-            slowed = await take_try(connection, keys, "sign-in")
-        kept = None if account is None else account.password_hash
-        found = await place.run(lambda: accounts.hasher.check(kept, password))
-        better = await place.run(lambda: accounts.hasher.hash(password)) if found == "stale" else None
-    if account is None or found == "wrong":
+            keys = attempt_keys(accounts.lookups, identifier, attempt.source, device_id)
+            is_slowed = await count_attempt(connection, keys, "sign-in")
+        stored_hash = None if account is None else account.password_hash
+        verdict = await place.run(lambda: accounts.hasher.check(stored_hash, password))
+        new_hash = await place.run(lambda: accounts.hasher.hash(password)) if verdict == "stale" else None
+    if account is None or verdict == "wrong":
         async with transaction(pool) as connection:
             record_id = None if account is None else account.record_id
             code = CredentialsWrongError.code
-            await refuse_try(connection, keyrings, record_id, code, keys, slowed=slowed)
+            await record_failure(connection, keyrings, record_id, code, keys, is_slowed=is_slowed)
         raise CredentialsWrongError
     async with transaction(pool) as connection:
-        if better is not None:
-            await store.rehash(connection, account.record_id, account.password_hash, better)
-        return await _ask(connection, accounts, keyrings, account, {"device": str(device_id or ""), "keys": keys})
+        if new_hash is not None:
+            await store.replace_hash(connection, account.record_id, account.password_hash, new_hash)
+        return await _request_code(
+            connection, accounts, keyrings, account, {"device": str(device_id or ""), "keys": keys}
+        )
 
 
 async def find_account(
     connection: Connection, accounts: AccountRules, identifier: str, device_token: str | None
-) -> tuple[Account | None, UUID | None]:
-    """The account with this normalised identifier, and the device if it has signed in to it before. A deceased
-    person's is none any more."""
+) -> AccountLookup:
+    """Returns the account with this normalised identifier, and the id of the device if it has signed in to it before.
+    The account of a deceased person is not returned."""
     fingerprints = accounts.lookups.fingerprints(*identifier_parts(identifier))
-    record_id = await store.find_record(connection, fingerprints)
+    record_id = await store.find_record_by_identifier(connection, fingerprints)
     if record_id is None or await lifecycle.is_deceased(connection, record_id):
-        return None, None
+        return AccountLookup(None, None)
     account = await store.load_account(connection, record_id)
-    token = None if device_token is None else read_secret(device_token)
+    token = None if device_token is None else parse_opaque_token(device_token)
     if token is None or not await sessions.is_device_of(connection, record_id, token):
-        return account, None
-    return account, token.id
+        return AccountLookup(account, None)
+    return AccountLookup(account, token.id)
 
 
-async def _ask(
+async def _request_code(
     connection: Connection, accounts: AccountRules, keyrings: Keyrings, account: Account, detail: dict[str, object]
-) -> Asked:
-    to: tuple[Addressee, ...] = ()
+) -> SignInChallenge:
+    addressees: tuple[CodeAddressee, ...] = ()
     second_factor = account.second_factor
     if second_factor != "totp":
-        _, told = await load_contact(connection, keyrings, account.record_id)
-        second_factor = any_channel(told, second_factor)
-        to = ((told, second_factor),)
-    question = Question("sign-in", account.record_id, to, detail)
-    challenge_id = await ask_for_codes(connection, accounts, keyrings, question)
-    return Asked(challenge_id, second_factor, int(accounts.code_lifetime.total_seconds()))
+        _, contact = await load_contact(connection, keyrings, account.record_id)
+        second_factor = first_reachable_channel(contact, second_factor)
+        addressees = (CodeAddressee(contact, second_factor),)
+    code_request = CodeRequest("sign-in", account.record_id, addressees, detail)
+    challenge_id = await request_codes(connection, accounts, keyrings, code_request)
+    return SignInChallenge(challenge_id, second_factor, int(accounts.code_lifetime.total_seconds()))

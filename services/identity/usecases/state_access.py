@@ -1,6 +1,6 @@
-"""Takes what a professional states before a sign-in: the mode and, in an emergency, the motive and the patient."""
+"""Checks the access that a token request states: the mode and, in an emergency, the motive and the patient."""
 
-from services.identity.domain.modes import Stated, named_patient, state_mode
+from services.identity.domain.modes import StatedAccess, emergency_patient, parse_stated_access
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import records
 from shared.crypto.fingerprints import ins_parts
@@ -9,17 +9,18 @@ from shared.db.pool import Pool
 from shared.runtime import clock
 
 
-async def state_access(
+async def resolve_stated_access(
     pool: Pool, keyrings: Keyrings, motives: Keyring | None, mode: str | None, motive: str | None, patient: str | None
-) -> Stated:
-    """`patient`: INS as `urn:oid:<OID>|<15 characters>`. Whether that patient has a record shows in no answer.
+) -> StatedAccess:
+    """Returns the stated access, with sealed motive and record id in an emergency. `patient`: INS as `urn:oid:<OID>|<15
+    characters>`. The answer does not reveal whether that patient has a record.
 
     Raises ModeUnknownError, MotiveInvalidError, PatientNotNamedError, InvalidInsError, EmergencyUnavailableError.
     """
-    stated = state_mode(mode, motive, motives)
-    ins = named_patient(stated, patient)
+    stated_access = parse_stated_access(mode, motive, motives)
+    ins = emergency_patient(stated_access, patient)
     if ins is None:
-        return stated
+        return stated_access
     async with pool.acquire() as connection:
         record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(ins)))
-    return stated.naming(record_id or clock.new_id())
+    return stated_access.for_record(record_id or clock.new_id())

@@ -1,6 +1,6 @@
-"""Announces the deaths that were recorded before the other services were told of deaths, one record at a time.
+"""Announces deaths that were recorded before deaths were announced to other services, one record at a time.
 
-Each is one transaction, so that whoever is interrupted goes on where it was.
+Each record is one transaction, so an interrupted sweep continues where it stopped.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from services.identity.domain.announcing import record_changed
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import lifecycle
 from services.identity.usecases.end_life import end_life
-from services.identity.usecases.move_record import holder
+from services.identity.usecases.move_record import open_holder
 from shared.contracts.base import Actor
 from shared.db.pool import Pool, transaction
 from shared.db.sweep import RUN_INTERVAL_S
@@ -26,33 +26,34 @@ SWEEPER: Final = Actor(kind="system", id="sweep-deaths")
 
 
 async def sweep_deaths(pool: Pool, keyrings: Keyrings, now: datetime, *, limit: int = BATCH) -> int:
-    """How many were announced; 0 when none is left that can be. A record whose keys are not all here keeps nobody."""
+    """Returns how many were announced; 0 when none is left that can be. A record with a missing key does not block the
+    others."""
     failed: list[UUID] = []
     deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     while asyncio.get_running_loop().time() < deadline:
         async with pool.acquire() as connection:
             due = await lifecycle.find_unannounced_deaths(connection, limit, failed)
-        before = len(failed)
+        failed_before = len(failed)
         for record_id in due:
             try:
-                await _announce(pool, keyrings, record_id, now)
+                await _announce_death(pool, keyrings, record_id, now)
             except CodedError as error:
                 log_limited("loop.failed", error)
                 failed.append(record_id)
-        if (announced := len(due) - (len(failed) - before)) or not due:
+        if (announced := len(due) - (len(failed) - failed_before)) or not due:
             return announced
     return 0
 
 
-async def _announce(pool: Pool, keyrings: Keyrings, record_id: UUID, now: datetime) -> None:
+async def _announce_death(pool: Pool, keyrings: Keyrings, record_id: UUID, now: datetime) -> None:
     async with transaction(pool) as connection:
-        kept = await lifecycle.load_kept(connection, record_id)
-        if kept is None or kept.state != "dead":
+        record = await lifecycle.load_lifecycle_record(connection, record_id)
+        if record is None or record.state != "dead":
             return
-        version, person = kept.version + 1, holder(keyrings, kept)
-        await lifecycle.close(connection, kept.id, version, "death", now)
+        version, person = record.version + 1, open_holder(keyrings, record)
+        await lifecycle.close(connection, record.id, version, "death", now)
         changed = record_changed(
-            keyrings.ins, kept.id, version, "dead", person, kept.opened_at, linked_to=kept.linked_to
+            keyrings.ins, record.id, version, "dead", person, record.opened_at, linked_to=record.linked_to
         )
-        ended = await end_life(connection, keyrings, kept.id, now, SWEEPER)
-        await append(connection, [announce(one) for one in (changed, *ended)])
+        ended = await end_life(connection, keyrings, record.id, now, SWEEPER)
+        await append(connection, [announce(event) for event in (changed, *ended)])

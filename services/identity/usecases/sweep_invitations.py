@@ -1,9 +1,9 @@
-"""Writes down which invitations have expired, and forgets those that came to nothing long ago."""
+"""Marks expired invitations, and deletes those that ended without a relation long ago."""
 
 from datetime import datetime
 from typing import Final
 
-from services.identity.domain.care import KEPT_UNANSWERED
+from services.identity.domain.care import UNANSWERED_RETENTION
 from services.identity.store import care
 from shared.db.pool import Pool, transaction
 
@@ -11,7 +11,7 @@ BATCH: Final = 500
 
 
 async def sweep_invitations(pool: Pool, now: datetime, *, limit: int = BATCH) -> int:
-    """How many rows were changed or deleted; 0 when nothing is left to do."""
+    """Returns how many rows were changed or deleted; 0 when nothing is left to do."""
     async with transaction(pool) as connection:
         expired = await care.expire_invitations(connection, now, limit)
-        return expired + await care.forget_unanswered(connection, now - KEPT_UNANSWERED, limit)
+        return expired + await care.delete_unanswered(connection, now - UNANSWERED_RETENTION, limit)

@@ -1,4 +1,4 @@
-"""Ends the representations whose end has come, one record at a time; whoever is interrupted goes on where it was."""
+"""Ends representations past their end, one record at a time; an interrupted sweep continues where it stopped."""
 
 import asyncio
 from datetime import datetime
@@ -9,7 +9,7 @@ from services.identity.announcements import announce
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import representations
 from services.identity.usecases.announce_people import announce_people
-from services.identity.usecases.answer_representation import settle
+from services.identity.usecases.answer_representation import apply_representation_status
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Pool, transaction
 from shared.db.sweep import RUN_INTERVAL_S
@@ -22,31 +22,37 @@ SWEEPER: Final = Actor(kind="system", id="sweep-representations")
 
 
 async def sweep_representations(pool: Pool, keyrings: Keyrings, now: datetime, *, limit: int = BATCH) -> int:
-    """In how many records of a page something ended; 0 when nothing is left that can be done. A record whose keys are
-    not all here keeps nobody, not even when it stands at the head of a whole page of such."""
+    """Returns in how many records of a page representations ended; 0 when nothing is left that can be done. Records
+    with missing keys do not block the others, even when they fill a whole page."""
     failed: list[UUID] = []
     deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     while asyncio.get_running_loop().time() < deadline:
         async with pool.acquire() as connection:
-            due = await representations.records_with_ended(connection, now, limit, failed)
-        before = len(failed)
+            due = await representations.find_records_with_ended(connection, now, limit, failed)
+        failed_before = len(failed)
         for record_id in due:
             try:
-                await _end(pool, keyrings, record_id, now)
+                await _end_due(pool, keyrings, record_id, now)
             except CodedError as error:
                 log_limited("loop.failed", error)
                 failed.append(record_id)
-        if (swept := len(due) - (len(failed) - before)) or not due:
+        if (swept := len(due) - (len(failed) - failed_before)) or not due:
             return swept
     return 0
 
 
-async def _end(pool: Pool, keyrings: Keyrings, record_id: UUID, now: datetime) -> None:
+async def _end_due(pool: Pool, keyrings: Keyrings, record_id: UUID, now: datetime) -> None:
     events: list[Event] = []
     async with transaction(pool) as connection:
         await representations.lock_records(connection, [record_id])
-        for one in await representations.representations_of(connection, record_id):
-            if one.status == "validated" and one.ends_at is not None and one.ends_at <= now:
-                events += await settle(connection, keyrings, one, "ended", now, SWEEPER, "end-reached")
+        for representation in await representations.load_representations(connection, record_id):
+            if (
+                representation.status == "validated"
+                and representation.ends_at is not None
+                and representation.ends_at <= now
+            ):
+                events += await apply_representation_status(
+                    connection, keyrings, representation, "ended", now, SWEEPER, "end-reached"
+                )
         _, people = await announce_people(connection, record_id)
-        await append(connection, [announce(one) for one in (*people, *events)])
+        await append(connection, [announce(event) for event in (*people, *events)])

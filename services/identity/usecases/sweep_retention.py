@@ -1,5 +1,5 @@
-"""Erases the records that were closed long enough ago, some at a time; each in its own transaction, so that whoever is
-interrupted goes on where it was."""
+"""Erases records at the end of their retention, each in its own transaction; an interrupted sweep continues where it
+stopped."""
 
 import asyncio
 from datetime import datetime
@@ -9,8 +9,8 @@ from uuid import UUID
 from services.identity.domain.lifecycle import Retention
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import lifecycle
-from services.identity.usecases.erase_record import Erasing, erase_record
-from services.identity.usecases.move_record import Moving
+from services.identity.usecases.erase_record import ErasureRequest, erase_record
+from services.identity.usecases.move_record import LifecycleRequest
 from shared.contracts.base import Actor
 from shared.db.pool import Pool
 from shared.db.sweep import RUN_INTERVAL_S
@@ -18,26 +18,26 @@ from shared.errors import CodedError
 from shared.runtime.logs import log_limited
 
 BATCH: Final = 100
-SWEEPER: Final = Moving("erase", "system", Actor(kind="system", id="sweep-retention"))
+SWEEPER: Final = LifecycleRequest("erase", "system", Actor(kind="system", id="sweep-retention"))
 
 
 async def sweep_retention(
     pool: Pool, keyrings: Keyrings, retention: Retention, now: datetime, *, limit: int = BATCH
 ) -> int:
-    """How many were erased of a page; 0 when none is left that can be. One that cannot be erased is told and keeps
-    nobody, not even when it stands at the head of a whole page of such."""
+    """Returns how many of a page were erased; 0 when none is left that can be. Failures are logged and do not block the
+    others, even when they fill a whole page."""
     failed: list[UUID] = []
     deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     while asyncio.get_running_loop().time() < deadline:
         async with pool.acquire() as connection:
-            due = await lifecycle.find_closed_long(connection, retention.closed_before(now), limit, failed)
-        before = len(failed)
+            due = await lifecycle.find_closed_before(connection, retention.closed_before(now), limit, failed)
+        failed_before = len(failed)
         for record_id in due:
             try:
-                await erase_record(pool, keyrings, retention, record_id, Erasing(SWEEPER, "retention-over", now))
-            except CodedError as error:  # reopened a moment ago, or its keys are not all here
+                await erase_record(pool, keyrings, retention, record_id, ErasureRequest(SWEEPER, "retention-over", now))
+            except CodedError as error:  # reopened a moment ago, or a key is missing
                 log_limited("loop.failed", error)
                 failed.append(record_id)
-        if (erased := len(due) - (len(failed) - before)) or not due:
+        if (erased := len(due) - (len(failed) - failed_before)) or not due:
             return erased
     return 0

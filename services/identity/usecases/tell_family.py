@@ -1,8 +1,9 @@
-"""Tells the people around a record that somebody represents its holder, or asks to: they know whether that is right."""
+"""Notifies the people around a record of a new or requested representation, since they can judge whether it is
+right."""
 
 from uuid import UUID
 
-from services.identity.domain.contacts import ContactMissingError, Note, message
+from services.identity.domain.contacts import ContactMissingError, MessageContent, message_request
 from services.identity.domain.representation import Representation
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import representations
@@ -12,26 +13,32 @@ from shared.db.pool import Connection
 from shared.runtime import clock
 
 
-async def tell_family(
-    connection: Connection, keyrings: Keyrings, new: Representation, note: Note
+async def notify_family(
+    connection: Connection, keyrings: Keyrings, new: Representation, content: MessageContent
 ) -> list[MessageRequested]:
-    """The messages to the record's contact on file, to the other representatives and, once the representation is in
-    force, to the new one; one for each address. Whoever has no contact on file is left out."""
-    known = await representations.representations_of(connection, new.record_id)
-    told: dict[str, MessageRequested] = {}
-    representing = [one.representative_id for one in known if one.status == "validated"]
+    """Returns the messages to the record's contact on file, to the other representatives and, once the representation
+    is in force, to the new one; one for each address. People without a contact on file are left out."""
+    earlier = await representations.load_representations(connection, new.record_id)
+    requests: dict[str, MessageRequested] = {}
+    representing = [
+        representation.representative_id for representation in earlier if representation.status == "validated"
+    ]
     for id in dict.fromkeys([new.record_id, *representing]):
-        for address, request in await _message(connection, keyrings, id, note):
-            told.setdefault(address, request)
-    return list(told.values())
+        for address, request in await _message(connection, keyrings, id, content):
+            requests.setdefault(address, request)
+    return list(requests.values())
 
 
 async def _message(
-    connection: Connection, keyrings: Keyrings, record_id: UUID, note: Note
+    connection: Connection, keyrings: Keyrings, record_id: UUID, content: MessageContent
 ) -> list[tuple[str, MessageRequested]]:
     try:
         _, contact = await load_contact(connection, keyrings, record_id)
     except ContactMissingError:
         return []
     address = contact.mail or contact.mobile
-    return [] if address is None else [(address, message(keyrings.contacts, clock.new_id(), record_id, contact, note))]
+    return (
+        []
+        if address is None
+        else [(address, message_request(keyrings.contacts, clock.new_id(), record_id, contact, content))]
+    )

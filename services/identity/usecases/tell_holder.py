@@ -1,8 +1,8 @@
-"""A notice to the holder of a record, where there is a way to reach them."""
+"""Notifies the holder of a record, if a contact is on file."""
 
 from uuid import UUID
 
-from services.identity.domain.contacts import Note, message
+from services.identity.domain.contacts import MessageContent, message_request
 from services.identity.domain.opening import Contact
 from services.identity.domain.sealing import Keyrings, open_row
 from services.identity.store import contacts
@@ -11,14 +11,15 @@ from shared.db.pool import Connection
 from shared.runtime import clock
 
 
-async def tell_holder(
-    connection: Connection, keyrings: Keyrings, record_id: UUID, note: Note
+async def notify_holder(
+    connection: Connection, keyrings: Keyrings, record_id: UUID, content: MessageContent
 ) -> list[MessageRequested]:
-    """The message to announce, by mail or else by SMS; none when nothing is on file: a notice never stops an act."""
-    found = await contacts.load_contact(connection, record_id)
-    if found is None:
+    """Returns the message to announce, by mail or else by SMS; none without an address: a missing contact never stops
+    an act."""
+    row = await contacts.load_contact(connection, record_id)
+    if row is None:
         return []
-    told = Contact.from_json(open_row(keyrings.persons, found[1], "contact", record_id))
-    if told.mail is None and told.mobile is None:
+    contact = Contact.from_json(open_row(keyrings.persons, row[1], "contact", record_id))
+    if contact.mail is None and contact.mobile is None:
         return []
-    return [message(keyrings.contacts, clock.new_id(), record_id, told, note)]
+    return [message_request(keyrings.contacts, clock.new_id(), record_id, contact, content)]

@@ -1,4 +1,4 @@
-"""What is refused in a record is told to its ledger, and counted."""
+"""Records refusals in the access ledger of a record, and counts them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,20 +16,21 @@ from shared.runtime.metrics import REFUSED
 
 
 @asynccontextmanager
-async def telling_refusals(
+async def logged_refusals(
     pool: Pool, record_id: UUID | None, actor: Actor, action: LedgerAction
 ) -> AsyncIterator[None]:
-    """Around the transaction of an act: what it raises undoes it, is written down in one of its own, and goes on."""
+    """Wraps the transaction of an act. A client error rolls it back, is recorded in a separate transaction, and is
+    raised again."""
     try:
         yield
     except ClientError as error:
         REFUSED.labels(action, error.code).inc()
         if record_id is not None:
-            await _tell(pool, record_id, actor, action, error.code)
+            await _record_refusal(pool, record_id, actor, action, error.code)
         raise
 
 
-async def _tell(pool: Pool, record_id: UUID, actor: Actor, action: LedgerAction, reason: str) -> None:
+async def _record_refusal(pool: Pool, record_id: UUID, actor: Actor, action: LedgerAction, reason: str) -> None:
     async with transaction(pool) as connection:
         if await records.load_record(connection, record_id) is not None:
             refused = AccessRecorded(record_id=record_id, actor=actor, action=action, outcome="refused", reason=reason)

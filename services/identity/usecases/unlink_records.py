@@ -1,13 +1,15 @@
-"""Ends the link of two records: everything reads as before it."""
+"""Ends the link of two records: reads behave as before the link."""
 
 from uuid import UUID
 
 from services.identity.domain.sealing import Keyrings
 from services.identity.usecases.change_link import change_link
-from services.identity.usecases.move_record import Moving
+from services.identity.usecases.move_record import LifecycleRequest
 from shared.db.pool import Pool
 
 
-async def unlink_records(pool: Pool, keyrings: Keyrings, first_id: UUID, second_id: UUID, moving: Moving) -> None:
-    """In force once records has applied both versions. Raises what `change_link` raises."""
-    await change_link(pool, keyrings, first_id, second_id, moving)
+async def unlink_records(
+    pool: Pool, keyrings: Keyrings, first_id: UUID, second_id: UUID, request: LifecycleRequest
+) -> None:
+    """The end is in force once records has applied both versions. Raises what `change_link` raises."""
+    await change_link(pool, keyrings, first_id, second_id, request)

@@ -1,27 +1,27 @@
-"""Uses up what the TLS entrance said of a request, within the caller's transaction."""
+"""Uses up a signature of the TLS entrance in the caller's transaction."""
 
 from dataclasses import dataclass
 
-from services.identity.domain.cps import Holder
-from services.identity.domain.edge import EntranceUnknownError, Passage
+from services.identity.domain.cps import CertificateHolder
+from services.identity.domain.edge import EdgeSignature, EntranceUnknownError
 from services.identity.store import clients
 from shared.db.pool import Connection
 
 ENTRANCE = "tls-entrance"
-"""Stands for the client in the table of used assertions."""
+"""The value of the client id in the table of used assertions."""
 
 
 @dataclass(frozen=True, slots=True)
 class PresentedCertificate:
-    """Whose certificate the TLS entrance saw, and its signature, which serves once."""
+    """The holder of a certificate that the TLS entrance forwarded, and the signature, which is accepted once."""
 
-    holder: Holder
-    passage: Passage
+    holder: CertificateHolder
+    edge_signature: EdgeSignature
 
 
-async def use_passage(connection: Connection, certificate: PresentedCertificate) -> Holder:
-    """The holder. Raises EntranceUnknownError when the same signature has served before."""
-    passage = certificate.passage
-    if not await clients.use_assertion(connection, ENTRANCE, passage.digest, passage.expires_at):
+async def use_edge_signature(connection: Connection, certificate: PresentedCertificate) -> CertificateHolder:
+    """Returns the holder. Raises EntranceUnknownError when the signature was used before."""
+    edge_signature = certificate.edge_signature
+    if not await clients.use_assertion(connection, ENTRANCE, edge_signature.digest, edge_signature.expires_at):
         raise EntranceUnknownError
     return certificate.holder

@@ -1,13 +1,13 @@
-"""Verifies a token of Pro Santé Connect with the keys known; once more with fresh ones, since keys are rotated."""
+"""Verifies a token of Pro Santé Connect with the cached keys and, if that fails, with fresh ones."""
 
 from typing import Any
 
-from services.identity.domain.psc import Provider, ProviderTokenInvalidError, verify_token
+from services.identity.domain.psc import IdentityProvider, ProviderTokenInvalidError, verify_token
 from shared.runtime import clock
 
 
-async def verify_provider_token(provider: Provider, token: str, audience: str, *, kind: str) -> dict[str, Any]:
-    """Its claims. Raises ProviderTokenInvalidError, ProviderUnavailableError."""
+async def verify_provider_token(provider: IdentityProvider, token: str, audience: str, *, kind: str) -> dict[str, Any]:
+    """Returns the claims of the token. Raises ProviderTokenInvalidError, ProviderUnavailableError."""
     issuer, now = provider.party.issuer, clock.now()
     try:
         return verify_token(token, await provider.keys(), issuer, audience, now, kind=kind)

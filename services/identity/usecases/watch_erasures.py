@@ -1,4 +1,4 @@
-"""Looks for erasures that not all services have acknowledged in time: an alarm."""
+"""Raises an alarm for erasures that some service has not acknowledged in time."""
 
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ OVERDUE = Gauge("identity_erasures_overdue", "Erasures that a service has not ac
 
 
 async def watch_erasures(pool: Pool, retention: Retention, now: datetime) -> int:
-    """How many are overdue, measured and, when there are any, told."""
+    """Returns how many are overdue; sets the metric, and logs if there are any."""
     async with pool.acquire() as connection:
         count = await erasures.count_overdue(connection, now - timedelta(seconds=retention.acknowledgement_s))
     OVERDUE.set(count)

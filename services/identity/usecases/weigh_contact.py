@@ -1,23 +1,23 @@
-"""Whether a contact that was stated for a person counts now, beside the one on file, which is told of a new one."""
+"""Assesses a contact stated for a person beside the one on file, which is notified of a new one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from services.identity.domain.care import new_code
-from services.identity.domain.contacts import Note, moment
-from services.identity.domain.insured import Reach
+from services.identity.domain.care import new_invitation_code
+from services.identity.domain.contacts import MessageContent, utc_minute
+from services.identity.domain.insured import ContactDetails
 from services.identity.domain.opening import Contact
-from services.identity.domain.openings import OpeningRules, any_way, reach_of
+from services.identity.domain.openings import OpeningRules, merged_contact_details, request_by_any_channel
 from services.identity.domain.proposals import (
-    MOST_AT_ONCE,
-    Proposal,
+    MAX_PENDING,
+    ContactProposal,
     contact_hashes,
-    is_empty,
+    effective_from,
+    is_unreachable,
+    new_contact,
     objection_hashes,
-    stated_anew,
-    wait_until,
 )
 from services.identity.domain.sealing import Keyrings
 from services.identity.store import proposals
@@ -26,61 +26,75 @@ from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
 from shared.runtime import clock
 
-Stands = Literal["counts", "proposed", "waits", "refused"]
+ContactStanding = Literal["in-force", "proposed", "pending", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
-    """`reach`: where the person is told things now. `counts_from`: from when on a contact that waits counts."""
+class ContactAssessment:
+    """Whether a stated contact may be used now.
 
-    stands: Stands
-    reach: Reach
-    counts_from: datetime | None = None
+    `contact_details`: where the person can be reached now. `in_force_from`: when a pending contact comes into force.
+    """
+
+    standing: ContactStanding
+    contact_details: ContactDetails
+    in_force_from: datetime | None = None
     messages: tuple[MessageRequested, ...] = ()
 
 
-async def weigh_contact(
+async def assess_contact(
     connection: Connection,
     keyrings: Keyrings,
     lookups: Keyring,
     rules: OpeningRules,
     person: Sequence[str],
     stated: Contact,
-    on_file: Reach,
-) -> Weighed:
-    """In the caller's transaction; `messages` are to be announced. `person`: the fingerprints of the INS, the active
-    one first."""
-    merged, anew = reach_of(stated, on_file), stated_anew(stated, on_file)
-    if anew is None or is_empty(on_file):
-        return Weighed("counts", merged)
-    now, hashes = clock.now(), contact_hashes(lookups, anew)
-    known = await proposals.proposals_of(connection, person, now)
-    before = next((one for one in known if one.contact_hash in hashes), None)
-    if before is not None and before.counts(now):
-        return Weighed("counts", merged)
-    if before is not None:
-        return Weighed("waits", on_file, before.counts_from) if before.waits(now) else Weighed("refused", on_file)
-    if sum(one.waits(now) for one in known) >= MOST_AT_ONCE:
-        return Weighed("refused", on_file)
-    code = new_code()
-    counts_from = wait_until(now, rules.contact_wait_h, on_file)
-    new = Proposal(person[0], hashes[0], objection_hashes(lookups, code)[0], now, counts_from)
+    on_file: ContactDetails,
+) -> ContactAssessment:
+    """Assesses in the caller's transaction; `messages` are to be announced. `person`: the fingerprints of the INS, the
+    active one first."""
+    merged, unknown_details = merged_contact_details(stated, on_file), new_contact(stated, on_file)
+    if unknown_details is None or is_unreachable(on_file):
+        return ContactAssessment("in-force", merged)
+    now, hashes = clock.now(), contact_hashes(lookups, unknown_details)
+    proposed = await proposals.load_proposals(connection, person, now)
+    earlier = next((proposal for proposal in proposed if proposal.contact_hash in hashes), None)
+    if earlier is not None and earlier.is_in_force(now):
+        return ContactAssessment("in-force", merged)
+    if earlier is not None:
+        return (
+            ContactAssessment("pending", on_file, earlier.counts_from)
+            if earlier.is_pending(now)
+            else ContactAssessment("refused", on_file)
+        )
+    if sum(proposal.is_pending(now) for proposal in proposed) >= MAX_PENDING:
+        return ContactAssessment("refused", on_file)
+    code = new_invitation_code()
+    in_force_from = effective_from(now, rules.contact_wait_h, on_file)
+    new = ContactProposal(person[0], hashes[0], objection_hashes(lookups, code)[0], now, in_force_from)
     if not await proposals.insert_proposal(connection, new):
-        return Weighed("waits", on_file, counts_from)
-    return Weighed("proposed", on_file, counts_from, _told(keyrings, rules, anew, on_file, (code, counts_from)))
+        return ContactAssessment("pending", on_file, in_force_from)
+    return ContactAssessment(
+        "proposed", on_file, in_force_from, _messages(keyrings, rules, unknown_details, on_file, (code, in_force_from))
+    )
 
 
-def _told(
-    keyrings: Keyrings, rules: OpeningRules, anew: Contact, on_file: Reach, sent: tuple[str, datetime]
+def _messages(
+    keyrings: Keyrings,
+    rules: OpeningRules,
+    unknown_details: Contact,
+    on_file: ContactDetails,
+    code_and_time: tuple[str, datetime],
 ) -> tuple[MessageRequested, ...]:
-    """What is on file gets the code to object; the new contact learns from when on it counts."""
-    code, counts_from = sent
-    when = moment(counts_from)
-    proposed = Note("contact-proposed", {"code": code, "when": when, "url": rules.objection_url})
-    pending = Note("contact-pending", {"when": when})
-    reach = Reach(anew.mail, anew.mobile, (), anew.language)
+    """Returns the message to the contact on file with the objection code, and the one to the new contact with the time
+    from which it is in force."""
+    code, in_force_from = code_and_time
+    when = utc_minute(in_force_from)
+    proposed = MessageContent("contact-proposed", {"code": code, "when": when, "url": rules.objection_url})
+    pending = MessageContent("contact-pending", {"when": when})
+    contact_details = ContactDetails(unknown_details.mail, unknown_details.mobile, (), unknown_details.language)
     messages = [
-        any_way(keyrings.contacts, clock.new_id(), None, on_file, proposed),
-        any_way(keyrings.contacts, clock.new_id(), None, reach, pending),
+        request_by_any_channel(keyrings.contacts, clock.new_id(), None, on_file, proposed),
+        request_by_any_channel(keyrings.contacts, clock.new_id(), None, contact_details, pending),
     ]
-    return tuple(one for one in messages if one is not None)
+    return tuple(message for message in messages if message is not None)
