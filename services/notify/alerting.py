@@ -45,7 +45,7 @@ LOG_EVENTS: tuple[tuple[str, LogEvent], ...] = (
     ("sent", "mail.sent"),
     ("deferred", "mail.deferred"),
     ("failed", "mail.failed"),
-    ("not-tried", "mail.deferred"),
+    ("skipped", "mail.deferred"),
 )
 
 
@@ -105,7 +105,7 @@ class AlertSender:
         except KeyUnknownError:
             return AwaitingKey()
         except ContactUnreadableError:
-            return Deferred("contact-unreadable")  # a newer contact may come
+            return Deferred("contact-unreadable")  # a newer contact may arrive
         return decide(alert.kind, alert.audience, contact, recipient.preferences, alert.channel)
 
     async def settle(self, pool: Pool, attempts: Sequence[AlertAttempt]) -> None:
@@ -150,7 +150,7 @@ def outcome_label(outcome: object) -> str:
         case Deferred() | AwaitingKey():
             return "deferred"
         case Skipped():
-            return "not-tried"
+            return "skipped"
         case _:
             return "not-sent"
 

@@ -114,7 +114,5 @@ def _letter(to: str, language: Language, text: RenderedText, now: datetime) -> s
         textwrap.fill(paragraph, LETTER_WIDTH, break_long_words=False, break_on_hyphens=False)
         for paragraph in paragraphs
     ]
-    return (
-        "\n\n".join((to, day, f"{_SUBJECT_PREFIXES[language]} {text.subject}", *wrapped)).replace(NO_BREAK_SPACE, " ")
-        + "\n"
-    )
+    letter = "\n\n".join((to, day, f"{_SUBJECT_PREFIXES[language]} {text.subject}", *wrapped))
+    return letter.replace(NO_BREAK_SPACE, " ") + "\n"

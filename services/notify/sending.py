@@ -19,7 +19,7 @@ from shared.db.pool import TRANSIENT, Pool, wake_in_process
 from shared.runtime.logs import log
 from shared.runtime.tasks import end_tasks
 
-BATCH = 64
+BATCH_SIZE = 64
 MESSAGES_PER_GATEWAY = 8
 POLL_S = 1.0
 MAX_GATEWAY_WAIT_S = 1.0
@@ -100,7 +100,7 @@ class DeliveryLoop(Generic[Due, Outcome]):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(pause, POLL_S) if pause > 0 else POLL_S):
                 await self._wake_up.wait()
-        if self._lanes and 0 < len(self._attempts) < BATCH:
+        if self._lanes and 0 < len(self._attempts) < BATCH_SIZE:
             await asyncio.wait(self._lanes, timeout=SETTLE_LINGER_S)
         self._wake_up.clear()
 
@@ -112,14 +112,14 @@ class DeliveryLoop(Generic[Due, Outcome]):
         """Takes messages if a gateway is free and all taken messages have been started."""
         if self._taken or self._is_paused or len(self._lanes) == len(self._gateways):
             return
-        self._taken.extend(await self._sender.take(pool, BATCH, self._held_for))
+        self._taken.extend(await self._sender.take(pool, BATCH_SIZE, self._held_for))
         self._return_at = asyncio.get_running_loop().time() + MAX_GATEWAY_WAIT_S
         if not self._taken:
             for gateway in self._free_gateways():
                 gateway.close_if_idle(IDLE_TIMEOUT_S)
 
     def _return_unsent(self) -> None:
-        """Returns messages to the queue, for other workers, that found no free gateway or an unavailable server."""
+        """Returns taken messages to the queue, for other workers, if no gateway is free in time or all are paused."""
         if self._is_paused or asyncio.get_running_loop().time() > self._return_at:
             self._attempts += [Attempt(due, Skipped()) for group in self._taken for due in group]
             self._taken.clear()

@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.notify.usecases import settle_alerts
 from shared.contracts.base import Event
@@ -33,6 +34,12 @@ async def ends(kafka: Topics, count: int) -> list[Message[Event]]:
     return await kafka.wait_for(ALERTS, lambda events: len(events) >= count)
 
 
+def deliveries(outcome: str) -> float:
+    """How many alerts of documents had this outcome by mail."""
+    labels = {"kind": "document", "channel": "mail", "outcome": outcome}
+    return REGISTRY.get_sample_value("notify_deliveries_total", labels) or 0
+
+
 def only(events: list[Message[Event]]) -> AlertEvent:
     [message] = events
     assert isinstance(message.event, AlertEvent)
@@ -40,7 +47,7 @@ def only(events: list[Message[Event]]) -> AlertEvent:
 
 
 async def test_a_new_document_becomes_a_mail_and_the_word_that_it_was_sent(database: Database, kafka: Topics) -> None:
-    record_id = uuid4()
+    record_id, before = uuid4(), deliveries("sent")
     event = published(record_id)
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(contact(record_id, "someone@mail.example", language="en"))
@@ -48,6 +55,7 @@ async def test_a_new_document_becomes_a_mail_and_the_word_that_it_was_sent(datab
         [mail] = await server.received(1)
         [sent] = await ends(kafka, 1)
     alert_event = only([sent])
+    assert deliveries("sent") == before + 1
     assert isinstance(alert_event, AlertSent)
     assert (alert_event.record_id, alert_event.document_id, alert_event.deposit_id) == (
         record_id,

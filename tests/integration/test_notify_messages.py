@@ -342,8 +342,8 @@ async def test_the_messages_of_a_record_are_removed_in_steps_and_old_ones_forgot
     record_id = uuid4()
     records: list[UUID | None] = [record_id, record_id, record_id, uuid4(), None]
     async with worker(database, kafka, 1, folders) as runtime:
-        for record_id in records:
-            await kafka.put(requested("0699990001", channel="sms", record_id=record_id, **CODE))
+        for of_record in records:
+            await kafka.put(requested("0699990001", channel="sms", record_id=of_record, **CODE))
         await all_are(database, "sent", 5)
         async with transaction(runtime.pool) as connection:
             assert [await delete_messages_of(connection, record_id, 2) for _ in range(3)] == [2, 1, 0]
