@@ -1,4 +1,4 @@
-"""Owns what a person is told, how and when: messages, preferences, the sealed copy of addresses.
+"""Owns the notifications of the patient side: alerts, messages, preferences, the encrypted copy of contacts.
 
-Publishes `notify.alerts.v1`: what became of each alert.
+Publishes `notify.alerts.v1`: the end of each alert.
 """

@@ -1,4 +1,4 @@
-"""The senders' work on alerts of one channel: decided anew when they leave, then handed to its gateway."""
+"""Sends the alerts of one queue: decides again whether each is sent, then delivers them through a gateway."""
 
 from collections import Counter as Counts
 from collections.abc import Iterable, Sequence
@@ -11,61 +11,69 @@ from prometheus_client import Counter
 from services.notify.domain import (
     EMERGENCY_KINDS,
     Alert,
-    Answer,
+    AlertAttemptOutcome,
     AwaitingKey,
     Deferred,
     Delivered,
     DueAlert,
-    NotTried,
-    Outcome,
+    GatewayAnswer,
     Refused,
     Send,
+    Skipped,
     Unwanted,
     Withheld,
     decide,
 )
 from services.notify.gateways import Gateway
 from services.notify.mails import AddressUnusableError
-from services.notify.parcels import make_alert
-from services.notify.sealed import ContactUnreadableError, open_contact
+from services.notify.parcels import outgoing_alert
+from services.notify.sealed import ContactUnreadableError, decrypt_contact
 from services.notify.store.alert_queue import AlertQueue
-from services.notify.usecases.settle_alerts import Result, settle_alerts
+from services.notify.usecases.settle_alerts import AlertAttempt, settle_alerts
 from services.notify.usecases.take_due_alerts import take_due_alerts
 from shared.crypto.keyring import Keyring, KeyUnknownError
 from shared.db.pool import Pool
 from shared.runtime import clock, tracing
 from shared.runtime.logs import LogEvent, log
 
-MAILS = Counter("notify_mails_total", "Alerts by mail, by what became of the attempt.", ["outcome"])
-TEXTS = Counter("notify_alert_sms_total", "Alerts by SMS, by what became of the attempt.", ["outcome"])
-LOGGED: tuple[tuple[str, LogEvent], ...] = (
+DELIVERIES = Counter(
+    "notify_deliveries_total",
+    "Attempts to deliver alerts, by kind, channel and outcome.",
+    ["kind", "channel", "outcome"],
+)
+LOG_EVENTS: tuple[tuple[str, LogEvent], ...] = (
     ("sent", "mail.sent"),
     ("deferred", "mail.deferred"),
     ("failed", "mail.failed"),
-    ("not-tried", "mail.deferred"),
+    ("skipped", "mail.deferred"),
 )
 
 
-class AlertWork:
-    """The alerts of one queue, from `sender` to whoever the record's contact is now. `gathers`: whether those of one
-    kind about one record that are due together leave as one message."""
+class AlertSender:
+    """Sends the alerts of one queue to the current contacts of their records.
 
-    def __init__(self, queue: AlertQueue, sender: str, keyring: Keyring, *, gathers: bool) -> None:
-        self.wakes_on = queue.notification
+    `sender`: the sender's mail address. `merges_alerts`: whether alerts of one kind about one record that are due
+    together are sent as one message.
+    """
+
+    def __init__(self, queue: AlertQueue, sender: str, keyring: Keyring, *, merges_alerts: bool) -> None:
+        self.notification = queue.notification
         self._queue = queue
         self._sender = sender
         self._keyring = keyring
-        self._gathers = gathers
+        self._merges_alerts = merges_alerts
 
     async def take(self, pool: Pool, limit: int, held_for: timedelta) -> list[tuple[DueAlert, ...]]:
-        """The longest due, in the groups that leave as one message."""
+        """Takes the `limit` longest due alerts, in groups that are sent as one message."""
         due = await take_due_alerts(pool, self._queue, limit, held_for)
-        return group_alerts(due) if self._gathers else [(one,) for one in sorted(due, key=lambda one: one.created_at)]
+        if self._merges_alerts:
+            return group_alerts(due)
+        return [(due_alert,) for due_alert in sorted(due, key=lambda due_alert: due_alert.created_at)]
 
-    async def attempt(self, gateway: Gateway, group: tuple[DueAlert, ...]) -> list[Outcome]:
-        """Decided anew: the person, the address, the choices and who may know of the documents are those of now.
+    async def attempt(self, gateway: Gateway, group: tuple[DueAlert, ...]) -> list[AlertAttemptOutcome]:
+        """Decides again by the current contact, preferences and labels, then sends one message under the newest id.
 
-        What may still be told is counted and told in one message, under the id of the newest.
+        The message counts only the alerts that may still be sent.
         """
         outcomes = [self._decide(due) for due in group]
         contacts = [outcome.contact for outcome in outcomes if isinstance(outcome, Send)]
@@ -74,65 +82,66 @@ class AlertWork:
         newest = group[-1].alert
         try:
             trace = tracing.continued(newest.trace)
-            parcel = make_alert(newest, contacts[0], self._sender, trace, clock.now(), len(contacts))
+            message = outgoing_alert(newest, contacts[0], self._sender, trace, clock.now(), len(contacts))
         except AddressUnusableError as error:
-            answer: Answer = Refused(error.code)
+            answer: GatewayAnswer = Refused(error.code)
         else:
-            answer = await gateway.send(parcel)
+            answer = await gateway.send(message)
         return [
-            _share(answer, newest, due.alert) if isinstance(outcome, Send) else outcome
+            _answer_for(answer, newest, due.alert) if isinstance(outcome, Send) else outcome
             for due, outcome in zip(group, outcomes, strict=True)
         ]
 
-    def _decide(self, due: DueAlert) -> Send | Outcome:
-        alert, known = due.alert, due.circumstances
+    def _decide(self, due: DueAlert) -> Send | AlertAttemptOutcome:
+        alert, recipient = due.alert, due.recipient
         if due.document_end is not None:
             return Withheld(due.document_end)
-        if known is None:
+        if recipient is None:
             return Unwanted("no-address")
         try:
-            contact = open_contact(self._keyring, alert.record_id, known.sealed, takes_unbound=known.takes_unbound)
+            contact = decrypt_contact(
+                self._keyring, alert.record_id, recipient.sealed, takes_unbound=recipient.takes_unbound
+            )
         except KeyUnknownError:
             return AwaitingKey()
         except ContactUnreadableError:
-            return Deferred("contact-unreadable")  # a newer contact may come
-        return decide(alert.kind, alert.audience, contact, known.preferences, alert.channel)
+            return Deferred("contact-unreadable")  # a newer contact may arrive
+        return decide(alert.kind, alert.audience, contact, recipient.preferences, alert.channel)
 
-    async def settle(self, pool: Pool, results: Sequence[Result]) -> None:
-        """Written down, announced, counted."""
-        await settle_alerts(pool, results)
-        counts = Counts(name_of(outcome) for _, outcome in results)
-        for name, count in counts.items():
-            (MAILS if self._queue.channel == "mail" else TEXTS).labels(name).inc(count)
-        for name, event in LOGGED:
-            if counts[name]:
-                log(event, count=counts[name])
+    async def settle(self, pool: Pool, attempts: Sequence[AlertAttempt]) -> None:
+        """Stores, announces and counts the outcomes."""
+        await settle_alerts(pool, attempts)
+        labels = [(due.alert.kind, outcome_label(outcome)) for due, outcome in attempts]
+        for (kind, label), count in Counts(labels).items():
+            DELIVERIES.labels(kind, self._queue.channel, label).inc(count)
+        log_outcomes(label for _, label in labels)
 
 
 def group_alerts(due: Iterable[DueAlert]) -> list[tuple[DueAlert, ...]]:
-    """The alerts that leave in one message: those of one kind about one record; each emergency is by itself.
+    """Groups the alerts that are sent as one message: those of one kind about one record, and each emergency alone.
 
-    The newest comes last and lends the message its id: the same message that is handed over again carries the same id,
-    one that tells of more another. All count as tried as often as the one that was tried most: they stay together.
+    The newest alert comes last and gives the message its id, so that a repeated message carries the id of the first
+    and a message about more alerts carries another. All alerts of a group take the highest number of attempts among
+    them, so that they are retried together.
     """
     groups: dict[tuple[UUID, str], list[DueAlert]] = {}
-    for one in sorted(due, key=lambda one: (one.created_at, one.alert.id)):
-        alert = one.alert
+    for due_alert in sorted(due, key=lambda due_alert: (due_alert.created_at, due_alert.alert.id)):
+        alert = due_alert.alert
         key = (alert.id, "") if alert.kind in EMERGENCY_KINDS else (alert.record_id, alert.kind)
-        groups.setdefault(key, []).append(one)
-    most = {key: max(one.attempts for one in group) for key, group in groups.items()}
-    return [tuple(replace(one, attempts=most[key]) for one in group) for key, group in groups.items()]
+        groups.setdefault(key, []).append(due_alert)
+    attempts = {key: max(due_alert.attempts for due_alert in group) for key, group in groups.items()}
+    return [tuple(replace(due_alert, attempts=attempts[key]) for due_alert in group) for key, group in groups.items()]
 
 
-def _share(answer: Answer, newest: Alert, alert: Alert) -> Answer:
-    """What the answer to a message under the id of `newest` means for one of the alerts that it told of."""
+def _answer_for(answer: GatewayAnswer, newest: Alert, alert: Alert) -> GatewayAnswer:
+    """Returns the answer for one alert of a message that carried the id of `newest`."""
     if isinstance(answer, Delivered) and alert.id != newest.id:
         return replace(answer, sent_with=newest.id)
     return answer
 
 
-def name_of(outcome: object) -> str:
-    """What an attempt is called in metrics."""
+def outcome_label(outcome: object) -> str:
+    """Returns the label of an outcome in metrics."""
     match outcome:
         case Delivered():
             return "sent"
@@ -140,7 +149,15 @@ def name_of(outcome: object) -> str:
             return "failed"
         case Deferred() | AwaitingKey():
             return "deferred"
-        case NotTried():
-            return "not-tried"
+        case Skipped():
+            return "skipped"
         case _:
             return "not-sent"
+
+
+def log_outcomes(labels: Iterable[str]) -> None:
+    """Writes one log line for each kind of outcome, with its count."""
+    counts = Counts(labels)
+    for label, event in LOG_EVENTS:
+        if counts[label]:
+            log(event, count=counts[label])

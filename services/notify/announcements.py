@@ -1,4 +1,4 @@
-"""Announcements of notify: its events, on its own topics."""
+"""Announces events as notify, on the topics of notify."""
 
 from functools import partial
 from typing import Final

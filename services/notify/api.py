@@ -1,4 +1,4 @@
-"""HTTP: the preferences of the person."""
+"""HTTP API: the preferences of the person."""
 
 from typing import Any
 from uuid import UUID
@@ -11,23 +11,23 @@ from services.notify.usecases.show_preferences import show_preferences
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
 
-_NOT_YOURS: dict[int | str, dict[str, Any]] = {404: {"description": "Not the record of whoever asks."}}
-router = APIRouter(route_class=Door, prefix="/records/{record_id}", tags=["preferences"], responses=_NOT_YOURS)
+_NOT_OWN_RECORD: dict[int | str, dict[str, Any]] = {404: {"description": "The record is not the caller's."}}
+router = APIRouter(route_class=Door, prefix="/records/{record_id}", tags=["preferences"], responses=_NOT_OWN_RECORD)
 
 
-@router.get("/preferences", summary="Which alerts are switched on")
+@router.get("/preferences", summary="Get the preferences for alerts")
 async def get_preferences(record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool) -> PreferencesModel:
-    """The person's own; everything is on until the person chooses otherwise.
+    """Returns the caller's own preferences; every alert is switched on until the caller chooses otherwise.
 
-    Emergencies are no choice: whoever opens a record in one is told of at once, by mail and by SMS, and by mail again
-    when the session has ended.
+    Alerts of emergencies cannot be switched off: when a professional opens the record in an emergency, the person is
+    notified at once by mail and by SMS, and by mail again when the session has ended.
     """
-    return PreferencesModel.of(await show_preferences(pool, caller, record_id))
+    return PreferencesModel.from_preferences(await show_preferences(pool, caller, record_id))
 
 
-@router.put("/preferences", summary="Switch alerts on and off")
+@router.put("/preferences", summary="Change the preferences for alerts")
 async def put_preferences(
-    record_id: UUID, wanted: PreferencesModel, caller: AuthenticatedCaller, pool: ServicePool
+    record_id: UUID, body: PreferencesModel, caller: AuthenticatedCaller, pool: ServicePool
 ) -> PreferencesModel:
-    """In force at once, also for messages that wait to be sent."""
-    return PreferencesModel.of(await change_preferences(pool, caller, record_id, wanted.preferences()))
+    """Changes the caller's own preferences. They take effect at once, also for alerts that are queued."""
+    return PreferencesModel.from_preferences(await change_preferences(pool, caller, record_id, body.to_preferences()))

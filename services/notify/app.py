@@ -1,4 +1,4 @@
-"""Composition root: the only place where notify's parts are constructed."""
+"""Composition root: constructs all parts of notify."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,13 +7,13 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from services.notify import api, loops
-from services.notify.alerting import AlertWork
+from services.notify.alerting import AlertSender
 from services.notify.consumers import subscriptions
 from services.notify.domain import Channel
 from services.notify.folders import FolderGateway
 from services.notify.gateways import Gateway
-from services.notify.messaging import MessageWork
-from services.notify.sending import Senders
+from services.notify.messaging import MessageSender
+from services.notify.sending import DeliveryLoop
 from services.notify.settings import Settings
 from services.notify.smtp import MailGateway
 from services.notify.store.alert_queue import AlertQueue
@@ -27,7 +27,7 @@ from shared.runtime.worker import Loop, Plan, make_worker_app
 
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
-    """The HTTP API. `keys`: where the issuer's public keys come from, if not from the issuer."""
+    """Returns the HTTP API. `keys`: the source of the public keys of the token issuer, by default the issuer itself."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -36,7 +36,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
 
     app = make_app(
         title="notify",
-        summary="What a person is told, how and when.",
+        summary="Alerts, codes, notices and letters to the patient side, and the preferences for alerts.",
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, 64 * 1024),
     )
@@ -45,9 +45,9 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
 
 
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
-    """What the worker does."""
+    """Returns the plan of the worker: its subscriptions and loops."""
     keyring = settings.contacts_keyring
-    rounds: dict[str, Loop] = {
+    worker_loops: dict[str, Loop] = {
         **_senders(settings, keyring),
         "forget-alerts": loops.forget_alerts,
         "forget-messages": loops.forget_messages,
@@ -56,13 +56,13 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     }
     follow_up_after = timedelta(seconds=settings.emergencies.follow_up_after_s)
     window = timedelta(seconds=settings.alerts.window_s)
-    return Plan("notify", subscriptions(keyring, follow_up_after, window), rounds, keys)
+    return Plan("notify", subscriptions(keyring, follow_up_after, window), worker_loops, keys)
 
 
 def _senders(settings: Settings, keyring: Keyring) -> dict[str, Loop]:
-    """A loop with gateways of its own for each queue: none holds another up, and an emergency waits for none."""
-    smtp, folders, gathers = settings.smtp, settings.folders, settings.alerts.window_s > 0
-    longest_s = 3 * smtp.timeout_s
+    """Returns a delivery loop with its own gateways for each queue, so that no queue delays another."""
+    smtp, folders, merges_alerts = settings.smtp, settings.folders, settings.alerts.window_s > 0
+    attempt_timeout_s = 3 * smtp.timeout_s
 
     def gateways(channel: Channel) -> list[Gateway]:
         if channel == "mail":
@@ -70,26 +70,30 @@ def _senders(settings: Settings, keyring: Keyring) -> dict[str, Loop]:
         return [FolderGateway(folders.sms if channel == "sms" else folders.letters)]
 
     def alerts(queue: AlertQueue) -> Loop:
-        return Senders(
-            AlertWork(queue, smtp.sender, keyring, gathers=gathers), gateways(queue.channel), longest_s
-        ).round
+        return DeliveryLoop(
+            AlertSender(queue, smtp.sender, keyring, merges_alerts=merges_alerts),
+            gateways(queue.channel),
+            attempt_timeout_s,
+        ).run_once
 
     def messages(queue: MessageQueue) -> Loop:
-        return Senders(MessageWork(queue, smtp.sender, keyring), gateways(queue.channel), longest_s).round
+        return DeliveryLoop(
+            MessageSender(queue, smtp.sender, keyring), gateways(queue.channel), attempt_timeout_s
+        ).run_once
 
     return {
-        "mail-emergency-senders": alerts(AlertQueue("mail", emergencies=True)),
-        "sms-emergency-senders": alerts(AlertQueue("sms", emergencies=True)),
-        "mail-code-senders": messages(MessageQueue("mail", awaited=True)),
-        "sms-code-senders": messages(MessageQueue("sms", awaited=True)),
-        "mail-alert-senders": alerts(AlertQueue("mail", emergencies=False)),
-        "sms-alert-senders": alerts(AlertQueue("sms", emergencies=False)),
-        "mail-senders": messages(MessageQueue("mail", awaited=False)),
-        "sms-senders": messages(MessageQueue("sms", awaited=False)),
-        "letter-senders": messages(MessageQueue("letter", awaited=False)),
+        "mail-emergency-senders": alerts(AlertQueue("mail", is_emergency=True)),
+        "sms-emergency-senders": alerts(AlertQueue("sms", is_emergency=True)),
+        "mail-code-senders": messages(MessageQueue("mail", is_awaited=True)),
+        "sms-code-senders": messages(MessageQueue("sms", is_awaited=True)),
+        "mail-alert-senders": alerts(AlertQueue("mail", is_emergency=False)),
+        "sms-alert-senders": alerts(AlertQueue("sms", is_emergency=False)),
+        "mail-senders": messages(MessageQueue("mail", is_awaited=False)),
+        "sms-senders": messages(MessageQueue("sms", is_awaited=False)),
+        "letter-senders": messages(MessageQueue("letter", is_awaited=False)),
     }
 
 
 def make_worker(settings: Settings) -> FastAPI:
-    """Consumers, relay, senders."""
+    """Returns the worker: consumers, outbox relay and delivery loops."""
     return make_worker_app(make_plan(settings), settings)

@@ -1,37 +1,32 @@
-"""The rules of telling: who may be told what, once, and how long a message is tried. Pure."""
+"""The rules of notifying: who may learn what, and how often. Pure."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 from shared.runtime.clock import bucket_of
 from shared.terminology.visibility import KNOWN_LABELS, Visibility
 
-Kind = Literal["document", "consultation", "emergency", "emergency-follow-up"]
+AlertKind = Literal["document", "consultation", "emergency", "emergency-follow-up"]
 AlertChannel = Literal["mail", "sms"]
 Channel = Literal["mail", "sms", "letter"]
 Language = Literal["fr", "en"]
 Relation = Literal["holder", "representative"]
-Window = tuple[UUID, str, bool]
-"""A record, a professional, and whether what the professional reads there must be withheld from the person."""
-T = TypeVar("T")
+Item = TypeVar("Item")
 
 ALERT_CHANNELS: tuple[AlertChannel, ...] = ("mail", "sms")
-EMERGENCY_KINDS: frozenset[Kind] = frozenset({"emergency", "emergency-follow-up"})
-CONSULTATION_WINDOW = timedelta(hours=24)
-EMERGENCY_WINDOW = timedelta(hours=1)
-TRIED_FOR = timedelta(hours=48)
-KEY_WAIT = timedelta(minutes=5)
-_WAITS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 7200, 14400, 21600, 28800, 43200))
+EMERGENCY_KINDS: frozenset[AlertKind] = frozenset({"emergency", "emergency-follow-up"})
+CONSULTATION_WINDOW_LENGTH = timedelta(hours=24)
+EMERGENCY_SESSION_LENGTH = timedelta(hours=1)
 _VERSION_8, _VARIANT = 8 << 76, 0b10 << 62
 
 
 class Audience(StrEnum):
-    """Which of the record's people may know that a document is there."""
+    """Which people of the patient side may learn that a document exists."""
 
     EVERYBODY = "everybody"
     HOLDER = "holder"
@@ -40,7 +35,7 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Contact:
-    """Where, in which language and as whom a person is told things."""
+    """How to reach the person of a record: addresses, language, and the person's relation to the record's holder."""
 
     mail: str | None
     language: Language
@@ -50,13 +45,13 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """Which kinds of alerts the person wants. Emergencies are not a matter of choice."""
+    """Which kinds of alerts the person wants. Alerts of emergencies cannot be switched off."""
 
     document: bool = True
     consultation: bool = True
 
-    def wants(self, kind: Kind) -> bool:
-        """Whether this kind is switched on."""
+    def wants(self, kind: AlertKind) -> bool:
+        """Whether alerts of this kind are switched on."""
         if kind in EMERGENCY_KINDS:
             return True
         return self.document if kind == "document" else self.consultation
@@ -64,11 +59,14 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert of one cause by one channel, to leave at once or `not_before`; `trace`, `caused_at`: of its cause."""
+    """One alert about one cause by one channel.
+
+    It is sent at once, or not before `not_before`. `trace` and `caused_at` are those of the cause.
+    """
 
     id: UUID
     record_id: UUID
-    kind: Kind
+    kind: AlertKind
     document_id: UUID | None
     deposit_id: UUID | None
     caused_by: UUID
@@ -80,13 +78,16 @@ class Alert:
 
     @property
     def time(self) -> datetime:
-        """When its cause occurred: what is announced of the alert derives its own time from it."""
+        """When the cause occurred; events about the alert derive their own time from it."""
         return self.caused_at
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What is known of the person of a record: the sealed contact, whether it may be unbound, the preferences."""
+class Recipient:
+    """The person who is notified about a record: the encrypted contact and the preferences.
+
+    `takes_unbound`: whether a contact that is not bound to its record is accepted.
+    """
 
     sealed: str
     preferences: Preferences
@@ -95,33 +96,35 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class DueAlert:
-    """An alert that a sender holds, with how often it was tried before and what is known of its person now.
-    `document_end`: why its document is no news any more."""
+    """An alert that a sender holds, with the number of earlier attempts and its recipient as of now.
+
+    `document_end`: why the document needs no alert any more.
+    """
 
     alert: Alert
     attempts: int
     created_at: datetime
-    circumstances: Circumstances | None
+    recipient: Recipient | None
     document_end: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """The person is told, at this contact."""
+    """The alert is sent to this contact."""
 
     contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """The person must not be told."""
+    """The person must not learn of the cause."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unwanted:
-    """The person does not want to be told, or cannot be."""
+    """The person does not want the alert, or cannot be reached."""
 
     reason: str
 
@@ -131,7 +134,10 @@ Decision = Send | Withheld | Unwanted
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The server has taken the message, at this moment. `sent_with`: the alert under whose id, if under another's."""
+    """The gateway accepted the message at this moment.
+
+    `sent_with`: the alert whose id the message carried, where that is another alert.
+    """
 
     at: datetime = field(compare=False)
     sent_with: UUID | None = None
@@ -139,57 +145,46 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The server will never take the message."""
+    """The gateway will never accept the message."""
 
     reason: str
-
-
-TOO_LATE = Refused("not-delivered-in-time")
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """This attempt failed, a later one may not."""
+    """This attempt failed; a later one may succeed."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class NotTried:
-    """Nothing was said about the message: its turn did not come, or its gateway is away for the given reason."""
+class Skipped:
+    """The message was not attempted: its turn did not come, or its gateway is unavailable for the given reason."""
 
     reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AwaitingKey:
-    """The message, or where it is to go, is sealed under a key that is not here yet."""
+    """The message, or its address, is encrypted under a key that this process does not hold yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """The message came too late to be of use; it was not handed over."""
+    """The message expired before it could be sent."""
 
 
-Answer = Delivered | Refused | Deferred | NotTried
-"""What becomes of handing one message over."""
-Again = Deferred | NotTried | AwaitingKey
-Outcome = Answer | AwaitingKey | Withheld | Unwanted
-MessageOutcome = Answer | AwaitingKey | Expired
-
-
-@dataclass(frozen=True, slots=True)
-class RetryAt:
-    """A message waits for its next attempt."""
-
-    reason: str | None
-    attempts: int
-    due_at: datetime
+GatewayAnswer = Delivered | Refused | Deferred | Skipped
+"""The result of handing one message to a gateway."""
+Retryable = Deferred | Skipped | AwaitingKey
+"""Outcomes after which another attempt follows."""
+AlertAttemptOutcome = GatewayAnswer | AwaitingKey | Withheld | Unwanted
+MessageAttemptOutcome = GatewayAnswer | AwaitingKey | Expired
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A code, notice or letter that somebody asked to be sent; whom it is for and what it says stay sealed."""
+class MessageRequest:
+    """A code, notice or letter that a service requested; its address and its values stay encrypted in `sealed`."""
 
     id: UUID
     record_id: UUID | None
@@ -199,31 +194,37 @@ class Request:
     requested_at: datetime
     expires_at: datetime | None
     trace: str
-    awaited: bool = False
+    is_awaited: bool = False
 
     @property
     def bucket(self) -> int:
-        """Of its record; of the request itself where no record exists yet."""
+        """The bucket of the record, or of the request where no record exists yet."""
         return bucket_of(self.record_id or self.id)
 
     def has_expired(self, now: datetime) -> bool:
-        """Whether it would be of no use any more."""
+        """Whether the message must not be sent any more."""
         return self.expires_at is not None and now >= self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
 class DueMessage:
-    """A request that a sender holds, with how often it was tried before, and whether its seal may be unbound."""
+    """A request that a sender holds, with the number of earlier attempts.
 
-    request: Request
+    `takes_unbound`: whether content that is not bound to its request is accepted.
+    """
+
+    request: MessageRequest
     attempts: int
     created_at: datetime
     takes_unbound: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Addressed:
-    """What a request says when it is opened: `to` is a mail address, a mobile number, or the lines of an address."""
+class MessageContent:
+    """The decrypted content of a request.
+
+    `to` is a mail address, a mobile number, or the lines of a postal address; `values` fill the message's text.
+    """
 
     to: str | tuple[str, ...]
     language: Language
@@ -231,30 +232,30 @@ class Addressed:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Parcel:
-    """One message, ready for a gateway. `id` is the same each time it is handed over."""
+class OutgoingMessage:
+    """One message, ready for a gateway. Each attempt to deliver it carries the same `id`."""
 
     id: UUID
     to: str
     body: bytes
 
 
-def audience(labels: Iterable[str]) -> Audience:
-    """Who may know of a document with these labels. A label that this release does not know may hide it."""
-    carried = frozenset(labels)
-    if Visibility.INVISIBLE_TO_PATIENT.value in carried or not carried <= KNOWN_LABELS:
+def audience_of(labels: Iterable[str]) -> Audience:
+    """Who may learn of a document with these labels. A label that this release does not know hides it from all."""
+    label_set = frozenset(labels)
+    if Visibility.INVISIBLE_TO_PATIENT.value in label_set or not label_set <= KNOWN_LABELS:
         return Audience.NOBODY
-    return Audience.HOLDER if Visibility.INVISIBLE_TO_REPRESENTATIVES.value in carried else Audience.EVERYBODY
+    return Audience.HOLDER if Visibility.INVISIBLE_TO_REPRESENTATIVES.value in label_set else Audience.EVERYBODY
 
 
 def decide(
-    kind: Kind, may_know: Audience, contact: Contact, preferences: Preferences, channel: AlertChannel = "mail"
+    kind: AlertKind, audience: Audience, contact: Contact, preferences: Preferences, channel: AlertChannel = "mail"
 ) -> Decision:
-    """Whether the person at this contact is told. Asked when the alert is born and again when it is sent.
+    """Decides whether an alert is sent to this contact, once when the alert is raised and again when it is sent.
 
-    The end of an emergency is told once: by mail, or by SMS who is reached by nothing else.
+    The follow-up of an emergency is sent by one channel only: by mail, or by SMS to a person without a mail address.
     """
-    match may_know, contact.relation:
+    match audience, contact.relation:
         case Audience.NOBODY, _:
             return Withheld("invisible-to-patient")
         case Audience.HOLDER, "representative":
@@ -268,63 +269,58 @@ def decide(
     return Send(contact) if contact.mail else Unwanted("no-address")
 
 
-def emergency_of(record_id: UUID, professional_id: str, at: datetime) -> UUID:
-    """What stands for a session that nobody named: a professional in a record within an hour of the clock."""
-    begun = int(at.timestamp() // EMERGENCY_WINDOW.total_seconds() * EMERGENCY_WINDOW.total_seconds() * 1000)
-    digest = hashlib.sha256(record_id.bytes + professional_id.encode() + begun.to_bytes(8, "big")).digest()
-    return UUID(int=begun << 80 | _VERSION_8 | _VARIANT | int.from_bytes(digest[:6], "big"))
+def emergency_session_id(record_id: UUID, professional_id: str, at: datetime) -> UUID:
+    """Returns the id of an emergency session that carries none: one professional in one record in one clock hour.
+
+    A UUIDv8 that begins with the time at which the hour began.
+    """
+    hour_start_ms = int(
+        at.timestamp() // EMERGENCY_SESSION_LENGTH.total_seconds() * EMERGENCY_SESSION_LENGTH.total_seconds() * 1000
+    )
+    digest = hashlib.sha256(record_id.bytes + professional_id.encode() + hour_start_ms.to_bytes(8, "big")).digest()
+    return UUID(int=hour_start_ms << 80 | _VERSION_8 | _VARIANT | int.from_bytes(digest[:6], "big"))
 
 
-def alert_id(record_id: UUID, kind: Kind, cause: UUID, channel: AlertChannel = "mail") -> UUID:
-    """The id of the alert of one cause, the same each time: UUIDv8 with the cause's time and the record's bucket."""
-    by = b"" if channel == "mail" else channel.encode()
-    digest = hashlib.sha256(b"alert" + kind.encode() + by + record_id.bytes + cause.bytes).digest()
+def alert_id(record_id: UUID, kind: AlertKind, cause: UUID, channel: AlertChannel = "mail") -> UUID:
+    """Returns the deterministic id of an alert: a UUIDv8 with the time of its cause and the bucket of its record."""
+    channel_bytes = b"" if channel == "mail" else channel.encode()
+    digest = hashlib.sha256(b"alert" + kind.encode() + channel_bytes + record_id.bytes + cause.bytes).digest()
     random = int.from_bytes(digest[:10], "big")
     low = (random & 0x3FFF_FFFF_FFFF_0000) | bucket_of(record_id)
     return UUID(int=cause.int >> 80 << 80 | _VERSION_8 | (random >> 62 & 0xFFF) << 64 | _VARIANT | low)
 
 
-def first_of_each_day(
-    consultations: Iterable[tuple[Window, datetime, T]], told: Mapping[Window, datetime]
-) -> list[tuple[Window, datetime, T]]:
-    """Those that open a window of 24 hours; `told`: when the last window of each professional and record opened."""
-    last = dict(told)
-    opening = []
-    for window, at, one in sorted(consultations, key=lambda item: item[1]):
-        if window not in last or at >= last[window] + CONSULTATION_WINDOW:
-            last[window] = at
-            opening.append((window, at, one))
-    return opening
+class ConsultationWindow(NamedTuple):
+    """A professional's consultations of a record raise one alert within 24 hours of the first.
+
+    Consultations that are withheld from the person have windows of their own.
+    """
+
+    record_id: UUID
+    professional_id: str
+    is_withheld: bool
 
 
-def wait_after(attempts: int) -> timedelta:
-    """How long after the n-th failed attempt the next is due."""
-    return _WAITS[min(attempts, len(_WAITS)) - 1]
+class Consultation(NamedTuple, Generic[Item]):
+    """A consultation, the window it belongs to, and an item that stands for it."""
+
+    window: ConsultationWindow
+    at: datetime
+    item: Item
 
 
-def put_off(outcome: Again, attempts: int, now: datetime) -> RetryAt:
-    """When a message is tried again that was tried `attempts` times before."""
-    match outcome:
-        case Deferred(reason):
-            return RetryAt(reason, attempts + 1, now + wait_after(attempts + 1))
-        case AwaitingKey():
-            return RetryAt("key-unknown", attempts, now + KEY_WAIT)
-        case NotTried(reason):
-            return RetryAt(reason, attempts, now)
+def first_per_window(
+    consultations: Iterable[Consultation[Item]], opened_at: Mapping[ConsultationWindow, datetime]
+) -> list[Consultation[Item]]:
+    """Returns the consultations that open a window of 24 hours, oldest first.
 
-
-def is_too_late(outcome: object, created_at: datetime, now: datetime) -> bool:
-    """Whether a message has been tried for so long that it has failed. What waits for a key was never tried."""
-    return isinstance(outcome, Deferred | NotTried) and now >= created_at + TRIED_FOR
-
-
-def judge_message(due: DueMessage, outcome: MessageOutcome, now: datetime) -> RetryAt | Delivered | Refused | Expired:
-    """What an attempt means: done with, or again until it expires; what never expires is tried for two days."""
-    if not isinstance(outcome, Again):
-        return outcome
-    if due.request.has_expired(now):
-        return Expired()
-    if due.request.expires_at is None and is_too_late(outcome, due.created_at, now):
-        return TOO_LATE
-    again = put_off(outcome, due.attempts, now)
-    return again if due.request.expires_at is None else replace(again, due_at=min(again.due_at, due.request.expires_at))
+    `opened_at`: when the last window of each professional and record opened.
+    """
+    last_opened_at = dict(opened_at)
+    first = []
+    for consultation in sorted(consultations, key=lambda consultation: consultation.at):
+        window, at, _ = consultation
+        if window not in last_opened_at or at >= last_opened_at[window] + CONSULTATION_WINDOW_LENGTH:
+            last_opened_at[window] = at
+            first.append(consultation)
+    return first

@@ -1,44 +1,51 @@
-"""How notify says what became of an alert."""
+"""Builds the events that announce the end of an alert."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.notify.announcements import announce_effect
 from services.notify.domain import Alert, Delivered, Refused, Send, Unwanted, Withheld
 from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.messaging.outbox import Announcement
 
-Handled = Delivered | Refused | Withheld | Unwanted
+AlertEnd = Delivered | Refused | Withheld | Unwanted
 """The ends that an alert can come to."""
 
 
-def status_of(end: Handled | Send) -> tuple[str, str | None]:
-    """The status and reason that are kept."""
+class AlertStatus(NamedTuple):
+    """The stored status of an alert, and its reason where there is one."""
+
+    status: str
+    reason: str | None = None
+
+
+def status_of(end: AlertEnd | Send) -> AlertStatus:
+    """Returns the stored status of an alert: `queued`, or the end it has come to."""
     match end:
         case Send():
-            return "queued", None
+            return AlertStatus("queued")
         case Delivered():
-            return "sent", None
+            return AlertStatus("sent")
         case Refused(reason):
-            return "failed", reason
+            return AlertStatus("failed", reason)
         case Withheld(reason):
-            return "withheld", reason
+            return AlertStatus("withheld", reason)
         case Unwanted(reason):
-            return "unwanted", reason
+            return AlertStatus("unwanted", reason)
 
 
-def handled_at(end: Handled, now: datetime) -> datetime:
-    """When the alert came to this end: when the server took it, else when that was decided."""
+def handled_at(end: AlertEnd, now: datetime) -> datetime:
+    """Returns when the alert came to this end: when the gateway accepted it, otherwise now."""
     return end.at if isinstance(end, Delivered) else now
 
 
-def announce_handled(alert: Alert, end: Handled, at: datetime) -> Announcement:
-    """Says what became of an alert. An alert ends once: its id and time are the same however it ends."""
+def announce_handled(alert: Alert, end: AlertEnd, at: datetime) -> Announcement:
+    """Announces the end of an alert. The event has the same id and time whatever the end, since an alert ends once."""
     return announce_effect(_event(alert, end, at), cause=alert, effect="alert-handled")
 
 
-def _event(alert: Alert, end: Handled, at: datetime) -> AlertEvent:
-    said: dict[str, Any] = {
+def _event(alert: Alert, end: AlertEnd, at: datetime) -> AlertEvent:
+    fields: dict[str, Any] = {
         "record_id": alert.record_id,
         "alert_id": alert.id,
         "kind": alert.kind,
@@ -49,10 +56,10 @@ def _event(alert: Alert, end: Handled, at: datetime) -> AlertEvent:
     }
     match end:
         case Delivered():
-            return AlertSent(**said, channel=alert.channel)
+            return AlertSent(**fields, channel=alert.channel)
         case Refused(reason):
-            return AlertFailed(**said, channel=alert.channel, reason=reason)
+            return AlertFailed(**fields, channel=alert.channel, reason=reason)
         case Withheld(reason):
-            return AlertWithheld(**said, reason=reason)
+            return AlertWithheld(**fields, reason=reason)
         case Unwanted(reason):
-            return AlertUnwanted(**said, reason=reason)
+            return AlertUnwanted(**fields, reason=reason)

@@ -1,18 +1,18 @@
-"""What stands between notify and the outside: one small interface, filled by a mail server, by folders, by gateways."""
+"""The interface between notify and the outside: implemented by mail servers and by folders."""
 
 from typing import Protocol
 
-from services.notify.domain import Answer, Parcel
+from services.notify.domain import GatewayAnswer, OutgoingMessage
 
 
 class Gateway(Protocol):
-    """Takes one message after the other. A parcel of the same id may come twice and should then be taken once."""
+    """Delivers messages, one at a time. A message may come twice with one id; its recipient should receive it once."""
 
-    async def send(self, parcel: Parcel) -> Answer:
-        """Hands one message over. Whatever happens is an answer, never an exception."""
+    async def send(self, message: OutgoingMessage) -> GatewayAnswer:
+        """Delivers one message. Returns every failure as an answer and raises nothing."""
 
     def close_if_idle(self, seconds: float) -> None:
-        """Called between rounds: what was not used for so long may be let go."""
+        """Releases what has been idle for so many seconds. The delivery loop calls this while its queue is empty."""
 
     def close(self) -> None:
-        """At once, without a word; a later `send` opens it again."""
+        """Closes at once, without a goodbye to the server; a later `send` opens the gateway again."""

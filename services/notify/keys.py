@@ -1,4 +1,4 @@
-"""The keys of notify: its ring, and what `keys rewrap` seals anew."""
+"""The keys of notify: its keyring, and the columns that `keys rewrap` encrypts again."""
 
 from collections.abc import Callable
 from typing import Final
@@ -16,9 +16,9 @@ case when header_of_jwe(sealed) ->> 'cty' is null then exists (select from unbou
 
 
 def make_keys(settings: KeysSettings) -> KeyPlan:
-    """From the section KEYS__ of the settings.
+    """Returns the key plan of notify, from the section KEYS__ of the settings.
 
-    What a former release sealed is bound to where it stands; then nothing is taken any more that is not.
+    A rewrap binds the contacts and messages of former releases to their rows; after it, unbound ones are refused.
     """
     ring = Keyring.parse(settings.contacts.get_secret_value())
     columns = (
@@ -30,7 +30,7 @@ def make_keys(settings: KeysSettings) -> KeyPlan:
             kid=None,
             kind="text",
             is_old=IS_OLD,
-            reseal=_resealing(ring, kind),
+            reseal=_resealer(ring, kind),
             bucket=bucket,
         )
         for table, id, kind, bucket in (
@@ -41,8 +41,8 @@ def make_keys(settings: KeysSettings) -> KeyPlan:
     return KeyPlan({"contacts": ring}, tuple(columns), refuse_unbound)
 
 
-def _resealing(ring: Keyring, kind: str) -> Callable[[UUID, str, str], str]:
-    """Only rows come here that may still be taken unbound, see IS_OLD."""
+def _resealer(ring: Keyring, kind: str) -> Callable[[UUID, str, str], str]:
+    """Returns a function that encrypts a value again. It accepts unbound values: IS_OLD selects them where allowed."""
 
     def reseal(id: UUID, _: str, sealed: str) -> str:
         place = sealed_place(kind, id)

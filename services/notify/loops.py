@@ -1,4 +1,4 @@
-"""What the worker does beside its consumers and senders. Each is a loop of its own: none waits for another."""
+"""Loops of the worker beside its consumers and delivery loops: deletion of old rows, and metrics of the queues."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,36 +10,38 @@ from services.notify.usecases import forget_alerts as alerts_sweep
 from services.notify.usecases import forget_messages as messages_sweep
 from shared.db.pool import Pool
 
-WAITING = Gauge("notify_waiting_mails", "Alerts that wait to be sent, or to be tried again.")
-WAITING_MESSAGES = Gauge("notify_waiting_messages", "Codes, notices and letters that wait to be sent.", ["channel"])
+QUEUED_ALERTS = Gauge("notify_queued_alerts", "Alerts that wait for their first or next attempt.")
+QUEUED_MESSAGES = Gauge(
+    "notify_queued_messages", "Codes, notices and letters that wait for their first or next attempt.", ["channel"]
+)
 OBSERVE_EVERY_S = 5.0
 SWEEP_EVERY_S = 5.0
-LONGEST_SWEEP_S = 20.0
+MAX_SWEEP_S = 20.0
 
 
 async def forget_alerts(pool: Pool) -> None:
-    """Removes what is past of the alerts. A loop of the worker."""
+    """Deletes old alerts and windows."""
     await _sweep(pool, alerts_sweep.forget_alerts)
 
 
 async def forget_messages(pool: Pool) -> None:
-    """Removes what is past of the messages. A loop of the worker."""
+    """Deletes old messages."""
     await _sweep(pool, messages_sweep.forget_messages)
 
 
 async def observe_queues(pool: Pool) -> None:
-    """Looks how much waits. A loop of the worker."""
+    """Measures the length of the queues."""
     async with pool.acquire() as connection:
-        WAITING.set(await alert_queue.count_queued(connection))
+        QUEUED_ALERTS.set(await alert_queue.count_queued(connection))
         for channel, count in (await messages.count_queued(connection)).items():
-            WAITING_MESSAGES.labels(channel).set(count)
+            QUEUED_MESSAGES.labels(channel).set(count)
     await asyncio.sleep(OBSERVE_EVERY_S)
 
 
-async def _sweep(pool: Pool, forget: Callable[[Pool], Awaitable[bool]]) -> None:
-    """Page after page while they are full; returns in time to show that the loop is alive."""
-    until = asyncio.get_running_loop().time() + LONGEST_SWEEP_S
-    while await forget(pool):
+async def _sweep(pool: Pool, delete_batch: Callable[[Pool], Awaitable[bool]]) -> None:
+    """Deletes batch after batch while they are full, for 20 s at most, so that the loop shows its progress."""
+    until = asyncio.get_running_loop().time() + MAX_SWEEP_S
+    while await delete_batch(pool):
         if asyncio.get_running_loop().time() > until:
             return
     await asyncio.sleep(SWEEP_EVERY_S)

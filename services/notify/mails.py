@@ -1,4 +1,4 @@
-"""What the mails say: generic on purpose. No type, no author, no hospital, no name, no link with an id."""
+"""The texts of alerts by mail and SMS. They are generic on purpose: no type, author, hospital or name, no link."""
 
 import re
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from functools import lru_cache
 from html import escape
 from uuid import UUID
 
-from services.notify.domain import EMERGENCY_KINDS, Contact, Kind, Language, Relation
+from services.notify.domain import EMERGENCY_KINDS, AlertKind, Contact, Language, Relation
 from shared.errors import CodedError
 
-# RFC 5321, section 4.1.2, without quoted local parts; nothing that could end a header or a command.
+# RFC 5321, section 4.1.2, without quoted local parts; no character that could end a header or a command.
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
 
 
@@ -25,74 +25,74 @@ class AddressUnusableError(CodedError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
+class _AlertText:
     subject: str
     lines: tuple[str, ...]
 
 
-_SAFETY: dict[Language, str] = {
+_SAFETY_NOTICES: dict[Language, str] = {
     "fr": "Pour votre sécurité, ce message ne donne aucun détail et ne contient aucun lien. "
     "Connectez-vous comme vous en avez l'habitude pour en savoir plus.",
     "en": "For your safety this message gives no details and contains no link. "
     "Sign in as you usually do to learn more.",
 }
-_SWITCH: dict[tuple[bool, Language], str] = {
+_OPT_OUT_NOTICES: dict[tuple[bool, Language], str] = {
     (False, "fr"): "Vous pouvez désactiver ces messages dans vos préférences.",
     (False, "en"): "You can switch these messages off in your preferences.",
     (True, "fr"): "Ces messages sont envoyés à chaque accès en urgence et ne peuvent pas être désactivés.",
     (True, "en"): "These messages are sent at each emergency access and cannot be switched off.",
 }
-_AUTOMATIC: dict[Language, str] = {
+_AUTOMATIC_NOTICES: dict[Language, str] = {
     "fr": "Ceci est un message automatique, merci de ne pas y répondre.",
     "en": "This is an automatic message; please do not reply.",
 }
 GREETINGS: dict[Language, str] = {"fr": "Bonjour,", "en": "Hello,"}
-_TEXTS: dict[tuple[Kind, Language, Relation], _Text] = {
-    ("document", "fr", "holder"): _Text(
+_TEXTS: dict[tuple[AlertKind, Language, Relation], _AlertText] = {
+    ("document", "fr", "holder"): _AlertText(
         "Nouveau document dans votre dossier médical partagé",
         ("Un nouveau document a été ajouté à votre dossier médical partagé.",),
     ),
-    ("document", "en", "holder"): _Text(
+    ("document", "en", "holder"): _AlertText(
         "New document in your shared medical record",
         ("A new document has been added to your shared medical record.",),
     ),
-    ("document", "fr", "representative"): _Text(
+    ("document", "fr", "representative"): _AlertText(
         "Nouveau document dans un dossier médical partagé",
         ("Un nouveau document a été ajouté au dossier médical partagé d'une personne que vous représentez.",),
     ),
-    ("document", "en", "representative"): _Text(
+    ("document", "en", "representative"): _AlertText(
         "New document in a shared medical record",
         ("A new document has been added to the shared medical record of a person whom you represent.",),
     ),
-    ("consultation", "fr", "holder"): _Text(
+    ("consultation", "fr", "holder"): _AlertText(
         "Votre dossier médical partagé a été consulté",
         (
             "Un professionnel de santé a consulté votre dossier médical partagé.",
             "La liste des accès à votre dossier vous dit qui, et quand.",
         ),
     ),
-    ("consultation", "en", "holder"): _Text(
+    ("consultation", "en", "holder"): _AlertText(
         "Your shared medical record was consulted",
         (
             "A health professional has consulted your shared medical record.",
             "The list of accesses to your record tells you who, and when.",
         ),
     ),
-    ("consultation", "fr", "representative"): _Text(
+    ("consultation", "fr", "representative"): _AlertText(
         "Un dossier médical partagé a été consulté",
         (
             "Un professionnel de santé a consulté le dossier médical partagé d'une personne que vous représentez.",
             "La liste des accès à ce dossier vous dit qui, et quand.",
         ),
     ),
-    ("consultation", "en", "representative"): _Text(
+    ("consultation", "en", "representative"): _AlertText(
         "A shared medical record was consulted",
         (
             "A health professional has consulted the shared medical record of a person whom you represent.",
             "The list of accesses to that record tells you who, and when.",
         ),
     ),
-    ("emergency", "fr", "holder"): _Text(
+    ("emergency", "fr", "holder"): _AlertText(
         "Votre dossier médical partagé a été ouvert en urgence",
         (
             "Un professionnel de santé vient d'ouvrir votre dossier médical partagé en urgence.",
@@ -100,7 +100,7 @@ _TEXTS: dict[tuple[Kind, Language, Relation], _Text] = {
             "Si vous ne voulez plus de tels accès, vous pouvez vous y opposer dans vos réglages.",
         ),
     ),
-    ("emergency", "en", "holder"): _Text(
+    ("emergency", "en", "holder"): _AlertText(
         "Your shared medical record was opened in an emergency",
         (
             "A health professional has just opened your shared medical record in an emergency.",
@@ -108,7 +108,7 @@ _TEXTS: dict[tuple[Kind, Language, Relation], _Text] = {
             "If you do not want such accesses any more, you can object to them in your settings.",
         ),
     ),
-    ("emergency", "fr", "representative"): _Text(
+    ("emergency", "fr", "representative"): _AlertText(
         "Un dossier médical partagé a été ouvert en urgence",
         (
             "Un professionnel de santé vient d'ouvrir en urgence le dossier médical partagé d'une personne que vous "
@@ -116,7 +116,7 @@ _TEXTS: dict[tuple[Kind, Language, Relation], _Text] = {
             "La liste des accès à ce dossier vous dit qui, quand, et pour quel motif.",
         ),
     ),
-    ("emergency", "en", "representative"): _Text(
+    ("emergency", "en", "representative"): _AlertText(
         "A shared medical record was opened in an emergency",
         (
             "A health professional has just opened, in an emergency, the shared medical record of a person whom you "
@@ -124,21 +124,21 @@ _TEXTS: dict[tuple[Kind, Language, Relation], _Text] = {
             "The list of accesses to that record tells you who, when, and for which reason.",
         ),
     ),
-    ("emergency-follow-up", "fr", "holder"): _Text(
+    ("emergency-follow-up", "fr", "holder"): _AlertText(
         "Accès en urgence à votre dossier médical partagé : ce qui a été consulté",
         (
             "L'accès en urgence à votre dossier médical partagé, dont nous vous avons informé, est terminé.",
             "La liste des accès à votre dossier vous dit le motif donné et ce qui a été consulté.",
         ),
     ),
-    ("emergency-follow-up", "en", "holder"): _Text(
+    ("emergency-follow-up", "en", "holder"): _AlertText(
         "Emergency access to your shared medical record: what was read",
         (
             "The emergency access to your shared medical record, of which we told you, has ended.",
             "The list of accesses to your record tells you the reason that was given and what was read.",
         ),
     ),
-    ("emergency-follow-up", "fr", "representative"): _Text(
+    ("emergency-follow-up", "fr", "representative"): _AlertText(
         "Accès en urgence à un dossier médical partagé : ce qui a été consulté",
         (
             "L'accès en urgence au dossier médical partagé d'une personne que vous représentez, dont nous vous avons "
@@ -146,7 +146,7 @@ _TEXTS: dict[tuple[Kind, Language, Relation], _Text] = {
             "La liste des accès à ce dossier vous dit le motif donné et ce qui a été consulté.",
         ),
     ),
-    ("emergency-follow-up", "en", "representative"): _Text(
+    ("emergency-follow-up", "en", "representative"): _AlertText(
         "Emergency access to a shared medical record: what was read",
         (
             "The emergency access to the shared medical record of a person whom you represent, of which we told you, "
@@ -155,25 +155,25 @@ _TEXTS: dict[tuple[Kind, Language, Relation], _Text] = {
         ),
     ),
 }
-# `{count}` is two or more: what is gathered says how many, and no more than that.
-_GATHERED: dict[tuple[Kind, Language, Relation], _Text] = {
-    ("document", "fr", "holder"): _Text(
+# Several alerts in one mail; `{count}` is two or more.
+_COUNTED_TEXTS: dict[tuple[AlertKind, Language, Relation], _AlertText] = {
+    ("document", "fr", "holder"): _AlertText(
         "Nouveaux documents dans votre dossier médical partagé",
         ("{count} nouveaux documents ont été ajoutés à votre dossier médical partagé.",),
     ),
-    ("document", "en", "holder"): _Text(
+    ("document", "en", "holder"): _AlertText(
         "New documents in your shared medical record",
         ("{count} new documents have been added to your shared medical record.",),
     ),
-    ("document", "fr", "representative"): _Text(
+    ("document", "fr", "representative"): _AlertText(
         "Nouveaux documents dans un dossier médical partagé",
         ("{count} nouveaux documents ont été ajoutés au dossier médical partagé d'une personne que vous représentez.",),
     ),
-    ("document", "en", "representative"): _Text(
+    ("document", "en", "representative"): _AlertText(
         "New documents in a shared medical record",
         ("{count} new documents have been added to the shared medical record of a person whom you represent.",),
     ),
-    ("consultation", "fr", "holder"): _Text(
+    ("consultation", "fr", "holder"): _AlertText(
         "Votre dossier médical partagé a été consulté",
         (
             "Votre dossier médical partagé a été consulté par des professionnels de santé : "
@@ -181,14 +181,14 @@ _GATHERED: dict[tuple[Kind, Language, Relation], _Text] = {
             "La liste des accès à votre dossier vous dit qui, et quand.",
         ),
     ),
-    ("consultation", "en", "holder"): _Text(
+    ("consultation", "en", "holder"): _AlertText(
         "Your shared medical record was consulted",
         (
             "Health professionals have consulted your shared medical record: {count} new consultations.",
             "The list of accesses to your record tells you who, and when.",
         ),
     ),
-    ("consultation", "fr", "representative"): _Text(
+    ("consultation", "fr", "representative"): _AlertText(
         "Un dossier médical partagé a été consulté",
         (
             "Le dossier médical partagé d'une personne que vous représentez a été consulté par des professionnels de "
@@ -196,7 +196,7 @@ _GATHERED: dict[tuple[Kind, Language, Relation], _Text] = {
             "La liste des accès à ce dossier vous dit qui, et quand.",
         ),
     ),
-    ("consultation", "en", "representative"): _Text(
+    ("consultation", "en", "representative"): _AlertText(
         "A shared medical record was consulted",
         (
             "Health professionals have consulted the shared medical record of a person whom you represent: "
@@ -205,8 +205,8 @@ _GATHERED: dict[tuple[Kind, Language, Relation], _Text] = {
         ),
     ),
 }
-# 160 characters of the GSM 7-bit default alphabet at most (3GPP TS 23.038, section 6.2.1); only emergencies have one.
-_SMS: dict[tuple[Kind, Language, Relation], str] = {
+# At most 160 characters of the GSM 7-bit default alphabet (3GPP TS 23.038, section 6.2.1); only for emergencies.
+_SMS_TEXTS: dict[tuple[AlertKind, Language, Relation], str] = {
     ("emergency", "fr", "holder"): "DMP : un professionnel de santé vient d'ouvrir votre dossier en urgence. "
     "Qui, et pour quel motif : connectez-vous et voyez la liste des accès.",
     ("emergency", "en", "holder"): "DMP: a health professional has just opened your record in an emergency. "
@@ -226,22 +226,24 @@ _SMS: dict[tuple[Kind, Language, Relation], str] = {
 }
 
 
-def sms_of(kind: Kind, contact: Contact) -> str:
-    """What an emergency, or its end, says by SMS."""
-    return _SMS[kind, contact.language, contact.relation]
+def sms_text(kind: AlertKind, contact: Contact) -> str:
+    """Returns the SMS about an emergency, or about its end."""
+    return _SMS_TEXTS[kind, contact.language, contact.relation]
 
 
-def compose(kind: Kind, contact: Contact, sender: str, alert: UUID, trace: str, now: datetime, count: int = 1) -> bytes:
-    """The whole message, ready to be handed to a server; `count`: of how many documents or consultations it tells.
+def alert_mail(
+    kind: AlertKind, contact: Contact, sender: str, alert: UUID, trace: str, now: datetime, count: int = 1
+) -> bytes:
+    """Returns the complete mail of an alert. `count`: how many documents or consultations it reports.
 
     Raises AddressUnusableError.
     """
-    head = envelope(sender, mailbox(contact), alert, trace, now)
-    return head + _rest(kind, contact.language, contact.relation, count)
+    headers = mail_headers(sender, mailbox_of_contact(contact), alert, trace, now)
+    return headers + _cached_content(kind, contact.language, contact.relation, count)
 
 
-def envelope(sender: str, recipient: str, id: UUID, trace: str, now: datetime) -> bytes:
-    """The headers that differ from mail to mail. `id` shows a mail that was sent twice."""
+def mail_headers(sender: str, recipient: str, id: UUID, trace: str, now: datetime) -> bytes:
+    """Returns the headers that differ from mail to mail. `id` becomes the Message-ID, which reveals duplicates."""
     domain = parseaddr(sender)[1].rpartition("@")[2]
     headers = (
         f"Message-ID: <{id}@{domain}>\r\nDate: {format_datetime(now)}\r\nFrom: {sender}\r\n"
@@ -250,13 +252,13 @@ def envelope(sender: str, recipient: str, id: UUID, trace: str, now: datetime) -
     return headers.encode("ascii")
 
 
-def mailbox(contact: Contact) -> str:
-    """The contact's address as the protocol takes it. Raises AddressUnusableError."""
-    return mailbox_of(contact.mail or "")
+def mailbox_of_contact(contact: Contact) -> str:
+    """Returns the mail address of a contact in the form of RFC 5321. Raises AddressUnusableError."""
+    return normalised_mailbox(contact.mail or "")
 
 
-def mailbox_of(mail: str) -> str:
-    """An address as the protocol takes it (ASCII, RFC 5321). Raises AddressUnusableError."""
+def normalised_mailbox(mail: str) -> str:
+    """Returns a mail address in ASCII, in the form of RFC 5321. Raises AddressUnusableError."""
     local, _, domain = mail.strip().rpartition("@")
     try:
         address = f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}"
@@ -268,15 +270,19 @@ def mailbox_of(mail: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _rest(kind: Kind, language: Language, relation: Relation, count: int) -> bytes:
-    text = (_TEXTS if count == 1 else _GATHERED)[kind, language, relation]
+def _cached_content(kind: AlertKind, language: Language, relation: Relation, count: int) -> bytes:
+    text = (_TEXTS if count == 1 else _COUNTED_TEXTS)[kind, language, relation]
     lines = (line.format(count=count) for line in text.lines)
-    signature = (_SAFETY[language], _SWITCH[kind in EMERGENCY_KINDS, language], _AUTOMATIC[language])
-    return message_of(language, text.subject, (GREETINGS[language], *lines, *signature))
+    signature = (
+        _SAFETY_NOTICES[language],
+        _OPT_OUT_NOTICES[kind in EMERGENCY_KINDS, language],
+        _AUTOMATIC_NOTICES[language],
+    )
+    return mime_content(language, text.subject, (GREETINGS[language], *lines, *signature))
 
 
-def message_of(language: Language, subject: str, paragraphs: Sequence[str]) -> bytes:
-    """What all mails of a sort have in common: subject, language, text and HTML."""
+def mime_content(language: Language, subject: str, paragraphs: Sequence[str]) -> bytes:
+    """Returns the part of a mail that does not depend on its recipient: subject, language, text and HTML."""
     message = EmailMessage(policy=SMTP)
     message["Subject"] = subject
     message.set_content("\n\n".join(paragraphs) + "\n", cte="quoted-printable")

@@ -8,17 +8,19 @@ _EXAMPLES: list[JsonValue] = [{"document": True, "consultation": False}]
 
 
 class PreferencesModel(BaseModel):
-    """Which kinds of alerts are switched on. That somebody opened the record in an emergency is told in any case."""
+    """Which kinds of alerts are switched on. Alerts of emergencies are always sent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, json_schema_extra={"examples": _EXAMPLES})
-    document: bool = Field(description="a mail when a document is added to the record")
-    consultation: bool = Field(description="a mail when a professional consults the record, once a day for each")
+    document: bool = Field(description="whether a mail is sent when a document is added to the record")
+    consultation: bool = Field(
+        description="whether a mail is sent when a professional consults the record, once a day for each professional"
+    )
 
     @classmethod
-    def of(cls, preferences: Preferences) -> "PreferencesModel":
-        """As they are answered."""
+    def from_preferences(cls, preferences: Preferences) -> "PreferencesModel":
+        """Returns the model of these preferences."""
         return cls(document=preferences.document, consultation=preferences.consultation)
 
-    def preferences(self) -> Preferences:
-        """As the rules take them."""
+    def to_preferences(self) -> Preferences:
+        """Returns the preferences as the domain knows them."""
         return Preferences(self.document, self.consultation)

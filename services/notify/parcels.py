@@ -1,72 +1,81 @@
-"""Alerts, codes, notices and letters as the gateways take them: a mail, an SMS, the text of a letter."""
+"""Builds outgoing messages for the gateways: mails, SMS and the text of letters."""
 
 import re
 import textwrap
 import unicodedata
 from datetime import datetime
 
-from services.notify.domain import Addressed, Alert, Contact, Language, Parcel, Request
+from services.notify.domain import Alert, Contact, Language, MessageContent, MessageRequest, OutgoingMessage
 from services.notify.mails import (
     GREETINGS,
     AddressUnusableError,
-    compose,
-    envelope,
-    mailbox,
-    mailbox_of,
-    message_of,
-    sms_of,
+    alert_mail,
+    mail_headers,
+    mailbox_of_contact,
+    mime_content,
+    normalised_mailbox,
+    sms_text,
 )
-from services.notify.texts import Worded, check_message
-from services.notify.values import PARIS, UNBROKEN, shown_day
+from services.notify.texts import RenderedText, render_message
+from services.notify.values import NO_BREAK_SPACE, PARIS, long_date
 
 LETTER_WIDTH = 72
-LONGEST_ADDRESS = (7, 60)
-"""Lines and characters; postal addresses have six lines of 38 (NF Z10-011), and one more for the country."""
+MAX_ADDRESS_LINES = 7
+"""Six lines of a French postal address (NF Z10-011), and one for the country."""
+MAX_ADDRESS_LINE_LENGTH = 60
+"""Characters; NF Z10-011 has 38."""
 _MOBILE = re.compile(r"\+[1-9][0-9]{6,14}")  # ITU-T E.164
-_AUTOMATIC: dict[Language, str] = {
+_AUTOMATIC_NOTICES: dict[Language, str] = {
     "fr": "Ceci est un message automatique, merci de ne pas y répondre.",
     "en": "This is an automatic message; please do not reply.",
 }
-_SIGNED: dict[Language, str] = {
+_SIGNATURES: dict[Language, str] = {
     "fr": "Le service du dossier médical partagé",
     "en": "The shared medical record service",
 }
-_ABOUT: dict[Language, str] = {"fr": "Objet :", "en": "Subject:"}
+_SUBJECT_PREFIXES: dict[Language, str] = {"fr": "Objet :", "en": "Subject:"}
 
 
-def make_parcel(request: Request, addressed: Addressed, sender: str, trace: str, now: datetime) -> Parcel:
-    """What is handed over, the same each time but for the date.
+def outgoing_message(
+    request: MessageRequest, content: MessageContent, sender: str, trace: str, now: datetime
+) -> OutgoingMessage:
+    """Builds the message of a request; all attempts build an equal message but for its date.
 
-    Raises AddressUnusableError, and what `check_message` raises.
+    Raises AddressUnusableError, KindUnknownError and ValuesUnfitError.
     """
-    worded = check_message(request.kind, request.channel, addressed)
-    match request.channel, addressed.to:
+    text = render_message(request.kind, request.channel, content)
+    match request.channel, content.to:
         case "mail", str(address):
-            return _mail(request, mailbox_of(address), addressed.language, worded, sender, trace, now)
+            return _mail(request, normalised_mailbox(address), content.language, text, sender, trace, now)
         case "sms", str(number):
-            to = mobile(number)
-            return Parcel(request.id, to, f"To: {to}\n\n{worded.paragraphs[0]}\n".encode())
+            to = e164_number(number)
+            return OutgoingMessage(request.id, to, f"To: {to}\n\n{text.paragraphs[0]}\n".encode())
         case "letter", tuple(lines):
             to = "\n".join(address_lines(lines))
-            return Parcel(request.id, to, _letter(to, addressed.language, worded, now).encode())
+            return OutgoingMessage(request.id, to, _letter(to, content.language, text, now).encode())
         case _:
             raise AddressUnusableError
 
 
-def make_alert(alert: Alert, contact: Contact, sender: str, trace: str, now: datetime, count: int = 1) -> Parcel:
-    """An alert as its channel's gateway takes it, the same each time but for the date; `count`: of how many it tells.
+def outgoing_alert(
+    alert: Alert, contact: Contact, sender: str, trace: str, now: datetime, count: int = 1
+) -> OutgoingMessage:
+    """Builds the message of an alert; all attempts build an equal message but for its date.
+
+    `count`: how many documents or consultations the message reports. Raises AddressUnusableError.
+    """
+    if alert.channel == "mail":
+        body = alert_mail(alert.kind, contact, sender, alert.id, trace, now, count)
+        return OutgoingMessage(alert.id, mailbox_of_contact(contact), body)
+    to = e164_number(contact.mobile or "")
+    return OutgoingMessage(alert.id, to, f"To: {to}\n\n{sms_text(alert.kind, contact)}\n".encode())
+
+
+def e164_number(number: str) -> str:
+    """Returns a mobile number in the form of ITU-T E.164; a number without a country code is French.
 
     Raises AddressUnusableError.
     """
-    if alert.channel == "mail":
-        body = compose(alert.kind, contact, sender, alert.id, trace, now, count)
-        return Parcel(alert.id, mailbox(contact), body)
-    to = mobile(contact.mobile or "")
-    return Parcel(alert.id, to, f"To: {to}\n\n{sms_of(alert.kind, contact)}\n".encode())
-
-
-def mobile(number: str) -> str:
-    """In the form of E.164; a number without a country is French. Raises AddressUnusableError."""
     digits = re.sub(r"[ .()-]", "", number)
     if re.fullmatch(r"0[67][0-9]{8}", digits):
         digits = f"+33{digits[1:]}"
@@ -78,26 +87,32 @@ def mobile(number: str) -> str:
 
 
 def address_lines(lines: tuple[str, ...]) -> list[str]:
-    """Without empty ones. Raises AddressUnusableError for what an envelope does not show."""
+    """Returns the lines of a postal address without empty ones.
+
+    Raises AddressUnusableError for lines that are too many, too long, or hold control characters.
+    """
     kept = [stripped for line in lines if (stripped := line.strip())]
-    most, longest = LONGEST_ADDRESS
-    too_much = not 1 <= len(kept) <= most or any(len(line) > longest for line in kept)
-    if too_much or any(unicodedata.category(letter)[0] == "C" for line in kept for letter in line):
+    fits = 1 <= len(kept) <= MAX_ADDRESS_LINES and all(len(line) <= MAX_ADDRESS_LINE_LENGTH for line in kept)
+    if not fits or any(unicodedata.category(character)[0] == "C" for line in kept for character in line):
         raise AddressUnusableError
     return kept
 
 
 def _mail(
-    request: Request, to: str, language: Language, worded: Worded, sender: str, trace: str, now: datetime
-) -> Parcel:
-    head = envelope(sender, to, request.id, trace, now)
-    told = (one.replace(UNBROKEN, " ") for one in worded.paragraphs)
-    paragraphs = (GREETINGS[language], *told, _AUTOMATIC[language])
-    return Parcel(request.id, to, head + message_of(language, worded.subject, paragraphs))
+    request: MessageRequest, to: str, language: Language, text: RenderedText, sender: str, trace: str, now: datetime
+) -> OutgoingMessage:
+    headers = mail_headers(sender, to, request.id, trace, now)
+    body = (paragraph.replace(NO_BREAK_SPACE, " ") for paragraph in text.paragraphs)
+    paragraphs = (GREETINGS[language], *body, _AUTOMATIC_NOTICES[language])
+    return OutgoingMessage(request.id, to, headers + mime_content(language, text.subject, paragraphs))
 
 
-def _letter(to: str, language: Language, worded: Worded, now: datetime) -> str:
-    day = shown_day(now.astimezone(PARIS).date(), language)
-    paragraphs = (GREETINGS[language], *worded.paragraphs, _SIGNED[language])
-    wrapped = [textwrap.fill(one, LETTER_WIDTH, break_long_words=False, break_on_hyphens=False) for one in paragraphs]
-    return "\n\n".join((to, day, f"{_ABOUT[language]} {worded.subject}", *wrapped)).replace(UNBROKEN, " ") + "\n"
+def _letter(to: str, language: Language, text: RenderedText, now: datetime) -> str:
+    day = long_date(now.astimezone(PARIS).date(), language)
+    paragraphs = (GREETINGS[language], *text.paragraphs, _SIGNATURES[language])
+    wrapped = [
+        textwrap.fill(paragraph, LETTER_WIDTH, break_long_words=False, break_on_hyphens=False)
+        for paragraph in paragraphs
+    ]
+    letter = "\n\n".join((to, day, f"{_SUBJECT_PREFIXES[language]} {text.subject}", *wrapped))
+    return letter.replace(NO_BREAK_SPACE, " ") + "\n"

@@ -1,4 +1,4 @@
-"""Opening what was sealed for notify: only when it is decided whether somebody is told, and when the message leaves."""
+"""Decrypts contacts and requests, only when an alert is decided and when a message is checked or sent."""
 
 from typing import Any
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.notify.domain import Addressed, Contact, Language, Request
+from services.notify.domain import Contact, Language, MessageContent, MessageRequest
 from shared.contracts.base import sealed_place
 from shared.crypto.keyring import Keyring, KeyUnknownError, SealBrokenError
 from shared.errors import PermanentError
@@ -16,40 +16,40 @@ _LANGUAGES, _RELATIONS = ("fr", "en"), ("holder", "representative")
 
 
 class ContactUnreadableError(PermanentError):
-    """The contact was altered, is another record's, was sealed with another key of the same id, or is not a contact."""
+    """The contact was altered, is another record's, was encrypted with another key of this id, or is malformed."""
 
     code = "contact-unreadable"
 
 
-def open_contact(keyring: Keyring, record_id: UUID, sealed: str, *, takes_unbound: bool = False) -> Contact:
-    """The contact of this record; `takes_unbound`: also one that is not bound to any.
+def decrypt_contact(keyring: Keyring, record_id: UUID, sealed: str, *, takes_unbound: bool = False) -> Contact:
+    """Decrypts the contact of a record. `takes_unbound`: accepts a contact that is not bound to any record.
 
-    Raises KeyUnknownError where the key is not here yet, and ContactUnreadableError.
+    Raises KeyUnknownError if this process does not hold the key yet, and ContactUnreadableError.
     """
     try:
-        said: Any = orjson.loads(
+        data: Any = orjson.loads(
             keyring.decrypt_jwe(sealed, sealed_place("contact", record_id), takes_unbound=takes_unbound)
         )
-        mail, language, relation = said["mail"], said["language"], said["relation"]
-        mobile = said.get("mobile")
+        mail, language, relation = data["mail"], data["language"], data["relation"]
+        mobile = data.get("mobile")
     except KeyUnknownError:
         raise
     except (SealBrokenError, ValueError, KeyError, TypeError, AttributeError):
-        raise ContactUnreadableError from None  # the cause quotes what was sealed
-    texts = all(one is None or isinstance(one, str) for one in (mail, mobile))
-    if language not in _LANGUAGES or relation not in _RELATIONS or not texts:
+        raise ContactUnreadableError from None  # the cause quotes the plaintext
+    are_texts = all(address is None or isinstance(address, str) for address in (mail, mobile))
+    if language not in _LANGUAGES or relation not in _RELATIONS or not are_texts:
         raise ContactUnreadableError
     return Contact(mail or None, language, relation, mobile or None)
 
 
 class SealUnusableError(PermanentError):
-    """The request was not sealed for us, was altered, or is another one's."""
+    """The request was not encrypted for notify, was altered, or carries the content of another request."""
 
     code = "request-seal-broken"
 
 
 class RequestUnreadableError(PermanentError):
-    """The request was sealed for us, but what it says is not whom to tell what."""
+    """The decrypted request lacks a valid address, language or values for its channel."""
 
     code = "request-unreadable"
 
@@ -69,30 +69,32 @@ class _Postal(BaseModel):
     address: tuple[str, ...] = Field(min_length=1)
 
 
-class _Said(BaseModel):
+class _RequestContent(BaseModel):
     model_config = _STRICT
     to: _Mail | _Mobile | _Postal
     language: Language
     values: dict[str, str] = {}
 
 
-def open_request(keyring: Keyring, request: Request, *, takes_unbound: bool = False) -> Addressed:
-    """Whom to tell what by the request's channel; `takes_unbound`: also what is not bound to any request.
+def decrypt_request(keyring: Keyring, request: MessageRequest, *, takes_unbound: bool = False) -> MessageContent:
+    """Decrypts the content of a request. `takes_unbound`: accepts content that is not bound to any request.
 
-    Raises KeyUnknownError where the key is not here yet; SealUnusableError and RequestUnreadableError, which quote
-    nothing.
+    Raises KeyUnknownError if this process does not hold the key yet, SealUnusableError and RequestUnreadableError. No
+    error quotes the content.
     """
     try:
         place = sealed_place("request", request.id)
-        said = _Said.model_validate_json(keyring.decrypt_jwe(request.sealed, place, takes_unbound=takes_unbound))
+        content = _RequestContent.model_validate_json(
+            keyring.decrypt_jwe(request.sealed, place, takes_unbound=takes_unbound)
+        )
     except KeyUnknownError:
         raise
     except SealBrokenError:
         raise SealUnusableError from None
     except ValidationError:
-        raise RequestUnreadableError from None  # the cause quotes what was sealed
-    match request.channel, said.to:
+        raise RequestUnreadableError from None  # the cause quotes the plaintext
+    match request.channel, content.to:
         case ("mail", _Mail(mail=to)) | ("sms", _Mobile(mobile=to)) | ("letter", _Postal(address=to)):
-            return Addressed(to, said.language, said.values)
+            return MessageContent(to, content.language, content.values)
         case _:
             raise RequestUnreadableError

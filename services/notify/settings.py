@@ -14,59 +14,61 @@ from shared.runtime.settings import KeyringText, Section, ServiceSettings
 
 def _address(text: str) -> str:
     name, address = parseaddr(text)
-    if "@" not in address or not text.isascii() or any(letter in text for letter in "\r\n"):
+    if "@" not in address or not text.isascii() or any(character in text for character in "\r\n"):
         raise ValueError("an address such as no-reply@example.org, or `Name <no-reply@example.org>`")
     return f"{name} <{address}>" if name else address
 
 
 class KeysSettings(Section):
-    """`contacts`: the keyring shared with identity, `kid:base64url-of-32-bytes[,...]`."""
+    """`contacts`: the keyring that notify shares with identity, `kid:base64url-of-32-bytes[,...]`."""
 
     contacts: KeyringText
 
 
 class SmtpSettings(Section):
-    """The mail server that takes the messages."""
+    """The mail server that mails are delivered to."""
 
     host: str
     port: int = Field(ge=1, le=65535)
     sender: Annotated[str, AfterValidator(_address)]
-    timeout_s: float = Field(default=10, gt=0, le=20, description="for one command; a round must end within a minute")
+    timeout_s: float = Field(default=10, gt=0, le=20, description="of one command; an attempt must end within a minute")
     security: Literal["none", "starttls", "tls"] = "none"
     username: str | None = None
     password: SecretStr | None = None
     connections: int = Field(
-        default=4, ge=1, le=32, description="at most, for each of emergencies, codes, alerts, notices"
+        default=4, ge=1, le=32, description="at most, for each queue of mails: emergencies, codes, alerts, notices"
     )
 
 
 class AlertSettings(Section):
-    """How alerts of new documents and consultations are gathered."""
+    """How alerts of new documents and consultations are gathered into one mail."""
 
     window_s: int = Field(
         default=900,
         ge=0,
         le=86400,
-        description="after a mail about documents (or consultations) of a record, further ones wait so long and leave "
-        "in one mail; 0: each leaves at once",
+        description="how long after a mail about documents (or consultations) of a record further alerts wait, to be "
+        "sent in one mail; 0: each is sent at once",
     )
 
 
 class EmergencySettings(Section):
-    """When the person is told again of an emergency: once the session of it has ended."""
+    """When the follow-up of an emergency is sent, once its session has ended."""
 
-    follow_up_after_s: int = Field(default=3600, ge=0, le=86400, description="after the first access of the session")
+    follow_up_after_s: int = Field(
+        default=3600, ge=0, le=86400, description="how long after the first access of the session"
+    )
 
 
 class FoldersSettings(Section):
-    """Where SMS and letters are put, one file each, for whoever sends or prints them. The folders must exist."""
+    """The folders that SMS and letters are written to, one file each, to be sent or printed. They must exist."""
 
     sms: Path
     letters: Path
 
 
 class Settings(ServiceSettings):
-    """Everything notify is told from outside."""
+    """All settings of notify."""
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", env_nested_delimiter="__", frozen=True, extra="ignore")
     keys: KeysSettings
@@ -77,5 +79,5 @@ class Settings(ServiceSettings):
 
     @cached_property
     def contacts_keyring(self) -> Keyring:
-        """The keys that contacts are sealed with. Raises KeyringError."""
+        """The keyring that contacts are encrypted with. Raises KeyringError."""
         return Keyring.parse(self.keys.contacts.get_secret_value())

@@ -1,20 +1,20 @@
-"""One connection to the mail server, kept for many messages. What the server says of each becomes an outcome."""
+"""A gateway to the mail server: one connection that carries many messages."""
 
 import time
 from email.utils import parseaddr
 
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused
 
-from services.notify.domain import Answer, Deferred, Delivered, NotTried, Parcel, Refused
+from services.notify.domain import Deferred, Delivered, GatewayAnswer, OutgoingMessage, Refused, Skipped
 from services.notify.settings import SmtpSettings
 from shared.runtime import clock
 
 FAILURES = (SMTPException, OSError, TimeoutError)
-_SERVER_LEAVES = 421
+_SERVICE_NOT_AVAILABLE = 421
 
 
 class MailGateway:
-    """Opens itself when needed, again when it was lost."""
+    """Connects when it is needed and reconnects when the connection was lost."""
 
     def __init__(self, settings: SmtpSettings) -> None:
         self._sender = sender = parseaddr(settings.sender)[1]
@@ -30,28 +30,29 @@ class MailGateway:
         )
         self._used_at = time.monotonic()
 
-    async def send(self, parcel: Parcel) -> Answer:
-        """Hands one message over. Whatever happens is an outcome, never an exception.
+    async def send(self, message: OutgoingMessage) -> GatewayAnswer:
+        """Delivers one message. Returns every failure as an answer and raises nothing.
 
-        Once the server has taken MAIL FROM, what goes wrong is this message's trouble: because of one recipient a
-        server may answer 421, or cut the connection, and serve all others. One that is away shows at the next message.
+        A failure after the server has accepted MAIL FROM concerns this message alone: because of one recipient a
+        server may answer 421 or cut the connection while it serves all others. A server that is unavailable is
+        noticed at the next message.
         """
         self._used_at = time.monotonic()
         if not await self._begin():
-            return NotTried("server-unavailable")
+            return Skipped("server-unavailable")
         try:
-            await self._client.rcpt(parcel.to)
-            await self._client.data(parcel.body)
-        except (SMTPRecipientRefused, SMTPDataError) as answer:
-            return await self._answered(answer.code)
+            await self._client.rcpt(message.to)
+            await self._client.data(message.body)
+        except (SMTPRecipientRefused, SMTPDataError) as refusal:
+            return await self._answer_to(refusal.code)
         except FAILURES:
-            # The server may have the message already: it is sent again with the same Message-ID.
+            # The server may have accepted the message already: the next attempt carries the same Message-ID.
             self.close()
             return Deferred("connection-lost")
         return Delivered(clock.now())
 
     async def _begin(self) -> bool:
-        """MAIL FROM on an open connection; one that the server closed while it was idle is opened again."""
+        """Sends MAIL FROM and reconnects if the server closed the idle connection. Returns whether it succeeded."""
         was_open = self._client.is_connected
         try:
             if not was_open:
@@ -62,9 +63,9 @@ class MailGateway:
             return was_open and await self._begin()
         return True
 
-    async def _answered(self, code: int) -> Answer:
+    async def _answer_to(self, code: int) -> GatewayAnswer:
         try:
-            if code == _SERVER_LEAVES:
+            if code == _SERVICE_NOT_AVAILABLE:
                 self.close()
             else:
                 await self._client.rset()
@@ -73,10 +74,10 @@ class MailGateway:
         return Refused(f"smtp-{code}") if 500 <= code < 600 else Deferred(f"smtp-{code}")
 
     def close_if_idle(self, seconds: float) -> None:
-        """Servers do not like idle connections."""
+        """Closes the connection after so many idle seconds: servers limit idle connections."""
         if self._client.is_connected and time.monotonic() - self._used_at > seconds:
             self.close()
 
     def close(self) -> None:
-        """At once, without a word."""
+        """Closes the connection at once, without QUIT."""
         self._client.close()

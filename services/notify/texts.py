@@ -1,6 +1,6 @@
-"""The words of codes, notices and letters: the texts of `texts.toml` with the values of one request in them.
+"""Renders codes, notices and letters: fills the texts of `texts.toml` with the values of a request.
 
-An SMS has 160 characters of the GSM 7-bit default alphabet (3GPP TS 23.038, section 6.2.1) at most.
+An SMS has at most 160 characters of the GSM 7-bit default alphabet (3GPP TS 23.038, section 6.2.1).
 """
 
 import tomllib
@@ -11,15 +11,15 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-from services.notify.domain import Addressed, Channel, Language
-from services.notify.values import UNBROKEN, ValuesUnfitError, shown
+from services.notify.domain import Channel, Language, MessageContent
+from services.notify.values import NO_BREAK_SPACE, ValuesUnfitError, displayed_value
 from shared.errors import PermanentError
 
-GSM = frozenset(
+GSM_ALPHABET = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-LONGEST_SMS = 160
+MAX_SMS_LENGTH = 160
 
 
 class KindUnknownError(PermanentError):
@@ -29,8 +29,8 @@ class KindUnknownError(PermanentError):
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """One kind in one language: subject and paragraphs of mail and letter, and the SMS where there may be one."""
+class MessageText:
+    """The texts of one kind in one language: subject and paragraphs of mail and letter, and the SMS if there is one."""
 
     subject: str
     lines: tuple[str, ...]
@@ -38,74 +38,74 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind in both languages.
+class MessageKind:
+    """One kind of message, in both languages.
 
-    `letter`: whether it may come by letter, which what is of use for minutes may not; `awaited`: whether somebody waits
-    for it at a screen, so that it goes before whatever nobody waits for.
+    `has_letter`: whether it may be sent by letter, unlike a code that is valid for minutes. `is_awaited`: whether a
+    person awaits it at a screen, so that it precedes other messages.
     """
 
-    fr: Text
-    en: Text
-    letter: bool
-    awaited: bool
+    fr: MessageText
+    en: MessageText
+    has_letter: bool
+    is_awaited: bool
 
-    def text(self, language: Language) -> Text:
-        """In this language."""
+    def text(self, language: Language) -> MessageText:
+        """Returns the texts in this language."""
         return self.fr if language == "fr" else self.en
 
-    def has(self, channel: Channel) -> bool:
-        """Whether it can be sent so."""
-        return {"mail": True, "sms": self.fr.sms is not None, "letter": self.letter}[channel]
+    def supports(self, channel: Channel) -> bool:
+        """Whether this kind can be sent by this channel."""
+        return {"mail": True, "sms": self.fr.sms is not None, "letter": self.has_letter}[channel]
 
 
 @cache
-def kinds() -> Mapping[str, Kind]:
-    """All of them, from `texts.toml`."""
-    said = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
+def message_kinds() -> Mapping[str, MessageKind]:
+    """Returns all kinds of messages by name, from `texts.toml`."""
+    document = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
     return {
-        name: Kind(_text(kind["fr"]), _text(kind["en"]), kind["letter"], kind.get("awaited", False))
-        for name, kind in said.items()
+        name: MessageKind(_text(kind["fr"]), _text(kind["en"]), kind["letter"], kind.get("awaited", False))
+        for name, kind in document.items()
     }
 
 
 def is_awaited(kind: str) -> bool:
-    """Whether somebody waits at a screen for a message of this kind."""
-    known = kinds().get(kind)
-    return known is not None and known.awaited
+    """Whether a person awaits messages of this kind at a screen."""
+    message_kind = message_kinds().get(kind)
+    return message_kind is not None and message_kind.is_awaited
 
 
-def _text(said: Mapping[str, Any]) -> Text:
-    return Text(said["subject"], tuple(said["lines"]), said.get("sms"))
+def _text(table: Mapping[str, Any]) -> MessageText:
+    return MessageText(table["subject"], tuple(table["lines"]), table.get("sms"))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Worded:
-    """What one person is told: subject and paragraphs; an SMS is one paragraph without a subject."""
+class RenderedText:
+    """The text of one message: subject and paragraphs; an SMS is one paragraph without a subject."""
 
     subject: str
     paragraphs: tuple[str, ...]
 
 
-def check_message(kind: str, channel: Channel, addressed: Addressed) -> Worded:
-    """The words of one message. Raises KindUnknownError and ValuesUnfitError, which quote nothing."""
-    known = kinds().get(kind)
-    if known is None or not known.has(channel):
+def render_message(kind: str, channel: Channel, content: MessageContent) -> RenderedText:
+    """Returns the text of one message. Raises KindUnknownError and ValuesUnfitError, which quote no value."""
+    message_kind = message_kinds().get(kind)
+    if message_kind is None or not message_kind.supports(channel):
         raise KindUnknownError
-    text = known.text(addressed.language)
+    text = message_kind.text(content.language)
     if channel != "sms" or text.sms is None:
-        lines = [_filled(line, addressed, short=False) for line in text.lines]
-        return Worded(text.subject, tuple(lines))
-    sms = _filled(text.sms, addressed, short=True).replace(UNBROKEN, " ")
-    if len(sms) > LONGEST_SMS or not GSM.issuperset(sms):
+        lines = [_render_line(line, content, short=False) for line in text.lines]
+        return RenderedText(text.subject, tuple(lines))
+    sms = _render_line(text.sms, content, short=True).replace(NO_BREAK_SPACE, " ")
+    if len(sms) > MAX_SMS_LENGTH or not GSM_ALPHABET.issuperset(sms):
         raise ValuesUnfitError
-    return Worded("", (sms,))
+    return RenderedText("", (sms,))
 
 
-def _filled(template: str, addressed: Addressed, *, short: bool) -> str:
+def _render_line(template: str, content: MessageContent, *, short: bool) -> str:
     names = [name for _, name, _, _ in Formatter().parse(template) if name]
-    if not addressed.values.keys() >= set(names):
+    if not content.values.keys() >= set(names):
         raise ValuesUnfitError
     return template.format_map(
-        {name: shown(name, addressed.values[name], addressed.language, short=short) for name in names}
+        {name: displayed_value(name, content.values[name], content.language, short=short) for name in names}
     )

@@ -21,8 +21,8 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.envelope import KeptRecord
 from tests.conftest import NewDatabase, NewPool
 from tests.infra.load import Person
-from tests.infra.messages import kept
-from tests.infra.notify import asked, contact
+from tests.infra.messages import fetched
+from tests.infra.notify import contact, requested
 from tests.infra.plumbing import record_changed
 from tests.infra.records import a_deposit, bundle_of, decided, deposit_id, document_ids, run_records_api
 from tests.infra.subscriptions import ALL, subscription_of
@@ -70,9 +70,9 @@ async def group_at_work(
         record_id = uuid4()
         if (before := first.get(name) or first.get(service)) and before != name:
             state = record_changed(record_id) if service == "consent" else contact(record_id, mobile="0699990001")
-            await Consumer(pool, subscription_of(before)).consume([kept(state)])
+            await Consumer(pool, subscription_of(before)).consume([fetched(state)])
         if event is MessageRequested:
-            return asked("someone@mail.example", record_id=record_id, code="482913", minutes="10")
+            return requested("someone@mail.example", record_id=record_id, code="482913", minutes="10")
         return example(event, record_id)
 
     yield Consumer(pool, subscription_of(name)), make
@@ -155,7 +155,7 @@ async def test_a_value_more_in_each_enumeration_has_the_fate_that_is_declared(
         for event, enumeration in of_group(group):
             good = await make(event)
             body = good.model_dump(mode="json", by_alias=True)
-            record = kept(good, changes=changed(body, enumeration.path, LATER))
+            record = fetched(good, changes=changed(body, enumeration.path, LATER))
             await consumer.consume([record])
             case = (event.__name__, enumeration.path)
             fates[case] = await classify_error(consumer.pool, group, record)
@@ -171,7 +171,7 @@ async def test_the_last_releases_events_and_those_with_a_field_more_are_handled(
     async with group_at_work(group.name, new_database, new_pool) as (consumer, make):
         for event in consumer.subscription.events:
             for changes in ({}, {"added_later": {"in": ["the", "next", "release"]}}):
-                record = kept(await make(event), changes=changes)
+                record = fetched(await make(event), changes=changes)
                 await consumer.consume([record])
                 assert await classify_error(consumer.pool, group, record) == "handled", event.__name__
 
@@ -188,14 +188,14 @@ async def test_a_type_more_is_passed_over_among_facts_breaks_a_copy_and_is_no_ho
         for topic in group.topics:
             event = next(one for one in consumer.subscription.events if one in topic.events)
             good = await make(event)
-            record = kept(good, topic=topic.name, ce_type=type_added_to(topic))
+            record = fetched(good, topic=topic.name, ce_type=type_added_to(topic))
             await consumer.consume([record])
             ledger: UnknownValuePolicy = "quarantined" if group.name == "audit.ledger" else "handled"
             wanted: UnknownValuePolicy = "copy-broken" if topic.kind == "state" else ledger
             assert await classify_error(consumer.pool, group, record) == wanted, topic.name
             if topic.kind != "state":
                 own = {"service": topic.owner} if "service" in event.model_fields else {}
-                behind = kept(good, topic=topic.name, changes=own)
+                behind = fetched(good, topic=topic.name, changes=own)
                 await consumer.consume([behind])
                 assert await classify_error(consumer.pool, group, behind) in ("handled", wanted), (
                     "nothing waits behind it"

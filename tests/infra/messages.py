@@ -1,4 +1,4 @@
-"""Messages as a consumer's handler is given them, and what a transaction has put into the outbox."""
+"""Messages as a consumer's handler receives them, and the events that a transaction has put into the outbox."""
 
 import itertools
 from datetime import datetime
@@ -23,7 +23,7 @@ _offsets = itertools.count()
 
 
 def sender_of(event: Event) -> Service:
-    """The service whose word an event is: of one that all may say, the service whose act it tells."""
+    """The service that announces an event; of an event that all services announce, the service that acted."""
     match event:
         case AccessRecorded():
             return next(
@@ -43,7 +43,7 @@ def message(
     trace: str | None = None,
     topic: str | None = None,
 ) -> Message[Any]:
-    """The event as it comes from its topic, by default that of the service whose word it is."""
+    """The event as it comes from its topic, by default the topic of the service that announces it."""
     return Message(
         event=event,
         id=id or uuid4(),
@@ -56,7 +56,7 @@ def message(
     )
 
 
-def kept(
+def fetched(
     event: Event,
     *,
     topic: str | None = None,
@@ -65,7 +65,7 @@ def kept(
     partition: int = 0,
     id: UUID | None = None,
 ) -> KeptRecord:
-    """The record of an event as a consumer fetches it: with `changes` to its data, or another type."""
+    """The Kafka record of an event as a consumer fetches it, with `changes` to its data or another type."""
     body = {**orjson.loads(event.model_dump_json()), **(changes or {})}
     headers = {"ce_id": str(id or uuid4()), "ce_type": ce_type or event.ce_type, "ce_time": clock.now().isoformat()}
     return KeptRecord(
@@ -79,7 +79,7 @@ def kept(
 
 
 async def outbox(connection: Connection | Pool) -> list[Event]:
-    """Everything announced and not yet sent, in order."""
+    """The events that are announced and not yet sent, in order."""
     rows = await connection.fetch(SELECT_OUTBOX)
     return [event_in(row) for row in rows]
 
@@ -93,5 +93,5 @@ def event_in(row: asyncpg.Record) -> Event:
 
 
 async def traces(connection: Connection | Pool) -> list[str]:
-    """The trace ids of the same."""
+    """The trace ids of the events that are announced and not yet sent, in order."""
     return [tracing.trace_id(row["traceparent"]) for row in await connection.fetch(SELECT_OUTBOX)]

@@ -1,4 +1,4 @@
-"""A worker of notify with a mail server of the tests' own, which answers as it is told."""
+"""A worker of notify with a mail server of the tests, which gives the answers that a test sets."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -39,7 +39,7 @@ NEXT_KEYRING = Keyring.parse(NEXT_KEYRING_TEXT)
 
 @dataclass
 class MailServer:
-    """Takes mails; `answer(recipient, n)` may say something else than 250 to the n-th attempt on a recipient.
+    """Accepts mails; `answer(recipient, n)` may return another reply than 250 to the n-th attempt on a recipient.
 
     `stalled`: recipients whose mails it never answers; `cut`: those for whom it cuts the connection.
     """
@@ -77,13 +77,13 @@ class MailServer:
         return "250 OK"
 
     async def start(self) -> None:
-        """Listens, at the same port as before."""
+        """Listens; after a stop at the port of the first start."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._protocol, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
-        """Ends its connections too."""
+        """Stops listening and ends all connections."""
         if self._server is not None:
             self._server.close()
             for transport in self._transports:
@@ -94,15 +94,15 @@ class MailServer:
         self.connections += 1
         transports = self._transports
 
-        class Remembered(SMTP):
+        class TrackedSmtp(SMTP):
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 transports.append(transport)
                 super().connection_made(transport)
 
-        return Remembered(self, hostname="localhost", loop=asyncio.get_running_loop())
+        return TrackedSmtp(self, hostname="localhost", loop=asyncio.get_running_loop())
 
     async def received(self, count: int) -> list[EmailMessage]:
-        """The mails, once there are so many."""
+        """Waits until there are so many mails. Returns them."""
 
         async def enough() -> list[EmailMessage] | None:
             return self.mails if len(self.mails) >= count else None
@@ -112,7 +112,7 @@ class MailServer:
 
 @asynccontextmanager
 async def mail_server() -> AsyncIterator[MailServer]:
-    """Running."""
+    """A running mail server."""
     server = MailServer()
     await server.start()
     try:
@@ -131,7 +131,7 @@ def settings(
     window_s: int = 0,
     **smtp: object,
 ) -> Settings:
-    """What notify on these is given. Each alert leaves at once unless there is a window."""
+    """The settings of notify. Each alert is sent at once unless there is a window."""
     kafka = topics.settings("notify") if topics else {"bootstrap": "127.0.0.1:1"}
     return Settings(
         postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
@@ -158,13 +158,13 @@ async def worker(
     window_s: int = 0,
     **smtp: object,
 ) -> AsyncIterator[WorkerRuntime]:
-    """notify's worker, at work."""
-    chosen = settings(database, topics, port, folders, keyring=keyring, window_s=window_s, **smtp)
-    async with at_work(make_plan(chosen, TestKeys()), chosen) as runtime:
+    """A running worker of notify."""
+    service_settings = settings(database, topics, port, folders, keyring=keyring, window_s=window_s, **smtp)
+    async with at_work(make_plan(service_settings, TestKeys()), service_settings) as runtime:
         yield runtime
 
 
-def asked(
+def requested(
     to: str | list[str],
     kind: str = "sign-in-code",
     channel: str = "mail",
@@ -175,9 +175,9 @@ def asked(
     expires_at: datetime | None = None,
     **values: str,
 ) -> MessageRequested:
-    """Sealed as identity does it."""
-    where = {{"mail": "mail", "sms": "mobile", "letter": "address"}[channel]: to}
-    said = orjson.dumps({"to": where, "language": language, "values": values})
+    """A request for a message, encrypted as identity encrypts it."""
+    address = {{"mail": "mail", "sms": "mobile", "letter": "address"}[channel]: to}
+    plaintext = orjson.dumps({"to": address, "language": language, "values": values})
     id = request_id or uuid4()
     return MessageRequested.model_validate(
         {
@@ -185,7 +185,7 @@ def asked(
             "record_id": record_id,
             "channel": channel,
             "kind": kind,
-            "sealed": KEYRING.encrypt_jwe(said, sealed_place("request", id)),
+            "sealed": KEYRING.encrypt_jwe(plaintext, sealed_place("request", id)),
             "expires_at": expires_at,
         }
     )
@@ -201,15 +201,15 @@ def contact(
     mobile: str | None = None,
     keyring: Keyring = KEYRING,
 ) -> ContactChanged:
-    """Sealed as identity does it."""
-    reached = {} if mobile is None else {"mobile": mobile}
-    said = orjson.dumps({"mail": mail, "language": language, "relation": relation, **reached})
-    sealed = keyring.encrypt_jwe(said, sealed_place("contact", record_id))
+    """A contact, encrypted as identity encrypts it."""
+    mobile_field = {} if mobile is None else {"mobile": mobile}
+    plaintext = orjson.dumps({"mail": mail, "language": language, "relation": relation, **mobile_field})
+    sealed = keyring.encrypt_jwe(plaintext, sealed_place("contact", record_id))
     return ContactChanged(record_id=record_id, version=version, sealed=sealed)
 
 
 def published(record_id: UUID, *labels: str, document_id: UUID | None = None) -> DocumentPublished:
-    """Some document."""
+    """The publication of a document."""
     return DocumentPublished(
         record_id=record_id,
         document_id=document_id or clock.new_id(bucket_of(record_id)),
@@ -233,7 +233,7 @@ def consulted(
     mode: str = "normal",
     session_id: UUID | None = None,
 ) -> AccessRecorded:
-    """Somebody read something, or not."""
+    """An attempt to read a document."""
     return AccessRecorded.model_validate(
         {
             "record_id": record_id,

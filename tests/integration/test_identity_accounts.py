@@ -21,7 +21,7 @@ from services.identity.store.challenges import delete_challenges_of
 from services.identity.store.sessions import delete_sessions_of
 from services.identity.usecases.confirm_password import confirm_password
 from services.identity.usecases.create_account import AccountChoices, create_account
-from services.notify.sealed import open_contact
+from services.notify.sealed import decrypt_contact
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
@@ -249,7 +249,7 @@ async def test_a_new_mail_address_is_confirmed_on_both_and_both_are_told(house: 
     assert [message["to"]["mail"] for message in await house.messages("contact-changed")] == [MAIL, NEW_MAIL]
     changed = [event for event in await house.events() if isinstance(event, ContactChanged)]
     assert [(event.record_id, event.version) for event in changed] == [(record_id, 1), (record_id, 2)]
-    assert open_contact(RING, changed[-1].record_id, changed[-1].sealed).mail == NEW_MAIL
+    assert decrypt_contact(RING, changed[-1].record_id, changed[-1].sealed).mail == NEW_MAIL
     assert await house.entries("change-contact") == [("permitted", "both-confirmed", "patient")]
     await house.sign_in()
     assert (await house.messages("sign-in-code"))[-1]["to"] == {"mail": NEW_MAIL}
@@ -270,7 +270,7 @@ async def test_a_first_mobile_number_is_confirmed_by_mail_and_sms_and_notify_can
         "relation": "holder",
         "mobile": "+33639980001",
     }
-    assert open_contact(RING, changed.record_id, changed.sealed).mail == MAIL
+    assert decrypt_contact(RING, changed.record_id, changed.sealed).mail == MAIL
 
 
 @pytest.mark.parametrize("wrong", ["old", "new", "swapped"])

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.audit.usecases.write_entries import write_entries
-from services.notify.consumers import hear_of_documents
+from services.notify.consumers import on_documents
 from services.notify.usecases.keep_contacts import keep_contacts
 from shared.contracts.base import Actor
 from shared.contracts.label_versions import LabelVersion
@@ -64,7 +64,7 @@ def notify(pool: Pool) -> Tell:
         async with transaction(pool) as connection:
             contacts = [message(contact(one.event.record_id)) for one in messages]
             await keep_contacts(connection, contacts)
-            await hear_of_documents(connection, list(messages), keyring=KEYRING, window=timedelta())
+            await on_documents(connection, list(messages), keyring=KEYRING, window=timedelta())
 
     return tell
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.notify.usecases import settle_alerts
 from shared.contracts.base import Event
@@ -33,6 +34,12 @@ async def ends(kafka: Topics, count: int) -> list[Message[Event]]:
     return await kafka.wait_for(ALERTS, lambda events: len(events) >= count)
 
 
+def deliveries(outcome: str) -> float:
+    """How many alerts of documents had this outcome by mail."""
+    labels = {"kind": "document", "channel": "mail", "outcome": outcome}
+    return REGISTRY.get_sample_value("notify_deliveries_total", labels) or 0
+
+
 def only(events: list[Message[Event]]) -> AlertEvent:
     [message] = events
     assert isinstance(message.event, AlertEvent)
@@ -40,27 +47,32 @@ def only(events: list[Message[Event]]) -> AlertEvent:
 
 
 async def test_a_new_document_becomes_a_mail_and_the_word_that_it_was_sent(database: Database, kafka: Topics) -> None:
-    record_id = uuid4()
+    record_id, before = uuid4(), deliveries("sent")
     event = published(record_id)
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(contact(record_id, "someone@mail.example", language="en"))
         announcement = await kafka.put(event, trace=TRACE)
         [mail] = await server.received(1)
         [sent] = await ends(kafka, 1)
-    said = only([sent])
-    assert isinstance(said, AlertSent)
-    assert (said.record_id, said.document_id, said.deposit_id) == (record_id, event.document_id, event.deposit_id)
-    assert (said.kind, said.caused_by) == ("document", announcement.id)
+    alert_event = only([sent])
+    assert deliveries("sent") == before + 1
+    assert isinstance(alert_event, AlertSent)
+    assert (alert_event.record_id, alert_event.document_id, alert_event.deposit_id) == (
+        record_id,
+        event.document_id,
+        event.deposit_id,
+    )
+    assert (alert_event.kind, alert_event.caused_by) == ("document", announcement.id)
     assert mail["to"] == "someone@mail.example"
     assert "shared medical record" in mail["subject"]
-    assert mail["message-id"] == f"<{said.alert_id}@dmp.example>"
+    assert mail["message-id"] == f"<{alert_event.alert_id}@dmp.example>"
     assert tracing.trace_id(mail["traceparent"]) == tracing.trace_id(sent.trace) == tracing.trace_id(TRACE)
 
 
 async def test_a_mail_leaves_right_after_the_alert_is_kept(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.sending.POLL_S", 3600)  # nobody looks unless told
+    monkeypatch.setattr("services.notify.sending.POLL_S", 3600)  # no loop polls unless it is woken
     record_id = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(contact(record_id))
@@ -114,12 +126,12 @@ async def test_nobody_is_told_of_what_is_invisible_to_them(
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(contact(record_id, relation=relation))
         await kafka.put(published(record_id, *labels))
-        said = only(await ends(kafka, 1))
+        alert_event = only(await ends(kafka, 1))
     if reason is None:
-        assert isinstance(said, AlertSent)
+        assert isinstance(alert_event, AlertSent)
     else:
-        assert isinstance(said, AlertWithheld)
-        assert said.reason == reason
+        assert isinstance(alert_event, AlertWithheld)
+        assert alert_event.reason == reason
         assert not server.mails
 
 
@@ -128,9 +140,9 @@ async def test_a_person_without_an_address_is_not_told(database: Database, kafka
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(contact(record_id, None))
         await kafka.put(published(record_id))
-        said = only(await ends(kafka, 1))
-    assert isinstance(said, AlertUnwanted)
-    assert said.reason == "no-address"
+        alert_event = only(await ends(kafka, 1))
+    assert isinstance(alert_event, AlertUnwanted)
+    assert alert_event.reason == "no-address"
     assert not server.mails
 
 
@@ -140,17 +152,17 @@ async def test_what_somebody_deposited_is_no_news_to_them(database: Database, ka
         await kafka.put(contact(record_id))
         await kafka.put(published(record_id).model_copy(update={"deposited_by": "patient"}))
         await kafka.put(published(record_id).model_copy(update={"deposited_by": "carer"}))
-        found = [message.event for message in await ends(kafka, 2)]
+        alert_events = [message.event for message in await ends(kafka, 2)]
         assert len(await server.received(1)) == 1
-    assert {getattr(one, "reason", "sent") for one in found} == {"own-deposit", "sent"}
+    assert {getattr(event, "reason", "sent") for event in alert_events} == {"own-deposit", "sent"}
 
 
 async def test_an_older_contact_does_not_replace_a_newer_one(database: Database, kafka: Topics) -> None:
     record_id = uuid4()
     newer = contact(record_id, "new@mail.example", version=2)
     async with mail_server() as server, worker(database, kafka, server.port):
-        for one in (newer, contact(record_id, "old@mail.example", version=1)):
-            await kafka.put(one)
+        for event in (newer, contact(record_id, "old@mail.example", version=1)):
+            await kafka.put(event)
         await kafka.put(published(record_id))
         [mail] = await server.received(1)
     assert mail["to"] == "new@mail.example"
@@ -162,9 +174,9 @@ async def test_a_consultation_is_told_once_a_day_for_each_professional(database:
     hours = [(0, "1"), (1, "1"), (2, "2"), (25, "1"), (30, "1"), (49.5, "1")]
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(contact(record_id))
-        for hour, who in hours:
+        for hour, last_digit in hours:
             at = now - timedelta(hours=60 - hour)
-            await kafka.put(consulted(record_id, f"89970000000{who}"), occurred_at=at)
+            await kafka.put(consulted(record_id, f"89970000000{last_digit}"), occurred_at=at)
         await kafka.put(published(record_id))
         events = await ends(kafka, 5)
         assert len(await server.received(5)) == 5
@@ -187,11 +199,11 @@ async def test_only_a_professional_s_reading_is_a_consultation(database: Databas
         for event in others:
             await kafka.put(event)
         await kafka.put(consulted(record_id))
-        said = only(await ends(kafka, 1))
+        alert_event = only(await ends(kafka, 1))
         await server.received(1)
         lag = "select count(*) from parked_messages"
         assert await value(database, lag) == 0
-    assert said.kind == "consultation"
+    assert alert_event.kind == "consultation"
     assert len(server.mails) == 1
 
 
@@ -242,11 +254,11 @@ async def test_nothing_that_is_kept_or_told_names_an_address(
         await kafka.put(contact(uuid4(), "elsewhere"))
         await kafka.put(published(record_id))
         await eventually(lambda: value(database, "select attempts = 1 from alerts"))
-        kept = await value(database, "select string_agg(alerts::text || contacts::text, ' ') from alerts, contacts")
+        stored = await value(database, "select string_agg(alerts::text || contacts::text, ' ') from alerts, contacts")
         raw = [record.value for record in await kafka.read_raw(ALERTS)]
     captured = capsys.readouterr()
     assert "mail.deferred" in captured.out
-    assert "private" not in kept
+    assert "private" not in stored
     assert not any("private" in text for text in (captured.out, captured.err))
     assert not any(b"private" in text for text in raw)
 
@@ -258,11 +270,11 @@ async def test_a_refused_address_fails_at_once(database: Database, kafka: Topics
         await kafka.put(contact(record_id, "gone@mail.example"))
         await kafka.put(contact(other, "there@mail.example"))
         await kafka.put(published(record_id))
-        said = only(await ends(kafka, 1))
+        alert_event = only(await ends(kafka, 1))
         await kafka.put(published(other))
         await server.received(1)
-    assert isinstance(said, AlertFailed)
-    assert said.reason == "smtp-550"
+    assert isinstance(alert_event, AlertFailed)
+    assert alert_event.reason == "smtp-550"
 
 
 async def test_an_address_that_no_mail_can_be_sent_to_fails_at_once(database: Database, kafka: Topics) -> None:
@@ -270,23 +282,23 @@ async def test_an_address_that_no_mail_can_be_sent_to_fails_at_once(database: Da
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(contact(record_id, "x@mail.example\r\nBcc: y@mail.example"))
         await kafka.put(published(record_id))
-        said = only(await ends(kafka, 1))
-    assert isinstance(said, AlertFailed)
-    assert said.reason == "address-unusable"
+        alert_event = only(await ends(kafka, 1))
+    assert isinstance(alert_event, AlertFailed)
+    assert alert_event.reason == "address-unusable"
     assert not server.mails
 
 
 async def test_a_message_that_is_put_off_is_tried_again(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.domain.wait_after", lambda attempts: timedelta(seconds=0.01 * attempts))
+    monkeypatch.setattr("services.notify.retries.retry_delay", lambda attempts: timedelta(seconds=0.01 * attempts))
     record_id = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port):
         server.answer = lambda _, attempt: "451 later" if attempt < 3 else "250 OK"
         await kafka.put(contact(record_id))
         await kafka.put(published(record_id))
-        said = only(await ends(kafka, 1))
-    assert isinstance(said, AlertSent)
+        alert_event = only(await ends(kafka, 1))
+    assert isinstance(alert_event, AlertSent)
     assert await value(database, "select attempts from alerts") == 3
     assert len(server.mails) == 1
 
@@ -300,15 +312,15 @@ async def test_what_could_not_be_delivered_for_two_days_has_failed(database: Dat
         await eventually(lambda: value(database, "select attempts = 1 from alerts"))
         old = "update alerts set created_at = created_at - interval '49 hours', due_at = now() returning true"
         await value(database, old)
-        said = only(await ends(kafka, 1))
-    assert isinstance(said, AlertFailed)
-    assert said.reason == "not-delivered-in-time"
+        alert_event = only(await ends(kafka, 1))
+    assert isinstance(alert_event, AlertFailed)
+    assert alert_event.reason == "not-delivered-in-time"
 
 
 async def test_a_dead_mail_server_holds_no_partition_and_is_found_again(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.sending.LONGEST_PAUSE_S", 0.2)
+    monkeypatch.setattr("services.notify.sending.MAX_PAUSE_S", 0.2)
     record_id, mute = uuid4(), uuid4()
     async with mail_server() as server, worker(database, kafka, server.port):
         server.stop()
@@ -316,7 +328,7 @@ async def test_a_dead_mail_server_holds_no_partition_and_is_found_again(
         await kafka.put(contact(mute, None))
         for _ in range(100):
             await kafka.put(published(record_id))
-        await kafka.put(published(mute))  # nobody is told: its end is announced although 100 messages wait
+        await kafka.put(published(mute))  # nobody is notified: its end is announced although 100 messages wait
         await ends(kafka, 1)
         await eventually(lambda: value(database, "select count(*) = 100 from alerts where status = 'queued'"))
         await server.start()
@@ -372,8 +384,8 @@ async def test_a_crash_before_the_commit_sends_again_under_the_same_message_id(
         assert await value(database, held)
         await value(database, "update alerts set due_at = now() returning true")
         async with worker(database, kafka, server.port):
-            said = only(await ends(kafka, 1))
-    assert [mail["message-id"] for mail in server.mails] == [f"<{said.alert_id}@dmp.example>"] * 2
+            alert_event = only(await ends(kafka, 1))
+    assert [mail["message-id"] for mail in server.mails] == [f"<{alert_event.alert_id}@dmp.example>"] * 2
 
 
 async def test_a_lost_database_between_answer_and_commit_does_not_send_twice(

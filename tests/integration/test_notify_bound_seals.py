@@ -9,11 +9,11 @@ import pytest
 from pydantic import SecretStr
 
 from services.notify.keys import make_keys
-from services.notify.sealed import ContactUnreadableError, SealUnusableError, open_contact
+from services.notify.sealed import ContactUnreadableError, SealUnusableError, decrypt_contact
 from services.notify.settings import KeysSettings
-from services.notify.store.alerts import find_circumstances
+from services.notify.store.alerts import find_recipients
 from services.notify.usecases.keep_contacts import keep_contacts
-from services.notify.usecases.keep_messages import keep_messages
+from services.notify.usecases.keep_messages import enqueue_messages
 from shared.contracts.base import Event
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
@@ -24,7 +24,16 @@ from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import query
 from tests.infra.messages import message
-from tests.infra.notify import KEYRING, KEYRING_TEXT, NEXT_KEYRING_TEXT, asked, contact, mail_server, published, worker
+from tests.infra.notify import (
+    KEYRING,
+    KEYRING_TEXT,
+    NEXT_KEYRING_TEXT,
+    contact,
+    mail_server,
+    published,
+    requested,
+    worker,
+)
 from tests.infra.plumbing import value
 from tests.infra.topics import Topics
 from tests.infra.waiting import eventually
@@ -61,15 +70,15 @@ async def keep(database: Database, event: Event) -> None:
         if isinstance(event, ContactChanged):
             await keep_contacts(connection, [message(event)])
         else:
-            await keep_messages(connection, [message(event)], keyring=KEYRING)
+            await enqueue_messages(connection, [message(event)], keyring=KEYRING)
 
 
 async def reached(database: Database, record_id: UUID, rings: str = KEYRING_TEXT) -> str | None:
     """Where an alert of this record would go."""
     async with connected(database) as connection:
-        known = (await find_circumstances(connection, [record_id]))[record_id]
+        recipient = (await find_recipients(connection, [record_id]))[record_id]
     ring = Keyring.parse(rings)
-    return open_contact(ring, record_id, known.sealed, takes_unbound=known.takes_unbound).mail
+    return decrypt_contact(ring, record_id, recipient.sealed, takes_unbound=recipient.takes_unbound).mail
 
 
 async def rewrapped(database: Database, rings: str = KEYRING_TEXT) -> Sequence[Rewrapped]:
@@ -99,7 +108,7 @@ async def test_an_alert_never_goes_to_a_contact_of_another_record(database: Data
 
 
 async def test_a_code_never_goes_to_the_address_of_another_request(database: Database, kafka: Topics) -> None:
-    mine, victims = asked("mine@mail.example", **CODE), asked("victim@mail.example", **CODE)
+    mine, victims = requested("mine@mail.example", **CODE), requested("victim@mail.example", **CODE)
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(victims.model_copy(update={"sealed": mine.sealed}))
         await eventually(lambda: value(database, "select error_code = 'request-seal-broken' from parked_messages"))
@@ -111,13 +120,13 @@ async def test_a_code_never_goes_to_the_address_of_another_request(database: Dat
 async def test_what_former_releases_sealed_is_taken_until_it_was_bound(database: Database) -> None:
     record_id = uuid4()
     await query(database, "insert into unbound_seals default values")
-    before, request = contact(record_id, "here@mail.example"), asked("here@mail.example", **CODE)
+    before, request = contact(record_id, "here@mail.example"), requested("here@mail.example", **CODE)
     await keep(database, as_before(before, f"contact;id={record_id}"))
     await keep(database, as_before(request, f"request;id={request.request_id}"))
     assert await reached(database, record_id) == "here@mail.example"
 
     outcomes = await rewrapped(database, ROTATED)
-    assert [(one.column, one.done) for one in outcomes] == [("contacts.sealed", 1), ("messages.sealed", 1)]
+    assert [(outcome.column, outcome.done) for outcome in outcomes] == [("contacts.sealed", 1), ("messages.sealed", 1)]
     assert await reached(database, record_id, ROTATED) == "here@mail.example"
     [[under]] = await query(
         database,

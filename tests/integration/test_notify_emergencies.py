@@ -31,13 +31,13 @@ async def database(new_database: NewDatabase) -> Database:
 
 async def ended(kafka: Topics, count: int) -> list[AlertEvent]:
     """What became of so many alerts, and of no more."""
-    events = await kafka.wait_for(ALERTS, lambda found: len(found) >= count)
+    events = await kafka.wait_for(ALERTS, lambda events: len(events) >= count)
     assert len(events) == count
     return [message.event for message in events if isinstance(message.event, AlertEvent)]
 
 
-def sorts(events: list[AlertEvent]) -> list[tuple[str, str]]:
-    return sorted((one.kind, one.channel) for one in events if isinstance(one, AlertSent))
+def sent_alerts(events: list[AlertEvent]) -> list[tuple[str, str]]:
+    return sorted((alert.kind, alert.channel) for alert in events if isinstance(alert, AlertSent))
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,14 @@ async def test_an_emergency_is_told_at_once_by_mail_and_sms_whatever_the_person_
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         await kafka.put(contact(record_id, mobile="06 99 99 00 01", language="en"))
         cause = await kafka.put(event)
-        told = await ended(kafka, 3)
+        alerts = await ended(kafka, 3)
         [mail] = await server.received(1)
     [sms] = folders.sms.iterdir()
-    assert sorts(told) == [(EMERGENCY, "mail"), (EMERGENCY, "sms")]
-    assert [one.reason for one in told if isinstance(one, AlertUnwanted)] == ["told-by-mail"], "of what follows by SMS"
-    assert {(one.caused_by, one.document_id) for one in told} == {(cause.id, None)}
+    assert sent_alerts(alerts) == [(EMERGENCY, "mail"), (EMERGENCY, "sms")]
+    assert [alert.reason for alert in alerts if isinstance(alert, AlertUnwanted)] == ["told-by-mail"], (
+        "of what follows by SMS"
+    )
+    assert {(alert.caused_by, alert.document_id) for alert in alerts} == {(cause.id, None)}
     assert "opened in an emergency" in mail["subject"]
     assert "\nDMP: a health professional has just opened your record" in sms.read_text()
     assert sms.read_text().startswith("To: +33699990001\n")
@@ -71,13 +73,13 @@ async def test_each_session_is_told_of_once(database: Database, kafka: Topics, f
     ago = clock.now() - timedelta(minutes=30)
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         await kafka.put(contact(record_id, mobile="0699990001"))
-        for number, one in enumerate((session, session, later, session)):
-            event = consulted(record_id, mode="bris_de_glace", session_id=one)
+        for number, session_id in enumerate((session, session, later, session)):
+            event = consulted(record_id, mode="bris_de_glace", session_id=session_id)
             await kafka.put(event, occurred_at=ago + timedelta(minutes=number))
         await kafka.put(published(record_id))
-        told = await ended(kafka, 7)
-    assert sorts(told) == [("document", "mail"), *[(EMERGENCY, "mail")] * 2, *[(EMERGENCY, "sms")] * 2]
-    assert [one.reason for one in told if isinstance(one, AlertUnwanted)] == ["told-by-mail"] * 2
+        alerts = await ended(kafka, 7)
+    assert sent_alerts(alerts) == [("document", "mail"), *[(EMERGENCY, "mail")] * 2, *[(EMERGENCY, "sms")] * 2]
+    assert [alert.reason for alert in alerts if isinstance(alert, AlertUnwanted)] == ["told-by-mail"] * 2
     assert await value(database, "select count(*) from alerts where kind = 'emergency-follow-up'") == 4
 
 
@@ -89,8 +91,8 @@ async def test_without_a_session_a_professional_is_told_of_once_an_hour(
     visits = [(5, "1"), (50, "1"), (51, "2"), (62, "1")]
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         await kafka.put(contact(record_id))
-        for minute, who in visits:
-            event = consulted(record_id, f"89970000000{who}", mode="bris_de_glace")
+        for minute, last_digit in visits:
+            event = consulted(record_id, f"89970000000{last_digit}", mode="bris_de_glace")
             await kafka.put(event, occurred_at=hour + timedelta(minutes=minute))
         counted = "select count(*) = 3 from alerts where kind = 'emergency' and channel = 'mail' and status = 'sent'"
         await eventually(lambda: value(database, counted))
@@ -104,10 +106,10 @@ async def test_when_the_session_has_ended_a_mail_says_where_to_find_motive_and_w
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         await kafka.put(contact(record_id, language="en"))
         await kafka.put(event, occurred_at=clock.now() - timedelta(minutes=61))
-        told = await ended(kafka, 4)
+        alerts = await ended(kafka, 4)
         mails = await server.received(2)
-    assert sorts(told) == [(EMERGENCY, "mail"), (FOLLOW_UP, "mail")]
-    assert [one.reason for one in told if isinstance(one, AlertUnwanted)] == ["no-mobile"] * 2
+    assert sent_alerts(alerts) == [(EMERGENCY, "mail"), (FOLLOW_UP, "mail")]
+    assert [alert.reason for alert in alerts if isinstance(alert, AlertUnwanted)] == ["no-mobile"] * 2
     [after] = [mail for mail in mails if "what was read" in mail["subject"]]
     body = after.get_body(("plain",))
     assert body is not None
@@ -122,11 +124,11 @@ async def test_who_is_reached_by_sms_alone_is_told_of_the_end_of_the_session_by_
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         await kafka.put(contact(record_id, mail=None, mobile="0699990001", language="en"))
         await kafka.put(event, occurred_at=clock.now() - timedelta(minutes=61))
-        told = await ended(kafka, 4)
-    assert sorts(told) == [(EMERGENCY, "sms"), (FOLLOW_UP, "sms")]
-    assert [one.reason for one in told if isinstance(one, AlertUnwanted)] == ["no-address"] * 2
-    said = sorted(one.read_text() for one in folders.sms.iterdir())
-    assert [("has just opened" in one, "for the reason and what was read" in one) for one in said] == [
+        alerts = await ended(kafka, 4)
+    assert sent_alerts(alerts) == [(EMERGENCY, "sms"), (FOLLOW_UP, "sms")]
+    assert [alert.reason for alert in alerts if isinstance(alert, AlertUnwanted)] == ["no-address"] * 2
+    texts = sorted(path.read_text() for path in folders.sms.iterdir())
+    assert [("has just opened" in text, "for the reason and what was read" in text) for text in texts] == [
         (True, False),
         (False, True),
     ]
@@ -140,7 +142,7 @@ async def test_the_mail_server_being_away_holds_up_no_sms(
         server.stop()
         await kafka.put(contact(record_id, mobile="0699990001"))
         await kafka.put(consulted(record_id, mode="centre_15", session_id=uuid4()))
-        assert sorts(await ended(kafka, 2)) == [(EMERGENCY, "sms")]
+        assert sent_alerts(await ended(kafka, 2)) == [(EMERGENCY, "sms")]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +174,7 @@ async def test_an_emergency_takes_the_place_of_the_alert_of_a_consultation(
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         await kafka.put(contact(record_id))
         await kafka.put(consulted(record_id, mode="bris_de_glace", session_id=uuid4()))
-        assert {one.kind for one in await ended(kafka, 3)} == {EMERGENCY, FOLLOW_UP}
+        assert {alert.kind for alert in await ended(kafka, 3)} == {EMERGENCY, FOLLOW_UP}
 
 
 async def test_an_emergency_waits_for_the_contact_but_not_for_the_document(
@@ -183,7 +185,7 @@ async def test_an_emergency_waits_for_the_contact_but_not_for_the_document(
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         await kafka.put(consulted(record_id, document_id=recent, mode="bris_de_glace", session_id=uuid4()))
         await kafka.put(contact(record_id, mobile="0699990001", relation="representative"))
-        assert sorts(await ended(kafka, 3)) == [(EMERGENCY, "mail"), (EMERGENCY, "sms")]
+        assert sent_alerts(await ended(kafka, 3)) == [(EMERGENCY, "mail"), (EMERGENCY, "sms")]
 
 
 def relabelled(of: DocumentPublished, *labels: str) -> DocumentRelabelled:
@@ -198,11 +200,11 @@ def relabelled(of: DocumentPublished, *labels: str) -> DocumentRelabelled:
 
 
 @pytest.mark.parametrize(
-    ("first", "then", "told"),
+    ("first", "then", "expected"),
     [((HIDDEN,), (), "everybody"), ((), (HIDDEN,), "holder"), ((), ("MASQUE_PS",), "everybody")],
 )
 async def test_who_may_know_of_a_document_follows_its_labels_and_no_older_word(
-    database: Database, kafka: Topics, first: tuple[str, ...], then: tuple[str, ...], told: str
+    database: Database, kafka: Topics, first: tuple[str, ...], then: tuple[str, ...], expected: str
 ) -> None:
     record_id = uuid4()
     event = published(record_id, "N", *first)
@@ -213,4 +215,4 @@ async def test_who_may_know_of_a_document_follows_its_labels_and_no_older_word(
         await kafka.put(event, occurred_at=clock.now() - timedelta(seconds=5))  # comes again, late
         await kafka.put(consulted(record_id, document_id=event.document_id))
         audience = "select audience from alerts where kind = 'consultation'"
-        assert await eventually(lambda: value(database, audience)) == told
+        assert await eventually(lambda: value(database, audience)) == expected

@@ -77,10 +77,10 @@ async def test_thirty_documents_are_one_mail_at_once_and_one_that_counts_the_oth
     assert "Un nouveau document a été ajouté à votre dossier" in body(first)
     assert "29 nouveaux documents ont été ajoutés à votre dossier" in body(gathered)
     assert len({end.event.alert_id for end in ends if isinstance(end.event, AlertSent)}) == 30
-    told = "select count(*) from alerts where status = 'sent' and '<' || {} || '@dmp.example>' = '{}'"
+    sent_under = "select count(*) from alerts where status = 'sent' and '<' || {} || '@dmp.example>' = '{}'"
     under = "coalesce(sent_with, id)"
-    assert await value(database, told.format(under, gathered["message-id"])) == 29
-    assert await value(database, told.format("id", first["message-id"])) == 1
+    assert await value(database, sent_under.format(under, gathered["message-id"])) == 29
+    assert await value(database, sent_under.format("id", first["message-id"])) == 1
     assert await value(database, "select count(*) from alerts where sent_with is null") == 2
 
 
@@ -102,9 +102,9 @@ async def test_the_window_begins_anew_with_each_mail_and_ends_when_nothing_came(
         await pass_window(database)
         await put(kafka, published(record_id))
         await server.received(4)
-    said = [body(mail).splitlines()[2] for mail in server.mails]
+    lines = [body(mail).splitlines()[2] for mail in server.mails]
     single = "A new document has been added to your shared medical record."
-    assert said == [single, single, "2 new documents have been added to your shared medical record.", single]
+    assert lines == [single, single, "2 new documents have been added to your shared medical record.", single]
 
 
 async def test_records_and_kinds_are_gathered_apart(database: Database, kafka: Topics) -> None:
@@ -123,8 +123,8 @@ async def test_records_and_kinds_are_gathered_apart(database: Database, kafka: T
         await pass_window(database)
         mails = (await server.received(6))[3:]
         await eventually(lambda: value(database, SENT.format(8)))
-    said = sorted((mail["to"], body(mail).splitlines()[2]) for mail in mails)
-    assert said == [
+    lines = sorted((mail["to"], body(mail).splitlines()[2]) for mail in mails)
+    assert lines == [
         ("other@mail.example", "Un nouveau document a été ajouté à votre dossier médical partagé."),
         ("someone@mail.example", "2 nouveaux documents ont été ajoutés à votre dossier médical partagé."),
         (
@@ -155,7 +155,7 @@ async def test_a_mail_counts_only_what_may_still_be_told(database: Database, kaf
     more = [published(record_id) for _ in range(2)]
     async with mail_server() as server, worker(database, kafka, server.port, window_s=WINDOW_S):
         await begin(database, kafka, server, record_id, relation="representative", language="en")
-        # The hidden one is the newest: it lends the mail its id and is not told of.
+        # The hidden document is the newest: it gives the mail its id and is not counted.
         await put(kafka, shown, own, gone, *more, hidden)
         await eventually(lambda: value(database, QUEUED.format(5)))
         await put(kafka, relabelled(hidden, "INVISIBLE_REPRESENTANTS_LEGAUX"), withdrawn(gone))
@@ -181,7 +181,7 @@ async def test_nothing_leaves_when_nothing_may_be_told_any_more(database: Databa
         await begin(database, kafka, server, record_id)
         await put(kafka, *gone)
         await eventually(lambda: value(database, QUEUED.format(2)))
-        await put(kafka, *(withdrawn(one) for one in gone))
+        await put(kafka, *(withdrawn(document) for document in gone))
         await eventually(lambda: value(database, "select count(*) = 2 from alerts where document_end is not null"))
         await pass_window(database)
         await eventually(lambda: value(database, "select count(*) = 2 from alerts where status = 'withheld'"))
@@ -245,7 +245,7 @@ async def test_a_sender_that_died_after_the_mail_server_s_answer_sends_the_same_
 async def test_a_gathered_mail_that_is_put_off_stays_one_mail(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.domain.wait_after", lambda _: timedelta(seconds=0.01))
+    monkeypatch.setattr("services.notify.retries.retry_delay", lambda _: timedelta(seconds=0.01))
     record_id = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port, window_s=WINDOW_S):
         await begin(database, kafka, server, record_id)
@@ -261,10 +261,10 @@ async def test_a_gathered_mail_that_is_put_off_stays_one_mail(
 async def test_a_document_that_comes_again_moves_no_window(new_pool: Any) -> None:
     pool = await new_pool("notify")
     record_id, start = uuid4(), clock.now()
-    one = published(record_id)
-    await raised(pool, start, contact(record_id), one)
+    document = published(record_id)
+    await raised(pool, start, contact(record_id), document)
     before = await pool.fetchval("select due_at from alert_windows")
-    await raised(pool, start + timedelta(seconds=5), None, one)
+    await raised(pool, start + timedelta(seconds=5), None, document)
     assert await pool.fetchval("select due_at from alert_windows") == before
     await raised(pool, start + timedelta(seconds=6), None, published(record_id))
     assert await pool.fetchval("select due_at from alert_windows") == before + timedelta(seconds=WINDOW_S)
@@ -276,7 +276,7 @@ async def test_two_senders_never_split_one_mail_nor_take_what_is_being_added(new
     pool = await new_pool("notify")
     record_id, now = uuid4(), clock.now()
     await raised(pool, now, contact(record_id), *(published(record_id) for _ in range(5)))
-    queue, later = AlertQueue("mail", emergencies=False), now + timedelta(minutes=1)
+    queue, later = AlertQueue("mail", is_emergency=False), now + timedelta(minutes=1)
     async with pool.acquire() as adding, transaction(pool) as sending, transaction(pool) as other:
         async with adding.transaction():
             await adding.execute("select from alert_windows for update")
@@ -299,8 +299,8 @@ async def raised(pool: Pool, at: datetime, of: Any, *documents: DocumentPublishe
         async with transaction(pool) as connection:
             if of is not None:
                 await keep_contacts(connection, [message(of)])
-            told = [message(one) for one in documents]
-            await alert_documents(connection, told, keyring=KEYRING, window=window)
+            messages = [message(document) for document in documents]
+            await alert_documents(connection, messages, keyring=KEYRING, window=window)
 
 
 def relabelled(of: DocumentPublished, *labels: str) -> DocumentRelabelled:

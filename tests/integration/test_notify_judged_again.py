@@ -30,7 +30,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 @pytest.fixture(autouse=True)
 def found_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.notify.sending.LONGEST_PAUSE_S", 0.2)
+    monkeypatch.setattr("services.notify.sending.MAX_PAUSE_S", 0.2)
 
 
 def common(of: DocumentPublished) -> dict[str, object]:
@@ -117,7 +117,7 @@ async def test_the_consultation_of_a_document_that_was_hidden_since_is_not_told_
     causes: list[DocumentPublished] = []
 
     def cause(record_id: UUID) -> Event:
-        long_ago = int((clock.now() - timedelta(days=400)).timestamp() * 1000)  # notify was never told of the document
+        long_ago = int((clock.now() - timedelta(days=400)).timestamp() * 1000)  # notify never received the document
         id = UUID(int=long_ago << 80 | clock.new_id(bucket_of(record_id)).int & (1 << 80) - 1)
         causes.append(published(record_id, document_id=id))
         return consulted(record_id, document_id=id)

@@ -19,7 +19,7 @@ from shared.db.pool import transaction
 from shared.runtime import clock, tracing
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
-from tests.infra.notify import KEYRING, asked, contact, mail_server, published, worker
+from tests.infra.notify import KEYRING, contact, mail_server, published, requested, worker
 from tests.infra.plumbing import value
 from tests.infra.topics import Topics
 from tests.infra.waiting import eventually
@@ -43,8 +43,8 @@ async def dead(database: Database, count: int = 1) -> list[str]:
     """The codes of so many dead letters."""
     codes = "select array_agg(error_code order by error_code) from parked_messages where reason = 'dead'"
     await eventually(lambda: value(database, f"select count(*) = {count} from parked_messages where reason = 'dead'"))
-    found: list[str] = await value(database, codes)
-    return found
+    error_codes: list[str] = await value(database, codes)
+    return error_codes
 
 
 def counted(channel: str, outcome: str) -> float:
@@ -54,7 +54,7 @@ def counted(channel: str, outcome: str) -> float:
 async def test_a_code_leaves_by_mail_with_its_trace(
     database: Database, kafka: Topics, folders: FoldersSettings
 ) -> None:
-    event = asked("someone@mail.example", language="en", record_id=uuid4(), **CODE)
+    event = requested("someone@mail.example", language="en", record_id=uuid4(), **CODE)
     before = counted("mail", "sent")
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         await kafka.put(event, trace=TRACE)
@@ -71,7 +71,7 @@ async def test_a_code_leaves_by_mail_with_its_trace(
 
 
 async def test_a_code_leaves_by_sms_as_one_file(database: Database, kafka: Topics, folders: FoldersSettings) -> None:
-    event = asked("06 99 99 00 01", channel="sms", **CODE)
+    event = requested("06 99 99 00 01", channel="sms", **CODE)
     async with worker(database, kafka, 1, folders):
         await kafka.put(event)
         await all_are(database, "sent")
@@ -87,7 +87,7 @@ async def test_a_code_leaves_by_sms_as_one_file(database: Database, kafka: Topic
 async def test_a_letter_begins_with_the_lines_of_the_address(
     database: Database, kafka: Topics, folders: FoldersSettings
 ) -> None:
-    event = asked(HOME, "activation-code", "letter", code="12345678", valid_until="2027-01-31", record_id=uuid4())
+    event = requested(HOME, "activation-code", "letter", code="12345678", valid_until="2027-01-31", record_id=uuid4())
     async with worker(database, kafka, 1, folders):
         await kafka.put(event)
         await all_are(database, "sent")
@@ -104,10 +104,10 @@ async def test_a_request_is_sent_once_however_often_it_comes(
     request_id = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         for _ in range(3):  # each time an event of its own, sealed anew
-            await kafka.put(asked("someone@mail.example", request_id=request_id, **CODE))
+            await kafka.put(requested("someone@mail.example", request_id=request_id, **CODE))
         await all_are(database, "sent")
-        await kafka.put(asked("someone@mail.example", request_id=request_id, **CODE))
-        await kafka.put(asked("other@mail.example", **CODE))
+        await kafka.put(requested("someone@mail.example", request_id=request_id, **CODE))
+        await kafka.put(requested("other@mail.example", **CODE))
         await all_are(database, "sent", 2)
     assert [mail["to"] for mail in server.mails] == ["someone@mail.example", "other@mail.example"]
 
@@ -115,9 +115,9 @@ async def test_a_request_is_sent_once_however_often_it_comes(
 async def test_what_has_expired_is_not_sent(database: Database, kafka: Topics, folders: FoldersSettings) -> None:
     past, later = clock.now() - timedelta(seconds=1), clock.now() + timedelta(hours=1)
     async with mail_server() as server, worker(database, kafka, server.port, folders):
-        await kafka.put(asked("late@mail.example", expires_at=past, **CODE))
-        await kafka.put(asked("0699990001", channel="sms", expires_at=past, **CODE))
-        await kafka.put(asked("intime@mail.example", expires_at=later, **CODE))
+        await kafka.put(requested("late@mail.example", expires_at=past, **CODE))
+        await kafka.put(requested("0699990001", channel="sms", expires_at=past, **CODE))
+        await kafka.put(requested("intime@mail.example", expires_at=later, **CODE))
         await all_are(database, "expired", 2)
         await all_are(database, "sent")
     assert [mail["to"] for mail in server.mails] == ["intime@mail.example"]
@@ -127,14 +127,14 @@ async def test_what_has_expired_is_not_sent(database: Database, kafka: Topics, f
 async def test_a_code_expires_while_the_mail_server_is_away(
     database: Database, kafka: Topics, folders: FoldersSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.sending.LONGEST_PAUSE_S", 0.1)
+    monkeypatch.setattr("services.notify.sending.MAX_PAUSE_S", 0.1)
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         server.stop()
         soon = clock.now() + timedelta(seconds=2)
-        await kafka.put(asked("someone@mail.example", expires_at=soon, **CODE))
+        await kafka.put(requested("someone@mail.example", expires_at=soon, **CODE))
         await all_are(database, "expired")
         await server.start()
-        await kafka.put(asked("other@mail.example", **CODE))
+        await kafka.put(requested("other@mail.example", **CODE))
         await server.received(1)
     assert [mail["to"] for mail in server.mails] == ["other@mail.example"]
 
@@ -142,13 +142,13 @@ async def test_a_code_expires_while_the_mail_server_is_away(
 async def test_a_message_waits_for_the_mail_server_while_sms_and_letters_leave(
     database: Database, kafka: Topics, folders: FoldersSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.sending.LONGEST_PAUSE_S", 0.2)
+    monkeypatch.setattr("services.notify.sending.MAX_PAUSE_S", 0.2)
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         server.stop()
         for number in range(30):
-            await kafka.put(asked(f"m{number}@mail.example", **CODE))
-        await kafka.put(asked("0699990001", channel="sms", **CODE))
-        await kafka.put(asked(HOME, "record-opened", "letter"))
+            await kafka.put(requested(f"m{number}@mail.example", **CODE))
+        await kafka.put(requested("0699990001", channel="sms", **CODE))
+        await kafka.put(requested(HOME, "record-opened", "letter"))
         await all_are(database, "sent", 2)
         await all_are(database, "queued", 30)
         await server.start()
@@ -159,12 +159,12 @@ async def test_a_message_waits_for_the_mail_server_while_sms_and_letters_leave(
 async def test_a_refused_address_fails_and_a_put_off_one_is_tried_again(
     database: Database, kafka: Topics, folders: FoldersSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.domain.wait_after", lambda attempts: timedelta(seconds=0.01 * attempts))
+    monkeypatch.setattr("services.notify.retries.retry_delay", lambda attempts: timedelta(seconds=0.01 * attempts))
     answers = {"gone@mail.example": "550 no such mailbox"}
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         server.answer = lambda address, n: answers.get(address) or ("451 later" if n < 3 else "250 OK")
-        await kafka.put(asked("gone@mail.example", **CODE))
-        await kafka.put(asked("busy@mail.example", **CODE))
+        await kafka.put(requested("gone@mail.example", **CODE))
+        await kafka.put(requested("busy@mail.example", **CODE))
         await all_are(database, "sent")
         await all_are(database, "failed")
     assert await value(database, "select reason from messages where status = 'failed'") == "smtp-550"
@@ -186,7 +186,7 @@ async def test_an_address_that_nothing_can_be_sent_to_fails_at_once(
     database: Database, kafka: Topics, folders: FoldersSettings, channel: str, to: str | list[str]
 ) -> None:
     async with mail_server() as server, worker(database, kafka, server.port, folders):
-        await kafka.put(asked(to, "password-changed", channel))
+        await kafka.put(requested(to, "password-changed", channel))
         await all_are(database, "failed")
     assert await value(database, "select reason from messages") == "address-unusable"
     assert not server.mails
@@ -196,10 +196,10 @@ async def test_an_address_that_nothing_can_be_sent_to_fails_at_once(
 async def test_a_folder_that_is_missing_is_waited_for(
     database: Database, kafka: Topics, folders: FoldersSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.sending.LONGEST_PAUSE_S", 0.1)
+    monkeypatch.setattr("services.notify.sending.MAX_PAUSE_S", 0.1)
     folders.sms.rmdir()
     async with worker(database, kafka, 1, folders):
-        await kafka.put(asked("0699990001", channel="sms", **CODE))
+        await kafka.put(requested("0699990001", channel="sms", **CODE))
         await eventually(lambda: value(database, "select reason = 'folder-unavailable' from messages"))
         folders.sms.mkdir()
         await all_are(database, "sent")
@@ -212,17 +212,17 @@ async def test_what_cannot_be_used_is_a_dead_letter_and_holds_nothing_up(
     record_id = uuid4()
 
     def sealed(text: bytes | str) -> MessageRequested:
-        event = asked("x@mail.example", record_id=record_id)
+        event = requested("x@mail.example", record_id=record_id)
         place = sealed_place("request", event.request_id)
         made = text if isinstance(text, str) else KEYRING.encrypt_jwe(text, place)
         return event.model_copy(update={"sealed": made})
 
     bad = [
-        asked("private@mail.example", "horoscope", record_id=record_id),
-        asked("private@mail.example", "sign-in-code", record_id=record_id, code="123456"),
-        asked("private@mail.example", record_id=record_id, code="12\r\nBcc: private@mail.example", minutes="10"),
-        asked("0699990001", "opening-notice", "sms", record_id=record_id),
-        asked("private@mail.example", record_id=record_id, **CODE).model_copy(update={"channel": "letter"}),
+        requested("private@mail.example", "horoscope", record_id=record_id),
+        requested("private@mail.example", "sign-in-code", record_id=record_id, code="123456"),
+        requested("private@mail.example", record_id=record_id, code="12\r\nBcc: private@mail.example", minutes="10"),
+        requested("0699990001", "opening-notice", "sms", record_id=record_id),
+        requested("private@mail.example", record_id=record_id, **CODE).model_copy(update={"channel": "letter"}),
         sealed("not.a.sealed.private.body"),
         sealed(b"private, no JSON"),
         sealed(b'{"to": {"mail": 1}, "language": "de", "values": {"private": "private"}}'),
@@ -230,7 +230,7 @@ async def test_what_cannot_be_used_is_a_dead_letter_and_holds_nothing_up(
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         for event in bad:
             await kafka.put(event)
-        await kafka.put(asked("someone@mail.example", record_id=record_id, **CODE))
+        await kafka.put(requested("someone@mail.example", record_id=record_id, **CODE))
         [mail] = await server.received(1)
         codes = await dead(database, len(bad))
         await all_are(database, "sent")
@@ -254,11 +254,11 @@ async def test_nothing_personal_is_kept_or_logged_once_it_is_handled(
     record_id = uuid4()
     gone = clock.now() - timedelta(seconds=1)
     requests = [
-        asked("very.private@mail.example", record_id=record_id, code="987654", minutes="10"),
-        asked("refused.private@mail.example", record_id=record_id, code="987654", minutes="10"),
-        asked("late.private@mail.example", record_id=record_id, expires_at=gone, code="987654", minutes="10"),
-        asked("0699998877", channel="sms", record_id=record_id, code="987654", minutes="10"),
-        asked(["Private PERSON"], "carer-invitation", "letter", code="987654", valid_until="2027-01-31"),
+        requested("very.private@mail.example", record_id=record_id, code="987654", minutes="10"),
+        requested("refused.private@mail.example", record_id=record_id, code="987654", minutes="10"),
+        requested("late.private@mail.example", record_id=record_id, expires_at=gone, code="987654", minutes="10"),
+        requested("0699998877", channel="sms", record_id=record_id, code="987654", minutes="10"),
+        requested(["Private PERSON"], "carer-invitation", "letter", code="987654", valid_until="2027-01-31"),
     ]
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         server.answer = lambda address, _: "550 very.private" if "refused" in address else "250 OK"
@@ -266,10 +266,10 @@ async def test_nothing_personal_is_kept_or_logged_once_it_is_handled(
             await kafka.put(event)
         await eventually(lambda: value(database, "select count(*) = 5 from messages where handled_at is not null"))
         assert await value(database, "select count(*) from messages where sealed is not null") == 0
-        kept = await value(database, "select string_agg(messages::text, ' ') from messages")
+        stored = await value(database, "select string_agg(messages::text, ' ') from messages")
     captured = capsys.readouterr()
-    for text in (kept, captured.out, captured.err):
-        assert not any(said in text for said in ("private", "Private", "987654", "99998877"))
+    for text in (stored, captured.out, captured.err):
+        assert not any(secret in text for secret in ("private", "Private", "987654", "99998877"))
         assert not any(event.sealed in text for event in requests)
     assert "mail.sent" in captured.out
 
@@ -277,7 +277,7 @@ async def test_nothing_personal_is_kept_or_logged_once_it_is_handled(
 async def test_a_crash_before_the_commit_sends_twice_at_most(
     database: Database, kafka: Topics, folders: FoldersSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mail, sms = asked("someone@mail.example", **CODE), asked("0699990001", channel="sms", **CODE)
+    mail, sms = requested("someone@mail.example", **CODE), requested("0699990001", channel="sms", **CODE)
 
     async def never(*_: object) -> None:
         await asyncio.Event().wait()
@@ -300,7 +300,7 @@ async def test_a_crash_before_the_commit_sends_twice_at_most(
         await value(database, "update messages set due_at = now() returning true")
         async with worker(database, kafka, server.port, folders):
             await all_are(database, "sent", 2)
-    assert [one["message-id"] for one in server.mails] == [f"<{mail.request_id}@dmp.example>"] * 2
+    assert [sent["message-id"] for sent in server.mails] == [f"<{mail.request_id}@dmp.example>"] * 2
     assert [path.name for path in folders.sms.iterdir()] == [f"{sms.request_id}.txt"]
 
 
@@ -316,7 +316,7 @@ async def test_a_lost_database_between_answer_and_commit_does_not_send_twice(
 
     monkeypatch.setattr("services.notify.messaging.settle_messages", failing)
     async with mail_server() as server, worker(database, kafka, server.port, folders):
-        await kafka.put(asked("someone@mail.example", **CODE))
+        await kafka.put(requested("someone@mail.example", **CODE))
         await all_are(database, "sent")
     assert len(server.mails) == 1
 
@@ -331,7 +331,7 @@ async def test_codes_do_not_wait_behind_many_alerts(
         for _ in range(30):
             await kafka.put(published(record_id))
         await eventually(lambda: value(database, "select count(*) = 30 from alerts"))
-        await kafka.put(asked("codes@mail.example", **CODE))
+        await kafka.put(requested("codes@mail.example", **CODE))
         await all_are(database, "sent")
         assert len(server.mails) < 30
 
@@ -342,8 +342,8 @@ async def test_the_messages_of_a_record_are_removed_in_steps_and_old_ones_forgot
     record_id = uuid4()
     records: list[UUID | None] = [record_id, record_id, record_id, uuid4(), None]
     async with worker(database, kafka, 1, folders) as runtime:
-        for one in records:
-            await kafka.put(asked("0699990001", channel="sms", record_id=one, **CODE))
+        for of_record in records:
+            await kafka.put(requested("0699990001", channel="sms", record_id=of_record, **CODE))
         await all_are(database, "sent", 5)
         async with transaction(runtime.pool) as connection:
             assert [await delete_messages_of(connection, record_id, 2) for _ in range(3)] == [2, 1, 0]

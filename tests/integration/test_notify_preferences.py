@@ -35,8 +35,8 @@ async def api(database: Database) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def facts(database: Database) -> list[dict[str, object]]:
-    found = await value(database, "select array_agg(convert_from(payload, 'UTF8') order by id) from outbox")
-    return [orjson.loads(text) for text in found or []]
+    payloads = await value(database, "select array_agg(convert_from(payload, 'UTF8') order by id) from outbox")
+    return [orjson.loads(text) for text in payloads or []]
 
 
 async def test_everything_is_on_until_the_person_chooses(database: Database) -> None:
@@ -49,12 +49,12 @@ async def test_everything_is_on_until_the_person_chooses(database: Database) -> 
 async def test_a_choice_is_kept_and_told_to_the_ledger_once(database: Database) -> None:
     record_id = uuid4()
     path, me = f"/records/{record_id}/preferences", bearer(patient_token(record_id))
-    wanted = {"document": True, "consultation": False}
+    preferences = {"document": True, "consultation": False}
     async with api(database) as client:
         for _ in range(2):
-            answer = await client.put(path, json=wanted, headers=me)
-            assert (answer.status_code, answer.json()) == (200, wanted)
-        assert (await client.get(path, headers=me)).json() == wanted
+            answer = await client.put(path, json=preferences, headers=me)
+            assert (answer.status_code, answer.json()) == (200, preferences)
+        assert (await client.get(path, headers=me)).json() == preferences
     [fact] = await facts(database)
     assert fact["action"] == "change-preferences"
     assert (fact["outcome"], fact["record_id"]) == ("permitted", str(record_id))
@@ -70,20 +70,20 @@ async def test_a_choice_is_kept_and_told_to_the_ledger_once(database: Database) 
     ],
 )
 async def test_nobody_else_sees_or_changes_them(database: Database, kafka: Topics, token: str) -> None:
-    known, unknown = uuid4(), uuid4()
+    existing, unknown = uuid4(), uuid4()
     async with mail_server() as server, worker(database, kafka, server.port):
-        await kafka.put(contact(known))
+        await kafka.put(contact(existing))
         await eventually(lambda: value(database, "select count(*) = 1 from contacts"))
     async with api(database) as client:
         answers = [
             await client.request(method, f"/records/{record_id}/preferences", json=body, headers=bearer(token))
-            for record_id in (known, unknown)
+            for record_id in (existing, unknown)
             for method, body in (("GET", None), ("PUT", {"document": False, "consultation": False}))
         ]
     assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(404, "not-found")}
     assert await value(database, "select count(*) from preferences") == 0
     [fact] = await facts(database)  # the attempt on the record that exists
-    assert (fact["record_id"], fact["outcome"], fact["reason"]) == (str(known), "refused", "not-own-record")
+    assert (fact["record_id"], fact["outcome"], fact["reason"]) == (str(existing), "refused", "not-own-record")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ async def test_what_is_switched_off_is_not_sent_each_kind_for_itself(database: D
         await kafka.put(contact(record_id))
         await kafka.put(published(record_id))
         await kafka.put(consulted(record_id))
-        events = await kafka.wait_for("notify.alerts.v1", lambda found: len(found) == 2)
+        events = await kafka.wait_for("notify.alerts.v1", lambda payloads: len(payloads) == 2)
     by_kind = {message.event.kind: message.event for message in events}  # type: ignore[attr-defined]
     assert isinstance(by_kind["document"], AlertUnwanted)
     assert by_kind["document"].reason == "switched-off"
@@ -135,6 +135,6 @@ async def test_a_message_that_waits_is_not_sent_after_it_was_switched_off(databa
             headers=bearer(patient_token(record_id)),
         )
         await value(database, "update alerts set due_at = now() returning true")
-        [message] = await kafka.wait_for("notify.alerts.v1", lambda found: len(found) == 1)
+        [message] = await kafka.wait_for("notify.alerts.v1", lambda payloads: len(payloads) == 1)
     assert isinstance(message.event, AlertUnwanted)
     assert not server.mails

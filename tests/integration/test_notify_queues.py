@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.notify.settings import FoldersSettings
-from services.notify.usecases.keep_messages import keep_messages
+from services.notify.usecases.keep_messages import enqueue_messages
 from shared.contracts.base import sealed_place
 from shared.crypto.keyring import KeyUnknownError
 from shared.db.pool import transaction
@@ -19,11 +19,11 @@ from tests.infra.notify import (
     NEXT_KEYRING,
     NEXT_KEYRING_TEXT,
     MailServer,
-    asked,
     consulted,
     contact,
     mail_server,
     published,
+    requested,
     worker,
 )
 from tests.infra.plumbing import value
@@ -67,7 +67,7 @@ async def everybody_but(database: Database, kafka: Topics, bad: UUID, server: Ma
 async def test_what_a_server_says_of_one_recipient_holds_up_nobody_else(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
-    monkeypatch.setattr("services.notify.sending.LONGEST_PAUSE_S", 3600.0)  # a pause would be seen
+    monkeypatch.setattr("services.notify.sending.MAX_PAUSE_S", 3600.0)  # a pause would be seen
     async with mail_server() as server, worker(database, kafka, server.port):
         server.answer = lambda recipient, _: answer if recipient == BAD else "250 OK"
         bad = uuid4()
@@ -78,7 +78,7 @@ async def test_what_a_server_says_of_one_recipient_holds_up_nobody_else(
 async def test_a_connection_that_is_cut_because_of_one_message_holds_up_nobody_else(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.sending.LONGEST_PAUSE_S", 3600.0)
+    monkeypatch.setattr("services.notify.sending.MAX_PAUSE_S", 3600.0)
     async with mail_server() as server, worker(database, kafka, server.port):
         server.cut.add(BAD)
         bad = uuid4()
@@ -113,8 +113,8 @@ async def test_an_emergency_goes_out_while_all_other_connections_are_busy_and_mu
         for _ in range(20):
             await kafka.put(published(slow))
         for _ in range(20):
-            await kafka.put(asked("notice@isp.example", "password-changed"))
-        await kafka.put(asked("code@isp.example", **CODE))
+            await kafka.put(requested("notice@isp.example", "password-changed"))
+        await kafka.put(requested("code@isp.example", **CODE))
         await stalled(server, 3)
         await kafka.put(contact(urgent, "urgent@mail.example", mobile="0699990001"))
         await kafka.put(consulted(urgent, mode="bris_de_glace", session_id=clock.new_id()))
@@ -132,9 +132,9 @@ async def test_a_code_overtakes_the_notices_that_wait(
     async with mail_server() as server, worker(database, kafka, server.port, folders, connections=1):
         server.delay_s = 0.1
         for _ in range(60):
-            await kafka.put(asked("notice@mail.example", "password-changed"))
+            await kafka.put(requested("notice@mail.example", "password-changed"))
         await server.received(1)
-        await kafka.put(asked("code@mail.example", **CODE))
+        await kafka.put(requested("code@mail.example", **CODE))
         await server.received(61)
     place = [mail["to"] for mail in server.mails].index("code@mail.example")
     assert place < 50, f"it left as number {place}"
@@ -145,14 +145,14 @@ async def test_a_message_that_fails_in_a_way_of_its_own_backs_off_and_holds_up_n
 ) -> None:
     from services.notify import alerting
 
-    make = alerting.make_alert
+    make = alerting.outgoing_alert
 
     def failing(alert: Any, of: Any, *more: Any) -> Any:
         if of.mail == BAD:
             raise LookupError
         return make(alert, of, *more)
 
-    monkeypatch.setattr("services.notify.alerting.make_alert", failing)
+    monkeypatch.setattr("services.notify.alerting.outgoing_alert", failing)
     async with mail_server() as server, worker(database, kafka, server.port, connections=1):
         bad = uuid4()
         await everybody_but(database, kafka, bad, server)
@@ -194,19 +194,19 @@ async def test_a_request_under_an_unknown_key_is_no_dead_letter(new_pool: NewPoo
     from tests.infra.notify import KEYRING
 
     pool = await new_pool("notify")
-    event = asked("someone@mail.example", **CODE)
+    event = requested("someone@mail.example", **CODE)
     other = event.model_copy(
         update={"sealed": NEXT_KEYRING.encrypt_jwe(b"{}", sealed_place("request", event.request_id))}
     )
     async with transaction(pool) as connection:
         with pytest.raises(KeyUnknownError):
-            await keep_messages(connection, [message(other)], keyring=KEYRING)
+            await enqueue_messages(connection, [message(other)], keyring=KEYRING)
 
 
 async def test_what_was_sent_is_written_down_when_the_worker_stops(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.sending.GATHER_S", 3600.0)  # as long as the slow one hangs
+    monkeypatch.setattr("services.notify.sending.SETTLE_LINGER_S", 3600.0)  # as long as the slow one hangs
     slow = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port, connections=2, timeout_s=20):
         server.stalled.add("slow@isp.example")

@@ -23,7 +23,7 @@ from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 from tests.conftest import NewPool
 from tests.infra.erasures import said
-from tests.infra.messages import kept, outbox
+from tests.infra.messages import fetched, outbox
 from tests.infra.notify import consulted, contact, published
 from tests.infra.subscriptions import subscription_of, subscriptions_of
 
@@ -71,7 +71,7 @@ async def test_the_ledger_enters_of_a_services_topic_its_own_acts_and_quarantine
         if one.action in ACTIONS_BY_SERVICE[service] | SHARED_ACTIONS
         and one.actor.kind in ACTOR_KINDS_BY_SERVICE[service]
     ]
-    records = [kept(one, topic=ACCESSES[service].name) for one in accesses]
+    records = [fetched(one, topic=ACCESSES[service].name) for one in accesses]
     consumer = ledger(pool)
     await consumer.consume(records)
     await consumer.consume(records)
@@ -92,7 +92,7 @@ async def test_a_service_that_writes_what_no_database_can_hold_does_not_stop_the
     bad = consulted(record_id, action="change-preferences").model_copy(update={"facts": {"a": "\\\\\u0000"}})
     good = consulted(record_id, action="change-preferences").model_copy(update={"facts": {"a": "\\u0000"}})
     consumer = ledger(pool)
-    await consumer.consume([kept(event, topic=ACCESSES["notify"].name) for event in (*[bad] * 30, good)])
+    await consumer.consume([fetched(event, topic=ACCESSES["notify"].name) for event in (*[bad] * 30, good)])
     assert not consumer.circuit_breaker.is_open
     rows = await entries(pool, record_id)
     assert [row["outcome"] for row in rows if row["outcome"] != "quarantined"] == ["permitted"]
@@ -102,7 +102,7 @@ async def test_a_service_that_writes_what_no_database_can_hold_does_not_stop_the
 async def test_the_ledger_reads_the_retired_topic_to_its_end(new_pool: NewPool) -> None:
     pool, record_id = await new_pool("audit"), uuid4()
     events = [consulted(record_id), consulted(record_id, action="sign-in"), consulted(record_id, action="see-choices")]
-    await ledger(pool).consume([kept(one, topic=FORMER_ACCESSES.name) for one in events])
+    await ledger(pool).consume([fetched(one, topic=FORMER_ACCESSES.name) for one in events])
     assert [row["action"] for row in await entries(pool, record_id)] == ["read-document", "sign-in", "see-choices"]
 
 
@@ -112,7 +112,9 @@ async def test_an_acknowledgement_on_anothers_topic_completes_nothing(new_pool: 
     async with transaction(pool) as connection:
         await insert_erasure(connection, Erasure(erasure_id, record_id, "gdpr-decision", clock.now()))
     consumer = Consumer(pool, subscription_of("identity.acknowledged-erasures"))
-    forged = [kept(said(record_id, erasure_id, one), topic=ERASURE_ACKNOWLEDGEMENTS["notify"].name) for one in SERVICES]
+    forged = [
+        fetched(said(record_id, erasure_id, one), topic=ERASURE_ACKNOWLEDGEMENTS["notify"].name) for one in SERVICES
+    ]
     await consumer.consume(forged)
     collected = "select array_agg(service order by service) from erasure_acknowledgements where erasure_id = $1"
     assert set(await pool.fetchval(collected, erasure_id) or ()) <= {"notify"}
@@ -120,8 +122,8 @@ async def test_an_acknowledgement_on_anothers_topic_completes_nothing(new_pool: 
     assert {row["error_code"] for row in letters} == {"writer-mismatch"}
     assert await pool.fetchval("select receipt is null from erasures where id = $1", erasure_id)
     await pool.execute("delete from parked_messages")
-    own = [kept(said(record_id, erasure_id, one)) for one in SERVICES[1:]]
-    former = kept(said(record_id, erasure_id, SERVICES[0]), topic=FORMER_ACKNOWLEDGEMENTS.name)
+    own = [fetched(said(record_id, erasure_id, one)) for one in SERVICES[1:]]
+    former = fetched(said(record_id, erasure_id, SERVICES[0]), topic=FORMER_ACKNOWLEDGEMENTS.name)
     await consumer.consume([*own, former])
     assert await pool.fetchval(collected, erasure_id) == sorted(SERVICES)
     assert await pool.fetchval("select receipt is not null from erasures where id = $1", erasure_id)
@@ -147,13 +149,13 @@ class Alerting:
 
 async def alerting(new_pool: NewPool) -> Alerting:
     made = Alerting(await new_pool("notify"), uuid4())
-    await made.contacts.consume([kept(contact(made.record_id, mobile="0699990001"))])
+    await made.contacts.consume([fetched(contact(made.record_id, mobile="0699990001"))])
     return made
 
 
 async def test_emergencies_and_other_consultations_are_alerted_by_a_group_each(new_pool: NewPool) -> None:
     notify = await alerting(new_pool)
-    records = [kept(notify.emergency(uuid4())), kept(consulted(notify.record_id))]
+    records = [fetched(notify.emergency(uuid4())), fetched(consulted(notify.record_id))]
     await notify.consultations.consume(records)
     assert set(await notify.kinds()) <= {"consultation"}
     await notify.emergencies.consume(records)
@@ -163,8 +165,10 @@ async def test_emergencies_and_other_consultations_are_alerted_by_a_group_each(n
 
 async def test_the_group_of_emergencies_that_reads_all_again_alerts_nobody_again(new_pool: NewPool) -> None:
     notify = await alerting(new_pool)
-    records = [kept(notify.emergency(uuid4())), kept(notify.emergency()), kept(consulted(notify.record_id))]
-    former = [kept(one, topic=FORMER_ACCESSES.name) for one in (notify.emergency(uuid4()), notify.emergency(uuid4()))]
+    records = [fetched(notify.emergency(uuid4())), fetched(notify.emergency()), fetched(consulted(notify.record_id))]
+    former = [
+        fetched(one, topic=FORMER_ACCESSES.name) for one in (notify.emergency(uuid4()), notify.emergency(uuid4()))
+    ]
     await notify.emergencies.consume([*former, *records])
     alerted = await notify.pool.fetch("select id, due_at from alerts order by id")
     assert len(alerted) == 16
@@ -175,8 +179,8 @@ async def test_the_group_of_emergencies_that_reads_all_again_alerts_nobody_again
 
 async def test_an_emergency_waits_behind_no_access_that_cannot_be_read(new_pool: NewPool) -> None:
     notify = await alerting(new_pool)
-    unreadable = kept(consulted(notify.record_id), changes={"actor": None})
-    await notify.emergencies.consume([unreadable, kept(notify.emergency(uuid4()))])
+    unreadable = fetched(consulted(notify.record_id), changes={"actor": None})
+    await notify.emergencies.consume([unreadable, fetched(notify.emergency(uuid4()))])
     assert (await notify.kinds())["emergency"] == 2
 
 

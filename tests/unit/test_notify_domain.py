@@ -10,23 +10,24 @@ import pytest
 from services.notify.alerting import group_alerts
 from services.notify.domain import (
     ALERT_CHANNELS,
-    TRIED_FOR,
     Alert,
+    AlertKind,
     Audience,
+    Consultation,
+    ConsultationWindow,
     Contact,
     DueAlert,
-    Kind,
     Preferences,
     Send,
     Unwanted,
     Withheld,
     alert_id,
-    audience,
+    audience_of,
     decide,
-    emergency_of,
-    first_of_each_day,
-    wait_after,
+    emergency_session_id,
+    first_per_window,
 )
+from services.notify.retries import RETRY_PERIOD, retry_delay
 from shared.runtime import clock
 from shared.runtime.clock import made_at
 
@@ -49,7 +50,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
     ],
 )
 def test_labels_say_who_may_know_of_a_document(labels: tuple[str, ...], expected: Audience) -> None:
-    assert audience(labels) is expected
+    assert audience_of(labels) is expected
 
 
 def test_the_whole_table_of_who_is_told() -> None:
@@ -69,7 +70,11 @@ def test_the_whole_table_of_who_is_told() -> None:
         (holder, PARENT, NONE): to_parents,
         (holder, NOWHERE, ALL): nowhere,
         (holder, NOWHERE, NONE): off,
-        **{(nobody, one, wanted): to_patient for one in (HOLDER, PARENT, NOWHERE) for wanted in (ALL, NONE)},
+        **{
+            (nobody, contact, preferences): to_patient
+            for contact in (HOLDER, PARENT, NOWHERE)
+            for preferences in (ALL, NONE)
+        },
     }
     cases = list(product(Audience, (HOLDER, PARENT, NOWHERE), (ALL, NONE)))
     assert len(expected) == len(cases)
@@ -78,7 +83,7 @@ def test_the_whole_table_of_who_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mail", "mobile", "told"),
+    ("mail", "mobile", "expected"),
     [
         ("someone@mail.example", "+33699990001", ["mail"]),
         ("someone@mail.example", None, ["mail"]),
@@ -87,15 +92,15 @@ def test_the_whole_table_of_who_is_told() -> None:
     ],
 )
 def test_the_end_of_an_emergency_is_told_once_by_mail_or_else_by_sms(
-    mail: str | None, mobile: str | None, told: list[str]
+    mail: str | None, mobile: str | None, expected: list[str]
 ) -> None:
     reached = Contact(mail, "fr", "holder", mobile)
     sent = [
-        one
-        for one in ALERT_CHANNELS
-        if decide("emergency-follow-up", Audience.EVERYBODY, reached, NONE, one) == Send(reached)
+        channel
+        for channel in ALERT_CHANNELS
+        if decide("emergency-follow-up", Audience.EVERYBODY, reached, NONE, channel) == Send(reached)
     ]
-    assert sent == told
+    assert sent == expected
 
 
 @pytest.mark.parametrize("kind", ["emergency", "emergency-follow-up"])
@@ -110,15 +115,15 @@ def test_an_emergency_is_told_whatever_the_person_prefers(kind: Any) -> None:
 
 def test_a_session_that_nobody_named_is_an_hour_of_a_professional_in_a_record() -> None:
     record_id, doctor = uuid4(), "899700000001"
-    one = emergency_of(record_id, doctor, NOON)
-    assert one == emergency_of(record_id, doctor, NOON + timedelta(minutes=59))
+    session_id = emergency_session_id(record_id, doctor, NOON)
+    assert session_id == emergency_session_id(record_id, doctor, NOON + timedelta(minutes=59))
     others = {
-        emergency_of(record_id, doctor, NOON + timedelta(hours=1)),
-        emergency_of(record_id, "899700000002", NOON),
-        emergency_of(uuid4(), doctor, NOON),
+        emergency_session_id(record_id, doctor, NOON + timedelta(hours=1)),
+        emergency_session_id(record_id, "899700000002", NOON),
+        emergency_session_id(uuid4(), doctor, NOON),
     }
-    assert len(others | {one}) == 4
-    assert made_at(one) == NOON
+    assert len(others | {session_id}) == 4
+    assert made_at(session_id) == NOON
 
 
 def test_each_channel_of_a_cause_has_an_alert_of_its_own() -> None:
@@ -135,13 +140,13 @@ def test_each_kind_has_its_own_switch() -> None:
 
 def test_the_alert_of_a_cause_has_one_id_which_carries_its_time_and_the_bucket_of_its_record() -> None:
     record_id, cause = uuid4(), clock.new_id()
-    found = alert_id(record_id, "document", cause)
-    assert found == alert_id(record_id, "document", cause)
-    assert (found.version, found.variant) == (8, "specified in RFC 4122")
-    assert clock.bucket_in(found) == clock.bucket_of(record_id)
-    assert made_at(found) == made_at(cause)
+    id = alert_id(record_id, "document", cause)
+    assert id == alert_id(record_id, "document", cause)
+    assert (id.version, id.variant) == (8, "specified in RFC 4122")
+    assert clock.bucket_in(id) == clock.bucket_of(record_id)
+    assert made_at(id) == made_at(cause)
     others = {alert_id(record_id, "consultation", cause), alert_id(record_id, "document", clock.new_id())}
-    assert found not in others
+    assert id not in others
     assert len(others) == 2
 
 
@@ -155,35 +160,44 @@ def test_an_id_that_is_not_ours_has_no_time() -> None:
 def test_a_professional_opens_one_window_a_day_on_a_record() -> None:
     record_id, doctor, nurse = UUID(int=1), "899700000001", "899700000002"
     at = [NOON + timedelta(hours=hours) for hours in (0, 1, 23.9, 24, 47, 48.1)]
-    seen = [((record_id, doctor, False), moment, number) for number, moment in enumerate(at)]
-    seen += [((record_id, nurse, False), NOON, 10), ((UUID(int=2), doctor, False), NOON, 11)]
-    assert sorted(one for _, _, one in first_of_each_day(seen, {})) == [0, 3, 5, 10, 11]
+    by_doctor, by_nurse, in_other_record = (
+        ConsultationWindow(record_id, doctor, is_withheld=False),
+        ConsultationWindow(record_id, nurse, is_withheld=False),
+        ConsultationWindow(UUID(int=2), doctor, is_withheld=False),
+    )
+    seen = [Consultation(by_doctor, moment, number) for number, moment in enumerate(at)]
+    seen += [Consultation(by_nurse, NOON, 10), Consultation(in_other_record, NOON, 11)]
+    assert sorted(item for _, _, item in first_per_window(seen, {})) == [0, 3, 5, 10, 11]
 
 
 def test_a_consultation_that_comes_again_opens_nothing() -> None:
-    window = (UUID(int=1), "899700000001", False)
-    assert first_of_each_day([(window, NOON, 1)], {window: NOON}) == []
-    assert first_of_each_day([(window, NOON - timedelta(hours=30), 1)], {window: NOON}) == []
+    window = ConsultationWindow(UUID(int=1), "899700000001", is_withheld=False)
+    assert first_per_window([Consultation(window, NOON, 1)], {window: NOON}) == []
+    assert first_per_window([Consultation(window, NOON - timedelta(hours=30), 1)], {window: NOON}) == []
 
 
 def test_the_waits_grow_and_end_with_the_time_a_message_is_tried() -> None:
-    waits = [wait_after(attempts) for attempts in range(1, 30)]
+    waits = [retry_delay(attempts) for attempts in range(1, 30)]
     assert waits[0] == timedelta(seconds=5)
     assert waits == sorted(waits)
-    assert sum(waits[:10], timedelta()) < TRIED_FOR <= sum(waits[:12], timedelta())
+    assert sum(waits[:10], timedelta()) < RETRY_PERIOD <= sum(waits[:12], timedelta())
 
 
-def due(record_id: UUID, kind: Kind, minutes: int, attempts: int = 0) -> DueAlert:
+def due(record_id: UUID, kind: AlertKind, minutes: int, attempts: int = 0) -> DueAlert:
     made = NOON + timedelta(minutes=minutes)
     alert = Alert(uuid4(), record_id, kind, None, None, uuid4(), made, "", Audience.EVERYBODY)
     return DueAlert(alert, attempts, made, None)
 
 
 def test_what_is_gathered_is_of_one_record_and_kind_with_the_newest_last_and_emergencies_go_each_alone() -> None:
-    here, there = uuid4(), uuid4()
-    later, document, elsewhere = due(here, "document", 5), due(here, "document", 1), due(there, "document", 2)
-    read = due(here, "consultation", 3)
-    emergencies = [due(here, "emergency-follow-up", minutes) for minutes in (0, 4)]
+    record_id, other_id = uuid4(), uuid4()
+    later, document, elsewhere = (
+        due(record_id, "document", 5),
+        due(record_id, "document", 1),
+        due(other_id, "document", 2),
+    )
+    read = due(record_id, "consultation", 3)
+    emergencies = [due(record_id, "emergency-follow-up", minutes) for minutes in (0, 4)]
     groups = group_alerts([later, read, *emergencies, elsewhere, document])
     assert sorted(groups, key=lambda group: group[0].created_at) == [
         (emergencies[0],),
@@ -197,4 +211,4 @@ def test_what_is_gathered_is_of_one_record_and_kind_with_the_newest_last_and_eme
 def test_alerts_that_leave_together_are_put_off_together() -> None:
     record_id = uuid4()
     [group] = group_alerts([due(record_id, "document", minute, attempts) for minute, attempts in ((1, 3), (2, 0))])
-    assert [one.attempts for one in group] == [3, 3]
+    assert [due_alert.attempts for due_alert in group] == [3, 3]

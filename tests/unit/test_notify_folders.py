@@ -9,12 +9,12 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from deploy.local.smtp import Catcher
-from services.notify.domain import Deferred, Delivered, NotTried, Parcel
+from services.notify.domain import Deferred, Delivered, OutgoingMessage, Skipped
 from services.notify.folders import FolderGateway
 
 
-def parcel() -> Parcel:
-    return Parcel(uuid4(), "0699990001", b"text")
+def message() -> OutgoingMessage:
+    return OutgoingMessage(uuid4(), "0699990001", b"text")
 
 
 def names_in(folder: Path) -> set[str]:
@@ -33,14 +33,14 @@ async def test_a_full_disk_is_waited_for_and_keeps_no_half_of_a_message(
 ) -> None:
     gateway = FolderGateway(tmp_path)
     fill_the_disk(monkeypatch)
-    assert await gateway.send(parcel()) == NotTried("folder-unavailable")
+    assert await gateway.send(message()) == Skipped("folder-unavailable")
     assert names_in(tmp_path) == set()
     monkeypatch.undo()
-    assert isinstance(await gateway.send(parcel()), Delivered)
+    assert isinstance(await gateway.send(message()), Delivered)
 
 
 async def test_a_message_whose_own_place_is_taken_holds_up_no_other(tmp_path: Path) -> None:
-    gateway, stuck, other = FolderGateway(tmp_path), parcel(), parcel()
+    gateway, stuck, other = FolderGateway(tmp_path), message(), message()
     (tmp_path / f"{stuck.id}.txt").mkdir()
     assert await gateway.send(stuck) == Deferred("folder-unavailable")
     assert isinstance(await gateway.send(other), Delivered)

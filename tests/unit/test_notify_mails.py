@@ -13,20 +13,20 @@ import pytest
 from pydantic import ValidationError
 
 from services.notify.domain import Contact
-from services.notify.mails import AddressUnusableError, compose, mailbox, sms_of
+from services.notify.mails import AddressUnusableError, alert_mail, mailbox_of_contact, sms_text
 from services.notify.settings import SmtpSettings
-from services.notify.texts import GSM, LONGEST_SMS
+from services.notify.texts import GSM_ALPHABET, MAX_SMS_LENGTH
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ALERT = uuid4()
 KINDS = ("document", "consultation", "emergency", "emergency-follow-up")
-SORTS: list[Any] = list(product(KINDS, ("fr", "en"), ("holder", "representative")))
+VARIANTS: list[Any] = list(product(KINDS, ("fr", "en"), ("holder", "representative")))
 
 
 def composed(kind: Any, language: Any, relation: Any, count: int = 1) -> EmailMessage:
     contact = Contact("someone@mail.example", language, relation)
-    mail = compose(kind, contact, "DMP <no-reply@dmp.example>", ALERT, TRACE, NOW, count)
+    mail = alert_mail(kind, contact, "DMP <no-reply@dmp.example>", ALERT, TRACE, NOW, count)
     return BytesParser(policy=SMTP).parsebytes(mail)
 
 
@@ -37,7 +37,7 @@ def texts(message: EmailMessage) -> tuple[str, str]:
     return plain.get_content(), html.get_content()
 
 
-@pytest.mark.parametrize(("kind", "language", "relation"), SORTS)
+@pytest.mark.parametrize(("kind", "language", "relation"), VARIANTS)
 def test_a_mail_has_the_headers_of_an_automatic_message(kind: str, language: str, relation: str) -> None:
     message = composed(kind, language, relation)
     assert message["message-id"] == f"<{ALERT}@dmp.example>"
@@ -51,7 +51,7 @@ def test_a_mail_has_the_headers_of_an_automatic_message(kind: str, language: str
     assert not message.defects
 
 
-@pytest.mark.parametrize(("kind", "language", "relation"), SORTS)
+@pytest.mark.parametrize(("kind", "language", "relation"), VARIANTS)
 def test_a_mail_is_generic(kind: str, language: str, relation: str) -> None:
     message = composed(kind, language, relation)
     for text in (*texts(message), message["subject"]):
@@ -61,7 +61,7 @@ def test_a_mail_is_generic(kind: str, language: str, relation: str) -> None:
         assert not re.search(r"\d", text.replace("utf-8", "").replace("1.5", ""))
 
 
-@pytest.mark.parametrize(("kind", "language", "relation"), SORTS)
+@pytest.mark.parametrize(("kind", "language", "relation"), VARIANTS)
 def test_text_and_html_say_the_same(kind: str, language: str, relation: str) -> None:
     plain, html = texts(composed(kind, language, relation))
     body = html[html.index("<body") :]
@@ -69,17 +69,17 @@ def test_text_and_html_say_the_same(kind: str, language: str, relation: str) -> 
 
 
 def test_each_sort_of_mail_has_its_own_words() -> None:
-    bodies = {texts(composed(*sort))[0] for sort in SORTS}
-    assert len(bodies) == len(SORTS)
+    bodies = {texts(composed(*sort))[0] for sort in VARIANTS}
+    assert len(bodies) == len(VARIANTS)
     assert "votre dossier" in texts(composed("document", "fr", "holder"))[0]
     assert "whom you represent" in texts(composed("document", "en", "representative"))[0]
 
 
-@pytest.mark.parametrize(("kind", "language", "relation"), SORTS)
+@pytest.mark.parametrize(("kind", "language", "relation"), VARIANTS)
 def test_a_mail_offers_to_be_switched_off_only_where_it_can_be(kind: str, language: str, relation: str) -> None:
     plain = texts(composed(kind, language, relation))[0]
     offered = ("You can switch these messages off", "Vous pouvez désactiver ces messages")
-    assert any(one in plain for one in offered) == (kind in ("document", "consultation"))
+    assert any(sentence in plain for sentence in offered) == (kind in ("document", "consultation"))
 
 
 GATHERED: dict[tuple[str, str, str], str] = {
@@ -115,9 +115,9 @@ def test_a_gathered_mail_says_how_many_and_nothing_else_of_them(
 ) -> None:
     mail = composed(kind, language, relation, count)
     plain, html = texts(mail)
-    said = GATHERED[kind, language, relation].format(count)
-    assert plain.splitlines()[2] == said
-    assert said in html
+    sentence = GATHERED[kind, language, relation].format(count)
+    assert plain.splitlines()[2] == sentence
+    assert sentence in html
     assert re.findall(r"\d+", plain) == [str(count)]
     assert "http" not in plain
     assert not re.search(r"\d", mail["subject"])
@@ -138,9 +138,9 @@ def test_a_mail_about_one_is_in_the_singular(kind: str, language: str, relation:
     list(product(("emergency", "emergency-follow-up"), ("fr", "en"), ("holder", "representative"))),
 )
 def test_the_sms_of_an_emergency_fits_and_is_generic(kind: Any, language: Any, relation: Any) -> None:
-    text = sms_of(kind, Contact(None, language, relation, "+33699990001"))
-    assert len(text) <= LONGEST_SMS
-    assert GSM.issuperset(text)
+    text = sms_text(kind, Contact(None, language, relation, "+33699990001"))
+    assert len(text) <= MAX_SMS_LENGTH
+    assert GSM_ALPHABET.issuperset(text)
     assert not re.search(r"\d|http", text)
 
 
@@ -163,13 +163,13 @@ def test_the_sms_of_an_emergency_fits_and_is_generic(kind: Any, language: Any, r
 )
 def test_an_address_that_could_be_more_than_an_address_is_not_used(address: str | None) -> None:
     with pytest.raises(AddressUnusableError) as caught:
-        mailbox(Contact(address, "fr", "holder"))
+        mailbox_of_contact(Contact(address, "fr", "holder"))
     assert caught.value.__cause__ is None
     assert not address or address not in str(caught.value)
 
 
 def test_a_domain_with_accents_is_written_as_the_protocol_wants_it() -> None:
-    assert mailbox(Contact("someone@hôpital.example", "fr", "holder")) == "someone@xn--hpital-ixa.example"
+    assert mailbox_of_contact(Contact("someone@hôpital.example", "fr", "holder")) == "someone@xn--hpital-ixa.example"
 
 
 @pytest.mark.parametrize("sender", ["nobody", "a@b.example\r\nBcc: c@d.example", "é@mail.example"])

@@ -10,11 +10,12 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.domain import Addressed, DueMessage, Expired, NotTried, Parcel, Request, judge_message
+from services.notify.domain import DueMessage, Expired, MessageContent, MessageRequest, OutgoingMessage, Skipped
 from services.notify.mails import AddressUnusableError
-from services.notify.parcels import address_lines, make_parcel, mobile
-from services.notify.texts import GSM, LONGEST_SMS, KindUnknownError, check_message, kinds
-from services.notify.values import UNBROKEN, ValuesUnfitError, shown
+from services.notify.parcels import address_lines, e164_number, outgoing_message
+from services.notify.retries import message_state_after
+from services.notify.texts import GSM_ALPHABET, MAX_SMS_LENGTH, KindUnknownError, message_kinds, render_message
+from services.notify.values import NO_BREAK_SPACE, ValuesUnfitError, displayed_value
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 NOW = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
@@ -57,21 +58,21 @@ VALUES_OF: dict[str, set[str]] = {
     "contact-proposed": {"code", "when", "url"},
     "contact-pending": {"when"},
 }
-SORTS: list[Any] = [
+VARIANTS: list[Any] = [
     (kind, channel, language)
     for kind, channel, language in product(sorted(KINDS), ("mail", "sms", "letter"), ("fr", "en"))
     if not (channel == "sms" and kind in NO_SMS) and not (channel == "letter" and kind not in PARKED_MESSAGES)
 ]
 
 
-def parcel(kind: str, channel: Any, language: Any, **values: str) -> Parcel:
-    request = Request(ID, None, channel, kind, "sealed", NOW, None, TRACE)
-    addressed = Addressed(TO[channel], language, {**LONGEST, **values})
-    return make_parcel(request, addressed, "DMP <no-reply@dmp.example>", TRACE, NOW)
+def message_for(kind: str, channel: Any, language: Any, **values: str) -> OutgoingMessage:
+    request = MessageRequest(ID, None, channel, kind, "sealed", NOW, None, TRACE)
+    content = MessageContent(TO[channel], language, {**LONGEST, **values})
+    return outgoing_message(request, content, "DMP <no-reply@dmp.example>", TRACE, NOW)
 
 
 def text_of(kind: str, channel: str, language: str, **values: str) -> str:
-    body = parcel(kind, channel, language, **values).body
+    body = message_for(kind, channel, language, **values).body
     if channel != "mail":
         return body.decode()
     message = BytesParser(policy=SMTP).parsebytes(body)
@@ -81,14 +82,14 @@ def text_of(kind: str, channel: str, language: str, **values: str) -> str:
 
 
 def test_the_kinds_are_these() -> None:
-    assert kinds().keys() == KINDS
-    assert {name for name, kind in kinds().items() if kind.letter} == PARKED_MESSAGES
-    assert {name for name, kind in kinds().items() if not kind.has("sms")} == NO_SMS
-    assert all((kind.fr.sms is None) == (kind.en.sms is None) for kind in kinds().values())
-    assert all(len(kind.fr.lines) == len(kind.en.lines) for kind in kinds().values())
+    assert message_kinds().keys() == KINDS
+    assert {name for name, kind in message_kinds().items() if kind.has_letter} == PARKED_MESSAGES
+    assert {name for name, kind in message_kinds().items() if not kind.supports("sms")} == NO_SMS
+    assert all((kind.fr.sms is None) == (kind.en.sms is None) for kind in message_kinds().values())
+    assert all(len(kind.fr.lines) == len(kind.en.lines) for kind in message_kinds().values())
 
 
-@pytest.mark.parametrize(("kind", "channel", "language"), SORTS)
+@pytest.mark.parametrize(("kind", "channel", "language"), VARIANTS)
 def test_each_message_is_whole_and_generic(kind: str, channel: str, language: str) -> None:
     text = text_of(kind, channel, language)
     assert "{" not in text
@@ -99,25 +100,25 @@ def test_each_message_is_whole_and_generic(kind: str, channel: str, language: st
         assert "AB12 CD34 EF56" in text
     else:
         assert "AB12" not in text
-    told = re.sub(r"AB12 CD34 EF56|https\S+|Firefox 131.0", "", text)
+    remainder = re.sub(r"AB12 CD34 EF56|https\S+|Firefox 131.0", "", text)
     months = ("mars", "avril", "juillet", "octobre") if language == "fr" else ("March", "April", "July", "October")
     if channel == "letter" or (channel == "mail" and VALUES_OF.get(kind, set()) & {"when", "deadline", "valid_until"}):
-        assert any(month in told for month in months) or "septembre" in told or "September" in told
+        assert any(month in remainder for month in months) or "septembre" in remainder or "September" in remainder
 
 
-@pytest.mark.parametrize(("kind", "channel", "language"), [sort for sort in SORTS if sort[1] == "sms"])
+@pytest.mark.parametrize(("kind", "channel", "language"), [sort for sort in VARIANTS if sort[1] == "sms"])
 def test_an_sms_is_one_sms(kind: str, channel: Any, language: Any) -> None:
-    worded = check_message(kind, channel, Addressed(TO["sms"], language, LONGEST))
-    [sms] = worded.paragraphs
-    assert len(sms) <= LONGEST_SMS
-    assert set(sms) <= GSM
+    text = render_message(kind, channel, MessageContent(TO["sms"], language, LONGEST))
+    [sms] = text.paragraphs
+    assert len(sms) <= MAX_SMS_LENGTH
+    assert set(sms) <= GSM_ALPHABET
     assert sms.startswith("DMP")
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_a_subject_tells_a_lock_screen_no_code(language: str) -> None:
     for kind in KINDS:
-        assert not re.search(r"\d|\{", kinds()[kind].text(language).subject)  # type: ignore[arg-type]
+        assert not re.search(r"\d|\{", message_kinds()[kind].text(language).subject)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("kind", "names"), sorted(VALUES_OF.items()))
@@ -125,7 +126,7 @@ def test_a_value_that_is_missing_makes_the_message_unusable(kind: str, names: se
     for missing in names:
         values = {name: value for name, value in LONGEST.items() if name != missing}
         with pytest.raises(ValuesUnfitError) as caught:
-            check_message(kind, "mail", Addressed(TO["mail"], "fr", values))
+            render_message(kind, "mail", MessageContent(TO["mail"], "fr", values))
         assert caught.value.__cause__ is None
 
 
@@ -155,7 +156,7 @@ def test_a_value_that_is_missing_makes_the_message_unusable(kind: str, names: se
 )
 def test_a_value_that_is_not_what_it_should_be_is_refused_and_not_quoted(name: str, value: str) -> None:
     with pytest.raises(ValuesUnfitError) as caught:
-        shown(name, value, "fr", short=False)
+        displayed_value(name, value, "fr", short=False)
     assert not value or value not in str(caught.value)
 
 
@@ -176,24 +177,24 @@ def test_a_value_that_is_not_what_it_should_be_is_refused_and_not_quoted(name: s
     ],
 )
 def test_values_are_shown_for_people(name: str, value: str, french: str, english: str, short: str) -> None:
-    assert shown(name, value, "fr", short=False).replace(UNBROKEN, " ") == french
-    assert shown(name, value, "en", short=False).replace(UNBROKEN, " ") == english
-    assert shown(name, value, "en", short=True).replace(UNBROKEN, " ") == short
+    assert displayed_value(name, value, "fr", short=False).replace(NO_BREAK_SPACE, " ") == french
+    assert displayed_value(name, value, "en", short=False).replace(NO_BREAK_SPACE, " ") == english
+    assert displayed_value(name, value, "en", short=True).replace(NO_BREAK_SPACE, " ") == short
 
 
 def test_a_device_is_cut_and_never_silences_the_warning() -> None:
-    assert len(shown("device", "x" * 5000, "fr", short=False)) == 60
+    assert len(displayed_value("device", "x" * 5000, "fr", short=False)) == 60
 
 
 @pytest.mark.parametrize(("kind", "channel"), [("x", "mail"), ("opening-notice", "sms"), ("sign-in-code", "letter")])
 def test_a_kind_without_a_text_for_the_channel_is_unknown(kind: str, channel: Any) -> None:
     with pytest.raises(KindUnknownError):
-        check_message(kind, channel, Addressed(TO[channel], "fr", LONGEST))
+        render_message(kind, channel, MessageContent(TO[channel], "fr", LONGEST))
 
 
 def test_a_code_too_long_for_one_sms_is_refused() -> None:
     with pytest.raises(ValuesUnfitError):
-        check_message("carer-invitation", "sms", Addressed(TO["sms"], "fr", {**LONGEST, "code": "A" * 64}))
+        render_message("carer-invitation", "sms", MessageContent(TO["sms"], "fr", {**LONGEST, "code": "A" * 64}))
 
 
 def test_a_letter_looks_like_this() -> None:
@@ -227,9 +228,9 @@ def test_a_letter_looks_like_this() -> None:
 def test_a_mobile_number_is_written_with_its_country(number: str, expected: str | None) -> None:
     if expected is None:
         with pytest.raises(AddressUnusableError):
-            mobile(number)
+            e164_number(number)
     else:
-        assert mobile(number) == expected
+        assert e164_number(number) == expected
 
 
 def test_empty_lines_of_an_address_are_left_out() -> None:
@@ -238,7 +239,7 @@ def test_empty_lines_of_an_address_are_left_out() -> None:
 
 def test_a_message_that_was_put_off_is_looked_at_again_when_it_expires() -> None:
     soon = datetime(2026, 3, 2, 0, 0, 1, tzinfo=UTC)
-    due = DueMessage(Request(ID, None, "mail", "sign-in-code", "sealed", NOW, soon, TRACE), 0, NOW)
-    assert judge_message(due, NotTried(), soon) == Expired()
-    again = judge_message(due, NotTried(), NOW)
+    due = DueMessage(MessageRequest(ID, None, "mail", "sign-in-code", "sealed", NOW, soon, TRACE), 0, NOW)
+    assert message_state_after(due, Skipped(), soon) == Expired()
+    again = message_state_after(due, Skipped(), NOW)
     assert again != Expired()

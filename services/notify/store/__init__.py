@@ -1,1 +1,1 @@
-"""Every SQL statement of notify, by noun."""
+"""All SQL statements of notify, one module for each kind of row."""

@@ -1,14 +1,15 @@
-"""Alerts as a queue: kept when they are raised, taken when they are due, and what became of them."""
+"""The alert queue: inserts alerts when they are raised, takes them when they are due, stores their outcome."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
 
 from services.notify.domain import Alert, AlertChannel, Audience, DueAlert
-from services.notify.store.alerts import circumstances_of
+from services.notify.store.alerts import recipient_from
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 from shared.db.tags import count_of
@@ -17,20 +18,20 @@ from shared.runtime.clock import bucket_in, bucket_of
 
 @dataclass(frozen=True, slots=True)
 class AlertQueue:
-    """The alerts of one channel: the emergencies, or all others."""
+    """The alerts of one channel: those of emergencies, or all others."""
 
     channel: AlertChannel
-    emergencies: bool
+    is_emergency: bool
 
     @property
     def notification(self) -> str:
-        """What wakes its senders, and no other queue's."""
-        return f"{self.channel}_emergencies" if self.emergencies else f"{self.channel}_alerts"
+        """The database notification that wakes the senders of this queue alone."""
+        return f"{self.channel}_emergencies" if self.is_emergency else f"{self.channel}_alerts"
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What becomes of an alert: queued again for `due_at`, or handled."""
+class AlertDeliveryOutcome:
+    """The new state of an alert after an attempt: queued again for `due_at`, or handled at `handled_at`."""
 
     alert: Alert
     status: str
@@ -41,8 +42,16 @@ class Fate:
     sent_with: UUID | None = None
 
 
-# An alert leaves at once where the last mail of its record and kind left a window ago. Otherwise it waits for the mail
-# that is planned, or plans one for the end of the window. An alert that exists moves nothing.
+class RaisedAlert(NamedTuple):
+    """A new alert with its status and the reason of the status."""
+
+    alert: Alert
+    status: str
+    reason: str | None
+
+
+# An alert is due at once if the last mail of its record and kind was sent at least one window ago. Otherwise it joins
+# the mail that is planned, or plans one for the end of the window. An alert that exists already changes no window.
 INSERT_ALERTS = """
 with raised as (
   select * from unnest(
@@ -74,14 +83,14 @@ returning id, channel, kind, coalesce(due_at <= $13, false) as is_due"""
 
 
 async def insert_alerts(
-    connection: Connection, raised: Sequence[tuple[Alert, str, str | None]], now: datetime, window: timedelta
+    connection: Connection, raised: Sequence[RaisedAlert], now: datetime, window: timedelta
 ) -> set[UUID]:
-    """Keeps alerts with their status and reason; wakes the senders of what is due after the commit.
+    """Inserts alerts with their status and reason; notifies the senders of those that are due after the commit.
 
-    `window`: how long after a mail about documents, or consultations, of a record further ones wait. Returns the alerts
-    that are new.
+    `window`: how long after a mail about documents (or consultations) of a record further alerts wait. Returns the ids
+    of the alerts that are new.
     """
-    alerts = [alert for alert, _, _ in raised]
+    alerts = [entry.alert for entry in raised]
     rows = await connection.fetch(
         INSERT_ALERTS,
         [bucket_of(alert.record_id) for alert in alerts],
@@ -94,8 +103,8 @@ async def insert_alerts(
         [alert.caused_at for alert in alerts],
         [alert.trace for alert in alerts],
         [alert.audience.value for alert in alerts],
-        [status for _, status, _ in raised],
-        [reason for _, _, reason in raised],
+        [entry.status for entry in raised],
+        [entry.reason for entry in raised],
         now,
         [alert.channel for alert in alerts],
         [alert.not_before for alert in alerts],
@@ -106,7 +115,7 @@ async def insert_alerts(
     return {row["id"] for row in rows}
 
 
-# What is known now of the person and of the document is read in the statement that takes an alert: it is judged again.
+# The statement that takes an alert also reads the current recipient and labels: the sender decides again by these.
 _TAKEN = """
 taken as (
   update alerts set due_at = $3 from due where alerts.bucket = due.bucket and alerts.id = due.id
@@ -131,9 +140,10 @@ with due as (
 ), """  # noqa: S608  # two constants
     + _TAKEN
 )
-# Takes with each alert all that is due of its kind about its record. The statement locks the row of the window, so that
-# two senders never split one mail, and passes over records to which a consumer is adding; it waits for no lock. The
-# literal limit repeats $2 for the generic plan, which else expects a tenth of the queue and reads whole tables.
+# Takes with each alert all other alerts that are due of its kind about its record. The statement locks the row of the
+# window, so that two senders never split one mail, and skips records to which a consumer is adding; it waits for no
+# lock. The literal limit repeats $2 for the generic plan, which otherwise expects a tenth of the queue and reads whole
+# tables.
 TAKE_DUE_ALERTS = (
     """
 with first as materialized (
@@ -163,13 +173,13 @@ with first as materialized (
 async def take_due(
     connection: Connection, queue: AlertQueue, now: datetime, limit: int, held_until: datetime
 ) -> list[DueAlert]:
-    """Alerts of one queue whose time has come; nobody else takes them before `held_until`.
+    """Takes the `limit` longest due alerts of a queue; no other sender takes them before `held_until`.
 
-    The `limit` longest due and, with each, what else is due of its kind about its record.
+    Takes with each alert all other due alerts of its kind about its record.
     """
-    statement = TAKE_DUE_EMERGENCIES if queue.emergencies else TAKE_DUE_ALERTS
+    statement = TAKE_DUE_EMERGENCIES if queue.is_emergency else TAKE_DUE_ALERTS
     rows = await connection.fetch(statement, now, limit, held_until, queue.channel)
-    return [_due(row) for row in rows]
+    return [_due_alert_from(row) for row in rows]
 
 
 END_DOCUMENT_ALERTS = """
@@ -179,34 +189,37 @@ where alerts.bucket = ended.bucket and alerts.id = ended.id and alerts.status = 
 
 
 async def end_documents(connection: Connection, ends: Mapping[UUID, str]) -> None:
-    """Alert of a document -> why it is no news any more. One that a sender holds may still leave."""
+    """Stores why the documents of queued alerts need no alert any more (alert id -> reason).
+
+    An alert that a sender holds may still be sent.
+    """
     ids = sorted(ends)
     await connection.execute(END_DOCUMENT_ALERTS, [bucket_in(id) for id in ids], ids, [ends[id] for id in ids])
 
 
-SETTLE = """
-update alerts set status = fate.status, reason = fate.reason, attempts = fate.attempts, due_at = fate.due_at,
-                  handled_at = fate.handled_at, sent_with = fate.sent_with
+SETTLE_ALERTS = """
+update alerts set status = outcome.status, reason = outcome.reason, attempts = outcome.attempts,
+                  due_at = outcome.due_at, handled_at = outcome.handled_at, sent_with = outcome.sent_with
 from unnest($1::integer[], $2::uuid[], $3::text[], $4::text[], $5::integer[], $6::timestamptz[], $7::timestamptz[],
             $8::uuid[])
-  as fate(bucket, id, status, reason, attempts, due_at, handled_at, sent_with)
-where alerts.bucket = fate.bucket and alerts.id = fate.id and alerts.status = 'queued'
+  as outcome(bucket, id, status, reason, attempts, due_at, handled_at, sent_with)
+where alerts.bucket = outcome.bucket and alerts.id = outcome.id and alerts.status = 'queued'
 returning alerts.id"""
 
 
-async def settle(connection: Connection, fates: Sequence[Fate]) -> set[UUID]:
-    """Writes what became of alerts. Returns those that were still queued."""
-    ordered = sorted(fates, key=lambda fate: fate.alert.id)
+async def settle(connection: Connection, outcomes: Sequence[AlertDeliveryOutcome]) -> set[UUID]:
+    """Stores the outcomes of alerts. Returns the ids of the alerts that were still queued."""
+    ordered = sorted(outcomes, key=lambda outcome: outcome.alert.id)
     rows = await connection.fetch(
-        SETTLE,
-        [bucket_of(fate.alert.record_id) for fate in ordered],
-        [fate.alert.id for fate in ordered],
-        [fate.status for fate in ordered],
-        [fate.reason for fate in ordered],
-        [fate.attempts for fate in ordered],
-        [fate.due_at for fate in ordered],
-        [fate.handled_at for fate in ordered],
-        [fate.sent_with for fate in ordered],
+        SETTLE_ALERTS,
+        [bucket_of(outcome.alert.record_id) for outcome in ordered],
+        [outcome.alert.id for outcome in ordered],
+        [outcome.status for outcome in ordered],
+        [outcome.reason for outcome in ordered],
+        [outcome.attempts for outcome in ordered],
+        [outcome.due_at for outcome in ordered],
+        [outcome.handled_at for outcome in ordered],
+        [outcome.sent_with for outcome in ordered],
     )
     return {row["id"] for row in rows}
 
@@ -216,8 +229,8 @@ delete from alerts using (select bucket, id from alerts where handled_at < $1 li
 where alerts.bucket = old.bucket and alerts.id = old.id"""
 
 
-async def forget_before(connection: Connection, moment: datetime) -> bool:
-    """Removes some of what was handled before. Returns whether there may be more."""
+async def delete_handled_before(connection: Connection, moment: datetime) -> bool:
+    """Deletes up to 1,000 alerts that were handled before `moment`. Returns whether there may be more."""
     return count_of(await connection.execute(DELETE_OLD_ALERTS, moment)) == 1000
 
 
@@ -226,20 +239,20 @@ delete from alert_windows known using (select record_id, kind from alert_windows
 where known.record_id = old.record_id and known.kind = old.kind and known.due_at < $1"""
 
 
-async def forget_windows(connection: Connection, moment: datetime) -> bool:
-    """Removes some whose last mail left before. Returns whether there may be more."""
+async def delete_windows_before(connection: Connection, moment: datetime) -> bool:
+    """Deletes up to 1,000 windows whose last mail was due before `moment`. Returns whether there may be more."""
     return count_of(await connection.execute(DELETE_OLD_WINDOWS, moment)) == 1000
 
 
-OBSERVE = "select count(*) from alerts where status = 'queued'"
+COUNT_QUEUED = "select count(*) from alerts where status = 'queued'"
 
 
 async def count_queued(connection: Connection) -> int:
-    """How many messages wait."""
-    return int(await connection.fetchval(OBSERVE))
+    """The number of alerts that are queued."""
+    return int(await connection.fetchval(COUNT_QUEUED))
 
 
-def _due(row: asyncpg.Record) -> DueAlert:
+def _due_alert_from(row: asyncpg.Record) -> DueAlert:
     alert = Alert(
         id=row["id"],
         record_id=row["record_id"],
@@ -252,5 +265,5 @@ def _due(row: asyncpg.Record) -> DueAlert:
         audience=Audience(row["audience"]),
         channel=row["channel"],
     )
-    circumstances = circumstances_of(row) if row["sealed"] else None
-    return DueAlert(alert, row["attempts"], row["created_at"], circumstances, row["document_end"])
+    recipient = recipient_from(row) if row["sealed"] else None
+    return DueAlert(alert, row["attempts"], row["created_at"], recipient, row["document_end"])

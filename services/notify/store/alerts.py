@@ -1,4 +1,4 @@
-"""What is known of the persons that alerts are for: contacts, preferences, what they may and do know already."""
+"""The recipients of alerts: their contacts, their preferences, restricted documents, consultation windows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.notify.domain import Audience, Circumstances, Preferences, Window
+from services.notify.domain import Audience, ConsultationWindow, Preferences, Recipient
 from shared.contracts.label_versions import REPLACES_KNOWN, LabelVersion
 from shared.db.pool import Connection
 from shared.db.tags import count_of
@@ -16,7 +16,7 @@ from shared.runtime.clock import bucket_in
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """Who may know of a document of this record, by this version of its labels."""
+    """Who may learn of a document of this record, by this version of its labels."""
 
     record_id: UUID
     audience: Audience
@@ -26,7 +26,7 @@ class Restriction:
 UPSERT_CONTACTS = """
 insert into contacts (record_id, version, partition, sealed)
 select record_id, version, partition, sealed
-from unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) as told(record_id, version, partition, sealed)
+from unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) as contact(record_id, version, partition, sealed)
 order by record_id
 on conflict on constraint contacts_pkey
 do update set version = excluded.version, partition = excluded.partition, sealed = excluded.sealed
@@ -34,15 +34,18 @@ where excluded.version > contacts.version
 returning record_id"""
 
 
-async def keep_contacts(
+async def upsert_contacts(
     connection: Connection, ids: list[UUID], versions: list[int], partitions: list[int], sealed: list[str]
 ) -> set[UUID]:
-    """Replaces older versions. One row per record at most. Returns the records of newer copies."""
+    """Stores contacts that are newer than those in the table. Returns the ids of the records that changed.
+
+    The caller passes one contact per record at most.
+    """
     rows = await connection.fetch(UPSERT_CONTACTS, ids, versions, partitions, sealed)
     return {row["record_id"] for row in rows}
 
 
-SELECT_CIRCUMSTANCES = """
+SELECT_RECIPIENTS = """
 select contacts.record_id, contacts.sealed, coalesce(preferences.document, true) as document,
        coalesce(preferences.consultation, true) as consultation,
        exists (select from unbound_seals) as takes_unbound
@@ -50,17 +53,17 @@ from contacts left join preferences on preferences.record_id = contacts.record_i
 where contacts.record_id = any($1::uuid[])"""
 
 
-async def find_circumstances(connection: Connection, record_ids: list[UUID]) -> dict[UUID, Circumstances]:
-    """What is known of these records' persons."""
-    rows = await connection.fetch(SELECT_CIRCUMSTANCES, record_ids)
-    return {row["record_id"]: circumstances_of(row) for row in rows}
+async def find_recipients(connection: Connection, record_ids: list[UUID]) -> dict[UUID, Recipient]:
+    """The recipients of these records, for those whose contact is stored."""
+    rows = await connection.fetch(SELECT_RECIPIENTS, record_ids)
+    return {row["record_id"]: recipient_from(row) for row in rows}
 
 
 SELECT_CONTACTED = "select record_id from contacts where record_id = any($1::uuid[])"
 
 
-async def find_contacted(connection: Connection, record_ids: list[UUID]) -> set[UUID]:
-    """The records among these whose contact is here."""
+async def find_records_with_contact(connection: Connection, record_ids: list[UUID]) -> set[UUID]:
+    """The records among these whose contact is stored."""
     return {row["record_id"] for row in await connection.fetch(SELECT_CONTACTED, record_ids)}
 
 
@@ -69,9 +72,9 @@ select alerts.id from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
 join alerts on alerts.bucket = wanted.bucket and alerts.id = wanted.id"""
 
 
-async def find_alerts(connection: Connection, ids: list[UUID]) -> set[UUID]:
-    """The alerts among these that exist."""
-    rows = await connection.fetch(SELECT_ALERTS, [bucket_in(one) for one in ids], ids)
+async def find_existing_alerts(connection: Connection, ids: list[UUID]) -> set[UUID]:
+    """The ids among these for which an alert exists."""
+    rows = await connection.fetch(SELECT_ALERTS, [bucket_in(id) for id in ids], ids)
     return {row["id"] for row in rows}
 
 
@@ -90,16 +93,16 @@ where """
 )
 
 
-async def keep_restrictions(connection: Connection, restricted: Mapping[UUID, Restriction]) -> None:
-    """Remembers of documents who may know of them. What older labels say is passed over."""
+async def upsert_restrictions(connection: Connection, restricted: Mapping[UUID, Restriction]) -> None:
+    """Stores who may learn of each document, unless newer labels are stored already."""
     ids = list(restricted)
     versions = [restriction.version for restriction in restricted.values()]
     await connection.execute(
         INSERT_RESTRICTED,
-        [bucket_in(one) for one in ids],
+        [bucket_in(id) for id in ids],
         ids,
-        [one.audience.value for one in restricted.values()],
-        [one.record_id for one in restricted.values()],
+        [restriction.audience.value for restriction in restricted.values()],
+        [restriction.record_id for restriction in restricted.values()],
         [version.number for version in versions],
         [version.offset for version in versions],
         [version.at for version in versions],
@@ -113,8 +116,8 @@ join restricted_documents restricted
 
 
 async def find_restrictions(connection: Connection, document_ids: list[UUID]) -> dict[UUID, Audience]:
-    """Who may know of those among these documents that are restricted."""
-    rows = await connection.fetch(SELECT_RESTRICTED, [bucket_in(one) for one in document_ids], document_ids)
+    """Who may learn of each document, for those among these that are restricted."""
+    rows = await connection.fetch(SELECT_RESTRICTED, [bucket_in(id) for id in document_ids], document_ids)
     return {row["document_id"]: Audience(row["audience"]) for row in rows}
 
 
@@ -126,10 +129,12 @@ join consultation_windows known on known.record_id = wanted.record_id
 order by known.record_id, known.professional_id, known.withheld for update of known"""
 
 
-async def lock_windows(connection: Connection, windows: list[Window]) -> dict[Window, datetime]:
-    """When each was opened last."""
+async def lock_windows(connection: Connection, windows: list[ConsultationWindow]) -> dict[ConsultationWindow, datetime]:
+    """Locks the windows that exist among these. Returns when each was last opened."""
     rows = await connection.fetch(SELECT_WINDOWS, *_columns(windows))
-    return {(row["record_id"], row["professional_id"], row["withheld"]): row["opened_at"] for row in rows}
+    return {
+        ConsultationWindow(row["record_id"], row["professional_id"], row["withheld"]): row["opened_at"] for row in rows
+    }
 
 
 UPSERT_WINDOWS = """
@@ -142,20 +147,24 @@ on conflict on constraint consultation_windows_pkey do update set opened_at = ex
 where excluded.opened_at > consultation_windows.opened_at"""
 
 
-async def open_windows(connection: Connection, opened: dict[Window, datetime]) -> None:
-    """Remembers when the person was told."""
+async def open_windows(connection: Connection, opened: dict[ConsultationWindow, datetime]) -> None:
+    """Stores when each window was opened."""
     await connection.execute(UPSERT_WINDOWS, *_columns(list(opened)), list(opened.values()))
 
 
-def _columns(windows: list[Window]) -> tuple[list[UUID], list[str], list[bool]]:
-    return [one[0] for one in windows], [one[1] for one in windows], [one[2] for one in windows]
+def _columns(windows: list[ConsultationWindow]) -> tuple[list[UUID], list[str], list[bool]]:
+    return (
+        [window.record_id for window in windows],
+        [window.professional_id for window in windows],
+        [window.is_withheld for window in windows],
+    )
 
 
 SELECT_PREFERENCES = "select document, consultation from preferences where record_id = $1"
 
 
 async def find_preferences(connection: Connection, record_id: UUID) -> Preferences:
-    """What the person has chosen; everything is on until then."""
+    """The preferences of the person; every alert is switched on until the person chooses otherwise."""
     row = await connection.fetchrow(SELECT_PREFERENCES, record_id)
     return Preferences(row["document"], row["consultation"]) if row else Preferences()
 
@@ -167,10 +176,12 @@ do update set document = excluded.document, consultation = excluded.consultation
 where (preferences.document, preferences.consultation) is distinct from (excluded.document, excluded.consultation)"""
 
 
-async def keep_preferences(connection: Connection, record_id: UUID, wanted: Preferences, now: datetime) -> bool:
-    """Returns whether something was written."""
-    done = await connection.execute(UPSERT_PREFERENCES, record_id, wanted.document, wanted.consultation, now)
-    return count_of(done) == 1
+async def upsert_preferences(connection: Connection, record_id: UUID, preferences: Preferences, now: datetime) -> bool:
+    """Stores the preferences of a record. Returns whether they changed."""
+    status = await connection.execute(
+        UPSERT_PREFERENCES, record_id, preferences.document, preferences.consultation, now
+    )
+    return count_of(status) == 1
 
 
 DELETE_OLD_WINDOWS = """
@@ -180,12 +191,12 @@ where known.record_id = old.record_id and known.professional_id = old.profession
   and known.withheld = old.withheld"""
 
 
-async def forget_windows(connection: Connection, moment: datetime) -> bool:
-    """Removes some that opened before. Returns whether there may be more."""
+async def delete_windows_before(connection: Connection, moment: datetime) -> bool:
+    """Deletes up to 1,000 windows that opened before `moment`. Returns whether there may be more."""
     return count_of(await connection.execute(DELETE_OLD_WINDOWS, moment)) == 1000
 
 
-def circumstances_of(row: asyncpg.Record) -> Circumstances:
-    """From a row with `sealed`, `document`, `consultation` and `takes_unbound`."""
+def recipient_from(row: asyncpg.Record) -> Recipient:
+    """The recipient in a row with the columns `sealed`, `document`, `consultation` and `takes_unbound`."""
     preferences = Preferences(row["document"], row["consultation"])
-    return Circumstances(row["sealed"], preferences, row["takes_unbound"])
+    return Recipient(row["sealed"], preferences, row["takes_unbound"])

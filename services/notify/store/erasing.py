@@ -1,4 +1,4 @@
-"""Erasing a record: at once whom to tell and what waits to be told, then the rest in batches."""
+"""Erases a record: the contact, the preferences and all that is queued at once, then the rest in batches."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ from services.notify.store.messages import delete_messages_of
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 
-AT_ONCE = 500
+BATCH_SIZE = 500
 DESTROY_CONTACT = """
 with gone_contacts as (
   delete from contacts where record_id = $2 returning record_id
@@ -41,13 +41,16 @@ select (select count(*) from gone_alerts) as alerts, (select count(*) from gone_
 
 
 async def destroy_contact(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Where the person is told things, what they chose, and what waits to be sent. How many of what."""
+    """Deletes the contact, the preferences and what is queued. Returns the number of deleted rows of each table."""
     row = await connection.fetchrow(DESTROY_CONTACT, bucket_of(record_id), record_id)
     return dict(row) if row is not None else {}
 
 
 async def remove_alerts(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Some of what was told, and what it rested on. How many of what; none when nothing is left."""
-    row = await connection.fetchrow(REMOVE_ALERTS, bucket_of(record_id), record_id, AT_ONCE)
+    """Deletes a batch of the record's alerts, messages, restrictions and windows.
+
+    Returns the number of deleted rows of each table; all are zero when nothing is left.
+    """
+    row = await connection.fetchrow(REMOVE_ALERTS, bucket_of(record_id), record_id, BATCH_SIZE)
     removed = dict(row) if row is not None else {}
-    return {**removed, "messages": await delete_messages_of(connection, record_id, AT_ONCE)}
+    return {**removed, "messages": await delete_messages_of(connection, record_id, BATCH_SIZE)}

@@ -1,4 +1,4 @@
-"""Codes, notices and letters: the queue of each channel, and what became of them."""
+"""The queues of codes, notices and letters, one for each channel, and the outcomes of their messages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.notify.domain import Channel, DueMessage, Request
+from services.notify.domain import Channel, DueMessage, MessageRequest
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 from shared.db.tags import count_of
@@ -18,22 +18,22 @@ CHANNELS: tuple[Channel, ...] = ("mail", "sms", "letter")
 
 @dataclass(frozen=True, slots=True)
 class MessageQueue:
-    """The messages of one channel: those that somebody awaits at a screen, or all others."""
+    """The messages of one channel: those that a person awaits at a screen, or all others."""
 
     channel: Channel
-    awaited: bool
+    is_awaited: bool
 
     @property
     def notification(self) -> str:
-        """What wakes its senders, and no other queue's."""
-        return f"{self.channel}_codes" if self.awaited else f"{self.channel}_messages"
+        """The database notification that wakes the senders of this queue alone."""
+        return f"{self.channel}_codes" if self.is_awaited else f"{self.channel}_messages"
 
 
 @dataclass(frozen=True, slots=True)
-class MessageFate:
-    """What becomes of a message: queued again for `due_at`, or handled."""
+class MessageDeliveryOutcome:
+    """The new state of a message after an attempt: queued again for `due_at`, or handled at `handled_at`."""
 
-    request: Request
+    request: MessageRequest
     status: str
     reason: str | None
     attempts: int
@@ -48,27 +48,27 @@ select bucket, request_id, record_id, channel, kind, sealed, requested_at, expir
        'queued', $10::timestamptz, $10
 from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
             $8::timestamptz[], $9::text[], $11::boolean[])
-  as asked(bucket, request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent, awaited)
+  as request(bucket, request_id, record_id, channel, kind, sealed, requested_at, expires_at, traceparent, awaited)
 order by bucket, request_id
 on conflict on constraint messages_pkey do nothing
 returning channel, awaited"""
 
 
-async def insert_messages(connection: Connection, requests: Sequence[Request], now: datetime) -> None:
-    """Queues those that are not known; wakes the senders of their channels after the commit."""
+async def insert_messages(connection: Connection, requests: Sequence[MessageRequest], now: datetime) -> None:
+    """Queues new requests and skips existing ones; notifies the senders of their channels after the commit."""
     rows = await connection.fetch(
         INSERT_MESSAGES,
-        [one.bucket for one in requests],
-        [one.id for one in requests],
-        [one.record_id for one in requests],
-        [one.channel for one in requests],
-        [one.kind for one in requests],
-        [one.sealed for one in requests],
-        [one.requested_at for one in requests],
-        [one.expires_at for one in requests],
-        [one.trace for one in requests],
+        [request.bucket for request in requests],
+        [request.id for request in requests],
+        [request.record_id for request in requests],
+        [request.channel for request in requests],
+        [request.kind for request in requests],
+        [request.sealed for request in requests],
+        [request.requested_at for request in requests],
+        [request.expires_at for request in requests],
+        [request.trace for request in requests],
         now,
-        [one.awaited for one in requests],
+        [request.is_awaited for request in requests],
     )
     for queue in {MessageQueue(row["channel"], row["awaited"]) for row in rows}:
         notify_after_commit(connection, queue.notification)
@@ -98,33 +98,34 @@ with due as (
 async def take_due(
     connection: Connection, queue: MessageQueue, now: datetime, limit: int, held_until: datetime
 ) -> list[DueMessage]:
-    """Messages of one queue whose time has come; nobody else takes them before `held_until`."""
-    statement = TAKE_DUE_AWAITED if queue.awaited else TAKE_DUE_MESSAGES
+    """Takes the `limit` longest due messages of a queue; no other sender takes them before `held_until`."""
+    statement = TAKE_DUE_AWAITED if queue.is_awaited else TAKE_DUE_MESSAGES
     rows = await connection.fetch(statement, queue.channel, now, limit, held_until)
-    return sorted((_due(row) for row in rows), key=lambda due: due.created_at)
+    return sorted((_due_message_from(row) for row in rows), key=lambda due: due.created_at)
 
 
 SETTLE_MESSAGES = """
-update messages set status = fate.status, reason = fate.reason, attempts = fate.attempts, due_at = fate.due_at,
-                    handled_at = fate.handled_at, sealed = case when fate.status = 'queued' then messages.sealed end
+update messages set status = outcome.status, reason = outcome.reason, attempts = outcome.attempts,
+                    due_at = outcome.due_at, handled_at = outcome.handled_at,
+                    sealed = case when outcome.status = 'queued' then messages.sealed end
 from unnest($1::integer[], $2::uuid[], $3::text[], $4::text[], $5::integer[], $6::timestamptz[], $7::timestamptz[])
-  as fate(bucket, request_id, status, reason, attempts, due_at, handled_at)
-where messages.bucket = fate.bucket and messages.request_id = fate.request_id and messages.status = 'queued'
+  as outcome(bucket, request_id, status, reason, attempts, due_at, handled_at)
+where messages.bucket = outcome.bucket and messages.request_id = outcome.request_id and messages.status = 'queued'
 returning messages.request_id"""
 
 
-async def settle(connection: Connection, fates: Sequence[MessageFate]) -> set[UUID]:
-    """Writes what became of messages. Returns those that were still queued."""
-    ordered = sorted(fates, key=lambda fate: (fate.request.bucket, fate.request.id))
+async def settle(connection: Connection, outcomes: Sequence[MessageDeliveryOutcome]) -> set[UUID]:
+    """Stores the outcomes of messages. Returns the ids of the messages that were still queued."""
+    ordered = sorted(outcomes, key=lambda outcome: (outcome.request.bucket, outcome.request.id))
     rows = await connection.fetch(
         SETTLE_MESSAGES,
-        [fate.request.bucket for fate in ordered],
-        [fate.request.id for fate in ordered],
-        [fate.status for fate in ordered],
-        [fate.reason for fate in ordered],
-        [fate.attempts for fate in ordered],
-        [fate.due_at for fate in ordered],
-        [fate.handled_at for fate in ordered],
+        [outcome.request.bucket for outcome in ordered],
+        [outcome.request.id for outcome in ordered],
+        [outcome.status for outcome in ordered],
+        [outcome.reason for outcome in ordered],
+        [outcome.attempts for outcome in ordered],
+        [outcome.due_at for outcome in ordered],
+        [outcome.handled_at for outcome in ordered],
     )
     return {row["request_id"] for row in rows}
 
@@ -134,8 +135,8 @@ delete from messages using (select bucket, request_id from messages where handle
 where messages.bucket = old.bucket and messages.request_id = old.request_id"""
 
 
-async def forget_before(connection: Connection, moment: datetime) -> bool:
-    """Removes some of what was handled before. Returns whether there may be more."""
+async def delete_handled_before(connection: Connection, moment: datetime) -> bool:
+    """Deletes up to 1,000 messages that were handled before `moment`. Returns whether there may be more."""
     return count_of(await connection.execute(DELETE_OLD_MESSAGES, moment)) == 1000
 
 
@@ -146,7 +147,7 @@ where messages.bucket = old.bucket and messages.request_id = old.request_id"""
 
 
 async def delete_messages_of(connection: Connection, record_id: UUID, limit: int) -> int:
-    """Removes so many messages of a record at most, sent or not. Returns how many."""
+    """Deletes at most `limit` messages of a record, whatever their state. Returns how many were deleted."""
     done = await connection.execute(DELETE_MESSAGES_OF, bucket_of(record_id), record_id, limit)
     return count_of(done)
 
@@ -155,13 +156,13 @@ COUNT_QUEUED = "select channel, count(*) as count from messages where status = '
 
 
 async def count_queued(connection: Connection) -> dict[Channel, int]:
-    """How many messages of each channel wait."""
-    found = {row["channel"]: row["count"] for row in await connection.fetch(COUNT_QUEUED)}
-    return {channel: found.get(channel, 0) for channel in CHANNELS}
+    """The number of queued messages for each channel."""
+    counts = {row["channel"]: row["count"] for row in await connection.fetch(COUNT_QUEUED)}
+    return {channel: counts.get(channel, 0) for channel in CHANNELS}
 
 
-def _due(row: asyncpg.Record) -> DueMessage:
-    request = Request(
+def _due_message_from(row: asyncpg.Record) -> DueMessage:
+    request = MessageRequest(
         id=row["request_id"],
         record_id=row["record_id"],
         channel=row["channel"],
@@ -170,6 +171,6 @@ def _due(row: asyncpg.Record) -> DueMessage:
         requested_at=row["requested_at"],
         expires_at=row["expires_at"],
         trace=row["traceparent"],
-        awaited=row["awaited"],
+        is_awaited=row["awaited"],
     )
     return DueMessage(request, row["attempts"], row["created_at"], row["takes_unbound"])

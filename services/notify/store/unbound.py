@@ -1,4 +1,4 @@
-"""Whether contacts and messages are taken that are not bound to where they stand, as former releases sealed them."""
+"""Whether contacts and messages are accepted that are not bound to their row, as former releases encrypted them."""
 
 from shared.db.pool import Connection
 
@@ -6,7 +6,7 @@ SELECT_UNBOUND = "select exists (select from unbound_seals)"
 
 
 async def takes_unbound(connection: Connection) -> bool:
-    """Only in a database that a former release has filled, and only until `keys rewrap` has been run on it."""
+    """True only in a database that a former release has filled, until `keys rewrap` has run on it."""
     return bool(await connection.fetchval(SELECT_UNBOUND))
 
 
@@ -14,5 +14,5 @@ DELETE_UNBOUND = "delete from unbound_seals"
 
 
 async def refuse_unbound(connection: Connection) -> None:
-    """For good: the service cannot take this back."""
+    """Refuses unbound contacts and messages for good: the service has no right to undo this."""
     await connection.execute(DELETE_UNBOUND)

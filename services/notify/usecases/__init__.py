@@ -1,1 +1,1 @@
-"""One file a use case: this listing is the list of what notify does."""
+"""The use cases of notify, one file each."""

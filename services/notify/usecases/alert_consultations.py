@@ -1,13 +1,21 @@
-"""Tells of consultations: one alert per professional and record in 24 hours."""
+"""Raises alerts of consultations: one per professional and record in 24 hours."""
 
 from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
-from services.notify.domain import Alert, Audience, Decision, Window, Withheld, alert_id, first_of_each_day
+from services.notify.domain import (
+    Alert,
+    Audience,
+    Consultation,
+    ConsultationWindow,
+    Withheld,
+    alert_id,
+    first_per_window,
+)
 from services.notify.store import alerts as store
 from services.notify.usecases.alert_emergencies import is_emergency, may_be_professional
-from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
+from services.notify.usecases.raise_alerts import DecidedAlert, decide_alerts, raise_alerts
 from shared.contracts.audit import AccessRecorded
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
@@ -15,9 +23,9 @@ from shared.messaging.envelope import Message
 
 
 def is_consultation(event: AccessRecorded) -> bool:
-    """Whether a professional has read a document; an emergency is told of as such.
+    """Whether a professional has read a document outside an emergency, which has alerts of its own.
 
-    Whoever is of a kind that this release does not know, or got an answer that it does not know, may have read.
+    A kind of actor or an outcome that this release does not know counts as a professional's reading.
     """
     read = event.action == "read-document" and event.outcome != "refused" and may_be_professional(event.actor)
     return read and not is_emergency(event)
@@ -26,10 +34,11 @@ def is_consultation(event: AccessRecorded) -> bool:
 async def alert_consultations(
     connection: Connection, messages: list[Message[AccessRecorded]], *, keyring: Keyring, window: timedelta
 ) -> None:
-    """Those that open a window of a day. A consultation that comes again finds its window open: nothing is told twice.
+    """Raises an alert for each consultation that opens a window of 24 hours.
 
-    What must be withheld has windows of its own, so that it does not silence what may be told. `window`: how long
-    after a mail about consultations of a record further ones wait.
+    An event that comes again finds its window open, so no alert is raised twice. Consultations that must be withheld
+    have windows of their own, so that they do not suppress alerts that may be sent. `window`: how long after a mail
+    about consultations of a record further alerts wait.
     """
     read = {message.id: message for message in messages if is_consultation(message.event)}
     if not read:
@@ -38,24 +47,26 @@ async def alert_consultations(
     restricted = await store.find_restrictions(connection, list(documents))
     alerts = [_alert(message, restricted) for message in read.values()]
     decided = await decide_alerts(connection, alerts, keyring)
-    candidates = [
-        (_window(read[alert.caused_by], decision), alert.caused_at, (alert, decision)) for alert, decision in decided
+    consultations = [
+        Consultation(_window_of(read[entry.alert.caused_by], entry), entry.alert.caused_at, entry) for entry in decided
     ]
-    told = await store.lock_windows(connection, sorted({window for window, _, _ in candidates}))
-    opening = first_of_each_day(candidates, told)
+    opened_at = await store.lock_windows(connection, sorted({consultation.window for consultation in consultations}))
+    opening = first_per_window(consultations, opened_at)
     if not opening:
         return
-    await store.open_windows(connection, {window: at for window, at, _ in opening})
-    await raise_alerts(connection, [one for _, _, one in opening], window)
+    await store.open_windows(connection, {consultation.window: consultation.at for consultation in opening})
+    await raise_alerts(connection, [consultation.item for consultation in opening], window)
 
 
-def _window(message: Message[AccessRecorded], decision: Decision) -> Window:
-    return message.event.record_id, message.event.actor.id, isinstance(decision, Withheld)
+def _window_of(message: Message[AccessRecorded], decided: DecidedAlert) -> ConsultationWindow:
+    return ConsultationWindow(
+        message.event.record_id, message.event.actor.id, is_withheld=isinstance(decided.decision, Withheld)
+    )
 
 
 def _alert(message: Message[AccessRecorded], restricted: Mapping[UUID, Audience]) -> Alert:
     event = message.event
-    may_know = restricted.get(event.document_id) if event.document_id else None
+    audience = restricted.get(event.document_id) if event.document_id else None
     return Alert(
         id=alert_id(event.record_id, "consultation", message.id),
         record_id=event.record_id,
@@ -65,5 +76,5 @@ def _alert(message: Message[AccessRecorded], restricted: Mapping[UUID, Audience]
         caused_by=message.id,
         caused_at=message.time,
         trace=message.trace,
-        audience=may_know or Audience.EVERYBODY,
+        audience=audience or Audience.EVERYBODY,
     )

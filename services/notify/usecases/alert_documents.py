@@ -1,39 +1,42 @@
-"""Tells of new documents: one alert per published document."""
+"""Raises alerts of new documents: one per published document."""
 
 from datetime import timedelta
 from typing import Final
 
-from services.notify.domain import Alert, Audience, Unwanted, alert_id, audience
+from services.notify.domain import Alert, Audience, Unwanted, alert_id, audience_of
 from services.notify.store import alerts as store
 from services.notify.store.alerts import Restriction
-from services.notify.usecases.raise_alerts import decide_alerts, raise_alerts
+from services.notify.usecases.raise_alerts import DecidedAlert, decide_alerts, raise_alerts
 from shared.contracts.label_versions import LabelVersion
 from shared.contracts.records import DocumentPublished
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
 from shared.messaging.envelope import Message
 
-OWN: Final = Unwanted("own-deposit")
-"""What somebody deposited is no news to them."""
+OWN_DEPOSIT: Final = Unwanted("own-deposit")
+"""The patient needs no alert about a document that the patient deposited."""
 
 
 async def alert_documents(
     connection: Connection, messages: list[Message[DocumentPublished]], *, keyring: Keyring, window: timedelta
 ) -> None:
-    """A document's alert exists once, however often it is told of. Restricted documents are remembered."""
+    """Raises one alert per document, however often its publication comes. Stores which documents are restricted."""
     alerts = [_alert(message) for message in messages]
-    # Of a publication that comes again in one batch the first place on the topic counts: labels may have come after it.
+    # If a publication comes twice in a batch, the first one's offset counts: new labels may lie between the two.
     restricted = {
         alert.document_id: Restriction(alert.record_id, alert.audience, LabelVersion.of(message))
         for alert, message in reversed(list(zip(alerts, messages, strict=True)))
         if alert.document_id and alert.audience is not Audience.EVERYBODY
     }
     if restricted:
-        await store.keep_restrictions(connection, restricted)
-    own = {alert.id for alert, message in zip(alerts, messages, strict=True) if message.event.deposited_by == "patient"}
-    once = list({alert.id: alert for alert in alerts}.values())
-    decided = await decide_alerts(connection, once, keyring)
-    await raise_alerts(connection, [(one, OWN if one.id in own else decision) for one, decision in decided], window)
+        await store.upsert_restrictions(connection, restricted)
+    own_deposits = {
+        alert.id for alert, message in zip(alerts, messages, strict=True) if message.event.deposited_by == "patient"
+    }
+    unique_alerts = list({alert.id: alert for alert in alerts}.values())
+    decided = await decide_alerts(connection, unique_alerts, keyring)
+    final = [DecidedAlert(alert, OWN_DEPOSIT if alert.id in own_deposits else decision) for alert, decision in decided]
+    await raise_alerts(connection, final, window)
 
 
 def _alert(message: Message[DocumentPublished]) -> Alert:
@@ -47,5 +50,5 @@ def _alert(message: Message[DocumentPublished]) -> Alert:
         caused_by=message.id,
         caused_at=event.published_at,
         trace=message.trace,
-        audience=audience(event.labels),
+        audience=audience_of(event.labels),
     )

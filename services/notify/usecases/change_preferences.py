@@ -1,4 +1,4 @@
-"""Switches kinds of alerts on and off."""
+"""Changes the preferences of a person: which kinds of alerts are switched on."""
 
 from uuid import UUID
 
@@ -16,31 +16,31 @@ from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
 
 
-async def change_preferences(pool: Pool, caller: Caller, record_id: UUID, wanted: Preferences) -> Preferences:
-    """Of one's own record. Raises SessionOverError, and NotFoundError for any other after the attempt was told to the
-    ledger.
+async def change_preferences(pool: Pool, caller: Caller, record_id: UUID, preferences: Preferences) -> Preferences:
+    """Changes the preferences of the caller's own record. Returns them.
 
-    An erased record is answered like one that never was.
+    Raises SessionOverError, and NotFoundError for a record that is not the caller's or was erased. An attempt on
+    another person's record is reported to the ledger.
     """
-    own = caller.kind == "patient" and caller.record_id == record_id
+    is_own = caller.kind == "patient" and caller.record_id == record_id
     async with transaction(pool) as connection:
         await check_session(connection, caller.session_id)
         if await erased_among(connection, [record_id]):
             raise NotFoundError
-        if own:
-            changed = await store.keep_preferences(connection, record_id, wanted, clock.now())
+        if is_own:
+            is_reported = await store.upsert_preferences(connection, record_id, preferences, clock.now())
         else:
-            changed = bool(await store.find_contacted(connection, [record_id]))
-        if changed:
-            fact = AccessRecorded(
+            is_reported = bool(await store.find_records_with_contact(connection, [record_id]))
+        if is_reported:
+            event = AccessRecorded(
                 record_id=record_id,
                 actor=caller.actor(),
                 action="change-preferences",
-                outcome="permitted" if own else "refused",
-                reason="own-record" if own else "not-own-record",
+                outcome="permitted" if is_own else "refused",
+                reason="own-record" if is_own else "not-own-record",
             )
-            await append(connection, [announce(fact)])
-    if not own:
+            await append(connection, [announce(event)])
+    if not is_own:
         REFUSED.labels("change-preferences", "not-own-record").inc()
         raise NotFoundError
-    return wanted
+    return preferences

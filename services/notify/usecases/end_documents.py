@@ -1,4 +1,4 @@
-"""A document is gone, or another one took its place: it is no news any more."""
+"""Ends the alerts of documents that were withdrawn or replaced."""
 
 from services.notify.domain import alert_id
 from services.notify.store import alert_queue
@@ -10,12 +10,12 @@ WITHDRAWN, REPLACED = "document-withdrawn", "document-replaced"
 
 
 async def end_documents(connection: Connection, messages: list[Message[DocumentWithdrawn | DocumentReplaced]]) -> None:
-    """An alert of it that still waits will be withheld. That a document was consulted stays news."""
-    ends = {
+    """Marks the queued alerts of these documents, so that they are withheld. Alerts of consultations are unaffected."""
+    reasons = {
         alert_id(message.event.record_id, "document", message.event.document_id): (
             WITHDRAWN if isinstance(message.event, DocumentWithdrawn) else REPLACED
         )
         for message in messages
     }
-    if ends:
-        await alert_queue.end_documents(connection, ends)
+    if reasons:
+        await alert_queue.end_documents(connection, reasons)

@@ -1,4 +1,4 @@
-"""A record vanishes: nobody is told anything about it any more."""
+"""Erases a record: nobody is notified about it any more."""
 
 from services.notify.store import erasing
 from shared.contracts.identity import RecordErased
@@ -8,5 +8,5 @@ from shared.messaging.envelope import Message
 
 
 async def erase_record(connection: Connection, messages: list[Message[RecordErased]]) -> None:
-    """The address and what waits to be sent go at once; a message that a sender holds already may still leave."""
+    """Deletes the contact and all that is queued at once. A message that a sender already holds may still be sent."""
     await begin_each(connection, messages, erasing.destroy_contact)

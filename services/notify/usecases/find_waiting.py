@@ -1,4 +1,4 @@
-"""Finds messages that rest on something that is not here yet."""
+"""Finds messages that depend on a contact or a document that has not arrived yet."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,48 +13,52 @@ from shared.db.pool import Connection
 from shared.messaging.envelope import Message
 from shared.runtime import clock
 
-DOCUMENTS_MAY_BE_LATE = timedelta(days=30)
-"""As long as topics keep facts: what was published before must have come."""
+MAX_DOCUMENT_DELAY = timedelta(days=30)
+"""The retention of topics of facts: documents published before that have arrived."""
 
 
-async def find_waiting_documents(
+async def documents_awaiting_contacts(
     connection: Connection, messages: list[Message[DocumentPublished | DocumentRelabelled]]
 ) -> set[UUID]:
-    """Those published of whose record no contact is here; of new labels nobody is told."""
+    """Returns the publications whose record has no contact yet. New labels raise no alert and await nothing."""
     published = [message for message in messages if isinstance(message.event, DocumentPublished)]
-    here = await store.find_contacted(connection, list({message.event.record_id for message in published}))
-    return {message.id for message in published if message.event.record_id not in here}
+    contacted = await store.find_records_with_contact(
+        connection, list({message.event.record_id for message in published})
+    )
+    return {message.id for message in published if message.event.record_id not in contacted}
 
 
-async def find_waiting_consultations(connection: Connection, messages: list[Message[AccessRecorded]]) -> set[UUID]:
-    """Those of whose record no contact is here, or of whose document we were not told yet who may know of it."""
+async def consultations_awaiting_facts(connection: Connection, messages: list[Message[AccessRecorded]]) -> set[UUID]:
+    """Returns the consultations whose record has no contact yet, or whose document's labels have not arrived yet."""
     read = [message for message in messages if is_consultation(message.event)]
     if not read:
         return set()
     uncontacted = await _without_contact(connection, read)
-    since = clock.now() - DOCUMENTS_MAY_BE_LATE
+    since = clock.now() - MAX_DOCUMENT_DELAY
     expected = {message.id: alert for message in read if (alert := _alert_of_recent_document(message.event, since))}
-    told = await store.find_alerts(connection, list(set(expected.values()))) if expected else set()
-    untold = {one for one, alert in expected.items() if alert not in told}
-    return untold | uncontacted
+    existing = await store.find_existing_alerts(connection, list(set(expected.values()))) if expected else set()
+    awaiting_document = {id for id, alert in expected.items() if alert not in existing}
+    return awaiting_document | uncontacted
 
 
-async def find_waiting_emergencies(connection: Connection, messages: list[Message[AccessRecorded]]) -> set[UUID]:
-    """Those of whose record no contact is here: nobody could be told. Nothing else is waited for."""
+async def emergencies_awaiting_contacts(connection: Connection, messages: list[Message[AccessRecorded]]) -> set[UUID]:
+    """Returns the emergencies whose record has no contact yet. They await nothing else."""
     return await _without_contact(connection, [message for message in messages if is_emergency(message.event)])
 
 
 async def _without_contact(connection: Connection, messages: list[Message[AccessRecorded]]) -> set[UUID]:
     if not messages:
         return set()
-    here = await store.find_contacted(connection, list({message.event.record_id for message in messages}))
-    return {message.id for message in messages if message.event.record_id not in here}
+    contacted = await store.find_records_with_contact(
+        connection, list({message.event.record_id for message in messages})
+    )
+    return {message.id for message in messages if message.event.record_id not in contacted}
 
 
 def _alert_of_recent_document(event: AccessRecorded, since: datetime) -> UUID | None:
     if event.document_id is None:
         return None
-    made = clock.made_at(event.document_id)
-    if made is None or made < since:
+    created_at = clock.made_at(event.document_id)
+    if created_at is None or created_at < since:
         return None
     return alert_id(event.record_id, "document", event.document_id)

@@ -1,8 +1,8 @@
-"""The labels of a document have changed: so does who may know of it."""
+"""Follows the labels of documents, which decide who may learn of them."""
 
 from uuid import UUID
 
-from services.notify.domain import audience
+from services.notify.domain import audience_of
 from services.notify.store import alerts as store
 from services.notify.store.alerts import Restriction
 from shared.contracts.label_versions import LabelVersion
@@ -12,13 +12,13 @@ from shared.messaging.envelope import Message
 
 
 async def follow_labels(connection: Connection, messages: list[Message[DocumentRelabelled]]) -> None:
-    """What the newest labels of each document say; what older ones say is passed over."""
+    """Stores who may learn of each document by its newest labels; older labels are ignored."""
     newest: dict[UUID, Restriction] = {}
     for message in messages:
         event = message.event
-        restriction = Restriction(event.record_id, audience(event.labels), LabelVersion.of(message))
-        known = newest.get(event.document_id)
-        if known is None or restriction.version.replaces(known.version):
+        restriction = Restriction(event.record_id, audience_of(event.labels), LabelVersion.of(message))
+        previous = newest.get(event.document_id)
+        if previous is None or restriction.version.replaces(previous.version):
             newest[event.document_id] = restriction
     if newest:
-        await store.keep_restrictions(connection, newest)
+        await store.upsert_restrictions(connection, newest)

@@ -1,4 +1,4 @@
-"""Forgets alerts and windows once no message about them can come again."""
+"""Deletes alerts and windows once no event about them can come again."""
 
 from datetime import timedelta
 
@@ -6,17 +6,17 @@ from services.notify.store import alert_queue, alerts
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 
-KEPT = timedelta(days=63)
-"""Longer than a topic keeps its facts and, after that, an operator may redrive a letter."""
+RETENTION = timedelta(days=63)
+"""Longer than a topic retains its facts and an operator may redrive a dead letter after that."""
 
 
 async def forget_alerts(pool: Pool) -> bool:
-    """A part of them. Returns whether there may be more."""
+    """Deletes a batch of old alerts and windows. Returns whether there may be more."""
     async with transaction(pool) as connection:
-        past = clock.now() - KEPT
+        oldest_kept = clock.now() - RETENTION
         more = [
-            await alert_queue.forget_before(connection, past),
-            await alert_queue.forget_windows(connection, past),
-            await alerts.forget_windows(connection, past),
+            await alert_queue.delete_handled_before(connection, oldest_kept),
+            await alert_queue.delete_windows_before(connection, oldest_kept),
+            await alerts.delete_windows_before(connection, oldest_kept),
         ]
     return any(more)

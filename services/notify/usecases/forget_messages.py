@@ -1,12 +1,12 @@
-"""Forgets messages that are done with, once no request about them can come again."""
+"""Deletes handled messages once no request for them can come again."""
 
 from services.notify.store import messages
-from services.notify.usecases.forget_alerts import KEPT
+from services.notify.usecases.forget_alerts import RETENTION
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 
 
 async def forget_messages(pool: Pool) -> bool:
-    """A part of them. Returns whether there may be more."""
+    """Deletes a batch of old messages. Returns whether there may be more."""
     async with transaction(pool) as connection:
-        return await messages.forget_before(connection, clock.now() - KEPT)
+        return await messages.delete_handled_before(connection, clock.now() - RETENTION)

@@ -1,4 +1,4 @@
-"""Keeps where persons are told things, sealed as it came."""
+"""Keeps a copy of each person's contact, encrypted as it came."""
 
 from services.notify.store import alerts as store
 from shared.contracts.identity import ContactChanged
@@ -7,18 +7,21 @@ from shared.messaging.envelope import Message
 
 
 async def keep_contacts(connection: Connection, messages: list[Message[ContactChanged]]) -> set[bytes]:
-    """The latest version of each record in the batch, unless a later one is here. Returns the keys of newer copies."""
+    """Stores the latest contact of each record in the batch, unless a newer one is stored.
+
+    Returns the message keys of the records whose contact changed.
+    """
     latest: dict[object, Message[ContactChanged]] = {}
     for message in messages:
-        known = latest.get(message.event.record_id)
-        if known is None or known.event.version < message.event.version:
+        previous = latest.get(message.event.record_id)
+        if previous is None or previous.event.version < message.event.version:
             latest[message.event.record_id] = message
-    told = list(latest.values())
-    newer = await store.keep_contacts(
+    newest = list(latest.values())
+    changed = await store.upsert_contacts(
         connection,
-        [message.event.record_id for message in told],
-        [message.event.version for message in told],
-        [message.partition for message in told],
-        [message.event.sealed for message in told],
+        [message.event.record_id for message in newest],
+        [message.event.version for message in newest],
+        [message.partition for message in newest],
+        [message.event.sealed for message in newest],
     )
-    return {str(record_id).encode() for record_id in newer}
+    return {str(record_id).encode() for record_id in changed}

@@ -1,9 +1,9 @@
-"""Keeps what others ask to be sent, sealed as it came, for the senders."""
+"""Queues the messages that services request, encrypted as they came."""
 
-from services.notify.domain import Request
-from services.notify.sealed import open_request
+from services.notify.domain import MessageRequest
+from services.notify.sealed import decrypt_request
 from services.notify.store import messages, unbound
-from services.notify.texts import check_message, is_awaited
+from services.notify.texts import is_awaited, render_message
 from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
@@ -11,23 +11,23 @@ from shared.messaging.envelope import Message
 from shared.runtime import clock
 
 
-async def keep_messages(connection: Connection, told: list[Message[MessageRequested]], *, keyring: Keyring) -> None:
-    """Each request once, however often it comes.
+async def enqueue_messages(connection: Connection, batch: list[Message[MessageRequested]], *, keyring: Keyring) -> None:
+    """Queues each request once, however often it comes.
 
     Raises KeyUnknownError, SealUnusableError, RequestUnreadableError, KindUnknownError, ValuesUnfitError.
     """
     takes_unbound = await unbound.takes_unbound(connection)
-    requests: dict[object, Request] = {}
-    for message in told:
+    requests: dict[object, MessageRequest] = {}
+    for message in batch:
         request = _request(message)
-        check_message(request.kind, request.channel, open_request(keyring, request, takes_unbound=takes_unbound))
+        render_message(request.kind, request.channel, decrypt_request(keyring, request, takes_unbound=takes_unbound))
         requests.setdefault(request.id, request)
     await messages.insert_messages(connection, list(requests.values()), clock.now())
 
 
-def _request(message: Message[MessageRequested]) -> Request:
+def _request(message: Message[MessageRequested]) -> MessageRequest:
     event = message.event
-    return Request(
+    return MessageRequest(
         id=event.request_id,
         record_id=event.record_id,
         channel=event.channel,
@@ -36,5 +36,5 @@ def _request(message: Message[MessageRequested]) -> Request:
         requested_at=message.time,
         expires_at=event.expires_at,
         trace=message.trace,
-        awaited=is_awaited(event.kind),
+        is_awaited=is_awaited(event.kind),
     )

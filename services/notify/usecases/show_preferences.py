@@ -1,4 +1,4 @@
-"""Shows a person which kinds of alerts are switched on."""
+"""Returns the preferences of a person: which kinds of alerts are switched on."""
 
 from uuid import UUID
 
@@ -11,7 +11,10 @@ from shared.http.tokens import Caller
 
 
 async def show_preferences(pool: Pool, caller: Caller, record_id: UUID) -> Preferences:
-    """Of one's own record. Raises NotFoundError for any other, and where the record was erased."""
+    """Returns the preferences of the caller's own record.
+
+    Raises NotFoundError for a record that is not the caller's or was erased.
+    """
     if caller.kind != "patient" or caller.record_id != record_id:
         raise NotFoundError
     async with pool.acquire() as connection:

@@ -1,4 +1,4 @@
-"""Takes alerts whose time has come, for a while: if their sender dies, another takes them after it."""
+"""Takes due alerts for a limited time: if their sender dies, another takes them after that."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from shared.runtime import clock
 
 
 async def take_due_alerts(pool: Pool, queue: AlertQueue, limit: int, held_for: timedelta) -> list[DueAlert]:
-    """The longest due of one queue, each with what else is due of its kind about its record."""
+    """Takes the `limit` longest due alerts of a queue, each with all other due alerts of its kind about its record."""
     now = clock.now()
     async with pool.acquire() as connection:
         return await store.take_due(connection, queue, now, limit, now + held_for)

@@ -1,4 +1,4 @@
-"""Takes messages whose time has come, for a while: if their sender dies, another takes them after it."""
+"""Takes due messages for a limited time: if their sender dies, another takes them after that."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from shared.runtime import clock
 
 
 async def take_due_messages(pool: Pool, queue: MessageQueue, limit: int, held_for: timedelta) -> list[DueMessage]:
-    """The longest due of one queue first."""
+    """Takes the `limit` longest due messages of a queue, the longest due first."""
     now = clock.now()
     async with pool.acquire() as connection:
         return await messages.take_due(connection, queue, now, limit, now + held_for)
