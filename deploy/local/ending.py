@@ -1,4 +1,4 @@
-"""The end of the story: the patient closes the record; it is erased, and the receipt is verified."""
+"""The last steps of the story: the patient closes the record; it is erased, and the receipt is verified."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def close_record(story: Story) -> None:
-    """The patient closes the record: once that is in force only the holder reads."""
+    """The patient closes the record; once that is in force, only the holder can read."""
     story.deposited_at = None
     path = f"/records/{story.record_id}/close"
     answer = await story.holder.call("POST", "identity", path, json={}, headers={"prefer": "wait=10"})
@@ -23,7 +23,7 @@ async def close_record(story: Story) -> None:
 
 
 async def erase_record(story: Story) -> None:
-    """A decision under the GDPR: all five services destroy what they hold, and the receipt proves it."""
+    """A decision under the GDPR erases the record: all five services destroy their data, as the receipt proves."""
     administrator = session_of(story.dmp, story.credentials, ADMINISTRATOR)
     prefer = {"prefer": "wait=10"}
     decision = {"reason": "gdpr-decision"}
@@ -35,11 +35,14 @@ async def erase_record(story: Story) -> None:
     keys = await send(story.dmp.http, story.dmp.urls, "GET", "identity", "/.well-known/erasure-receipt-keys.json")
     receipt = verify(signed, keys.json())
     story.happened("administrator", "has the record erased, by a decision under the GDPR", receipt.decided_at)
-    for one in sorted(receipt.acknowledgements, key=lambda one: one.acknowledged_at):
+    for acknowledgement in sorted(
+        receipt.acknowledgements, key=lambda acknowledgement: acknowledgement.acknowledged_at
+    ):
         destroyed = (
-            ", ".join(f"{count} {what}" for what, count in one.destroyed.items() if count) or "nothing was there"
+            ", ".join(f"{count} {kind}" for kind, count in acknowledgement.destroyed.items() if count)
+            or "nothing was there"
         )
-        story.happened(one.service, f"has destroyed: {destroyed}", one.acknowledged_at)
+        story.happened(acknowledgement.service, f"has destroyed: {destroyed}", acknowledgement.acknowledged_at)
     story.happened("receipt", f"verified; no backup brings it back from {receipt.unrecoverable_from:%d/%m/%Y} on")
     try:
         await story.holder.call("GET", "records", f"/fhir/Binary/{story.document_id}")

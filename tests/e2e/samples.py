@@ -67,7 +67,7 @@ async def _open(administrator: Session, header: CdaHeader) -> None:
 
     async def in_force() -> bool:
         path = f"/records/{answer.json()['record_id']}"
-        found = await administrator.call("GET", "identity", path, headers={"prefer": "wait=5"})
-        return bool(found.json()["status"] == "in-force")
+        state = await administrator.call("GET", "identity", path, headers={"prefer": "wait=5"})
+        return bool(state.json()["status"] == "in-force")
 
     await eventually(in_force)

@@ -72,7 +72,7 @@ class Hospital:
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
-    async def found(self) -> Software:
+    async def register(self) -> Software:
         """Enters the structure in the directory and registers its software."""
         administrator = await self._administrator()
         self._headers = {"authorization": f"Bearer {await token_of(self._client, self._issuer, administrator)}"}
@@ -151,11 +151,11 @@ class Depositing:
         """Deposits; the results in the order of the bodies, and {"cpu", "retries", "count"} of the process."""
         await self._say(asdict(run))
 
-        def told(news: dict[str, Any]) -> None:
+        def report(news: dict[str, Any]) -> None:
             retries = f", retries {news['retries']}" if run.persist else ""
             tell(f"answered: {news['answered']}, under way: {news['under_way']}{retries}")
 
-        done = await self._until("done", told)
+        done = await self._until("done", report)
         lines = await asyncio.to_thread(lambda: self._results.read_bytes().splitlines())
         results = [Result(**orjson.loads(line)) for line in lines]
         return sorted(results, key=lambda result: result.index), done
@@ -165,13 +165,13 @@ class Depositing:
         self._process.stdin.write(orjson.dumps(what) + b"\n")
         await self._process.stdin.drain()
 
-    async def _until(self, event: str, told: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    async def _until(self, event: str, report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         assert self._process.stdout is not None
         async for line in self._process.stdout:
             news: dict[str, Any] = orjson.loads(line)
             if news["event"] == event:
                 return news
-            told(news)
+            report(news)
         raise RuntimeError(f"the depositing process ended ({await self._process.wait()})")
 
 

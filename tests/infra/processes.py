@@ -30,7 +30,7 @@ _OWN = {
 
 
 @dataclass(frozen=True)
-class Ended:
+class ProcessResult:
     """A process that has ended."""
 
     code: int
@@ -38,7 +38,7 @@ class Ended:
     errors: str
 
 
-async def run(database: Database, *arguments: str, rings: Mapping[str, str]) -> Ended:
+async def run(database: Database, *arguments: str, rings: Mapping[str, str]) -> ProcessResult:
     """`python -m services.<service> <arguments>` until it ends; `rings` by the name of their setting."""
     prefix = database.service.upper()
     settings = {**_COMMON, **_OWN.get(database.service, {}), "POSTGRES__DSN": database.dsn}
@@ -58,4 +58,4 @@ async def run(database: Database, *arguments: str, rings: Mapping[str, str]) -> 
             process.kill()
             await process.wait()
     assert process.returncode is not None
-    return Ended(process.returncode, output.decode(), errors.decode())
+    return ProcessResult(process.returncode, output.decode(), errors.decode())

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from deploy.local.deeds import DEEDS, deed
+from deploy.local.deeds import ACTION_LABELS, action_label
 from shared.contracts.audit import Action
 
 SHOWN = {*get_args(Action), "publish-document"}
@@ -12,23 +12,23 @@ SHOWN = {*get_args(Action), "publish-document"}
 
 @pytest.mark.parametrize("action", sorted(SHOWN))
 def test_each_action_that_may_be_shown_has_its_words(action: str) -> None:
-    assert action in DEEDS
-    assert "-" not in deed(action).replace("break-glass", "")
+    assert action in ACTION_LABELS
+    assert "-" not in action_label(action).replace("break-glass", "")
 
 
 def test_no_words_stand_for_what_nobody_does_and_no_two_deeds_read_alike() -> None:
-    assert set(DEEDS) == SHOWN
-    assert len(set(DEEDS.values())) == len(DEEDS)
+    assert set(ACTION_LABELS) == SHOWN
+    assert len(set(ACTION_LABELS.values())) == len(ACTION_LABELS)
 
 
 def test_a_code_of_tomorrow_is_still_readable() -> None:
-    assert deed("do-something-new") == "do something new"
+    assert action_label("do-something-new") == "do something new"
 
 
 def test_an_emergency_is_told_with_the_deed() -> None:
     assert (
-        deed("read-document", "bris_de_glace")
-        == deed("read-document", "centre_15")
+        action_label("read-document", "bris_de_glace")
+        == action_label("read-document", "centre_15")
         == "read a document in an emergency"
     )
-    assert deed("read-document", "normal") == "read a document"
+    assert action_label("read-document", "normal") == "read a document"

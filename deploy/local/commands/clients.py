@@ -10,16 +10,16 @@ from deploy.local.running import run
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the command to the application."""
     app.command()(bootstrap)
 
 
 def bootstrap(var: VarOption, as_json: JsonOption = False) -> None:
-    """Make the first clients and people: an administrator, two hospitals, an operator, three professionals.
+    """Register the first clients and people: an administrator, two hospitals, an operator, three professionals.
 
-    What is there already stays. The private keys lie in var/secrets/clients; var/endpoints.json names them by path.
+    Existing ones stay. The private keys lie in var/secrets/clients; var/endpoints.json names their paths.
 
-    Exit codes: 0 all are there, 1 refused, 3 nothing runs.
+    Exit codes: 0 all are registered, 1 refused, 3 nothing runs.
 
     Example: dmp bootstrap
     """
@@ -29,7 +29,13 @@ def bootstrap(var: VarOption, as_json: JsonOption = False) -> None:
         show_json(credentials)
         return
     rows = [
-        (name, one["kind"], one.get("client_id") or one.get("professional_id"), one.get("name"), one.get("key"))
-        for name, one in credentials.items()
+        (
+            name,
+            credential["kind"],
+            credential.get("client_id") or credential.get("professional_id"),
+            credential.get("name"),
+            credential.get("key"),
+        )
+        for name, credential in credentials.items()
     ]
-    show_table(("name", "kind", "id", "who", "key"), rows, "nobody")
+    show_table(("name", "kind", "id", "who", "key"), rows, "none")
