@@ -29,7 +29,7 @@ COMMANDS = (
         "authorise",
         "block",
         "unblock",
-        "object",
+        "object-to-deposits",
         "choices",
         "preferences",
         "mails",
@@ -38,7 +38,7 @@ COMMANDS = (
         "offsets",
     ),
     *("hide-section", "emergency", "care-team", "choices-history"),
-    *("figures", "link", "unlink", "add", "label", "what-if", "why"),
+    *("figures", "link", "unlink", "add", "label", "what-if", "explain"),
 )
 
 
@@ -86,7 +86,7 @@ def test_every_command_for_operators_explains_itself_too(command: tuple[str, str
         ("documents", "--record", RECORD),
         ("label", RECORD, "mask", "--as", "doctor"),
         ("what-if", "--record", RECORD, "--hide-section", "BIOLOGIE"),
-        ("why", RECORD, "--as", "doctor"),
+        ("explain", RECORD, "--as", "doctor"),
         ("get", RECORD, "--as", "doctor"),
         ("accesses", "--record", RECORD),
         ("authorise", "899900000101", "--record", RECORD),
@@ -95,7 +95,7 @@ def test_every_command_for_operators_explains_itself_too(command: tuple[str, str
         ("emergency", "--record", RECORD, "--no-break-glass"),
         ("care-team", "--record", RECORD, "--object"),
         ("choices-history", "--record", RECORD),
-        ("object", "1990000204", "--record", RECORD),
+        ("object-to-deposits", "1990000204", "--record", RECORD),
         ("preferences", "--record", RECORD),
         ("topics",),
         ("figures",),
@@ -149,6 +149,24 @@ def test_a_wrong_use_ends_with_2(arguments: tuple[str, ...], tmp_path: Path) -> 
     result = run(*arguments, var=tmp_path)
     assert result.exit_code == 2
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "successor"),
+    [
+        (("why", RECORD, "--as", "doctor"), "explain"),
+        (("why", "--help"), "explain"),
+        (("object", "1990000204", "--record", RECORD), "object-to-deposits"),
+        (("object",), "object-to-deposits"),
+    ],
+)
+def test_a_retired_name_of_a_command_names_its_successor(
+    arguments: tuple[str, ...], successor: str, tmp_path: Path
+) -> None:
+    result = run(*arguments, var=tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"error: `dmp {arguments[0]}` is now `dmp {successor}`\n"
+    assert f"│ {arguments[0]} " not in run("--help", var=tmp_path).stdout
 
 
 def row(status: str, done: bool = False) -> dict[str, Any]:

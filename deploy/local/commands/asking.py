@@ -1,4 +1,4 @@
-"""`dmp what-if` and `dmp why`: the effects of a change, and the explanation of a decision."""
+"""`dmp what-if` and `dmp explain`: the effects of a change, and the explanation of a decision."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -16,6 +16,7 @@ from deploy.local.commands.common import (
     RecordOption,
     fail,
     perform,
+    retire,
     session_for,
     show_json,
 )
@@ -31,7 +32,8 @@ class Emergency(StrEnum):
 def register(app: typer.Typer) -> None:
     """Adds the commands to the application."""
     app.command("what-if")(what_if)
-    app.command("why")(explain)
+    app.command()(explain)
+    retire(app, "why", "explain")
 
 
 def what_if(  # noqa: PLR0913  # each is an option of the command line
@@ -88,7 +90,7 @@ def explain(
 
     Exit codes: 0 shown, 1 refused or no such entry, 3 nothing runs.
 
-    Example: dmp why UUID --as patient:RECORD
+    Example: dmp explain UUID --as patient:RECORD
     """
 
     async def ask(dmp: Dmp, installation: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The choices of a patient.
 
-`dmp authorise`, `block`, `unblock`, `object`, `hide-section`, `emergency`, `care-team`, `choices`,
+`dmp authorise`, `block`, `unblock`, `object-to-deposits`, `hide-section`, `emergency`, `care-team`, `choices`,
 `choices-history`, `preferences`.
 """
 
@@ -17,6 +17,7 @@ from deploy.local.commands.common import (
     RecordOption,
     moment,
     perform,
+    retire,
     show_json,
     show_table,
     with_zone,
@@ -32,7 +33,8 @@ def register(app: typer.Typer) -> None:
     app.command()(authorise)
     app.command()(block)
     app.command()(unblock)
-    app.command("object")(object_to_deposits)
+    app.command("object-to-deposits")(object_to_deposits)
+    retire(app, "object", "object-to-deposits")
     app.command("hide-section")(hide_section)
     app.command()(emergency)
     app.command("care-team")(care_team)
@@ -94,7 +96,7 @@ def object_to_deposits(
 
     Exit codes: 0 in force, 1 refused, 3 nothing runs, 4 still on its way.
 
-    Example: dmp object 1990000204 --record UUID
+    Example: dmp object-to-deposits 1990000204 --record UUID
     """
     _choose(var, record, "DELETE" if withdraw else "PUT", f"feeding-objections/{structure}", as_json)
 

@@ -63,6 +63,16 @@ def fail(code: int, message: str) -> NoReturn:
     raise typer.Exit(code)
 
 
+def retire(app: typer.Typer, name: str, successor: str) -> None:
+    """Adds a hidden command under a retired name, which exits with 2 and names its successor."""
+
+    def retired(context: typer.Context) -> None:
+        fail(EXIT_USAGE, f"`dmp {name}` is now `dmp {successor}`")
+
+    settings = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command(name, hidden=True, add_help_option=False, context_settings=settings)(retired)
+
+
 def session_for(dmp: Dmp, installation: Mapping[str, Any], name: str) -> Session:
     """Returns a session for a caller. Raises LocalError if the name is unknown.
 
