@@ -35,9 +35,9 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield DESCRIPTIONS / "asyncapi.yaml", _yaml(asyncapi())
     yield DESCRIPTIONS / "access.md", access_page()
     yield DESCRIPTIONS / "contracts.md", contracts_page()
-    readme = (ROOT / "README.md").read_text("utf-8")
-    before, after = readme.split(BEGIN)[0], readme.split(END)[1]
-    yield ROOT / "README.md", f"{before}{BEGIN}\n{configuration()}{END}{after}"
+    page = (DESCRIPTIONS / "configuration.md").read_text("utf-8")
+    before, after = page.split(BEGIN)[0], page.split(END)[1]
+    yield DESCRIPTIONS / "configuration.md", f"{before}{BEGIN}\n{configuration()}{END}{after}"
     for service in SERVICES:
         yield DESCRIPTIONS / f"openapi-{service}.yaml", _yaml(openapi(service))
 
@@ -78,7 +78,7 @@ def _placeholders(settings: type[ServiceSettings]) -> ServiceSettings:
 
 
 def configuration() -> str:
-    """Returns the README's table of settings as Markdown."""
+    """Returns the table of settings as Markdown."""
     rows: dict[str, tuple[str, str, str]] = {}
     services: dict[str, list[str]] = {}
     for service in SERVICES:

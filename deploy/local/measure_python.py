@@ -1,4 +1,4 @@
-"""Prints the speed of this interpreter on pure Python: rounds of a fixed piece of work in a third of a second.
+"""Prints the speed of this interpreter on pure Python: rounds of a fixed piece of work in a third of a CPU second.
 
 Builds without profile-guided optimisation are a third slower, which their configuration does not reveal reliably
 (Debian's CONFIG_ARGS do not). `setup.sh` runs it with each Python that it finds; standard library only.
@@ -18,9 +18,9 @@ def work() -> int:
 
 
 def rounds() -> int:
-    """Returns how often `work` runs in SECONDS."""
-    count, end = 0, time.perf_counter() + SECONDS
-    while time.perf_counter() < end:
+    """Returns how often `work` runs in SECONDS of CPU time."""
+    count, end = 0, time.process_time() + SECONDS
+    while time.process_time() < end:
         work()
         count += 1
     return count

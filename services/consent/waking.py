@@ -11,6 +11,7 @@ import asyncpg
 
 from services.consent.store.states import IN_FORCE_CHANNEL
 from shared.db.pool import KEEPALIVES
+from shared.http.admission import idle
 from shared.runtime.tasks import end_tasks
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ class InForce:
         try:
             found = await look()
             while not done(found) and (left := deadline - asyncio.get_running_loop().time()) > 0:
-                with contextlib.suppress(TimeoutError):
+                with contextlib.suppress(TimeoutError), idle():
                     await asyncio.wait_for(event.wait(), min(left, LONGEST_NAP_S))
                 event.clear()
                 found = await look()

@@ -18,6 +18,7 @@ from services.identity.domain.psc import (
     Redeemed,
     RelyingParty,
 )
+from shared.http.admission import idle
 from shared.runtime.logs import log
 
 TIMEOUT_S = 5.0
@@ -127,7 +128,8 @@ class HttpProvider:
     async def _ask(self, method: str, url: str, **more: Any) -> httpx.Response:
         try:
             async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, follow_redirects=False) as client:
-                return await client.request(method, url, **more)
+                with idle():
+                    return await client.request(method, url, **more)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ProviderUnavailableError from error
 

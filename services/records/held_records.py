@@ -7,12 +7,14 @@ database would keep a connection of the pool, and a few readers of one record wo
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 import asyncpg
 
 from shared.errors import UncheckableError
+from shared.http.admission import idle
 from shared.runtime.metrics import RECORDS_HELD
 
 P = ParamSpec("P")
@@ -30,13 +32,15 @@ def retried_while_held(use_case: Callable[P, Awaitable[T]]) -> Callable[P, Await
     @wraps(use_case)
     async def retried(*args: P.args, **kwargs: P.kwargs) -> T:
         deadline = asyncio.get_running_loop().time() + LONGEST_WAIT_S
-        while True:
-            try:
-                return await use_case(*args, **kwargs)
-            except asyncpg.LockNotAvailableError as error:
-                RECORDS_HELD.inc()
-                if asyncio.get_running_loop().time() > deadline:
-                    raise UncheckableError from error
-            await asyncio.sleep(random.uniform(*PAUSES_S))
+        with ExitStack() as waiting:
+            while True:
+                try:
+                    return await use_case(*args, **kwargs)
+                except asyncpg.LockNotAvailableError as error:
+                    RECORDS_HELD.inc()
+                    if asyncio.get_running_loop().time() > deadline:
+                        raise UncheckableError from error
+                waiting.enter_context(idle())  # until the end: its further tries must keep out nobody else either
+                await asyncio.sleep(random.uniform(*PAUSES_S))
 
     return retried

@@ -1,10 +1,10 @@
 """Which keys a service's database needs: noted there by triggers, compared with the rings before a process starts.
 
 A process without such a key would be ready, answer what lies under it with an error, and take a person it cannot
-recognise for a new one. See `key_uses` and `key_columns` in the shared migrations.
+recognise for a new one. See `key_uses`, `key_columns` and `key_checks` in the shared migrations.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -18,8 +18,12 @@ from shared.runtime.settings import PostgresSettings
 Rings = Mapping[str, Keyring]
 """A service's keyrings by the name of their setting (`kek` of KEYS__KEK)."""
 
-SELECT_USES = "select ring, kid, key_check from key_uses order by ring, kid"
-SET_CHECK = "update key_uses set key_check = $3 where ring = $1 and kid = $2 and key_check is null"
+SELECT_USES = "select ring, kid from key_uses order by ring, kid"
+SELECT_CHECKS = "select ring, kid, key_check from key_checks order by ring, kid"
+INSERT_CHECKS = """
+insert into key_checks (ring, kid, key_check) select * from unnest($1::text[], $2::text[], $3::text[])
+on conflict on constraint key_checks_pkey do nothing"""
+DELETE_CHECK = "delete from key_checks where ring = $1 and kid = $2 and key_check = $3"
 COUNT_USES = 'select ring, kid, used_by, used_in, "rows" from count_key_uses()'
 FORGET_USE = "delete from key_uses where ring = $1 and kid = $2"
 FILL_USES = 'select "position" from fill_key_uses($1)'
@@ -45,12 +49,15 @@ class KeyMissingError(CodedError):
 
 
 class KeyDiffersError(CodedError):
-    """A key of the ring has the id of another one, under which rows lie."""
+    """A key of the ring has the id of another one, with which a process has started before."""
 
     code = "key-differs"
 
     def __init__(self, ring: str, kid: str) -> None:
-        super().__init__(f"key {kid} of ring {ring} is not the one of that id under which rows lie: put that one back")
+        super().__init__(
+            f"key {kid} of ring {ring} is not the one that was noted under that id: put that one back, "
+            "or, if no rows lie under it, forget it (keys status, keys rewrap)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +88,29 @@ async def check_rings(postgres: PostgresSettings, service: str, rings: Rings) ->
 
 
 async def compare(connection: Connection, rings: Rings) -> None:
-    """`check_rings` on a connection. The first process that sees a key in use notes which one it is."""
+    """`check_rings` on a connection. The first process that starts with a key notes which one it is."""
     try:
         uses = await connection.fetch(SELECT_USES)
+        checks = _checks_of(rings)
+        await connection.execute(INSERT_CHECKS, [r for r, _ in checks], [k for _, k in checks], list(checks.values()))
+        noted = await connection.fetch(SELECT_CHECKS)
     except asyncpg.UndefinedTableError as error:
         raise NotMigratedError from error
-    for ring, kid, key_check in uses:
-        if ring not in rings or kid not in rings[ring].keys:
+    for ring, kid in uses:
+        if (ring, kid) not in checks:
             raise KeyMissingError(ring, kid)
-        expected = rings[ring].fingerprint("key-check", ring, kid=kid)
-        if key_check is None:
-            await connection.execute(SET_CHECK, ring, kid, expected)
-        elif key_check != expected:
+    for ring, kid, key_check in noted:
+        if checks.get((ring, kid), key_check) != key_check:
             raise KeyDiffersError(ring, kid)
+
+
+def _checks_of(rings: Rings) -> dict[tuple[str, str], str]:
+    """A keyed hash for each key, by its ring and id."""
+    return {
+        (ring, kid): keyring.fingerprint("key-check", ring, kid=kid)
+        for ring, keyring in rings.items()
+        for kid in keyring.keys
+    }
 
 
 async def count_uses(connection: Connection) -> Sequence[KeyUse]:
@@ -131,13 +148,15 @@ def _state(rings: Rings, ring: str, kid: str) -> Literal["active", "kept", "miss
 
 
 async def forget_unused(connection: Connection, rings: Rings) -> Sequence[tuple[str, str]]:
-    """Forgets the keys, other than the active ones, under which no row lies. Returns ring and id of each.
+    """Forgets the keys, other than the active ones, under which no row lies, and of keys that are not in the rings and
+    under which no row lies which ones they were. Returns ring and id of each of the former.
 
     A process that still seals under such a key may have done so while the rows were counted: they are looked through
     again afterwards, and what is found is noted again.
     """
-    needed = {(use.ring, use.kid) for use in await count_uses(connection)}
-    needed |= {(ring, keyring.active) for ring, keyring in rings.items()}
+    used = {(use.ring, use.kid) for use in await count_uses(connection)}
+    await _forget_checks(connection, rings, used)
+    needed = used | {(ring, keyring.active) for ring, keyring in rings.items()}
     noted = {(row["ring"], row["kid"]) for row in await connection.fetch(SELECT_USES)}
     unused = sorted(noted - needed)
     for ring, kid in unused:
@@ -146,3 +165,10 @@ async def forget_unused(connection: Connection, rings: Rings) -> Sequence[tuple[
     while position is not None:
         position = await connection.fetchval(FILL_USES, position)
     return unused
+
+
+async def _forget_checks(connection: Connection, rings: Rings, used: Set[tuple[str, str]]) -> None:
+    checks = _checks_of(rings)
+    for ring, kid, key_check in await connection.fetch(SELECT_CHECKS):
+        if (ring, kid) not in used and checks.get((ring, kid)) != key_check:
+            await connection.execute(DELETE_CHECK, ring, kid, key_check)

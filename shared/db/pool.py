@@ -30,7 +30,6 @@ __all__ = (
     "Pool",
     "create_pool",
     "is_transient",
-    "longest_wait",
     "transaction",
     "wake_in_process",
 )
@@ -84,19 +83,9 @@ class _PoolWithLimits(Pool):
 
     patience_s: float = 0
     notifier: Notifier
-    waiting: dict[object, float]
-    """Since when each caller waits (event loop seconds), the longest first."""
     _came_back_at: float = 0
 
     async def _acquire(self, timeout: float | None) -> Any:  # what every way to a connection goes through
-        me = object()
-        self.waiting[me] = asyncio.get_running_loop().time()
-        try:
-            return await self._acquire_in_turns(timeout)
-        finally:
-            del self.waiting[me]
-
-    async def _acquire_in_turns(self, timeout: float | None) -> Any:
         loop = asyncio.get_running_loop()
         turn = 1
         while True:
@@ -156,16 +145,8 @@ async def create_pool(
     )
     pool.patience_s = limits.acquire_s
     pool.notifier = notifier
-    pool.waiting = {}
     notifier.pool = pool
     return await pool
-
-
-def longest_wait(pool: Pool) -> float:
-    """For how many seconds the first of those that wait for a connection has waited."""
-    assert isinstance(pool, _PoolWithLimits)
-    began = next(iter(pool.waiting.values()), None)
-    return 0.0 if began is None else asyncio.get_running_loop().time() - began
 
 
 def wake_in_process(pool: Pool, channel: str, attend: Attend) -> None:

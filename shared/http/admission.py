@@ -1,27 +1,28 @@
-"""Who is let in while a process has more to do than it can: early refusals, so that what is accepted is answered soon.
+"""Admission: while requests come faster than a process answers them, most are refused early, and the rest stay fast.
 
-A process judges itself only, by how late its event loop is and by how long its requests wait for a connection: never
-by what lies behind it, so that deposits are accepted while consent is away. What counts is a delay that stands: the
-shortest of the last samples (as in CoDel, RFC 8289), so that one long step refuses nobody. The refusal comes before
-anything is looked up, and is the same whether or not there is something to find.
+What counts is how many requests the process works on. That number bounds both the queue for its connections and the
+work of one turn of its event loop, and so the latency of what is admitted; it needs no figure of how fast the machine
+is. A request that only waits, for its body, for a fixed delay or for another service's result, does not count
+(`idle`): whoever sends slowly holds nobody back. What lies behind the process does not count either, so that deposits
+are accepted while consent is away. The refusal comes before anything is looked up, and is the same whether or not
+there is something to find.
 """
 
-import asyncio
-from collections import deque
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from fastapi.routing import APIRoute
 
 from shared.access.requirements import EMERGENCIES
-from shared.db.pool import Pool, longest_wait
 from shared.errors import OverloadedError
 from shared.http.tokens import Caller
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
-SAMPLE_EVERY_S: Final = 0.05
-SAMPLES: Final = 10
 _URGENCY: Final = "urgency"
 
 
@@ -37,43 +38,117 @@ class Urgency(StrEnum):
     BULK = "bulk"
 
 
-LONGEST_DELAY_S: Final[dict[Urgency, float]] = {
-    Urgency.EMERGENCY: 4.0,
-    Urgency.CHANGE: 2.0,
-    Urgency.READ: 1.0,
-    Urgency.DEPOSIT: 0.5,
-    Urgency.BULK: 0.25,
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A request is refused where the process works on that many already: `burst` begins an overload, and while that
+    lasts `overload` is the limit. A closed loop of a few clients never begins one; see docs/overload.md."""
+
+    burst: int
+    overload: int
+
+
+LIMITS: Final[Mapping[Urgency, Limits]] = {
+    Urgency.EMERGENCY: Limits(burst=128, overload=32),
+    Urgency.CHANGE: Limits(burst=64, overload=12),
+    Urgency.READ: Limits(burst=32, overload=3),
+    Urgency.DEPOSIT: Limits(burst=24, overload=2),
+    Urgency.BULK: Limits(burst=12, overload=1),
 }
-"""The standing delay, in seconds, from which on requests of this urgency are refused."""
+WINDOW_S: Final = 1.0
+CALM_SHARE: Final = 1 / 3
+"""An overload is over after WINDOW_S in which no more than this share was refused. The close limits refuse less than
+that of a load that can be worked off, so no overload outlives its cause."""
 
 
 class Load:
-    """How late this process is."""
+    """How many requests this process works on, and whether they are too many."""
 
-    def __init__(self) -> None:
-        self._samples: deque[float] = deque([0.0] * SAMPLES, maxlen=SAMPLES)
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._at_work = 0
+        self._window_ends: float | None = None  # during an overload
+        self._asked, self._refused = 0, 0  # since its window began
 
     @property
-    def standing_delay(self) -> float:
-        """Seconds that every recent request had to wait."""
-        return min(self._samples)
+    def at_work(self) -> int:
+        """Requests that are worked on now."""
+        return self._at_work
 
-    def add(self, delay: float) -> None:
-        """One sample."""
-        self._samples.append(delay)
+    @contextmanager
+    def admit(self, urgency: Urgency) -> Iterator["Place"]:
+        """A place for one request until the block ends. Raises OverloadedError."""
+        self._check(urgency)
+        place = Place(self)
+        place.take()
+        token = _place.set(place)
+        try:
+            yield place
+        finally:
+            _place.reset(token)
+            place.leave()
 
-    def admit(self, urgency: Urgency) -> None:
-        """Raises OverloadedError."""
-        if self.standing_delay > LONGEST_DELAY_S[urgency]:
-            raise OverloadedError
+    def change(self, by: int) -> None:
+        """More or fewer are worked on."""
+        self._at_work += by
 
-    async def watch(self, pool: Pool) -> None:
-        """Takes samples, for ever."""
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + SAMPLE_EVERY_S
-            await asyncio.sleep(SAMPLE_EVERY_S)
-            self.add(max(loop.time() - due, longest_wait(pool)))
+    def _check(self, urgency: Urgency) -> None:
+        limits, now = LIMITS[urgency], self._clock()
+        if self._window_ends is not None and now >= self._window_ends:
+            self._look_back(now, self._window_ends)
+        self._asked += 1
+        if self._at_work < (limits.burst if self._window_ends is None else limits.overload):
+            return
+        if self._window_ends is None:
+            self._begin_window(now)
+        self._refused += 1
+        raise OverloadedError
+
+    def _look_back(self, now: float, ended: float) -> None:
+        """At the window that has ended, or at the silence since then."""
+        if self._refused <= CALM_SHARE * self._asked or now >= ended + WINDOW_S:
+            self._window_ends = None
+        else:
+            self._begin_window(now)
+
+    def _begin_window(self, now: float) -> None:
+        self._window_ends = now + WINDOW_S
+        self._asked, self._refused = 0, 0
+
+
+class Place:
+    """What one admitted request takes of its process."""
+
+    def __init__(self, load: Load) -> None:
+        self._load, self._is_taken = load, False
+
+    def take(self) -> None:
+        """It is worked on (again)."""
+        if not self._is_taken:
+            self._is_taken = True
+            self._load.change(+1)
+
+    def leave(self) -> None:
+        """Nothing is done for it now."""
+        if self._is_taken:
+            self._is_taken = False
+            self._load.change(-1)
+
+
+_place: ContextVar[Place | None] = ContextVar("place", default=None)
+
+
+@contextmanager
+def idle() -> Iterator[None]:
+    """Around what only waits: the present request, if there is one, has no place meanwhile."""
+    place = _place.get()
+    if place is None:
+        yield
+        return
+    place.leave()
+    try:
+        yield
+    finally:
+        place.take()
 
 
 def urgent(urgency: Urgency) -> Callable[[Endpoint], Endpoint]:

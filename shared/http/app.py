@@ -1,6 +1,5 @@
 """The frame of every API: FastAPI with our errors, guard, health, metrics and callers."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
@@ -14,13 +13,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from shared.db.errors import DATABASE_ERRORS
 from shared.db.pool import ANSWER, LONG_ANSWER, Pool, create_pool
 from shared.errors import NotAuthenticatedError
-from shared.http.admission import Load
 from shared.http.described import DescribedApi
 from shared.http.error_boundary import ErrorBoundary
 from shared.http.problems import Renderer, install, problem
 from shared.http.tokens import Caller, IssuerKeys, Keys, TokenVerifier
 from shared.runtime.settings import ServiceSettings
-from shared.runtime.tasks import end_tasks
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 LONG_REQUESTS = 2
@@ -65,12 +62,9 @@ async def serving(
     app.state.pool, app.state.long_pool = pool, long_pool
     app.state.verifier = TokenVerifier(settings.tokens, keys or IssuerKeys(pool, settings.tokens.jwks_url))
     app.state.copy_limit = timedelta(seconds=settings.freshness.limit_s)
-    app.state.load = Load()
-    watching = asyncio.create_task(app.state.load.watch(pool))
     try:
         yield
     finally:
-        await end_tasks([watching])
         pool.terminate()
         long_pool.terminate()
 

@@ -14,6 +14,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import Scope
 
+from shared.http.admission import idle
+
 RESPONSE_DELAY_S: Final = 0.1
 """Many times what a refusal takes on an idle machine (3 to 8 ms), so that a busy machine seldom exceeds it; a person
 hardly notices it."""
@@ -37,7 +39,8 @@ def next_response_time(body_received_at: float, moment: float) -> float:
 async def delay_response(request: Request) -> None:
     """Waits until the next response time. Call it when everything else is done and no connection is held."""
     moment = now()
-    await wait_until(next_response_time(request.scope.get(_WHOLE, moment), moment))
+    with idle():
+        await wait_until(next_response_time(request.scope.get(_WHOLE, moment), moment))
 
 
 async def wait_until(moment: float) -> None:

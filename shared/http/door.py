@@ -1,10 +1,12 @@
-"""The door of every route: the token, whether there is time, the size and the text of the body, then its content.
+"""The door of every route: the token, whether there is room, the size and the text of the body, then its content.
 
 FastAPI parses a body before it asks for any dependency; without this door 20 MB of JSON from nobody would be parsed
 before anybody looked for a token.
 """
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from fastapi import FastAPI
@@ -16,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from shared.errors import NotAuthenticatedError
-from shared.http.admission import Load, urgency_for, urgency_of
+from shared.http.admission import Load, Place, urgency_for, urgency_of
 from shared.http.app import caller as caller_dependency
 from shared.http.bodies import SMALL, Buffers, check_text, take_body
 from shared.http.tokens import Caller
@@ -25,6 +27,8 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 AS_THE_SERVICE: Final = 2**62
 """For `takes`: the service's own limit of all bodies decides."""
+QUICK_BODY_S: Final = 0.1
+"""So long a body may be in coming and count as work: a burst of deposits counts before their bodies are here."""
 _LIMIT: Final = "largest_body"
 
 
@@ -38,14 +42,15 @@ class Door(APIRoute):
 
         async def handle_at_the_door(request: Request) -> Response:
             caller = await _caller(request) if has_token else None
-            load_of(request.app).admit(urgency_for(caller, urgency))
-            client = _source(request) if caller is None else f"{caller.client_id} {caller.id}"
-            if not _has_body(request):
-                return await handle(request)
-            with buffers_of(request.app).holding(client) as held:
-                body = await take_body(request, limit, held)
-                check_text(body, request.headers.get("content-type", ""))
-                return await handle(_with(request, body))
+            with load_of(request.app).admit(urgency_for(caller, urgency)) as place:
+                if not _has_body(request):
+                    return await handle(request)
+                client = _source(request) if caller is None else f"{caller.client_id} {caller.id}"
+                with buffers_of(request.app).holding(client) as held:
+                    with _idle_if_slow(place):
+                        body = await take_body(request, limit, held)
+                    check_text(body, request.headers.get("content-type", ""))
+                    return await handle(_with(request, body))
 
         return handle_at_the_door
 
@@ -80,11 +85,22 @@ def buffers_of(app: FastAPI) -> Buffers:
 
 
 def load_of(app: FastAPI) -> Load:
-    """How late this process is; without a watch it is never late."""
+    """What this process works on."""
     if not hasattr(app.state, "load"):
         app.state.load = Load()
     load: Load = app.state.load
     return load
+
+
+@contextmanager
+def _idle_if_slow(place: Place) -> Iterator[None]:
+    """Around the taking of a body: one that is long in coming does not count while it is awaited."""
+    timer = asyncio.get_running_loop().call_later(QUICK_BODY_S, place.leave)
+    try:
+        yield
+    finally:
+        timer.cancel()
+        place.take()
 
 
 def _asks(dependant: Dependant) -> bool:

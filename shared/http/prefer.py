@@ -5,6 +5,8 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from shared.http.admission import idle
+
 T = TypeVar("T")
 LONGEST_WAIT_S = 10.0
 POLL_INTERVAL_S = 0.05
@@ -22,6 +24,7 @@ async def wait_for(look: Callable[[], Awaitable[T]], done: Callable[[T], bool], 
     deadline = asyncio.get_running_loop().time() + seconds
     result = await look()
     while not done(result) and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(POLL_INTERVAL_S)
+        with idle():
+            await asyncio.sleep(POLL_INTERVAL_S)
         result = await look()
     return result

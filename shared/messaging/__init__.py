@@ -1,1 +1,1 @@
-"""Kafka: what is read and written, dead letters, copies of neighbours' states, and the outbox."""
+"""Kafka: consumers, dead letters, copies of other services' states, and the outbox."""

@@ -1,40 +1,40 @@
-"""One pass over a batch: what is finished, what cannot be finished now, and where each partition goes on."""
+"""One pass over a batch: which records are finished, which are deferred, and the next offset of each partition."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from shared.db.pool import Pool, transaction
 from shared.messaging import offsets
-from shared.messaging.batch_plan import BatchPlan, Held, Item, Partition
+from shared.messaging.batch_plan import BatchItem, BatchPlan, Deferred, Partition
 
 
 @dataclass
-class Progress:
-    """Where each partition goes on, as stored, and which offsets above that are finished already.
+class ReadProgress:
+    """The stored next offset of each partition, and which offsets at or above it are finished already.
 
-    A record behind an unfinished one is read again with it; this process then remembers that it was dealt with.
+    A finished record behind an unfinished one is read again with it; this process remembers that it was finished.
     """
 
     next: dict[Partition, int] = field(default_factory=dict)
     finished: dict[Partition, set[int]] = field(default_factory=dict)
 
     def forget(self, partitions: Iterable[Partition]) -> None:
-        """The stored offsets of these have moved, perhaps back: nothing that was known of them counts."""
+        """Forgets everything about partitions whose stored offsets have been moved, perhaps back."""
         for partition in partitions:
             self.next.pop(partition, None)
             self.finished.pop(partition, None)
 
-    def is_finished(self, item: Item) -> bool:
-        """Whether a record that is read again was dealt with before."""
+    def is_finished(self, item: BatchItem) -> bool:
+        """Whether a record that is read again was finished before."""
         return item.record.offset in self.finished.get(item.partition, ())
 
-    def move(self, nexts: dict[Partition, int], finished: Sequence[Item]) -> None:
-        """The transaction that stored `nexts` has committed."""
-        self.next.update(nexts)
+    def move(self, next_offsets: dict[Partition, int], finished: Sequence[BatchItem]) -> None:
+        """Notes that the transaction which stored `next_offsets` and finished these records has committed."""
+        self.next.update(next_offsets)
         for item in finished:
             self.finished.setdefault(item.partition, set()).add(item.record.offset)
-        for partition, at in nexts.items():
-            above = {offset for offset in self.finished.get(partition, ()) if offset >= at}
+        for partition, next_offset in next_offsets.items():
+            above = {offset for offset in self.finished.get(partition, ()) if offset >= next_offset}
             if above:
                 self.finished[partition] = above
             else:
@@ -42,16 +42,19 @@ class Progress:
 
 
 @dataclass
-class Pass:
-    """`progress` None leaves offsets alone. `is_trial`: the circuit breaker is open and tries one record."""
+class BatchPass:
+    """The state of one pass over a batch, as far as its transactions have committed.
 
-    items: list[Item]
-    progress: Progress | None
+    `progress` None leaves offsets alone. `is_trial`: the circuit breaker is open and tries one record.
+    """
+
+    items: list[BatchItem]
+    progress: ReadProgress | None
     is_trial: bool = False
-    finished: set[Item] = field(default_factory=set)
-    held: Held = field(default_factory=Held)
-    awaiting: list[Item] = field(default_factory=list)
-    held_back: list[Item] = field(default_factory=list)
+    finished: set[BatchItem] = field(default_factory=set)
+    deferred: Deferred = field(default_factory=Deferred)
+    awaiting: list[BatchItem] = field(default_factory=list)
+    behind_deferred: list[BatchItem] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.progress is not None:
@@ -59,49 +62,49 @@ class Pass:
 
     @property
     def positions(self) -> dict[Partition, int]:
-        """Where the batch was read from."""
+        """The stored offset from which each partition of the batch was read."""
         return {} if self.progress is None else self.progress.next
 
-    def next_offsets(self, items: Sequence[Item], finished: Sequence[Item]) -> dict[Partition, int]:
+    def next_offsets(self, items: Sequence[BatchItem], finished: Sequence[BatchItem]) -> dict[Partition, int]:
         """The lowest unfinished offset of each partition of `items`, once `finished` are finished too."""
         if self.progress is None:
             return {}
-        done = self.finished.union(finished)
-        nexts: dict[Partition, int] = {}
+        all_finished = self.finished.union(finished)
+        next_offsets: dict[Partition, int] = {}
         undecided = {item.partition for item in items}
         for item in self.items:
             if item.partition in undecided:
-                nexts[item.partition] = item.record.offset
-                if item in done:
-                    nexts[item.partition] += 1
+                next_offsets[item.partition] = item.record.offset
+                if item in all_finished:
+                    next_offsets[item.partition] += 1
                 else:
                     undecided.discard(item.partition)
-        return nexts
+        return next_offsets
 
-    def commit(self, plan: BatchPlan, held: Held, nexts: dict[Partition, int]) -> None:
-        """The transaction that did what is planned has committed."""
+    def commit(self, plan: BatchPlan, deferred: Deferred, next_offsets: dict[Partition, int]) -> None:
+        """Notes that the transaction which carried out `plan` has committed."""
         self.finished.update(plan.finished)
         self.awaiting += plan.awaiting
-        self.held_back += plan.held_back
-        self.held = held
+        self.behind_deferred += plan.behind_deferred
+        self.deferred = deferred
         if self.progress is not None:
-            self.progress.move(nexts, plan.finished)
+            self.progress.move(next_offsets, plan.finished)
 
-    def replace(self, item: Item, replacement: Item) -> "Pass":
-        """The same pass with one item decoded otherwise."""
+    def replace(self, item: BatchItem, replacement: BatchItem) -> "BatchPass":
+        """Returns a copy of this pass in which `replacement` stands for `item`."""
         items = [replacement if other is item else other for other in self.items]
-        return Pass(items, self.progress, self.is_trial, set(self.finished), self.held)
+        return BatchPass(items, self.progress, self.is_trial, set(self.finished), self.deferred)
 
 
-async def move_over_finished(pool: Pool, group: str, batch: Pass) -> None:
-    """Moves the offsets over records that were all finished when they were read: no transaction of theirs did.
+async def move_over_finished(pool: Pool, group: str, batch: BatchPass) -> None:
+    """Moves stored offsets over records that were finished before they were read: no transaction of this pass did so.
 
     Raises OffsetsMovedError.
     """
     if batch.progress is None:
         return
-    nexts = batch.next_offsets(batch.items, [])
-    moved = {partition: at for partition, at in nexts.items() if at > batch.progress.next[partition]}
+    next_offsets = batch.next_offsets(batch.items, [])
+    moved = {partition: offset for partition, offset in next_offsets.items() if offset > batch.progress.next[partition]}
     if moved:
         async with transaction(pool) as connection:
             await offsets.begin_batch(connection, group, batch.positions, moved, {}, frozenset())

@@ -1,21 +1,42 @@
-"""What each record of a batch comes to, in the order of offsets for each key: the same as one record at a time."""
+"""Decides what happens to each record of a batch. Pure: no clock, no I/O.
+
+A batch has the effect that its records have one at a time, in the order of offsets for each key.
+"""
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from shared.contracts.base import Event, HeartbeatSent, StateWithheld
 from shared.messaging.envelope import InvalidRecord, Message, Record, Skipped
 
-Partition = tuple[str, int]
-"""Topic, without the installation's prefix, and number."""
-Key = tuple[str, bytes]
-"""Topic and Kafka key: the order of messages is kept for each."""
+
+class Partition(NamedTuple):
+    """A partition of a topic; the topic's name is without the installation's prefix."""
+
+    topic: str
+    number: int
+
+
+class MessageKey(NamedTuple):
+    """A Kafka key on one topic. The order of messages is kept for each of these."""
+
+    topic: str
+    key: bytes
+
+
+class RecordPosition(NamedTuple):
+    """Where a record stands in Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Item:
-    """A record of a batch and what it was decoded to."""
+class BatchItem:
+    """A record of a batch and the result of decoding it."""
 
     record: Record
     topic: str
@@ -23,70 +44,81 @@ class Item:
 
     @property
     def partition(self) -> Partition:
-        """Where it was read."""
-        return self.topic, self.record.partition
+        """The partition that the record was read from."""
+        return Partition(self.topic, self.record.partition)
 
     @property
-    def key(self) -> Key:
-        """What its order is kept for."""
-        return self.topic, self.record.key or b""
+    def key(self) -> MessageKey:
+        """The key whose order the record belongs to; a record without a key has the empty one."""
+        return MessageKey(self.topic, self.record.key or b"")
+
+    @property
+    def position(self) -> RecordPosition:
+        """Where the record stands in Kafka."""
+        return RecordPosition(self.topic, self.record.partition, self.record.offset)
 
 
 @dataclass
-class Held:
-    """What cannot be finished now in a pass over a batch: nothing of these keys or behind these records is done."""
+class Deferred:
+    """The keys and partitions of records that cannot be finished now and are read again later.
 
-    keys: set[Key] = field(default_factory=set)
+    Later messages of these keys are deferred too, and later heartbeats of these partitions.
+    """
+
+    keys: set[MessageKey] = field(default_factory=set)
     partitions: set[Partition] = field(default_factory=set)
 
-    def hold(self, item: Item) -> None:
-        """The record is read again later, and what rests on the order behind it as well."""
+    def defer(self, item: BatchItem) -> None:
+        """Defers a record, and with it what depends on its order."""
         self.keys.add(item.key)
         self.partitions.add(item.partition)
 
 
 @dataclass
 class BatchPlan:
-    """The fate of each item. `awaiting`: rests on a copy; `held_back`: behind an unfinished record of its key.
+    """What happens to each item of a batch. All but two kinds are `finished` once the transaction commits.
 
-    All others are `finished` once the transaction commits.
+    `awaiting`: messages that rest on a version of a copy that has not been applied here. `behind_deferred`: records
+    behind an unfinished one of their key, or (heartbeats) of their partition. `behind_dead_letter`: messages, with
+    their topic, that are parked because an earlier one of their key is. `dropped`: the number of messages about erased
+    records.
     """
 
     handled: list[Message[Event]] = field(default_factory=list)
     invalid_records: list[InvalidRecord] = field(default_factory=list)
-    behind: list[tuple[Record, str]] = field(default_factory=list)
+    behind_dead_letter: list[tuple[Record, str]] = field(default_factory=list)
     heartbeats: list[Message[Event]] = field(default_factory=list)
     withheld: list[Message[Event]] = field(default_factory=list)
     dropped: int = 0
-    awaiting: list[Item] = field(default_factory=list)
-    held_back: list[Item] = field(default_factory=list)
-    finished: list[Item] = field(default_factory=list)
+    awaiting: list[BatchItem] = field(default_factory=list)
+    behind_deferred: list[BatchItem] = field(default_factory=list)
+    finished: list[BatchItem] = field(default_factory=list)
 
 
 def plan_batch(
-    items: Sequence[Item],
+    items: Sequence[BatchItem],
     *,
-    held: Held,
+    deferred: Deferred,
     erased: Set[bytes],
-    parked: Set[Key],
+    parked: Set[MessageKey],
     awaiting: Set[UUID],
     parks_behind_dead_letters: bool,
 ) -> BatchPlan:
-    """Decides what happens to each item, in order; adds to `held` what cannot be finished.
+    """Returns what happens to each item, in order; adds to `deferred` what cannot be finished.
 
     `erased`: keys of erased records. `parked`: keys with a parked message. `awaiting`: ids of messages that rest on a
-    version of a copy that is not here. `parks_behind_dead_letters`: whether later messages of a dead letter's key are
-    parked (fact topics).
+    version of a copy that has not been applied here. `parks_behind_dead_letters`: whether later messages of a dead
+    letter's key are parked (fact topics).
     """
     plan, blocked = BatchPlan(), set(parked)
     for item in items:
-        if item.key in held.keys:
-            plan.held_back.append(item)
-            held.hold(item)
+        if item.key in deferred.keys:
+            plan.behind_deferred.append(item)
+            deferred.defer(item)
         elif _is_heartbeat(item):
-            # It vouches for all that came before it in its partition.
-            if item.partition in held.partitions:
-                plan.held_back.append(item)
+            # It vouches for every earlier record of its partition.
+            if item.partition in deferred.partitions:
+                plan.behind_deferred.append(item)
             else:
                 plan.heartbeats.append(item.decoded)  # type: ignore[arg-type] # a heartbeat is a message
                 plan.finished.append(item)
@@ -95,14 +127,14 @@ def plan_batch(
             plan.finished.append(item)
         elif isinstance(item.decoded, Message) and item.decoded.id in awaiting and item.key not in blocked:
             plan.awaiting.append(item)
-            held.hold(item)
+            deferred.defer(item)
         else:
-            _place(plan, item, blocked, parks_behind_dead_letters)
+            _assign(plan, item, blocked, parks_behind_dead_letters)
             plan.finished.append(item)
     return plan
 
 
-def _place(plan: BatchPlan, item: Item, blocked: set[Key], parks_behind_dead_letters: bool) -> None:
+def _assign(plan: BatchPlan, item: BatchItem, blocked: set[MessageKey], parks_behind_dead_letters: bool) -> None:
     match item.decoded:
         case InvalidRecord() as invalid_record:
             plan.invalid_records.append(invalid_record)
@@ -111,12 +143,12 @@ def _place(plan: BatchPlan, item: Item, blocked: set[Key], parks_behind_dead_let
         case Message(event=StateWithheld()) as message:
             plan.withheld.append(message)
         case Message() as message if parks_behind_dead_letters and item.key in blocked:
-            plan.behind.append((item.record, message.topic))
+            plan.behind_dead_letter.append((item.record, message.topic))
         case Message() as message:
             plan.handled.append(message)
         case Skipped():
             pass
 
 
-def _is_heartbeat(item: Item) -> bool:
+def _is_heartbeat(item: BatchItem) -> bool:
     return isinstance(item.decoded, Message) and isinstance(item.decoded.event, HeartbeatSent)

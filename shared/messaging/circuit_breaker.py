@@ -1,4 +1,4 @@
-"""A consumer stops when too much of what it reads fails, instead of emptying its topic into the dead letters."""
+"""Stops a consumer when too many records fail, so that it does not turn its whole topic into dead letters."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 WINDOW = 100
-FAILURES = 10
-RATIO = 0.2
+FAILURE_THRESHOLD = 10
+FAILURE_RATIO = 0.2
 SHORTEST_STOP_S = 5.0
 LONGEST_STOP_S = 60.0
 
 
 @dataclass
 class CircuitBreaker:
-    """Counts failures among the last outcomes. It opens at 10 failures that are over a fifth of the last 100.
+    """Opens when at least 10 of the last 100 outcomes, and more than a fifth of them, are failures.
 
-    While it is open one record at a time is admitted as a trial, after 5 s and then ever more rarely; a trial that
-    succeeds closes it.
+    While it is open, it admits one record at a time as a trial: after 5 s, then after twice the time each, at most
+    60 s. A trial that succeeds closes it.
     """
 
     outcomes: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
@@ -26,27 +26,30 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the breaker is open: going on would do harm."""
+        """Whether the consumer is stopped, but for trials."""
         return _is_open(self.outcomes)
 
-    def admits(self, foreseen: Sequence[bool | None], now: float) -> int:
-        """How many of the next records may be attempted. `foreseen`: whether each will fail; None tells nothing.
+    def admitted_count(self, predictions: Sequence[bool | None], now: float) -> int:
+        """How many of the next records may be attempted.
 
-        None while the breaker is open; where a trial is due, all up to the first that has an outcome; else all up to
+        `predictions`: whether each will fail; None where its outcome does not count. `now`: event loop seconds. While
+        the breaker is open: none, or, where a trial is due, all up to the first whose outcome counts. Else all up to
         the one that would open it.
         """
         if self.is_open:
-            trial = next((index for index, outcome in enumerate(foreseen) if outcome is not None), len(foreseen) - 1)
+            trial = next(
+                (index for index, outcome in enumerate(predictions) if outcome is not None), len(predictions) - 1
+            )
             return trial + 1 if now >= self._next_trial else 0
-        opening = self._opens_at(foreseen)
-        return len(foreseen) if opening is None else opening + 1
+        opening = self._opens_at(predictions)
+        return len(predictions) if opening is None else opening + 1
 
-    def would_open(self) -> bool:
-        """Whether one more failure opens the breaker."""
+    def opens_at_next_failure(self) -> bool:
+        """Whether the next failure opens the breaker."""
         return not self.is_open and self._opens_at([True]) is not None
 
-    def note_all(self, failures: Sequence[bool], now: float) -> Literal["opened", "closed"] | None:
-        """Notes outcomes of attempted records. Returns what that does to the breaker; None where it stays as it was."""
+    def record_outcomes(self, failures: Sequence[bool], now: float) -> Literal["opened", "closed"] | None:
+        """Records for each attempt whether it failed. Returns how the state changed; None where it did not."""
         was_open = self.is_open
         if was_open and failures and not any(failures):
             self.outcomes.clear()
@@ -59,17 +62,17 @@ class CircuitBreaker:
         self._next_trial = now + self._stop_s
         return None if was_open else "opened"
 
-    def _opens_at(self, foreseen: Iterable[bool | None]) -> int | None:
-        ahead = self.outcomes.copy()
-        for index, failed in enumerate(foreseen):
+    def _opens_at(self, predictions: Iterable[bool | None]) -> int | None:
+        outcomes = self.outcomes.copy()
+        for index, failed in enumerate(predictions):
             if failed is None:
                 continue
-            ahead.append(failed)
-            if failed and _is_open(ahead):
+            outcomes.append(failed)
+            if failed and _is_open(outcomes):
                 return index
         return None
 
 
 def _is_open(outcomes: deque[bool]) -> bool:
     failures = sum(outcomes)
-    return failures >= FAILURES and failures / len(outcomes) > RATIO
+    return failures >= FAILURE_THRESHOLD and failures / len(outcomes) > FAILURE_RATIO

@@ -1,12 +1,12 @@
-"""Which Kafka cluster this is: offsets count in one cluster alone."""
+"""The id of the Kafka cluster: offsets count in one cluster alone."""
 
 from aiokafka.admin import AIOKafkaAdminClient
 
 
 async def cluster_id_of(admin: AIOKafkaAdminClient) -> str:
-    """The id with which the cluster was formatted.
+    """Returns the id with which the cluster was formatted.
 
-    The client's own `describe_cluster` fetches the metadata of every topic that there is, and drops them.
+    The client's own `describe_cluster` would fetch the metadata of all topics and discard them.
     """
-    answer = await admin._get_cluster_metadata([])
-    return str(answer.to_object()["cluster_id"])
+    metadata = await admin._get_cluster_metadata([])
+    return str(metadata.to_object()["cluster_id"])

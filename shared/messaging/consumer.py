@@ -1,54 +1,57 @@
-"""What happens to a batch of records: the one place where errors get their fate.
+"""Processes the batches of one consumer group: the one place that decides what happens to a record that fails.
 
-- permanent (bad bytes, broken rule): a dead letter at once, the traffic behind goes on;
-- transient (database or broker away, own copy behind): the same records come again after a wait;
-- bug: a few tries, then a dead letter, with a circuit breaker: past a ratio of failures the consumer stops instead of
-  emptying its topic.
+| Why the record fails                             | What happens to it                                              |
+|--------------------------------------------------|-----------------------------------------------------------------|
+| it is invalid, or a rule refuses it (permanent)  | dead letter at once                                             |
+| database or broker is unavailable (transient)    | the batch is read again after a wait                            |
+| it rests on a version of a copy not applied here | read again; parked after 60 s, or at once if the copy is broken |
+| it is sealed under a key not known here          | read again; parked after 60 s                                   |
+| its handler times out                            | read again; after three attempts a dead letter                  |
+| its handler has a bug (any other error)          | read again; after three attempts a dead letter                  |
 
-A batch comes to the same as its records one at a time, in the order of offsets for each key (`batch_plan`). A batch
-that fails is halved until the culprit is alone. The next offset of each partition is written in the transaction of the
-effect.
+A batch is handled in one transaction, which also stores the next offset of each partition. A batch that fails is halved
+until the failing record is alone; the effect is that of its records one at a time, in the order of offsets for each key
+(`batch_plan`). Where too many records fail, the circuit breaker stops the consumer: it reads again, and makes no more
+dead letters.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence, Set
-from uuid import UUID
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
 from shared.contracts.base import Event, HeartbeatSent, StateWithheld
 from shared.crypto.keyring import KeyUnknownError
-from shared.db.pool import Connection, Pool, is_transient, transaction
+from shared.db.pool import Pool, is_transient, transaction
 from shared.errors import PermanentError, TransientError
-from shared.messaging import copies, offsets
 from shared.messaging.batch_effects import BatchEffects
-from shared.messaging.batch_outcomes import COPY_BEHIND, failures, first_and_behind, predict_failure, rest_on_broken
-from shared.messaging.batch_pass import Pass, Progress, move_over_finished
-from shared.messaging.batch_plan import BatchPlan, Held, Item, Partition, plan_batch
+from shared.messaging.batch_outcomes import COPY_BEHIND, attempt_outcomes, keys_on_broken_copies, predict_failure
+from shared.messaging.batch_pass import BatchPass, ReadProgress, move_over_finished
+from shared.messaging.batch_plan import BatchItem, RecordPosition
+from shared.messaging.batch_transactions import BatchTransactions
 from shared.messaging.circuit_breaker import CircuitBreaker
 from shared.messaging.envelope import InvalidRecord, Message, Record, Skipped, decode
-from shared.messaging.parked_messages import Parked
 from shared.messaging.subscription import Subscription
 from shared.runtime.logs import log
-from shared.runtime.metrics import CONSUMED, DROPPED, SKIPPED, STOPPED
+from shared.runtime.metrics import CONSUMED, STOPPED
 
-ATTEMPTS_OF_A_BUG = 3
-COPY_WAIT_S = 60.0
+MAX_ATTEMPTS = 3
+"""Attempts of a record whose handler times out or has a bug."""
+PARK_AFTER_S = 60.0
+"""Seconds that a record may await a copy or a key before it is parked."""
 TIMEOUTS = (
     asyncpg.QueryCanceledError,
     asyncpg.TransactionTimeoutError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
-"""The server ended a statement or a transaction that took too long: a smaller batch may get through."""
+"""The server ended a statement or a transaction that took too long: a smaller batch may succeed."""
 
-Place = tuple[str, int, int]
-"""Topic, partition, offset."""
-AfterStates = Callable[[set[bytes], Callable[[], None]], Awaitable[None]]
-"""Told which keys a state group has applied, and what to call while that takes time."""
+OnStatesApplied = Callable[[set[bytes], Callable[[], None]], Awaitable[None]]
+"""Called with the keys whose copies a state group has raised, and with a function to call while that takes time."""
 
 
 class RetryError(TransientError):
-    """The batch is to come again."""
+    """The batch must be read again."""
 
     code = "batch-retried"
 
@@ -60,7 +63,10 @@ class CopyBehindError(TransientError):
 
 
 class Consumer:
-    """Deals with the batches of one subscription. `after_states` is told which keys a state group has applied."""
+    """Processes the batches of one subscription.
+
+    `on_progress` is called before each attempt; `on_states_applied` after an attempt that raised copies.
+    """
 
     def __init__(
         self,
@@ -68,7 +74,7 @@ class Consumer:
         subscription: Subscription,
         *,
         prefix: str = "",
-        after_states: AfterStates | None = None,
+        on_states_applied: OnStatesApplied | None = None,
         on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.pool = pool
@@ -77,252 +83,179 @@ class Consumer:
         self.prefix = prefix
         self.circuit_breaker = CircuitBreaker()
         self.on_progress = on_progress
-        self.after_states = after_states
-        own: set[type[Event]] = {HeartbeatSent, StateWithheld}
-        self._types = frozenset(event.ce_type for event in (*subscription.events, *own))
-        self.parks_behind_dead_letters = subscription.quarantine is None and not subscription.is_state
-        self._attempts: dict[Place, int] = {}
-        self._waits: dict[Place, float] = {}
+        self.on_states_applied = on_states_applied
         self.effects = BatchEffects(subscription)
+        self._transactions = BatchTransactions(pool, subscription, self.effects)
+        of_every_group: set[type[Event]] = {HeartbeatSent, StateWithheld}
+        self._types = frozenset(event.ce_type for event in (*subscription.events, *of_every_group))
+        self._attempts: dict[RecordPosition, int] = {}
+        self._waiting_since: dict[RecordPosition, float] = {}
 
-    async def consume(self, records: Sequence[Record], progress: Progress | None = None) -> None:
-        """Returns when every record is dealt with. Raises a transient error when some must come again.
+    async def consume(self, records: Sequence[Record], progress: ReadProgress | None = None) -> None:
+        """Returns when every record is finished. Raises a transient error when some must be read again.
 
-        `progress`: where this batch was read from in each partition, as stored; moved on as transactions commit. None
-        leaves offsets alone.
+        `progress`: the stored offsets from which this batch was read; they move as transactions commit. None leaves
+        offsets alone.
         """
-        items = [Item(record, record.topic.removeprefix(self.prefix), self.decode(record)) for record in records]
+        items = [BatchItem(record, record.topic.removeprefix(self.prefix), self.decode(record)) for record in records]
         is_trial = self.circuit_breaker.is_open
-        batch = Pass(self._admitted(items), progress, is_trial=is_trial)
+        batch = BatchPass(self._admitted(items), progress, is_trial=is_trial)
         unfinished = [item for item in batch.items if item not in batch.finished]
         try:
             await self._process(batch, unfinished)
             if batch.awaiting:
-                await self._wait_or_park(batch)
+                await self._park_or_await_copies(batch)
             await move_over_finished(self.pool, self.name, batch)
         finally:
-            done = [_place(item) for item in unfinished if item in batch.finished]
-            CONSUMED.labels(self.name).inc(len(done))
-            # Only these: what another partition's records have waited and tried so far counts on.
-            for place in done:
-                self._waits.pop(place, None)
-                self._attempts.pop(place, None)
+            self._forget([item.position for item in unfinished if item in batch.finished])
         if len(batch.finished) < len(items):
             raise RetryError
 
     def decode(self, record: Record) -> Message[Event] | InvalidRecord | Skipped:
-        """What the record is to this group."""
+        """Decodes a record as this group reads it."""
         decoded = decode(record, self.prefix, self._types)
         if self.subscription.enters_unknown_types and decoded == Skipped("type-unknown"):
             return InvalidRecord(record, record.topic.removeprefix(self.prefix), "type-unknown")
         return decoded
 
-    # -- The circuit breaker ------------------------------------------------------------------------------------------
+    # -- A batch: whole, or in halves ---------------------------------------------------------------------------------
 
-    def _admitted(self, items: list[Item]) -> list[Item]:
-        """The records that may be attempted now. Raises RetryError where the breaker admits none."""
-        outcomes = [predict_failure(self.subscription, item) for item in items]
-        count = self.circuit_breaker.admits(outcomes, asyncio.get_running_loop().time())
-        if count == 0:
-            raise RetryError
-        return items[:count]
+    async def _process(self, batch: BatchPass, items: list[BatchItem]) -> None:
+        """Attempts the items together; where that fails, in halves until the failing record is alone.
 
-    def _note(self, outcomes: Sequence[bool]) -> None:
-        """Tells the breaker which attempts failed."""
-        change = self.circuit_breaker.note_all(outcomes, asyncio.get_running_loop().time())
-        if change is not None:
-            STOPPED.labels(self.name).set(change == "opened")
-            log("consumer.stopped" if change == "opened" else "consumer.resumed", group=self.name)
-
-    # -- One pass: whole, or in halves --------------------------------------------------------------------------------
-
-    async def _process(self, batch: Pass, items: list[Item]) -> None:
-        """Attempts all in one transaction; what fails is halved until the culprit is alone.
-
-        Raises a transient error that concerns more than one record.
+        Raises a transient error that does not concern single records.
         """
-        for part in self._parts(items):
+        for part in self._attempted_together(items):
             if self.circuit_breaker.is_open and not batch.is_trial:
                 raise RetryError
             self.on_progress()
             try:
-                applied = await self._attempt(batch, part)
-            except Exception as error:  # whatever it is gets its fate here
-                if is_transient(error) and not isinstance(error, (*TIMEOUTS, KeyUnknownError)):
+                newer_keys = await self._attempt(batch, part)
+            except Exception as error:  # each has its row in the table of this module
+                if _concerns_whole_batch(error):
                     raise
-                await self._halve(batch, part, error)
+                await self._process_failed(batch, part, error)
             else:
-                # Outside of the attempt: what goes wrong in here says nothing about records that are done.
-                if applied and self.after_states is not None:
-                    await self.after_states(applied, self.on_progress)
+                # Not within the attempt: an error in here is no failure of records that are finished.
+                if newer_keys and self.on_states_applied is not None:
+                    await self.on_states_applied(newer_keys, self.on_progress)
 
-    async def _halve(self, batch: Pass, items: list[Item], error: Exception) -> None:
-        """The fate of records that failed together."""
+    async def _attempt(self, batch: BatchPass, items: list[BatchItem]) -> set[bytes]:
+        """Handles the items in one transaction. Returns the keys whose copy was raised to a newer version."""
+        applied = await self._transactions.apply(batch, items)
+        self._record_outcomes(attempt_outcomes(self.subscription, applied.plan))
+        return applied.newer_keys
+
+    async def _process_failed(self, batch: BatchPass, items: list[BatchItem], error: Exception) -> None:
+        """Halves items that failed together; decides about a record that failed alone."""
         if len(items) == 1:
-            await self._decide_fate(batch, items[0], error)
+            await self._decide(batch, items[0], error)
             return
         log("batch.failed", group=self.name, count=len(items), error=error)
         middle = len(items) // 2
         await self._process(batch, items[:middle])
         await self._process(batch, items[middle:])
 
-    def _parts(self, items: list[Item]) -> list[list[Item]]:
-        """What is attempted together: a record that failed alone before is alone again."""
-        parts: list[list[Item]] = []
+    def _attempted_together(self, items: list[BatchItem]) -> list[list[BatchItem]]:
+        """Divides the items: one that failed alone before is attempted alone again."""
+        parts: list[list[BatchItem]] = []
         was_alone = True
         for item in items:
-            is_alone = _place(item) in self._attempts
+            is_alone = item.position in self._attempts
             if is_alone or was_alone:
                 parts.append([])
             parts[-1].append(item)
             was_alone = is_alone
         return parts
 
-    async def _attempt(self, batch: Pass, items: list[Item]) -> set[bytes]:
-        """One transaction for all of these. Returns the keys whose copy was raised to a newer version."""
-        async with transaction(self.pool) as connection:
-            plan, held, nexts = await self._begin(connection, batch, items)
-            applied = await self.effects.apply(connection, plan)
-        batch.commit(plan, held, nexts)
-        self._count(plan)
-        self.effects.tell(plan)
-        self._note(failures(self.subscription, plan))
-        return applied
+    # -- A record that failed alone: a row of the table each ----------------------------------------------------------
 
-    async def _begin(
-        self, connection: Connection, batch: Pass, items: list[Item]
-    ) -> tuple[BatchPlan, Held, dict[Partition, int]]:
-        """The plan for these items. Offsets move on as if all were finished, and back if some are not."""
-        hoped = batch.next_offsets(items, items)
-        begun = await offsets.begin_batch(
-            connection,
-            self.name,
-            batch.positions,
-            hoped,
-            self.subscription.erasable_records(item.record.key for item in items),
-            {item.key for item in items if isinstance(item.decoded, Message)}
-            if self.parks_behind_dead_letters
-            else frozenset(),
-        )
-        plan, held = self._plan(batch, items, begun, frozenset())
-        if self.subscription.awaiting_version is not None and plan.handled:
-            awaiting = await self.subscription.awaiting_version(connection, plan.handled)
-            if awaiting:
-                plan, held = self._plan(batch, items, begun, awaiting)
-        nexts = batch.next_offsets(items, plan.finished)
-        if nexts != hoped:
-            await offsets.set_next(connection, self.name, nexts)
-        return plan, held, nexts
-
-    def _plan(
-        self, batch: Pass, items: list[Item], begun: offsets.Begun, awaiting: Set[UUID]
-    ) -> tuple[BatchPlan, Held]:
-        held = Held(set(batch.held.keys), set(batch.held.partitions))
-        plan = plan_batch(
-            items,
-            held=held,
-            erased=begun.erased,
-            parked=begun.parked,
-            awaiting=awaiting,
-            parks_behind_dead_letters=self.parks_behind_dead_letters,
-        )
-        return plan, held
-
-    def _count(self, plan: BatchPlan) -> None:
-        if plan.dropped:
-            DROPPED.labels(self.name).inc(plan.dropped)
-        for item in plan.finished:
-            if isinstance(item.decoded, Skipped):
-                SKIPPED.labels(self.name, item.decoded.code).inc()
-
-    # -- A record that failed alone -----------------------------------------------------------------------------------
-
-    async def _decide_fate(self, batch: Pass, item: Item, error: Exception) -> None:
-        """Makes the record a dead letter, parks it, or holds it for another attempt."""
+    async def _decide(self, batch: BatchPass, item: BatchItem, error: Exception) -> None:
         if isinstance(error, PermanentError):
-            await self._give_up(batch, item, error.code)
+            await self._make_dead_letter(batch, item, error.code)
         elif isinstance(error, KeyUnknownError):
-            if self._has_waited(item):
-                await self._park_alone(batch, item)
-            else:
-                batch.held.hold(item)
+            await self._park_or_await_key(batch, item)
+        elif isinstance(error, TIMEOUTS):
+            await self._retry_or_make_dead_letter(batch, item, error, "handler-timed-out")
         else:
-            await self._try_again(batch, item, error)
+            await self._retry_or_make_dead_letter(batch, item, error, "handler-failed")
 
-    async def _try_again(self, batch: Pass, item: Item, error: Exception) -> None:
-        """Holds a record that met a bug or a time-out; after three attempts it is a dead letter."""
-        attempt = self._attempts[_place(item)] = self._attempts.get(_place(item), 0) + 1
+    async def _make_dead_letter(self, batch: BatchPass, item: BatchItem, code: str) -> None:
+        await self._transactions.make_dead_letter(batch, item, code)
+        self._record_outcomes([self.subscription.quarantine is None or code.startswith("handler-")])
+
+    async def _park_or_await_key(self, batch: BatchPass, item: BatchItem) -> None:
+        """Parks a message whose key has been awaited for 60 s, so that it blocks no partition; else defers it."""
+        if self._has_waited(item):
+            await self._transactions.park_for_key(batch, item)
+        else:
+            batch.deferred.defer(item)
+
+    async def _retry_or_make_dead_letter(self, batch: BatchPass, item: BatchItem, error: Exception, code: str) -> None:
+        """Defers a record up to the third attempt. Raises RetryError where one more failure stops the consumer."""
+        attempt = self._attempts[item.position] = self._attempts.get(item.position, 0) + 1
         log("batch.failed", group=self.name, attempt=attempt, count=1, error=error)
-        if attempt < ATTEMPTS_OF_A_BUG:
-            batch.held.hold(item)
-        elif self.circuit_breaker.would_open():
-            self._note([True])
+        if attempt < MAX_ATTEMPTS:
+            batch.deferred.defer(item)
+        elif self.circuit_breaker.opens_at_next_failure():
+            self._record_outcomes([True])
             raise RetryError from error
         else:
-            await self._give_up(batch, item, "handler-timed-out" if isinstance(error, TIMEOUTS) else "handler-failed")
-
-    async def _give_up(self, batch: Pass, item: Item, code: str) -> None:
-        invalid_record = Item(item.record, item.topic, InvalidRecord(item.record, item.topic, code))
-        await self._attempt_in_place(batch, item, invalid_record)
-        self._note([self.subscription.quarantine is None or code.startswith("handler-")])
-
-    async def _attempt_in_place(self, batch: Pass, item: Item, invalid_record: Item) -> None:
-        """What was decoded is replaced by its letter, in a transaction of its own."""
-        async with transaction(self.pool) as connection:
-            plan, held, nexts = await self._begin(connection, batch.replace(item, invalid_record), [invalid_record])
-            await self.effects.record_dead_letters(connection, plan.invalid_records)
-        batch.commit(BatchPlan(finished=[item]), held, nexts)
-        self._count(plan)
-        self.effects.tell(plan)
-
-    async def _park_alone(self, batch: Pass, item: Item) -> None:
-        """Parks a message that is sealed under a key that is not here, so that it blocks no partition."""
-        async with transaction(self.pool) as connection:
-            invalid_record = Item(item.record, item.topic, InvalidRecord(item.record, item.topic, KeyUnknownError.code))
-            plan, held, nexts = await self._begin(connection, batch.replace(item, invalid_record), [invalid_record])
-            if plan.invalid_records:
-                await self.effects.park(connection, [Parked(item.record, item.topic, "awaiting-key")])
-                if self.subscription.is_state and item.record.key:
-                    await copies.mark_broken(
-                        connection, item.topic, item.record.key, item.record.offset, KeyUnknownError.code
-                    )
-        batch.commit(BatchPlan(finished=[item]), held, nexts)
-
-    def _has_waited(self, item: Item) -> bool:
-        """Whether the record has waited its time, from when this was asked first."""
-        moment = asyncio.get_running_loop().time()
-        return moment - self._waits.setdefault(_place(item), moment) >= COPY_WAIT_S
+            await self._make_dead_letter(batch, item, code)
 
     # -- Records that await a copy ------------------------------------------------------------------------------------
 
-    async def _wait_or_park(self, batch: Pass) -> None:
-        """Parks what has waited its time or rests on a broken copy, with what is behind it; the rest comes again.
+    async def _park_or_await_copies(self, batch: BatchPass) -> None:
+        """Parks messages that awaited a copy for 60 s or rest on a broken one, and the messages behind them.
 
-        Raises CopyBehindError.
+        Raises CopyBehindError where others still await a copy.
         """
         overdue = {item.key for item in batch.awaiting if self._has_waited(item)}
         async with transaction(self.pool) as connection:
-            overdue |= await rest_on_broken(connection, batch.awaiting)
-        unfinished = {*batch.awaiting, *batch.held_back}
-        parked = [
+            overdue |= await keys_on_broken_copies(connection, batch.awaiting)
+        unfinished = {*batch.awaiting, *batch.behind_deferred}
+        to_park = [
             item
             for item in batch.items
             if item in unfinished and item.key in overdue and isinstance(item.decoded, Message)
         ]
-        if parked:
-            await self._park_awaiting(batch, parked)
+        if to_park:
+            await self._transactions.park_for_copy(batch, to_park)
         if any(item.key not in overdue for item in batch.awaiting):
             raise CopyBehindError
 
-    async def _park_awaiting(self, batch: Pass, items: list[Item]) -> None:
-        nexts = batch.next_offsets(items, items)
-        async with transaction(self.pool) as connection:
-            ids = self.subscription.erasable_records(item.record.key for item in items)
-            begun = await offsets.begin_batch(connection, self.name, batch.positions, nexts, ids, frozenset())
-            left = [item for item in items if item.record.key not in begun.erased]
-            await self.effects.park(connection, first_and_behind(left))
-        batch.commit(BatchPlan(finished=items), batch.held, nexts)
+    # -- What is remembered from one read of a record to the next -----------------------------------------------------
+
+    def _has_waited(self, item: BatchItem) -> bool:
+        """Whether the record has waited for 60 s since the first call for it."""
+        now = asyncio.get_running_loop().time()
+        return now - self._waiting_since.setdefault(item.position, now) >= PARK_AFTER_S
+
+    def _forget(self, finished: Sequence[RecordPosition]) -> None:
+        """Forgets finished records only: the waits and attempts of other partitions' records count on."""
+        CONSUMED.labels(self.name).inc(len(finished))
+        for position in finished:
+            self._waiting_since.pop(position, None)
+            self._attempts.pop(position, None)
+
+    # -- The circuit breaker ------------------------------------------------------------------------------------------
+
+    def _admitted(self, items: list[BatchItem]) -> list[BatchItem]:
+        """The records that may be attempted now. Raises RetryError where the breaker admits none."""
+        predictions = [predict_failure(self.subscription, item) for item in items]
+        count = self.circuit_breaker.admitted_count(predictions, asyncio.get_running_loop().time())
+        if count == 0:
+            raise RetryError
+        return items[:count]
+
+    def _record_outcomes(self, outcomes: Sequence[bool]) -> None:
+        """Records which attempts failed; logs when the consumer stops or resumes."""
+        change = self.circuit_breaker.record_outcomes(outcomes, asyncio.get_running_loop().time())
+        if change is not None:
+            STOPPED.labels(self.name).set(change == "opened")
+            log("consumer.stopped" if change == "opened" else "consumer.resumed", group=self.name)
 
 
-def _place(item: Item) -> Place:
-    return item.topic, item.record.partition, item.record.offset
+def _concerns_whole_batch(error: Exception) -> bool:
+    """Whether an error is transient and would meet any record, unlike a time-out or an unknown key."""
+    return is_transient(error) and not isinstance(error, (*TIMEOUTS, KeyUnknownError))

@@ -1,4 +1,4 @@
-"""How fresh the copies of neighbours' states are, and which are broken: a state was told that could not be used."""
+"""How fresh the copies of other services' states are, and which are broken: a state arrived that could not be used."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from shared.messaging.freshness import HEARTBEAT_AHEAD
 from shared.runtime import clock
 
 State = TypeVar("State", bound=StateEvent)
-Named = TypeVar("Named")
+SubjectId = TypeVar("SubjectId")
 
 UPSERT_WATERMARKS = """
 insert into copy_watermarks (topic, partition, at)
@@ -24,7 +24,7 @@ on conflict on constraint broken_copies_pkey do update
 set error_code = excluded.error_code, "offset" = greatest(excluded."offset", broken_copies."offset")"""
 SUPERSEDE = """
 with applied as (
-  select topic, key, "offset" from unnest($2::text[], $3::bytea[], $4::bigint[]) as given(topic, key, "offset")
+  select topic, key, "offset" from unnest($2::text[], $3::bytea[], $4::bigint[]) as newest(topic, key, "offset")
 ), mended as (
   delete from broken_copies broken using applied
   where broken.topic = applied.topic and broken.key = convert_from(applied.key, 'UTF8')
@@ -33,7 +33,7 @@ with applied as (
 delete from parked_messages parked using applied
 where parked.group_name = $1 and parked.topic = applied.topic and parked.key = applied.key
   and parked."offset" < applied."offset" and parked.reason <> 'behind-dead'"""
-MEND_DISCARDED = """
+MEND_AFTER_DISCARD = """
 delete from broken_copies where topic = $2 and key = $4
   and not exists (select from parked_messages
                   where group_name = $1 and topic = $2 and key = $3 and reason in ('dead', 'expired'))"""
@@ -43,17 +43,17 @@ SELECT_BROKEN = "select key from broken_copies where topic = any($1::text[]) and
 
 
 async def apply_heartbeats(connection: Connection, heartbeats: Sequence[Message[Event]]) -> None:
-    """Raises the watermark of each partition to its latest heartbeat: everything older than that is here."""
+    """Raises the watermark of each partition to its latest heartbeat: every older state has been read."""
     latest: dict[tuple[str, int], datetime] = {}
     for heartbeat in heartbeats:
         if isinstance(heartbeat.event, HeartbeatSent):
-            place = heartbeat.topic, heartbeat.partition
-            latest[place] = max(heartbeat.event.at, latest.get(place, heartbeat.event.at))
+            partition = heartbeat.topic, heartbeat.partition
+            latest[partition] = max(heartbeat.event.at, latest.get(partition, heartbeat.event.at))
     await raise_watermarks(connection, latest)
 
 
 async def raise_watermarks(connection: Connection, latest: Mapping[tuple[str, int], datetime]) -> None:
-    """Keeps the later moment for each (topic, partition). A stored one that lies in the future gives way."""
+    """Stores the later moment of each (topic, partition); any moment replaces a stored one that lies in the future."""
     if latest:
         topics, partitions = zip(*latest, strict=True)
         bound = clock.now() + HEARTBEAT_AHEAD
@@ -61,33 +61,33 @@ async def raise_watermarks(connection: Connection, latest: Mapping[tuple[str, in
 
 
 async def mark_broken(connection: Connection, topic: str, key: bytes, offset: int, code: str) -> None:
-    """Marks the copy of a key as not to be trusted until a newer version from a higher offset is applied."""
+    """Marks the copy of a key as broken until a newer version from a higher offset is applied."""
     await connection.execute(MARK_BROKEN, topic, _text(key), code, offset)
 
 
 async def supersede(connection: Connection, group: str, applied: Sequence[tuple[str, bytes, int]]) -> None:
-    """A newer state of (topic, key) was applied from this offset.
+    """Mends the copies to which newer states were applied: (topic, key, offset of the state).
 
-    The copy is mended unless a higher offset broke it, and dead letters below the offset are of no more use.
+    A copy that a higher offset broke stays broken. Dead letters of the key below the offset are deleted.
     """
     if applied:
         topics, keys, offsets = zip(*applied, strict=True)
         await connection.execute(SUPERSEDE, group, list(topics), list(keys), list(offsets))
 
 
-async def mend_discarded(connection: Connection, group: str, topic: str, key: bytes) -> None:
-    """An operator discarded an erasure that could not be read: where it was the key's last, the record is as before."""
-    await connection.execute(MEND_DISCARDED, group, topic, key, _text(key))
+async def mend_after_discard(connection: Connection, group: str, topic: str, key: bytes) -> None:
+    """Mends the copy of a key whose last unreadable erasure an operator has discarded."""
+    await connection.execute(MEND_AFTER_DISCARD, group, topic, key, _text(key))
 
 
 async def is_newest(connection: Connection, topic: str, key: bytes, offset: int) -> bool:
-    """Whether the copy of the key is broken by the state at this offset, and by none above it."""
+    """Whether the copy of the key is broken, and by no offset above this one."""
     newest: bool = await connection.fetchval(IS_NEWEST, topic, _text(key), offset)
     return newest
 
 
 async def broken_among(connection: Connection, topics: Sequence[str], keys: Iterable[bytes]) -> set[bytes]:
-    """Which of these keys have a broken copy of one of these topics."""
+    """Returns those of the keys that have a broken copy of one of these topics."""
     rows = await connection.fetch(SELECT_BROKEN, topics, [key.decode("utf-8", "replace") for key in keys])
     return {row["key"].encode() for row in rows}
 
@@ -96,6 +96,8 @@ def _text(key: bytes) -> str:
     return key[:LONGEST_KEY].decode("utf-8", "replace").replace("\0", "")
 
 
-def newest_of_each(messages: Iterable[Message[State]], named: Callable[[State], Named]) -> dict[Named, Message[State]]:
-    """The highest version among these of what each is about; the last one where versions are equal."""
-    return {named(one.event): one for one in sorted(messages, key=lambda message: message.event.version)}
+def newest_of_each(
+    messages: Iterable[Message[State]], subject_of: Callable[[State], SubjectId]
+) -> dict[SubjectId, Message[State]]:
+    """The message with the highest version for each subject; the last one where versions are equal."""
+    return {subject_of(message.event): message for message in sorted(messages, key=lambda each: each.event.version)}

@@ -1,4 +1,4 @@
-"""Shows how old each copied topic is, and says when a watermark lies in the future."""
+"""Measures how old each copied topic is, and logs watermarks that lie in the future."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from shared.messaging.freshness import HEARTBEAT_AHEAD
 from shared.runtime.logs import log
 from shared.runtime.metrics import COPY_AGE
 
-# A partition that lies further ahead than a clock may be wrong hides behind none that is older.
+# A watermark further ahead than clocks may differ is shown even where another partition is older.
 SELECT_AGES = """
 select topic,
        extract(epoch from clock_timestamp() - case when max(at) > clock_timestamp() + $1::interval
@@ -17,7 +17,7 @@ LOG_EVERY_S = 60.0
 
 
 class CopyAges:
-    """The gauge `copy_age_seconds`, and the log event `copy.ahead`, once a minute for each topic."""
+    """Sets the gauge `copy_age_seconds`, and logs `copy.ahead` at most once a minute for each topic."""
 
     def __init__(self) -> None:
         self._logged: dict[str, float] = {}

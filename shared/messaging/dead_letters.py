@@ -1,4 +1,4 @@
-"""The worker's routes for operators: dead letters, messages that wait, and stored offsets that Kafka no longer has."""
+"""The worker's routes for operators: dead letters, other parked messages, and stored offsets that Kafka has lost."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,14 +13,15 @@ from shared.db.pool import transaction
 from shared.errors import NotFoundError, UncheckableError
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.messaging import parked_messages
+from shared.messaging.batch_plan import Partition
 from shared.messaging.redrive import DeadLetterUnknownError, Redriver
-from shared.messaging.subscriber import Running
+from shared.messaging.subscriber import ConsumerLoop
 from shared.moments import Moment
 from shared.runtime.logs import log
 
 SCOPE = "operations"
 ReasonCode = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
-"""Why an operator did something: a code, never a text, because logs and the ledger keep it."""
+"""Why an operator acted: a code, never a text, because logs and the ledger keep it."""
 
 
 class GroupUnknownError(NotFoundError):
@@ -30,7 +31,10 @@ class GroupUnknownError(NotFoundError):
 
 
 class DeadLetterView(BaseModel):
-    """A letter as an operator sees it: where it came from and why it is here. Never its content."""
+    """A parked message as operators see it: its origin and why it is parked, never its content.
+
+    `behind`: how many messages of its key are parked behind it.
+    """
 
     model_config = ConfigDict(from_attributes=True)
     id: UUID
@@ -44,21 +48,21 @@ class DeadLetterView(BaseModel):
 
 
 class RedriveResult(BaseModel):
-    """How many messages were handled, and the code of what hinders the next one."""
+    """How many messages were handled, and the error code of the next one; null where none is left."""
 
     handled: int
     hindrance: str | None
 
 
 class Discard(BaseModel):
-    """Why a letter is thrown away."""
+    """Why a dead letter is discarded."""
 
     model_config = ConfigDict(extra="forbid")
     reason: ReasonCode
 
 
 class OffsetView(BaseModel):
-    """Where a group goes on in a partition, and what Kafka holds of it: the offsets `begins` to below `ends`."""
+    """The next offset of a group in a partition, and what Kafka holds of it: offsets from `begins` to below `ends`."""
 
     model_config = ConfigDict(from_attributes=True)
     group: str
@@ -71,94 +75,94 @@ class OffsetView(BaseModel):
 
 
 class OffsetReset(BaseModel):
-    """Where the group is to go on in partitions whose stored offset Kafka no longer has."""
+    """Where the group goes on in partitions whose stored offset Kafka has lost."""
 
     model_config = ConfigDict(extra="forbid")
     to: Literal["beginning"]
 
 
 def add_routes(app: FastAPI) -> None:
-    """Adds them. `app.state` holds `pool`, `verifier`, `redriver` and `running` (the consumers)."""
+    """Adds the routes. `app.state` must hold `pool`, `verifier`, `redriver` and `consumer_loops`."""
     app.add_api_route("/dead-letters", list_dead_letters, methods=["GET"])
-    app.add_api_route("/dead-letters/{letter_id}", show_letter, methods=["GET"])
-    app.add_api_route("/dead-letters/{letter_id}/redrive", redrive_dead_letter, methods=["POST"])
-    app.add_api_route("/dead-letters/{letter_id}/discard", discard_dead_letter, methods=["POST"])
+    app.add_api_route("/dead-letters/{dead_letter_id}", show_dead_letter, methods=["GET"])
+    app.add_api_route("/dead-letters/{dead_letter_id}/redrive", redrive_dead_letter, methods=["POST"])
+    app.add_api_route("/dead-letters/{dead_letter_id}/discard", discard_dead_letter, methods=["POST"])
     app.add_api_route("/offsets", list_offsets, methods=["GET"])
     app.add_api_route("/offsets/{group}/reset", reset_offsets, methods=["POST"])
 
 
 async def list_dead_letters(
     pool: ServicePool,
-    asking: AuthenticatedCaller,
+    caller: AuthenticatedCaller,
     group: str | None = None,
     code: str | None = None,
     before: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> list[DeadLetterView]:
-    """What is put aside, oldest first: of one group, with one code, parked before a moment."""
-    asking.require(SCOPE)
+    """Lists dead letters and messages that await a copy or a key, oldest first."""
+    caller.require(SCOPE)
     async with pool.acquire() as connection:
-        heads = await parked_messages.list_dead_letters(connection, limit, group=group, code=code, before=before)
-    return [DeadLetterView.model_validate(head) for head in heads]
+        summaries = await parked_messages.list_dead_letters(connection, limit, group=group, code=code, before=before)
+    return [DeadLetterView.model_validate(summary) for summary in summaries]
 
 
-async def show_letter(pool: ServicePool, dead_letter_id: UUID, asking: AuthenticatedCaller) -> DeadLetterView:
-    """One letter."""
-    asking.require(SCOPE)
+async def show_dead_letter(pool: ServicePool, dead_letter_id: UUID, caller: AuthenticatedCaller) -> DeadLetterView:
+    """Shows one dead letter."""
+    caller.require(SCOPE)
     async with pool.acquire() as connection:
-        head = await parked_messages.load_dead_letter(connection, dead_letter_id)
-    if head is None:
+        summary = await parked_messages.load_dead_letter(connection, dead_letter_id)
+    if summary is None:
         raise DeadLetterUnknownError
-    return DeadLetterView.model_validate(head)
+    return DeadLetterView.model_validate(summary)
 
 
-async def redrive_dead_letter(request: Request, dead_letter_id: UUID, asking: AuthenticatedCaller) -> RedriveResult:
-    """Tries a letter again and, when it is through, those behind it."""
-    asking.require(SCOPE)
-    handled, hindrance = await _redriver(request).redrive_dead_letter(dead_letter_id)
-    return RedriveResult(handled=handled, hindrance=hindrance)
+async def redrive_dead_letter(request: Request, dead_letter_id: UUID, caller: AuthenticatedCaller) -> RedriveResult:
+    """Handles a dead letter again and, if that succeeds, the messages behind it."""
+    caller.require(SCOPE)
+    outcome = await _redriver(request).redrive_dead_letter(dead_letter_id)
+    return RedriveResult(handled=outcome.handled, hindrance=outcome.hindrance)
 
 
 async def discard_dead_letter(
-    request: Request, dead_letter_id: UUID, discard: Discard, asking: AuthenticatedCaller
+    request: Request, dead_letter_id: UUID, discard: Discard, caller: AuthenticatedCaller
 ) -> RedriveResult:
-    """Throws a letter away for ever and tries those behind it. The ledger says who did it, and why."""
-    asking.require(SCOPE)
-    handled, hindrance = await _redriver(request).discard(dead_letter_id, asking.actor(), discard.reason)
-    return RedriveResult(handled=handled, hindrance=hindrance)
+    """Discards a dead letter for ever and handles the messages behind it. The ledger keeps who did it, and why."""
+    caller.require(SCOPE)
+    outcome = await _redriver(request).discard(dead_letter_id, caller.actor(), discard.reason)
+    return RedriveResult(handled=outcome.handled, hindrance=outcome.hindrance)
 
 
-async def list_offsets(request: Request, asking: AuthenticatedCaller) -> list[OffsetView]:
-    """Where each group goes on in each partition."""
-    asking.require(SCOPE)
-    return [view for running in _running(request) for view in await _views(running)]
+async def list_offsets(request: Request, caller: AuthenticatedCaller) -> list[OffsetView]:
+    """Lists the next offset of each group in each partition."""
+    caller.require(SCOPE)
+    return [view for loop in _consumer_loops(request) for view in await _views(loop)]
 
 
 async def reset_offsets(
-    request: Request, group: str, reset: OffsetReset, pool: ServicePool, asking: AuthenticatedCaller
+    request: Request, group: str, reset: OffsetReset, pool: ServicePool, caller: AuthenticatedCaller
 ) -> list[OffsetView]:
-    """Lets a group go on at the beginning of partitions whose stored offset is lost, and of no others.
+    """Makes a group go on at the beginning of the partitions whose stored offset is lost, and of no others.
 
-    Returns what was reset, with the offsets as they were.
+    Returns the partitions that were reset, with their former offsets.
     """
-    asking.require(SCOPE)
-    running = next((one for one in _running(request) if one.consumer.name == group), None)
-    if running is None:
+    caller.require(SCOPE)
+    loop = next((loop for loop in _consumer_loops(request) if loop.consumer.name == group), None)
+    if loop is None:
         raise GroupUnknownError
-    lost = [view for view in await _views(running) if view.is_lost]
+    lost = [view for view in await _views(loop) if view.is_lost]
     async with transaction(pool) as connection:
-        await running.positions.set_next(connection, {(view.topic, view.partition): view.begins for view in lost})
+        await loop.positions.set_next(connection, {Partition(view.topic, view.partition): view.begins for view in lost})
     for view in lost:
         log("offsets.reset", group=group, topic=view.topic, partition=view.partition, offset=view.begins)
     return lost
 
 
-async def _views(running: Running) -> list[OffsetView]:
-    client = running.subscriber.consumer
+async def _views(loop: ConsumerLoop) -> list[OffsetView]:
+    client = loop.subscriber.consumer
     if client is None:
         raise UncheckableError
     try:
-        return [OffsetView.model_validate(one) for one in await running.positions.survey(client)]
+        return [OffsetView.model_validate(stored) for stored in await loop.positions.load_stored_offsets(client)]
     except KafkaError as error:
         raise UncheckableError from error
 
@@ -168,6 +172,6 @@ def _redriver(request: Request) -> Redriver:
     return redriver
 
 
-def _running(request: Request) -> Sequence[Running]:
-    running: Sequence[Running] = request.app.state.running
-    return running
+def _consumer_loops(request: Request) -> Sequence[ConsumerLoop]:
+    consumer_loops: Sequence[ConsumerLoop] = request.app.state.consumer_loops
+    return consumer_loops

@@ -1,4 +1,4 @@
-"""From a Kafka record to a typed message, or to the stable code of what is wrong with it."""
+"""Decodes a Kafka record to a typed message, or to a stable code of what is wrong with it."""
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
 class Record(Protocol):
-    """What is used of an aiokafka ConsumerRecord."""
+    """The part of an aiokafka ConsumerRecord that is used."""
 
     @property
     def topic(self) -> str:
-        """With the installation's prefix."""
+        """The topic's name, with the installation's prefix."""
 
     @property
     def partition(self) -> int:
-        """Its number."""
+        """The number of the partition."""
 
     @property
     def offset(self) -> int:
-        """Its place in the partition."""
+        """The offset in the partition."""
 
     @property
     def key(self) -> bytes | None:
-        """None where the sender gave none."""
+        """The key; None where the producer gave none."""
 
     @property
     def value(self) -> bytes | None:
-        """None is a tombstone."""
+        """The body; None is a tombstone."""
 
     @property
     def headers(self) -> Sequence[tuple[str, bytes | None]]:
@@ -47,7 +47,7 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeptRecord:
-    """A record as it was put aside."""
+    """A record as it was parked."""
 
     topic: str
     partition: int
@@ -60,15 +60,15 @@ class KeptRecord:
 _EVENTS_OF_TOPIC = {topic.name: frozenset(event.ce_type for event in topic.events) for topic in TOPICS}
 _STATES = frozenset(topic.name for topic in TOPICS if topic.kind == "state")
 LONGEST_KEY = 512
-"""Bytes. No event has a longer key; of a record that has one so many are kept, which an index can hold."""
+"""Bytes. No event has a longer key; a longer one is stored cut to this length, which an index can hold."""
 FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 FURTHEST_AHEAD = timedelta(days=1)
-"""How far in the future the time of an event may lie: a producer's clock is wrong, but not by more than this."""
+"""How far in the future the time of an event may lie: the error allowed to a producer's clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message(Generic[E_co]):
-    """One event as it came: `id` and `time` are the CloudEvents attributes, `trace` the traceparent of its cause."""
+    """One event from Kafka. `id` and `time` are its CloudEvents attributes, `trace` is the traceparent of its cause."""
 
     event: E_co
     id: UUID
@@ -82,7 +82,7 @@ class Message(Generic[E_co]):
 
 @dataclass(frozen=True, slots=True)
 class InvalidRecord:
-    """A record that cannot be used, with the code that says why. `topic` is without the installation's prefix."""
+    """A record that cannot be used, with the error code. `topic` is without the installation's prefix."""
 
     record: Record
     topic: str
@@ -91,7 +91,7 @@ class InvalidRecord:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A record that the group passes over. `code`: tombstone, type-unhandled, type-unknown or heartbeat-ahead."""
+    """A record that the group skips. `code`: tombstone, type-unhandled, type-unknown or heartbeat-ahead."""
 
     code: str
 
@@ -99,11 +99,11 @@ class Skipped:
 def decode(
     record: Record, prefix: str = "", handled: Set[str] | None = None
 ) -> Message[Event] | InvalidRecord | Skipped:
-    """Returns the message, or what is wrong with the record, or why the group passes it over. Never raises.
+    """Returns the message, or what is wrong with the record, or why the group skips it. Never raises.
 
-    `handled` names the event types of the group (None: all): others are passed over before their body is parsed. A
-    type that the topic's declaration does not know is passed over on a fact topic; on a state topic, where it may
-    replace what the copy holds, it is a Letter.
+    `handled` names the event types of the group (None: all): others are skipped before their body is parsed. A type
+    that the topic's declaration does not know is skipped on a fact topic; on a state topic, where it may replace what
+    the copy holds, the record is invalid.
     """
     topic = record.topic.removeprefix(prefix)
     if record.value is None and record.key is not None and topic in _STATES:
@@ -154,7 +154,7 @@ def _valid_headers(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str
 
 
 def _is_plausible(moment: datetime, ahead: timedelta) -> bool:
-    """Whether a moment that another machine tells has a zone and lies between 2000 and shortly after now."""
+    """Whether a moment from another machine has a time zone and lies between 2000 and at most `ahead` after now."""
     try:
         return FIRST_MOMENT <= moment <= clock.now() + ahead
     except (TypeError, OverflowError):

@@ -1,4 +1,4 @@
-"""Minding no fact twice: the ids of handled events, in the transaction of their effect."""
+"""Deduplicates events: stores the ids of handled events in the handler's transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,14 +12,14 @@ select event_time, $1, event_id from unnest($2::timestamptz[], $3::uuid[]) as ev
 on conflict do nothing returning event_id"""
 MAINTAIN = "select maintain_inbox($1)"
 DAYS_KEPT = 33
-"""Longer than any fact topic keeps its records; a redrive refuses letters that are older."""
+"""Longer than any fact topic keeps its records; a redrive refuses dead letters that are older."""
 
 
 async def claim(connection: Connection, group: str, times: Sequence[datetime], ids: Sequence[UUID]) -> set[UUID]:
-    """Remembers these events for the group and returns those that were not known before."""
+    """Stores these events as handled by the group. Returns the ids that were new."""
     return {row["event_id"] for row in await connection.fetch(CLAIM, group, times, ids)}
 
 
 async def maintain(connection: Connection) -> None:
-    """Creates the partitions of the coming days and drops those that are past."""
+    """Creates the table partitions of the coming days and drops those that are past."""
     await connection.execute(MAINTAIN, DAYS_KEPT)

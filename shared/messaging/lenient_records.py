@@ -1,7 +1,7 @@
-"""Kafka records whose header names are not UTF-8: the client cannot decode them, and stands still at such a record.
+"""Reads Kafka records whose header names are not UTF-8, at which the client would otherwise stop for good.
 
-aiokafka 0.14 decodes header names in C and raises from `getmany`, every time anew. `install` makes it read a batch in
-which that happens once more, in Python, with surrogate escapes (PEP 383), so that the record reaches its consumer.
+aiokafka 0.14 decodes header names in C, and `getmany` raises at such a record each time. `install` makes the client
+read the batch again in Python with surrogate escapes (PEP 383), so that the record reaches its consumer.
 """
 
 from collections.abc import Iterator
@@ -16,21 +16,21 @@ _LENGTH_AT, _LOG_OVERHEAD = 8, 12
 
 
 class _LenientBytes(bytearray):
-    """Bytes whose parts decode whatever they hold."""
+    """Bytes whose slices decode to text whatever they hold."""
 
-    def __getitem__(self, where: Any) -> Any:
-        part = super().__getitem__(where)
-        return _LenientBytes(part) if isinstance(where, slice) else part
+    def __getitem__(self, index: Any) -> Any:
+        part = super().__getitem__(index)
+        return _LenientBytes(part) if isinstance(index, slice) else part
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return super().decode(encoding, "surrogateescape")
 
 
 class _Batch:
-    """One record batch, at `place` in what was fetched; `fast` is the client's own."""
+    """One record batch, at `span` of the fetched bytes; `fast` is the client's own view of it."""
 
-    def __init__(self, fast: Any, source: bytes, place: slice) -> None:
-        self._fast, self._source, self._place = fast, source, place
+    def __init__(self, fast: Any, source: bytes, span: slice) -> None:
+        self._fast, self._source, self._span = fast, source, span
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._fast, name)
@@ -45,7 +45,7 @@ class _Batch:
                 yield record
                 count += 1
         except UnicodeDecodeError:
-            batch: Any = _DefaultRecordBatchPy(self._source[self._place])
+            batch: Any = _DefaultRecordBatchPy(self._source[self._span])
             batch._maybe_uncompress()
             batch._buffer = _LenientBytes(batch._buffer)
             yield from list(batch)[count:]
@@ -61,7 +61,7 @@ class LenientRecords:
         return getattr(self._records, name)
 
     def next_batch(self) -> _Batch | None:
-        """The next batch; None behind the last."""
+        """Returns the next batch; None after the last."""
         fast = self._records.next_batch()
         if fast is None:
             return None
@@ -72,5 +72,5 @@ class LenientRecords:
 
 
 def install() -> None:
-    """Makes every consumer of this process read so."""
+    """Makes every Kafka consumer of this process read with `LenientRecords`."""
     fetcher.MemoryRecords = LenientRecords

@@ -1,13 +1,13 @@
-"""Which aggregates a database has lost commits about, and whether that is known yet.
+"""Which aggregates a database has lost commits about, and whether that has been checked.
 
 The relay's leader compares the service's topics with the database before it announces anything (`outbox.lost`). It
-notes the incarnation of the database that it compared, and marks each record of which the topics know more as a broken
-copy of the service's own topic. Until both have happened, what the database says of a record may be older than what
-was answered before; APIs ask for it in the statements that they send anyway.
+stores the incarnation of the database that it compared, and marks each record whose state on the topics is newer as a
+broken copy of the service's own topic. Until both have happened, the database may hold an older state of a record than
+an earlier answer showed; APIs check this within the statements that they send anyway.
 
 An incarnation is one start of the PostgreSQL server and one database in it. A failover, a restore of files or a
-point-in-time recovery starts another server; a restored dump lies in another database, or its row was written by
-another transaction than the one that it names.
+point-in-time recovery starts another server; a restored dump is in another database, or another transaction than the
+one that its row names wrote that row.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ INCARNATION = """(select extract(epoch from pg_postmaster_start_time()) || '/' |
 IS_UNCHECKED = f"""exists (
   select from loss_checks
   where loss_checks.xmin <> loss_checks.transaction_id::xid or loss_checks.incarnation <> {INCARNATION})"""
-"""A condition: whether commits may have been lost of which nobody has found out yet."""
+"""An SQL condition: whether commits may have been lost since the last check."""
 UPSERT_CHECK = f"""
 insert into loss_checks (incarnation, transaction_id) values ({INCARNATION}, pg_current_xact_id())
 on conflict on constraint loss_checks_pkey do update
@@ -34,9 +34,10 @@ CODE = "commits-lost"
 
 
 async def note_check(connection: Connection, topics: Sequence[str], lost: Sequence[tuple[str, str]]) -> None:
-    """The service's own `topics` were compared with this database; `lost`: the (topic, key) of which they know more.
+    """Notes that this database was compared with the service's own `topics`.
 
-    With nothing lost, marks that stand no longer are removed. Call it in a transaction that has no savepoint.
+    `lost`: the (topic, key) whose newest state on the topic this database lacks; they are marked. Without any, earlier
+    marks are removed. Call it in a transaction that has no savepoint.
     """
     if lost:
         names, keys = zip(*sorted(set(lost)), strict=True)
@@ -47,5 +48,5 @@ async def note_check(connection: Connection, topics: Sequence[str], lost: Sequen
 
 
 async def delete_marks(connection: Connection, topics: Sequence[str]) -> None:
-    """What was lost of the service's own `topics` has been recovered."""
+    """Removes the marks on the service's own `topics`: what was lost has been recovered."""
     await connection.execute(DELETE_MARKS, topics)

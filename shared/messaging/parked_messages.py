@@ -1,7 +1,7 @@
-"""Where messages are kept that cannot be used now: dead letters, those behind one, those that await a copy or a key.
+"""Stores messages that cannot be handled now: dead letters, those behind one, those that await a copy or a key.
 
-A dead letter is also sent to `<group>.dlt` with its origin and code; what is needed to try again stays here. The order
-of messages is kept for each (group, topic, key).
+A dead letter is also sent to `<group>.dlt` with its origin and code; the whole message stays here, so that it can be
+handled again. The order of messages is kept for each (group, topic, key).
 """
 
 import base64
@@ -40,7 +40,7 @@ select id, group_name, topic, partition, "offset", key, headers, body, reason, e
 from parked_messages
 where group_name = $1 and topic = $2 and key is not distinct from $3 and reason <> 'expired'
 order by "offset", parked_at limit 1000"""
-SELECT_WAITING_KEYS = """
+SELECT_PARKED_KEYS = """
 select distinct group_name, topic, key from parked_messages head
 where reason not in ('dead', 'expired') and ($1::bytea[] is null or key = any($1))
   and group_name = any($2::text[]) and (group_name, topic, key) > ($4::text, $5::text, $6::bytea)
@@ -52,7 +52,7 @@ order by group_name, topic, key limit 1000"""
 SELECT_ONE = """
 select id, group_name, topic, partition, "offset", key, headers, body, reason, error_code, parked_at
 from parked_messages where id = $1"""
-TAKE = f"{SELECT_ONE} for update skip locked"
+LOCK_ONE = f"{SELECT_ONE} for update skip locked"
 DELETE_ONE = "delete from parked_messages where id = $1"
 MAKE_DEAD = """
 with taken as (select id, reason from parked_messages where id = $1 for update)
@@ -63,15 +63,15 @@ update parked_messages set reason = 'expired'
 where id in (select id from parked_messages where reason = 'dead' and parked_at < $1 order by parked_at limit 1000
              for update skip locked)
 returning id"""
-HEAD = """
+SUMMARY = """
 select head.id, head.group_name, head.topic, head.partition, head."offset", head.reason, head.error_code,
        head.parked_at,
        (select count(*) from parked_messages behind
         where behind.group_name = head.group_name and behind.topic = head.topic and behind.key = head.key
           and behind.reason = 'behind-dead' and behind."offset" > head."offset") as behind
 from parked_messages head"""
-SELECT_HEAD = f"{HEAD} where head.id = $1"
-LIST_HEADS = f"""{HEAD}
+SELECT_SUMMARY = f"{SUMMARY} where head.id = $1"
+LIST_SUMMARIES = f"""{SUMMARY}
 where ($2::text is null or head.group_name = $2)
   and ($3::text is null or coalesce(head.error_code, head.reason) = $3)
   and ($4::timestamptz is null or head.parked_at < $4)
@@ -81,12 +81,12 @@ where ($2::text is null or head.group_name = $2)
                         and earlier.key = head.key and earlier."offset" < head."offset"
                         and earlier.reason <> 'expired'))
 order by head.parked_at, head.id limit $1"""
-COUNT = "select group_name, reason, count(*) as count from parked_messages group by group_name, reason"
+COUNT_BY_REASON = "select group_name, reason, count(*) as count from parked_messages group by group_name, reason"
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
-    """A record to be parked, why, and (for a dead letter) the error's code."""
+class RecordToPark:
+    """A record to park, the reason, and for a dead letter the error code. `topic` is without the prefix."""
 
     record: Record
     topic: str
@@ -96,7 +96,11 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterSummary:
-    """What an operator sees of a letter: codes only."""
+    """What operators see of a parked message: never its content.
+
+    `code`: the error code of a dead letter, the reason of another message. `behind`: how many messages of its key are
+    parked behind it.
+    """
 
     id: UUID
     group: str
@@ -108,8 +112,8 @@ class DeadLetterSummary:
     behind: int
 
 
-async def park(connection: Connection, group: str, parked: Sequence[Parked]) -> None:
-    """Parks records; dead letters also go to the group's dead-letter topic. The same record is parked once."""
+async def park(connection: Connection, group: str, parked: Sequence[RecordToPark]) -> None:
+    """Parks records, each once; dead letters are also sent to the group's dead-letter topic."""
     if not parked:
         return
     ids = [clock.new_id() for _ in parked]
@@ -117,18 +121,18 @@ async def park(connection: Connection, group: str, parked: Sequence[Parked]) -> 
         PARK,
         group,
         ids,
-        [one.topic for one in parked],
-        [one.record.partition for one in parked],
-        [one.record.offset for one in parked],
-        [_event_id(one.record) for one in parked],
-        [_short(one.record.key) for one in parked],
-        [_headers_as_json(one.record.headers) for one in parked],
-        [one.record.value for one in parked],
-        [one.reason for one in parked],
-        [one.code for one in parked],
+        [parked_record.topic for parked_record in parked],
+        [parked_record.record.partition for parked_record in parked],
+        [parked_record.record.offset for parked_record in parked],
+        [_event_id(parked_record.record) for parked_record in parked],
+        [_short(parked_record.record.key) for parked_record in parked],
+        [_headers_as_json(parked_record.record.headers) for parked_record in parked],
+        [parked_record.record.value for parked_record in parked],
+        [parked_record.reason for parked_record in parked],
+        [parked_record.code for parked_record in parked],
     )
     new = {row["id"] for row in rows}
-    dead = [id for id, one in zip(ids, parked, strict=True) if id in new and one.reason == "dead"]
+    dead = [id for id, parked_record in zip(ids, parked, strict=True) if id in new and parked_record.reason == "dead"]
     await announce_dead(connection, group, dead)
 
 
@@ -139,15 +143,15 @@ async def announce_dead(connection: Connection, group: str, ids: Sequence[UUID])
         notify_after_commit(connection, CHANNEL)
 
 
-async def become_dead(connection: Connection, group: str, dead_letter_id: UUID, code: str) -> None:
-    """A message that was tried again and can never be used is a dead letter, with the code of its new fate."""
-    was = await connection.fetchval(MAKE_DEAD, dead_letter_id, code)
-    if was is not None and was != "dead":
+async def mark_dead(connection: Connection, group: str, dead_letter_id: UUID, code: str) -> None:
+    """Makes a parked message that failed for good a dead letter with this error code."""
+    previous_reason = await connection.fetchval(MAKE_DEAD, dead_letter_id, code)
+    if previous_reason is not None and previous_reason != "dead":
         await announce_dead(connection, group, [dead_letter_id])
 
 
 async def expire(connection: Connection, before: datetime) -> int:
-    """Lets dead letters parked before that moment block nothing any more. Returns how many; 1,000 at most."""
+    """Expires dead letters parked before a moment: they block their keys no longer. Returns how many, at most 1,000."""
     return len(await connection.fetch(EXPIRE, before))
 
 
@@ -159,17 +163,17 @@ async def list_dead_letters(
     code: str | None = None,
     before: datetime | None = None,
 ) -> list[DeadLetterSummary]:
-    """Everything that blocks a key or awaits a copy or a key id, oldest first, with how many are parked behind it."""
-    return [_head(row) for row in await connection.fetch(LIST_HEADS, limit, group, code, before)]
+    """The dead letters and the messages that await a copy or an encryption key, oldest first."""
+    return [_summary(row) for row in await connection.fetch(LIST_SUMMARIES, limit, group, code, before)]
 
 
 async def load_dead_letter(connection: Connection, dead_letter_id: UUID) -> DeadLetterSummary | None:
-    """One parked message, whatever it waits for; None where there is none."""
-    row = await connection.fetchrow(SELECT_HEAD, dead_letter_id)
-    return None if row is None else _head(row)
+    """One parked message, for whatever reason it is parked; None where there is none."""
+    row = await connection.fetchrow(SELECT_SUMMARY, dead_letter_id)
+    return None if row is None else _summary(row)
 
 
-def _head(row: asyncpg.Record) -> DeadLetterSummary:
+def _summary(row: asyncpg.Record) -> DeadLetterSummary:
     return DeadLetterSummary(
         row["id"],
         row["group_name"],
@@ -183,7 +187,7 @@ def _head(row: asyncpg.Record) -> DeadLetterSummary:
 
 
 def as_record(row: asyncpg.Record, prefix: str) -> Record:
-    """The Kafka record that was parked, as its consumer saw it."""
+    """Returns the Kafka record that was parked, as its consumer read it."""
     return KeptRecord(
         topic=prefix + row["topic"],
         partition=row["partition"],
@@ -197,7 +201,7 @@ def as_record(row: asyncpg.Record, prefix: str) -> Record:
 
 
 def _short(key: bytes | None) -> bytes | None:
-    """A key that an index can hold. What is longer names nothing that exists: its records are all dead letters."""
+    """A key cut to what an index can hold. A longer one names nothing that exists: its records are dead letters."""
     return None if key is None else key[:LONGEST_KEY]
 
 
@@ -207,13 +211,13 @@ def _headers_as_json(headers: Sequence[tuple[str, bytes | None]]) -> str:
 
 
 def _printable(name: str) -> str:
-    """A header's name without what JSON or PostgreSQL cannot hold."""
+    """A header's name, with escapes for what JSON or PostgreSQL cannot hold."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")
 
 
 def _event_id(record: Record) -> str:
-    """The CloudEvents id of a record; of one that has none, a hash of what it holds."""
-    told = dict(record.headers).get("ce_id")
-    if told is not None and len(told) <= 64 and told.isascii() and told.decode().isprintable():
-        return told.decode()
+    """The CloudEvents id of a record; without a usable one, a hash of its key, body and headers."""
+    raw_id = dict(record.headers).get("ce_id")
+    if raw_id is not None and len(raw_id) <= 64 and raw_id.isascii() and raw_id.decode().isprintable():
+        return raw_id.decode()
     return hashlib.sha256(repr((record.key, record.value, list(record.headers))).encode("utf-8", "replace")).hexdigest()

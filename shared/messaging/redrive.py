@@ -1,7 +1,8 @@
-"""Trying parked messages again: by an operator's word, or by itself when the copy or key that was awaited has come."""
+"""Handles parked messages again: when an operator asks for it, and when the awaited copy or key has arrived."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -23,41 +24,48 @@ from shared.runtime.logs import log
 from shared.runtime.metrics import DROPPED
 
 TOO_OLD = "letter-too-old"
-"""This letter is older than the memory of handled messages: trying it again could do its effect twice."""
+"""The dead letter is older than the inbox remembers handled events: handling it could repeat its effect."""
 GROUP_UNKNOWN = "group-unknown"
-"""No consumer of this release takes up what is parked under this group."""
-WAITING_KEYS_PAGE = 1000
-"""As many as `parked_messages.SELECT_WAITING_KEYS` returns at most."""
+"""No consumer of this release belongs to the group of the parked message."""
+PARKED_KEYS_PAGE = 1000
+"""The most rows that `parked_messages.SELECT_PARKED_KEYS` returns."""
 EXPIRED_PAGE = 1000
-"""As many as `parked_messages.EXPIRE` changes at most."""
+"""The most rows that `parked_messages.EXPIRE` changes."""
 
 
 class DeadLetterRefusedError(PermanentError):
-    """A letter that was tried again still cannot be read; the message of this error is the code."""
+    """The dead letter still cannot be decoded; the message of this error is the code of what is wrong with it."""
 
     code = "letter-refused"
 
 
 class DeadLetterUnknownError(NotFoundError):
-    """There is no such letter; it may have been redriven already."""
+    """There is no such dead letter; it may have been redriven already."""
 
     code = "letter-unknown"
 
 
 class DeadLetterIsNewestStateError(ConflictError):
-    """This letter is the newest state of its key: the copy stays broken until it, or a newer one, can be applied."""
+    """This dead letter is the newest state of its key: the copy stays broken until this or a newer state is applied."""
 
     code = "letter-is-newest-state"
 
 
-def _nothing() -> None:
-    """Nobody asks whether this goes on."""
+def _ignore_progress() -> None:
+    """For callers that do not watch the progress."""
+
+
+class RedriveOutcome(NamedTuple):
+    """How many messages were handled, and the error code of the first that was not; None where all were."""
+
+    handled: int
+    hindrance: str | None
 
 
 class Redriver:
-    """Redrives the parked messages of one service's groups, per (group, topic, key) and in offset order.
+    """Redrives the parked messages of one service's groups, in offset order for each (group, topic, key).
 
-    Where nothing is parked behind a dead letter (state topics, the ledger) each is tried alone.
+    In groups that park nothing behind a dead letter (state topics, the ledger) each message is redriven alone.
     """
 
     def __init__(self, pool: Pool, consumers: Mapping[str, Consumer], prefix: str = "") -> None:
@@ -65,61 +73,65 @@ class Redriver:
         self._consumers = consumers
         self._prefix = prefix
 
-    async def redrive_dead_letter(self, dead_letter_id: UUID) -> tuple[int, str | None]:
-        """Tries the letter and, when it is through, those behind it. Returns how many were handled, and what hinders.
+    async def redrive_dead_letter(self, dead_letter_id: UUID) -> RedriveOutcome:
+        """Handles the dead letter and, if that succeeds, the messages behind it.
 
-        A letter that is too old blocks its key no longer, and the messages behind it are tried. Raises
-        LetterUnknownError.
+        A dead letter that is too old is not handled, but blocks its key no longer: the messages behind it are handled.
+        Raises DeadLetterUnknownError.
         """
         row = await self._pool.fetchrow(parked_messages.SELECT_ONE, dead_letter_id)
         if row is None:
             raise DeadLetterUnknownError
         consumer = self._consumers.get(row["group_name"])
         if consumer is None:
-            return 0, GROUP_UNKNOWN
-        is_alone = row["key"] is None or not consumer.parks_behind_dead_letters
+            return RedriveOutcome(0, GROUP_UNKNOWN)
+        is_alone = row["key"] is None or not consumer.subscription.parks_behind_dead_letters
         if _is_too_old(row):
             await self.expire()
-            done = 0 if is_alone else (await self.redrive_key(consumer.name, row["topic"], row["key"]))[0]
-            return done, TOO_OLD
+            handled = 0 if is_alone else (await self.redrive_key(consumer.name, row["topic"], row["key"])).handled
+            return RedriveOutcome(handled, TOO_OLD)
         if is_alone:
             hindrance = await self._redrive_one(consumer, row)
-            return int(hindrance is None), hindrance
+            return RedriveOutcome(int(hindrance is None), hindrance)
         return await self.redrive_key(consumer.name, row["topic"], row["key"])
 
     async def redrive_key(
-        self, group: str, topic: str, key: bytes | None, on_progress: Callable[[], None] = _nothing
-    ) -> tuple[int, str | None]:
-        """Everything of one key of one group on one topic, in order, until one does not go through."""
-        consumer, done = self._consumers[group], 0
+        self, group: str, topic: str, key: bytes | None, on_progress: Callable[[], None] = _ignore_progress
+    ) -> RedriveOutcome:
+        """Handles the parked messages of one key of a group, in order, up to the first that fails."""
+        consumer, handled = self._consumers[group], 0
         while rows := await self._pool.fetch(parked_messages.SELECT_KEY, group, topic, key):
             for row in rows:
                 on_progress()
                 hindrance = await self._redrive_one(consumer, row)
                 if hindrance is not None:
-                    return done, hindrance
-                done += 1
-        return done, None
+                    return RedriveOutcome(handled, hindrance)
+                handled += 1
+        return RedriveOutcome(handled, None)
 
-    async def redrive_waiting(self, keys: set[bytes] | None = None, on_progress: Callable[[], None] = _nothing) -> None:
-        """Whatever no dead letter holds: called with the keys whose copies moved, and by the sweep with all."""
-        wanted = None if keys is None else list(keys)
-        ordered = [name for name, consumer in self._consumers.items() if consumer.parks_behind_dead_letters]
+    async def redrive_parked(
+        self, keys: set[bytes] | None = None, on_progress: Callable[[], None] = _ignore_progress
+    ) -> None:
+        """Handles parked messages that no dead letter blocks: those of the given keys, or all (None, for the sweep)."""
+        key_filter = None if keys is None else list(keys)
+        ordered_groups = [
+            name for name, consumer in self._consumers.items() if consumer.subscription.parks_behind_dead_letters
+        ]
         after = ("", "", b"")
         while True:
             rows = await self._pool.fetch(
-                parked_messages.SELECT_WAITING_KEYS, wanted, list(self._consumers), ordered, *after
+                parked_messages.SELECT_PARKED_KEYS, key_filter, list(self._consumers), ordered_groups, *after
             )
             for row in rows:
-                await self._redrive_waiting_key(row, on_progress)
-            if len(rows) < WAITING_KEYS_PAGE:
+                await self._redrive_parked_key(row, on_progress)
+            if len(rows) < PARKED_KEYS_PAGE:
                 return
             after = tuple(rows[-1])
 
-    async def _redrive_waiting_key(self, place: asyncpg.Record, on_progress: Callable[[], None]) -> None:
-        group, topic, key = place["group_name"], place["topic"], place["key"]
+    async def _redrive_parked_key(self, parked_key: asyncpg.Record, on_progress: Callable[[], None]) -> None:
+        group, topic, key = parked_key["group_name"], parked_key["topic"], parked_key["key"]
         consumer = self._consumers[group]
-        if consumer.parks_behind_dead_letters:
+        if consumer.subscription.parks_behind_dead_letters:
             await self.redrive_key(group, topic, key, on_progress)
             return
         for row in await self._pool.fetch(parked_messages.SELECT_KEY, group, topic, key):
@@ -128,41 +140,42 @@ class Redriver:
                 await self._redrive_one(consumer, row)
 
     async def _redrive_one(self, consumer: Consumer, parked: asyncpg.Record) -> str | None:
-        """Tries a parked message again and removes it, in one transaction. Returns None when it is gone.
+        """Handles a parked message and deletes it, in one transaction. Returns None if that succeeds.
 
-        Otherwise the code of what hinders: what can never be used is a dead letter with that code from now on.
+        Otherwise it returns an error code. A message that can never be handled becomes a dead letter with that code.
         """
         record = parked_messages.as_record(parked, self._prefix)
         try:
             async with transaction(self._pool) as connection:
-                if await connection.fetchrow(parked_messages.TAKE, parked["id"]) is None:
+                if await connection.fetchrow(parked_messages.LOCK_ONE, parked["id"]) is None:
                     return "taken-by-another"
                 applied = await _redrive(connection, consumer, record)
                 await connection.execute(parked_messages.DELETE_ONE, parked["id"])
-        except Exception as error:  # the letter stays where it is
+        except Exception as error:  # the message stays parked
             log("batch.failed", group=consumer.name, count=1, error=error)
-            return await self._hindrance(consumer, parked["id"], record, error)
-        place = {"topic": parked["topic"], "partition": parked["partition"], "offset": parked["offset"]}
-        log("message.redriven", group=consumer.name, **place)
-        if applied and consumer.after_states is not None:
-            await consumer.after_states(applied, _nothing)
+            return await self._record_failure(consumer, parked["id"], record, error)
+        origin = {"topic": parked["topic"], "partition": parked["partition"], "offset": parked["offset"]}
+        log("message.redriven", group=consumer.name, **origin)
+        if applied and consumer.on_states_applied is not None:
+            await consumer.on_states_applied(applied, _ignore_progress)
         return None
 
-    async def _hindrance(self, consumer: Consumer, dead_letter_id: UUID, record: Record, error: Exception) -> str:
+    async def _record_failure(self, consumer: Consumer, parked_id: UUID, record: Record, error: Exception) -> str:
+        """Makes the message a dead letter unless the error is transient. Returns the error code."""
         if is_transient(error):
             return error.code if isinstance(error, CopyBehindError | KeyUnknownError) else "unavailable"
         code = "handler-failed"
         if isinstance(error, PermanentError):
             code = str(error) if isinstance(error, DeadLetterRefusedError) else error.code
         async with transaction(self._pool) as connection:
-            await parked_messages.become_dead(connection, consumer.name, dead_letter_id, code)
+            await parked_messages.mark_dead(connection, consumer.name, parked_id, code)
             if consumer.subscription.is_state and record.key:
                 topic = record.topic.removeprefix(self._prefix)
                 await copies.mark_broken(connection, topic, record.key, record.offset, code)
         return code
 
     async def expire(self) -> None:
-        """Lets letters that are too old to be tried again block their keys no longer."""
+        """Expires dead letters that are too old to be handled again: they block their keys no longer."""
         before = clock.now() - timedelta(days=DAYS_KEPT)
         count = EXPIRED_PAGE
         while count == EXPIRED_PAGE:
@@ -171,14 +184,14 @@ class Redriver:
             if count:
                 log("message.expired", count=count)
 
-    async def discard(self, dead_letter_id: UUID, actor: Actor, reason: str) -> tuple[int, str | None]:
-        """Removes a letter that nobody can use, and tries those behind it.
+    async def discard(self, dead_letter_id: UUID, actor: Actor, reason: str) -> RedriveOutcome:
+        """Deletes a dead letter that nobody can use, and handles the messages behind it.
 
-        `reason` is a code. The ledger is told where the letter is about a record. Returns how many of those behind it
-        were handled, and what hinders. Raises LetterUnknownError, LetterIsNewestStateError.
+        `reason` is a code. Where the dead letter is about a record, the ledger gets an entry. The outcome counts the
+        messages behind it. Raises DeadLetterUnknownError, DeadLetterIsNewestStateError.
         """
         async with transaction(self._pool) as connection:
-            row = await connection.fetchrow(parked_messages.TAKE, dead_letter_id)
+            row = await connection.fetchrow(parked_messages.LOCK_ONE, dead_letter_id)
             if row is None:
                 raise DeadLetterUnknownError
             group, topic, key = row["group_name"], row["topic"], row["key"]
@@ -188,19 +201,19 @@ class Redriver:
                 raise DeadLetterIsNewestStateError
             await connection.execute(parked_messages.DELETE_ONE, dead_letter_id)
             if not is_state and key:
-                await copies.mend_discarded(connection, group, topic, key)
-            told = [
+                await copies.mend_after_discard(connection, group, topic, key)
+            entries = [
                 AccessRecorded(
                     record_id=record_id, actor=actor, action="discard-dead-letter", outcome="permitted", reason=reason
                 )
                 for record_id in erased_records.record_ids([key]).values()
             ]
-            await append(connection, [announce(one, _service_of(group)) for one in told])
+            await append(connection, [announce(entry, _service_of(group)) for entry in entries])
         log(
             "message.discarded", group=group, topic=topic, partition=row["partition"], offset=row["offset"], code=reason
         )
-        if consumer is None or key is None or not consumer.parks_behind_dead_letters:
-            return 0, None
+        if consumer is None or key is None or not consumer.subscription.parks_behind_dead_letters:
+            return RedriveOutcome(0, None)
         return await self.redrive_key(group, topic, key)
 
 
@@ -216,15 +229,15 @@ def _is_too_old(row: asyncpg.Record) -> bool:
 
 
 async def _redrive(connection: Connection, consumer: Consumer, record: Record) -> set[bytes]:
-    """Handles a parked record, and it alone. Raises what hinders."""
+    """Handles one parked record. Returns the keys of newer copies. Raises the error that prevents it."""
     subscription = consumer.subscription
     ids = subscription.erasable_records([record.key])
     if (await offsets.begin_batch(connection, consumer.name, {}, {}, ids, frozenset())).erased:
         DROPPED.labels(consumer.name).inc()
         return set()
     match consumer.decode(record):
-        case InvalidRecord() as letter:
-            raise DeadLetterRefusedError(letter.code)
+        case InvalidRecord() as invalid_record:
+            raise DeadLetterRefusedError(invalid_record.code)
         case Skipped():
             return set()
         case message:

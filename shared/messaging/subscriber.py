@@ -1,6 +1,7 @@
-"""The consumers on FastStream: never its defaults, always acknowledged by hand, batches with our own parser.
+"""Runs the consumers on FastStream, without its defaults: no automatic acknowledgement, and a parser of our own.
 
-Offsets live in the database (`positions`): FastStream never commits one; the broker is told of them for its lag only.
+Offsets are stored in the database (`positions`). FastStream never commits one; this module commits them to the broker
+for its lag metrics only.
 """
 
 import asyncio
@@ -38,42 +39,50 @@ from shared.messaging.outbox.producer import sasl_options
 from shared.messaging.positions import Positions
 from shared.runtime import linger
 from shared.runtime.logs import log, log_limited
-from shared.runtime.metrics import LAG_RECORDS, LAG_SECONDS, RETRIED
+from shared.runtime.metrics import RETRIED
 from shared.runtime.settings import KafkaSettings
 
 SHORTEST_WAIT_S = 0.05
 LONGEST_WAIT_S = 5.0
 SHORTEST_LINGER_S = 0.02
 LOW_LATENCY_LINGER_S = 0.02
-"""Of groups for whose work somebody waits at a screen."""
+"""For groups on whose work somebody waits at a screen."""
 BACKGROUND_FACTOR = 2.5
-"""How much longer groups linger for whose work nobody waits."""
+"""How many times longer groups linger on whose work nobody waits."""
 IDLE_POLL_MS = 1000
 LONGEST_WAIT_FOR_COPY_S = 0.5
 
 
-async def _parse(records: tuple[Any, ...]) -> KafkaMessage:
-    """FastStream's own parser decodes every header first, and drops the whole batch where one cannot be decoded."""
+async def _keep_raw(records: tuple[Any, ...]) -> KafkaMessage:
+    """Passes the records on as they are.
+
+    FastStream's own parser decodes every header first, and drops the whole batch where one cannot be decoded.
+    """
     return KafkaMessage(body=b"", raw_message=records, consumer=FAKE_CONSUMER)
 
 
-async def _undecoded(message: Any) -> Any:
-    """The consumer decodes each record by itself, so that a bad one costs itself alone."""
+async def _raw_records(message: Any) -> Any:
+    """Returns the raw records: the consumer decodes each by itself, so that a bad one affects no other."""
     return message.raw_message
 
 
 class _SwallowedErrors:
-    """FastStream's logger: what it catches becomes a line of ours, without its text."""
+    """FastStream's logger: logs an error that FastStream caught in our own format, without its text."""
 
     def log(self, _level: int, _message: Any, /, *, exc_info: Any = None, extra: Any = None) -> None:
-        """Only errors are told."""
+        """Logs errors only."""
         if isinstance(exc_info, BaseException):
             log("consumer.failed", error=exc_info)
 
 
 @dataclass
-class Running:
-    """A consumer at work: its FastStream subscriber, when it last came round, how often it failed in a row."""
+class ConsumerLoop:
+    """The loop of one consumer on its FastStream subscriber.
+
+    `last_progress` is in event loop seconds; `failures` counts failed batches in a row. `unprocessed`: the offset after
+    the last record of each partition, for a batch that was returned to FastStream and has not been processed yet.
+    `lagging_since`: since when each topic has had a lag. `committed`: the offsets last committed to the broker.
+    """
 
     consumer: Consumer
     subscriber: BatchSubscriber
@@ -83,12 +92,15 @@ class Running:
     last_progress: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     failures: int = 0
     in_flight: int = 0
-    handed_on: dict[Partition, int] = field(default_factory=dict)
-    behind_since: dict[str, float] = field(default_factory=dict)
+    unprocessed: dict[Partition, int] = field(default_factory=dict)
+    lagging_since: dict[str, float] = field(default_factory=dict)
     committed: dict[Any, int] = field(default_factory=dict)
 
-    async def next_batch(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
-        """What there is, as soon as there is something, from the stored offsets on. A failure is told, never raised."""
+    async def fetch_batch(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
+        """Returns the next records after the stored offsets, as soon as there are some. Logs failures and tries again.
+
+        Raises ConsumerStoppedError once the subscriber has stopped.
+        """
         while True:
             try:
                 if (records := await self._fetch(consumer)) is not None:
@@ -96,30 +108,30 @@ class Running:
             except ConsumerStoppedError:
                 raise  # ends FastStream's loop
             except asyncio.CancelledError as error:
-                # The client also cancels what it waits for when a connection ends; FastStream would end the loop.
+                # The client also cancels its own waits when a connection ends; FastStream would end the loop.
                 if _is_cancelled():
                     raise
-                await self._pause(error)
+                await self._back_off(error)
             except OffsetOutOfRangeError as error:
-                self.positions.forget(self._partition(place) for place in error.args[0])
+                self.positions.forget(self._partition(partition) for partition in error.args[0])
             except (NoOffsetForPartitionError, IllegalStateError):
-                # A partition was not sought yet, or the assignment changed meanwhile.
+                # A partition has not been sought yet, or the assignment changed meanwhile.
                 await asyncio.sleep(SHORTEST_WAIT_S)
             except Exception as error:
                 if not isinstance(error, KafkaError) and not is_transient(error):
                     log("consumer.failed", group=self.consumer.name, error=error)
-                await self._pause(error)
+                await self._back_off(error)
 
     async def _fetch(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...] | None:
-        """What came within a second; None for nothing, or where the assignment changed meanwhile.
+        """Returns the records that arrived within a second; None without any, or where the assignment changed.
 
-        Raises ConsumerStoppedError once the subscriber has ended.
+        Raises ConsumerStoppedError once the subscriber has stopped.
         """
         if not self.subscriber.running:
             raise ConsumerStoppedError
-        if self.handed_on:
-            await self._go_back(consumer)
-        await self.positions.place(consumer, asyncio.get_running_loop().time())
+        if self.unprocessed:
+            await self._reread_unprocessed(consumer)
+        await self.positions.seek_assigned(consumer, asyncio.get_running_loop().time())
         self.positions.resume(consumer)
         fetched = await consumer.getmany(
             timeout_ms=self.subscriber.batch_timeout_ms, max_records=self.subscriber.max_records
@@ -128,68 +140,72 @@ class Running:
             return None
         self.positions.pause(consumer)
         records = tuple(chain(*fetched.values()))
-        self.handed_on = self._ends(records)
+        self.unprocessed = self._ends(records)
         return records
 
-    async def deal(self, records: Sequence[Record]) -> None:
-        """One batch; what cannot be finished now is read again after a wait."""
+    async def process_batch(self, records: Sequence[Record]) -> None:
+        """Processes one batch. Records that cannot be finished now are read again after a wait."""
         client = self.subscriber.consumer
         assert client is not None
         self.in_flight = len(records)
         started = asyncio.get_running_loop().time()
         read, progress = self._ends(records), self.positions.progress
-        stored = {partition: progress.next.get(partition) for partition in read}
+        before = {partition: progress.next.get(partition) for partition in read}
         try:
             await self.consumer.consume(records, progress)
             self.failures = 0
             self.note_progress()
-            await asyncio.sleep(self._linger(asyncio.get_running_loop().time() - started))
+            await asyncio.sleep(self._linger_s(asyncio.get_running_loop().time() - started))
         except Exception as error:
             if isinstance(error, OffsetsMovedError):
                 log("offsets.moved", group=self.consumer.name)
                 self.positions.forget(read)
             elif not is_transient(error):
                 log("consumer.failed", group=self.consumer.name, error=error)
-            if any(progress.next.get(partition) != at for partition, at in stored.items()):
-                self.failures = 0  # some of it went through
-            await self._pause(error)
+            if any(progress.next.get(partition) != offset for partition, offset in before.items()):
+                self.failures = 0  # a part of the batch was finished
+            await self._back_off(error)
         finally:
-            # Whatever happened: what is not finished is read again, or the next batch would leave a hole.
+            # In every case unfinished records are read again, or the next batch would leave a gap.
             self.positions.seek_unfinished(client, read)
-            self.handed_on = {}
+            self.unprocessed = {}
             self.in_flight = 0
 
-    async def _go_back(self, consumer: AIOKafkaConsumer) -> None:
-        """FastStream swallowed a batch before `deal` had it: to go on behind it would leave a hole."""
-        handed_on, self.handed_on = self.handed_on, {}
-        self.positions.seek_unfinished(consumer, handed_on)
-        await self._pause(RetryError())
+    async def _reread_unprocessed(self, consumer: AIOKafkaConsumer) -> None:
+        """Reads a batch again that FastStream dropped before `process_batch`: the next one would leave a gap."""
+        unprocessed, self.unprocessed = self.unprocessed, {}
+        self.positions.seek_unfinished(consumer, unprocessed)
+        await self._back_off(RetryError())
 
     def note_progress(self) -> None:
-        """This loop is alive; a deliberate wait counts too."""
+        """Notes that this loop is alive; a deliberate wait counts too."""
         self.last_progress = asyncio.get_running_loop().time()
 
     async def commit_for_lag(self, client: AIOKafkaConsumer) -> None:
-        """Tells the broker where the group is, if that has changed."""
-        held = client.assignment()
-        stored = self.positions.for_lag()
-        moved = {place: at for place, at in stored.items() if place in held and self.committed.get(place) != at}
+        """Commits the group's offsets to the broker, where they have changed, so that it can show the lag."""
+        assignment = client.assignment()
+        moved = {
+            partition: offset
+            for partition, offset in self.positions.offsets_for_lag().items()
+            if partition in assignment and self.committed.get(partition) != offset
+        }
         if moved:
             await client.commit(moved)
             self.committed |= moved
 
     def _ends(self, records: Sequence[Record]) -> dict[Partition, int]:
-        """Behind the last record of each partition."""
+        """The offset after the last record of each partition."""
         return {self._partition(record): record.offset + 1 for record in records}
 
-    def _linger(self, took: float) -> float:
+    def _linger_s(self, duration_s: float) -> float:
         """Seconds from the end of a batch until the next one may begin."""
-        return max(0.0, linger.interval(took, self.shortest_linger_s, self.longest_linger_s) - took)
+        return max(0.0, linger.interval(duration_s, self.shortest_linger_s, self.longest_linger_s) - duration_s)
 
-    def _partition(self, place: Any) -> Partition:
-        return place.topic.removeprefix(self.consumer.prefix), place.partition
+    def _partition(self, source: Any) -> Partition:
+        """The partition of an aiokafka record or TopicPartition."""
+        return Partition(source.topic.removeprefix(self.consumer.prefix), source.partition)
 
-    async def _pause(self, error: BaseException) -> None:
+    async def _back_off(self, error: BaseException) -> None:
         self.note_progress()
         self.failures += 1
         code = error.code if isinstance(error, CodedError) else type(error).__name__
@@ -205,20 +221,20 @@ class Running:
 
 
 def _is_cancelled() -> bool:
-    """Whether this task was asked to end."""
+    """Whether the current task is being cancelled."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 def security_of(settings: KafkaSettings) -> BaseSecurity | None:
-    """SASL/SCRAM-SHA-512 where a user is set."""
+    """SASL/SCRAM-SHA-512 where a user is configured, else None."""
     if settings.username is None or settings.password is None:
         return None
     return SASLScram512(username=settings.username, password=settings.password.get_secret_value(), use_ssl=False)
 
 
 def make_broker(settings: KafkaSettings, service: str) -> KafkaBroker:
-    """The FastStream broker of a worker."""
+    """Makes the FastStream broker of a worker."""
     lenient_records.install()
     return KafkaBroker(
         settings.bootstrap,
@@ -227,12 +243,12 @@ def make_broker(settings: KafkaSettings, service: str) -> KafkaBroker:
         allow_auto_create_topics=False,
         graceful_timeout=10.0,
         logger=_SwallowedErrors(),
-        apply_types=False,  # what it injects by type costs each batch a task group and a thread
+        apply_types=False,  # injection by type costs each batch a task group and a thread
     )
 
 
 async def fetch_cluster_id(settings: KafkaSettings) -> str:
-    """The id that the Kafka cluster was formatted with: offsets count in that cluster alone."""
+    """Returns the id with which the Kafka cluster was formatted: offsets count in that cluster alone."""
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, **sasl_options(settings))
     try:
         await admin.start()
@@ -241,8 +257,8 @@ async def fetch_cluster_id(settings: KafkaSettings) -> str:
         await admin.close()
 
 
-def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) -> Running:
-    """Declares one group on the broker and asserts that nothing can be lost by a default."""
+def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) -> ConsumerLoop:
+    """Subscribes one group on the broker. Asserts that no default setting can lose a record."""
     group = consumer.subscription.group
     subscriber = broker.subscriber(
         *[settings.prefix + topic.name for topic in group.topics],
@@ -252,67 +268,32 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
         max_records=settings.max_poll_records,
         batch_timeout_ms=IDLE_POLL_MS,
         auto_offset_reset="none",
-        parser=_parse,
-        decoder=_undecoded,
+        parser=_keep_raw,
+        decoder=_raw_records,
         ack_policy=AckPolicy.MANUAL,
         max_poll_interval_ms=600_000,
     )
     positions = Positions(consumer.pool, group.name, settings.prefix)
-    running = Running(consumer, subscriber, positions, *_linger_bounds(group, settings))
-    consumer.on_progress = running.note_progress
-    # FastStream's own sleeps as long as it has waited in vain, and dies of what it does not expect.
-    subscriber.get_msg = running.next_batch  # type: ignore[method-assign]
+    loop = ConsumerLoop(consumer, subscriber, positions, *_linger_bounds(group, settings))
+    consumer.on_progress = loop.note_progress
+    # FastStream's own method sleeps for as long as it has waited in vain, and unexpected errors end it.
+    subscriber.get_msg = loop.fetch_batch  # type: ignore[method-assign]
 
     @subscriber
     async def on_batch(records: Any) -> None:
-        await running.deal(records if isinstance(records, tuple) else (records,))
+        await loop.process_batch(records if isinstance(records, tuple) else (records,))
 
     assert subscriber.ack_policy is AckPolicy.MANUAL, group.name
     assert subscriber._connection_args["enable_auto_commit"] is False, group.name
     assert subscriber._connection_args["auto_offset_reset"] == "none", group.name
-    return running
+    return loop
 
 
 def _linger_bounds(group: Group, settings: KafkaSettings) -> tuple[float, float]:
-    """The shortest and longest time between the beginnings of two batches."""
+    """The shortest and longest time in seconds between the beginnings of two batches."""
     longest = settings.linger_ms / 1000
     if group.is_low_latency:
         return SHORTEST_LINGER_S, min(longest, LOW_LATENCY_LINGER_S)
     if group.is_background:
         return longest * BACKGROUND_FACTOR, longest * BACKGROUND_FACTOR
     return SHORTEST_LINGER_S, longest
-
-
-async def observe_lag(running: Running, prefix: str) -> None:
-    """Measures how far a group is behind. Coming round with nothing left to do counts as life."""
-    client = running.subscriber.consumer
-    if client is None:
-        return
-    try:
-        await asyncio.wait_for(running.commit_for_lag(client), 5)
-        behind = await asyncio.wait_for(_behind(client, running), 5)
-    except (KafkaError, TimeoutError, OSError):
-        return
-    moment = asyncio.get_running_loop().time()
-    for topic in running.consumer.subscription.group.topics:
-        count = behind.get(prefix + topic.name, 0)
-        since = running.behind_since.setdefault(topic.name, moment) if count else moment
-        if not count:
-            running.behind_since.pop(topic.name, None)
-        LAG_RECORDS.labels(running.consumer.name, topic.name).set(count)
-        LAG_SECONDS.labels(running.consumer.name, topic.name).set(moment - since)
-    if client.assignment() and not running.behind_since:
-        running.note_progress()
-
-
-async def _behind(client: AIOKafkaConsumer, running: Running) -> dict[str, int]:
-    """Per topic, how many offsets lie between where the group goes on and the end of its partitions."""
-    places = {place: at for place, at in running.positions.for_lag().items() if place in client.assignment()}
-    ends = await client.end_offsets(list(places)) if places else {}
-    found: dict[str, int] = {}
-    for place, at in places.items():
-        # The markers of transactions, which nobody is given, lie between the last record and the end.
-        read_to = at if running.in_flight else max(at, await client.position(place))
-        unfinished = ends[place] - read_to
-        found[place.topic] = found.get(place.topic, 0) + max(0, unfinished)
-    return found

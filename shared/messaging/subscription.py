@@ -1,4 +1,4 @@
-"""What a service does with the messages of one consumer group."""
+"""How a service handles the messages of one consumer group."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -12,25 +12,27 @@ from shared.erasure import erased_records
 from shared.messaging.envelope import InvalidRecord
 
 Handler = Callable[[Connection, list[Any]], Awaitable[set[bytes] | None]]
-"""Given the transaction and the messages (`Message[...]`, in order), does the statements and one `append`.
+"""Handles the messages (`Message[...]`, in order) in the transaction that it is given, with at most one `append`.
 
 The handler of a state topic returns the Kafka keys whose copy it raised to a newer version.
 """
 AwaitingVersion = Callable[[Connection, list[Any]], Awaitable[set[Any]]]
-"""Which of these messages (their ids) rest on a version of a copy that is not here yet."""
+"""Returns the ids of those messages that rest on a version of a copy that has not been applied here yet."""
 Quarantine = Callable[[Connection, list[InvalidRecord]], Awaitable[None]]
+"""Writes invalid records down in the transaction that it is given."""
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """What a service does with a group's messages.
+    """How a service handles the messages of a consumer group.
 
-    `events`: the types it handles; others are passed over. `uses_inbox`: through the inbox (False where the handler
-    deduplicates by itself: version guard, natural key). `awaiting_version`: the wait for own copies. `quarantine`
-    replaces parking (the ledger): nothing waits behind a letter, and letters alone never stop the group.
-    `skips_erased_records`: whether messages about an erased record are dropped (not where erasure itself is dealt with,
-    nor by the ledger). `enters_unknown_types`: an event type that this release does not know is a letter (the ledger
-    must have no hole).
+    `events`: the event types that it handles; it skips others. `uses_inbox`: whether the inbox deduplicates events
+    (False where the handler does so itself, by versions or a natural key). `awaiting_version`: finds the messages that
+    must wait for a copy. `quarantine` (the ledger): writes invalid records down; then no message is parked behind a
+    dead letter, and dead letters alone never open the circuit breaker. `skips_erased_records`: whether messages about
+    an erased record are dropped (not in the groups that carry out erasures, nor in the ledger).
+    `enters_unknown_types`: whether an event type that this release does not know is an invalid record instead of being
+    skipped (the ledger must have no gap).
     """
 
     group: Group
@@ -43,15 +45,20 @@ class Subscription:
     enters_unknown_types: bool = False
 
     def erasable_records(self, keys: Iterable[bytes | None]) -> dict[bytes, UUID]:
-        """The records among Kafka keys whose messages are dropped once they are erased, by key."""
+        """The record ids that Kafka keys name, by key; none where the group keeps messages about erased records."""
         return erased_records.record_ids(keys) if self.skips_erased_records else {}
 
     @property
     def is_state(self) -> bool:
-        """Whether the group follows state topics."""
+        """Whether the group reads state topics."""
         return self.group.topics[0].kind == "state"
 
     @property
-    def vouches(self) -> bool:
-        """Whether freshness asks this group's watermarks, so that what it cannot read breaks the copy of a record."""
+    def parks_behind_dead_letters(self) -> bool:
+        """Whether later messages of a dead letter's key are parked behind it."""
+        return self.quarantine is None and not self.is_state
+
+    @property
+    def has_watermarks(self) -> bool:
+        """Whether freshness relies on this group's watermarks, so that an invalid record breaks the copy of its key."""
         return self.group.topics[0].has_heartbeats

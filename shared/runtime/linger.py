@@ -1,9 +1,9 @@
-"""How long a loop gathers work before it goes on: the longer each round takes, the more each of them serves."""
+"""How long a loop lingers to gather work: the longer a round takes, the more work the next one serves."""
 
-LINGER_PER_WORK = 4
+LINGER_FACTOR = 4
 """A loop lingers four times as long as its last round took: on a busy machine or under load, rounds are fewer."""
 
 
-def interval(took: float, shortest: float, longest: float) -> float:
-    """Seconds to linger after a round that took so many, within these bounds."""
-    return min(max(shortest, LINGER_PER_WORK * took), longest)
+def interval(duration_s: float, shortest: float, longest: float) -> float:
+    """Seconds to linger after a round that took `duration_s` seconds, within these bounds."""
+    return min(max(shortest, LINGER_FACTOR * duration_s), longest)

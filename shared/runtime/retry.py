@@ -1,4 +1,4 @@
-"""Work that must outlive whatever the database, the broker or the outside does: told, and tried again after a wait."""
+"""Runs a task until it succeeds, whatever the database, the broker or another system does."""
 
 import asyncio
 import random
@@ -8,12 +8,15 @@ from shared.runtime.logs import log
 
 SHORTEST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
-LONG_ENOUGH_S = 30.0
-"""Whoever worked this long before it was interrupted begins with the shortest wait again."""
+RESET_AFTER_S = 30.0
+"""An attempt that failed after more than this time is retried with the shortest wait again."""
 
 
 async def run_with_retry(name: str, attempt: Callable[[], Awaitable[bool]], note_progress: Callable[[], None]) -> None:
-    """Attempts again and again until one returns True; `note_progress` is called around each, a wait included."""
+    """Runs `attempt` until it returns True; logs failures and retries with jittered back-off, 0.1 to 5 s.
+
+    An attempt that returns False is repeated at once. `note_progress` is called before each attempt and each wait.
+    """
     delay = SHORTEST_WAIT_S
     while True:
         note_progress()
@@ -24,7 +27,7 @@ async def run_with_retry(name: str, attempt: Callable[[], Awaitable[bool]], note
             delay = SHORTEST_WAIT_S
         except Exception as error:
             log("loop.failed", place=name, error=error)
-            if asyncio.get_running_loop().time() - started > LONG_ENOUGH_S:
+            if asyncio.get_running_loop().time() - started > RESET_AFTER_S:
                 delay = SHORTEST_WAIT_S
             note_progress()
             await asyncio.sleep(delay * random.uniform(0.5, 1.5))

@@ -17,6 +17,7 @@ from shared.http.problems import install, problem
 from shared.http.tokens import IssuerKeys, Keys, TokenVerifier
 from shared.messaging import dead_letters, inbox, parked_messages
 from shared.messaging.consumer import Consumer
+from shared.messaging.consumer_lag import observe_lag
 from shared.messaging.copy_ages import CopyAges
 from shared.messaging.outbox.api import add_relay_routes
 from shared.messaging.outbox.append import CHANNEL
@@ -25,7 +26,7 @@ from shared.messaging.outbox.producer import producer_factory
 from shared.messaging.outbox.recovery import Recovery
 from shared.messaging.outbox.relay import Relay
 from shared.messaging.redrive import Redriver
-from shared.messaging.subscriber import fetch_cluster_id, make_broker, observe_lag, subscribe
+from shared.messaging.subscriber import fetch_cluster_id, make_broker, subscribe
 from shared.messaging.subscription import Subscription
 from shared.runtime.logs import log
 from shared.runtime.metrics import OUTBOX_LAG, OUTBOX_ROWS, PARKED_MESSAGES
@@ -42,12 +43,12 @@ select count(*) as rows, coalesce(extract(epoch from clock_timestamp() - min(cre
 from (select created_at from outbox order by id limit 10000) as oldest"""
 
 Loop = Callable[[Pool], Awaitable[None]]
-"""One round of a loop of the service's own: it returns after a round or a wait of a few seconds at most."""
+"""One round of a service's own loop: it returns after a round, or after a wait of a few seconds at most."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a service's worker does: its subscriptions, its own loops by name, how it verifies tokens and recovers."""
+    """The parts of a service's worker: subscriptions, its own loops by name, how it verifies tokens and recovers."""
 
     service: str
     subscriptions: Sequence[Subscription]
@@ -58,22 +59,24 @@ class Plan:
 
 @dataclass
 class Liveness:
-    """When each loop came round last (event loop seconds)."""
+    """The last progress of each loop, in event loop seconds."""
 
-    at: dict[str, float] = field(default_factory=dict)
+    last_progress: dict[str, float] = field(default_factory=dict)
 
     def note(self, name: str) -> None:
-        """This loop is alive."""
-        self.at[name] = asyncio.get_running_loop().time()
+        """Notes that this loop is alive."""
+        self.last_progress[name] = asyncio.get_running_loop().time()
 
-    def silent(self) -> list[str]:
-        """Loops that did not come round for too long."""
+    def silent_loops(self) -> list[str]:
+        """The names of the loops without progress for a minute."""
         moment = asyncio.get_running_loop().time()
-        return sorted(name for name, at in self.at.items() if moment - at > LONGEST_SILENCE_S)
+        return sorted(
+            name for name, last_progress in self.last_progress.items() if moment - last_progress > LONGEST_SILENCE_S
+        )
 
 
 class WorkerRuntime:
-    """Everything of a running worker."""
+    """The parts of a running worker."""
 
     def __init__(self, plan: Plan, settings: ServiceSettings, pool: Pool) -> None:
         self.plan, self.settings, self.pool = plan, settings, pool
@@ -82,10 +85,11 @@ class WorkerRuntime:
         prefix = settings.kafka.prefix
         self.broker = make_broker(settings.kafka, plan.service)
         self.consumers = {
-            one.group.name: Consumer(pool, one, prefix=prefix, after_states=self._redrive) for one in plan.subscriptions
+            subscription.group.name: Consumer(pool, subscription, prefix=prefix, on_states_applied=self._redrive)
+            for subscription in plan.subscriptions
         }
         self.redriver = Redriver(pool, self.consumers, prefix)
-        self.running = [subscribe(self.broker, consumer, settings.kafka) for consumer in self.consumers.values()]
+        self.consumer_loops = [subscribe(self.broker, consumer, settings.kafka) for consumer in self.consumers.values()]
         self.relay = Relay(
             settings.postgres.dsn.get_secret_value(),
             producer_factory(settings.kafka, plan.service),
@@ -95,19 +99,19 @@ class WorkerRuntime:
             heartbeat_s=settings.freshness.heartbeat_s,
             watch=LossWatch(log_factory(settings.kafka, plan.service), topics_of(plan.service)),
         )
-        wake_in_process(pool, CHANNEL, self.relay.attend)
+        wake_in_process(pool, CHANNEL, self.relay.wake)
 
     async def _redrive(self, keys: set[bytes], on_progress: Callable[[], None]) -> None:
-        await self.redriver.redrive_waiting(keys, on_progress)
+        await self.redriver.redrive_parked(keys, on_progress)
 
     async def start_broker(self) -> None:
-        """Connects the consumers; waits for a broker that is not there yet."""
-        await run_with_retry("broker", self._connect, self._note_all)
+        """Connects the consumers, as soon as the broker can be reached."""
+        await run_with_retry("broker", self._connect, self._note_progress)
 
     async def _connect(self) -> bool:
         cluster_id = await fetch_cluster_id(self.settings.kafka)
-        for running in self.running:
-            running.positions.cluster_id = cluster_id
+        for consumer_loop in self.consumer_loops:
+            consumer_loop.positions.cluster_id = cluster_id
         try:
             await self.broker.start()
         except BaseException:
@@ -115,64 +119,68 @@ class WorkerRuntime:
             raise
         return True
 
-    def _note_all(self) -> None:
-        for running in self.running:
-            running.note_progress()
+    def _note_progress(self) -> None:
+        for consumer_loop in self.consumer_loops:
+            consumer_loop.note_progress()
 
     async def observe(self, _: Pool) -> None:
-        """Metrics that are looked up, not counted."""
-        for running in self.running:
-            await observe_lag(running, self.settings.kafka.prefix)
+        """Sets the gauges that are read from the broker and the database."""
+        for consumer_loop in self.consumer_loops:
+            await observe_lag(consumer_loop, self.settings.kafka.prefix)
         outbox = await self.pool.fetchrow(OBSERVE_OUTBOX)
         if outbox is not None:
             OUTBOX_ROWS.set(outbox["rows"])
             OUTBOX_LAG.set(outbox["age"])
         await self.copy_ages.observe(self.pool)
         PARKED_MESSAGES.clear()
-        for row in await self.pool.fetch(parked_messages.COUNT):
+        for row in await self.pool.fetch(parked_messages.COUNT_BY_REASON):
             PARKED_MESSAGES.labels(row["group_name"], row["reason"]).set(row["count"])
         await asyncio.sleep(OBSERVE_EVERY_S)
 
     async def sweep(self, _: Pool) -> None:
-        """What a crash or a race has left parked, and dead letters that are too old to block anything."""
+        """Redrives messages that a crash or a race has left parked, and expires dead letters that are too old."""
         await asyncio.sleep(OBSERVE_EVERY_S)
         await self.redriver.expire()
-        await self.redriver.redrive_waiting(None, lambda: self.liveness.note("sweep"))
+        await self.redriver.redrive_parked(None, lambda: self.liveness.note("sweep"))
 
     async def maintain(self, _: Pool) -> None:
-        """Partitions of the inbox."""
+        """Creates and drops table partitions of the inbox."""
         async with self.pool.acquire() as connection:
             await inbox.maintain(connection)
-        for _round in range(int(MAINTAIN_EVERY_S / OBSERVE_EVERY_S)):
+        for _tick in range(int(MAINTAIN_EVERY_S / OBSERVE_EVERY_S)):
             self.liveness.note("maintain")
             await asyncio.sleep(OBSERVE_EVERY_S)
 
     async def run_loop(self, name: str, loop: Loop) -> None:
-        """Round after round, for ever; what interrupts a round is told and tried again."""
+        """Runs a loop for ever; logs errors and retries."""
 
-        async def one_round() -> bool:
+        async def run_once() -> bool:
             await loop(self.pool)
             return False
 
-        await run_with_retry(name, one_round, lambda: self.liveness.note(name))
+        await run_with_retry(name, run_once, lambda: self.liveness.note(name))
 
     def loops(self) -> dict[str, Loop]:
-        """All loops by name."""
+        """All loops by name: those of every worker, and the service's own."""
         own = {"observe": self.observe, "sweep": self.sweep, "maintain": self.maintain}
         return {**own, **self.plan.loops}
 
-    def silent(self) -> list[str]:
-        """Everything that did not come round for a minute."""
+    def silent_loops(self) -> list[str]:
+        """The names of the consumers, the relay and the loops without progress for a minute."""
         moment = asyncio.get_running_loop().time()
-        late = [r.consumer.name for r in self.running if moment - r.last_progress > LONGEST_SILENCE_S]
+        late = [
+            consumer_loop.consumer.name
+            for consumer_loop in self.consumer_loops
+            if moment - consumer_loop.last_progress > LONGEST_SILENCE_S
+        ]
         if moment - self.relay.last_progress > LONGEST_SILENCE_S:
             late.append("relay")
-        return sorted(late + self.liveness.silent())
+        return sorted(late + self.liveness.silent_loops())
 
 
 @asynccontextmanager
 async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[WorkerRuntime]:
-    """A worker at work for the time of the block."""
+    """Runs a worker for the time of the block."""
     pool = await create_pool(settings.postgres, application=f"{plan.service}-worker")
     runtime = WorkerRuntime(plan, settings, pool)
     starting, relay = asyncio.create_task(runtime.start_broker()), asyncio.create_task(runtime.relay.run())
@@ -182,10 +190,10 @@ async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[Worker
     try:
         yield runtime
     finally:
-        await end_tasks([starting])  # or it would start consumers behind their end
-        consuming = [task for running in runtime.running for task in running.subscriber.tasks]
+        await end_tasks([starting])  # or it would start consumers after they were stopped
+        consumer_tasks = [task for consumer_loop in runtime.consumer_loops for task in consumer_loop.subscriber.tasks]
         await runtime.broker.stop()
-        await end_tasks(consuming)
+        await end_tasks(consumer_tasks)
         runtime.relay.stop()
         await asyncio.wait([relay], timeout=LONGEST_END_S)
         await end_tasks(tasks)
@@ -194,14 +202,14 @@ async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[Worker
 
 
 def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
-    """The worker as an app: /livez, /readyz, /metrics, and the dead letters for operators."""
+    """Makes the worker's app: /livez, /readyz, /metrics, and the routes for operators."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with at_work(plan, settings) as runtime:
             app.state.runtime = runtime
             app.state.pool = runtime.pool
-            app.state.redriver, app.state.running = runtime.redriver, runtime.running
+            app.state.redriver, app.state.consumer_loops = runtime.redriver, runtime.consumer_loops
             keys = plan.keys or IssuerKeys(runtime.pool, settings.tokens.jwks_url)
             app.state.verifier = TokenVerifier(settings.tokens, keys)
             yield
@@ -210,8 +218,8 @@ def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
     app.router.route_class = Door
     install(app)
     app.add_middleware(ErrorBoundary, render=problem, body_limit=64 * 1024)
-    app.add_api_route("/livez", _alive)
-    app.add_api_route("/readyz", _ready)
+    app.add_api_route("/livez", _livez)
+    app.add_api_route("/readyz", _readyz)
     app.add_api_route("/metrics", metrics)
     add_relay_routes(app, plan.service, log_factory(settings.kafka, plan.service), plan.recovery)
     dead_letters.add_routes(app)
@@ -223,11 +231,11 @@ def _runtime(request: Request) -> WorkerRuntime:
     return runtime
 
 
-async def _alive(request: Request) -> Response:
-    silent = _runtime(request).silent()
+async def _livez(request: Request) -> Response:
+    silent = _runtime(request).silent_loops()
     return JSONResponse({"status": "silent" if silent else "alive", "silent": silent}, 503 if silent else 200)
 
 
-async def _ready(request: Request) -> Response:
+async def _readyz(request: Request) -> Response:
     ready = await is_ready(_runtime(request).pool)
     return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)

@@ -36,7 +36,7 @@ def profession(code: str, table: str = "TRE_G15") -> Profession | None:
     return professions().get((table, code))
 
 
-def entryof_author(code: str) -> Profession | None:
+def profession_of_author(code: str) -> Profession | None:
     """The profession of an author code: `G15_10/SM26` or `G15_10` is a doctor, `ALIM_AM` a producer of TRE_A00."""
     role, _, _ = code.partition("/")
     table, separator, number = role.partition("_")

@@ -91,8 +91,9 @@ def test_no_test_sleeps() -> None:
         "tests/infra/waiting.py",
         "tests/infra/depositing.py",
         "tests/infra/flow.py",
+        "tests/infra/mixed_load.py",
         "tests/infra/notify.py",
-    }  # the deadline loop; the back-off of a pipeline
+    }  # the deadline loop; the back-off of a pipeline; the clock of an open loop
     for path in sources("tests"):
         if name_of(path) in allowed or "chaos" in path.parts or "benchmarks" in path.parts:
             continue

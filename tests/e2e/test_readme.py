@@ -1,4 +1,4 @@
-"""The commands of the README do what it says, as they are written."""
+"""The commands of the README and of the pages in docs do what they say, as they are written."""
 
 import asyncio
 import json
@@ -16,7 +16,8 @@ from tests.infra.waiting import DEADLINE_S, eventually
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
     line.split("#")[0].strip()
-    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
     for line in block.splitlines()
     if line.split("#")[0].strip()
 ]

@@ -1,4 +1,4 @@
-"""Consumers on a database, given records without a broker."""
+"""Consumers on a database that get their records without a broker."""
 
 from dataclasses import replace
 from typing import Any
@@ -30,24 +30,28 @@ class OfflineConsumers:
         self.offset = 0
 
     def consumer(self, group: str = FACTS, **changed: Any) -> Consumer:
-        """A consumer that remembers nothing yet. `changed`: fields of its subscription."""
-        [found] = [one for one in self.recorder.subscriptions() if one.group.name == group]
-        return Consumer(self.pool, replace(found, **changed))
+        """A new consumer. `changed`: fields of its subscription."""
+        [subscription] = [
+            subscription for subscription in self.recorder.subscriptions() if subscription.group.name == group
+        ]
+        return Consumer(self.pool, replace(subscription, **changed))
 
     def redriver(self, *consumers: Consumer) -> Redriver:
-        """What redrives for these consumers."""
+        """A redriver of these consumers."""
         return Redriver(self.pool, {consumer.name: consumer for consumer in consumers})
 
     def record(self, event: Event, **changed: Any) -> KeptRecord:
         """The event as a Kafka record. `changed`: fields of the record."""
-        said = announce(event, sender_of(event))
+        announcement = announce(event, sender_of(event))
         self.offset += 1
         headers = [
-            ("ce_id", str(said.id).encode()),
-            ("ce_type", said.type.encode()),
-            ("ce_time", said.occurred_at.isoformat().encode()),
+            ("ce_id", str(announcement.id).encode()),
+            ("ce_type", announcement.type.encode()),
+            ("ce_time", announcement.occurred_at.isoformat().encode()),
         ]
-        record = KeptRecord(said.topic.name, 0, self.offset, said.key.encode(), said.body, headers)
+        record = KeptRecord(
+            announcement.topic.name, 0, self.offset, announcement.key.encode(), announcement.body, headers
+        )
         return replace(record, **changed)
 
     async def effects(self) -> list[UUID]:

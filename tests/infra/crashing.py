@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from shared.messaging.batch_pass import Pass
+from shared.messaging.batch_pass import BatchPass
 from shared.messaging.envelope import Skipped
 from shared.messaging.outbox import rows
 from tests.infra.databases import Database
@@ -18,7 +18,7 @@ from tests.infra.topics import Topics
 
 
 def die(*_: Any, **__: Any) -> Any:
-    """The end, without any clean-up."""
+    """Kills this process, without any clean-up."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -34,15 +34,15 @@ def _die_before_the_outbox_is_cleared() -> None:
 
 
 def die_behind_the_commit_of(topic: str) -> None:
-    """When the transaction of a batch has committed, with its offsets, and the process has not noted it yet."""
-    commit = Pass.commit
+    """Dies when the transaction of a batch has committed, with its offsets, before the process notes it."""
+    commit = BatchPass.commit
 
-    def killing(self: Pass, *arguments: Any) -> None:
+    def killing(self: BatchPass, *arguments: Any) -> None:
         if any(item.topic.startswith(topic) and not isinstance(item.decoded, Skipped) for item in self.items):
             die()
         commit(self, *arguments)
 
-    Pass.commit = killing  # type: ignore[method-assign]
+    BatchPass.commit = killing  # type: ignore[method-assign]
 
 
 PLACES: dict[str, Any] = {
@@ -53,7 +53,7 @@ PLACES: dict[str, Any] = {
 
 
 async def main(place: str, spec: dict[str, Any]) -> None:
-    """Works until the line comes."""
+    """Runs the worker until it reaches the line."""
     recorder = Recorder(after=die) if place.startswith("in the transaction") else Recorder()
     PLACES[place]()
     topics = Topics(Parts("", spec["bootstrap"], spec["passwords"]), spec["prefix"])

@@ -1,4 +1,4 @@
-"""Databases that lose commits, and the relay that finds out."""
+"""Databases that lose commits, and the relay that detects it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from shared.contracts.topics import TOPICS
 from shared.db.pool import Connection, Pool, create_pool
 from shared.messaging.outbox.lost import LossWatch, log_factory, topics_of
 from shared.messaging.outbox.producer import producer_factory
-from shared.messaging.outbox.recovery import Recovered, Recovery, recover
+from shared.messaging.outbox.recovery import Recovery, RecoveryResult, recover
 from shared.messaging.outbox.relay import Relay
 from shared.runtime.settings import PostgresSettings
 from tests.infra.databases import Database
@@ -22,7 +22,7 @@ from tests.infra.waiting import eventually
 
 
 @asynccontextmanager
-async def a_pool(database: Database) -> AsyncIterator[Pool]:
+async def app_pool(database: Database) -> AsyncIterator[Pool]:
     """Connections of the app role."""
     pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
     try:
@@ -32,25 +32,25 @@ async def a_pool(database: Database) -> AsyncIterator[Pool]:
 
 
 class HeldWatch(LossWatch):
-    """A look that waits until `may_look` is set, as where the broker is away."""
+    """A check that waits until `may_check` is set, as if the broker were away."""
 
     def __init__(self, kafka: Topics, service: str) -> None:
         super().__init__(log_factory(kafka.settings(service), service), topics_of(service))
-        self.may_look = asyncio.Event()
+        self.may_check = asyncio.Event()
 
-    async def look(self, connection: Connection) -> None:
-        """Looks as soon as it may."""
-        await self.may_look.wait()
-        await super().look(connection)
+    async def check(self, connection: Connection) -> None:
+        """Checks as soon as `may_check` is set."""
+        await self.may_check.wait()
+        await super().check(connection)
 
 
 @asynccontextmanager
-async def relaying(database: Database, kafka: Topics, *, held: bool = False) -> AsyncIterator[HeldWatch]:
-    """The relay of the database's service at work. `held`: it looks for losses when `may_look` is set."""
+async def running_relay(database: Database, kafka: Topics, *, held: bool = False) -> AsyncIterator[HeldWatch]:
+    """Runs the relay of the database's service. `held`: it checks for losses only once `may_check` is set."""
     service = database.service
     watch = HeldWatch(kafka, service)
     if not held:
-        watch.may_look.set()
+        watch.may_check.set()
     relay = Relay(
         database.dsn,
         producer_factory(kafka.settings(service), service),
@@ -64,15 +64,15 @@ async def relaying(database: Database, kafka: Topics, *, held: bool = False) -> 
     try:
         yield watch
     finally:
-        watch.may_look.set()
+        watch.may_check.set()
         relay.stop()
         await asyncio.wait({task}, timeout=15)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def has_looked(database: Database) -> bool:
-    """Whether a relay has compared this database with the topics once."""
+async def has_compared(database: Database) -> bool:
+    """Whether a relay has compared this database with the topics."""
     connection = await asyncpg.connect(database.dsn)
     try:
         return bool(await connection.fetchval("select count(*) > 0 from outbox_offsets"))
@@ -80,14 +80,14 @@ async def has_looked(database: Database) -> bool:
         await connection.close()
 
 
-async def first_look(database: Database, kafka: Topics) -> None:
-    """What the topics hold is known to this database from now on."""
-    async with relaying(database, kafka):
-        await eventually(lambda: has_looked(database))
+async def compare_once(database: Database, kafka: Topics) -> None:
+    """Runs a relay until it has compared the topics: this database knows their records from then on."""
+    async with running_relay(database, kafka):
+        await eventually(lambda: has_compared(database))
 
 
-async def restored(database: Database, kafka: Topics) -> Database:
-    """A copy of the database as it is now, as a backup that will be put back. Nobody is connected to it."""
+async def copy_database(database: Database, kafka: Topics) -> Database:
+    """Copies the database as it is now, as a backup to be restored. Nobody may be connected to it."""
     name = f"{database.name}_{uuid4().hex[:8]}"
     admin = await asyncpg.connect(kafka.parts.postgres_dsn)
     try:
@@ -107,6 +107,6 @@ async def all_sent(pool: Pool) -> bool:
     return bool(await pool.fetchval("select count(*) = 0 from outbox"))
 
 
-async def recover_at(pool: Pool, kafka: Topics, service: str, recovery: Recovery) -> Recovered:
-    """As `python -m services.<service> recover`."""
+async def recover_at(pool: Pool, kafka: Topics, service: str, recovery: Recovery) -> RecoveryResult:
+    """Recovers as `python -m services.<service> recover` does."""
     return await recover(pool, log_factory(kafka.settings(service), service), topics_of(service), recovery)

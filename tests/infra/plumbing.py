@@ -1,4 +1,4 @@
-"""A worker of the tests' own: consent's groups and database, with handlers that write down what they were given."""
+"""A worker for tests: consent's groups and database, with handlers that record the messages they get."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -35,7 +35,7 @@ SELECT_COPIES = "select record_id, version from seen_copies where record_id = an
 
 @dataclass
 class Recorder:
-    """Handlers. `before` and `after` may raise; `batches` counts calls."""
+    """Handlers that record messages. `before` and `after` may raise; `batches` holds the size of each batch."""
 
     before: Callable[[Message[Any]], None] = lambda _message: None
     after: Callable[[], None] = lambda: None
@@ -43,7 +43,7 @@ class Recorder:
     batches: list[int] = field(default_factory=list)
 
     async def record(self, connection: Connection, messages: list[Message[DocumentReceived]]) -> None:
-        """One effect per message."""
+        """Writes one effect for each message."""
         self.batches.append(len(messages))
         for message in messages:
             self.before(message)
@@ -52,7 +52,7 @@ class Recorder:
         self.after()
 
     async def apply(self, connection: Connection, messages: list[Message[RecordChanged]]) -> set[bytes]:
-        """The copy of a record's state. Returns the keys of newer copies."""
+        """Applies states to the copies. Returns the keys of newer copies."""
         applied = set()
         for message in messages:
             self.before(message)
@@ -60,14 +60,14 @@ class Recorder:
                 applied.add(message.key)
         return applied
 
-    async def behind(self, connection: Connection, messages: list[Message[DocumentReceived]]) -> set[UUID]:
-        """Messages that rest on a version of identity.records.v1 that is not here."""
+    async def awaiting_version(self, connection: Connection, messages: list[Message[DocumentReceived]]) -> set[UUID]:
+        """The ids of messages that rest on a version of identity.records.v1 that has not been applied."""
         if not self.waits_for_copies:
             return set()
-        wanted = {m.id: (m.event.record_id, m.event.seen.get("identity.records.v1", 0)) for m in messages}
-        rows = await connection.fetch(SELECT_COPIES, [record_id for record_id, _ in wanted.values()])
-        have = {row["record_id"]: row["version"] for row in rows}
-        return {id for id, (record_id, version) in wanted.items() if have.get(record_id, 0) < version}
+        required = {m.id: (m.event.record_id, m.event.seen.get("identity.records.v1", 0)) for m in messages}
+        rows = await connection.fetch(SELECT_COPIES, [record_id for record_id, _ in required.values()])
+        applied_versions = {row["record_id"]: row["version"] for row in rows}
+        return {id for id, (record_id, version) in required.items() if applied_versions.get(record_id, 0) < version}
 
     def subscriptions(self) -> list[Subscription]:
         """A fact group and a state group."""
@@ -80,7 +80,7 @@ class Recorder:
 
 
 def settings(database: Database, topics: Topics, instance_id: str | None = "test") -> ServiceSettings:
-    """What a worker on these is given. Without a slot it is one of several members, who come and go."""
+    """The settings of a worker. Without an `instance_id` it is one of several members that come and go."""
     return ServiceSettings(
         postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
         kafka=topics.settings("consent").model_copy(update={"instance_id": instance_id}),
@@ -93,14 +93,14 @@ def settings(database: Database, topics: Topics, instance_id: str | None = "test
 async def worker(
     recorder: Recorder, database: Database, topics: Topics, instance_id: str | None = "test"
 ) -> AsyncIterator[WorkerRuntime]:
-    """The worker, at work."""
+    """Runs the worker for the time of the block."""
     plan = Plan("consent", recorder.subscriptions(), keys=TestKeys())
     async with at_work(plan, settings(database, topics, instance_id)) as runtime:
         yield runtime
 
 
 async def prepare(database: Database) -> None:
-    """The tables that the handlers write."""
+    """Creates the tables that the handlers write."""
     connection = await asyncpg.connect(database.owner_dsn)
     try:
         await connection.execute(CREATE_EFFECTS)
@@ -109,7 +109,7 @@ async def prepare(database: Database) -> None:
 
 
 async def effects(database: Database) -> list[asyncpg.Record]:
-    """What the handlers have written, in order."""
+    """The effects that the handlers wrote, in order."""
     connection = await asyncpg.connect(database.dsn)
     try:
         return await connection.fetch("select event_id, record_id, document_id from effects order by id")
@@ -118,7 +118,7 @@ async def effects(database: Database) -> list[asyncpg.Record]:
 
 
 async def value(database: Database, query: str, *arguments: Any) -> Any:
-    """One value of a query, as the owner."""
+    """The single value of a query, run as the owner."""
     connection = await asyncpg.connect(database.owner_dsn)
     try:
         return await connection.fetchval(query, *arguments)

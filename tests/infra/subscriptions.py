@@ -1,4 +1,4 @@
-"""What each service's worker subscribes to, with the keys of tests."""
+"""The subscriptions of each service's worker, with keys for tests."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -19,7 +19,7 @@ from tests.infra.records import KEK
 
 
 def subscriptions_of(service: str) -> Sequence[Subscription]:
-    """All groups of a service."""
+    """The subscriptions of a service."""
     match service:
         case "identity":
             return of_identity(RECEIPT_KEYS, RETENTION)
@@ -33,10 +33,14 @@ def subscriptions_of(service: str) -> Sequence[Subscription]:
 
 
 def subscription_of(group: str) -> Subscription:
-    """One group, by its name."""
-    [found] = [one for one in subscriptions_of(group.split(".", maxsplit=1)[0]) if one.group.name == group]
-    return found
+    """The subscription of one group, by its name."""
+    [subscription] = [
+        subscription
+        for subscription in subscriptions_of(group.split(".", maxsplit=1)[0])
+        if subscription.group.name == group
+    ]
+    return subscription
 
 
-ALL: Sequence[Subscription] = [one for service in SERVICES for one in subscriptions_of(service)]
-"""Of all services."""
+ALL: Sequence[Subscription] = [subscription for service in SERVICES for subscription in subscriptions_of(service)]
+"""The subscriptions of all services."""

@@ -18,7 +18,7 @@ from tests.infra.waiting import eventually
 
 @dataclass
 class Topics:
-    """One test's topics. `settings(service)` is what that service's worker is given."""
+    """One test's topics. `settings(service)` are the Kafka settings of that service's worker."""
 
     parts: Parts
     prefix: str
@@ -29,7 +29,7 @@ class Topics:
         return KafkaSettings.model_validate(self.environment(service))
 
     def environment(self, service: str) -> dict[str, str]:
-        """The same as the values of `<SERVICE>_KAFKA__*`, keys in lower case."""
+        """The settings as values of `<SERVICE>_KAFKA__*`, by name in lower case."""
         values = {
             "instance_id": "test",
             "bootstrap": self.parts.kafka_bootstrap,
@@ -41,7 +41,7 @@ class Topics:
         return values
 
     async def put(self, event: Event, by: Service | None = None, **options: Any) -> Announcement:
-        """Writes an event as the relay of `by` would: by default of the service whose word it is."""
+        """Writes an event as the relay of `by` would: by default, of the service that owns the event."""
         announcement = announce(event, by or sender_of(event), **options)
         headers = {
             "ce_specversion": "1.0",
@@ -63,7 +63,7 @@ class Topics:
         headers: Mapping[str, str | bytes | None] | None = None,
         **options: Any,
     ) -> None:
-        """Writes any bytes."""
+        """Writes a record of any bytes."""
         producer = await self._connected()
         pairs = [(name, text.encode() if isinstance(text, str) else text) for name, text in (headers or {}).items()]
         await producer.send_and_wait(self.prefix + topic, value, key=key, headers=pairs, **options)
@@ -71,8 +71,8 @@ class Topics:
     async def read(self, topic: str) -> list[Message[Event]]:
         """All events of a topic now, in the order of each partition."""
         decoded = [decode(record, self.prefix) for record in await self.read_raw(topic)]
-        assert not any(isinstance(one, InvalidRecord) for one in decoded), decoded
-        return [one for one in decoded if isinstance(one, Message)]
+        assert not any(isinstance(message, InvalidRecord) for message in decoded), decoded
+        return [message for message in decoded if isinstance(message, Message)]
 
     async def read_raw(self, topic: str) -> list[Any]:
         """All records of a topic now."""
@@ -87,20 +87,20 @@ class Topics:
             await consumer.seek_to_beginning()
             records: list[Any] = []
             while any([await consumer.position(p) < ends[p] for p in partitions]):
-                for found in (await consumer.getmany(timeout_ms=200)).values():
-                    records += found
+                for batch in (await consumer.getmany(timeout_ms=200)).values():
+                    records += batch
             return records
         finally:
             await consumer.stop()
 
     async def wait_for(self, topic: str, enough: Callable[[list[Message[Event]]], bool]) -> list[Message[Event]]:
-        """The events of a topic once they are enough."""
+        """Waits until the events of a topic are enough; returns them."""
 
-        async def look() -> list[Message[Event]] | None:
+        async def read_enough() -> list[Message[Event]] | None:
             events = await self.read(topic)
             return events if enough(events) else None
 
-        return await eventually(look)
+        return await eventually(read_enough)
 
     async def close(self) -> None:
         """Closes the producer."""

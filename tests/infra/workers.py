@@ -1,4 +1,4 @@
-"""Which worker runs which tests, where there are several (pytest-xdist)."""
+"""How pytest-xdist spreads the tests over its workers."""
 
 from xdist.scheduler import LoadFileScheduling
 
@@ -6,7 +6,7 @@ WHOLE = "tests/e2e"
 
 
 class ByFile(LoadFileScheduling):
-    """File by file, so that what a module keeps is made once; the end-to-end tests, which share one whole, together."""
+    """Spreads tests file by file, so that module fixtures are made once; end-to-end tests stay together."""
 
     def _split_scope(self, nodeid: str) -> str:
         scope: str = super()._split_scope(nodeid)

@@ -129,7 +129,7 @@ async def test_each_fact_of_four_topics_is_entered_once_and_of_a_settled_deposit
         said = await kafka.wait_for(ENTRIES, lambda found: len(announced(found)) >= len(settled_ids))
         assert sorted(announced(said).values()) == settled_ids
         assert {trace_id(one.trace) for one in said} == {trace_id(TRACE)}
-        assert runtime.silent() == []
+        assert runtime.silent_loops() == []
 
 
 async def test_garbage_is_quarantined_sent_to_the_dead_letters_and_what_follows_is_entered(

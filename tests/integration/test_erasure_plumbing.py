@@ -67,7 +67,7 @@ async def test_a_late_state_of_an_erased_record_is_no_copy(house: OfflineConsume
         applied.append(keys)
 
     consumer = house.consumer(STATES)
-    consumer.after_states = after
+    consumer.on_states_applied = after
     await consumer.consume([house.record(record_changed(record_id, 9))])
     assert await house.left(record_id) == set()
     assert applied == []
@@ -131,20 +131,20 @@ async def test_what_waited_for_a_copy_when_the_erasure_came_is_not_put_aside(
 ) -> None:
     house.recorder.waits_for_copies = True
     event = document_received(uuid4(), seen={"identity.records.v1": 7})
-    monkeypatch.setattr(consumer_module, "COPY_WAIT_S", 0)
+    monkeypatch.setattr(consumer_module, "PARK_AFTER_S", 0)
     consumer = house.consumer()
-    look = consumer.rest_on_broken
+    look = consumer_module.keys_on_broken_copies
 
     async def erase_and_look(connection: Any, awaiting: Any) -> Any:
         await house.erase(event.record_id)
         return await look(connection, awaiting)
 
-    monkeypatch.setattr(consumer_module, "rest_on_broken", erase_and_look)
+    monkeypatch.setattr(consumer_module, "keys_on_broken_copies", erase_and_look)
     await consumer.consume([house.record(event)])
     assert await house.left(event.record_id) == set()
 
 
-async def test_what_failed_while_the_erasure_began_is_not_buried(
+async def test_what_failed_while_the_erasure_began_is_no_dead_letter(
     house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: object) -> None:
@@ -153,13 +153,13 @@ async def test_what_failed_while_the_erasure_began_is_not_buried(
     house.recorder.before = refuse
     event = document_received(uuid4())
     consumer = house.consumer()
-    give_up = consumer._give_up
+    make_dead_letter = consumer._make_dead_letter
 
-    async def erase_and_give_up(batch: Any, item: Any, code: str) -> None:
+    async def erase_and_make_dead_letter(batch: Any, item: Any, code: str) -> None:
         await house.erase(event.record_id)
-        await give_up(batch, item, code)
+        await make_dead_letter(batch, item, code)
 
-    monkeypatch.setattr(consumer_module, "_give_up", erase_and_give_up)
+    monkeypatch.setattr(consumer, "_make_dead_letter", erase_and_make_dead_letter)
     await consumer.consume([house.record(event)])
     assert await house.left(event.record_id) == set()
 

@@ -17,7 +17,7 @@ from services.identity.domain.sealing import Sealed, open_row
 from services.identity.keys import COLUMNS
 from services.identity.settings import ImportSettings
 from shared.crypto.key_rewrap import KeyPlan, Report, Rewrapped, rewrap
-from shared.crypto.key_uses import KeyMissingError, check_rings, key_status
+from shared.crypto.key_uses import KeyDiffersError, KeyMissingError, check_rings, key_status
 from shared.crypto.keyring import Keyring, seal
 from shared.runtime.clock import bucket_of
 from shared.runtime.settings import PostgresSettings
@@ -50,6 +50,7 @@ where table_schema = 'public' and table_name !~ '_[0-9]$' and table_name <> 'iss
   and column_name ~ '(^kid$|key_id$|fingerprint|^ins$|^card$|code_hash$|^person$|^invited$)' """
 NOT_OF_A_RING = {
     "key_uses.kid",
+    "key_checks.kid",
     "late_motives.kid",  # waits for a key that is not here yet
     "documents.fingerprint",  # of the content, without a key
     "online_openings.code_hash",  # over in an hour, like the row's own key
@@ -121,6 +122,32 @@ async def test_another_key_of_the_same_id_is_found(new_database: NewDatabase) ->
     ended = await run(database, "api", rings=rings("records", kek=OTHER_OLD))
     assert ended.code == 78
     assert "key test of ring kek is not the one" in ended.errors
+
+
+@pytest.mark.parametrize(("service", "ring"), ROWS)
+async def test_the_key_with_which_a_service_began_is_the_one_of_its_id_and_no_other_that_starts_later(
+    service: str, ring: str, new_database: NewDatabase
+) -> None:
+    database = await new_database(service)
+    assert await may_start(database), "with no row yet"
+    await query(database, ROWS[service, ring], RECORD)
+    ended = await run(database, "worker", rings=rings(service, **{ring: OTHER_OLD}))
+    assert ended.code == 78
+    assert f"key test of ring {ring} is not the one" in ended.errors
+    assert await may_start(database), "the other key was not noted in its place"
+
+
+async def test_a_key_under_which_nothing_lies_can_be_changed_for_another_of_its_id(new_database: NewDatabase) -> None:
+    database = await new_database("records")
+    assert await may_start(database)
+    with pytest.raises(KeyDiffersError):
+        await may_start(database, kek=OTHER_OLD)
+    await rewrapped(database, kek=OTHER_OLD)
+    assert await may_start(database, kek=OTHER_OLD)
+    await query(database, ROWS["records", "kek"], RECORD)
+    await rewrapped(database, kek=OLD)
+    with pytest.raises(KeyDiffersError):
+        await may_start(database, kek=OLD)
 
 
 async def test_before_its_database_is_migrated_no_process_starts(new_database: NewDatabase) -> None:

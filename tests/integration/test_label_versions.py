@@ -64,7 +64,7 @@ def notify(pool: Pool) -> Tell:
         async with transaction(pool) as connection:
             contacts = [message(contact(one.event.record_id)) for one in messages]
             await keep_contacts(connection, contacts)
-            await hear_of_documents(connection, list(messages), keyring=KEYRING)
+            await hear_of_documents(connection, list(messages), keyring=KEYRING, window=timedelta())
 
     return tell
 

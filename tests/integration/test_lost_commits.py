@@ -20,11 +20,11 @@ from shared.contracts.topics import CONSENT_STATES
 from shared.db.pool import Pool, transaction
 from shared.messaging.envelope import Message, decode
 from shared.messaging.outbox import append
-from shared.messaging.outbox.recovery import Recovered, Recovery
+from shared.messaging.outbox.recovery import Recovery, RecoveryResult
 from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
-from tests.infra.lost_commits import a_pool, all_sent, first_look, recover_at, relaying, restored
+from tests.infra.lost_commits import all_sent, app_pool, compare_once, copy_database, recover_at, running_relay
 from tests.infra.messages import message
 from tests.infra.plumbing import document_received, record_changed
 from tests.infra.topics import Topics
@@ -56,11 +56,11 @@ async def change(pool: Pool, record_id: UUID, **changed: Any) -> None:
         await append(connection, [announce(state.as_event())])
 
 
-async def recover_consent(pool: Pool, kafka: Topics) -> Recovered:
+async def recover_consent(pool: Pool, kafka: Topics) -> RecoveryResult:
     return await recover_at(pool, kafka, "consent", Recovery(adopt_states))
 
 
-async def told(kafka: Topics, record_id: UUID) -> list[Any]:
+async def announced_states(kafka: Topics, record_id: UUID) -> list[Any]:
     records = [record for record in await kafka.read_raw(CONSENT_STATES.name) if record.key == str(record_id).encode()]
     decoded = [decode(record, kafka.prefix) for record in records]
     return [message.event for message in decoded if isinstance(message, Message)]
@@ -74,17 +74,17 @@ async def test_a_database_that_was_set_back_announces_nothing_and_then_adopts_wh
     database: Database, kafka: Topics
 ) -> None:
     record_id, untouched = uuid4(), uuid4()
-    await first_look(database, kafka)
-    async with a_pool(database) as pool, relaying(database, kafka):
+    await compare_once(database, kafka)
+    async with app_pool(database) as pool, running_relay(database, kafka):
         await open_record(pool, record_id)
         await open_record(pool, untouched)
         await eventually(lambda: all_sent(pool))
-    backup = await restored(database, kafka)
-    async with a_pool(database) as pool, relaying(database, kafka):
+    backup = await copy_database(database, kafka)
+    async with app_pool(database) as pool, running_relay(database, kafka):
         await change(pool, record_id, authorisations=(an_authorisation(DOCTOR), an_authorisation(OTHER)))
         await change(pool, record_id, authorisations=(an_authorisation(OTHER),), blocked=(DOCTOR,))
         await eventually(lambda: all_sent(pool))
-    async with a_pool(backup) as pool, relaying(backup, kafka) as watch:
+    async with app_pool(backup) as pool, running_relay(backup, kafka) as watch:
 
         async def has_noticed() -> bool:
             return watch.is_recovery_needed
@@ -100,42 +100,44 @@ async def test_a_database_that_was_set_back_announces_nothing_and_then_adopts_wh
         present = await states.find_state(pool, record_id)
         assert present is not None
         assert (present.version, present.choices.blocked) == (3, (DOCTOR,))
-        assert [one.holder_id for one in present.choices.authorisations] == [OTHER]
+        assert [authorisation.holder_id for authorisation in present.choices.authorisations] == [OTHER]
         blocked = await pool.fetchval("select blocked from consent_states where record_id = $1", record_id)
         assert blocked == [DOCTOR]
         await change(pool, record_id, blocked=(DOCTOR, OTHER), authorisations=())
         await eventually(lambda: all_sent(pool))
-    assert [event.version for event in await told(kafka, record_id)] == [1, 2, 3, 4]
-    assert [event.version for event in await told(kafka, untouched)] == [1, 2]
+    assert [event.version for event in await announced_states(kafka, record_id)] == [1, 2, 3, 4]
+    assert [event.version for event in await announced_states(kafka, untouched)] == [1, 2]
 
 
 async def test_choices_that_were_changed_since_the_restore_are_neither_lost_nor_announced_over_newer_ones(
     database: Database, kafka: Topics
 ) -> None:
     record_id = uuid4()
-    await first_look(database, kafka)
-    async with a_pool(database) as pool, relaying(database, kafka):
+    await compare_once(database, kafka)
+    async with app_pool(database) as pool, running_relay(database, kafka):
         await open_record(pool, record_id)
         await eventually(lambda: all_sent(pool))
-    backup = await restored(database, kafka)
-    async with a_pool(database) as pool, relaying(database, kafka):
+    backup = await copy_database(database, kafka)
+    async with app_pool(database) as pool, running_relay(database, kafka):
         for doctor in (DOCTOR, OTHER, DOCTOR):
             await change(pool, record_id, authorisations=(an_authorisation(doctor),))
         await eventually(lambda: all_sent(pool))
-    async with a_pool(backup) as pool:
+    async with app_pool(backup) as pool:
         await change(pool, record_id, blocked=(OTHER,))
         done = await recover_consent(pool, kafka)
         assert done.undecided == {CONSENT_STATES.name: [str(record_id)]}
-        async with relaying(backup, kafka):
+        async with running_relay(backup, kafka):
             await eventually(lambda: all_sent(pool))
             present = await states.find_state(pool, record_id)
             assert present is not None
             assert present.choices.blocked == (OTHER,)
-            marked = await told(kafka, record_id)
+            marked = await announced_states(kafka, record_id)
             assert isinstance(marked[-1], StateWithheld)
             await change(pool, record_id, blocked=(DOCTOR, OTHER))
             await eventually(lambda: all_sent(pool))
-    versions = [event.version for event in await told(kafka, record_id) if not isinstance(event, StateWithheld)]
+    versions = [
+        event.version for event in await announced_states(kafka, record_id) if not isinstance(event, StateWithheld)
+    ]
     assert versions == [1, 2, 3, 4, 6]
 
 
@@ -143,8 +145,8 @@ async def test_a_leader_that_died_between_the_acknowledgement_and_the_delete_has
     database: Database, kafka: Topics
 ) -> None:
     record_id = uuid4()
-    await first_look(database, kafka)
-    async with a_pool(database) as pool:
+    await compare_once(database, kafka)
+    async with app_pool(database) as pool:
         await open_record(pool, record_id)
         row = await pool.fetchrow("select key, event_id, event_type, occurred_at, payload from outbox")
         assert row is not None
@@ -154,10 +156,10 @@ async def test_a_leader_that_died_between_the_acknowledgement_and_the_delete_has
             "ce_time": row["occurred_at"].isoformat(),
         }
         await kafka.put_raw(CONSENT_STATES.name, row["payload"], row["key"], headers)
-        async with relaying(database, kafka) as watch:
+        async with running_relay(database, kafka) as watch:
             await eventually(lambda: all_sent(pool))
             assert not watch.is_recovery_needed
-    ids = {orjson.dumps(event.model_dump(mode="json")) for event in await told(kafka, record_id)}
+    ids = {orjson.dumps(event.model_dump(mode="json")) for event in await announced_states(kafka, record_id)}
     assert len(ids) == 1
 
 
@@ -165,22 +167,22 @@ async def test_until_the_choices_are_recovered_nothing_is_in_force_and_no_deposi
     database: Database, kafka: Topics
 ) -> None:
     record_id, untouched = uuid4(), uuid4()
-    await first_look(database, kafka)
-    async with a_pool(database) as pool, relaying(database, kafka):
+    await compare_once(database, kafka)
+    async with app_pool(database) as pool, running_relay(database, kafka):
         async with transaction(pool) as connection:
             await copy_records(connection, [message(record_changed(id)) for id in (record_id, untouched)])
         await eventually(lambda: all_sent(pool))
-    backup = await restored(database, kafka)
-    async with a_pool(database) as pool, relaying(database, kafka):
+    backup = await copy_database(database, kafka)
+    async with app_pool(database) as pool, running_relay(database, kafka):
         await change(pool, record_id, mask_new_documents=True)
         await change(pool, record_id, blocked=(DOCTOR,))
         await eventually(lambda: all_sent(pool))
-    async with a_pool(backup) as pool, relaying(backup, kafka, held=True) as watch:
+    async with app_pool(backup) as pool, running_relay(backup, kafka, held=True) as watch:
         # As its consumer reads again what records had applied before.
         await in_force(pool, {record_id: 3, untouched: 1})
         assert await are_in_force(pool, record_id, untouched) == [False, False]
         assert await deposits_wait(pool, record_id, untouched) == [True, True]
-        watch.may_look.set()
+        watch.may_check.set()
 
         async def has_noticed() -> bool:
             return watch.is_recovery_needed
@@ -195,7 +197,7 @@ async def test_until_the_choices_are_recovered_nothing_is_in_force_and_no_deposi
         assert await deposits_wait(pool, record_id, untouched) == [False, False]
         await change(pool, record_id, blocked=(DOCTOR, OTHER))
         await eventually(lambda: all_sent(pool))
-        await in_force(pool, {record_id: (await told(kafka, record_id))[-1].version})
+        await in_force(pool, {record_id: (await announced_states(kafka, record_id))[-1].version})
         assert await are_in_force(pool, record_id) == [True]
 
 
@@ -205,12 +207,12 @@ async def in_force(pool: Pool, versions: dict[UUID, int]) -> None:
 
 
 async def are_in_force(pool: Pool, *record_ids: UUID) -> list[bool]:
-    found = [await states.find_state(pool, record_id) for record_id in record_ids]
-    return [state is not None and state.is_in_force for state in found]
+    found_states = [await states.find_state(pool, record_id) for record_id in record_ids]
+    return [state is not None and state.is_in_force for state in found_states]
 
 
 async def deposits_wait(pool: Pool, *record_ids: UUID) -> list[bool]:
     messages = [message(document_received(record_id)) for record_id in record_ids]
     async with transaction(pool) as connection:
         awaiting = await deposits_behind(connection, messages)
-    return [one.id in awaiting for one in messages]
+    return [each.id in awaiting for each in messages]

@@ -14,11 +14,11 @@ from shared.contracts.records import DocumentRelabelled
 from shared.contracts.topics import RECORDS_DOCUMENTS
 from shared.db.pool import Pool, transaction
 from shared.fhir.write import IS_ARCHIVED
-from shared.messaging.outbox.recovery import Recovered
+from shared.messaging.outbox.recovery import RecoveryResult
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.load import Person
-from tests.infra.lost_commits import all_sent, first_look, recover_at, relaying, restored
+from tests.infra.lost_commits import all_sent, compare_once, copy_database, recover_at, running_relay
 from tests.infra.messages import message
 from tests.infra.mixes import acting
 from tests.infra.records import (
@@ -93,7 +93,7 @@ async def find(home: House, record_id: UUID, token: str) -> int:
     return (await home.search(token, patient=str(record_id), status="current")).status_code
 
 
-async def recover(home: House, database: Database, kafka: Topics) -> Recovered:
+async def recover(home: House, database: Database, kafka: Topics) -> RecoveryResult:
     return await recover_at(home.pool, kafka, "records", make_recovery(settings_of(database)))
 
 
@@ -104,34 +104,34 @@ async def rows(pool: Pool) -> dict[UUID, dict[str, Any]]:
 async def test_what_was_masked_after_the_copy_was_taken_is_read_by_nobody_else_before_and_after_the_recovery(
     database: Database, kafka: Topics
 ) -> None:
-    await first_look(database, kafka)
-    async with house(database) as home, relaying(database, kafka):
+    await compare_once(database, kafka)
+    async with house(database) as home, running_relay(database, kafka):
         record, untouched = await open_for(home, SOMEBODY, ANOTHER)
         [document] = await home.publish(a_deposit(SOMEBODY))
         [other] = await home.publish(a_deposit(ANOTHER))
         await eventually(lambda: all_sent(home.pool))
-    backup = await restored(database, kafka)
-    async with house(database) as home, relaying(database, kafka):
+    backup = await copy_database(database, kafka)
+    async with house(database) as home, running_relay(database, kafka):
         for change in (MASK, SHOW, MASK):
             await changed(home, document, as_patient(record), change)
         await eventually(lambda: all_sent(home.pool))
     reader = as_doctor(OTHER_DOCTOR)
-    async with house(backup) as home, relaying(backup, kafka, held=True) as watch:
+    async with house(backup) as home, running_relay(backup, kafka, held=True) as watch:
         await home.be_fresh()
         mother = acting("representative", REPRESENTATIVE, record)
-        assert [await read(home, one, reader) for one in (document, other, uuid4())] == [503] * 3
-        assert [await find(home, one, reader) for one in (record, untouched, uuid4())] == [503] * 3
+        assert [await read(home, id, reader) for id in (document, other, uuid4())] == [503] * 3
+        assert [await find(home, id, reader) for id in (record, untouched, uuid4())] == [503] * 3
         assert await read(home, document, mother) == 503
         assert await read(home, document, as_patient(record)) == 200
         assert (await patch(home, document, as_patient(record), MASK)).status_code == 503
-        watch.may_look.set()
+        watch.may_check.set()
 
         async def is_open() -> bool:
             return await read(home, other, reader) == 200
 
         await eventually(is_open)
         assert watch.is_recovery_needed
-        assert [await read(home, document, one) for one in (reader, mother)] == [503, 503]
+        assert [await read(home, document, user) for user in (reader, mother)] == [503, 503]
         assert await find(home, record, reader) == 503
         assert await read(home, document, as_patient(record)) == 200
         assert (await patch(home, document, as_patient(record), MASK)).status_code == 503
@@ -139,21 +139,23 @@ async def test_what_was_masked_after_the_copy_was_taken_is_read_by_nobody_else_b
 
         done = orjson.loads(orjson.dumps(asdict(await recover(home, backup, kafka))))
         assert done["facts"][RECORDS_DOCUMENTS.name] == 3
-        assert [await read(home, document, one) for one in (reader, mother)] == [404, 200]
+        assert [await read(home, document, user) for user in (reader, mother)] == [404, 200]
         assert await find(home, record, reader) == 200
         await changed(home, document, as_patient(record), SHOW)
         assert await read(home, document, reader) == 200
         await eventually(lambda: all_sent(home.pool))
-    announced = [one.event for one in await kafka.read(RECORDS_DOCUMENTS.name)]
-    versions = [one.version for one in announced if isinstance(one, DocumentRelabelled) and one.document_id == document]
+    announced = [message.event for message in await kafka.read(RECORDS_DOCUMENTS.name)]
+    versions = [
+        event.version for event in announced if isinstance(event, DocumentRelabelled) and event.document_id == document
+    ]
     assert versions == [2, 3, 4, 5]
 
 
 async def test_everything_that_was_done_to_documents_is_done_again_from_the_topic(
     database: Database, kafka: Topics
 ) -> None:
-    await first_look(database, kafka)
-    async with house(database) as home, relaying(database, kafka):
+    await compare_once(database, kafka)
+    async with house(database) as home, running_relay(database, kafka):
         [record] = await open_for(home, SOMEBODY)
         deposits = [a_deposit(SOMEBODY) for _ in range(5)]
         hidden = a_deposit(SOMEBODY, labels=("N", "INVISIBLE_REPRESENTANTS_LEGAUX"))
@@ -161,8 +163,8 @@ async def test_everything_that_was_done_to_documents_is_done_again_from_the_topi
         replacing = a_deposit(SOMEBODY, replaces=deposits[4].unique_id)
         received = document_ids(await home.deposit(bundle_of(replacing, *(a_deposit(SOMEBODY) for _ in range(2)))))
         await eventually(lambda: all_sent(home.pool))
-    backup = await restored(database, kafka)
-    async with house(database) as home, relaying(database, kafka):
+    backup = await copy_database(database, kafka)
+    async with house(database) as home, running_relay(database, kafka):
         await do_everything(home, record, first, received)
         replacing = a_deposit(SOMEBODY, replaces=deposits[1].unique_id)
         lost = document_ids(await home.deposit(bundle_of(replacing)))
@@ -170,14 +172,14 @@ async def test_everything_that_was_done_to_documents_is_done_again_from_the_topi
         await eventually(lambda: all_sent(home.pool))
         was = await rows(home.pool)
         assert {was[id]["life"] for id in (first[1], first[4])} == {"superseded"}
-    async with house(backup) as home, relaying(backup, kafka) as watch:
+    async with house(backup) as home, running_relay(backup, kafka) as watch:
 
         async def has_noticed() -> bool:
             return watch.is_recovery_needed
 
         await eventually(has_noticed)
         again = [message(decided(record, id, uuid4())) for id in received]
-        assert await waiting(home, again) == {one.id for one in again}
+        assert await waiting(home, again) == {message.id for message in again}
         await recover(home, backup, kafka)
         assert await waiting(home, again) == set()
         # What would have taken its place is lost, and can come again.
@@ -221,14 +223,14 @@ async def waiting(home: House, decisions: list[Any]) -> set[UUID]:
     ],
 )
 async def test_a_restored_row_vouches_for_no_look(database: Database, kafka: Topics, restore: str) -> None:
-    await first_look(database, kafka)
+    await compare_once(database, kafka)
     async with house(database) as home:
         [_record] = await open_for(home, SOMEBODY)
         [document] = await home.publish(a_deposit(SOMEBODY))
         assert await read(home, document, as_doctor(OTHER_DOCTOR)) == 200
         await home.pool.execute(restore)
         assert await read(home, document, as_doctor(OTHER_DOCTOR)) == 503
-        async with relaying(database, kafka):
+        async with running_relay(database, kafka):
 
             async def is_open() -> bool:
                 return await read(home, document, as_doctor(OTHER_DOCTOR)) == 200

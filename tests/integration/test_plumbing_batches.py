@@ -1,4 +1,4 @@
-"""One batch comes to the same as its records one at a time, in the order of offsets for each key."""
+"""A batch has the effect that its records have one at a time, in the order of offsets for each key."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,8 @@ from shared.contracts.topics import CONSENT_DEPOSIT_CHECKS, CONSENT_RECORD_COPIE
 from shared.db.pool import Pool, create_pool
 from shared.errors import PermanentError, TransientError
 from shared.messaging import consumer as consumer_module
-from shared.messaging.batch_pass import Progress
+from shared.messaging.batch_pass import ReadProgress
+from shared.messaging.batch_plan import Partition
 from shared.messaging.consumer import Consumer
 from shared.messaging.envelope import KeptRecord, Message
 from shared.runtime import clock
@@ -44,7 +45,7 @@ SNAPSHOT = {
 
 @dataclass
 class Log:
-    """What stands on a topic, and what the handlers make of it."""
+    """The records of a topic, and the ids of those that the handlers refuse (`failing`) or stumble over (`buggy`)."""
 
     group: Group
     records: list[KeptRecord]
@@ -52,7 +53,7 @@ class Log:
     buggy: set[UUID]
 
     def before(self, message: Message[Any]) -> None:
-        """The handlers' own trouble."""
+        """Raises for the messages that fail."""
         if message.id in self.failing:
             raise PermanentError
         if message.id in self.buggy:
@@ -60,7 +61,7 @@ class Log:
 
 
 def written(group: Group, rng: random.Random) -> Log:
-    """Some 25 records of three keys in two partitions, with gaps between their offsets."""
+    """Up to 25 records of three keys in two partitions, with gaps between their offsets."""
     keys = [UUID(int=rng.getrandbits(128), version=4) for _ in range(3)]
     log, versions, offset = Log(group, [], set(), set()), dict.fromkeys(keys, 1), 0
     for _ in range(rng.randint(5, 25)):
@@ -111,23 +112,27 @@ class Reader:
 
     def __init__(self, pool: Pool, log: Log) -> None:
         recorder = Recorder(before=log.before, waits_for_copies=True)
-        [subscription] = [one for one in recorder.subscriptions() if one.group is log.group]
+        [subscription] = [each for each in recorder.subscriptions() if each.group is log.group]
         self.pool, self.log = pool, log
         # Only the deduplication of the inbox would hide that something is handled twice.
         self.consumer = Consumer(pool, replace(subscription, uses_inbox=False))
-        self.consumer.circuit_breaker.note_all = lambda *_: None  # type: ignore[method-assign] # it has tests of its own
-        self.consumer.circuit_breaker.admits = lambda failures, _: len(failures)  # type: ignore[method-assign]
-        self.progress = Progress()
+        self.consumer.circuit_breaker.record_outcomes = lambda *_: None  # type: ignore[method-assign] # it has tests of its own
+        self.consumer.circuit_breaker.admitted_count = lambda failures, _: len(failures)  # type: ignore[method-assign]
+        self.progress = ReadProgress()
+
+    def next_offset(self, record: KeptRecord) -> int:
+        """The stored next offset of the record's partition."""
+        return self.progress.next[Partition(record.topic, record.partition)]
 
     async def read(self, batches: Iterator[Sequence[KeptRecord]]) -> dict[str, list[asyncpg.Record]]:
-        """The tables in the end."""
+        """Reads the batches. Returns the tables afterwards."""
         topic = self.log.group.topics[0].name
         for partition in (0, 1):
-            self.progress.next[topic, partition] = 0
+            self.progress.next[Partition(topic, partition)] = 0
             await self.pool.execute(INSERT_OFFSET, self.log.group.name, topic, partition)
         for batch in batches:
             for _ in range(200):
-                left = [one for one in batch if one.offset >= self.progress.next[one.topic, one.partition]]
+                left = [record for record in batch if record.offset >= self.next_offset(record)]
                 if not left:
                     break
                 try:
@@ -143,10 +148,10 @@ class Reader:
 async def pool(new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch) -> Any:
     database = await new_database("consent")
     await plumbing.prepare(database)
-    monkeypatch.setattr(consumer_module, "COPY_WAIT_S", 0.0)
-    made = await create_pool(PostgresSettings.model_validate({"dsn": database.owner_dsn}), application="tests")
-    yield made
-    made.terminate()
+    monkeypatch.setattr(consumer_module, "PARK_AFTER_S", 0.0)
+    pool = await create_pool(PostgresSettings.model_validate({"dsn": database.owner_dsn}), application="tests")
+    yield pool
+    pool.terminate()
 
 
 @pytest.mark.parametrize("group", [FACTS, STATES], ids=lambda group: group.name)
@@ -155,10 +160,14 @@ async def test_any_split_of_any_sequence_gives_the_state_that_single_records_giv
         rng = random.Random(seed)
         log = written(group, rng)
         outcomes = []
-        for batches in (split(log.records, random.Random(seed + 1)), ([one] for one in log.records), [log.records]):
+        for batches in (
+            split(log.records, random.Random(seed + 1)),
+            ([record] for record in log.records),
+            [log.records],
+        ):
             await pool.execute(f"truncate {TABLES}")
             outcomes.append(await Reader(pool, log).read(iter(batches)))
         for name in SNAPSHOT:
-            told = [[tuple(row) for row in outcome[name]] for outcome in outcomes]
-            assert told[0] == told[1] == told[2], f"{name} differ, seed {seed}: {told}"
+            tables = [[tuple(row) for row in outcome[name]] for outcome in outcomes]
+            assert tables[0] == tables[1] == tables[2], f"{name} differ, seed {seed}: {tables}"
         assert {row["next"] for row in outcomes[0]["offsets"]} >= {log.records[-1].offset + 1}

@@ -76,7 +76,7 @@ async def test_a_relay_killed_after_the_ack_sends_again_in_order_and_loses_nothi
     await let_it_crash("after the broker's ack, before the outbox is cleared", database, kafka)
     assert await plumbing.value(database, "select count(*) from outbox") == 30
     async with worker(Recorder(), database, kafka):
-        events = await kafka.wait_for("consent.accesses.v1", lambda found: len(found) >= 60)
+        events = await kafka.wait_for("consent.accesses.v1", lambda events: len(events) >= 60)
     pool.terminate()
     numbers = [m.event.state_version for m in events if isinstance(m.event, AccessRecorded)]
     assert numbers == [*range(1, 31), *range(1, 31)]

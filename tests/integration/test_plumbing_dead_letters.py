@@ -1,4 +1,4 @@
-"""What can never be used is kept with its reason, and the traffic behind it goes on."""
+"""A record that can never be used is kept with its error code, and later records are handled."""
 
 from uuid import uuid4
 
@@ -23,9 +23,9 @@ RECEIVED = "records.document-received.v1"
 
 @pytest.fixture
 async def database(new_database: NewDatabase) -> Database:
-    made = await new_database("consent")
-    await plumbing.prepare(made)
-    return made
+    database = await new_database("consent")
+    await plumbing.prepare(database)
+    return database
 
 
 async def has_effects(database: Database, count: int) -> bool:
@@ -56,18 +56,18 @@ async def test_garbage_becomes_a_dead_letter_with_its_reason_and_the_traffic_goe
         await kafka.put_raw(TOPIC, body, b"some-key", headers)
         await kafka.put(good)
         await eventually(lambda: has_effects(database, 1))
-        letters = await eventually(lambda: _records(kafka, "consent.deposit-checks.dlt"))
-    [letter] = letters
-    told = {name: value.decode() for name, value in letter.headers if name.startswith("dlt_")}
-    assert letter.value == body
-    assert told["dlt_error_code"] == code
-    assert told["dlt_topic"] == TOPIC
-    assert told["dlt_offset"].isdigit()
-    assert told["dlt_partition"].isdigit()
+        records = await eventually(lambda: _records(kafka, "consent.deposit-checks.dlt"))
+    [dead_letter] = records
+    headers_kept = {name: value.decode() for name, value in dead_letter.headers if name.startswith("dlt_")}
+    assert dead_letter.value == body
+    assert headers_kept["dlt_error_code"] == code
+    assert headers_kept["dlt_topic"] == TOPIC
+    assert headers_kept["dlt_offset"].isdigit()
+    assert headers_kept["dlt_partition"].isdigit()
 
 
 async def _records(kafka: Topics, topic: str) -> list[object] | None:
-    """One for each event: a relay may send the same one twice."""
+    """One record for each event: a relay may send an event twice."""
     return list({dict(record.headers)["ce_id"]: record for record in await kafka.read_raw(topic)}.values()) or None
 
 
@@ -90,10 +90,10 @@ async def test_behind_a_dead_letter_the_messages_of_its_key_wait_and_are_redrive
         await eventually(lambda: plumbing.value(database, "select count(*) = 3 from parked_messages"))
         await eventually(lambda: has_effects(database, 1))
         assert [row["document_id"] for row in await plumbing.effects(database)] == [other.document_id]
-        letter = await plumbing.value(database, "select id from parked_messages where reason = 'dead'")
-        assert await runtime.redriver.redrive_dead_letter(letter) == (0, "unusable-message")
+        dead_letter_id = await plumbing.value(database, "select id from parked_messages where reason = 'dead'")
+        assert await runtime.redriver.redrive_dead_letter(dead_letter_id) == (0, "unusable-message")
         broken = False
-        assert await runtime.redriver.redrive_dead_letter(letter) == (3, None)
+        assert await runtime.redriver.redrive_dead_letter(dead_letter_id) == (3, None)
     done = [row["document_id"] for row in await plumbing.effects(database)]
     assert done == [other.document_id] + [event.document_id for event in events]
     assert await plumbing.value(database, "select count(*) from parked_messages") == 0
@@ -155,7 +155,7 @@ async def test_a_state_that_cannot_be_used_marks_the_copy_broken_until_a_later_v
         await eventually(lambda: plumbing.value(database, "select count(*) = 0 from broken_copies"))
 
 
-async def test_operators_see_letters_without_their_content_and_nobody_else_does(
+async def test_operators_see_dead_letters_without_their_content_and_nobody_else_does(
     database: Database, kafka: Topics
 ) -> None:
     plan = Plan("consent", Recorder().subscriptions(), keys=TestKeys())
@@ -167,10 +167,10 @@ async def test_operators_see_letters_without_their_content_and_nobody_else_does(
     ):
         await kafka.put_raw(TOPIC, b"secret content", b"key", {})
         await eventually(lambda: plumbing.value(database, "select count(*) = 1 from parked_messages"))
-        answer = await client.get("/dead-letters", headers=bearer(operator_token()))
-        assert [letter["code"] for letter in answer.json()] == ["envelope-invalid"]
-        assert "secret" not in answer.text
-        id = answer.json()[0]["id"]
+        response = await client.get("/dead-letters", headers=bearer(operator_token()))
+        assert [dead_letter["code"] for dead_letter in response.json()] == ["envelope-invalid"]
+        assert "secret" not in response.text
+        id = response.json()[0]["id"]
         redriven = await client.post(f"/dead-letters/{id}/redrive", headers=bearer(operator_token()))
         assert redriven.json() == {"handled": 0, "hindrance": "envelope-invalid"}
         for headers, status in (({}, 401), (bearer(patient_token(uuid4())), 403), (bearer("x"), 401)):

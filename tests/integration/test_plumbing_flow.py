@@ -1,4 +1,4 @@
-"""Outbox, relay, consumers: what is announced arrives, in order, once in effect."""
+"""Outbox, relay, consumers: announced events arrive in order and have their effect once."""
 
 import asyncio
 from uuid import UUID, uuid4
@@ -27,9 +27,9 @@ SOMEBODY = Actor(kind="professional", id="899700000001")
 
 @pytest.fixture
 async def database(new_database: NewDatabase) -> Database:
-    made = await new_database("consent")
-    await plumbing.prepare(made)
-    return made
+    database = await new_database("consent")
+    await plumbing.prepare(database)
+    return database
 
 
 def access(record_id: UUID, number: int = 0) -> AccessRecorded:
@@ -72,12 +72,12 @@ async def test_events_of_one_key_arrive_in_the_order_of_their_commits(database: 
 
     async def change(pool: Pool, number: int) -> None:
         async with transaction(pool) as connection:
-            await append(connection, [announce(access(one, number), "consent") for one in (record_id, uuid4())])
+            await append(connection, [announce(access(id, number), "consent") for id in (record_id, uuid4())])
             order.append(number)  # the advisory lock of the key is held until the commit
 
     async with worker(Recorder(), database, kafka) as runtime:
         await asyncio.gather(*(change(runtime.pool, number) for number in range(1, 101)))
-        events = await kafka.wait_for("consent.accesses.v1", lambda found: len(found) == 200)
+        events = await kafka.wait_for("consent.accesses.v1", lambda events: len(events) == 200)
     arrived = [m.event.state_version for m in events if m.event.key == str(record_id)]  # type: ignore[attr-defined]
     assert arrived == order
 
@@ -121,7 +121,7 @@ async def test_what_cannot_be_done_now_is_done_later_and_nothing_overtakes_it(
 async def test_a_batch_holds_all_that_came_while_the_one_before_was_worked_on(
     database: Database, kafka: Topics
 ) -> None:
-    """Nothing is fetched ahead: what the client had fetched first would be worked on first, and the rest would wait."""
+    """Nothing is fetched ahead: what the client fetched ahead would be handled first, and the rest would wait."""
     recorder, has_begun, goes_on = Recorder(), asyncio.Event(), asyncio.Event()
     later = [document_received(uuid4()) for _ in range(100)]
 
@@ -144,34 +144,34 @@ async def test_a_batch_holds_all_that_came_while_the_one_before_was_worked_on(
 async def test_who_appends_in_the_process_that_leads_wakes_its_relay_and_notifies_nobody(
     database: Database, kafka: Topics
 ) -> None:
-    heard: list[object] = []
+    payloads: list[object] = []
     listener = await asyncpg.connect(database.dsn)
     async with worker(Recorder(), database, kafka) as runtime:
         await put_in(kafka, runtime.pool, 1)  # the relay leads
-        await listener.add_listener("outbox", lambda _, __, ___, payload: heard.append(payload))
+        await listener.add_listener("outbox", lambda _, __, ___, payload: payloads.append(payload))
         await put_in(kafka, runtime.pool, 2)
         elsewhere = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
         await put_in(kafka, elsewhere, 3)
-        await eventually(lambda: has_come(heard, 1))
+        await eventually(lambda: has_come(payloads, 1))
         elsewhere.terminate()
     await listener.close()
-    assert len(heard) == 1
+    assert len(payloads) == 1
 
 
-async def has_come(heard: list[object], count: int) -> bool:
-    return len(heard) >= count
+async def has_come(payloads: list[object], count: int) -> bool:
+    return len(payloads) >= count
 
 
 async def put_in(kafka: Topics, pool: Pool, count: int) -> None:
-    """Announces one event; returns when so many have arrived."""
+    """Announces one event; returns when `count` events have arrived."""
     async with transaction(pool) as connection:
         await append(connection, [announce(access(uuid4()), "consent")])
-    await kafka.wait_for("consent.accesses.v1", lambda found: len(found) == count)
+    await kafka.wait_for("consent.accesses.v1", lambda events: len(events) == count)
 
 
-async def test_the_relay_tells_how_old_a_copy_may_be(database: Database, kafka: Topics) -> None:
+async def test_the_relay_sends_heartbeats_on_every_partition(database: Database, kafka: Topics) -> None:
     async with worker(Recorder(), database, kafka):
-        beats = await kafka.wait_for("consent.states.v1", lambda found: len(found) >= 8)
+        beats = await kafka.wait_for("consent.states.v1", lambda events: len(events) >= 8)
     assert {message.partition for message in beats} == {0, 1, 2, 3}
     assert {message.key.decode() for message in beats} == {f"heartbeat-{number}" for number in range(4)}
 
@@ -204,10 +204,10 @@ async def test_a_fact_waits_until_the_copy_it_rests_on_has_come(database: Databa
         await eventually(lambda: has_effects(database, 2))
 
 
-async def test_a_fact_whose_copy_does_not_come_is_put_aside_and_taken_up_by_the_applier(
+async def test_a_fact_whose_copy_does_not_come_is_parked_and_redriven_when_the_copy_is_applied(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.messaging.consumer.COPY_WAIT_S", 0.2)
+    monkeypatch.setattr("shared.messaging.consumer.PARK_AFTER_S", 0.2)
     record_id = uuid4()
     early = [document_received(record_id, seen={"identity.records.v1": version}) for version in (2, 1)]
     async with worker(Recorder(waits_for_copies=True), database, kafka):

@@ -1,4 +1,4 @@
-"""Whatever stands on a topic: a record that cannot be read costs itself alone, and every offset is accounted for."""
+"""A record that cannot be read affects no other record, and every offset of a topic is accounted for."""
 
 import asyncio
 import json
@@ -26,9 +26,9 @@ OUT_OF_RANGE = ("9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+14:00", "1999-
 
 @pytest.fixture
 async def database(new_database: NewDatabase) -> Database:
-    made = await new_database("consent")
-    await plumbing.prepare(made)
-    return made
+    database = await new_database("consent")
+    await plumbing.prepare(database)
+    return database
 
 
 def envelope(event: DocumentReceived, **changed: str | bytes | None) -> dict[str, str | bytes | None]:
@@ -36,16 +36,16 @@ def envelope(event: DocumentReceived, **changed: str | bytes | None) -> dict[str
 
 
 async def put(kafka: Topics, headers: Mapping[str, str | bytes | None] | None = None) -> None:
-    """A document of some record, in partition 0."""
+    """Writes a document of some record into partition 0."""
     event = document_received(uuid4())
     body = event.model_dump_json().encode()
     await kafka.put_raw(TOPIC, body, event.key.encode(), headers or envelope(event), partition=0)
 
 
 async def put_with_a_bad_name(kafka: Topics) -> None:
-    """A header's name that is not UTF-8."""
+    """Writes a record that has a header whose name is not UTF-8."""
     event = document_received(uuid4())
-    wanted = {
+    request = {
         "options": client_options(kafka.parts, "admin"),
         "topic": kafka.prefix + TOPIC,
         "partition": 0,
@@ -56,7 +56,7 @@ async def put_with_a_bad_name(kafka: Topics) -> None:
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.infra.bad_header", stdin=asyncio.subprocess.PIPE
     )
-    await child.communicate(json.dumps(wanted).encode())
+    await child.communicate(json.dumps(request).encode())
     assert child.returncode == 0
 
 
@@ -70,7 +70,7 @@ async def number(database: Database, query: str) -> int:
 
 
 async def all_read(database: Database, ends: int) -> None:
-    """Waits until partition 0 is done up to this offset."""
+    """Waits until the group has finished partition 0 up to this offset."""
     query = "select next = $1 from consumer_offsets where partition = 0 and group_name = $2"
     await eventually(lambda: plumbing.value(database, query, ends, GROUP))
 
@@ -122,7 +122,7 @@ async def test_the_markers_of_transactions_are_no_lag_and_no_silence(
     producer = AIOKafkaProducer(**client_options(kafka.parts, "admin"), transactional_id=f"{kafka.prefix}writer")
     await producer.start()
     async with plumbing.worker(Recorder(), database, kafka) as runtime:
-        [running] = [one for one in runtime.running if one.consumer.name == GROUP]
+        [loop] = [loop for loop in runtime.consumer_loops if loop.consumer.name == GROUP]
         for _ in range(3):
             async with producer.transaction():
                 event = document_received(uuid4())
@@ -134,7 +134,7 @@ async def test_the_markers_of_transactions_are_no_lag_and_no_silence(
 
         async def has_no_lag() -> bool:
             lag: Any = LAG_RECORDS.labels(GROUP, TOPIC)._value.get()
-            return bool(lag == 0 and running.last_progress > since + 1 and not runtime.silent())
+            return bool(lag == 0 and loop.last_progress > since + 1 and not runtime.silent_loops())
 
         await eventually(has_no_lag)
     await producer.stop()

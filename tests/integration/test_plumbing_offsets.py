@@ -21,7 +21,7 @@ from shared.db.migrate import migrate, migrations_of
 from shared.db.pool import create_pool
 from shared.errors import TransientError
 from shared.messaging import positions
-from shared.messaging.batch_pass import Progress
+from shared.messaging.batch_pass import ReadProgress
 from shared.runtime import clock
 from shared.runtime.metrics import OFFSETS_LOST
 from shared.runtime.settings import PostgresSettings
@@ -39,9 +39,9 @@ SET_BACK = ("effects", "seen_copies", "inbox", "parked_messages", "consumer_offs
 
 @pytest.fixture
 async def database(new_database: NewDatabase) -> Database:
-    made = await new_database("consent")
-    await plumbing.prepare(made)
-    return made
+    database = await new_database("consent")
+    await plumbing.prepare(database)
+    return database
 
 
 async def put(kafka: Topics, event: Event, partition: int) -> None:
@@ -58,7 +58,7 @@ async def put_all(kafka: Topics, events: Sequence[DocumentReceived]) -> None:
 
 
 def documents(count: int, records: int = 5) -> list[DocumentReceived]:
-    """Of some records, in turn."""
+    """Documents of some records, in turn."""
     ids = [uuid4() for _ in range(records)]
     return [document_received(ids[number % records]) for number in range(count)]
 
@@ -68,23 +68,23 @@ async def done(database: Database) -> list[UUID]:
 
 
 async def all_done(database: Database, events: Sequence[DocumentReceived]) -> None:
-    """Waits until each has its effect, and none two."""
-    wanted = sorted(event.document_id for event in events)
+    """Waits until each event has its effect; asserts that none has two."""
+    expected = sorted(event.document_id for event in events)
 
-    async def look() -> bool:
-        return len(await done(database)) >= len(wanted)
+    async def are_enough() -> bool:
+        return len(await done(database)) >= len(expected)
 
-    await eventually(look)
-    assert sorted(await done(database)) == wanted
+    await eventually(are_enough)
+    assert sorted(await done(database)) == expected
 
 
-async def remember(database: Database) -> None:
-    """A copy of everything, as a backup makes it: of one moment."""
+async def back_up(database: Database) -> None:
+    """Copies all tables as of one moment, as a backup does."""
     await _as_owner(database, *(f"create table saved_{name} as table {name}" for name in SET_BACK))
 
 
 async def set_back(database: Database) -> None:
-    """What was committed since is lost."""
+    """Restores the copied tables: later commits are lost."""
     lock = f"lock table {', '.join(SET_BACK)} in access exclusive mode"
     back = [f"delete from {name}; insert into {name} {_overriding(name)} table saved_{name}" for name in SET_BACK]
     await _as_owner(database, lock, *back)
@@ -104,7 +104,7 @@ async def _as_owner(database: Database, *statements: str) -> None:
 
 
 def lost(topic: str = TOPIC) -> float:
-    """The alarm metric."""
+    """The metric of lost offsets."""
     value: float = OFFSETS_LOST.labels(GROUP, topic)._value.get()
     return value
 
@@ -119,7 +119,7 @@ async def test_a_database_that_was_set_back_reads_again_what_it_lost(
         await put(kafka, record_changed(record_id, 1), 0)
         await put_all(kafka, events[:20])
         await all_done(database, events[:20])
-        await remember(database)
+        await back_up(database)
         await put(kafka, record_changed(record_id, 2), 0)
         await put_all(kafka, events[20:40])
         await all_done(database, events[:40])
@@ -130,7 +130,7 @@ async def test_a_database_that_was_set_back_reads_again_what_it_lost(
         assert len(await done(database)) == 20
         if not running:
             await stack.enter_async_context(worker(Recorder(), database, kafka))
-        # Nothing new comes: the worker notices by itself.
+        # No new record arrives: the worker notices by itself.
         await all_done(database, events[:40])
         await eventually(lambda: plumbing.value(database, "select version = 2 from seen_copies"))
         await put_all(kafka, events[40:])
@@ -154,7 +154,7 @@ async def test_members_that_come_and_go_while_transactions_fail_lose_double_and_
             async with worker(Recorder(after=fail), database, kafka, instance_id=None) as second:
 
                 async def has_joined(second: Any = second) -> bool:
-                    return any(running.positions.progress.next for running in second.running)
+                    return any(loop.positions.progress.next for loop in second.consumer_loops)
 
                 async def goes_on(before: int = before) -> bool:
                     return len(await done(database)) > before or sending.done()
@@ -163,7 +163,9 @@ async def test_members_that_come_and_go_while_transactions_fail_lose_double_and_
                 await eventually(goes_on)
         await sending
         await all_done(database, events)
-    order = {record_id: [one.document_id for one in events if one.record_id == record_id] for record_id in ids(events)}
+    order = {
+        record_id: [event.document_id for event in events if event.record_id == record_id] for record_id in ids(events)
+    }
     handled = await plumbing.effects(database)
     for record_id, expected in order.items():
         assert [row["document_id"] for row in handled if row["record_id"] == record_id] == expected
@@ -175,15 +177,15 @@ def ids(events: Sequence[DocumentReceived]) -> set[UUID]:
 
 
 async def commit_at_broker(kafka: Topics, offset: int) -> None:
-    """The broker's committed offset, as the release before this one left it."""
+    """Commits an offset at the broker, as the previous release did."""
     consumer = AIOKafkaConsumer(
         **client_options(kafka.parts, "consent"), group_id=kafka.prefix + GROUP, enable_auto_commit=False
     )
     await consumer.start()
     try:
-        places = [TopicPartition(kafka.prefix + TOPIC, number) for number in range(4)]
-        consumer.assign(places)
-        await consumer.commit({places[0]: offset})
+        partitions = [TopicPartition(kafka.prefix + TOPIC, number) for number in range(4)]
+        consumer.assign(partitions)
+        await consumer.commit({partitions[0]: offset})
     finally:
         await consumer.stop()
 
@@ -224,13 +226,15 @@ async def test_only_a_database_that_was_at_work_until_now_is_upgraded_to_the_bro
     await _as_owner(
         database, "drop schema public cascade", "create schema public", f"grant usage on schema public to {APP}"
     )
-    all_of_them = migrations_of("consent", Path(consent).parent / "migrations")
-    before = [one for one in all_of_them if one.name.startswith("shared/") and one.name < "shared/0006"]
+    migrations = migrations_of("consent", Path(consent).parent / "migrations")
+    before = [
+        migration for migration in migrations if migration.name.startswith("shared/") and migration.name < "shared/0006"
+    ]
     await migrate(database.owner_dsn, before, APP)
     if age is not None:
         insert = "insert into copy_watermarks (topic, partition, at) values ('t', 0, now() - $1::text::interval)"
         await plumbing.value(database, insert + " returning true", age)
-    await migrate(database.owner_dsn, all_of_them, APP)
+    await migrate(database.owner_dsn, migrations, APP)
     assert await plumbing.value(database, "select from_broker from offset_sources") is expected
 
 
@@ -250,7 +254,7 @@ async def test_offsets_of_another_cluster_count_for_nothing(database: Database, 
 async def test_a_lost_offset_stops_its_partition_alone_until_it_is_valid_again(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    monkeypatch.setattr(positions, "LOOK_AGAIN", timedelta(seconds=0.2))
+    monkeypatch.setattr(positions, "LOST_RETRY_INTERVAL", timedelta(seconds=0.2))
     held, others = documents(5, records=1), documents(5, records=1)
     for event in held:
         await put(kafka, event, 0)
@@ -267,18 +271,20 @@ async def test_a_lost_offset_stops_its_partition_alone_until_it_is_valid_again(
             await put(kafka, event, 1)
         await all_done(database, [*held, *others])
         assert lost() == 1
-        assert runtime.silent() == []
-        [running] = [one for one in runtime.running if one.consumer.name == GROUP]
-        client = running.subscriber.consumer
+        assert runtime.silent_loops() == []
+        [loop] = [loop for loop in runtime.consumer_loops if loop.consumer.name == GROUP]
+        client = loop.subscriber.consumer
         assert client is not None
-        assert [one.partition for one in await running.positions.survey(client) if one.is_lost] == [0]
+        assert [offset.partition for offset in await loop.positions.load_stored_offsets(client) if offset.is_lost] == [
+            0
+        ]
         await plumbing.value(database, set_next, GROUP, 3)
         await all_done(database, [*held, *others, late])
 
-        async def is_found() -> bool:
+        async def is_valid_again() -> bool:
             return lost() == 0
 
-        await eventually(is_found)
+        await eventually(is_valid_again)
 
 
 async def cut(kafka: Topics, partition: int, before: int) -> None:
@@ -294,31 +300,31 @@ async def cut(kafka: Topics, partition: int, before: int) -> None:
 async def test_records_that_were_finished_before_they_were_read_again_move_the_offset_on(
     database: Database,
 ) -> None:
-    """More are finished behind a failing one than a batch holds."""
+    """More records are finished behind a failing one than a batch holds."""
     pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
-    house, tries = OfflineConsumers(database, pool), 0
+    consumers, tries = OfflineConsumers(database, pool), 0
     events = documents(12, records=12)
 
     def stumble(message: Any) -> None:
         nonlocal tries
         if message.event.document_id == events[0].document_id:
-            tries += len(house.recorder.batches) and house.recorder.batches[-1] == 1
+            tries += len(consumers.recorder.batches) and consumers.recorder.batches[-1] == 1
             if tries < 2:
                 raise KeyError("a bug that passes")
 
-    house.recorder.before = stumble
-    records = [house.record(event) for event in events]
+    consumers.recorder.before = stumble
+    records = [consumers.record(event) for event in events]
     insert = """insert into consumer_offsets (group_name, topic, partition, next, cluster_id)
                 values ($1, $2, 0, 1, 'a-cluster')"""
     await pool.execute(insert, GROUP, TOPIC)
-    consumer, progress = house.consumer(), Progress({(TOPIC, 0): 1})
+    consumer, progress = consumers.consumer(), ReadProgress({(TOPIC, 0): 1})
     with pytest.raises(TransientError):
         await consumer.consume(records, progress)
-    assert len(await house.effects()) == 11
+    assert len(await consumers.effects()) == 11
     for begin in range(0, 12, 3):
         await consumer.consume(records[begin : begin + 3], progress)
         stored = await pool.fetchval("select next from consumer_offsets")
         assert (stored, progress.next) == (begin + 4, {(TOPIC, 0): begin + 4})
-    assert len(await house.effects()) == 12
+    assert len(await consumers.effects()) == 12
     assert progress.finished == {}
     pool.terminate()

@@ -142,4 +142,4 @@ async def _are(known: Callable[[], Awaitable[Any]], expected: Any) -> bool:
 
 async def comes_again(runtime: WorkerRuntime, group: str) -> bool:
     """Whether the group's batch has been put back to be tried later."""
-    return any(one.failures for one in runtime.running if one.consumer.name == group)
+    return any(loop.failures for loop in runtime.consumer_loops if loop.consumer.name == group)

@@ -116,15 +116,15 @@ async def administer(kafka: Topics, change: Callable[[Any], dict[Any, Any]]) -> 
 
 async def keys_of(kafka: Topics, topic: str) -> list[str]:
     """The keys of a topic's records, without heartbeats."""
-    found = [record.key.decode() for record in await kafka.read_raw(topic)]
-    return [key for key in found if not key.startswith("heartbeat-")]
+    keys = [record.key.decode() for record in await kafka.read_raw(topic)]
+    return [key for key in keys if not key.startswith("heartbeat-")]
 
 
 class SilentPartition:
-    """A topic whose replicas are away, as a client sees it: nothing that is sent to it is acknowledged, and no
-    transaction that it takes part in can end, so that its transactional id cannot be started again until it is back.
+    """A topic without its replicas, as a client sees it: the broker acknowledges no record of it, and no transaction
+    with such a record can end, so that its transactional id cannot be started again until the replicas are back.
 
-    One broker cannot lose the replicas of one topic alone; all else is the real broker.
+    One broker cannot lose the replicas of one topic alone; everything else is the real broker.
     """
 
     def __init__(self, kafka: Topics, topic: str) -> None:
@@ -236,7 +236,7 @@ async def test_a_topic_that_may_not_be_written_holds_back_its_own_rows_only(
 
 
 @pytest.mark.parametrize("refused_by", ["the client", "the broker"])
-async def test_a_state_that_is_refused_for_ever_is_set_aside_and_its_copy_broken_in_its_place(
+async def test_a_state_that_is_refused_for_ever_is_stored_as_refused_and_a_marker_breaks_its_copy(
     refused_by: str, database: Database, pool: Pool, kafka: Topics
 ) -> None:
     size = 1_100_000
@@ -253,12 +253,12 @@ async def test_a_state_that_is_refused_for_ever_is_set_aside_and_its_copy_broken
         await eventually(lambda: is_empty(pool, ACCESSES))
         await eventually(lambda: is_empty(pool, STATES))
     decoded = [decode(record, kafka.prefix) for record in await kafka.read_raw(STATES)]
-    told = [message.event for message in decoded if isinstance(message, Message)]
-    markers = [number for number, event in enumerate(told) if isinstance(event, StateWithheld)]
+    events = [message.event for message in decoded if isinstance(message, Message)]
+    markers = [number for number, event in enumerate(events) if isinstance(event, StateWithheld)]
     assert markers
-    assert told[markers[0]] == StateWithheld(aggregate_key=key, error_code="record-too-large")
-    assert isinstance(told[-1], ConsentStateChanged)
-    assert told[-1].version == 3
+    assert events[markers[0]] == StateWithheld(aggregate_key=key, error_code="record-too-large")
+    assert isinstance(events[-1], ConsentStateChanged)
+    assert events[-1].version == 3
     refused = await pool.fetchrow("select topic, error_code, octet_length(payload) as size from refused_announcements")
     assert refused is not None
     assert dict(refused) == {
@@ -382,14 +382,20 @@ async def test_operators_see_refused_announcements_send_facts_again_and_discard_
             return len(await refused()) == 1
 
         await eventually(is_refused)
-        [one] = await refused()
-        assert (one["topic"], one["error_code"], one["size"]) == (DECISIONS, "record-too-large", len(body))
+        [announcement] = await refused()
+        assert (announcement["topic"], announcement["error_code"], announcement["size"]) == (
+            DECISIONS,
+            "record-too-large",
+            len(body),
+        )
         await set_config(kafka, DECISIONS, "max.message.bytes", "1000000")
-        sent = await client.post(f"/refused-announcements/{one['event_id']}/send", **operator)
+        sent = await client.post(f"/refused-announcements/{announcement['event_id']}/send", **operator)
         assert sent.status_code == 204
         await eventually(lambda: is_empty(pool, DECISIONS))
         assert await refused() == []
-        assert (await client.delete(f"/refused-announcements/{one['event_id']}", **operator)).status_code == 404
+        assert (
+            await client.delete(f"/refused-announcements/{announcement['event_id']}", **operator)
+        ).status_code == 404
         assert (await client.get("/refused-announcements", headers=bearer(patient_token(uuid4())))).status_code == 403
         assert (await client.post("/recovery", **operator)).json() == {"facts": {}, "adopted": {}, "undecided": {}}
     assert await keys_of(kafka, DECISIONS) == ["key"]

@@ -1,14 +1,20 @@
-"""While a process is late, the less urgent is refused early, and nothing tells why one asked."""
+"""While a process has too much to do, the less urgent is refused early, and nothing tells why one asked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 import pytest_asyncio
+from starlette.requests import Request
 
-from shared.http.admission import LONGEST_DELAY_S, SAMPLES, Load, OverloadedError, Urgency, urgency_for, urgency_of
+from services.records.api import reading
+from services.records.usecases import read_document
+from shared.http import constant_time
+from shared.http.admission import LIMITS, WINDOW_S, Load, OverloadedError, Urgency, idle, urgency_for, urgency_of
 from shared.http.tokens import Caller
 from tests.infra.apis import NAMES, Api, all_apis, routes_of
 from tests.infra.databases import Databases
@@ -25,40 +31,103 @@ async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
         yield made
 
 
-def late(seconds: float) -> Load:
-    load = Load()
-    for _ in range(SAMPLES):
-        load.add(seconds)
+class Clock:
+    """Stands still unless it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def working_on(count: int, clock: Clock | None = None) -> Load:
+    load = Load(clock or Clock())
+    load.change(count)
     return load
 
 
-def refused_at(seconds: float) -> set[Urgency]:
-    load, refused = late(seconds), set()
-    for urgency in Urgency:
-        try:
-            load.admit(urgency)
-        except OverloadedError:
-            refused.add(urgency)
-    return refused
+def overloaded(count: int, clock: Clock | None = None) -> Load:
+    """Which has just refused somebody, and works on so many."""
+    load = working_on(max(one.burst for one in LIMITS.values()), clock)
+    assert is_refused(load, Urgency.EMERGENCY)
+    load.change(count - load.at_work)
+    return load
+
+
+def is_refused(load: Load, urgency: Urgency) -> bool:
+    try:
+        with load.admit(urgency):
+            return False
+    except OverloadedError:
+        return True
+
+
+def refused_by(load: Callable[[], Load]) -> set[Urgency]:
+    """Each asked of a load of its own, as a refusal changes it."""
+    return {urgency for urgency in Urgency if is_refused(load(), urgency)}
 
 
 def test_the_less_urgent_is_refused_the_earlier() -> None:
     order = [Urgency.BULK, Urgency.DEPOSIT, Urgency.READ, Urgency.CHANGE, Urgency.EMERGENCY]
-    assert refused_at(0.0) == set()
     for number, urgency in enumerate(order, 1):
-        assert refused_at(LONGEST_DELAY_S[urgency] + 0.01) == set(order[:number])
+        limits = LIMITS[urgency]
+        assert refused_by(lambda at=limits.burst: working_on(at)) == set(order[:number])  # type: ignore[misc]
+        assert refused_by(lambda at=limits.overload: overloaded(at)) == set(order[:number])  # type: ignore[misc]
+    assert refused_by(lambda: overloaded(0)) == set()
 
 
-def test_one_long_step_refuses_nobody_and_a_delay_that_ends_is_forgotten_at_once() -> None:
-    load = Load()
-    for _ in range(SAMPLES - 1):
-        load.add(10.0)
-        load.admit(Urgency.BULK)
-    load.add(10.0)
-    with pytest.raises(OverloadedError):
-        load.admit(Urgency.EMERGENCY)
-    load.add(0.0)
-    load.admit(Urgency.BULK)
+def test_a_burst_is_admitted_and_what_is_more_begins_an_overload_with_closer_limits() -> None:
+    load, limits = Load(Clock()), LIMITS[Urgency.READ]
+    with ExitStack() as admitted:
+        for _ in range(limits.burst):
+            admitted.enter_context(load.admit(Urgency.READ))
+        assert is_refused(load, Urgency.READ)
+    assert load.at_work == 0
+    with ExitStack() as admitted:
+        for _ in range(limits.overload):
+            admitted.enter_context(load.admit(Urgency.READ))
+        assert is_refused(load, Urgency.READ)
+        assert not is_refused(load, Urgency.CHANGE)
+
+
+def ask_many(load: Load, clock: Clock, *, admitted: int, refused: int) -> None:
+    """Within one window, and then it is over."""
+    at_work, limit = load.at_work, LIMITS[Urgency.READ].overload
+    for count, is_expected in ((admitted, False), (refused, True)):
+        load.change(limit * is_expected - load.at_work)
+        assert {is_refused(load, Urgency.READ) for _ in range(count)} <= {is_expected}
+    load.change(at_work - load.at_work)
+    clock.now += WINDOW_S
+
+
+def test_an_overload_lasts_while_many_have_to_be_refused_and_no_longer() -> None:
+    clock, limits = Clock(), LIMITS[Urgency.READ]
+    load = overloaded(limits.overload, clock)
+    for _ in range(5):
+        ask_many(load, clock, admitted=6, refused=4)
+        assert is_refused(load, Urgency.READ)
+    clock.now += WINDOW_S
+    ask_many(load, clock, admitted=7, refused=3)
+    assert not is_refused(load, Urgency.READ), "a load that can be worked off is not kept down"
+
+
+def test_an_overload_is_forgotten_where_nobody_has_asked_since() -> None:
+    clock, limits = Clock(), LIMITS[Urgency.READ]
+    load = overloaded(limits.overload, clock)
+    clock.now += 2 * WINDOW_S
+    assert not is_refused(load, Urgency.READ)
+
+
+def test_whoever_only_waits_has_no_place_and_one_again_when_it_goes_on() -> None:
+    load = Load(Clock())
+    with load.admit(Urgency.READ):
+        with idle():
+            assert load.at_work == 0
+        assert load.at_work == 1
+    assert load.at_work == 0
+    with idle():
+        assert load.at_work == 0
 
 
 def test_only_looking_is_more_urgent_in_an_emergency() -> None:
@@ -91,20 +160,19 @@ async def ask(api: Api, method: str, path: str, token: str) -> httpx.Response:
 def records(apis: dict[str, Api]) -> Iterator[Api]:
     """Which has its own load again afterwards."""
     api = apis["records"]
-    own = api.app.state.load
     yield api
-    api.app.state.load = own
+    api.app.state.load = Load()
 
 
-async def test_a_late_process_says_when_to_come_again_and_nothing_else(records: Api) -> None:
+async def test_an_overloaded_process_says_when_to_come_again_and_nothing_else(records: Api) -> None:
     record = uuid4()
-    records.app.state.load = late(LONGEST_DELAY_S[Urgency.DEPOSIT] + 0.01)
+    records.app.state.load = overloaded(LIMITS[Urgency.DEPOSIT].overload)
     deposit = await ask(records, "POST", "/fhir", software_token("software-1", "1990000105"))
     assert (deposit.status_code, deposit.headers["retry-after"]) == (503, "5")
     assert "unavailable" in deposit.text
     assert (await ask(records, "GET", f"/fhir/Binary/{uuid4()}", patient_token(record))).status_code == 404
 
-    records.app.state.load = late(LONGEST_DELAY_S[Urgency.READ] + 0.01)
+    records.app.state.load = overloaded(LIMITS[Urgency.READ].overload)
     answers = {
         (await ask(records, "GET", path, patient_token(record))).text
         for path in (f"/fhir/Binary/{uuid4()}", f"/fhir/DocumentReference/{uuid4()}", "/fhir/Binary/x")
@@ -116,25 +184,78 @@ async def test_a_late_process_says_when_to_come_again_and_nothing_else(records: 
     assert (await ask(records, "GET", f"/fhir/Binary/{uuid4()}", "a.b.c")).status_code == 401
 
 
-async def test_a_pool_for_which_requests_wait_makes_a_process_late(apis: dict[str, Api]) -> None:
-    app = apis["notify"].app
-    pool = app.state.pool
-    held = [await pool.acquire() for _ in range(pool.get_max_size())]
+async def test_a_request_that_works_has_a_place_and_one_that_waits_for_its_fixed_delay_has_none(
+    records: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = records.app.state.load = Load()
+    seen: list[tuple[str, int]] = []
+    verdict = read_document.read_document
 
-    async def wait_for_one() -> None:
-        async with pool.acquire(timeout=30):
-            """Its turn has come."""
+    async def working(*arguments: Any, **named: Any) -> Any:
+        seen.append(("working", load.at_work))
+        return await verdict(*arguments, **named)
 
-    waiting = asyncio.create_task(wait_for_one())
+    async def waiting(_: float) -> None:
+        seen.append(("waiting", load.at_work))
 
-    async def is_late() -> bool:
-        return bool(app.state.load.standing_delay > 0.2)
+    monkeypatch.setattr(reading, "read_document", working)
+    monkeypatch.setattr(constant_time, "wait_until", waiting)
+    answer = await ask(records, "GET", f"/fhir/Binary/{uuid4()}", patient_token(uuid4()))
+    assert answer.status_code == 404
+    assert seen == [("working", 1), ("waiting", 0)]
+    assert load.at_work == 0
 
-    async def is_in_time() -> bool:
-        return not await is_late()
 
-    await eventually(is_late)
+async def test_a_fixed_delay_before_a_good_answer_takes_no_place_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    load, seen = Load(), []
+
+    async def waiting(_: float) -> None:
+        seen.append(load.at_work)
+
+    monkeypatch.setattr(constant_time, "wait_until", waiting)
+    with load.admit(Urgency.READ):
+        await constant_time.delay_response(Request({"type": "http"}))
+        seen.append(load.at_work)
+    assert seen == [0, 1]
+
+
+async def test_a_body_that_is_long_in_coming_has_no_place_meanwhile(records: Api) -> None:
+    load = records.app.state.load = Load()
+    at_work = []
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"{"
+        at_work.append(load.at_work)
+
+        async def has_left() -> bool:
+            return load.at_work == 0
+
+        await eventually(has_left)
+        yield b"}"
+
+    headers = {**bearer(software_token("software-1", "1990000105")), "content-type": "application/fhir+json"}
+    answer = await records.client.post("/fhir", content=body(), headers=headers)
+    assert (answer.status_code, at_work, load.at_work) == (400, [1], 0)
+
+
+async def test_a_database_that_is_silent_holds_places_and_newcomers_are_told_at_once(apis: dict[str, Api]) -> None:
+    app, client = apis["notify"].app, apis["notify"].client
+    load = app.state.load = Load()
+    held = [await app.state.pool.acquire() for _ in range(app.state.pool.get_max_size())]
+    record = uuid4()
+
+    async def look() -> httpx.Response:
+        return await client.get(f"/records/{record}/preferences", headers=bearer(patient_token(record)))
+
+    waiting = [asyncio.create_task(look()) for _ in range(LIMITS[Urgency.READ].burst)]
+
+    async def all_wait() -> bool:
+        return load.at_work == len(waiting)
+
+    await eventually(all_wait)
+    refused = await look()
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
     for connection in held:
-        await pool.release(connection)
-    await waiting
-    await eventually(is_in_time)
+        await app.state.pool.release(connection)
+    assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
+    assert load.at_work == 0

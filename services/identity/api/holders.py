@@ -10,6 +10,7 @@ from fastapi import Depends, Request, Response
 
 from services.identity.domain.sessions import device_name
 from shared.errors import ClientError, ForbiddenError, OverloadedError
+from shared.http.admission import idle
 from shared.http.app import AuthenticatedCaller
 
 
@@ -57,9 +58,11 @@ async def no_sooner_than(seconds: float, *, also_good_news: bool = False) -> Asy
     try:
         yield
         if also_good_news:
-            await asyncio.sleep(answered_at - clock())
+            with idle():
+                await asyncio.sleep(answered_at - clock())
     except OverloadedError:
         raise
     except ClientError:
-        await asyncio.sleep(answered_at - clock())
+        with idle():
+            await asyncio.sleep(answered_at - clock())
         raise

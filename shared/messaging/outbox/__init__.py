@@ -1,4 +1,4 @@
-"""Announcing a change: a row in the transaction of the change, sent afterwards by the relay."""
+"""The outbox: the transaction of a change writes a row that announces it; the relay sends the row afterwards."""
 
 from shared.messaging.outbox.append import Announcement, announce, announce_effect, append, tombstone
 

@@ -1,4 +1,4 @@
-"""What operators see and do about the relay: refused announcements, and recovery after lost commits."""
+"""The relay's routes for operators: refused announcements, and recovery after lost commits."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict
 from shared.db.pool import Pool, transaction
 from shared.http.app import AuthenticatedCaller
 from shared.messaging.outbox import refused
-from shared.messaging.outbox.lost import Connect, topics_of
+from shared.messaging.outbox.lost import OpenTopicLog, topics_of
 from shared.messaging.outbox.recovery import Recovery, recover
 
 
 class RefusedAnnouncementView(BaseModel):
-    """A refused announcement: codes and its size in bytes, never its content."""
+    """A refused announcement as operators see it: codes and its size in bytes, never its content."""
 
     model_config = ConfigDict(from_attributes=True)
     event_id: UUID
@@ -28,12 +28,12 @@ class RefusedAnnouncementView(BaseModel):
     refused_at: datetime
 
 
-def add_relay_routes(app: FastAPI, service: str, connect: Connect, recovery: Recovery) -> None:
-    """Adds the routes to a worker's app. The token's caller needs `operations`."""
+def add_relay_routes(app: FastAPI, service: str, connect: OpenTopicLog, recovery: Recovery) -> None:
+    """Adds the routes to a worker's app. Their callers need the scope `operations`."""
 
-    async def post_recovery(request: Request, asking: AuthenticatedCaller) -> dict[str, Any]:
-        """Takes back what this database has lost. Returns keys and counts."""
-        asking.require("operations")
+    async def post_recovery(request: Request, caller: AuthenticatedCaller) -> dict[str, Any]:
+        """Recovers what this database has lost from the topics. Returns keys and counts."""
+        caller.require("operations")
         return asdict(await recover(_pool(request), connect, topics_of(service), recovery))
 
     app.add_api_route("/refused-announcements", list_refused, methods=["GET"])
@@ -42,24 +42,24 @@ def add_relay_routes(app: FastAPI, service: str, connect: Connect, recovery: Rec
     app.add_api_route("/recovery", post_recovery, methods=["POST"])
 
 
-async def list_refused(request: Request, asking: AuthenticatedCaller) -> list[RefusedAnnouncementView]:
-    """What the broker refuses for ever, oldest first."""
-    asking.require("operations")
+async def list_refused(request: Request, caller: AuthenticatedCaller) -> list[RefusedAnnouncementView]:
+    """Lists the announcements that the broker will never take, oldest first."""
+    caller.require("operations")
     async with _pool(request).acquire() as connection:
-        found = await refused.list_refused(connection)
-    return [RefusedAnnouncementView.model_validate(one) for one in found]
+        announcements = await refused.list_refused(connection)
+    return [RefusedAnnouncementView.model_validate(announcement) for announcement in announcements]
 
 
-async def send_again(request: Request, event_id: UUID, asking: AuthenticatedCaller) -> None:
-    """Puts a refused fact back into the outbox, after the cause was mended."""
-    asking.require("operations")
+async def send_again(request: Request, event_id: UUID, caller: AuthenticatedCaller) -> None:
+    """Puts a refused fact back into the outbox, once the cause has been removed."""
+    caller.require("operations")
     async with transaction(_pool(request)) as connection:
         await refused.send_again(connection, event_id)
 
 
-async def discard(request: Request, event_id: UUID, asking: AuthenticatedCaller) -> None:
-    """Forgets a refused announcement."""
-    asking.require("operations")
+async def discard(request: Request, event_id: UUID, caller: AuthenticatedCaller) -> None:
+    """Deletes a refused announcement."""
+    caller.require("operations")
     async with transaction(_pool(request)) as connection:
         await refused.discard(connection, event_id)
 

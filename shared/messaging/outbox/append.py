@@ -1,10 +1,10 @@
-"""The writing side of the outbox. `append` is called once, last in a transaction; or a statement that makes a change by
-itself appends as well (`inserting`, `parameters`, `call_relay`), and needs no other round trip.
+"""The writing side of the outbox. A transaction calls `append` once, as its last statement; or the statement that makes
+the change appends as well (`inserting`, `parameters`, `call_relay`), which saves a round trip.
 
-The statement takes the advisory locks of the distinct keys, in order, before it inserts: so the order in which rows
-of one key commit is the order of their ids, which the relay reads. A row's id is drawn when it is inserted, and none is
+The statement takes the advisory locks of the distinct keys, in order, before it inserts: so the rows of one key commit
+in the order of their ids, in which the relay reads them. A row's id is drawn when it is inserted, and no row is
 inserted before the locks have been counted: one round trip serves both. The transaction's own id is drawn before the
-rows' ids: so the relay knows from a snapshot which ids can still come (see `shared.messaging.outbox.rows`).
+rows' ids: so the relay knows from a snapshot which ids can still appear (see `shared.messaging.outbox.rows`).
 """
 
 import hashlib
@@ -24,11 +24,11 @@ from shared.runtime import clock, tracing
 
 
 def inserting(first: int, change: str) -> str:
-    """Two common table expressions that append to the outbox, for a statement that makes the change as well.
+    """Returns two common table expressions that append to the outbox, for a statement that also makes the change.
 
     `first`: the number of the first of their parameters, see `parameters`. `change`: the expression that makes the
-    change; it ends before a key is locked, and when it gives no row, nothing is locked or appended. Triggers of the
-    change run later: one that locks what others lock before a key could deadlock with them.
+    change; it ends before a key is locked, and where it returns no row, nothing is locked or appended. Triggers of the
+    change run later: a trigger must not take a lock that other transactions take before a key, or both could deadlock.
     """
     numbers = (f"${number}" for number in range(first, first + 9))
     topic, key, event_id, event_type, subject, trace, occurred_at, payload, locks = numbers
@@ -38,11 +38,11 @@ outbox_locked as materialized (
   from (select count(*) from {change}) as changed(rows) join unnest({locks}::bigint[]) as key on changed.rows > 0
 ), outbox_rows as (
   insert into outbox (topic, key, event_id, event_type, subject, traceparent, occurred_at, payload)
-  select told.*
+  select announced.*
   from (select count(*), pg_current_xact_id() from outbox_locked) as counted(locks, transaction)
   join unnest({topic}::text[], {key}::bytea[], {event_id}::uuid[], {event_type}::text[], {subject}::text[],
               {trace}::text[], {occurred_at}::timestamptz[], {payload}::bytea[])
-    as told on counted.locks > 0 and counted.transaction is not null
+    as announced on counted.locks > 0 and counted.transaction is not null
 )"""  # noqa: S608  # numbers, and the name of a part of the caller's constant
 
 
@@ -50,11 +50,11 @@ INSERT_ROWS = f"""
 with change as (select), {inserting(1, "change")} select"""
 CHANNEL = "outbox"
 FOLLOWS_AFTER = timedelta(microseconds=1)
-"""An effect is listed behind its cause; when it was really done stands in its data."""
+"""Added to the time of a cause, so that its effect is listed after it; the data hold the real time of the effect."""
 LARGEST_BODY = 1_000_000
 """Bytes: with key and headers it stays below what the producer and the broker take (1 MiB)."""
 LOW_LATENCY = "now"
-"""The word to the relay that somebody waits for one of the rows."""
+"""The payload that asks the relay to send at once, since somebody waits for one of the rows."""
 
 
 class AnnouncementTooLargeError(PermanentError):
@@ -65,7 +65,7 @@ class AnnouncementTooLargeError(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """One event on its way to one topic. `body` None is a tombstone (compacted topics only)."""
+    """One event to be sent to one topic. `body` None is a tombstone (compacted topics only)."""
 
     topic: Topic
     key: str
@@ -77,7 +77,7 @@ class Announcement:
 
 
 class Cause(Protocol):
-    """What an event follows from: a message, or something that was derived from one."""
+    """The cause of an event: a message, or something derived from one."""
 
     @property
     def id(self) -> UUID:
@@ -95,9 +95,9 @@ class Cause(Protocol):
 def announce(
     event: Event, service: Service, *, trace: str | None = None, occurred_at: datetime | None = None
 ) -> Announcement:
-    """The announcement of an event on the service's own topic; `trace` is that of its cause (default: the current one).
+    """The announcement of an event on the service's own topic. `trace`: that of its cause (default: the current one).
 
-    Raises ValueError where the event is another service's to say.
+    Raises ValueError where the event belongs to another service.
     """
     return Announcement(
         topic=topic_of(event, service),
@@ -111,10 +111,11 @@ def announce(
 
 
 def announce_effect(event: Event, service: Service, cause: Cause, *, effect: str | None = None) -> Announcement:
-    """The announcement of what a consumer did about `cause`: id and time are derived from it, so that a cause that is
-    handled again, by a database that lost its effect, announces nothing new.
+    """The announcement of the effect that a consumer gave to `cause`.
 
-    `effect` names what was done (default: the event's type): one name, one id. Raises ValueError as `announce` does.
+    Its id and time are derived from the cause: a database that lost the effect and handles the cause again announces
+    nothing new. `effect` names the effect (default: the event's type); each name gives one id. Raises ValueError as
+    `announce` does.
     """
     return replace(
         announce(event, service, trace=cause.trace, occurred_at=cause.time + FOLLOWS_AFTER),
@@ -123,7 +124,7 @@ def announce_effect(event: Event, service: Service, cause: Cause, *, effect: str
 
 
 def tombstone(topic: Topic, key: str, *, trace: str | None = None) -> Announcement:
-    """Nothing stands under this key any more: the word that lets a compacted topic forget what it held."""
+    """The tombstone of a key, after which a compacted topic drops the earlier records of the key."""
     return Announcement(
         topic=topic,
         key=key,
@@ -136,14 +137,14 @@ def tombstone(topic: Topic, key: str, *, trace: str | None = None) -> Announceme
 
 
 def lock_number(key: str) -> int:
-    """The advisory lock (64 bits) of a key."""
+    """The number (64 bits) of a key's advisory lock."""
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 async def append(connection: Connection, announcements: Sequence[Announcement]) -> None:
-    """Writes the rows, in the order given. The last thing a transaction does.
+    """Writes the announcements to the outbox, in their order. It is the last statement of a transaction.
 
-    Raises AnnouncementTooLargeError, so that the caller's transaction fails rather than an entry that could never go.
+    Raises AnnouncementTooLargeError, so that the transaction fails instead of writing a row that can never be sent.
     """
     if not announcements:
         return
@@ -152,24 +153,26 @@ async def append(connection: Connection, announcements: Sequence[Announcement]) 
 
 
 def parameters(announcements: Sequence[Announcement]) -> tuple[list[Any], ...]:
-    """Those of `inserting`, in order. Raises AnnouncementTooLargeError."""
-    if any(len(one.body or b"") > LARGEST_BODY for one in announcements):
+    """The parameters of `inserting`, in order. Raises AnnouncementTooLargeError."""
+    if any(len(announcement.body or b"") > LARGEST_BODY for announcement in announcements):
         raise AnnouncementTooLargeError
     return (
-        [one.topic.name for one in announcements],
-        [one.key.encode() for one in announcements],
-        [one.id for one in announcements],
-        [one.type for one in announcements],
-        [one.key for one in announcements],
-        [one.trace for one in announcements],
-        [one.occurred_at for one in announcements],
-        [one.body for one in announcements],
-        sorted({lock_number(one.key) for one in announcements}),
+        [announcement.topic.name for announcement in announcements],
+        [announcement.key.encode() for announcement in announcements],
+        [announcement.id for announcement in announcements],
+        [announcement.type for announcement in announcements],
+        [announcement.key for announcement in announcements],
+        [announcement.trace for announcement in announcements],
+        [announcement.occurred_at for announcement in announcements],
+        [announcement.body for announcement in announcements],
+        sorted({lock_number(announcement.key) for announcement in announcements}),
     )
 
 
 def call_relay(connection: Connection, announcements: Sequence[Announcement]) -> None:
-    """Has the relay woken once the connection is released."""
+    """Wakes the relay once the connection is released after the commit."""
     notify_after_commit(
-        connection, CHANNEL, [LOW_LATENCY if any(one.topic.low_latency for one in announcements) else ""]
+        connection,
+        CHANNEL,
+        [LOW_LATENCY if any(announcement.topic.low_latency for announcement in announcements) else ""],
     )

@@ -1,4 +1,4 @@
-"""The relay's word, partition by partition, up to when everything has been sent."""
+"""The relay's heartbeats: for each partition, the moment up to which everything has been sent."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,10 @@ from shared.runtime.tasks import end_tasks
 
 
 class Heartbeats:
-    """Heartbeats on some topics, every `every_s` seconds, beside the rows: the relay does not wait for them.
+    """Sends heartbeats on some topics every `every_s` seconds, in a task of its own: the relay does not wait for them.
 
-    They need no fence: one of a former leader names a moment until which everything had been sent, and stays true.
+    They need no fence: the heartbeat of a former leader names a moment up to which everything had been sent, and stays
+    true.
     """
 
     def __init__(self, make: MakeProducer, topics: Sequence[Topic], every_s: float, prefix: str, source: bytes) -> None:
@@ -34,7 +35,7 @@ class Heartbeats:
         self._sending: asyncio.Task[None] | None = None
 
     def are_due(self) -> bool:
-        """Whether it is time, and the last ones are out; the next ones are due after this answer."""
+        """Whether heartbeats are due and the last ones have been sent. If so, the interval to the next ones begins."""
         moment = asyncio.get_running_loop().time()
         if not self._topics or moment < self._next or (self._sending is not None and not self._sending.done()):
             return False
@@ -44,57 +45,58 @@ class Heartbeats:
     async def send(
         self, reader: OutboxReader, page: Page, counts: Mapping[str, int], unsent: Mapping[TopicPartition, datetime]
     ) -> None:
-        """Begins to send to each partition.
+        """Starts to send a heartbeat to each partition.
 
-        `counts`: partitions of each topic that is there; `unsent`: partitions whose rows wait, and since when.
+        `counts`: the number of partitions of each existing topic. `unsent`: when the oldest unsent row of a partition
+        was written.
         """
         moments: dict[TopicPartition, datetime] = {}
         for topic in self._topics:
             if topic.name in counts:
                 moments |= await _sent_until(reader, page, topic.name, counts[topic.name])
-        until = {place: min(at, unsent.get(place, at)) for place, at in moments.items()}
+        until = {partition: min(at, unsent.get(partition, at)) for partition, at in moments.items()}
         self._sending = asyncio.create_task(self._send_all(until))
 
     async def close(self) -> None:
-        """Ends at once."""
+        """Stops at once."""
         if self._sending is not None:
             await end_tasks([self._sending])
         if self._producer is not None:
             await discard(self._producer)
 
     async def _send_all(self, until: Mapping[TopicPartition, datetime]) -> None:
-        """A partition that does not answer costs the producer: its record must not arrive whenever it likes."""
+        """Sends the heartbeats. Discards the producer if a partition does not acknowledge: none may arrive later."""
         try:
             producer = self._producer or await self._make(None)
             self._producer = producer
             sender = PageSender(producer, self._prefix, self._source)
-            acks = [await _hand_over(sender, place, at) for place, at in until.items()]
+            acks = [await _send_heartbeat(sender, partition, at) for partition, at in until.items()]
             _, late = await asyncio.wait(acks, timeout=LONGEST_ACK_S)
-            is_whole = not late and all(ack.exception() is None for ack in acks)
+            all_sent = not late and all(ack.exception() is None for ack in acks)
         except (KafkaError, OSError, TimeoutError) as error:
             log("loop.failed", place="heartbeats", error=error)
-            is_whole = False
-        if not is_whole and self._producer is not None:
+            all_sent = False
+        if not all_sent and self._producer is not None:
             producer, self._producer = self._producer, None
             await discard(producer)
 
 
 async def _sent_until(reader: OutboxReader, page: Page, topic: str, partitions: int) -> dict[TopicPartition, datetime]:
-    """Per partition of a topic: when its oldest row was written that lies beyond the page; else when it was read."""
-    places = [TopicPartition(topic, number) for number in range(partitions)]
+    """For each partition of a topic: when its oldest row beyond the page was written, else when the page was read."""
+    all_partitions = [TopicPartition(topic, number) for number in range(partitions)]
     if not page.is_full:
-        return dict.fromkeys(places, page.read_at)
-    keys, looked_until = await reader.unsent_ahead(topic)
-    moments = dict.fromkeys(places, min(page.read_at, looked_until or page.read_at))
+        return dict.fromkeys(all_partitions, page.read_at)
+    keys, read_until = await reader.unsent_ahead(topic)
+    moments = dict.fromkeys(all_partitions, min(page.read_at, read_until or page.read_at))
     for key, since in keys.items():
-        place = TopicPartition(topic, partition_of(key, partitions))
-        moments[place] = min(since, moments[place])
+        partition = TopicPartition(topic, partition_of(key, partitions))
+        moments[partition] = min(since, moments[partition])
     return moments
 
 
-async def _hand_over(sender: PageSender, place: TopicPartition, at: datetime) -> asyncio.Future[Any]:
-    heartbeat = HeartbeatSent(partition=place.partition, at=at)
+async def _send_heartbeat(sender: PageSender, partition: TopicPartition, at: datetime) -> asyncio.Future[Any]:
+    heartbeat = HeartbeatSent(partition=partition.partition, at=at)
     headers = cloudevents_headers(
         sender.source, str(clock.new_id()), heartbeat.ce_type, clock.now(), heartbeat.key, tracing.new_trace()
     )
-    return await sender.hand_over(place, heartbeat.key.encode(), heartbeat.model_dump_json().encode(), headers)
+    return await sender.send_record(partition, heartbeat.key.encode(), heartbeat.model_dump_json().encode(), headers)

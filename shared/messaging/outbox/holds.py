@@ -1,4 +1,4 @@
-"""Partitions that cannot be written now: what is held, since when, when it is tried again, and the alarm."""
+"""Partitions that cannot be written now: which are held, since when, when they are tried again, and the alarm."""
 
 import asyncio
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ ALL_PARTITIONS = -1
 
 @dataclass
 class Hold:
-    """Why a partition is held. `retry_at` (event loop seconds) is None where it waits for its lane."""
+    """Why a partition is held. `since` and `retry_at` (None: it waits for its lane) are event loop seconds."""
 
     code: str
     since: float
@@ -25,60 +25,64 @@ class Hold:
 
 
 class Holds:
-    """The partitions that are held."""
+    """The held partitions of a leader."""
 
     def __init__(self) -> None:
         self._holds: dict[TopicPartition, Hold] = {}
         self._next_alarm = 0.0
 
-    def covering(self, place: TopicPartition) -> TopicPartition | None:
+    def covering(self, partition: TopicPartition) -> TopicPartition | None:
         """The hold that a partition falls under: its own, or that of the whole topic."""
         if not self._holds:
             return None
-        if place in self._holds:
-            return place
-        whole = TopicPartition(place.topic, ALL_PARTITIONS)
+        if partition in self._holds:
+            return partition
+        whole = TopicPartition(partition.topic, ALL_PARTITIONS)
         return whole if whole in self._holds else None
 
-    def hold(self, place: TopicPartition, code: str, *, for_lane: bool = False) -> None:
-        """Holds a partition until it is released; each hold in a row lasts twice as long, 1 s to 60 s."""
+    def hold(self, partition: TopicPartition, code: str, *, for_lane: bool = False) -> None:
+        """Holds a partition until it is released. It is due for a retry after 1 s, then 2 s and so on, up to 60 s."""
         now = asyncio.get_running_loop().time()
-        known = self._holds.get(place)
-        tries = known.tries + 1 if known else 0
+        previous = self._holds.get(partition)
+        tries = previous.tries + 1 if previous else 0
         wait = min(SHORTEST_HOLD_S * 2 ** min(tries, 10), LONGEST_HOLD_S)
-        self._holds[place] = Hold(code, known.since if known else now, tries, None if for_lane else now + wait)
-        if known is None:
-            log("partition.held", topic=place.topic, partition=place.partition, code=code)
-            self._count(place.topic)
+        self._holds[partition] = Hold(
+            code, previous.since if previous else now, tries, None if for_lane else now + wait
+        )
+        if previous is None:
+            log("partition.held", topic=partition.topic, partition=partition.partition, code=code)
+            self._count(partition.topic)
 
     def due(self) -> list[TopicPartition]:
-        """What is to be tried again now."""
+        """The partitions that are to be tried again now."""
         now = asyncio.get_running_loop().time()
-        return [place for place, hold in self._holds.items() if hold.retry_at is not None and hold.retry_at <= now]
+        return [
+            partition for partition, hold in self._holds.items() if hold.retry_at is not None and hold.retry_at <= now
+        ]
 
-    def release(self, place: TopicPartition) -> None:
-        """It can be written again."""
-        hold = self._holds.pop(place, None)
+    def release(self, partition: TopicPartition) -> None:
+        """Ends the hold of a partition that can be written again."""
+        hold = self._holds.pop(partition, None)
         if hold is not None:
             seconds = asyncio.get_running_loop().time() - hold.since
-            log("partition.released", topic=place.topic, partition=place.partition, seconds=round(seconds, 1))
-            self._count(place.topic)
+            log("partition.released", topic=partition.topic, partition=partition.partition, seconds=round(seconds, 1))
+            self._count(partition.topic)
 
-    def alarm(self) -> None:
-        """Says once a minute what is held."""
+    def log_alarm(self) -> None:
+        """Logs the held partitions, once a minute."""
         now = asyncio.get_running_loop().time()
         if not self._holds or now < self._next_alarm:
             return
         self._next_alarm = now + ALARM_EVERY_S
-        for place, hold in sorted(self._holds.items()):
+        for partition, hold in sorted(self._holds.items()):
             seconds = round(now - hold.since, 1)
-            log("partition.held", topic=place.topic, partition=place.partition, code=hold.code, seconds=seconds)
+            log("partition.held", topic=partition.topic, partition=partition.partition, code=hold.code, seconds=seconds)
 
     def clear(self) -> None:
-        """The leader steps down."""
-        for place in list(self._holds):
-            del self._holds[place]
-            self._count(place.topic)
+        """Ends all holds, as the leader steps down."""
+        for partition in list(self._holds):
+            del self._holds[partition]
+            self._count(partition.topic)
 
     def _count(self, topic: str) -> None:
-        OUTBOX_HELD.labels(topic).set(sum(place.topic == topic for place in self._holds))
+        OUTBOX_HELD.labels(topic).set(sum(partition.topic == topic for partition in self._holds))

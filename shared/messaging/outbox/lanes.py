@@ -1,9 +1,9 @@
-"""Transactional producers of the relay's leader: its fence, and its way around a partition that answers no more.
+"""Transactional producers of the relay's leader: its fence, and its way around a partition that stopped answering.
 
-Whoever starts a producer with the same transactional id shuts the earlier one out, so a former leader that wakes up can
-write nothing. But a transaction cannot end, neither way, while one of its partitions cannot be written: its id is stuck
+Starting a producer fences off the earlier one with that transactional id, so a former leader that wakes up can write
+nothing. But a transaction can neither commit nor abort while one of its partitions cannot be written: its id is stuck
 until the partition is back. Then the other partitions go on under the next id (the next *lane*), and the partitions
-that were not acknowledged are held until their lane has ended its transaction: an old record that is still on its way
+that did not acknowledge are held until their lane has ended its transaction: so an old record that is still in flight
 cannot arrive after a newer one.
 """
 
@@ -20,14 +20,14 @@ from shared.runtime.logs import log
 from shared.runtime.tasks import end_tasks
 
 LANES = 8
-"""At most; then everything waits for one of them. A lane is used up by each discovery of stuck partitions, not by each
-of the partitions."""
+"""The most lanes; beyond them everything waits for one. Each time that partitions are found stuck uses up one lane,
+however many partitions they are."""
 LONGEST_START_S = 5.0
-"""A lane that does not end its last transaction in this time is stuck."""
+"""A lane that does not end its last transaction within this time is stuck."""
 PAUSE_S = 0.5
 
-Remember = Callable[[int], Awaitable[None]]
-"""Remembers durably that a lane is going to be used, so that the next leader shuts it out too."""
+StoreLane = Callable[[int], Awaitable[None]]
+"""Stores that a lane is going to be used, so that the next leader fences it off too."""
 
 
 class RelayFencedError(CodedError):
@@ -38,7 +38,7 @@ class RelayFencedError(CodedError):
 
 @dataclass
 class Lane:
-    """One transactional id. `producer` is None while its last transaction is not ended; `held` waits for that."""
+    """One transactional id. `producer` is None until its last transaction has ended; the `held` wait for that."""
 
     number: int
     producer: Producer | None = None
@@ -49,9 +49,9 @@ class Lane:
 class Lanes:
     """The lanes of a leader. One is in use at a time."""
 
-    def __init__(self, make: MakeProducer, remember: Remember) -> None:
+    def __init__(self, make: MakeProducer, store_lane: StoreLane) -> None:
         self._make = make
-        self._remember = remember
+        self._store_lane = store_lane
         self._lanes: list[Lane] = []
         self._in_use: Lane | None = None
 
@@ -61,17 +61,17 @@ class Lanes:
         return None if self._in_use is None else self._in_use.producer
 
     async def start(self, used: set[int]) -> None:
-        """Shuts out every earlier leader: starts lane 0 and those that have been `used`, before anything is sent."""
+        """Fences off every earlier leader: starts lane 0 and the `used` lanes before anything is sent."""
         self._lanes = [Lane(number) for number in sorted({0, *used})]
         for lane in self._lanes:
-            self._begin(lane)
+            self._begin_start(lane)
         await self._wait(list(self._lanes), asyncio.ALL_COMPLETED)
         self._choose()
 
     async def replace(self, held: set[TopicPartition]) -> None:
-        """Throws the producer in use away, with the transaction that it has open.
+        """Discards the producer in use, with its open transaction.
 
-        The partitions in `held` stay in the lane until it has ended that transaction.
+        The partitions in `held` stay held by the lane until that transaction has ended.
         """
         lane = self._in_use
         self._in_use = None
@@ -81,17 +81,17 @@ class Lanes:
         if lane.producer is not None:
             await discard(lane.producer)
             lane.producer = None
-        self._begin(lane)
+        self._begin_start(lane)
         await self._wait([lane], asyncio.ALL_COMPLETED)
         self._choose()
         if self._in_use is None:
             await self._open_another()
 
-    async def look(self) -> set[TopicPartition]:
-        """Takes up lanes that are no longer stuck. Returns the partitions that were held for one of them."""
+    async def release_started(self) -> set[TopicPartition]:
+        """Uses lanes again that are no longer stuck. Returns the partitions that they held."""
         released: set[TopicPartition] = set()
         for lane in self._lanes:
-            self._take_up(lane)
+            self._adopt_started(lane)
             if lane.producer is not None and lane.held:
                 released |= lane.held
                 lane.held = set()
@@ -100,7 +100,7 @@ class Lanes:
         return released
 
     async def close(self) -> None:
-        """Ends all producers at once."""
+        """Discards all producers at once."""
         for lane in self._lanes:
             if lane.starting is not None:
                 await end_tasks([lane.starting])
@@ -108,7 +108,7 @@ class Lanes:
                 await discard(lane.producer)
         self._lanes, self._in_use = [], None
 
-    def _begin(self, lane: Lane) -> None:
+    def _begin_start(self, lane: Lane) -> None:
         lane.starting = asyncio.create_task(self._start(lane.number))
 
     async def _start(self, number: int) -> Producer:
@@ -126,9 +126,9 @@ class Lanes:
         if starting:
             await asyncio.wait(starting, timeout=LONGEST_START_S, return_when=until)
         for lane in lanes:
-            self._take_up(lane)
+            self._adopt_started(lane)
 
-    def _take_up(self, lane: Lane) -> None:
+    def _adopt_started(self, lane: Lane) -> None:
         if lane.starting is not None and lane.starting.done():
             task, lane.starting = lane.starting, None
             try:
@@ -140,15 +140,15 @@ class Lanes:
         self._in_use = next((lane for lane in self._lanes if lane.producer is not None), None)
 
     async def _open_another(self) -> None:
-        """Only one at a time: a broker that is away as a whole uses no lane up."""
+        """Opens another lane, one at a time: a broker that is away as a whole uses up no lanes."""
         if any(lane.starting is not None and not lane.held for lane in self._lanes):
             return
         number = next((n for n in range(LANES) if n not in {lane.number for lane in self._lanes}), None)
         if number is None:
             return
-        await self._remember(number)
+        await self._store_lane(number)
         lane = Lane(number)
         self._lanes.append(lane)
-        self._begin(lane)
+        self._begin_start(lane)
         await self._wait([lane], asyncio.ALL_COMPLETED)
         self._choose()

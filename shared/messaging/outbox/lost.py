@@ -1,8 +1,8 @@
-"""Commits that this database has lost: its own topics hold records that it does not know to have announced.
+"""Detects commits that this database has lost: its own topics hold records that it does not know to have announced.
 
-With each delete the relay keeps how far every partition was acknowledged. What lies behind that on the topic was sent
-by a leader that died before the delete: then the outbox still holds it. If it does not, the database was set back (a
-failover, a restore), and the relay must not announce old states over newer ones.
+Whenever the relay deletes rows, it stores the acknowledged offset of each partition. A later record on the topic was
+sent by a leader that died before it deleted the row: then the outbox still holds the row. If it does not, the database
+was set back (by a failover or a restore), and the relay must not announce old states over newer ones.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ SELECT_OFFSETS = "select topic, partition, cluster_id, next_offset from outbox_o
 UPSERT_OFFSETS = """
 insert into outbox_offsets (topic, partition, cluster_id, next_offset)
 select topic, partition, $1, next_offset
-from unnest($2::text[], $3::integer[], $4::bigint[]) as known(topic, partition, next_offset)
+from unnest($2::text[], $3::integer[], $4::bigint[]) as acknowledged(topic, partition, next_offset)
 order by topic, partition
 on conflict on constraint outbox_offsets_pkey
 do update set cluster_id = excluded.cluster_id, next_offset = excluded.next_offset"""
@@ -38,16 +38,16 @@ SELECT_KNOWN = """
 select event_id from outbox where event_id = any($1::uuid[])
 union all select event_id from refused_announcements where event_id = any($1::uuid[])"""
 SELECT_ERASED_KEYS = "select record_id::text as key from erased_records where record_id::text = any($1::text[])"
-_OF_THE_RELAY = frozenset(event.ce_type for event in RELAY_EVENTS)
-AT_ONCE = 1000
+_RELAY_EVENT_TYPES = frozenset(event.ce_type for event in RELAY_EVENTS)
+PAGE = 1000
 
-Connect = Callable[[], Any]
-"""Makes a context manager that gives a `TopicLog`."""
+OpenTopicLog = Callable[[], Any]
+"""Returns an async context manager that opens a `TopicLog`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentRecord:
-    """A record of one of the service's own topics, as it was sent. `body` None: a tombstone."""
+    """A record on one of the service's own topics. `body` None: a tombstone."""
 
     place: TopicPartition
     offset: int
@@ -67,20 +67,20 @@ class TopicLog:
         self.cluster_id = cluster_id
 
     async def ends(self, topics: Sequence[Topic]) -> dict[TopicPartition, int]:
-        """The next offset of each partition. A topic that is not there has none."""
-        found: dict[TopicPartition, int] = {}
+        """The end offset of each partition; none for a topic that does not exist."""
+        end_offsets: dict[TopicPartition, int] = {}
         names = {self._prefix + topic.name: topic.name for topic in topics}
         for described in await self._admin.describe_topics(list(names)):
             name = described["topic"]
             numbers = [partition["partition"] for partition in described["partitions"]]
             ends = await self._consumer.end_offsets([KafkaPartition(name, number) for number in numbers])
-            found |= {TopicPartition(names[name], place.partition): end for place, end in ends.items()}
-        return found
+            end_offsets |= {TopicPartition(names[name], kafka.partition): end for kafka, end in ends.items()}
+        return end_offsets
 
     async def read(
         self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
     ) -> AsyncIterator[list[SentRecord]]:
-        """What the owner announced between these offsets, in the order of each partition, page by page."""
+        """Yields what the owner announced between these offsets, page by page, in the order of each partition."""
         places = {KafkaPartition(self._prefix + place.topic, place.partition): place for place in ends}
         begins = await self._consumer.beginning_offsets(list(places))
         behind = {
@@ -92,12 +92,12 @@ class TopicLog:
         for kafka, start in behind.items():
             self._consumer.seek(kafka, start)
         while any([await self._consumer.position(kafka) < ends[places[kafka]] for kafka in behind]):
-            pages = await self._consumer.getmany(timeout_ms=500, max_records=AT_ONCE)
-            records = [_sent(places[kafka], record) for kafka, page in pages.items() for record in page]
-            yield [record for record in records if record.event_type not in _OF_THE_RELAY]
+            pages = await self._consumer.getmany(timeout_ms=500, max_records=PAGE)
+            records = [_sent_record(places[kafka], record) for kafka, page in pages.items() for record in page]
+            yield [record for record in records if record.event_type not in _RELAY_EVENT_TYPES]
 
 
-def _sent(place: TopicPartition, record: Any) -> SentRecord:
+def _sent_record(place: TopicPartition, record: Any) -> SentRecord:
     headers = {name: value for name, value in record.headers if value is not None}
     try:
         event_id = UUID(headers.get("ce_id", b"").decode())
@@ -109,12 +109,12 @@ def _sent(place: TopicPartition, record: Any) -> SentRecord:
 
 
 def topics_of(service: str) -> list[Topic]:
-    """The topics that a service owns and alone writes: what they hold, it has announced."""
+    """The topics that only this service writes: all of their records are its announcements."""
     return [topic for topic in TOPICS if topic.writer == service]
 
 
-def log_factory(settings: KafkaSettings, service: str) -> Connect:
-    """Connects to the broker as a service."""
+def log_factory(settings: KafkaSettings, service: str) -> OpenTopicLog:
+    """Returns what opens the topics of a service."""
 
     @asynccontextmanager
     async def connect() -> AsyncIterator[TopicLog]:
@@ -134,17 +134,17 @@ def log_factory(settings: KafkaSettings, service: str) -> Connect:
 
 
 class LossWatch:
-    """Finds out, before anything is sent, whether the service's own topics hold what its database does not know."""
+    """Checks, before anything is sent, whether the service's topics hold records that its database does not know."""
 
-    def __init__(self, connect: Connect | None, topics: Sequence[Topic]) -> None:
+    def __init__(self, connect: OpenTopicLog | None, topics: Sequence[Topic]) -> None:
         self._connect = connect
         self._topics = topics
         self._markable = {topic.name for topic in topics if topic.key == "record id"}
         self.cluster_id = "unknown"
         self.is_recovery_needed = False
 
-    async def look(self, connection: Connection) -> None:
-        """Sets `is_recovery_needed`, and says when that changes. Marks what was lost: nobody answers others from it."""
+    async def check(self, connection: Connection) -> None:
+        """Compares the topics with the database. Sets `is_recovery_needed`; marks the copies of lost aggregates."""
         if self._connect is None:
             return
         async with self._connect() as topic_log:
@@ -164,33 +164,36 @@ class LossWatch:
 
 
 @dataclass
-class Comparison:
-    """`ends`: the next offset of each partition. `lost`: what was sent and this database does not know of, in the order
-    of each partition. `resent`: ids of rows that the outbox still holds although they were sent: they go out again."""
+class TopicComparison:
+    """The differences between the topics and the database.
+
+    `ends`: the end offset of each partition. `lost`: sent records that this database does not know, in the order of
+    each partition. `resent`: ids of events that were sent and that the outbox still holds: they will be sent again.
+    """
 
     ends: dict[TopicPartition, int]
     lost: list[SentRecord] = field(default_factory=list)
     resent: set[UUID] = field(default_factory=set)
 
 
-async def compare(connection: Connection, topic_log: TopicLog, topics: Sequence[Topic]) -> Comparison:
-    """Compares the topics with the database, from the offsets on that were kept.
+async def compare(connection: Connection, topic_log: TopicLog, topics: Sequence[Topic]) -> TopicComparison:
+    """Compares the topics with the database, from the stored offsets on.
 
-    At the very first time nothing is lost: what the topics hold then is where the watch begins.
+    The first time nothing counts as lost: the present ends of the topics are stored as the beginning.
     """
-    found = Comparison(await topic_log.ends(topics))
-    known = {TopicPartition(row["topic"], row["partition"]): row for row in await connection.fetch(SELECT_OFFSETS)}
-    starts = {place: row["next_offset"] for place, row in known.items() if row["cluster_id"] == topic_log.cluster_id}
+    comparison = TopicComparison(await topic_log.ends(topics))
+    stored = {TopicPartition(row["topic"], row["partition"]): row for row in await connection.fetch(SELECT_OFFSETS)}
+    starts = {place: row["next_offset"] for place, row in stored.items() if row["cluster_id"] == topic_log.cluster_id}
     if not starts:
-        await keep_offsets(connection, topic_log.cluster_id, found.ends)
-        return found
-    async for page in topic_log.read(starts, found.ends):
-        await _compare_page(connection, page, found)
-    return found
+        await store_offsets(connection, topic_log.cluster_id, comparison.ends)
+        return comparison
+    async for page in topic_log.read(starts, comparison.ends):
+        await _compare_page(connection, page, comparison)
+    return comparison
 
 
-async def keep_offsets(connection: Connection, cluster_id: str, offsets: Mapping[TopicPartition, int]) -> None:
-    """What lies before these offsets is known here."""
+async def store_offsets(connection: Connection, cluster_id: str, offsets: Mapping[TopicPartition, int]) -> None:
+    """Stores that this database knows all records before these offsets."""
     places = sorted(offsets)
     await connection.execute(
         UPSERT_OFFSETS,
@@ -201,12 +204,12 @@ async def keep_offsets(connection: Connection, cluster_id: str, offsets: Mapping
     )
 
 
-async def _compare_page(connection: Connection, page: Sequence[SentRecord], found: Comparison) -> None:
-    """Of an erased record nothing is missed: its unsent rows were deleted, whether they had gone out or not."""
+async def _compare_page(connection: Connection, page: Sequence[SentRecord], comparison: TopicComparison) -> None:
+    """Adds the differences of one page. Nothing about an erased record is lost: its rows were deleted on purpose."""
     ids = [record.event_id for record in page if record.event_id is not None]
-    known = {row["event_id"] for row in await connection.fetch(SELECT_KNOWN, ids)}
-    found.resent |= known
-    unknown = [record for record in page if record.event_id not in known]
+    known_ids = {row["event_id"] for row in await connection.fetch(SELECT_KNOWN, ids)}
+    comparison.resent |= known_ids
+    unknown = [record for record in page if record.event_id not in known_ids]
     keys = list({record.key for record in unknown})
     erased = {row["key"] for row in await connection.fetch(SELECT_ERASED_KEYS, keys)} if keys else set()
-    found.lost += [record for record in unknown if record.key not in erased]
+    comparison.lost += [record for record in unknown if record.key not in erased]

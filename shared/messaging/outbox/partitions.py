@@ -1,4 +1,4 @@
-"""Which partition a key belongs to, as the broker client computes it, and which partitions are held."""
+"""The partition of a key, as Kafka's clients compute it."""
 
 from typing import NamedTuple
 
@@ -15,5 +15,5 @@ class TopicPartition(NamedTuple):
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key in a topic with so many partitions (murmur2, as Kafka's own clients do)."""
+    """The partition of a key in a topic with this number of partitions (murmur2, as in Kafka's own clients)."""
     return int(_PARTITIONER(key, range(partitions), []))

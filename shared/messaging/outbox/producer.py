@@ -1,4 +1,4 @@
-"""The relay's producers: transactional, one transactional id per service and lane, made anew after each error."""
+"""The relay's producers: transactional, with one id for each service and lane; a new one is made after each error."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from aiokafka.errors import (
 from shared.runtime.settings import KafkaSettings
 
 LARGEST_REQUEST: Final = 1_048_576
-"""Bytes of one record, headers included; the default of brokers and topics (`max.message.bytes`) is hardly more."""
+"""Bytes of one record with its headers; the default `max.message.bytes` of brokers and topics is a little more."""
 REQUEST_TIMEOUT_MS = 15_000
 TRANSACTION_TIMEOUT_MS = 60_000
 LONGEST_END_S = 2.0
@@ -32,49 +32,49 @@ class InvalidRecordError(BrokerResponseError):  # type: ignore[misc]  # aiokafka
     message = "INVALID_RECORD"
 
 
-REFUSED_FOR_EVER: dict[type[BaseException], str] = {
+PERMANENT_REFUSALS: dict[type[BaseException], str] = {
     MessageSizeTooLargeError: "record-too-large",
     RecordListTooLargeError: "record-too-large",
     InvalidTimestampError: "timestamp-invalid",
     UnsupportedForMessageFormatError: "record-invalid",
     InvalidRecordError: "record-invalid",
 }
-"""What the broker says of a record that it will never take, and the error code under which the record is set aside."""
+"""The broker's errors for records that it will never take, and the code under which such a record is stored."""
 
 
 class Producer(Protocol):
-    """What the relay needs of an aiokafka producer."""
+    """The part of an aiokafka producer that the relay uses."""
 
     client: Any
 
     async def send(self, topic: str, value: bytes | None, **options: Any) -> asyncio.Future[Any]:
-        """Hands one record over; the future is done when the broker has it."""
+        """Buffers one record; the future is done when the broker has acknowledged it."""
 
     async def partitions_for(self, topic: str) -> set[int]:
-        """The partitions of a topic."""
+        """The numbers of a topic's partitions."""
 
     async def begin_transaction(self) -> None:
-        """Begins a transaction; the broker hears of it with the first record."""
+        """Begins a transaction; the broker learns of it with the first record."""
 
     async def commit_transaction(self) -> None:
-        """Commits what was sent since the beginning."""
+        """Commits the open transaction."""
 
     async def stop(self) -> None:
-        """Flushes and closes."""
+        """Flushes and closes the producer."""
 
 
 MakeProducer = Callable[[int | None], Awaitable[Producer]]
-"""Makes the started producer of a lane; starting it shuts out every earlier producer of the same lane. None: a plain
+"""Makes and starts the producer of a lane, which fences off every earlier producer of that lane. None: a plain
 idempotent producer, for heartbeats."""
 
 
 def transactional_id(prefix: str, service: str, lane: int = 0) -> str:
-    """The transactional id of a lane of a service's relay; lane 0 is the one in use as long as nothing is stuck."""
+    """The transactional id of a lane of a service's relay; lane 0 is in use as long as nothing is stuck."""
     return f"{prefix}{service}-relay" + (f"-{lane}" if lane else "")
 
 
 def sasl_options(settings: KafkaSettings) -> dict[str, Any]:
-    """aiokafka's options for SASL/SCRAM-SHA-512, where a user is set."""
+    """aiokafka's options for SASL/SCRAM-SHA-512; none where no user is configured."""
     if settings.username is None or settings.password is None:
         return {}
     return {
@@ -86,7 +86,7 @@ def sasl_options(settings: KafkaSettings) -> dict[str, Any]:
 
 
 def producer_factory(settings: KafkaSettings, service: str) -> MakeProducer:
-    """Makes the relay's started producers."""
+    """Returns what makes the relay's producers."""
     kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
 
     async def make(lane: int | None) -> AIOKafkaProducer:
@@ -117,10 +117,10 @@ def producer_factory(settings: KafkaSettings, service: str) -> MakeProducer:
 
 
 async def discard(producer: Any) -> None:
-    """Ends a producer at once. Nothing of it is sent afterwards.
+    """Stops a producer at once; it sends nothing afterwards.
 
-    aiokafka's own `stop` waits for the acknowledgement of everything that was handed over, and a sender that is left
-    behind goes on trying for ever.
+    aiokafka's own `stop` waits until every buffered record is acknowledged, and a sender that is left running retries
+    for ever.
     """
     sender = getattr(producer, "_sender", None)
     task = None if sender is None else sender.sender_task

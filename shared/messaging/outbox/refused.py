@@ -1,4 +1,4 @@
-"""Announcements that the broker refuses for ever: the relay's own dead letters, for an operator."""
+"""Announcements that the broker will never take: the relay's own dead letters, for an operator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from shared.runtime import clock
 from shared.runtime.logs import log
 from shared.runtime.metrics import OUTBOX_REFUSED
 
-KEEP_REFUSED = """
+INSERT_REFUSED = """
 insert into refused_announcements
   (event_id, topic, key, event_type, subject, traceparent, occurred_at, payload, extra, error_code)
 select event_id, topic, key, event_type, subject, traceparent, occurred_at, payload, extra, $2
@@ -58,7 +58,7 @@ class RefusedStateError(ClientError):
 
 @dataclass(frozen=True, slots=True)
 class RefusedAnnouncement:
-    """What an operator sees of a refused announcement: codes and sizes (bytes), never its content."""
+    """What operators see of a refused announcement: codes and its size in bytes, never its content."""
 
     event_id: UUID
     topic: str
@@ -69,11 +69,13 @@ class RefusedAnnouncement:
     refused_at: datetime
 
 
-async def set_aside(connection: Connection, row: asyncpg.Record, code: str) -> None:
-    """Takes a row out of the relay's way, for an operator. On a state topic a marker that breaks the key's copy takes
-    the row's place in the order."""
+async def store_refused(connection: Connection, row: asyncpg.Record, code: str) -> None:
+    """Moves a row from the outbox to the refused announcements, for an operator.
+
+    On a state topic a marker that breaks the copy of the key takes the row's place in the order.
+    """
     async with connection.transaction():
-        await connection.execute(KEEP_REFUSED, row["id"], code)
+        await connection.execute(INSERT_REFUSED, row["id"], code)
         marker = StateWithheld(aggregate_key=row["subject"], error_code=code)
         if row["topic"] in STATES and row["event_type"] != marker.ce_type:
             body = marker.model_dump_json().encode()
@@ -100,6 +102,6 @@ async def send_again(connection: Connection, event_id: UUID) -> None:
 
 
 async def discard(connection: Connection, event_id: UUID) -> None:
-    """Forgets a refused announcement. Raises RefusedUnknownError."""
+    """Deletes a refused announcement. Raises RefusedUnknownError."""
     if await connection.fetchrow(DISCARD, event_id) is None:
         raise RefusedUnknownError

@@ -1,8 +1,8 @@
-"""The sending side of the outbox: one leader per service, ordered read, batched send, delete after the commit.
+"""The sending side of the outbox: one leader per service reads in order, sends in batches, deletes after the commit.
 
-Consumers read uncommitted, so a record counts as sent when it is acknowledged; its row is deleted after the commit of
-the transaction that carried it, because compaction drops what was aborted. A crash sends again what was not deleted, in
-order; consumers mind nothing twice. A partition that cannot be written holds back its own rows only.
+Consumers read uncommitted records, so a record counts as sent once it is acknowledged. Its row is deleted only after
+the commit of its transaction, because compaction drops aborted records. After a crash the rows that were not deleted
+are sent again, in order; consumers deduplicate. A partition that cannot be written holds back its own rows only.
 """
 
 import asyncio
@@ -23,14 +23,17 @@ from shared.runtime.retry import run_with_retry
 
 LEAD = "select pg_try_advisory_lock(1146097665, 1)"
 SHORTEST_LINGER_S, LONGEST_LINGER_S = 0.01, 0.05
-"""Between two reads the relay lingers (`linger`), so that one serves several transactions; not where somebody waits
-at a screen for one of them. What comes after a quiet time is sent at once."""
-NOT_LEADING_S = 0.5
+"""Between two reads the relay lingers (`linger`), so that one read serves several transactions; it does not where
+somebody waits at a screen for one of them. A row that is written after a quiet time is sent at once."""
+LEADERSHIP_POLL_S = 0.5
 
 
 class Relay:
-    """Sends the outbox of one service, until `stop`. `states`: the topics that get heartbeats; `watch`: finds out what
-    this database has lost."""
+    """Sends the outbox of one service, until `stop`.
+
+    `states`: the topics that get heartbeats. `watch`: detects commits that this database has lost. `sent`: the number
+    of rows sent while leading. `last_progress`: event loop seconds.
+    """
 
     def __init__(
         self,
@@ -50,35 +53,35 @@ class Relay:
         self._states = states
         self._watch = watch or LossWatch(None, ())
         self._heartbeat_s = heartbeat_s
-        self._wake = asyncio.Event()
-        self._hurry = asyncio.Event()
+        self._rows_written = asyncio.Event()
+        self._low_latency_wanted = asyncio.Event()
         self._stopping = False
         self._leads = False
         self.last_progress = asyncio.get_running_loop().time()
         self.sent = 0
 
     async def run(self) -> None:
-        """Leads or waits to lead, until `stop`; whatever interrupts is told and tried again with back-off."""
+        """Leads or waits to lead, until `stop`. Logs errors and tries again with back-off."""
         await run_with_retry("relay", self._lead, self.note_progress)
 
     def stop(self) -> None:
-        """Ends `run` after the batch under way, so that a clean end sends nothing twice."""
+        """Ends `run` after the current batch, so that a clean end sends nothing twice."""
         self._stopping = True
-        self._wake.set()
+        self._rows_written.set()
 
-    def attend(self, payload: str) -> bool:
-        """Rows were written. Returns whether this relay leads, so that no other need be woken."""
-        self._wake.set()
+    def wake(self, payload: str) -> bool:
+        """Wakes the relay: rows were written. Returns whether it leads, so that no other need be woken."""
+        self._rows_written.set()
         if payload == LOW_LATENCY:
-            self._hurry.set()
+            self._low_latency_wanted.set()
         return self._leads
 
     def note_progress(self) -> None:
-        """This loop is alive."""
+        """Notes that this loop is alive."""
         self.last_progress = asyncio.get_running_loop().time()
 
-    def _called(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        self.attend(str(payload))
+    def _on_notification(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        self.wake(str(payload))
 
     async def _lead(self) -> bool:
         connection = await asyncpg.connect(
@@ -89,7 +92,7 @@ class Relay:
                 "application_name": "relay",
                 "timezone": "UTC",
                 "jit": "off",
-                # The outbox is almost empty or very full, whatever its statistics say; only its order by id is wanted.
+                # The outbox is almost empty or very full, whatever its statistics say; it is read by id only.
                 "enable_seqscan": "off",
                 "plan_cache_mode": "force_custom_plan",
                 **KEEPALIVES,
@@ -100,8 +103,8 @@ class Relay:
                 if self._stopping:
                     return True
                 self.note_progress()
-                await asyncio.sleep(NOT_LEADING_S)
-            await connection.add_listener(CHANNEL, self._called)
+                await asyncio.sleep(LEADERSHIP_POLL_S)
+            await connection.add_listener(CHANNEL, self._on_notification)
             leader = Leader(
                 connection,
                 self._make_producer,
@@ -113,7 +116,7 @@ class Relay:
             )
             try:
                 self._leads = True
-                await self._lead_on(leader)
+                await self._run_leader(leader)
             finally:
                 self._leads = False
                 await leader.close()
@@ -122,27 +125,29 @@ class Relay:
             with contextlib.suppress(*TRANSIENT):
                 await connection.close(timeout=2)
 
-    async def _lead_on(self, leader: Leader) -> None:
+    async def _run_leader(self, leader: Leader) -> None:
         await leader.start()
         log("relay.leader_elected")
         while not self._stopping:
-            self._wake.clear()  # before reading: a notification during the read is kept
-            self._hurry.clear()
+            self._rows_written.clear()  # before reading: a notification during the read is kept
+            self._low_latency_wanted.clear()
             started = asyncio.get_running_loop().time()
             is_full = await leader.step()
-            took = asyncio.get_running_loop().time() - started
+            duration_s = asyncio.get_running_loop().time() - started
             self.sent = leader.sent_rows
             self.note_progress()
             if not is_full:
-                await self._rest(linger.interval(took, SHORTEST_LINGER_S, LONGEST_LINGER_S), leader.longest_wait())
+                await self._wait_for_rows(
+                    linger.interval(duration_s, SHORTEST_LINGER_S, LONGEST_LINGER_S), leader.longest_wait()
+                )
         await leader.commit()
 
-    async def _rest(self, linger: float, longest: float) -> None:
-        """Lingers, then waits for something to send, not longer than until something else is due."""
+    async def _wait_for_rows(self, linger: float, longest: float) -> None:
+        """Lingers, then waits until rows are written, at most `longest` seconds in all."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(linger, longest)):
-                await self._hurry.wait()
+                await self._low_latency_wanted.wait()
                 return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, longest - linger)):
-                await self._wake.wait()
+                await self._rows_written.wait()

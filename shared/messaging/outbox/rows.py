@@ -1,9 +1,9 @@
-"""The relay's view of the outbox: which rows come next, which are done.
+"""The relay's view of the outbox: which rows come next, and which are sent.
 
-Rows are read in the order of their ids, from a floor up. Everything below the floor has been dealt with, so that the
-dead rows below it (a long snapshot keeps them from being removed) cost nothing. The floor is raised only past ids that
-can no longer appear: a transaction draws its own id before its rows' ids. So when every transaction has ended that ran
-when a row was seen, no lower id than that row's is still to come.
+Rows are read in the order of their ids, above a floor. All rows below the floor have been sent or skipped, so that dead
+tuples below it (a long snapshot keeps them from being vacuumed) cost nothing. The floor is raised only past ids that
+can no longer appear: a transaction draws its own id before its rows' ids. So once every transaction has ended that ran
+when a row was read, no id lower than that row's can still appear.
 """
 
 from collections import deque
@@ -20,7 +20,7 @@ select page.id, page.topic, page.key, page.event_id, page.event_type, page.subje
        page.payload, page.extra, page.created_at, statement_timestamp() as read_at,
        pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest_running,
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint as next_transaction
-from (values (1)) as always(one)
+from (values (1)) as always(n)
 left join lateral (
   select id, topic, key, event_id, event_type, subject, traceparent, occurred_at, payload, extra, created_at
   from outbox where id > $1 and id <> all($2::bigint[]) order by id limit $3
@@ -43,7 +43,7 @@ AHEAD = 5000
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows in the order of their ids. `read_at`: every row committed until then is in it, unless `is_full`."""
+    """Rows in the order of their ids. Unless `is_full`, it holds every row committed up to `read_at`."""
 
     rows: list[asyncpg.Record]
     read_at: datetime
@@ -51,8 +51,11 @@ class Page:
 
 
 class OutboxReader:
-    """Reads the outbox for the leader. Rows are *sent* (acknowledged, not yet deleted) or *skipped* (of a held
-    partition); neither are read again until they are released."""
+    """Reads the outbox for the leader.
+
+    A row is *sent* when it is acknowledged and not yet deleted, *skipped* when its partition is held. Neither is read
+    again until it is released.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -64,14 +67,14 @@ class OutboxReader:
 
     async def read(self) -> Page:
         """The next rows that are neither sent nor skipped."""
-        found = await self._connection.fetch(SELECT_ROWS, self.floor, self._passed(), BATCH)
-        rows = [row for row in found if row["id"] is not None]
-        page = Page(rows, found[0]["read_at"], is_full=len(rows) == BATCH)
-        self._raise_floor(page, found[0]["oldest_running"], found[0]["next_transaction"])
+        rows_read = await self._connection.fetch(SELECT_ROWS, self.floor, self._excluded_ids(), BATCH)
+        rows = [row for row in rows_read if row["id"] is not None]
+        page = Page(rows, rows_read[0]["read_at"], is_full=len(rows) == BATCH)
+        self._raise_floor(page, rows_read[0]["oldest_running"], rows_read[0]["next_transaction"])
         return page
 
     def _raise_floor(self, page: Page, oldest_running: int, next_transaction: int) -> None:
-        """Past what the page shows only rows that it shows can be; below its first row none is left to be read."""
+        """Raises the floor to below the page's first row, or to the last id below which no more rows can appear."""
         complete = self.floor
         while self._seen and self._seen[0][1] <= oldest_running:
             complete = max(complete, self._seen.popleft()[0])
@@ -80,61 +83,63 @@ class OutboxReader:
             complete = min(complete, page.rows[0]["id"] - 1)
         if complete > self.floor:
             self.floor = complete
-            self._skipped = {place: [id for id in ids if id > complete] for place, ids in self._skipped.items()}
+            self._skipped = {partition: [id for id in ids if id > complete] for partition, ids in self._skipped.items()}
 
-    def skip(self, place: TopicPartition, row: asyncpg.Record) -> None:
-        """This row waits until its partition is released."""
-        first = self._first_skipped.get(place)
+    def skip(self, partition: TopicPartition, row: asyncpg.Record) -> None:
+        """Skips a row until its partition is released."""
+        first = self._first_skipped.get(partition)
         if first is None or row["id"] < first["id"]:
-            self._first_skipped[place] = row
-        self._skipped.setdefault(place, []).append(row["id"])
+            self._first_skipped[partition] = row
+        self._skipped.setdefault(partition, []).append(row["id"])
 
-    def release(self, place: TopicPartition) -> None:
-        """What was skipped of this partition is read again."""
-        first = self._first_skipped.pop(place, None)
-        self._skipped.pop(place, None)
+    def release(self, partition: TopicPartition) -> None:
+        """Makes the skipped rows of this partition be read again."""
+        first = self._first_skipped.pop(partition, None)
+        self._skipped.pop(partition, None)
         if first is not None:
-            self._go_back(first["id"])
+            self._lower_floor(first["id"])
 
     def forget_sent(self) -> None:
-        """What was sent is read again: its transaction was not committed."""
+        """Makes sent rows be read again: their transaction was not committed."""
         if self.sent:
-            self._go_back(min(self.sent))
+            self._lower_floor(min(self.sent))
         self.sent.clear()
 
-    def first_skipped(self, place: TopicPartition) -> asyncpg.Record | None:
-        """The oldest row that waits for a held partition."""
-        return self._first_skipped.get(place)
+    def first_skipped(self, partition: TopicPartition) -> asyncpg.Record | None:
+        """The oldest skipped row of a held partition; None where there is none."""
+        return self._first_skipped.get(partition)
 
     def oldest_skipped(self) -> dict[TopicPartition, datetime]:
-        """When the oldest row that waits for each held partition was written."""
-        return {place: row["created_at"] for place, row in self._first_skipped.items()}
+        """When the oldest skipped row of each held partition was written."""
+        return {partition: row["created_at"] for partition, row in self._first_skipped.items()}
 
     async def delete_sent(self, cluster_id: str, offsets: dict[TopicPartition, int]) -> None:
-        """Deletes what was sent and keeps how far each partition was acknowledged."""
-        places = sorted(offsets)
+        """Deletes the sent rows and stores the acknowledged offset of each partition."""
+        partitions = sorted(offsets)
         await self._connection.execute(
             DELETE_SENT,
             list(self.sent),
             cluster_id,
-            [place.topic for place in places],
-            [place.partition for place in places],
-            [offsets[place] for place in places],
+            [partition.topic for partition in partitions],
+            [partition.partition for partition in partitions],
+            [offsets[partition] for partition in partitions],
         )
         self.sent.clear()
 
     async def unsent_ahead(self, topic: str) -> tuple[dict[bytes, datetime], datetime | None]:
-        """Keys with unsent rows of a topic and since when, for a page that was full; and, where that is not all of
-        them, the moment of the last one that was looked at."""
-        rows = await self._connection.fetch(SELECT_AHEAD, topic, self.floor, self._passed(), AHEAD)
+        """For a full page: the keys of a topic that have unsent rows, with the moment of the oldest row of each.
+
+        Where too many rows are unsent to be read, the second value is the moment of the last row that was read.
+        """
+        rows = await self._connection.fetch(SELECT_AHEAD, topic, self.floor, self._excluded_ids(), AHEAD)
         keys: dict[bytes, datetime] = {}
         for row in rows:
             keys.setdefault(row["key"], row["created_at"])
         return keys, rows[-1]["created_at"] if len(rows) == AHEAD else None
 
-    def _passed(self) -> list[int]:
-        """The rows that are not read again for now."""
+    def _excluded_ids(self) -> list[int]:
+        """The ids of the rows that are not read again for now: skipped and sent ones."""
         return [id for ids in self._skipped.values() for id in ids] + [*self.sent]
 
-    def _go_back(self, id: int) -> None:
+    def _lower_floor(self, id: int) -> None:
         self.floor = min(self.floor, id - 1)

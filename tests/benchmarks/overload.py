@@ -1,0 +1,237 @@
+"""What records' API does under several times the load that it can take: who is refused, how soon, what is left of it.
+
+    .venv/bin/python tests/benchmarks/overload.py [--seconds 60] [--times 4] [--settle 60] [--json FILE]
+
+Everything runs in a temporary folder, on the loopback, beside the load generator (`tests.infra.mixed_load`): one
+process, an open loop, latency counted from the time at which a request was due. The same mix all the time: emergencies
+(a doctor breaks the glass and reads), changes (a patient masks and unmasks), reads (content and searches by patients),
+deposits (CDA of 20 to 100 KB) and bulk (what-if). First the capacity, the best of three
+closed loops of 16; then "unloaded", a fifth of
+the capacity; then several times the capacity, and at once a fifth of it again, in which the recovery is looked for.
+"""
+
+import asyncio
+import dataclasses
+import os
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import asyncpg
+import httpx
+import orjson
+import typer
+
+from deploy.local import endpoints
+from deploy.local.bootstrap import PROFESSIONALS, SECOND_DOCTOR, bootstrap
+from deploy.local.client import Dmp, connect
+from deploy.local.errors import LocalError
+from deploy.local.running import Interrupted, print_progress, run
+from deploy.local.stack import Stack
+from shared.terminology import oids
+from tests.benchmarks.overload_figures import KINDS, Memory, Overload, print_figures
+from tests.infra import costs
+from tests.infra.flow import wait_complete
+from tests.infra.hospital import Hospital, Software, end, launch, token_of
+from tests.infra.load import Person
+from tests.infra.mixed_load import DEPOSIT, Phase, Sample, Script
+
+SHARES = dict(zip(KINDS, (0.04, 0.06, 0.5, 0.3, 0.1), strict=True))
+RECORDS, DOCUMENTS = 40, 400
+SEARCH = "patient={}&status=current&_count=10"
+AT_ONCE, EASY = 16, 0.2
+CAPACITY_RUNS, CAPACITY_S, UNLOADED_S, RECOVERY_S = 3, 6.0, 30.0, 30.0
+FORM, JSON, PATCH = "application/x-www-form-urlencoded", "application/json", "application/json-patch+json"
+LABEL = {"coding": [{"system": oids.CONFIDENTIALITY_SYSTEM, "code": "N"}]}
+MASK = [{"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": "MASQUE_PS"}]}}]
+UNMASK = [{"op": "replace", "path": "/securityLabel", "value": [LABEL]}]
+PUBLISHED = "select id::text, record_id::text from documents where status = 'published' order by id"
+
+
+@dataclass
+class Generator:
+    """The process that sends."""
+
+    process: asyncio.subprocess.Process
+    results: Path
+    cpu: float = 0.0
+
+    async def prepare(self, script: Script) -> None:
+        """Builds the bodies."""
+        await self._ask(dataclasses.asdict(script), "ready")
+
+    async def send(self, phase: Phase) -> list[Sample]:
+        """What came of each request."""
+        done = await self._ask(dataclasses.asdict(phase), "done")
+        self.cpu = done["cpu"]
+        if done["used_up"]:
+            tell(f"nothing left to send, so not sent: {done['used_up']}")
+        lines = await asyncio.to_thread(lambda: self.results.read_bytes().splitlines())
+        return [Sample(**orjson.loads(line)) for line in lines]
+
+    async def _ask(self, what: dict[str, Any], event: str) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(orjson.dumps(what) + b"\n")
+        await self.process.stdin.drain()
+        answer: dict[str, Any] = orjson.loads(await self.process.stdout.readline() or b'{"event": "ended"}')
+        if answer["event"] != event:
+            raise RuntimeError("the load generator ended")
+        return answer
+
+
+@dataclass
+class Overloading:
+    """A running installation and who asks there."""
+
+    stack: Stack
+    dmp: Dmp
+    client: httpx.AsyncClient
+    software: Software
+    persons: list[Person]
+    generator: Generator
+
+    async def requests(self) -> dict[str, list[Any]]:
+        """Of each kind, with tokens that are good for two minutes at least."""
+        connection = await asyncpg.connect(self.stack.postgres.dsn("records"))
+        try:
+            rows = [(row["id"], row["record_id"]) for row in await connection.fetch(PUBLISHED)][:DOCUMENTS]
+        finally:
+            await connection.close()
+        records = [str(person.record_id) for person in self.persons]
+        tokens = {record: await self.dmp.patient(record).token() for record in records}
+        doctor = await self.dmp.professional(
+            PROFESSIONALS[SECOND_DOCTOR].id, mode="bris_de_glace", motive="Unconscious, history unknown"
+        ).token()
+        kept, changed = rows[::2], rows[1::2]
+        read = [["GET", f"/fhir/Binary/{id}", tokens[record], "", [""]] for id, record in kept]
+        search = [
+            [
+                "POST",
+                "/fhir/DocumentReference/_search",
+                tokens[record],
+                FORM,
+                [f"patient={record}&status=current&_count=10"],
+            ]
+            for record in records
+        ]
+        labels = [orjson.dumps(one).decode() for one in (MASK, UNMASK)]
+        return {
+            "emergency": [["GET", f"/fhir/Binary/{id}", doctor, "", [""]] for id, _ in kept],
+            "change": [["PATCH", f"/fhir/DocumentReference/{id}", tokens[one], PATCH, labels] for id, one in changed],
+            "read": read + search * (len(read) // len(search) // 2 or 1),
+            DEPOSIT: [await token_of(self.client, self.stack.url("identity"), self.software)],
+            "bulk": [["POST", f"/records/{one}/what-if", tokens[one], JSON, [_what_if(id)]] for id, one in kept],
+        }
+
+    async def deposit_first(self) -> None:
+        """The documents that are asked for later."""
+        token = await token_of(self.client, self.stack.url("identity"), self.software)
+        start = time.time() + 0.1
+        rate = 50.0
+        stages = [(rate, DOCUMENTS / rate + 2)]
+        samples = await self.generator.send(Phase({DEPOSIT: 1.0}, {DEPOSIT: [token]}, start, stages))
+        await wait_complete(self.stack, start, sum(one.status == 201 for one in samples), tell)
+
+    async def capacity(self) -> float:
+        """Accepted requests per second in a closed loop."""
+        start = time.time() + 0.1
+        phase = Phase(SHARES, await self.requests(), start, at_once=AT_ONCE, seconds=CAPACITY_S)
+        samples = await self.generator.send(dataclasses.replace(phase, start_at=time.time() + 0.1))
+        accepted = sum(200 <= one.status < 300 for one in samples)
+        return accepted / (max(one.answered for one in samples) - min(one.sent for one in samples))
+
+    async def at_rates(self, *stages: tuple[float, float]) -> tuple[float, list[Sample]]:
+        """From when on, and what came of it."""
+        requests = await self.requests()
+        start = time.time() + 0.2
+        return start, await self.generator.send(Phase(SHARES, requests, start, list(stages)))
+
+
+async def measure(folder: Path, seconds: float, times: float, settle: float) -> Overload:
+    """Everything up, then one phase after another."""
+    async with _overloading(folder, seconds) as run:
+        tell("depositing what will be read")
+        await run.deposit_first()
+        tell(f"capacity: {AT_ONCE} requests at once")
+        capacity = max([await run.capacity() for _ in range(CAPACITY_RUNS)])
+        easy = EASY * capacity
+        tell(f"unloaded: {easy:.0f} of {capacity:.0f} requests/s")
+        await asyncio.sleep(2)
+        _, unloaded = await run.at_rates((easy, UNLOADED_S))
+        memory = Memory(run.stack.pids["records-api"])
+        watching = asyncio.create_task(memory.watch())
+        before, pace = costs.look(run.stack.pids), costs.pace()
+        tell(f"{times:g} times as much: {times * capacity:.0f} requests/s for {seconds:.0f} s, then {easy:.0f} again")
+        start, samples = await run.at_rates((times * capacity, seconds), (easy, RECOVERY_S))
+        after = costs.look(before.pids)
+        spent = {**costs.spent(before, after), "load generator": run.generator.cpu}
+        await asyncio.sleep(max(0.0, start + seconds + settle - time.time()))
+        watching.cancel()
+        memory.look()
+        return Overload(capacity, times, start, seconds, unloaded, samples, memory, spent, pace, os.getloadavg())
+
+
+@asynccontextmanager
+async def _overloading(folder: Path, seconds: float) -> AsyncIterator[Overloading]:
+    async with AsyncExitStack() as resources:
+        stack = await resources.enter_async_context(Stack(folder / "var", report=print_progress))
+        await bootstrap(stack.layout)
+        dmp = await resources.enter_async_context(connect(endpoints.read(stack.layout)))
+        hospital = await resources.enter_async_context(Hospital(stack))
+        client = await resources.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
+        software = await hospital.found()
+        persons = await hospital.open_records(RECORDS, tell)
+        streams = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
+        process = await launch("tests.infra.mixed_load", **streams)
+        resources.push_async_callback(end, process)
+        generator = Generator(process, folder / "results.jsonl")
+        numbers = [person.number for person in persons]
+        deposits = 2 * DOCUMENTS + int(80 * (seconds + CAPACITY_S * CAPACITY_RUNS + UNLOADED_S))
+        tell(f"building {deposits} documents")
+        await generator.prepare(
+            Script(
+                stack.url("records"), numbers, deposits, 20261122, str(folder / "bodies.bin"), str(generator.results)
+            )
+        )
+        yield Overloading(stack, dmp, client, software, persons, generator)
+
+
+def _what_if(document_id: str) -> str:
+    return orjson.dumps({"documents": [{"document_id": document_id, "change": "mask"}]}).decode()
+
+
+def tell(news: str) -> None:
+    """Progress, on the error stream."""
+    print(f"  {news}", file=sys.stderr, flush=True)
+
+
+def main(
+    seconds: Annotated[float, typer.Option(help="How long the overload lasts.", min=5)] = 60,
+    times: Annotated[float, typer.Option(help="How many times the capacity.", min=1)] = 4,
+    settle: Annotated[float, typer.Option(help="Seconds after the overload at which memory is looked at.")] = 60,
+    json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
+) -> None:
+    """Measure what an API does that is asked for more than it can do."""
+    with tempfile.TemporaryDirectory(prefix="dmp-overload-") as folder:
+        Path(folder).chmod(0o711)
+        try:
+            figures = run(measure(Path(folder), seconds, times, settle))
+        except Interrupted:
+            raise SystemExit(130) from None
+        except LocalError as error:
+            raise SystemExit(f"error: {error}") from None
+    print_figures(figures)
+    if json is not None:
+        json.write_bytes(orjson.dumps(figures.as_json()))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,159 @@
+"""What an overload came to: by kind of request, refused and accepted; recovery; memory."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from tests.infra.mixed_load import Sample
+
+KINDS: Final = ("emergency", "change", "read", "deposit", "bulk")
+LIVE: Final = KINDS[:-1]
+GOAL_RATIO, GOAL_RECOVERY_S, GOAL_MEMORY = 2.0, 30.0, 1.5
+WINDOW_S: Final = 3.0
+ONSET_S: Final = 2.0
+POLL_INTERVAL_S: Final = 0.5
+REFUSED: Final = frozenset({429, 503})
+
+
+@dataclass
+class Memory:
+    """Resident bytes of a process."""
+
+    pid: int
+    before: int = 0
+    peak: int = 0
+    after: int = 0
+
+    def __post_init__(self) -> None:
+        self.before = self.peak = self.after = psutil.Process(self.pid).memory_info().rss
+
+    def look(self) -> None:
+        """Once."""
+        self.after = psutil.Process(self.pid).memory_info().rss
+        self.peak = max(self.peak, self.after)
+
+    async def watch(self) -> None:
+        """For ever."""
+        while True:
+            await asyncio.sleep(POLL_INTERVAL_S)
+            self.look()
+
+
+@dataclass(frozen=True)
+class Times:
+    """Milliseconds."""
+
+    count: int
+    p50: float
+    p99: float
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> "Times":
+        """From when each was due."""
+        ordered = sorted(1000 * (one.answered - one.due) for one in samples)
+        if not ordered:
+            return cls(0, float("nan"), float("nan"))
+        p50, p99 = (ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] for percent in (50, 99))
+        return cls(len(ordered), round(p50, 1), round(p99, 1))
+
+
+@dataclass
+class Overload:
+    """Samples of the unloaded phase, and of the overload with the recovery behind it."""
+
+    capacity: float
+    times: float
+    start: float
+    seconds: float
+    unloaded: list[Sample]
+    samples: list[Sample]
+    memory: Memory
+    cpu: dict[str, float]
+    pace: float
+    load_average: tuple[float, float, float]
+    during: list[Sample] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.during = [one for one in self.samples if one.due < self.start + self.seconds]
+
+    def ratio(self, kinds: Sequence[str], onset_s: float = 0.0) -> float:
+        """p99 of what is accepted, once `onset_s` are over, over p99 unloaded."""
+        later = [one for one in self.during if one.due >= self.start + onset_s]
+        now, then = (Times.of(_accepted(samples, kinds)).p99 for samples in (later, self.unloaded))
+        return round(now / then, 2)
+
+    def recovered_after(self) -> float | None:
+        """Seconds after the end of the overload from which on, for `WINDOW_S`, nothing is refused and the p99 of live
+        requests is within the goal. None: never."""
+        goal = GOAL_RATIO * Times.of(_accepted(self.unloaded, LIVE)).p99
+        end = self.start + self.seconds
+        later = [one for one in self.samples if one.due >= end and one.kind in LIVE]
+        last = max((one.due for one in later), default=end)
+        for tenth in range(int((last - end - WINDOW_S) * 10) + 1):
+            begins = end + tenth / 10
+            window = [one for one in later if begins <= one.due < begins + WINDOW_S]
+            if window and len(_accepted(window, LIVE)) == len(window) and Times.of(window).p99 <= goal:
+                return tenth / 10
+        return None
+
+    def as_json(self) -> dict[str, Any]:
+        """All figures."""
+        return {
+            "capacity": self.capacity,
+            "live_ratio": self.ratio(LIVE),
+            "ratios": {kind: self.ratio([kind]) for kind in KINDS},
+            "recovered_after_s": self.recovered_after(),
+            "memory": [self.memory.before, self.memory.peak, self.memory.after],
+            "cpu_s": self.cpu,
+            "load_average": self.load_average,
+        }
+
+
+def _accepted(samples: Sequence[Sample], kinds: Sequence[str] = KINDS) -> list[Sample]:
+    return [one for one in samples if one.kind in kinds and 200 <= one.status < 300]
+
+
+def _refused(samples: Sequence[Sample], kinds: Sequence[str] = KINDS) -> list[Sample]:
+    return [one for one in samples if one.kind in kinds and one.status in REFUSED]
+
+
+def print_figures(figures: Overload) -> None:
+    """As tables."""
+    console = Console(width=120)
+    console.print(
+        f"capacity {figures.capacity:.0f} requests/s; {figures.times:g} times as much for {figures.seconds:.0f} s; "
+        f"a fixed piece of work took {figures.pace} ms of CPU; load average {figures.load_average}"
+    )
+    table = Table("kind", "sent", "accepted", "share", "unloaded p50, p99", "accepted p50, p99", "p99 ratio", "others")
+    for name, kinds in (*((kind, (kind,)) for kind in KINDS), ("live", LIVE)):
+        sent = [one for one in figures.during if one.kind in kinds]
+        then, now = Times.of(_accepted(figures.unloaded, kinds)), Times.of(_accepted(sent))
+        others = Counter(one.status for one in sent if not 200 <= one.status < 300 and one.status not in REFUSED)
+        table.add_row(
+            *(name, str(len(sent)), str(now.count), f"{now.count / max(1, len(sent)):.2f}"),
+            *(f"{then.p50}, {then.p99}", f"{now.p50}, {now.p99}", f"{figures.ratio(kinds)}", str(dict(others) or "")),
+        )
+    console.print(table)
+    refused = _refused(figures.during)
+    early, times = [one for one in refused if one.says_when], Times.of(refused)
+    late = Times.of([Sample(one.kind, one.due, one.due, one.sent) for one in figures.during])
+    megabytes = [round(size / 2**20) for size in (figures.memory.before, figures.memory.peak, figures.memory.after)]
+    dearest = sorted(figures.cpu.items(), key=lambda item: -item[1])
+    for line in (
+        f"refused {len(refused) / max(1, len(figures.during)):.2f} of all, {len(early)} of {len(refused)} with "
+        f"Retry-After; p50 {times.p50} ms, p99 {times.p99} ms",
+        f"live p99 ratio {figures.ratio(LIVE)} (goal {GOAL_RATIO}); without the first {ONSET_S:g} s "
+        f"{figures.ratio(LIVE, ONSET_S)}",
+        f"recovered after {figures.recovered_after()} s (goal {GOAL_RECOVERY_S:.0f})",
+        f"memory {megabytes} MB before, at the peak, after: ratios {megabytes[1] / megabytes[0]:.2f}, "
+        f"{megabytes[2] / megabytes[0]:.2f} (goal {GOAL_MEMORY})",
+        f"the generator sent {late.p50} ms (p50), {late.p99} ms (p99) after the time that was due",
+        "CPU, s: " + ", ".join(f"{name} {cpu:.1f}" for name, cpu in dearest[:9]),
+    ):
+        console.print(line)
