@@ -17,8 +17,8 @@ from shared.terminology.matrix import packaged
 from shared.terminology.professions import professions
 
 _TEXTS: Final = Path(__file__).parents[1] / "services" / "audit" / "explanations.toml"
-_N: Final = frozenset({"N"})
-_GOOD: Final[dict[str, Any]] = {
+_NORMAL: Final = frozenset({"N"})
+_BASE_FACTS: Final[dict[str, Any]] = {
     "record_status": "open",
     "choices_known": True,
     "copies_fresh": True,
@@ -26,9 +26,9 @@ _GOOD: Final[dict[str, Any]] = {
     "section_hidden": False,
     "organisation_objected": False,
     "matrix_cell": "allowed",
-    "labels_asked": _N,
+    "labels_asked": _NORMAL,
 }
-_DOCUMENT: Final[dict[str, Any]] = {"document_status": "published", "labels": _N, "deposited_by": "organisation"}
+_DOCUMENT: Final[dict[str, Any]] = {"document_status": "published", "labels": _NORMAL, "deposited_by": "organisation"}
 _DOCTOR: Final[dict[str, Any]] = {"actor_kind": "professional", "profession": "G15_10"}
 _URGENT: Final[dict[str, Any]] = {**_DOCTOR, "motive": True, "record_named": True}
 
@@ -47,7 +47,7 @@ _READERS: Final[Mapping[str, dict[str, Any]]] = {
     "doctor of an attested care team": {**_DOCTOR, "care_team": "valid"},
     "doctor of an attested care team, objected to": {**_DOCTOR, "care_team": "valid", "care_team_objected": True},
     "médecin traitant": {**_DOCTOR, "attending_doctor": True},
-    "the same status, held by a pharmacist": {**_DOCTOR, "profession": "G15_21", "attending_doctor": True},
+    "médecin traitant status, held by a pharmacist": {**_DOCTOR, "profession": "G15_21", "attending_doctor": True},
     "author": {**_DOCTOR, "author": True},
     "doctor, blocked but authorised": {**_DOCTOR, "authorisation": "valid", "blocked": "professional"},
     "profession that the matrix denies": {**_DOCTOR, "authorisation": "valid", "matrix_cell": "denied"},
@@ -93,17 +93,17 @@ _READERS: Final[Mapping[str, dict[str, Any]]] = {
 }
 _DOCUMENTS: Final[Mapping[str, dict[str, Any]]] = {
     "ordinary": {},
-    "masked": {"labels": _N | {"MASQUE_PS"}},
+    "masked": {"labels": _NORMAL | {"MASQUE_PS"}},
     "in a hidden section": {"section_hidden": True},
-    "invisible to the patient": {"labels": _N | {"INVISIBLE_PATIENT"}},
-    "invisible to representatives": {"labels": _N | {"INVISIBLE_REPRESENTANTS_LEGAUX"}},
+    "invisible to the patient": {"labels": _NORMAL | {"INVISIBLE_PATIENT"}},
+    "invisible to representatives": {"labels": _NORMAL | {"INVISIBLE_REPRESENTANTS_LEGAUX"}},
     "refused at deposit": {"document_status": "refused"},
     "deleted": {"document_status": "deleted"},
     "in a closed record": {"record_status": "closed"},
     "while copies are too old": {"copies_fresh": False},
     "in the record of a deceased person": {"record_status": "deceased"},
 }
-_OWN: Final[dict[str, Any]] = {"author": True, "own_deposit": True}
+_DEPOSITOR: Final[dict[str, Any]] = {"author": True, "own_deposit": True}
 _WRITERS: Final[Mapping[str, dict[str, Any]]] = {
     "holder, own document": {
         "actor_kind": "patient",
@@ -125,8 +125,8 @@ _WRITERS: Final[Mapping[str, dict[str, Any]]] = {
         "self_deposited": True,
         "class_code": "90",
     },
-    "author": {**_DOCTOR, **_OWN},
-    "author, blocked": {**_DOCTOR, **_OWN, "blocked": "professional"},
+    "author": {**_DOCTOR, **_DEPOSITOR},
+    "author, blocked": {**_DOCTOR, **_DEPOSITOR, "blocked": "professional"},
     "another professional, authorised": {**_DOCTOR, "authorisation": "valid"},
     "nurse of occupational medicine, where the parameter allows it": {
         **_DOCTOR,
@@ -134,9 +134,13 @@ _WRITERS: Final[Mapping[str, dict[str, Any]]] = {
         "never": "occupational-medicine",
         "occupational_medicine": "allowed",
     },
-    "software of the depositor": {"actor_kind": "software", **_OWN},
-    "software of a blocked structure": {"actor_kind": "software", **_OWN, "blocked": "structure"},
-    "software of an organisation objected to": {"actor_kind": "software", **_OWN, "organisation_objected": True},
+    "software of the depositor": {"actor_kind": "software", **_DEPOSITOR},
+    "software of a blocked structure": {"actor_kind": "software", **_DEPOSITOR, "blocked": "structure"},
+    "software of an organisation objected to": {
+        "actor_kind": "software",
+        **_DEPOSITOR,
+        "organisation_objected": True,
+    },
 }
 _WRITING: Final[Mapping[str, dict[str, Any]]] = {
     "deposit": {"action": "deposit"},
@@ -154,7 +158,7 @@ _CHANGERS: Final[Mapping[str, dict[str, Any]]] = {
     "professional": _DOCTOR,
     "professional, the card present, about self": {**_DOCTOR, "card_present": True, "about_self": True},
     "médecin traitant": {**_DOCTOR, "attending_doctor": True},
-    "the same status, held by a pharmacist": {**_DOCTOR, "profession": "G15_21", "attending_doctor": True},
+    "médecin traitant status, held by a pharmacist": {**_DOCTOR, "profession": "G15_21", "attending_doctor": True},
     "software of a structure, about it": {"actor_kind": "software", "about_self": True},
     "software of a structure, after the person ended its attestation": {
         "actor_kind": "software",
@@ -199,8 +203,8 @@ def access_page() -> str:
             "answers each request gave every answer below. The code after an answer names the rule that permitted, or",
             "the question whose answer forbade. Unknown facts lead to a refusal. Articles: Code de la santé publique.",
             "",
-            *_order(questions),
-            *_reading(),
+            *_questions_in_order(questions),
+            *_readers_table(),
             *_table("Who writes", _WRITERS, _WRITING),
             *_table("Who changes who may see what", _CHANGERS, {change: _changing(change) for change in _CHANGES}),
             *_table("Who sees who did what", _CHANGERS, {"list of accesses": {"action": "read-access-list"}}),
@@ -213,7 +217,7 @@ def _changing(change: str) -> dict[str, Any]:
     return {"action": "change-rights", "change": change}
 
 
-def _order(questions: Mapping[str, Any]) -> Iterator[str]:
+def _questions_in_order(questions: Mapping[str, Any]) -> Iterator[str]:
     yield "## The order of the questions\n"
     yield "The first question whose answer forbids decides. All apply to a professional who reads, fewer to others.\n"
     codes = [requirement.reason for requirement in ACTIONS["read"][0]["professional"]]
@@ -233,7 +237,7 @@ def _order(questions: Mapping[str, Any]) -> Iterator[str]:
     yield "\nA refusal that rests on a person's choice is answered as if the document did not exist.\n"
 
 
-def _reading() -> Iterator[str]:
+def _readers_table() -> Iterator[str]:
     of_documents = {name: {**_DOCUMENT, **facts, "action": "read"} for name, facts in _DOCUMENTS.items()}
     yield from _table("Who reads a document", _READERS, of_documents)
 
@@ -244,7 +248,7 @@ def _table(title: str, askers: Mapping[str, dict[str, Any]], columns: Mapping[st
     yield f"|---|{'---|' * len(columns)}"
     for name, asker in askers.items():
         cells = " | ".join(
-            _cell({**_GOOD, **_document_of(question), **asker, **question}) for question in columns.values()
+            _cell({**_BASE_FACTS, **_document_of(question), **asker, **question}) for question in columns.values()
         )
         yield f"| {name} | {cells} |"
     yield ""

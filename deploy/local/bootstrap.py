@@ -90,7 +90,7 @@ def session_of(dmp: Dmp, credentials: Mapping[str, Any], name: str) -> Session:
     """Returns a session of a bootstrapped client or professional. Raises LocalError if the name is unknown."""
     credential = credentials.get(name)
     if credential is None:
-        raise LocalError(f"{name} is no known name ({_names(credentials)}): register it with `dmp bootstrap`")
+        raise LocalError(f"the name {name} is unknown ({_names(credentials)}): register it with `dmp bootstrap`")
     if credential["kind"] == "professional":
         return dmp.professional(credential["professional_id"])
     return dmp.software(credential["client_id"], load_key(Path(credential["key"])))

@@ -66,7 +66,7 @@ class Child:
     async def start(self) -> None:
         """Starts the process; returns before it is healthy."""
         if self.spec.prepare is not None:
-            await in_thread(self.spec.prepare)
+            await run_in_thread(self.spec.prepare)
         with self._open_log() as log:
             self._process = await spawn(self.spec, log)
 
@@ -119,7 +119,7 @@ class Child:
         return log
 
 
-async def in_thread(work: Callable[[], None]) -> None:
+async def run_in_thread(work: Callable[[], None]) -> None:
     """Runs blocking work in a thread to its end, even when cancelled, so that nothing it uses is removed before."""
     task = asyncio.ensure_future(asyncio.to_thread(work))
     try:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from deploy.local.child import in_thread
+from deploy.local.child import run_in_thread
 from deploy.local.errors import LocalError, explain
 from deploy.local.lock import holder
 from deploy.local.paths import Layout, write_private
@@ -89,7 +89,7 @@ class EndpointsKeeper:
 
     async def _attempt(self, content: dict[str, Any]) -> OSError | None:
         try:
-            await in_thread(lambda: _refresh(self._layout, content))
+            await run_in_thread(lambda: _refresh(self._layout, content))
         except OSError as error:
             return error
         return None

@@ -20,7 +20,7 @@ STATIONS = {
 _KINDS = {"system": "the record itself", "administrator": "administration"}
 
 
-async def until(fetch: Callable[[], Awaitable[T | None]], every_s: float = POLL_INTERVAL_S) -> T:
+async def poll(fetch: Callable[[], Awaitable[T | None]], every_s: float = POLL_INTERVAL_S) -> T:
     """Calls `fetch` until it returns a result. There is no time limit: the caller sets a deadline."""
     while (result := await fetch()) is None:  # noqa: ASYNC110  # the awaited change happens in other processes
         await asyncio.sleep(every_s)

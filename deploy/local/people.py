@@ -84,12 +84,12 @@ def opening(
 
 def invent(seed: int | None = None) -> InventedPerson:
     """Returns a random person; a seed determines the person."""
-    dice = random.Random(seed)
-    sex: Literal["female", "male"] = dice.choice(("female", "male"))
-    birth_name, given_name = dice.choice(_BIRTH_NAMES), dice.choice(_GIVEN_NAMES[sex])
-    born = date(1935, 1, 1) + timedelta(days=dice.randrange(70 * 365))
-    number = f"{2 if sex == 'female' else 1}{born:%y%m}{NOWHERE}{dice.randrange(1, 999):03d}"
-    mail = f"{_ascii(given_name)}.{_ascii(birth_name)}.{dice.randrange(10_000):04d}@patient.example"
+    random_source = random.Random(seed)
+    sex: Literal["female", "male"] = random_source.choice(("female", "male"))
+    birth_name, given_name = random_source.choice(_BIRTH_NAMES), random_source.choice(_GIVEN_NAMES[sex])
+    born = date(1935, 1, 1) + timedelta(days=random_source.randrange(70 * 365))
+    number = f"{2 if sex == 'female' else 1}{born:%y%m}{NOWHERE}{random_source.randrange(1, 999):03d}"
+    mail = f"{_ascii(given_name)}.{_ascii(birth_name)}.{random_source.randrange(10_000):04d}@patient.example"
     return InventedPerson(number + ins_key(number), birth_name, given_name, born, sex, mail)
 
 

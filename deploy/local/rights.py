@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.local import mailbox
 from deploy.local.bootstrap import DOCTOR, OPERATOR, PROFESSIONALS, SECOND_DOCTOR, session_of
 from deploy.local.client import RefusedError, Session
-from deploy.local.following import until
+from deploy.local.following import poll
 from deploy.local.mailbox import CaughtMail
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ async def ask_and_hide(story: Story) -> None:
     question = {"documents": [{"document_id": story.document_id, "change": "mask"}]}
     path = f"/records/{story.record_id}/what-if"
     answer = (await story.holder.call("POST", "records", path, json=question)).json()
-    story.happened(story.patient.name, "asks: if I mask the letter, who can no longer see it?")
+    story.tell_event(story.patient.name, "asks: if I mask the letter, who can no longer see it?")
     lost = [effect for effect in answer["effects"] if effect["id"] == doctor.id]
     story.expect(len(lost) == 1 and lost[0]["lost"] == 1, "the doctor is not among those who would lose it")
     for sentence in answer["sentences"]:
@@ -35,9 +35,9 @@ async def ask_and_hide(story: Story) -> None:
     await story.holder.call(
         "PATCH", "records", f"/fhir/DocumentReference/{story.document_id}", json=MASK, headers=PATCH
     )
-    story.happened(story.patient.name, "masks it, in force with the answer")
+    story.tell_event(story.patient.name, "masks it, in force with the answer")
     story.expect(await _status(story.doctor, story) == 404, "the doctor still reads the masked letter")
-    story.happened(doctor.name, "asks for it: 404, as if it did not exist")
+    story.tell_event(doctor.name, "asks for it: 404, as if it did not exist")
     await _explain(story, "masked")
 
 
@@ -45,21 +45,21 @@ async def break_the_glass(story: Story) -> None:
     """Another doctor reads in an emergency: with a motive, never against the patient's opposition; an alert follows."""
     doctor = PROFESSIONALS[SECOND_DOCTOR]
     emergency = story.dmp.professional(doctor.id, mode="bris_de_glace", motive=MOTIVE, patient=story.patient.patient)
-    story.happened(doctor.name, f"breaks the glass: “{MOTIVE}”")
+    story.tell_event(doctor.name, f"breaks the glass: “{MOTIVE}”")
     story.expect(await _status(emergency, story) == 404, "a masked letter was opened without permission")
-    story.happened(doctor.name, "is not shown the masked letter: the patient has not permitted that in emergencies")
+    story.tell_event(doctor.name, "is not shown the masked letter: the patient has not permitted that in emergencies")
     choices = {"break_glass": True, "regulation_centre": True, "masked_documents": True}
     await _choose(story, "emergency", choices, "permits masked documents in emergencies")
     before = len(mailbox.caught_mails(story.layout.mail, story.patient.mail))
     read = await emergency.call("GET", "records", f"/fhir/Binary/{story.document_id}")
     mode = read.headers["x-access-mode"]
     story.expect(read.content == story.document and mode == "bris_de_glace", f"the answer says mode {mode}")
-    story.happened(doctor.name, f"reads it; the answer is marked {mode}")
-    mail = await until(lambda: _mail_after(story, before))
-    story.happened("mail server", f"has taken a mail to {mail.to}: {mail.subject}", mail.arrived)
+    story.tell_event(doctor.name, f"reads it; the answer is marked {mode}")
+    mail = await poll(lambda: _mail_after(story, before))
+    story.tell_event("mail server", f"has taken a mail to {mail.to}: {mail.subject}", mail.arrived)
     await _choose(story, "emergency", {**choices, "break_glass": False}, "opposes breaking the glass")
     story.expect(await _status(emergency, story) == 404, "the opposition was not honoured")
-    story.happened(doctor.name, "is refused from then on, even in an emergency")
+    story.tell_event(doctor.name, "is refused from then on, even in an emergency")
     await _show_emergencies(story)
 
 
@@ -79,24 +79,24 @@ async def decide_again(story: Story) -> None:
             break
     story.expect(total["decisions"] > 0, "nothing was decided again")
     story.expect(total["differences"] == 0, f"{total['differences']} decisions are answered otherwise now")
-    story.happened("operator", f"has {total['decisions']} decisions decided again from their facts: no difference")
+    story.tell_event("operator", f"has {total['decisions']} decisions decided again from their facts: no difference")
 
 
 async def _explain(story: Story, reason: str) -> None:
     """The patient asks why the doctor was refused; the answer lists the questions of the rules in order."""
-    line = await until(lambda: _entry(story, reason), every_s=0.3)
+    line = await poll(lambda: _entry(story, reason), every_s=0.3)
     path = f"/entries/{line['event_id']}/explanation"
     explanation = (await story.holder.call("GET", "audit", path, headers={"accept-language": "en"})).json()
     story.expect(explanation["steps"] and not explanation["steps"][-1]["met"], "the explanation names no rule")
-    story.happened(story.patient.name, f"asks why: {explanation['sentence']}")
+    story.tell_event(story.patient.name, f"asks why: {explanation['sentence']}")
     for step in explanation["steps"]:
         story.tell(f"      {'✓' if step['met'] else '✗'} {step['answer']}")
 
 
 async def _show_emergencies(story: Story) -> None:
-    listed = await until(lambda: _emergencies(story), every_s=0.3)
+    listed = await poll(lambda: _emergencies(story), every_s=0.3)
     emergency = listed[0]
-    story.happened(story.patient.name, f"sees who it was, the motive (“{emergency['motive']}”) and what was read")
+    story.tell_event(story.patient.name, f"sees who it was, the motive (“{emergency['motive']}”) and what was read")
 
 
 async def _emergencies(story: Story) -> list[dict[str, Any]] | None:
@@ -115,7 +115,7 @@ async def _choose(story: Story, choice: str, body: dict[str, Any], words: str) -
     path = f"/records/{story.record_id}/{choice}"
     answer = await story.holder.call("PUT", "consent", path, json=body, headers=_WAIT)
     story.expect(answer.json()["status"] == "in-force", "the choice is still on its way after 5 s")
-    story.happened(story.patient.name, f"{words}; in force")
+    story.tell_event(story.patient.name, f"{words}; in force")
 
 
 async def _status(session: Session, story: Story) -> int:

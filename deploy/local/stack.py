@@ -32,7 +32,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from deploy.local import endpoints, topics
-from deploy.local.child import ChildSpec, in_thread
+from deploy.local.child import ChildSpec, run_in_thread
 from deploy.local.databases import app_dsn, create_databases, owner_dsn, unsent_topics
 from deploy.local.errors import LocalError
 from deploy.local.kafka import ADMIN, OPS, Kafka, prepare_kafka
@@ -44,7 +44,7 @@ from deploy.local.provider import psc_spec, write_psc
 from deploy.local.secrets import Secrets
 from deploy.local.services import NAMES, Role, Services
 from deploy.local.smtp import smtp_spec
-from deploy.local.supervisor import Progress, Report, Supervisor, run_once, together
+from deploy.local.supervisor import Progress, Report, Supervisor, run_once, run_together
 from shared.contracts.topics import TOPICS
 
 Part = Literal["postgres", "kafka", "smtp", "services"]
@@ -173,14 +173,14 @@ class Stack:
 
     async def _start_services(self) -> None:
         self.services = Services(self.layout, self.postgres, self.kafka, self.ports, self.secrets, self._environment)
-        await together(
+        await run_together(
             self._step("databases", create_databases(self.postgres, self.secrets, NAMES)),
             self._step("topics", self._create_topics()),
         )
         write_psc(self.layout, self.secrets, self.url("identity"))
         specs = [psc_spec(self.layout, self.ports["psc"]), *self.services.all()]
         self.secrets.save()
-        await self._step("migrations", together(*(run_once(self.services.migrate(name)) for name in NAMES)))
+        await self._step("migrations", run_together(*(run_once(self.services.migrate(name)) for name in NAMES)))
         await self.supervisor.start(*specs)
 
     async def _step(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -192,8 +192,8 @@ class Stack:
         admin, bootstrap = self.kafka.credentials(ADMIN), self.kafka.bootstrap
         retired = [topic.name for topic in TOPICS if topic.former_writers]
         unsent = {(name, topic) for name in NAMES for topic in await unsent_topics(self.postgres, name, retired)}
-        await in_thread(lambda: topics.create_topics(bootstrap, admin))
-        await in_thread(lambda: topics.grant(bootstrap, admin, unsent=unsent))
+        await run_in_thread(lambda: topics.create_topics(bootstrap, admin))
+        await run_in_thread(lambda: topics.grant(bootstrap, admin, unsent=unsent))
 
     def _port_names(self) -> list[str]:
         names: dict[Part, list[str]] = {

@@ -27,7 +27,7 @@ from deploy.local.bootstrap import (
 from deploy.local.client import FHIR, Dmp, RefusedError, Session, connect
 from deploy.local.ending import close_record, erase_record
 from deploy.local.errors import LocalError
-from deploy.local.following import POLL_INTERVAL_S, STATIONS, describe_access, is_done, until
+from deploy.local.following import POLL_INTERVAL_S, STATIONS, describe_access, is_done, poll
 from deploy.local.letter import letter
 from deploy.local.mailbox import CaughtMail
 from deploy.local.opening import open_alone, open_at_a_pharmacy, run_campaign
@@ -91,7 +91,7 @@ class Story:
         """Returns the session of a hospital's software."""
         return self._once(name, lambda: session_of(self.dmp, self.credentials, name))
 
-    def happened(self, who: str, what: str, at: datetime | None = None) -> None:
+    def tell_event(self, who: str, what: str, at: datetime | None = None) -> None:
         """Tells an event in one line: the time, the time since the deposit, the actor, the act."""
         moment = at or datetime.now(UTC)
         since = f"+{(moment - self.deposited_at).total_seconds() * 1000:.0f} ms" if self.deposited_at else ""
@@ -119,9 +119,11 @@ async def open_record(story: Story) -> None:
     body = person.opening()
     answer = (await administrator.call("POST", "identity", "/records", json=body)).json()
     story.record_id = answer["record_id"]
-    story.happened("administrator", f"opens the record of {person.name} (invented), born {person.birth_date:%d/%m/%Y}")
-    await until(lambda: _is_in_force(story, administrator))
-    story.happened("record", f"{story.record_id} is in force everywhere")
+    story.tell_event(
+        "administrator", f"opens the record of {person.name} (invented), born {person.birth_date:%d/%m/%Y}"
+    )
+    await poll(lambda: _is_in_force(story, administrator))
+    story.tell_event("record", f"{story.record_id} is in force everywhere")
 
 
 async def deposit(story: Story) -> None:
@@ -130,7 +132,7 @@ async def deposit(story: Story) -> None:
     story.document = letter(story.patient, hospital)
     receipt = await _deposit(story, HOSPITAL, story.document)
     size = len(story.document) / 1000
-    story.happened(hospital.name, f"deposits a discharge letter ({size:.0f} kB): 201, {receipt}")
+    story.tell_event(hospital.name, f"deposits a discharge letter ({size:.0f} kB): 201, {receipt}")
     progress = await follow(story, story.organisation(HOSPITAL), receipt)
     story.document_id = progress["document_id"]
     story.expect(progress["status"] == "published", f"the document was {progress['status']} ({progress['reason']})")
@@ -138,10 +140,10 @@ async def deposit(story: Story) -> None:
 
 async def read_the_mail(story: Story) -> None:
     """The alert arrives in the patient's mailbox. It mentions a new document, and nothing about it."""
-    mail = await until(lambda: _mail(story, 1))
+    mail = await poll(lambda: _mail(story, 1))
     assert story.deposited_at is not None
     story.first_alert_s = (mail.arrived - story.deposited_at).total_seconds()
-    story.happened("mail server", f"has taken a mail to {mail.to}", mail.arrived)
+    story.tell_event("mail server", f"has taken a mail to {mail.to}", mail.arrived)
     _show(story, mail)
 
 
@@ -150,10 +152,10 @@ async def refuse_a_hospital(story: Story) -> None:
     clinic = STRUCTURES[SECOND_HOSPITAL]
     await _choose(story, "PUT", f"feeding-objections/{clinic.id}", f"objects to deposits of {clinic.name}")
     receipt = await _deposit(story, SECOND_HOSPITAL, letter(story.patient, clinic))
-    story.happened(clinic.name, f"deposits a discharge letter: 201, {receipt}")
+    story.tell_event(clinic.name, f"deposits a discharge letter: 201, {receipt}")
     progress = await follow(story, story.organisation(SECOND_HOSPITAL), receipt)
     story.expect(progress["status"] == "refused", f"the document was {progress['status']}")
-    story.happened(clinic.name, f"learns by `dmp track`: refused, {progress['reason']}")
+    story.tell_event(clinic.name, f"learns by `dmp track`: refused, {progress['reason']}")
 
 
 async def let_a_doctor_read(story: Story) -> None:
@@ -164,12 +166,12 @@ async def let_a_doctor_read(story: Story) -> None:
     query = {"patient": story.record_id, "status": "current"}
     answer = await story.doctor.call("POST", "records", "/fhir/DocumentReference/_search", data=query)
     titles = [entry["resource"]["content"][0]["attachment"]["title"] for entry in answer.json().get("entry", [])]
-    story.happened(doctor.name, f"finds {len(titles)} document: {', '.join(titles)}")
+    story.tell_event(doctor.name, f"finds {len(titles)} document: {', '.join(titles)}")
     content = await story.doctor.call("GET", "records", f"/fhir/Binary/{story.document_id}")
     story.expect(content.content == story.document, "the bytes that were read are not those that were deposited")
-    story.happened(doctor.name, f"reads it: {len(content.content) / 1000:.0f} kB, byte for byte as deposited")
-    mail = await until(lambda: _mail(story, 2))
-    story.happened("mail server", f"has taken a mail to {mail.to}", mail.arrived)
+    story.tell_event(doctor.name, f"reads it: {len(content.content) / 1000:.0f} kB, byte for byte as deposited")
+    mail = await poll(lambda: _mail(story, 2))
+    story.tell_event("mail server", f"has taken a mail to {mail.to}", mail.arrived)
     _show(story, mail)
 
 
@@ -186,7 +188,7 @@ async def block_the_doctor(story: Story) -> None:
         and (missing.code, missing.detail) == (refused.code, refused.detail),
         "the refusal differs from the answer for a document that does not exist",
     )
-    story.happened(doctor.name, "asks for the letter again: 404, as if it did not exist")
+    story.tell_event(doctor.name, "asks for the letter again: 404, as if it did not exist")
 
 
 async def list_accesses(story: Story) -> None:
@@ -197,8 +199,8 @@ async def list_accesses(story: Story) -> None:
         ("software", "deposit-document", "refused"),
         ("patient", "block-professional", "permitted"),
     }
-    listed = await until(lambda: _accesses(story, expected), every_s=0.3)  # the ledger records each request
-    story.happened(story.patient.name, "lists who did what, the newest first:")
+    listed = await poll(lambda: _accesses(story, expected), every_s=0.3)  # the ledger records each request
+    story.tell_event(story.patient.name, "lists who did what, the newest first:")
     for line in listed:
         story.tell(f"      {describe_access(line)}")
 
@@ -206,11 +208,11 @@ async def list_accesses(story: Story) -> None:
 STEPS: tuple[tuple[str, Callable[[Story], Awaitable[None]]], ...] = (
     ("A record is opened", open_record),
     ("A hospital deposits a document", deposit),
-    ("The patient is told by mail", read_the_mail),
+    ("The patient receives a mail", read_the_mail),
     ("A hospital that the patient objects to is refused, and learns why", refuse_a_hospital),
-    ("A doctor whom the patient authorises reads; the patient is told", let_a_doctor_read),
-    ("The patient asks what masking would do, masks, and is told why the doctor is refused", ask_and_hide),
-    ("Another doctor breaks the glass; the patient is told at once", break_the_glass),
+    ("A doctor whom the patient authorises reads; the patient receives a mail", let_a_doctor_read),
+    ("The patient asks what masking would do, masks, and asks why the doctor is refused", ask_and_hide),
+    ("Another doctor breaks the glass; the patient receives a mail at once", break_the_glass),
     ("The doctor is blocked, and refused", block_the_doctor),
     ("The patient lists who did what", list_accesses),
     ("Every decision is decided again from its facts", decide_again),
@@ -230,7 +232,7 @@ async def follow(story: Story, software: Session, place: str) -> dict[str, Any]:
         reached = [name for name in STATIONS if progress.get(name) and name not in reported]
         for name in sorted(reached, key=lambda name: str(progress[name])):
             reason = f" ({progress['reason']})" if name == "refused_at" else ""
-            story.happened("   its document is", STATIONS[name] + reason, datetime.fromisoformat(progress[name]))
+            story.tell_event("   its document is", STATIONS[name] + reason, datetime.fromisoformat(progress[name]))
         reported |= set(reached)
         if is_done(progress):
             return progress
@@ -255,10 +257,10 @@ async def _choose(story: Story, method: str, choice: str, words: str) -> None:
     path = f"/records/{story.record_id}/{choice}"
     started = datetime.now(UTC)
     answer = await story.holder.call(method, "consent", path, headers={"prefer": "wait=5"})
-    story.happened(story.patient.name, words)
+    story.tell_event(story.patient.name, words)
     story.expect(answer.json()["status"] == "in-force", "the choice is still on its way after 5 s")
     milliseconds = (datetime.now(UTC) - started).total_seconds() * 1000
-    story.happened("   the choice is", f"in force for every read after {milliseconds:.0f} ms")
+    story.tell_event("   the choice is", f"in force for every read after {milliseconds:.0f} ms")
 
 
 async def _mail(story: Story, number: int) -> CaughtMail | None:

@@ -60,7 +60,7 @@ class Supervisor:
         self._ranks += 1
         for spec in specs:
             self._managed[spec.name] = ManagedChild(Child(spec), self._ranks)
-        await together(*(self._start(self._managed[spec.name]) for spec in specs))
+        await run_together(*(self._start(self._managed[spec.name]) for spec in specs))
 
     async def start_again(self, name: str) -> None:
         """Starts a stopped child; returns when it is healthy."""
@@ -175,7 +175,7 @@ async def run_once(spec: ChildSpec, timeout: float = 600) -> None:
         raise StartError(spec.name, child.why_ended(), spec.log)
 
 
-async def together(*work: Awaitable[Any]) -> None:
+async def run_together(*work: Awaitable[Any]) -> None:
     """Awaits all; the first error cancels the others and is raised unchanged."""
     tasks = [asyncio.ensure_future(item) for item in work]
     try:

@@ -1,4 +1,4 @@
-"""What operators do with messages that cannot be used, by the commands of `dmp`."""
+"""Operators handle dead letters with the commands of `dmp`."""
 
 import asyncio
 import json
@@ -59,7 +59,7 @@ async def test_operators_see_where_each_group_goes_on(stack: Stack) -> None:
 
 @dataclass(frozen=True)
 class CommandResult:
-    """How a command ended, and what it said."""
+    """Exit code and output of a command."""
 
     exit_code: int | None
     stdout: str
@@ -67,7 +67,7 @@ class CommandResult:
 
 
 async def dmp(stack: Stack, *arguments: str) -> CommandResult:
-    """One command, in a process of its own as it is typed."""
+    """Runs a command in a process of its own."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "deploy.local", *arguments),
         env={**os.environ, "DMP_VAR": str(stack.layout.folder), "COLUMNS": "200"},

@@ -1,4 +1,4 @@
-"""The main job, whole: what a stranger sees, what happens while services are away, and what nobody may ever see."""
+"""The whole main job: the story, deposits while services are down, and data that must never leak."""
 
 import re
 from collections.abc import Iterator

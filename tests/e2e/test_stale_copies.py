@@ -1,4 +1,4 @@
-"""While the broker is away nobody learns of a change: soon others are not answered, the holder and emergencies are."""
+"""While the broker is down, copies become stale: records then answers 503, except to the holder and in emergencies."""
 
 from collections.abc import Mapping
 from uuid import uuid4

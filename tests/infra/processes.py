@@ -1,4 +1,4 @@
-"""A service's process as an operator starts it, with its settings in the environment."""
+"""Runs a service's command as an operator does, with the settings in the environment."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ _OWN = {
 
 @dataclass(frozen=True)
 class ProcessResult:
-    """A process that has ended."""
+    """Exit code and output of a process."""
 
     code: int
     output: str
@@ -39,7 +39,7 @@ class ProcessResult:
 
 
 async def run(database: Database, *arguments: str, rings: Mapping[str, str]) -> ProcessResult:
-    """`python -m services.<service> <arguments>` until it ends; `rings` by the name of their setting."""
+    """Runs `python -m services.<service> <arguments>` to its end; `rings`: keyrings by their setting."""
     prefix = database.service.upper()
     settings = {**_COMMON, **_OWN.get(database.service, {}), "POSTGRES__DSN": database.dsn}
     settings |= {f"KEYS__{name.upper()}": ring for name, ring in rings.items()}

@@ -1,4 +1,4 @@
-"""The supervisor survives what its children die of, and brings them back: full disks, closed terminals, anything."""
+"""The supervisor survives errors that kill its children (full disks, closed terminals, ...) and restarts them."""
 
 import contextlib
 import errno
@@ -28,7 +28,7 @@ async def healthy() -> bool:
 
 
 def child(log: Path, prepare: Callable[[], None] | None = None) -> ChildSpec:
-    """A process that only lives."""
+    """Returns a process that only sleeps."""
     command = ("/usr/bin/env", "sleep", "600")
     return ChildSpec(NAME, command, log, healthy, Path("/"), {"PATH": "/usr/bin:/bin"}, prepare)
 

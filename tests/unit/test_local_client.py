@@ -1,4 +1,4 @@
-"""The client: proofs, tokens, and errors in one line."""
+"""The client of the services: assertions, tokens, and errors in one line."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The command line: what it shows, and how it ends."""
+"""The command line: its output and its exit codes."""
 
 import json
 import os
@@ -249,7 +249,7 @@ def test_the_workers_metrics_are_read() -> None:
 
 
 def page(*counts: int) -> str:
-    """A metrics page on which so many of the times lie within each limit, and beyond the last."""
+    """Returns a metrics page with `counts` times within each limit and, last, beyond the last limit."""
     registry = CollectorRegistry()
     histogram = Histogram(METRIC, "Times.", buckets=LIMITS, registry=registry)
     for times, seconds in zip(counts, (*LIMITS, 100.0), strict=True):

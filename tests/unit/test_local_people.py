@@ -1,4 +1,4 @@
-"""Invented persons are well-formed, nobody's, and another one each time."""
+"""Invented persons are well-formed, belong to nobody, and differ from each other."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""From a file to what is sent."""
+"""The Bundle that is made of a file."""
 
 import base64
 from pathlib import Path

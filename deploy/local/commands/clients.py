@@ -4,7 +4,7 @@ import typer
 
 from deploy.local.bootstrap import bootstrap as make
 from deploy.local.cli import JsonOption, VarOption
-from deploy.local.commands.common import running, show_json, show_table
+from deploy.local.commands.common import read_installation, show_json, show_table
 from deploy.local.paths import Layout
 from deploy.local.running import run
 
@@ -23,7 +23,7 @@ def bootstrap(var: VarOption, as_json: JsonOption = False) -> None:
 
     Example: dmp bootstrap
     """
-    running(var)
+    read_installation(var)
     credentials = run(make(Layout(var)))
     if as_json:
         show_json(credentials)

@@ -40,7 +40,7 @@ def perform(var: Path, work: Callable[[Dmp, Mapping[str, Any]], Awaitable[T]]) -
 
     Exits with 3 if nothing runs.
     """
-    installation = running(var)
+    installation = read_installation(var)
 
     async def connected() -> T:
         async with connect(installation) as dmp:
@@ -49,7 +49,7 @@ def perform(var: Path, work: Callable[[Dmp, Mapping[str, Any]], Awaitable[T]]) -
     return run(connected())
 
 
-def running(var: Path) -> dict[str, Any]:
+def read_installation(var: Path) -> dict[str, Any]:
     """Returns the content of `endpoints.json`. Exits with 3 if nothing runs."""
     try:
         return endpoints.read(Layout(var))

@@ -107,7 +107,7 @@ def _show(receipt: Receipt) -> None:
     for acknowledgement in receipt.acknowledgements:
         destroyed = ", ".join(f"{count} {kind}" for kind, count in acknowledgement.destroyed.items() if count)
         moment = f"{acknowledgement.acknowledged_at:%Y-%m-%d %H:%M:%S} UTC"
-        typer.echo(f"  {acknowledgement.service:<9} {moment}  {destroyed or 'nothing was there'}")
+        typer.echo(f"  {acknowledgement.service:<9} {moment}  {destroyed or 'nothing'}")
     typer.echo(
         f"destroyed {receipt.destroyed_at:%Y-%m-%d %H:%M} UTC; no backup brings it back from "
         f"{receipt.unrecoverable_from:%Y-%m-%d} on"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from deploy.local.cli import JsonOption, VarOption
-from deploy.local.commands.common import fail, running, show_json, show_table
+from deploy.local.commands.common import fail, read_installation, show_json, show_table
 from deploy.local.errors import LocalError
 from deploy.local.importing import OVERRIDE, importer_of
 from deploy.local.running import run
@@ -84,7 +84,7 @@ def directory(
 
 def _importer(var: Path) -> Importer:
     if not os.environ.get(OVERRIDE):
-        running(var)
+        read_installation(var)
     return importer_of(var)
 
 

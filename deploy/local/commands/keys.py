@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from deploy.local.cli import JsonOption, VarOption
-from deploy.local.commands.common import EXIT_REFUSED, fail, running, show_json, show_table
+from deploy.local.commands.common import EXIT_REFUSED, fail, read_installation, show_json, show_table
 from deploy.local.paths import Layout
 from deploy.local.running import run
 from deploy.local.secrets import Secrets
@@ -78,7 +78,7 @@ def rewrap(service: ServiceArgument, var: VarOption, as_json: JsonOption = False
 
 
 def _place(var: Path, service: str) -> tuple[PostgresSettings, KeyPlan]:
-    dsn = running(var)["services"][service]["app_dsn"]
+    dsn = read_installation(var)["services"][service]["app_dsn"]
     rings = keyrings_of(Secrets.load(Layout(var).secrets), service)
     return PostgresSettings.model_validate({"dsn": dsn}), PLANS[service](rings)
 

@@ -12,8 +12,8 @@ from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import Dmp
 from deploy.local.commands.common import EXIT_NOT_YET, perform, session_for, show_json, show_table
 
-First = Annotated[UUID, typer.Argument(metavar="RECORD", help="Id of one record.", show_default=False)]
-Second = Annotated[UUID, typer.Argument(metavar="OTHER", help="Id of the other one.", show_default=False)]
+RecordArgument = Annotated[UUID, typer.Argument(metavar="RECORD", help="Id of one record.", show_default=False)]
+OtherRecordArgument = Annotated[UUID, typer.Argument(metavar="OTHER", help="Id of the other one.", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command()(unlink)
 
 
-def link(var: VarOption, record: First, other: Second, as_json: JsonOption = False) -> None:
+def link(var: VarOption, record: RecordArgument, other: OtherRecordArgument, as_json: JsonOption = False) -> None:
     """Link two records of one person, and wait until it is in force.
 
     No document moves: the person sees both records as one. Access to a document depends on its own record's state and
@@ -35,7 +35,7 @@ def link(var: VarOption, record: First, other: Second, as_json: JsonOption = Fal
     _change(var, "link", record, other, as_json)
 
 
-def unlink(var: VarOption, record: First, other: Second, as_json: JsonOption = False) -> None:
+def unlink(var: VarOption, record: RecordArgument, other: OtherRecordArgument, as_json: JsonOption = False) -> None:
     """End the link of two records, and wait until that is in force: access is then as before the link.
 
     Exit codes: 0 in force, 1 refused, 2 usage, 3 nothing runs, 4 still on its way.

@@ -11,7 +11,7 @@ import typer
 
 from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import connect, send
-from deploy.local.commands.common import running, show_json, show_table
+from deploy.local.commands.common import read_installation, show_json, show_table
 from deploy.local.errors import LocalError
 from deploy.local.kafka import OPS, Credentials, admin_client
 from deploy.local.running import run
@@ -59,7 +59,7 @@ def topics(var: VarOption, sample: SampleOption = 1.0, as_json: JsonOption = Fal
 
     Example: dmp topics --sample 5
     """
-    states, groups = run(_measure(running(var), sample))
+    states, groups = run(_measure(read_installation(var), sample))
     if as_json:
         show_json({"topics": [vars(state) for state in states], "groups": [vars(group) for group in groups]})
         return
