@@ -7,8 +7,8 @@ from tests.chaos.rights import play
 
 async def test_no_read_is_decided_under_the_old_right_once_the_new_one_is_in_force(stack: Stack, dmp: Dmp) -> None:
     seen = await play(stack, dmp, changes=300, at_once=6, kill=False)
-    assert sum(len(reader.took) for reader in seen) == 300
-    statuses = [status for reader in seen for _, _, status in reader.reads]
+    assert sum(len(record.took) for record in seen) == 300
+    statuses = [status for record in seen for _, _, status in record.reads]
     assert statuses.count(200) > 50
     assert statuses.count(404) > 50
-    assert [wrong for reader in seen for wrong in reader.wrong()] == []
+    assert [wrong for record in seen for wrong in record.wrong()] == []
