@@ -1,7 +1,7 @@
-"""Writes docs/access.md: who may do what, as the rules answer it, for whoever reads law rather than code.
+"""Generates docs/access.md, the tables of who may do what, for readers who know the law rather than the code.
 
-Every answer on the page is that of `shared.access.decide`; the questions are those with which audit explains a decision
-(services/audit/explanations.toml). Nothing is typed but the situations that are asked about and the sources.
+`shared.access.decide` gives every answer on the page. The questions are those with which audit explains a decision
+(services/audit/explanations.toml). Only the situations and the sources are written by hand.
 """
 
 import tomllib
@@ -17,8 +17,8 @@ from shared.terminology.matrix import packaged
 from shared.terminology.professions import professions
 
 _TEXTS: Final = Path(__file__).parents[1] / "services" / "audit" / "explanations.toml"
-_N: Final = frozenset({"N"})
-_GOOD: Final[dict[str, Any]] = {
+_NORMAL: Final = frozenset({"N"})
+_BASE_FACTS: Final[dict[str, Any]] = {
     "record_status": "open",
     "choices_known": True,
     "copies_fresh": True,
@@ -26,9 +26,9 @@ _GOOD: Final[dict[str, Any]] = {
     "section_hidden": False,
     "organisation_objected": False,
     "matrix_cell": "allowed",
-    "labels_asked": _N,
+    "labels_asked": _NORMAL,
 }
-_DOCUMENT: Final[dict[str, Any]] = {"document_status": "published", "labels": _N, "deposited_by": "organisation"}
+_DOCUMENT: Final[dict[str, Any]] = {"document_status": "published", "labels": _NORMAL, "deposited_by": "organisation"}
 _DOCTOR: Final[dict[str, Any]] = {"actor_kind": "professional", "profession": "G15_10"}
 _URGENT: Final[dict[str, Any]] = {**_DOCTOR, "motive": True, "record_named": True}
 
@@ -45,9 +45,9 @@ _READERS: Final[Mapping[str, dict[str, Any]]] = {
     "doctor, authorised": {**_DOCTOR, "authorisation": "valid"},
     "doctor, authorisation expired": {**_DOCTOR, "authorisation": "expired"},
     "doctor of an attested care team": {**_DOCTOR, "care_team": "valid"},
-    "the same, objected to": {**_DOCTOR, "care_team": "valid", "care_team_objected": True},
+    "doctor of an attested care team, objected to": {**_DOCTOR, "care_team": "valid", "care_team_objected": True},
     "médecin traitant": {**_DOCTOR, "attending_doctor": True},
-    "the same status, held by a pharmacist": {**_DOCTOR, "profession": "G15_21", "attending_doctor": True},
+    "médecin traitant status, held by a pharmacist": {**_DOCTOR, "profession": "G15_21", "attending_doctor": True},
     "author": {**_DOCTOR, "author": True},
     "doctor, blocked but authorised": {**_DOCTOR, "authorisation": "valid", "blocked": "professional"},
     "profession that the matrix denies": {**_DOCTOR, "authorisation": "valid", "matrix_cell": "denied"},
@@ -76,13 +76,13 @@ _READERS: Final[Mapping[str, dict[str, Any]]] = {
     "other software": {"actor_kind": "software"},
     "insurer, mutuelle, bank, employer": {**_DOCTOR, "authorisation": "valid", "never": "insurer"},
     "occupational medicine": {**_DOCTOR, "authorisation": "valid", "never": "occupational-medicine"},
-    "the same where the parameter allows it": {
+    "occupational medicine, where the parameter allows it": {
         **_DOCTOR,
         "authorisation": "valid",
         "never": "occupational-medicine",
         "occupational_medicine": "allowed",
     },
-    "the same, a nurse": {
+    "nurse of occupational medicine, where the parameter allows it": {
         **_DOCTOR,
         "profession": "G15_60",
         "authorisation": "valid",
@@ -93,17 +93,17 @@ _READERS: Final[Mapping[str, dict[str, Any]]] = {
 }
 _DOCUMENTS: Final[Mapping[str, dict[str, Any]]] = {
     "ordinary": {},
-    "masked": {"labels": _N | {"MASQUE_PS"}},
+    "masked": {"labels": _NORMAL | {"MASQUE_PS"}},
     "in a hidden section": {"section_hidden": True},
-    "invisible to the patient": {"labels": _N | {"INVISIBLE_PATIENT"}},
-    "invisible to representatives": {"labels": _N | {"INVISIBLE_REPRESENTANTS_LEGAUX"}},
+    "invisible to the patient": {"labels": _NORMAL | {"INVISIBLE_PATIENT"}},
+    "invisible to representatives": {"labels": _NORMAL | {"INVISIBLE_REPRESENTANTS_LEGAUX"}},
     "refused at deposit": {"document_status": "refused"},
     "deleted": {"document_status": "deleted"},
     "in a closed record": {"record_status": "closed"},
     "while copies are too old": {"copies_fresh": False},
     "in the record of a deceased person": {"record_status": "deceased"},
 }
-_OWN: Final[dict[str, Any]] = {"author": True, "own_deposit": True}
+_DEPOSITOR: Final[dict[str, Any]] = {"author": True, "own_deposit": True}
 _WRITERS: Final[Mapping[str, dict[str, Any]]] = {
     "holder, own document": {
         "actor_kind": "patient",
@@ -125,8 +125,8 @@ _WRITERS: Final[Mapping[str, dict[str, Any]]] = {
         "self_deposited": True,
         "class_code": "90",
     },
-    "author": {**_DOCTOR, **_OWN},
-    "author, blocked": {**_DOCTOR, **_OWN, "blocked": "professional"},
+    "author": {**_DOCTOR, **_DEPOSITOR},
+    "author, blocked": {**_DOCTOR, **_DEPOSITOR, "blocked": "professional"},
     "another professional, authorised": {**_DOCTOR, "authorisation": "valid"},
     "nurse of occupational medicine, where the parameter allows it": {
         **_DOCTOR,
@@ -134,9 +134,13 @@ _WRITERS: Final[Mapping[str, dict[str, Any]]] = {
         "never": "occupational-medicine",
         "occupational_medicine": "allowed",
     },
-    "software of the depositor": {"actor_kind": "software", **_OWN},
-    "software of a blocked structure": {"actor_kind": "software", **_OWN, "blocked": "structure"},
-    "software of an organisation objected to": {"actor_kind": "software", **_OWN, "organisation_objected": True},
+    "software of the depositor": {"actor_kind": "software", **_DEPOSITOR},
+    "software of a blocked structure": {"actor_kind": "software", **_DEPOSITOR, "blocked": "structure"},
+    "software of an organisation objected to": {
+        "actor_kind": "software",
+        **_DEPOSITOR,
+        "organisation_objected": True,
+    },
 }
 _WRITING: Final[Mapping[str, dict[str, Any]]] = {
     "deposit": {"action": "deposit"},
@@ -154,9 +158,9 @@ _CHANGERS: Final[Mapping[str, dict[str, Any]]] = {
     "professional": _DOCTOR,
     "professional, the card present, about self": {**_DOCTOR, "card_present": True, "about_self": True},
     "médecin traitant": {**_DOCTOR, "attending_doctor": True},
-    "the same status, held by a pharmacist": {**_DOCTOR, "profession": "G15_21", "attending_doctor": True},
+    "médecin traitant status, held by a pharmacist": {**_DOCTOR, "profession": "G15_21", "attending_doctor": True},
     "software of a structure, about it": {"actor_kind": "software", "about_self": True},
-    "the same, after the person ended its attestation": {
+    "software of a structure, after the person ended its attestation": {
         "actor_kind": "software",
         "about_self": True,
         "care_team_objected": True,
@@ -189,20 +193,20 @@ _SOURCES: Final[Mapping[str, str]] = {
 
 
 def access_page() -> str:
-    """The page."""
+    """Returns the page as Markdown."""
     questions = tomllib.loads(_TEXTS.read_text("utf-8"))["requirements"]
     return "\n".join(
         [
             "# Who may see what, and who may do what",
             "",
-            f"Written by `python -m deploy.generate` from the rules, version {RULES_VERSION}. Every answer below was",
-            "given by the same function that answers each request; the code after it is the rule that permitted, or",
-            "the question whose answer forbade. What is not known is refused. Articles: Code de la santé publique.",
+            f"Generated by `python -m deploy.generate` from version {RULES_VERSION} of the rules. The function that",
+            "answers each request gave every answer below. The code after an answer names the rule that permitted, or",
+            "the question whose answer forbade. Unknown facts lead to a refusal. Articles: Code de la santé publique.",
             "",
-            *_order(questions),
-            *_reading(),
+            *_questions_in_order(questions),
+            *_readers_table(),
             *_table("Who writes", _WRITERS, _WRITING),
-            *_table("Who changes who may see what", _CHANGERS, {one: _changing(one) for one in _CHANGES}),
+            *_table("Who changes who may see what", _CHANGERS, {change: _changing(change) for change in _CHANGES}),
             *_table("Who sees who did what", _CHANGERS, {"list of accesses": {"action": "read-access-list"}}),
             *_matrix(),
         ]
@@ -213,22 +217,27 @@ def _changing(change: str) -> dict[str, Any]:
     return {"action": "change-rights", "change": change}
 
 
-def _order(questions: Mapping[str, Any]) -> Iterator[str]:
+def _questions_in_order(questions: Mapping[str, Any]) -> Iterator[str]:
     yield "## The order of the questions\n"
-    yield "The first whose answer forbids decides. A professional who reads is asked all of these, others fewer.\n"
-    asked = [one.reason for one in ACTIONS["read"][0]["professional"]]
-    for number, code in enumerate(asked, 1):
+    yield "The first question whose answer forbids decides. All apply to a professional who reads, fewer to others.\n"
+    codes = [requirement.reason for requirement in ACTIONS["read"][0]["professional"]]
+    for number, code in enumerate(codes, 1):
         source = f" ({_SOURCES[code]})" if code in _SOURCES else ""
         yield f"{number}. {questions[code]['en'][0]} `{code}`{source}"
-    yield "\nOther questions, to other askers or about other actions:\n"
-    others = {one.reason for lists, _ in ACTIONS.values() for asked_of in lists.values() for one in asked_of}
-    for code in sorted(others - {*asked}):
+    yield "\nQuestions that apply to other callers or to other actions:\n"
+    others = {
+        requirement.reason
+        for lists, _ in ACTIONS.values()
+        for requirements in lists.values()
+        for requirement in requirements
+    }
+    for code in sorted(others - {*codes}):
         source = f" ({_SOURCES[code]})" if code in _SOURCES else ""
         yield f"- {questions[code]['en'][0]} `{code}`{source}"
-    yield "\nWhat is refused by somebody's choice is answered like what does not exist.\n"
+    yield "\nA refusal that rests on a person's choice is answered as if the document did not exist.\n"
 
 
-def _reading() -> Iterator[str]:
+def _readers_table() -> Iterator[str]:
     of_documents = {name: {**_DOCUMENT, **facts, "action": "read"} for name, facts in _DOCUMENTS.items()}
     yield from _table("Who reads a document", _READERS, of_documents)
 
@@ -238,13 +247,15 @@ def _table(title: str, askers: Mapping[str, dict[str, Any]], columns: Mapping[st
     yield f"| | {' | '.join(columns)} |"
     yield f"|---|{'---|' * len(columns)}"
     for name, asker in askers.items():
-        cells = " | ".join(_cell({**_GOOD, **_document_of(asked), **asker, **asked}) for asked in columns.values())
+        cells = " | ".join(
+            _cell({**_BASE_FACTS, **_document_of(question), **asker, **question}) for question in columns.values()
+        )
         yield f"| {name} | {cells} |"
     yield ""
 
 
-def _document_of(asked: Mapping[str, Any]) -> dict[str, Any]:
-    return {} if asked["action"] in ("deposit", "change-rights", "read-access-list") else _DOCUMENT
+def _document_of(question: Mapping[str, Any]) -> dict[str, Any]:
+    return {} if question["action"] in ("deposit", "change-rights", "read-access-list") else _DOCUMENT
 
 
 def _cell(facts: dict[str, Any]) -> str:
@@ -255,12 +266,12 @@ def _cell(facts: dict[str, Any]) -> str:
 def _matrix() -> Iterator[str]:
     matrix = packaged()[-1]
     yield f"## The matrix {matrix.name}\n"
-    yield f"Of {len(document_types())} document types, how many each profession may read, and by whose word.\n"
+    yield f"How many of the {len(document_types())} document types each profession may read, and on which source.\n"
     yield "| profession | decree: yes | decree: no | this project: yes | this project: no |\n|---|---|---|---|---|"
     for (table, code), profession in sorted(professions().items()):
         role = f"{table.removeprefix('TRE_')}_{code}"
         if table != "TRE_A00":
-            counts = Counter(matrix.cell(role, one) for one in document_types())
+            counts = Counter(matrix.cell(role, document_type) for document_type in document_types())
             numbers = (counts[cell] for cell in ("allowed", "denied", "allowed-by-default", "denied-by-default"))
             yield f"| {profession.label} `{role}` | {' | '.join(str(number) for number in numbers)} |"
     yield ""

@@ -1,4 +1,4 @@
-"""The page on enumerations of the contracts, `docs/contracts.md`."""
+"""Generates `docs/contracts.md`, the page on the enumerations of the contracts."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ While a release is rolled out, a consumer may meet a value that it does not know
 
 
 def contracts_page() -> str:
-    """The page."""
+    """Returns the page as Markdown."""
     return _HEAD + "\n".join(_rows()) + "\n"
 
 

@@ -1,7 +1,7 @@
-"""Writes what is generated: JSON Schemas, AsyncAPI, OpenAPI, the pages on access and contracts, the table of settings.
+"""Generates the JSON Schemas, AsyncAPI, OpenAPI, the pages on access and contracts, and the README's table of settings.
 
-python -m deploy.generate            writes
-python -m deploy.generate --check    exits 1 and names the files that differ
+python -m deploy.generate            writes the files that differ
+python -m deploy.generate --check    exits with 1 and names the files that differ
 """
 
 import base64
@@ -29,7 +29,7 @@ BEGIN, END = "<!-- configuration: generated -->", "<!-- end of configuration -->
 
 
 def generated() -> Iterator[tuple[Path, str]]:
-    """Every generated file and its text."""
+    """Yields the path and the text of every generated file."""
     for ce_type, event in sorted(EVENTS.items()):
         yield SCHEMAS / f"{ce_type}.json", _json(_schema(ce_type, event))
     yield DESCRIPTIONS / "asyncapi.yaml", _yaml(asyncapi())
@@ -43,24 +43,24 @@ def generated() -> Iterator[tuple[Path, str]]:
 
 
 def openapi(service: str) -> dict[str, Any]:
-    """The OpenAPI document of a service's API."""
+    """Returns the OpenAPI document of a service's API."""
     settings = _placeholders(settings_class(service))
     described: dict[str, Any] = import_module(f"services.{service}.app").make_api(settings).openapi()
     return described
 
 
 def settings_class(service: str) -> type[ServiceSettings]:
-    """The class of a service's settings."""
-    found: type[ServiceSettings] = import_module(f"services.{service}.settings").Settings
-    return found
+    """Returns the class of a service's settings."""
+    settings: type[ServiceSettings] = import_module(f"services.{service}.settings").Settings
+    return settings
 
 
 def _placeholders(settings: type[ServiceSettings]) -> ServiceSettings:
-    """Settings that name no server: enough to build the app, not to run it."""
+    """Returns settings that name no real server: they suffice to build the app, not to run it."""
     ring = f"placeholder:{base64.urlsafe_b64encode(bytes(32)).decode()}"
     jwk = ECKey.generate_key("P-256", {"kid": "placeholder", "use": "sig", "alg": "ES256"}, private=True)
     okp = OKPKey.generate_key("Ed25519", {"kid": "placeholder", "use": "sig"}, private=True)
-    known = {
+    signing_keys = {
         "signing": json.dumps([jwk.as_dict(private=True)]),
         "receipts": json.dumps([okp.as_dict(private=True)]),
     }
@@ -73,12 +73,12 @@ def _placeholders(settings: type[ServiceSettings]) -> ServiceSettings:
     }
     if "keys" in settings.model_fields:
         fields = settings.model_fields["keys"].annotation.model_fields  # type: ignore[union-attr]
-        values["keys"] = {name: known.get(name, ring) for name in fields}
+        values["keys"] = {name: signing_keys.get(name, ring) for name in fields}
     return settings(**{name: value for name, value in values.items() if name in settings.model_fields})
 
 
 def configuration() -> str:
-    """The table of settings."""
+    """Returns the table of settings as Markdown."""
     rows: dict[str, tuple[str, str, str]] = {}
     services: dict[str, list[str]] = {}
     for service in SERVICES:
@@ -87,8 +87,8 @@ def configuration() -> str:
             services.setdefault(name, []).append(service)
     lines = ["| variable | services | default | what |", "|---|---|---|---|"]
     for name, (default, required, about) in rows.items():
-        whose = "all" if len(services[name]) == len(SERVICES) else ", ".join(services[name])
-        lines.append(f"| `{name}` | {whose} | {required or f'`{default}`'} | {about} |")
+        used_by = "all" if len(services[name]) == len(SERVICES) else ", ".join(services[name])
+        lines.append(f"| `{name}` | {used_by} | {required or f'`{default}`'} | {about} |")
     return "\n".join(lines) + "\n"
 
 
@@ -105,7 +105,7 @@ def _settings_of(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, tup
 
 
 def asyncapi() -> dict[str, Any]:
-    """AsyncAPI 3.0 of all topics: who writes, who reads, which events, how long they are kept."""
+    """Returns the AsyncAPI 3.0 document of all topics: writers, readers, events and retention."""
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Topics of the shared medical record", "version": "1"},
@@ -172,7 +172,7 @@ def _schema(ce_type: str, event: type[BaseModel]) -> dict[str, Any]:
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema without `$defs`, whose references would not resolve inside a larger document."""
+    """Returns the schema with `$defs` inlined: their references would not resolve inside a larger document."""
     definitions = schema.pop("$defs", {})
 
     def resolve(node: Any) -> Any:
@@ -195,7 +195,7 @@ def _yaml(value: Any) -> str:
 
 
 def main() -> None:
-    """Writes or checks."""
+    """Writes the files that differ, or with `--check` lists them and exits with 1."""
     stale = [(path, text) for path, text in generated() if not path.exists() or path.read_text("utf-8") != text]
     if "--check" in sys.argv[1:]:
         for path, _ in stale:

@@ -1,4 +1,4 @@
-"""`dmp`, the command of developers, hospitals and operators; `python -m deploy.local` is the same."""
+"""The command `dmp` for developers, hospitals and operators; `python -m deploy.local` runs it too."""
 
 import os
 import sys
@@ -13,10 +13,10 @@ EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 
 
 def build() -> typer.Typer:
-    """All commands: those of the supervisor, and those in `deploy.local.commands`."""
+    """Returns the application with the supervisor's commands and those in `deploy.local.commands`."""
     app = typer.Typer(
         name="dmp",
-        help="The shared medical record on this machine: run it, use it, look into it.",
+        help="Run, use and inspect the shared medical record on this machine.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -29,20 +29,20 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Runs the command; what stands in the way is told in one line."""
+    """Runs the command; an error of this machine is printed in one line."""
     try:
         build()(prog_name="dmp")
     except Interrupted:
         sys.exit(EXIT_INTERRUPTED)
     except LocalError as error:
-        sys.exit(_told(str(error)))
-    except BrokenPipeError:  # the reader of our output has ended, as `head` does: nothing is wrong
+        sys.exit(_report_error(str(error)))
+    except BrokenPipeError:  # the reader of the output has closed it, as `head` does: no error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        sys.exit(_told(explain(error)))
+        sys.exit(_report_error(explain(error)))
 
 
-def _told(message: str) -> int:
+def _report_error(message: str) -> int:
     print(f"error: {message}", file=sys.stderr)
     return EXIT_ERROR
 

@@ -1,7 +1,7 @@
-"""The first clients and people of a local installation; the same again at the next call.
+"""Registers the first clients and people of a local installation; a second call changes nothing.
 
-The very first client, an administrator, is registered straight in identity's database; everything else goes through
-the APIs. Private keys lie in `secrets/clients/`; `endpoints.json` names them by path.
+The first client, an administrator, is registered in identity's database directly; everything else goes through the
+APIs. Private keys lie in `secrets/clients/`; `endpoints.json` names their paths.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ class Structure:
 
 @dataclass(frozen=True)
 class Professional:
-    """An invented professional; 8999... is nobody's RPPS number."""
+    """An invented professional; no real RPPS number begins with 8999."""
 
     id: str
     name: str
@@ -58,49 +58,52 @@ PROFESSIONALS = {
 
 
 async def bootstrap(layout: Layout) -> dict[str, Any]:
-    """Makes what is missing at what runs in this folder. Returns all credentials. Raises LocalError."""
-    found = endpoints.read(layout)
-    administrator = await _register_administrator(layout, found)
+    """Registers the clients and people that the installation in this folder lacks. Returns all credentials by name.
+
+    Raises LocalError.
+    """
+    installation = endpoints.read(layout)
+    administrator = await _register_administrator(layout, installation)
     credentials: dict[str, Any] = {ADMINISTRATOR: administrator}
-    async with connect(found) as dmp:
-        asking = session_of(dmp, credentials, ADMINISTRATOR)
+    async with connect(installation) as dmp:
+        session = session_of(dmp, credentials, ADMINISTRATOR)
         for name, structure in STRUCTURES.items():
             body = {"name": structure.name, "status": "active"}
-            await asking.call("PUT", "identity", f"/structures/{structure.id}", json=body)
-            credentials[name] = await _register(layout, asking, name, "software", ["documents.deposit"], structure)
-        credentials[OPERATOR] = await _register(layout, asking, OPERATOR, "operator", ["operations"], None)
+            await session.call("PUT", "identity", f"/structures/{structure.id}", json=body)
+            credentials[name] = await _register(layout, session, name, "software", ["documents.deposit"], structure)
+        credentials[OPERATOR] = await _register(layout, session, OPERATOR, "operator", ["operations"], None)
         for name, professional in PROFESSIONALS.items():
             entry = {"name": professional.name, "profession": professional.profession}
-            await asking.call("PUT", "identity", f"/professionals/{professional.id}", json=entry)
+            await session.call("PUT", "identity", f"/professionals/{professional.id}", json=entry)
             credentials[name] = {
                 "kind": "professional",
                 "professional_id": professional.id,
                 "name": professional.name,
             }
-    credentials = {**found.get("credentials", {}), **credentials}
-    if credentials != found.get("credentials"):
+    credentials = {**installation.get("credentials", {}), **credentials}
+    if credentials != installation.get("credentials"):
         endpoints.update(layout, credentials=credentials)
     return credentials
 
 
 def session_of(dmp: Dmp, credentials: Mapping[str, Any], name: str) -> Session:
-    """A bootstrapped client or professional by name. Raises LocalError."""
-    known = credentials.get(name)
-    if known is None:
-        raise LocalError(f"nobody is called {name} here ({_names(credentials)}): make them with `dmp bootstrap`")
-    if known["kind"] == "professional":
-        return dmp.professional(known["professional_id"])
-    return dmp.software(known["client_id"], load_key(Path(known["key"])))
+    """Returns a session of a bootstrapped client or professional. Raises LocalError if the name is unknown."""
+    credential = credentials.get(name)
+    if credential is None:
+        raise LocalError(f"the name {name} is unknown ({_names(credentials)}): register it with `dmp bootstrap`")
+    if credential["kind"] == "professional":
+        return dmp.professional(credential["professional_id"])
+    return dmp.software(credential["client_id"], load_key(Path(credential["key"])))
 
 
 def _names(credentials: Mapping[str, Any]) -> str:
-    return "known are " + ", ".join(sorted(credentials)) if credentials else "nobody is known yet"
+    return "known: " + ", ".join(sorted(credentials)) if credentials else "none is known yet"
 
 
-async def _register_administrator(layout: Layout, found: Mapping[str, Any]) -> dict[str, Any]:
+async def _register_administrator(layout: Layout, installation: Mapping[str, Any]) -> dict[str, Any]:
     key, path = _key(layout, ADMINISTRATOR)
     try:
-        connection = await asyncpg.connect(found["services"]["identity"]["app_dsn"], timeout=5)
+        connection = await asyncpg.connect(installation["services"]["identity"]["app_dsn"], timeout=5)
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         raise LocalError("identity's database does not answer: look with `dmp status`") from error
     try:
@@ -120,7 +123,7 @@ async def _register_administrator(layout: Layout, found: Mapping[str, Any]) -> d
 
 
 async def _register(
-    layout: Layout, asking: Session, name: str, kind: str, scopes: list[str], structure: Structure | None
+    layout: Layout, session: Session, name: str, kind: str, scopes: list[str], structure: Structure | None
 ) -> dict[str, Any]:
     key, path = _key(layout, name)
     body: dict[str, Any] = {
@@ -131,17 +134,17 @@ async def _register(
         "organisation_id": structure.id if structure else None,
     }
     try:
-        answer = await asking.call("POST", "identity", "/clients", json=body)
+        answer = await session.call("POST", "identity", "/clients", json=body)
     except RefusedError as error:
         if error.code != "client-name-taken":
             raise
-        raise LocalError(f"{path} is not the key that {name} was registered with: put it back") from error
+        raise LocalError(f"{path} is not the key that {name} was registered with: restore that key") from error
     client = {"kind": kind, "client_id": answer.json()["client_id"], "key": str(path)}
     return client | ({"organisation_id": structure.id, "name": structure.name} if structure else {})
 
 
 def _key(layout: Layout, name: str) -> tuple[ECKey, Path]:
-    """The key of a client; made at the first time."""
+    """Returns a client's key and its path; the first call makes the key."""
     folder = layout.secrets / "clients"
     private_folder(folder, 0o700)
     path = folder / f"{name}.jwk.json"

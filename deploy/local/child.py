@@ -1,4 +1,4 @@
-"""One child process: how it is started, known to be healthy, and ended."""
+"""A child process: its start, its health check and its end."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ Probe = Callable[[], Awaitable[bool]]
 
 @dataclass(frozen=True)
 class Account:
-    """Another user that a child runs as."""
+    """The user and group that a child runs as."""
 
     uid: int
     gid: int
@@ -28,7 +28,11 @@ class Account:
 
 @dataclass(frozen=True)
 class ChildSpec:
-    """What to run. `healthy` is asked until it says yes; `prepare` runs before each start."""
+    """What to run. `healthy` is called until it returns True; `prepare` runs before each start.
+
+    `patience` is the time limit until it is healthy, `grace` the time between `stop_signal` and SIGKILL, both in
+    seconds. The system sends `orphan_signal` when the supervisor dies.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -49,25 +53,25 @@ class Child:
 
     def __init__(self, spec: ChildSpec) -> None:
         self.spec = spec
-        self.unlogged = ""
-        """Why it runs without its log, if it does."""
+        self.log_problem = ""
+        """Why its log could not be opened; empty if it writes its log."""
         self._process: asyncio.subprocess.Process | None = None
 
     @property
     def pid(self) -> int | None:
-        """Its process id, while it runs."""
+        """The process id, or None while it does not run."""
         running = self._process is not None and self._process.returncode is None
         return self._process.pid if self._process is not None and running else None
 
     async def start(self) -> None:
-        """Starts it; returns before it is healthy."""
+        """Starts the process; returns before it is healthy."""
         if self.spec.prepare is not None:
-            await in_thread(self.spec.prepare)
+            await run_in_thread(self.spec.prepare)
         with self._open_log() as log:
             self._process = await spawn(self.spec, log)
 
     async def wait_healthy(self) -> None:
-        """Returns when it is healthy. Raises StartError if it ends or takes too long."""
+        """Returns when the process is healthy. Raises StartError if it ends or exceeds `patience`."""
         deadline = asyncio.get_running_loop().time() + self.spec.patience
         while not await self.spec.healthy():
             if self.pid is None:
@@ -77,12 +81,12 @@ class Child:
             await asyncio.sleep(0.05)
 
     async def wait_ended(self) -> int:
-        """Its exit code, negative for a signal."""
+        """Waits for the end of the process. Returns its exit code, negative for a signal."""
         assert self._process is not None
         return await self._process.wait()
 
     async def stop(self) -> None:
-        """Asks it to end; after its grace, ends it."""
+        """Sends the stop signal and, after `grace`, SIGKILL. Returns when the process has ended."""
         if self._process is None or self.pid is None:
             return
         self.signal(self.spec.stop_signal)
@@ -93,30 +97,30 @@ class Child:
             await self._process.wait()
 
     def signal(self, number: signal.Signals) -> None:
-        """Sends it a signal, if it still runs."""
+        """Sends the process a signal if it still runs."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
 
     def why_ended(self) -> str:
-        """How it ended, with the last line of its log."""
+        """Returns how the process ended, with the last line of its log."""
         assert self._process is not None
         last = last_line(self.spec.log)
         return f"{describe_exit(self._process.returncode or 0)}{f', last words: {last}' if last else ''}"
 
     def _open_log(self) -> IO[bytes]:
-        """Its log; where that cannot be opened it runs without, until its next start."""
+        """Opens the log; if that fails, the process runs without one until its next start."""
         try:
             log = open_log(self.spec.log)
         except OSError as error:
-            self.unlogged = explain(error)
+            self.log_problem = explain(error)
             return Path(os.devnull).open("ab")
-        self.unlogged = ""
+        self.log_problem = ""
         return log
 
 
-async def in_thread(work: Callable[[], None]) -> None:
-    """Runs blocking work in a thread to its end, even when cancelled: what it uses is taken away only afterwards."""
+async def run_in_thread(work: Callable[[], None]) -> None:
+    """Runs blocking work in a thread to its end, even when cancelled, so that nothing it uses is removed before."""
     task = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         await asyncio.shield(task)
@@ -126,7 +130,7 @@ async def in_thread(work: Callable[[], None]) -> None:
 
 
 async def spawn(spec: ChildSpec, log: IO[bytes]) -> asyncio.subprocess.Process:
-    """Starts the process in a session of its own, its output appended to the log."""
+    """Starts the process in a session of its own; its output is appended to the log."""
     account = spec.account or Account(-1, -1)
     ties = (str(os.getpid()), str(int(spec.orphan_signal)), str(account.uid), str(account.gid))
     return await asyncio.create_subprocess_exec(
@@ -141,7 +145,7 @@ async def spawn(spec: ChildSpec, log: IO[bytes]) -> asyncio.subprocess.Process:
 
 
 def open_log(path: Path) -> IO[bytes]:
-    """Opens a log for appending; one that has grown large is put aside first, if it can be."""
+    """Opens a log for appending; a log beyond 10 MB is renamed to `.1.log` first, if possible."""
     with contextlib.suppress(OSError):
         if path.stat().st_size > _LOG_LIMIT:
             path.replace(path.with_suffix(".1.log"))
@@ -149,14 +153,14 @@ def open_log(path: Path) -> IO[bytes]:
 
 
 def describe_exit(code: int) -> str:
-    """An exit code in words."""
+    """Returns an exit code in words."""
     if code < 0:
         return f"ended by {signal.Signals(-code).name}"
     return f"ended with code {code}"
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log, shortened."""
+    """Returns the last line of a log, at most 200 characters; empty if there is none."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL))

@@ -1,4 +1,4 @@
-"""`dmp up`, `dmp down`, `dmp status`: the whole on this machine."""
+"""`dmp up`, `dmp down` and `dmp status`: the whole installation on this machine."""
 
 import asyncio
 import json
@@ -27,25 +27,25 @@ VarOption = Annotated[
     typer.Option(
         "--var",
         envvar="DMP_VAR",
-        help="Folder of the run: data, logs, mails, secrets, endpoints.json.",
+        help="Folder of the installation: data, logs, mails, secrets, endpoints.json.",
         default_factory=default_folder,
         show_default="var/ in the repository",
         file_okay=False,
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
+    """Adds the commands to the application."""
     for command in (up, down, status):
         app.command()(command)
 
 
 def up(var: VarOption) -> None:
-    """Start everything and stay in the foreground; Ctrl-C (or `dmp down` elsewhere) ends it.
+    """Start everything and stay in the foreground; Ctrl-C, or `dmp down` in another terminal, ends it.
 
-    Exit codes: 0 ended as asked, 1 something stands in the way (one line says what).
+    Exit codes: 0 ended on request, 1 it could not start (one line says why).
 
     Example: dmp up --var /tmp/dmp
     """
@@ -56,9 +56,9 @@ def up(var: VarOption) -> None:
 
 
 def down(var: VarOption) -> None:
-    """End what runs in the folder, started by `dmp up` or `dmp demo`; waits until it has ended.
+    """End the installation that `dmp up` or `dmp demo` has started in the folder, and wait until it has ended.
 
-    Exit codes: 0 ended (or nothing ran), 1 it could not be ended.
+    Exit codes: 0 it has ended (or nothing ran), 1 it could not be ended.
     """
     layout = Layout(var)
     pid = holder(layout.lock)
@@ -76,28 +76,28 @@ def down(var: VarOption) -> None:
 
 
 def status(var: VarOption, as_json: JsonOption = False) -> None:
-    """Show what runs, since when, and whether it is healthy; how fast changes of rights came into force.
+    """Show each process, its start and its health, and how fast changes of rights came into force.
 
-    Exit codes: 0 all healthy, 1 something is not, 3 nothing runs.
+    Exit codes: 0 all are healthy, 1 a process is not healthy, 3 nothing runs.
     """
     layout = Layout(var)
     if holder(layout.lock) is None:
         typer.echo("{}" if as_json else f"nothing runs in {layout.folder}: start it with `make up`", err=not as_json)
         raise typer.Exit(EXIT_NOT_RUNNING)
-    found = endpoints.read(layout)
-    processes, rights = asyncio.run(_examine(found)), asyncio.run(in_force(found))
+    installation = endpoints.read(layout)
+    processes, rights = asyncio.run(_examine(installation)), asyncio.run(in_force(installation))
     if as_json:
-        told = {"supervisor": found["pid"], "processes": processes, METRIC: rights and vars(rights)}
-        typer.echo(json.dumps(told, indent=1))
+        report = {"supervisor": installation["pid"], "processes": processes, METRIC: rights and vars(rights)}
+        typer.echo(json.dumps(report, indent=1))
     else:
         _print_table(processes)
-        typer.echo(f"\n{rights or 'consent-worker does not tell how fast changes of rights come into force'}")
+        typer.echo(f"\n{rights or 'consent-worker does not answer: how fast changes come into force is unknown'}")
     if not all(process["healthy"] for process in processes.values()):
         raise typer.Exit(1)
 
 
 def refuse_second(layout: Layout) -> None:
-    """Raises AlreadyRunningError, before anything is printed, if the folder is in use."""
+    """Raises AlreadyRunningError if the folder is in use."""
     pid = holder(layout.lock)
     if pid is not None:
         raise AlreadyRunningError(layout.folder, pid)
@@ -111,16 +111,16 @@ async def _up(var: Path) -> None:
     print_line(f"starting in {var}")
     async with Stack(var, report=print_progress) as stack:
         print_line(f"all up after {time.monotonic() - started:.1f} s; end with Ctrl-C or `make down`")
-        print_line(f"everything about it: {stack.layout.endpoints}")
+        print_line(f"URLs and credentials: {stack.layout.endpoints}")
         await asyncio.Event().wait()
 
 
-async def _examine(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Each process with its port and whether it is healthy now."""
-    processes: dict[str, dict[str, Any]] = found["processes"]
-    health = await asyncio.gather(*(_is_healthy(name, found["ports"][name]) for name in processes))
+async def _examine(installation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Returns each process by name, with its port and whether it is healthy now."""
+    processes: dict[str, dict[str, Any]] = installation["processes"]
+    health = await asyncio.gather(*(_is_healthy(name, installation["ports"][name]) for name in processes))
     return {
-        name: {**process, "port": found["ports"][name], "healthy": healthy and process["pid"] is not None}
+        name: {**process, "port": installation["ports"][name], "healthy": healthy and process["pid"] is not None}
         for (name, process), healthy in zip(processes.items(), health, strict=True)
     }
 
@@ -150,4 +150,4 @@ def _signal(pid: int, number: signal.Signals) -> None:
     except ProcessLookupError:
         return
     except PermissionError as error:
-        raise LocalError(f"process {pid} belongs to somebody else and cannot be ended from here") from error
+        raise LocalError(f"process {pid} belongs to another user and cannot be ended from here") from error

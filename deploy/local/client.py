@@ -1,4 +1,4 @@
-"""Talks to the services over HTTP, as software with a key or as a person of the demonstration.
+"""An HTTP client of the services, for software with a key or for a person of the demonstration.
 
 async with connect(endpoints.read(layout)) as dmp:
     hospital = dmp.software(client_id, key)
@@ -31,14 +31,14 @@ _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
 
 
 class UnreachableError(LocalError):
-    """A service does not answer."""
+    """The service does not answer."""
 
     def __init__(self, service: str) -> None:
         super().__init__(f"{service} does not answer: look with `dmp status`")
 
 
 class RefusedError(LocalError):
-    """A service has answered with an error: its status, its stable code, and what to do."""
+    """The service has answered with an error: HTTP status, stable code, and a detail that says what to do."""
 
     def __init__(self, service: str, status: int, code: str, detail: str) -> None:
         detail = " ".join(detail.split())
@@ -48,7 +48,7 @@ class RefusedError(LocalError):
 
 @dataclass(frozen=True)
 class Session:
-    """Somebody who calls. The token is asked for when it is needed, and again before it ends."""
+    """A caller with its access token. The token is requested when it is needed, and again before it expires."""
 
     http: httpx.AsyncClient
     urls: Mapping[str, str]
@@ -57,7 +57,7 @@ class Session:
     _token: list[tuple[float, str]] = field(default_factory=list, repr=False)
 
     async def token(self) -> str:
-        """A token that lives for a while yet. Raises RefusedError, UnreachableError."""
+        """Returns a token that is valid for 30 seconds at least. Raises RefusedError, UnreachableError."""
         if not self._token or self._token[-1][0] < time.monotonic() + _MARGIN_S:
             text, seconds = await self.ask()
             self._token[:] = [(time.monotonic() + seconds, text)]
@@ -66,7 +66,10 @@ class Session:
     async def call(
         self, method: str, service: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
     ) -> httpx.Response:
-        """One request; `service` is a name, or `<name>-worker`. Raises RefusedError, UnreachableError."""
+        """Sends a request with the token; `service` is a name, or `<name>-worker`.
+
+        Raises RefusedError, UnreachableError.
+        """
         carried = {**(headers or {}), "authorization": f"Bearer {await self.token()}"}
         return await send(self.http, self.urls, method, service, path, headers=carried, **options)
 
@@ -79,7 +82,7 @@ class Dmp:
     urls: Mapping[str, str]
 
     def software(self, client_id: str, key: ECKey) -> Session:
-        """Registered software that proves itself with its key (private_key_jwt, RFC 7523)."""
+        """Returns a session of registered software that authenticates with its key (private_key_jwt, RFC 7523)."""
 
         async def ask() -> tuple[str, int]:
             url = f"{self.urls['identity']}/oauth/token"
@@ -93,12 +96,14 @@ class Dmp:
         return Session(self.http, self.urls, client_id, ask)
 
     def patient(self, record_id: UUID | str) -> Session:
-        """The holder of a record, by the demonstration's sign-in."""
+        """Returns a session of a record's holder, by the demonstration's sign-in."""
         return self._signed_in(f"patient {record_id}", {"kind": "patient", "record_id": str(record_id)})
 
     def professional(self, professional_id: str, organisation_id: str | None = None, **stated: str) -> Session:
-        """A professional of the directory, by the demonstration's sign-in. `stated`: mode, and
-        in an emergency motive and patient."""
+        """Returns a session of a professional of the directory, by the demonstration's sign-in.
+
+        `stated`: the access mode, and in an emergency also motive and patient.
+        """
         body = {"kind": "professional", "professional_id": professional_id, **stated}
         if organisation_id is not None:
             body["organisation_id"] = organisation_id
@@ -112,10 +117,10 @@ class Dmp:
 
 
 @asynccontextmanager
-async def connect(found: Mapping[str, Any]) -> AsyncIterator[Dmp]:
-    """The services named in `endpoints.json`."""
-    urls = {name: service["api"] for name, service in found["services"].items()}
-    urls |= {f"{name}-worker": service["worker"] for name, service in found["services"].items()}
+async def connect(installation: Mapping[str, Any]) -> AsyncIterator[Dmp]:
+    """Connects to the services of an installation, the content of its `endpoints.json`."""
+    urls = {name: service["api"] for name, service in installation["services"].items()}
+    urls |= {f"{name}-worker": service["worker"] for name, service in installation["services"].items()}
     async with httpx.AsyncClient(timeout=_TIMEOUT, limits=_LIMITS, trust_env=False) as http:
         yield Dmp(http, urls)
 
@@ -123,7 +128,7 @@ async def connect(found: Mapping[str, Any]) -> AsyncIterator[Dmp]:
 async def send(
     http: httpx.AsyncClient, urls: Mapping[str, str], method: str, service: str, path: str, **options: Any
 ) -> httpx.Response:
-    """One request without a token. Raises RefusedError, UnreachableError."""
+    """Sends a request without a token. Raises RefusedError, UnreachableError."""
     try:
         response = await http.request(method, urls[service] + path, **options)
     except httpx.HTTPError as error:
@@ -135,20 +140,20 @@ async def send(
 
 
 def assertion(client_id: str, key: ECKey, audience: str) -> str:
-    """A JWT by which the client proves itself once."""
+    """Returns a client assertion (RFC 7523) for one use within a minute."""
     now = int(time.time())
     claims = {"iss": client_id, "sub": client_id, "aud": audience, "iat": now, "exp": now + 60, "jti": str(uuid4())}
     return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key)
 
 
 def problem_in(response: httpx.Response) -> tuple[str, str]:
-    """The stable code and the words of an error: problem+json, an OperationOutcome, or OAuth's form."""
+    """Returns code and detail of an error: problem+json (RFC 9457), an OperationOutcome, or OAuth (RFC 6749, 5.2)."""
     try:
         body = orjson.loads(response.content)
     except ValueError:
-        return "unexpected-answer", "the answer is no JSON"
+        return "unexpected-answer", "the answer is not JSON"
     if not isinstance(body, dict):
-        return "unexpected-answer", "the answer is no error that is known here"
+        return "unexpected-answer", "the answer is an error of an unknown form"
     if body.get("resourceType") == "OperationOutcome":
         return outcome_in(body)
     return str(body.get("code", body.get("error", "unknown"))), str(
@@ -157,23 +162,23 @@ def problem_in(response: httpx.Response) -> tuple[str, str]:
 
 
 def outcome_in(outcome: Mapping[str, Any]) -> tuple[str, str]:
-    """The code of the first issue, and what all issues say."""
+    """Returns the code of the first issue, and the diagnostics of all issues."""
     issues = outcome.get("issue") or [{}]
-    codes = [coding.get("code") for one in issues for coding in one.get("details", {}).get("coding", [])]
-    told = [one.get("diagnostics", "") + _place(one) for one in issues]
-    return str(next(iter(codes), issues[0].get("code", "unknown"))), " ".join(dict.fromkeys(filter(None, told)))
+    codes = [coding.get("code") for issue in issues for coding in issue.get("details", {}).get("coding", [])]
+    messages = [issue.get("diagnostics", "") + _place(issue) for issue in issues]
+    return str(next(iter(codes), issues[0].get("code", "unknown"))), " ".join(dict.fromkeys(filter(None, messages)))
 
 
 def load_key(path: Path) -> ECKey:
-    """A client's private key from its file. Raises LocalError."""
+    """Reads a client's private key from its file. Raises LocalError."""
     try:
         key = ECKey.import_key(orjson.loads(path.read_bytes()))
     except FileNotFoundError:
-        raise LocalError(f"the key {path} is not there: make it with `dmp bootstrap`") from None
+        raise LocalError(f"the key {path} is missing: make it with `dmp bootstrap`") from None
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
-        raise LocalError(f"{path} is not a private JWK: put it back") from None  # the cause may quote the key
+        raise LocalError(f"{path} is not a private JWK: restore it") from None  # the cause may quote the key
     if not key.is_private:
-        raise LocalError(f"{path} is a public JWK: put the private one back")
+        raise LocalError(f"{path} is a public JWK: restore the private one")
     return key
 
 

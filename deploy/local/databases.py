@@ -1,6 +1,9 @@
-"""One database per service. `<service>_owner` migrates it; `<service>_app` may what the service may, and imports files;
-`<service>_api` and `<service>_worker` are members of it, each with a password of its own. None may enter another
-database."""
+"""Makes one database and its roles per service.
+
+`<service>_owner` migrates the database. `<service>_app` has the service's permissions; imports use it. The roles
+`<service>_api` and `<service>_worker` are its members, each with a password of its own. No role may connect to another
+database.
+"""
 
 import asyncio
 from collections.abc import Collection, Iterable
@@ -20,28 +23,28 @@ _UNSENT = (
 
 
 def owner_dsn(postgres: Postgres, secrets: Secrets, service: str) -> str:
-    """For `migrate`."""
+    """Returns the connection string of `migrate`."""
     return _dsn(postgres, secrets, service, f"{service}_owner")
 
 
 def app_dsn(postgres: Postgres, secrets: Secrets, service: str) -> str:
-    """For imports and for what an operator asks of the service's database."""
+    """Returns the connection string of imports and of operators' commands."""
     return _dsn(postgres, secrets, service, f"{service}_app")
 
 
 def process_dsn(postgres: Postgres, secrets: Secrets, service: str, process: str) -> str:
-    """For `api` or `worker`."""
+    """Returns the connection string of a process, `api` or `worker`."""
     return _dsn(postgres, secrets, service, f"{service}_{process}")
 
 
 async def create_roles(postgres: Postgres, secrets: Secrets, services: Collection[str]) -> None:
-    """Makes the roles that are missing, and closes the databases of the server itself to them."""
+    """Creates the missing roles, and revokes their access to the server's own databases."""
     names = [f"{service}_{role}" for service in services for role in ("owner", "app", *PROCESSES)]
     connection = await asyncpg.connect(postgres.dsn())
     try:
         present = {row["rolname"] for row in await connection.fetch(_ROLES, names)}
         for name in names:
-            if name not in present:  # names and passwords are ours: letters, digits, "_"
+            if name not in present:  # names and passwords consist of letters, digits and "_"
                 password = secrets.password(f"postgres/{name}")
                 await connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
         for service in services:
@@ -53,7 +56,7 @@ async def create_roles(postgres: Postgres, secrets: Secrets, services: Collectio
 
 
 async def create_databases(postgres: Postgres, secrets: Secrets, services: Iterable[str]) -> None:
-    """Makes the roles and databases that are missing; sets who may connect."""
+    """Creates the missing roles and databases, and sets who may connect."""
     services = tuple(services)
     await create_roles(postgres, secrets, services)
     await asyncio.gather(*(_create_database(postgres, service) for service in services))
@@ -81,7 +84,7 @@ async def _create_database(postgres: Postgres, service: str) -> None:
 
 
 async def unsent_topics(postgres: Postgres, service: str, topics: Iterable[str]) -> set[str]:
-    """Those of these topics for which the service's outbox holds rows; none before its first migration."""
+    """Returns the topics for which the service's outbox holds rows; none before its first migration."""
     try:
         connection = await asyncpg.connect(postgres.dsn(service))
     except asyncpg.InvalidCatalogNameError:

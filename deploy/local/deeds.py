@@ -1,6 +1,6 @@
-"""What people did, in words: the ledger speaks in codes."""
+"""Labels of the ledger's action codes, for people."""
 
-DEEDS = {
+ACTION_LABELS = {
     "check-record": "checked whether the record is there and open to them",
     "open-record": "opened the record",
     "deposit-document": "deposited a document",
@@ -60,9 +60,13 @@ DEEDS = {
 }
 
 
-_HOW = {"bris_de_glace": " in an emergency", "centre_15": " in an emergency", "secret": " in a secret connection"}
+_MODE_LABELS = {
+    "bris_de_glace": " in an emergency",
+    "centre_15": " in an emergency",
+    "secret": " in a secret connection",
+}
 
 
-def deed(action: str, mode: str = "normal") -> str:
-    """The words for a code of the ledger; a code of tomorrow with blanks for its dashes."""
-    return DEEDS.get(action, action.replace("-", " ")) + _HOW.get(mode, "")
+def action_label(action: str, mode: str = "normal") -> str:
+    """Returns the label of an action and its access mode; an unknown code is shown with blanks for its dashes."""
+    return ACTION_LABELS.get(action, action.replace("-", " ")) + _MODE_LABELS.get(mode, "")

@@ -1,12 +1,11 @@
-"""The TLS entrance: takes client certificates, strips what only it may say, and passes requests on over the loopback.
+"""A TLS reverse proxy: accepts client certificates, strips the headers that only it may set, and forwards requests.
 
-`python -m deploy.local.edge PORT UPSTREAM FOLDER`: FOLDER is a test PKI (`deploy.local.pki`); the key shared with
-identity comes in EDGE_KEYS. A certificate that TLS does not trust ends the connection; identity looks at the rest. One
-request a connection: nothing of one client can be taken for another's.
+`python -m deploy.local.edge PORT UPSTREAM FOLDER`: FOLDER is a test PKI (`deploy.local.pki`); EDGE_KEYS holds the key
+shared with identity. A certificate that TLS does not trust ends the connection; identity checks the rest. A connection
+serves one request, so that two clients' requests cannot be confused.
 
-Only the path and query of a target are passed on (RFC 9112, section 3.2.1): whatever names a host is refused, so that
-nothing but the upstream is ever reached. Every request carries `Forwarded` (RFC 7239), which says that it is not of
-this machine.
+Only targets in origin form are forwarded (RFC 9112, section 3.2.1): a target that names a host is refused, so that the
+upstream alone is reached. Every request carries `Forwarded` (RFC 7239), which marks it as coming from outside.
 """
 
 import asyncio
@@ -35,7 +34,7 @@ MOST_FIELDS = 100
 MOST_CONNECTIONS = 512
 PATIENCE_S = 10.0
 CLOSED = frozenset({"metrics", "demo"})
-"""First segments of paths that are for this machine only."""
+"""First segments of paths that only this machine may request."""
 _STRIPPED = ("forwarded", "x-forwarded-", "x-real-ip", "via", "client-cert", "x-client-cert", "ssl-client", "x-ssl-")
 _HOP = ("connection", "keep-alive", "proxy-", "te", "trailer", "transfer-encoding", "upgrade", "content-length")
 _ORIGIN_FORM = re.compile(r"/[!-\"$-~]*")
@@ -43,7 +42,7 @@ _HOST = re.compile(r"[A-Za-z0-9._-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\
 
 
 class _RefusedError(Exception):
-    """A request that the entrance answers itself."""
+    """The proxy answers the request itself, with this status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -52,14 +51,14 @@ class _RefusedError(Exception):
 
 @dataclass
 class Edge:
-    """Where requests go, and the key that vouches for certificates."""
+    """The upstream's URL, and the keys that sign certificates for identity."""
 
     upstream: str
     keys: Keyring
     open_connections: int = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection."""
+        """Serves one connection."""
         self.open_connections += 1
         with contextlib.suppress(OSError, ssl.SSLError):
             try:
@@ -106,7 +105,7 @@ class Edge:
 
 
 async def start(edge: Edge, port: int, folder: Path) -> asyncio.Server:
-    """Listens on the loopback with the certificate of the PKI in the folder."""
+    """Starts to listen on the loopback, with the certificate of the PKI in the folder."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(folder / "edge.pem")
@@ -117,7 +116,7 @@ async def start(edge: Edge, port: int, folder: Path) -> asyncio.Server:
 
 
 async def _read(connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[h11.Request, bytes]:
-    """The request, checked before its body is read. Raises _RefusedError and h11.RemoteProtocolError."""
+    """Reads head and body; checks the head before the body. Raises _RefusedError and h11.RemoteProtocolError."""
     request: h11.Request | None = None
     body = b""
     while True:
@@ -139,7 +138,7 @@ async def _read(connection: h11.Connection, reader: asyncio.StreamReader) -> tup
 
 
 def _check(request: h11.Request) -> None:
-    """Raises _RefusedError where the head is too large, ambiguous, or names what is closed here."""
+    """Raises _RefusedError if the head is too large or ambiguous, or if its path is in `CLOSED`."""
     target = request.target.decode("latin-1")
     names = [name.decode() for name, _ in request.headers]
     hosts = [value.decode("latin-1") for name, value in request.headers if name == b"host"]
@@ -166,8 +165,8 @@ def _forwarded(peer: ipaddress.IPv4Address | ipaddress.IPv6Address, host: str) -
 
 
 def _certificate(writer: asyncio.StreamWriter) -> bytes | None:
-    found: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
-    return None if found is None else found.getpeercert(binary_form=True)
+    tls: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
+    return None if tls is None else tls.getpeercert(binary_form=True)
 
 
 def _short(status: int) -> bytes:

@@ -1,7 +1,7 @@
-"""`endpoints.json`: what runs where, with every credential of a local installation, while it runs.
+"""`endpoints.json`: the addresses and credentials of a running local installation.
 
-Written when all is up, kept true when a process is restarted, removed at a clean end. `credentials` (keys of
-bootstrapped clients and demo people) are also kept in `secrets/`, and are found in the next run's file again.
+The file is written when all processes are up, updated when one is restarted, and removed at a clean end. The
+`credentials` of bootstrapped clients and people are also stored in `secrets/`, from where the next run copies them.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from deploy.local.child import in_thread
+from deploy.local.child import run_in_thread
 from deploy.local.errors import LocalError, explain
 from deploy.local.lock import holder
 from deploy.local.paths import Layout, write_private
@@ -22,24 +22,24 @@ _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.1, 5.0
 
 
 def read(layout: Layout) -> dict[str, Any]:
-    """What runs now. Raises LocalError if nothing does."""
+    """Returns the content of the file. Raises LocalError if nothing runs, or if it is still starting."""
     if holder(layout.lock) is not None:
         with contextlib.suppress(FileNotFoundError):
-            found: dict[str, Any] = json.loads(layout.endpoints.read_text(encoding="utf-8"))
-            return found
-        raise LocalError(f"what runs in {layout.folder} is still starting: try again in a moment")
+            installation: dict[str, Any] = json.loads(layout.endpoints.read_text(encoding="utf-8"))
+            return installation
+        raise LocalError(f"the installation in {layout.folder} is still starting: try again in a moment")
     raise LocalError(f"nothing runs in {layout.folder}: start it with `make up` (or `dmp up`)")
 
 
 def write(layout: Layout, content: dict[str, Any]) -> None:
     """Writes the file for a new run."""
-    with _alone(layout):
+    with _locked(layout):
         write_private(layout.endpoints, _json({**content, "credentials": _kept_credentials(layout)}))
 
 
 def update(layout: Layout, **changes: Any) -> dict[str, Any]:
     """Replaces top-level entries; entries of `credentials` are added one by one. Returns the new content."""
-    with _alone(layout):
+    with _locked(layout):
         content = read(layout)
         if added := changes.pop("credentials", None):
             changes["credentials"] = {**_kept_credentials(layout), **added}
@@ -50,15 +50,15 @@ def update(layout: Layout, **changes: Any) -> dict[str, Any]:
 
 
 def remove(layout: Layout) -> None:
-    """At the end of a run."""
+    """Removes the file, at the end of a run."""
     layout.endpoints.unlink(missing_ok=True)
 
 
 class EndpointsKeeper:
-    """Keeps the file true while the processes change, for a supervisor that never waits for a disk or a lock.
+    """Updates the file when processes change, so that the supervisor never waits for a disk or a lock.
 
-    `content` is the whole file as it must be now; what others have added to the file stays. A write that fails is
-    told once to `report`, and repeated until it succeeds.
+    `content` returns the whole present content; entries that other processes have added stay. A write that fails is
+    reported once and repeated until it succeeds.
     """
 
     def __init__(self, layout: Layout, content: Callable[[], dict[str, Any]], report: Report) -> None:
@@ -66,11 +66,11 @@ class EndpointsKeeper:
         self._changed = asyncio.Event()
 
     def note_change(self) -> None:
-        """The file is written soon."""
+        """Schedules a write of the file."""
         self._changed.set()
 
     async def run(self) -> None:
-        """Never ends; a cancelled one writes no more."""
+        """Writes the file after each change, until it is cancelled."""
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -89,15 +89,15 @@ class EndpointsKeeper:
 
     async def _attempt(self, content: dict[str, Any]) -> OSError | None:
         try:
-            await in_thread(lambda: _refresh(self._layout, content))
+            await run_in_thread(lambda: _refresh(self._layout, content))
         except OSError as error:
             return error
         return None
 
 
 def _refresh(layout: Layout, content: dict[str, Any]) -> None:
-    """Raises OSError, also while another process changes the file."""
-    with _alone(layout, fcntl.LOCK_NB):
+    """Rewrites the file. Raises OSError, also while another process changes it."""
+    with _locked(layout, fcntl.LOCK_NB):
         try:
             added = json.loads(layout.endpoints.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -106,16 +106,16 @@ def _refresh(layout: Layout, content: dict[str, Any]) -> None:
 
 
 def _kept_credentials(layout: Layout) -> dict[str, Any]:
-    """Empty where no client was ever bootstrapped."""
+    """Returns the stored credentials; empty if no client was ever bootstrapped."""
     try:
-        found: dict[str, Any] = json.loads((layout.secrets / "credentials.json").read_text(encoding="utf-8"))
+        credentials: dict[str, Any] = json.loads((layout.secrets / "credentials.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    return found
+    return credentials
 
 
 @contextlib.contextmanager
-def _alone(layout: Layout, options: int = 0) -> Iterator[None]:
+def _locked(layout: Layout, options: int = 0) -> Iterator[None]:
     with (layout.folder / "endpoints.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | options)
         yield

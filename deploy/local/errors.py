@@ -1,15 +1,15 @@
-"""What can go wrong on one machine; each message is one line that says what to do."""
+"""Errors of a local installation; each message is one line that says what to do."""
 
 import errno
 from pathlib import Path
 
 
 class LocalError(Exception):
-    """Something on this machine stands in the way. The message is one line for a person."""
+    """An error of this machine or its installation. The message is one line for a person."""
 
 
 class AlreadyRunningError(LocalError):
-    """Another process of ours works in the same folder."""
+    """Another supervisor uses the folder."""
 
     def __init__(self, folder: Path, pid: int | None) -> None:
         who = f"process {pid}" if pid else "another process"
@@ -17,14 +17,14 @@ class AlreadyRunningError(LocalError):
 
 
 class StartError(LocalError):
-    """A part did not become healthy."""
+    """A process did not become healthy."""
 
-    def __init__(self, name: str, why: str, log: Path) -> None:
-        super().__init__(f"{name} did not start: {why} (log: {log})")
+    def __init__(self, name: str, reason: str, log: Path) -> None:
+        super().__init__(f"{name} did not start: {reason} (log: {log})")
 
 
 class MissingPartError(LocalError):
-    """A part that is installed from a package is not there."""
+    """A required package is not installed."""
 
     def __init__(self, package: str) -> None:
         super().__init__(f"the package {package} is not installed: run `make install` in the repository")
@@ -33,25 +33,25 @@ class MissingPartError(LocalError):
 class FetchError(LocalError):
     """The jars of Apache Kafka could not be fetched."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__(
-            f"the jars of Apache Kafka could not be fetched ({why}): the first start needs Maven Central, "
+            f"the jars of Apache Kafka could not be fetched ({reason}): the first start needs Maven Central, "
             "or a mirror named by DMP_MAVEN_REPOSITORY"
         )
 
 
 class DataMismatchError(LocalError):
-    """The data in the folder was made with other secrets."""
+    """The data in the folder belongs to other secrets."""
 
     def __init__(self, part: str, folder: Path) -> None:
         super().__init__(
-            f"{part} refuses the passwords of {folder / 'secrets'}: put the matching secrets back, "
-            f"or delete {folder} to begin anew"
+            f"{part} refuses the passwords of {folder / 'secrets'}: restore the matching secrets, "
+            f"or delete {folder} to start afresh"
         )
 
 
 def explain(error: OSError) -> str:
-    """One line for an error of the operating system."""
+    """Returns one line for an error of the operating system, with advice where there is some."""
     where = f" ({error.filename})" if error.filename else ""
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:

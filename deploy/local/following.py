@@ -1,11 +1,11 @@
-"""Following what happens: a deposit's stations, entries of the list of accesses, waiting for what comes true."""
+"""Polling for results, and descriptions of a deposit's steps and of entries in the list of accesses."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from deploy.local.deeds import deed
+from deploy.local.deeds import action_label
 
 T = TypeVar("T")
 POLL_INTERVAL_S = 0.02
@@ -16,29 +16,29 @@ STATIONS = {
     "audited_at": "entered in the ledger",
     "alert_handled_at": "alert handled",
 }
-"""Members of a document's tracking, in words."""
+"""The time members of a document's tracking, in words."""
 _KINDS = {"system": "the record itself", "administrator": "administration"}
 
 
-async def until(look: Callable[[], Awaitable[T | None]], every_s: float = POLL_INTERVAL_S) -> T:
-    """The first look that finds something; the step's deadline ends the waiting."""
-    while (found := await look()) is None:  # noqa: ASYNC110  # what is waited for happens in other processes
+async def poll(fetch: Callable[[], Awaitable[T | None]], every_s: float = POLL_INTERVAL_S) -> T:
+    """Calls `fetch` until it returns a result. There is no time limit: the caller sets a deadline."""
+    while (result := await fetch()) is None:  # noqa: ASYNC110  # the awaited change happens in other processes
         await asyncio.sleep(every_s)
-    return found
+    return result
 
 
 def is_done(progress: Mapping[str, Any]) -> bool:
-    """Whether nothing more will happen to this document of a deposit."""
+    """Returns whether the tracking of a deposit's document has reached its end."""
     if progress["status"] == "published":
         return bool(progress["audited_at"] and progress["alert_handled_at"])
     return bool(progress["status"] == "refused" and progress["audited_at"])
 
 
 def describe_access(line: Mapping[str, Any]) -> str:
-    """One entry of the list of accesses in a line."""
+    """Returns an entry of the list of accesses as one line."""
     who, at = line["who"], datetime.fromisoformat(line["occurred_at"]).astimezone()
     actor = "you" if who["you"] else who["name"] or who["id"] or _KINDS.get(who["kind"], who["kind"])
-    action = deed(line["action"], line["mode"])
+    action = action_label(line["action"], line["mode"])
     subject = line.get("subject") or {}
     about = f": {subject.get('name') or subject.get('id')}" if subject else ""
     outcome = line["outcome"] if line["outcome"] == "permitted" else f"REFUSED ({line['reason']})"

@@ -1,4 +1,4 @@
-"""What imports files into identity's database, on one machine."""
+"""The importer of files into identity's database, on one machine."""
 
 import os
 from pathlib import Path
@@ -15,14 +15,17 @@ OVERRIDE = "IDENTITY_POSTGRES__DSN"
 
 
 def importer_of(var: Path) -> Importer:
-    """What imports into the database of IDENTITY_POSTGRES__DSN, else of what runs here. Raises LocalError."""
+    """Returns an importer into the database of IDENTITY_POSTGRES__DSN, by default that of the running installation.
+
+    Raises LocalError.
+    """
     if os.environ.get(OVERRIDE):
         return make_importer(ImportSettings())
-    found, secrets = endpoints.read(Layout(var)), Secrets.load(Layout(var).secrets)
+    installation, secrets = endpoints.read(Layout(var)), Secrets.load(Layout(var).secrets)
     return make_importer(
         ImportSettings.model_validate(
             {
-                "postgres": {"dsn": found["services"]["identity"]["app_dsn"]},
+                "postgres": {"dsn": installation["services"]["identity"]["app_dsn"]},
                 "keys": keyrings_of(secrets, "identity"),
                 "demo": {"test_nir_keys": True},
             }

@@ -1,4 +1,4 @@
-"""How long changes of rights took until they were in force, as the metrics of consent's worker tell it."""
+"""How long changes of rights took to come into force, from the metrics of consent's worker."""
 
 import math
 from collections import defaultdict
@@ -12,8 +12,8 @@ METRIC = "change_in_force_seconds"
 
 
 @dataclass(frozen=True)
-class Spread:
-    """So many times; half of them and 99 of 100 were no longer than this (seconds; None where there were none)."""
+class LatencySummary:
+    """The number of measured times, their median and 99th percentile in seconds (None if there were none)."""
 
     count: int
     p50: float | None
@@ -21,27 +21,27 @@ class Spread:
 
     def __str__(self) -> str:
         if self.p50 is None or self.p99 is None:
-            return "no change of rights came into force since consent-worker began"
+            return "no change of rights came into force since consent-worker started"
         times = f"{self.p50 * 1000:.0f} ms (p50), {self.p99 * 1000:.0f} ms (p99)"
-        return f"changes of rights in force after {times}: {self.count} since consent-worker began"
+        return f"changes of rights in force after {times}: {self.count} since consent-worker started"
 
 
-async def in_force(found: Mapping[str, Any]) -> Spread | None:
-    """Of the installation in `endpoints.json`, since the worker began; None where it does not answer."""
+async def in_force(installation: Mapping[str, Any]) -> LatencySummary | None:
+    """Returns the times of an installation since its worker started; None if the worker does not answer."""
     from deploy.local.client import connect, send
 
-    if "services" not in found:
+    if "services" not in installation:
         return None
-    async with connect(found) as dmp:
+    async with connect(installation) as dmp:
         try:
             page = await send(dmp.http, dmp.urls, "GET", "consent-worker", "/metrics")
         except LocalError:
             return None
-    return spread_in(page.text)
+    return latency_in(page.text)
 
 
-def spread_in(page: str) -> Spread:
-    """What the histogram on a metrics page says."""
+def latency_in(page: str) -> LatencySummary:
+    """Returns the summary of the histogram on a metrics page."""
     from prometheus_client.parser import text_string_to_metric_families
 
     buckets: dict[float, float] = defaultdict(float)
@@ -51,11 +51,15 @@ def spread_in(page: str) -> Spread:
                 if sample.name.endswith("_bucket"):
                     buckets[float(sample.labels["le"])] += sample.value
     count = int(buckets[math.inf])
-    return Spread(count, _quantile(buckets, 0.5), _quantile(buckets, 0.99)) if count else Spread(0, None, None)
+    return (
+        LatencySummary(count, _quantile(buckets, 0.5), _quantile(buckets, 0.99))
+        if count
+        else LatencySummary(0, None, None)
+    )
 
 
 def _quantile(buckets: Mapping[float, float], share: float) -> float:
-    """As Prometheus's histogram_quantile: straight within a bucket; beyond the last limit that limit."""
+    """Returns a quantile as Prometheus's histogram_quantile: interpolated within a bucket, at most the last limit."""
     rank, below, before = share * buckets[math.inf], 0.0, 0.0
     for limit, until in sorted(buckets.items()):
         if until >= rank:

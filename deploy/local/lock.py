@@ -1,4 +1,4 @@
-"""One supervisor per folder: a locked file that holds its process id."""
+"""The lock that allows one supervisor per folder: a locked file that holds its process id."""
 
 import contextlib
 import fcntl
@@ -11,23 +11,23 @@ from deploy.local.errors import AlreadyRunningError
 
 
 @contextlib.contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Holds the lock; the system frees it when this process ends, however it ends."""
+def hold_lock(path: Path) -> Iterator[None]:
+    """Holds the lock; the system frees it when this process ends for any reason. Raises AlreadyRunningError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        if not _locked(descriptor):
+        if not _try_lock(descriptor):
             raise AlreadyRunningError(path.parent, holder(path))
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
-        with contextlib.suppress(OSError):  # whoever asks for the holder finds the lock free
+        with contextlib.suppress(OSError):  # `holder` checks the lock, not the content
             os.truncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
-    for _ in range(5):  # whoever only asks for the holder has it for an instant
+def _try_lock(descriptor: int) -> bool:
+    for _ in range(5):  # `holder` in another process has the lock for an instant
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
@@ -36,7 +36,7 @@ def _locked(descriptor: int) -> bool:
 
 
 def holder(path: Path) -> int | None:
-    """The process that holds the lock now, if any."""
+    """Returns the id of the process that holds the lock now, or None."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The mails that the catcher has put into its folder, and the SMS and letters that notify has put into theirs."""
+"""Reads the mails of the mail catcher's folder, and the SMS and letters of notify's folders."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,22 +18,22 @@ class CaughtMail:
 
     @property
     def arrived(self) -> datetime:
-        """When the catcher had it: the name of its file begins with nanoseconds."""
+        """The time of arrival, from the nanoseconds that begin the file name."""
         return datetime.fromtimestamp(int(self.path.name.split("-")[0]) / 1e9, UTC)
 
     @property
     def to(self) -> str:
-        """The addressee."""
+        """The recipient's address."""
         return str(self.message["to"])
 
     @property
     def subject(self) -> str:
-        """The subject."""
+        """The subject line."""
         return str(self.message["subject"])
 
     @property
     def text(self) -> str:
-        """What it says, as plain text."""
+        """The body as plain text; empty if the mail has none."""
         body = self.message.get_body(("plain",))
         return str(body.get_content()).strip() if body is not None else ""
 
@@ -51,21 +51,21 @@ class CaughtText:
 
 
 def caught_sms(folder: Path, to: str | None = None) -> list[CaughtText]:
-    """All SMS, or those to one number, the oldest first. The first line names the number."""
-    found = []
+    """Returns all SMS, or those to one number, the oldest first. The first line of a file names the number."""
+    messages = []
     for number, (path, arrived, content) in enumerate(_texts(folder), 1):
         head, _, text = content.partition("\n\n")
-        found.append(CaughtText(number, path, arrived, head.removeprefix("To: "), "", text.strip()))
-    return [one for one in found if to is None or one.to == to]
+        messages.append(CaughtText(number, path, arrived, head.removeprefix("To: "), "", text.strip()))
+    return [message for message in messages if to is None or message.to == to]
 
 
 def caught_letters(folder: Path, to: str | None = None) -> list[CaughtText]:
-    """All letters, or those to one person (first line of the address), the oldest first."""
-    found = []
+    """Returns all letters, or those to one person (first line of the address), the oldest first."""
+    messages = []
     for number, (path, arrived, content) in enumerate(_texts(folder), 1):
         subject = next((block.partition(":")[2].strip() for block in content.split("\n\n")[2:3]), "")
-        found.append(CaughtText(number, path, arrived, content.partition("\n")[0], subject, content.strip()))
-    return [one for one in found if to is None or one.to == to]
+        messages.append(CaughtText(number, path, arrived, content.partition("\n")[0], subject, content.strip()))
+    return [message for message in messages if to is None or message.to == to]
 
 
 def _texts(folder: Path) -> list[tuple[Path, datetime, str]]:
@@ -73,15 +73,15 @@ def _texts(folder: Path) -> list[tuple[Path, datetime, str]]:
     return [(path, datetime.fromtimestamp(at / 1e9, UTC), path.read_text("utf-8")) for at, path in aged]
 
 
-def caught(folder: Path, to: str | None = None) -> list[CaughtMail]:
-    """All mails, or those to one address, the oldest first."""
+def caught_mails(folder: Path, to: str | None = None) -> list[CaughtMail]:
+    """Returns all mails, or those to one address, the oldest first."""
     paths = sorted(folder.glob("*.eml"))
     mails = [CaughtMail(number, path, _parsed(path)) for number, path in enumerate(paths, 1)]
     return [mail for mail in mails if to is None or mail.to == to]
 
 
-def count(folder: Path) -> int:
-    """How many mails there are."""
+def count_mails(folder: Path) -> int:
+    """Returns the number of mails."""
     return sum(1 for _ in folder.glob("*.eml"))
 
 

@@ -1,7 +1,7 @@
-"""Prints how fast this interpreter is on pure Python, as rounds of a fixed piece of work in a third of a second of CPU.
+"""Prints the speed of this interpreter on pure Python: rounds of a fixed piece of work in a third of a CPU second.
 
-Builds without profile-guided optimisation lose a third, and nothing in a build's own words tells it for certain
-(Debian's CONFIG_ARGS do not). Run by `setup.sh` with each Python found; standard library only.
+Builds without profile-guided optimisation are a third slower, which their configuration does not reveal reliably
+(Debian's CONFIG_ARGS do not). `setup.sh` runs it with each Python that it finds; standard library only.
 """
 
 import time
@@ -10,7 +10,7 @@ SECONDS = 1 / 3
 
 
 def work() -> int:
-    """Calls, attribute and dictionary look-ups, text and loops, as a service does them."""
+    """Does calls, attribute and dictionary look-ups, text operations and loops, as a service does."""
     total, names = 0, {f"name-{number}": number for number in range(50)}
     for name, number in names.items():
         total += len(name.upper().split("-")) + number
@@ -18,7 +18,7 @@ def work() -> int:
 
 
 def rounds() -> int:
-    """How often `work` is done in SECONDS."""
+    """Returns how often `work` runs in SECONDS of CPU time."""
     count, end = 0, time.process_time() + SECONDS
     while time.process_time() < end:
         work()

@@ -1,4 +1,4 @@
-"""Where things lie: everything of a run is under one folder, by default `var/` in the repository."""
+"""The folder of an installation, by default `var/` in the repository, and the files in it."""
 
 import hashlib
 import os
@@ -10,59 +10,59 @@ from pathlib import Path
 
 from deploy.local.errors import LocalError
 
-_OUTSIDE = Path("/var/tmp")  # noqa: S108  # only folders that are ours are used there
+_OUTSIDE = Path("/var/tmp")  # noqa: S108  # only folders of this user are used there
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def default_folder() -> Path:
-    """The folder of a run: `DMP_VAR`, else `var/` in the repository."""
+    """Returns the folder of the installation: `DMP_VAR`, by default `var/` in the repository."""
     return Path(os.environ.get("DMP_VAR") or REPOSITORY / "var").absolute()
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The names inside the folder of a run."""
+    """The paths inside the folder of an installation."""
 
     folder: Path
 
     @property
     def logs(self) -> Path:
-        """One log file per process."""
+        """The folder of the logs, one file per process."""
         return self.folder / "log"
 
     @property
     def mail(self) -> Path:
-        """One `.eml` file per caught mail."""
+        """The folder of caught mails, one `.eml` file each."""
         return self.folder / "mail"
 
     @property
     def sms(self) -> Path:
-        """One `.txt` file per SMS."""
+        """The folder of SMS, one `.txt` file each."""
         return self.folder / "sms"
 
     @property
     def letters(self) -> Path:
-        """One `.txt` file per letter."""
+        """The folder of postal letters, one `.txt` file each."""
         return self.folder / "letters"
 
     @property
     def secrets(self) -> Path:
-        """Passwords and keys, readable by the owner alone."""
+        """The folder of passwords and keys, readable by the owner only."""
         return self.folder / "secrets"
 
     @property
     def postgres(self) -> Path:
-        """PostgreSQL's data, where its user can reach this folder."""
+        """The folder of PostgreSQL's data, unless PostgreSQL's user cannot reach it (see `outside_folder`)."""
         return self.folder / "postgres"
 
     @property
     def kafka(self) -> Path:
-        """Kafka's data."""
+        """The folder of Kafka's data."""
         return self.folder / "kafka"
 
     @property
     def endpoints(self) -> Path:
-        """What is reachable where, while it runs."""
+        """The addresses and credentials of the running installation."""
         return self.folder / "endpoints.json"
 
     @property
@@ -72,32 +72,32 @@ class Layout:
 
     @property
     def lock(self) -> Path:
-        """Held by the supervisor; holds its process id."""
+        """The supervisor's lock, which contains its process id."""
         return self.folder / "supervisor.pid"
 
     def log(self, name: str) -> Path:
-        """The log file of one process."""
+        """Returns the log file of a process."""
         return self.logs / f"{name}.log"
 
     def create(self) -> None:
-        """Makes the folders. When we are root, PostgreSQL's user must be able to pass through the first."""
+        """Makes the folders. For root, PostgreSQL's unprivileged user may traverse the first. Raises LocalError."""
         private_folder(self.folder, 0o711 if os.geteuid() == 0 else 0o700)
         for folder in (self.logs, self.mail, self.sms, self.letters, self.secrets):
             private_folder(folder, 0o700)
 
 
 def private_folder(folder: Path, mode: int) -> None:
-    """Makes a folder that is ours alone, or refuses one that is not."""
+    """Makes a folder of this user with the mode. Raises LocalError if another user owns it."""
     folder.mkdir(parents=True, exist_ok=True, mode=mode)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise LocalError(f"{folder} belongs to somebody else: choose another folder with --var or DMP_VAR")
-    if stat.S_IMODE(found.st_mode) != mode:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise LocalError(f"{folder} belongs to another user: choose another folder with --var or DMP_VAR")
+    if stat.S_IMODE(status.st_mode) != mode:
         folder.chmod(mode)
 
 
 def outside_folder(folder: Path) -> Path:
-    """A folder under /var/tmp that stands in for `folder` where another user must reach what lies in it."""
+    """Returns a folder under /var/tmp that replaces `folder` where another user needs access to its content."""
     mark = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:12]
     path = _OUTSIDE / f"{_outside_prefix()}{mark}"
     private_folder(path, 0o711)
@@ -107,7 +107,7 @@ def outside_folder(folder: Path) -> Path:
 
 
 def remove_outside_leftovers() -> None:
-    """Removes stand-ins of folders that are gone: each names its folder in a file `folder`."""
+    """Removes the replacements of folders that no longer exist: a file `folder` in each names its folder."""
     for path in _OUTSIDE.glob(f"{_outside_prefix()}*"):
         if path.is_symlink() or path.stat().st_uid != os.geteuid():
             continue
@@ -121,7 +121,7 @@ def _outside_prefix() -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes a file at once and whole, readable by the owner alone."""
+    """Writes a file atomically, readable by the owner only. Raises OSError."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""Freshly invented persons. Their numbers have a valid key and name no place that exists, so they are nobody's."""
+"""Invents persons. Their INS have a valid key and a place of birth that does not exist, so they belong to nobody."""
 
 import random
 import unicodedata
@@ -10,7 +10,7 @@ from shared.terminology.oids import INS_NIR_TEST
 from shared.values import ins_key
 
 NOWHERE = "99999"
-"""A commune code of no commune, as in the national test material."""
+"""A commune code that belongs to no commune, as in the national test data."""
 _BIRTH_NAMES = (
     "ABRISSEAU", "BELLECOMBE", "CHANTERIVE", "DORMEUIL", "ESPERANDOT", "FAUVELIN", "GRANDCLAIR", "HAUTERAYE",
     "JOLIVERT", "LAVANDOIS", "MIRANDEUIL", "NOISERAIE", "ORMESSART", "PERCEVIGNE", "QUINTEREL", "ROSEMBOIS",
@@ -35,7 +35,7 @@ _GIVEN_NAMES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class InventedPerson:
-    """Everything that a record is opened with."""
+    """An invented person, with all data that the opening of a record needs."""
 
     ins: str
     birth_name: str
@@ -48,16 +48,16 @@ class InventedPerson:
 
     @property
     def name(self) -> str:
-        """As one speaks of the person."""
+        """The name for display: given name, then birth name."""
         return f"{self.given_name.title()} {self.birth_name.title()}"
 
     @property
     def patient(self) -> str:
-        """As an emergency names its patient: the INS as a FHIR search token."""
+        """The INS as a FHIR search token, as emergency access names its patient."""
         return f"urn:oid:{self.oid}|{self.ins}"
 
     def opening(self, language: str = "fr", relation: str = "holder") -> dict[str, object]:
-        """The body of `POST /records`."""
+        """Returns the body of `POST /records`."""
         return opening(
             ins=self.ins,
             oid=self.oid,
@@ -77,19 +77,19 @@ class InventedPerson:
 def opening(
     *, ins: str, oid: str, traits: dict[str, str], mail: str | None, language: str, relation: str
 ) -> dict[str, object]:
-    """The body of `POST /records`."""
+    """Returns the body of `POST /records`."""
     contact = {"mail": mail, "language": language, "relation": relation}
     return {"ins": {"value": ins, "oid": oid}, "traits": traits, "contact": contact}
 
 
 def invent(seed: int | None = None) -> InventedPerson:
-    """Another person each time; the same for the same seed."""
-    dice = random.Random(seed)
-    sex: Literal["female", "male"] = dice.choice(("female", "male"))
-    birth_name, given_name = dice.choice(_BIRTH_NAMES), dice.choice(_GIVEN_NAMES[sex])
-    born = date(1935, 1, 1) + timedelta(days=dice.randrange(70 * 365))
-    number = f"{2 if sex == 'female' else 1}{born:%y%m}{NOWHERE}{dice.randrange(1, 999):03d}"
-    mail = f"{_ascii(given_name)}.{_ascii(birth_name)}.{dice.randrange(10_000):04d}@patient.example"
+    """Returns a random person; a seed determines the person."""
+    random_source = random.Random(seed)
+    sex: Literal["female", "male"] = random_source.choice(("female", "male"))
+    birth_name, given_name = random_source.choice(_BIRTH_NAMES), random_source.choice(_GIVEN_NAMES[sex])
+    born = date(1935, 1, 1) + timedelta(days=random_source.randrange(70 * 365))
+    number = f"{2 if sex == 'female' else 1}{born:%y%m}{NOWHERE}{random_source.randrange(1, 999):03d}"
+    mail = f"{_ascii(given_name)}.{_ascii(birth_name)}.{random_source.randrange(10_000):04d}@patient.example"
     return InventedPerson(number + ins_key(number), birth_name, given_name, born, sex, mail)
 
 

@@ -1,6 +1,6 @@
-"""A test PKI in the likeness of the IGC-Santé: a root, an issuer of cards, an issuer of organisations' certificates.
+"""A test PKI modelled on the IGC-Santé: a root, an issuer of cards, an issuer of organisations' certificates.
 
-`make_pki(folder)` writes authorities, leaves with their keys and revocation lists; nothing of it is ever committed.
+`make_pki(folder)` writes authorities, leaves with their keys, and revocation lists. None of them is ever committed.
 """
 
 import ipaddress
@@ -29,51 +29,51 @@ class Issued:
 
     @property
     def der(self) -> bytes:
-        """As it travels."""
+        """The certificate in DER."""
         return self.certificate.public_bytes(serialization.Encoding.DER)
 
     @property
     def pem(self) -> bytes:
-        """The certificate."""
+        """The certificate in PEM."""
         return self.certificate.public_bytes(_PEM)
 
     @property
     def key_pem(self) -> bytes:
-        """The private key, in clear."""
+        """The private key in PEM, unencrypted."""
         return self.key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 @dataclass(frozen=True)
 class Pki:
-    """The authorities; leaves and revocation lists are made from them."""
+    """The authorities, which issue leaves and revocation lists."""
 
     root: Issued
     persons: Issued
     organisations: Issued
 
     def card(self, professional_id: str, **changes: object) -> Issued:
-        """The authentication certificate of a card: CN = PS_IdNat."""
+        """Issues the authentication certificate of a card: CN = PS_IdNat."""
         return _leaf(self.persons, _name(professional_id), changes)
 
     def organisation(self, structure_id: str, name: str = "dpi.hopital.example", **changes: object) -> Issued:
-        """The authentication certificate of an organisation: OU = Struct_IdNat."""
+        """Issues the authentication certificate of an organisation: OU = Struct_IdNat."""
         return _leaf(self.organisations, _name(name, structure_id), changes)
 
     def lists(self, revoked: Sequence[Issued] = (), *, age: timedelta = timedelta()) -> bytes:
-        """PEM of the three revocation lists, made `age` ago and good for seven days."""
+        """Returns the three revocation lists in PEM, issued `age` ago and valid for seven days."""
         made = datetime.now(UTC) - age - timedelta(minutes=1)
-        found = (_list(issuer, revoked, made) for issuer in (self.root, self.persons, self.organisations))
-        return b"".join(one.public_bytes(_PEM) for one in found)
+        revocation_lists = (_list(issuer, revoked, made) for issuer in (self.root, self.persons, self.organisations))
+        return b"".join(revocation_list.public_bytes(_PEM) for revocation_list in revocation_lists)
 
 
 def new_pki() -> Pki:
-    """Fresh keys and authorities."""
+    """Returns new authorities with new keys."""
     root = _authority("TEST AC RACINE", None)
     return Pki(root, _authority("TEST AC PERSONNES", root), _authority("TEST AC ORGANISATIONS", root))
 
 
 def make_pki(folder: Path, professional_id: str, structure_id: str) -> Pki:
-    """Everything that a first try needs, in files: one card, one organisation, one revoked and one expired card."""
+    """Writes a PKI into a folder: a card, an organisation, a revoked card, an expired card, the proxy's certificate."""
     pki = new_pki()
     leaves = {
         "card": pki.card(professional_id),
@@ -89,7 +89,7 @@ def make_pki(folder: Path, professional_id: str, structure_id: str) -> Pki:
 
 
 def write_authorities(pki: Pki, folder: Path, revoked: Sequence[Issued] = ()) -> None:
-    """`roots.pem`, `persons.pem`, `organisations.pem`, `revocations.pem`."""
+    """Writes `roots.pem`, `persons.pem`, `organisations.pem` and `revocations.pem`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, issued in (("roots", pki.root), ("persons", pki.persons), ("organisations", pki.organisations)):
         (folder / f"{name}.pem").write_bytes(issued.pem)
@@ -97,7 +97,7 @@ def write_authorities(pki: Pki, folder: Path, revoked: Sequence[Issued] = ()) ->
 
 
 def write_lists(folder: Path, lists: bytes) -> None:
-    """Puts new revocation lists in place, at once."""
+    """Replaces the revocation lists atomically."""
     draft = folder / ".revocations.pem"
     draft.write_bytes(lists)
     draft.rename(folder / "revocations.pem")
@@ -125,21 +125,21 @@ def _authority(name: str, issuer: Issued | None) -> Issued:
 
 
 def _leaf(issuer: Issued, subject: x509.Name, changes: dict[str, object]) -> Issued:
-    """`starts`, `ends`: from now; `server`: for the edge; `signs`, `purpose`, `ca`: to make wrong ones."""
+    """Issues a leaf. `starts`, `ends`: from now; `server`: for the proxy; `signs`, `purpose`, `ca`: for wrong ones."""
     key = ec.generate_private_key(ec.SECP256R1())
     starts, ends = changes.get("starts", timedelta(days=-1)), changes.get("ends", YEAR)
     assert isinstance(starts, timedelta), "a duration from now"
     assert isinstance(ends, timedelta), "a duration from now"
     server = changes.get("server", False)
     purpose = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
-    wanted = changes.get("purpose", purpose)
-    assert isinstance(wanted, x509.ObjectIdentifier), "an OID"
+    extended_usage = changes.get("purpose", purpose)
+    assert isinstance(extended_usage, x509.ObjectIdentifier), "an OID"
     signs = bool(changes.get("signs", True))
     builder = (
         _dated(subject, issuer.certificate.subject, key, starts, ends)
         .add_extension(x509.BasicConstraints(ca=bool(changes.get("ca", False)), path_length=None), critical=True)
         .add_extension(_usage(digital_signature=signs, key_agreement=not signs), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([wanted]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([extended_usage]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False)
     )
     if server:
@@ -163,12 +163,12 @@ def _dated(
     )
 
 
-def _usage(**wanted: bool) -> x509.KeyUsage:
+def _usage(**enabled: bool) -> x509.KeyUsage:
     names = (
         *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
         *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
     )
-    return x509.KeyUsage(**{name: wanted.get(name, False) for name in names})
+    return x509.KeyUsage(**{name: enabled.get(name, False) for name in names})
 
 
 def _list(issuer: Issued, revoked: Sequence[Issued], made: datetime) -> x509.CertificateRevocationList:
@@ -178,8 +178,8 @@ def _list(issuer: Issued, revoked: Sequence[Issued], made: datetime) -> x509.Cer
         .last_update(made)
         .next_update(made + timedelta(days=7))
     )
-    for one in revoked:
-        if one.certificate.issuer == issuer.certificate.subject:
-            entry = x509.RevokedCertificateBuilder().serial_number(one.certificate.serial_number)
+    for leaf in revoked:
+        if leaf.certificate.issuer == issuer.certificate.subject:
+            entry = x509.RevokedCertificateBuilder().serial_number(leaf.certificate.serial_number)
             builder = builder.add_revoked_certificate(entry.revocation_date(made).build())
     return builder.sign(issuer.key, hashes.SHA256())

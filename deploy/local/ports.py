@@ -1,8 +1,8 @@
-"""Ports on the loopback: the usual ones if free, else others; the same again at the next start.
+"""Ports on the loopback: those of the last run, else the usual ones, else random free ones.
 
-Other ports are taken from below the range that the system gives to outgoing connections, so that no client
-takes the port of a child that is being restarted. A port of one of our supervisors is claimed by an abstract
-socket name, which no second supervisor can take and which the system frees with the process.
+Random ports lie below the range of the system's outgoing connections, so that no client takes the port of a child that
+is being restarted. A supervisor claims a port by an abstract socket name, which no second supervisor can bind and which
+the system frees with the process.
 """
 
 import json
@@ -61,11 +61,14 @@ class Ports:
 
     @property
     def by_name(self) -> dict[str, int]:
-        """All claimed ports."""
+        """All claimed ports by name."""
         return dict(self._ports)
 
     def claim(self, names: Iterable[str], remembered: Path | None, wished: Mapping[str, int]) -> None:
-        """Claims one port per name: the wished one (or an error), the remembered, the usual, any."""
+        """Claims one port per name: the wished one, else the remembered, the usual or a random one.
+
+        `remembered` is the file that keeps the ports for the next run. Raises LocalError if a wished port is in use.
+        """
         memory = _read(remembered)
         for name in names:
             if name in wished:
@@ -80,7 +83,7 @@ class Ports:
             write_private(remembered, json.dumps({**memory, **self._ports}, indent=1) + "\n")
 
     def release(self) -> None:
-        """Gives all ports back."""
+        """Releases all claims."""
         for claim in self._claims.values():
             claim.close()
         self._claims.clear()
@@ -101,7 +104,7 @@ class Ports:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this port now."""
+    """Returns whether a server could listen on the port now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -116,7 +119,7 @@ def _read(path: Path | None) -> dict[str, int]:
     if path is None:
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        ports = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
-    return {name: port for name, port in found.items() if isinstance(port, int) and 0 < port < 65536}
+    return {name: port for name, port in ports.items() if isinstance(port, int) and 0 < port < 65536}

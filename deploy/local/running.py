@@ -1,4 +1,4 @@
-"""How a command runs: one coroutine that Ctrl-C, SIGTERM (`dmp down`) and SIGHUP end cleanly."""
+"""Runs a command's coroutine, which Ctrl-C, SIGTERM (`dmp down`) and SIGHUP end cleanly."""
 
 import asyncio
 import functools
@@ -14,46 +14,48 @@ T = TypeVar("T")
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupted(Exception):  # noqa: N818  # it is no error
-    """Somebody asked the command to end, and it has ended what it started."""
+class Interrupted(Exception):  # noqa: N818  # it is not an error
+    """A signal has ended the command, which has stopped everything that it had started."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs the coroutine; a stopping signal cancels it once. Raises Interrupted when that ended it."""
-    asked = False
+    """Runs the coroutine; the first stopping signal cancels it. Raises Interrupted if that has ended it."""
+    is_interrupted = False
 
     async def supervised() -> T:
         task = asyncio.ensure_future(work)
 
-        def ask() -> None:
-            nonlocal asked
-            if not asked:
-                asked = True
+        def interrupt() -> None:
+            nonlocal is_interrupted
+            if not is_interrupted:
+                is_interrupted = True
                 task.cancel()
 
         loop = asyncio.get_running_loop()
         for number in _STOPPING:
-            loop.add_signal_handler(number, ask)
+            loop.add_signal_handler(number, interrupt)
         return await task
 
     try:
         return asyncio.run(supervised())
     except asyncio.CancelledError as error:
-        if asked:
+        if is_interrupted:
             raise Interrupted from error
         raise
 
 
 def print_progress(progress: Progress) -> None:
-    """One line per step, on the error stream: what, how long."""
+    """Prints a step and its duration on the error stream."""
     took = f"{progress.seconds:6.1f} s" if progress.seconds >= 0.05 or progress.state == "ready" else " " * 8
     detail = f"  {progress.detail}" if progress.detail else ""
     print_line(f"  {progress.name:<18}{progress.state:<9}{took}{detail}")
 
 
 def print_line(text: str) -> None:
-    """A line on the error stream. It stops nobody: what a full disk, a closed pipe or a terminal on hold does not
-    take at once is dropped, and counted in the next line that is taken.
+    """Prints a line on the error stream without ever blocking.
+
+    A line that a full disk, a closed pipe or a suspended terminal does not accept at once is dropped, and counted in
+    the next line that is accepted.
     """
     _terminal().write(text.encode())
 

@@ -26,17 +26,17 @@ RINGS: Mapping[str, Mapping[str, str]] = {
     "audit": {"motives": "motives", "kek": "audit-kek"},
     "notify": {"contacts": "contacts"},
 }
-"""The keyrings of each service: the setting in its section KEYS__, and the secret."""
+"""The keyrings of each service: the setting in its section KEYS__, and the name of the secret."""
 
 
 def keyrings_of(secrets: Secrets, service: str) -> dict[str, str]:
-    """The keyrings of a service by their setting."""
+    """Returns the keyrings of a service by their setting."""
     return {setting: secrets.keyring(name) for setting, name in RINGS.get(service, {}).items()}
 
 
 @dataclass(frozen=True)
 class Services:
-    """What the environment of the services is made from."""
+    """The inputs of the services' environments."""
 
     layout: Layout
     postgres: Postgres
@@ -46,11 +46,11 @@ class Services:
     extra: Mapping[str, str]
 
     def url(self, service: str, role: Role = "api") -> str:
-        """Where a service listens."""
+        """Returns the base URL of a service's process."""
         return f"http://{HOST}:{self.ports[f'{service}-{role}']}"
 
     def migrate(self, service: str) -> ChildSpec:
-        """The command that brings the service's database to the present schema."""
+        """Returns the command that migrates the service's database to the present schema."""
         variables = {
             **self._variables(service),
             f"{service.upper()}_POSTGRES__OWNER_DSN": owner_dsn(self.postgres, self.secrets, service),
@@ -58,7 +58,7 @@ class Services:
         return self._spec(service, "migrate", variables, port=None)
 
     def process(self, service: str, role: Role) -> ChildSpec:
-        """One long-running process of a service, under a database role of its own."""
+        """Returns a long-running process of a service, with a database role of its own."""
         prefix, variables = service.upper(), self._variables(service)
         variables[f"{prefix}_POSTGRES__DSN"] = process_dsn(self.postgres, self.secrets, service, role)
         if role == "worker":
@@ -66,7 +66,7 @@ class Services:
         return self._spec(service, role, variables, self.ports[f"{service}-{role}"])
 
     def all(self) -> list[ChildSpec]:
-        """All long-running processes."""
+        """Returns all long-running processes."""
         roles: tuple[Role, ...] = ("api", "worker")
         return [self.process(service, role) for service in NAMES for role in roles]
 
@@ -91,7 +91,7 @@ class Services:
         return {f"{service.upper()}_{name}": value for name, value in common.items()}
 
     def _own(self, service: str) -> dict[str, str]:
-        """What only this service is given."""
+        """Returns the settings that only this service has."""
         match service:
             case "identity":
                 return {
@@ -99,7 +99,7 @@ class Services:
                     "KEYS__RECEIPTS": self.secrets.receipt_keys("identity"),
                     **psc_variables(self.secrets, self.ports["psc"], self.url("identity")),
                     "PROFESSIONALS__MOTIVES": self.secrets.keyring("motives"),
-                    "OPENINGS__WINDOW_DAYS": "0",  # a campaign on one machine is watched to its end
+                    "OPENINGS__WINDOW_DAYS": "0",  # a person watches a campaign on one machine to its end
                     "DEMO__SIGN_IN": "true",
                     "DEMO__TEST_NIR_KEYS": "true",
                 }
@@ -110,7 +110,7 @@ class Services:
                     "SMTP__SENDER": SENDER,
                     "FOLDERS__SMS": str(self.layout.sms),
                     "FOLDERS__LETTERS": str(self.layout.letters),
-                    "ALERTS__WINDOW_S": "0",  # the alert of each deposit on one machine is watched for
+                    "ALERTS__WINDOW_S": "0",  # a person waits for the alert of each deposit on one machine
                 }
             case _:
                 return {}

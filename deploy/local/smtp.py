@@ -1,6 +1,6 @@
-"""A mail server that delivers nothing: every message becomes one `.eml` file in a folder.
+"""A mail server that delivers nothing: it stores every message as an `.eml` file in a folder.
 
-`python -m deploy.local.smtp PORT FOLDER`. It never writes what a mail says to its log.
+`python -m deploy.local.smtp PORT FOLDER`. Its log never contains the content of a mail.
 """
 
 import asyncio
@@ -22,15 +22,15 @@ from deploy.local.probes import listens
 _LIMIT = 32 * 1024 * 1024
 
 
-class Catcher:
-    """Keeps each message: file names sort by arrival."""
+class MailCatcher:
+    """Stores each message in a file; file names sort by arrival."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._numbers = itertools.count()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
-        """Called for each message; 250 once the file is in its place, 452 when it cannot be: the sender keeps it."""
+        """Stores a message. Returns 250, or 452 if it could not be stored: the sender then keeps it."""
         name = f"{time.time_ns()}-{os.getpid()}-{next(self._numbers)}"
         draft = self._folder / f".{name}"
         try:
@@ -38,13 +38,13 @@ class Catcher:
             draft.rename(self._folder / f"{name}.eml")
         except OSError:
             with contextlib.suppress(OSError):
-                draft.unlink()  # half a mail, which holds space that others need
+                draft.unlink()  # an incomplete file would only take up space
             return "452 the message could not be stored"
         return "250 OK"
 
 
 def smtp_spec(layout: Layout, port: int) -> ChildSpec:
-    """How the supervisor runs it."""
+    """Returns how the supervisor runs the mail server."""
 
     async def healthy() -> bool:
         return await listens(port)
@@ -69,7 +69,7 @@ async def _serve(port: int, folder: Path) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    catcher = Catcher(folder)
+    catcher = MailCatcher(folder)
     server = await loop.create_server(
         lambda: SMTP(catcher, data_size_limit=_LIMIT, enable_SMTPUTF8=True, hostname="localhost", loop=loop),
         HOST,

@@ -1,4 +1,4 @@
-"""The whole, or parts of it, as one asynchronous context manager.
+"""The whole installation, or parts of it, as one asynchronous context manager.
 
     async with Stack(folder) as stack:                          # everything, as `dmp up` does
         stack.url("records")                                    # http://127.0.0.1:8402
@@ -12,10 +12,10 @@
         stack.postgres.dsn()                                        # the superuser's; dsn("name") for a database
         stack.kafka.bootstrap, stack.kafka.credentials("admin")     # any service, "ops" or "admin"
 
-Processes: `postgres`, `kafka`, `smtp` and `<service>-api`, `<service>-worker`. Ports: the usual ones, else free
-ones; `ports={"postgres": 5433}` wishes for one. `environment` is added to the environment of every service.
-Topics and permissions on a bare broker: `deploy.local.topics`. Where there is no event loop (or it ends too
-early): `with running(Stack(folder, parts=...)) as stack:` keeps one in a thread.
+Processes: `postgres`, `kafka`, `smtp`, `psc` and `<service>-api`, `<service>-worker`. Ports: the usual ones, else free
+ones; `ports={"postgres": 5433}` requires one. `environment` is added to the environment of every service.
+`deploy.local.topics` makes topics and permissions on a bare broker. Without an event loop (or if it ends too early),
+`with running(Stack(folder, parts=...)) as stack:` runs one in a thread.
 
 Children die with the process, and with the thread, that started them.
 """
@@ -32,11 +32,11 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from deploy.local import endpoints, topics
-from deploy.local.child import ChildSpec, in_thread
+from deploy.local.child import ChildSpec, run_in_thread
 from deploy.local.databases import app_dsn, create_databases, owner_dsn, unsent_topics
 from deploy.local.errors import LocalError
 from deploy.local.kafka import ADMIN, OPS, Kafka, prepare_kafka
-from deploy.local.lock import held
+from deploy.local.lock import hold_lock
 from deploy.local.paths import Layout, default_folder
 from deploy.local.ports import HOST, Ports
 from deploy.local.postgres import Postgres, prepare_postgres
@@ -44,7 +44,7 @@ from deploy.local.provider import psc_spec, write_psc
 from deploy.local.secrets import Secrets
 from deploy.local.services import NAMES, Role, Services
 from deploy.local.smtp import smtp_spec
-from deploy.local.supervisor import Progress, Report, Supervisor, run_once, together
+from deploy.local.supervisor import Progress, Report, Supervisor, run_once, run_together
 from shared.contracts.topics import TOPICS
 
 Part = Literal["postgres", "kafka", "smtp", "services"]
@@ -52,12 +52,12 @@ EVERYTHING: frozenset[Part] = frozenset({"postgres", "kafka", "smtp", "services"
 _DISK_NEEDED = 300 * 1024 * 1024
 
 
-def silent(_progress: Progress) -> None:
-    """Tells nobody."""
+def ignore_progress(_progress: Progress) -> None:
+    """Reports nothing."""
 
 
 class Stack:
-    """The parts under one supervisor, their data in one folder."""
+    """The parts of an installation under one supervisor, with their data in one folder."""
 
     postgres: Postgres
     kafka: Kafka
@@ -70,13 +70,13 @@ class Stack:
         parts: Set[Part] = EVERYTHING,
         ports: Mapping[str, int] | None = None,
         environment: Mapping[str, str] | None = None,
-        report: Report = silent,
+        report: Report = ignore_progress,
     ) -> None:
         self.layout = Layout((folder or default_folder()).absolute())
         self.parts = EVERYTHING if "services" in parts else frozenset(parts)
         self.ports = Ports()
         self.secrets = Secrets(self.layout.secrets / "secrets.json")
-        self.supervisor = Supervisor(self._tell)
+        self.supervisor = Supervisor(self._on_progress)
         self._wished_ports = ports or {}
         self._environment = environment or {}
         self._report = report
@@ -86,7 +86,7 @@ class Stack:
 
     async def __aenter__(self) -> Self:
         self.layout.create()
-        self._resources.enter_context(held(self.layout.lock))
+        self._resources.enter_context(hold_lock(self.layout.lock))
         try:
             endpoints.remove(self.layout)  # of a supervisor that was killed: its processes are gone
             await self._start()
@@ -101,25 +101,25 @@ class Stack:
         await self._stop()
 
     def url(self, service: str, role: Role = "api") -> str:
-        """The base URL of a service's API, or of its worker's health and metrics."""
+        """Returns the base URL of a service's API, or of its worker's health and metrics."""
         return self.services.url(service, role)
 
     def pid(self, name: str) -> int | None:
-        """The process id of a child, None while it does not run."""
+        """Returns the process id of a child, or None while it does not run."""
         return self.supervisor.managed[name].child.pid
 
     @property
     def pids(self) -> dict[str, int]:
         """The process ids of all running children, by name."""
-        found = {name: managed.child.pid for name, managed in self.supervisor.managed.items()}
-        return {name: pid for name, pid in found.items() if pid is not None}
+        pids = {name: managed.child.pid for name, managed in self.supervisor.managed.items()}
+        return {name: pid for name, pid in pids.items() if pid is not None}
 
     def restarts(self, name: str) -> int:
-        """How often a child was restarted after it died."""
+        """Returns how often a child was restarted after it died."""
         return self.supervisor.managed[name].restarts
 
     async def kill(self, name: str, *, restart: bool = True) -> int:
-        """SIGKILL to one child; its old process id. It is restarted at once unless told otherwise."""
+        """Kills one child with SIGKILL. Returns its process id; by default the child is restarted at once."""
         return await self.supervisor.kill(name, restart=restart)
 
     async def stop(self, name: str) -> None:
@@ -127,11 +127,11 @@ class Stack:
         await self.supervisor.stop(name)
 
     async def start_again(self, name: str) -> None:
-        """Starts a child that was stopped; returns when it is healthy."""
+        """Starts a stopped child; returns when it is healthy."""
         await self.supervisor.start_again(name)
 
     async def wait_ready(self, name: str, timeout: float = 180) -> None:
-        """Returns when a child is healthy (again)."""
+        """Returns when a child is healthy (again). Raises TimeoutError after `timeout` seconds."""
         await self.supervisor.wait_ready(name, timeout)
 
     async def _start(self) -> None:
@@ -158,7 +158,7 @@ class Stack:
                 endpoints.remove(self.layout)
 
     def _prepare(self) -> list[ChildSpec]:
-        """What must be there before the first process: binaries, jars, passwords."""
+        """Prepares binaries, jars and passwords. Returns the specifications of the first processes."""
         specs = []
         if "postgres" in self.parts:
             self.postgres = prepare_postgres(self.layout, self.secrets, self.ports["postgres"])
@@ -173,14 +173,14 @@ class Stack:
 
     async def _start_services(self) -> None:
         self.services = Services(self.layout, self.postgres, self.kafka, self.ports, self.secrets, self._environment)
-        await together(
+        await run_together(
             self._step("databases", create_databases(self.postgres, self.secrets, NAMES)),
             self._step("topics", self._create_topics()),
         )
         write_psc(self.layout, self.secrets, self.url("identity"))
         specs = [psc_spec(self.layout, self.ports["psc"]), *self.services.all()]
         self.secrets.save()
-        await self._step("migrations", together(*(run_once(self.services.migrate(name)) for name in NAMES)))
+        await self._step("migrations", run_together(*(run_once(self.services.migrate(name)) for name in NAMES)))
         await self.supervisor.start(*specs)
 
     async def _step(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -192,8 +192,8 @@ class Stack:
         admin, bootstrap = self.kafka.credentials(ADMIN), self.kafka.bootstrap
         retired = [topic.name for topic in TOPICS if topic.former_writers]
         unsent = {(name, topic) for name in NAMES for topic in await unsent_topics(self.postgres, name, retired)}
-        await in_thread(lambda: topics.create_topics(bootstrap, admin))
-        await in_thread(lambda: topics.grant(bootstrap, admin, unsent=unsent))
+        await run_in_thread(lambda: topics.create_topics(bootstrap, admin))
+        await run_in_thread(lambda: topics.grant(bootstrap, admin, unsent=unsent))
 
     def _port_names(self) -> list[str]:
         names: dict[Part, list[str]] = {
@@ -209,7 +209,7 @@ class Stack:
         if free < _DISK_NEEDED:
             raise LocalError(f"the disk is full ({free // 2**20} MB free in {self.layout.folder}): free about 1 GB")
 
-    def _tell(self, progress: Progress) -> None:
+    def _on_progress(self, progress: Progress) -> None:
         if progress.state != "stopped":
             self._endpoints_file.note_change()
         self._report(progress)
@@ -259,7 +259,7 @@ class Stack:
 
 @contextlib.contextmanager
 def running(stack: Stack) -> Iterator[Stack]:
-    """The stack, kept up by an event loop in a thread of its own."""
+    """Runs the stack on an event loop in a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="stack", daemon=True)
     thread.start()

@@ -1,10 +1,10 @@
-"""The main job as a story in steps: what `dmp demo` plays and the end-to-end test checks.
+"""The main job as a story in steps, which `dmp demo` plays and the end-to-end test checks.
 
     story = Story(layout, tell=print)
     await story.play()
 
-Each step either comes true within its deadline or raises StoryError, in one line. Who, what, when, and how long since
-the deposit is told as it happens.
+Each step either succeeds within its deadline or raises StoryError, with a message of one line. Every event is printed
+as it happens: the time, the time since the deposit, the actor and the act.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from deploy.local.bootstrap import (
 from deploy.local.client import FHIR, Dmp, RefusedError, Session, connect
 from deploy.local.ending import close_record, erase_record
 from deploy.local.errors import LocalError
-from deploy.local.following import POLL_INTERVAL_S, STATIONS, describe_access, is_done, until
+from deploy.local.following import POLL_INTERVAL_S, STATIONS, describe_access, is_done, poll
 from deploy.local.letter import letter
 from deploy.local.mailbox import CaughtMail
 from deploy.local.opening import open_alone, open_at_a_pharmacy, run_campaign
@@ -41,12 +41,12 @@ DEADLINE_S = 60.0
 
 
 class StoryError(LocalError):
-    """A step did not come true."""
+    """A step of the story failed."""
 
 
 @dataclass
 class Story:
-    """What has happened so far. `tell` is given each line."""
+    """The state of the story. `tell` receives each line of it."""
 
     layout: Layout
     tell: Tell
@@ -61,7 +61,7 @@ class Story:
     step: str = ""
 
     async def play(self) -> None:
-        """All steps, on what runs in the folder. Raises StoryError and other LocalErrors."""
+        """Plays all steps on the installation that runs in the folder. Raises StoryError and other LocalErrors."""
         self.credentials = await bootstrap(self.layout)
         async with connect(endpoints.read(self.layout)) as dmp:
             self.dmp = dmp
@@ -73,34 +73,34 @@ class Story:
                         await act(self)
                 except TimeoutError:
                     raise StoryError(
-                        f"step {number} ({title}) did not come true within {self.deadline_s:.0f} s: "
+                        f"step {number} ({title}) did not succeed within {self.deadline_s:.0f} s: "
                         f"look with `dmp status` and into {self.layout.logs}"
                     ) from None
 
     @property
     def holder(self) -> Session:
-        """The patient, signed in."""
+        """The session of the patient."""
         return self._once("holder", lambda: self.dmp.patient(self.record_id))
 
     @property
     def doctor(self) -> Session:
-        """The doctor, signed in."""
+        """The session of the doctor."""
         return self._once("doctor", lambda: session_of(self.dmp, self.credentials, DOCTOR))
 
     def organisation(self, name: str) -> Session:
-        """The software of a hospital."""
+        """Returns the session of a hospital's software."""
         return self._once(name, lambda: session_of(self.dmp, self.credentials, name))
 
-    def happened(self, who: str, what: str, at: datetime | None = None) -> None:
-        """One line: when, how long since the deposit, who, what."""
+    def tell_event(self, who: str, what: str, at: datetime | None = None) -> None:
+        """Tells an event in one line: the time, the time since the deposit, the actor, the act."""
         moment = at or datetime.now(UTC)
         since = f"+{(moment - self.deposited_at).total_seconds() * 1000:.0f} ms" if self.deposited_at else ""
         self.tell(f"   {moment.astimezone():%H:%M:%S.%f}"[:-3] + f"  {since:>9}  {who:<26} {what}")
 
-    def expect(self, true: bool, otherwise: str) -> None:
-        """Raises StoryError unless it is so."""
-        if not true:
-            raise StoryError(f"step “{self.step}” went wrong: {otherwise}")
+    def expect(self, condition: bool, failure: str) -> None:
+        """Raises StoryError with the failure unless the condition holds."""
+        if not condition:
+            raise StoryError(f"step “{self.step}” failed: {failure}")
 
     _sessions: dict[str, Session] = field(default_factory=dict, repr=False)
     dmp: Dmp = field(init=False, repr=False)
@@ -113,68 +113,70 @@ class Story:
 
 
 async def open_record(story: Story) -> None:
-    """An administrator opens the record of an invented person."""
+    """An administrator opens a record for an invented person."""
     administrator = session_of(story.dmp, story.credentials, "administrator")
     person = story.patient
     body = person.opening()
     answer = (await administrator.call("POST", "identity", "/records", json=body)).json()
     story.record_id = answer["record_id"]
-    story.happened("administrator", f"opens the record of {person.name} (invented), born {person.birth_date:%d/%m/%Y}")
-    await until(lambda: _is_in_force(story, administrator))
-    story.happened("record", f"{story.record_id} is in force everywhere")
+    story.tell_event(
+        "administrator", f"opens the record of {person.name} (invented), born {person.birth_date:%d/%m/%Y}"
+    )
+    await poll(lambda: _is_in_force(story, administrator))
+    story.tell_event("record", f"{story.record_id} is in force everywhere")
 
 
 async def deposit(story: Story) -> None:
-    """A hospital deposits a discharge letter, which is checked, published, entered, and told to the patient."""
+    """A hospital deposits a discharge letter: it is checked, published and entered in the ledger; an alert follows."""
     hospital = STRUCTURES[HOSPITAL]
     story.document = letter(story.patient, hospital)
     receipt = await _deposit(story, HOSPITAL, story.document)
     size = len(story.document) / 1000
-    story.happened(hospital.name, f"deposits a discharge letter ({size:.0f} kB): 201, {receipt}")
+    story.tell_event(hospital.name, f"deposits a discharge letter ({size:.0f} kB): 201, {receipt}")
     progress = await follow(story, story.organisation(HOSPITAL), receipt)
     story.document_id = progress["document_id"]
     story.expect(progress["status"] == "published", f"the document was {progress['status']} ({progress['reason']})")
 
 
 async def read_the_mail(story: Story) -> None:
-    """The mail is in the patient's mailbox. It says that there is a document, and nothing about it."""
-    mail = await until(lambda: _mail(story, 1))
+    """The alert arrives in the patient's mailbox. It mentions a new document, and nothing about it."""
+    mail = await poll(lambda: _mail(story, 1))
     assert story.deposited_at is not None
     story.first_alert_s = (mail.arrived - story.deposited_at).total_seconds()
-    story.happened("mail server", f"has taken a mail to {mail.to}", mail.arrived)
+    story.tell_event("mail server", f"has taken a mail to {mail.to}", mail.arrived)
     _show(story, mail)
 
 
 async def refuse_a_hospital(story: Story) -> None:
-    """The patient objects to another hospital's deposits; it tries, is refused, and learns why."""
+    """The patient objects to another hospital's deposits. The hospital's deposit is refused with the reason."""
     clinic = STRUCTURES[SECOND_HOSPITAL]
     await _choose(story, "PUT", f"feeding-objections/{clinic.id}", f"objects to deposits of {clinic.name}")
     receipt = await _deposit(story, SECOND_HOSPITAL, letter(story.patient, clinic))
-    story.happened(clinic.name, f"deposits a discharge letter: 201, {receipt}")
+    story.tell_event(clinic.name, f"deposits a discharge letter: 201, {receipt}")
     progress = await follow(story, story.organisation(SECOND_HOSPITAL), receipt)
     story.expect(progress["status"] == "refused", f"the document was {progress['status']}")
-    story.happened(clinic.name, f"learns by `dmp track`: refused, {progress['reason']}")
+    story.tell_event(clinic.name, f"learns by `dmp track`: refused, {progress['reason']}")
 
 
 async def let_a_doctor_read(story: Story) -> None:
-    """A doctor whom the patient authorises finds and reads the letter; the patient is told."""
+    """A doctor whom the patient authorises finds and reads the letter; the patient receives an alert."""
     story.deposited_at = None
     doctor = PROFESSIONALS[DOCTOR]
     await _choose(story, "PUT", f"authorisations/{doctor.id}", f"authorises {doctor.name}")
     query = {"patient": story.record_id, "status": "current"}
-    found = await story.doctor.call("POST", "records", "/fhir/DocumentReference/_search", data=query)
-    titles = [one["resource"]["content"][0]["attachment"]["title"] for one in found.json().get("entry", [])]
-    story.happened(doctor.name, f"finds {len(titles)} document: {', '.join(titles)}")
+    answer = await story.doctor.call("POST", "records", "/fhir/DocumentReference/_search", data=query)
+    titles = [entry["resource"]["content"][0]["attachment"]["title"] for entry in answer.json().get("entry", [])]
+    story.tell_event(doctor.name, f"finds {len(titles)} document: {', '.join(titles)}")
     content = await story.doctor.call("GET", "records", f"/fhir/Binary/{story.document_id}")
     story.expect(content.content == story.document, "the bytes that were read are not those that were deposited")
-    story.happened(doctor.name, f"reads it: {len(content.content) / 1000:.0f} kB, byte for byte as deposited")
-    mail = await until(lambda: _mail(story, 2))
-    story.happened("mail server", f"has taken a mail to {mail.to}", mail.arrived)
+    story.tell_event(doctor.name, f"reads it: {len(content.content) / 1000:.0f} kB, byte for byte as deposited")
+    mail = await poll(lambda: _mail(story, 2))
+    story.tell_event("mail server", f"has taken a mail to {mail.to}", mail.arrived)
     _show(story, mail)
 
 
 async def block_the_doctor(story: Story) -> None:
-    """The doctor is blocked: the answer is the same as for a document that does not exist."""
+    """The patient blocks the doctor, who is then answered as if the document did not exist."""
     doctor = PROFESSIONALS[DOCTOR]
     await _choose(story, "PUT", f"blocks/{doctor.id}", f"blocks {doctor.name}")
     refused = await _refusal(story.doctor, f"/fhir/Binary/{story.document_id}")
@@ -186,19 +188,19 @@ async def block_the_doctor(story: Story) -> None:
         and (missing.code, missing.detail) == (refused.code, refused.detail),
         "the refusal differs from the answer for a document that does not exist",
     )
-    story.happened(doctor.name, "asks for the letter again: 404, as if it did not exist")
+    story.tell_event(doctor.name, "asks for the letter again: 404, as if it did not exist")
 
 
 async def list_accesses(story: Story) -> None:
-    """The patient sees who did what, refusals included."""
-    wanted = {
+    """The patient lists the accesses, refusals included."""
+    expected = {
         ("professional", "read-document", "permitted"),
         ("professional", "read-document", "refused"),
         ("software", "deposit-document", "refused"),
         ("patient", "block-professional", "permitted"),
     }
-    listed = await until(lambda: _accesses(story, wanted), every_s=0.3)  # each look is an entry itself
-    story.happened(story.patient.name, "lists who did what, the newest first:")
+    listed = await poll(lambda: _accesses(story, expected), every_s=0.3)  # the ledger records each request
+    story.tell_event(story.patient.name, "lists who did what, the newest first:")
     for line in listed:
         story.tell(f"      {describe_access(line)}")
 
@@ -206,11 +208,11 @@ async def list_accesses(story: Story) -> None:
 STEPS: tuple[tuple[str, Callable[[Story], Awaitable[None]]], ...] = (
     ("A record is opened", open_record),
     ("A hospital deposits a document", deposit),
-    ("The patient is told by mail", read_the_mail),
+    ("The patient receives a mail", read_the_mail),
     ("A hospital that the patient objects to is refused, and learns why", refuse_a_hospital),
-    ("A doctor whom the patient authorises reads; the patient is told", let_a_doctor_read),
-    ("The patient asks what masking would do, masks, and is told why the doctor is refused", ask_and_hide),
-    ("Another doctor breaks the glass; the patient is told at once", break_the_glass),
+    ("A doctor whom the patient authorises reads; the patient receives a mail", let_a_doctor_read),
+    ("The patient asks what masking would do, masks, and asks why the doctor is refused", ask_and_hide),
+    ("Another doctor breaks the glass; the patient receives a mail at once", break_the_glass),
     ("The doctor is blocked, and refused", block_the_doctor),
     ("The patient lists who did what", list_accesses),
     ("Every decision is decided again from its facts", decide_again),
@@ -223,22 +225,22 @@ STEPS: tuple[tuple[str, Callable[[Story], Awaitable[None]]], ...] = (
 
 
 async def follow(story: Story, software: Session, place: str) -> dict[str, Any]:
-    """Tells each station of the deposit's only document until all is done."""
-    told: set[str] = set()
+    """Tells each step of the deposit's only document until its tracking ends. Returns the last state."""
+    reported: set[str] = set()
     while True:
         progress: dict[str, Any] = (await software.call("GET", "records", place)).json()["documents"][0]
-        reached = [name for name in STATIONS if progress.get(name) and name not in told]
+        reached = [name for name in STATIONS if progress.get(name) and name not in reported]
         for name in sorted(reached, key=lambda name: str(progress[name])):
             reason = f" ({progress['reason']})" if name == "refused_at" else ""
-            story.happened("   its document is", STATIONS[name] + reason, datetime.fromisoformat(progress[name]))
-        told |= set(reached)
+            story.tell_event("   its document is", STATIONS[name] + reason, datetime.fromisoformat(progress[name]))
+        reported |= set(reached)
         if is_done(progress):
             return progress
         await asyncio.sleep(POLL_INTERVAL_S)
 
 
 async def _deposit(story: Story, hospital: str, document: bytes) -> str:
-    """Where the deposit is tracked. Its clock starts when the request is sent."""
+    """Deposits a document, and starts the story's clock. Returns the path of its tracking."""
     software, body = story.organisation(hospital), bundle_of_cda(document)
     await software.token()
     story.deposited_at = datetime.now(UTC)
@@ -255,14 +257,14 @@ async def _choose(story: Story, method: str, choice: str, words: str) -> None:
     path = f"/records/{story.record_id}/{choice}"
     started = datetime.now(UTC)
     answer = await story.holder.call(method, "consent", path, headers={"prefer": "wait=5"})
-    story.happened(story.patient.name, words)
+    story.tell_event(story.patient.name, words)
     story.expect(answer.json()["status"] == "in-force", "the choice is still on its way after 5 s")
     milliseconds = (datetime.now(UTC) - started).total_seconds() * 1000
-    story.happened("   the choice is", f"in force for every read after {milliseconds:.0f} ms")
+    story.tell_event("   the choice is", f"in force for every read after {milliseconds:.0f} ms")
 
 
 async def _mail(story: Story, number: int) -> CaughtMail | None:
-    mails = mailbox.caught(story.layout.mail, story.patient.mail)
+    mails = mailbox.caught_mails(story.layout.mail, story.patient.mail)
     return mails[number - 1] if len(mails) >= number else None
 
 
@@ -280,10 +282,10 @@ async def _refusal(session: Session, path: str) -> RefusedError | None:
     return None
 
 
-async def _accesses(story: Story, wanted: set[tuple[str, str, str]]) -> list[dict[str, Any]] | None:
+async def _accesses(story: Story, expected: set[tuple[str, str, str]]) -> list[dict[str, Any]] | None:
     answer = await story.holder.call("GET", "audit", f"/records/{story.record_id}/accesses", params={"limit": 100})
     lines: list[dict[str, Any]] = answer.json()["accesses"]
     seen = {(line["who"]["kind"], line["action"], line["outcome"]) for line in lines}
     own = [line for line in lines if line["action"] != "list-accesses"]
-    is_there = wanted <= seen and any(line["reason"] == "blocked" for line in lines)
-    return own if is_there else None
+    is_complete = expected <= seen and any(line["reason"] == "blocked" for line in lines)
+    return own if is_complete else None

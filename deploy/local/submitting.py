@@ -1,4 +1,4 @@
-"""From a file to the ITI-65 Bundle that is sent: a CDA by its header, a PDF by what is told, a Bundle as it is."""
+"""Makes the ITI-65 Bundle of a file, from a CDA's header or the stated metadata of a PDF; a Bundle stays unchanged."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,16 +14,16 @@ from shared.terminology.documents import document_type
 from shared.terminology.visibility import Visibility
 from shared.values import Ins, check_key, national_structure_id
 
-VISIBILITIES = tuple(one.value for one in Visibility)
+VISIBILITIES = tuple(visibility.value for visibility in Visibility)
 
 
 class UnusableFileError(LocalError):
-    """A file that cannot be sent; the message says why."""
+    """The file cannot be deposited; the message says why."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """What is said on the command line about a file that does not say it itself."""
+class StatedMetadata:
+    """Metadata from the command line, for files that do not contain them."""
 
     ins: str | None = None
     oid: str | None = None
@@ -33,8 +33,8 @@ class Told:
     organisation_id: str | None = None
 
 
-def bundle_of(path: Path, told: Told) -> bytes:
-    """The body to be posted. The same file gives the same bytes: sent again, it is the same deposit.
+def bundle_of(path: Path, metadata: StatedMetadata) -> bytes:
+    """Returns the body of the deposit. A file always gives equal bytes, so that sending it again changes nothing.
 
     Raises UnusableFileError.
     """
@@ -42,9 +42,9 @@ def bundle_of(path: Path, told: Told) -> bytes:
     start = content[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
     try:
         if start.startswith(b"%PDF-"):
-            return bundle(_pdf(path, content, told))
+            return bundle(_pdf(path, content, metadata))
         if start.startswith(b"<"):
-            return bundle_of_cda(content, visibility=told.visibility)
+            return bundle_of_cda(content, visibility=metadata.visibility)
     except CodedError as error:
         raise UnusableFileError(f"{path.name}: {error}") from error
     if start.startswith(b"{"):
@@ -61,34 +61,34 @@ def _read(path: Path) -> bytes:
 
 def _checked_bundle(path: Path, content: bytes) -> bytes:
     try:
-        found = orjson.loads(content)
+        resource = orjson.loads(content)
     except ValueError:
         raise UnusableFileError(f"{path.name}: not valid JSON") from None
-    if found.get("resourceType") != "Bundle":
-        raise UnusableFileError(f"{path.name}: JSON, but no FHIR Bundle")
+    if resource.get("resourceType") != "Bundle":
+        raise UnusableFileError(f"{path.name}: the JSON is no FHIR Bundle")
     return content
 
 
-def _pdf(path: Path, content: bytes, told: Told) -> Deposit:
-    missing = [f"--{name}" for name in ("ins", "oid", "type", "title") if getattr(told, name) is None]
-    if missing or told.ins is None or told.oid is None or told.type is None or told.title is None:
-        raise UnusableFileError(f"{path.name}: a PDF says nothing about itself, add {' '.join(missing)}")
-    kind = document_type(told.type)
+def _pdf(path: Path, content: bytes, metadata: StatedMetadata) -> Deposit:
+    missing = [f"--{name}" for name in ("ins", "oid", "type", "title") if getattr(metadata, name) is None]
+    if missing or metadata.ins is None or metadata.oid is None or metadata.type is None or metadata.title is None:
+        raise UnusableFileError(f"{path.name}: a PDF contains no metadata: add {' '.join(missing)}")
+    kind = document_type(metadata.type)
     if kind is None:
-        raise UnusableFileError(f"{path.name}: {told.type} is not a document type of the DMP (JDV_J66)")
-    ins = Ins.parse(told.ins, told.oid)
+        raise UnusableFileError(f"{path.name}: {metadata.type} is not a document type of the DMP (JDV_J66)")
+    ins = Ins.parse(metadata.ins, metadata.oid)
     check_key(ins, lenient_test_oids=True)
     made = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
-    structure = national_structure_id(told.organisation_id) if told.organisation_id else None
+    structure = national_structure_id(metadata.organisation_id) if metadata.organisation_id else None
     return Deposit(
         content=content,
         content_type="application/pdf",
         ins=ins,
         type=kind,
-        title=told.title,
+        title=metadata.title,
         creation=made,
         period_start=made,
         authors=(Author(AuthorKind.ORGANISATION, organisation=structure),),
         custodian=structure,
-        labels=("N", *told.visibility),
+        labels=("N", *metadata.visibility),
     )

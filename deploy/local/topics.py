@@ -1,13 +1,12 @@
-"""Topics and ACLs on a broker, made from the declarations in `shared/contracts/topics.py`; idempotent.
+"""Makes topics and ACLs on a broker from the declarations in `shared/contracts/topics.py`; idempotent.
 
-A topic has one writer, the service that its declaration names, or none where it is retired; a service reads the topics
-that one of its groups consumes; a group and its dead letters belong to its service alone; `ops` may describe everything
-and read nothing. With a `prefix`, several installations (or tests) share one broker: it is put before the names of
-topics and groups.
+A topic has one writer, the service that its declaration names, or none if it is retired. A service reads the topics
+that one of its groups consumes. A group and its dead letters belong to its service alone. `ops` may describe everything
+and read nothing. A `prefix` before the names of topics and groups lets several installations (or tests) share a broker.
 
-How a retired topic ends: its former writers' permissions are those that the broker still has from an earlier release.
-`grant` gives none of them anew and takes each back once that service's outbox holds no row for the topic. So a
-permission that has gone never returns, and the consumers' last record is the one that was last when it went.
+The end of a retired topic: its former writers have the permissions that an earlier release has granted. `grant` renews
+none of them, and revokes each once that service's outbox holds no row for the topic. A revoked permission never
+returns, so no record follows the one that was the last at the revocation.
 """
 
 import time
@@ -45,7 +44,7 @@ _CLUSTER = "kafka-cluster"
 
 @dataclass(frozen=True)
 class TopicLayout:
-    """What one topic is to be on this broker."""
+    """The declared name, partitions and configuration of a topic on a broker."""
 
     name: str
     partitions: int
@@ -54,7 +53,7 @@ class TopicLayout:
 
 @dataclass(frozen=True)
 class Grant:
-    """One permission of one user."""
+    """A permission of a user for an operation on a resource."""
 
     user: str
     operation: str
@@ -62,7 +61,7 @@ class Grant:
     resource: str
 
     def binding(self) -> AclBinding:
-        """The same for the broker."""
+        """Returns the permission as an ACL of the broker."""
         return AclBinding(
             ResourceType[self.kind],
             self.resource,
@@ -75,14 +74,14 @@ class Grant:
 
 
 def declared_topics(prefix: str = "") -> list[TopicLayout]:
-    """All declared topics and the dead letters of all groups, as they are on one machine."""
+    """Returns all declared topics and the dead-letter topics of all groups, with the partitions of one machine."""
     topics = [TopicLayout(prefix + topic.name, topic.local_partitions, _config(topic)) for topic in TOPICS]
     letters = _policy("delete", DEAD_LETTERS_KEPT)
     return topics + [TopicLayout(prefix + group.dead_letters, 1, letters) for group in GROUPS]
 
 
 def declared_grants(prefix: str = "") -> set[Grant]:
-    """All permissions that follow from the declarations."""
+    """Returns all permissions that follow from the declarations."""
     grants = {grant for topic in TOPICS for grant in _of_topic(topic, prefix)}
     grants |= {grant for group in GROUPS for grant in _of_group(group, prefix)}
     grants |= {grant for service in SERVICES for grant in _of_relay(service, prefix)}
@@ -91,23 +90,26 @@ def declared_grants(prefix: str = "") -> set[Grant]:
 
 
 def create_topics(bootstrap: str, admin: Credentials | None, prefix: str = "") -> None:
-    """Makes what is missing, sets what is declared. Another number of partitions is an error: it never changes."""
+    """Creates the missing topics, and sets the declared configuration of the others.
+
+    Raises LocalError if a topic has another number of partitions than declared: that number never changes.
+    """
     client = admin_client(bootstrap, admin)
-    wanted = declared_topics(prefix)
+    declared = declared_topics(prefix)
     present = client.list_topics(timeout=_TIMEOUT).topics
-    for layout in wanted:
-        found = present.get(layout.name)
-        if found is not None and len(found.partitions) != layout.partitions:
+    for layout in declared:
+        topic = present.get(layout.name)
+        if topic is not None and len(topic.partitions) != layout.partitions:
             raise LocalError(
-                f"topic {layout.name} has {len(found.partitions)} partitions, {layout.partitions} are declared: "
+                f"topic {layout.name} has {len(topic.partitions)} partitions, {layout.partitions} are declared: "
                 "the number never changes, declare a new topic instead"
             )
-    missing = [layout for layout in wanted if layout.name not in present]
+    missing = [layout for layout in declared if layout.name not in present]
     if missing:
         new = [NewTopic(topic.name, topic.partitions, 1, config=dict(topic.config)) for topic in missing]
         created = client.create_topics(new, operation_timeout=_TIMEOUT)
         _settle(created, ignore=KafkaError.TOPIC_ALREADY_EXISTS)
-    existing = [_desired_config(layout) for layout in wanted if layout.name in present]
+    existing = [_desired_config(layout) for layout in declared if layout.name in present]
     if existing:
         _settle(client.incremental_alter_configs(existing))
 
@@ -115,23 +117,23 @@ def create_topics(bootstrap: str, admin: Credentials | None, prefix: str = "") -
 def grant(
     bootstrap: str, admin: Credentials, prefix: str = "", *, unsent: Collection[tuple[str, str]] = frozenset()
 ) -> None:
-    """Gives every declared permission and takes those of the services back that are no longer declared.
+    """Grants every declared permission, and revokes the services' permissions that are no longer declared.
 
-    `unsent`: (service, topic) of outboxes that hold rows for a retired topic. Called when no process of the former
-    release runs any more: it could still announce on a retired topic.
+    `unsent`: (service, topic) of outboxes that hold rows for a retired topic. Call it only when no process of the
+    former release runs any more, because that could still send to a retired topic. Raises LocalError.
     """
     client = admin_client(bootstrap, admin)
-    present = {found for found in _present(client) if _is_ours(found, prefix)}
-    wanted = declared_grants(prefix) | (present & _still_needed(unsent, prefix))
-    if missing := wanted - present:
+    present = {acl for acl in _present(client) if _is_ours(acl, prefix)}
+    required = declared_grants(prefix) | (present & _still_needed(unsent, prefix))
+    if missing := required - present:
         _settle(client.create_acls([grant.binding() for grant in missing]))
         _wait_in_force(client, missing)
-    if stale := present - wanted:
+    if stale := present - required:
         _settle(client.delete_acls([filter_of(grant) for grant in stale]))
 
 
 def _wait_in_force(client: AdminClient, granted: set[Grant]) -> None:
-    """The controller answers before the broker itself has heard of a new permission."""
+    """Waits until the broker applies the permissions: the controller answers before that."""
     deadline = time.monotonic() + _TIMEOUT
     while not granted <= _present(client):
         if time.monotonic() > deadline:
@@ -144,7 +146,7 @@ def _config(topic: Topic) -> dict[str, str]:
 
 
 def _policy(policy: str, kept: timedelta | None) -> dict[str, str]:
-    """With a bound for everything: a quiet topic's last segment would else stay open, uncleaned, for a week."""
+    """Returns a clean-up policy's configuration; without `segment.ms` a quiet topic's last segment stays uncleaned."""
     return {
         "cleanup.policy": policy,
         "retention.ms": _milliseconds(kept),
@@ -182,7 +184,7 @@ def _of_group(group: Group, prefix: str) -> Iterable[Grant]:
 
 
 def _of_relay(service: Service, prefix: str) -> Iterable[Grant]:
-    """The transactional ids that fence a service's relay; it reads its own topics to find out what it has lost."""
+    """Yields the permissions of a service's relay: its transactional ids, and reading its own topics for recovery."""
     for lane in range(LANES):
         for operation in ("WRITE", "DESCRIBE"):
             yield Grant(service, operation, "TRANSACTIONAL_ID", transactional_id(prefix, service, lane))
@@ -192,12 +194,12 @@ def _of_relay(service: Service, prefix: str) -> Iterable[Grant]:
 
 
 def _present(client: AdminClient) -> set[Grant]:
-    found = client.describe_acls(_filter()).result(_TIMEOUT)
-    return {Grant(acl.principal.removeprefix("User:"), acl.operation.name, acl.restype.name, acl.name) for acl in found}
+    acls = client.describe_acls(_filter()).result(_TIMEOUT)
+    return {Grant(acl.principal.removeprefix("User:"), acl.operation.name, acl.restype.name, acl.name) for acl in acls}
 
 
 def _is_ours(grant: Grant, prefix: str) -> bool:
-    """Whether this prefix decides about a permission; without one, names that begin with a service are ours."""
+    """Returns whether a permission belongs to this prefix; without one, to a resource named after a service."""
     if grant.user == OPS:
         return not prefix or grant in declared_grants(prefix)
     if prefix:
@@ -207,12 +209,12 @@ def _is_ours(grant: Grant, prefix: str) -> bool:
 
 def _filter() -> AclBindingFilter:
     pattern, operation, permission = ResourcePatternType.ANY, AclOperation.ANY, AclPermissionType.ANY
-    # None stands for any name, user and host; the stubs know only str.
+    # None matches any name, user and host; the type stubs allow only str.
     return AclBindingFilter(ResourceType.ANY, None, pattern, None, None, operation, permission)  # type: ignore[arg-type]
 
 
 def filter_of(grant: Grant) -> AclBindingFilter:
-    """What finds this very permission on the broker."""
+    """Returns the filter that matches exactly this permission on the broker."""
     acl = grant.binding()
     pattern = acl.resource_pattern_type
     return AclBindingFilter(acl.restype, acl.name, pattern, acl.principal, acl.host, acl.operation, acl.permission_type)

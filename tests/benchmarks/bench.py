@@ -230,7 +230,7 @@ async def bench(loads: Sequence[Load], records: int) -> AsyncIterator[tuple[Benc
         stack = await resources.enter_async_context(Stack(folder / "var", report=print_progress))
         made = Bench(stack, folder, loads)
         hospital = await resources.enter_async_context(Hospital(stack))
-        software = await hospital.found()
+        software = await hospital.register()
         persons = await hospital.open_records(records, made.tell)
         process = await resources.enter_async_context(depositing(folder / "results.jsonl"))
         order = Order(

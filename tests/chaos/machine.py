@@ -137,7 +137,7 @@ async def _start(installation: Installation, trial: Trial, resources: ExitStack)
 
 async def _play(trial: Trial, installation: Installation, folder: Path, seconds: float) -> Outcome:
     async with hospital.Hospital(installation) as opening:
-        software = await opening.found()
+        software = await opening.register()
         persons = await opening.open_records(RECORDS, tell)
     bodies = folder / "bodies.bin"
     places = await asyncio.to_thread(lambda: list(build_bodies(bodies, persons, BODIES, 20261128)))

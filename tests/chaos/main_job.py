@@ -68,7 +68,7 @@ class Outcome:
 async def hospital_at(stack: Stack, folder: Path, deposits: int, records: int) -> AsyncIterator[Depositing]:
     """Records open, bodies built."""
     async with Hospital(stack) as hospital, depositing(folder / "results.jsonl") as process:
-        software = await hospital.found()
+        software = await hospital.register()
         persons = await hospital.open_records(records, tell)
         order = Order(
             token_url=f"{stack.url('identity')}/oauth/token",

@@ -1,4 +1,4 @@
-"""What the end-to-end tests do again and again: open a record, deposit, follow."""
+"""Common actions of the end-to-end tests: open a record, deposit, wait for the result."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -31,22 +31,22 @@ class Scene:
 
     @property
     def holder(self) -> Session:
-        """The patient."""
+        """The session of the patient."""
         return self.dmp.patient(self.record_id)
 
     async def deposit(self, **headers: str) -> str:
-        """Deposits a letter; the path of its tracking."""
+        """Deposits a letter. Returns the path of its tracking."""
         body = bundle_of_cda(letter(self.person, STRUCTURES[HOSPITAL]))
         answer = await self.hospital.call("POST", "records", "/fhir", content=body, headers=FHIR | headers)
         return str(answer.headers["location"])
 
     async def progress(self, place: str) -> dict[str, Any]:
-        """How far the deposit's only document is."""
+        """Returns the tracking of the deposit's only document."""
         document: dict[str, Any] = (await self.hospital.call("GET", "records", place)).json()["documents"][0]
         return document
 
     async def done(self, place: str) -> dict[str, Any]:
-        """The same once nothing more will happen."""
+        """Waits until the tracking of the deposit's only document has reached its end, and returns it."""
 
         async def look() -> dict[str, Any] | None:
             progress = await self.progress(place)
@@ -57,7 +57,7 @@ class Scene:
 
 @asynccontextmanager
 async def another_reader(stack: Stack, **settings: str) -> AsyncIterator[str]:
-    """The URL of a second instance of records' API, under the same supervisor, with settings of its own."""
+    """Runs a second instance of records' API under the stack's supervisor, with other settings. Yields its URL."""
     spec, port = stack.services.process("records", "api"), free_port()
 
     async def healthy() -> bool:
@@ -78,14 +78,14 @@ async def another_reader(stack: Stack, **settings: str) -> AsyncIterator[str]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Returns a free port."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
 
 
 async def set_scene(stack: Stack, dmp: Dmp) -> Scene:
-    """A new person with an open record."""
+    """Opens a record for a new person."""
     person = invent()
     credentials = endpoints.read(stack.layout)["credentials"]
     administrator = session_of(dmp, credentials, "administrator")

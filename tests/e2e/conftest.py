@@ -1,4 +1,4 @@
-"""The whole, as `dmp up` starts it, once for all end-to-end tests."""
+"""Starts the whole installation, as `dmp up` does, once for all end-to-end tests."""
 
 import tempfile
 from collections.abc import AsyncIterator
@@ -23,6 +23,6 @@ async def stack() -> AsyncIterator[Stack]:
 
 @pytest_asyncio.fixture(scope="package")
 async def dmp(stack: Stack) -> AsyncIterator[Dmp]:
-    """A client of it."""
+    """A client of the installation."""
     async with connect(endpoints.read(stack.layout)) as connected:
         yield connected

@@ -1,4 +1,4 @@
-"""Deposits CDA documents for the persons they name, as a hospital would: what became of each."""
+"""Deposits CDA documents for the persons that they name, as a hospital would, and returns their outcomes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ class Outcome:
 
 
 async def deposit_sample(name: str, content: bytes, administrator: Session, hospital: Session) -> Outcome:
-    """Opens a record for the patient in the header unless it is open, deposits, waits for the end."""
+    """Opens a record for the patient in the header unless it is open, deposits, waits for the outcome."""
     try:
         header = read_header(content)
         body = bundle_of_cda(content)
@@ -67,7 +67,7 @@ async def _open(administrator: Session, header: CdaHeader) -> None:
 
     async def in_force() -> bool:
         path = f"/records/{answer.json()['record_id']}"
-        found = await administrator.call("GET", "identity", path, headers={"prefer": "wait=5"})
-        return bool(found.json()["status"] == "in-force")
+        state = await administrator.call("GET", "identity", path, headers={"prefer": "wait=5"})
+        return bool(state.json()["status"] == "in-force")
 
     await eventually(in_force)

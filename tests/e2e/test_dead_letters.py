@@ -1,4 +1,4 @@
-"""What operators do with messages that cannot be used, by the commands of `dmp`."""
+"""Operators handle dead letters with the commands of `dmp`."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ async def test_operators_list_redrive_and_discard_what_cannot_be_used(stack: Sta
     assert len(json.loads((await dmp(stack, "dlt", "list", "--group", LEDGER, "--json")).stdout)) == 3
     tried = await dmp(stack, "dlt", "redrive", *filters, "--before", "2100-01-01", "--limit", "2", "--json")
     assert tried.exit_code == 1
-    assert [one["hindrance"] for one in json.loads(tried.stdout)] == ["envelope-invalid"] * 2
+    assert [result["hindrance"] for result in json.loads(tried.stdout)] == ["envelope-invalid"] * 2
     assert f"2/2  {CHECKS}: envelope-invalid" in tried.stderr
     for letter in await listed():
         refused = await dmp(stack, "dlt", "discard", letter["id"], "--reason", "Free text")
@@ -51,23 +51,23 @@ async def test_operators_list_redrive_and_discard_what_cannot_be_used(stack: Sta
 
 async def test_operators_see_where_each_group_goes_on(stack: Stack) -> None:
     stored = json.loads((await dmp(stack, "offsets", "list", "--json")).stdout)
-    assert CHECKS in {one["group"] for one in stored}
-    assert not any(one["is_lost"] for one in stored)
+    assert CHECKS in {offset["group"] for offset in stored}
+    assert not any(offset["is_lost"] for offset in stored)
     reset = await dmp(stack, "offsets", "reset", CHECKS, "--to", "beginning", "--yes", "--json")
     assert (reset.exit_code, json.loads(reset.stdout)) == (0, [])
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what it said."""
+class CommandResult:
+    """Exit code and output of a command."""
 
     exit_code: int | None
     stdout: str
     stderr: str
 
 
-async def dmp(stack: Stack, *arguments: str) -> Ended:
-    """One command, in a process of its own as it is typed."""
+async def dmp(stack: Stack, *arguments: str) -> CommandResult:
+    """Runs a command in a process of its own."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "deploy.local", *arguments),
         env={**os.environ, "DMP_VAR": str(stack.layout.folder), "COLUMNS": "200"},
@@ -75,4 +75,4 @@ async def dmp(stack: Stack, *arguments: str) -> Ended:
         stderr=asyncio.subprocess.PIPE,
     )
     out, err = await child.communicate()
-    return Ended(child.returncode, out.decode(), err.decode())
+    return CommandResult(child.returncode, out.decode(), err.decode())

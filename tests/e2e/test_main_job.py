@@ -1,4 +1,4 @@
-"""The main job, whole: what a stranger sees, what happens while services are away, and what nobody may ever see."""
+"""The whole main job: the story, deposits while services are down, and data that must never leak."""
 
 import re
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ from tests.infra.waiting import DEADLINE_S, eventually
 
 
 async def test_the_story_comes_true_from_the_opening_to_the_list_of_accesses(stack: Stack) -> None:
-    told: list[str] = []
-    story = Story(stack.layout, told.append, deadline_s=DEADLINE_S)
+    lines: list[str] = []
+    story = Story(stack.layout, lines.append, deadline_s=DEADLINE_S)
     await story.play()
-    text = "\n".join(told)
+    text = "\n".join(lines)
     for words in (
         "in force",
         "checked against",
@@ -59,9 +59,9 @@ async def test_a_deposit_made_while_a_worker_is_away_is_kept_and_completed_when_
         progress = await scene.progress(place)
         if away == "consent":
             query = {"patient": scene.record_id, "status": "current"}
-            found = await scene.holder.call("POST", "records", "/fhir/DocumentReference/_search", data=query)
+            search = await scene.holder.call("POST", "records", "/fhir/DocumentReference/_search", data=query)
             assert progress["status"] == "received"
-            assert found.json().get("entry", []) == []
+            assert search.json().get("entry", []) == []
             with pytest.raises(RefusedError) as refused:
                 await scene.holder.call("GET", "records", f"/fhir/Binary/{progress['document_id']}")
             assert refused.value.status == 404
@@ -92,10 +92,10 @@ async def test_a_trace_goes_from_the_request_to_the_mail(stack: Stack, dmp: Dmp)
     await scene.done(place)
 
     async def mail() -> mailbox.CaughtMail | None:
-        return next(iter(mailbox.caught(stack.layout.mail, scene.person.mail)), None)
+        return next(iter(mailbox.caught_mails(stack.layout.mail, scene.person.mail)), None)
 
-    found = await eventually(mail)
-    assert str(found.message["traceparent"]).split("-")[1] == trace
+    message = await eventually(mail)
+    assert str(message.message["traceparent"]).split("-")[1] == trace
 
 
 async def test_waiting_for_the_result_tells_it_in_the_answer(stack: Stack, dmp: Dmp) -> None:
@@ -139,8 +139,8 @@ async def test_nobody_finds_a_name_a_number_a_token_or_a_content_where_it_does_n
     places |= await _metrics(stack)
     places |= await _topics(stack)
     assert len(places) > 30
-    found = {(name, secret) for name, text in places.items() for secret in secrets if _says(text, secret)}
-    assert found == set()
+    leaks = {(name, secret) for name, text in places.items() for secret in secrets if _says(text, secret)}
+    assert leaks == set()
 
 
 def _says(text: str, secret: str) -> bool:
@@ -153,25 +153,25 @@ def _logs(stack: Stack) -> Iterator[tuple[str, str]]:
 
 
 async def _metrics(stack: Stack) -> dict[str, str]:
-    found = {}
+    pages = {}
     async with httpx.AsyncClient(trust_env=False) as client:
         for service in SERVICES:
             for role in ("metrics", "worker"):
                 answer = await client.get(f"http://127.0.0.1:{stack.ports[f'{service}-{role}']}/metrics")
                 assert answer.status_code == 200
-                found[f"metrics of {service} {role}"] = answer.text
+                pages[f"metrics of {service} {role}"] = answer.text
             assert (await client.get(f"{stack.url(service, 'api')}/metrics")).status_code == 404
-    return found
+    return pages
 
 
 async def _topics(stack: Stack) -> dict[str, str]:
     passwords = {user: stack.kafka.credentials(user).password for user in USERS}
     topics = Topics(Parts(stack.postgres.dsn(), stack.kafka.bootstrap, passwords), "")
-    found = {}
+    contents = {}
     for name in [topic.name for topic in TOPICS] + [group.dead_letters for group in GROUPS]:
         records = await topics.read_raw(name)
         if name == "identity.professionals.v1":
             continue  # the public directory
-        found[name] = "\n".join(str((r.key, r.value, r.headers)) for r in records)
+        contents[name] = "\n".join(str((r.key, r.value, r.headers)) for r in records)
     await topics.close()
-    return found
+    return contents

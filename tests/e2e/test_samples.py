@@ -29,8 +29,8 @@ async def test_every_published_cda_is_published_or_refused_for_a_flaw_that_it_ha
     outcomes: list[Outcome] = [
         await deposit_sample(name, content, administrator, hospital) for name, content in documents
     ]
-    refused = [one for one in outcomes if one.code != "published"]
-    for one in refused:
-        print(f"{one.name}: {one.step}: {one.code}")
-    assert {(one.step, one.code) for one in refused} <= REASONS
+    refused = [outcome for outcome in outcomes if outcome.code != "published"]
+    for outcome in refused:
+        print(f"{outcome.name}: {outcome.step}: {outcome.code}")
+    assert {(outcome.step, outcome.code) for outcome in refused} <= REASONS
     assert len(refused) < len(outcomes) / 2

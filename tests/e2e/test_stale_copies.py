@@ -1,4 +1,4 @@
-"""While the broker is away nobody learns of a change: soon others are not answered, the holder and emergencies are."""
+"""While the broker is down, copies become stale: records then answers 503, except to the holder and in emergencies."""
 
 from collections.abc import Mapping
 from uuid import uuid4
@@ -26,14 +26,14 @@ async def test_while_the_broker_is_away_others_are_not_answered_and_who_may_be_j
     ):
         missing, (doctor, *others) = uuid4(), await _readers(scene)
 
-        async def ask(reader: Mapping[str, str], wanted: object = document) -> httpx.Response:
-            return await client.get(f"/{wanted}", headers=reader)
+        async def ask(reader: Mapping[str, str], document_id: object = document) -> httpx.Response:
+            return await client.get(f"/{document_id}", headers=reader)
 
         async def doctor_reads() -> bool:
             return (await ask(doctor)).status_code == 200
 
         async def nothing_is_answered() -> bool:  # the last heartbeat may have reached some partitions only
-            return all([(await ask(doctor, one)).status_code == 503 for one in (document, missing)])
+            return all([(await ask(doctor, document_id)).status_code == 503 for document_id in (document, missing)])
 
         await eventually(doctor_reads)
         await stack.stop("kafka")
@@ -55,4 +55,4 @@ async def _readers(scene: Scene) -> list[dict[str, str]]:
     urgent = {"mode": "bris_de_glace", "motive": "Perte de connaissance, seul", "patient": scene.person.patient}
     emergency = scene.dmp.professional(second, **urgent)
     sessions: list[Session] = [scene.dmp.professional(doctor), scene.holder, scene.hospital, emergency]
-    return [{"authorization": f"Bearer {await one.token()}"} for one in sessions]
+    return [{"authorization": f"Bearer {await session.token()}"} for session in sessions]

@@ -1,4 +1,4 @@
-"""Campaigns step by step; as a program a worker that kills itself with SIGKILL in the middle of one.
+"""Runs campaigns step by step; as a program, a worker that kills itself with SIGKILL in the middle of a campaign.
 
 `python -m tests.infra.campaigns PLACE`, the database as JSON on stdin.
 """
@@ -34,23 +34,23 @@ PLACES: dict[str, tuple[str, str, int]] = {
     "openings: counted, not yet committed": ("execute", INSERT_ROWS, 3),
     "openings: committed, before the next page": ("fetchrow", campaigns.LOCK_CAMPAIGN, 4),
 }
-"""Method, statement, and at which call of it the process dies, before it is sent."""
+"""Method, statement, and the number of the call before which the process dies."""
 
 
 async def tell_all(pool: Pool, campaign_id: UUID) -> None:
-    """Page after page of notices."""
+    """Sends all notices, page by page."""
     while await send_notices(pool, KEYRINGS, RULES_NOW, campaign_id):
         pass
 
 
 async def open_all(pool: Pool, campaign_id: UUID) -> None:
-    """Page after page of openings."""
+    """Opens all records, page by page."""
     while await open_noticed(pool, KEYRINGS, RULES.lookups, RULES_NOW, campaign_id):
         pass
 
 
 async def die_at(place: str, database: Database, campaign_id: UUID) -> int | None:
-    """Lets a process of its own work on the campaign until it has killed itself there; how it ended."""
+    """Runs the campaign in a process that kills itself at the place. Returns its exit code."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.infra.campaigns", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
     )
@@ -73,7 +73,7 @@ def _prepare(method: str, statement: str, time: int) -> None:
 
 
 async def main(place: str, spec: dict[str, Any]) -> None:
-    """Works until the line comes."""
+    """Runs the campaign until the process kills itself."""
     _prepare(*PLACES[place])
     dsn = Database(**spec["database"]).dsn
     pool = await create_pool(PostgresSettings.model_validate({"dsn": dsn}), application="tests")

@@ -1,4 +1,4 @@
-"""What became of deposits, from the databases themselves: times of each step, and whether all is handled."""
+"""The progress of deposits, read from the databases: the times of each step, and whether all are handled."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ ALERTS = "select document_id, status, handled_at from alerts where kind = 'docum
 
 @dataclass(frozen=True)
 class Progress:
-    """How many documents have come how far."""
+    """The number of documents that have reached each step."""
 
     received: int
     published: int
@@ -36,7 +36,7 @@ class Progress:
     alerted: int
 
     def is_complete(self, count: int) -> bool:
-        """Whether nothing of `count` documents is left to do (a refused one needs no alert)."""
+        """Returns whether `count` documents are handled (a refused one needs no alert)."""
         return self.audited >= count and self.alerted + self.refused >= count
 
     def __str__(self) -> str:
@@ -45,7 +45,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Journey:
-    """The times (Unix seconds) of one document; None where it has not come yet."""
+    """The times (Unix seconds) of a document's steps; None for a step that it has not reached."""
 
     received: float
     decided: float | None
@@ -56,13 +56,13 @@ class Journey:
 
 
 class StalledError(Exception):
-    """Documents did not come further for too long."""
+    """No document has reached a further step for too long."""
 
 
 async def wait_complete(
     stack: Stack, since: float, count: int, tell: Callable[[str], None], *, patience: float = 60.0, every: float = 2.0
 ) -> None:
-    """Returns when everything received since then is done with. Raises StalledError after `patience` without a move."""
+    """Returns when all documents since then are handled. Raises StalledError after `patience` s without progress."""
     connection = await asyncpg.connect(stack.postgres.dsn("records"))
     try:
         last, moved_at, told_at = None, time.monotonic(), time.monotonic()
@@ -84,7 +84,7 @@ async def wait_complete(
 
 
 async def journeys(stack: Stack, since: float) -> dict[UUID, Journey]:
-    """What became of each document received since then."""
+    """Returns the journey of each document received since then."""
     documents, entries, alerts = await asyncio.gather(
         _fetch(stack, "records", DOCUMENTS, _moment(since)),
         _fetch(stack, "audit", ENTRIES, _moment(since), DocumentPublished.ce_type),

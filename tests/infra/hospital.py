@@ -1,4 +1,4 @@
-"""A hospital at a running Stack: records opened for invented persons, and its depositing software as a process."""
+"""A hospital of a running Stack: opens records for invented persons, and runs its depositing software as a process."""
 
 import asyncio
 import os
@@ -44,7 +44,7 @@ def new_key() -> ECKey:
 
 
 async def token_of(client: httpx.AsyncClient, issuer: str, software: Software) -> str:
-    """An access token with all scopes of the client (RFC 7523)."""
+    """Returns an access token with all scopes of the client (RFC 7523)."""
     now, url = int(time.time()), f"{issuer}/oauth/token"
     claims = {"iss": software.client_id, "sub": software.client_id, "aud": url, "exp": now + 60, "jti": uuid4().hex}
     form = {
@@ -59,7 +59,7 @@ async def token_of(client: httpx.AsyncClient, issuer: str, software: Software) -
 
 
 class Hospital:
-    """One structure with its software, and an administrator that opens records."""
+    """A structure with its software, and an administrator that opens records."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -72,7 +72,7 @@ class Hospital:
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
-    async def found(self) -> Software:
+    async def register(self) -> Software:
         """Enters the structure in the directory and registers its software."""
         administrator = await self._administrator()
         self._headers = {"authorization": f"Bearer {await token_of(self._client, self._issuer, administrator)}"}
@@ -90,7 +90,7 @@ class Hospital:
         return Software(_checked(answer)["client_id"], key)
 
     async def open_records(self, count: int, tell: Tell) -> list[Person]:
-        """Records of so many persons, in force."""
+        """Opens records for `count` persons. Returns them when the records are in force."""
         numbers = iter(range(count))
         opened: list[Person] = []
 
@@ -109,7 +109,7 @@ class Hospital:
         return sorted(opened, key=lambda person: person.number)
 
     async def _administrator(self) -> Software:
-        """The first client of an installation comes from the command line: straight into identity's database."""
+        """Registers the first client of an installation in identity's database, as the command line does."""
         key = new_key()
         connection = await asyncpg.connect(app_dsn(self._stack.postgres, self._stack.secrets, "identity"))
         try:
@@ -132,7 +132,7 @@ def _checked(answer: httpx.Response) -> Any:
 
 
 class Depositing:
-    """The process of tests.infra.depositing: told what to do, heard from while it does."""
+    """The process of tests.infra.depositing, which receives orders and reports its progress."""
 
     def __init__(self, process: asyncio.subprocess.Process, results: Path) -> None:
         self._process = process
@@ -143,19 +143,22 @@ class Depositing:
         return self._process.pid
 
     async def prepare(self, order: Order, tell: Tell) -> None:
-        """Builds the bodies."""
+        """Lets the process build the bodies of its deposits."""
         await self._say(asdict(order))
         await self._until("ready", lambda news: tell(f"bodies built: {news['built']} of {order.count}"))
 
     async def run(self, run: Run, tell: Tell) -> tuple[list[Result], dict[str, Any]]:
-        """Deposits; the results in the order of the bodies, and {"cpu", "retries", "count"} of the process."""
+        """Lets the process deposit. Returns the results in the order of the bodies, and the process's statistics.
+
+        The statistics are "cpu", "retries" and "count".
+        """
         await self._say(asdict(run))
 
-        def told(news: dict[str, Any]) -> None:
+        def report(news: dict[str, Any]) -> None:
             retries = f", retries {news['retries']}" if run.persist else ""
             tell(f"answered: {news['answered']}, under way: {news['under_way']}{retries}")
 
-        done = await self._until("done", told)
+        done = await self._until("done", report)
         lines = await asyncio.to_thread(lambda: self._results.read_bytes().splitlines())
         results = [Result(**orjson.loads(line)) for line in lines]
         return sorted(results, key=lambda result: result.index), done
@@ -165,19 +168,19 @@ class Depositing:
         self._process.stdin.write(orjson.dumps(what) + b"\n")
         await self._process.stdin.drain()
 
-    async def _until(self, event: str, told: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    async def _until(self, event: str, report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         assert self._process.stdout is not None
         async for line in self._process.stdout:
             news: dict[str, Any] = orjson.loads(line)
             if news["event"] == event:
                 return news
-            told(news)
+            report(news)
         raise RuntimeError(f"the depositing process ended ({await self._process.wait()})")
 
 
 @asynccontextmanager
 async def depositing(results: Path) -> AsyncIterator[Depositing]:
-    """The process, for the time of the block; it dies with us."""
+    """Runs the process for the duration of the block; it dies with this process."""
     process = await launch("tests.infra.depositing", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
     try:
         yield Depositing(process, results)
@@ -186,14 +189,14 @@ async def depositing(results: Path) -> AsyncIterator[Depositing]:
 
 
 async def launch(module: str, *arguments: str, **options: Any) -> asyncio.subprocess.Process:
-    """A Python module as a process that dies with us and does not hear Ctrl-C itself."""
+    """Runs a Python module as a process that dies with this process, and to which the terminal sends no Ctrl-C."""
     ties = (str(os.getpid()), _KILLED, _NOBODY_ELSE, _NOBODY_ELSE)
     command = (sys.executable, "-I", "-S", str(_LAUNCHER), *ties, sys.executable, "-m", module, *arguments)
     return await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY, start_new_session=True, **options)
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
-    """At once."""
+    """Kills the process."""
     if process.returncode is None:
         process.kill()
     await process.wait()

@@ -1,4 +1,4 @@
-"""`dmp up` as a process of its own, used like a Stack of ours: its supervisor can be killed, and started again."""
+"""Runs `dmp up` as a process, with the interface of a Stack, so that tests can kill and restart its supervisor."""
 
 import asyncio
 import contextlib
@@ -21,17 +21,17 @@ ENDED_WITHIN_S = 60.0
 
 
 class Installation(Stack):
-    """What `endpoints.json` says of the processes is believed: where it is stale, what is looked for is not found."""
+    """An installation in a process of its own; its process ids and ports are those of `endpoints.json`."""
 
     def __init__(self, folder: Path, terminal: Path) -> None:
-        """`terminal` is the file that stands in for the terminal of `dmp up`."""
+        """`terminal` is the file that receives the output of `dmp up`."""
         super().__init__(folder)
         self.terminal = terminal
         self._process: asyncio.subprocess.Process | None = None
         self._found: dict[str, Any] = {}
 
     async def start(self) -> None:
-        """Returns when all is up."""
+        """Starts `dmp up`; returns when all processes are up."""
         with self._open_terminal() as file:
             words = ("up", "--var", str(self.layout.folder))
             self._process = await launch("deploy.local", *words, stdin=asyncio.subprocess.DEVNULL, stderr=file)
@@ -44,35 +44,35 @@ class Installation(Stack):
         self.kafka = Kafka(Path(), self.layout.kafka, Path(), ports["kafka"], ports["kafka-controller"], passwords)
 
     async def end(self) -> None:
-        """Ends it as Ctrl-C does."""
+        """Ends the installation with SIGTERM."""
         if self.is_supervised:
             await self._signal(signal.SIGTERM)
 
     async def kill_supervisor(self) -> None:
-        """SIGKILL; what it has started dies with it."""
+        """Kills the supervisor with SIGKILL; its children die with it."""
         await self._signal(signal.SIGKILL)
 
     @property
     def is_supervised(self) -> bool:
-        """Whether the supervisor that was started last still lives."""
+        """Whether the supervisor that was started last still runs."""
         return self._process is not None and self._process.returncode is None
 
     def url(self, service: str, role: Role = "api") -> str:
-        """As in a Stack."""
+        """Returns the base URL of a service's API, or of its worker's health and metrics."""
         return str(self._found["services"][service][role])
 
     @property
     def pids(self) -> dict[str, int]:
-        """As in a Stack; as far as endpoints.json is kept true."""
+        """The process ids of all running children by name, from endpoints.json."""
         processes: dict[str, dict[str, int | None]] = endpoints.read(self.layout)["processes"]
         return {name: pid for name, process in processes.items() if (pid := process["pid"]) is not None}
 
     def pid(self, name: str) -> int | None:
-        """As in a Stack."""
+        """Returns the process id of a child, or None while it does not run."""
         return self.pids.get(name)
 
     async def unhealthy(self) -> list[str]:
-        """The processes that do not answer now."""
+        """Returns the names of the processes that do not answer now."""
         ports: dict[str, int] = self._found["ports"]
         names = [name for name in ports if name != "kafka-controller"]
         healthy = await asyncio.gather(*(_is_healthy(name, ports[name]) for name in names))

@@ -1,4 +1,4 @@
-"""A service's process as an operator starts it, with its settings in the environment."""
+"""Runs a service's command as an operator does, with the settings in the environment."""
 
 import asyncio
 import os
@@ -30,16 +30,16 @@ _OWN = {
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A process that has ended."""
+class ProcessResult:
+    """Exit code and output of a process."""
 
     code: int
     output: str
     errors: str
 
 
-async def run(database: Database, *arguments: str, rings: Mapping[str, str]) -> Ended:
-    """`python -m services.<service> <arguments>` until it ends; `rings` by the name of their setting."""
+async def run(database: Database, *arguments: str, rings: Mapping[str, str]) -> ProcessResult:
+    """Runs `python -m services.<service> <arguments>` to its end; `rings`: keyrings by their setting."""
     prefix = database.service.upper()
     settings = {**_COMMON, **_OWN.get(database.service, {}), "POSTGRES__DSN": database.dsn}
     settings |= {f"KEYS__{name.upper()}": ring for name, ring in rings.items()}
@@ -58,4 +58,4 @@ async def run(database: Database, *arguments: str, rings: Mapping[str, str]) -> 
             process.kill()
             await process.wait()
     assert process.returncode is not None
-    return Ended(process.returncode, output.decode(), errors.decode())
+    return ProcessResult(process.returncode, output.decode(), errors.decode())

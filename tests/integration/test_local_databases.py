@@ -1,4 +1,4 @@
-"""Who may enter which database on one machine."""
+"""The permissions of database roles on one machine."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from deploy.local.postgres import Postgres
 from deploy.local.secrets import Secrets
 from tests.infra.parts import Parts
 
-SERVICES = ("house_one", "house_two")
+SERVICES = ("ward_one", "ward_two")
 ROLES = ("owner", "app", "api", "worker")
 
 
@@ -49,14 +49,14 @@ async def test_a_services_roles_enter_its_own_database_only_and_each_process_has
     secrets = Secrets(tmp_path / "secrets.json")
     for _ in range(2):  # a start after the first changes nothing
         await create_databases(postgres, secrets, SERVICES)
-    owner = await asyncpg.connect(owner_dsn(postgres, secrets, "house_one"))
-    await owner.execute("create table things (id integer); grant select, insert on things to house_one_app")
+    owner = await asyncpg.connect(owner_dsn(postgres, secrets, "ward_one"))
+    await owner.execute("create table things (id integer); grant select, insert on things to ward_one_app")
     await owner.close()
-    dsns = {role: dsn_of(postgres, secrets, "house_one", role) for role in ROLES}
+    dsns = {role: dsn_of(postgres, secrets, "ward_one", role) for role in ROLES}
     assert len(set(dsns.values())) == len(ROLES)
     for role, dsn in dsns.items():
         connection = await asyncpg.connect(dsn)
-        assert await connection.fetchval("select current_user") == f"house_one_{role}"
+        assert await connection.fetchval("select current_user") == f"ward_one_{role}"
         await connection.execute("insert into things values (1)")
         if role != "owner":
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -64,8 +64,8 @@ async def test_a_services_roles_enter_its_own_database_only_and_each_process_has
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute("create table more (id integer)")
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                await connection.execute("set role house_one_owner")
+                await connection.execute("set role ward_one_owner")
         await connection.close()
-        for other in ("house_two", "postgres", "template1"):
+        for other in ("ward_two", "postgres", "template1"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await asyncpg.connect(dsn.rpartition("/")[0] + f"/{other}")

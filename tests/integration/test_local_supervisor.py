@@ -1,4 +1,4 @@
-"""The supervisor survives what its children die of, and brings them back: full disks, closed terminals, anything."""
+"""The supervisor survives errors that kill its children (full disks, closed terminals, ...) and restarts them."""
 
 import contextlib
 import errno
@@ -28,7 +28,7 @@ async def healthy() -> bool:
 
 
 def child(log: Path, prepare: Callable[[], None] | None = None) -> ChildSpec:
-    """A process that only lives."""
+    """Returns a process that only sleeps."""
     command = ("/usr/bin/env", "sleep", "600")
     return ChildSpec(NAME, command, log, healthy, Path("/"), {"PATH": "/usr/bin:/bin"}, prepare)
 
@@ -43,12 +43,12 @@ async def supervised(spec: ChildSpec, report: Callable[[Progress], None]) -> Asy
         await supervisor.stop_all()
 
 
-def unheard(_: Progress) -> None:
+def fail_to_report(_: Progress) -> None:
     raise NO_SPACE
 
 
 async def test_a_child_is_restarted_though_neither_its_log_nor_the_terminal_can_be_written() -> None:
-    async with supervised(child(FULL), unheard) as supervisor:
+    async with supervised(child(FULL), fail_to_report) as supervisor:
         for _ in range(2):
             killed = await supervisor.kill(NAME)
             await supervisor.wait_ready(NAME)
@@ -58,40 +58,46 @@ async def test_a_child_is_restarted_though_neither_its_log_nor_the_terminal_can_
 @pytest.mark.parametrize("error", [NO_SPACE, OSError(errno.EMFILE, ""), ValueError("nobody has thought of it")])
 async def test_a_child_that_cannot_be_started_is_tried_again_until_it_can(tmp_path: Path, error: Exception) -> None:
     failures = [None, error, error]
-    told: list[Progress] = []
+    reported: list[Progress] = []
 
     def prepare() -> None:
         if failures and (failure := failures.pop(0)):
             raise failure
 
-    async with supervised(child(tmp_path / "log", prepare), told.append) as supervisor:
+    async with supervised(child(tmp_path / "log", prepare), reported.append) as supervisor:
         await supervisor.kill(NAME)
         await supervisor.wait_ready(NAME)
         assert supervisor.managed[NAME].restarts == 3
-    assert [one.state for one in told if one.state != "died"] == ["ready", "failed", "failed", "ready", "stopped"]
-    assert all(one.detail for one in told if one.state == "failed")
+    assert [progress.state for progress in reported if progress.state != "died"] == [
+        "ready",
+        "failed",
+        "failed",
+        "ready",
+        "stopped",
+    ]
+    assert all(progress.detail for progress in reported if progress.state == "failed")
 
 
 async def test_a_child_whose_log_cannot_be_opened_runs_without_and_the_supervisor_says_so(tmp_path: Path) -> None:
-    told: list[Progress] = []
-    async with supervised(child(tmp_path / "missing" / "log"), told.append) as supervisor:
+    reported: list[Progress] = []
+    async with supervised(child(tmp_path / "missing" / "log"), reported.append) as supervisor:
         assert supervisor.managed[NAME].child.pid is not None
-    assert "without its log" in told[0].detail
+    assert "without its log" in reported[0].detail
 
 
 async def test_a_mail_catcher_comes_back_while_endpoints_json_cannot_be_written(tmp_path: Path) -> None:
-    told: list[Progress] = []
-    async with Stack(tmp_path / "var", parts={"smtp"}, report=told.append) as stack:
+    reported: list[Progress] = []
+    async with Stack(tmp_path / "var", parts={"smtp"}, report=reported.append) as stack:
         in_the_way = stack.layout.folder / f".endpoints.json.{os.getpid()}"
         in_the_way.mkdir()
         killed = await stack.kill("smtp")
         await stack.wait_ready("smtp")
-        await eventually(lambda: seen(told, "endpoints.json", "failed"))
+        await eventually(lambda: seen(reported, "endpoints.json", "failed"))
         assert written_pid(stack.layout) == killed
         in_the_way.rmdir()
-        await eventually(lambda: seen(told, "endpoints.json", "ready"))
+        await eventually(lambda: seen(reported, "endpoints.json", "ready"))
         assert written_pid(stack.layout) == stack.pid("smtp")
-    assert [one.state for one in told if one.name == "endpoints.json"] == ["failed", "ready"]
+    assert [progress.state for progress in reported if progress.name == "endpoints.json"] == ["failed", "ready"]
     assert not stack.layout.endpoints.exists()
 
 
@@ -111,17 +117,17 @@ async def test_what_a_command_has_added_to_endpoints_json_stays(tmp_path: Path) 
         await stack.kill("smtp")
         await stack.wait_ready("smtp")
         await eventually(lambda: is_true(stack))
-        found = endpoints.read(stack.layout)
-        assert (found["purpose"], found["credentials"]) == ("demo", {"someone": {"kind": "operator"}})
+        content = endpoints.read(stack.layout)
+        assert (content["purpose"], content["credentials"]) == ("demo", {"someone": {"kind": "operator"}})
 
 
 async def test_the_endpoints_json_of_a_supervisor_that_was_killed_is_not_believed(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "var")
     layout.create()
     layout.endpoints.write_text('{"pid": 1}')
-    there: list[bool] = []
-    async with Stack(layout.folder, parts={"smtp"}, report=lambda _: there.append(layout.endpoints.exists())):
-        assert there == [False]
+    existed: list[bool] = []
+    async with Stack(layout.folder, parts={"smtp"}, report=lambda _: existed.append(layout.endpoints.exists())):
+        assert existed == [False]
         assert endpoints.read(layout)["pid"] == os.getpid()
 
 
@@ -134,8 +140,8 @@ async def test_an_endpoints_json_that_somebody_has_removed_is_written_anew(tmp_p
         assert endpoints.read(stack.layout)["smtp"]["port"] == stack.ports["smtp"]
 
 
-async def seen(told: list[Progress], name: str, state: str) -> bool:
-    return any((one.name, one.state) == (name, state) for one in told)
+async def seen(reported: list[Progress], name: str, state: str) -> bool:
+    return any((progress.name, progress.state) == (name, state) for progress in reported)
 
 
 async def is_true(stack: Stack) -> bool:

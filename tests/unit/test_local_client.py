@@ -1,4 +1,4 @@
-"""The client: proofs, tokens, and errors in one line."""
+"""The client of the services: assertions, tokens, and errors in one line."""
 
 from pathlib import Path
 
@@ -24,11 +24,11 @@ def dmp(handler: object) -> Dmp:
 
 
 def test_an_assertion_proves_its_client_for_a_minute() -> None:
-    found = jwt.decode(assertion("client-1", KEY, "http://identity.test/oauth/token"), KEY, algorithms=["ES256"])
-    assert found.header["kid"] == "k"
-    assert (found.claims["iss"], found.claims["sub"]) == ("client-1", "client-1")
-    assert found.claims["exp"] - found.claims["iat"] == 60
-    assert found.claims["jti"] != jwt.decode(assertion("client-1", KEY, "x"), KEY, algorithms=["ES256"]).claims["jti"]
+    token = jwt.decode(assertion("client-1", KEY, "http://identity.test/oauth/token"), KEY, algorithms=["ES256"])
+    assert token.header["kid"] == "k"
+    assert (token.claims["iss"], token.claims["sub"]) == ("client-1", "client-1")
+    assert token.claims["exp"] - token.claims["iat"] == 60
+    assert token.claims["jti"] != jwt.decode(assertion("client-1", KEY, "x"), KEY, algorithms=["ES256"]).claims["jti"]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_an_assertion_proves_its_client_for_a_minute() -> None:
             ("type-unknown", "Not in JDV_J66. (at Bundle.entry[1]) Second."),
         ),
         ({"resourceType": "OperationOutcome", "issue": []}, ("unknown", "")),
-        ([1], ("unexpected-answer", "the answer is no error that is known here")),
+        ([1], ("unexpected-answer", "the answer is an error of an unknown form")),
     ],
 )
 def test_errors_of_all_forms_are_understood(body: object, expected: tuple[str, str]) -> None:
@@ -60,16 +60,16 @@ def test_errors_of_all_forms_are_understood(body: object, expected: tuple[str, s
 
 
 def test_an_answer_that_is_no_json_is_an_error_too() -> None:
-    assert problem_in(httpx.Response(502, content=b"<html>")) == ("unexpected-answer", "the answer is no JSON")
+    assert problem_in(httpx.Response(502, content=b"<html>")) == ("unexpected-answer", "the answer is not JSON")
 
 
 async def test_a_token_is_asked_for_once_and_again_before_it_ends() -> None:
-    asked = []
+    sign_ins = []
 
     def handler(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/demo/sign-in":
-            asked.append(orjson.loads(request.content))
-            return answer(200, {"access_token": f"t{len(asked)}", "expires_in": 300 if len(asked) == 1 else 10})
+            sign_ins.append(orjson.loads(request.content))
+            return answer(200, {"access_token": f"t{len(sign_ins)}", "expires_in": 300 if len(sign_ins) == 1 else 10})
         return answer(200, {"token": request.headers["authorization"]})
 
     patient = dmp(handler).patient("r1")
@@ -78,7 +78,7 @@ async def test_a_token_is_asked_for_once_and_again_before_it_ends() -> None:
     patient._token[:] = [(0.0, "t1")]
     assert (await patient.call("GET", "records", "/")).json() == {"token": "Bearer t2"}
     assert (await patient.call("GET", "records", "/")).json() == {"token": "Bearer t3"}
-    assert asked[0] == {"kind": "patient", "record_id": "r1"}
+    assert sign_ins[0] == {"kind": "patient", "record_id": "r1"}
 
 
 async def test_a_refusal_is_one_line_with_its_code() -> None:

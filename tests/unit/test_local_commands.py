@@ -1,4 +1,4 @@
-"""The command line: what it shows, and how it ends."""
+"""The command line: its output and its exit codes."""
 
 import json
 import os
@@ -16,8 +16,8 @@ from deploy.local.commands.common import after, cell_of
 from deploy.local.commands.deposits import _exit_code
 from deploy.local.commands.topics import GroupState, TopicState, group_states, metrics_in, topic_states
 from deploy.local.following import describe_access, is_done
-from deploy.local.in_force import METRIC, Spread, spread_in
-from deploy.local.mailbox import caught, count
+from deploy.local.in_force import METRIC, LatencySummary, latency_in
+from deploy.local.mailbox import caught_mails, count_mails
 from shared.runtime.metrics import IN_FORCE_SECONDS
 
 RECORD = "0199a3c4-5d00-8a11-9b7e-2f6c1d4e9a3b"
@@ -25,9 +25,20 @@ T0, T1 = "2026-11-22T10:00:00.000000Z", "2026-11-22T10:00:00.310000Z"
 LIMITS = (0.1, 0.2, 1.0)
 COMMANDS = (
     *("up", "down", "status", "demo", "bootstrap", "open", "deposit", "track", "documents", "get", "accesses"),
-    *("authorise", "block", "unblock", "object", "choices", "preferences", "mails", "topics", "dlt", "offsets"),
+    *(
+        "authorise",
+        "block",
+        "unblock",
+        "object-to-deposits",
+        "choices",
+        "preferences",
+        "mails",
+        "topics",
+        "dlt",
+        "offsets",
+    ),
     *("hide-section", "emergency", "care-team", "choices-history"),
-    *("figures", "link", "unlink", "add", "label", "what-if", "why"),
+    *("figures", "link", "unlink", "add", "label", "what-if", "explain"),
 )
 
 
@@ -75,7 +86,7 @@ def test_every_command_for_operators_explains_itself_too(command: tuple[str, str
         ("documents", "--record", RECORD),
         ("label", RECORD, "mask", "--as", "doctor"),
         ("what-if", "--record", RECORD, "--hide-section", "BIOLOGIE"),
-        ("why", RECORD, "--as", "doctor"),
+        ("explain", RECORD, "--as", "doctor"),
         ("get", RECORD, "--as", "doctor"),
         ("accesses", "--record", RECORD),
         ("authorise", "899900000101", "--record", RECORD),
@@ -84,7 +95,7 @@ def test_every_command_for_operators_explains_itself_too(command: tuple[str, str
         ("emergency", "--record", RECORD, "--no-break-glass"),
         ("care-team", "--record", RECORD, "--object"),
         ("choices-history", "--record", RECORD),
-        ("object", "1990000204", "--record", RECORD),
+        ("object-to-deposits", "1990000204", "--record", RECORD),
         ("preferences", "--record", RECORD),
         ("topics",),
         ("figures",),
@@ -138,6 +149,24 @@ def test_a_wrong_use_ends_with_2(arguments: tuple[str, ...], tmp_path: Path) -> 
     result = run(*arguments, var=tmp_path)
     assert result.exit_code == 2
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "successor"),
+    [
+        (("why", RECORD, "--as", "doctor"), "explain"),
+        (("why", "--help"), "explain"),
+        (("object", "1990000204", "--record", RECORD), "object-to-deposits"),
+        (("object",), "object-to-deposits"),
+    ],
+)
+def test_a_retired_name_of_a_command_names_its_successor(
+    arguments: tuple[str, ...], successor: str, tmp_path: Path
+) -> None:
+    result = run(*arguments, var=tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"error: `dmp {arguments[0]}` is now `dmp {successor}`\n"
+    assert f"│ {arguments[0]} " not in run("--help", var=tmp_path).stdout
 
 
 def row(status: str, done: bool = False) -> dict[str, Any]:
@@ -220,7 +249,7 @@ def test_the_workers_metrics_are_read() -> None:
 
 
 def page(*counts: int) -> str:
-    """A metrics page on which so many of the times lie within each limit, and beyond the last."""
+    """Returns a metrics page with `counts` times within each limit and, last, beyond the last limit."""
     registry = CollectorRegistry()
     histogram = Histogram(METRIC, "Times.", buckets=LIMITS, registry=registry)
     for times, seconds in zip(counts, (*LIMITS, 100.0), strict=True):
@@ -232,23 +261,25 @@ def page(*counts: int) -> str:
 @pytest.mark.parametrize(
     ("counts", "spread"),
     [
-        ((0, 0, 0, 0), Spread(0, None, None)),
-        ((10, 0, 0, 0), Spread(10, 0.05, 0.099)),
-        ((50, 49, 1, 0), Spread(100, 0.1, 0.2)),
-        ((0, 0, 100, 0), Spread(100, 0.6, 0.992)),
-        ((98, 0, 0, 2), Spread(100, 0.1 * 50 / 98, 1.0)),
+        ((0, 0, 0, 0), LatencySummary(0, None, None)),
+        ((10, 0, 0, 0), LatencySummary(10, 0.05, 0.099)),
+        ((50, 49, 1, 0), LatencySummary(100, 0.1, 0.2)),
+        ((0, 0, 100, 0), LatencySummary(100, 0.6, 0.992)),
+        ((98, 0, 0, 2), LatencySummary(100, 0.1 * 50 / 98, 1.0)),
     ],
 )
-def test_how_fast_rights_come_into_force_is_read_from_the_histogram(counts: tuple[int, ...], spread: Spread) -> None:
-    found = spread_in(page(*counts))
-    assert found.count == spread.count
-    assert (found.p50, found.p99) == (pytest.approx(spread.p50), pytest.approx(spread.p99))
+def test_how_fast_rights_come_into_force_is_read_from_the_histogram(
+    counts: tuple[int, ...], spread: LatencySummary
+) -> None:
+    measured = latency_in(page(*counts))
+    assert measured.count == spread.count
+    assert (measured.p50, measured.p99) == (pytest.approx(spread.p50), pytest.approx(spread.p99))
 
 
 def test_the_metric_that_is_shown_is_the_one_that_is_kept() -> None:
-    before = spread_in(generate_latest().decode()).count
+    before = latency_in(generate_latest().decode()).count
     IN_FORCE_SECONDS.observe(0.04)
-    after_it = spread_in(generate_latest().decode())
+    after_it = latency_in(generate_latest().decode())
     assert after_it.count == before + 1
     assert "ms (p99)" in str(after_it)
 
@@ -266,10 +297,10 @@ def test_caught_mails_are_listed_in_the_order_of_their_arrival_even_when_nothing
     mail(folder, "2000000000000000000-1-0.eml", "b@mail.example")
     mail(folder, "1000000000000000000-1-0.eml", "a@mail.example")
     (folder / ".3000000000000000000-1-0").write_bytes(b"half")
-    assert count(folder) == 2
-    assert [one.to for one in caught(folder)] == ["a@mail.example", "b@mail.example"]
+    assert count_mails(folder) == 2
+    assert [mail_caught.to for mail_caught in caught_mails(folder)] == ["a@mail.example", "b@mail.example"]
     listed = json.loads(run("mails", "--json", var=tmp_path).stdout)
-    assert [(one["number"], one["to"], one["subject"]) for one in listed] == [
+    assert [(mail_caught["number"], mail_caught["to"], mail_caught["subject"]) for mail_caught in listed] == [
         (1, "a@mail.example", "Hôtel"),
         (2, "b@mail.example", "Hôtel"),
     ]
@@ -291,7 +322,7 @@ def test_caught_sms_and_letters_are_listed_the_newest_last(tmp_path: Path) -> No
     )
     (letters / ".draft").write_text("half", "utf-8")
     listed = json.loads(run("mails", "--sms", "--json", var=tmp_path).stdout)
-    assert [one["to"] for one in listed] == ["+33699990001", "+33699990002"]
+    assert [sms_caught["to"] for sms_caught in listed] == ["+33699990001", "+33699990002"]
     [letter] = json.loads(run("mails", "--letters", "--json", var=tmp_path).stdout)
     assert (letter["to"], letter["subject"]) == ("Camille EXEMPLE", "Essai")
     assert run("mails", "show", "--sms", var=tmp_path).stdout == "To: +33699990002\n\nDMP : code 123 456\n"
@@ -316,10 +347,10 @@ def test_a_replay_tells_of_each_difference_the_release_that_made_it(
     }
     counts = {"entries": 1, "decisions": 1, "without_facts": 0, "unreadable": 0}
     releases = {"1": "reads", "2": "everything", "3": "carers change rights"}
-    found = {**counts, "rules_version": "3", "releases": releases, "differences": [difference]}
-    monkeypatch.setattr(replay, "perform", lambda *_: found)
+    report = {**counts, "rules_version": "3", "releases": releases, "differences": [difference]}
+    monkeypatch.setattr(replay, "perform", lambda *_: report)
     result = run("replay", "--from", "2026-11-01", var=tmp_path)
     assert result.exit_code == code
-    assert f"1 differences, {code} under the same rules" in result.output
+    assert f"1 differences, {code} under unchanged rules" in result.output
     assert ("rules 3: carers change rights" in result.output) is bool(made_by)
     assert "everything" not in result.output

@@ -1,4 +1,4 @@
-"""Invented persons are well-formed, nobody's, and another one each time."""
+"""Invented persons are well-formed, belong to nobody, and differ from each other."""
 
 from datetime import UTC, datetime
 
@@ -35,7 +35,7 @@ def test_the_same_seed_is_the_same_person() -> None:
 def test_the_letter_is_about_its_person_and_from_its_hospital() -> None:
     person = invent(3)
     header = read_header(letter(person, HOSPITAL, datetime(2026, 3, 1, 12, tzinfo=UTC)))
-    assert [(one.matricule, one.oid) for one in header.ins] == [(person.ins, person.oid)]
+    assert [(ins.matricule, ins.oid) for ins in header.ins] == [(person.ins, person.oid)]
     assert header.traits.normalised() == {
         "birth_name": person.birth_name,
         "given_name": header.traits.normalised()["given_name"],

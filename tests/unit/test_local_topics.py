@@ -1,4 +1,4 @@
-"""The configuration of topics: nothing stays on one longer than an erasure receipt says."""
+"""The configuration of topics: no topic keeps anything longer than an erasure receipt states."""
 
 from datetime import timedelta
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from deploy.local.smtp import Catcher
+from deploy.local.smtp import MailCatcher
 from services.notify.domain import Deferred, Delivered, OutgoingMessage, Skipped
 from services.notify.folders import FolderGateway
 
@@ -50,7 +50,7 @@ async def test_a_message_whose_own_place_is_taken_holds_up_no_other(tmp_path: Pa
 async def test_a_mail_that_cannot_be_stored_is_refused_for_now_and_leaves_no_half(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    catcher = Catcher(tmp_path)
+    catcher = MailCatcher(tmp_path)
     session, envelope = Session(None), Envelope()  # type: ignore[arg-type]  # the catcher asks the session for nothing
     envelope.content = b"Subject: x\r\n\r\ntext"
     server = SMTP(catcher)

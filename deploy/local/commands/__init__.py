@@ -1,4 +1,4 @@
-"""The commands of `dmp` that use what runs: for developers, hospitals and operators."""
+"""The commands of `dmp` that use a running installation, for developers, hospitals and operators."""
 
 import typer
 
@@ -29,7 +29,7 @@ from deploy.local.commands import (
 
 
 def register(app: typer.Typer) -> None:
-    """Adds them."""
+    """Adds the commands to the application."""
     for module in (
         demo,
         clients,

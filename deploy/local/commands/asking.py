@@ -1,4 +1,4 @@
-"""`dmp what-if` and `dmp why`: what a change would do, and why something was decided as it was."""
+"""`dmp what-if` and `dmp explain`: the effects of a change, and the explanation of a decision."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -14,24 +14,26 @@ from deploy.local.commands.common import (
     Language,
     LanguageOption,
     RecordOption,
-    leave,
+    fail,
     perform,
+    retire,
+    session_for,
     show_json,
-    someone,
 )
 
 
 class Emergency(StrEnum):
-    """Which emergency access is supposed to end."""
+    """The kind of emergency access that would end."""
 
     BREAK_GLASS = "break-glass"
     REGULATION_CENTRE = "regulation-centre"
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
+    """Adds the commands to the application."""
     app.command("what-if")(what_if)
-    app.command()(why)
+    app.command()(explain)
+    retire(app, "why", "explain")
 
 
 def what_if(  # noqa: PLR0913  # each is an option of the command line
@@ -44,9 +46,9 @@ def what_if(  # noqa: PLR0913  # each is an option of the command line
     language: LanguageOption = Language.FR,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask who could no longer see what, if this were changed, as the record's patient. Nothing changes.
+    """Show who could no longer see how much after a change, as the record's patient. Nothing is changed.
 
-    Exit codes: 0 answered, 1 refused, 2 usage, 3 nothing runs.
+    Exit codes: 0 shown, 1 refused, 2 usage, 3 nothing runs.
 
     Example: dmp what-if --record UUID --hide-section BIOLOGIE
     """
@@ -59,48 +61,48 @@ def what_if(  # noqa: PLR0913  # each is an option of the command line
         changes.append({"change": "choose-emergency-access", end.value.replace("-", "_"): False})
     documents = [] if mask is None else [{"document_id": str(mask), "change": "mask"}]
     if not changes and not documents:
-        leave(EXIT_USAGE, "say what would change: --block, --hide-section, --mask or --end")
+        fail(EXIT_USAGE, "name a change: --block, --hide-section, --mask or --end")
     body = {"changes": changes, "documents": documents}
 
     async def ask(dmp: Dmp, _: Mapping[str, Any]) -> dict[str, Any]:
         headers = {"accept-language": language.value}
         path = f"/records/{record}/what-if"
         answer = await dmp.patient(record).call("POST", "records", path, json=body, headers=headers)
-        found: dict[str, Any] = answer.json()
-        return found
+        effects: dict[str, Any] = answer.json()
+        return effects
 
-    found = perform(var, ask)
+    effects = perform(var, ask)
     if as_json:
-        show_json(found)
+        show_json(effects)
         return
-    for sentence in found["sentences"]:
+    for sentence in effects["sentences"]:
         print(sentence)
 
 
-def why(
-    entry: Annotated[UUID, typer.Argument(metavar="ENTRY", help="Of the ledger, as `dmp accesses --json` tells it.")],
+def explain(
+    entry: Annotated[UUID, typer.Argument(metavar="ENTRY", help="Id of the entry, from `dmp accesses --json`.")],
     var: VarOption,
     who: Annotated[str, typer.Option("--as", metavar="WHO", help="patient:RECORD, professional:ID, or a name.")],
     language: LanguageOption = Language.FR,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell why something was permitted or refused: the rules in order, what each saw, and the sentence.
+    """Explain why an access was permitted or refused: the rules in order, the facts of each, and a summary.
 
-    Exit codes: 0 told, 1 refused or not there, 3 nothing runs.
+    Exit codes: 0 shown, 1 refused or no such entry, 3 nothing runs.
 
-    Example: dmp why UUID --as patient:RECORD
+    Example: dmp explain UUID --as patient:RECORD
     """
 
-    async def ask(dmp: Dmp, found: Mapping[str, Any]) -> dict[str, Any]:
-        headers = {"accept-language": language.value}
-        answer = await someone(dmp, found, who).call("GET", "audit", f"/entries/{entry}/explanation", headers=headers)
-        told: dict[str, Any] = answer.json()
-        return told
+    async def ask(dmp: Dmp, installation: Mapping[str, Any]) -> dict[str, Any]:
+        session, path = session_for(dmp, installation, who), f"/entries/{entry}/explanation"
+        answer = await session.call("GET", "audit", path, headers={"accept-language": language.value})
+        content: dict[str, Any] = answer.json()
+        return content
 
-    found = perform(var, ask)
+    explanation = perform(var, ask)
     if as_json:
-        show_json(found)
+        show_json(explanation)
         return
-    for step in found["steps"]:
+    for step in explanation["steps"]:
         print(f"{'✓' if step['met'] else '✗'} {step['answer']}")
-    print(found["sentence"])
+    print(explanation["sentence"])

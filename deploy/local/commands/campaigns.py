@@ -1,4 +1,4 @@
-"""`dmp campaign`: a record for everyone who does not refuse."""
+"""`dmp campaign`: opens records for all insured persons who do not object."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ import typer
 from deploy.local.bootstrap import ADMINISTRATOR
 from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import Dmp
-from deploy.local.commands.common import perform, show_json, show_table, someone
+from deploy.local.commands.common import perform, session_for, show_json, show_table
 
 POLL_INTERVAL_S = 1.0
-CampaignArgument = Annotated[UUID, typer.Argument(metavar="ID", help="As `dmp campaign create` told it.")]
+CampaignArgument = Annotated[UUID, typer.Argument(metavar="ID", help="Id of the campaign, from `dmp campaign create`.")]
 _HEADINGS = ("campaign", "status", "selected", "noticed", "opened", "passed over", "opens at")
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    campaign = typer.Typer(help="Open a record for everyone who does not refuse.", no_args_is_help=True)
+    """Adds the commands to the application."""
+    campaign = typer.Typer(help="Open records for all insured persons who do not object.", no_args_is_help=True)
     for name, command in (
         ("create", create),
         ("show", show),
@@ -34,16 +34,16 @@ def register(app: typer.Typer) -> None:
 
 def create(  # each is an option of the command line
     var: VarOption,
-    regions: Annotated[str, typer.Option(help="INSEE codes, separated by commas; all without it.")] = "",
-    regimes: Annotated[str, typer.Option(help="Codes of two digits, separated by commas; all without it.")] = "",
+    regions: Annotated[str, typer.Option(help="INSEE codes, separated by commas; default: all.")] = "",
+    regimes: Annotated[str, typer.Option(help="Codes of two digits, separated by commas; default: all.")] = "",
     born_from: Annotated[int | None, typer.Option(metavar="YEAR", help="First year of birth.")] = None,
     born_to: Annotated[int | None, typer.Option(metavar="YEAR", help="Last year of birth.")] = None,
-    window: Annotated[int | None, typer.Option(metavar="DAYS", help="Time to object; not less than the law's.")] = None,
+    window: Annotated[int | None, typer.Option(metavar="DAYS", help="Time to object; at least the legal one.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Begin a campaign over the insured register: notices, the time to object, then the openings.
+    """Start a campaign over the insured register: notices, the time to object, then the openings.
 
-    Exit codes: 0 begun, 1 refused, 3 nothing runs.
+    Exit codes: 0 started, 1 refused, 3 nothing runs.
 
     Example: dmp campaign create --regions 11,84 --born-from 1950 --born-to 1959 --window 30
     """
@@ -54,72 +54,78 @@ def create(  # each is an option of the command line
         "born_to": born_to,
         "window_days": window,
     }
-    _show([perform(var, lambda dmp, found: _call(dmp, found, "POST", "/campaigns", body))], as_json)
+    _show([perform(var, lambda dmp, installation: _call(dmp, installation, "POST", "/campaigns", body))], as_json)
 
 
 def show(
     var: VarOption,
     campaign_id: CampaignArgument,
-    follow: Annotated[bool, typer.Option("--follow", help="Again and again, until it waits or is done.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Repeat until the campaign waits or is done.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how far a campaign has come.
+    """Show the progress of a campaign.
 
     Exit codes: 0 shown, 1 refused, 3 nothing runs.
     """
-    _show([perform(var, lambda dmp, found: _follow(dmp, found, campaign_id, follow))], as_json)
+    _show([perform(var, lambda dmp, installation: _follow(dmp, installation, campaign_id, follow))], as_json)
 
 
 def list_(var: VarOption, as_json: JsonOption = False) -> None:
-    """Show all campaigns, oldest first."""
-    _show(perform(var, lambda dmp, found: _call(dmp, found, "GET", "/campaigns")), as_json)
+    """List all campaigns, the oldest first."""
+    _show(perform(var, lambda dmp, installation: _call(dmp, installation, "GET", "/campaigns")), as_json)
 
 
 def pause(var: VarOption, campaign_id: CampaignArgument, as_json: JsonOption = False) -> None:
-    """Pause a campaign between two pages; the time to object runs on."""
-    _show([perform(var, lambda dmp, found: _call(dmp, found, "POST", f"/campaigns/{campaign_id}/pause"))], as_json)
+    """Pause a campaign between two pages; the time to object goes on."""
+    _show(
+        [perform(var, lambda dmp, installation: _call(dmp, installation, "POST", f"/campaigns/{campaign_id}/pause"))],
+        as_json,
+    )
 
 
 def resume(var: VarOption, campaign_id: CampaignArgument, as_json: JsonOption = False) -> None:
-    """Let a paused campaign go on where it stood."""
-    _show([perform(var, lambda dmp, found: _call(dmp, found, "POST", f"/campaigns/{campaign_id}/resume"))], as_json)
+    """Resume a paused campaign where it stopped."""
+    _show(
+        [perform(var, lambda dmp, installation: _call(dmp, installation, "POST", f"/campaigns/{campaign_id}/resume"))],
+        as_json,
+    )
 
 
 def reprint(
     var: VarOption,
     campaign_id: CampaignArgument,
     printing: Annotated[
-        UUID | None, typer.Option(metavar="UUID", help="Take up this printing again; no letter goes out twice.")
+        UUID | None, typer.Option(metavar="UUID", help="Resume this printing; no letter is sent twice.")
     ] = None,
 ) -> None:
-    """Print all letters of a campaign again, with the same codes, to those who have not used theirs.
+    """Print a campaign's letters again, with unchanged codes, for all persons who have not used their code.
 
-    Exit codes: 0 all are asked for, 1 refused or interrupted (the printing is told), 3 nothing runs.
+    Exit codes: 0 all are ordered, 1 refused or interrupted (its printing id is shown), 3 nothing runs.
     """
     chosen = printing or uuid4()
-    count = perform(var, lambda dmp, found: _reprint(dmp, found, campaign_id, chosen))
+    count = perform(var, lambda dmp, installation: _reprint(dmp, installation, campaign_id, chosen))
     typer.echo(f"{count} letters")
 
 
-async def _reprint(dmp: Dmp, found: Mapping[str, Any], campaign_id: UUID, printing: UUID) -> int:
+async def _reprint(dmp: Dmp, installation: Mapping[str, Any], campaign_id: UUID, printing: UUID) -> int:
     typer.echo(f"printing {printing}", err=True)
     count, after = 0, None
     while True:
         body = {"printing": str(printing), "after": after}
-        done = await _call(dmp, found, "POST", f"/campaigns/{campaign_id}/letters", body)
+        done = await _call(dmp, installation, "POST", f"/campaigns/{campaign_id}/letters", body)
         count, after = count + int(done["letters"]), done["next_after"]
         if after is None:
             return count
 
 
-async def _call(dmp: Dmp, found: Mapping[str, Any], method: str, path: str, body: object = None) -> Any:
-    administrator = someone(dmp, found, ADMINISTRATOR)
+async def _call(dmp: Dmp, installation: Mapping[str, Any], method: str, path: str, body: object = None) -> Any:
+    administrator = session_for(dmp, installation, ADMINISTRATOR)
     return (await administrator.call(method, "identity", path, json=body)).json()
 
 
-async def _follow(dmp: Dmp, found: Mapping[str, Any], campaign_id: UUID, follow: bool) -> Any:
+async def _follow(dmp: Dmp, installation: Mapping[str, Any], campaign_id: UUID, follow: bool) -> Any:
     while True:
-        shown = await _call(dmp, found, "GET", f"/campaigns/{campaign_id}")
+        shown = await _call(dmp, installation, "GET", f"/campaigns/{campaign_id}")
         if not follow or shown["status"] in ("waiting", "done"):
             return shown
         typer.echo(f"{shown['status']}: {_numbers(shown)}", err=True)
@@ -127,7 +133,7 @@ async def _follow(dmp: Dmp, found: Mapping[str, Any], campaign_id: UUID, follow:
 
 
 def _codes(text: str) -> list[str]:
-    return [one.strip() for one in text.split(",") if one.strip()]
+    return [code.strip() for code in text.split(",") if code.strip()]
 
 
 def _numbers(shown: Mapping[str, Any]) -> str:
@@ -138,13 +144,13 @@ def _show(campaigns: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         show_json(campaigns)
         return
-    rows = [_row(one) for one in campaigns]
-    show_table(_HEADINGS, rows, "there is no campaign: begin one with `dmp campaign create`")
+    rows = [_row(campaign) for campaign in campaigns]
+    show_table(_HEADINGS, rows, "there is no campaign: start one with `dmp campaign create`")
 
 
-def _row(one: Mapping[str, Any]) -> tuple[object, ...]:
-    counts = {"selected": 0, "noticed": 0, "opened": 0, **one["counts"]}
+def _row(campaign: Mapping[str, Any]) -> tuple[object, ...]:
+    counts = {"selected": 0, "noticed": 0, "opened": 0, **campaign["counts"]}
     done = [counts.pop(name) for name in ("selected", "noticed", "opened")]
     passed = ", ".join(f"{name} {number}" for name, number in counts.items())
-    status = one["status"] + (", paused" if one["is_paused"] else "")
-    return (one["campaign_id"], status, *done, passed or None, one["opens_at"])
+    status = campaign["status"] + (", paused" if campaign["is_paused"] else "")
+    return (campaign["campaign_id"], status, *done, passed or None, campaign["opens_at"])

@@ -1,5 +1,8 @@
-"""What a patient chooses: `dmp authorise`, `block`, `unblock`, `object`, `hide-section`, `emergency`, `care-team`,
-`choices`, `choices-history`, `preferences`."""
+"""The choices of a patient.
+
+`dmp authorise`, `block`, `unblock`, `object-to-deposits`, `hide-section`, `emergency`, `care-team`, `choices`,
+`choices-history`, `preferences`.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +17,7 @@ from deploy.local.commands.common import (
     RecordOption,
     moment,
     perform,
+    retire,
     show_json,
     show_table,
     with_zone,
@@ -25,11 +29,12 @@ StructureArgument = Annotated[str, typer.Argument(metavar="STRUCTURE", help="Nat
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
+    """Adds the commands to the application."""
     app.command()(authorise)
     app.command()(block)
     app.command()(unblock)
-    app.command("object")(object_to_feeding)
+    app.command("object-to-deposits")(object_to_deposits)
+    retire(app, "object", "object-to-deposits")
     app.command("hide-section")(hide_section)
     app.command()(emergency)
     app.command("care-team")(care_team)
@@ -43,7 +48,7 @@ def authorise(
     record: RecordOption,
     var: VarOption,
     end: Annotated[bool, typer.Option("--end", help="End the authorisation.")] = False,
-    until: Annotated[str | None, typer.Option(metavar="DATE", help="2027-01-01; without an end without it.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="Such as 2027-01-01; default: no end.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let a professional or a structure read a record, as its patient.
@@ -59,7 +64,7 @@ def authorise(
 def block(
     professional: ProfessionalArgument, record: RecordOption, var: VarOption, as_json: JsonOption = False
 ) -> None:
-    """Never let a professional read a record, as its patient; an authorisation ends.
+    """Block a professional from reading a record, as its patient; an authorisation ends.
 
     Exit codes: 0 in force, 1 refused, 3 nothing runs, 4 still on its way.
 
@@ -80,18 +85,18 @@ def unblock(
     _choose(var, record, "DELETE", f"blocks/{professional}", as_json)
 
 
-def object_to_feeding(
+def object_to_deposits(
     structure: StructureArgument,
     record: RecordOption,
     var: VarOption,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Withdraw the objection.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Object to a structure's deposits in a record, as its patient; what it has deposited stays.
+    """Object to a structure's deposits in a record, as its patient; its earlier deposits stay.
 
     Exit codes: 0 in force, 1 refused, 3 nothing runs, 4 still on its way.
 
-    Example: dmp object 1990000204 --record UUID
+    Example: dmp object-to-deposits 1990000204 --record UUID
     """
     _choose(var, record, "DELETE" if withdraw else "PUT", f"feeding-objections/{structure}", as_json)
 
@@ -100,7 +105,7 @@ def hide_section(
     section: Annotated[str, typer.Argument(metavar="SECTION", help="Such as BIOLOGIE.")],
     record: RecordOption,
     var: VarOption,
-    show: Annotated[bool, typer.Option("--show", help="Show it again.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Show the section again.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Hide a section of a record from professionals, as its patient; the médecin traitant and authors still see it.
@@ -117,28 +122,28 @@ def emergency(
     var: VarOption,
     break_glass: Annotated[bool | None, typer.Option(help="Professionals, with a motive.")] = None,
     regulation_centre: Annotated[bool | None, typer.Option(help="The regulating doctor of a centre 15.")] = None,
-    masked_documents: Annotated[bool | None, typer.Option(help="Masked documents and hidden sections, too.")] = None,
+    masked_documents: Annotated[bool | None, typer.Option(help="Also masked documents and hidden sections.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Choose what may be read of a record in emergencies, as its patient; what is not named stays.
+    """Choose which parts of a record may be read in emergencies, as its patient; omitted options stay unchanged.
 
     Exit codes: 0 in force, 1 refused, 3 nothing runs, 4 still on its way.
 
     Example: dmp emergency --record UUID --no-break-glass
     """
-    wanted = {
+    chosen = {
         "break_glass": break_glass,
         "regulation_centre": regulation_centre,
         "masked_documents": masked_documents,
     }
 
     async def change(patient: Session) -> dict[str, Any]:
-        looked = await patient.call("GET", "consent", f"/records/{record}/choices")
-        body = looked.json()["emergency"] | {name: on for name, on in wanted.items() if on is not None}
-        headers = {**_WAIT, "if-match": looked.headers["etag"]}
+        present = await patient.call("GET", "consent", f"/records/{record}/choices")
+        body = present.json()["emergency"] | {name: on for name, on in chosen.items() if on is not None}
+        headers = {**_WAIT, "if-match": present.headers["etag"]}
         return await _json_of(patient, "PUT", "consent", f"/records/{record}/emergency", json=body, headers=headers)
 
-    _tell(perform(var, lambda dmp, _: change(dmp.patient(record))), as_json)
+    _show_status(perform(var, lambda dmp, _: change(dmp.patient(record))), as_json)
 
 
 def care_team(
@@ -147,7 +152,7 @@ def care_team(
     object_: Annotated[bool, typer.Option("--object/--accept", help="Object, or withdraw the objection.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Object to the presumption that whoever treats you may read, as a record's patient, or no longer.
+    """Object to reading by the presumed care team, or withdraw the objection, as a record's patient.
 
     Exit codes: 0 in force, 1 refused, 3 nothing runs, 4 still on its way.
 
@@ -157,55 +162,61 @@ def care_team(
 
 
 def history(record: RecordOption, var: VarOption, as_json: JsonOption = False) -> None:
-    """Show who changed the choices of a record, newest first.
+    """List the changes of a record's choices and their authors, the newest first.
 
     Exit codes: 0 shown, 1 refused, 3 nothing runs.
 
     Example: dmp choices-history --record UUID
     """
     path = f"/records/{record}/choices/history?limit=100"
-    found = perform(var, lambda dmp, _: _json_of(dmp.patient(record), "GET", "consent", path))
+    answer = perform(var, lambda dmp, _: _json_of(dmp.patient(record), "GET", "consent", path))
     if as_json:
-        show_json(found)
+        show_json(answer)
         return
     rows = [
-        (one["version"], one["action"], one["subject_id"], one["by_id"] or one["by"], moment(one["changed_at"]))
-        for one in found["changes"]
+        (
+            change["version"],
+            change["action"],
+            change["subject_id"],
+            change["by_id"] or change["by"],
+            moment(change["changed_at"]),
+        )
+        for change in answer["changes"]
     ]
-    show_table(("version", "change", "of", "by", "at"), rows, "no choice was ever made")
+    show_table(("version", "change", "of", "by", "at"), rows, "no choice was made yet")
 
 
 def choices(record: RecordOption, var: VarOption, as_json: JsonOption = False) -> None:
-    """Show what the patient of a record has chosen.
+    """Show the choices of a record's patient.
 
     Exit codes: 0 shown, 1 refused, 3 nothing runs.
 
     Example: dmp choices --record UUID
     """
-    found = perform(var, lambda dmp, _: _json_of(dmp.patient(record), "GET", "consent", f"/records/{record}/choices"))
+    state = perform(var, lambda dmp, _: _json_of(dmp.patient(record), "GET", "consent", f"/records/{record}/choices"))
     if as_json:
-        show_json(found)
+        show_json(state)
         return
     rows = [
-        (name.replace("_", " "), ", ".join(found[name]) or None)
+        (name.replace("_", " "), ", ".join(state[name]) or None)
         for name in (
             *("authorised", "blocked", "attending_doctors", "hidden_sections"),
             *("feeding_objections", "attestation_objections"),
         )
     ]
     rows += [
-        (f"{one['how']} until", f"{one['holder_id']}: {one['until']}")
-        for one in found["authorisations"]
-        if one["until"]
+        (f"{authorisation['how']} until", f"{authorisation['holder_id']}: {authorisation['until']}")
+        for authorisation in state["authorisations"]
+        if authorisation["until"]
     ]
     rows += [
-        (name.replace("_", " "), "yes" if found[name] else "no")
+        (name.replace("_", " "), "yes" if state[name] else "no")
         for name in ("care_team_objected", "mask_new_documents")
     ]
     rows += [
-        (f"in an emergency: {name.replace('_', ' ')}", "yes" if on else "no") for name, on in found["emergency"].items()
+        (f"in an emergency: {name.replace('_', ' ')}", "yes" if on else "no") for name, on in state["emergency"].items()
     ]
-    show_table(("choice", "value"), [*rows, (f"version {found['version']}", found["status"])], "")
+    show_table(("choice", "value"), [*rows, (f"version {state['version']}", state["status"])], "")
 
 
 def preferences(
@@ -215,7 +226,7 @@ def preferences(
     consultation: Annotated[bool | None, typer.Option(help="A mail for a consultation.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show which mails the patient of a record wants, or switch them on and off.
+    """Show which mails the patient of a record receives, or switch them on and off.
 
     Exit codes: 0 done, 1 refused, 3 nothing runs.
 
@@ -225,19 +236,19 @@ def preferences(
 
     dmp preferences --record UUID --no-consultation
     """
-    wanted = {"document": document, "consultation": consultation}
+    chosen = {"document": document, "consultation": consultation}
 
     async def change(patient: Session) -> dict[str, Any]:
         path = f"/records/{record}/preferences"
         present = await _json_of(patient, "GET", "notify", path)
-        changed = present | {name: value for name, value in wanted.items() if value is not None}
+        changed = present | {name: value for name, value in chosen.items() if value is not None}
         return present if changed == present else await _json_of(patient, "PUT", "notify", path, json=changed)
 
-    found = perform(var, lambda dmp, _: change(dmp.patient(record)))
+    answer = perform(var, lambda dmp, _: change(dmp.patient(record)))
     if as_json:
-        show_json(found)
+        show_json(answer)
     else:
-        show_table(("mail for a", "wanted"), [(name, "yes" if on else "no") for name, on in found.items()], "")
+        show_table(("mail for a", "enabled"), [(name, "yes" if on else "no") for name, on in answer.items()], "")
 
 
 def _choose(
@@ -245,10 +256,10 @@ def _choose(
 ) -> None:
     path = f"/records/{record}/{choice}"
     sent: dict[str, Any] = {"headers": _WAIT} if body is None else {"headers": _WAIT, "json": body}
-    _tell(perform(var, lambda dmp, _: _json_of(dmp.patient(record), method, "consent", path, **sent)), as_json)
+    _show_status(perform(var, lambda dmp, _: _json_of(dmp.patient(record), method, "consent", path, **sent)), as_json)
 
 
-def _tell(answer: dict[str, Any], as_json: bool) -> None:
+def _show_status(answer: dict[str, Any], as_json: bool) -> None:
     if as_json:
         show_json(answer)
     else:
@@ -260,5 +271,5 @@ def _tell(answer: dict[str, Any], as_json: bool) -> None:
 
 
 async def _json_of(session: Session, method: str, service: str, path: str, **options: Any) -> dict[str, Any]:
-    found: dict[str, Any] = (await session.call(method, service, path, **options)).json()
-    return found
+    answer: dict[str, Any] = (await session.call(method, service, path, **options)).json()
+    return answer

@@ -4,32 +4,38 @@ import typer
 
 from deploy.local.bootstrap import bootstrap as make
 from deploy.local.cli import JsonOption, VarOption
-from deploy.local.commands.common import running, show_json, show_table
+from deploy.local.commands.common import read_installation, show_json, show_table
 from deploy.local.paths import Layout
 from deploy.local.running import run
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the command to the application."""
     app.command()(bootstrap)
 
 
 def bootstrap(var: VarOption, as_json: JsonOption = False) -> None:
-    """Make the first clients and people: an administrator, two hospitals, an operator, three professionals.
+    """Register the first clients and people: an administrator, two hospitals, an operator, three professionals.
 
-    What is there already stays. The private keys lie in var/secrets/clients; var/endpoints.json names them by path.
+    Existing ones stay. The private keys lie in var/secrets/clients; var/endpoints.json names their paths.
 
-    Exit codes: 0 all are there, 1 refused, 3 nothing runs.
+    Exit codes: 0 all are registered, 1 refused, 3 nothing runs.
 
     Example: dmp bootstrap
     """
-    running(var)
+    read_installation(var)
     credentials = run(make(Layout(var)))
     if as_json:
         show_json(credentials)
         return
     rows = [
-        (name, one["kind"], one.get("client_id") or one.get("professional_id"), one.get("name"), one.get("key"))
-        for name, one in credentials.items()
+        (
+            name,
+            credential["kind"],
+            credential.get("client_id") or credential.get("professional_id"),
+            credential.get("name"),
+            credential.get("key"),
+        )
+        for name, credential in credentials.items()
     ]
-    show_table(("name", "kind", "id", "who", "key"), rows, "nobody")
+    show_table(("name", "kind", "id", "who", "key"), rows, "none")

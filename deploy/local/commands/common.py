@@ -1,4 +1,4 @@
-"""What all commands share: options, exit codes, tables and JSON, and how work is run against what runs."""
+"""Options, exit codes and output of all commands, and the function that runs their work."""
 
 import json
 import sys
@@ -24,63 +24,76 @@ T = TypeVar("T")
 
 
 class Language(StrEnum):
-    """In which a person is told things."""
+    """The language of texts for a person."""
 
     FR = "fr"
     EN = "en"
 
 
 LanguageOption = Annotated[Language, typer.Option("--language")]
-RecordOption = Annotated[
-    UUID, typer.Option("--record", metavar="UUID", help="The record's id, as `dmp open` tells it.")
-]
-SecondsOption = Annotated[float, typer.Option("--timeout", min=0, metavar="SECONDS", help="How long to wait at most.")]
+RecordOption = Annotated[UUID, typer.Option("--record", metavar="UUID", help="Id of the record, from `dmp open`.")]
+SecondsOption = Annotated[float, typer.Option("--timeout", min=0, metavar="SECONDS", help="Longest time to wait.")]
 
 
 def perform(var: Path, work: Callable[[Dmp, Mapping[str, Any]], Awaitable[T]]) -> T:
-    """Runs the work with a client of what runs in the folder, and what `endpoints.json` says. Exits with 3 if nothing
-    runs."""
-    found = running(var)
+    """Runs the work with a client of the running installation and the content of its `endpoints.json`.
+
+    Exits with 3 if nothing runs.
+    """
+    installation = read_installation(var)
 
     async def connected() -> T:
-        async with connect(found) as dmp:
-            return await work(dmp, found)
+        async with connect(installation) as dmp:
+            return await work(dmp, installation)
 
     return run(connected())
 
 
-def running(var: Path) -> dict[str, Any]:
-    """What `endpoints.json` says. Exits with 3 if nothing runs."""
+def read_installation(var: Path) -> dict[str, Any]:
+    """Returns the content of `endpoints.json`. Exits with 3 if nothing runs."""
     try:
         return endpoints.read(Layout(var))
     except LocalError as error:
-        leave(EXIT_NOT_RUNNING, str(error))
+        fail(EXIT_NOT_RUNNING, str(error))
 
 
-def leave(code: int, why: str) -> NoReturn:
-    """Ends the command with one line."""
-    print(f"error: {why}", file=sys.stderr)
+def fail(code: int, message: str) -> NoReturn:
+    """Ends the command with an exit code and a message of one line."""
+    print(f"error: {message}", file=sys.stderr)
     raise typer.Exit(code)
 
 
-def someone(dmp: Dmp, found: Mapping[str, Any], name: str) -> Session:
-    """`patient:<record>`, `professional:<id>`, or a name that `dmp bootstrap` has made. Raises LocalError."""
+def retire(app: typer.Typer, name: str, successor: str) -> None:
+    """Adds a hidden command under a retired name, which exits with 2 and names its successor."""
+
+    def retired(context: typer.Context) -> None:
+        fail(EXIT_USAGE, f"`dmp {name}` is now `dmp {successor}`")
+
+    settings = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command(name, hidden=True, add_help_option=False, context_settings=settings)(retired)
+
+
+def session_for(dmp: Dmp, installation: Mapping[str, Any], name: str) -> Session:
+    """Returns a session for a caller. Raises LocalError if the name is unknown.
+
+    `name` is `patient:<record>`, `professional:<id>`, or a name from `dmp bootstrap`.
+    """
     kind, _, id = name.partition(":")
     match kind:
         case "patient" if id:
             return dmp.patient(id)
         case "professional" if id:
             return dmp.professional(id)
-    return session_of(dmp, found.get("credentials", {}), name)
+    return session_of(dmp, installation.get("credentials", {}), name)
 
 
 def show_json(value: object) -> None:
-    """For programs: one JSON value."""
+    """Prints a JSON value for programs."""
     print(json.dumps(value, ensure_ascii=False, indent=1, default=str))
 
 
 def show_table(headings: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> None:
-    """For people; `nothing` is said (on the error stream) when there are no rows."""
+    """Prints a table for people; without rows, prints `nothing` on the error stream."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -99,7 +112,7 @@ _STYLES = {"published": "green", "permitted": "green", "sent": "green", "refused
 
 
 def cell_of(value: object) -> str:
-    """A value as a table shows it."""
+    """Returns the text of a table's cell."""
     match value:
         case None:
             return "-"
@@ -110,20 +123,20 @@ def cell_of(value: object) -> str:
 
 
 def moment(text: str | None) -> datetime | None:
-    """A time as the services write it."""
+    """Parses a time as the services write it (ISO 8601)."""
     return None if text is None else datetime.fromisoformat(text)
 
 
 def with_zone(text: str) -> str:
-    """A date or time as a person writes it, with its zone: this machine's where none is said. Exits with 2."""
+    """Returns a date or time with its zone, by default this machine's. Exits with 2 if the text is no date."""
     try:
         return datetime.fromisoformat(text).astimezone().isoformat()
     except ValueError:
-        leave(EXIT_USAGE, f"{text} is no date: write 2027-01-01 or 2027-01-01T08:00:00+01:00")
+        fail(EXIT_USAGE, f"{text} is not a date: write 2027-01-01 or 2027-01-01T08:00:00+01:00")
 
 
 def after(start: str, end: str | None) -> str:
-    """How long from one time to the other."""
+    """Returns the time between two moments in words, in ms or s."""
     if end is None:
         return "-"
     seconds = (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()

@@ -1,4 +1,4 @@
-"""`dmp demo`: the main job, from the start of everything to its end."""
+"""`dmp demo`: plays the main job, from the start of all processes to their end."""
 
 import time
 
@@ -16,17 +16,17 @@ PURPOSE = "demo"
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the command to the application."""
     app.command()(demo)
 
 
 def demo(var: VarOption) -> None:
-    """Play the main job once: a hospital's document goes in; consent check, ledger entry and patient's alert come out.
+    """Play the main job once: a hospital deposits a document; consent check, ledger entry and patient's alert follow.
 
-    Starts everything, tells the story as it happens, ends everything. Where `dmp up` runs, it plays there and ends
+    Starts everything, prints each step, ends everything. Where `dmp up` runs, it uses that installation and ends
     nothing.
 
-    Exit codes: 0 every step came true, 1 one did not (one line says which), 130 interrupted.
+    Exit codes: 0 every step succeeded, 1 a step failed (one line says which), 130 interrupted.
 
     Example: dmp demo
     """
@@ -35,7 +35,7 @@ def demo(var: VarOption) -> None:
 
 
 def _is_up(layout: Layout) -> bool:
-    """Whether `dmp up` runs here. Raises LocalError when it is still starting, or when another demo runs."""
+    """Returns whether `dmp up` runs here. Raises LocalError if it is still starting, or if another demo runs."""
     pid = holder(layout.lock)
     if pid is None:
         return False
@@ -52,17 +52,17 @@ async def _play_alone(layout: Layout) -> None:
     async with Stack(layout.folder, report=print_progress):
         endpoints.update(layout, purpose=PURPOSE)
         typer.echo(f"all up after {time.monotonic() - started:.1f} s", err=True)
-        await _tell(layout)
+        await _play(layout)
         typer.echo("\nending everything", err=True)
-    typer.echo(f"done in {time.monotonic() - started:.1f} s; to stay and look around: `make up`", err=True)
+    typer.echo(f"done in {time.monotonic() - started:.1f} s; to keep it running: `make up`", err=True)
 
 
 async def _play_there(layout: Layout) -> None:
     typer.echo(f"playing on what runs in {layout.folder}", err=True)
-    await _tell(layout)
+    await _play(layout)
 
 
-async def _tell(layout: Layout) -> None:
+async def _play(layout: Layout) -> None:
     story = Story(layout, tell=lambda line: print(line, flush=True))
     await story.play()
-    print(f"\nEvery step came true; the first mail was there {story.first_alert_s * 1000:.0f} ms after its deposit.")
+    print(f"\nEvery step succeeded; the first mail arrived {story.first_alert_s * 1000:.0f} ms after its deposit.")

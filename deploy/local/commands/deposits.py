@@ -1,4 +1,4 @@
-"""`dmp deposit` and `dmp track`: what a hospital does."""
+"""`dmp deposit` and `dmp track` for hospitals, `dmp lost-deposits` for operators."""
 
 import asyncio
 import sys
@@ -19,38 +19,40 @@ from deploy.local.commands.common import (
     EXIT_USAGE,
     SecondsOption,
     after,
-    leave,
+    fail,
     moment,
     perform,
+    session_for,
     show_json,
     show_table,
-    someone,
 )
 from deploy.local.following import is_done
-from deploy.local.submitting import VISIBILITIES, Told, UnusableFileError, bundle_of
+from deploy.local.submitting import VISIBILITIES, StatedMetadata, UnusableFileError, bundle_of
 from shared.terminology.oids import INS_NIR_TEST
 
 _POLL_INTERVAL_S = 0.05
-ClientOption = Annotated[str, typer.Option("--as", metavar="CLIENT", help="Whose software; names: `dmp bootstrap`.")]
+ClientOption = Annotated[
+    str, typer.Option("--as", metavar="CLIENT", help="The depositing software, a name from `dmp bootstrap`.")
+]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
+    """Adds the commands to the application."""
     app.command()(deposit)
     app.command()(track)
     app.command("lost-deposits")(lost_deposits)
 
 
 def lost_deposits(var: VarOption, as_json: JsonOption = False) -> None:
-    """List accepted deposits whose content went with a failure of records' database: their senders deposit them again.
+    """List accepted deposits whose content a failure of records' database has lost: their senders must repeat them.
 
     Exit codes: 0 listed, 1 records does not answer, 3 nothing runs.
 
     Example: dmp lost-deposits --json
     """
 
-    async def look(dmp: Dmp, found: Mapping[str, Any]) -> list[dict[str, Any]]:
-        operator = someone(dmp, found, OPERATOR)
+    async def look(dmp: Dmp, installation: Mapping[str, Any]) -> list[dict[str, Any]]:
+        operator = session_for(dmp, installation, OPERATOR)
         lost: list[dict[str, Any]] = (await operator.call("GET", "records", "/lost-deposits")).json()
         return lost
 
@@ -59,7 +61,13 @@ def lost_deposits(var: VarOption, as_json: JsonOption = False) -> None:
         show_json(lost)
     else:
         rows = [
-            (one["deposit_id"], one["organisation_id"], moment(one["received_at"]), one["documents"]) for one in lost
+            (
+                lost_deposit["deposit_id"],
+                lost_deposit["organisation_id"],
+                moment(lost_deposit["received_at"]),
+                lost_deposit["documents"],
+            )
+            for lost_deposit in lost
         ]
         show_table(("deposit", "organisation", "received", "documents"), rows, "no deposit is lost")
 
@@ -67,23 +75,23 @@ def lost_deposits(var: VarOption, as_json: JsonOption = False) -> None:
 def deposit(  # noqa: PLR0913  # each is an option of the command line
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CDA (XML), PDF, or FHIR Bundle (JSON).")],
     var: VarOption,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until each is done: ledger and alert too.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until each is done, ledger and alert included.")] = False,
     seconds: SecondsOption = 30,
     client: ClientOption = HOSPITAL,
-    ins: Annotated[str | None, typer.Option("--ins", help="Of a PDF's patient.")] = None,
-    oid: Annotated[str, typer.Option("--oid", help="What the INS is under.")] = INS_NIR_TEST,
+    ins: Annotated[str | None, typer.Option("--ins", help="INS of a PDF's patient.")] = None,
+    oid: Annotated[str, typer.Option("--oid", help="OID of the INS.")] = INS_NIR_TEST,
     type_code: Annotated[
-        str | None, typer.Option("--type", help="Of a PDF: LOINC or TRE_A05, such as 11490-0.")
+        str | None, typer.Option("--type", help="Type of a PDF: LOINC or TRE_A05, such as 11490-0.")
     ] = None,
-    title: Annotated[str | None, typer.Option("--title", help="Of a PDF.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Title of a PDF.")] = None,
     visibility: Annotated[list[str] | None, typer.Option("--visibility", help=f"{', '.join(VISIBILITIES)}.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Deposit documents: a CDA is wrapped by its header, a PDF needs --ins --type --title, a Bundle is sent as it is.
+    """Deposit documents: CDA files (with the metadata of their header), PDF files (--ins --type --title) or Bundles.
 
-    The same file again is the same deposit.
+    Depositing a file again repeats its deposit and changes nothing. A Bundle is sent unchanged.
 
-    Exit codes: 0 all taken (with --wait: published), 1 one was refused, 2 usage, 3 nothing runs, 4 not done in time.
+    Exit codes: 0 all accepted (with --wait: published), 1 one was refused, 2 usage, 3 nothing runs, 4 not done in time.
 
     Examples:
 
@@ -93,11 +101,13 @@ def deposit(  # noqa: PLR0913  # each is an option of the command line
 
     dmp deposit *.xml --as second-hospital --json
     """
-    for one in visibility or ():
-        if one not in VISIBILITIES:
-            leave(EXIT_USAGE, f"--visibility {one}: it is one of {', '.join(VISIBILITIES)}")
-    told = Told(ins, oid, type_code, title, tuple(visibility or ()))
-    rows = perform(var, lambda dmp, found: _deposit_all(dmp, found, files, told, client, seconds if wait else 0))
+    for label in visibility or ():
+        if label not in VISIBILITIES:
+            fail(EXIT_USAGE, f"--visibility {label} is unknown: choose one of {', '.join(VISIBILITIES)}")
+    metadata = StatedMetadata(ins, oid, type_code, title, tuple(visibility or ()))
+    rows = perform(
+        var, lambda dmp, installation: _deposit_all(dmp, installation, files, metadata, client, seconds if wait else 0)
+    )
     if as_json:
         show_json(rows)
     else:
@@ -106,20 +116,20 @@ def deposit(  # noqa: PLR0913  # each is an option of the command line
 
 
 def track(
-    deposit_id: Annotated[UUID, typer.Argument(metavar="ID", help="Of the deposit, as `dmp deposit` tells it.")],
+    deposit_id: Annotated[UUID, typer.Argument(metavar="ID", help="Id of the deposit, from `dmp deposit`.")],
     var: VarOption,
     client: ClientOption = HOSPITAL,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how far a deposit of one's own has come: received, checked, published or refused, in the ledger, alerted.
+    """Show the progress of a client's own deposit: received, checked, published or refused, in the ledger, alerted.
 
-    Exit codes: 0 known (whatever became of it), 1 refused or unknown, 3 nothing runs.
+    Exit codes: 0 shown (whatever its outcome), 1 refused or unknown, 3 nothing runs.
 
     Example: dmp track 0199a3c4-5d00-8a11-9b7e-2f6c1d4e9a3b
     """
 
-    async def look(dmp: Dmp, found: Mapping[str, Any]) -> dict[str, Any]:
-        answer = await someone(dmp, found, client).call("GET", "records", f"/deposits/{deposit_id}")
+    async def look(dmp: Dmp, installation: Mapping[str, Any]) -> dict[str, Any]:
+        answer = await session_for(dmp, installation, client).call("GET", "records", f"/deposits/{deposit_id}")
         progress: dict[str, Any] = answer.json()
         return progress
 
@@ -135,14 +145,16 @@ def track(
 
 
 async def _deposit_all(
-    dmp: Dmp, found: Mapping[str, Any], files: list[Path], told: Told, client: str, seconds: float
+    dmp: Dmp, installation: Mapping[str, Any], files: list[Path], metadata: StatedMetadata, client: str, seconds: float
 ) -> list[dict[str, Any]]:
-    software = someone(dmp, found, client)
-    organisation = found.get("credentials", {}).get(client, {}).get("organisation_id")
-    told = Told(told.ins, told.oid, told.type, told.title, told.visibility, organisation)
+    software = session_for(dmp, installation, client)
+    organisation = installation.get("credentials", {}).get(client, {}).get("organisation_id")
+    metadata = StatedMetadata(
+        metadata.ins, metadata.oid, metadata.type, metadata.title, metadata.visibility, organisation
+    )
     rows = []
     for number, path in enumerate(files, 1):
-        row = await _deposit(software, path, told, seconds)
+        row = await _deposit(software, path, metadata, seconds)
         rows.append(row)
         if len(files) > 1:
             reason = f" ({row['reason']})" if row["reason"] else ""
@@ -150,12 +162,12 @@ async def _deposit_all(
     return rows
 
 
-async def _deposit(software: Session, path: Path, told: Told, seconds: float) -> dict[str, Any]:
-    """What became of one file; a refusal is a row, not an error."""
+async def _deposit(software: Session, path: Path, metadata: StatedMetadata, seconds: float) -> dict[str, Any]:
+    """Deposits one file. Returns its outcome as a row; a refusal is a row, not an error."""
     row: dict[str, Any] = {"file": str(path), "status": "refused", "reason": None, "detail": None, "deposit_id": None}
     started = time.monotonic()
     try:
-        body = await asyncio.to_thread(bundle_of, path, told)
+        body = await asyncio.to_thread(bundle_of, path, metadata)
         answer = await software.call("POST", "records", "/fhir", content=body, headers=FHIR)
     except UnusableFileError as error:
         return row | {"status": "unusable", "reason": "file-unusable", "detail": str(error)}
@@ -163,15 +175,15 @@ async def _deposit(software: Session, path: Path, told: Told, seconds: float) ->
         return row | {"reason": error.code, "detail": error.detail}
     place = answer.headers["location"]
     progress = await _follow(software, place, seconds)
-    settled = [one["reason"] for one in progress["documents"] if one["status"] == "refused"]
-    statuses = [one["status"] for one in progress["documents"]]
-    status = next((one for one in ("refused", "received") if one in statuses), "published")
+    reasons = [document["reason"] for document in progress["documents"] if document["status"] == "refused"]
+    statuses = {document["status"] for document in progress["documents"]}
+    status = "refused" if "refused" in statuses else "received" if "received" in statuses else "published"
     return row | {
         "status": status,
-        "reason": settled[0] if settled else None,
+        "reason": reasons[0] if reasons else None,
         "deposit_id": progress["deposit_id"],
         "documents": progress["documents"],
-        "done": all(is_done(one) for one in progress["documents"]),
+        "done": all(is_done(document) for document in progress["documents"]),
         "seconds": round(time.monotonic() - started, 3),
     }
 
@@ -180,7 +192,7 @@ async def _follow(software: Session, place: str, seconds: float) -> dict[str, An
     deadline = time.monotonic() + seconds
     while True:
         progress: dict[str, Any] = (await software.call("GET", "records", place)).json()
-        if all(is_done(one) for one in progress["documents"]) or time.monotonic() >= deadline:
+        if all(is_done(document) for document in progress["documents"]) or time.monotonic() >= deadline:
             return progress
         await asyncio.sleep(_POLL_INTERVAL_S)
 
@@ -213,5 +225,5 @@ def _stations(document: Mapping[str, Any]) -> tuple[object, ...]:
         document["status"],
         document["reason"],
         start,
-        *(after(start, one) for one in times),
+        *(after(start, moment_reached) for moment_reached in times),
     )

@@ -1,4 +1,4 @@
-"""`dmp emergencies`."""
+"""`dmp emergencies`: the emergency accesses of a structure."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -8,13 +8,13 @@ import typer
 from deploy.local.bootstrap import OPERATOR
 from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import Dmp
-from deploy.local.commands.common import moment, perform, show_json, show_table, someone
+from deploy.local.commands.common import moment, perform, session_for, show_json, show_table
 
 _MODES = {"bris_de_glace": "break-glass", "centre_15": "regulation of emergencies"}
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the command to the application."""
     app.command()(emergencies)
 
 
@@ -24,36 +24,36 @@ def emergencies(
     week: Annotated[str, typer.Option("--week", metavar="2026-W47", help="A week of ISO 8601.", show_default=False)],
     as_json: JsonOption = False,
 ) -> None:
-    """List who of a structure opened records in an emergency in one week, for its data protection officer.
+    """List a structure's professionals who opened records in an emergency in one week, for its data protection officer.
 
-    With how many records and documents, and whether a motive was given. No patient is named.
+    Shows the numbers of records and documents, and whether a motive was given. It names no patient.
 
     Exit codes: 0 listed, 1 refused, 3 nothing runs.
 
     Example: dmp emergencies --structure 1750000001 --week 2026-W47
     """
-    found = perform(var, lambda dmp, known: _ask(dmp, known, structure, week))
+    report = perform(var, lambda dmp, installation: _ask(dmp, installation, structure, week))
     if as_json:
-        show_json(found)
+        show_json(report)
         return
     headings = ("from", "until", "who", "how", "records", "documents", "motive")
-    show_table(headings, [_row(one) for one in found["emergencies"]], "no emergency in this week")
+    show_table(headings, [_row(emergency) for emergency in report["emergencies"]], "no emergency in this week")
 
 
-async def _ask(dmp: Dmp, found: Mapping[str, Any], structure: str, week: str) -> Any:
-    operator = someone(dmp, found, OPERATOR)
+async def _ask(dmp: Dmp, installation: Mapping[str, Any], structure: str, week: str) -> Any:
+    operator = session_for(dmp, installation, OPERATOR)
     path = f"/structures/{structure}/emergencies"
     return (await operator.call("GET", "audit", path, params={"week": week})).json()
 
 
-def _row(one: Mapping[str, Any]) -> tuple[object, ...]:
-    who = one["professional"]
+def _row(emergency: Mapping[str, Any]) -> tuple[object, ...]:
+    who = emergency["professional"]
     return (
-        moment(one["from"]),
-        moment(one["until"]),
+        moment(emergency["from"]),
+        moment(emergency["until"]),
         who["name"] or who["id"],
-        _MODES.get(one["mode"], one["mode"]),
-        one["records"],
-        one["documents"],
-        "given" if one["motive_given"] else "none",
+        _MODES.get(emergency["mode"], emergency["mode"]),
+        emergency["records"],
+        emergency["documents"],
+        "given" if emergency["motive_given"] else "none",
     )

@@ -1,4 +1,4 @@
-"""`dmp erase`, `dmp verify-receipt`."""
+"""`dmp erase` and `dmp verify-receipt`: erasures of records, and their signed receipts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ import typer
 from deploy.local.bootstrap import ADMINISTRATOR
 from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import Dmp, send
-from deploy.local.commands.common import EXIT_NOT_YET, perform, show_json, someone
+from deploy.local.commands.common import EXIT_NOT_YET, perform, session_for, show_json
 from deploy.local.errors import LocalError
 from services.identity.domain.receipts import MAX_LENGTH, Receipt, ReceiptInvalidError, verified_receipt
 
@@ -18,7 +18,7 @@ KEYS = "/.well-known/erasure-receipt-keys.json"
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
+    """Adds the commands to the application."""
     app.command()(erase)
     app.command("verify-receipt")(verify_receipt)
 
@@ -31,15 +31,15 @@ def erase(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Erase a record for ever, by a decision under the GDPR, and wait until all services have answered.
+    """Erase a record for ever, by a decision under the GDPR, and wait until all services have acknowledged it.
 
-    It cannot be undone. The same record again is the same erasure.
+    An erasure cannot be undone. Repeating the command returns the existing erasure.
 
     Exit codes: 0 erased everywhere, 1 refused, 2 usage, 3 nothing runs, 4 still on its way.
 
     Example: dmp erase 0190a1b2-c3d4-8e5f-8a6b-7c8d9e0f1a2b --receipt receipt.jws
     """
-    erasure, signed = perform(var, lambda dmp, found: _erase(dmp, found, record))
+    erasure, signed = perform(var, lambda dmp, installation: _erase(dmp, installation, record))
     if receipt is not None and signed is not None:
         receipt.write_text(signed + "\n", "utf-8")
     if as_json:
@@ -52,8 +52,8 @@ def erase(
         raise typer.Exit(EXIT_NOT_YET)
 
 
-async def _erase(dmp: Dmp, found: Mapping[str, Any], record: str) -> tuple[dict[str, Any], str | None]:
-    administrator = someone(dmp, found, ADMINISTRATOR)
+async def _erase(dmp: Dmp, installation: Mapping[str, Any], record: str) -> tuple[dict[str, Any], str | None]:
+    administrator = session_for(dmp, installation, ADMINISTRATOR)
     body, prefer = {"reason": "gdpr-decision"}, {"prefer": "wait=10"}
     answer = await administrator.call("POST", "identity", f"/records/{record}/erase", json=body, headers=prefer)
     erasure: dict[str, Any] = answer.json()
@@ -67,11 +67,11 @@ def verify_receipt(
     file: Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="The receipt.")],
     keys: Annotated[
         Path | None,
-        typer.Option("--keys", metavar="JWKS", dir_okay=False, help="Public keys; else identity is asked for them."),
+        typer.Option("--keys", metavar="JWKS", dir_okay=False, help="Public keys; default: those of identity."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the receipt of an erasure: that identity signed it, and that every service has answered.
+    """Check the receipt of an erasure: identity has signed it, and every service has acknowledged the erasure.
 
     Exit codes: 0 genuine, 1 not genuine or not readable, 2 usage, 3 nothing runs (and no --keys).
 
@@ -104,11 +104,10 @@ def _show(receipt: Receipt) -> None:
     typer.echo(
         f"genuine: record {receipt.record_id}, {receipt.reason}, decided {receipt.decided_at:%Y-%m-%d %H:%M} UTC"
     )
-    for one in receipt.acknowledgements:
-        destroyed = ", ".join(f"{count} {what}" for what, count in one.destroyed.items() if count)
-        typer.echo(
-            f"  {one.service:<9} {one.acknowledged_at:%Y-%m-%d %H:%M:%S} UTC  {destroyed or 'nothing was there'}"
-        )
+    for acknowledgement in receipt.acknowledgements:
+        destroyed = ", ".join(f"{count} {kind}" for kind, count in acknowledgement.destroyed.items() if count)
+        moment = f"{acknowledgement.acknowledged_at:%Y-%m-%d %H:%M:%S} UTC"
+        typer.echo(f"  {acknowledgement.service:<9} {moment}  {destroyed or 'nothing'}")
     typer.echo(
         f"destroyed {receipt.destroyed_at:%Y-%m-%d %H:%M} UTC; no backup brings it back from "
         f"{receipt.unrecoverable_from:%Y-%m-%d} on"

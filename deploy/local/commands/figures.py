@@ -1,4 +1,4 @@
-"""`dmp figures`."""
+"""`dmp figures`: the published figures."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ _SPAN = timedelta(days=84)
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the command to the application."""
     app.command()(figures)
 
 
@@ -22,12 +22,12 @@ def figures(
     var: VarOption,
     first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day; today.")] = None,
-    region: Annotated[str, typer.Option(help="INSEE code, 99 abroad, unknown, or all for the total.")] = "all",
+    region: Annotated[str, typer.Option(help="An INSEE code, 99 (abroad), unknown, or all (the total).")] = "all",
     as_json: JsonOption = False,
 ) -> None:
     """Show the published figures: records opened, accounts activated, objections, closures, by week and channel.
 
-    Each is rounded on its own to the nearest ten, < 11 under eleven. A week is published once, a day after its end.
+    Each figure is rounded to the nearest ten, and shown as < 11 below eleven. A week is published a day after its end.
 
     Exit codes: 0 shown, 1 refused, 3 nothing runs.
 
@@ -36,13 +36,13 @@ def figures(
     until = (last or datetime.now().astimezone()).date()
     since = first.date() if first else until - _SPAN
     span = {"from": since.isoformat(), "to": until.isoformat()}
-    found = perform(var, lambda dmp, _: _ask(dmp, span))
-    shown = [one for one in found["figures"] if one["region"] == region]
+    answer = perform(var, lambda dmp, _: _ask(dmp, span))
+    shown = [figure for figure in answer["figures"] if figure["region"] == region]
     if as_json:
         show_json(shown)
         return
-    rows = [(one["week"], one["kind"], one["channel"], one["figure"]) for one in shown]
-    show_table(("week", "what", "channel", "figure"), rows, "nothing was published of these weeks")
+    rows = [(figure["week"], figure["kind"], figure["channel"], figure["figure"]) for figure in shown]
+    show_table(("week", "what", "channel", "figure"), rows, "no figures are published for these weeks")
 
 
 async def _ask(dmp: Dmp, span: Mapping[str, str]) -> Any:

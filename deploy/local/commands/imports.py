@@ -1,4 +1,4 @@
-"""`dmp import insured`, `dmp import directory`: files into identity's database."""
+"""`dmp import insured` and `dmp import directory`: import files into identity's database."""
 
 import os
 import time
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from deploy.local.cli import JsonOption, VarOption
-from deploy.local.commands.common import leave, running, show_json, show_table
+from deploy.local.commands.common import fail, read_installation, show_json, show_table
 from deploy.local.errors import LocalError
 from deploy.local.importing import OVERRIDE, importer_of
 from deploy.local.running import run
@@ -29,12 +29,12 @@ _STEPS = {
 }
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True)]
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on where an earlier run with this file ended.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on where an earlier run with this file has ended.")]
 Report = Callable[[ImportProgress, FileIdentity], None]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
+    """Adds the commands to the application."""
     group = typer.Typer(name="import", help="Import files: the insured register, the directory.", no_args_is_help=True)
     for command in (insured, directory):
         group.command()(command)
@@ -42,13 +42,13 @@ def register(app: typer.Typer) -> None:
 
 
 def insured(file: FileArgument, var: VarOption, resume: ResumeOption = False, as_json: JsonOption = False) -> None:
-    """Import the insured register (CSV in UTF-8; columns: docs/imports.md). Nobody is told of it.
+    """Import the insured register (CSV in UTF-8; columns: docs/imports.md). No person is notified.
 
-    The same file again changes nothing. Rejected lines go to FILE.rejected.csv with their codes; corrected there, they
-    can be imported from it. Works on what runs here, or on the database of IDENTITY_POSTGRES__DSN with the keys of
-    IDENTITY_KEYS__INS_HMAC, IDENTITY_KEYS__CONTACTS and IDENTITY_KEYS__PERSONS.
+    Importing a file again changes nothing. Rejected lines go to FILE.rejected.csv with their error codes; correct them
+    there and import that file. The target is the running installation, or the database of IDENTITY_POSTGRES__DSN with
+    the keys of IDENTITY_KEYS__INS_HMAC, IDENTITY_KEYS__CONTACTS and IDENTITY_KEYS__PERSONS.
 
-    Exit codes: 0 all lines taken, 1 stopped (one line says why), 3 some lines were rejected, or nothing runs.
+    Exit codes: 0 all lines imported, 1 stopped (one line says why), 3 some lines were rejected, or nothing runs.
 
     Example: dmp import insured register.csv --resume
     """
@@ -61,19 +61,19 @@ def directory(
     var: VarOption,
     resume: ResumeOption = False,
     complete: Annotated[
-        bool, typer.Option("--complete", help="Whoever is not in the file becomes inactive in the directory.")
+        bool, typer.Option("--complete", help="Professionals missing from the file become inactive.")
     ] = False,
     strike_off_many: Annotated[
-        bool, typer.Option("--strike-off-many", help="With --complete: also if they are more than a tenth.")
+        bool, typer.Option("--strike-off-many", help="With --complete: even if more than a tenth are missing.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Import the directory of professionals (public extraction of the Annuaire Santé; columns: docs/imports.md).
 
-    Several lines of one professional are one entry; what changed is announced. The same file again changes nothing.
-    Rejected lines go to FILE.rejected.csv with their codes.
+    The lines of one professional make one entry; changes are announced. Importing a file again changes nothing.
+    Rejected lines go to FILE.rejected.csv with their error codes.
 
-    Exit codes: 0 all lines taken, 1 stopped (one line says why), 3 some lines were rejected, or nothing runs.
+    Exit codes: 0 all lines imported, 1 stopped (one line says why), 3 some lines were rejected, or nothing runs.
 
     Example: dmp import directory PS_LibreAcces_Personne_activite.txt --complete
     """
@@ -84,7 +84,7 @@ def directory(
 
 def _importer(var: Path) -> Importer:
     if not os.environ.get(OVERRIDE):
-        running(var)
+        read_installation(var)
     return importer_of(var)
 
 
@@ -94,20 +94,20 @@ def _perform(file: Path, as_json: bool, work: Callable[[Report], Awaitable[Impor
     try:
         outcome = run(_watched(file, work))
     except (AbsenceImplausibleError, LocalError) as error:
-        leave(1, str(error))
+        fail(1, str(error))
     except CodedError as error:
-        leave(1, f"{file.name}: {error}")
+        fail(1, f"{file.name}: {error}")
     except DATABASE_ERRORS as error:
         if not is_transient(error) or (isinstance(error, OSError) and error.filename):
             raise
-        leave(1, "identity's database does not answer: look with `dmp status`, then go on with --resume")
+        fail(1, "identity's database does not answer: look with `dmp status`, then go on with --resume")
     _show(outcome, time.monotonic() - started, as_json)
     if outcome.progress.rejected or outcome.absent_kept:
         raise typer.Exit(EXIT_REJECTED)
 
 
 async def _watched(file: Path, work: Callable[[Report], Awaitable[ImportOutcome]]) -> ImportOutcome:
-    """The work, with a bar on the error stream where that is a terminal."""
+    """Runs the work, with a progress bar on the error stream if that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -121,16 +121,16 @@ async def _watched(file: Path, work: Callable[[Report], Awaitable[ImportOutcome]
             if before[0] < 0:
                 before[0] = progress.lines
             rate = (progress.lines - before[0]) / max(time.monotonic() - started, 0.001)
-            told = f"{progress.lines:,} lines, {rate:,.0f}/s, {progress.rejected:,} rejected"
+            counts = f"{progress.lines:,} lines, {rate:,.0f}/s, {progress.rejected:,} rejected"
             step = f"{file.name}: {_STEPS[progress.step]}"
-            bar.update(task, total=mark.size, completed=progress.offset, description=step, rate=told)
+            bar.update(task, total=mark.size, completed=progress.offset, description=step, rate=counts)
 
         return await work(report)
 
 
 def _show(outcome: ImportOutcome, seconds: float, as_json: bool) -> None:
     progress = outcome.progress
-    told = {
+    summary = {
         "lines": progress.lines,
         "changed": progress.changed,
         "rejected": progress.rejected,
@@ -140,6 +140,6 @@ def _show(outcome: ImportOutcome, seconds: float, as_json: bool) -> None:
         "absent_kept": outcome.absent_kept,
     }
     if as_json:
-        show_json(told)
+        show_json(summary)
         return
-    show_table(("import", ""), [(name.replace("_", " "), value) for name, value in told.items()], "nothing")
+    show_table(("import", ""), [(name.replace("_", " "), value) for name, value in summary.items()], "nothing")

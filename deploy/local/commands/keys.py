@@ -1,4 +1,4 @@
-"""`dmp keys`: under which keys rows lie, and sealing them anew under the active ones."""
+"""`dmp keys`: counts the rows under each key, and seals rows anew under the active keys."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from deploy.local.cli import JsonOption, VarOption
-from deploy.local.commands.common import EXIT_REFUSED, leave, running, show_json, show_table
+from deploy.local.commands.common import EXIT_REFUSED, fail, read_installation, show_json, show_table
 from deploy.local.paths import Layout
 from deploy.local.running import run
 from deploy.local.secrets import Secrets
@@ -34,51 +34,51 @@ PLANS: Mapping[str, Callable[[Any], KeyPlan]] = {
 }
 _HEADINGS = ("service", "ring", "key", "state", "rows", "where")
 
-keys = typer.Typer(help="Keys under which rows lie: status, rewrap.", no_args_is_help=True)
+keys = typer.Typer(help="Keys of the stored rows: status, rewrap.", no_args_is_help=True)
 ServiceArgument = Annotated[str, typer.Argument(metavar="SERVICE", help=", ".join(RINGS))]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the command to the application."""
     app.add_typer(keys, name="keys")
 
 
 @keys.command()
 def status(var: VarOption, as_json: JsonOption = False) -> None:
-    """Count the rows under each key of each service. A key that is not active and has none can be dropped.
+    """Count the rows under each key of each service. An inactive key without rows can be dropped.
 
-    Exit codes: 0 listed, 1 a key is missing under which rows lie, 3 nothing runs.
+    Exit codes: 0 listed, 1 a key is missing that rows need, 3 nothing runs.
 
     Example: dmp keys status
     """
-    known = [(service, key) for service in RINGS for key in _status(var, service)]
-    _show(known, as_json)
-    if any(key.state == "missing" for _, key in known):
+    statuses = [(service, key) for service in RINGS for key in _status(var, service)]
+    _show(statuses, as_json)
+    if any(key.state == "missing" for _, key in statuses):
         raise typer.Exit(EXIT_REFUSED)
 
 
 @keys.command()
 def rewrap(service: ServiceArgument, var: VarOption, as_json: JsonOption = False) -> None:
-    """Seal a service's rows anew under the active keys, a page at a time while everything runs; run it again to go on.
+    """Seal a service's rows anew under the active keys, page by page, while the service runs.
 
-    Move the new key to the front of its ring first, and restart the service.
+    First move the new key to the front of its ring and restart the service. If interrupted, run the command again.
 
-    Exit codes: 0 done, 1 some rows could not be opened and stay as they are, 2 no such service, 3 nothing runs.
+    Exit codes: 0 done, 1 some rows could not be opened and stay unchanged, 2 no such service, 3 nothing runs.
 
     Example: dmp keys rewrap identity
     """
     if service not in PLANS:
-        raise typer.BadParameter(f"one of {', '.join(PLANS)}")
+        raise typer.BadParameter(f"choose one of {', '.join(PLANS)}")
     postgres, plan = _place(var, service)
     outcomes = run(rewrap_rows(postgres, service, plan, _report))
     _show([(service, key) for key in _status(var, service)], as_json)
     left = sum(column.without_key + column.broken for column in outcomes)
     if left:
-        leave(EXIT_REFUSED, f"{left} rows could not be opened and stay as they are")
+        fail(EXIT_REFUSED, f"{left} rows could not be opened and stay unchanged")
 
 
 def _place(var: Path, service: str) -> tuple[PostgresSettings, KeyPlan]:
-    dsn = running(var)["services"][service]["app_dsn"]
+    dsn = read_installation(var)["services"][service]["app_dsn"]
     rings = keyrings_of(Secrets.load(Layout(var).secrets), service)
     return PostgresSettings.model_validate({"dsn": dsn}), PLANS[service](rings)
 
@@ -92,17 +92,17 @@ def _report(column: Rewrapped) -> None:
     print(f"{column.column}: {column.done:,} rows sealed anew", file=sys.stderr, flush=True)
 
 
-def _show(known: list[tuple[str, KeyStatus]], as_json: bool) -> None:
+def _show(statuses: list[tuple[str, KeyStatus]], as_json: bool) -> None:
     if as_json:
         show_json(
             [
                 {"service": service, "ring": key.ring, "kid": key.kid, "state": key.state, "rows": key.rows}
-                for service, key in known
+                for service, key in statuses
             ]
         )
         return
     rows = [
         (service, key.ring, key.kid, key.state, sum(key.rows.values()), ", ".join(key.rows) or None)
-        for service, key in known
+        for service, key in statuses
     ]
-    show_table(_HEADINGS, rows, "no service keeps anything sealed")
+    show_table(_HEADINGS, rows, "no service has sealed rows")

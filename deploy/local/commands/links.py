@@ -1,4 +1,4 @@
-"""`dmp link`, `dmp unlink`."""
+"""`dmp link` and `dmp unlink`: links of two records of one person."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,23 +10,23 @@ import typer
 from deploy.local.bootstrap import ADMINISTRATOR
 from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import Dmp
-from deploy.local.commands.common import EXIT_NOT_YET, perform, show_json, show_table, someone
+from deploy.local.commands.common import EXIT_NOT_YET, perform, session_for, show_json, show_table
 
-First = Annotated[UUID, typer.Argument(metavar="RECORD", help="Id of one record.", show_default=False)]
-Second = Annotated[UUID, typer.Argument(metavar="OTHER", help="Id of the other one.", show_default=False)]
+RecordArgument = Annotated[UUID, typer.Argument(metavar="RECORD", help="Id of one record.", show_default=False)]
+OtherRecordArgument = Annotated[UUID, typer.Argument(metavar="OTHER", help="Id of the other one.", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
+    """Adds the commands to the application."""
     app.command()(link)
     app.command()(unlink)
 
 
-def link(var: VarOption, record: First, other: Second, as_json: JsonOption = False) -> None:
+def link(var: VarOption, record: RecordArgument, other: OtherRecordArgument, as_json: JsonOption = False) -> None:
     """Link two records of one person, and wait until it is in force.
 
-    No document moves: the person sees both as one, each document is judged by its own record's state and both records'
-    blocks. Make sure that both are of one person. Twice is once.
+    No document moves: the person sees both records as one. Access to a document depends on its own record's state and
+    on both records' blocks. Make sure that both belong to one person. Linking again changes nothing.
 
     Exit codes: 0 in force, 1 refused, 2 usage, 3 nothing runs, 4 still on its way.
 
@@ -35,8 +35,8 @@ def link(var: VarOption, record: First, other: Second, as_json: JsonOption = Fal
     _change(var, "link", record, other, as_json)
 
 
-def unlink(var: VarOption, record: First, other: Second, as_json: JsonOption = False) -> None:
-    """End the link of two records, and wait until it is in force: everything reads as before.
+def unlink(var: VarOption, record: RecordArgument, other: OtherRecordArgument, as_json: JsonOption = False) -> None:
+    """End the link of two records, and wait until that is in force: access is then as before the link.
 
     Exit codes: 0 in force, 1 refused, 2 usage, 3 nothing runs, 4 still on its way.
 
@@ -45,22 +45,30 @@ def unlink(var: VarOption, record: First, other: Second, as_json: JsonOption = F
     _change(var, "unlink", record, other, as_json)
 
 
-def _change(var: Path, what: str, record: UUID, other: UUID, as_json: bool) -> None:
-    view = perform(var, lambda dmp, found: _ask(dmp, found, what, record, other))
+def _change(var: Path, action: str, record: UUID, other: UUID, as_json: bool) -> None:
+    view = perform(var, lambda dmp, installation: _ask(dmp, installation, action, record, other))
     if as_json:
         show_json(view)
     else:
-        told = "linked" if view["linked"] else "not linked"
-        rows = [(one["record_id"], one["state"], f"version {one['version']}", one["status"]) for one in view["records"]]
-        typer.echo(f"{told}, {view['status']}")
+        state = "linked" if view["linked"] else "not linked"
+        rows = [
+            (
+                linked_record["record_id"],
+                linked_record["state"],
+                f"version {linked_record['version']}",
+                linked_record["status"],
+            )
+            for linked_record in view["records"]
+        ]
+        typer.echo(f"{state}, {view['status']}")
         show_table(("record", "state", "version", "status"), rows, "")
     if view["status"] != "in-force":
         raise typer.Exit(EXIT_NOT_YET)
 
 
-async def _ask(dmp: Dmp, found: Mapping[str, Any], what: str, record: UUID, other: UUID) -> dict[str, Any]:
-    administrator = someone(dmp, found, ADMINISTRATOR)
+async def _ask(dmp: Dmp, installation: Mapping[str, Any], action: str, record: UUID, other: UUID) -> dict[str, Any]:
+    administrator = session_for(dmp, installation, ADMINISTRATOR)
     body, prefer = {"linked_to": str(other)}, {"prefer": "wait=10"}
-    answer = await administrator.call("POST", "identity", f"/records/{record}/{what}", json=body, headers=prefer)
+    answer = await administrator.call("POST", "identity", f"/records/{record}/{action}", json=body, headers=prefer)
     view: dict[str, Any] = answer.json()
     return view

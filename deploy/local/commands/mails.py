@@ -1,4 +1,4 @@
-"""`dmp mails`: what people were sent on this machine, by mail, SMS and letter."""
+"""`dmp mails`: the mails, SMS and postal letters that were sent on this machine."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,17 +7,17 @@ import typer
 
 from deploy.local import mailbox
 from deploy.local.cli import JsonOption, VarOption
-from deploy.local.commands.common import EXIT_REFUSED, leave, show_json, show_table
+from deploy.local.commands.common import EXIT_REFUSED, fail, show_json, show_table
 from deploy.local.mailbox import CaughtMail, CaughtText
 from deploy.local.paths import Layout
 
 mails = typer.Typer(no_args_is_help=False)
-SmsOption = Annotated[bool, typer.Option("--sms", help="SMS instead of mails.")]
-LettersOption = Annotated[bool, typer.Option("--letters", help="Letters instead of mails.")]
+SmsOption = Annotated[bool, typer.Option("--sms", help="Show SMS instead of mails.")]
+LettersOption = Annotated[bool, typer.Option("--letters", help="Show letters instead of mails.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the command to the application."""
     app.add_typer(mails, name="mails")
 
 
@@ -27,14 +27,14 @@ def list_mails(
     var: VarOption,
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="ADDRESS", help="Only those to this address, number, or first line of a letter."),
+        typer.Option("--to", metavar="ADDRESS", help="Only those to this address, number, or name on a letter."),
     ] = None,
     sms: SmsOption = False,
     letters: LettersOption = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many, the newest last.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """List the mails, SMS or letters that were sent on this machine, where they are caught; also when nothing runs.
+    """List the mails, SMS or letters that this machine has caught instead of sending them; works when nothing runs too.
 
     Exit codes: 0 listed, 1 (show) no such message.
 
@@ -50,18 +50,18 @@ def list_mails(
     """
     if context.invoked_subcommand is not None:
         return
-    found = _found(var, sms, letters, to)[-limit:]
+    messages = _messages(var, sms, letters, to)[-limit:]
     if as_json:
-        show_json([_as_json(one) for one in found])
+        show_json([_as_json(caught) for caught in messages])
         return
-    rows = [(one.number, one.arrived, one.to, one.text if sms else one.subject) for one in found]
+    rows = [(caught.number, caught.arrived, caught.to, caught.text if sms else caught.subject) for caught in messages]
     show_table(("number", "arrived", "to", "text" if sms else "subject"), rows, f"no {_name(sms, letters)}")
 
 
 @mails.command()
 def show(
     var: VarOption,
-    number: Annotated[int | None, typer.Argument(metavar="[NUMBER]", help="Of the list; without it, the last.")] = None,
+    number: Annotated[int | None, typer.Argument(metavar="[NUMBER]", help="In the list; default: the last.")] = None,
     sms: SmsOption = False,
     letters: LettersOption = False,
     as_json: JsonOption = False,
@@ -76,41 +76,41 @@ def show(
 
     dmp mails show --sms
     """
-    found = [one for one in _found(var, sms, letters) if number is None or one.number == number]
-    if not found:
+    messages = [caught for caught in _messages(var, sms, letters) if number is None or caught.number == number]
+    if not messages:
         name = _name(sms, letters)
-        leave(EXIT_REFUSED, f"there is no {name}" if number is None else f"there is no {name} {number}")
-    one = found[-1]
+        fail(EXIT_REFUSED, f"there is no {name}" if number is None else f"there is no {name} {number}")
+    caught = messages[-1]
     if as_json:
-        show_json(_as_json(one) | {"text": one.text})
+        show_json(_as_json(caught) | {"text": caught.text})
         return
-    if isinstance(one, CaughtMail):
+    if isinstance(caught, CaughtMail):
         for name in ("From", "To", "Date", "Subject", "Message-ID", "traceparent"):
-            print(f"{name}: {one.message[name]}")
+            print(f"{name}: {caught.message[name]}")
         print()
     elif sms:
-        print(f"To: {one.to}\n")
-    print(one.text)
+        print(f"To: {caught.to}\n")
+    print(caught.text)
 
 
-def _found(var: Path, sms: bool, letters: bool, to: str | None = None) -> list[CaughtMail] | list[CaughtText]:
+def _messages(var: Path, sms: bool, letters: bool, to: str | None = None) -> list[CaughtMail] | list[CaughtText]:
     layout = Layout(var)
     if sms and letters:
-        leave(EXIT_REFUSED, "choose one: --sms or --letters")
+        fail(EXIT_REFUSED, "choose either --sms or --letters")
     if sms:
         return mailbox.caught_sms(layout.sms, to)
-    return mailbox.caught_letters(layout.letters, to) if letters else mailbox.caught(layout.mail, to)
+    return mailbox.caught_letters(layout.letters, to) if letters else mailbox.caught_mails(layout.mail, to)
 
 
 def _name(sms: bool, letters: bool) -> str:
     return "SMS" if sms else "letter" if letters else "mail"
 
 
-def _as_json(one: CaughtMail | CaughtText) -> dict[str, object]:
-    said: dict[str, object] = {"number": one.number, "arrived": one.arrived.isoformat(), "to": one.to}
-    match one:
+def _as_json(caught: CaughtMail | CaughtText) -> dict[str, object]:
+    common: dict[str, object] = {"number": caught.number, "arrived": caught.arrived.isoformat(), "to": caught.to}
+    match caught:
         case CaughtMail(message=message):
             ids = {"message_id": str(message["message-id"]), "traceparent": str(message["traceparent"])}
-            return {**said, "subject": one.subject, **ids, "file": str(one.path)}
+            return {**common, "subject": caught.subject, **ids, "file": str(caught.path)}
         case _:
-            return {**said, "subject": one.subject, "file": str(one.path)}
+            return {**common, "subject": caught.subject, "file": str(caught.path)}

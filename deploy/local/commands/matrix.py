@@ -13,18 +13,18 @@ from deploy.local.commands.common import (
     cell_of,
     moment,
     perform,
+    session_for,
     show_json,
     show_table,
-    someone,
     with_zone,
 )
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="As it was imported, such as 2027-01-01.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the version, such as 2027-01-01.")]
 _HEADINGS = ("matrix", "in force from", "in force", "professions", "cells", "resting on", "imported by", "activated by")
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
+    """Adds the commands to the application."""
     matrix = typer.Typer(help="Which profession may read which type of document.", no_args_is_help=True)
     for name, command in (("import", import_), ("list", list_), ("diff", diff), ("activate", activate)):
         matrix.command(name)(command)
@@ -35,11 +35,11 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="CSV of the version.")],
     var: VarOption,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The file's without its ending, unless said.")
+        str | None, typer.Option(metavar="NAME", help="Default: the file's name without its ending.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a version: known everywhere, in force nowhere before it is activated.
+    """Import a version. It comes into force only when it is activated.
 
     The columns are profession, type, answer (allowed, denied), status (decree, court, default).
 
@@ -52,7 +52,7 @@ def import_(
 
 
 def list_(var: VarOption, as_json: JsonOption = False) -> None:
-    """Show all versions, packaged ones first.
+    """List all versions, the packaged ones first.
 
     Exit codes: 0 shown, 1 refused, 3 nothing runs.
     """
@@ -62,30 +62,30 @@ def list_(var: VarOption, as_json: JsonOption = False) -> None:
 def diff(
     name: NameArgument, var: VarOption, language: LanguageOption = Language.EN, as_json: JsonOption = False
 ) -> None:
-    """Show in words what a version changes for whom, against the one in force.
+    """Show in words what a version changes for each profession, compared with the version in force.
 
     Exit codes: 0 shown, 1 refused, 3 nothing runs.
 
     Example: dmp matrix diff 2027-01-01 --language fr
     """
-    found = _call(var, "GET", f"/matrices/{name}/diff", headers={"accept-language": language.value})
+    comparison = _call(var, "GET", f"/matrices/{name}/diff", headers={"accept-language": language.value})
     if as_json:
-        show_json(found)
+        show_json(comparison)
         return
-    for one in found["changes"]:
-        print(one["sentence"])
-    print(found["sentence"])
+    for change in comparison["changes"]:
+        print(change["sentence"])
+    print(comparison["sentence"])
 
 
 def activate(
     name: NameArgument,
     var: VarOption,
     since: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="2027-01-01; as soon as can be without it.")
+        str | None, typer.Option("--from", metavar="DATE", help="Such as 2027-01-01; default: as soon as possible.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say from when a version is in force, everywhere: at the earliest when every service is sure to know of it.
+    """Set the date from which a version is in force everywhere; at the earliest once every service must have it.
 
     Exit codes: 0 done, 1 refused, 2 no date, 3 nothing runs.
 
@@ -100,27 +100,27 @@ def activate(
 
 
 def _call(var: Path, method: str, path: str, **options: Any) -> Any:
-    async def call(dmp: Any, found: Any) -> Any:
-        asking = someone(dmp, found, ADMINISTRATOR)
-        return (await asking.call(method, "consent", path, **options)).json()
+    async def call(dmp: Any, installation: Any) -> Any:
+        administrator = session_for(dmp, installation, ADMINISTRATOR)
+        return (await administrator.call(method, "consent", path, **options)).json()
 
     return perform(var, call)
 
 
-def _show(found: list[dict[str, Any]], as_json: bool) -> None:
+def _show(versions: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        show_json(found)
+        show_json(versions)
         return
-    show_table(_HEADINGS, [_row(one) for one in found], "no matrix")
+    show_table(_HEADINGS, [_row(version) for version in versions], "no matrix")
 
 
-def _row(one: dict[str, Any]) -> tuple[object, ...]:
-    sources = ", ".join(f"{source} {count}" for source, count in (one["sources"] or {}).items() if count)
-    since, active = moment(one["active_from"]), "yes" if one["in_force"] else "no"
-    people = (_by(one, "imported"), _by(one, "activated"))
-    return one["name"], since, active, one["professions"], one["cells"], sources or None, *people
+def _row(version: dict[str, Any]) -> tuple[object, ...]:
+    sources = ", ".join(f"{source} {count}" for source, count in (version["sources"] or {}).items() if count)
+    since, active = moment(version["active_from"]), "yes" if version["in_force"] else "no"
+    people = (_by(version, "imported"), _by(version, "activated"))
+    return version["name"], since, active, version["professions"], version["cells"], sources or None, *people
 
 
-def _by(one: dict[str, Any], what: str) -> str | None:
-    who, when = one[f"{what}_by"], moment(one[f"{what}_at"])
+def _by(version: dict[str, Any], action: str) -> str | None:
+    who, when = version[f"{action}_by"], moment(version[f"{action}_at"])
     return None if who is None else f"{who}, {cell_of(when)}"

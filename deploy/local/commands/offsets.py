@@ -1,4 +1,4 @@
-"""`dmp offsets`: where each consumer group goes on in Kafka, and the way out where Kafka no longer has that place."""
+"""`dmp offsets`: the stored offsets of consumer groups, and the reset of offsets that Kafka no longer has."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,21 +9,21 @@ import typer
 from deploy.local.bootstrap import OPERATOR
 from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import Dmp
-from deploy.local.commands.common import EXIT_USAGE, leave, perform, show_json, show_table, someone
+from deploy.local.commands.common import EXIT_USAGE, fail, perform, session_for, show_json, show_table
 from deploy.local.services import NAMES
 
-offsets = typer.Typer(help="Where consumer groups go on in Kafka: list, reset what is lost.", no_args_is_help=True)
+offsets = typer.Typer(help="Stored offsets of consumer groups: list, reset lost ones.", no_args_is_help=True)
 _HEADINGS = ("group", "topic", "partition", "next", "begins", "ends", "state")
 
 
 class Target(StrEnum):
-    """Where a group can be sent."""
+    """The position to which a group can be reset."""
 
     BEGINNING = "beginning"
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the command to the application."""
     app.add_typer(offsets, name="offsets")
 
 
@@ -40,40 +40,40 @@ def list_offsets(var: VarOption, as_json: JsonOption = False) -> None:
 
 @offsets.command()
 def reset(
-    group: Annotated[str, typer.Argument(metavar="GROUP", help="As `dmp offsets list` tells it.")],
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="Name of the group, from `dmp offsets list`.")],
     var: VarOption,
     to: Annotated[Target, typer.Option("--to", help="Where the group goes on.")],
-    yes: Annotated[bool, typer.Option("--yes", help="What the topic has lost will never be read: go on.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm that the group never reads the lost records.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a group go on where the log begins, in partitions whose stored offset Kafka no longer has.
+    """Reset a group to the beginning of the log, in the partitions whose stored offset Kafka no longer has.
 
-    Partitions that are read stay as they are. What stood between the stored offset and the log is lost to this group:
-    restore the log, or copies from their owner, before you go on.
+    Other partitions stay unchanged. The group never reads the records between its stored offset and the log: restore
+    the log, or have the owner announce its states again, before you reset.
 
-    Exit codes: 0 done (perhaps nothing was lost), 1 there is no such group, 2 without --yes, 3 nothing runs.
+    Exit codes: 0 done (also if nothing was lost), 1 there is no such group, 2 without --yes, 3 nothing runs.
 
     Example: dmp offsets reset records.consent-copies --to beginning --yes
     """
     if not yes:
-        leave(EXIT_USAGE, "what the topic has lost will never be read by this group: say --yes to go on")
+        fail(EXIT_USAGE, "this group will never read what the topic has lost: confirm with --yes")
 
-    async def begin_anew(dmp: Dmp, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    async def reset_group(dmp: Dmp, installation: Mapping[str, Any]) -> list[dict[str, Any]]:
         worker = f"{group.partition('.')[0]}-worker"
-        operator = someone(dmp, found, OPERATOR)
+        operator = session_for(dmp, installation, OPERATOR)
         done: list[dict[str, Any]] = (
             await operator.call("POST", worker, f"/offsets/{group}/reset", json={"to": to.value})
         ).json()
         return done
 
     if group.partition(".")[0] not in NAMES:
-        leave(EXIT_USAGE, f"{group} is no group: look with `dmp offsets list`")
-    _show(perform(var, begin_anew), as_json)
+        fail(EXIT_USAGE, f"there is no group {group}: look with `dmp offsets list`")
+    _show(perform(var, reset_group), as_json)
 
 
-async def _all_offsets(dmp: Dmp, found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    operator = someone(dmp, found, OPERATOR)
-    return [one for name in NAMES for one in (await operator.call("GET", f"{name}-worker", "/offsets")).json()]
+async def _all_offsets(dmp: Dmp, installation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    operator = session_for(dmp, installation, OPERATOR)
+    return [offset for name in NAMES for offset in (await operator.call("GET", f"{name}-worker", "/offsets")).json()]
 
 
 def _show(stored: list[dict[str, Any]], as_json: bool) -> None:
@@ -82,14 +82,14 @@ def _show(stored: list[dict[str, Any]], as_json: bool) -> None:
         return
     rows = [
         (
-            one["group"],
-            one["topic"],
-            one["partition"],
-            one["next"],
-            one["begins"],
-            one["ends"],
-            "lost" if one["is_lost"] else "read",
+            offset["group"],
+            offset["topic"],
+            offset["partition"],
+            offset["next"],
+            offset["begins"],
+            offset["ends"],
+            "lost" if offset["is_lost"] else "read",
         )
-        for one in stored
+        for offset in stored
     ]
     show_table(_HEADINGS, rows, "no offset is lost")

@@ -1,4 +1,4 @@
-"""`dmp add` and `dmp label`: what a patient puts into the record, and who must not see what."""
+"""`dmp add` and `dmp label`: a patient's own documents, and the labels of documents."""
 
 import base64
 import mimetypes
@@ -16,11 +16,11 @@ from deploy.local.commands.common import (
     EXIT_REFUSED,
     EXIT_USAGE,
     RecordOption,
-    leave,
+    fail,
     perform,
+    session_for,
     show_json,
     show_table,
-    someone,
 )
 from shared.fhir.write import IS_ARCHIVED
 
@@ -29,7 +29,7 @@ _MASKED = {"coding": [{"code": "MASQUE_PS"}]}
 
 
 class Change(StrEnum):
-    """What becomes of a document."""
+    """A change of a document's labels or status."""
 
     MASK = "mask"
     UNMASK = "unmask"
@@ -39,7 +39,7 @@ class Change(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
+    """Adds the commands to the application."""
     app.command()(add)
     app.command()(label)
 
@@ -49,12 +49,12 @@ def add(  # noqa: PLR0913  # each is an option of the command line
     record: RecordOption,
     var: VarOption,
     type_code: Annotated[str, typer.Option("--type", help="EXPPAT_1 to 3, 74465-6, DOCPAT01 to 09.")] = "EXPPAT_2",
-    title: Annotated[str | None, typer.Option("--title", help="Without it, the file's name.")] = None,
-    masked: Annotated[bool, typer.Option("--masked", help="Hidden from professionals.")] = False,
-    replaces: Annotated[UUID | None, typer.Option("--replaces", metavar="ID", help="One's own older document.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Default: the file's name.")] = None,
+    masked: Annotated[bool, typer.Option("--masked", help="Hide it from professionals.")] = False,
+    replaces: Annotated[UUID | None, typer.Option("--replaces", metavar="ID", help="An own older document.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add a document of one's own to a record, as its patient. The same file again is the same document.
+    """Add a patient's own document to a record, as its patient. Adding a file again changes nothing.
 
     Exit codes: 0 published, 1 refused, 2 usage, 3 nothing runs.
 
@@ -62,7 +62,7 @@ def add(  # noqa: PLR0913  # each is an option of the command line
     """
     media_type = mimetypes.guess_type(file.name)[0]
     if media_type is None:
-        leave(EXIT_USAGE, f"{file.name}: name the file by what it is, such as .pdf, .jpg or .txt")
+        fail(EXIT_USAGE, f"{file.name}: give the file an ending that names its type, such as .pdf, .jpg or .txt")
     content = base64.b64encode(file.read_bytes()).decode()
     body: dict[str, Any] = {
         "title": title or file.stem,
@@ -75,46 +75,52 @@ def add(  # noqa: PLR0913  # each is an option of the command line
 
     async def put(dmp: Dmp, _: Mapping[str, Any]) -> dict[str, Any]:
         answer = await dmp.patient(record).call("PUT", "records", path, json=body, headers={"prefer": "wait=10"})
-        found: dict[str, Any] = answer.json()["documents"][0]
-        return found
+        document: dict[str, Any] = answer.json()["documents"][0]
+        return document
 
-    found = perform(var, put)
+    document = perform(var, put)
     if as_json:
-        show_json(found)
+        show_json(document)
     else:
-        show_table(("document", "status", "reason"), [(found["document_id"], found["status"], found["reason"])], "")
-    raise typer.Exit(0 if found["status"] == "published" else EXIT_REFUSED)
+        show_table(
+            ("document", "status", "reason"), [(document["document_id"], document["status"], document["reason"])], ""
+        )
+    raise typer.Exit(0 if document["status"] == "published" else EXIT_REFUSED)
 
 
 def label(
-    document: Annotated[UUID, typer.Argument(metavar="ID", help="Of the document, as `dmp documents` tells it.")],
-    change: Annotated[Change, typer.Argument(help="What becomes of it.")],
+    document: Annotated[UUID, typer.Argument(metavar="ID", help="Id of the document, from `dmp documents`.")],
+    change: Annotated[Change, typer.Argument(help="The change.")],
     var: VarOption,
     who: Annotated[str, typer.Option("--as", metavar="WHO", help="patient:RECORD, professional:ID, or a name.")],
 ) -> None:
-    """Mask a document from professionals, archive or delete it, or take that back; in force with the answer.
+    """Mask a document from professionals, archive or delete it, or revert that. It is in force when the command ends.
 
-    Exit codes: 0 done, 1 refused or not there, 2 usage, 3 nothing runs.
+    Exit codes: 0 done, 1 refused or no such document, 2 usage, 3 nothing runs.
 
     Example: dmp label UUID mask --as patient:RECORD
     """
 
-    async def patch(dmp: Dmp, found: Mapping[str, Any]) -> None:
-        asker, path = someone(dmp, found, who), f"/fhir/DocumentReference/{document}"
-        present = (await asker.call("GET", "records", path)).json()
-        await asker.call("PATCH", "records", path, json=_operations(change, present), headers=PATCH)
+    async def patch(dmp: Dmp, installation: Mapping[str, Any]) -> None:
+        session, path = session_for(dmp, installation, who), f"/fhir/DocumentReference/{document}"
+        present = (await session.call("GET", "records", path)).json()
+        await session.call("PATCH", "records", path, json=_operations(change, present), headers=PATCH)
 
     perform(var, patch)
     print(f"{document}: {change.value} is in force")
 
 
 def _operations(change: Change, present: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The JSON Patch of what the document is now."""
+    """Returns the JSON Patch (RFC 6902) that makes the change to the document's present state."""
     match change:
         case Change.MASK:
             return [{"op": "add", "path": "/securityLabel/-", "value": _MASKED}]
         case Change.UNMASK:
-            left = [one for one in present["securityLabel"] if one["coding"][0]["code"] != "MASQUE_PS"]
+            left = [
+                security_label
+                for security_label in present["securityLabel"]
+                if security_label["coding"][0]["code"] != "MASQUE_PS"
+            ]
             return [{"op": "replace", "path": "/securityLabel", "value": left}]
         case Change.ARCHIVE | Change.UNARCHIVE:
             extension = [{"url": IS_ARCHIVED, "valueBoolean": change is Change.ARCHIVE}]

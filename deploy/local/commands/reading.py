@@ -1,4 +1,4 @@
-"""`dmp documents`, `dmp get`, `dmp accesses`: what is in a record, and who did what."""
+"""`dmp documents`, `dmp get` and `dmp accesses`: the documents of a record, and the list of accesses."""
 
 import sys
 from collections.abc import Mapping
@@ -13,39 +13,39 @@ from deploy.local.client import Dmp, Session
 from deploy.local.commands.common import (
     EXIT_USAGE,
     RecordOption,
-    leave,
+    fail,
     moment,
     perform,
+    session_for,
     show_json,
     show_table,
-    someone,
 )
-from deploy.local.deeds import deed
+from deploy.local.deeds import action_label
 from deploy.local.errors import LocalError
 from shared.terminology.oids import INS_NIR_TEST
 
 WhoOption = Annotated[
     str | None,
-    typer.Option("--as", metavar="WHO", help="patient:RECORD, professional:ID, or a name of `dmp bootstrap`."),
+    typer.Option("--as", metavar="WHO", help="patient:RECORD, professional:ID, or a name from `dmp bootstrap`."),
 ]
 _PAGE = 100
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
+    """Adds the commands to the application."""
     for command in (documents, get, accesses):
         app.command()(command)
 
 
 def documents(
     var: VarOption,
-    record: Annotated[UUID | None, typer.Option("--record", metavar="UUID", help="The record's id.")] = None,
-    ins: Annotated[str | None, typer.Option("--ins", help="Or the person's number.")] = None,
-    oid: Annotated[str, typer.Option("--oid", help="What the number is under.")] = INS_NIR_TEST,
+    record: Annotated[UUID | None, typer.Option("--record", metavar="UUID", help="Id of the record.")] = None,
+    ins: Annotated[str | None, typer.Option("--ins", help="Or the person's INS.")] = None,
+    oid: Annotated[str, typer.Option("--oid", help="OID of the INS.")] = INS_NIR_TEST,
     who: WhoOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the documents of a record that whoever asks may see; without --as, the patient asks.
+    """List the documents of a record that the caller may see; without --as, the patient is the caller.
 
     Exit codes: 0 listed, 1 refused, 2 usage, 3 nothing runs.
 
@@ -56,31 +56,31 @@ def documents(
     dmp documents --ins 255069999999934 --as doctor
     """
     if (record is None) == (ins is None):
-        leave(EXIT_USAGE, "give --record or --ins, one of them")
+        fail(EXIT_USAGE, "give either --record or --ins")
     if who is None and record is None:
-        leave(EXIT_USAGE, "with --ins, say who asks: --as doctor, --as professional:ID, --as patient:RECORD")
+        fail(EXIT_USAGE, "with --ins, name the caller: --as doctor, --as professional:ID, --as patient:RECORD")
     patient = str(record) if record is not None else f"urn:oid:{oid}|{ins}"
     name = "patient" if record is not None else "patient.identifier"
     query = {name: patient, "status": "current", "_count": str(_PAGE)}
-    found = perform(var, lambda dmp, said: _search(_asking(dmp, said, who, record), query))
+    resources = perform(var, lambda dmp, installation: _search(_session_of(dmp, installation, who, record), query))
     if as_json:
-        show_json(found)
+        show_json(resources)
         return
-    rows = [_row(one) for one in found]
-    show_table(("document", "title", "type", "labels", "created", "content", "bytes"), rows, "no document to be seen")
+    rows = [_row(resource) for resource in resources]
+    show_table(("document", "title", "type", "labels", "created", "content", "bytes"), rows, "no visible document")
 
 
 def get(
-    document: Annotated[UUID, typer.Argument(metavar="ID", help="Of the document, as `dmp documents` tells it.")],
+    document: Annotated[UUID, typer.Argument(metavar="ID", help="Id of the document, from `dmp documents`.")],
     var: VarOption,
     who: Annotated[str, typer.Option("--as", metavar="WHO", help="patient:RECORD, professional:ID, or a name.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", dir_okay=False, help="A file; without it, standard output.")
+        Path | None, typer.Option("-o", "--output", dir_okay=False, help="A file; default: standard output.")
     ] = None,
 ) -> None:
-    """Read one document: its bytes, as they were deposited. The reading is entered in the ledger.
+    """Read a document: write the deposited bytes to a file or to standard output. The ledger records the access.
 
-    Exit codes: 0 read, 1 refused or not there, 3 nothing runs.
+    Exit codes: 0 read, 1 refused or no such document, 3 nothing runs.
 
     Examples:
 
@@ -89,8 +89,8 @@ def get(
     dmp get UUID --as doctor
     """
 
-    async def read(dmp: Dmp, found: Mapping[str, Any]) -> bytes:
-        return (await someone(dmp, found, who).call("GET", "records", f"/fhir/Binary/{document}")).content
+    async def read(dmp: Dmp, installation: Mapping[str, Any]) -> bytes:
+        return (await session_for(dmp, installation, who).call("GET", "records", f"/fhir/Binary/{document}")).content
 
     content = perform(var, read)
     if output is None:
@@ -107,43 +107,42 @@ def accesses(
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many, the newest first.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """List who did what with a record, refusals included, as its patient sees it.
+    """List the accesses to a record, refusals included, as its patient sees them.
 
     Exit codes: 0 listed, 1 refused, 3 nothing runs.
 
     Example: dmp accesses --record UUID --limit 20
     """
-    found = perform(var, lambda dmp, _: _accesses(dmp.patient(record), record, limit))
+    lines = perform(var, lambda dmp, _: _accesses(dmp.patient(record), record, limit))
     if as_json:
-        show_json(found)
+        show_json(lines)
         return
     show_table(
-        ("when", "who", "did what", "about", "outcome", "why"),
-        [_access(one) for one in found],
-        "nothing yet: the ledger may be a moment behind",
+        ("when", "who", "action", "subject", "outcome", "reason"),
+        [_access(line) for line in lines],
+        "no access yet: the ledger may be a moment behind",
     )
 
 
-def _asking(dmp: Dmp, found: Mapping[str, Any], who: str | None, record: UUID | None) -> Session:
-    return dmp.patient(str(record)) if who is None else someone(dmp, found, who)
+def _session_of(dmp: Dmp, installation: Mapping[str, Any], who: str | None, record: UUID | None) -> Session:
+    return dmp.patient(str(record)) if who is None else session_for(dmp, installation, who)
 
 
-async def _search(asking: Session, query: dict[str, str]) -> list[dict[str, Any]]:
-    """All pages. The number goes in a form, never in a URL."""
-    answer = await asking.call("POST", "records", "/fhir/DocumentReference/_search", data=query)
+async def _search(session: Session, query: dict[str, str]) -> list[dict[str, Any]]:
+    """Returns the resources of all pages. The INS is sent in a form, never in a URL."""
+    answer = await session.call("POST", "records", "/fhir/DocumentReference/_search", data=query)
     listed: list[dict[str, Any]] = []
     while True:
         bundle = answer.json()
-        listed += [
-            one["resource"] for one in bundle.get("entry", []) if one["resource"]["resourceType"] != "OperationOutcome"
-        ]
-        following = next((one["url"] for one in bundle.get("link", []) if one["relation"] == "next"), None)
-        if following is None:
+        resources = [entry["resource"] for entry in bundle.get("entry", [])]
+        listed += [resource for resource in resources if resource["resourceType"] != "OperationOutcome"]
+        next_url = next((link["url"] for link in bundle.get("link", []) if link["relation"] == "next"), None)
+        if next_url is None:
             return listed
-        base = asking.urls["records"]
-        if not following.startswith(base):
-            raise LocalError("the next page of the search is somewhere else than the first: not followed")
-        answer = await asking.call("GET", "records", following.removeprefix(base))
+        base = session.urls["records"]
+        if not next_url.startswith(base):
+            raise LocalError("the next page of the search is on another server: it is not requested")
+        answer = await session.call("GET", "records", next_url.removeprefix(base))
 
 
 async def _accesses(patient: Session, record: UUID, limit: int) -> list[dict[str, Any]]:
@@ -161,7 +160,7 @@ async def _accesses(patient: Session, record: UUID, limit: int) -> list[dict[str
 
 def _row(resource: Mapping[str, Any]) -> tuple[object, ...]:
     attachment = resource["content"][0]["attachment"]
-    labels = [one["coding"][0]["code"] for one in resource["securityLabel"]]
+    labels = [label["coding"][0]["code"] for label in resource["securityLabel"]]
     kind = resource["type"]["coding"][0]
     return (
         resource["id"],
@@ -181,7 +180,7 @@ def _access(line: Mapping[str, Any]) -> tuple[object, ...]:
     return (
         moment(line["occurred_at"]),
         "the patient" if who["you"] else who["name"] or who["id"] or who["kind"],
-        deed(line["action"], line["mode"]),
+        action_label(line["action"], line["mode"]),
         about,
         line["outcome"] + times,
         line["reason"],

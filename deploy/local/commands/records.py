@@ -1,4 +1,4 @@
-"""`dmp open`."""
+"""`dmp open`: opens a record."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -16,11 +16,11 @@ from deploy.local.commands.common import (
     EXIT_USAGE,
     Language,
     LanguageOption,
-    leave,
+    fail,
     perform,
+    session_for,
     show_json,
     show_table,
-    someone,
 )
 from deploy.local.errors import LocalError
 from deploy.local.people import invent, opening
@@ -33,7 +33,7 @@ _LONGEST_WAIT_S = 10
 
 
 class Sex(StrEnum):
-    """As FHIR codes it."""
+    """The person's administrative gender, in FHIR's codes."""
 
     FEMALE = "female"
     MALE = "male"
@@ -41,39 +41,39 @@ class Sex(StrEnum):
 
 
 class Relation(StrEnum):
-    """Who is told things."""
+    """The relation to the holder of the person who receives the messages."""
 
     HOLDER = "holder"
     REPRESENTATIVE = "representative"
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the command to the application."""
     app.command("open")(open_record)
 
 
 def open_record(  # noqa: PLR0913  # each is an option of the command line
     var: VarOption,
     ins: Annotated[str | None, typer.Option("--ins", help="National health number, 15 characters.")] = None,
-    oid: Annotated[str, typer.Option("--oid", help="What it is under: NIR .8, NIA .9, tests .10.")] = INS_NIR_TEST,
+    oid: Annotated[str, typer.Option("--oid", help="OID of the INS: NIR .8, NIA .9, tests .10.")] = INS_NIR_TEST,
     birth_name: Annotated[str | None, typer.Option("--birth-name")] = None,
     given_name: Annotated[str | None, typer.Option("--given-name", help="The first of the birth names.")] = None,
     birth_date: Annotated[datetime | None, typer.Option("--birth-date", formats=["%Y-%m-%d"])] = None,
     sex: Annotated[Sex | None, typer.Option("--sex")] = None,
     birth_place: Annotated[str | None, typer.Option("--birth-place", help="COG code, 5 characters.")] = None,
-    mail: Annotated[str | None, typer.Option("--mail", help="Where the person is told things.")] = None,
+    mail: Annotated[str | None, typer.Option("--mail", help="Mail address for messages.")] = None,
     language: LanguageOption = Language.FR,
-    relation: Annotated[Relation, typer.Option("--relation", help="Who is told things.")] = Relation.HOLDER,
+    relation: Annotated[Relation, typer.Option("--relation", help="Who receives the messages.")] = Relation.HOLDER,
     from_file: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", dir_okay=False, help="The patient in the header of this CDA."),
+        typer.Option("--from", metavar="FILE", dir_okay=False, help="Take the patient from the header of this CDA."),
     ] = None,
-    demo: Annotated[bool, typer.Option("--demo", help="A freshly invented person.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Open it for a freshly invented person.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Open the record of an insured person, and wait until it is in force.
 
-    The same person again is the same record.
+    For a person whose record is open, the command returns that record.
 
     Exit codes: 0 in force, 1 refused, 2 usage, 3 nothing runs, 4 still on its way.
 
@@ -96,11 +96,11 @@ def open_record(  # noqa: PLR0913  # each is an option of the command line
     else:
         traits = _traits(birth_name, given_name, birth_date.date() if birth_date else None, sex)
         if ins is None or traits is None:
-            leave(EXIT_USAGE, "give --demo, or --from FILE, or --ins with --birth-name --given-name --birth-date --sex")
+            fail(EXIT_USAGE, "give --demo, or --from FILE, or --ins with --birth-name --given-name --birth-date --sex")
         if birth_place is not None:
             traits["birth_place"] = birth_place
         body = opening(ins=ins, oid=oid, traits=traits, **contact)  # type: ignore[arg-type]  # mail alone may be None
-    record = perform(var, lambda dmp, found: _open(dmp, found, body))
+    record = perform(var, lambda dmp, installation: _open(dmp, installation, body))
     if as_json:
         show_json(record | {"ins": body["ins"], "traits": body["traits"], "contact": body["contact"]})
     else:
@@ -109,8 +109,8 @@ def open_record(  # noqa: PLR0913  # each is an option of the command line
         raise typer.Exit(EXIT_NOT_YET)
 
 
-async def _open(dmp: Dmp, found: Mapping[str, Any], body: dict[str, object]) -> dict[str, Any]:
-    administrator = someone(dmp, found, ADMINISTRATOR)
+async def _open(dmp: Dmp, installation: Mapping[str, Any], body: dict[str, object]) -> dict[str, Any]:
+    administrator = session_for(dmp, installation, ADMINISTRATOR)
     prefer = {"prefer": f"wait={_LONGEST_WAIT_S}"}
     answer = await administrator.call("POST", "identity", "/records", json=body, headers=prefer)
     return {"existed": answer.status_code == 200, **answer.json()}
@@ -125,7 +125,7 @@ def _traits(
 
 
 def _of_header(path: Path) -> dict[str, object]:
-    """INS and traits of a CDA's patient. Raises LocalError."""
+    """Returns INS and traits of a CDA's patient, as the body of `POST /records`. Raises LocalError."""
     try:
         header = read_header(path.read_bytes())
     except OSError as error:
@@ -134,7 +134,7 @@ def _of_header(path: Path) -> dict[str, object]:
         raise LocalError(f"{path.name}: {error}") from error
     traits = header.traits
     if not header.ins:
-        raise LocalError(f"{path.name}: the header has no INS of a patient")
+        raise LocalError(f"{path.name}: the header contains no INS of the patient")
     stated = {
         "birth_name": traits.birth_name,
         "given_name": traits.given_name,
@@ -143,7 +143,7 @@ def _of_header(path: Path) -> dict[str, object]:
     }
     missing = [name for name, value in stated.items() if value is None]
     if missing:
-        raise LocalError(f"{path.name}: the header does not say the patient's {', '.join(missing).replace('_', ' ')}")
+        raise LocalError(f"{path.name}: the header lacks the patient's {', '.join(missing).replace('_', ' ')}")
     if traits.birth_place is not None:
         stated["birth_place"] = traits.birth_place
     return {"ins": {"value": header.ins[0].matricule, "oid": header.ins[0].oid}, "traits": stated}

@@ -1,4 +1,4 @@
-"""`dmp recover`: a service's database was set back and lacks what its topics hold."""
+"""`dmp recover`: recovers what a restored database lacks from the service's topics."""
 
 from typing import Annotated, Any
 
@@ -6,12 +6,12 @@ import typer
 
 from deploy.local.bootstrap import OPERATOR
 from deploy.local.cli import JsonOption, VarOption
-from deploy.local.commands.common import perform, show_json, show_table, someone
+from deploy.local.commands.common import perform, session_for, show_json, show_table
 from deploy.local.services import NAMES
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the command to the application."""
     app.command()(recover)
 
 
@@ -20,9 +20,9 @@ def recover(
     var: VarOption,
     as_json: JsonOption = False,
 ) -> None:
-    """Take back what a service's restored database has lost: until then its relay announces nothing.
+    """Recover what a service's restored database has lost; until then its relay sends nothing.
 
-    Adopted keys stand as the topic holds them. About undecided ones an operator decides; reading them is refused until
+    Adopted keys get the state of the topic. An operator decides about undecided keys; reading them is refused until
     their owner announces a newer state.
 
     Exit codes: 0 done (or nothing was lost), 1 refused, 2 no such service, 3 nothing runs.
@@ -30,10 +30,10 @@ def recover(
     Example: dmp recover consent
     """
     if service not in NAMES:
-        raise typer.BadParameter(f"one of {', '.join(NAMES)}")
+        raise typer.BadParameter(f"choose one of {', '.join(NAMES)}")
 
-    async def call(dmp: Any, said: Any) -> dict[str, Any]:
-        operator = someone(dmp, said, OPERATOR)
+    async def call(dmp: Any, installation: Any) -> dict[str, Any]:
+        operator = session_for(dmp, installation, OPERATOR)
         done: dict[str, Any] = (await operator.call("POST", f"{service}-worker", "/recovery")).json()
         return done
 
@@ -41,7 +41,7 @@ def recover(
     if as_json:
         show_json(done)
         return
-    rows = [(topic, "facts that stand", count) for topic, count in done["facts"].items()]
+    rows = [(topic, "facts kept", count) for topic, count in done["facts"].items()]
     for outcome in ("adopted", "undecided"):
         rows += [(topic, outcome, key) for topic, keys in done[outcome].items() for key in keys]
     show_table(("topic", "outcome", "count or key"), rows, "nothing was lost")

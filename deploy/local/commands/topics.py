@@ -1,4 +1,4 @@
-"""`dmp topics`: how much is in each topic, how fast it grows, how far its readers are behind."""
+"""`dmp topics`: size and growth of each topic, and the lag of its consumer groups."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ import typer
 
 from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import connect, send
-from deploy.local.commands.common import running, show_json, show_table
+from deploy.local.commands.common import read_installation, show_json, show_table
 from deploy.local.errors import LocalError
 from deploy.local.kafka import OPS, Credentials, admin_client
 from deploy.local.running import run
@@ -27,7 +27,7 @@ Offsets = dict[tuple[str, int], int]
 
 @dataclass(frozen=True)
 class TopicState:
-    """One topic: what it holds and how fast it grows."""
+    """A topic's size and growth: `records` on the broker, `rate` in records per second."""
 
     topic: str
     partitions: int
@@ -37,7 +37,7 @@ class TopicState:
 
 @dataclass(frozen=True)
 class GroupState:
-    """One consumer group on one topic."""
+    """A consumer group's lag on one topic, its dead letters and its parked messages (of all topics)."""
 
     group: str
     topic: str
@@ -48,49 +48,49 @@ class GroupState:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the command to the application."""
     app.command()(topics)
 
 
 def topics(var: VarOption, sample: SampleOption = 1.0, as_json: JsonOption = False) -> None:
-    """Show each topic (records, rate) and each consumer group (lag, dead letters, messages that wait).
+    """Show each topic (records, rate) and each consumer group (lag, dead letters, parked messages).
 
     Exit codes: 0 shown, 1 the broker does not answer, 3 nothing runs.
 
     Example: dmp topics --sample 5
     """
-    states, groups = run(_look(running(var), sample))
+    states, groups = run(_measure(read_installation(var), sample))
     if as_json:
-        show_json({"topics": [vars(one) for one in states], "groups": [vars(one) for one in groups]})
+        show_json({"topics": [vars(state) for state in states], "groups": [vars(group) for group in groups]})
         return
     show_table(
         ("topic", "partitions", "records", "records/s"),
-        [(one.topic, one.partitions, one.records, f"{one.rate:.1f}") for one in states],
+        [(state.topic, state.partitions, state.records, f"{state.rate:.1f}") for state in states],
         "no topic",
     )
     show_table(
-        ("group", "topic", "lag", "behind", "dead letters", "waiting"),
+        ("group", "topic", "lag", "seconds behind", "dead letters", "parked"),
         [
-            (one.group, one.topic, one.lag, _seconds(one.seconds_behind), one.dead_letters, one.waiting)
-            for one in groups
+            (state.group, state.topic, state.lag, _seconds(state.seconds_behind), state.dead_letters, state.waiting)
+            for state in groups
         ],
         "no group",
     )
 
 
-async def _look(found: Mapping[str, Any], sample: float) -> tuple[list[TopicState], list[GroupState]]:
-    kafka = found["kafka"]
+async def _measure(installation: Mapping[str, Any], sample: float) -> tuple[list[TopicState], list[GroupState]]:
+    kafka = installation["kafka"]
     broker = Broker(kafka["bootstrap"], Credentials(OPS, kafka["passwords"][OPS]))
     first, started = await asyncio.to_thread(broker.ends), time.monotonic()
     await asyncio.sleep(sample)
     last, took = await asyncio.to_thread(broker.ends), time.monotonic() - started
     starts = await asyncio.to_thread(broker.starts)
     committed = await asyncio.to_thread(broker.committed)
-    return topic_states(starts, first, last, took), group_states(starts, last, committed, await _metrics(found))
+    return topic_states(starts, first, last, took), group_states(starts, last, committed, await _metrics(installation))
 
 
 def topic_states(starts: Offsets, first: Offsets, last: Offsets, seconds: float) -> list[TopicState]:
-    """What each declared topic holds, and its rate between two looks."""
+    """Returns the size of each declared topic, and its rate between two measurements."""
     states = []
     for topic in TOPICS:
         places = [place for place in last if place[0] == topic.name]
@@ -101,26 +101,26 @@ def topic_states(starts: Offsets, first: Offsets, last: Offsets, seconds: float)
 
 
 def group_states(
-    starts: Offsets, last: Offsets, committed: Mapping[str, Offsets], seen: Mapping[str, float]
+    starts: Offsets, last: Offsets, committed: Mapping[str, Offsets], metrics: Mapping[str, float]
 ) -> list[GroupState]:
-    """How far each declared group is behind. `seen`: the workers' own metrics, by `<metric> <labels...>`."""
+    """Returns the lag of each declared group. `metrics`: the workers' metrics by `<metric> <labels...>`."""
     states = []
     for group in GROUPS:
-        dead = sum(last[place] - starts.get(place, 0) for place in last if place[0] == group.dead_letters)
+        dead_letters = sum(last[place] - starts.get(place, 0) for place in last if place[0] == group.dead_letters)
         for topic in group.topics:
             places = [place for place in last if place[0] == topic.name]
-            known = committed.get(group.name, {})
-            lag = sum(last[place] - known.get(place, starts.get(place, 0)) for place in places)
-            behind = seen.get(f"consumer_lag_seconds {group.name} {topic.name}")
+            positions = committed.get(group.name, {})
+            lag = sum(last[place] - positions.get(place, starts.get(place, 0)) for place in places)
+            seconds_behind = metrics.get(f"consumer_lag_seconds {group.name} {topic.name}")
             waiting = sum(
-                int(value) for name, value in seen.items() if name.startswith(f"parked_messages {group.name} ")
+                int(value) for name, value in metrics.items() if name.startswith(f"parked_messages {group.name} ")
             )
-            states.append(GroupState(group.name, topic.name, lag, behind, dead, waiting))
+            states.append(GroupState(group.name, topic.name, lag, seconds_behind, dead_letters, waiting))
     return states
 
 
 def metrics_in(text: str) -> dict[str, float]:
-    """`consumer_lag_seconds` and `parked_messages` of a metrics page, by `<metric> <labels...>`."""
+    """Returns `consumer_lag_seconds` and `parked_messages` of a metrics page by `<metric> <labels...>`."""
     from prometheus_client.parser import text_string_to_metric_families
 
     return {
@@ -133,10 +133,10 @@ def metrics_in(text: str) -> dict[str, float]:
     }
 
 
-async def _metrics(found: Mapping[str, Any]) -> dict[str, float]:
-    """Of all workers that answer."""
+async def _metrics(installation: Mapping[str, Any]) -> dict[str, float]:
+    """Returns the metrics of all workers that answer."""
     seen: dict[str, float] = {}
-    async with connect(found) as dmp:
+    async with connect(installation) as dmp:
         for name in NAMES:
             with contextlib.suppress(LocalError):
                 page = await send(dmp.http, dmp.urls, "GET", f"{name}-worker", "/metrics")
@@ -145,37 +145,41 @@ async def _metrics(found: Mapping[str, Any]) -> dict[str, float]:
 
 
 class Broker:
-    """Looks at a broker as the user who may describe everything and read nothing."""
+    """Reads offsets from a broker, as the user who may describe everything and read nothing."""
 
     def __init__(self, bootstrap: str, credentials: Credentials) -> None:
         self._client = admin_client(bootstrap, credentials)
 
     def starts(self) -> Offsets:
-        """The first offset that each partition still has."""
+        """Returns the first offset that each partition still has. Raises LocalError."""
         from confluent_kafka.admin import OffsetSpec
 
         return self._offsets(OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # the library's
 
     def ends(self) -> Offsets:
-        """The offset that each partition's next record gets. Raises LocalError."""
+        """Returns the offset of each partition's next record. Raises LocalError."""
         from confluent_kafka.admin import OffsetSpec
 
         return self._offsets(OffsetSpec.latest())  # type: ignore[no-untyped-call]  # the library's
 
     def committed(self) -> dict[str, Offsets]:
-        """What each declared group has dealt with."""
+        """Returns the committed offsets of each declared group. Raises LocalError."""
         from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
 
-        asked = [self._client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(g.name)]) for g in GROUPS]
-        found: dict[str, Offsets] = {}
-        for futures in asked:
+        requests = [self._client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(g.name)]) for g in GROUPS]
+        offsets: dict[str, Offsets] = {}
+        for futures in requests:
             for name, future in futures.items():
                 try:
                     partitions = future.result(_TIMEOUT).topic_partitions
                 except KafkaException as error:
-                    raise LocalError(f"the broker does not tell the offsets of {name}: {_why(error)}") from error
-                found[name] = {(one.topic, one.partition): one.offset for one in partitions if one.offset >= 0}
-        return found
+                    raise LocalError(f"the broker does not list the offsets of {name}: {_reason_of(error)}") from error
+                offsets[name] = {
+                    (partition.topic, partition.partition): partition.offset
+                    for partition in partitions
+                    if partition.offset >= 0
+                }
+        return offsets
 
     def _offsets(self, at: Any) -> Offsets:
         from confluent_kafka import KafkaException, TopicPartition
@@ -183,19 +187,19 @@ class Broker:
         names = {topic.name for topic in TOPICS} | {group.dead_letters for group in GROUPS}
         try:
             listed = self._client.list_topics(timeout=_TIMEOUT).topics
-            wanted = {
+            requests = {
                 TopicPartition(name, number): at
-                for name, one in listed.items()
+                for name, topic in listed.items()
                 if name in names
-                for number in one.partitions
+                for number in topic.partitions
             }
-            futures = self._client.list_offsets(wanted)
+            futures = self._client.list_offsets(requests)
             return {(place.topic, place.partition): future.result(_TIMEOUT).offset for place, future in futures.items()}
         except KafkaException as error:
-            raise LocalError(f"the broker does not answer: {_why(error)}; look with `dmp status`") from error
+            raise LocalError(f"the broker does not answer: {_reason_of(error)}; look with `dmp status`") from error
 
 
-def _why(error: Exception) -> str:
+def _reason_of(error: Exception) -> str:
     return str(getattr(error.args[0], "str", lambda: error.args[0])()) if error.args else "no reason given"
 
 
