@@ -138,7 +138,7 @@ async def test_an_invitation_does_not_tell_whether_the_person_is_known_here(hous
     assert len(await house.messages("carer-invitation")) == 1
 
 
-@pytest.mark.parametrize("said", ["accepted", "refused"])
+@pytest.mark.parametrize("decision", ["accepted", "refused"])
 async def test_an_invitation_by_mail_is_not_answered_by_its_id(house: House, decision: str) -> None:
     record_id, stranger = await adult(house, 1), await adult(house, 3)
     invited = await invite(house, record_id)

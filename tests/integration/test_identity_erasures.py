@@ -279,9 +279,11 @@ async def test_identity_acknowledges_for_itself_once_with_what_it_destroyed(
                     await ErasureFinisher("identity", nothing_left).step(connection, unfinished)
     topic = "identity.erasure-acknowledgements.v2"
     rows = await query(database, "select payload from outbox where topic = $1", topic)
-    (statements,) = [json.loads(row["payload"]) for row in rows]
-    assert statements["service"] == "identity"
-    assert statements["destroyed"].items() >= {"records": 1, "persons": 1, "contacts": 1, "fingerprints": 1}.items()
+    (acknowledgement,) = [json.loads(row["payload"]) for row in rows]
+    assert acknowledgement["service"] == "identity"
+    assert (
+        acknowledgement["destroyed"].items() >= {"records": 1, "persons": 1, "contacts": 1, "fingerprints": 1}.items()
+    )
 
 
 async def test_when_all_have_answered_there_is_a_receipt_that_the_published_keys_vouch_for(
