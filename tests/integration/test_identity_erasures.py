@@ -124,15 +124,15 @@ async def test_every_table_that_names_a_record_is_among_those_that_are_emptied(
     client: httpx.AsyncClient, database: Database, life: Life
 ) -> None:
     record_id = await open_one(client)
-    said: list[str] = []
+    statements: list[str] = []
     async with life.pool.acquire() as pooled:
         connection: Any = pooled
-        with connection.query_logger(lambda record: said.append(record.query)):
+        with connection.query_logger(lambda record: statements.append(record.query)):
             lifecycle_record = await lifecycle.load_lifecycle_record(connection, record_id)
             assert lifecycle_record is not None
             async with connection.transaction():
                 await destroy_record_data(connection, KEYRINGS, lifecycle_record, clock.now())
-    emptied = set(re.findall(r"delete from (\w+)", " ".join(said)))
+    emptied = set(re.findall(r"delete from (\w+)", " ".join(statements)))
     rows = await query(
         database,
         "select distinct c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace "
@@ -279,9 +279,11 @@ async def test_identity_acknowledges_for_itself_once_with_what_it_destroyed(
                     await ErasureFinisher("identity", nothing_left).step(connection, unfinished)
     topic = "identity.erasure-acknowledgements.v2"
     rows = await query(database, "select payload from outbox where topic = $1", topic)
-    (said,) = [json.loads(row["payload"]) for row in rows]
-    assert said["service"] == "identity"
-    assert said["destroyed"].items() >= {"records": 1, "persons": 1, "contacts": 1, "fingerprints": 1}.items()
+    (acknowledgement,) = [json.loads(row["payload"]) for row in rows]
+    assert acknowledgement["service"] == "identity"
+    assert (
+        acknowledgement["destroyed"].items() >= {"records": 1, "persons": 1, "contacts": 1, "fingerprints": 1}.items()
+    )
 
 
 async def test_when_all_have_answered_there_is_a_receipt_that_the_published_keys_vouch_for(

@@ -44,7 +44,7 @@ async def test_a_round_ends_when_its_time_is_over_and_says_that_there_is_more(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that the worker's liveness sees the loop come round."""
-    monkeypatch.setattr(sweeping, "ROUND_S", 0.0)
+    monkeypatch.setattr(sweeping, "RUN_INTERVAL_S", 0.0)
     await pool.execute(FILL, 10)
     assert await sweep(pool, {sessions.SWEEP_REFRESH_TOKENS: clock.now()})
     assert await pool.fetchval(COUNT) == 10
