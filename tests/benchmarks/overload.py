@@ -187,7 +187,7 @@ async def _overloading(folder: Path, seconds: float) -> AsyncIterator[Overloadin
         dmp = await resources.enter_async_context(connect(endpoints.read(stack.layout)))
         hospital = await resources.enter_async_context(Hospital(stack))
         client = await resources.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
-        software = await hospital.found()
+        software = await hospital.register()
         persons = await hospital.open_records(RECORDS, tell)
         streams = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
         process = await launch("tests.infra.mixed_load", **streams)

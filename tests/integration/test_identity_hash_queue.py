@@ -11,11 +11,11 @@ import pytest_asyncio
 
 from services.identity.domain import hash_queue
 from services.identity.domain.hash_queue import HashPlace, HashQueue
-from services.identity.domain.passwords import Hasher
+from services.identity.domain.passwords import Argon2Hasher
 from shared.errors import OverloadedError
 from shared.runtime.metrics import REFUSED
 from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, House, at_home, session
+from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, at_home, session
 from tests.infra.identity_api import settings_of
 
 REAL = {"password_memory_kib": 19456, "password_passes": 2, "password_lanes": 1, "refusal_s": 0.5}
@@ -24,7 +24,7 @@ FLOOD = 400
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[House]:
+async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
     database = await new_database("identity")
     async with at_home(database, settings=settings_of(database, accounts=REAL)) as made:
         yield made
@@ -39,7 +39,7 @@ def told(answer: httpx.Response) -> tuple[int, str | None, str, str]:
     return answer.status_code, answer.headers.get("retry-after"), answer.headers["content-type"], answer.text
 
 
-async def test_a_flood_of_sign_ins_is_refused_in_part_and_a_later_sign_in_succeeds(house: House) -> None:
+async def test_a_flood_of_sign_ins_is_refused_in_part_and_a_later_sign_in_succeeds(house: IdentityApi) -> None:
     await house.open_account()
     device = await house.sign_in()
     before = refused()
@@ -71,7 +71,7 @@ async def test_a_flood_of_sign_ins_is_refused_in_part_and_a_later_sign_in_succee
 
 
 async def test_whatever_hashes_is_refused_before_it_looks_at_an_account_or_a_code(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: IdentityApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await house.open_account()
     signed_in = await house.sign_in()
@@ -100,7 +100,7 @@ async def test_no_more_hashes_run_at_once_than_there_are_turns() -> None:
         with lock:
             running += 1
             most = max(most, running)
-        Hasher().hash("some password")
+        Argon2Hasher().hash("some password")
         with lock:
             running -= 1
 

@@ -51,7 +51,7 @@ async def change(pool: Pool, record_id: UUID, **changed: Any) -> None:
         present = await states.lock_state(connection, record_id)
         assert present is not None
         present = replace(present, record_version=1)
-        state = present.as_event(present.choices.model_copy(update=changed), clock.now())
+        state = present.changed(present.choices.model_copy(update=changed), clock.now())
         await states.update_state(connection, state, Change(action="block-professional", subject_id=DOCTOR), PATIENT)
         await append(connection, [announce(state.as_event())])
 

@@ -15,7 +15,7 @@ import pytest_asyncio
 from services.consent.store.copies import COPIED_TOPICS
 from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
-from services.identity.domain.kinds import HOLDS
+from services.identity.domain.kinds import MAX_SCOPES
 from shared.contracts.identity import PeopleChanged
 from shared.db.pool import Limits, transaction
 from shared.http import app as frame
@@ -104,8 +104,8 @@ def tokens(record_id: UUID) -> dict[str, str | None]:
         "carer": make_token("carer", str(CARER), record_id=record_id),
         "professional": make_token("professional", DOCTOR, patient_present=record_id, **professional),
         "professional in an emergency": make_token("professional", DOCTOR, **emergency, **professional),
-        "software": software_token("software-1", HOSPITAL, scope=" ".join(HOLDS["software"])),
-        "administrator": make_token("administrator", "admin-1", scope=" ".join(HOLDS["administrator"])),
+        "software": software_token("software-1", HOSPITAL, scope=" ".join(MAX_SCOPES["software"])),
+        "administrator": make_token("administrator", "admin-1", scope=" ".join(MAX_SCOPES["administrator"])),
         "operator": operator_token(),
         "nobody": None,
     }
@@ -120,7 +120,7 @@ class Seeded:
 
 
 async def seed_identity(api: Api) -> Seeded:
-    api_under_test = accounts.House(api.client, None, api.app.state.pool)  # type: ignore[arg-type] # nothing here reads the outbox
+    api_under_test = accounts.IdentityApi(api.client, None, api.app.state.pool)  # type: ignore[arg-type] # nothing here reads the outbox
     record_id = await api_under_test.open_account()
     started = await api_under_test.start()
     challenge = started.json()["challenge_id"]

@@ -100,3 +100,13 @@ delete from pending_sign_ins where state_digest in (
 SWEEP_SESSIONS = """
 delete from professional_sessions where id in (
   select id from professional_sessions where expires_at < $1 order by expires_at limit $2)"""
+
+
+DELETE_PENDING_EMERGENCIES = "delete from pending_sign_ins where record_id = $1"
+DELETE_EMERGENCIES = "delete from professional_sessions where record_id = $1"
+
+
+async def delete_emergencies_in(connection: Connection, record_id: UUID) -> None:
+    """Deletes sign-ins and sessions of emergencies in this record; both tables hold minutes of them only."""
+    await connection.execute(DELETE_PENDING_EMERGENCIES, record_id)
+    await connection.execute(DELETE_EMERGENCIES, record_id)

@@ -27,6 +27,7 @@ from services.identity.store import (
     links,
     minors,
     people,
+    professional_sessions,
     proposals,
     records,
     representations,
@@ -88,6 +89,11 @@ async def _attempts(connection: Connection, record_id: UUID) -> dict[str, int]:
     return {}
 
 
+async def _emergencies(connection: Connection, record_id: UUID) -> dict[str, int]:
+    await professional_sessions.delete_emergencies_in(connection, record_id)
+    return {}
+
+
 async def _contacts(connection: Connection, record_id: UUID) -> dict[str, int]:
     return {"contacts": await lifecycle.delete_contacts(connection, record_id)}
 
@@ -107,6 +113,7 @@ DESTROYERS: Final[tuple[Destroyer, ...]] = (
     _representations,
     _people_to_call,
     _attempts,
+    _emergencies,
     _contacts,
     _closures,
 )
