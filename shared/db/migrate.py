@@ -55,10 +55,13 @@ class Migration:
 
 
 def migrations_of(service: str, folder: Path) -> list[Migration]:
-    """The shared plumbing and the service's own, in order. Raises ValueError on a name out of form."""
+    """The shared plumbing and the service's own, in order. Raises ValueError on a name out of form,
+    and where a folder has none: a service that starts without its tables would look healthy."""
     migrations: list[Migration] = []
     for owner, place in (("shared", PLUMBING), (service, folder)):
         texts = {path.name: path.read_text("utf-8") for path in place.glob("*.sql")}
+        if not texts:
+            raise ValueError(f"no migrations in {place}")
         for name in sorted({text.replace(BATCH, ".sql") for text in texts}):
             if NAME.match(name) is None:
                 raise ValueError(f"{name}: migrations are called NNNN_pre_verb_what.sql or NNNN_post_...")

@@ -31,3 +31,8 @@ def test_a_migration_neither_locks_nor_breaks_what_runs(path: Path, tmp_path: Pa
 
 def test_a_migration_that_would_lock_a_table_for_long_is_found(tmp_path: Path) -> None:
     assert "adding-required-field" in complaints("alter table documents add column x integer not null;", tmp_path)
+
+
+def test_a_folder_without_migrations_is_not_taken_for_a_service_that_needs_none(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no migrations in"):
+        migrations_of("records", tmp_path)
