@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.db.migrate import migrations_of
+
 ROOT = Path(__file__).parents[2]
 SQUAWK = Path(sys.executable).with_name("squawk")
 NOT_OURS = ("prefer-bigint-over-int", "require-lock-timeout", "require-statement-timeout")
