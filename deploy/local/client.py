@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import orjson
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -26,8 +26,8 @@ from deploy.local.errors import LocalError
 FHIR = {"content-type": "application/fhir+json"}
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _MARGIN_S = 30
-_TIMEOUT = httpx.Timeout(30, connect=5)
-_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+_TIMEOUT = httpx2.Timeout(30, connect=5)
+_LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
 
 
 class UnreachableError(LocalError):
@@ -50,7 +50,7 @@ class RefusedError(LocalError):
 class Session:
     """A caller with its access token. The token is requested when it is needed, and again before it expires."""
 
-    http: httpx.AsyncClient
+    http: httpx2.AsyncClient
     urls: Mapping[str, str]
     who: str
     ask: Callable[[], Awaitable[tuple[str, int]]] = field(repr=False)
@@ -65,7 +65,7 @@ class Session:
 
     async def call(
         self, method: str, service: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """Sends a request with the token; `service` is a name, or `<name>-worker`.
 
         Raises RefusedError, UnreachableError.
@@ -78,7 +78,7 @@ class Session:
 class Dmp:
     """The services of one installation."""
 
-    http: httpx.AsyncClient
+    http: httpx2.AsyncClient
     urls: Mapping[str, str]
 
     def software(self, client_id: str, key: ECKey) -> Session:
@@ -121,17 +121,17 @@ async def connect(installation: Mapping[str, Any]) -> AsyncIterator[Dmp]:
     """Connects to the services of an installation, the content of its `endpoints.json`."""
     urls = {name: service["api"] for name, service in installation["services"].items()}
     urls |= {f"{name}-worker": service["worker"] for name, service in installation["services"].items()}
-    async with httpx.AsyncClient(timeout=_TIMEOUT, limits=_LIMITS, trust_env=False) as http:
+    async with httpx2.AsyncClient(timeout=_TIMEOUT, limits=_LIMITS, trust_env=False) as http:
         yield Dmp(http, urls)
 
 
 async def send(
-    http: httpx.AsyncClient, urls: Mapping[str, str], method: str, service: str, path: str, **options: Any
-) -> httpx.Response:
+    http: httpx2.AsyncClient, urls: Mapping[str, str], method: str, service: str, path: str, **options: Any
+) -> httpx2.Response:
     """Sends a request without a token. Raises RefusedError, UnreachableError."""
     try:
         response = await http.request(method, urls[service] + path, **options)
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         raise UnreachableError(service) from error
     if response.is_error:
         code, detail = problem_in(response)
@@ -146,7 +146,7 @@ def assertion(client_id: str, key: ECKey, audience: str) -> str:
     return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key)
 
 
-def problem_in(response: httpx.Response) -> tuple[str, str]:
+def problem_in(response: httpx2.Response) -> tuple[str, str]:
     """Returns code and detail of an error: problem+json (RFC 9457), an OperationOutcome, or OAuth (RFC 6749, 5.2)."""
     try:
         body = orjson.loads(response.content)
@@ -187,6 +187,6 @@ def _place(issue: Mapping[str, Any]) -> str:
     return f" (at {', '.join(expression)})" if expression else ""
 
 
-def _token_in(response: httpx.Response) -> tuple[str, int]:
+def _token_in(response: httpx2.Response) -> tuple[str, int]:
     body = response.json()
     return str(body["access_token"]), int(body["expires_in"])

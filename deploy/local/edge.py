@@ -15,12 +15,12 @@ import os
 import re
 import ssl
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
 import h11
-import httpx
+import httpx2
 
 from deploy.local.ports import HOST
 from services.identity.domain.edge import SignedRequest, sign_certificate
@@ -49,6 +49,12 @@ class _RefusedError(Exception):
         self.status = status
 
 
+def _new_client() -> httpx2.AsyncClient:
+    """One for the process, with a connection for each request: none is lost to an upstream that closes an idle one."""
+    limits = httpx2.Limits(max_keepalive_connections=0)
+    return httpx2.AsyncClient(timeout=PATIENCE_S, limits=limits, trust_env=False, follow_redirects=False)
+
+
 @dataclass
 class Edge:
     """The upstream's URL, and the keys that sign certificates for identity."""
@@ -56,6 +62,7 @@ class Edge:
     upstream: str
     keys: Keyring
     open_connections: int = 0
+    client: httpx2.AsyncClient = field(default_factory=_new_client)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serves one connection."""
@@ -82,14 +89,14 @@ class Edge:
             return _short(refused.status)
         except h11.RemoteProtocolError as error:
             return _short(error.error_status_hint)
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             return _short(502)
         kept = [(name, value) for name, value in answer.headers.raw if not name.lower().decode().startswith(_HOP)]
         kept += [(b"content-length", str(len(answer.content)).encode()), (b"connection", b"close")]
         sent = connection.send(h11.Response(status_code=answer.status_code, headers=kept)) or b""
         return sent + (connection.send(h11.Data(data=answer.content)) or b"") if answer.content else sent
 
-    async def _pass_on(self, request: h11.Request, body: bytes, writer: asyncio.StreamWriter) -> httpx.Response:
+    async def _pass_on(self, request: h11.Request, body: bytes, writer: asyncio.StreamWriter) -> httpx2.Response:
         method, target = request.method.decode(), request.target.decode("latin-1")
         headers = {name.decode(): value.decode("latin-1") for name, value in request.headers if _is_passed(name)}
         peer = ipaddress.ip_address(writer.get_extra_info("peername")[0])
@@ -98,10 +105,9 @@ class Edge:
         certificate = _certificate(writer)
         if certificate is not None:
             headers |= sign_certificate(self.keys, certificate, SignedRequest(method, target, body), clock.now())
-        async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, follow_redirects=False) as client:
-            return await client.request(
-                method, self.upstream, headers=headers, content=body, extensions={"target": target.encode()}
-            )
+        return await self.client.request(
+            method, self.upstream, headers=headers, content=body, extensions={"target": target.encode()}
+        )
 
 
 async def start(edge: Edge, port: int, folder: Path) -> asyncio.Server:

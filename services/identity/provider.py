@@ -6,7 +6,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -61,6 +61,7 @@ class HttpProvider:
         self._keys: KeySet | None = None
         self._keys_fetched_at = -KEYS_MAX_AGE_S
         self._keys_lock = asyncio.Lock()
+        self._http: httpx2.AsyncClient | None = None
 
     async def authorization_endpoint(self) -> str:
         """Returns the URL to which the browser is redirected."""
@@ -128,16 +129,17 @@ class HttpProvider:
             return
         log("keys.refreshed", count=len(self._keys.keys))
 
-    async def _request(self, method: str, url: str, **options: Any) -> httpx.Response:
+    async def _request(self, method: str, url: str, **options: Any) -> httpx2.Response:
         try:
-            async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, follow_redirects=False) as client:
-                with idle():
-                    return await client.request(method, url, **options)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            # One client for the process: each new one parses the machine's certificates on the event loop.
+            self._http = self._http or httpx2.AsyncClient(timeout=TIMEOUT_S, trust_env=False, follow_redirects=False)
+            with idle():
+                return await self._http.request(method, url, **options)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ProviderUnavailableError from error
 
 
-def _object(response: httpx.Response) -> dict[str, Any]:
+def _object(response: httpx2.Response) -> dict[str, Any]:
     """Returns the JSON object of a successful response. Raises ProviderUnavailableError."""
     if response.status_code != 200 or len(response.content) > MAX_RESPONSE_BYTES:
         raise ProviderUnavailableError

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-import httpx
+import httpx2
 import orjson
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -40,6 +40,7 @@ LONGEST = 8192
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
 SHORTEST_FETCH_S = 2.0
 REFRESH_S = 300.0
+FETCH_TIMEOUT_S = 2.0
 CACHE_SIZE = 10_000
 
 
@@ -123,6 +124,7 @@ class IssuerKeys:
         self._keys: KeySet | None = None
         self._looked_at = -REFRESH_S
         self._looking = asyncio.Lock()
+        self._http: httpx2.AsyncClient | None = None
 
     async def current(self) -> KeySet:
         """From memory; from the database after a start; refreshed in passing when old."""
@@ -143,11 +145,12 @@ class IssuerKeys:
 
     async def _fetch(self) -> None:
         try:
-            async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
-                response = await client.get(self._url)
-                response.raise_for_status()
-                self._keys = KeySet.import_key_set(response.json())
-        except (httpx.HTTPError, ValueError, KeyError, JoseError) as error:
+            # One client for the process: each new one parses the machine's certificates on the event loop.
+            self._http = self._http or httpx2.AsyncClient(timeout=FETCH_TIMEOUT_S, trust_env=False)
+            response = await self._http.get(self._url)
+            response.raise_for_status()
+            self._keys = KeySet.import_key_set(response.json())
+        except (httpx2.HTTPError, ValueError, KeyError, JoseError) as error:
             log("keys.unreachable", error=error)
             return
         jwks = [key.as_dict(private=False) for key in self._keys.keys]

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 NETWORK = {
     *("aiohttp", "aioftp", "aiokafka", "aiosmtplib", "asyncpg", "boto3", "botocore", "confluent_kafka", "faststream"),
-    *("ftplib", "grpc", "http.client", "httplib2", "httpx", "hl7apy", "imaplib", "kafka", "niquests", "paramiko"),
+    *("ftplib", "grpc", "http.client", "httplib2", "httpx2", "hl7apy", "imaplib", "kafka", "niquests", "paramiko"),
     *("psycopg", "pycurl", "redis", "requests", "smtplib", "socket", "ssl", "subprocess", "telnetlib", "uvicorn"),
     *("urllib.request", "urllib3", "websockets", "xmlrpc", "zeep", "zmq", "multiprocessing.connection"),
 }
@@ -35,9 +35,9 @@ OPENERS = {"create_connection", "create_datagram_endpoint", "create_subprocess_e
 OPENERS |= {"open_connection", "open_unix_connection", "popen", "sock_connect"}
 
 CLIENTS = {
-    "services/identity/provider.py": {"httpx"},  # Pro Santé Connect: the sign-in of professionals
+    "services/identity/provider.py": {"httpx2"},  # Pro Santé Connect: the sign-in of professionals
     "services/notify/smtp.py": {"aiosmtplib"},  # mail to patients
-    "shared/http/tokens.py": {"httpx"},  # the keys of identity's own tokens
+    "shared/http/tokens.py": {"httpx2"},  # the keys of identity's own tokens
 }
 """Who speaks to a server that is neither the service's own database nor the broker."""
 

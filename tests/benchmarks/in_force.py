@@ -16,7 +16,7 @@ from typing import Annotated, Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import asyncpg
-import httpx
+import httpx2
 import orjson
 import typer
 from rich.console import Console
@@ -50,7 +50,7 @@ async def measure(rate: float, changes: int) -> tuple[Latency, Latency, int]:
 async def _change(made: Bench, changes: int) -> tuple[Latency, Latency, int]:
     records = await _records(made)
     inside, outside, late = [], [], 0
-    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+    async with httpx2.AsyncClient(timeout=30, trust_env=False) as client:
         headers = {one: await _headers(client, made, one) for one in records}
         for number in range(changes):
             record_id = records[number % len(records)]
@@ -76,7 +76,7 @@ async def _records(made: Bench) -> list[str]:
     return [str(row["record_id"]) for row in rows]
 
 
-async def _headers(client: httpx.AsyncClient, made: Bench, record_id: str) -> dict[str, str]:
+async def _headers(client: httpx2.AsyncClient, made: Bench, record_id: str) -> dict[str, str]:
     body = {"kind": "patient", "record_id": record_id}
     answer = await client.post(f"{made.stack.url('identity')}/demo/sign-in", json=body)
     return {"authorization": f"Bearer {answer.raise_for_status().json()['access_token']}", "prefer": "wait=10"}

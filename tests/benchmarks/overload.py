@@ -25,7 +25,7 @@ from typing import Annotated, Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import asyncpg
-import httpx
+import httpx2
 import orjson
 import typer
 
@@ -93,7 +93,7 @@ class Overloading:
 
     stack: Stack
     dmp: Dmp
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
     software: Software
     persons: list[Person]
     generator: Generator
@@ -186,7 +186,7 @@ async def _overloading(folder: Path, seconds: float) -> AsyncIterator[Overloadin
         await bootstrap(stack.layout)
         dmp = await resources.enter_async_context(connect(endpoints.read(stack.layout)))
         hospital = await resources.enter_async_context(Hospital(stack))
-        client = await resources.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
+        client = await resources.enter_async_context(httpx2.AsyncClient(timeout=30, trust_env=False))
         software = await hospital.register()
         persons = await hospital.open_records(RECORDS, tell)
         streams = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}

@@ -24,7 +24,7 @@ from typing import Annotated
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import asyncpg
-import httpx
+import httpx2
 import orjson
 import typer
 from rich.console import Console
@@ -88,7 +88,7 @@ async def measure(folder: Path, documents: int, pages: int, reads: int) -> Figur
         await bootstrap(stack.layout)
         async with (
             connect(endpoints.read(stack.layout)) as dmp,
-            httpx.AsyncClient(timeout=30, trust_env=False) as client,
+            httpx2.AsyncClient(timeout=30, trust_env=False) as client,
         ):
             scene = await set_scene(stack, dmp)
             await scene.holder.call(
@@ -170,7 +170,7 @@ async def _plain(stack: Stack) -> AsyncIterator[str]:
 
 
 async def _pages(
-    client: httpx.AsyncClient, urls: tuple[str, str], scene: Scene, doctor: dict[str, str], pages: int
+    client: httpx2.AsyncClient, urls: tuple[str, str], scene: Scene, doctor: dict[str, str], pages: int
 ) -> tuple[float, float, int]:
     """Medians in milliseconds, one page here and one there in turn, and how many documents the page lists."""
     query = {"patient": scene.record_id, "status": "current", "_count": "50"}
@@ -188,7 +188,7 @@ async def _pages(
 
 
 async def _reads(
-    stack: Stack, client: httpx.AsyncClient, url: str, doctor: dict[str, str], reads: int
+    stack: Stack, client: httpx2.AsyncClient, url: str, doctor: dict[str, str], reads: int
 ) -> tuple[float, float]:
     """CPU milliseconds of API and of PostgreSQL for each read."""
     for name in NAMES:

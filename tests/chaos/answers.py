@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from tests.infra.depositing import Result
 from tests.infra.hospital import Software, token_of
@@ -40,7 +40,7 @@ class Answer:
 class Hospital:
     """Deposits bodies at `/fhir` as a real pipeline does: the same bytes again, with back-off, until accepted."""
 
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
     identity: str
     records: str
     software: Software
@@ -96,7 +96,7 @@ class Hospital:
         asked_at = time.time()
         try:
             answer = await self.client.request(method, url, headers=headers, content=body)
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             noted = Answer(question, asked_at, time.time() - asked_at, 0, problem=type(error).__name__)
             self.answers.append(noted)
             return noted, b""
@@ -111,7 +111,7 @@ class Hospital:
         """The one that there is while identity is away."""
         async with self._renewing:
             while not self._token or time.time() - self._token_at > TOKEN_KEPT_S:
-                with contextlib.suppress(httpx.TransportError, RuntimeError):
+                with contextlib.suppress(httpx2.TransportError, RuntimeError):
                     self._token = await token_of(self.client, self.identity, self.software)
                     self._token_at = time.time()
                     break

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import httpx
+import httpx2
 
 WAIT = "wait=10"
 REFUSED = 404
@@ -62,7 +62,7 @@ async def change_and_read(
     held: Held,
     consent: str,
     readers: Sequence[str],
-    client: httpx.AsyncClient,
+    client: httpx2.AsyncClient,
     changes: int,
     doctor_id: str,
     pause_s: float,
@@ -91,11 +91,11 @@ async def change_and_read(
     return seen
 
 
-async def _change(client: httpx.AsyncClient, method: str, url: str, headers: dict[str, str], seen: Seen) -> float:
+async def _change(client: httpx2.AsyncClient, method: str, url: str, headers: dict[str, str], seen: Seen) -> float:
     """Asks until it is in force; when that was known."""
     began = time.monotonic()
     while True:
-        with contextlib.suppress(httpx.TransportError):
+        with contextlib.suppress(httpx2.TransportError):
             answer = await client.request(method, url, headers={**headers, "prefer": WAIT})
             if answer.status_code == 200:
                 seen.took.append(time.monotonic() - began)
@@ -107,13 +107,13 @@ async def _change(client: httpx.AsyncClient, method: str, url: str, headers: dic
 
 
 async def read_until(
-    held: Held, url: str, client: httpx.AsyncClient, seen: Seen, over: asyncio.Event, pause_s: float
+    held: Held, url: str, client: httpx2.AsyncClient, seen: Seen, over: asyncio.Event, pause_s: float
 ) -> None:
     """The doctor reads again and again, `pause_s` between two reads, until `over`."""
     while not over.is_set():
         began = time.monotonic()
         status = 0
-        with contextlib.suppress(httpx.TransportError):
+        with contextlib.suppress(httpx2.TransportError):
             status = (await client.get(url, headers=held.doctor)).status_code
         if status in (200, REFUSED):
             seen.reads.append((began, time.monotonic(), status))

@@ -24,7 +24,7 @@ from typing import Annotated
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import httpx
+import httpx2
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -141,8 +141,8 @@ async def _play(trial: Trial, installation: Installation, folder: Path, seconds:
         persons = await opening.open_records(RECORDS, tell)
     bodies = folder / "bodies.bin"
     places = await asyncio.to_thread(lambda: list(build_bodies(bodies, persons, BODIES, 20261128)))
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(timeout=60, trust_env=False, limits=limits) as client:
+    limits = httpx2.Limits(max_connections=None)
+    async with httpx2.AsyncClient(timeout=60, trust_env=False, limits=limits) as client:
         urls = installation.url("identity"), installation.url("records")
         depositing = Hospital(client, *urls, software, bodies, places)
         times, over = Times(time.time()), asyncio.Event()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
+import httpx2
 import orjson
 
 from tests.chaos.judging import TIRED, WAIT, Held, Seen, read_until
@@ -33,7 +33,7 @@ async def mask_and_read(
     held: Held,
     consent: str,
     records: str,
-    client: httpx.AsyncClient,
+    client: httpx2.AsyncClient,
     doctor_id: str,
     pause_s: float,
     over: asyncio.Event,
@@ -60,11 +60,11 @@ def without_unannounced(seen: Sequence[Seen], lost_at: float, announced_within_s
         one.forbidden = [span for span in one.forbidden if abs(span[0] - lost_at) > announced_within_s]
 
 
-async def _until(client: httpx.AsyncClient, method: str, url: str, held: Held, seen: Seen, **sent: Any) -> float:
+async def _until(client: httpx2.AsyncClient, method: str, url: str, held: Held, seen: Seen, **sent: Any) -> float:
     """Asks until it is done; when that was known."""
     began = time.monotonic()
     while True:
-        with contextlib.suppress(httpx.TransportError):
+        with contextlib.suppress(httpx2.TransportError):
             headers = {**held.patient, "prefer": WAIT, **(PATCH if sent else {})}
             answer = await client.request(method, url, headers=headers, **sent)
             if answer.status_code in (200, 201, 204):

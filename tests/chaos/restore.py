@@ -26,7 +26,7 @@ from uuid import UUID
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import asyncpg
-import httpx
+import httpx2
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -117,7 +117,7 @@ async def play(folder: Path, service: str, gap: float, deposits: int, rate: floa
         doomed = [await set_scene(stack, dmp) for _ in range(2)]
         for scene in doomed:
             await scene.done(await scene.deposit())
-        client = await resources.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
+        client = await resources.enter_async_context(httpx2.AsyncClient(timeout=30, trust_env=False))
         began = time.time()
         order = Run(f"{stack.url('records')}/fhir", 0, deposits, began + 0.5, rate, persist=True)
         async with asyncio.TaskGroup() as group:
@@ -138,12 +138,12 @@ async def play(folder: Path, service: str, gap: float, deposits: int, rate: floa
         return outcome
 
 
-async def _mask(one: Held, world: World, client: httpx.AsyncClient, over: asyncio.Event) -> Seen:
+async def _mask(one: Held, world: World, client: httpx2.AsyncClient, over: asyncio.Event) -> Seen:
     stack, doctor = world.stack, PROFESSIONALS[DOCTOR].id
     return await mask_and_read(one, stack.url("consent"), stack.url("records"), client, doctor, PAUSE_S, over)
 
 
-async def _change(held: Any, world: World, client: httpx.AsyncClient) -> Seen:
+async def _change(held: Any, world: World, client: httpx2.AsyncClient) -> Seen:
     stack, doctor = world.stack, PROFESSIONALS[DOCTOR].id
     readers = [stack.url("records")]
     return await change_and_read(held, stack.url("consent"), readers, client, CHANGES, doctor, PAUSE_S)
@@ -170,8 +170,8 @@ async def _lose_commits(world: World, outcome: Outcome, folder: Path, gap: float
 
 
 async def _needs_recovery(stack: Stack, service: str) -> bool:
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
-        with contextlib.suppress(httpx.TransportError):
+    async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
+        with contextlib.suppress(httpx2.TransportError):
             return NEEDED in (await client.get(f"{stack.url(service, 'worker')}/metrics")).text
     return False
 

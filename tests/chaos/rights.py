@@ -22,7 +22,7 @@ from typing import Annotated
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import httpx
+import httpx2
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -76,10 +76,10 @@ async def play(stack: Stack, dmp: Dmp, changes: int, at_once: int, *, kill: bool
     held = [await hold(stack, dmp) for _ in range(records)]
     each = math.ceil(changes / records / 2) * 2
     done = 0
-    limits = httpx.Limits(max_connections=None)
+    limits = httpx2.Limits(max_connections=None)
     async with (
         two_readers(stack) as readers,
-        httpx.AsyncClient(timeout=30, trust_env=False, limits=limits) as client,
+        httpx2.AsyncClient(timeout=30, trust_env=False, limits=limits) as client,
         asyncio.TaskGroup() as group,
     ):
         beside = [group.create_task(renew_all(dmp, held))]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from deploy.local import mailbox
@@ -66,7 +66,7 @@ async def test_a_deposit_made_while_a_worker_is_away_is_kept_and_completed_when_
                 await scene.holder.call("GET", "records", f"/fhir/Binary/{progress['document_id']}")
             assert refused.value.status == 404
         for service in SERVICES:
-            async with httpx.AsyncClient(trust_env=False) as client:
+            async with httpx2.AsyncClient(trust_env=False) as client:
                 assert (await client.get(f"{stack.url(service)}/readyz")).status_code == 200
     finally:
         await stack.start_again(worker)
@@ -154,7 +154,7 @@ def _logs(stack: Stack) -> Iterator[tuple[str, str]]:
 
 async def _metrics(stack: Stack) -> dict[str, str]:
     pages = {}
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False) as client:
         for service in SERVICES:
             for role in ("metrics", "worker"):
                 answer = await client.get(f"http://127.0.0.1:{stack.ports[f'{service}-{role}']}/metrics")

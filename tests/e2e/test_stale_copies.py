@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from uuid import uuid4
 
-import httpx
+import httpx2
 
 from deploy.local.bootstrap import DOCTOR, PROFESSIONALS, SECOND_DOCTOR
 from deploy.local.client import Dmp, Session
@@ -22,11 +22,11 @@ async def test_while_the_broker_is_away_others_are_not_answered_and_who_may_be_j
     document = (await scene.done(await scene.deposit()))["document_id"]
     async with (
         another_reader(stack, RECORDS_FRESHNESS__LIMIT_S=str(LIMIT_S)) as url,
-        httpx.AsyncClient(base_url=f"{url}/fhir/Binary", timeout=30, trust_env=False) as client,
+        httpx2.AsyncClient(base_url=f"{url}/fhir/Binary", timeout=30, trust_env=False) as client,
     ):
         missing, (doctor, *others) = uuid4(), await _readers(scene)
 
-        async def ask(reader: Mapping[str, str], document_id: object = document) -> httpx.Response:
+        async def ask(reader: Mapping[str, str], document_id: object = document) -> httpx2.Response:
             return await client.get(f"/{document_id}", headers=reader)
 
         async def doctor_reads() -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import httpx
+import httpx2
 import orjson
 
 from services.identity.app import make_api
@@ -41,7 +41,7 @@ RULES = AccountRules(lookup_keys(RING), Argon2Hasher(CHEAP["password_memory_kib"
 class IdentityApi:
     """A client of identity's running API, its database, and a connection pool."""
 
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
     database: Database
     pool: Pool
 
@@ -59,11 +59,11 @@ class IdentityApi:
             await create_account(connection, RULES, KEYRINGS, record_id, contact, choices)
         return record_id
 
-    async def start(self, identifier: str = MAIL, password: str = PASSWORD, **more: Any) -> httpx.Response:
+    async def start(self, identifier: str = MAIL, password: str = PASSWORD, **more: Any) -> httpx2.Response:
         """Posts identifier and password, the first step of a sign-in."""
         return await self.client.post("/sign-in", json={"identifier": identifier, "password": password, **more})
 
-    async def answer(self, challenge_id: str, code: str) -> httpx.Response:
+    async def answer(self, challenge_id: str, code: str) -> httpx2.Response:
         """Posts the code, the second step of a sign-in."""
         return await self.client.post(
             f"/sign-in/{challenge_id}/code", json={"code": code}, headers={"user-agent": FIREFOX}
@@ -111,8 +111,8 @@ async def at_home(
     """Yields identity's API with its database; refusals are answered without delay."""
     app = known_routes(make_api(settings or settings_of(database, accounts={"refusal_s": 0})))
     async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app, client=(peer, 50000))
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8401") as client:
+        transport = httpx2.ASGITransport(app, client=(peer, 50000))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8401") as client:
             yield IdentityApi(client, database, app.state.pool)
 
 

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
@@ -30,7 +30,7 @@ class Api:
     """One API at work, and a client of it."""
 
     app: FastAPI
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ async def all_apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
             app = make(name, database)
             await stack.enter_async_context(app.router.lifespan_context(app))
             app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
-            transport = httpx.ASGITransport(app, client=("127.0.0.1", 50000))
-            client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+            transport = httpx2.ASGITransport(app, client=("127.0.0.1", 50000))
+            client = httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1")
             made[name] = Api(app, await stack.enter_async_context(client))
         yield made
 

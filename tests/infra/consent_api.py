@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 
 from services.consent.app import make_api
 from services.consent.settings import Settings
@@ -57,7 +57,7 @@ def _entry(id: str, version: int, status: str, profession: str | None) -> Profes
 class ConsentApi:
     """The API and its database."""
 
-    def __init__(self, client: httpx.AsyncClient, pool: Pool) -> None:
+    def __init__(self, client: httpx2.AsyncClient, pool: Pool) -> None:
         self.client, self.pool = client, pool
 
     async def open_record(self) -> "Record":
@@ -79,7 +79,7 @@ class Record:
 
     async def ask(
         self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """Sends a request; by the patient, unless another token is given."""
         sent = {**bearer(token or self.holder), **{name.replace("_", "-"): text for name, text in headers.items()}}
         return await self.api.client.request(method, f"/records/{self.id}/{path}", json=body, headers=sent)
@@ -134,8 +134,8 @@ async def consent_api(database: Database, **changed: Any) -> AsyncIterator[Conse
     )
     async with app.router.lifespan_context(app):
         app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
-        transport = httpx.ASGITransport(app)
+        transport = httpx2.ASGITransport(app)
         hooks = {"response": [check_fhir]}
-        async with httpx.AsyncClient(transport=transport, base_url="http://consent", event_hooks=hooks) as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://consent", event_hooks=hooks) as client:
             await enter(app.state.pool)
             yield ConsentApi(client, app.state.pool)

@@ -7,7 +7,7 @@ ask, the required codes, is asked here, and that nothing is empty (http://hl7.or
 from collections.abc import Iterator
 from typing import Any, Final
 
-import httpx
+import httpx2
 import orjson
 from fhir.resources.R4B import get_fhir_model_class
 from pydantic import BaseModel
@@ -26,8 +26,8 @@ class NotFhirError(AssertionError):
     """What is no FHIR, and where."""
 
 
-async def check_fhir(answer: httpx.Response) -> None:
-    """Hook of an httpx client. Raises as `check_resource`, where what claims to be FHIR is none."""
+async def check_fhir(answer: httpx2.Response) -> None:
+    """Hook of an httpx2 client. Raises as `check_resource`, where what claims to be FHIR is none."""
     if answer.headers.get("content-type", "").startswith(FHIR_JSON) and await answer.aread():
         check_resource(orjson.loads(answer.content))
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import asyncpg
-import httpx
+import httpx2
 import orjson
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -43,7 +43,7 @@ def new_key() -> ECKey:
     return ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": uuid4().hex})
 
 
-async def token_of(client: httpx.AsyncClient, issuer: str, software: Software) -> str:
+async def token_of(client: httpx2.AsyncClient, issuer: str, software: Software) -> str:
     """Returns an access token with all scopes of the client (RFC 7523)."""
     now, url = int(time.time()), f"{issuer}/oauth/token"
     claims = {"iss": software.client_id, "sub": software.client_id, "aud": url, "exp": now + 60, "jti": uuid4().hex}
@@ -63,7 +63,7 @@ class Hospital:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._client = httpx.AsyncClient(timeout=30, trust_env=False)
+        self._client = httpx2.AsyncClient(timeout=30, trust_env=False)
         self._issuer = stack.url("identity")
 
     async def __aenter__(self) -> Self:
@@ -125,7 +125,7 @@ class Hospital:
         return Software(registered.client_id, key)
 
 
-def _checked(answer: httpx.Response) -> Any:
+def _checked(answer: httpx2.Response) -> Any:
     if answer.is_error:
         raise RuntimeError(f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text[:500]}")
     return answer.json()

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
-import httpx
+import httpx2
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, OKPKey
 
@@ -55,12 +55,12 @@ def settings_of(database: Database, **changes: Any) -> Settings:
 @asynccontextmanager
 async def running(
     settings: Settings, *, peer: str = "127.0.0.1", base_url: str = "http://127.0.0.1:8401"
-) -> AsyncIterator[httpx.AsyncClient]:
+) -> AsyncIterator[httpx2.AsyncClient]:
     """The API in its lifespan, and a client of it."""
     app = known_routes(make_api(settings))
     async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app, client=(peer, 50000))
-        async with httpx.AsyncClient(transport=transport, base_url=base_url) as client:
+        transport = httpx2.ASGITransport(app, client=(peer, 50000))
+        async with httpx2.AsyncClient(transport=transport, base_url=base_url) as client:
             yield client
 
 
@@ -144,7 +144,7 @@ def token_request(proof: str, **changes: str) -> dict[str, str]:
     }
 
 
-async def open_one(client: httpx.AsyncClient, number: int = 1) -> UUID:
+async def open_one(client: httpx2.AsyncClient, number: int = 1) -> UUID:
     """A record of an invented person."""
     response = await client.post("/records", json=opening(number), headers=administrator())
     assert response.status_code in (200, 201, 202), response.text

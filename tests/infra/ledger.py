@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 
 from services.audit.app import make_api
 from services.audit.settings import Settings
@@ -76,7 +76,7 @@ def reading(**more: Any) -> Facts:
 class Ledger:
     """The ledger of one record. Each event is a second later than the one before; its id carries its time."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx2.AsyncClient) -> None:
         self.client, self.record_id = client, uuid4()
         self.pool: Pool = client._transport.app.state.pool  # type: ignore[attr-defined] # the app behind the transport
         self.time = clock.now() - timedelta(hours=1)
@@ -135,7 +135,7 @@ def parent_token(record_id: UUID) -> str:
 
 
 @asynccontextmanager
-async def audit_api(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def audit_api(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """Serves the API in this process."""
     app = make_api(
         Settings(
@@ -149,6 +149,6 @@ async def audit_api(database: Database) -> AsyncIterator[httpx.AsyncClient]:
         async with transaction(app.state.pool) as connection:
             await raise_watermarks(connection, {(IDENTITY_ERASURES.name, 0): clock.now()})
         app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://audit") as http_client:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://audit") as http_client:
             yield http_client

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-import httpx
+import httpx2
 
 from services.identity.domain.insured import ContactDetails, InsuredPerson, seal_insured
 from services.identity.domain.opening import Person
@@ -106,7 +106,7 @@ async def ask_alone(house: IdentityApi, number: int = 1, **changes: Any) -> UUID
     return UUID(answer.json()["opening_id"])
 
 
-async def give_code(house: IdentityApi, opening_id: UUID, code: str) -> httpx.Response:
+async def give_code(house: IdentityApi, opening_id: UUID, code: str) -> httpx2.Response:
     """The code of an opening alone."""
     return await house.client.post(f"/openings/online/{opening_id}/code", json={"code": code})
 
@@ -119,7 +119,7 @@ async def obtain_ticket(house: IdentityApi, number: int = 1) -> tuple[UUID, str]
     return opening_id, answer.json()["ticket"]
 
 
-async def complete(house: IdentityApi, opening_id: UUID, ticket: str, **changes: Any) -> httpx.Response:
+async def complete(house: IdentityApi, opening_id: UUID, ticket: str, **changes: Any) -> httpx2.Response:
     """The last step of an opening alone."""
     return await house.client.post(
         f"/openings/online/{opening_id}/complete", json={"ticket": ticket, **choosing(**changes)}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import httpx
+import httpx2
 import orjson
 
 from shared.contracts.audit import AccessRecorded
@@ -57,7 +57,7 @@ async def open_minor(
     *,
     born: str = MINOR,
     evidence: dict[str, str] | None = None,
-) -> httpx.Response:
+) -> httpx2.Response:
     """By an administrator."""
     body = {"ins": ins(number, born), "traits": traits(number, born), "by": by(representative, evidence)}
     return await house.client.post("/records/represented", json=body, headers=administrator())
@@ -65,13 +65,13 @@ async def open_minor(
 
 async def open_own_minor(
     house: IdentityApi, own_id: UUID, number: int = 50, *, born: str = MINOR, **changes: Any
-) -> httpx.Response:
+) -> httpx2.Response:
     """By the representative, with the card."""
     body = {"ins": ins(number, born), "traits": traits(number, born), "card_serial": CARD, **changes}
     return await house.client.post("/records/represented", json=body, headers=bearer(patient_token(own_id)))
 
 
-async def add(house: IdentityApi, record_id: UUID, number: int, **more: Any) -> httpx.Response:
+async def add(house: IdentityApi, record_id: UUID, number: int, **more: Any) -> httpx2.Response:
     """Another representative, by an administrator."""
     return await house.client.post(
         f"/records/{record_id}/representatives", json=by(number, **more), headers=administrator()
@@ -85,7 +85,7 @@ async def acting(house: IdentityApi, own_id: UUID, record_id: UUID) -> dict[str,
     return bearer(answer.json()["access_token"])
 
 
-async def ask_to_act(house: IdentityApi, own_id: UUID, record_id: UUID) -> httpx.Response:
+async def ask_to_act(house: IdentityApi, own_id: UUID, record_id: UUID) -> httpx2.Response:
     """A token to act for another."""
     return await house.client.post(
         "/token/acting-for", json={"record_id": str(record_id)}, headers=bearer(patient_token(own_id))

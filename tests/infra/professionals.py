@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-import httpx
+import httpx2
 import uvicorn
 from joserfc import jwt
 from joserfc.jwk import Key
@@ -91,7 +91,7 @@ def doors(database: Database, provider: Provider | None = None, pki: Path | None
     return settings_of(database, professionals=section)
 
 
-async def enter_all(client: httpx.AsyncClient) -> None:
+async def enter_all(client: httpx2.AsyncClient) -> None:
     """Structures and professionals of the tests, as the directory has them; the stranger is not there."""
     for structure in (HOSPITAL, CLINIC, SAMU):
         put = await client.put(f"/structures/{structure}", json={"name": "Hôpital"}, headers=administrator())
@@ -101,7 +101,7 @@ async def enter_all(client: httpx.AsyncClient) -> None:
             await enter(client, person)
 
 
-async def enter(client: httpx.AsyncClient, person: Person, **changes: Any) -> None:
+async def enter(client: httpx2.AsyncClient, person: Person, **changes: Any) -> None:
     """One professional as the directory has them."""
     entry = {
         "name": person.name,
@@ -114,7 +114,7 @@ async def enter(client: httpx.AsyncClient, person: Person, **changes: Any) -> No
     assert response.status_code == 200, response.text
 
 
-async def begun(client: httpx.AsyncClient, **query: str) -> str:
+async def begun(client: httpx2.AsyncClient, **query: str) -> str:
     """Where the browser is sent; the client keeps the cookie."""
     response = await client.get("/professionals/sign-in", params=query)
     assert response.status_code == 303, response.text
@@ -123,7 +123,7 @@ async def begun(client: httpx.AsyncClient, **query: str) -> str:
 
 async def chosen(url: str, person: Person) -> dict[str, str]:
     """What the provider sends back when somebody chooses that name."""
-    async with httpx.AsyncClient() as browser:
+    async with httpx2.AsyncClient() as browser:
         response = await browser.get(f"{url}&person={person.id}")
     assert response.status_code == 303, response.text
     location = response.headers["location"]
@@ -131,19 +131,19 @@ async def chosen(url: str, person: Person) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
 
 
-async def sign_in(client: httpx.AsyncClient, person: Person, **query: str) -> httpx.Response:
+async def sign_in(client: httpx2.AsyncClient, person: Person, **query: str) -> httpx2.Response:
     """The whole way through the provider."""
     back = await chosen(await begun(client, **query), person)
     return await client.get("/professionals/callback", params=back)
 
 
-async def caller_of(response: httpx.Response) -> Caller:
+async def caller_of(response: httpx2.Response) -> Caller:
     """Whom the token that was given speaks for."""
     assert response.status_code == 200, response.text
     return await TokenVerifier(SETTINGS, TestKeys()).verify(response.json()["access_token"])
 
 
-async def registered(client: httpx.AsyncClient, key: Key, **changes: Any) -> str:
+async def registered(client: httpx2.AsyncClient, key: Key, **changes: Any) -> str:
     """Software of the hospital with all profiles; its client id."""
     body = {
         "name": f"DPI {uuid4().hex[:8]}",
@@ -164,7 +164,7 @@ def passed_on(issued: Issued, target: str, body: bytes) -> dict[str, str]:
     return sign_certificate(EDGE_KEYS, issued.der, SignedRequest("POST", target, body), clock.now())
 
 
-async def post_with(client: httpx.AsyncClient, issued: Issued, target: str, **content: Any) -> httpx.Response:
+async def post_with(client: httpx2.AsyncClient, issued: Issued, target: str, **content: Any) -> httpx2.Response:
     """A POST as the TLS entrance passes it on for whoever has that certificate."""
     request = client.build_request("POST", target, **content)
     request.headers.update(passed_on(issued, target, request.content))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import orjson
 from prometheus_client import REGISTRY
 
@@ -127,7 +127,7 @@ class RecordsApi:
     """The API of records on a database of its own, and what its consumers would do."""
 
     pool: Pool
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
     vault: Vault
     versions: dict[UUID, int] = field(default_factory=dict)
 
@@ -208,7 +208,7 @@ class RecordsApi:
 
     async def deposit(
         self, body: bytes, *, organisation: str = HOSPITAL, prefer: str | None = None, **headers: str
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """POST /fhir."""
         headers = {**bearer(software_token("software-1", organisation)), "content-type": FHIR_JSON, **headers}
         if prefer is not None:
@@ -230,11 +230,11 @@ class RecordsApi:
         await self.decide(*ids)
         return ids
 
-    async def get(self, path: str, token: str, **headers: str) -> httpx.Response:
+    async def get(self, path: str, token: str, **headers: str) -> httpx2.Response:
         """GET."""
         return await self.client.get(path, headers={**bearer(token), **headers})
 
-    async def search(self, token: str, **parameters: str) -> httpx.Response:
+    async def search(self, token: str, **parameters: str) -> httpx2.Response:
         """Searches by POST _search; the parameter `patient_identifier` is sent as patient.identifier."""
         form = {name.replace("patient_identifier", "patient.identifier"): value for name, value in parameters.items()}
         return await self.client.post("/fhir/DocumentReference/_search", data=form, headers=bearer(token))
@@ -267,7 +267,7 @@ def decided(
     )
 
 
-def document_ids(answer: httpx.Response) -> list[UUID]:
+def document_ids(answer: httpx2.Response) -> list[UUID]:
     """Returns the ids of the documents that a transaction-response names."""
     locations = [entry["response"].get("location", "") for entry in answer.json()["entry"]]
     return [
@@ -277,12 +277,12 @@ def document_ids(answer: httpx.Response) -> list[UUID]:
     ]
 
 
-def deposit_id(answer: httpx.Response) -> UUID:
+def deposit_id(answer: httpx2.Response) -> UUID:
     """Returns the id of the deposit that Location names."""
     return UUID(answer.headers["location"].removeprefix("/deposits/"))
 
 
-def codes(answer: httpx.Response) -> list[str]:
+def codes(answer: httpx2.Response) -> list[str]:
     """Returns the stable codes of an OperationOutcome."""
     body = answer.json()
     assert body["resourceType"] == "OperationOutcome", body
@@ -330,10 +330,10 @@ def settings_of(database: Database, **changed: Any) -> Settings:
 async def run_records_api(database: Database, **changed: Any) -> AsyncIterator[RecordsApi]:
     """Runs the API of records over ASGI."""
     app = known_routes(make_api(settings_of(database, **changed), TestKeys()))
-    transport = httpx.ASGITransport(app)
+    transport = httpx2.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(
+        httpx2.AsyncClient(
             transport=transport, base_url="http://records.test", event_hooks={"response": [check_fhir]}
         ) as client,
     ):

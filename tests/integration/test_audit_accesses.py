@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from services.audit.app import make_api
@@ -39,7 +39,7 @@ DOCTOR, HOSPITAL = "899700000001", "1750000001"
 
 
 @pytest.fixture
-async def client(new_database: NewDatabase) -> AsyncIterator[httpx.AsyncClient]:
+async def client(new_database: NewDatabase) -> AsyncIterator[httpx2.AsyncClient]:
     database = await new_database("audit")
     app = make_api(
         Settings(
@@ -51,15 +51,15 @@ async def client(new_database: NewDatabase) -> AsyncIterator[httpx.AsyncClient]:
     )
     async with app.router.lifespan_context(app):
         app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://audit") as http_client:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://audit") as http_client:
             yield http_client
 
 
 class Life:
     """One record's life as audit is told of it: each event a second after the one before."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx2.AsyncClient) -> None:
         self.client, self.record_id = client, uuid4()
         self.pool: Pool = client._transport.app.state.pool  # type: ignore[attr-defined] # the app behind the transport
         self._time = clock.now() - timedelta(hours=1)
@@ -111,7 +111,7 @@ class Life:
 
 
 @pytest.fixture
-def life(client: httpx.AsyncClient) -> Life:
+def life(client: httpx2.AsyncClient) -> Life:
     return Life(client)
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from shared.access import Permit, decide, decode_facts
@@ -29,7 +29,7 @@ class Family:
         self.holder = patient_token(ledger.record_id)
         self.parent = parent_token(ledger.record_id)
 
-    async def ask(self, list_name: str, token: str, record_id: UUID | None = None) -> httpx.Response:
+    async def ask(self, list_name: str, token: str, record_id: UUID | None = None) -> httpx2.Response:
         explaining = list_name == "explanation"
         path = (
             f"/entries/{self.entry}/{list_name}"

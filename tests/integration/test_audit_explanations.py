@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from shared.access import RULES_VERSION, Facts
@@ -34,7 +34,7 @@ async def ledger(new_database: NewDatabase) -> AsyncIterator[Ledger]:
         yield Ledger(client)
 
 
-async def ask(ledger: Ledger, entry: UUID, token: str, language: str = "en") -> httpx.Response:
+async def ask(ledger: Ledger, entry: UUID, token: str, language: str = "en") -> httpx2.Response:
     headers = {**bearer(token), "accept-language": language}
     return await ledger.client.get(f"/entries/{entry}/explanation", headers=headers)
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import httpx
+import httpx2
 import pytest
 
 from services.audit.app import make_api
@@ -32,7 +32,7 @@ FIRST, SECOND = UUID(int=0x8001), UUID(int=0x8002)
 class House:
     """Audit's API, and what it is told."""
 
-    def __init__(self, client: httpx.AsyncClient, pool: Pool) -> None:
+    def __init__(self, client: httpx2.AsyncClient, pool: Pool) -> None:
         self.client, self.pool = client, pool
         self._time = clock.now() - timedelta(hours=1)
 
@@ -81,7 +81,7 @@ async def home(new_database: NewDatabase) -> AsyncIterator[House]:
     )
     async with app.router.lifespan_context(app):
         app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://audit") as client:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://audit") as client:
             yield House(client, app.state.pool)
 
 

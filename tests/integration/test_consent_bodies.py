@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from services.consent.app import make_api
@@ -112,7 +112,7 @@ async def test_an_end_in_the_year_9999_is_none_of_an_authorisation_and_refused_o
         assert (refused.status_code, refused.json()["code"]) == (422, "attestation-invalid")
 
 
-async def answers_to(record: Record, moment: Any) -> list[httpx.Response]:
+async def answers_to(record: Record, moment: Any) -> list[httpx2.Response]:
     """What every date of a request is answered."""
     text, soon = str(moment), (clock.now() + timedelta(days=3)).isoformat()
     day = text.partition("T")[0]

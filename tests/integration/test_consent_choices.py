@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 
 from services.consent.app import make_api
@@ -36,7 +36,7 @@ DOCTOR, NURSE, HOSPITAL = "899700000001", "899700000002", "1750000001"
 
 
 @pytest.fixture
-async def client(new_database: NewDatabase) -> AsyncIterator[httpx.AsyncClient]:
+async def client(new_database: NewDatabase) -> AsyncIterator[httpx2.AsyncClient]:
     database = await new_database("consent")
     app = make_api(
         Settings(
@@ -47,18 +47,18 @@ async def client(new_database: NewDatabase) -> AsyncIterator[httpx.AsyncClient]:
     )
     async with app.router.lifespan_context(app):
         app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://consent") as http_client:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://consent") as http_client:
             yield http_client
 
 
-def pool_of(client: httpx.AsyncClient) -> Pool:
+def pool_of(client: httpx2.AsyncClient) -> Pool:
     pool: Pool = client._transport.app.state.pool  # type: ignore[attr-defined] # the app behind the transport
     return pool
 
 
 @pytest.fixture
-async def record_id(client: httpx.AsyncClient) -> UUID:
+async def record_id(client: httpx2.AsyncClient) -> UUID:
     opened = uuid4()
     await enter(pool_of(client))
     async with transaction(pool_of(client)) as connection:
@@ -70,10 +70,10 @@ async def record_id(client: httpx.AsyncClient) -> UUID:
 class Patient:
     """The holder of a record at the keyboard."""
 
-    def __init__(self, client: httpx.AsyncClient, record_id: UUID) -> None:
+    def __init__(self, client: httpx2.AsyncClient, record_id: UUID) -> None:
         self.client, self.record_id = client, record_id
 
-    async def __call__(self, method: str, path: str, **headers: str) -> httpx.Response:
+    async def __call__(self, method: str, path: str, **headers: str) -> httpx2.Response:
         sent = {**bearer(patient_token(self.record_id)), **headers}
         return await self.client.request(method, f"/records/{self.record_id}/{path}", headers=sent)
 
@@ -89,7 +89,7 @@ class Patient:
 
 
 @pytest.fixture
-def patient(client: httpx.AsyncClient, record_id: UUID) -> Patient:
+def patient(client: httpx2.AsyncClient, record_id: UUID) -> Patient:
     return Patient(client, record_id)
 
 
@@ -214,7 +214,7 @@ async def test_what_is_no_national_identifier_is_refused(patient: Patient, wrong
     assert (await patient.choices())["version"] == 1
 
 
-async def test_while_a_record_is_being_opened_the_patient_is_asked_to_come_again(client: httpx.AsyncClient) -> None:
+async def test_while_a_record_is_being_opened_the_patient_is_asked_to_come_again(client: httpx2.AsyncClient) -> None:
     early = Patient(client, uuid4())
     for answer in (await early("GET", "choices"), await early("PUT", f"blocks/{DOCTOR}")):
         assert (answer.status_code, answer.json()["code"]) == (503, "record-not-ready")
@@ -249,7 +249,7 @@ async def test_the_history_says_who_made_which_version_and_cannot_be_rewritten(p
             await pool.execute(statement)
 
 
-async def test_the_api_describes_itself(client: httpx.AsyncClient) -> None:
+async def test_the_api_describes_itself(client: httpx2.AsyncClient) -> None:
     described = (await client.get("/openapi.json")).json()
     assert set(described["paths"]) == {
         "/fhir/Consent",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -52,7 +52,7 @@ def consent(record_id: UUID, holder: str = DOCTOR, system: str = PROFESSIONAL, *
 
 async def ask(
     record: Record, method: str, path: str = "", body: Any = None, token: str | None = None, **options: Any
-) -> httpx.Response:
+) -> httpx2.Response:
     headers = {**bearer(token or record.holder), **options.pop("headers", {})}
     if body is not None:
         options |= {"content": body if isinstance(body, bytes) else orjson.dumps(body)}
@@ -60,7 +60,7 @@ async def ask(
     return await record.api.client.request(method, f"/fhir/Consent{path}", headers=headers, **options)
 
 
-def code_of(answer: httpx.Response) -> str:
+def code_of(answer: httpx2.Response) -> str:
     assert answer.headers["content-type"].startswith("application/fhir+json")
     outcome = answer.json()
     assert outcome["resourceType"] == "OperationOutcome"

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from services.consent.usecases import see_choices
@@ -32,7 +32,7 @@ async def answers_to_views(record: Record, token: str) -> set[tuple[int, str]]:
     }
 
 
-def is_fhir(answer: httpx.Response) -> bool:
+def is_fhir(answer: httpx2.Response) -> bool:
     return answer.headers["content-type"].startswith("application/fhir+json")
 
 

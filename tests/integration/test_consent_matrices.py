@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from shared.contracts.consent import MatrixChanged
@@ -45,7 +45,7 @@ async def be_reached(api: ConsentApi) -> None:
     await api.pool.execute("update matrices set active_from = now() where active_from is not null")
 
 
-async def ask(api: ConsentApi, method: str, path: str, *, token: str | None = None, **options: Any) -> httpx.Response:
+async def ask(api: ConsentApi, method: str, path: str, *, token: str | None = None, **options: Any) -> httpx2.Response:
     headers = bearer(token or make_token("administrator", "admin-1", scope="matrices.write"))
     return await api.client.request(
         method, f"/matrices{path}", headers={**headers, **options.pop("headers", {})}, **options

@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import orjson
 
 from services.consent.app import make_plan as plan_of_consent
@@ -52,7 +52,7 @@ async def end(pool: Pool, *session_ids: UUID, earlier: Any = None) -> None:
         await keep_ended_sessions(connection, [message(SessionEnded(session_id=id, ended_at=at)) for id in session_ids])
 
 
-def said(answer: httpx.Response) -> tuple[int, str | None]:
+def said(answer: httpx2.Response) -> tuple[int, str | None]:
     return answer.status_code, answer.json().get("code")
 
 
@@ -108,7 +108,7 @@ async def test_no_alert_is_switched_off_with_a_token_whose_session_was_ended(new
     record_id, stolen = uuid4(), uuid4()
     async with app.router.lifespan_context(app):
         await end(app.state.pool, stolen)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://notify") as client:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://notify") as client:
             path, body = f"/records/{record_id}/preferences", {"document": False, "consultation": False}
             answer = await client.put(path, json=body, headers=bearer(patient_token(record_id, stolen)))
             assert said(answer) == OVER

@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from services.audit.app import make_api as make_audit
@@ -218,12 +218,12 @@ async def test_many_documents_go_in_batches_and_each_is_counted_once(
 
 
 @pytest.fixture
-async def consent(new_database: NewDatabase) -> AsyncIterator[tuple[Database, httpx.AsyncClient, Pool]]:
+async def consent(new_database: NewDatabase) -> AsyncIterator[tuple[Database, httpx2.AsyncClient, Pool]]:
     database = await new_database("consent")
     app = make_consent(ConsentSettings(**settings_on(database)))  # type: ignore[arg-type] # validated by it
     async with app.router.lifespan_context(app):
         app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://consent") as client:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://consent") as client:
             yield database, client, app.state.pool
 
 
@@ -236,7 +236,7 @@ def settings_on(database: Database) -> dict[str, object]:
 
 
 async def test_consent_forgets_the_choices_and_their_history(
-    consent: tuple[Database, httpx.AsyncClient, Pool],
+    consent: tuple[Database, httpx2.AsyncClient, Pool],
 ) -> None:
     database, client, pool = consent
     record_id, other = uuid4(), uuid4()
@@ -264,17 +264,17 @@ async def test_consent_forgets_the_choices_and_their_history(
 
 
 @pytest.fixture
-async def audit(new_database: NewDatabase) -> AsyncIterator[tuple[Database, httpx.AsyncClient, Pool]]:
+async def audit(new_database: NewDatabase) -> AsyncIterator[tuple[Database, httpx2.AsyncClient, Pool]]:
     database = await new_database("audit")
     app = make_audit(AuditSettings(**settings_on(database), keys=KEYS))  # type: ignore[arg-type] # validated by it
     async with app.router.lifespan_context(app):
         app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://audit") as client:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://audit") as client:
             yield database, client, app.state.pool
 
 
 async def test_the_ledger_keeps_its_entries_about_nobody_and_takes_late_ones(
-    audit: tuple[Database, httpx.AsyncClient, Pool],
+    audit: tuple[Database, httpx2.AsyncClient, Pool],
 ) -> None:
     database, client, pool = audit
     record_id, other = uuid4(), uuid4()

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from services.audit.usecases.erase_record import erase_record as erase_in_audit
@@ -42,7 +42,7 @@ async def record(new_database: NewDatabase) -> AsyncIterator[Record]:
         yield made
 
 
-async def search(record: Record, id: UUID, token: str) -> httpx.Response:
+async def search(record: Record, id: UUID, token: str) -> httpx2.Response:
     parameters = {"patient": f"Patient/{id}"}
     return await record.api.client.get("/fhir/Consent", params=parameters, headers=bearer(token))
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI, Request
 from joserfc.jwk import ECKey, KeySet
@@ -73,12 +73,12 @@ def build(verifier: TokenVerifier) -> FastAPI:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
+async def client() -> AsyncIterator[httpx2.AsyncClient]:
     app = build(TokenVerifier(SETTINGS, TestKeys()))
-    transport = httpx.ASGITransport(app)
+    transport = httpx2.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://api") as found,
+        httpx2.AsyncClient(transport=transport, base_url="http://api") as found,
     ):
         yield found
 
@@ -103,7 +103,7 @@ FOREIGN = ECKey.generate_key("P-256", {"kid": "test"}, private=True)
     ],
 )
 async def test_a_token_that_is_expired_forged_or_foreign_is_refused_alike(
-    client: httpx.AsyncClient, token: str
+    client: httpx2.AsyncClient, token: str
 ) -> None:
     answer = await client.get("/who", headers={"authorization": f"Bearer {token}".encode()})
     assert answer.status_code == 401
@@ -112,18 +112,18 @@ async def test_a_token_that_is_expired_forged_or_foreign_is_refused_alike(
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_a_good_token_says_who_asks(client: httpx.AsyncClient) -> None:
+async def test_a_good_token_says_who_asks(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/who", headers=bearer(make_token("patient", "p-1")))
     assert answer.json() == {"id": "p-1"}
 
 
-async def test_a_token_without_a_signature_is_refused(client: httpx.AsyncClient) -> None:
+async def test_a_token_without_a_signature_is_refused(client: httpx2.AsyncClient) -> None:
     payload = make_token("patient", "p").split(".")[1]
     none = "eyJhbGciOiJub25lIn0." + payload + "."
     assert (await client.get("/who", headers=bearer(none))).status_code == 401
 
 
-async def test_a_body_over_the_limit_is_refused_whether_announced_or_not(client: httpx.AsyncClient) -> None:
+async def test_a_body_over_the_limit_is_refused_whether_announced_or_not(client: httpx2.AsyncClient) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(100):
             yield b"x" * 100
@@ -136,13 +136,13 @@ async def test_a_body_over_the_limit_is_refused_whether_announced_or_not(client:
     assert (await client.post("/size", content=b"x" * 1000)).text == "1000"
 
 
-async def test_a_compressed_body_is_refused_before_it_can_grow(client: httpx.AsyncClient) -> None:
+async def test_a_compressed_body_is_refused_before_it_can_grow(client: httpx2.AsyncClient) -> None:
     answer = await client.post("/size", content=b"\x1f\x8b", headers={"content-encoding": "gzip"})
     assert answer.status_code == 415
     assert "Content-Encoding" in answer.json()["detail"]
 
 
-async def test_invalid_input_is_named_by_place_and_never_quoted(client: httpx.AsyncClient) -> None:
+async def test_invalid_input_is_named_by_place_and_never_quoted(client: httpx2.AsyncClient) -> None:
     answer = await client.post("/body", json={"number": "Fontanelle"})
     assert answer.status_code == 422
     assert "body.number" in answer.json()["detail"]
@@ -150,7 +150,7 @@ async def test_invalid_input_is_named_by_place_and_never_quoted(client: httpx.As
 
 
 async def test_a_bug_answers_without_its_text_and_is_logged_without_it(
-    client: httpx.AsyncClient, capfd: pytest.CaptureFixture[str]
+    client: httpx2.AsyncClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     answer = await client.get("/bug")
     assert answer.status_code == 500
@@ -158,14 +158,14 @@ async def test_a_bug_answers_without_its_text_and_is_logged_without_it(
     assert answer.json()["code"] == "internal"
 
 
-async def test_an_outage_of_the_own_database_says_to_try_again(client: httpx.AsyncClient) -> None:
+async def test_an_outage_of_the_own_database_says_to_try_again(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/outage")
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "5"
     assert "secret" not in answer.text
 
 
-async def test_unknown_paths_and_methods_and_conflicts_are_problems_too(client: httpx.AsyncClient) -> None:
+async def test_unknown_paths_and_methods_and_conflicts_are_problems_too(client: httpx2.AsyncClient) -> None:
     for method, path, status in (("GET", "/nothing", 404), ("DELETE", "/size", 405), ("GET", "/conflict", 409)):
         answer = await client.request(method, path)
         assert answer.status_code == status
@@ -173,7 +173,7 @@ async def test_unknown_paths_and_methods_and_conflicts_are_problems_too(client: 
 
 
 async def test_only_what_may_stand_for_something_hidden_waits_for_its_beat(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
 
@@ -189,7 +189,7 @@ async def test_only_what_may_stand_for_something_hidden_waits_for_its_beat(
     assert waits == []
 
 
-async def test_a_trace_goes_on_through_the_answer(client: httpx.AsyncClient) -> None:
+async def test_a_trace_goes_on_through_the_answer(client: httpx2.AsyncClient) -> None:
     trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
     answer = await client.get("/nothing", headers={"traceparent": trace})
     assert answer.headers["traceparent"].split("-")[1] == trace.split("-")[1]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import orjson
 import pyotp
 import pytest
@@ -99,7 +99,7 @@ async def test_a_password_kept_under_older_parameters_is_hashed_anew_at_the_next
     assert "t=3" in row["password_hash"]
 
 
-async def change(house: IdentityApi, signed_in: dict[str, Any], old: str, new: str) -> httpx.Response:
+async def change(house: IdentityApi, signed_in: dict[str, Any], old: str, new: str) -> httpx2.Response:
     body = {"password": old, "new_password": new}
     return await house.client.put("/account/password", json=body, headers=session(signed_in))
 
@@ -161,7 +161,7 @@ async def reset(house: IdentityApi, identifier: str = MAIL, **more: str) -> str:
     return str(response.json()["challenge_id"])
 
 
-async def finish(house: IdentityApi, challenge: str, code: str, password: str = OTHER_PASSWORD) -> httpx.Response:
+async def finish(house: IdentityApi, challenge: str, code: str, password: str = OTHER_PASSWORD) -> httpx2.Response:
     body = {"code": code, "password": password}
     return await house.client.post(f"/password-resets/{challenge}/password", json=body)
 
@@ -222,13 +222,13 @@ async def test_a_reset_code_does_not_go_where_sign_in_codes_go_if_there_is_anoth
     assert [message.channel for message in sent if message.kind == "password-reset-code"] == ["sms"]
 
 
-async def start_change(house: IdentityApi, signed_in: dict[str, Any], **body: str) -> httpx.Response:
+async def start_change(house: IdentityApi, signed_in: dict[str, Any], **body: str) -> httpx2.Response:
     return await house.client.post("/account/contact-changes", json=body, headers=session(signed_in))
 
 
 async def finish_change(
     house: IdentityApi, signed_in: dict[str, Any], challenge: str, old: str, new: str
-) -> httpx.Response:
+) -> httpx2.Response:
     path = f"/account/contact-changes/{challenge}/codes"
     return await house.client.post(path, json={"old_code": old, "new_code": new}, headers=session(signed_in))
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 import uvicorn
@@ -58,26 +58,26 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @pytest_asyncio.fixture
-async def client(database: Database, pki: Pki, folder: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def client(database: Database, pki: Pki, folder: Path) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(doors(database, pki=folder)) as made:
         await enter_all(made)
         yield made
 
 
-def code_of(response: httpx.Response) -> tuple[int, str]:
+def code_of(response: httpx2.Response) -> tuple[int, str]:
     return response.status_code, response.json()["code"]
 
 
-async def present(client: httpx.AsyncClient, issued: Issued, **body: Any) -> httpx.Response:
+async def present(client: httpx2.AsyncClient, issued: Issued, **body: Any) -> httpx2.Response:
     return await post_with(client, issued, CARD, json=body)
 
 
-async def by_certificate(client: httpx.AsyncClient, client_id: str, issued: Issued, **form: str) -> httpx.Response:
+async def by_certificate(client: httpx2.AsyncClient, client_id: str, issued: Issued, **form: str) -> httpx2.Response:
     request = {"grant_type": "client_credentials", "client_id": client_id, **form}
     return await post_with(client, issued, "/oauth/token", data=request)
 
 
-async def test_a_card_signs_its_professional_in(client: httpx.AsyncClient, pki: Pki) -> None:
+async def test_a_card_signs_its_professional_in(client: httpx2.AsyncClient, pki: Pki) -> None:
     caller = await caller_of(await present(client, pki.card(DOCTOR.id)))
     assert (caller.kind, caller.id, caller.profession) == ("professional", DOCTOR.id, "G15_10")
     assert (caller.organisation_id, caller.client_id) == (HOSPITAL, "card")
@@ -92,7 +92,7 @@ async def test_a_card_signs_its_professional_in(client: httpx.AsyncClient, pki: 
     ],
 )
 async def test_a_card_of_somebody_whom_the_directory_does_not_know_so_is_refused(
-    client: httpx.AsyncClient, pki: Pki, person: str, entry: dict[str, Any] | None, code: str
+    client: httpx2.AsyncClient, pki: Pki, person: str, entry: dict[str, Any] | None, code: str
 ) -> None:
     if entry is not None:
         await enter(client, DOCTOR, **entry)
@@ -116,13 +116,13 @@ def wrong_cards(pki: Pki) -> dict[str, Issued]:
 
 @pytest.mark.parametrize("which", sorted(wrong_cards(new_pki())))
 async def test_a_certificate_that_is_no_card_of_ours_is_refused(
-    client: httpx.AsyncClient, pki: Pki, which: str
+    client: httpx2.AsyncClient, pki: Pki, which: str
 ) -> None:
     assert code_of(await present(client, wrong_cards(pki)[which])) == (403, "certificate-untrusted")
 
 
 async def test_a_revoked_card_is_refused_as_soon_as_the_list_says_so(
-    client: httpx.AsyncClient, pki: Pki, folder: Path
+    client: httpx2.AsyncClient, pki: Pki, folder: Path
 ) -> None:
     card = pki.card(DOCTOR.id)
     await caller_of(await present(client, card))
@@ -132,18 +132,20 @@ async def test_a_revoked_card_is_refused_as_soon_as_the_list_says_so(
 
 @pytest.mark.parametrize("lists", [b"", b"-----BEGIN X509 CRL-----\nAA==\n-----END X509 CRL-----\n", None])
 async def test_without_a_list_in_date_nobody_comes_in(
-    client: httpx.AsyncClient, pki: Pki, folder: Path, lists: bytes | None
+    client: httpx2.AsyncClient, pki: Pki, folder: Path, lists: bytes | None
 ) -> None:
     write_lists(folder, pki.lists(age=timedelta(days=8)) if lists is None else lists)
     assert code_of(await present(client, pki.card(DOCTOR.id))) == (503, "revocation-unknown")
 
 
-async def test_a_list_signed_by_somebody_else_does_not_count(client: httpx.AsyncClient, pki: Pki, folder: Path) -> None:
+async def test_a_list_signed_by_somebody_else_does_not_count(
+    client: httpx2.AsyncClient, pki: Pki, folder: Path
+) -> None:
     write_lists(folder, new_pki().lists())
     assert code_of(await present(client, pki.card(DOCTOR.id))) == (503, "revocation-unknown")
 
 
-async def test_a_certificate_counts_only_as_the_entrance_passed_it_on(client: httpx.AsyncClient, pki: Pki) -> None:
+async def test_a_certificate_counts_only_as_the_entrance_passed_it_on(client: httpx2.AsyncClient, pki: Pki) -> None:
     card, now, request = pki.card(DOCTOR.id), clock.now(), SignedRequest("POST", CARD, b"{}")
     good = sign_certificate(EDGE_KEYS, card.der, request, now)
     other_card = sign_certificate(EDGE_KEYS, pki.card(STRANGER.id).der, request, now)
@@ -167,7 +169,7 @@ async def test_a_certificate_counts_only_as_the_entrance_passed_it_on(client: ht
     assert (await client.post(CARD, json={}, headers=good)).status_code == 200
 
 
-async def test_what_the_entrance_signed_serves_once(client: httpx.AsyncClient, pki: Pki) -> None:
+async def test_what_the_entrance_signed_serves_once(client: httpx2.AsyncClient, pki: Pki) -> None:
     once = passed_on(pki.card(DOCTOR.id), CARD, b"{}")
     assert (await client.post(CARD, json={}, headers=once)).status_code == 200
     assert code_of(await client.post(CARD, json={}, headers=once)) == (403, "entrance-unknown")
@@ -188,7 +190,7 @@ async def test_without_an_entrance_no_certificate_is_believed(database: Database
 
 
 async def test_software_proves_itself_with_the_certificate_of_its_structure(
-    client: httpx.AsyncClient, pki: Pki
+    client: httpx2.AsyncClient, pki: Pki
 ) -> None:
     certificate = pki.organisation(HOSPITAL)
     subject = certificate.certificate.subject.rfc4514_string()
@@ -199,7 +201,9 @@ async def test_software_proves_itself_with_the_certificate_of_its_structure(
     await caller_of(await by_certificate(client, client_id, renewed))
 
 
-async def test_the_certificate_of_another_structure_or_kind_is_not_its_own(client: httpx.AsyncClient, pki: Pki) -> None:
+async def test_the_certificate_of_another_structure_or_kind_is_not_its_own(
+    client: httpx2.AsyncClient, pki: Pki
+) -> None:
     subject = pki.organisation(HOSPITAL).certificate.subject.rfc4514_string()
     bound = await registered(client, new_key(), certificate_subject=subject)
     unbound = await registered(client, new_key())
@@ -216,7 +220,7 @@ async def test_the_certificate_of_another_structure_or_kind_is_not_its_own(clien
 
 @pytest.mark.parametrize("subject", ["CN=x", f"CN=x,OU={CLINIC}", "nonsense", f"OU={HOSPITAL},OU={CLINIC}", "OU=x"])
 async def test_a_subject_that_does_not_name_the_structure_cannot_be_registered(
-    client: httpx.AsyncClient, subject: str
+    client: httpx2.AsyncClient, subject: str
 ) -> None:
     body = {"name": "DPI", "kind": "software", "scopes": ["documents.deposit"], "keys": []}
     response = await client.post(
@@ -245,7 +249,7 @@ async def entrance(database: Database, pki: Pki, folder: Path) -> AsyncIterator[
 
     await eventually(listens)
     upstream = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    async with httpx.AsyncClient(base_url=upstream) as direct:
+    async with httpx2.AsyncClient(base_url=upstream) as direct:
         await enter_all(direct)
     edge = await start(Edge(upstream, EDGE_KEYS), 0, folder)
     yield f"https://127.0.0.1:{edge.sockets[0].getsockname()[1]}"
@@ -255,15 +259,15 @@ async def entrance(database: Database, pki: Pki, folder: Path) -> AsyncIterator[
 
 
 async def test_through_the_entrance_a_card_signs_in_and_the_rest_does_not(entrance: str, folder: Path) -> None:
-    async with httpx.AsyncClient(verify=trusting(folder, "card")) as client:
+    async with httpx2.AsyncClient(verify=trusting(folder, "card")) as client:
         assert (await caller_of(await client.post(entrance + CARD, json={}))).id == DOCTOR.id
-    async with httpx.AsyncClient(verify=trusting(folder, None)) as client:
+    async with httpx2.AsyncClient(verify=trusting(folder, None)) as client:
         assert code_of(await client.post(entrance + CARD, json={})) == (403, "certificate-needed")
         assert (await client.get(entrance + "/livez")).json() == {"status": "alive"}
-    async with httpx.AsyncClient(verify=trusting(folder, "revoked")) as client:
+    async with httpx2.AsyncClient(verify=trusting(folder, "revoked")) as client:
         assert code_of(await client.post(entrance + CARD, json={})) == (403, "certificate-revoked")
-    async with httpx.AsyncClient(verify=trusting(folder, "expired")) as client:
-        with pytest.raises((httpx.HTTPError, ssl.SSLError)):
+    async with httpx2.AsyncClient(verify=trusting(folder, "expired")) as client:
+        with pytest.raises((httpx2.HTTPError, ssl.SSLError)):
             await client.post(entrance + CARD, json={})
 
 
@@ -271,7 +275,7 @@ async def test_what_a_client_says_of_its_certificate_does_not_get_through(
     entrance: str, folder: Path, pki: Pki
 ) -> None:
     forged = passed_on(pki.card(DOCTOR.id), CARD, b"{}")
-    async with httpx.AsyncClient(verify=trusting(folder, None)) as client:
+    async with httpx2.AsyncClient(verify=trusting(folder, None)) as client:
         answer = await client.post(entrance + CARD, json={}, headers={**forged, "Forwarded": "for=127.0.0.1"})
         assert code_of(answer) == (403, "certificate-needed")
         underscored = {name.replace("-", "_"): value for name, value in forged.items()}

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -54,13 +54,13 @@ def named(number: int, **changes: Any) -> dict[str, Any]:
 
 async def invite(
     house: IdentityApi, record_id: UUID, body: dict[str, Any] | None = None, **more: Any
-) -> httpx.Response:
+) -> httpx2.Response:
     return await house.client.post(
         f"/records/{record_id}/invitations", json=body or {"mail": MAIL}, headers=more.get("headers") or own(record_id)
     )
 
 
-async def answer(house: IdentityApi, own_id: UUID, said: str = "accepted", **which: Any) -> httpx.Response:
+async def answer(house: IdentityApi, own_id: UUID, said: str = "accepted", **which: Any) -> httpx2.Response:
     body = {"answer": said, **{name: str(value) for name, value in which.items()}}
     return await house.client.post("/invitations/answer", json=body, headers=own(own_id))
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import orjson
 import pytest
 import pytest_asyncio
@@ -41,7 +41,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @pytest_asyncio.fixture
-async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(settings_of(database)) as made:
         yield made
 
@@ -54,7 +54,7 @@ def holder(record_id: UUID) -> dict[str, str]:
 
 
 async def ask(
-    client: httpx.AsyncClient, what: str, record_id: UUID, headers: dict[str, str]
+    client: httpx2.AsyncClient, what: str, record_id: UUID, headers: dict[str, str]
 ) -> tuple[int, str | int, str]:
     """Status, version or code, state or empty."""
     body = {} if what == "close" else None
@@ -78,11 +78,11 @@ def objection(number: int = 1, channel: str = "letter", **changes: Any) -> dict[
     return {**body, "channel": channel}
 
 
-async def object_(client: httpx.AsyncClient, number: int = 1, **changes: Any) -> httpx.Response:
+async def object_(client: httpx2.AsyncClient, number: int = 1, **changes: Any) -> httpx2.Response:
     return await client.put("/opening-objections", json=objection(number, **changes), headers=administrator())
 
 
-async def withdraw(client: httpx.AsyncClient, number: int = 1) -> httpx.Response:
+async def withdraw(client: httpx2.AsyncClient, number: int = 1) -> httpx2.Response:
     return await client.post("/opening-objections/withdraw", json=objection(number), headers=administrator())
 
 
@@ -96,7 +96,7 @@ def fingerprint(number: int = 1) -> str:
 
 
 async def test_a_holder_closes_their_record_and_everybody_is_told(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     record_id = await open_one(client)
     opening_event = (await announced(database))[0]
@@ -114,7 +114,7 @@ async def test_a_holder_closes_their_record_and_everybody_is_told(
     assert (plain["to"], plain["language"]) == ({"mail": "zoe.inventee@patient.example"}, "fr")
 
 
-async def test_closing_again_changes_and_tells_nothing(client: httpx.AsyncClient, database: Database) -> None:
+async def test_closing_again_changes_and_tells_nothing(client: httpx2.AsyncClient, database: Database) -> None:
     record_id = await open_one(client)
     await ask(client, "close", record_id, holder(record_id))
     since = len(await announced(database))
@@ -122,7 +122,7 @@ async def test_closing_again_changes_and_tells_nothing(client: httpx.AsyncClient
     assert await told(database, since) == []
 
 
-async def test_a_closing_is_on_its_way_until_it_is_in_force(client: httpx.AsyncClient, database: Database) -> None:
+async def test_a_closing_is_on_its_way_until_it_is_in_force(client: httpx2.AsyncClient, database: Database) -> None:
     record_id = await open_one(client)
     await in_force(database, record_id, 1)
     answer = await client.post(f"/records/{record_id}/close", json={}, headers=holder(record_id))
@@ -146,7 +146,7 @@ STRANGERS = {
 
 
 @pytest.mark.parametrize("who", STRANGERS)
-async def test_nobody_else_closes_a_record(client: httpx.AsyncClient, database: Database, who: str) -> None:
+async def test_nobody_else_closes_a_record(client: httpx2.AsyncClient, database: Database, who: str) -> None:
     record_id = await open_one(client)
     since = len(await announced(database))
     headers, status, code = STRANGERS[who]
@@ -158,7 +158,7 @@ async def test_nobody_else_closes_a_record(client: httpx.AsyncClient, database: 
     assert not any(isinstance(event, RecordChanged) for event in events)
 
 
-async def test_a_closed_record_is_not_opened_again_in_passing(client: httpx.AsyncClient, database: Database) -> None:
+async def test_a_closed_record_is_not_opened_again_in_passing(client: httpx2.AsyncClient, database: Database) -> None:
     record_id = await open_one(client)
     await ask(client, "close", record_id, holder(record_id))
     since = len(await announced(database))
@@ -169,7 +169,7 @@ async def test_a_closed_record_is_not_opened_again_in_passing(client: httpx.Asyn
 
 
 @pytest.mark.parametrize("by", ["holder", "administrator"])
-async def test_reopening_restores_under_a_new_version(client: httpx.AsyncClient, database: Database, by: str) -> None:
+async def test_reopening_restores_under_a_new_version(client: httpx2.AsyncClient, database: Database, by: str) -> None:
     record_id = await open_one(client)
     first = (await announced(database))[0]
     await ask(client, "close", record_id, holder(record_id))
@@ -186,7 +186,7 @@ async def test_reopening_restores_under_a_new_version(client: httpx.AsyncClient,
 
 
 async def test_reopening_needs_the_scope_and_ends_with_the_ten_years(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     record_id = await open_one(client)
     await ask(client, "close", record_id, holder(record_id))
@@ -198,7 +198,7 @@ async def test_reopening_needs_the_scope_and_ends_with_the_ten_years(
 
 
 async def test_a_death_closes_the_record_and_only_an_administrator_corrects_it(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     record_id = await open_one(client)
     assert (await ask(client, "death", record_id, holder(record_id)))[:2] == (403, "forbidden")
@@ -216,7 +216,7 @@ async def test_a_death_closes_the_record_and_only_an_administrator_corrects_it(
 
 
 async def test_the_ten_years_of_a_closed_record_do_not_begin_again_with_a_death(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     record_id = await open_one(client)
     await ask(client, "close", record_id, holder(record_id))
@@ -227,7 +227,7 @@ async def test_the_ten_years_of_a_closed_record_do_not_begin_again_with_a_death(
 
 
 @pytest.mark.parametrize("what", ["close", "reopen", "death"])
-async def test_a_record_that_is_not_there_is_unknown(client: httpx.AsyncClient, what: str) -> None:
+async def test_a_record_that_is_not_there_is_unknown(client: httpx2.AsyncClient, what: str) -> None:
     record_id = uuid4()
     headers = holder(record_id) if what == "close" else administrator()
     assert (await ask(client, what, record_id, headers))[:2] == (404, "record-unknown")
@@ -235,7 +235,7 @@ async def test_a_record_that_is_not_there_is_unknown(client: httpx.AsyncClient, 
 
 @pytest.mark.parametrize("channel", ["online", "phone-agent", "letter"])
 async def test_an_objection_before_there_is_a_record_keeps_a_keyed_hash_and_nothing_else(
-    client: httpx.AsyncClient, database: Database, channel: str
+    client: httpx2.AsyncClient, database: Database, channel: str
 ) -> None:
     for _ in range(2):
         answer = await object_(client, channel=channel)
@@ -245,7 +245,7 @@ async def test_an_objection_before_there_is_a_record_keeps_a_keyed_hash_and_noth
     assert [row["kind"] for row in await query(database, "select kind from life_events")] == ["objection"]
 
 
-async def test_a_campaign_finds_who_is_on_the_list(client: httpx.AsyncClient, database: Database) -> None:
+async def test_a_campaign_finds_who_is_on_the_list(client: httpx2.AsyncClient, database: Database) -> None:
     await object_(client, 1)
     pool = await create_pool(settings_of(database).postgres, application="tests")
     async with transaction(pool) as connection:
@@ -254,7 +254,7 @@ async def test_a_campaign_finds_who_is_on_the_list(client: httpx.AsyncClient, da
     assert suppressions == {fingerprint(1): "objected"}
 
 
-async def test_an_objection_to_a_record_that_is_open_closes_it(client: httpx.AsyncClient, database: Database) -> None:
+async def test_an_objection_to_a_record_that_is_open_closes_it(client: httpx2.AsyncClient, database: Database) -> None:
     record_id = await open_one(client)
     since = len(await announced(database))
     answer = await object_(client)
@@ -268,7 +268,7 @@ async def test_an_objection_to_a_record_that_is_open_closes_it(client: httpx.Asy
 
 
 async def test_an_objection_under_other_traits_is_refused_and_told(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     await open_one(client)
     since = len(await announced(database))
@@ -281,7 +281,7 @@ async def test_an_objection_under_other_traits_is_refused_and_told(
 
 
 async def test_a_withdrawal_takes_the_person_off_the_list_and_reopens_nothing(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     await object_(client, 1)
     assert (await withdraw(client, 1)).json() == {"state": "none", "record_id": None}
@@ -294,13 +294,13 @@ async def test_a_withdrawal_takes_the_person_off_the_list_and_reopens_nothing(
     assert actions.count("withdraw-opening-objection") == 1
 
 
-async def test_opening_by_ones_own_wish_lifts_an_objection(client: httpx.AsyncClient, database: Database) -> None:
+async def test_opening_by_ones_own_wish_lifts_an_objection(client: httpx2.AsyncClient, database: Database) -> None:
     await object_(client)
     await open_one(client)
     assert await suppressed(database) == {}
 
 
-async def test_reopening_lifts_an_objection(client: httpx.AsyncClient, database: Database) -> None:
+async def test_reopening_lifts_an_objection(client: httpx2.AsyncClient, database: Database) -> None:
     record_id = await open_one(client)
     await object_(client)
     await ask(client, "reopen", record_id, holder(record_id))
@@ -326,7 +326,7 @@ async def test_reopening_lifts_an_objection(client: httpx.AsyncClient, database:
     ],
 )
 async def test_an_objection_that_cannot_be_taken_changes_nothing(
-    client: httpx.AsyncClient, database: Database, method: str, headers: Any, body: Any, status: int, code: str
+    client: httpx2.AsyncClient, database: Database, method: str, headers: Any, body: Any, status: int, code: str
 ) -> None:
     path = "/opening-objections" if method == "PUT" else "/opening-objections/withdraw"
     answer = await client.request(method, path, json=body, headers=headers)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -23,7 +23,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @pytest_asyncio.fixture
-async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(settings_of(database)) as made:
         yield made
 
@@ -37,18 +37,18 @@ async def unchanged(databases: Databases) -> AsyncIterator[Database]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def refusing(unchanged: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def refusing(unchanged: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """The API on it."""
     async with running(settings_of(unchanged)) as made:
         yield made
 
 
-async def put(client: httpx.AsyncClient, path: str, body: Any) -> httpx.Response:
+async def put(client: httpx2.AsyncClient, path: str, body: Any) -> httpx2.Response:
     return await client.put(path, json=body, headers=administrator())
 
 
 async def test_a_structure_and_its_professional_are_entered_and_announced(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     structure = await put(client, "/structures/1750000001", HOSPITAL)
     doctor = await put(client, "/professionals/899700000001", DOCTOR)
@@ -75,7 +75,7 @@ async def test_a_structure_and_its_professional_are_entered_and_announced(
 
 
 async def test_the_same_entry_again_changes_nothing_and_another_one_is_a_new_version(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     await put(client, "/structures/1750000001", HOSPITAL)
     for _ in range(2):
@@ -94,7 +94,7 @@ async def test_the_same_entry_again_changes_nothing_and_another_one_is_a_new_ver
 
 
 async def test_changes_at_the_same_time_get_versions_in_the_order_they_are_announced(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     names = [f"Hôpital {number}" for number in range(10)]
     await asyncio.gather(*(put(client, "/structures/1750000001", {"name": name}) for name in names))
@@ -120,14 +120,14 @@ async def test_changes_at_the_same_time_get_versions_in_the_order_they_are_annou
     ],
 )
 async def test_an_entry_that_cannot_be_is_refused(
-    refusing: httpx.AsyncClient, unchanged: Database, path: str, body: Any, code: str
+    refusing: httpx2.AsyncClient, unchanged: Database, path: str, body: Any, code: str
 ) -> None:
     response = await put(refusing, path, body)
     assert (response.status_code, response.json()["code"]) == (422, code)
     assert await announced(unchanged) == []
 
 
-async def test_the_directory_is_written_with_its_scope_only(refusing: httpx.AsyncClient) -> None:
+async def test_the_directory_is_written_with_its_scope_only(refusing: httpx2.AsyncClient) -> None:
     for path in ("/structures/1750000001", "/professionals/899700000001"):
         body = HOSPITAL if "structures" in path else DOCTOR
         response = await refusing.put(path, json=body, headers=administrator("records.open"))

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -62,18 +62,18 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @pytest_asyncio.fixture
-async def client(database: Database, pki: Pki, provider: Provider, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def client(database: Database, pki: Pki, provider: Provider, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
     settings = doors(database, provider, tmp_path, break_glass_per_hour=MOST, centre_15_per_hour=2 * MOST)
     async with running(settings) as made:
         await enter_all(made)
         yield made
 
 
-async def by_card(client: httpx.AsyncClient, pki: Pki, body: dict[str, Any]) -> httpx.Response:
+async def by_card(client: httpx2.AsyncClient, pki: Pki, body: dict[str, Any]) -> httpx2.Response:
     return await post_with(client, pki.card(DOCTOR.id), CARD, json=body)
 
 
-async def by_provider(client: httpx.AsyncClient, _: Pki, body: dict[str, Any]) -> httpx.Response:
+async def by_provider(client: httpx2.AsyncClient, _: Pki, body: dict[str, Any]) -> httpx2.Response:
     begun = await client.post("/professionals/sign-in", json=body)
     if begun.is_error:
         return begun
@@ -81,7 +81,7 @@ async def by_provider(client: httpx.AsyncClient, _: Pki, body: dict[str, Any]) -
     return await client.get("/professionals/callback", params=back)
 
 
-async def by_demonstration(client: httpx.AsyncClient, _: Pki, body: dict[str, Any]) -> httpx.Response:
+async def by_demonstration(client: httpx2.AsyncClient, _: Pki, body: dict[str, Any]) -> httpx2.Response:
     person = {"kind": "professional", "professional_id": DOCTOR.id}
     return await client.post("/demo/sign-in", json={**person, **body})
 
@@ -89,17 +89,17 @@ async def by_demonstration(client: httpx.AsyncClient, _: Pki, body: dict[str, An
 class Exchanges:
     """Software that exchanges the provider's tokens."""
 
-    def __init__(self, client: httpx.AsyncClient, provider: Provider, client_id: str) -> None:
+    def __init__(self, client: httpx2.AsyncClient, provider: Provider, client_id: str) -> None:
         self.client, self.provider, self.client_id = client, provider, client_id
 
-    async def token(self, body: dict[str, Any], person: Any = DOCTOR, **claims: Any) -> httpx.Response:
+    async def token(self, body: dict[str, Any], person: Any = DOCTOR, **claims: Any) -> httpx2.Response:
         form = token_request(assertion(self.client_id, KEY), grant_type=EXCHANGE, subject_token_type=ACCESS_TOKEN)
         theirs = self.provider.access_token(person, SOFTWARE_CLIENT, **claims)
         return await self.client.post("/oauth/token", data={**form, **body, "subject_token": theirs})
 
 
 @pytest_asyncio.fixture
-async def exchanges(client: httpx.AsyncClient, provider: Provider) -> Exchanges:
+async def exchanges(client: httpx2.AsyncClient, provider: Provider) -> Exchanges:
     return Exchanges(client, provider, await registered(client, KEY))
 
 
@@ -113,7 +113,7 @@ def about(number: int) -> dict[str, str]:
 
 @pytest.mark.parametrize("sign_in", [by_card, by_provider, by_demonstration])
 async def test_the_token_names_the_record_of_its_patient_and_no_other(
-    client: httpx.AsyncClient, pki: Pki, sign_in: Any
+    client: httpx2.AsyncClient, pki: Pki, sign_in: Any
 ) -> None:
     first, second = await open_one(client, 1), await open_one(client, 2)
     caller = await caller_of(await sign_in(client, pki, about(2)))
@@ -123,7 +123,7 @@ async def test_the_token_names_the_record_of_its_patient_and_no_other(
 
 
 async def test_an_exchanged_token_names_it_too_and_so_does_the_token_after_a_reading_of_the_card(
-    client: httpx.AsyncClient, pki: Pki, exchanges: Exchanges
+    client: httpx2.AsyncClient, pki: Pki, exchanges: Exchanges
 ) -> None:
     record = await open_one(client, 2)
     exchanged = await exchanges.token(about(2))
@@ -137,7 +137,7 @@ async def test_an_exchanged_token_names_it_too_and_so_does_the_token_after_a_rea
     assert (refused.status_code, refused.json()["code"]) == (400, "patient-not-named")
 
 
-async def test_who_has_no_record_gets_a_token_like_any_other(client: httpx.AsyncClient, pki: Pki) -> None:
+async def test_who_has_no_record_gets_a_token_like_any_other(client: httpx2.AsyncClient, pki: Pki) -> None:
     record = await open_one(client, 1)
     there, missing = [await by_card(client, pki, about(number)) for number in (1, 9)]
     assert there.status_code == missing.status_code == 200
@@ -146,7 +146,7 @@ async def test_who_has_no_record_gets_a_token_like_any_other(client: httpx.Async
     assert {len(caller.emergency_record or "") for caller in callers} == {43}
 
 
-async def test_a_usual_token_names_no_record(client: httpx.AsyncClient, pki: Pki) -> None:
+async def test_a_usual_token_names_no_record(client: httpx2.AsyncClient, pki: Pki) -> None:
     record = await open_one(client, 1)
     caller = await caller_of(await by_card(client, pki, {}))
     assert (caller.emergency_record, caller.names(record)) == (None, False)
@@ -169,7 +169,7 @@ async def test_beyond_the_limit_an_old_proof_of_identity_does_not_suffice_and_a_
 
 
 async def test_the_limit_is_of_the_mode_and_of_the_last_hour(
-    client: httpx.AsyncClient, pki: Pki, database: Database
+    client: httpx2.AsyncClient, pki: Pki, database: Database
 ) -> None:
     demonstration = {"kind": "professional", "professional_id": REGULATOR.id}
 
@@ -183,11 +183,11 @@ async def test_the_limit_is_of_the_mode_and_of_the_last_hour(
     assert await ask("bris_de_glace") == 200
 
 
-async def test_a_card_proves_anew_each_time(client: httpx.AsyncClient, pki: Pki) -> None:
+async def test_a_card_proves_anew_each_time(client: httpx2.AsyncClient, pki: Pki) -> None:
     assert [(await by_card(client, pki, about(n))).status_code for n in range(MOST + 1)] == [200] * (MOST + 1)
 
 
-async def test_the_provider_is_asked_for_a_new_proof(client: httpx.AsyncClient, pki: Pki) -> None:
+async def test_the_provider_is_asked_for_a_new_proof(client: httpx2.AsyncClient, pki: Pki) -> None:
     for _ in range(MOST):
         assert (await by_provider(client, pki, about(1))).status_code == 200
     usual = await client.post("/professionals/sign-in", json=about(1))
@@ -199,7 +199,7 @@ async def test_the_provider_is_asked_for_a_new_proof(client: httpx.AsyncClient, 
     assert wrong.status_code == 422
 
 
-async def test_what_is_counted_names_nobody(client: httpx.AsyncClient, pki: Pki, database: Database) -> None:
+async def test_what_is_counted_names_nobody(client: httpx2.AsyncClient, pki: Pki, database: Database) -> None:
     await by_card(client, pki, about(1))
     [row] = await query(database, "select whose, expires_at from recent_requests")
     assert DOCTOR.id not in row["whose"]
@@ -209,7 +209,7 @@ async def test_what_is_counted_names_nobody(client: httpx.AsyncClient, pki: Pki,
     assert await query(database, "select from recent_requests") == []
 
 
-async def test_an_emergency_record_of_another_session_names_nothing(client: httpx.AsyncClient, pki: Pki) -> None:
+async def test_an_emergency_record_of_another_session_names_nothing(client: httpx2.AsyncClient, pki: Pki) -> None:
     record = await open_one(client, 1)
     first, second = [await caller_of(await by_card(client, pki, about(1))) for _ in range(2)]
     assert first.names(record)

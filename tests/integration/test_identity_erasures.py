@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -52,7 +52,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @pytest_asyncio.fixture
-async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(settings_of(database)) as made:
         yield made
 
@@ -64,11 +64,11 @@ async def life(database: Database) -> AsyncIterator[Life]:
     pool.terminate()
 
 
-async def erase(client: httpx.AsyncClient, record_id: UUID) -> httpx.Response:
+async def erase(client: httpx2.AsyncClient, record_id: UUID) -> httpx2.Response:
     return await client.post(f"/records/{record_id}/erase", json=DECISION, headers=administrator())
 
 
-async def close(client: httpx.AsyncClient, record_id: UUID) -> None:
+async def close(client: httpx2.AsyncClient, record_id: UUID) -> None:
     answer = await client.post(f"/records/{record_id}/close", json={}, headers=bearer(patient_token(record_id)))
     assert answer.status_code == 200, answer.text
 
@@ -100,7 +100,7 @@ async def unsent(database: Database) -> list[tuple[str, bool]]:
 
 
 async def test_an_erasure_leaves_nothing_of_the_record_and_the_person(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     record_id = await open_one(client)
     ids = await ids_of(database, record_id)
@@ -121,7 +121,7 @@ async def test_an_erasure_leaves_nothing_of_the_record_and_the_person(
 
 
 async def test_every_table_that_names_a_record_is_among_those_that_are_emptied(
-    client: httpx.AsyncClient, database: Database, life: Life
+    client: httpx2.AsyncClient, database: Database, life: Life
 ) -> None:
     record_id = await open_one(client)
     statements: list[str] = []
@@ -143,7 +143,7 @@ async def test_every_table_that_names_a_record_is_among_those_that_are_emptied(
 
 
 async def test_a_record_that_a_restored_database_brings_back_is_erased_again_under_the_same_erasure(
-    client: httpx.AsyncClient, database: Database, life: Life
+    client: httpx2.AsyncClient, database: Database, life: Life
 ) -> None:
     record_id = await open_one(client)
     ids = await ids_of(database, record_id)
@@ -165,7 +165,7 @@ async def test_a_record_that_a_restored_database_brings_back_is_erased_again_und
     assert (await query(database, alive))[0][0] == 0
 
 
-async def test_the_same_record_again_is_the_same_erasure(client: httpx.AsyncClient, database: Database) -> None:
+async def test_the_same_record_again_is_the_same_erasure(client: httpx2.AsyncClient, database: Database) -> None:
     record_id = await open_one(client)
     first, before = await erase(client, record_id), await unsent(database)
     again = await erase(client, record_id)
@@ -184,7 +184,7 @@ async def test_the_same_record_again_is_the_same_erasure(client: httpx.AsyncClie
     ],
 )
 async def test_nobody_else_erases_a_record(
-    client: httpx.AsyncClient, headers: dict[str, str], status: int, code: str
+    client: httpx2.AsyncClient, headers: dict[str, str], status: int, code: str
 ) -> None:
     record_id = await open_one(client)
     answers = [await client.post(f"/records/{record_id}/erase", json=DECISION, headers=headers)]
@@ -196,7 +196,7 @@ async def test_nobody_else_erases_a_record(
     assert (await client.get(f"/records/{record_id}", headers=administrator())).status_code == 200
 
 
-async def test_what_was_never_there_or_cannot_be_stated_is_refused(client: httpx.AsyncClient) -> None:
+async def test_what_was_never_there_or_cannot_be_stated_is_refused(client: httpx2.AsyncClient) -> None:
     assert (await erase(client, uuid4())).json()["code"] == "record-unknown"
     stated = {"reason": "retention-over"}
     record_id = await open_one(client)
@@ -208,7 +208,7 @@ async def test_what_was_never_there_or_cannot_be_stated_is_refused(client: httpx
 
 
 async def test_an_erased_person_may_have_a_new_record_by_their_own_wish(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     record_id = await open_one(client)
     await erase(client, record_id)
@@ -219,7 +219,7 @@ async def test_an_erased_person_may_have_a_new_record_by_their_own_wish(
 
 
 async def test_the_sweep_erases_what_was_closed_ten_years_ago_and_nothing_else(
-    client: httpx.AsyncClient, database: Database, life: Life
+    client: httpx2.AsyncClient, database: Database, life: Life
 ) -> None:
     still_open, closed_late = await open_one(client, 1), await open_one(client, 2)
     closed = [await open_one(client, number) for number in (3, 4, 5)]
@@ -237,7 +237,7 @@ async def test_the_sweep_erases_what_was_closed_ten_years_ago_and_nothing_else(
 
 
 async def test_records_that_cannot_be_erased_keep_no_others_though_they_fill_a_page(
-    client: httpx.AsyncClient, database: Database, life: Life, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.AsyncClient, database: Database, life: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed = [await open_one(client, number) for number in (1, 2, 3, 4)]
     for record_id in closed:
@@ -256,7 +256,7 @@ async def test_records_that_cannot_be_erased_keep_no_others_though_they_fill_a_p
     assert {row["id"] for row in await query(database, "select id from records")} == stuck
 
 
-async def acknowledged_erasure(client: httpx.AsyncClient, life: Life) -> tuple[UUID, UUID]:
+async def acknowledged_erasure(client: httpx2.AsyncClient, life: Life) -> tuple[UUID, UUID]:
     record_id = await open_one(client)
     erasure_id = UUID((await erase(client, record_id)).json()["erasure_id"])
     await life.acknowledge(record_id, erasure_id, *SERVICES)
@@ -264,7 +264,7 @@ async def acknowledged_erasure(client: httpx.AsyncClient, life: Life) -> tuple[U
 
 
 async def test_identity_acknowledges_for_itself_once_with_what_it_destroyed(
-    client: httpx.AsyncClient, database: Database, life: Life
+    client: httpx2.AsyncClient, database: Database, life: Life
 ) -> None:
     record_id = await open_one(client)
     await erase(client, record_id)
@@ -287,7 +287,7 @@ async def test_identity_acknowledges_for_itself_once_with_what_it_destroyed(
 
 
 async def test_when_all_have_answered_there_is_a_receipt_that_the_published_keys_vouch_for(
-    client: httpx.AsyncClient, life: Life
+    client: httpx2.AsyncClient, life: Life
 ) -> None:
     record_id = await open_one(client)
     erasure_id = UUID((await erase(client, record_id)).json()["erasure_id"])
@@ -313,7 +313,7 @@ async def test_when_all_have_answered_there_is_a_receipt_that_the_published_keys
     ] == 7
 
 
-async def test_acknowledgements_that_come_again_change_nothing(client: httpx.AsyncClient, life: Life) -> None:
+async def test_acknowledgements_that_come_again_change_nothing(client: httpx2.AsyncClient, life: Life) -> None:
     record_id, erasure_id = await acknowledged_erasure(client, life)
     path = f"/erasures/{erasure_id}/receipt"
     first_receipt = (await client.get(path, headers=administrator())).text
@@ -322,7 +322,7 @@ async def test_acknowledgements_that_come_again_change_nothing(client: httpx.Asy
 
 
 async def test_words_about_nothing_that_was_decided_or_of_nobody_known_are_passed_over(
-    client: httpx.AsyncClient, database: Database, life: Life
+    client: httpx2.AsyncClient, database: Database, life: Life
 ) -> None:
     record_id = await open_one(client)
     erasure_id = UUID((await erase(client, record_id)).json()["erasure_id"])
@@ -333,7 +333,7 @@ async def test_words_about_nothing_that_was_decided_or_of_nobody_known_are_passe
     assert await query(database, "select * from erasure_acknowledgements") == []
 
 
-async def test_a_missing_acknowledgement_is_an_alarm_after_its_time(client: httpx.AsyncClient, life: Life) -> None:
+async def test_a_missing_acknowledgement_is_an_alarm_after_its_time(client: httpx2.AsyncClient, life: Life) -> None:
     await acknowledged_erasure(client, life)
     await erase(client, await open_one(client, 2))
     late = clock.now() + timedelta(seconds=RETENTION.acknowledgement_s + 1)
@@ -354,7 +354,7 @@ async def crash(place: str, database: Database, record_id: UUID, now: datetime) 
 
 @pytest.mark.parametrize("place", PLACES)
 async def test_an_erasure_killed_in_the_middle_ends_as_if_nothing_had_happened(
-    place: str, client: httpx.AsyncClient, database: Database, life: Life
+    place: str, client: httpx2.AsyncClient, database: Database, life: Life
 ) -> None:
     record_id = await open_one(client)
     ids = await ids_of(database, record_id)
@@ -373,7 +373,7 @@ async def test_an_erasure_killed_in_the_middle_ends_as_if_nothing_had_happened(
 
 
 async def test_a_deletion_is_not_left_half_done_when_a_key_is_missing(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     record_id = await open_one(client)
     await query(database, "delete from ins_fingerprints")

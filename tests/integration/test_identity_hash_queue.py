@@ -5,7 +5,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -34,7 +34,7 @@ def refused() -> float:
     return REFUSED.labels("hash-password", "unavailable")._value.get()  # the library has no other way
 
 
-def told(answer: httpx.Response) -> tuple[int, str | None, str, str]:
+def told(answer: httpx2.Response) -> tuple[int, str | None, str, str]:
     """What an answer tells whoever reads it."""
     return answer.status_code, answer.headers.get("retry-after"), answer.headers["content-type"], answer.text
 
@@ -47,7 +47,7 @@ async def test_a_flood_of_sign_ins_is_refused_in_part_and_a_later_sign_in_succee
     begun = loop.time()
     took: list[float] = []
 
-    async def start(identifier: str) -> httpx.Response:
+    async def start(identifier: str) -> httpx2.Response:
         answer = await house.start(identifier, OTHER_PASSWORD)
         if answer.status_code == 503:
             took.append(loop.time() - begun)

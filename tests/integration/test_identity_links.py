@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -26,34 +26,34 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @pytest_asyncio.fixture
-async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(settings_of(database)) as made:
         yield made
 
 
-async def pair(client: httpx.AsyncClient) -> tuple[UUID, UUID]:
+async def pair(client: httpx2.AsyncClient) -> tuple[UUID, UUID]:
     return await open_one(client, 1), await open_one(client, 2)
 
 
 async def ask(
-    client: httpx.AsyncClient, what: str, first: UUID, second: UUID, headers: dict[str, str] | None = None
-) -> httpx.Response:
+    client: httpx2.AsyncClient, what: str, first: UUID, second: UUID, headers: dict[str, str] | None = None
+) -> httpx2.Response:
     body = {"linked_to": str(second)}
     return await client.post(f"/records/{first}/{what}", json=body, headers=headers or administrator())
 
 
-async def linked(client: httpx.AsyncClient) -> tuple[UUID, UUID]:
+async def linked(client: httpx2.AsyncClient) -> tuple[UUID, UUID]:
     first, second = await pair(client)
     assert (await ask(client, "link", first, second)).status_code == 202
     return first, second
 
 
-async def close(client: httpx.AsyncClient, record_id: UUID) -> None:
+async def close(client: httpx2.AsyncClient, record_id: UUID) -> None:
     answer = await client.post(f"/records/{record_id}/close", json={}, headers=bearer(patient_token(record_id)))
     assert answer.status_code == 200, answer.text
 
 
-async def die(client: httpx.AsyncClient, record_id: UUID) -> None:
+async def die(client: httpx2.AsyncClient, record_id: UUID) -> None:
     assert (await client.post(f"/records/{record_id}/death", headers=administrator())).status_code == 200
 
 
@@ -83,7 +83,7 @@ async def accesses(database: Database, *actions: str) -> list[AccessRecorded]:
 
 
 async def test_a_link_is_announced_by_both_records_and_stands_in_both_ledgers(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     first, second = await pair(client)
     answer = await ask(client, "link", first, second)
@@ -101,7 +101,7 @@ async def test_a_link_is_announced_by_both_records_and_stands_in_both_ledgers(
     assert {(entry.actor.kind, entry.outcome) for entry in entries} == {("administrator", "permitted")}
 
 
-async def test_it_is_in_force_when_both_versions_are(client: httpx.AsyncClient, database: Database) -> None:
+async def test_it_is_in_force_when_both_versions_are(client: httpx2.AsyncClient, database: Database) -> None:
     first, second = await linked(client)
     await query(database, "update records set in_force_version = 2 where id = $1", first)
     assert (await ask(client, "link", first, second)).status_code == 202
@@ -110,7 +110,7 @@ async def test_it_is_in_force_when_both_versions_are(client: httpx.AsyncClient, 
     assert (answer.status_code, answer.json()["status"]) == (200, "in-force")
 
 
-async def test_the_end_of_a_link_is_announced_like_the_link(client: httpx.AsyncClient, database: Database) -> None:
+async def test_the_end_of_a_link_is_announced_like_the_link(client: httpx2.AsyncClient, database: Database) -> None:
     first, second = await linked(client)
     answer = await ask(client, "unlink", second, first)
     assert (answer.status_code, answer.json()["linked"]) == (202, False)
@@ -124,7 +124,7 @@ async def test_the_end_of_a_link_is_announced_like_the_link(client: httpx.AsyncC
 
 @pytest.mark.parametrize("what", ["link", "unlink"])
 async def test_the_same_again_from_either_side_changes_and_tells_nothing(
-    what: str, client: httpx.AsyncClient, database: Database
+    what: str, client: httpx2.AsyncClient, database: Database
 ) -> None:
     first, second = await linked(client)
     await ask(client, what, first, second)
@@ -134,7 +134,7 @@ async def test_the_same_again_from_either_side_changes_and_tells_nothing(
     assert (await rows(database), await announced(database)) == (before, told)
 
 
-async def test_who_looks_sees_the_other_record(client: httpx.AsyncClient) -> None:
+async def test_who_looks_sees_the_other_record(client: httpx2.AsyncClient) -> None:
     first, second = await linked(client)
     alone = await open_one(client, 3)
 
@@ -148,28 +148,28 @@ async def test_who_looks_sees_the_other_record(client: httpx.AsyncClient) -> Non
     assert forbidden.status_code == 403
 
 
-async def _same(client: httpx.AsyncClient) -> tuple[UUID, UUID]:
+async def _same(client: httpx2.AsyncClient) -> tuple[UUID, UUID]:
     first = await open_one(client)
     return first, first
 
 
-async def _unknown(client: httpx.AsyncClient) -> tuple[UUID, UUID]:
+async def _unknown(client: httpx2.AsyncClient) -> tuple[UUID, UUID]:
     return await open_one(client), uuid4()
 
 
-async def _erased(client: httpx.AsyncClient) -> tuple[UUID, UUID]:
+async def _erased(client: httpx2.AsyncClient) -> tuple[UUID, UUID]:
     first, second = await pair(client)
     body = {"reason": "gdpr-decision"}
     await client.post(f"/records/{second}/erase", json=body, headers=administrator())
     return first, second
 
 
-async def _one_is_linked_to_a_third(client: httpx.AsyncClient) -> tuple[UUID, UUID]:
+async def _one_is_linked_to_a_third(client: httpx2.AsyncClient) -> tuple[UUID, UUID]:
     _, second = await linked(client)
     return await open_one(client, 3), second
 
 
-async def _the_holder_of_one_has_died(client: httpx.AsyncClient) -> tuple[UUID, UUID]:
+async def _the_holder_of_one_has_died(client: httpx2.AsyncClient) -> tuple[UUID, UUID]:
     first, second = await pair(client)
     await die(client, second)
     return first, second
@@ -189,7 +189,7 @@ async def _the_holder_of_one_has_died(client: httpx.AsyncClient) -> tuple[UUID, 
     ],
 )
 async def test_what_cannot_be_linked_is_refused_from_both_sides_and_changes_nothing(
-    what: str, prepare: Any, status: int, code: str, client: httpx.AsyncClient, database: Database
+    what: str, prepare: Any, status: int, code: str, client: httpx2.AsyncClient, database: Database
 ) -> None:
     first, second = await prepare(client)
     before, told = await rows(database), len(await announced(database))
@@ -214,7 +214,7 @@ async def test_what_cannot_be_linked_is_refused_from_both_sides_and_changes_noth
     ],
 )
 async def test_nobody_but_an_administrator_links(
-    kind: str, scope: str, status: int, client: httpx.AsyncClient, database: Database
+    kind: str, scope: str, status: int, client: httpx2.AsyncClient, database: Database
 ) -> None:
     first, second = await pair(client)
     token = patient_token(first) if kind == "patient" else make_token(kind, "somebody", scope=scope)
@@ -225,7 +225,7 @@ async def test_nobody_but_an_administrator_links(
 
 
 async def test_closing_one_of_two_closes_that_one_alone_and_keeps_the_link(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     first, second = await linked(client)
     await close(client, first)
@@ -235,14 +235,14 @@ async def test_closing_one_of_two_closes_that_one_alone_and_keeps_the_link(
     assert (await changes(database))[5:] == [(first, 4, "open", second)]
 
 
-async def test_a_closed_record_can_be_linked_and_stays_closed(client: httpx.AsyncClient, database: Database) -> None:
+async def test_a_closed_record_can_be_linked_and_stays_closed(client: httpx2.AsyncClient, database: Database) -> None:
     first, second = await pair(client)
     await close(client, first)
     await ask(client, "link", first, second)
     assert (await changes(database))[3:] == [(first, 3, "closed", second), (second, 2, "open", first)]
 
 
-async def test_a_death_closes_both_records_of_the_person(client: httpx.AsyncClient, database: Database) -> None:
+async def test_a_death_closes_both_records_of_the_person(client: httpx2.AsyncClient, database: Database) -> None:
     first, second = await linked(client)
     await die(client, second)
     assert await rows(database) == {first: (3, "closed", second), second: (3, "closed", first)}
@@ -253,14 +253,14 @@ async def test_a_death_closes_both_records_of_the_person(client: httpx.AsyncClie
     assert len(await changes(database)) == 6
 
 
-async def test_the_link_of_who_has_died_can_be_ended(client: httpx.AsyncClient, database: Database) -> None:
+async def test_the_link_of_who_has_died_can_be_ended(client: httpx2.AsyncClient, database: Database) -> None:
     first, second = await linked(client)
     await die(client, first)
     assert (await ask(client, "unlink", first, second)).status_code == 202
     assert await rows(database) == {first: (4, "closed", None), second: (4, "closed", None)}
 
 
-async def test_erasing_one_of_two_leaves_the_other_on_its_own(client: httpx.AsyncClient, database: Database) -> None:
+async def test_erasing_one_of_two_leaves_the_other_on_its_own(client: httpx2.AsyncClient, database: Database) -> None:
     first, second = await linked(client)
     await client.post(f"/records/{first}/erase", json={"reason": "gdpr-decision"}, headers=administrator())
     assert await rows(database) == {second: (3, "open", None)}
@@ -276,7 +276,7 @@ async def changes_of(database: Database, record_id: UUID) -> list[tuple[int, str
 
 
 async def test_of_many_links_at_once_every_record_has_one_partner_that_names_it(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     records = [await open_one(client, number) for number in range(1, 5)]
     pairs = [(record, other) for record in records for other in records if record != other]
@@ -293,7 +293,7 @@ async def test_of_many_links_at_once_every_record_has_one_partner_that_names_it(
 
 
 async def test_links_deaths_and_erasures_at_once_never_leave_one_side_alone(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     first, second = await pair(client)
     body = {"reason": "gdpr-decision"}
@@ -310,7 +310,7 @@ async def test_links_deaths_and_erasures_at_once_never_leave_one_side_alone(
 
 @pytest.mark.parametrize("place", list(PLACES))
 async def test_killed_there_both_or_none_are_linked_and_asked_again_it_ends_as_if_nothing_had_happened(
-    place: str, client: httpx.AsyncClient, database: Database
+    place: str, client: httpx2.AsyncClient, database: Database
 ) -> None:
     first, second = await pair(client)
     await let_it_die(place, database, first, second)

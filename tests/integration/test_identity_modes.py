@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -67,13 +67,13 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @pytest_asyncio.fixture
-async def client(database: Database, pki: Pki, provider: Provider, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def client(database: Database, pki: Pki, provider: Provider, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(doors(database, provider, tmp_path)) as made:
         await enter_all(made)
         yield made
 
 
-async def with_card(client: httpx.AsyncClient, pki: Pki, person: str, **body: Any) -> httpx.Response:
+async def with_card(client: httpx2.AsyncClient, pki: Pki, person: str, **body: Any) -> httpx2.Response:
     return await post_with(client, pki.card(person), CARD, json=body)
 
 
@@ -81,7 +81,7 @@ def motive_for(mode: str) -> dict[str, str]:
     return {"motive": MOTIVE, "patient": PATIENT} if mode in ("bris_de_glace", "centre_15") else {}
 
 
-async def test_who_may_state_which_mode_is_a_table(client: httpx.AsyncClient, pki: Pki) -> None:
+async def test_who_may_state_which_mode_is_a_table(client: httpx2.AsyncClient, pki: Pki) -> None:
     for person, fitting in FITTING.items():
         for mode in MODES:
             answer = await with_card(client, pki, person, mode=mode, **motive_for(mode))
@@ -91,7 +91,7 @@ async def test_who_may_state_which_mode_is_a_table(client: httpx.AsyncClient, pk
                 assert (answer.status_code, answer.json()["code"]) == (403, "mode-not-fitting"), (person, mode)
 
 
-async def test_the_motive_travels_sealed_and_opens_for_audit_alone(client: httpx.AsyncClient, pki: Pki) -> None:
+async def test_the_motive_travels_sealed_and_opens_for_audit_alone(client: httpx2.AsyncClient, pki: Pki) -> None:
     answer = await with_card(client, pki, DOCTOR.id, **{**URGENT, "motive": f"  {MOTIVE}\n"})
     payload = answer.json()["access_token"].split(".")[1]
     claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
@@ -101,12 +101,12 @@ async def test_the_motive_travels_sealed_and_opens_for_audit_alone(client: httpx
     assert (await caller_of(answer)).motive == sealed
 
 
-async def test_the_longest_motive_still_makes_a_token_that_is_taken(client: httpx.AsyncClient, pki: Pki) -> None:
+async def test_the_longest_motive_still_makes_a_token_that_is_taken(client: httpx2.AsyncClient, pki: Pki) -> None:
     answer = await with_card(client, pki, DOCTOR.id, **{**URGENT, "motive": "🏥" * 500})
     assert (await caller_of(answer)).mode == "bris_de_glace"
 
 
-async def test_a_token_of_an_emergency_lives_shorter(client: httpx.AsyncClient, pki: Pki) -> None:
+async def test_a_token_of_an_emergency_lives_shorter(client: httpx2.AsyncClient, pki: Pki) -> None:
     usual = await with_card(client, pki, DOCTOR.id)
     urgent = await with_card(client, pki, DOCTOR.id, **URGENT)
     assert (usual.json()["expires_in"], urgent.json()["expires_in"]) == (300, 120)
@@ -133,14 +133,14 @@ async def test_a_token_of_an_emergency_lives_shorter(client: httpx.AsyncClient, 
     ],
 )
 async def test_a_mode_out_of_form_is_refused(
-    client: httpx.AsyncClient, pki: Pki, body: dict[str, str], code: str
+    client: httpx2.AsyncClient, pki: Pki, body: dict[str, str], code: str
 ) -> None:
     answer = await with_card(client, pki, DOCTOR.id, **body)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
 
 
 async def test_through_the_provider_the_motive_goes_by_post_and_is_kept_sealed(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     refused = await client.get("/professionals/sign-in", params={"mode": "bris_de_glace"})
     assert (refused.status_code, refused.json()["code"]) == (422, "motive-invalid")
@@ -153,12 +153,12 @@ async def test_through_the_provider_the_motive_goes_by_post_and_is_kept_sealed(
     assert (caller.mode, MOTIVES.decrypt_jwe(caller.motive or "", MOTIVE_PLACE).decode()) == ("bris_de_glace", MOTIVE)
 
 
-async def test_a_secret_connection_is_stated_in_the_address(client: httpx.AsyncClient) -> None:
+async def test_a_secret_connection_is_stated_in_the_address(client: httpx2.AsyncClient) -> None:
     assert (await caller_of(await sign_in(client, DOCTOR, mode="secret"))).mode == "secret"
 
 
 async def test_software_states_the_mode_of_the_professional_whose_token_it_exchanges(
-    client: httpx.AsyncClient, provider: Provider
+    client: httpx2.AsyncClient, provider: Provider
 ) -> None:
     client_id = await registered(client, KEY)
     form = token_request(assertion(client_id, KEY), grant_type=EXCHANGE, subject_token_type=ACCESS_TOKEN)
@@ -169,7 +169,7 @@ async def test_software_states_the_mode_of_the_professional_whose_token_it_excha
 
 
 @pytest.mark.parametrize("mode", MODES[1:])
-async def test_software_alone_works_in_normal_mode(client: httpx.AsyncClient, mode: str) -> None:
+async def test_software_alone_works_in_normal_mode(client: httpx2.AsyncClient, mode: str) -> None:
     client_id = await registered(client, KEY)
     form = {**token_request(assertion(client_id, KEY)), "mode": mode, **motive_for(mode)}
     answer = await client.post("/oauth/token", data=form)
@@ -182,7 +182,7 @@ async def test_without_a_key_for_motives_no_emergency_begins(database: Database,
     assert (answer.status_code, answer.json()["code"]) == (403, "emergency-unavailable")
 
 
-async def test_refusals_speak_french_too(client: httpx.AsyncClient, pki: Pki) -> None:
+async def test_refusals_speak_french_too(client: httpx2.AsyncClient, pki: Pki) -> None:
     french = {"accept-language": "fr"}
     answer = await post_with(client, pki.card(SOCIAL.id), CARD, json={"mode": "secret"}, headers=french)
     assert answer.json()["detail"].startswith("Ce mode d’accès n’est pas pour vous")
@@ -205,7 +205,7 @@ NEVER = [
 
 @pytest.mark.parametrize("activity", NEVER, ids=lambda activity: "-".join(activity.values()))
 async def test_an_organisation_that_never_may_is_refused_whoever_asks_and_whatever_it_wants(
-    client: httpx.AsyncClient, activity: dict[str, str]
+    client: httpx2.AsyncClient, activity: dict[str, str]
 ) -> None:
     structure = await client.put("/structures/2130000001", json={"name": "X", **activity}, headers=administrator())
     assert (structure.status_code, structure.json()["code"]) == (403, "organisation-never")
@@ -215,7 +215,7 @@ async def test_an_organisation_that_never_may_is_refused_whoever_asks_and_whatev
         assert (answer.status_code, answer.json()["code"]) == (403, "organisation-never")
 
 
-async def test_an_organisation_outside_finess_says_what_it_does(client: httpx.AsyncClient) -> None:
+async def test_an_organisation_outside_finess_says_what_it_does(client: httpx2.AsyncClient) -> None:
     put = await client.put("/structures/2130000001", json={"name": "X", "activity": "86.90D"}, headers=administrator())
     assert put.status_code == 200
     body = {"name": "X", "kind": "software", "scopes": ["documents.deposit"], "keys": [_public()]}

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -49,15 +49,15 @@ async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
         yield house
 
 
-async def assist(house: IdentityApi, number: int = 1, **more: Any) -> httpx.Response:
+async def assist(house: IdentityApi, number: int = 1, **more: Any) -> httpx2.Response:
     return await house.client.post("/openings/assisted", json=assisting(number, **more), headers=pharmacist())
 
 
-async def activate(house: IdentityApi, code: str, number: int = 1, **more: Any) -> httpx.Response:
+async def activate(house: IdentityApi, code: str, number: int = 1, **more: Any) -> httpx2.Response:
     return await house.client.post("/activations", json={"ins": ins_body(number), "code": code, **choosing(**more)})
 
 
-async def object_to(house: IdentityApi, code: str, number: int = 1) -> httpx.Response:
+async def object_to(house: IdentityApi, code: str, number: int = 1) -> httpx2.Response:
     return await house.client.post("/contact-objections", json={"ins": ins_body(number), "code": code})
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -28,13 +28,13 @@ async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
 
 async def assist(
     house: IdentityApi, number: int = 1, headers: dict[str, str] | None = None, **more: Any
-) -> httpx.Response:
+) -> httpx2.Response:
     return await house.client.post(
         "/openings/assisted", json=assisting(number, **more), headers=headers or pharmacist()
     )
 
 
-async def activate(house: IdentityApi, code: str, number: int = 1, **more: Any) -> httpx.Response:
+async def activate(house: IdentityApi, code: str, number: int = 1, **more: Any) -> httpx2.Response:
     return await house.client.post("/activations", json={"ins": ins_body(number), "code": code, **choosing(**more)})
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -47,7 +47,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @pytest_asyncio.fixture
-async def client(database: Database, pki: Pki, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def client(database: Database, pki: Pki, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(doors(database, pki=tmp_path)) as made:
         await enter_all(made)
         yield made
@@ -56,7 +56,7 @@ async def client(database: Database, pki: Pki, tmp_path: Path) -> AsyncIterator[
 class Scene:
     """A doctor who has signed in, a reader's software, and a record."""
 
-    def __init__(self, client: httpx.AsyncClient, token: str, session: Caller, reader: str, record_id: UUID) -> None:
+    def __init__(self, client: httpx2.AsyncClient, token: str, session: Caller, reader: str, record_id: UUID) -> None:
         self.client, self.token, self.session, self.reader, self.record_id = client, token, session, reader, record_id
 
     def proof(self, **changes: Any) -> str:
@@ -64,12 +64,12 @@ class Scene:
         key, reader = changes.pop("key", KEY), changes.pop("reader", self.reader)
         return presence_proof(reader, key, self.session, **{**named, **changes})
 
-    async def send(self, proof: str, token: str | None = None) -> httpx.Response:
+    async def send(self, proof: str, token: str | None = None) -> httpx2.Response:
         return await self.client.post("/presence-proofs", json={"proof": proof}, headers=bearer(token or self.token))
 
 
 @pytest_asyncio.fixture
-async def scene(client: httpx.AsyncClient, pki: Pki) -> Scene:
+async def scene(client: httpx2.AsyncClient, pki: Pki) -> Scene:
     signed_in = await post_with(client, pki.card(DOCTOR.id), CARD, json={})
     session = await caller_of(signed_in)
     reader = await registered(client, KEY)

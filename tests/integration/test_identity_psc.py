@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 from joserfc import jwt
@@ -63,22 +63,22 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @pytest_asyncio.fixture
-async def client(database: Database, provider: Provider) -> AsyncIterator[httpx.AsyncClient]:
+async def client(database: Database, provider: Provider) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(doors(database, provider)) as made:
         await enter_all(made)
         yield made
 
 
-def code_of(response: httpx.Response) -> tuple[int, str]:
+def code_of(response: httpx2.Response) -> tuple[int, str]:
     return response.status_code, response.json()["code"]
 
 
-async def exchange(client: httpx.AsyncClient, client_id: str, token: str, **form: str) -> httpx.Response:
+async def exchange(client: httpx2.AsyncClient, client_id: str, token: str, **form: str) -> httpx2.Response:
     request = token_request(assertion(client_id, KEY), grant_type=EXCHANGE, subject_token=token)
     return await client.post("/oauth/token", data={**request, "subject_token_type": ACCESS_TOKEN, **form})
 
 
-async def test_a_doctor_signs_in_and_acts_for_the_structure_that_both_sides_name(client: httpx.AsyncClient) -> None:
+async def test_a_doctor_signs_in_and_acts_for_the_structure_that_both_sides_name(client: httpx2.AsyncClient) -> None:
     response = await sign_in(client, DOCTOR)
     caller = await caller_of(response)
     assert (caller.kind, caller.id, caller.profession) == ("professional", DOCTOR.id, "G15_10")
@@ -87,7 +87,7 @@ async def test_a_doctor_signs_in_and_acts_for_the_structure_that_both_sides_name
     assert response.headers["cache-control"] == "no-store"
 
 
-async def test_what_is_asked_of_the_provider_is_a_code_with_pkce_state_and_nonce(client: httpx.AsyncClient) -> None:
+async def test_what_is_asked_of_the_provider_is_a_code_with_pkce_state_and_nonce(client: httpx2.AsyncClient) -> None:
     query = {name: value[0] for name, value in parse_qs(urlsplit(await begun(client)).query).items()}
     assert (query["response_type"], query["redirect_uri"], query["code_challenge_method"]) == ("code", REDIRECT, "S256")
     assert (query["client_id"], query["acr_values"]) == (OURS.id, "eidas1")
@@ -96,7 +96,7 @@ async def test_what_is_asked_of_the_provider_is_a_code_with_pkce_state_and_nonce
 
 
 async def test_the_database_keeps_hashes_of_a_sign_in_and_nothing_that_would_finish_it(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     parameters = parse_qs(urlsplit(await begun(client)).query)
     [row] = await query(database, "select * from pending_sign_ins")
@@ -106,7 +106,7 @@ async def test_the_database_keeps_hashes_of_a_sign_in_and_nothing_that_would_fin
 
 
 async def test_any_replica_finishes_what_another_one_began(
-    client: httpx.AsyncClient, database: Database, provider: Provider
+    client: httpx2.AsyncClient, database: Database, provider: Provider
 ) -> None:
     back = await chosen(await begun(client), DOCTOR)
     async with running(doors(database, provider)) as other:
@@ -114,14 +114,14 @@ async def test_any_replica_finishes_what_another_one_began(
         await caller_of(await other.get("/professionals/callback", params=back))
 
 
-async def test_two_tabs_do_not_disturb_each_other(client: httpx.AsyncClient) -> None:
+async def test_two_tabs_do_not_disturb_each_other(client: httpx2.AsyncClient) -> None:
     first, second = await begun(client), await begun(client)
     backs = [await chosen(first, DOCTOR), await chosen(second, NURSE)]
     callers = [await caller_of(await client.get("/professionals/callback", params=back)) for back in reversed(backs)]
     assert [caller.id for caller in callers] == [NURSE.id, DOCTOR.id]
 
 
-async def test_a_sign_in_serves_once_even_when_it_comes_back_many_times_at_once(client: httpx.AsyncClient) -> None:
+async def test_a_sign_in_serves_once_even_when_it_comes_back_many_times_at_once(client: httpx2.AsyncClient) -> None:
     back = await chosen(await begun(client), DOCTOR)
     cookies = dict(client.cookies)
     answers = await asyncio.gather(
@@ -135,7 +135,7 @@ def _cookie(cookies: dict[str, str]) -> dict[str, str]:
     return {"cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
 
 
-async def test_a_state_that_somebody_else_began_is_of_no_use(client: httpx.AsyncClient) -> None:
+async def test_a_state_that_somebody_else_began_is_of_no_use(client: httpx2.AsyncClient) -> None:
     refused = REFUSED.labels("sign-in-professional", "sign-in-over")
     before = refused._value.get()
     back = await chosen(await begun(client), DOCTOR)
@@ -145,18 +145,18 @@ async def test_a_state_that_somebody_else_began_is_of_no_use(client: httpx.Async
 
 
 @pytest.mark.parametrize("changes", [{"state": "x" * 43}, {"state": ""}, {"state": "é"}])
-async def test_a_state_that_nobody_began_is_refused(client: httpx.AsyncClient, changes: dict[str, str]) -> None:
+async def test_a_state_that_nobody_began_is_refused(client: httpx2.AsyncClient, changes: dict[str, str]) -> None:
     back = await chosen(await begun(client), DOCTOR)
     assert code_of(await client.get("/professionals/callback", params={**back, **changes})) == (422, "sign-in-over")
 
 
-async def test_a_sign_in_is_over_after_ten_minutes(client: httpx.AsyncClient, database: Database) -> None:
+async def test_a_sign_in_is_over_after_ten_minutes(client: httpx2.AsyncClient, database: Database) -> None:
     back = await chosen(await begun(client), DOCTOR)
     await query(database, "update pending_sign_ins set expires_at = expires_at - interval '10 minutes'")
     assert code_of(await client.get("/professionals/callback", params=back)) == (422, "sign-in-over")
 
 
-async def test_codes_of_two_sign_ins_cannot_be_swapped(client: httpx.AsyncClient) -> None:
+async def test_codes_of_two_sign_ins_cannot_be_swapped(client: httpx2.AsyncClient) -> None:
     mine, theirs = await chosen(await begun(client), NURSE), await chosen(await begun(client), DOCTOR)
     swapped = {**mine, "code": theirs["code"]}
     assert code_of(await client.get("/professionals/callback", params=swapped)) == (403, "provider-refused")
@@ -166,20 +166,20 @@ async def test_codes_of_two_sign_ins_cannot_be_swapped(client: httpx.AsyncClient
     "changes", [{"iss": "https://elsewhere.example"}, {"code": "never-given"}, {"code": None, "error": "access_denied"}]
 )
 async def test_an_answer_of_somebody_else_or_none_is_refused(
-    client: httpx.AsyncClient, changes: dict[str, Any]
+    client: httpx2.AsyncClient, changes: dict[str, Any]
 ) -> None:
     back = await chosen(await begun(client), DOCTOR)
     params = {name: value for name, value in {**back, **changes}.items() if value is not None}
     assert code_of(await client.get("/professionals/callback", params=params)) == (403, "provider-refused")
 
 
-async def test_the_provider_sends_nobody_to_an_address_that_is_not_registered(client: httpx.AsyncClient) -> None:
+async def test_the_provider_sends_nobody_to_an_address_that_is_not_registered(client: httpx2.AsyncClient) -> None:
     url = (await begun(client)).replace("callback", "callback.evil")
-    async with httpx.AsyncClient() as browser:
+    async with httpx2.AsyncClient() as browser:
         assert (await browser.get(f"{url}&person={DOCTOR.id}")).status_code == 400
 
 
-async def test_the_provider_gives_no_code_without_pkce(client: httpx.AsyncClient) -> None:
+async def test_the_provider_gives_no_code_without_pkce(client: httpx2.AsyncClient) -> None:
     url = (await begun(client)).replace("code_challenge_method=S256", "code_challenge_method=plain")
     assert (await chosen(url, DOCTOR))["error"] == "invalid_request"
 
@@ -210,7 +210,7 @@ class Forging(Provider):
     ],
 )
 async def test_an_id_token_that_is_not_for_this_sign_in_is_refused(
-    client: httpx.AsyncClient, provider: Provider, changes: dict[str, Any], status: int, code: str
+    client: httpx2.AsyncClient, provider: Provider, changes: dict[str, Any], status: int, code: str
 ) -> None:
     provider.__class__ = Forging
     provider.forge(**changes)  # type: ignore[attr-defined]
@@ -219,7 +219,7 @@ async def test_an_id_token_that_is_not_for_this_sign_in_is_refused(
 
 @pytest.mark.parametrize("how", ["none", "hmac-of-the-public-key", "another-key", "key-inside"])
 async def test_a_signature_that_is_not_the_providers_is_refused(
-    client: httpx.AsyncClient, provider: Provider, how: str
+    client: httpx2.AsyncClient, provider: Provider, how: str
 ) -> None:
     theirs = new_provider_key()
 
@@ -245,7 +245,7 @@ async def test_a_signature_that_is_not_the_providers_is_refused(
 
 
 async def test_a_provider_that_rotates_its_keys_is_looked_at_again(
-    client: httpx.AsyncClient, provider: Provider, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.AsyncClient, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(provider_module, "MIN_FETCH_INTERVAL_S", -1)
     await caller_of(await sign_in(client, DOCTOR))
@@ -278,23 +278,23 @@ async def test_without_a_provider_the_way_is_closed(database: Database) -> None:
     ],
 )
 async def test_what_the_directory_says_otherwise_is_refused(
-    client: httpx.AsyncClient, person: Person, entry: dict[str, Any] | None, code: str
+    client: httpx2.AsyncClient, person: Person, entry: dict[str, Any] | None, code: str
 ) -> None:
     if entry is not None:
         await enter(client, person, **entry)
     assert code_of(await sign_in(client, person)) == (403, code)
 
 
-async def test_a_structure_that_is_not_theirs_cannot_be_chosen(client: httpx.AsyncClient) -> None:
+async def test_a_structure_that_is_not_theirs_cannot_be_chosen(client: httpx2.AsyncClient) -> None:
     assert code_of(await sign_in(client, DOCTOR, organisation_id=CLINIC)) == (403, "structure-differs")
 
 
-async def test_a_social_professional_signs_in_with_the_profession_of_the_directory(client: httpx.AsyncClient) -> None:
+async def test_a_social_professional_signs_in_with_the_profession_of_the_directory(client: httpx2.AsyncClient) -> None:
     assert (await caller_of(await sign_in(client, SOCIAL))).profession == "R94_44"
 
 
 async def test_software_exchanges_the_token_of_its_own_sign_in_for_ours(
-    client: httpx.AsyncClient, provider: Provider
+    client: httpx2.AsyncClient, provider: Provider
 ) -> None:
     client_id = await registered(client, KEY)
     answer = await exchange(client, client_id, provider.access_token(DOCTOR, SOFTWARE_CLIENT))
@@ -305,7 +305,7 @@ async def test_software_exchanges_the_token_of_its_own_sign_in_for_ours(
 
 
 async def test_an_exchanged_token_lives_no_longer_than_the_one_it_was_given_for(
-    client: httpx.AsyncClient, provider: Provider
+    client: httpx2.AsyncClient, provider: Provider
 ) -> None:
     client_id = await registered(client, KEY)
     token = provider.access_token(DOCTOR, SOFTWARE_CLIENT, exp=int(time.time()) + 60)
@@ -327,7 +327,7 @@ async def test_an_exchanged_token_lives_no_longer_than_the_one_it_was_given_for(
     ],
 )
 async def test_a_token_that_was_given_for_something_else_is_not_exchanged(
-    client: httpx.AsyncClient, provider: Provider, claims: dict[str, Any], form: dict[str, str], code: str
+    client: httpx2.AsyncClient, provider: Provider, claims: dict[str, Any], form: dict[str, str], code: str
 ) -> None:
     client_id = await registered(client, KEY)
     token = provider.access_token(DOCTOR, SOFTWARE_CLIENT, **claims)
@@ -344,14 +344,14 @@ async def test_a_token_that_was_given_for_something_else_is_not_exchanged(
     ],
 )
 async def test_software_carries_only_who_works_in_its_structure_and_only_with_the_profile(
-    client: httpx.AsyncClient, provider: Provider, changes: dict[str, Any], code: str
+    client: httpx2.AsyncClient, provider: Provider, changes: dict[str, Any], code: str
 ) -> None:
     client_id = await registered(client, KEY, **changes)
     response = await exchange(client, client_id, provider.access_token(DOCTOR, SOFTWARE_CLIENT))
     assert code_of(response) == (403, code)
 
 
-async def test_an_id_token_is_exchanged_where_it_says_enough(client: httpx.AsyncClient, provider: Provider) -> None:
+async def test_an_id_token_is_exchanged_where_it_says_enough(client: httpx2.AsyncClient, provider: Provider) -> None:
     client_id = await registered(client, KEY)
     short = provider.id_token(DOCTOR, SOFTWARE_CLIENT)
     refused = await exchange(client, client_id, short, subject_token_type=ID_TOKEN)
@@ -362,7 +362,7 @@ async def test_an_id_token_is_exchanged_where_it_says_enough(client: httpx.Async
 
 
 async def test_software_of_a_structure_that_is_no_longer_active_gets_no_token(
-    client: httpx.AsyncClient, provider: Provider
+    client: httpx2.AsyncClient, provider: Provider
 ) -> None:
     client_id = await registered(client, KEY)
     closed = {"name": "Hôpital", "status": "inactive"}
@@ -373,7 +373,7 @@ async def test_software_of_a_structure_that_is_no_longer_active_gets_no_token(
     assert code_of(answer) == (401, "assertion-invalid")
 
 
-async def test_an_assertion_serves_one_exchange(client: httpx.AsyncClient, provider: Provider) -> None:
+async def test_an_assertion_serves_one_exchange(client: httpx2.AsyncClient, provider: Provider) -> None:
     client_id = await registered(client, KEY)
     form = token_request(
         assertion(client_id, KEY),
@@ -385,7 +385,7 @@ async def test_an_assertion_serves_one_exchange(client: httpx.AsyncClient, provi
     assert [answer.status_code for answer in answers] == [200, 401]
 
 
-async def test_what_is_over_is_swept(client: httpx.AsyncClient, database: Database) -> None:
+async def test_what_is_over_is_swept(client: httpx2.AsyncClient, database: Database) -> None:
     from services.identity.store import professional_sessions
     from shared.db.pool import create_pool
 

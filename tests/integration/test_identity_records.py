@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -48,7 +48,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @pytest_asyncio.fixture
-async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(settings_of(database)) as made:
         yield made
 
@@ -62,13 +62,13 @@ async def unchanged(databases: Databases) -> AsyncIterator[Database]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def refusing(unchanged: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def refusing(unchanged: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """The API on it."""
     async with running(settings_of(unchanged)) as made:
         yield made
 
 
-async def post(client: httpx.AsyncClient, body: Any, **headers: str) -> httpx.Response:
+async def post(client: httpx2.AsyncClient, body: Any, **headers: str) -> httpx2.Response:
     return await client.post("/records", json=body, headers=administrator() | headers)
 
 
@@ -80,7 +80,7 @@ async def put_in_force(database: Database, record_id: UUID, version: int = 1) ->
 
 
 async def test_an_opening_is_announced_whole_and_in_one_transaction(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     response = await post(client, opening())
     assert response.status_code == 202
@@ -102,7 +102,7 @@ async def test_an_opening_is_announced_whole_and_in_one_transaction(
 
 
 async def test_the_fingerprints_are_those_that_records_will_look_up(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     record_id = await open_one(client)
     record = (await announced(database))[0]
@@ -121,7 +121,7 @@ async def test_the_fingerprints_are_those_that_records_will_look_up(
         assert RING.matches(fingerprints[name], *trait_parts(record_id, name, value))
 
 
-async def test_notify_alone_can_open_the_contact(client: httpx.AsyncClient, database: Database) -> None:
+async def test_notify_alone_can_open_the_contact(client: httpx2.AsyncClient, database: Database) -> None:
     await open_one(client)
     contact = (await announced(database))[1]
     assert isinstance(contact, ContactChanged)
@@ -130,7 +130,7 @@ async def test_notify_alone_can_open_the_contact(client: httpx.AsyncClient, data
 
 
 async def test_nothing_readable_of_a_person_is_stored_or_announced(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     await open_one(client)
     tables = await query(
@@ -152,7 +152,7 @@ async def test_nothing_readable_of_a_person_is_stored_or_announced(
 
 
 async def test_the_same_person_again_is_the_same_record_and_announces_nothing(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     first = await post(client, opening())
     event_count = len(await announced(database))
@@ -165,7 +165,7 @@ async def test_the_same_person_again_is_the_same_record_and_announces_nothing(
 
 
 async def test_other_traits_under_a_known_number_are_a_conflict_that_the_ledger_learns_of(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     record_id = await open_one(client)
     response = await post(client, opening(traits={**opening()["traits"], "given_name": "Yvette"}))
@@ -177,7 +177,7 @@ async def test_other_traits_under_a_known_number_are_a_conflict_that_the_ledger_
 
 
 async def test_openings_of_one_person_at_the_same_time_make_one_record(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     responses = await asyncio.gather(*(post(client, opening()) for _ in range(20)))
     assert len({response.json()["record_id"] for response in responses}) == 1
@@ -199,7 +199,7 @@ async def test_a_record_is_found_again_after_a_change_of_every_key(database: Dat
     assert record.ins.startswith("next.")
 
 
-async def test_a_production_number_and_the_same_test_number_are_two_persons(client: httpx.AsyncClient) -> None:
+async def test_a_production_number_and_the_same_test_number_are_two_persons(client: httpx2.AsyncClient) -> None:
     test = await open_one(client)
     response = await post(client, opening(ins={"value": nir(), "oid": NIR_OID}))
     assert response.status_code == 202
@@ -248,7 +248,7 @@ def changed(part: str, **values: Any) -> dict[str, Any]:
     ],
 )
 async def test_a_bad_opening_is_refused_with_its_code_and_never_echoed(
-    refusing: httpx.AsyncClient, unchanged: Database, body: Any, code: str
+    refusing: httpx2.AsyncClient, unchanged: Database, body: Any, code: str
 ) -> None:
     response = await post(refusing, body)
     assert (response.status_code, response.json()["code"]) == (422, code)
@@ -264,7 +264,7 @@ async def test_a_bad_opening_is_refused_with_its_code_and_never_echoed(
         b'{"ins":{"value":"\\ud800","oid":"\\u0000"},"traits":{},"contact":{}}',
     ],
 )  # fmt: skip
-async def test_bytes_that_are_no_opening_get_a_clear_4xx(refusing: httpx.AsyncClient, raw: bytes) -> None:
+async def test_bytes_that_are_no_opening_get_a_clear_4xx(refusing: httpx2.AsyncClient, raw: bytes) -> None:
     response = await refusing.post(
         "/records", content=raw, headers=administrator() | {"content-type": "application/json"}
     )
@@ -272,7 +272,7 @@ async def test_bytes_that_are_no_opening_get_a_clear_4xx(refusing: httpx.AsyncCl
     assert response.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_lone_surrogate_in_a_name_is_refused(refusing: httpx.AsyncClient) -> None:
+async def test_a_lone_surrogate_in_a_name_is_refused(refusing: httpx2.AsyncClient) -> None:
     raw = json.dumps(changed("traits", birth_name="\ud800abc")).encode()
     response = await refusing.post(
         "/records", content=raw, headers=administrator() | {"content-type": "application/json"}
@@ -280,7 +280,7 @@ async def test_a_lone_surrogate_in_a_name_is_refused(refusing: httpx.AsyncClient
     assert response.status_code == 422
 
 
-async def test_a_body_over_the_limit_is_refused(refusing: httpx.AsyncClient) -> None:
+async def test_a_body_over_the_limit_is_refused(refusing: httpx2.AsyncClient) -> None:
     response = await post(refusing, opening(more="x" * 70_000))
     assert (response.status_code, response.json()["code"]) == (413, "body-too-large")
 
@@ -298,14 +298,14 @@ async def test_a_body_over_the_limit_is_refused(refusing: httpx.AsyncClient) -> 
     ],
 )
 async def test_only_a_token_with_the_scope_opens_records(
-    refusing: httpx.AsyncClient, unchanged: Database, headers: dict[str, str], status: int, code: str
+    refusing: httpx2.AsyncClient, unchanged: Database, headers: dict[str, str], status: int, code: str
 ) -> None:
     response = await refusing.post("/records", json=opening(), headers=headers)
     assert (response.status_code, response.json()["code"]) == (status, code)
     assert await announced(unchanged) == []
 
 
-async def test_an_opening_can_wait_until_it_is_in_force(client: httpx.AsyncClient, database: Database) -> None:
+async def test_an_opening_can_wait_until_it_is_in_force(client: httpx2.AsyncClient, database: Database) -> None:
     waiting = asyncio.create_task(post(client, opening(), prefer=f"respond-async, {UNTIL_DONE}"))
 
     async def opened() -> UUID | None:
@@ -320,14 +320,14 @@ async def test_an_opening_can_wait_until_it_is_in_force(client: httpx.AsyncClien
     assert (again.status_code, again.json()["status"]) == (200, "in-force")
 
 
-async def test_what_is_in_force_never_goes_back(client: httpx.AsyncClient, database: Database) -> None:
+async def test_what_is_in_force_never_goes_back(client: httpx2.AsyncClient, database: Database) -> None:
     record_id = await open_one(client)
     await put_in_force(database, record_id, 3)
     await put_in_force(database, record_id, 1)
     assert [row["in_force_version"] for row in await query(database, "select in_force_version from records")] == [3]
 
 
-async def test_the_state_of_a_record_is_for_its_holder_and_for_who_opens_records(client: httpx.AsyncClient) -> None:
+async def test_the_state_of_a_record_is_for_its_holder_and_for_who_opens_records(client: httpx2.AsyncClient) -> None:
     record_id = await open_one(client)
     path = f"/records/{record_id}"
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -23,7 +23,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @pytest_asyncio.fixture
-async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(settings_of(database)) as made:
         yield made
 
@@ -37,17 +37,17 @@ async def unchanged(databases: Databases) -> AsyncIterator[Database]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def refusing(unchanged: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def refusing(unchanged: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """The API on it."""
     async with running(settings_of(unchanged)) as made:
         yield made
 
 
-async def sign_in(client: httpx.AsyncClient, **body: Any) -> httpx.Response:
+async def sign_in(client: httpx2.AsyncClient, **body: Any) -> httpx2.Response:
     return await client.post("/demo/sign-in", json=body)
 
 
-async def enter(client: httpx.AsyncClient, *structures: str, status: str = "active") -> None:
+async def enter(client: httpx2.AsyncClient, *structures: str, status: str = "active") -> None:
     for structure in structures:
         hospital = {"name": "Hôpital", "status": status}
         await client.put(f"/structures/{structure}", json=hospital, headers=administrator())
@@ -56,7 +56,7 @@ async def enter(client: httpx.AsyncClient, *structures: str, status: str = "acti
     assert response.status_code == 200
 
 
-async def test_a_patient_gets_a_token_of_their_own_record(client: httpx.AsyncClient) -> None:
+async def test_a_patient_gets_a_token_of_their_own_record(client: httpx2.AsyncClient) -> None:
     record_id = await open_one(client)
     response = await sign_in(client, kind="patient", record_id=str(record_id))
     assert response.status_code == 200
@@ -69,7 +69,7 @@ async def test_a_patient_gets_a_token_of_their_own_record(client: httpx.AsyncCli
     assert own.status_code == 200
 
 
-async def test_a_professional_gets_profession_and_structure_from_the_directory(client: httpx.AsyncClient) -> None:
+async def test_a_professional_gets_profession_and_structure_from_the_directory(client: httpx2.AsyncClient) -> None:
     await enter(client, "1750000001")
     response = await sign_in(client, kind="professional", professional_id=DOCTOR)
     caller = await TokenVerifier(SETTINGS, TestKeys()).verify(response.json()["access_token"])
@@ -77,7 +77,7 @@ async def test_a_professional_gets_profession_and_structure_from_the_directory(c
     assert caller.organisation_id == "1750000001"
 
 
-async def test_a_professional_of_two_structures_says_which_one(client: httpx.AsyncClient) -> None:
+async def test_a_professional_of_two_structures_says_which_one(client: httpx2.AsyncClient) -> None:
     await enter(client, "1750000001", "1750000002")
     unsaid = await sign_in(client, kind="professional", professional_id=DOCTOR)
     assert (unsaid.status_code, unsaid.json()["code"]) == (422, "acting-structure-needed")
@@ -87,13 +87,13 @@ async def test_a_professional_of_two_structures_says_which_one(client: httpx.Asy
     assert response.status_code == 200
 
 
-async def test_a_professional_does_not_act_for_a_structure_that_is_closed(client: httpx.AsyncClient) -> None:
+async def test_a_professional_does_not_act_for_a_structure_that_is_closed(client: httpx2.AsyncClient) -> None:
     await enter(client, "1750000001", status="inactive")
     response = await sign_in(client, kind="professional", professional_id=DOCTOR, organisation_id="1750000001")
     assert response.status_code == 422
 
 
-async def test_only_known_records_and_known_active_professionals_sign_in(client: httpx.AsyncClient) -> None:
+async def test_only_known_records_and_known_active_professionals_sign_in(client: httpx2.AsyncClient) -> None:
     unknown = await sign_in(client, kind="patient", record_id=str(uuid4()))
     assert (unknown.status_code, unknown.json()["code"]) == (404, "record-unknown")
     nobody = await sign_in(client, kind="professional", professional_id=DOCTOR)
@@ -117,11 +117,11 @@ async def test_only_known_records_and_known_active_professionals_sign_in(client:
         {"kind": "patient", "record_id": str(uuid4()), "scope": "operations"},
     ],
 )
-async def test_nothing_else_signs_in(refusing: httpx.AsyncClient, body: dict[str, Any]) -> None:
+async def test_nothing_else_signs_in(refusing: httpx2.AsyncClient, body: dict[str, Any]) -> None:
     assert (await sign_in(refusing, **body)).status_code == 422
 
 
-async def test_a_professional_id_with_a_nul_is_refused(refusing: httpx.AsyncClient) -> None:
+async def test_a_professional_id_with_a_nul_is_refused(refusing: httpx2.AsyncClient) -> None:
     response = await sign_in(refusing, kind="professional", professional_id="8\x0099")
     assert (response.status_code, response.json()["code"]) == (422, "nul-character")
 
@@ -139,7 +139,7 @@ async def test_a_professional_id_with_a_nul_is_refused(refusing: httpx.AsyncClie
     ],
 )
 async def test_it_is_refused_where_it_is_off_and_to_everybody_from_elsewhere(
-    refusing: httpx.AsyncClient,
+    refusing: httpx2.AsyncClient,
     unchanged: Database,
     settings: dict[str, Any],
     peer: str,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 from joserfc import jwt
@@ -64,7 +64,7 @@ async def pool(database: Database) -> AsyncIterator[Pool]:
 
 
 @pytest_asyncio.fixture
-async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(settings_of(database)) as made:
         yield made
 
@@ -78,27 +78,27 @@ async def unchanged(databases: Databases) -> AsyncIterator[Database]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def refusing(unchanged: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def refusing(unchanged: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """The API on it."""
     async with running(settings_of(unchanged)) as made:
         yield made
 
 
-async def ask(client: httpx.AsyncClient, proof: str, **changes: str) -> httpx.Response:
+async def ask(client: httpx2.AsyncClient, proof: str, **changes: str) -> httpx2.Response:
     return await client.post("/oauth/token", data=token_request(proof, **changes))
 
 
-async def register(client: httpx.AsyncClient, body: Any, scope: str | None = None) -> httpx.Response:
+async def register(client: httpx2.AsyncClient, body: Any, scope: str | None = None) -> httpx2.Response:
     headers = administrator() if scope is None else administrator(scope)
     return await client.post("/clients", json=body, headers=headers)
 
 
-async def with_hospital(client: httpx.AsyncClient) -> None:
+async def with_hospital(client: httpx2.AsyncClient) -> None:
     await client.put("/structures/1750000001", json={"name": "Hôpital"}, headers=administrator())
 
 
 async def test_the_first_client_is_registered_without_a_token_and_can_then_do_everything(
-    client: httpx.AsyncClient, pool: Pool
+    client: httpx2.AsyncClient, pool: Pool
 ) -> None:
     registered = await register_client(pool, **BOOTSTRAP)
     assert registered.is_new
@@ -122,7 +122,7 @@ async def test_registering_the_same_client_again_is_the_same_client(pool: Pool) 
     assert sum(registration.is_new for registration in at_once) == 1
 
 
-async def test_a_name_is_taken_over_only_by_who_may_replace(client: httpx.AsyncClient, pool: Pool) -> None:
+async def test_a_name_is_taken_over_only_by_who_may_replace(client: httpx2.AsyncClient, pool: Pool) -> None:
     first = await register_client(pool, **BOOTSTRAP)
     new = new_key()
     with pytest.raises(ClientNameTakenError):
@@ -142,7 +142,7 @@ async def test_a_plain_connection_of_the_app_role_is_enough(database: Database) 
         await connection.close()
 
 
-async def test_software_is_granted_a_token_that_names_its_structure(client: httpx.AsyncClient) -> None:
+async def test_software_is_granted_a_token_that_names_its_structure(client: httpx2.AsyncClient) -> None:
     await with_hospital(client)
     created = await register(client, SOFTWARE)
     assert created.status_code == 201
@@ -174,21 +174,21 @@ async def test_software_is_granted_a_token_that_names_its_structure(client: http
     ],
 )
 async def test_a_registration_that_cannot_be_is_refused_with_the_reason(
-    refusing: httpx.AsyncClient, changes: dict[str, Any], scope: str | None, status: int, code: str
+    refusing: httpx2.AsyncClient, changes: dict[str, Any], scope: str | None, status: int, code: str
 ) -> None:
     await with_hospital(refusing)
     response = await register(refusing, {**SOFTWARE, **changes}, scope)
     assert (response.status_code, response.json()["code"]) == (status, code)
 
 
-async def test_another_client_of_the_same_name_is_a_conflict(client: httpx.AsyncClient) -> None:
+async def test_another_client_of_the_same_name_is_a_conflict(client: httpx2.AsyncClient) -> None:
     await with_hospital(client)
     await register(client, SOFTWARE)
     response = await register(client, {**SOFTWARE, "keys": [public(new_key())]})
     assert (response.status_code, response.json()["code"]) == (409, "client-name-taken")
 
 
-async def test_scopes_can_be_asked_for_one_by_one_but_not_beyond(client: httpx.AsyncClient, pool: Pool) -> None:
+async def test_scopes_can_be_asked_for_one_by_one_but_not_beyond(client: httpx2.AsyncClient, pool: Pool) -> None:
     client_id = (await register_client(pool, **BOOTSTRAP)).client_id
     one = await ask(client, assertion(client_id, CLIENT_KEY), scope="records.open")
     assert (one.status_code, one.json()["scope"]) == (200, "records.open")
@@ -197,7 +197,7 @@ async def test_scopes_can_be_asked_for_one_by_one_but_not_beyond(client: httpx.A
 
 
 async def test_an_assertion_serves_once_even_when_it_comes_twice_at_the_same_time(
-    client: httpx.AsyncClient, pool: Pool
+    client: httpx2.AsyncClient, pool: Pool
 ) -> None:
     client_id = (await register_client(pool, **BOOTSTRAP)).client_id
     proof = assertion(client_id, CLIENT_KEY)
@@ -208,7 +208,7 @@ async def test_an_assertion_serves_once_even_when_it_comes_twice_at_the_same_tim
 
 
 async def test_a_used_assertion_is_remembered_until_it_has_expired(
-    client: httpx.AsyncClient, database: Database, pool: Pool, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.AsyncClient, database: Database, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loops, "SWEEP_EVERY_S", 0)
     client_id = (await register_client(pool, **BOOTSTRAP)).client_id
@@ -235,7 +235,7 @@ async def test_a_used_assertion_is_remembered_until_it_has_expired(
     ],
 )
 async def test_a_proof_that_does_not_hold_is_answered_as_oauth_says(
-    refusing: httpx.AsyncClient, unchanged: Database, key: ECKey, claims: dict[str, Any], code: str
+    refusing: httpx2.AsyncClient, unchanged: Database, key: ECKey, claims: dict[str, Any], code: str
 ) -> None:
     connection = await asyncpg.connect(unchanged.dsn)
     client_id = (await register_client(connection, **BOOTSTRAP)).client_id
@@ -247,7 +247,7 @@ async def test_a_proof_that_does_not_hold_is_answered_as_oauth_says(
     assert response.headers["content-type"] == "application/json"
 
 
-async def test_a_disabled_client_gets_no_token(client: httpx.AsyncClient, database: Database, pool: Pool) -> None:
+async def test_a_disabled_client_gets_no_token(client: httpx2.AsyncClient, database: Database, pool: Pool) -> None:
     client_id = (await register_client(pool, **BOOTSTRAP)).client_id
     await query(database, "update clients set status = 'disabled'")
     assert (await ask(client, assertion(client_id, CLIENT_KEY))).status_code == 401
@@ -265,7 +265,7 @@ async def test_a_disabled_client_gets_no_token(client: httpx.AsyncClient, databa
     ],
 )
 async def test_a_request_out_of_form_is_answered_as_oauth_says(
-    refusing: httpx.AsyncClient, changes: dict[str, str], error: str
+    refusing: httpx2.AsyncClient, changes: dict[str, str], error: str
 ) -> None:
     response = await refusing.post("/oauth/token", data=token_request(assertion("c", CLIENT_KEY)) | changes)
     assert (response.status_code, response.json()["error"]) == (401 if error == "invalid_client" else 400, error)
@@ -284,13 +284,13 @@ async def test_a_request_out_of_form_is_answered_as_oauth_says(
     ],
 )
 async def test_a_body_that_is_no_form_of_ours_is_answered_as_oauth_says(
-    refusing: httpx.AsyncClient, content: bytes, content_type: str
+    refusing: httpx2.AsyncClient, content: bytes, content_type: str
 ) -> None:
     response = await refusing.post("/oauth/token", content=content, headers={"content-type": content_type})
     assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
 
 
-async def test_the_issuer_publishes_its_keys_and_where_tokens_are_asked_for(refusing: httpx.AsyncClient) -> None:
+async def test_the_issuer_publishes_its_keys_and_where_tokens_are_asked_for(refusing: httpx2.AsyncClient) -> None:
     jwks = (await refusing.get("/.well-known/jwks.json")).json()
     assert [(key["kid"], key["use"], key["alg"]) for key in jwks["keys"]] == [("test", "sig", "ES256")]
     assert all("d" not in key for key in jwks["keys"])

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -200,7 +200,7 @@ async def test_resets_that_strangers_ask_for_never_close_the_holders_way(
     assert (await house.client.post("/password-resets", json={"identifier": MAIL})).status_code == 202
 
 
-async def flood_with_resets(database: Database) -> httpx.Response:
+async def flood_with_resets(database: Database) -> httpx2.Response:
     for last in range(6):
         async with at_home(database, peer=f"10.0.0.{last}") as stranger:
             for _ in range(4):

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID
 
-import httpx
+import httpx2
 import pytest_asyncio
 
 from services.identity.app import make_worker
@@ -31,17 +31,17 @@ async def settings(database: Database, kafka: Topics) -> Settings:
 
 
 @pytest_asyncio.fixture
-async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def client(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(settings) as made:
         yield made
 
 
 @pytest_asyncio.fixture
-async def worker(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def worker(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """The worker at work, and a client of its health and dead letters."""
     app = make_worker(settings)
-    transport = httpx.ASGITransport(app)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://w") as made:
+    transport = httpx2.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://w") as made:
         yield made
 
 
@@ -50,7 +50,7 @@ def applied(record_id: UUID, version: int = 1, topic: str = IDENTITY_RECORDS.nam
 
 
 async def test_an_opening_travels_and_comes_back_in_force(
-    client: httpx.AsyncClient, worker: httpx.AsyncClient, kafka: Topics
+    client: httpx2.AsyncClient, worker: httpx2.AsyncClient, kafka: Topics
 ) -> None:
     waiting = asyncio.create_task(
         client.post("/records", json=opening(), headers=administrator() | {"prefer": UNTIL_DONE})
@@ -69,7 +69,7 @@ def _changed(event: object) -> bool:
 
 
 async def test_the_word_about_another_topic_or_an_unknown_record_changes_nothing(
-    client: httpx.AsyncClient, worker: httpx.AsyncClient, kafka: Topics, database: Database
+    client: httpx2.AsyncClient, worker: httpx2.AsyncClient, kafka: Topics, database: Database
 ) -> None:
     first, second = await open_one(client, 1), await open_one(client, 2)
     await kafka.put(applied(first, 7, CONSENT_STATES.name))
@@ -86,7 +86,7 @@ async def test_the_word_about_another_topic_or_an_unknown_record_changes_nothing
 
 
 async def test_garbage_goes_to_the_dead_letters_and_the_word_behind_it_is_heard(
-    client: httpx.AsyncClient, worker: httpx.AsyncClient, kafka: Topics
+    client: httpx2.AsyncClient, worker: httpx2.AsyncClient, kafka: Topics
 ) -> None:
     record_id = await open_one(client)
     await kafka.put_raw("records.copies.v1", b"\xff", b"garbage", {"ce_type": "records.copy-applied.v1"})
@@ -105,7 +105,7 @@ async def test_garbage_goes_to_the_dead_letters_and_the_word_behind_it_is_heard(
     assert await eventually(letters) == ["envelope-invalid"]
 
 
-async def test_the_worker_is_alive_and_sweeps(worker: httpx.AsyncClient) -> None:
+async def test_the_worker_is_alive_and_sweeps(worker: httpx2.AsyncClient) -> None:
     assert (await worker.get("/livez")).status_code == 200
     assert (await worker.get("/readyz")).status_code == 200
     assert "outbox_lag_seconds" in (await worker.get("/metrics")).text

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -38,10 +38,10 @@ WAIT = {"prefer": UNTIL_DONE}
 class Town:
     """Identity, records and audit, all at work."""
 
-    identity: httpx.AsyncClient
+    identity: httpx2.AsyncClient
     identity_database: Database
     records_api: RecordsApi
-    audit: httpx.AsyncClient
+    audit: httpx2.AsyncClient
 
     async def open(self, person: Person) -> UUID:
         answer = await self.identity.post("/records", json=person.opening, headers=administrator() | WAIT)
@@ -89,7 +89,7 @@ async def town(new_database: NewDatabase, kafka: Topics) -> AsyncIterator[Town]:
             identity,
             await all_of_it.enter_async_context(run_records_api(records)),
             await all_of_it.enter_async_context(
-                httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://audit")
+                httpx2.AsyncClient(transport=httpx2.ASGITransport(api), base_url="http://audit")
             ),
         )
 

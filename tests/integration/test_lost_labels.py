@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -74,7 +74,7 @@ async def open_for(api: RecordsApi, *persons: Person) -> list[UUID]:
     return record_ids
 
 
-async def patch(api: RecordsApi, document: UUID, token: str, *operations: dict[str, Any]) -> httpx.Response:
+async def patch(api: RecordsApi, document: UUID, token: str, *operations: dict[str, Any]) -> httpx2.Response:
     headers = {**bearer(token), "content-type": "application/json-patch+json"}
     path = f"/fhir/DocumentReference/{document}"
     return await api.client.patch(path, content=orjson.dumps(operations), headers=headers)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -26,11 +26,11 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 @asynccontextmanager
-async def api(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def api(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     app = make_api(notify.settings(database, None), TestKeys())
     async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://notify.test") as client:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://notify.test") as client:
             yield client
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-import httpx
+import httpx2
 import pytest
 
 from deploy.local.psc import Person as Professional
@@ -35,12 +35,12 @@ NEVER, ALLOWED = ParameterSettings(), ParameterSettings(occupational_medicine="a
 SOMEBODY = Person(61)
 
 
-async def enter_sector(client: httpx.AsyncClient, sector: str | None) -> httpx.Response:
+async def enter_sector(client: httpx2.AsyncClient, sector: str | None) -> httpx2.Response:
     body = {"name": "Service de santé au travail", "sector": sector}
     return await client.put(f"/structures/{SAMU}", json=body, headers=administrator())
 
 
-async def tokens_of(database: Database, parameters: ParameterSettings, *people: Professional) -> list[httpx.Response]:
+async def tokens_of(database: Database, parameters: ParameterSettings, *people: Professional) -> list[httpx2.Response]:
     """What each gets who signs in where the parameter stands so."""
     async with providing() as provider:
         settings = doors(database, provider).model_copy(update={"parameters": parameters})

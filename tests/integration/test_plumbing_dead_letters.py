@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from shared.errors import PermanentError
@@ -160,10 +160,10 @@ async def test_operators_see_dead_letters_without_their_content_and_nobody_else_
 ) -> None:
     plan = Plan("consent", Recorder().subscriptions(), keys=TestKeys())
     app = make_worker_app(plan, plumbing.settings(database, kafka))
-    transport = httpx.ASGITransport(app)
+    transport = httpx2.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://worker") as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://worker") as client,
     ):
         await kafka.put_raw(TOPIC, b"secret content", b"key", {})
         await eventually(lambda: plumbing.value(database, "select count(*) = 1 from parked_messages"))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from shared.contracts.audit import AccessRecorded
@@ -482,7 +482,7 @@ async def test_operators_filter_discard_and_reset_and_nobody_else_does(
     operator = bearer(operator_token())
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://worker", headers=operator) as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://worker", headers=operator) as client,
     ):
         for key in (b"one", b"two"):
             await kafka.put_raw("records.documents.v1", b"secret", key, {}, partition=0)
@@ -504,7 +504,7 @@ async def test_operators_filter_discard_and_reset_and_nobody_else_does(
     assert "message.discarded" in capsys.readouterr().out
 
 
-async def check_filters(client: httpx.AsyncClient) -> None:
+async def check_filters(client: httpx2.AsyncClient) -> None:
     async def count(**filters: Any) -> int:
         return len((await client.get("/dead-letters", params=filters)).json())
 
@@ -516,7 +516,7 @@ async def check_filters(client: httpx.AsyncClient) -> None:
     assert await count(before=(clock.now() - timedelta(days=1)).isoformat()) == 0
 
 
-async def check_offsets(client: httpx.AsyncClient, database: Any) -> None:
+async def check_offsets(client: httpx2.AsyncClient, database: Any) -> None:
     async def lost() -> list[tuple[str, int, int]]:
         stored = (await client.get("/offsets")).json()
         return [(offset["group"], offset["partition"], offset["next"]) for offset in stored if offset["is_lost"]]

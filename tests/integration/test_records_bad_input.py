@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-import httpx
+import httpx2
 import orjson
 import pytest
 import pytest_asyncio
@@ -49,7 +49,7 @@ async def api(databases: Databases) -> AsyncIterator[RecordsApi]:
     await databases.drop(database)
 
 
-def is_outcome(answer: httpx.Response) -> bool:
+def is_outcome(answer: httpx2.Response) -> bool:
     body = answer.json()
     has_diagnostics = all(issue["diagnostics"] for issue in body["issue"])
     return (

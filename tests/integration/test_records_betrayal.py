@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from shared.http import constant_time
@@ -62,7 +62,7 @@ class ResponseDelays:
         """Returns whether the answer holds no connection of the pool."""
         return self.api.pool.get_idle_size() == self.api.pool.get_size()
 
-    async def of(self, request: Awaitable[httpx.Response]) -> tuple[httpx.Response, int]:
+    async def of(self, request: Awaitable[httpx2.Response]) -> tuple[httpx2.Response, int]:
         """Returns the answer, and how many times it was delayed."""
         before = len(self.waits)
         answer = await request
@@ -76,24 +76,24 @@ def delays(api: RecordsApi, monkeypatch: pytest.MonkeyPatch) -> ResponseDelays:
     return made
 
 
-def visible_parts(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
+def visible_parts(answer: httpx2.Response) -> tuple[int, list[tuple[str, str]], bytes]:
     """Returns all that a client sees of an answer, except its trace id."""
     headers = [(name, value) for name, value in answer.headers.multi_items() if name != "traceparent"]
     return answer.status_code, sorted(headers), answer.content
 
 
-DocumentRequest = Callable[[RecordsApi, UUID, str], Awaitable[httpx.Response]]
+DocumentRequest = Callable[[RecordsApi, UUID, str], Awaitable[httpx2.Response]]
 
 
-async def read_reference(api: RecordsApi, document: UUID, token: str) -> httpx.Response:
+async def read_reference(api: RecordsApi, document: UUID, token: str) -> httpx2.Response:
     return await api.get(f"/fhir/DocumentReference/{document}", token)
 
 
-async def read_content(api: RecordsApi, document: UUID, token: str) -> httpx.Response:
+async def read_content(api: RecordsApi, document: UUID, token: str) -> httpx2.Response:
     return await api.get(f"/fhir/Binary/{document}", token)
 
 
-async def patch(api: RecordsApi, document: UUID, token: str) -> httpx.Response:
+async def patch(api: RecordsApi, document: UUID, token: str) -> httpx2.Response:
     path = f"/fhir/DocumentReference/{document}"
     return await api.client.patch(path, json=MASK, headers={**bearer(token), **PATCH})
 
@@ -101,16 +101,16 @@ async def patch(api: RecordsApi, document: UUID, token: str) -> httpx.Response:
 DOCUMENT_REQUESTS: list[DocumentRequest] = [read_reference, read_content, patch]
 
 
-async def search(api: RecordsApi, record: UUID, token: str) -> httpx.Response:
+async def search(api: RecordsApi, record: UUID, token: str) -> httpx2.Response:
     return await api.search(token, patient=str(record), status="current")
 
 
-async def search_by_ins(api: RecordsApi, person: Person, token: str) -> httpx.Response:
+async def search_by_ins(api: RecordsApi, person: Person, token: str) -> httpx2.Response:
     ins = ins_of(person)
     return await api.search(token, patient_identifier=f"{ins.system}|{ins.matricule}", status="current")
 
 
-async def what_if(api: RecordsApi, record: UUID, token: str, *documents: UUID) -> httpx.Response:
+async def what_if(api: RecordsApi, record: UUID, token: str, *documents: UUID) -> httpx2.Response:
     body = {"changes": [], "documents": [{"document_id": str(document), "change": "mask"} for document in documents]}
     return await api.client.post(f"/records/{record}/what-if", json=body, headers=bearer(token))
 
@@ -301,7 +301,7 @@ async def test_td02_alone_tells_a_professional_of_a_block(api: RecordsApi, delay
     record, documents = await a_record(api)
     ins = ins_of(SOMEBODY)
     identifier = f"{ins.system}|{ins.matricule}"
-    ways: dict[str, Callable[[str], Awaitable[httpx.Response]]] = {
+    ways: dict[str, Callable[[str], Awaitable[httpx2.Response]]] = {
         **{
             f"{send_request.__name__} of a document": lambda token, send_request=send_request: send_request(
                 api, documents["plain"], token
@@ -315,7 +315,7 @@ async def test_td02_alone_tells_a_professional_of_a_block(api: RecordsApi, delay
             "/fhir/Patient/_search", data={"identifier": identifier}, headers=bearer(token)
         ),
         "TD0.2: GET Patient": lambda token: api.get(
-            f"/fhir/Patient?{httpx.QueryParams({'identifier': identifier})}", token
+            f"/fhir/Patient?{httpx2.QueryParams({'identifier': identifier})}", token
         ),
     }
     telling = set()

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -76,7 +76,7 @@ async def record(api: RecordsApi) -> UUID:
 
 async def patch(
     api: RecordsApi, document: UUID, token: str, *operations: dict[str, Any], **headers: str
-) -> httpx.Response:
+) -> httpx2.Response:
     return await api.client.patch(
         f"/fhir/DocumentReference/{document}",
         content=orjson.dumps(operations),
@@ -84,7 +84,7 @@ async def patch(
     )
 
 
-def labels(answer: httpx.Response) -> list[str]:
+def labels(answer: httpx2.Response) -> list[str]:
     assert answer.status_code == 200, answer.text
     return [label["coding"][0]["code"] for label in answer.json()["securityLabel"]]
 

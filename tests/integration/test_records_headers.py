@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -56,7 +56,7 @@ def submitted(content: bytes, unique_id: UUID, **changed: Any) -> iti65.Deposit:
     return a_deposit(SOMEBODY, content=content, **fields)
 
 
-async def deposited(api: RecordsApi, **changed: str) -> httpx.Response:
+async def deposited(api: RecordsApi, **changed: str) -> httpx2.Response:
     id = uuid4()
     return await api.deposit(bundle_of(submitted(cda(id, **changed), id)))
 
@@ -175,7 +175,7 @@ def without_relation(bundle: Any) -> None:
         entry["resource"].pop("relatesTo", None)
 
 
-def warnings(answer: httpx.Response) -> list[str]:
+def warnings(answer: httpx2.Response) -> list[str]:
     """The codes of the warnings beside the documents."""
     issues = [
         issue

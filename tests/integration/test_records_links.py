@@ -3,7 +3,7 @@
 import asyncio
 from uuid import UUID
 
-import httpx
+import httpx2
 import pytest
 
 from services.records.store.reading import read_locked
@@ -44,7 +44,7 @@ async def unlink(api: RecordsApi, first: UUID, second: UUID) -> None:
     await api.open_record(SECOND, record_id=second)
 
 
-def ids(answer: httpx.Response) -> list[UUID]:
+def ids(answer: httpx2.Response) -> list[UUID]:
     assert answer.status_code == 200, answer.text
     return [UUID(entry["resource"]["id"]) for entry in answer.json().get("entry", [])]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -55,7 +55,7 @@ async def record(api: RecordsApi) -> UUID:
     return record_id
 
 
-async def put(api: RecordsApi, record_id: UUID, token: str, id: UUID | None = None, **fields: Any) -> httpx.Response:
+async def put(api: RecordsApi, record_id: UUID, token: str, id: UUID | None = None, **fields: Any) -> httpx2.Response:
     body = orjson.dumps({**WISHES, **fields})
     return await api.client.put(
         f"/records/{record_id}/documents/{id or uuid4()}",
@@ -72,7 +72,7 @@ async def added(api: RecordsApi, record_id: UUID, token: str, **fields: Any) -> 
     return document_id
 
 
-async def patch(api: RecordsApi, token: str, document_id: UUID, operations: list[Any]) -> httpx.Response:
+async def patch(api: RecordsApi, token: str, document_id: UUID, operations: list[Any]) -> httpx2.Response:
     return await api.client.patch(
         f"/fhir/DocumentReference/{document_id}",
         content=orjson.dumps(operations),

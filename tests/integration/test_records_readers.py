@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from services.records.usecases.apply_matrix_copies import apply_matrix_copies
@@ -219,14 +219,14 @@ async def test_where_the_matrix_in_force_may_be_one_not_heard_of_professionals_a
     assert (await accesses(api))[-1].matrix == "2023-10-26", "the last one known"
 
 
-async def check(api: RecordsApi, token: str, person: Person = SOMEBODY) -> httpx.Response:
+async def check(api: RecordsApi, token: str, person: Person = SOMEBODY) -> httpx2.Response:
     ins = ins_of(person)
     return await api.client.post(
         "/fhir/Patient/_search", data={"identifier": f"{ins.system}|{ins.matricule}"}, headers=bearer(token)
     )
 
 
-def standing(answer: httpx.Response) -> tuple[bool, str, bool] | None:
+def standing(answer: httpx2.Response) -> tuple[bool, str, bool] | None:
     assert answer.status_code == 200, answer.text
     bundle = answer.json()
     if bundle["total"] == 0:
@@ -269,7 +269,7 @@ async def test_td02_tells_how_one_stands_to_a_record(api: RecordsApi, record: UU
 
 async def test_td02_by_get_and_for_whom_it_is_not(api: RecordsApi, record: UUID) -> None:
     ins = ins_of(SOMEBODY)
-    path = f"/fhir/Patient?{httpx.QueryParams({'identifier': f'{ins.system}|{ins.matricule}'})}"
+    path = f"/fhir/Patient?{httpx2.QueryParams({'identifier': f'{ins.system}|{ins.matricule}'})}"
     assert standing(await api.get(path, as_doctor(DOCTOR))) == (True, "NON_EXISTE", False)
     for token in (as_patient(record), make_token("administrator", "admin-1"), application()):
         answer = await api.get(path, token)

@@ -5,7 +5,7 @@ import base64
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from services.records.store.reading import read_locked
@@ -49,7 +49,7 @@ async def trace_of(api: RecordsApi, action: str = "read-document") -> AccessReco
     return searchset
 
 
-def same_answer(first: httpx.Response, second: httpx.Response) -> bool:
+def same_answer(first: httpx2.Response, second: httpx2.Response) -> bool:
     """To the byte, but for the trace's id."""
     headers = [{n: v for n, v in answer.headers.items() if n != "traceparent"} for answer in (first, second)]
     return (first.status_code, first.content, headers[0]) == (second.status_code, second.content, headers[1])
@@ -254,7 +254,7 @@ async def test_a_search_by_get_is_the_same(api: RecordsApi, record: UUID) -> Non
         {"patient:identifier": token_of(SOMEBODY), "status": "http://hl7.org/fhir/document-reference-status|current"},
         {"patient": token_of(SOMEBODY), "status": "current", "_format": "json"},
     ):
-        path = f"/fhir/DocumentReference?{httpx.QueryParams(query)}"
+        path = f"/fhir/DocumentReference?{httpx2.QueryParams(query)}"
         searchset = (await api.get(path, as_patient(record))).json()
         assert [entry["resource"]["id"] for entry in searchset["entry"]] == [str(document)]
     path = f"/fhir/DocumentReference?patient={record}&status=superseded"
@@ -292,7 +292,7 @@ async def test_a_search_that_lacks_something_says_what_to_do(api: RecordsApi) ->
     ]
     for parameters in wrong:
         posted = await api.search(as_doctor(), **parameters)
-        got = await api.get(f"/fhir/DocumentReference?{httpx.QueryParams(parameters)}", as_doctor())
+        got = await api.get(f"/fhir/DocumentReference?{httpx2.QueryParams(parameters)}", as_doctor())
         for answer in (posted, got):
             assert (answer.status_code, codes(answer)) == (400, ["search-invalid"]), parameters
 

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -74,7 +74,7 @@ async def labels_of(api: RecordsApi, document_id: UUID) -> list[str]:
     return [*row["labels"], str(row["masked_by"])]
 
 
-async def patch(api: RecordsApi, token: str, document_id: UUID, *operations: dict[str, Any]) -> httpx.Response:
+async def patch(api: RecordsApi, token: str, document_id: UUID, *operations: dict[str, Any]) -> httpx2.Response:
     return await api.client.patch(
         f"/fhir/DocumentReference/{document_id}",
         content=orjson.dumps(operations),

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 
 from services.records.domain.json_patch import IS_DELETED
@@ -166,7 +166,7 @@ async def test_what_if_counts_all_versions(api: RecordsApi, record: UUID) -> Non
     assert await statuses(api, [other], as_doctor(OTHER_DOCTOR)) == {200}
 
 
-async def what_if(api: RecordsApi, record: UUID, body: dict[str, Any]) -> httpx.Response:
+async def what_if(api: RecordsApi, record: UUID, body: dict[str, Any]) -> httpx2.Response:
     answer = await api.client.post(f"/records/{record}/what-if", json=body, headers=bearer(as_patient(record)))
     assert answer.status_code == 200, answer.text
     return answer

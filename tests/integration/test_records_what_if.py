@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from shared.contracts.audit import AccessRecorded
@@ -57,13 +57,13 @@ async def documents(api: RecordsApi, record: UUID) -> list[UUID]:
     )
 
 
-async def ask(api: RecordsApi, record: UUID, token: str, language: str = "en", **body: Any) -> httpx.Response:
+async def ask(api: RecordsApi, record: UUID, token: str, language: str = "en", **body: Any) -> httpx2.Response:
     return await api.client.post(
         f"/records/{record}/what-if", json=body, headers={**bearer(token), "accept-language": language}
     )
 
 
-def changed(answer: httpx.Response) -> dict[tuple[str, str], tuple[int, int]]:
+def changed(answer: httpx2.Response) -> dict[tuple[str, str], tuple[int, int]]:
     """Who -> before, after; of those whose view would change."""
     assert answer.status_code == 200, answer.text
     effects = answer.json()["effects"]

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import orjson
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
@@ -367,7 +367,7 @@ async def test_operators_see_refused_announcements_send_facts_again_and_discard_
     operator = {"headers": bearer(operator_token())}
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://worker") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://worker") as client,
     ):
         await set_config(kafka, DECISIONS, "max.message.bytes", "4000")
         body = orjson.dumps({"secret": random.randbytes(10_000).hex()})

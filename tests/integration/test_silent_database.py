@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 import pytest
 
 from shared.db.pool import ANSWER, NoConnectionError, create_pool
@@ -24,7 +24,7 @@ async def silenced(new_database: NewDatabase) -> AsyncIterator[tuple[Line, Recor
         yield line, api
 
 
-async def timed(request: asyncio.Future[httpx.Response]) -> tuple[httpx.Response, float]:
+async def timed(request: asyncio.Future[httpx2.Response]) -> tuple[httpx2.Response, float]:
     started = asyncio.get_running_loop().time()
     answer = await request
     return answer, asyncio.get_running_loop().time() - started

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 from starlette.requests import Request
@@ -151,7 +151,7 @@ def test_what_may_wait_longest_is_named(apis: dict[str, Api], name: str) -> None
             assert urgency_of(route) is Urgency.READ, route.path
 
 
-async def ask(api: Api, method: str, path: str, token: str) -> httpx.Response:
+async def ask(api: Api, method: str, path: str, token: str) -> httpx2.Response:
     headers = {**bearer(token), "content-type": "application/fhir+json"}
     return await api.client.request(method, path, headers=headers, content=b"{}" if method == "POST" else None)
 
@@ -244,7 +244,7 @@ async def test_a_database_that_is_silent_holds_places_and_newcomers_are_told_at_
     held = [await app.state.pool.acquire() for _ in range(app.state.pool.get_max_size())]
     record = uuid4()
 
-    async def look() -> httpx.Response:
+    async def look() -> httpx2.Response:
         return await client.get(f"/records/{record}/preferences", headers=bearer(patient_token(record)))
 
     waiting = [asyncio.create_task(look()) for _ in range(LIMITS[Urgency.READ].burst)]

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -62,7 +62,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constant_time, "wait_until", not_at_all)
 
 
-async def send(api: Api, request: Asked, token: str, **headers: str) -> httpx.Response:
+async def send(api: Api, request: Asked, token: str, **headers: str) -> httpx2.Response:
     path = request.operation.path
     for name, value in request.path.items():
         path = path.replace("{" + name + "}", quote(str(value).encode("utf-8", "surrogatepass"), safe=""))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import orjson
 import pytest
 import pytest_asyncio
@@ -59,14 +59,14 @@ class Outcomes:
     faults: set[str] = field(default_factory=set)
     served: set[str] = field(default_factory=set)
 
-    def note(self, request: Generated, actor: str, answer: httpx.Response) -> None:
+    def note(self, request: Generated, actor: str, answer: httpx2.Response) -> None:
         """One answer."""
         if answer.is_success:
             self.served.add(actor)
         if (fault := self._fault_of(request, answer)) is not None:
             self.faults.add(f"{request.method} {request.route} by {actor}: {answer.status_code} {fault}")
 
-    def _fault_of(self, request: Generated, answer: httpx.Response) -> str | None:
+    def _fault_of(self, request: Generated, answer: httpx2.Response) -> str | None:
         if answer.is_server_error:
             return f"{request.url} {request.content!r}"
         if not answer.is_client_error:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 import orjson
 import pytest
 from joserfc import jwt
@@ -15,12 +15,12 @@ KEY = ECKey.generate_key("P-256", {"kid": "k"}, private=True)
 URLS = {"identity": "http://identity.test", "records": "http://records.test"}
 
 
-def answer(status: int, body: object) -> httpx.Response:
-    return httpx.Response(status, content=orjson.dumps(body))
+def answer(status: int, body: object) -> httpx2.Response:
+    return httpx2.Response(status, content=orjson.dumps(body))
 
 
 def dmp(handler: object) -> Dmp:
-    return Dmp(httpx.AsyncClient(transport=httpx.MockTransport(handler)), URLS)  # type: ignore[arg-type]
+    return Dmp(httpx2.AsyncClient(transport=httpx2.MockTransport(handler)), URLS)  # type: ignore[arg-type]
 
 
 def test_an_assertion_proves_its_client_for_a_minute() -> None:
@@ -60,13 +60,13 @@ def test_errors_of_all_forms_are_understood(body: object, expected: tuple[str, s
 
 
 def test_an_answer_that_is_no_json_is_an_error_too() -> None:
-    assert problem_in(httpx.Response(502, content=b"<html>")) == ("unexpected-answer", "the answer is not JSON")
+    assert problem_in(httpx2.Response(502, content=b"<html>")) == ("unexpected-answer", "the answer is not JSON")
 
 
 async def test_a_token_is_asked_for_once_and_again_before_it_ends() -> None:
     sign_ins = []
 
-    def handler(request: httpx.Request) -> httpx.Response:
+    def handler(request: httpx2.Request) -> httpx2.Response:
         if request.url.path == "/demo/sign-in":
             sign_ins.append(orjson.loads(request.content))
             return answer(200, {"access_token": f"t{len(sign_ins)}", "expires_in": 300 if len(sign_ins) == 1 else 10})
@@ -82,7 +82,7 @@ async def test_a_token_is_asked_for_once_and_again_before_it_ends() -> None:
 
 
 async def test_a_refusal_is_one_line_with_its_code() -> None:
-    def handler(request: httpx.Request) -> httpx.Response:
+    def handler(request: httpx2.Request) -> httpx2.Response:
         if request.url.host == "identity.test":
             return answer(200, {"access_token": "t", "expires_in": 300})
         return answer(409, {"code": "unique-id-taken", "detail": "It stands\n    for another."})
@@ -94,8 +94,8 @@ async def test_a_refusal_is_one_line_with_its_code() -> None:
 
 
 async def test_a_service_that_does_not_answer_is_named() -> None:
-    def handler(request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("refused")
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("refused")
 
     with pytest.raises(UnreachableError, match="identity does not answer: look with `dmp status`"):
         await dmp(handler).software("client-1", KEY).token()
