@@ -7,7 +7,7 @@ import typer
 
 from deploy.local import cli, commands
 from deploy.local.errors import LocalError, explain
-from deploy.local.running import Interrupted
+from deploy.local.interruptible import Interrupted
 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 

@@ -14,10 +14,10 @@ import typer
 from deploy.local import endpoints
 from deploy.local.errors import AlreadyRunningError, LocalError
 from deploy.local.in_force import METRIC, in_force
+from deploy.local.interruptible import Interrupted, print_line, print_progress, run
 from deploy.local.lock import holder
 from deploy.local.paths import Layout, default_folder
 from deploy.local.probes import answers, listens
-from deploy.local.running import Interrupted, print_line, print_progress, run
 
 EXIT_NOT_RUNNING = 3
 _PATIENCE = 60.0

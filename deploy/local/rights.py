@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from deploy.local import mailbox
 from deploy.local.bootstrap import DOCTOR, OPERATOR, PROFESSIONALS, SECOND_DOCTOR, session_of
 from deploy.local.client import RefusedError, Session
-from deploy.local.following import poll
 from deploy.local.mailbox import CaughtMail
+from deploy.local.polling import poll
 
 if TYPE_CHECKING:
     from deploy.local.story import Story

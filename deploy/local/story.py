@@ -25,14 +25,14 @@ from deploy.local.bootstrap import (
     session_of,
 )
 from deploy.local.client import FHIR, Dmp, RefusedError, Session, connect
-from deploy.local.ending import close_record, erase_record
 from deploy.local.errors import LocalError
-from deploy.local.following import POLL_INTERVAL_S, STATIONS, describe_access, is_done, poll
+from deploy.local.last_steps import close_record, erase_record
 from deploy.local.letter import letter
 from deploy.local.mailbox import CaughtMail
-from deploy.local.opening import open_alone, open_at_a_pharmacy, run_campaign
+from deploy.local.openings import open_alone, open_at_a_pharmacy, run_campaign
 from deploy.local.paths import Layout
 from deploy.local.people import InventedPerson, invent
+from deploy.local.polling import POLL_INTERVAL_S, STATIONS, describe_access, is_done, poll
 from deploy.local.rights import ask_and_hide, break_the_glass, decide_again
 from shared.fhir.iti65 import bundle_of_cda
 

@@ -7,11 +7,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from services.audit.domain import LedgerCursor
-from services.audit.explaining import Language
-from services.audit.explanations import ExplanationView
+from services.audit.emergency_models import EmergenciesView, StructureEmergenciesView
+from services.audit.explanation_models import ExplanationView
+from services.audit.explanations import Language
 from services.audit.models import AccessesView
 from services.audit.motives import MotiveVault
-from services.audit.sessions import EmergenciesView, StructureEmergenciesView
 from services.audit.usecases.explain_decision import explain_decision
 from services.audit.usecases.list_accesses import list_accesses
 from services.audit.usecases.list_emergencies import list_emergencies

@@ -6,7 +6,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.audit import replays, store
+from services.audit import replay_api, store
 from services.audit.api import router
 from services.audit.consumers import subscriptions
 from services.audit.loops import PartitionMaintainer, open_late_motives
@@ -39,7 +39,7 @@ def make_api(settings: Settings) -> FastAPI:
         body_limit=min(settings.http.body_limit, LARGEST_BODY),
     )
     app.include_router(router)
-    app.include_router(replays.router)
+    app.include_router(replay_api.router)
     return app
 
 

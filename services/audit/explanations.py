@@ -1,82 +1,217 @@
-"""Responses with an explanation: codes for programs, and texts in the reader's language."""
+"""Explains why something was permitted or refused: the requirements in order, the facts that each saw, a sentence.
+Pure.
 
+The patient and representatives get the whole explanation. The professional who made the request gets what they may
+know: a refusal that rests on a patient's choice is not explained, as if it did not exist.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from shared.access import KEPT, Permit, Refusal, decide, decode_facts
+from shared.access.decide import ACTIONS
+from shared.terminology.visibility import Visibility
 
-from services.audit.explaining import CombinationAnswer, Explanation, ExplanationStep
-from shared.access import RULES_VERSION
+Language = Literal["fr", "en"]
+FactValues = Mapping[str, Any]
+ReaderKind = Literal["patient", "representative", "professional"]
+CALLER_FACTS = frozenset(
+    {
+        *("action", "actor_kind", "never", "profession", "mode", "secret", "motive", "regulator"),
+        "record_named",
+        *("card_present", "about_self", "copies_fresh", "matrix_cell"),
+    }
+)
+"""Facts about the caller and the request, which a professional may see; the others reveal the patient's choices."""
+DOCUMENT_FACTS = frozenset({"document_status", "document_type", "class_code", "section", "labels"})
+_HIDDEN_FROM: dict[ReaderKind, frozenset[str]] = {
+    "patient": frozenset({Visibility.INVISIBLE_TO_PATIENT.value}),
+    "representative": frozenset({Visibility.INVISIBLE_TO_PATIENT.value, Visibility.INVISIBLE_TO_REPRESENTATIVES.value}),
+    "professional": frozenset(),
+}
 
 
-class ExplanationStepView(BaseModel):
-    """One requirement of the rules, in the order of their checks."""
+@dataclass(frozen=True, slots=True)
+class LedgerDecision:
+    """An entry of the ledger as the result of a decision. `details`: the fields without a column of their own."""
 
-    code: str = Field(description="code of the requirement; the last one, if not met, is the reason of a refusal")
+    event_id: UUID
+    event_type: str
+    occurred_at: datetime
+    record_id: UUID
+    action: str
+    outcome: str
+    reason: str | None
+    actor_kind: str
+    actor_id: str
+    document_id: UUID | None
+    mode: str
+    rules_version: str | None
+    details: FactValues
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationStep:
+    """One requirement: its code, whether it was met, the facts that it looked at, and question and answer in words."""
+
+    code: str
     met: bool
+    facts: FactValues
     question: str
     answer: str
-    facts: dict[str, Any] = Field(description="the facts that it looked at; a missing one was not known")
-
-    @classmethod
-    def of(cls, step: ExplanationStep) -> "ExplanationStepView":
-        """Returns the view of a step."""
-        return cls(code=step.code, met=step.met, question=step.question, answer=step.answer, facts=dict(step.facts))
 
 
-class CombinationAnswerView(BaseModel):
+@dataclass(frozen=True, slots=True)
+class CombinationAnswer:
     """The answer about all documents of a search that have these facts in common."""
 
     outcome: str
     reason: str
+    facts: FactValues
     sentence: str
-    facts: dict[str, Any]
-
-    @classmethod
-    def of(cls, answer: CombinationAnswer) -> "CombinationAnswerView":
-        """Returns the view of an answer about documents."""
-        return cls(outcome=answer.outcome, reason=answer.reason, sentence=answer.sentence, facts=dict(answer.facts))
 
 
-class ExplanationView(BaseModel):
-    """Why something was permitted or refused. `steps` is empty if the rules have changed since, if no access rule
-    decided, and for a search that was permitted for some of its documents."""
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An entry with its explanation. `recomputed`: the rules that decided are kept, and were applied again to the
+    stored facts."""
 
-    event_id: UUID
-    occurred_at: datetime
-    action: str
-    outcome: str
-    reason: str | None
-    mode: str
-    document_id: UUID | None
-    sentence: str = Field(description="the explanation in one sentence, in French or English")
-    rules_version: str | None = Field(description="the version of the rules that decided")
-    rules_version_now: str
-    recomputed: bool = Field(description="whether the stored facts were decided again")
-    matrix: str | None = Field(description="the version of the national matrix that applied")
-    steps: list[ExplanationStepView]
-    combinations: list[CombinationAnswerView] = Field(
-        description="for a search: the answer for each combination of document facts"
+    entry: LedgerDecision
+    recomputed: bool
+    steps: tuple[ExplanationStep, ...]
+    sentence: str
+    combinations: tuple[CombinationAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementTexts:
+    """The facts that a requirement looks at, and its texts by language: question, answer if met, answer if not met."""
+
+    facts: tuple[str, ...]
+    words: Mapping[Language, tuple[str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationTexts:
+    """All texts of `explanations.toml`. `of_actions`: by action and reason, the texts of decisions that no access rule
+    made."""
+
+    requirements: Mapping[str, RequirementTexts]
+    sentences: Mapping[str, Mapping[Language, str]]
+    of_actions: Mapping[str, Mapping[str, Mapping[Language, str]]]
+
+
+@cache
+def explanation_texts() -> ExplanationTexts:
+    """Returns the texts of `explanations.toml`."""
+    table = tomllib.loads(Path(__file__).with_name("explanations.toml").read_text("utf-8"))
+    requirements = {
+        code: RequirementTexts(tuple(texts["facts"]), {"fr": tuple(texts["fr"]), "en": tuple(texts["en"])})
+        for code, texts in table["requirements"].items()
+    }
+    of_actions = {action: _by_language(sentences) for action, sentences in table["actions"].items()}
+    return ExplanationTexts(requirements, _by_language(table["rules"] | table["sentences"]), of_actions)
+
+
+def _by_language(texts: Mapping[str, tuple[str, str]]) -> dict[str, Mapping[Language, str]]:
+    return {code: {"fr": french, "en": english} for code, (french, english) in texts.items()}
+
+
+@cache
+def choice_reasons() -> frozenset[str]:
+    """Returns the reasons that rest on a patient's choice in at least one list of requirements."""
+    lists = [requirements for by_kind, _ in ACTIONS.values() for requirements in by_kind.values()]
+    return frozenset(
+        requirement.reason for requirements in lists for requirement in requirements if requirement.hides_existence
     )
 
-    @classmethod
-    def of(cls, explanation: Explanation) -> "ExplanationView":
-        """Returns the view of an explanation."""
-        entry = explanation.entry
-        return cls(
-            event_id=entry.event_id,
-            occurred_at=entry.occurred_at,
-            action=entry.action,
-            outcome=entry.outcome,
-            reason=entry.reason,
-            mode=entry.mode,
-            document_id=entry.document_id,
-            sentence=explanation.sentence,
-            rules_version=entry.rules_version,
-            rules_version_now=RULES_VERSION,
-            recomputed=explanation.recomputed,
-            matrix=entry.details.get("matrix"),
-            steps=[ExplanationStepView.of(step) for step in explanation.steps],
-            combinations=[CombinationAnswerView.of(answer) for answer in explanation.combinations],
-        )
+
+def redecide(values: FactValues, version: str | None) -> Permit | Refusal | None:
+    """Decides stored facts again under this version of the rules, or under the present ones if it is not kept. Returns
+    None for facts of an unknown form."""
+    try:
+        facts = decode_facts({**values, "as_of": version})
+    except TypeError:
+        return None
+    return decide(facts)
+
+
+def is_explained_to_professional(entry: LedgerDecision) -> bool:
+    """Whether the professional who made the request may know the reason: not that of a refusal by a patient's choice,
+    nor one that is unknown now."""
+    if entry.outcome != "refused":
+        return True
+    decision = redecide(entry.details["facts"], entry.rules_version) if "facts" in entry.details else None
+    if decision is not None and entry.rules_version in KEPT:
+        return isinstance(decision, Permit) or (decision.reason == entry.reason and not decision.hides_existence)
+    return entry.reason in explanation_texts().requirements and entry.reason not in choice_reasons()
+
+
+def explain(entry: LedgerDecision, reader: ReaderKind, language: Language) -> Explanation:
+    """Returns the explanation for a reader who may see this entry.
+
+    A search that was permitted although the rules refuse its facts (because of the author's own documents) has no
+    steps: they would end with a refusal that was none, and that may rest on a patient's choice.
+    """
+    values: FactValues = entry.details.get("facts") or {}
+    combinations = tuple(_combination_answers(entry, values, reader, language))
+    decision = redecide(values, entry.rules_version) if values and entry.rules_version in KEPT else None
+    if decision is None or (isinstance(decision, Refusal) and entry.outcome == "permitted"):
+        return Explanation(entry, False, (), _sentence(entry, language), combinations)
+    steps = tuple(_steps(decision, values, reader, language))
+    if isinstance(decision, Permit) and entry.outcome == "refused":
+        return Explanation(entry, True, steps, explanation_texts().sentences["other-reason"][language], combinations)
+    reason = decision.rule if isinstance(decision, Permit) else decision.reason
+    return Explanation(entry, True, steps, _reason_text(reason, entry.outcome, language), combinations)
+
+
+def _steps(
+    decision: Permit | Refusal, values: FactValues, reader: ReaderKind, language: Language
+) -> Iterator[ExplanationStep]:
+    for code in decision.passed:
+        yield _step(code, True, values, reader, language)
+    if isinstance(decision, Refusal):
+        yield _step(decision.reason, False, values, reader, language)
+
+
+def _step(code: str, met: bool, values: FactValues, reader: ReaderKind, language: Language) -> ExplanationStep:
+    texts = explanation_texts().requirements[code]
+    question, met_text, unmet_text = texts.words[language]
+    seen_values = {name: values[name] for name in texts.facts if name in values}
+    return ExplanationStep(code, met, _readable_facts(seen_values, reader), question, met_text if met else unmet_text)
+
+
+def _readable_facts(values: FactValues, reader: ReaderKind) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if reader != "professional" or name in CALLER_FACTS}
+
+
+def _combination_answers(
+    entry: LedgerDecision, common: FactValues, reader: ReaderKind, language: Language
+) -> Iterator[CombinationAnswer]:
+    hidden_labels = _HIDDEN_FROM[reader]
+    for combination in entry.details.get("combinations") or ():
+        outcome, reason = combination["outcome"], combination["reason"]
+        values = {**common, **combination["facts"]}
+        if hidden_labels.intersection(values.get("labels", ())) or (reader == "professional" and outcome == "refused"):
+            continue
+        document_facts = {name: values[name] for name in sorted(DOCUMENT_FACTS) if name in values}
+        yield CombinationAnswer(outcome, reason, document_facts, _reason_text(reason, outcome, language))
+
+
+def _sentence(entry: LedgerDecision, language: Language) -> str:
+    """Returns the sentence for the entry's own reason."""
+    of_action = explanation_texts().of_actions.get(entry.action, {}).get(entry.reason or "")
+    return _reason_text(entry.reason, entry.outcome, language) if of_action is None else of_action[language]
+
+
+def _reason_text(reason: str | None, outcome: str, language: Language) -> str:
+    texts, code = explanation_texts(), reason or ""
+    if outcome == "refused" and code in texts.requirements:
+        return texts.requirements[code].words[language][2]
+    return texts.sentences.get(code, texts.sentences["no-decision"])[language]

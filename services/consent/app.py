@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.consent.api import choices, consents, matrices
-from services.consent.api.changing import render_version_differs
+from services.consent.api.changes import render_version_differs
 from services.consent.consumers import subscriptions
 from services.consent.domain.states import VersionDiffersError
+from services.consent.in_force_notifier import InForceNotifier
 from services.consent.settings import Settings
 from services.consent.store import states
 from services.consent.usecases.adopt_states import adopt_states
 from services.consent.usecases.name_in_full import name_in_full
-from services.consent.waking import InForceNotifier
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.outcomes import render

@@ -9,10 +9,9 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.identity.api import ROUTERS
+from services.identity.api.certificate_auth import ProfessionalAuth
 from services.identity.api.context import AppContext
-from services.identity.api.entrances import ProfessionalAuth
 from services.identity.api.oauth import handle_oauth_error
-from services.identity.campaigning import opening_loops
 from services.identity.consumers import subscriptions
 from services.identity.domain.accounts import AccountRules, lookup_keys
 from services.identity.domain.assertions import OAuthError
@@ -22,11 +21,12 @@ from services.identity.domain.passwords import Argon2Hasher
 from services.identity.domain.professionals import SignInRules, sign_in_keys
 from services.identity.domain.psc import RelyingParty
 from services.identity.domain.receipts import ReceiptKeys
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.tokens import SigningKeys, TokenIssuer
-from services.identity.importing import Importer
+from services.identity.file_import import Importer
 from services.identity.keys import make_keyrings, make_keys
 from services.identity.loops import erasure_loops, sweep_accounts, sweep_assertions, sweep_sign_ins
+from services.identity.opening_loops import opening_loops
 from services.identity.provider import HttpProvider
 from services.identity.relations import relation_loops
 from services.identity.revocations import RevocationLists, read_authorities

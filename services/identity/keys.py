@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from services.identity.domain import insured, online
-from services.identity.domain.sealing import Keyrings, Sealed, open_row, seal_row
+from services.identity.domain.sealed_rows import Keyrings, Sealed, open_row, seal_row
 from services.identity.settings import ImportKeySettings, KeySettings
 from services.identity.usecases.refingerprint_identifiers import refingerprint_identifiers
 from shared.crypto.key_rewrap import KeyPlan, SealedColumn

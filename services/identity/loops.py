@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity.domain.lifecycle import Retention
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import challenges, clients, professional_sessions, sessions, throttles
 from services.identity.usecases.sweep_retention import sweep_retention
 from services.identity.usecases.watch_erasures import watch_erasures

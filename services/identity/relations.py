@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.usecases.sweep_deaths import sweep_deaths
 from services.identity.usecases.sweep_invitations import sweep_invitations
 from services.identity.usecases.sweep_minors import sweep_minors

@@ -7,17 +7,17 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from services.notify import api, loops
-from services.notify.alerting import AlertSender
+from services.notify.alert_sender import AlertSender
 from services.notify.consumers import subscriptions
+from services.notify.delivery_loop import DeliveryLoop
 from services.notify.domain import Channel
 from services.notify.folders import FolderGateway
 from services.notify.gateways import Gateway
-from services.notify.messaging import MessageSender
-from services.notify.sending import DeliveryLoop
+from services.notify.message_sender import MessageSender
 from services.notify.settings import Settings
 from services.notify.smtp import MailGateway
 from services.notify.store.alert_queue import AlertQueue
-from services.notify.store.erasing import remove_alerts
+from services.notify.store.erasure import remove_alerts
 from services.notify.store.messages import MessageQueue
 from shared.crypto.keyring import Keyring
 from shared.erasure.erased_records import ErasureFinisher

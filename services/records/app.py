@@ -6,14 +6,14 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.records.api import changing, deposits, personal, reading, standing, tracking, what_if
+from services.records.api import changes, deposits, fhir, personal, record_check, tracking, what_if
 from services.records.api.bodies import LargeBodyLimit
+from services.records.api.context import AppContext
 from services.records.api.outcomes import render
-from services.records.api.parts import AppContext
 from services.records.consumers import subscriptions
 from services.records.domain.parameters import Parameters
 from services.records.settings import Settings
-from services.records.store.erasing import remove_deposits
+from services.records.store.erasure import remove_deposits
 from services.records.usecases.recover_documents import recover_documents
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
@@ -47,7 +47,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         body_limit=settings.http.body_limit,
         render=render,
     )
-    for module in (changing, deposits, personal, reading, standing, tracking, what_if):
+    for module in (changes, deposits, personal, fhir, record_check, tracking, what_if):
         app.include_router(module.router)
     return app
 

@@ -3,7 +3,7 @@
 The first that is not met is the reason. The order is the same everywhere: what the asker is and how they ask (which may
 be told to anybody), how old the copies are, the record, who is blocked, the mode with the person's consent, the matrix,
 the document's state, section and labels. From the age of the copies on, what is refused by somebody's choice answers
-like what does not exist. The lists stand in `reading`, `writing` and `rights`.
+like what does not exist. The lists stand in `readers`, `writers` and `rights`.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final
 
-from shared.access import reading, rights, writing
+from shared.access import readers, rights, writers
 from shared.access.facts import Facts, Permit, Refusal
 from shared.access.requirements import Requirement, RequirementTable
 
@@ -34,12 +34,12 @@ KEPT: Final = ("3", "4", RULES_VERSION)
 
 ACTIONS: Final[Mapping[str, tuple[RequirementTable, Callable[[Facts], str]]]] = MappingProxyType(
     {
-        **dict.fromkeys(sorted(reading.READING), (reading.READERS, reading.rule_of)),
-        "deposit": (writing.DEPOSITORS, writing.rule_of),
-        "replace": (writing.REPLACERS, writing.rule_of),
-        "label": (writing.LABELLERS, writing.rule_of),
-        "archive": (writing.ARCHIVERS, writing.rule_of),
-        "delete": (writing.DELETERS, writing.rule_of),
+        **dict.fromkeys(sorted(readers.READING), (readers.READERS, readers.rule_of)),
+        "deposit": (writers.DEPOSITORS, writers.rule_of),
+        "replace": (writers.REPLACERS, writers.rule_of),
+        "label": (writers.LABELLERS, writers.rule_of),
+        "archive": (writers.ARCHIVERS, writers.rule_of),
+        "delete": (writers.DELETERS, writers.rule_of),
         "read-access-list": (rights.LISTERS, rights.rule_of),
         "change-rights": (rights.CHANGERS, rights.rule_of),
     }
@@ -66,7 +66,7 @@ def decide(facts: Facts) -> Permit | Refusal:
                 requirement.retry,
                 _reasons(requirements)[:passed],
             )
-    notices = reading.notices_of(facts) if facts.action in reading.READING else ()
+    notices = readers.notices_of(facts) if facts.action in readers.READING else ()
     return Permit(rule_of(facts), version, _reasons(requirements), notices)
 
 

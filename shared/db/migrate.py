@@ -15,7 +15,7 @@ from pathlib import Path
 
 import asyncpg
 
-from shared.db.filling import FORGET_POSITION, fill
+from shared.db.backfill import FORGET_POSITION, fill
 from shared.db.pool import Connection
 from shared.errors import CodedError
 from shared.runtime.logs import log

@@ -10,8 +10,8 @@ from typing import Final
 
 from shared.fhir import contents, document_reference, parties
 from shared.fhir.document_reference import BinaryEntry
+from shared.fhir.node import Node, Report, canonical_identifier, load, refuse_nul
 from shared.fhir.outcomes import IssueType
-from shared.fhir.reading import Node, Report, canonical_identifier, load, refuse_nul
 from shared.fhir.submission import InvalidSubmissionError, Submission, SubmittedDocument
 from shared.values import Ins
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import pybase64
 
+from shared.fhir.node import Node
 from shared.fhir.outcomes import IssueType
-from shared.fhir.reading import Node
 from shared.fhir.submission import Span
 
 _XML: Final = frozenset({"text/xml", "application/xml"})

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Final
 
 from shared.fhir import contents, parties
+from shared.fhir.node import Node, canonical_identifier
 from shared.fhir.outcomes import IssueType
-from shared.fhir.reading import Node, canonical_identifier
 from shared.fhir.submission import Author, Coding, Relation, Span, SubmittedDocument
 from shared.terminology import oids, visibility
 from shared.terminology.documents import DocumentType, document_type

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import unquote
 
+from shared.fhir.node import Node
 from shared.fhir.outcomes import IssueType
-from shared.fhir.reading import Node
 from shared.fhir.submission import Author, AuthorKind
 from shared.terminology import oids
 from shared.values import (

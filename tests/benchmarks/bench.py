@@ -13,8 +13,8 @@ import asyncpg
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
+from deploy.local.interruptible import print_progress
 from deploy.local.kafka import ADMIN, admin_client
-from deploy.local.running import print_progress
 from deploy.local.services import NAMES
 from deploy.local.stack import Stack
 from tests.benchmarks import profiling, statements

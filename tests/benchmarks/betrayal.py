@@ -37,8 +37,8 @@ from deploy.local import endpoints
 from deploy.local.bootstrap import DOCTOR, PHARMACIST, PROFESSIONALS, SECOND_DOCTOR, bootstrap
 from deploy.local.client import Dmp, Session, connect
 from deploy.local.errors import LocalError
+from deploy.local.interruptible import Interrupted, print_progress, run
 from deploy.local.rights import MASK, PATCH
-from deploy.local.running import Interrupted, print_progress, run
 from deploy.local.stack import Stack
 from shared.http.constant_time import RESPONSE_DELAY_S
 from tests.e2e.acting import Scene, set_scene

@@ -29,7 +29,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.running import Interrupted, run
+from deploy.local.interruptible import Interrupted, run
 from deploy.local.stack import Stack
 from tests.infra.databases import Database, Databases
 from tests.infra.identity_api import KEYRING

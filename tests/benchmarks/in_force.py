@@ -24,7 +24,7 @@ from rich.table import Table
 
 from deploy.local.databases import app_dsn
 from deploy.local.errors import LocalError
-from deploy.local.running import Interrupted, run
+from deploy.local.interruptible import Interrupted, run
 from tests.benchmarks.bench import Bench, Load, bench
 from tests.benchmarks.figures import Latency
 

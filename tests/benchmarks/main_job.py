@@ -32,7 +32,7 @@ import typer
 from rich.console import Console
 
 from deploy.local.errors import LocalError
-from deploy.local.running import Interrupted, run
+from deploy.local.interruptible import Interrupted, run
 from tests.benchmarks import bare_run, figures, profiling
 from tests.benchmarks.bench import PROCESSES, Load, bench
 from tests.benchmarks.figures import Figures

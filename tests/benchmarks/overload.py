@@ -33,7 +33,7 @@ from deploy.local import endpoints
 from deploy.local.bootstrap import PROFESSIONALS, SECOND_DOCTOR, bootstrap
 from deploy.local.client import Dmp, connect
 from deploy.local.errors import LocalError
-from deploy.local.running import Interrupted, print_progress, run
+from deploy.local.interruptible import Interrupted, print_progress, run
 from deploy.local.stack import Stack
 from shared.terminology import oids
 from tests.benchmarks.overload_figures import KINDS, Memory, Overload, print_figures

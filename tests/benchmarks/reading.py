@@ -35,9 +35,9 @@ from deploy.local.bootstrap import DOCTOR, HOSPITAL, PROFESSIONALS, STRUCTURES, 
 from deploy.local.client import FHIR, connect
 from deploy.local.databases import app_dsn
 from deploy.local.errors import LocalError
+from deploy.local.interruptible import Interrupted, print_progress, run
 from deploy.local.letter import letter
 from deploy.local.probes import answers
-from deploy.local.running import Interrupted, print_progress, run
 from deploy.local.services import NAMES
 from deploy.local.stack import Stack
 from shared.fhir.iti65 import bundle_of_cda

@@ -1,4 +1,4 @@
-"""Records' API whose search asks for no rights: what `reading.py` compares a page with.
+"""Records' API whose search asks for no rights: what `fhir.py` compares a page with.
 
     python -m tests.benchmarks.without_rights api
 
@@ -7,11 +7,11 @@ The same HTTP, the same fence, trace and metadata; the newest published document
 
 from typing import Final
 
-from services.records import app, sealing
-from services.records.api import reading
+from services.records import app, sealed_contents
+from services.records.api import fhir
+from services.records.read_context import ReadContext
 from services.records.settings import Settings
-from services.records.store import reading as store
-from services.records.usecases.desk import ReadContext
+from services.records.store import reads as store
 from services.records.usecases.find_documents import DocumentPage, DocumentQuery, ListedDocument
 from shared.access import Permit
 from shared.contracts.audit import AccessRecorded
@@ -45,12 +45,12 @@ async def find_without_rights(context: ReadContext, caller: Caller, query: Docum
         sealed = await store.list_metadata(connection, NO_RIGHTS, record_id, [summary.id for summary in listed])
     key = context.vault.unwrap(record_id, next(iter(sealed.values())).key)
     documents = tuple(
-        ListedDocument(summary, sealing.open_metadata(key, summary.id, sealed[summary.id].metadata), ())
+        ListedDocument(summary, sealed_contents.open_metadata(key, summary.id, sealed[summary.id].metadata), ())
         for summary in listed
     )
     return DocumentPage(record_id, documents, listed[-1].id if len(summaries) > query.count else None)
 
 
 if __name__ == "__main__":
-    reading.find_documents = find_without_rights
+    fhir.find_documents = find_without_rights
     main("records", Settings, api=app.make_api, worker=app.make_worker)

@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.errors import LocalError
-from deploy.local.running import Interrupted, run
+from deploy.local.interruptible import Interrupted, run
 from tests.chaos import faults
 from tests.chaos.answers import Answer, Hospital, count_by_status
 from tests.chaos.checks import Check, check_everything

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.errors import LocalError
-from deploy.local.running import Interrupted, print_progress, run
+from deploy.local.interruptible import Interrupted, print_progress, run
 from deploy.local.services import NAMES
 from deploy.local.stack import Stack
 from tests.chaos.checks import Check, check_everything

@@ -36,7 +36,7 @@ from deploy.local.bootstrap import ADMINISTRATOR, DOCTOR, PROFESSIONALS, bootstr
 from deploy.local.client import Dmp, connect
 from deploy.local.databases import owner_dsn
 from deploy.local.errors import LocalError
-from deploy.local.running import Interrupted, print_progress, run
+from deploy.local.interruptible import Interrupted, print_progress, run
 from deploy.local.services import NAMES
 from deploy.local.stack import Stack
 from tests.chaos import restoring

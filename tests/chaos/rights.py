@@ -31,7 +31,7 @@ from deploy.local import endpoints
 from deploy.local.bootstrap import DOCTOR, PROFESSIONALS, bootstrap
 from deploy.local.client import Dmp, connect
 from deploy.local.errors import LocalError
-from deploy.local.running import Interrupted, print_progress, run
+from deploy.local.interruptible import Interrupted, print_progress, run
 from deploy.local.stack import Stack
 from tests.benchmarks.figures import Latency
 from tests.chaos.judging import Held, Seen, change_and_read

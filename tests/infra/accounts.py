@@ -11,9 +11,9 @@ import orjson
 
 from services.identity.app import make_api
 from services.identity.domain.accounts import AccountRules, SecondFactor, lookup_keys
-from services.identity.domain.opening import Contact
+from services.identity.domain.new_person import Contact
 from services.identity.domain.passwords import Argon2Hasher
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.settings import Settings
 from services.identity.store import records
 from services.identity.usecases.create_account import AccountChoices, create_account

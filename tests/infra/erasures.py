@@ -13,7 +13,7 @@ from uuid import UUID
 
 from services.identity.domain.lifecycle import Retention
 from services.identity.domain.receipts import ReceiptKeys
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import lifecycle
 from services.identity.usecases import erase_record as module
 from services.identity.usecases.collect_acknowledgements import collect_acknowledgements

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from services.records import sealing
+from services.records import sealed_contents
 from services.records.domain.documents import DocumentMetadata
-from services.records.usecases.desk import ReadContext
+from services.records.read_context import ReadContext
 from shared.crypto.commitment import record_commitment
 from shared.crypto.vault import WrappedKey
 from shared.runtime import clock
@@ -98,7 +98,7 @@ async def fill(
         for id, sort in sort_by_id.items()
     ]
     await api.pool.execute(INSERT, bucket, record_id, clock.new_id(bucket), at, orjson.dumps(rows).decode())
-    sealed = [sealing.seal_metadata(key, id, metadata) for id in sort_by_id]
+    sealed = [sealed_contents.seal_metadata(key, id, metadata) for id in sort_by_id]
     await api.pool.execute(INSERT_CONTENTS, bucket, list(sort_by_id), sealed)
     return sort_by_id
 

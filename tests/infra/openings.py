@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx2
 
 from services.identity.domain.insured import ContactDetails, InsuredPerson, seal_insured
-from services.identity.domain.opening import Person
+from services.identity.domain.new_person import Person
 from services.identity.domain.openings import OpeningRules
 from services.identity.domain.persons import NO_USED_NAMES, IdentityStatus
 from services.identity.store.insured import put_insured

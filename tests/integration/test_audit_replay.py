@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.access import RELEASES, RULES_VERSION, Facts, encode_facts, reading
+from shared.access import RELEASES, RULES_VERSION, Facts, encode_facts, readers
 from shared.access.requirements import Requirement
 from shared.contracts.base import Actor, Seen
 from shared.contracts.consent import DepositDecided
@@ -108,7 +108,7 @@ async def test_a_rule_that_shuts_an_author_out_shows_in_the_search_that_was_let_
 ) -> None:
     await search_as_author(ledger, authorisation="none")
     nothing = Requirement("not-in-matrix", lambda facts: not facts.author, hides_existence=True)
-    monkeypatch.setitem(reading.READERS, "professional", (*reading.READERS["professional"], nothing))
+    monkeypatch.setitem(readers.READERS, "professional", (*readers.READERS["professional"], nothing))
     differences = (await replay(ledger))["differences"]
     assert [(difference["combination"], difference["now"]["reason"]) for difference in differences] == [
         (None, "not-authorised"),
@@ -128,11 +128,11 @@ async def test_a_rule_that_is_taken_away_shows_in_each_decision_that_it_made(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(ledger)
-    readers = {
+    weaker = {
         kind: tuple(requirement for requirement in requirements if requirement.reason != "masked")
-        for kind, requirements in reading.READERS.items()
+        for kind, requirements in readers.READERS.items()
     }
-    monkeypatch.setitem(reading.READERS, "professional", readers["professional"])
+    monkeypatch.setitem(readers.READERS, "professional", weaker["professional"])
     differences = (await replay(ledger))["differences"]
     assert [(difference["action"], difference["combination"]) for difference in differences] == [
         ("read-document", None),

@@ -19,7 +19,7 @@ from services.consent.store.states import remove_changes
 from services.consent.usecases.copy_records import copy_records
 from services.consent.usecases.erase_record import erase_record as erase_in_consent
 from services.notify.domain import Preferences
-from services.notify.store.erasing import remove_alerts
+from services.notify.store.erasure import remove_alerts
 from services.notify.usecases.alert_consultations import alert_consultations
 from services.notify.usecases.alert_documents import alert_documents
 from services.notify.usecases.change_preferences import change_preferences
@@ -27,8 +27,8 @@ from services.notify.usecases.erase_record import erase_record as erase_in_notif
 from services.notify.usecases.keep_contacts import keep_contacts
 from services.notify.usecases.show_preferences import show_preferences
 from services.records.store import deposits
-from services.records.store import erasing as records_store
-from services.records.store.erasing import remove_deposits
+from services.records.store import erasure as records_store
+from services.records.store.erasure import remove_deposits
 from services.records.usecases.erase_record import erase_record as erase_in_records
 from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS
 from shared.crypto.fingerprints import ins_parts

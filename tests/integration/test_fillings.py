@@ -9,9 +9,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services.records.store.erasing import remove_deposits
+from services.records.store.erasure import remove_deposits
 from services.records.usecases.erase_record import erase_record
-from shared.db.filling import fill
+from shared.db.backfill import fill
 from shared.db.migrate import Migration, migrate, migrations_of
 from shared.db.pool import transaction
 from shared.erasure.erased_records import ErasureFinisher

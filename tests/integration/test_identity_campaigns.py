@@ -10,11 +10,11 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from services.identity.campaigning import opening_loops
 from services.identity.domain.activation import grouped_code, open_code_batch
 from services.identity.domain.insured import InsuredPerson
+from services.identity.opening_loops import opening_loops
 from services.identity.store import activation, campaigns
-from services.identity.usecases.print_again import reprint_letters
+from services.identity.usecases.reprint_letters import reprint_letters
 from services.identity.usecases.send_notices import send_notices
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import sealed_place

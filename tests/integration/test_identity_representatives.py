@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.opening import Contact
-from services.identity.domain.sealing import seal_row
+from services.identity.domain.new_person import Contact
+from services.identity.domain.sealed_rows import seal_row
 from services.identity.store import contacts as store
 from services.identity.usecases.answer_representation import apply_representation_status
 from services.identity.usecases.follow_contact import follow_contact

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from services.identity import loops
 from services.identity.domain.codes import MAX_UNANSWERED
-from services.identity.usecases import take_try
+from services.identity.usecases import count_attempt
 from shared.runtime import clock, metrics
 from shared.runtime.metrics import REFUSED
 from tests.conftest import NewDatabase
@@ -37,7 +37,7 @@ async def house(database: Database) -> AsyncIterator[IdentityApi]:
 def _still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """No wait of two seconds is over before a slow machine has made its next try."""
     moment = clock.now()
-    monkeypatch.setattr(take_try, "clock", SimpleNamespace(now=lambda: moment))
+    monkeypatch.setattr(count_attempt, "clock", SimpleNamespace(now=lambda: moment))
 
 
 async def wait_is_over(house: IdentityApi) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from deploy.local import endpoints
 from deploy.local.child import ChildSpec
+from deploy.local.interruptible import print_line
 from deploy.local.paths import Layout
-from deploy.local.running import print_line
 from deploy.local.stack import Stack
 from deploy.local.supervisor import Progress, Supervisor
 from tests.infra.waiting import eventually

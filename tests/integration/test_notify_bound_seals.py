@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from services.notify.contact_encryption import ContactUnreadableError, SealUnusableError, decrypt_contact
 from services.notify.keys import make_keys
-from services.notify.sealed import ContactUnreadableError, SealUnusableError, decrypt_contact
 from services.notify.settings import KeysSettings
 from services.notify.store.alerts import find_recipients
 from services.notify.usecases.keep_contacts import keep_contacts

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.records import sealing
+from services.records import sealed_contents
 from services.records.announcements import announce
 from services.records.api.bodies import LARGE_AT_ONCE
 from shared.contracts.audit import AccessRecorded
@@ -121,10 +121,10 @@ async def restored(api: RecordsApi, record: UUID, deposit: UUID) -> bytes:
     key = api.vault.unwrap(record, WrappedKey(row["kid"], row["wrapped"]))
     sealed = await api.pool.fetchval("select body from deposit_requests where deposit_id = $1", deposit)
     contents = {
-        row["document_id"]: sealing.open_content(key, row["document_id"], row["content"])
+        row["document_id"]: sealed_contents.open_content(key, row["document_id"], row["content"])
         for row in await api.pool.fetch("select document_id, content from contents")
     }
-    return sealing.open_request(key, deposit, sealed, contents)
+    return sealed_contents.open_request(key, deposit, sealed, contents)
 
 
 async def test_another_class_than_the_types_own_is_a_warning_and_does_not_count(api: RecordsApi, record: UUID) -> None:

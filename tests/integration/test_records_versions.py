@@ -11,7 +11,7 @@ import pytest
 from services.records.domain.json_patch import IS_DELETED
 from shared.access import decode_facts
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
-from shared.db.filling import fill
+from shared.db.backfill import fill
 from shared.fhir.submission import Author, AuthorKind
 from shared.fhir.write import IS_ARCHIVED
 from shared.values import NationalProfessionalId, NationalStructureId

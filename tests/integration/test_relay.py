@@ -287,7 +287,7 @@ async def test_a_former_leader_that_wakes_up_writes_nothing(
     database: Database, pool: Pool, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else compaction would keep its old state and forget the tombstone behind which it came."""
-    monkeypatch.setattr("shared.messaging.outbox.sending.LONGEST_ACK_S", 600)
+    monkeypatch.setattr("shared.messaging.outbox.page_sender.LONGEST_ACK_S", 600)
     record_id = uuid4()
     stalled, goes_on = asyncio.Event(), asyncio.Event()
     make = producer_factory(kafka.settings("consent"), "consent")

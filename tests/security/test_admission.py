@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from starlette.requests import Request
 
-from services.records.api import reading
+from services.records.api import fhir
 from services.records.usecases import read_document
 from shared.http import constant_time
 from shared.http.admission import LIMITS, WINDOW_S, Load, OverloadedError, Urgency, idle, urgency_for, urgency_of
@@ -198,7 +198,7 @@ async def test_a_request_that_works_has_a_place_and_one_that_waits_for_its_fixed
     async def waiting(_: float) -> None:
         seen.append(("waiting", load.at_work))
 
-    monkeypatch.setattr(reading, "read_document", working)
+    monkeypatch.setattr(fhir, "read_document", working)
     monkeypatch.setattr(constant_time, "wait_until", waiting)
     answer = await ask(records, "GET", f"/fhir/Binary/{uuid4()}", patient_token(uuid4()))
     assert answer.status_code == 404

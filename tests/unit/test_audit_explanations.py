@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.audit.explaining import (
+from services.audit.explanations import (
     Language,
     LedgerDecision,
     ReaderKind,
@@ -18,7 +18,7 @@ from services.audit.explaining import (
     is_explained_to_professional,
 )
 from services.records.usecases import check_record
-from shared.access import RULES_VERSION, Facts, Permit, Refusal, decide, encode_facts, reading, rights, writing
+from shared.access import RULES_VERSION, Facts, Permit, Refusal, decide, encode_facts, readers, rights, writers
 from shared.access.decide import ACTIONS
 
 OPEN = {"record_status": "open", "choices_known": True, "copies_fresh": True, "blocked": "none"}
@@ -43,7 +43,7 @@ def reasons() -> set[str]:
 def rules() -> set[str]:
     """All that a function of the rules returns as the code of a permission."""
     codes = {"representative", "carer", "application"}  # where a kind of actor is its own rule
-    for module in (reading, writing, rights):
+    for module in (readers, writers, rights):
         for function in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(function, ast.FunctionDef) and function.name in ("rule_of", "_professional_rule"):
                 for node in ast.walk(function):

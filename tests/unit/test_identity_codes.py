@@ -25,7 +25,7 @@ from services.identity.domain.contacts import (
     first_reachable_channel,
     mobile_number,
 )
-from services.identity.domain.opening import Contact, MailInvalidError
+from services.identity.domain.new_person import Contact, MailInvalidError
 from services.identity.domain.sessions import device_name, new_opaque_token, parse_opaque_token
 from shared.crypto.keyring import Keyring
 from tests.infra.identity_api import KEYRING, OTHER_KEYRING

@@ -8,9 +8,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from services.identity.domain import clients, directory, opening
+from services.identity.domain import clients, directory, new_person
 from services.identity.domain.places import is_loopback
-from services.identity.domain.sealing import Sealed, open_row, seal_row
+from services.identity.domain.sealed_rows import Sealed, open_row, seal_row
 from services.identity.domain.tokens import SigningKeys, SigningKeysError, TokenIssuer, TokenSubject
 from shared.crypto.fingerprints import ins_parts, trait_fingerprints, trait_parts
 from shared.crypto.keyring import Keyring, SealBrokenError
@@ -20,7 +20,7 @@ from tests.infra.identity_api import DEMO_OID, KEYRING, NIR_OID, OTHER_KEYRING, 
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 RING = Keyring.parse(KEYRING)
-PERSON = opening.Person(Ins(nir(), TEST_OID), StrictTraits("D'INVENTÉE", "Zoé", "1955-06-12", Sex.FEMALE, "63220"))
+PERSON = new_person.Person(Ins(nir(), TEST_OID), StrictTraits("D'INVENTÉE", "Zoé", "1955-06-12", Sex.FEMALE, "63220"))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_person_is_sealed_to_one_row_and_comes_back_whole_after_a_change_of_ke
     row = uuid4()
     sealed = seal_row(RING, PERSON.as_json(), "person", row)
     rotated = Keyring.parse(f"{OTHER_KEYRING},{KEYRING}")
-    assert opening.Person.from_json(open_row(rotated, sealed, "person", row)) == PERSON
+    assert new_person.Person.from_json(open_row(rotated, sealed, "person", row)) == PERSON
     assert seal_row(rotated, b"", "person", row).key_id == "next"
     for place in (("person", uuid4()), ("contact", row)):
         with pytest.raises(SealBrokenError):
@@ -77,7 +77,7 @@ def test_a_person_is_sealed_to_one_row_and_comes_back_whole_after_a_change_of_ke
 
 
 def test_a_person_and_a_contact_are_never_printed() -> None:
-    contact = opening.checked_contact("zoe@patient.example", "fr", "holder")
+    contact = new_person.checked_contact("zoe@patient.example", "fr", "holder")
     assert f"{PERSON} {contact!r}" == "Person(...) Contact(...)"
 
 
@@ -96,13 +96,13 @@ def test_a_person_and_a_contact_are_never_printed() -> None:
 )
 def test_a_contact_that_cannot_be_used_is_refused(mail: str | None, language: str, relation: str, code: str) -> None:
     with pytest.raises(ClientError) as refused:
-        opening.checked_contact(mail, language, relation)
+        new_person.checked_contact(mail, language, relation)
     assert refused.value.code == code
 
 
 @pytest.mark.parametrize("mail", ["zoe@patient.example", "a+b.c@x-y.example", None])
 def test_a_contact_may_have_a_mail_address_or_none(mail: str | None) -> None:
-    assert json.loads(opening.checked_contact(mail, "en", "representative").as_json()) == {
+    assert json.loads(new_person.checked_contact(mail, "en", "representative").as_json()) == {
         "mail": mail,
         "language": "en",
         "relation": "representative",
@@ -120,23 +120,23 @@ def test_a_contact_may_have_a_mail_address_or_none(mail: str | None) -> None:
 )
 def test_traits_that_no_person_has_are_refused(traits: StrictTraits) -> None:
     with pytest.raises(InvalidTraitsError):
-        opening.check_traits(traits, date(2026, 11, 22))
+        new_person.check_traits(traits, date(2026, 11, 22))
 
 
 def test_sex_is_taken_as_fhir_codes_it_only() -> None:
-    assert opening.parse_sex("female") is Sex.FEMALE
+    assert new_person.parse_sex("female") is Sex.FEMALE
     for text in ("F", "FEMALE", "other", ""):
         with pytest.raises(InvalidTraitsError):
-            opening.parse_sex(text)
+            new_person.parse_sex(text)
 
 
 def test_a_trait_that_one_side_lacks_is_not_compared() -> None:
     traits = PERSON.traits.normalised()
-    assert opening.are_same_person(traits, {**traits, "birth_name": "D INVENTEE"})
-    assert opening.are_same_person(traits, {name: traits[name] for name in traits if name != "birth_place"})
-    assert opening.are_same_person(traits, {**traits, "sex": "unknown"})
-    assert not opening.are_same_person(traits, {**traits, "sex": "male"})
-    assert not opening.are_same_person(traits, {**traits, "given_name": "ZOA"})
+    assert new_person.are_same_person(traits, {**traits, "birth_name": "D INVENTEE"})
+    assert new_person.are_same_person(traits, {name: traits[name] for name in traits if name != "birth_place"})
+    assert new_person.are_same_person(traits, {**traits, "sex": "unknown"})
+    assert not new_person.are_same_person(traits, {**traits, "sex": "male"})
+    assert not new_person.are_same_person(traits, {**traits, "given_name": "ZOA"})
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from services.identity.domain.lifecycle import (
     decide,
     party_of,
 )
-from services.identity.domain.opening import RecordUnknownError
+from services.identity.domain.new_person import RecordUnknownError
 from shared.contracts.base import ActorKind
 
 N, X = "record-unknown", "forbidden"

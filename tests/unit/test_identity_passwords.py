@@ -3,7 +3,7 @@
 import pytest
 
 from services.identity.domain.accounts import IdentifierInvalidError, check_identifier, personal_words
-from services.identity.domain.opening import Contact, Person
+from services.identity.domain.new_person import Contact, Person
 from services.identity.domain.passwords import (
     Argon2Hasher,
     PasswordLengthError,

@@ -1,4 +1,4 @@
-"""Who may act for whom: the tables of representation, care and acting, whole; coming of age; whom to call."""
+"""Who may act for whom: the tables of representation, care and acts_for_holder, whole; coming of age; whom to call."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from services.identity.domain import acting, care, representation
+from services.identity.domain import acts_for_holder, care, representation
 from services.identity.domain.activation import ActivationCodeMalformedError
-from services.identity.domain.calling import (
+from services.identity.domain.emergency_contacts import (
     PeopleToCallInvalidError,
     check_people_to_call,
     people_to_call_as_json,
@@ -27,7 +27,7 @@ from services.identity.domain.representation import (
     is_minor,
     representation_period,
 )
-from services.identity.domain.sealing import Sealed
+from services.identity.domain.sealed_rows import Sealed
 from shared.crypto.keyring import Keyring
 from tests.infra.identity_api import KEYRING, OTHER_KEYRING
 
@@ -136,7 +136,7 @@ CARERS_MAY = {
 }
 
 
-@pytest.mark.parametrize("case", [*product(acting.RELATIONS, acting.ACTS)], ids="-".join)
+@pytest.mark.parametrize("case", [*product(acts_for_holder.RELATIONS, acts_for_holder.ACTS)], ids="-".join)
 def test_what_holder_representative_and_carer_may_do(case: tuple[str, str]) -> None:
     relation, act = case
     expected = {
@@ -144,12 +144,12 @@ def test_what_holder_representative_and_carer_may_do(case: tuple[str, str]) -> N
         "representative": act != "change-login",
         "carer": act in CARERS_MAY,
     }
-    assert acting.is_permitted(relation, act) is expected[relation]  # type: ignore[arg-type]
+    assert acts_for_holder.is_permitted(relation, act) is expected[relation]  # type: ignore[arg-type]
 
 
 def test_a_carer_neither_closes_nor_manages_carers_nor_changes_contact_or_login() -> None:
     for act in ("close-record", "reopen-record", "invite-carer", "end-care", "change-contact", "change-login"):
-        assert not acting.is_permitted("carer", act)  # type: ignore[arg-type]
+        assert not acts_for_holder.is_permitted("carer", act)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

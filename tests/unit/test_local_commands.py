@@ -15,9 +15,9 @@ from deploy.local.commands import replay
 from deploy.local.commands.common import after, cell_of
 from deploy.local.commands.deposits import _exit_code
 from deploy.local.commands.topics import GroupState, TopicState, group_states, metrics_in, topic_states
-from deploy.local.following import describe_access, is_done
 from deploy.local.in_force import METRIC, LatencySummary, latency_in
 from deploy.local.mailbox import caught_mails, count_mails
+from deploy.local.polling import describe_access, is_done
 from shared.runtime.metrics import IN_FORCE_SECONDS
 
 RECORD = "0199a3c4-5d00-8a11-9b7e-2f6c1d4e9a3b"

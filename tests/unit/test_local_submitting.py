@@ -9,7 +9,7 @@ import pytest
 from deploy.local.bootstrap import STRUCTURES
 from deploy.local.letter import letter
 from deploy.local.people import invent
-from deploy.local.submitting import StatedMetadata, UnusableFileError, bundle_of
+from deploy.local.submission import StatedMetadata, UnusableFileError, bundle_of
 from shared.fhir.bundle import parse_submission
 
 PERSON = invent(5)

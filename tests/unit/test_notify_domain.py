@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify.alerting import group_alerts
+from services.notify.alert_sender import group_alerts
 from services.notify.domain import (
     ALERT_CHANNELS,
     Alert,

@@ -12,7 +12,7 @@ import pytest
 
 from services.notify.domain import DueMessage, Expired, MessageContent, MessageRequest, OutgoingMessage, Skipped
 from services.notify.mails import AddressUnusableError
-from services.notify.parcels import address_lines, e164_number, outgoing_message
+from services.notify.outgoing_messages import address_lines, e164_number, outgoing_message
 from services.notify.retries import message_state_after
 from services.notify.texts import GSM_ALPHABET, MAX_SMS_LENGTH, KindUnknownError, message_kinds, render_message
 from services.notify.values import NO_BREAK_SPACE, ValuesUnfitError, displayed_value

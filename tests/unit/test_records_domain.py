@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.records.api.searching import SearchError, parse_form, parse_query
+from services.records.api.search import SearchError, parse_form, parse_query
 from services.records.domain.copies import COPIED_TOPICS, CopyAge, decoy_age
 from services.records.domain.documents import served_type
-from services.records.domain.reading import require_permit
+from services.records.domain.outcomes import require_permit
 from services.records.domain.submissions import as_code, differing_traits
 from shared.access import Permit, Refusal
 from shared.crypto.fingerprints import trait_fingerprints

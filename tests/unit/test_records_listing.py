@@ -13,9 +13,9 @@ from services.records.domain.choices import Choices, choices_of
 from services.records.domain.copies import CopyAge, RecordFacts
 from services.records.domain.documents import DocumentSummary
 from services.records.domain.facts import combination_of, document_facts, record_facts
-from services.records.domain.listing import search_record
 from services.records.domain.parameters import Parameters
 from services.records.domain.people import People
+from services.records.domain.search import search_record
 from shared.access import Permit, Refusal, decide, decode_facts, encode_facts
 from shared.contracts.base import Actor
 from shared.terminology.documents import document_types

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.records import sealing
+from services.records import sealed_contents
 from services.records.domain.documents import metadata_of
 from services.records.domain.submissions import parse_and_check
 from shared.crypto.keyring import Keyring, SealBrokenError, new_data_key
@@ -24,8 +24,8 @@ SOMEBODY = Person(51)
 @given(content=st.binary(max_size=5000))
 def test_a_content_opens_under_its_own_key_and_id_only(content: bytes) -> None:
     document = uuid4()
-    sealed = sealing.seal_content(KEY, document, content)
-    assert sealing.open_content(KEY, document, sealed) == content
+    sealed = sealed_contents.seal_content(KEY, document, content)
+    assert sealed_contents.open_content(KEY, document, sealed) == content
     for key, id, altered in (
         (new_data_key(), document, sealed),
         (KEY, uuid4(), sealed),
@@ -33,16 +33,16 @@ def test_a_content_opens_under_its_own_key_and_id_only(content: bytes) -> None:
         (KEY, document, b""),
     ):
         with pytest.raises(SealBrokenError):
-            sealing.open_content(key, id, altered)
+            sealed_contents.open_content(key, id, altered)
 
 
 def test_metadata_and_content_of_one_document_are_not_exchangeable() -> None:
     [document] = parse_and_check(bundle_of(a_deposit(SOMEBODY))).documents
     id = uuid4()
-    sealed = sealing.seal_metadata(KEY, id, metadata_of(document))
-    assert sealing.open_metadata(KEY, id, sealed) == metadata_of(document)
+    sealed = sealed_contents.seal_metadata(KEY, id, metadata_of(document))
+    assert sealed_contents.open_metadata(KEY, id, sealed) == metadata_of(document)
     with pytest.raises(SealBrokenError):
-        sealing.open_content(KEY, id, sealed)
+        sealed_contents.open_content(KEY, id, sealed)
 
 
 def test_a_data_key_is_wrapped_for_its_record_and_opens_under_old_key_encryption_keys() -> None:
@@ -71,8 +71,8 @@ def test_a_request_is_restored_to_the_byte(contents: list[bytes], before: str, a
     documents = parse_and_check(body).documents
     named = [(uuid4(), document) for document in documents]
     deposit = uuid4()
-    sealed = sealing.seal_request(KEY, deposit, body, named)
-    assert sealing.open_request(KEY, deposit, sealed, {id: document.content for id, document in named}) == body
+    sealed = sealed_contents.seal_request(KEY, deposit, body, named)
+    assert sealed_contents.open_request(KEY, deposit, sealed, {id: document.content for id, document in named}) == body
 
 
 def test_a_request_whose_base64_was_written_otherwise_is_kept_whole() -> None:
@@ -83,25 +83,27 @@ def test_a_request_whose_base64_was_written_otherwise_is_kept_whole() -> None:
     [document] = parse_and_check(body).documents
     assert document.base64_span is None
     deposit = uuid4()
-    sealed = sealing.seal_request(KEY, deposit, body, [(uuid4(), document)])
-    assert sealing.open_request(KEY, deposit, sealed, {}) == body
+    sealed = sealed_contents.seal_request(KEY, deposit, body, [(uuid4(), document)])
+    assert sealed_contents.open_request(KEY, deposit, sealed, {}) == body
 
 
 def test_a_request_without_its_contents_cannot_be_restored() -> None:
     body = bundle_of(a_deposit(SOMEBODY))
     [document] = parse_and_check(body).documents
     deposit = uuid4()
-    sealed = sealing.seal_request(KEY, deposit, body, [(uuid4(), document)])
+    sealed = sealed_contents.seal_request(KEY, deposit, body, [(uuid4(), document)])
     with pytest.raises(SealBrokenError):
-        sealing.open_request(KEY, deposit, sealed, {})
+        sealed_contents.open_request(KEY, deposit, sealed, {})
     assert base64.b64encode(document.content)[:40] not in sealed
 
 
 def test_what_makes_two_submissions_of_one_identifier_the_same() -> None:
     [document] = parse_and_check(bundle_of(a_deposit(SOMEBODY))).documents
-    same = sealing.submission_fingerprint(KEY, document, "1750000001")
+    same = sealed_contents.submission_fingerprint(KEY, document, "1750000001")
     assert (
-        sealing.submission_fingerprint(KEY, replace(document, title="Other", unique_id="urn:oid:1.2"), "1750000001")
+        sealed_contents.submission_fingerprint(
+            KEY, replace(document, title="Other", unique_id="urn:oid:1.2"), "1750000001"
+        )
         == same
     )
     for other, organisation in (
@@ -109,5 +111,5 @@ def test_what_makes_two_submissions_of_one_identifier_the_same() -> None:
         (replace(document, labels=("N", "MASQUE_PS")), "1750000001"),
         (document, "1750000002"),
     ):
-        assert sealing.submission_fingerprint(KEY, other, organisation) != same
-    assert sealing.submission_fingerprint(new_data_key(), document, "1750000001") != same
+        assert sealed_contents.submission_fingerprint(KEY, other, organisation) != same
+    assert sealed_contents.submission_fingerprint(new_data_key(), document, "1750000001") != same

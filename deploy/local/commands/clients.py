@@ -5,8 +5,8 @@ import typer
 from deploy.local.bootstrap import bootstrap as make
 from deploy.local.cli import JsonOption, VarOption
 from deploy.local.commands.common import read_installation, show_json, show_table
+from deploy.local.interruptible import run
 from deploy.local.paths import Layout
-from deploy.local.running import run
 
 
 def register(app: typer.Typer) -> None:

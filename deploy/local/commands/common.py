@@ -16,8 +16,8 @@ from deploy.local.bootstrap import session_of
 from deploy.local.cli import EXIT_NOT_RUNNING
 from deploy.local.client import Dmp, Session, connect
 from deploy.local.errors import LocalError
+from deploy.local.interruptible import run
 from deploy.local.paths import Layout
-from deploy.local.running import run
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_NOT_YET = 1, 2, 4
 T = TypeVar("T")

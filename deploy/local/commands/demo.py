@@ -7,9 +7,9 @@ import typer
 from deploy.local import endpoints
 from deploy.local.cli import VarOption
 from deploy.local.errors import AlreadyRunningError
+from deploy.local.interruptible import print_progress, run
 from deploy.local.lock import holder
 from deploy.local.paths import Layout
-from deploy.local.running import print_progress, run
 from deploy.local.story import Story
 
 PURPOSE = "demo"

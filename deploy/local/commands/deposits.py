@@ -26,8 +26,8 @@ from deploy.local.commands.common import (
     show_json,
     show_table,
 )
-from deploy.local.following import is_done
-from deploy.local.submitting import VISIBILITIES, StatedMetadata, UnusableFileError, bundle_of
+from deploy.local.polling import is_done
+from deploy.local.submission import VISIBILITIES, StatedMetadata, UnusableFileError, bundle_of
 from shared.terminology.oids import INS_NIR_TEST
 
 _POLL_INTERVAL_S = 0.05

@@ -11,10 +11,10 @@ import typer
 from deploy.local.cli import JsonOption, VarOption
 from deploy.local.commands.common import fail, read_installation, show_json, show_table
 from deploy.local.errors import LocalError
-from deploy.local.importing import OVERRIDE, importer_of
-from deploy.local.running import run
+from deploy.local.importer import OVERRIDE, importer_of
+from deploy.local.interruptible import run
 from services.identity.domain.imports import AbsenceImplausibleError, FileIdentity, ImportProgress
-from services.identity.importing import CompleteDirectory, Importer, ImportOutcome
+from services.identity.file_import import CompleteDirectory, Importer, ImportOutcome
 from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.errors import CodedError
 from shared.runtime.process import freeze_gc

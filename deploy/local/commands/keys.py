@@ -9,8 +9,8 @@ import typer
 
 from deploy.local.cli import JsonOption, VarOption
 from deploy.local.commands.common import EXIT_REFUSED, fail, read_installation, show_json, show_table
+from deploy.local.interruptible import run
 from deploy.local.paths import Layout
-from deploy.local.running import run
 from deploy.local.secrets import Secrets
 from deploy.local.services import RINGS, keyrings_of
 from services.audit import keys as audit

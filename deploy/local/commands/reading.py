@@ -8,6 +8,7 @@ from uuid import UUID
 
 import typer
 
+from deploy.local.action_labels import action_label
 from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import Dmp, Session
 from deploy.local.commands.common import (
@@ -20,7 +21,6 @@ from deploy.local.commands.common import (
     show_json,
     show_table,
 )
-from deploy.local.deeds import action_label
 from deploy.local.errors import LocalError
 from shared.terminology.oids import INS_NIR_TEST
 

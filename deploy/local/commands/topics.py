@@ -13,8 +13,8 @@ from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import connect, send
 from deploy.local.commands.common import read_installation, show_json, show_table
 from deploy.local.errors import LocalError
+from deploy.local.interruptible import run
 from deploy.local.kafka import OPS, Credentials, admin_client
-from deploy.local.running import run
 from deploy.local.services import NAMES
 from shared.contracts.topics import GROUPS, TOPICS
 

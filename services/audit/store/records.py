@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.audit.asking import RecordCopy
+from services.audit.access_request import RecordCopy
 from services.audit.store.people import representatives_of
 from shared.contracts.identity import RecordChanged
 from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS

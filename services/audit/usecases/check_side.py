@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from services.audit.access_request import access_list_facts
 from services.audit.announcements import announce
-from services.audit.asking import access_list_facts
 from services.audit.store import records as store
 from shared.access import Facts, Permit, Refusal, decide, encode_facts
 from shared.contracts.audit import AccessRecorded, Action

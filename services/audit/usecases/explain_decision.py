@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.audit.announcements import announce
-from services.audit.explaining import (
+from services.audit.explanations import (
     Explanation,
     Language,
     LedgerDecision,
@@ -13,7 +13,7 @@ from services.audit.explaining import (
     explain,
     is_explained_to_professional,
 )
-from services.audit.store import explaining as store
+from services.audit.store import entries as store
 from services.audit.store.records import find_erasure_watermarks
 from services.audit.usecases.check_side import AccessRequest, check_access_request
 from shared.contracts.audit import AccessRecorded

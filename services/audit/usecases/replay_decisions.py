@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.audit.domain import LedgerCursor
-from services.audit.replaying import ReplayResult, replay
-from services.audit.store import replaying as store
+from services.audit.replay import ReplayResult, replay
+from services.audit.store import decisions as store
 from shared.db.pool import Pool
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
-from services.consent.api.changing import InjectedChanger, etag_of
+from services.consent.api.changes import InjectedChanger, etag_of
 from services.consent.domain.choices import Change, ChangeAction
 from services.consent.models.choices import (
     ApplicationBody,

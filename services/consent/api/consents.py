@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.consent.api.changing import ChoiceChanger, IfMatch, Prefer, etag_of
+from services.consent.api.changes import ChoiceChanger, IfMatch, Prefer, etag_of
 from services.consent.domain.choices import Change
 from services.consent.domain.consents import ConsentReference, VersionedAuthorisation, consent_id, parse_consent_id
 from services.consent.domain.identifiers import possible_ids

@@ -11,7 +11,7 @@ from services.identity.domain.kinds import CAMPAIGNS
 from services.identity.models.campaigns import CampaignBody, CampaignView, PrintingBody, PrintingView
 from services.identity.usecases.create_campaign import create_campaign
 from services.identity.usecases.pause_campaign import pause_campaign
-from services.identity.usecases.print_again import reprint_letters
+from services.identity.usecases.reprint_letters import reprint_letters
 from services.identity.usecases.show_campaign import list_campaigns, show_campaign
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from pydantic import BaseModel, Field
 
-from services.identity.api.entrances import ProfessionalAuth
+from services.identity.api.certificate_auth import ProfessionalAuth
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.lifecycle import Retention
 from services.identity.domain.openings import OpeningRules
 from services.identity.domain.receipts import ReceiptKeys
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.tokens import TokenIssuer
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Response
 
 from services.identity.api.context import OurContext, problems
 from services.identity.domain.channels import OpeningCaller, administrative_channel
-from services.identity.domain.opening import RecordState, RecordUnknownError
+from services.identity.domain.new_person import RecordState, RecordUnknownError
 from services.identity.models.records import OpenRecordBody, RecordView
 from services.identity.usecases.open_record import open_record
 from services.identity.usecases.read_record import read_record

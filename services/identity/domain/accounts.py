@@ -10,9 +10,9 @@ from typing import Literal, get_args
 from uuid import UUID
 
 from services.identity.domain.hash_queue import HashQueue
-from services.identity.domain.opening import Contact, Person
+from services.identity.domain.new_person import Contact, Person
 from services.identity.domain.passwords import Argon2Hasher
-from services.identity.domain.sealing import Sealed
+from services.identity.domain.sealed_rows import Sealed
 from shared.crypto.keyring import Keyring
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.values import normalise_name

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from services.identity.domain.sealing import Sealed, open_row, seal_row
+from services.identity.domain.sealed_rows import Sealed, open_row, seal_row
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError
 

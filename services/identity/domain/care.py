@@ -10,8 +10,8 @@ from uuid import UUID
 import orjson
 
 from services.identity.domain.activation import ALPHABET, CODE_LENGTH, check_character, parse_code
-from services.identity.domain.opening import Person
-from services.identity.domain.sealing import Sealed
+from services.identity.domain.new_person import Person
+from services.identity.domain.sealed_rows import Sealed
 from shared.crypto.keyring import Keyring
 from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.values import RedactedRepr, normalise_name

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 import pyotp
 
-from services.identity.domain.sealing import Keyrings, Sealed, open_row, seal_row
+from services.identity.domain.sealed_rows import Keyrings, Sealed, open_row, seal_row
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError
 

@@ -10,8 +10,8 @@ from uuid import UUID
 import orjson
 
 from services.identity.domain.accounts import SecondFactor, SecondFactorInvalidError
-from services.identity.domain.opening import Contact, checked_contact
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.new_person import Contact, checked_contact
+from services.identity.domain.sealed_rows import Keyrings
 from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring

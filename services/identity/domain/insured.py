@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 
 from services.identity.domain.contacts import mobile_number
-from services.identity.domain.opening import (
+from services.identity.domain.new_person import (
     LANGUAGES,
     LanguageUnknownError,
     Person,
@@ -20,7 +20,7 @@ from services.identity.domain.opening import (
     parse_sex,
 )
 from services.identity.domain.persons import IdentityStatus, UsedNames, regime_code, region_code
-from services.identity.domain.sealing import Keyrings, Sealed, open_row, seal_row
+from services.identity.domain.sealed_rows import Keyrings, Sealed, open_row, seal_row
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.errors import InvalidError

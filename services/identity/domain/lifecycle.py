@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 from uuid import UUID
 
-from services.identity.domain.opening import RecordUnknownError
+from services.identity.domain.new_person import RecordUnknownError
 from shared.contracts.base import ActorKind
 from shared.errors import ClientError, ConflictError, ForbiddenError
 

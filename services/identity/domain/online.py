@@ -12,10 +12,10 @@ from uuid import UUID
 import orjson
 
 from services.identity.domain.lifecycle import LifecycleState, LifecycleTransition, decide
-from services.identity.domain.opening import LANGUAGES, Contact, LanguageUnknownError, checked_contact
+from services.identity.domain.new_person import LANGUAGES, Contact, LanguageUnknownError, checked_contact
 from services.identity.domain.persons import IdentityStatus
 from services.identity.domain.regimes import ONLINE_REGIMES
-from services.identity.domain.sealing import Keyrings, Sealed, open_row, seal_row
+from services.identity.domain.sealed_rows import Keyrings, Sealed, open_row, seal_row
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError, TooManyRequestsError
 from shared.values import Ins, RedactedRepr

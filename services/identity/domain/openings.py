@@ -11,7 +11,7 @@ import orjson
 from services.identity.domain.contacts import MessageContent, message_request
 from services.identity.domain.directory import Professional
 from services.identity.domain.insured import ContactDetails
-from services.identity.domain.opening import Contact
+from services.identity.domain.new_person import Contact
 from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring

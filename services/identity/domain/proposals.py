@@ -10,7 +10,7 @@ from typing import Final
 
 from services.identity.domain.activation import parse_code
 from services.identity.domain.insured import ContactDetails
-from services.identity.domain.opening import Contact
+from services.identity.domain.new_person import Contact
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 from uuid import UUID
 
-from services.identity.domain.sealing import Sealed
+from services.identity.domain.sealed_rows import Sealed
 from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 
 MAJORITY_YEARS: Final = 18

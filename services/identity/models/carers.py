@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from services.identity.domain.care import CareRelation, CareStatus, InvitationInvalidError, InvitedPerson
-from services.identity.domain.opening import checked_contact
+from services.identity.domain.new_person import checked_contact
 from services.identity.models.base import Body, Name, Text, one_of
 from services.identity.models.records import InsBody
 from services.identity.usecases.answer_invitation import InvitationAnswer

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from services.identity.domain.lifecycle import ErasureReason, LifecycleState, RequestChannel
-from services.identity.domain.opening import Person
+from services.identity.domain.new_person import Person
 from services.identity.models.base import Body, Text
 from services.identity.models.records import InsBody, TraitsBody, parse_person
 from services.identity.usecases.object_to_opening import ObjectionOutcome

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.identity.domain.opening import RecordState
+from services.identity.domain.new_person import RecordState
 from services.identity.models.base import Body
 from services.identity.models.records import InForceStatus, RecordView
 

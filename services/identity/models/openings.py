@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from services.identity.domain.channels import ASSISTED
 from services.identity.domain.contacts import mobile_number
+from services.identity.domain.new_person import Contact, checked_contact
 from services.identity.domain.online import OpeningRequest, single_contact
-from services.identity.domain.opening import Contact, checked_contact
 from services.identity.models.accounts import Code, Identifier, Password
 from services.identity.models.base import Body, Text, one_of
 from services.identity.models.records import InsBody

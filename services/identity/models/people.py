@@ -6,9 +6,9 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from services.identity.domain.acting import Proxy
-from services.identity.domain.calling import CallRole, PersonToCall, person_to_call
-from services.identity.domain.opening import Person, parse_sex
+from services.identity.domain.acts_for_holder import Proxy
+from services.identity.domain.emergency_contacts import CallRole, PersonToCall, person_to_call
+from services.identity.domain.new_person import Person, parse_sex
 from services.identity.domain.representation import Basis, Evidence, RepresentationStatus
 from services.identity.domain.tokens import AccessToken
 from services.identity.models.base import Body, Name, Text, one_of

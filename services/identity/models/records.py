@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.identity.domain.opening import Contact, Person, RecordState, checked_contact, parse_sex
+from services.identity.domain.new_person import Contact, Person, RecordState, checked_contact, parse_sex
 from services.identity.domain.persons import IdentityStatus
 from services.identity.models.base import Body, Text, one_of
 from shared.values import Ins, StrictTraits

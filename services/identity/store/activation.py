@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.identity.domain.activation import IssuedCode
-from services.identity.domain.sealing import Sealed
+from services.identity.domain.sealed_rows import Sealed
 from shared.db.pool import Connection
 from shared.db.tags import count_of
 from shared.runtime.clock import bucket_of

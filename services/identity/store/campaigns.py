@@ -9,7 +9,7 @@ import orjson
 
 from services.identity.domain.campaigns import Campaign, CampaignStatus
 from services.identity.domain.insured import InsuredRow, InsuredSelection
-from services.identity.domain.sealing import Sealed
+from services.identity.domain.sealed_rows import Sealed
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
 

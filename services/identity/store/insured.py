@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 
 from services.identity.domain.insured import InsuredRow, InsuredRowUpdate, InsuredSelection, insured_id
-from services.identity.domain.sealing import Sealed
+from services.identity.domain.sealed_rows import Sealed
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
 

@@ -7,7 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from services.identity.domain.lifecycle import ClosureCause, LifecycleState, RequestChannel, state_of
-from services.identity.domain.sealing import Sealed
+from services.identity.domain.sealed_rows import Sealed
 from shared.db.pool import Connection
 from shared.db.tags import count_of
 from shared.runtime.clock import bucket_of

@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 
 from services.identity.domain.online import OnlineOpening
-from services.identity.domain.sealing import Sealed
+from services.identity.domain.sealed_rows import Sealed
 from shared.db.pool import Connection
 
 INSERT_OPENING = """

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.domain.opening import RecordState
-from services.identity.domain.sealing import Sealed
+from services.identity.domain.new_person import RecordState
+from services.identity.domain.sealed_rows import Sealed
 from shared.contracts.topics import IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.messaging.loss_checks import IS_UNCHECKED

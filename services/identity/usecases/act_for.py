@@ -3,13 +3,13 @@
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import Proxy, permitted_access
-from services.identity.domain.opening import RecordUnknownError
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.acts_for_holder import Proxy, permitted_access
+from services.identity.domain.new_person import RecordUnknownError
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.tokens import AccessToken, TokenIssuer, TokenSubject
 from services.identity.usecases.check_relation import find_proxy_relation
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.telling_refusals import logged_refusals
+from services.identity.usecases.log_refusals import logged_refusals
 from shared.contracts.base import Actor
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import Caller

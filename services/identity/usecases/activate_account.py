@@ -7,17 +7,17 @@ from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules, personal_words
 from services.identity.domain.activation import ActivationCodeWrongError, activation_code_hashes, parse_code
 from services.identity.domain.figures import counted_region
-from services.identity.domain.opening import Contact, Person
+from services.identity.domain.new_person import Contact, Person
 from services.identity.domain.passwords import check_length
-from services.identity.domain.sealing import Keyrings, open_row
+from services.identity.domain.sealed_rows import Keyrings, open_row
 from services.identity.domain.throttling import network_of
 from services.identity.store import activation, figures, lifecycle, openings, records
+from services.identity.usecases.check_rate_limit import check_rate_limit
 from services.identity.usecases.create_account import AccountChoices, create_account
 from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.load_contact import load_contact
 from services.identity.usecases.open_alone import AccountRequest
 from services.identity.usecases.replace_contact import replace_contact
-from services.identity.usecases.take_turn import check_rate_limit
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.crypto.fingerprints import ins_parts

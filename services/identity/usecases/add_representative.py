@@ -5,14 +5,14 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.representation import RepresentativeUnfitError
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import records
 from services.identity.usecases.admit_representative import (
     AdmittedRepresentation,
     StatedRepresentation,
     admit_representative,
 )
-from services.identity.usecases.telling_refusals import logged_refusals
+from services.identity.usecases.log_refusals import logged_refusals
 from shared.contracts.base import Actor
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from services.identity.domain.acting import permitted_access
+from services.identity.domain.acts_for_holder import permitted_access
 from services.identity.domain.contacts import MessageContent
-from services.identity.domain.opening import RecordUnknownError
+from services.identity.domain.new_person import RecordUnknownError
 from services.identity.domain.representation import (
     Representation,
     RepresentationExistsError,
@@ -18,13 +18,13 @@ from services.identity.domain.representation import (
     is_minor,
     representation_period,
 )
-from services.identity.domain.sealing import Keyrings, seal_row
+from services.identity.domain.sealed_rows import Keyrings, seal_row
 from services.identity.store import minors, representations
 from services.identity.store.links import load_records_of_person
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.load_holder import birth_date, load_holder
-from services.identity.usecases.settle_contact import sync_minor_contact
-from services.identity.usecases.tell_family import notify_family
+from services.identity.usecases.notify_family import notify_family
+from services.identity.usecases.sync_minor_contact import sync_minor_contact
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection
 from shared.runtime import clock

@@ -12,7 +12,7 @@ from services.identity.domain.codes import (
     codes_match,
     matching_totp_step,
 )
-from services.identity.domain.sealing import Keyrings, open_row
+from services.identity.domain.sealed_rows import Keyrings, open_row
 from services.identity.store import accounts as store
 from services.identity.store import challenges, lifecycle
 from shared.db.pool import Connection

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import permitted_access
+from services.identity.domain.acts_for_holder import permitted_access
 from services.identity.domain.care import (
     CareExistsError,
     CareRefusal,
@@ -16,15 +16,15 @@ from services.identity.domain.care import (
     invitation_code_hashes,
 )
 from services.identity.domain.contacts import MessageContent
-from services.identity.domain.opening import Person
-from services.identity.domain.sealing import Keyrings, open_row
+from services.identity.domain.new_person import Person
+from services.identity.domain.sealed_rows import Keyrings, open_row
 from services.identity.store import care, representations, throttles
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.check_session import check_session
+from services.identity.usecases.count_attempt import count_attempt
 from services.identity.usecases.load_holder import load_holder
-from services.identity.usecases.take_try import count_attempt
-from services.identity.usecases.tell_holder import notify_holder
-from services.identity.usecases.telling_refusals import logged_refusals
+from services.identity.usecases.log_refusals import logged_refusals
+from services.identity.usecases.notify_holder import notify_holder
 from shared.contracts.base import Event
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring

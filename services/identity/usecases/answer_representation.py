@@ -5,9 +5,9 @@ from datetime import datetime
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import permitted_access
+from services.identity.domain.acts_for_holder import permitted_access
 from services.identity.domain.contacts import MessageContent
-from services.identity.domain.opening import RecordUnknownError
+from services.identity.domain.new_person import RecordUnknownError
 from services.identity.domain.representation import (
     Representation,
     RepresentationAction,
@@ -17,15 +17,15 @@ from services.identity.domain.representation import (
     RepresentationUnknownError,
     decide,
 )
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import representations
 from services.identity.usecases.admit_representative import notify_of_representation
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.check_relation import check_relation, is_holder_of
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.settle_contact import sync_minor_contact
-from services.identity.usecases.tell_holder import notify_holder
-from services.identity.usecases.telling_refusals import logged_refusals
+from services.identity.usecases.log_refusals import logged_refusals
+from services.identity.usecases.notify_holder import notify_holder
+from services.identity.usecases.sync_minor_contact import sync_minor_contact
 from shared.contracts.audit import Action as LedgerAction
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection, Pool, transaction

@@ -19,8 +19,8 @@ from services.identity.domain.codes import (
     seal_detail,
 )
 from services.identity.domain.contacts import MessageChannel, MessageContent, message_request
-from services.identity.domain.opening import Contact
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.new_person import Contact
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import challenges
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import Connection

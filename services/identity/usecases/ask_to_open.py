@@ -4,10 +4,10 @@ afterwards who may, outside the request, so that neither response nor time revea
 from uuid import UUID
 
 from services.identity.domain.online import CODE_LIFETIME, OpeningRequest, seal_opening_request
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.throttling import network_of
 from services.identity.store import online
-from services.identity.usecases.take_turn import check_rate_limit
+from services.identity.usecases.check_rate_limit import check_rate_limit
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool, transaction

@@ -9,10 +9,10 @@ from typing import Literal
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.announcing import record_changed
 from services.identity.domain.lifecycle import LifecycleRefusal, decide
 from services.identity.domain.links import SameRecordError, are_linked, link_refusal
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.record_event import record_changed
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import links
 from services.identity.store.lifecycle import LifecycleRecord
 from services.identity.usecases.move_record import LifecycleRequest, count_refusal, ledger_entry, open_holder

@@ -5,8 +5,8 @@ from uuid import UUID
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountMissingError, AccountRules, personal_words
 from services.identity.domain.contacts import MessageContent
-from services.identity.domain.opening import Person
-from services.identity.domain.sealing import Keyrings, open_row
+from services.identity.domain.new_person import Person
+from services.identity.domain.sealed_rows import Keyrings, open_row
 from services.identity.domain.sessions import holder_actor
 from services.identity.store import accounts as store
 from services.identity.store import challenges, records, sessions
@@ -15,7 +15,7 @@ from services.identity.usecases.confirm_password import confirm_password
 from services.identity.usecases.end_sessions import end_all_sessions
 from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.load_contact import load_contact
-from services.identity.usecases.tell_holder import notify_holder
+from services.identity.usecases.notify_holder import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction

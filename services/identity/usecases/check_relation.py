@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.domain.acting import Act, Proxy, Relation, RelationInsufficientError, is_permitted
-from services.identity.domain.opening import RecordUnknownError
+from services.identity.domain.acts_for_holder import Act, Proxy, Relation, RelationInsufficientError, is_permitted
+from services.identity.domain.new_person import RecordUnknownError
 from services.identity.domain.representation import is_minor
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import care, lifecycle, records, representations
 from services.identity.store.links import load_records_of_person
 from services.identity.usecases.check_session import check_session

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.lifecycle import Retention
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import accounts as accounts_store
 from services.identity.store.links import load_records_of_person
 from services.identity.usecases.check_session import check_session

@@ -7,7 +7,7 @@ from services.identity.domain.accounts import AccountRules
 from services.identity.domain.passwords import PasswordNeededError, PasswordWrongError, normalise_password
 from services.identity.store import accounts as store
 from services.identity.store import throttles
-from services.identity.usecases.take_try import count_attempt
+from services.identity.usecases.count_attempt import count_attempt
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.db.pool import Connection

@@ -12,8 +12,8 @@ from services.identity.domain.accounts import (
     identifier_parts,
 )
 from services.identity.domain.contacts import check_second_factor
-from services.identity.domain.opening import Contact
-from services.identity.domain.sealing import Keyrings, seal_row
+from services.identity.domain.new_person import Contact
+from services.identity.domain.sealed_rows import Keyrings, seal_row
 from services.identity.store import accounts as store
 from services.identity.store.accounts import NewAccount
 from services.identity.store.records import lock_ins

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from services.identity.domain.activation import new_code_batch
 from services.identity.domain.campaigns import Campaign, NewCampaign
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import activation, campaigns
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock

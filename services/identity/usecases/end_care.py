@@ -4,15 +4,15 @@ from dataclasses import replace
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import permitted_access
+from services.identity.domain.acts_for_holder import permitted_access
 from services.identity.domain.care import CareParty, CareRefusal, CareRelation, CareUnknownError, decide
-from services.identity.domain.opening import RecordUnknownError
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.new_person import RecordUnknownError
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import care, representations
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.check_relation import check_relation, is_holder_of
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.telling_refusals import logged_refusals
+from services.identity.usecases.log_refusals import logged_refusals
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append

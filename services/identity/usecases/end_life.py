@@ -6,7 +6,7 @@ Correcting a death restores none of it: the person signs in again, and is named 
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import sessions
 from services.identity.usecases.end_sessions import end_all_sessions
 from services.identity.usecases.release_people import release_people

@@ -13,15 +13,15 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.lifecycle import ErasureReason, LifecycleRefusal, Retention, decide
-from services.identity.domain.opening import RecordUnknownError
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.new_person import RecordUnknownError
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.throttling import RECORD_KINDS
 from services.identity.store import (
     accounts,
     activation,
-    calling,
     care,
     challenges,
+    emergency_contacts,
     erasures,
     lifecycle,
     links,
@@ -81,7 +81,7 @@ async def _representations(connection: Connection, record_id: UUID) -> dict[str,
 
 
 async def _people_to_call(connection: Connection, record_id: UUID) -> dict[str, int]:
-    return {"people-to-call": await calling.delete_people_to_call(connection, record_id)}
+    return {"people-to-call": await emergency_contacts.delete_people_to_call(connection, record_id)}
 
 
 async def _attempts(connection: Connection, record_id: UUID) -> dict[str, int]:

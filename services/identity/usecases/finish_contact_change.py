@@ -8,15 +8,15 @@ from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.codes import CodeOverError, open_detail
 from services.identity.domain.contacts import MessageContent, message_request, seal_contact
-from services.identity.domain.opening import Contact
-from services.identity.domain.sealing import Keyrings, seal_row
+from services.identity.domain.new_person import Contact
+from services.identity.domain.sealed_rows import Keyrings, seal_row
 from services.identity.domain.sessions import holder_actor
 from services.identity.store import contacts, throttles
 from services.identity.usecases.answer_challenge import answer_challenge
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.follow_contact import follow_contact
 from services.identity.usecases.load_contact import load_contact
-from services.identity.usecases.refuse_try import record_failure
+from services.identity.usecases.record_failure import record_failure
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.identity import ContactChanged

@@ -7,13 +7,13 @@ from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.codes import CodeOverError, codes_match, open_detail
 from services.identity.domain.passwords import check_length
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import challenges, throttles
 from services.identity.usecases.answer_challenge import answer_challenge
 from services.identity.usecases.change_password import personal_words_of_holder, replace_password
 from services.identity.usecases.hash_password import hash_password
 from services.identity.usecases.keep_device import keep_device
-from services.identity.usecases.refuse_try import record_failure
+from services.identity.usecases.record_failure import record_failure
 from shared.db.pool import Pool, transaction
 from shared.messaging.outbox import append
 from shared.runtime import clock

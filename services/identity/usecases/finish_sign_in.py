@@ -8,15 +8,15 @@ from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.codes import Challenge, open_detail
 from services.identity.domain.contacts import MessageContent, utc_minute
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.sessions import OpaqueToken, holder_actor, new_opaque_token, session_subject
 from services.identity.domain.tokens import AccessToken, TokenIssuer
 from services.identity.store import challenges, lifecycle, sessions, throttles
 from services.identity.usecases.answer_challenge import answer_challenge
 from services.identity.usecases.end_sessions import end_device_sessions
 from services.identity.usecases.keep_device import keep_device
-from services.identity.usecases.refuse_try import record_failure
-from services.identity.usecases.tell_holder import notify_holder
+from services.identity.usecases.notify_holder import notify_holder
+from services.identity.usecases.record_failure import record_failure
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction

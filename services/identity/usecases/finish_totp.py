@@ -5,12 +5,12 @@ from uuid import UUID
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountMissingError
 from services.identity.domain.codes import CodeOverError, CodeWrongError, matching_totp_step, open_detail
-from services.identity.domain.sealing import Keyrings, seal_row
+from services.identity.domain.sealed_rows import Keyrings, seal_row
 from services.identity.domain.sessions import holder_actor
 from services.identity.store import accounts as store
 from services.identity.store import challenges
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.refuse_try import record_failure
+from services.identity.usecases.record_failure import record_failure
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
 from shared.messaging.outbox import append

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import representations
-from services.identity.usecases.settle_contact import sync_minor_contact
+from services.identity.usecases.sync_minor_contact import sync_minor_contact
 from shared.contracts.base import Event
 from shared.db.pool import Connection
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from services.identity.domain.imports import FileIdentity, ImportProgress
 from services.identity.domain.insured import InsuredPerson, InsuredRowUpdate, seal_insured
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import imports, insured
 from shared.db.pool import Pool, transaction
 

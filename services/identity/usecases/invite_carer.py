@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import permitted_access
+from services.identity.domain.acts_for_holder import permitted_access
 from services.identity.domain.care import (
     MAX_CARERS,
     CareRelation,
@@ -16,14 +16,14 @@ from services.identity.domain.care import (
     new_invitation_code,
 )
 from services.identity.domain.contacts import MessageContent, message_request
-from services.identity.domain.opening import Contact, RecordUnknownError
-from services.identity.domain.sealing import Keyrings, seal_row
+from services.identity.domain.new_person import Contact, RecordUnknownError
+from services.identity.domain.sealed_rows import Keyrings, seal_row
 from services.identity.store import care, records, representations
 from services.identity.usecases.check_relation import check_relation
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.take_try import count_attempt
-from services.identity.usecases.tell_holder import notify_holder
-from services.identity.usecases.telling_refusals import logged_refusals
+from services.identity.usecases.count_attempt import count_attempt
+from services.identity.usecases.log_refusals import logged_refusals
+from services.identity.usecases.notify_holder import notify_holder
 from shared.contracts.base import Event
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring

@@ -9,7 +9,7 @@ from services.identity.domain.activation import CodeBatch, grouped_code, issued_
 from services.identity.domain.contacts import MessageContent
 from services.identity.domain.insured import ContactDetails
 from services.identity.domain.openings import UnreachableError, request_by_any_channel
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import activation
 from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring

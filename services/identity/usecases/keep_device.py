@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity.domain.sealing import Keyrings, seal_row
+from services.identity.domain.sealed_rows import Keyrings, seal_row
 from services.identity.domain.sessions import OpaqueToken, new_opaque_token
 from services.identity.store import sessions
 from shared.db.pool import Connection

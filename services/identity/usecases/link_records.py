@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.usecases.change_link import change_link
 from services.identity.usecases.move_record import LifecycleRequest
 from shared.db.pool import Pool

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity.domain.sealing import Keyrings, Sealed, open_row
+from services.identity.domain.sealed_rows import Keyrings, Sealed, open_row
 from services.identity.domain.sessions import Device
 from services.identity.store import sessions
 from services.identity.usecases.check_session import check_session

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.identity.domain.acting import Act, Proxy
+from services.identity.domain.acts_for_holder import Act, Proxy
 from services.identity.domain.care import CareRelation, InvitedPerson
-from services.identity.domain.opening import RecordUnknownError
+from services.identity.domain.new_person import RecordUnknownError
 from services.identity.domain.representation import Representation
-from services.identity.domain.sealing import Keyrings, open_row
+from services.identity.domain.sealed_rows import Keyrings, open_row
 from services.identity.store import care, records, representations
 from services.identity.store.links import load_records_of_person
 from services.identity.usecases.answer_invitation import is_invited_person

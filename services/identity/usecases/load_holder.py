@@ -3,8 +3,8 @@
 from datetime import date
 from uuid import UUID
 
-from services.identity.domain.opening import Person
-from services.identity.domain.sealing import Keyrings, open_row
+from services.identity.domain.new_person import Person
+from services.identity.domain.sealed_rows import Keyrings, open_row
 from services.identity.store import records
 from shared.db.pool import Connection
 

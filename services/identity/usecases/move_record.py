@@ -10,7 +10,6 @@ from typing import Final
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.announcing import record_changed
 from services.identity.domain.contacts import MessageContent
 from services.identity.domain.figures import counted_region
 from services.identity.domain.lifecycle import (
@@ -22,12 +21,13 @@ from services.identity.domain.lifecycle import (
     Retention,
     decide,
 )
-from services.identity.domain.opening import Person, RecordUnknownError
-from services.identity.domain.sealing import Keyrings, open_row
+from services.identity.domain.new_person import Person, RecordUnknownError
+from services.identity.domain.record_event import record_changed
+from services.identity.domain.sealed_rows import Keyrings, open_row
 from services.identity.store import figures, lifecycle
 from services.identity.store.lifecycle import LifecycleRecord
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.tell_holder import notify_holder
+from services.identity.usecases.notify_holder import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.audit import Action as LedgerAction
 from shared.contracts.base import Actor

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.domain.opening import Person
+from services.identity.domain.new_person import Person
 from services.identity.domain.representation import coming_of_age, is_minor
 from services.identity.store import minors
 from services.identity.usecases.announce_people import announce_people

@@ -2,11 +2,11 @@
 
 from services.identity.announcements import announce
 from services.identity.domain.proposals import ObjectionCodeWrongError, objection_hashes
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.throttling import network_of
 from services.identity.store import activation, proposals, records
-from services.identity.usecases.refuse_try import UNKNOWN_ACTOR
-from services.identity.usecases.take_turn import check_rate_limit
+from services.identity.usecases.check_rate_limit import check_rate_limit
+from services.identity.usecases.record_failure import UNKNOWN_ACTOR
 from shared.contracts.audit import AccessRecorded
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring

@@ -10,8 +10,8 @@ from uuid import UUID
 from services.identity.announcements import announce
 from services.identity.domain.figures import counted_region
 from services.identity.domain.lifecycle import LifecycleRefusal, LifecycleState, LifecycleTransition, Retention, decide
-from services.identity.domain.opening import Person, TraitsDifferError, are_same_person, check_traits
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.new_person import Person, TraitsDifferError, are_same_person, check_traits
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import figures, insured, lifecycle, records
 from services.identity.store.lifecycle import LifecycleRecord
 from services.identity.usecases.move_record import (

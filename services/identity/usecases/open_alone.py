@@ -11,7 +11,7 @@ from services.identity.domain.online import OnlineOpening, OpeningOverError, Ope
 from services.identity.domain.openings import mail_or_letter_request, merged_contact_details
 from services.identity.domain.passwords import check_length
 from services.identity.domain.records import NewRecord
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import figures, insured, online, records
 from services.identity.usecases.create_account import AccountChoices, create_account
 from services.identity.usecases.hash_password import hash_password

@@ -11,8 +11,8 @@ from services.identity.domain.channels import OpeningChannel
 from services.identity.domain.figures import counted_region
 from services.identity.domain.insured import ContactDetails, InsuredPerson, is_card_of, open_insured
 from services.identity.domain.lifecycle import LifecycleParty, LifecycleRefusal, decide
+from services.identity.domain.new_person import Contact
 from services.identity.domain.online import is_minor
-from services.identity.domain.opening import Contact
 from services.identity.domain.openings import (
     InsuredUnknownError,
     OpeningRules,
@@ -20,16 +20,16 @@ from services.identity.domain.openings import (
     contact_from_details,
 )
 from services.identity.domain.proposals import is_unreachable
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import accounts, insured, records
+from services.identity.usecases.assess_contact import assess_contact
+from services.identity.usecases.check_rate_limit import check_rate_limit
 from services.identity.usecases.issue_code import CodeChannel, issue_code
 from services.identity.usecases.load_contact import load_contact
 from services.identity.usecases.name_attending_doctor import name_attending_doctor
 from services.identity.usecases.open_record import add_record
 from services.identity.usecases.replace_contact import replace_contact
 from services.identity.usecases.send_opening_codes import state_of_person
-from services.identity.usecases.take_turn import check_rate_limit
-from services.identity.usecases.weigh_contact import assess_contact
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.crypto.fingerprints import ins_parts

@@ -11,7 +11,7 @@ from services.identity.domain.campaigns import Campaign, Candidate, next_page_ti
 from services.identity.domain.figures import counted_region
 from services.identity.domain.openings import OpeningRules, contact_from_details, mail_or_letter_request
 from services.identity.domain.records import NewRecord, new_record
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import activation, campaigns, figures, openings, records
 from services.identity.usecases.issue_code import code_values
 from services.identity.usecases.send_notices import load_fingerprint_statuses, open_candidates

@@ -8,7 +8,7 @@ from services.identity.domain.channels import OpeningChannel
 from services.identity.domain.figures import counted_region
 from services.identity.domain.insured import open_insured
 from services.identity.domain.lifecycle import LifecycleRefusal, decide, party_of
-from services.identity.domain.opening import (
+from services.identity.domain.new_person import (
     Contact,
     Person,
     RecordUnknownError,
@@ -19,7 +19,7 @@ from services.identity.domain.opening import (
 from services.identity.domain.openings import register_contact_first
 from services.identity.domain.persons import check_may_share_ins
 from services.identity.domain.records import NewRecord, new_record
-from services.identity.domain.sealing import Keyrings, open_row
+from services.identity.domain.sealed_rows import Keyrings, open_row
 from services.identity.store import figures, insured, lifecycle, openings, records
 from services.identity.usecases.note_minor import note_minor
 from shared.contracts.audit import AccessRecorded

@@ -13,9 +13,9 @@ from services.identity.announcements import announce
 from services.identity.domain.figures import counted_region
 from services.identity.domain.insured import InsuredRow, is_card_of, open_insured
 from services.identity.domain.lifecycle import LifecycleRefusal, decide
-from services.identity.domain.opening import Contact, Person, TraitsDifferError, are_same_person, check_traits
+from services.identity.domain.new_person import Contact, Person, TraitsDifferError, are_same_person, check_traits
 from services.identity.domain.representation import RepresentationUnprovenError, is_minor
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import insured, lifecycle, records, representations, throttles
 from services.identity.store.links import load_records_of_person
 from services.identity.usecases.add_representative import find_representative
@@ -25,11 +25,11 @@ from services.identity.usecases.admit_representative import (
     admit_representative,
 )
 from services.identity.usecases.check_session import check_session
+from services.identity.usecases.count_attempt import count_attempt
 from services.identity.usecases.load_holder import birth_date, load_holder
+from services.identity.usecases.log_refusals import logged_refusals
 from services.identity.usecases.open_record import add_record
-from services.identity.usecases.settle_contact import representatives_contact
-from services.identity.usecases.take_try import count_attempt
-from services.identity.usecases.telling_refusals import logged_refusals
+from services.identity.usecases.sync_minor_contact import representatives_contact
 from shared.contracts.base import Actor, Event
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.opening import RecordUnknownError
+from services.identity.domain.new_person import RecordUnknownError
 from services.identity.domain.presence import (
     PresenceProof,
     PresenceProofInvalidError,
@@ -14,7 +14,7 @@ from services.identity.domain.presence import (
     verify_presence,
 )
 from services.identity.domain.professionals import DirectoryEntry, ProfessionalSession
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.tokens import AccessToken, TokenIssuer
 from services.identity.store import clients, professional_sessions, records
 from services.identity.usecases.open_session import professional_subject

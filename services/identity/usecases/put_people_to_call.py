@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.acting import permitted_access
-from services.identity.domain.calling import PersonToCall, check_people_to_call, people_to_call_as_json
-from services.identity.domain.opening import RecordUnknownError
-from services.identity.domain.sealing import Keyrings, seal_row
-from services.identity.store import calling, representations
+from services.identity.domain.acts_for_holder import permitted_access
+from services.identity.domain.emergency_contacts import PersonToCall, check_people_to_call, people_to_call_as_json
+from services.identity.domain.new_person import RecordUnknownError
+from services.identity.domain.sealed_rows import Keyrings, seal_row
+from services.identity.store import emergency_contacts, representations
 from services.identity.usecases.check_relation import check_relation
-from services.identity.usecases.telling_refusals import logged_refusals
+from services.identity.usecases.log_refusals import logged_refusals
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
@@ -28,5 +28,5 @@ async def put_people_to_call(
             raise RecordUnknownError
         await check_relation(connection, keyrings, caller, record_id, "change-people-to-call")
         sealed = seal_row(keyrings.persons, people_to_call_as_json(people), "people-to-call", record_id)
-        await calling.put_people_to_call(connection, record_id, sealed)
+        await emergency_contacts.put_people_to_call(connection, record_id, sealed)
         await append(connection, [announce(permitted_access(record_id, actor, "change-contact", "people-to-call"))])

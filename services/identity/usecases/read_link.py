@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity.domain.opening import RecordState, RecordUnknownError
+from services.identity.domain.new_person import RecordState, RecordUnknownError
 from services.identity.store import records
 from shared.db.pool import Pool
 

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from services.identity.domain.calling import PersonToCall, people_to_call_from_json
-from services.identity.domain.sealing import Keyrings, open_row
-from services.identity.store import calling
+from services.identity.domain.emergency_contacts import PersonToCall, people_to_call_from_json
+from services.identity.domain.sealed_rows import Keyrings, open_row
+from services.identity.store import emergency_contacts
 from services.identity.usecases.check_relation import check_relation
 from shared.db.pool import Pool
 from shared.http.tokens import Caller
@@ -16,7 +16,7 @@ async def read_people_to_call(
     """Returns the people in the order given. Raises RecordUnknownError."""
     async with pool.acquire() as connection:
         await check_relation(connection, keyrings, caller, record_id, "see-people-to-call")
-        sealed = await calling.load_people_to_call(connection, record_id)
+        sealed = await emergency_contacts.load_people_to_call(connection, record_id)
     if sealed is None:
         return ()
     return people_to_call_from_json(open_row(keyrings.persons, sealed, "people-to-call", record_id))

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.lifecycle import Retention
-from services.identity.domain.opening import RecordUnknownError
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.new_person import RecordUnknownError
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import links
 from services.identity.usecases.end_life import end_life
 from services.identity.usecases.move_record import LifecycleRequest, apply_transition, count_refusal

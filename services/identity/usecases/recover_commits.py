@@ -8,7 +8,7 @@ an operator decides about each key.
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import recovery
 from services.identity.usecases.erase_record import erase_again
 from shared.contracts.base import StateEvent

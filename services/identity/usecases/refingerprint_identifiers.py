@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.identity.domain.accounts import identifier_parts, lookup_keys, normalise_identifier
-from services.identity.domain.sealing import open_row
+from services.identity.domain.sealed_rows import open_row
 from services.identity.store import accounts as store
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection

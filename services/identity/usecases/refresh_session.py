@@ -6,7 +6,7 @@ from uuid import UUID
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.contacts import MessageContent
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.sessions import (
     OpaqueToken,
     RefreshTokenInvalidError,
@@ -18,8 +18,8 @@ from services.identity.domain.tokens import TokenIssuer
 from services.identity.store import sessions
 from services.identity.usecases.end_sessions import end_device_sessions
 from services.identity.usecases.finish_sign_in import SessionTokens
-from services.identity.usecases.refuse_try import UNKNOWN_ACTOR
-from services.identity.usecases.tell_holder import notify_holder
+from services.identity.usecases.notify_holder import notify_holder
+from services.identity.usecases.record_failure import UNKNOWN_ACTOR
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction

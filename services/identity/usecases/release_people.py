@@ -4,12 +4,12 @@ anew."""
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.domain.acting import permitted_access
+from services.identity.domain.acts_for_holder import permitted_access
 from services.identity.domain.representation import RepresentationStatus
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import care, representations
 from services.identity.usecases.announce_people import announce_people
-from services.identity.usecases.settle_contact import sync_minor_contact
+from services.identity.usecases.sync_minor_contact import sync_minor_contact
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection
 

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.identity.domain.lifecycle import Retention
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.usecases.move_record import LifecycleRequest, move_record
 from shared.db.pool import Pool
 

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from services.identity.domain.contacts import MessageContent, is_reachable, message_request, seal_contact
-from services.identity.domain.opening import Contact
-from services.identity.domain.sealing import Keyrings, seal_row
+from services.identity.domain.new_person import Contact
+from services.identity.domain.sealed_rows import Keyrings, seal_row
 from services.identity.store import contacts
 from services.identity.usecases.load_contact import load_contact
 from shared.contracts.base import Event

@@ -17,7 +17,7 @@ from services.identity.domain.campaigns import (
 )
 from services.identity.domain.insured import InsuredRow, open_insured
 from services.identity.domain.openings import OpeningRules, mail_or_letter_request
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import campaigns, insured, lifecycle, openings
 from shared.contracts.notify import MessageRequested
 from shared.crypto.fingerprints import ins_parts

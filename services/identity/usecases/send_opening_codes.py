@@ -21,9 +21,9 @@ from services.identity.domain.online import (
     seal_opening_request,
 )
 from services.identity.domain.openings import OpeningRules, contact_from_details
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import insured, lifecycle, online, records
-from services.identity.usecases.weigh_contact import ContactAssessment, assess_contact
+from services.identity.usecases.assess_contact import ContactAssessment, assess_contact
 from shared.contracts.notify import MessageRequested
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity.domain.opening import RecordUnknownError
+from services.identity.domain.new_person import RecordUnknownError
 from services.identity.domain.tokens import DEMO_CLIENT, AccessToken, TokenIssuer, TokenSubject
 from services.identity.store import lifecycle, records
 from shared.db.pool import Pool

@@ -4,12 +4,12 @@ from uuid import UUID
 
 from services.identity.domain.accounts import Account, AccountRules, normalise_identifier
 from services.identity.domain.contacts import first_reachable_channel, is_reachable
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.throttling import attempt_keys
 from services.identity.usecases.ask_for_codes import CodeAddressee, CodeRequest, request_codes
+from services.identity.usecases.count_attempt import count_attempt
 from services.identity.usecases.load_contact import load_contact
 from services.identity.usecases.start_sign_in import find_account
-from services.identity.usecases.take_try import count_attempt
 from shared.db.pool import Connection, Pool, transaction
 
 

@@ -14,15 +14,15 @@ from services.identity.domain.accounts import (
 )
 from services.identity.domain.contacts import first_reachable_channel
 from services.identity.domain.passwords import MAX_LENGTH, normalise_password
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.sessions import parse_opaque_token
 from services.identity.domain.throttling import attempt_keys
 from services.identity.store import accounts as store
 from services.identity.store import lifecycle, sessions
 from services.identity.usecases.ask_for_codes import CodeAddressee, CodeRequest, request_codes
+from services.identity.usecases.count_attempt import count_attempt
 from services.identity.usecases.load_contact import load_contact
-from services.identity.usecases.refuse_try import record_failure
-from services.identity.usecases.take_try import count_attempt
+from services.identity.usecases.record_failure import record_failure
 from shared.db.pool import Connection, Pool, transaction
 
 

@@ -1,7 +1,7 @@
 """Checks the access that a token request states: the mode and, in an emergency, the motive and the patient."""
 
 from services.identity.domain.modes import StatedAccess, emergency_patient, parse_stated_access
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import records
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring

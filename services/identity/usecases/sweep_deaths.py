@@ -9,8 +9,8 @@ from typing import Final
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.announcing import record_changed
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.record_event import record_changed
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import lifecycle
 from services.identity.usecases.end_life import end_life
 from services.identity.usecases.move_record import open_holder

@@ -12,13 +12,13 @@ from uuid import UUID
 from services.identity.announcements import announce
 from services.identity.domain.contacts import MessageContent
 from services.identity.domain.representation import Representation, is_minor
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import minors, representations
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.answer_representation import apply_representation_status
 from services.identity.usecases.load_holder import birth_date, load_holder
-from services.identity.usecases.settle_contact import sync_minor_contact
-from services.identity.usecases.tell_holder import notify_holder
+from services.identity.usecases.notify_holder import notify_holder
+from services.identity.usecases.sync_minor_contact import sync_minor_contact
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import CodedError

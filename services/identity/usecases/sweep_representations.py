@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import representations
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.answer_representation import apply_representation_status

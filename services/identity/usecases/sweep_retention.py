@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from services.identity.domain.lifecycle import Retention
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import lifecycle
 from services.identity.usecases.erase_record import ErasureRequest, erase_record
 from services.identity.usecases.move_record import LifecycleRequest

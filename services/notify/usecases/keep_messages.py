@@ -1,7 +1,7 @@
 """Queues the messages that services request, encrypted as they came."""
 
+from services.notify.contact_encryption import decrypt_request
 from services.notify.domain import MessageRequest
-from services.notify.sealed import decrypt_request
 from services.notify.store import messages, unbound
 from services.notify.texts import is_awaited, render_message
 from shared.contracts.notify import MessageRequested

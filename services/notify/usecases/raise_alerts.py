@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
+from services.notify.contact_encryption import decrypt_contact
 from services.notify.domain import Alert, Decision, Send, decide
 from services.notify.events import announce_handled, status_of
-from services.notify.sealed import decrypt_contact
 from services.notify.store import alert_queue
 from services.notify.store import alerts as store
 from services.notify.store.alert_queue import RaisedAlert

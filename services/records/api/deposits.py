@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.records.api.bodies import LARGE, LargeBodyLimit, check_json
+from services.records.api.context import app_context_of, caller_of, pool_of, read_context_of
 from services.records.api.documentation import DEPOSIT
 from services.records.api.outcomes import refused_submission
-from services.records.api.parts import app_context_of, caller_of, pool_of, read_context_of
-from services.records.depositing import Depositor, depositor_of
+from services.records.depositor import Depositor, depositor_of
 from services.records.domain.submissions import parse_and_check, warnings_of
 from services.records.store.tracking import TrackedDeposit, TrackedDocument
 from services.records.usecases.deposit_documents import (

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.records.api.parts import access_headers
+from services.records.api.context import access_headers
 from shared.fhir.outcomes import Issue, IssueType, operation_outcome
 from shared.fhir.submission import InvalidSubmissionError
 from shared.fhir.write import FHIR_JSON

@@ -6,10 +6,10 @@ from uuid import UUID
 import pybase64
 from fastapi import APIRouter, Header, Request, Response
 
+from services.records.api.context import app_context_of, read_context_of
 from services.records.api.deposits import wait_for_outcome
-from services.records.api.parts import app_context_of, read_context_of
 from services.records.api.tracking import progress_of
-from services.records.depositing import depositor_of
+from services.records.depositor import depositor_of
 from services.records.domain.personal import OwnDocument, submission_from
 from services.records.models import DepositProgress, PersonalDocument
 from services.records.usecases.deposit_documents import RecordLocator, deposit_documents

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from services.records.api.parts import NOT_FROM_THE_DECREE
+from services.records.api.context import NOT_FROM_THE_DECREE
 from services.records.domain.documents import DocumentMetadata, DocumentSummary, StoredCode
 from services.records.domain.facts import lifecycle_status
-from services.records.domain.listing import fhir_status
+from services.records.domain.search import fhir_status
 from shared.fhir import write
 from shared.fhir.submission import Author, AuthorKind, Coding
 from shared.terminology.documents import document_types

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.records.depositing import depositor_of
+from services.records.depositor import depositor_of
 from services.records.models import DepositList, DepositProgress, DocumentProgress, LostDepositView
 from services.records.store.lost import list_lost
 from services.records.store.tracking import TrackedDeposit, TrackedDocument

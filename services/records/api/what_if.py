@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 
-from services.records.api.parts import read_context_of
+from services.records.api.context import read_context_of
 from services.records.domain.what_if import LabelChange, RightsChange
 from services.records.domain.what_if_texts import sentences
 from services.records.models import WhatIfAnswer, WhatIfEffect, WhatIfRequest

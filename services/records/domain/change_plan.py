@@ -15,9 +15,9 @@ from services.records.domain.facts import (
     document_facts,
     record_facts,
 )
+from services.records.domain.label_changes import TargetState, VersionDiffersError, changes_between
+from services.records.domain.outcomes import RuleDecision
 from services.records.domain.parameters import Parameters
-from services.records.domain.patching import TargetState, VersionDiffersError, changes_between
-from services.records.domain.reading import RuleDecision
 from services.records.domain.versions import DocumentVersions
 from shared.access import Permit, Refusal, decide
 from shared.contracts.audit import Action

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from services.records.domain.documents import DocumentSummary
 from services.records.domain.facts import lifecycle_status
-from services.records.domain.listing import fhir_status
-from services.records.domain.patching import TargetState, sorted_labels
+from services.records.domain.label_changes import TargetState, sorted_labels
+from services.records.domain.search import fhir_status
 from shared.errors import ClientError, InvalidError
 from shared.fhir.write import IS_ARCHIVED, security_labels
 from shared.terminology.visibility import Confidentiality, Label, Visibility, label, normalised

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from services.records.domain.documents import DocumentSummary
-from services.records.domain.patching import document_after
+from services.records.domain.label_changes import document_after
 
 OF_ONE_VERSION = frozenset({"archive", "unarchive"})
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from uuid import UUID
 
 from services.records.domain.documents import DocumentSummary
-from services.records.domain.patching import sorted_labels
-from services.records.store.reading import summary_of
+from services.records.domain.label_changes import sorted_labels
+from services.records.store.reads import summary_of
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
 

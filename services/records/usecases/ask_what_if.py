@@ -11,8 +11,8 @@ from uuid import UUID
 from services.records.announcements import announce
 from services.records.domain.copies import RecordFacts
 from services.records.domain.facts import record_facts
+from services.records.domain.outcomes import RuleDecision, access_event, require_permit
 from services.records.domain.readers import ProfessionsById
-from services.records.domain.reading import RuleDecision, access_event, require_permit
 from services.records.domain.versions import DocumentVersions
 from services.records.domain.what_if import (
     AuthoredFacts,
@@ -26,10 +26,10 @@ from services.records.domain.what_if import (
     visible_to,
 )
 from services.records.held_records import retry_while_locked
-from services.records.store import changing, finding
-from services.records.store import reading as store
+from services.records.read_context import ReadContext
+from services.records.store import changes, search
+from services.records.store import reads as store
 from services.records.store.professions import load_professions
-from services.records.usecases.desk import ReadContext
 from shared.access import Permit, Refusal, decide
 from shared.db.pool import Connection
 from shared.errors import NotFoundError
@@ -131,7 +131,7 @@ async def _load_documents(
     connection: Connection, caller: Caller, record_id: UUID, record: RecordFacts, question: WhatIfQuestion
 ) -> _Documents:
     return _Documents(
-        counts=await finding.count_all(connection, record_id),
+        counts=await search.count_all(connection, record_id),
         professions=await load_professions(connection, named_professionals(record.choices, question.changes)),
         changed=await _load_changed_facts(connection, caller, record, question.labels),
     )
@@ -163,4 +163,4 @@ async def _load_versions(connection: Connection, record: RecordFacts, document_i
     summary = await store.load_summary(connection, document_id)
     if summary is None or summary.record_id != record.id:
         return None
-    return DocumentVersions.of(summary, await changing.load_versions(connection, summary))
+    return DocumentVersions.of(summary, await changes.load_versions(connection, summary))

@@ -8,7 +8,7 @@ deleted from the database: a deleted document is one that nobody sees.
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from services.records import sealing
+from services.records import sealed_contents
 from services.records.announcements import announce
 from services.records.domain.change_plan import (
     FIND,
@@ -21,13 +21,13 @@ from services.records.domain.change_plan import (
 )
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import DocumentSummary
-from services.records.domain.patching import sorted_labels
-from services.records.domain.reading import access_event, error_for
+from services.records.domain.label_changes import sorted_labels
+from services.records.domain.outcomes import access_event, error_for
 from services.records.domain.versions import DocumentVersions
 from services.records.held_records import retry_while_locked
-from services.records.store import changing
-from services.records.store import reading as store
-from services.records.usecases.desk import ReadContext
+from services.records.read_context import ReadContext
+from services.records.store import changes
+from services.records.store import reads as store
 from services.records.usecases.read_document import DocumentView
 from shared.access import Refusal, encode_facts
 from shared.contracts.audit import AccessRecorded
@@ -78,7 +78,7 @@ async def change_document(
             return ChangedDocument(changed, None)
         sealed = await store.read_metadata(connection, sight.decision, changed.record_id, document_id)
     key = context.vault.unwrap(changed.record_id, sealed.key)
-    metadata = sealing.open_metadata(key, document_id, sealed.metadata)
+    metadata = sealed_contents.open_metadata(key, document_id, sealed.metadata)
     return ChangedDocument(changed, DocumentView(changed, metadata, None, sight.decision.notices))
 
 
@@ -95,10 +95,10 @@ async def _lock_record(context: ReadContext, connection: Connection, document_id
 
     Raises UncheckableError where the link between them has changed meanwhile.
     """
-    records = await changing.find_record_of_document(connection, document_id)
+    records = await changes.find_record_of_document(connection, document_id)
     if records is None:
         return await store.load_facts(connection, context.matrices, None, bucket_in(document_id))
-    locked = await changing.lock_records(connection, records.all)
+    locked = await changes.lock_records(connection, records.all)
     if not locked.issuperset(records.all):
         raise UncheckableError
     facts = await store.load_facts(connection, context.matrices, records.id, bucket_in(document_id))
@@ -109,7 +109,7 @@ async def _lock_record(context: ReadContext, connection: Connection, document_id
 
 async def _load_versions(connection: Connection, document_id: UUID) -> DocumentVersions | None:
     summary = await store.load_summary(connection, document_id)
-    return None if summary is None else DocumentVersions.of(summary, await changing.load_versions(connection, summary))
+    return None if summary is None else DocumentVersions.of(summary, await changes.load_versions(connection, summary))
 
 
 async def _carry_out(connection: Connection, request: ChangeRequest, plan: ChangePlan) -> None:
@@ -119,7 +119,7 @@ async def _carry_out(connection: Connection, request: ChangeRequest, plan: Chang
         await _record_access(connection, request, plan)
         return
     for version in plan.changed_versions.values():
-        await changing.update_document(connection, version, request.at)
+        await changes.update_document(connection, version, request.at)
     events = [_change_event(request, change, version) for change in plan.changes for version in change.versions]
     await append(connection, [announce(event, occurred_at=request.at) for event in events])
 

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from services.records.announcements import announce
 from services.records.domain.facts import record_facts
-from services.records.domain.reading import RuleDecision, access_event
+from services.records.domain.outcomes import RuleDecision, access_event
 from services.records.held_records import retry_while_locked
-from services.records.store import reading as store
-from services.records.usecases.desk import ReadContext
+from services.records.read_context import ReadContext
+from services.records.store import reads as store
 from shared.access import RULES_VERSION, Facts, Permit, Refusal
 from shared.access.requirements import is_attending
 from shared.errors import ForbiddenError, UncheckableError

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.records.announcements import announce
-from services.records.depositing import DepositBuilder, Depositor
+from services.records.deposit_checks import DepositCheck, check_deposit
+from services.records.depositor import DepositBuilder, Depositor
 from services.records.domain.documents import RecordCopy
 from services.records.domain.submissions import RecordUnknownError, UniqueIdTakenError, immediate_refusal
-from services.records.judging import DepositCheck, check_deposit
+from services.records.read_context import ReadContext
 from services.records.store import deposits as store
 from services.records.store.deposits import NewDeposit
-from services.records.usecases.desk import ReadContext
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Seen
 from shared.contracts.topics import IDENTITY_RECORDS

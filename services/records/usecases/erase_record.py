@@ -3,7 +3,7 @@
 The bytes are deleted afterwards in batches; backups have them without the key.
 """
 
-from services.records.store import copies, erasing
+from services.records.store import copies, erasure
 from shared.contracts.identity import RecordErased
 from shared.db.pool import Connection
 from shared.erasure.erased_records import begin_each
@@ -12,4 +12,4 @@ from shared.messaging.envelope import Message
 
 async def erase_record(connection: Connection, messages: list[Message[RecordErased]]) -> None:
     """Erases each record; locks the records' rows first, which waits for reads and deposits in progress."""
-    await begin_each(connection, messages, erasing.destroy_record, copies.lock_records)
+    await begin_each(connection, messages, erasure.destroy_record, copies.lock_records)

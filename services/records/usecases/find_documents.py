@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.records import sealing
+from services.records import sealed_contents
 from services.records.announcements import announce
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import DocumentMetadata, DocumentSummary
 from services.records.domain.facts import FactCombination, combination_of, record_facts
-from services.records.domain.listing import RecordSearch, first_permit, has_fhir_status, search_record
-from services.records.domain.reading import RuleDecision, access_event
+from services.records.domain.outcomes import RuleDecision, access_event
+from services.records.domain.search import RecordSearch, first_permit, has_fhir_status, search_record
 from services.records.held_records import retry_while_locked
-from services.records.store import finding
-from services.records.store import reading as store
-from services.records.usecases.desk import ReadContext
+from services.records.read_context import ReadContext
+from services.records.store import reads as store
+from services.records.store import search as search_store
 from shared.access import Permit, Refusal
 from shared.db.pool import Connection
 from shared.errors import NotFoundError
@@ -110,7 +110,7 @@ async def _search(
     common = record_facts(
         caller, "find", record, now=now, max_copy_age=context.max_copy_age, parameters=context.parameters
     )
-    combinations = await finding.load_combinations(connection, record.id, caller) if record.id is not None else {}
+    combinations = await search_store.load_combinations(connection, record.id, caller) if record.id is not None else {}
     return search_record(common, caller, record, combinations)
 
 
@@ -122,7 +122,7 @@ async def _list_permitted(
     for search in searches:
         keys = [key for key in search.permitted if has_fhir_status(search.combinations[key], query.statuses)]
         if keys and search.record.id is not None:
-            summaries += await finding.load_permitted(
+            summaries += await search_store.load_permitted(
                 connection, search.record.id, caller, keys, query.before, query.count + 1
             )
     return sorted(summaries, key=lambda summary: summary.id, reverse=True)[: query.count + 1]
@@ -154,7 +154,7 @@ async def _open(
         if not sealed:  # erased since
             continue
         key = context.vault.unwrap(record_id, next(iter(sealed.values())).key)
-        metadata |= {id: sealing.open_metadata(key, id, document.metadata) for id, document in sealed.items()}
+        metadata |= {id: sealed_contents.open_metadata(key, id, document.metadata) for id, document in sealed.items()}
     notices: Mapping[UUID | None, Mapping[FactCombination, tuple[str, ...]]] = {
         search.record.id: search.notices() for search in searches
     }

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.records import sealing
+from services.records import sealed_contents
 from services.records.announcements import announce
 from services.records.domain.documents import DocumentMetadata, DocumentSummary
 from services.records.domain.facts import ABSENT_DOCUMENT, combination_of, document_facts, record_facts
-from services.records.domain.reading import ReadAction, RuleDecision, access_event, require_permit
+from services.records.domain.outcomes import ReadAction, RuleDecision, access_event, require_permit
 from services.records.held_records import retry_while_locked
-from services.records.store import reading as store
-from services.records.usecases.desk import ReadContext
+from services.records.read_context import ReadContext
+from services.records.store import reads as store
 from shared.access import Permit, Refusal, decide
 from shared.db.pool import Connection
 from shared.errors import NotFoundError
@@ -56,8 +56,8 @@ async def read_document(context: ReadContext, caller: Caller, document_id: UUID,
     key = context.vault.unwrap(summary.record_id, sealed.key)
     return DocumentView(
         summary,
-        sealing.open_metadata(key, document_id, sealed.metadata),
-        sealing.open_content(key, document_id, sealed.content) if with_content else None,
+        sealed_contents.open_metadata(key, document_id, sealed.metadata),
+        sealed_contents.open_content(key, document_id, sealed.content) if with_content else None,
         permit.notices,
     )
 

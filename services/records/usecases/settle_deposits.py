@@ -11,7 +11,7 @@ from uuid import UUID
 from services.records.announcements import announce_effect
 from services.records.domain.documents import DocumentStatus
 from services.records.domain.facts import LABEL_MASKED, masker_of
-from services.records.domain.patching import sorted_labels
+from services.records.domain.label_changes import sorted_labels
 from services.records.lost_documents import record_lost_documents
 from services.records.store import copies, deposits
 from services.records.store.copies import CopyVersions

@@ -9,10 +9,10 @@ from aiokafka.errors import KafkaError
 
 from shared.contracts.base import HeartbeatSent
 from shared.contracts.declarations import Topic
+from shared.messaging.outbox.page_sender import LONGEST_ACK_S, PageSender, cloudevents_headers
 from shared.messaging.outbox.partitions import TopicPartition, partition_of
 from shared.messaging.outbox.producer import MakeProducer, Producer, discard
 from shared.messaging.outbox.rows import OutboxReader, Page
-from shared.messaging.outbox.sending import LONGEST_ACK_S, PageSender, cloudevents_headers
 from shared.runtime import clock, tracing
 from shared.runtime.logs import log
 from shared.runtime.tasks import end_tasks

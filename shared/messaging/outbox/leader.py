@@ -13,11 +13,11 @@ from shared.messaging.outbox.heartbeats import Heartbeats
 from shared.messaging.outbox.holds import ALL_PARTITIONS, Holds
 from shared.messaging.outbox.lanes import Lanes, RelayFencedError
 from shared.messaging.outbox.lost import LossWatch
+from shared.messaging.outbox.page_sender import FENCED, UNWRITABLE, PageOutcome, PageSender, count_partitions
 from shared.messaging.outbox.partitions import TopicPartition, partition_of
 from shared.messaging.outbox.producer import PERMANENT_REFUSALS, MakeProducer, Producer
 from shared.messaging.outbox.refused import store_refused
 from shared.messaging.outbox.rows import OutboxReader, Page
-from shared.messaging.outbox.sending import FENCED, UNWRITABLE, PageOutcome, PageSender, count_partitions
 from shared.runtime.logs import log
 
 SELECT_LANES = "select lane from outbox_lanes"

@@ -7,7 +7,7 @@ from services.identity.domain.activation import CodeBatch, IssuedCode, open_code
 from services.identity.domain.campaigns import CampaignUnknownError
 from services.identity.domain.insured import open_insured
 from services.identity.domain.openings import mail_or_letter_request
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import activation, campaigns, insured
 from services.identity.usecases.issue_code import code_values
 from shared.contracts.notify import MessageRequested

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from services.identity import preparing
+from services.identity import line_batches
 from services.identity.domain.imports import FileIdentity, ImportKind, ImportProgress, ImportRunningError
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.files import Columns, LineBatch, LineFile, RejectedLines
-from services.identity.preparing import InsuredPreparer, PreparedBatch
+from services.identity.line_batches import InsuredPreparer, PreparedBatch
 from services.identity.store import imports
 from services.identity.usecases.apply_professionals import apply_professionals
 from services.identity.usecases.apply_structures import apply_structures
@@ -74,7 +74,7 @@ class Importer:
     async def insured(self, file: Path, report: ReportProgress, *, resume: bool = False) -> ImportOutcome:
         """Imports the insured register. Raises FileEncodingError, FileHeaderError, ImportRunningError, OSError."""
         preparation = InsuredPreparer(self.keyrings, clock.now().date(), self.test_keys)
-        async with self._run("insured", file, preparing.INSURED_COLUMNS, report, resume=resume) as run:
+        async with self._run("insured", file, line_batches.INSURED_COLUMNS, report, resume=resume) as run:
             write = partial(import_insured, run.pool, self.keyrings, run.mark)
             progress = await run.read(preparation.insured, write)
             return run.outcome(await end_import(run.pool, "insured", run.mark, progress))
@@ -84,8 +84,8 @@ class Importer:
     ) -> ImportOutcome:
         """Imports the directory. Raises what `insured` raises, and AbsenceImplausibleError; the content of the file is
         in the directory by then."""
-        async with self._run("directory", file, preparing.DIRECTORY_COLUMNS, report, resume=resume) as run:
-            progress = await run.read(preparing.prepare_activities, partial(import_activities, run.pool, run.mark))
+        async with self._run("directory", file, line_batches.DIRECTORY_COLUMNS, report, resume=resume) as run:
+            progress = await run.read(line_batches.prepare_activities, partial(import_activities, run.pool, run.mark))
             if progress.step == "reading":
                 progress = replace(progress, step="structures")
             absent_kept = UNREADABLE_REASON if complete and progress.unreadable else None

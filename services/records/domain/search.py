@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from services.records.domain.copies import RecordFacts
 from services.records.domain.facts import FactCombination, RecordPolicy, Requester, policy_for, with_document
-from services.records.domain.reading import RuleDecision, recorded_combination, require_permit
+from services.records.domain.outcomes import RuleDecision, recorded_combination, require_permit
 from shared.access import Facts, Permit, Refusal, decide
 from shared.contracts.audit import CombinationDecided
 

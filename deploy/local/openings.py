@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from deploy.local import mailbox
 from deploy.local.bootstrap import ADMINISTRATOR, HOSPITAL, PHARMACIST, PROFESSIONALS, STRUCTURES, session_of
 from deploy.local.client import Session, send
-from deploy.local.following import describe_access, poll
-from deploy.local.importing import importer_of
+from deploy.local.importer import importer_of
 from deploy.local.people import InventedPerson, invent
+from deploy.local.polling import describe_access, poll
 from shared.values import ins_key
 
 if TYPE_CHECKING:

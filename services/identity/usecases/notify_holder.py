@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from services.identity.domain.contacts import MessageContent, message_request
-from services.identity.domain.opening import Contact
-from services.identity.domain.sealing import Keyrings, open_row
+from services.identity.domain.new_person import Contact
+from services.identity.domain.sealed_rows import Keyrings, open_row
 from services.identity.store import contacts
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import Connection

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from services.audit.explaining import FactValues, LedgerDecision, explanation_texts
+from services.audit.explanations import FactValues, LedgerDecision, explanation_texts
 from shared.access import KEPT, RELEASES, RULES_VERSION, Permit, Refusal, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import DepositDecided

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from services.audit.domain import LedgerCursor
-from services.audit.replaying import ReplayDifference, ReplayResult
+from services.audit.replay import ReplayDifference, ReplayResult
 from services.audit.usecases.replay_decisions import replay_decisions
 from shared.access import RELEASES, RULES_VERSION
 from shared.errors import ForbiddenError

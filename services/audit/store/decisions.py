@@ -5,8 +5,8 @@ from datetime import datetime
 import orjson
 
 from services.audit.domain import LedgerCursor
-from services.audit.explaining import LedgerDecision
-from services.audit.replaying import REPLAYED_TYPES
+from services.audit.explanations import LedgerDecision
+from services.audit.replay import REPLAYED_TYPES
 from shared.db.pool import Connection
 
 SELECT_DECISIONS = """

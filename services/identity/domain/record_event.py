@@ -6,7 +6,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from services.identity.domain.lifecycle import LifecycleState
-from services.identity.domain.opening import Person
+from services.identity.domain.new_person import Person
 from shared.contracts.identity import RecordChanged, TraitFingerprints
 from shared.crypto.fingerprints import ins_parts, trait_fingerprints
 from shared.crypto.keyring import Keyring

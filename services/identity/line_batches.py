@@ -15,7 +15,7 @@ from services.identity.domain.insured import (
     parse_insured,
     seal_insured,
 )
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.files import Columns, FileLine, LineBatch
 from services.identity.usecases.import_insured import InsuredBatch
 from shared.crypto.fingerprints import ins_parts

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from deploy.local.deeds import action_label
+from deploy.local.action_labels import action_label
 
 T = TypeVar("T")
 POLL_INTERVAL_S = 0.02

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.identity.domain.contacts import ContactMissingError, MessageContent, message_request
 from services.identity.domain.representation import Representation
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import representations
 from services.identity.usecases.load_contact import load_contact
 from shared.contracts.notify import MessageRequested

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.records import sealing
+from services.records import sealed_contents
 from services.records.domain.documents import DepositorKind, RecordCopy, metadata_of
 from services.records.domain.facts import PATIENT_SIDE, SECRET
-from services.records.domain.patching import sorted_labels
+from services.records.domain.label_changes import sorted_labels
 from services.records.domain.submissions import as_code, professionals_of
 from services.records.store.deposits import NewDeposit, NewDocument
 from shared.contracts.audit import RecordedFacts
@@ -98,7 +98,7 @@ class DepositBuilder:
             client_id=self.depositor.caller.client_id,
             received_at=received_at,
             documents=tuple(self._seal_document(id, document) for id, document in identified),
-            request=sealing.seal_request(self.key, deposit_id, self.body, identified),
+            request=sealed_contents.seal_request(self.key, deposit_id, self.body, identified),
             deposited_by=self.depositor.kind,
             depositor_id=None if self.depositor.actor is None else self.depositor.actor.id,
         )
@@ -110,15 +110,15 @@ class DepositBuilder:
         replaced = self.replaced.get(document.entry)
         return NewDocument(
             id=id,
-            unique_id=sealing.unique_id_digest(self.key, document.unique_id),
-            fingerprint=sealing.submission_fingerprint(self.key, document, self.depositor.owner),
+            unique_id=sealed_contents.unique_id_digest(self.key, document.unique_id),
+            fingerprint=sealed_contents.submission_fingerprint(self.key, document, self.depositor.owner),
             type=document.type.code,
             class_code=document.type.class_code,
             section=document.type.section,
             labels=document.labels if replaced is None else sorted_labels(replaced.labels | {*document.labels}),
             author_ids=author_ids,
-            metadata=sealing.seal_metadata(self.key, id, metadata_of(document)),
-            content=sealing.seal_content(self.key, id, document.content),
+            metadata=sealed_contents.seal_metadata(self.key, id, metadata_of(document)),
+            content=sealed_contents.seal_content(self.key, id, document.content),
             in_secret=self.depositor.caller.mode == SECRET or (replaced is not None and replaced.in_secret),
             replaces=None if replaced is None else replaced.id,
             chain_id=None if replaced is None else replaced.first_version,

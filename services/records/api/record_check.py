@@ -5,9 +5,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.records.api.bodies import check_form
+from services.records.api.context import access_headers, app_context_of, caller_of, mode_of, read_context_of
 from services.records.api.documentation import FIND_PATIENT, POST_FIND_PATIENT
-from services.records.api.parts import access_headers, app_context_of, caller_of, mode_of, read_context_of
-from services.records.api.searching import LONGEST_FORM, SearchError, parse_form
+from services.records.api.search import LONGEST_FORM, SearchError, parse_form
 from services.records.usecases.check_record import RecordAccess, check_record
 from shared.crypto.fingerprints import ins_parts
 from shared.fhir.write import FHIR_JSON, patient_standing, searchset

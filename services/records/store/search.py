@@ -8,7 +8,7 @@ from uuid import UUID
 from services.records.domain.documents import DocumentSummary
 from services.records.domain.facts import FactCombination, Requester, lifecycle_status, masker_of
 from services.records.domain.what_if import AuthoredFacts
-from services.records.store.reading import summary_of
+from services.records.store.reads import summary_of
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import orjson
 
-from services.audit.explaining import LedgerDecision
+from services.audit.explanations import LedgerDecision
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of, made_at
 

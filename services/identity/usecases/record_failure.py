@@ -6,10 +6,10 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.contacts import MessageContent
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.throttling import TooManyTriesError, holder_keys
 from services.identity.store import throttles
-from services.identity.usecases.tell_holder import notify_holder
+from services.identity.usecases.notify_holder import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection

@@ -4,8 +4,8 @@ from dataclasses import replace
 from uuid import UUID
 
 from services.identity.domain.contacts import ContactMissingError, seal_contact
-from services.identity.domain.opening import Contact
-from services.identity.domain.sealing import Keyrings, open_row, seal_row
+from services.identity.domain.new_person import Contact
+from services.identity.domain.sealed_rows import Keyrings, open_row, seal_row
 from services.identity.store import contacts, minors, representations
 from services.identity.usecases.load_contact import load_contact
 from shared.contracts.base import Event

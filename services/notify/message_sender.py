@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.notify.alerting import log_outcomes, outcome_label
+from services.notify.alert_sender import log_outcomes, outcome_label
+from services.notify.contact_encryption import RequestUnreadableError, SealUnusableError, decrypt_request
 from services.notify.domain import AwaitingKey, Deferred, DueMessage, Expired, MessageAttemptOutcome, Refused
 from services.notify.gateways import Gateway
 from services.notify.mails import AddressUnusableError
-from services.notify.parcels import outgoing_message
-from services.notify.sealed import RequestUnreadableError, SealUnusableError, decrypt_request
+from services.notify.outgoing_messages import outgoing_message
 from services.notify.store.messages import MessageQueue
 from services.notify.texts import KindUnknownError
 from services.notify.usecases.settle_messages import MessageAttempt, settle_messages

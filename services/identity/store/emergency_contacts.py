@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity.domain.sealing import Sealed
+from services.identity.domain.sealed_rows import Sealed
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.records.api.bodies import check_form
+from services.records.api.context import access_headers, app_context_of, caller_of, mode_of, read_context_of
 from services.records.api.documentation import METADATA, POST_SEARCH, READ_CONTENT, READ_REFERENCE, SEARCH
-from services.records.api.parts import access_headers, app_context_of, caller_of, mode_of, read_context_of
 from services.records.api.resources import document_reference, etag_of, url_of
-from services.records.api.searching import LONGEST_FORM, SearchError, parse_form, parse_query
+from services.records.api.search import LONGEST_FORM, SearchError, parse_form, parse_query
 from services.records.domain.documents import served_type
 from services.records.usecases.find_documents import DocumentPage, DocumentQuery, find_documents
 from services.records.usecases.read_document import DocumentView, read_document

@@ -8,7 +8,7 @@ from typing import Literal
 from services.identity.domain.care import new_invitation_code
 from services.identity.domain.contacts import MessageContent, utc_minute
 from services.identity.domain.insured import ContactDetails
-from services.identity.domain.opening import Contact
+from services.identity.domain.new_person import Contact
 from services.identity.domain.openings import OpeningRules, merged_contact_details, request_by_any_channel
 from services.identity.domain.proposals import (
     MAX_PENDING,
@@ -19,7 +19,7 @@ from services.identity.domain.proposals import (
     new_contact,
     objection_hashes,
 )
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import proposals
 from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring

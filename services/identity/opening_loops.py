@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from services.identity.domain.campaigns import Campaign
 from services.identity.domain.openings import OpeningRules
-from services.identity.domain.sealing import Keyrings
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.loops import sweep_or_wait
 from services.identity.store import campaigns, online, proposals, rates
 from services.identity.usecases.open_noticed import open_noticed

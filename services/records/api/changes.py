@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.records.api.bodies import check_json_patch
+from services.records.api.context import access_headers, caller_of, mode_of, read_context_of
 from services.records.api.documentation import PATCH_REFERENCE
-from services.records.api.parts import access_headers, caller_of, mode_of, read_context_of
 from services.records.api.resources import document_reference, etag_of
 from services.records.domain.documents import DocumentSummary
 from services.records.domain.json_patch import Operation, PatchInvalidError, patched_state, read_patch
-from services.records.domain.patching import TargetState
+from services.records.domain.label_changes import TargetState
 from services.records.usecases.change_document import change_document
 from shared.errors import NotFoundError
 from shared.fhir.write import FHIR_JSON

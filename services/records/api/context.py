@@ -9,8 +9,8 @@ from starlette.requests import Request
 
 from services.records.domain.facts import EMERGENCIES
 from services.records.domain.parameters import Parameters
+from services.records.read_context import ReadContext
 from services.records.store.matrices import MatrixCache
-from services.records.usecases.desk import ReadContext
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.db.pool import Pool

@@ -4,23 +4,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from services.records import sealing
-from services.records.depositing import Depositor, ReplacedDocument
+from services.records import sealed_contents
+from services.records.depositor import Depositor, ReplacedDocument
 from services.records.domain.copies import RecordFacts
 from services.records.domain.documents import DocumentSummary, RecordCopy
 from services.records.domain.facts import ABSENT_DOCUMENT, combination_of, document_facts, is_own, record_facts
-from services.records.domain.reading import RuleDecision, access_event, error_for
+from services.records.domain.outcomes import RuleDecision, access_event, error_for
 from services.records.domain.submissions import (
     RecordClosedError,
     ReplacedUnknownError,
     ReplacementDiffersError,
     replaced_of,
 )
+from services.records.read_context import ReadContext
 from services.records.store import deposits as store
-from services.records.store import reading
-from services.records.usecases.desk import ReadContext
+from services.records.store import reads
 from shared.access import Facts, Refusal, decide, encode_facts
-from shared.access.writing import CHOSEN_ABOUT_REPLACEMENTS
+from shared.access.writers import CHOSEN_ABOUT_REPLACEMENTS
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.base import Seen
 from shared.contracts.topics import IDENTITY_PEOPLE, IDENTITY_RECORDS
@@ -77,7 +77,7 @@ async def check_deposit(
         return DepositCheck({IDENTITY_RECORDS.name: record.version}, ReplacementDiffersError())
     if not replacing and not depositor.is_of_patient_side:
         return DepositCheck({IDENTITY_RECORDS.name: record.version})
-    facts_of_record = await reading.load_facts(connection, context.matrices, record.id, record.id.int)
+    facts_of_record = await reads.load_facts(connection, context.matrices, record.id, record.id.int)
     if replacing and facts_of_record.awaits_recovery:
         raise UncheckableError
     seen = {
@@ -141,12 +141,12 @@ async def _find_named(
 ) -> DocumentSummary | None:
     """Returns the document of this record with this id, or with this identifier of its producer."""
     if isinstance(target, str):
-        unique_id = sealing.unique_id_digest(key, target)
+        unique_id = sealed_contents.unique_id_digest(key, target)
         earlier = (await store.find_earlier(connection, record.id, [unique_id])).get(unique_id)
         if earlier is None:
             return None
         target = earlier.id
-    summary = await reading.load_summary(connection, target)
+    summary = await reads.load_summary(connection, target)
     return summary if summary is not None and summary.record_id == record.id else None
 
 

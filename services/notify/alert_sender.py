@@ -8,6 +8,7 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
+from services.notify.contact_encryption import ContactUnreadableError, decrypt_contact
 from services.notify.domain import (
     EMERGENCY_KINDS,
     Alert,
@@ -26,8 +27,7 @@ from services.notify.domain import (
 )
 from services.notify.gateways import Gateway
 from services.notify.mails import AddressUnusableError
-from services.notify.parcels import outgoing_alert
-from services.notify.sealed import ContactUnreadableError, decrypt_contact
+from services.notify.outgoing_messages import outgoing_alert
 from services.notify.store.alert_queue import AlertQueue
 from services.notify.usecases.settle_alerts import AlertAttempt, settle_alerts
 from services.notify.usecases.take_due_alerts import take_due_alerts
