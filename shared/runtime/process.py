@@ -98,7 +98,7 @@ async def _migrate(service: str, settings: ServiceSettings) -> None:
     app_role = urlsplit(settings.postgres.dsn.get_secret_value()).username
     if not app_role:
         raise CodedError(f"{service.upper()}_POSTGRES__DSN must name the app role")
-    folder = Path(__file__).parents[1] / "services" / service / "migrations"
+    folder = Path(__file__).parents[2] / "services" / service / "migrations"
     await migrate(owner.get_secret_value(), migrations_of(service, folder), app_role)
 
 
