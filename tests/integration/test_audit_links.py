@@ -29,7 +29,7 @@ from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token
 FIRST, SECOND = UUID(int=0x8001), UUID(int=0x8002)
 
 
-class House:
+class LinkedLedgers:
     """Audit's API, and what it is told."""
 
     def __init__(self, client: httpx2.AsyncClient, pool: Pool) -> None:
@@ -69,7 +69,7 @@ class House:
 
 
 @pytest.fixture
-async def home(new_database: NewDatabase) -> AsyncIterator[House]:
+async def ledgers(new_database: NewDatabase) -> AsyncIterator[LinkedLedgers]:
     database = await new_database("audit")
     app = make_api(
         Settings(
@@ -82,74 +82,78 @@ async def home(new_database: NewDatabase) -> AsyncIterator[House]:
     async with app.router.lifespan_context(app):
         app.state.verifier = TokenVerifier(SETTINGS, TestKeys())
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://audit") as client:
-            yield House(client, app.state.pool)
+            yield LinkedLedgers(client, app.state.pool)
 
 
-async def test_the_person_sees_one_list_of_both_records_and_after_the_end_of_the_link_their_own(home: House) -> None:
+async def test_the_person_sees_one_list_of_both_records_and_after_the_end_of_the_link_their_own(
+    ledgers: LinkedLedgers,
+) -> None:
     for record_id, reason in ((FIRST, "one"), (SECOND, "two"), (FIRST, "three"), (SECOND, "four")):
-        await home.access(record_id, reason)
-    assert await home.reasons(FIRST) == ["three", "one"]
-    await home.link()
-    assert await home.reasons(FIRST) == await home.reasons(SECOND) == ["four", "three", "two", "one"]
-    await home.change(FIRST, 3, None)
-    await home.change(SECOND, 3, None)
-    assert await home.reasons(FIRST) == ["three", "one"]
-    assert await home.reasons(SECOND) == ["four", "two"]
+        await ledgers.access(record_id, reason)
+    assert await ledgers.reasons(FIRST) == ["three", "one"]
+    await ledgers.link()
+    assert await ledgers.reasons(FIRST) == await ledgers.reasons(SECOND) == ["four", "three", "two", "one"]
+    await ledgers.change(FIRST, 3, None)
+    await ledgers.change(SECOND, 3, None)
+    assert await ledgers.reasons(FIRST) == ["three", "one"]
+    assert await ledgers.reasons(SECOND) == ["four", "two"]
 
 
-async def test_it_is_paged_in_one_order_without_a_gap_or_a_double(home: House) -> None:
-    await home.link()
+async def test_it_is_paged_in_one_order_without_a_gap_or_a_double(ledgers: LinkedLedgers) -> None:
+    await ledgers.link()
     for number in range(7):
-        await home.access((FIRST, SECOND, SECOND)[number % 3], str(number))
-    page = await home.page(FIRST, limit=2)
+        await ledgers.access((FIRST, SECOND, SECOND)[number % 3], str(number))
+    page = await ledgers.page(FIRST, limit=2)
     reasons = [access["reason"] for access in page["accesses"]]
     while page["next"] is not None:
-        page = await home.page(FIRST, limit=2, before=page["next"])
+        page = await ledgers.page(FIRST, limit=2, before=page["next"])
         reasons += [access["reason"] for access in page["accesses"]]
     assert reasons == list("6543210")
 
 
-async def test_the_asking_stands_in_both_ledgers_and_both_names_of_the_person_are_you(home: House) -> None:
-    await home.link()
-    await home.access(SECOND, "own")
-    assert [access["who"]["you"] for access in (await home.page(FIRST))["accesses"]] == [True]
-    access_events = [event for event in await outbox(home.pool) if isinstance(event, AccessRecorded)]
+async def test_the_asking_stands_in_both_ledgers_and_both_names_of_the_person_are_you(ledgers: LinkedLedgers) -> None:
+    await ledgers.link()
+    await ledgers.access(SECOND, "own")
+    assert [access["who"]["you"] for access in (await ledgers.page(FIRST))["accesses"]] == [True]
+    access_events = [event for event in await outbox(ledgers.pool) if isinstance(event, AccessRecorded)]
     assert {(event.record_id, event.action, event.actor.id) for event in access_events} == {
         (id, "list-accesses", str(FIRST)) for id in (FIRST, SECOND)
     }
 
 
 @pytest.mark.parametrize("named_by", [FIRST, SECOND])
-async def test_a_link_that_only_one_side_names_shows_nothing_of_the_other(home: House, named_by: UUID) -> None:
-    await home.access(FIRST, "one")
-    await home.access(SECOND, "two")
-    await home.link()
-    await home.change(named_by, 3, None)
-    assert (await home.reasons(FIRST), await home.reasons(SECOND)) == (["one"], ["two"])
+async def test_a_link_that_only_one_side_names_shows_nothing_of_the_other(
+    ledgers: LinkedLedgers, named_by: UUID
+) -> None:
+    await ledgers.access(FIRST, "one")
+    await ledgers.access(SECOND, "two")
+    await ledgers.link()
+    await ledgers.change(named_by, 3, None)
+    assert (await ledgers.reasons(FIRST), await ledgers.reasons(SECOND)) == (["one"], ["two"])
 
 
-async def test_an_older_word_never_brings_a_link_back(home: House) -> None:
-    await home.access(SECOND, "two")
-    await home.change(FIRST, 3, None)
-    await home.change(SECOND, 3, None)
-    await home.link(2)
-    assert await home.reasons(FIRST) == []
+async def test_an_older_word_never_brings_a_link_back(ledgers: LinkedLedgers) -> None:
+    await ledgers.access(SECOND, "two")
+    await ledgers.change(FIRST, 3, None)
+    await ledgers.change(SECOND, 3, None)
+    await ledgers.link(2)
+    assert await ledgers.reasons(FIRST) == []
 
 
-async def test_of_an_erased_record_nothing_is_known_or_shown_to_the_holder_of_the_other(home: House) -> None:
-    await home.access(FIRST, "one")
-    await home.access(SECOND, "two")
-    await home.link()
-    async with transaction(home.pool) as connection:
+async def test_of_an_erased_record_nothing_is_known_or_shown_to_the_holder_of_the_other(ledgers: LinkedLedgers) -> None:
+    await ledgers.access(FIRST, "one")
+    await ledgers.access(SECOND, "two")
+    await ledgers.link()
+    async with transaction(ledgers.pool) as connection:
         await erase_record(connection, [message(erased(SECOND))])
-    assert await home.rows() == {FIRST}
-    assert await home.reasons(FIRST) == ["one"]
-    access_events = [event for event in await outbox(home.pool) if isinstance(event, AccessRecorded)]
+    assert await ledgers.rows() == {FIRST}
+    assert await ledgers.reasons(FIRST) == ["one"]
+    access_events = [event for event in await outbox(ledgers.pool) if isinstance(event, AccessRecorded)]
     assert {event.record_id for event in access_events} == {FIRST}
 
 
-async def test_the_entry_of_a_link_does_not_name_the_other_record(home: House) -> None:
+async def test_the_entry_of_a_link_does_not_name_the_other_record(ledgers: LinkedLedgers) -> None:
     agent = Actor(kind="administrator", id="admin-1")
-    await home.access(FIRST, "linked", action="link-records", actor=agent, subject_id=str(SECOND))
-    [line] = (await home.page(FIRST))["accesses"]
+    await ledgers.access(FIRST, "linked", action="link-records", actor=agent, subject_id=str(SECOND))
+    [line] = (await ledgers.page(FIRST))["accesses"]
     assert (line["action"], line["subject"]) == ("link-records", None)

@@ -6,7 +6,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from services.consent.usecases import see_choices
+from services.consent.usecases import view_choices
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import APPLICATION, Record, consent_api, person, representative
 from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
@@ -101,6 +101,6 @@ async def test_nothing_is_shown_to_who_acts_for_the_person_without_its_entry(
     async def crash(*_: object) -> None:
         raise OSError("the database is away")
 
-    monkeypatch.setattr(see_choices, "append", crash)
+    monkeypatch.setattr(view_choices, "append", crash)
     assert {status for status, _ in await answers_to_views(record, representative(record.id, parent))} == {503}
     assert {status for status, _ in await answers_to_views(record, record.holder)} == {200}

@@ -159,13 +159,19 @@ async def test_beyond_the_limit_an_old_proof_of_identity_does_not_suffice_and_a_
     before = [alarm._value.get() for alarm in alarms]
     for number in range(MOST):
         assert (await exchanges.token(about(number), auth_time=stale())).status_code == 200
-    for claims in ({"auth_time": stale()}, {"auth_time": "now"}, {"auth_time": -1}, {"auth_time": 1 << 60}):
+    for claims in (
+        {"auth_time": stale()},
+        {"auth_time": "now"},
+        {"auth_time": -1},
+        {"auth_time": 1 << 60},
+        {"auth_time": int(time.time()) + 60},
+    ):
         refused = await exchanges.token(about(7), **claims)
         assert (refused.status_code, refused.json()["code"]) == (403, "new-sign-in-needed")
     assert (await exchanges.token(about(7))).status_code == 200, "just proved"
     assert (await exchanges.token({}, auth_time=stale())).status_code == 200, "no emergency"
     assert (await exchanges.token(about(7), NURSE, auth_time=stale())).status_code == 200, "somebody else"
-    assert [alarm._value.get() - was for alarm, was in zip(alarms, before, strict=True)] == [4, 1]
+    assert [alarm._value.get() - was for alarm, was in zip(alarms, before, strict=True)] == [5, 1]
 
 
 async def test_the_limit_is_of_the_mode_and_of_the_last_hour(

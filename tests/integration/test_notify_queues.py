@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.notify.settings import FoldersSettings
-from services.notify.usecases.keep_messages import enqueue_messages
+from services.notify.usecases.enqueue_messages import enqueue_messages
 from shared.contracts.base import sealed_place
 from shared.crypto.keyring import KeyUnknownError
 from shared.db.pool import transaction

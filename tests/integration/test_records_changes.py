@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from services.records.domain.json_patch import IS_DELETED
-from services.records.usecases.settle_deposits import apply_deposit_decisions
+from services.records.usecases.apply_deposit_decisions import apply_deposit_decisions
 from shared.access import Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentWithdrawn

@@ -8,7 +8,7 @@ import pytest
 
 from services.records.store.tracking import track_documents
 from services.records.usecases.apply_consent_copies import apply_consent_copies
-from services.records.usecases.settle_deposits import apply_deposit_decisions
+from services.records.usecases.apply_deposit_decisions import apply_deposit_decisions
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.records import DocumentPublished, DocumentRelabelled
 from shared.db.pool import transaction

@@ -15,7 +15,7 @@ from services.audit.explanations import (
 )
 from services.audit.store import entries as store
 from services.audit.store.records import find_erasure_watermarks
-from services.audit.usecases.check_side import AccessRequest, check_access_request
+from services.audit.usecases.check_access_request import AccessRequest, check_access_request
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
 from shared.erasure.erased_records import erased_among

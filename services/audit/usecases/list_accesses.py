@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.audit import store
 from services.audit.domain import LedgerCursor, PublicNames, ShownEntry
-from services.audit.usecases.check_side import check_access_request
+from services.audit.usecases.check_access_request import check_access_request
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append

@@ -11,7 +11,7 @@ from services.audit.domain import PublicNames
 from services.audit.emergencies import EmergencyAccess, EmergencySession, sessions_of
 from services.audit.motives import MotiveVault
 from services.audit.store import emergencies as emergency_store
-from services.audit.usecases.check_side import check_access_request
+from services.audit.usecases.check_access_request import check_access_request
 from shared.crypto.keyring import SealBrokenError
 from shared.crypto.vault import WrappedKey
 from shared.db.pool import Pool, transaction

@@ -13,7 +13,7 @@ from services.consent.domain.states import VersionDiffersError
 from services.consent.in_force_notifier import InForceNotifier
 from services.consent.models.choices import UNKNOWN_HOLDER_WARNING, UNKNOWN_HOLDER_WARNING_FR, ChangeView, ChoicesView
 from services.consent.usecases.change_choices import ChangeOutcome, ChangeParameters, change_choices
-from services.consent.usecases.see_choices import find_choices, find_latest_version_about
+from services.consent.usecases.view_choices import find_choices, find_latest_version_about
 from shared.errors import InvalidError
 from shared.http.app import AuthenticatedCaller, ServicePool, copy_limit_of
 from shared.http.outcomes import is_fhir, render

@@ -20,7 +20,7 @@ from services.consent.models.choices import (
     HistoryView,
     VersionView,
 )
-from services.consent.usecases.see_choices import view_choices, view_history, view_version
+from services.consent.usecases.view_choices import view_choices, view_history, view_version
 from shared.contracts.base import CODE_PATTERN
 from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool
 from shared.http.door import Door

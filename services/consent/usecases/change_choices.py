@@ -21,7 +21,7 @@ from services.consent.domain.states import (
     VersionDiffersError,
 )
 from services.consent.store import copies, presences, states
-from services.consent.usecases.name_subject import resolve_subject
+from services.consent.usecases.resolve_subject import resolve_subject
 from shared.access import Facts, Permit, Refusal, blocked_of, decide, encode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction

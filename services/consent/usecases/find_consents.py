@@ -6,7 +6,7 @@ from uuid import UUID
 from services.consent.domain.choices import PATIENT_SIDE
 from services.consent.domain.consents import VersionedAuthorisation, consents_for_holders, consents_for_patient_side
 from services.consent.store import copies, states
-from services.consent.usecases.see_choices import find_choices, record_refused_kind, view_choices
+from services.consent.usecases.view_choices import find_choices, record_refused_kind, view_choices
 from shared.db.pool import Pool
 from shared.errors import UncheckableError
 from shared.http.tokens import Caller

@@ -23,7 +23,7 @@ from services.identity.domain.edge import (
 )
 from services.identity.domain.professionals import SignInRules
 from services.identity.domain.psc import IdentityProvider, ProviderNotSetUpError
-from services.identity.usecases.use_passage import PresentedCertificate
+from services.identity.usecases.use_edge_signature import PresentedCertificate
 from shared.crypto.keyring import Keyring
 from shared.runtime import clock
 

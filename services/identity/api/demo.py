@@ -7,9 +7,9 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 from services.identity.api.context import OurContext, problems
 from services.identity.domain.places import SignInRefusedError, is_loopback
 from services.identity.models.tokens import DemoPatientSignInBody, DemoProfessionalSignInBody, TokenView
+from services.identity.usecases.resolve_stated_access import resolve_stated_access
 from services.identity.usecases.sign_in_patient import sign_in_patient
 from services.identity.usecases.sign_in_professional import sign_in_professional
-from services.identity.usecases.state_access import resolve_stated_access
 from shared.http.app import ServicePool
 from shared.http.door import Door
 

@@ -20,7 +20,7 @@ from services.identity.models.tokens import ExchangedTokenView, IssuerView, Jwks
 from services.identity.usecases.exchange_token import SubjectToken, exchange_token
 from services.identity.usecases.grant_token import grant_token
 from services.identity.usecases.prove_client import CertificateProof, ClientProof
-from services.identity.usecases.state_access import resolve_stated_access
+from services.identity.usecases.resolve_stated_access import resolve_stated_access
 from shared.errors import ClientError
 from shared.http.app import ServicePool
 from shared.http.door import Door

@@ -23,8 +23,8 @@ from services.identity.models.tokens import TokenView
 from services.identity.usecases.begin_professional_sign_in import ProviderRedirect, begin_professional_sign_in
 from services.identity.usecases.finish_professional_sign_in import ProviderCallback, finish_professional_sign_in
 from services.identity.usecases.prove_presence import prove_presence
+from services.identity.usecases.resolve_stated_access import resolve_stated_access
 from services.identity.usecases.sign_in_with_card import sign_in_with_card
-from services.identity.usecases.state_access import resolve_stated_access
 from shared.errors import ClientError
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door

@@ -24,6 +24,8 @@ PSC_CLIENT: Final = "pro-sante-connect"
 """The client id in tokens of a professional who signed in at Pro Santé Connect with a browser."""
 CARD_CLIENT: Final = "card"
 """The client id in tokens of a professional who signed in with a card."""
+CLOCK_SKEW: Final = timedelta(seconds=5)
+"""How far the clock of an identity provider may be ahead."""
 EMERGENCY_WINDOW: Final = timedelta(hours=1)
 """The sliding window in which the emergencies of a professional are counted."""
 MAX_FRESH_AGE: Final = timedelta(minutes=2)
@@ -99,7 +101,7 @@ class IdentityProof:
 
     def is_fresh(self, now: datetime) -> bool:
         """Returns whether the person authenticated within the last two minutes."""
-        return self.authenticated_at is not None and now - self.authenticated_at <= MAX_FRESH_AGE
+        return self.authenticated_at is not None and -CLOCK_SKEW <= now - self.authenticated_at <= MAX_FRESH_AGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.tokens import AccessToken, TokenIssuer, TokenSubject
 from services.identity.usecases.check_relation import find_proxy_relation
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.log_refusals import logged_refusals
+from services.identity.usecases.logged_refusals import logged_refusals
 from shared.contracts.base import Actor
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import Caller

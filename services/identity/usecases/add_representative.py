@@ -12,7 +12,7 @@ from services.identity.usecases.admit_representative import (
     StatedRepresentation,
     admit_representative,
 )
-from services.identity.usecases.log_refusals import logged_refusals
+from services.identity.usecases.logged_refusals import logged_refusals
 from shared.contracts.base import Actor
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction

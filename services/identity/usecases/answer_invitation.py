@@ -23,7 +23,7 @@ from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.count_attempt import count_attempt
 from services.identity.usecases.load_holder import load_holder
-from services.identity.usecases.log_refusals import logged_refusals
+from services.identity.usecases.logged_refusals import logged_refusals
 from services.identity.usecases.notify_holder import notify_holder
 from shared.contracts.base import Event
 from shared.crypto.fingerprints import ins_parts

@@ -23,7 +23,7 @@ from services.identity.usecases.admit_representative import notify_of_representa
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.check_relation import check_relation, is_holder_of
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.log_refusals import logged_refusals
+from services.identity.usecases.logged_refusals import logged_refusals
 from services.identity.usecases.notify_holder import notify_holder
 from services.identity.usecases.sync_minor_contact import sync_minor_contact
 from shared.contracts.audit import Action as LedgerAction

@@ -12,7 +12,7 @@ from services.identity.store import care, representations
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.check_relation import check_relation, is_holder_of
 from services.identity.usecases.check_session import check_session
-from services.identity.usecases.log_refusals import logged_refusals
+from services.identity.usecases.logged_refusals import logged_refusals
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append

@@ -22,7 +22,7 @@ from services.identity.store import care, records, representations
 from services.identity.usecases.check_relation import check_relation
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.count_attempt import count_attempt
-from services.identity.usecases.log_refusals import logged_refusals
+from services.identity.usecases.logged_refusals import logged_refusals
 from services.identity.usecases.notify_holder import notify_holder
 from shared.contracts.base import Event
 from shared.crypto.fingerprints import ins_parts

@@ -27,7 +27,7 @@ from services.identity.usecases.admit_representative import (
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.count_attempt import count_attempt
 from services.identity.usecases.load_holder import birth_date, load_holder
-from services.identity.usecases.log_refusals import logged_refusals
+from services.identity.usecases.logged_refusals import logged_refusals
 from services.identity.usecases.open_record import add_record
 from services.identity.usecases.sync_minor_contact import representatives_contact
 from shared.contracts.base import Actor, Event

@@ -12,7 +12,7 @@ from services.identity.domain.assertions import (
 from services.identity.domain.clients import Client
 from services.identity.domain.tokens import TokenIssuer
 from services.identity.store import clients
-from services.identity.usecases.use_passage import PresentedCertificate, use_edge_signature
+from services.identity.usecases.use_edge_signature import PresentedCertificate, use_edge_signature
 from shared.db.pool import Connection
 
 

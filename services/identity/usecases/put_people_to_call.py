@@ -10,7 +10,7 @@ from services.identity.domain.new_person import RecordUnknownError
 from services.identity.domain.sealed_rows import Keyrings, seal_row
 from services.identity.store import emergency_contacts, representations
 from services.identity.usecases.check_relation import check_relation
-from services.identity.usecases.log_refusals import logged_refusals
+from services.identity.usecases.logged_refusals import logged_refusals
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append

@@ -4,7 +4,7 @@ from services.identity.domain.modes import StatedAccess
 from services.identity.domain.professionals import CARD_CLIENT, IdentityProof, SignInRules
 from services.identity.domain.tokens import AccessToken, TokenIssuer
 from services.identity.usecases.open_session import SessionRequest, open_session
-from services.identity.usecases.use_passage import PresentedCertificate, use_edge_signature
+from services.identity.usecases.use_edge_signature import PresentedCertificate, use_edge_signature
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 

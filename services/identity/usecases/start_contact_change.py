@@ -5,10 +5,10 @@ from uuid import UUID
 from services.identity.domain.accounts import AccountRules
 from services.identity.domain.contacts import MessageChannel, changed_contact, first_reachable_channel
 from services.identity.domain.sealed_rows import Keyrings
-from services.identity.usecases.ask_for_codes import CodeAddressee, CodeRequest, request_codes
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.count_attempt import count_attempt
 from services.identity.usecases.load_contact import load_contact
+from services.identity.usecases.request_codes import CodeAddressee, CodeRequest, request_codes
 from shared.db.pool import Pool, transaction
 
 

@@ -6,9 +6,9 @@ from services.identity.domain.accounts import Account, AccountRules, normalise_i
 from services.identity.domain.contacts import first_reachable_channel, is_reachable
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.throttling import attempt_keys
-from services.identity.usecases.ask_for_codes import CodeAddressee, CodeRequest, request_codes
 from services.identity.usecases.count_attempt import count_attempt
 from services.identity.usecases.load_contact import load_contact
+from services.identity.usecases.request_codes import CodeAddressee, CodeRequest, request_codes
 from services.identity.usecases.start_sign_in import find_account
 from shared.db.pool import Connection, Pool, transaction
 

@@ -19,10 +19,10 @@ from services.identity.domain.sessions import parse_opaque_token
 from services.identity.domain.throttling import attempt_keys
 from services.identity.store import accounts as store
 from services.identity.store import lifecycle, sessions
-from services.identity.usecases.ask_for_codes import CodeAddressee, CodeRequest, request_codes
 from services.identity.usecases.count_attempt import count_attempt
 from services.identity.usecases.load_contact import load_contact
 from services.identity.usecases.record_failure import record_failure
+from services.identity.usecases.request_codes import CodeAddressee, CodeRequest, request_codes
 from shared.db.pool import Connection, Pool, transaction
 
 

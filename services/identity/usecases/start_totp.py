@@ -7,9 +7,9 @@ from services.identity.domain.accounts import AccountMissingError, AccountRules
 from services.identity.domain.codes import new_totp_secret, totp_uri
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import accounts as store
-from services.identity.usecases.ask_for_codes import CodeRequest, request_codes
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.confirm_password import confirm_password
+from services.identity.usecases.request_codes import CodeRequest, request_codes
 from shared.db.pool import Pool, transaction
 
 

@@ -1,6 +1,6 @@
 """Whether a clock tells what a refusal does not: how long "nothing here for you" takes, and for which reason.
 
-    .venv/bin/python tests/benchmarks/betrayal.py [--times 200] [--json FILE]
+    .venv/bin/python tests/benchmarks/timing_side_channel.py [--times 200] [--json FILE]
 
 Everything runs in a temporary folder, workers included. Three professionals, one authorised, one not, one blocked, and
 somebody with a record of their own ask again and again, in an order of chance, for what is missing and for what is
@@ -196,7 +196,7 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
 ) -> None:
     """Measure whether a clock tells what a refusal does not."""
-    with tempfile.TemporaryDirectory(prefix="dmp-betrayal-") as folder:
+    with tempfile.TemporaryDirectory(prefix="dmp-timing-") as folder:
         Path(folder).chmod(0o711)
         try:
             pairs = run(measure(Path(folder), times))
