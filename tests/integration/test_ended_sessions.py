@@ -69,23 +69,23 @@ async def test_no_choice_is_changed_with_a_token_whose_session_was_ended(new_dat
         assert (kept.status_code, kept.json()["version"]) == (202, 2)
 
 
-async def test_no_document_is_labelled_or_added_with_a_token_whose_session_was_ended(records_api: RecordsApi) -> None:
+async def test_no_document_is_labelled_or_added_with_a_token_whose_session_was_ended(api: RecordsApi) -> None:
     person, stolen = Person(88), uuid4()
-    record_id = await records_api.open_record(person)
-    await records_api.choose(record_id, 1)
-    await records_api.be_fresh()
-    [document_id] = await records_api.publish(a_deposit(person))
-    await end(records_api.pool, stolen)
+    record_id = await api.open_record(person)
+    await api.choose(record_id, 1)
+    await api.be_fresh()
+    [document_id] = await api.publish(a_deposit(person))
+    await end(api.pool, stolen)
     for id, expected in ((stolen, 401), (uuid4(), 200)):
         headers = bearer(patient_token(record_id, id)) | {"content-type": "application/json-patch+json"}
-        answer = await records_api.client.patch(
+        answer = await api.client.patch(
             f"/fhir/DocumentReference/{document_id}", content=orjson.dumps(MASK), headers=headers
         )
         assert answer.status_code == expected, answer.text
     for id, expected in ((stolen, 401), (uuid4(), 201)):
         path, headers = f"/records/{record_id}/documents/{uuid4()}", bearer(patient_token(record_id, id))
-        assert (await records_api.client.put(path, json=WISHES, headers=headers)).status_code == expected
-    refused = [one for one in await records_api.announced(AccessRecorded) if one.reason == "session-over"]
+        assert (await api.client.put(path, json=WISHES, headers=headers)).status_code == expected
+    refused = [one for one in await api.announced(AccessRecorded) if one.reason == "session-over"]
     assert [(one.action, one.outcome) for one in refused] == [("label-document", "refused")]
 
 

@@ -197,10 +197,10 @@ async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
         patch.setattr(frame, "ANSWER", PATIENT)
         async with all_apis(databases) as made:
             for api in made.values():
-                api.app.state.load = Load()  # without a watch it is never late
+                api.app.state.load = Load()  # so that no neighbour counts
                 api.app.state.copy_limit = timedelta(days=1)
             records = made["records"].app.state
-            records.parts = replace(records.parts, copy_limit=timedelta(days=1))
+            records.context = replace(records.context, max_copy_age=timedelta(days=1))
             yield made
 
 
