@@ -49,9 +49,9 @@ class Limits:
 
 LIMITS: Final[Mapping[Urgency, Limits]] = {
     Urgency.EMERGENCY: Limits(burst=128, overload=32),
-    Urgency.CHANGE: Limits(burst=64, overload=12),
-    Urgency.READ: Limits(burst=32, overload=3),
-    Urgency.DEPOSIT: Limits(burst=24, overload=2),
+    Urgency.CHANGE: Limits(burst=64, overload=6),
+    Urgency.READ: Limits(burst=32, overload=2),
+    Urgency.DEPOSIT: Limits(burst=24, overload=1),
     Urgency.BULK: Limits(burst=12, overload=1),
 }
 WINDOW_S: Final = 1.0

@@ -36,6 +36,7 @@ from deploy.local.errors import LocalError
 from deploy.local.interruptible import Interrupted, print_progress, run
 from deploy.local.stack import Stack
 from shared.terminology import oids
+from shared.terminology.oids import INS_NIR_TEST
 from tests.benchmarks.overload_figures import KINDS, Memory, Overload, print_figures
 from tests.infra import costs
 from tests.infra.flow import wait_complete
@@ -107,8 +108,12 @@ class Overloading:
             await connection.close()
         records = [str(person.record_id) for person in self.persons]
         tokens = {record: await self.dmp.patient(record).token() for record in records}
+        urgent = self.persons[0]  # the token of an emergency is for one record
         doctor = await self.dmp.professional(
-            PROFESSIONALS[SECOND_DOCTOR].id, mode="bris_de_glace", motive="Unconscious, history unknown"
+            PROFESSIONALS[SECOND_DOCTOR].id,
+            mode="bris_de_glace",
+            motive="Unconscious, history unknown",
+            patient=f"urn:oid:{INS_NIR_TEST}|{urgent.ins}",
         ).token()
         kept, changed = rows[::2], rows[1::2]
         read = [["GET", f"/fhir/Binary/{id}", tokens[record], "", [""]] for id, record in kept]
@@ -124,7 +129,9 @@ class Overloading:
         ]
         labels = [orjson.dumps(one).decode() for one in (MASK, UNMASK)]
         return {
-            "emergency": [["GET", f"/fhir/Binary/{id}", doctor, "", [""]] for id, _ in kept],
+            "emergency": [
+                ["GET", f"/fhir/Binary/{id}", doctor, "", [""]] for id, record in kept if str(record) == str(urgent.record_id)
+            ],
             "change": [["PATCH", f"/fhir/DocumentReference/{id}", tokens[one], PATCH, labels] for id, one in changed],
             "read": read + search * (len(read) // len(search) // 2 or 1),
             DEPOSIT: [await token_of(self.client, self.stack.url("identity"), self.software)],
