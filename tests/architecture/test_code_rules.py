@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.runtime.logs import FIELDS
+
 ROOT = Path(__file__).parents[2]
 OURS = ("services", "shared", "deploy")
 CATCH_ALL = {
@@ -100,3 +102,15 @@ def test_no_test_sleeps() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
             assert name != "sleep", f"{name_of(path)}:{node.lineno}"
+
+
+def test_log_lines_have_fields_of_the_list_only() -> None:
+    strange = [
+        f"{name_of(path)}:{node.lineno}: {keyword.arg}"
+        for path in sources("services", "shared")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("log", "log_limited")
+        for keyword in node.keywords
+        if keyword.arg is not None and keyword.arg not in FIELDS
+    ]
+    assert strange == []

@@ -130,7 +130,9 @@ class Overloading:
         labels = [orjson.dumps(one).decode() for one in (MASK, UNMASK)]
         return {
             "emergency": [
-                ["GET", f"/fhir/Binary/{id}", doctor, "", [""]] for id, record in kept if str(record) == str(urgent.record_id)
+                ["GET", f"/fhir/Binary/{id}", doctor, "", [""]]
+                for id, record in kept
+                if str(record) == str(urgent.record_id)
             ],
             "change": [["PATCH", f"/fhir/DocumentReference/{id}", tokens[one], PATCH, labels] for id, one in changed],
             "read": read + search * (len(read) // len(search) // 2 or 1),

@@ -26,7 +26,7 @@ async def count_emergency(
     if len(times) >= rules.emergencies_per_hour[stated_access.mode]:
         is_fresh = proof.is_fresh(now)
         EMERGENCIES_OVER_LIMIT.labels(stated_access.mode, "permitted" if is_fresh else "refused").inc()
-        log("emergency.over_limit", mode=stated_access.mode, permitted=is_fresh)
+        log("emergency.over_limit", code=stated_access.mode)
         if not is_fresh:
             raise NewSignInNeededError
     await rates.insert_requests(connection, [key], now, [EMERGENCY_WINDOW])
