@@ -116,6 +116,7 @@ class Overloading:
             patient=f"urn:oid:{INS_NIR_TEST}|{urgent.ins}",
         ).token()
         kept, changed = rows[::2], rows[1::2]
+        urgent_documents = [id for id, record in kept if str(record) == str(urgent.record_id)]
         read = [["GET", f"/fhir/Binary/{id}", tokens[record], "", [""]] for id, record in kept]
         search = [
             [
@@ -129,11 +130,7 @@ class Overloading:
         ]
         labels = [orjson.dumps(one).decode() for one in (MASK, UNMASK)]
         return {
-            "emergency": [
-                ["GET", f"/fhir/Binary/{id}", doctor, "", [""]]
-                for id, record in kept
-                if str(record) == str(urgent.record_id)
-            ],
+            "emergency": [["GET", f"/fhir/Binary/{id}", doctor, "", [""]] for id in urgent_documents],
             "change": [["PATCH", f"/fhir/DocumentReference/{id}", tokens[one], PATCH, labels] for id, one in changed],
             "read": read + search * (len(read) // len(search) // 2 or 1),
             DEPOSIT: [await token_of(self.client, self.stack.url("identity"), self.software)],
