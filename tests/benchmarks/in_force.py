@@ -23,10 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.databases import app_dsn
-from deploy.local.errors import LocalError
-from deploy.local.interruptible import Interrupted, run
 from tests.benchmarks.bench import Bench, Load, bench
 from tests.benchmarks.figures import Latency
+from tests.infra.commands import run_command
 
 DOCTOR = "899700000001"
 RECORDS = 20
@@ -88,12 +87,7 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
 ) -> None:
     """Measure how long a change of rights takes until it is in force."""
-    try:
-        inside, outside, late = run(measure(rate, changes))
-    except Interrupted:
-        raise SystemExit(130) from None
-    except LocalError as error:
-        raise SystemExit(f"error: {error}") from None
+    inside, outside, late = run_command(measure(rate, changes))
     table = Table("milliseconds", "p50", "p95", "p99", "longest", "changes")
     for name, one in (("change -> in force", inside), ("as the caller sees it", outside)):
         table.add_row(name, *(str(value) for value in (one.p50, one.p95, one.p99, one.longest, one.count)))

@@ -31,11 +31,10 @@ import orjson
 import typer
 from rich.console import Console
 
-from deploy.local.errors import LocalError
-from deploy.local.interruptible import Interrupted, run
 from tests.benchmarks import bare_run, figures, profiling
 from tests.benchmarks.bench import PROCESSES, Load, bench
 from tests.benchmarks.figures import Figures
+from tests.infra.commands import run_command
 from tests.infra.flow import StalledError
 
 THREE = ["1", "100", "fast"]
@@ -78,12 +77,7 @@ def main(
     """Measure the main job under load."""
     console = Console(width=110)
     loads = [load_of(text, seconds, at_once) for text in load]
-    try:
-        ours, by_hand = run(measure(loads, records, bare, tuple(profile)))
-    except Interrupted:
-        raise SystemExit(130) from None
-    except LocalError as error:
-        raise SystemExit(f"error: {error}") from None
+    ours, by_hand = run_command(measure(loads, records, bare, tuple(profile)))
     show(console, ours, by_hand, statements)
     if json is not None:
         whole = {

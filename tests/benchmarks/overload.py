@@ -14,7 +14,6 @@ import asyncio
 import dataclasses
 import os
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -32,13 +31,13 @@ import typer
 from deploy.local import endpoints
 from deploy.local.bootstrap import PROFESSIONALS, SECOND_DOCTOR, bootstrap
 from deploy.local.client import Dmp, connect
-from deploy.local.errors import LocalError
-from deploy.local.interruptible import Interrupted, print_progress, run
+from deploy.local.interruptible import print_progress
 from deploy.local.stack import Stack
 from shared.terminology import oids
 from shared.terminology.oids import INS_NIR_TEST
 from tests.benchmarks.overload_figures import KINDS, Memory, Overload, print_figures
 from tests.infra import costs
+from tests.infra.commands import run_in_folder
 from tests.infra.flow import wait_complete
 from tests.infra.hospital import Hospital, Software, end, launch, token_of
 from tests.infra.load import Person
@@ -226,14 +225,7 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
 ) -> None:
     """Measure what an API does that is asked for more than it can do."""
-    with tempfile.TemporaryDirectory(prefix="dmp-overload-") as folder:
-        Path(folder).chmod(0o711)
-        try:
-            figures = run(measure(Path(folder), seconds, times, settle))
-        except Interrupted:
-            raise SystemExit(130) from None
-        except LocalError as error:
-            raise SystemExit(f"error: {error}") from None
+    figures = run_in_folder("overload", lambda folder: measure(folder, seconds, times, settle))
     print_figures(figures)
     if json is not None:
         json.write_bytes(orjson.dumps(figures.as_json()))

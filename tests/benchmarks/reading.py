@@ -13,7 +13,6 @@ import asyncio
 import dataclasses
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,8 +33,7 @@ from deploy.local import endpoints
 from deploy.local.bootstrap import DOCTOR, HOSPITAL, PROFESSIONALS, STRUCTURES, bootstrap
 from deploy.local.client import FHIR, connect
 from deploy.local.databases import app_dsn
-from deploy.local.errors import LocalError
-from deploy.local.interruptible import Interrupted, print_progress, run
+from deploy.local.interruptible import print_progress
 from deploy.local.letter import letter
 from deploy.local.probes import answers
 from deploy.local.services import NAMES
@@ -44,6 +42,7 @@ from shared.fhir.iti65 import bundle_of_cda
 from shared.terminology.documents import document_types
 from tests.e2e.acting import Scene, free_port, set_scene
 from tests.infra import costs
+from tests.infra.commands import run_in_folder
 from tests.infra.waiting import eventually
 
 AT_ONCE, READERS = 12, 4
@@ -218,14 +217,7 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
 ) -> None:
     """Measure what rights cost a reader."""
-    with tempfile.TemporaryDirectory(prefix="dmp-reading-") as folder:
-        Path(folder).chmod(0o711)
-        try:
-            found = run(measure(Path(folder), documents, pages, reads))
-        except Interrupted:
-            raise SystemExit(130) from None
-        except LocalError as error:
-            raise SystemExit(f"error: {error}") from None
+    found = run_in_folder("reading", lambda folder: measure(folder, documents, pages, reads))
     table = Table("what", "measured", "goal")
     table.add_row(f"page of {found.listed} out of {found.documents}, with rights", f"{found.page} ms", "")
     table.add_row("the same without rights", f"{found.plain} ms", "")

@@ -15,7 +15,6 @@ import math
 import random
 import statistics
 import sys
-import tempfile
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
@@ -36,12 +35,12 @@ from rich.table import Table
 from deploy.local import endpoints
 from deploy.local.bootstrap import DOCTOR, PHARMACIST, PROFESSIONALS, SECOND_DOCTOR, bootstrap
 from deploy.local.client import Dmp, Session, connect
-from deploy.local.errors import LocalError
-from deploy.local.interruptible import Interrupted, print_progress, run
+from deploy.local.interruptible import print_progress
 from deploy.local.rights import MASK, PATCH
 from deploy.local.stack import Stack
 from shared.http.constant_time import RESPONSE_DELAY_S
 from tests.e2e.acting import Scene, set_scene
+from tests.infra.commands import run_in_folder
 
 DELETE = [{"op": "replace", "path": "/status", "value": "entered-in-error"}]
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -196,14 +195,7 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
 ) -> None:
     """Measure whether a clock tells what a refusal does not."""
-    with tempfile.TemporaryDirectory(prefix="dmp-timing-") as folder:
-        Path(folder).chmod(0o711)
-        try:
-            pairs = run(measure(Path(folder), times))
-        except Interrupted:
-            raise SystemExit(130) from None
-        except LocalError as error:
-            raise SystemExit(f"error: {error}") from None
+    pairs = run_in_folder("timing", lambda folder: measure(folder, times))
     near = max(NEAR, 3 * math.sqrt((2 * times + 1) / 12) / times)
     table = Table("what is asked for", "median, late", "missing", f"AUC, goal {0.5 - near:.2f} to {0.5 + near:.2f}")
     for one in pairs:

@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, ExitStack
@@ -24,18 +23,19 @@ from typing import Annotated
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from functools import partial
+
 import httpx2
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.errors import LocalError
-from deploy.local.interruptible import Interrupted, run
 from tests.chaos import faults
 from tests.chaos.answers import Answer, Hospital, count_by_status
 from tests.chaos.checks import Check, check_everything
 from tests.chaos.outage import Times, check_answers, check_return
 from tests.infra import hospital
+from tests.infra.commands import run_in_folder
 from tests.infra.flow import StalledError, wait_complete
 from tests.infra.installation import Installation
 from tests.infra.load import build_bodies
@@ -231,15 +231,8 @@ def main(
     console, broken = Console(width=120), []
     for name in chosen:
         tell(f"{name}:")
-        with tempfile.TemporaryDirectory(prefix=f"dmp-{name}-") as temporary:
-            folder = Path(temporary)
-            folder.chmod(0o711)  # PostgreSQL's user must pass when we are root
-            try:
-                outcome = run(play(TRIALS[name], folder, seconds, keep / name if keep else None))
-            except Interrupted:
-                raise SystemExit(130) from None
-            except LocalError as error:
-                raise SystemExit(f"error: {error}") from None
+        trial, kept = TRIALS[name], keep / name if keep else None
+        outcome = run_in_folder(name, partial(play, trial, seconds=seconds, keep=kept))
         show(console, name, outcome)
         if any(check.holds is False for check in outcome.checks):
             broken.append(name)

@@ -26,11 +26,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.errors import LocalError
-from deploy.local.interruptible import Interrupted, print_progress, run
+from deploy.local.interruptible import print_progress
 from deploy.local.services import NAMES
 from deploy.local.stack import Stack
 from tests.chaos.checks import Check, check_everything
+from tests.infra.commands import run_command
 from tests.infra.depositing import Order, Result, Run
 from tests.infra.flow import StalledError, wait_complete
 from tests.infra.hospital import Depositing, Hospital, depositing
@@ -169,13 +169,9 @@ def main(
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o711)  # PostgreSQL's user must pass when we are root
         try:
-            outcome = run(_within(deadline, folder, deposits, rate, records))
-        except Interrupted:
-            raise SystemExit(130) from None
+            outcome = run_command(_within(deadline, folder, deposits, rate, records))
         except TimeoutError:
             raise SystemExit(f"error: not done after {deadline:.0f} s") from None
-        except LocalError as error:
-            raise SystemExit(f"error: {error}") from None
     show(Console(width=110), outcome)
     raise SystemExit(0 if all(check.holds is not False for check in outcome.checks) else 1)
 

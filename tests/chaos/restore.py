@@ -13,7 +13,6 @@ an operator would. Exit code 0 when every check holds.
 import asyncio
 import contextlib
 import sys
-import tempfile
 import time
 from collections import Counter
 from contextlib import AsyncExitStack
@@ -25,6 +24,8 @@ from uuid import UUID
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from functools import partial
+
 import asyncpg
 import httpx2
 import typer
@@ -35,8 +36,7 @@ from deploy.local import endpoints
 from deploy.local.bootstrap import ADMINISTRATOR, DOCTOR, PROFESSIONALS, bootstrap, session_of
 from deploy.local.client import Dmp, connect
 from deploy.local.databases import owner_dsn
-from deploy.local.errors import LocalError
-from deploy.local.interruptible import Interrupted, print_progress, run
+from deploy.local.interruptible import print_progress
 from deploy.local.services import NAMES
 from deploy.local.stack import Stack
 from tests.chaos import restoring
@@ -46,6 +46,7 @@ from tests.chaos.main_job import hospital_at
 from tests.chaos.masks import mask_and_read, without_unannounced
 from tests.chaos.rights import hold, renew_all
 from tests.e2e.acting import Scene, set_scene
+from tests.infra.commands import run_in_folder
 from tests.infra.databases import Database
 from tests.infra.depositing import Result, Run
 from tests.infra.erasing import KEPT_HERE, tables_with
@@ -284,22 +285,17 @@ def main(
     """Lose commits while everything is at work."""
     console, broken = Console(width=120), False
     for service in services or NAMES:
-        with tempfile.TemporaryDirectory(prefix="dmp-restore-") as folder:
-            Path(folder).chmod(0o711)
-            try:
-                outcome = run(_within(deadline, Path(folder), service, gap, deposits, rate))
-            except Interrupted:
-                raise SystemExit(130) from None
-            except TimeoutError:
-                raise SystemExit(f"error: {service}: not done after {deadline:.0f} s") from None
-            except LocalError as error:
-                raise SystemExit(f"error: {error}") from None
+        work = partial(_within, service=service, gap=gap, deposits=deposits, rate=rate, deadline=deadline)
+        try:
+            outcome = run_in_folder("restore", work)
+        except TimeoutError:
+            raise SystemExit(f"error: {service}: not done after {deadline:.0f} s") from None
         show(console, outcome)
         broken = broken or any(one.holds is False for one in outcome.checks)
     raise SystemExit(int(broken))
 
 
-async def _within(deadline: float, folder: Path, service: str, gap: float, deposits: int, rate: float) -> Outcome:
+async def _within(folder: Path, *, service: str, gap: float, deposits: int, rate: float, deadline: float) -> Outcome:
     async with asyncio.timeout(deadline):
         return await play(folder, service, gap, deposits, rate)
 

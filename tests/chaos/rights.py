@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import math
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,11 +30,12 @@ from deploy.local import endpoints
 from deploy.local.bootstrap import DOCTOR, PROFESSIONALS, bootstrap
 from deploy.local.client import Dmp, connect
 from deploy.local.errors import LocalError
-from deploy.local.interruptible import Interrupted, print_progress, run
+from deploy.local.interruptible import print_progress
 from deploy.local.stack import Stack
 from tests.benchmarks.figures import Latency
 from tests.chaos.judging import Held, Seen, change_and_read
 from tests.e2e.acting import another_reader, set_scene
+from tests.infra.commands import run_in_folder
 
 VICTIMS = ("records-worker", "consent-worker", "records-api", "records-worker", "consent-api")
 KILL_EVERY_S = 15.0
@@ -135,14 +135,7 @@ def main(
     at_once: Annotated[int, typer.Option(help="Records at the same time.", min=1)] = 24,
 ) -> None:
     """Change rights and read at the same time, while processes are killed."""
-    with tempfile.TemporaryDirectory(prefix="dmp-rights-") as folder:
-        Path(folder).chmod(0o711)
-        try:
-            seen, seconds = run(_run(Path(folder), changes, at_once))
-        except Interrupted:
-            raise SystemExit(130) from None
-        except LocalError as error:
-            raise SystemExit(f"error: {error}") from None
+    seen, seconds = run_in_folder("rights", lambda folder: _run(folder, changes, at_once))
     wrong = [one for record in seen for one in record.wrong()]
     took = Latency.of([one for record in seen for one in record.took])
     table = Table("what", "figure")
