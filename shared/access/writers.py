@@ -160,116 +160,63 @@ _AS_CARER = (KIND, MODE, FRESH, CARER, LIVING, RECORD, OPEN)
 _AS_PROFESSIONAL = (KIND, WRITING_ROLE, MODE, LIVING, RECORD, OPEN, SECRET)
 _AS_SOFTWARE = (KIND, MODE, LIVING, RECORD, OPEN)
 """Who acts, and in which record. Writing is not hindered in an emergency."""
+_LABELS = (LABELS_KNOWN, LABELS_SHARED, COMBINATION)
+_SEEN_BY_HOLDER = (LABELLED, VISIBLE_TO_PATIENT)
+_SEEN_BY_OTHERS = (*_SEEN_BY_HOLDER, VISIBLE_TO_REPRESENTATIVES)
 DEPOSITORS: RequirementTable = {
-    "carer": (*_AS_CARER, OWN_TYPE, LABELS_KNOWN, LABELS_SHARED, COMBINATION, OWN_LABELS),
-    "patient": (*_AS_HOLDER, OWN_TYPE, LABELS_KNOWN, LABELS_SHARED, COMBINATION, OWN_LABELS),
-    "representative": (*_AS_REPRESENTATIVE, OWN_TYPE, LABELS_KNOWN, LABELS_SHARED, COMBINATION, OWN_LABELS),
-    "professional": (*_AS_PROFESSIONAL, UNBLOCKED, UNOBJECTED, LABELS_KNOWN, LABELS_SHARED, COMBINATION, SECRET_KEPT),
-    "software": (*_AS_SOFTWARE, UNBLOCKED, UNOBJECTED, LABELS_KNOWN, LABELS_SHARED, COMBINATION),
+    "patient": (*_AS_HOLDER, OWN_TYPE, *_LABELS, OWN_LABELS),
+    "representative": (*_AS_REPRESENTATIVE, OWN_TYPE, *_LABELS, OWN_LABELS),
+    "carer": (*_AS_CARER, OWN_TYPE, *_LABELS, OWN_LABELS),
+    "professional": (*_AS_PROFESSIONAL, UNBLOCKED, UNOBJECTED, *_LABELS, SECRET_KEPT),
+    "software": (*_AS_SOFTWARE, UNBLOCKED, UNOBJECTED, *_LABELS),
 }
 """Who adds a document."""
 REPLACERS: RequirementTable = {
-    "carer": (
-        *_AS_CARER,
-        REPLACEABLE,
-        LABELLED,
-        VISIBLE_TO_PATIENT,
-        VISIBLE_TO_REPRESENTATIVES,
-        PATIENTS_OWN,
-        LABELS_KNOWN,
-        LABELS_SHARED,
-        COMBINATION,
-        OWN_LABELS,
-        STAYS_SHOWN,
-    ),
-    "patient": (
-        *_AS_HOLDER,
-        REPLACEABLE,
-        LABELLED,
-        VISIBLE_TO_PATIENT,
-        PATIENTS_OWN,
-        LABELS_KNOWN,
-        LABELS_SHARED,
-        COMBINATION,
-        OWN_LABELS,
-        STAYS_SHOWN,
-    ),
+    "patient": (*_AS_HOLDER, REPLACEABLE, *_SEEN_BY_HOLDER, PATIENTS_OWN, *_LABELS, OWN_LABELS, STAYS_SHOWN),
     "representative": (
         *_AS_REPRESENTATIVE,
         REPLACEABLE,
-        LABELLED,
-        VISIBLE_TO_PATIENT,
-        VISIBLE_TO_REPRESENTATIVES,
+        *_SEEN_BY_OTHERS,
         PATIENTS_OWN,
-        LABELS_KNOWN,
-        LABELS_SHARED,
-        COMBINATION,
+        *_LABELS,
         OWN_LABELS,
         STAYS_SHOWN,
     ),
+    "carer": (*_AS_CARER, REPLACEABLE, *_SEEN_BY_OTHERS, PATIENTS_OWN, *_LABELS, OWN_LABELS, STAYS_SHOWN),
     "professional": (
         *_AS_PROFESSIONAL,
         OWN,
         REPLACEABLE,
         LABELLED,
-        LABELS_KNOWN,
-        LABELS_SHARED,
-        COMBINATION,
+        *_LABELS,
         SECRET_KEPT,
         STAYS_SHOWN,
-        STILL_UNOBJECTED,
-        TYPE_KEPT,
+        *CHOSEN_ABOUT_REPLACEMENTS,
     ),
-    "software": (
-        *_AS_SOFTWARE,
-        OWN,
-        REPLACEABLE,
-        LABELLED,
-        LABELS_KNOWN,
-        LABELS_SHARED,
-        COMBINATION,
-        STAYS_SHOWN,
-        STILL_UNOBJECTED,
-        TYPE_KEPT,
-    ),
+    "software": (*_AS_SOFTWARE, OWN, REPLACEABLE, LABELLED, *_LABELS, STAYS_SHOWN, *CHOSEN_ABOUT_REPLACEMENTS),
 }
 """Who puts a new version in the place of a document. What the person chose about deposits is asked last: the API does
 not know it yet when a deposit arrives."""
 LABELLERS: RequirementTable = {
-    "carer": (*_AS_CARER, LIVE, LABELLED, VISIBLE_TO_PATIENT, VISIBLE_TO_REPRESENTATIVES, CHANGE),
-    "patient": (*_AS_HOLDER, LIVE, LABELLED, VISIBLE_TO_PATIENT, CHANGE, FINAL),
-    "representative": (*_AS_REPRESENTATIVE, LIVE, LABELLED, VISIBLE_TO_PATIENT, VISIBLE_TO_REPRESENTATIVES, CHANGE),
+    "patient": (*_AS_HOLDER, LIVE, *_SEEN_BY_HOLDER, CHANGE, FINAL),
+    "representative": (*_AS_REPRESENTATIVE, LIVE, *_SEEN_BY_OTHERS, CHANGE),
+    "carer": (*_AS_CARER, LIVE, *_SEEN_BY_OTHERS, CHANGE),
     "professional": (*_AS_PROFESSIONAL, OWN, LIVE, LABELLED, CHANGE, UNMASKABLE, STAYS_ALLOWED, FINAL),
     "software": (*_AS_SOFTWARE, OWN, LIVE, LABELLED, CHANGE, UNMASKABLE, STAYS_ALLOWED, FINAL),
 }
 """Who masks, hides and shows a document."""
 ARCHIVERS: RequirementTable = {
-    "carer": (*_AS_CARER, LIVE, LABELLED, VISIBLE_TO_PATIENT, VISIBLE_TO_REPRESENTATIVES, PATIENTS_OWN, ARCHIVES),
-    "patient": (*_AS_HOLDER, LIVE, LABELLED, VISIBLE_TO_PATIENT, PATIENTS_OWN, ARCHIVES),
-    "representative": (
-        *_AS_REPRESENTATIVE,
-        LIVE,
-        LABELLED,
-        VISIBLE_TO_PATIENT,
-        VISIBLE_TO_REPRESENTATIVES,
-        PATIENTS_OWN,
-        ARCHIVES,
-    ),
+    "patient": (*_AS_HOLDER, LIVE, *_SEEN_BY_HOLDER, PATIENTS_OWN, ARCHIVES),
+    "representative": (*_AS_REPRESENTATIVE, LIVE, *_SEEN_BY_OTHERS, PATIENTS_OWN, ARCHIVES),
+    "carer": (*_AS_CARER, LIVE, *_SEEN_BY_OTHERS, PATIENTS_OWN, ARCHIVES),
     "professional": (*_AS_PROFESSIONAL, OWN, LIVE, LABELLED, ARCHIVES),
     "software": (*_AS_SOFTWARE, OWN, LIVE, LABELLED, ARCHIVES),
 }
 """Who archives a document, or takes it out of the archive."""
 DELETERS: RequirementTable = {
-    "carer": (*_AS_CARER, LIVE, LABELLED, VISIBLE_TO_PATIENT, VISIBLE_TO_REPRESENTATIVES, PATIENTS_OWN),
-    "patient": (*_AS_HOLDER, LIVE, LABELLED, VISIBLE_TO_PATIENT, PATIENTS_OWN),
-    "representative": (
-        *_AS_REPRESENTATIVE,
-        LIVE,
-        LABELLED,
-        VISIBLE_TO_PATIENT,
-        VISIBLE_TO_REPRESENTATIVES,
-        PATIENTS_OWN,
-    ),
+    "patient": (*_AS_HOLDER, LIVE, *_SEEN_BY_HOLDER, PATIENTS_OWN),
+    "representative": (*_AS_REPRESENTATIVE, LIVE, *_SEEN_BY_OTHERS, PATIENTS_OWN),
+    "carer": (*_AS_CARER, LIVE, *_SEEN_BY_OTHERS, PATIENTS_OWN),
     "professional": (*_AS_PROFESSIONAL, OWN, LIVE, LABELLED),
     "software": (*_AS_SOFTWARE, OWN, LIVE, LABELLED),
 }

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from services.identity.domain.kinds import Exclusion
 from shared.contracts.audit import MOTIVE
+from shared.crypto.commitment import record_commitment
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError
 from shared.terminology.professions import DOCTOR
@@ -111,6 +112,10 @@ class StatedAccess:
     def for_record(self, record_id: UUID) -> "StatedAccess":
         """Returns a copy for this record alone."""
         return replace(self, record_id=record_id)
+
+    def commitment(self, session_id: UUID) -> str | None:
+        """Returns the claim `emergency_record` of this session's tokens; None where no record is named."""
+        return None if self.record_id is None else record_commitment(session_id, self.record_id)
 
 
 def parse_stated_access(mode: str | None, motive: str | None, motives: Keyring | None) -> StatedAccess:

@@ -23,14 +23,13 @@ from joserfc.jwk import KeySet
 
 from services.identity.domain.directory import professional_id
 from services.identity.domain.modes import StatedAccess
-from services.identity.domain.professionals import ExercisedProfession, IdentityProof
+from services.identity.domain.professionals import CLOCK_SKEW, ExercisedProfession, IdentityProof
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError, NotAuthenticatedError, UncheckableError
 from shared.values import InvalidNationalIdError
 
 SIGN_IN_LIFETIME = timedelta(minutes=10)
 """How long a started sign-in can be finished."""
-LEEWAY_S = 5
 _LAST_TIME = 1 << 37
 ALGORITHMS: Final = ["RS256", "PS256", "ES256"]
 SCOPE: Final = "openid scope_all"
@@ -229,7 +228,7 @@ def verify_token(token: str, keys: KeySet, issuer: str, audience: str, now: date
     or `Bearer` (an access token whose `azp` is `audience`). Raises ProviderTokenInvalidError."""
     registry = jwt.JWTClaimsRegistry(
         now=int(now.timestamp()),
-        leeway=LEEWAY_S,
+        leeway=int(CLOCK_SKEW.total_seconds()),
         iss={"essential": True, "value": issuer},
         exp={"essential": True},
         sub={"essential": True},

@@ -15,7 +15,6 @@ from services.identity.domain.professionals import (
 from services.identity.domain.tokens import TOKEN_LIFETIME, AccessToken, TokenIssuer, TokenSubject
 from services.identity.store import professional_sessions
 from services.identity.usecases.count_emergency import count_emergency
-from shared.crypto.commitment import record_commitment
 from shared.db.pool import Connection
 from shared.runtime import clock
 
@@ -62,7 +61,6 @@ def professional_subject(
     session: ProfessionalSession, profession: str, patient_present: UUID | None = None
 ) -> TokenSubject:
     """Returns the subject of a session's tokens. `patient_present`: the id of the record whose card was read."""
-    emergency_record_id = session.stated_access.record_id
     return TokenSubject(
         "professional",
         session.professional_id,
@@ -73,6 +71,6 @@ def professional_subject(
         mode=session.stated_access.mode,
         motive=session.stated_access.motive,
         patient_present=patient_present,
-        emergency_record=None if emergency_record_id is None else record_commitment(session.id, emergency_record_id),
+        emergency_record=session.stated_access.commitment(session.id),
         never=session.never,
     )

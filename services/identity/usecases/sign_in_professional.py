@@ -8,7 +8,6 @@ from services.identity.domain.professionals import IdentityProof, SignInRules
 from services.identity.domain.tokens import DEMO_CLIENT, AccessToken, TokenIssuer, TokenSubject
 from services.identity.store import directory
 from services.identity.usecases.count_emergency import count_emergency
-from shared.crypto.commitment import record_commitment
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 
@@ -59,8 +58,6 @@ def _subject(
         session_id=session_id if stated_access.is_emergency else None,
         mode=stated_access.mode,
         motive=stated_access.motive,
-        emergency_record=None
-        if stated_access.record_id is None
-        else record_commitment(session_id, stated_access.record_id),
+        emergency_record=stated_access.commitment(session_id),
         never=never,
     )
