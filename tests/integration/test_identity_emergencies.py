@@ -12,7 +12,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from deploy.local.pki import Pki, make_pki
+from deploy.local.pki import Pki
 from deploy.local.psc import Provider
 from services.identity.metrics import EMERGENCIES_OVER_LIMIT
 from services.identity.store import rates
@@ -24,7 +24,6 @@ from tests.infra.professionals import (
     ACCESS_TOKEN,
     DOCTOR,
     EXCHANGE,
-    HOSPITAL,
     NURSE,
     REGULATOR,
     SOFTWARE_CLIENT,
@@ -35,7 +34,6 @@ from tests.infra.professionals import (
     enter_all,
     post_with,
     presence_proof,
-    providing,
     registered,
 )
 from tests.infra.tokens import bearer
@@ -43,17 +41,6 @@ from tests.infra.tokens import bearer
 CARD = "/professionals/card"
 KEY = new_key()
 MOST = 3
-
-
-@pytest.fixture
-def pki(tmp_path: Path) -> Pki:
-    return make_pki(tmp_path, DOCTOR.id, HOSPITAL)
-
-
-@pytest_asyncio.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with providing() as made:
-        yield made
 
 
 @pytest_asyncio.fixture

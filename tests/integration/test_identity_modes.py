@@ -10,7 +10,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from deploy.local.pki import Pki, make_pki
+from deploy.local.pki import Pki
 from deploy.local.psc import Provider
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from tests.conftest import NewDatabase
@@ -34,7 +34,6 @@ from tests.infra.professionals import (
     doors,
     enter_all,
     post_with,
-    providing,
     registered,
     sign_in,
 )
@@ -48,17 +47,6 @@ FITTING = {
     REGULATOR.id: {"normal", "bris_de_glace", "centre_15", "secret"},
     SOCIAL.id: {"normal"},
 }
-
-
-@pytest.fixture
-def pki(tmp_path: Path) -> Pki:
-    return make_pki(tmp_path, DOCTOR.id, HOSPITAL)
-
-
-@pytest_asyncio.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with providing() as made:
-        yield made
 
 
 @pytest_asyncio.fixture

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from deploy.local.pki import Pki, make_pki
+from deploy.local.pki import Pki
 from shared.contracts.audit import AccessRecorded
 from shared.http.tokens import Caller
 from tests.conftest import NewDatabase
@@ -34,11 +34,6 @@ from tests.infra.tokens import bearer, patient_token, professional_token
 
 CARD = "/professionals/card"
 KEY = new_key()
-
-
-@pytest.fixture
-def pki(tmp_path: Path) -> Pki:
-    return make_pki(tmp_path, DOCTOR.id, HOSPITAL)
 
 
 @pytest_asyncio.fixture

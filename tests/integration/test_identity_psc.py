@@ -43,18 +43,11 @@ from tests.infra.professionals import (
     doors,
     enter,
     enter_all,
-    providing,
     registered,
     sign_in,
 )
 
 KEY = new_key()
-
-
-@pytest_asyncio.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with providing() as made:
-        yield made
 
 
 @pytest_asyncio.fixture
