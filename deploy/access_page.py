@@ -242,13 +242,13 @@ def _readers_table() -> Iterator[str]:
     yield from _table("Who reads a document", _READERS, of_documents)
 
 
-def _table(title: str, askers: Mapping[str, dict[str, Any]], columns: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+def _table(title: str, callers: Mapping[str, dict[str, Any]], columns: Mapping[str, dict[str, Any]]) -> Iterator[str]:
     yield f"## {title}\n"
     yield f"| | {' | '.join(columns)} |"
     yield f"|---|{'---|' * len(columns)}"
-    for name, asker in askers.items():
+    for name, caller in callers.items():
         cells = " | ".join(
-            _cell({**_BASE_FACTS, **_document_of(question), **asker, **question}) for question in columns.values()
+            _cell({**_BASE_FACTS, **_document_of(question), **caller, **question}) for question in columns.values()
         )
         yield f"| {name} | {cells} |"
     yield ""

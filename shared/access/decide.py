@@ -1,7 +1,7 @@
 """Who may do what: for each action and kind of actor the one order in which requirements are asked for.
 
-The first that is not met is the reason. The order is the same everywhere: what the asker is and how they ask (which may
-be told to anybody), how old the copies are, the record, who is blocked, the mode with the person's consent, the matrix,
+The first that is not met is the reason. The order is the same everywhere: what the caller is and in which mode (which
+anybody may learn), how old the copies are, the record, who is blocked, the mode with the person's consent, the matrix,
 the document's state, section and labels. From the age of the copies on, what is refused by somebody's choice answers
 like what does not exist. The lists stand in `readers`, `writers` and `rights`.
 """

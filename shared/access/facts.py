@@ -8,16 +8,16 @@ from dataclasses import dataclass
 class Facts:
     """Everything that one decision rests on, as one flat value of codes. A fact that is left out counts as unknown.
 
-    Codes stand for what the asker, the record, the person's choices, the document and the parameters are at one moment;
-    no name, no number, no free text. A code that the rules do not know is refused.
+    Codes stand for what the caller, the record, the person's choices, the document and the parameters are at one
+    moment; no name, no number, no free text. A code that the rules do not know is refused.
 
-    The asker. `actor_kind`: a kind of `shared.contracts.base.ActorKind`, or any other word. `profession`: table and
+    The caller. `actor_kind`: a kind of `shared.contracts.base.ActorKind`, or any other word. `profession`: table and
     code (`G15_10`, `A00_DISPOSITIF`). `relation`: holder, representative, carer, application or none, as the copy of
-    the record's people says at this moment. `never`: insurer, mutuelle, bank, employer, occupational-medicine
-    where the asker or the structure acted for is one. `regulator`: identity vouched for a regulating doctor of a centre
-    15. `mode`: TRE_R248; `secret`: secret connection of a minor; `motive`: one was given, sealed; `record_named`:
-    the token of the emergency is for this record. `card_present`: the
-    card of this record's holder was read in this session. `about_self`: the change is about the asker.
+    the record's people says at this moment. `never`: insurer, mutuelle, bank, employer, occupational-medicine where the
+    caller or the structure acted for is one. `regulator`: identity vouched for a regulating doctor of a centre 15.
+    `mode`: TRE_R248; `secret`: secret connection of a minor; `motive`: one was given, sealed; `record_named`: the token
+    of the emergency is for this record. `card_present`: the card of this record's holder was read in this session.
+    `about_self`: the change is about the caller.
 
     The record. `record_status`: open, closed, deceased (closed by the holder's death) or unknown. `minor`: the holder
     is a minor. `choices_known`: a state of consent is here. `copies_fresh`: every copy that counts is younger than the
@@ -29,11 +29,11 @@ class Facts:
     application may read this section.
 
     The document; left out where the question is about the record alone. `document_status`: received, published,
-    refused, archived, superseded or deleted. `author`: the asker wrote it. `own_deposit`: the software asking is of the
-    organisation that deposited it. `deposited_by`: whose document it is: organisation, patient, representative, carer
-    or application, `self_deposited`: deposited by this very asker. `masked_by`: author or patient, where it is masked.
-    `by_minor_in_secret`: deposited in a secret connection. `shown_to_representatives`: it was invisible to them once,
-    and that was lifted.
+    refused, archived, superseded or deleted. `author`: the caller wrote it. `own_deposit`: the calling software is of
+    the organisation that deposited it. `deposited_by`: whose document it is: organisation, patient, representative,
+    carer or application, `self_deposited`: deposited by this very caller. `masked_by`: author or patient, where it is
+    masked. `by_minor_in_secret`: deposited in a secret connection. `shown_to_representatives`: it was invisible to them
+    once, and that was lifted.
 
     The change, for actions that change: `change`, a code of `decide.CHANGES`; `labels_asked`: those that a deposit
     comes with; `type_asked`: the type of a document that is to take the place of this one. `organisation_objected`: the
@@ -112,7 +112,7 @@ def blocked_of(blocked: Collection[str], person_id: str | None, structure_id: st
 class Permit:
     """A permission: `rule` is the stable code of the rule that permitted, `passed` the requirements met before it.
 
-    `notices`: what the reader is to be told beside the answer (`not-from-the-decree`, `emergency`).
+    `notices`: codes that go with the answer (`not-from-the-decree`, `emergency`).
     """
 
     rule: str
@@ -125,7 +125,7 @@ class Permit:
 class Refusal:
     """A refusal, with the stable code of the first requirement that was not met; `passed`: the requirements before it.
 
-    `hides_existence`: it rests on somebody's choice, or on something the asker must not learn: the answer is the same
+    `hides_existence`: it rests on somebody's choice, or on something the caller must not learn: the answer is the same
     as for what does not exist. `retry`: it cannot be checked now, a later attempt may be permitted.
     """
 

@@ -134,7 +134,7 @@ def _professional_rule(facts: Facts) -> str:
 
 
 def notices_of(facts: Facts) -> tuple[str, ...]:
-    """What the reader is told beside the answer."""
+    """Returns the notices that go with the answer."""
     if facts.mode == "normal" and facts.matrix_cell == "allowed" and facts.document_status == "published":
         return ()  # what is read most
     by_default = facts.actor_kind == "professional" and facts.matrix_cell == "allowed-by-default" and not facts.author

@@ -51,7 +51,7 @@ def asks_for_a_document(facts: Facts) -> bool:
 
 
 def is_author(facts: Facts) -> bool:
-    """Whether the document that is asked for is one that the asker wrote."""
+    """Whether the document that is asked for is one that the caller wrote."""
     return asks_for_a_document(facts) and facts.author
 
 
@@ -84,7 +84,7 @@ def _mode_fits(facts: Facts) -> bool:
 
 
 def is_health_profession(facts: Facts) -> bool:
-    """Whether the asker's profession stands in TRE_G15."""
+    """Whether the caller's profession stands in TRE_G15."""
     return facts.profession is not None and facts.profession.startswith("G15_") and facts.profession in role_codes()
 
 

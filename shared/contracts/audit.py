@@ -1,4 +1,4 @@
-"""Events of audit: accesses and changes told by all services, and the ledger's word that an entry stands."""
+"""Events of audit: accesses and changes that all services announce, and the ledger's word that an entry stands."""
 
 import base64
 import zlib
@@ -70,7 +70,7 @@ Action = Literal[
 Outcome = Literal["permitted", "refused"]
 
 RecordedFacts = dict[str, str | bool | int | tuple[str, ...]]
-"""Facts of a decision, by name, as `shared.access.told` gives them: those left out have their default."""
+"""Facts of a decision, by name, as `shared.access.encode_facts` gives them: those left out have their default."""
 MOTIVE: Final = "motive"
 """What the protected header (`cty`) of a sealed motive says that it is."""
 

@@ -88,7 +88,7 @@ class SessionEnded(Event):
 
 
 class ContactChanged(StateEvent):
-    """Where and in which language the holder (or a representative) is told things; sealed for notify (JWE).
+    """Where and in which language the holder (or a representative) is notified; sealed for notify (JWE).
 
     Plain text of `sealed`: JSON `{"mail": str | null, "language": "fr" | "en", "relation": ..., "mobile": str}`, where
     the relation is "holder" or "representative" and the mobile number (E.164) is there only if one is known. Its

@@ -59,7 +59,7 @@ class AlertFailed(AlertEvent):
 
 
 class AlertWithheld(AlertEvent):
-    """The person must not be told now (the document is invisible to them)."""
+    """The person must not be notified now (the document is invisible to them)."""
 
     ce_type: ClassVar[str] = "notify.alert-withheld.v1"
     reason: Code

@@ -40,7 +40,7 @@ _QUARANTINED: Final = Unknown("quarantined", "entered as a message that cannot b
 _INDIFFERENT: Final = Unknown("handled", "does not look at it")
 _UNREAD: Final = Unknown("copy-broken", "a state that may mean less than it did is not applied: 503 until it is known")
 _UNJUDGED: Final = Unknown("dead-letter", "neither permitted nor refused: the deposit waits")
-_HIDDEN: Final = Unknown("handled", "may hide the document: nothing about it is shown to the person or told to them")
+_HIDDEN: Final = Unknown("handled", "may hide the document: nothing about it is shown or announced to the person")
 _RECORD_READERS: Final = ("records.record-copies", "consent.record-copies", "audit.record-copies")
 _ERASERS: Final = ("records.erasures", "consent.erasures", "audit.erasures", "notify.erasures")
 _LEDGER: Final = "audit.ledger"
@@ -54,8 +54,8 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
         "action",
         {
             _LEDGER: _ENTERED,
-            _CONSULTATIONS: Unknown("handled", "no reading of a document: nobody is told"),
-            _EMERGENCIES: Unknown("handled", "may show something of the record: an emergency is told of"),
+            _CONSULTATIONS: Unknown("handled", "no reading of a document: no alert"),
+            _EMERGENCIES: Unknown("handled", "may show something of the record: an emergency alert"),
         },
     ),
     Enumeration(
@@ -63,8 +63,8 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
         "outcome",
         {
             _LEDGER: _ENTERED,
-            _CONSULTATIONS: Unknown("handled", "not refused: told of"),
-            _EMERGENCIES: Unknown("handled", "not refused: told of"),
+            _CONSULTATIONS: Unknown("handled", "not refused: an alert"),
+            _EMERGENCIES: Unknown("handled", "not refused: an alert"),
         },
     ),
     Enumeration(
@@ -72,8 +72,8 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
         "actor.kind",
         {
             _LEDGER: _ENTERED,
-            _CONSULTATIONS: Unknown("handled", "may be a professional: told of"),
-            _EMERGENCIES: Unknown("handled", "may be a professional: told of"),
+            _CONSULTATIONS: Unknown("handled", "may be a professional: an alert"),
+            _EMERGENCIES: Unknown("handled", "may be a professional: an alert"),
         },
     ),
     Enumeration(
@@ -81,8 +81,8 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
         "mode",
         {
             _LEDGER: _ENTERED,
-            _CONSULTATIONS: Unknown("handled", "told of as a consultation"),
-            _EMERGENCIES: Unknown("handled", "no emergency that is known: told of as a consultation"),
+            _CONSULTATIONS: Unknown("handled", "an alert about a consultation"),
+            _EMERGENCIES: Unknown("handled", "no known emergency: an alert about a consultation"),
         },
     ),
     Enumeration(
@@ -103,7 +103,7 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
     Enumeration(
         (records.DocumentPublished,),
         "deposited_by",
-        {_LEDGER: _ENTERED, "notify.document-alerts": Unknown("handled", "not the holder: told of")},
+        {_LEDGER: _ENTERED, "notify.document-alerts": Unknown("handled", "not the holder: an alert")},
     ),
     Enumeration(
         (records.DocumentRelabelled,),

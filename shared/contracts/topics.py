@@ -39,7 +39,7 @@ IDENTITY_CONTACTS = Topic(
     "identity",
     "state",
     (identity.ContactChanged,),
-    "Where and in which language a person is told things, sealed for notify.",
+    "Where and in which language a person is notified, sealed for notify.",
 )
 IDENTITY_PROFESSIONALS = Topic(
     "identity.professionals.v1",
@@ -235,7 +235,7 @@ AUDIT_LEDGER = Group(
 AUDIT_PROFESSIONAL_COPIES = Group("audit.professional-copies", (IDENTITY_PROFESSIONALS,), "Names for the list.")
 AUDIT_RECORD_COPIES = Group("audit.record-copies", (IDENTITY_RECORDS,), "Which are closed or linked.")
 AUDIT_PEOPLE_COPIES = Group("audit.people-copies", (IDENTITY_PEOPLE,), "Who represents a holder.")
-NOTIFY_CONTACT_COPIES = Group("notify.contact-copies", (IDENTITY_CONTACTS,), "Where persons are told things.")
+NOTIFY_CONTACT_COPIES = Group("notify.contact-copies", (IDENTITY_CONTACTS,), "Where persons are notified.")
 NOTIFY_DOCUMENT_ALERTS = Group("notify.document-alerts", (RECORDS_DOCUMENTS,), "Alerts for new documents.")
 READINGS = (ACCESSES["records"], FORMER_ACCESSES)
 NOTIFY_CONSULTATION_ALERTS = Group("notify.consultation-alerts", READINGS, "Alerts for consultations.")

@@ -33,7 +33,7 @@ LONGEST_SEND_S = 5.0
 Notification = tuple[str, str]
 """Channel and payload."""
 Attend = Callable[[str], bool]
-"""Given a payload. Returns whether this process attends to it; if not, whoever listens is notified."""
+"""Given a payload. Returns whether this process attends to it; if not, the listeners of the channel are notified."""
 
 
 class NotingConnection(_Base):

@@ -34,7 +34,7 @@ SUBMISSION_SET_PROFILE: Final = (
 _MHD: Final = "https://profiles.ihe.net/ITI/MHD/StructureDefinition"
 _LIST_TYPES: Final = "https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes"
 _SOURCE_ID: Final = "urn:oid:1.2.250.1.213.99.1"
-"""Stands for a source when nothing better is told (an OID of nobody's, for demonstrations)."""
+"""Stands for a source when none is stated (an OID of nobody's, for demonstrations)."""
 NO_TRAITS: Final = SentTraits()
 _NO_FACILITY: Final = Coding(oids.TRE_R02_SYSTEM, "SA01")
 _NO_PRACTICE: Final = Coding(oids.TRE_A01_SYSTEM, "ETABLISSEMENT")

@@ -179,7 +179,7 @@ def _traits(patient: Node) -> SentTraits:
 
 
 def _birth_name(names: list[Node]) -> Node | None:
-    """The name of birth: `official` in FR Core, else `maiden`, else one whose use is not told. Never a usual name."""
+    """The name of birth: `official` in FR Core, else `maiden`, else one without a use. Never a usual name."""
     for use in ("official", "maiden", None):
         for name in names:
             if name.value.get("use") == use:

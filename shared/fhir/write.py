@@ -27,7 +27,7 @@ AUTHORISATION: Final = "https://dmp.example/fhir/StructureDefinition/authorisati
 """No guide says yet how FHIR tells the authorisation of TD0.2."""
 ACT_REASON: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 ACCESS_MARKS: Final = "https://dmp.example/fhir/CodeSystem/access-marks"
-"""Codes of this project's own, told beside an answer."""
+"""Codes of this project's own that go with an answer."""
 FHIR_JSON: Final = "application/fhir+json"
 
 Json = dict[str, object]
@@ -73,7 +73,7 @@ class StoredDocument:
     record_id: str | None = None
     archived: bool = False
     notices: tuple[str, ...] = ()
-    """What the reader is told beside it, as codes of ours."""
+    """Notices that go with it, as codes of ours."""
     access_mode: str | None = None
     """The emergency mode (TRE_R248) in which it is given."""
 
@@ -107,7 +107,7 @@ def searchset(
 ) -> bytes:
     """The Bundle that answers a search: (fullUrl, resource) pairs, and what there is to say as an OperationOutcome.
 
-    With a `next_url` there is more, and how much in all is told only when `total` says so. `access_mode`: the emergency
+    With a `next_url` there is more, and the total is stated only when `total` is given. `access_mode`: the emergency
     mode (TRE_R248) in which it is given.
     """
     entries: list[Json] = [
@@ -167,7 +167,7 @@ def document_reference(document: StoredDocument) -> bytes:
 
 
 def patient_standing(id_: str, ins: Ins, *, active: bool, authorisation: str, attending_doctor: bool) -> bytes:
-    """A Patient that says no more than the state of the record and how the asker stands to it (TD0.2)."""
+    """A Patient that says no more than the state of the record and how the caller stands to it (TD0.2)."""
     return orjson.dumps(
         {
             "resourceType": "Patient",
@@ -183,7 +183,7 @@ def patient_standing(id_: str, ins: Ins, *, active: bool, authorisation: str, at
 
 
 def binary(id_: str, content_type: str, content: bytes) -> bytes:
-    """A Binary with its content in base64, for who asks for FHIR instead of the content itself."""
+    """A Binary with its content in base64, for a caller that accepts FHIR instead of the content itself."""
     data = base64.b64encode(content).decode("ascii")
     return orjson.dumps({"resourceType": "Binary", "id": id_, "contentType": content_type, "data": data})
 

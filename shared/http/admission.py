@@ -3,7 +3,7 @@
 What counts is how many requests the process works on. That number bounds both the queue for its connections and the
 work of one turn of its event loop, and so the latency of what is admitted; it needs no figure of how fast the machine
 is. A request that only waits, for its body, for a fixed delay or for another service's result, does not count
-(`idle`): whoever sends slowly holds nobody back. What lies behind the process does not count either, so that deposits
+(`idle`): a slow sender holds nobody back. What lies behind the process does not count either, so that deposits
 are accepted while consent is away. The refusal comes before anything is looked up, and is the same whether or not
 there is something to find.
 """
@@ -162,7 +162,7 @@ def urgent(urgency: Urgency) -> Callable[[Endpoint], Endpoint]:
 
 
 def urgency_of(route: APIRoute) -> Urgency:
-    """How urgent requests to a route are, whoever asks."""
+    """How urgent requests to a route are, for any caller."""
     by_method = Urgency.READ if (route.methods or set()) <= {"GET", "HEAD"} else Urgency.CHANGE
     urgency: Urgency = getattr(route.endpoint, _URGENCY, by_method)
     return urgency

@@ -72,7 +72,7 @@ async def serving(
 async def caller(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    """FastAPI dependency: who asks. Raises NotAuthenticatedError."""
+    """FastAPI dependency: the caller. Raises NotAuthenticatedError."""
     if credentials is None:
         raise NotAuthenticatedError
     verified: Caller = await request.app.state.verifier.verify(credentials.credentials)

@@ -1,6 +1,6 @@
 """JSON lines on standard output. Events and fields are closed lists: codes, ids, counts, times.
 
-Names, INS, contents, tokens and bodies have no field, so they cannot be logged; an error is told by its class and
+Names, INS, contents, tokens and bodies have no field, so they cannot be logged; an error is logged by its class and
 place, never by its text, which may quote what it stumbled over.
 """
 
@@ -160,7 +160,7 @@ _logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 def log(event: LogEvent, *, trace: str | None = None, error: BaseException | None = None, **fields: object) -> None:
-    """One line. `error` is told by class and place; fields outside the list are a bug and raise ValueError."""
+    """Writes one line. `error` is logged by class and place; fields outside the list are a bug and raise ValueError."""
     if trace is not None:
         fields["trace_id"] = tracing.trace_id(trace)
     if error is not None:

@@ -86,7 +86,7 @@ def main(
 
 
 def _complain(message: str) -> None:
-    """Tells the person who started the process; the exit code is right even where nobody can be told."""
+    """Writes to standard error; where that fails, the exit code still says what happened."""
     with contextlib.suppress(OSError):
         print(message, file=sys.stderr, flush=True)
 

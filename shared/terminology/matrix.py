@@ -125,7 +125,7 @@ def read_matrix(name: str, text: str, active_from: datetime | None = None) -> Ma
 
 @cache
 def packaged() -> tuple[Matrix, ...]:
-    """The versions that every service knows without being told, oldest first."""
+    """The versions that are packaged with every service, oldest first."""
     return tuple(read_matrix(name, packaged_text(name), since) for name, since in _IN_FORCE_SINCE.items())
 
 
