@@ -71,13 +71,8 @@ class IdentityStatus(StrEnum):
     QUALIFIED = "qualified"
 
     @property
-    def holds_ins(self) -> bool:
-        """Whether number and traits were retrieved from the national base."""
-        return self in (IdentityStatus.RETRIEVED, IdentityStatus.QUALIFIED)
-
-    @property
     def may_share_ins(self) -> bool:
-        """Whether, in addition, the traits were checked on a document of high confidence."""
+        """Whether the national base has number and traits, and a document of high confidence confirmed the traits."""
         return self is IdentityStatus.QUALIFIED
 
     @classmethod

@@ -65,15 +65,6 @@ async def load_lifecycle_record(
     )
 
 
-FIND_FINGERPRINT = "select fingerprint from ins_fingerprints where fingerprint = any($1::text[]) and record_id = $2"
-
-
-async def find_fingerprint(connection: Connection, record_id: UUID, fingerprints: Sequence[str]) -> str | None:
-    """Returns the fingerprint among these under which the record is found, or None."""
-    fingerprint: str | None = await connection.fetchval(FIND_FINGERPRINT, fingerprints, record_id)
-    return fingerprint
-
-
 SET_STATUS = "update records set status = $3, version = $4 where bucket = $1 and id = $2"
 UPSERT_CLOSURE = """
 insert into closures (bucket, record_id, cause, closed_at, is_death_announced)

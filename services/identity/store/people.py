@@ -7,15 +7,6 @@ from services.identity.domain.people import RecordPeople
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 
-SELECT_PEOPLE = "select people from people_states where bucket = $1 and record_id = $2"
-
-
-async def load_people(connection: Connection, record_id: UUID) -> RecordPeople:
-    """Returns the people; an empty state where nobody was named."""
-    state: str | None = await connection.fetchval(SELECT_PEOPLE, bucket_of(record_id), record_id)
-    return RecordPeople() if state is None else RecordPeople.from_json(state)
-
-
 LOCK_PEOPLE = """
 select people from people_states where bucket = $1 and record_id = $2 for update"""
 

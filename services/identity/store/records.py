@@ -1,7 +1,6 @@
 """Persons, their records and contacts."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from uuid import UUID
 
 from services.identity.domain.new_person import RecordState
@@ -29,14 +28,6 @@ async def find_record(connection: Connection, fingerprints: Sequence[str]) -> UU
     return record_id
 
 
-INSERT_PERSON = "insert into persons (bucket, id, key_id, sealed, created_at) values ($1, $2, $3, $4, $5)"
-
-
-async def insert_person(connection: Connection, bucket: int, person_id: UUID, sealed: Sealed, at: datetime) -> None:
-    """Inserts a person in the bucket of their record."""
-    await connection.execute(INSERT_PERSON, bucket, person_id, sealed.key_id, sealed.data, at)
-
-
 SELECT_PERSON = """
 select person.id, person.key_id, person.sealed
 from records record join persons person on person.bucket = record.bucket and person.id = record.person_id
@@ -48,27 +39,6 @@ async def load_person(connection: Connection, record_id: UUID) -> tuple[UUID, Se
     row = await connection.fetchrow(SELECT_PERSON, bucket_of(record_id), record_id)
     assert row is not None, "a record without its person"
     return row["id"], Sealed(row["key_id"], row["sealed"])
-
-
-INSERT_RECORD = """
-insert into records (bucket, id, person_id, status, version, opened_at) values ($1, $2, $3, 'open', 1, $4)"""
-INSERT_FINGERPRINT = "insert into ins_fingerprints (fingerprint, record_id) values ($1, $2)"
-
-
-async def insert_record(
-    connection: Connection, record_id: UUID, person_id: UUID, fingerprint: str, opened_at: datetime
-) -> None:
-    """Inserts an open record at version 1 with its fingerprint."""
-    await connection.execute(INSERT_RECORD, bucket_of(record_id), record_id, person_id, opened_at)
-    await connection.execute(INSERT_FINGERPRINT, fingerprint, record_id)
-
-
-INSERT_CONTACT = "insert into contacts (bucket, record_id, version, key_id, sealed) values ($1, $2, 1, $3, $4)"
-
-
-async def insert_contact(connection: Connection, record_id: UUID, sealed: Sealed) -> None:
-    """Inserts the first contact of a record."""
-    await connection.execute(INSERT_CONTACT, bucket_of(record_id), record_id, sealed.key_id, sealed.data)
 
 
 # While commits of a record may have been lost, records may have applied higher versions with other content.
