@@ -1,0 +1,26 @@
+"""Values that `app.py` builds once and that routes take as FastAPI dependencies, found by their type."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from fastapi import FastAPI, Request
+
+T = TypeVar("T")
+
+
+def provide(app: FastAPI, *values: object) -> None:
+    """Makes these values available to the routes of an app, one of each type."""
+    app.state.provided = {type(value): value for value in values}
+
+
+def provided(kind: type[T]) -> Callable[[Request], T]:
+    """Returns the dependency that gives the app's value of this type: `Annotated[T, Depends(provided(T))]`.
+
+    It raises KeyError where `provide` had none.
+    """
+
+    def value_of(request: Request) -> T:
+        value: T = request.app.state.provided[kind]
+        return value
+
+    return value_of
