@@ -16,8 +16,8 @@ from services.consent.usecases.adopt_states import adopt_states
 from services.consent.usecases.name_in_full import name_in_full
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
+from shared.http.issuer_keys import Keys
 from shared.http.outcomes import render
-from shared.http.tokens import Keys
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.worker import Loop, Plan, make_worker_app
 

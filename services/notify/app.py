@@ -22,7 +22,7 @@ from services.notify.store.messages import MessageQueue
 from shared.crypto.keyring import Keyring
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
-from shared.http.tokens import Keys
+from shared.http.issuer_keys import Keys
 from shared.runtime.worker import Loop, Plan, make_worker_app
 
 

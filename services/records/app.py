@@ -19,7 +19,7 @@ from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
-from shared.http.tokens import Keys
+from shared.http.issuer_keys import Keys
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.worker import Loop, Plan, make_worker_app
 

@@ -15,8 +15,9 @@ from shared.db.pool import ANSWER, LONG_ANSWER, Pool, create_pool
 from shared.errors import NotAuthenticatedError
 from shared.http.described import DescribedApi
 from shared.http.error_boundary import ErrorBoundary
+from shared.http.issuer_keys import IssuerKeys, Keys
 from shared.http.problems import Renderer, install, problem
-from shared.http.tokens import Caller, IssuerKeys, Keys, TokenVerifier
+from shared.http.tokens import Caller, TokenVerifier
 from shared.runtime.settings import ServiceSettings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

@@ -1,46 +1,29 @@
-"""Access tokens (JWT, RFC 9068), verified alone: identity's public keys are cached in memory and in the database.
+"""Access tokens (JWT, RFC 9068), verified with identity's public keys and without a call to identity."""
 
-identity may be away for as long as a token lives. An unknown key id makes one fetch, at most every few seconds.
-"""
-
-import asyncio
 import base64
 import hashlib
 import json
 import re
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
-import httpx2
-import orjson
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.contracts.base import Actor, ActorKind
 from shared.crypto.commitment import record_commitment
-from shared.db.pool import Pool
 from shared.errors import ForbiddenError, NotAuthenticatedError
-from shared.runtime.logs import log
+from shared.http.issuer_keys import Keys
 from shared.runtime.settings import TokenSettings
 
-SELECT_KEYS = "select jwk from issuer_keys"
-REPLACE_KEYS = """
-with fetched as (select * from unnest($1::text[], $2::jsonb[]) as key(kid, jwk)),
-     gone as (delete from issuer_keys where kid not in (select kid from fetched))
-insert into issuer_keys (kid, jwk) select kid, jwk from fetched
-on conflict on constraint issuer_keys_pkey do update set jwk = excluded.jwk, fetched_at = clock_timestamp()"""
 ALGORITHMS = ["ES256"]
 HEADER = {"alg": "ES256", "typ": "at+jwt", "kid": None}
 """The members of a token's header and what they must say (RFC 9068, section 2.1); None: some text."""
 LONGEST = 8192
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
-SHORTEST_FETCH_S = 2.0
-REFRESH_S = 300.0
-FETCH_TIMEOUT_S = 2.0
 CACHE_SIZE = 10_000
 
 
@@ -103,61 +86,6 @@ class Caller:
         """Raises ForbiddenError without that scope."""
         if scope not in self.scopes:
             raise ForbiddenError(f"This needs a token with the scope {scope}.")
-
-
-class Keys(Protocol):
-    """Where public keys come from."""
-
-    async def current(self) -> KeySet:
-        """The keys known now."""
-
-    async def refreshed(self) -> KeySet:
-        """The keys after a look at the issuer, if the last look is not too recent."""
-
-
-class IssuerKeys:
-    """Identity's published keys: fetched over HTTP, kept in the service's own database for when identity is away."""
-
-    def __init__(self, pool: Pool, url: str) -> None:
-        self._pool = pool
-        self._url = url
-        self._keys: KeySet | None = None
-        self._looked_at = -REFRESH_S
-        self._looking = asyncio.Lock()
-        self._http: httpx2.AsyncClient | None = None
-
-    async def current(self) -> KeySet:
-        """From memory; from the database after a start; refreshed in passing when old."""
-        if self._keys is None:
-            rows = await self._pool.fetch(SELECT_KEYS)
-            self._keys = KeySet.import_key_set({"keys": [orjson.loads(row["jwk"]) for row in rows]})
-        if time.monotonic() - self._looked_at > REFRESH_S:
-            await self.refreshed()
-        return self._keys
-
-    async def refreshed(self) -> KeySet:
-        """A fetch at most every two seconds; on failure the known keys stay."""
-        async with self._looking:
-            if time.monotonic() - self._looked_at > SHORTEST_FETCH_S:
-                self._looked_at = time.monotonic()
-                await self._fetch()
-        return self._keys or KeySet([])
-
-    async def _fetch(self) -> None:
-        try:
-            # One client for the process: each new one parses the machine's certificates on the event loop.
-            self._http = self._http or httpx2.AsyncClient(timeout=FETCH_TIMEOUT_S, trust_env=False)
-            response = await self._http.get(self._url)
-            response.raise_for_status()
-            self._keys = KeySet.import_key_set(response.json())
-        except (httpx2.HTTPError, ValueError, KeyError, JoseError) as error:
-            log("keys.unreachable", error=error)
-            return
-        jwks = [key.as_dict(private=False) for key in self._keys.keys]
-        await self._pool.execute(
-            REPLACE_KEYS, [str(key["kid"]) for key in jwks], [orjson.dumps(key).decode() for key in jwks]
-        )
-        log("keys.refreshed", count=len(jwks))
 
 
 class TokenVerifier:

@@ -13,8 +13,9 @@ from shared.db.pool import Pool, create_pool, wake_in_process
 from shared.http.app import is_ready, metrics
 from shared.http.door import Door
 from shared.http.error_boundary import ErrorBoundary
+from shared.http.issuer_keys import IssuerKeys, Keys
 from shared.http.problems import install, problem
-from shared.http.tokens import IssuerKeys, Keys, TokenVerifier
+from shared.http.tokens import TokenVerifier
 from shared.messaging import dead_letters, inbox, parked_messages
 from shared.messaging.consumer import Consumer
 from shared.messaging.consumer_lag import observe_lag

@@ -21,7 +21,8 @@ from shared.errors import (
 )
 from shared.http import constant_time
 from shared.http.app import AuthenticatedCaller, make_app
-from shared.http.tokens import IssuerKeys, TokenVerifier
+from shared.http.issuer_keys import IssuerKeys
+from shared.http.tokens import TokenVerifier
 from shared.runtime.settings import TokenSettings
 from tests.conftest import NewPool
 from tests.infra.tokens import KEY, SETTINGS, TestKeys, bearer, make_token

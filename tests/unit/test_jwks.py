@@ -1,0 +1,79 @@
+"""The cache of a published key set."""
+
+import asyncio
+
+from joserfc.jwk import KeySet, OKPKey
+
+from shared.http import jwks
+from shared.http.jwks import JwksCache
+
+FIRST, SECOND = (KeySet([OKPKey.generate_key("Ed25519", {"kid": kid})]) for kid in ("first", "second"))
+
+
+class Issuer:
+    """Publishes one key set after another; None: it is away."""
+
+    def __init__(self, *published: KeySet | None) -> None:
+        self.published = list(published)
+        self.fetches = 0
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def fetch(self) -> KeySet | None:
+        self.fetches += 1
+        await self.answers.wait()
+        return self.published.pop(0)
+
+
+async def test_keys_are_fetched_once_and_kept() -> None:
+    issuer = Issuer(FIRST)
+    cache = JwksCache(issuer.fetch)
+    assert await cache.load() is FIRST
+    assert await cache.load() is FIRST
+    assert await cache.load(refreshed=True) is FIRST  # the last fetch is too recent for another
+    assert issuer.fetches == 1
+
+
+async def test_a_missing_key_makes_one_fetch_for_all_who_miss_it() -> None:
+    issuer = Issuer(FIRST, SECOND)
+    cache = JwksCache(issuer.fetch)
+    await cache.load()
+    _age(cache, jwks.MIN_FETCH_INTERVAL_S)
+    issuer.answers.clear()
+    waiting = [asyncio.create_task(cache.load(refreshed=True)) for _ in range(3)]
+    await asyncio.sleep(0)
+    issuer.answers.set()
+    assert await asyncio.gather(*waiting) == [SECOND] * 3
+    assert issuer.fetches == 2
+
+
+async def test_old_keys_serve_while_new_ones_are_fetched() -> None:
+    issuer = Issuer(FIRST, SECOND)
+    cache = JwksCache(issuer.fetch)
+    await cache.load()
+    _age(cache, jwks.MAX_AGE_S)
+    issuer.answers.clear()
+    fetching = asyncio.create_task(cache.load())
+    await asyncio.sleep(0)
+    assert await cache.load() is FIRST
+    issuer.answers.set()
+    assert await fetching is SECOND
+
+
+async def test_keys_outlive_an_outage_of_their_issuer() -> None:
+    issuer = Issuer(FIRST, None)
+    cache = JwksCache(issuer.fetch)
+    await cache.load()
+    _age(cache, jwks.MAX_AGE_S)
+    assert await cache.load() is FIRST
+    assert issuer.fetches == 2
+
+
+async def test_keys_that_were_never_fetched_are_none() -> None:
+    cache = JwksCache(Issuer(None).fetch)
+    assert await cache.load() is None
+    assert await cache.load(refreshed=True) is None
+
+
+def _age(cache: JwksCache, age_s: float) -> None:
+    cache._fetched_at -= age_s + 0.001
