@@ -10,8 +10,11 @@ import time
 from datetime import UTC, datetime
 from uuid import UUID
 
+RANDOM_BYTES = 10
+"""How many bytes fill a UUIDv8 behind its time."""
 _VERSION_8 = 8 << 76
 _VARIANT = 0b10 << 62
+_LAST_MILLISECOND = (1 << 48) - 1
 
 
 def now() -> datetime:
@@ -20,13 +23,18 @@ def now() -> datetime:
 
 
 def new_id(bucket: int | None = None) -> UUID:
-    """A new UUIDv8; without a bucket the last 16 bits are random."""
-    random = int.from_bytes(os.urandom(10), "big")
-    low = random & 0x3FFF_FFFF_FFFF_FFFF
+    """Returns a new UUIDv8; without a bucket the last 16 bits are random."""
+    return uuid8(time.time_ns() // 1_000_000, os.urandom(RANDOM_BYTES), bucket)
+
+
+def uuid8(milliseconds: int, random: bytes, bucket: int | None = None) -> UUID:
+    """Returns the UUIDv8 of that Unix time with these 10 bytes, of which 6 bits give way to version and variant, and
+    the last 16 to the bucket if there is one."""
+    number = int.from_bytes(random, "big")
+    low = number & 0x3FFF_FFFF_FFFF_FFFF
     if bucket is not None:
         low = (low & ~0xFFFF) | bucket
-    high = (random >> 62) & 0xFFF
-    return UUID(int=(time.time_ns() // 1_000_000) << 80 | _VERSION_8 | high << 64 | _VARIANT | low)
+    return UUID(int=milliseconds << 80 | _VERSION_8 | (number >> 62 & 0xFFF) << 64 | _VARIANT | low)
 
 
 def bucket_of(record_id: UUID) -> int:
@@ -43,11 +51,21 @@ def made_at(id: UUID) -> datetime | None:
     """Returns when an id of this project was made; None for an id of another kind."""
     if id.version != 8:
         return None
-    return datetime.fromtimestamp((id.int >> 80) / 1000, UTC)
+    return datetime.fromtimestamp(millisecond_of(id) / 1000, UTC)
+
+
+def millisecond_of(id: UUID) -> int:
+    """Returns the Unix time with which a UUIDv8 begins, in milliseconds."""
+    return id.int >> 80
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """Returns the smallest id of that millisecond: ids sort by time."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return UUID(int=min(max(milliseconds, 0), _LAST_MILLISECOND) << 80)
 
 
 def derived_id(cause: UUID, effect: str) -> UUID:
     """Returns the id of an effect of that cause: equal arguments give equal ids, with the cause's millisecond."""
-    digest = int.from_bytes(hashlib.sha256(cause.bytes + effect.encode()).digest()[:10], "big")
-    low, high = digest & 0x3FFF_FFFF_FFFF_FFFF, digest >> 62 & 0xFFF
-    return UUID(int=(cause.int >> 80 << 80) | _VERSION_8 | high << 64 | _VARIANT | low)
+    digest = hashlib.sha256(cause.bytes + effect.encode()).digest()
+    return uuid8(millisecond_of(cause), digest[:RANDOM_BYTES])
