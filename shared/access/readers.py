@@ -34,6 +34,7 @@ from shared.access.requirements import (
     is_emergency,
     of_document,
 )
+from shared.terminology import access_modes
 from shared.terminology.visibility import Visibility
 
 READING = frozenset({"read", "find", "read-summary", "read-reimbursements"})
@@ -41,7 +42,7 @@ READING = frozenset({"read", "find", "read-summary", "read-reimbursements"})
 
 def _unblocked(facts: Facts) -> bool:
     """A block of the person wins in every mode; one of the structure does not stop the regulation of an emergency."""
-    return facts.blocked == "none" or (facts.blocked == "structure" and facts.mode == "centre_15")
+    return facts.blocked == "none" or (facts.blocked == "structure" and facts.mode == access_modes.REGULATION_CENTRE)
 
 
 def _consented(facts: Facts) -> bool:
@@ -53,9 +54,9 @@ def _consented(facts: Facts) -> bool:
 
 def _unopposed(facts: Facts) -> bool:
     match facts.mode:
-        case "bris_de_glace":
+        case access_modes.BREAK_GLASS:
             return facts.break_glass
-        case "centre_15":
+        case access_modes.REGULATION_CENTRE:
             return facts.regulation_centre
         case _:
             return True
@@ -127,7 +128,7 @@ def _professional_rule(facts: Facts) -> str:
     if is_author(facts):
         return "author"
     if is_emergency(facts):
-        return "break-glass" if facts.mode == "bris_de_glace" else "regulation-centre"
+        return "break-glass" if facts.mode == access_modes.BREAK_GLASS else "regulation-centre"
     if is_attending(facts):
         return "attending-doctor"
     return "authorised" if facts.authorisation == "valid" else "care-team"
@@ -135,7 +136,7 @@ def _professional_rule(facts: Facts) -> str:
 
 def notices_of(facts: Facts) -> tuple[str, ...]:
     """Returns the notices that go with the answer."""
-    if facts.mode == "normal" and facts.matrix_cell == "allowed" and facts.document_status == "published":
+    if facts.mode == access_modes.NORMAL and facts.matrix_cell == "allowed" and facts.document_status == "published":
         return ()  # what is read most
     by_default = facts.actor_kind == "professional" and facts.matrix_cell == "allowed-by-default" and not facts.author
     state = facts.document_status if facts.document_status in ("archived", "superseded") else None

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shared.access.facts import Facts
+from shared.terminology import access_modes
 from shared.terminology.professions import DOCTOR, producer_codes, role_codes
 from shared.terminology.visibility import KNOWN_LABELS, Confidentiality, Visibility
 
-MODES = frozenset({"normal", "bris_de_glace", "centre_15"})
-EMERGENCIES = frozenset({"bris_de_glace", "centre_15"})
+MODES = frozenset({access_modes.NORMAL, *access_modes.EMERGENCY_MODES})
+"""The modes of a decision; the secret connection of a minor is a fact of its own."""
 VISIBLE_STATUSES = frozenset({"published", "archived", "superseded"})
 """Of documents that somebody beside the depositor may ever see."""
 CONFIDENTIALITY = frozenset(level.value for level in Confidentiality)
@@ -57,7 +58,7 @@ def is_author(facts: Facts) -> bool:
 
 def is_emergency(facts: Facts) -> bool:
     """Whether the mode goes around the person's authorisation (L1111-17 I)."""
-    return facts.mode in EMERGENCIES
+    return facts.mode in access_modes.EMERGENCY_MODES
 
 
 def _may_ever(facts: Facts) -> bool:
@@ -66,18 +67,18 @@ def _may_ever(facts: Facts) -> bool:
     # L1111-17 IV: the doctor, with the person's express consent and never around it, where the national parameter lets.
     allowed = facts.never == "occupational-medicine" and facts.occupational_medicine == "allowed"
     is_doctor = facts.profession == DOCTOR or not is_since(facts, "4")
-    return allowed and is_doctor and facts.actor_kind == "professional" and facts.mode == "normal"
+    return allowed and is_doctor and facts.actor_kind == "professional" and facts.mode == access_modes.NORMAL
 
 
 def _mode_fits(facts: Facts) -> bool:
     if facts.actor_kind != "professional":
-        return facts.mode == "normal" and not facts.secret
+        return facts.mode == access_modes.NORMAL and not facts.secret
     match facts.mode:
-        case "normal":
+        case access_modes.NORMAL:
             return True
-        case "bris_de_glace":
+        case access_modes.BREAK_GLASS:
             return is_health_profession(facts) and not facts.secret
-        case "centre_15":
+        case access_modes.REGULATION_CENTRE:
             return facts.profession == DOCTOR and facts.regulator and not facts.secret
         case _:
             return False

@@ -27,6 +27,7 @@ from shared.access.requirements import (
     RequirementTable,
     is_since,
 )
+from shared.contracts.base import PATIENT_SIDE
 from shared.terminology.visibility import KNOWN_LABELS, Confidentiality, Visibility
 
 LABEL_CHANGES = frozenset(
@@ -36,7 +37,6 @@ LABEL_CHANGES = frozenset(
     }
 )
 ARCHIVE_CHANGES = frozenset({"archive", "unarchive"})
-PATIENT_SIDE = frozenset({"patient", "representative", "carer"})
 _SHARED = frozenset({Confidentiality.NORMAL.value})
 _INVISIBLE = frozenset({Visibility.INVISIBLE_TO_PATIENT.value, Visibility.INVISIBLE_TO_REPRESENTATIVES.value})
 

@@ -15,6 +15,7 @@ import orjson
 from shared.fhir.outcomes import Issue, outcome_resource
 from shared.fhir.submission import Author, AuthorKind, Coding
 from shared.terminology import documents, oids, visibility
+from shared.terminology.access_modes import BREAK_GLASS
 from shared.terminology.documents import DocumentType
 from shared.values import Ins, NationalStructureId
 
@@ -190,7 +191,7 @@ def binary(id_: str, content_type: str, content: bytes) -> bytes:
 
 def purpose_of_use(access_mode: str) -> Json:
     """An emergency mode of TRE_R248 as a security label (HL7 v3 ActReason): BTG break the glass, ETREAT emergency."""
-    return {"system": ACT_REASON, "code": "BTG" if access_mode == "bris_de_glace" else "ETREAT"}
+    return {"system": ACT_REASON, "code": "BTG" if access_mode == BREAK_GLASS else "ETREAT"}
 
 
 def instant(moment: datetime) -> str:

@@ -18,9 +18,9 @@ from typing import Any, Final, TypeVar
 
 from fastapi.routing import APIRoute
 
-from shared.access.requirements import EMERGENCIES
 from shared.errors import OverloadedError
 from shared.http.tokens import Caller
+from shared.terminology.access_modes import EMERGENCY_MODES
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 _URGENCY: Final = "urgency"
@@ -170,5 +170,5 @@ def urgency_of(route: APIRoute) -> Urgency:
 
 def urgency_for(caller: Caller | None, route_urgency: Urgency) -> Urgency:
     """Looking in an emergency session is an emergency."""
-    is_emergency = caller is not None and caller.mode in EMERGENCIES and route_urgency is Urgency.READ
+    is_emergency = caller is not None and caller.mode in EMERGENCY_MODES and route_urgency is Urgency.READ
     return Urgency.EMERGENCY if is_emergency else route_urgency

@@ -15,7 +15,8 @@ from services.consent.domain.choices import (
 )
 from services.consent.usecases.change_choices import PROXIES
 from services.consent.usecases.find_consents import GRANTEE_KINDS
-from shared.access import rights, writers
+from shared.access import rights
+from shared.contracts import base
 from shared.contracts.consent import Authorisation
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -65,7 +66,7 @@ def test_nothing_is_forgotten_of_a_list_that_is_not_full_but_after_a_year() -> N
     ("kinds", "expected"),
     [
         (PATIENT_SIDE, {"patient", "representative", "carer"}),
-        (writers.PATIENT_SIDE, {"patient", "representative", "carer"}),
+        (base.PATIENT_SIDE, {"patient", "representative", "carer"}),
         (PROXIES, {"representative", "carer"}),
         (GRANTEE_KINDS, {"professional", "software"}),
         (rights.CHANGES - rights._PATIENT_SIDE_CHANGES, {"attest-care-team"}),
