@@ -1,18 +1,17 @@
-"""Writes FHIR R4 JSON: what the server answers (transaction-response, searchset, DocumentReference, Binary, metadata).
+"""Writes FHIR R4 resources as JSON: DocumentReference, Binary, authors, the status of a record.
 
 Source: PDSm 3.1.1 (pdsm-comprehensive-document-reference, CapabilityStatement of the GestionnaireDePartageDeDocuments).
-Everything comes out as bytes; what goes into a Bundle comes in as bytes and is not parsed again.
+Bundles: `answer_bundles`.
 """
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 import orjson
 
-from shared.fhir.outcomes import Issue, outcome_resource
 from shared.fhir.submission import Author, AuthorKind, Coding
 from shared.terminology import documents, oids, visibility
 from shared.terminology.access_modes import BREAK_GLASS
@@ -77,60 +76,6 @@ class StoredDocument:
     """Notices that go with it, as codes of ours."""
     access_mode: str | None = None
     """The emergency mode (TRE_R248) in which it is given."""
-
-
-@dataclass(frozen=True, slots=True)
-class EntryResponse:
-    """What became of one entry of a transaction: status such as `201 Created`, and where the resource is."""
-
-    status: str
-    location: str | None = None
-    etag: str | None = None
-    last_modified: datetime | None = None
-    issues: tuple[Issue, ...] = field(default=())
-
-
-def transaction_response(entries: Sequence[EntryResponse]) -> bytes:
-    """The Bundle that answers a transaction: as many entries, in the same order."""
-    return orjson.dumps(
-        {"resourceType": "Bundle", "type": "transaction-response", "entry": [_response(entry) for entry in entries]}
-    )
-
-
-def searchset(
-    resources: Sequence[tuple[str, bytes]],
-    *,
-    self_url: str,
-    next_url: str | None = None,
-    total: int | None = None,
-    issues: Sequence[Issue] = (),
-    access_mode: str | None = None,
-) -> bytes:
-    """The Bundle that answers a search: (fullUrl, resource) pairs, and what there is to say as an OperationOutcome.
-
-    With a `next_url` there is more, and the total is stated only when `total` is given. `access_mode`: the emergency
-    mode (TRE_R248) in which it is given.
-    """
-    entries: list[Json] = [
-        {"fullUrl": url, "resource": orjson.Fragment(resource), "search": {"mode": "match"}}
-        for url, resource in resources
-    ]
-    if issues:
-        entries.append({"resource": outcome_resource(issues), "search": {"mode": "outcome"}})
-    bundle: Json = {
-        "resourceType": "Bundle",
-        "type": "searchset",
-        "link": [{"relation": "self", "url": self_url}],
-    }
-    if access_mode is not None:
-        bundle["meta"] = {"security": [purpose_of_use(access_mode)]}
-    if next_url is not None:
-        bundle["link"] = [{"relation": "self", "url": self_url}, {"relation": "next", "url": next_url}]
-    if total is not None or next_url is None:
-        bundle["total"] = len(resources) if total is None else total
-    if entries:  # FHIR knows no empty array
-        bundle["entry"] = entries
-    return orjson.dumps(bundle)
 
 
 def document_reference(document: StoredDocument) -> bytes:
@@ -304,16 +249,3 @@ def _attachment(document: StoredDocument) -> Json:
 
 def _coding(coding: Coding) -> Json:
     return {"system": coding.system, "code": coding.code} if coding.system else {"code": coding.code}
-
-
-def _response(entry: EntryResponse) -> Json:
-    response: Json = {"status": entry.status}
-    if entry.location is not None:
-        response["location"] = entry.location
-    if entry.etag is not None:
-        response["etag"] = entry.etag
-    if entry.last_modified is not None:
-        response["lastModified"] = instant(entry.last_modified)
-    if entry.issues:
-        response["outcome"] = outcome_resource(entry.issues)
-    return {"response": response}

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from shared.cda.errors import InvalidCdaError
-from shared.fhir import iti65, write
+from shared.fhir import answer_bundles, iti65, write
+from shared.fhir.answer_bundles import EntryResponse
 from shared.fhir.bundle import parse_submission
 from shared.fhir.capabilities import capability_statement
 from shared.fhir.outcomes import ERROR_CODES, Issue, IssueType, Severity, operation_outcome
 from shared.fhir.submission import Author, AuthorKind, Coding, SubmittedDocument
-from shared.fhir.write import EntryResponse, StoredDocument
+from shared.fhir.write import StoredDocument
 from shared.terminology import oids
 from shared.terminology.documents import document_types
 from shared.values import Ins, SentTraits, Sex
@@ -90,11 +91,13 @@ def test_a_searchset_holds_resources_as_they_are_and_says_what_there_is_to_say()
     resource = write.document_reference(STORED)
     url = f"https://dmp.example/fhir/DocumentReference/{STORED.id}"
     warning = Issue("copies-old", "Try again.", severity=Severity.WARNING)
-    found = json.loads(write.searchset([(url, resource)], self_url="https://dmp.example/fhir", issues=[warning]))
+    found = json.loads(
+        answer_bundles.searchset([(url, resource)], self_url="https://dmp.example/fhir", issues=[warning])
+    )
     assert found["total"] == 1
     assert found["entry"][0] == {"fullUrl": url, "resource": json.loads(resource), "search": {"mode": "match"}}
     assert found["entry"][1]["search"] == {"mode": "outcome"}
-    assert "entry" not in json.loads(write.searchset([], self_url="https://dmp.example/fhir"))
+    assert "entry" not in json.loads(answer_bundles.searchset([], self_url="https://dmp.example/fhir"))
 
 
 def test_a_transaction_is_answered_entry_by_entry() -> None:
@@ -102,7 +105,7 @@ def test_a_transaction_is_answered_entry_by_entry() -> None:
         EntryResponse("201 Created", "List/1", 'W/"1"', NOON, (Issue("deposit-received", "It is being checked."),)),
         EntryResponse("201 Created"),
     ]
-    answer = json.loads(write.transaction_response(entries))
+    answer = json.loads(answer_bundles.transaction_response(entries))
     assert answer["type"] == "transaction-response"
     assert answer["entry"][0]["response"]["lastModified"] == "2026-03-12T11:00:00Z"
     assert answer["entry"][0]["response"]["outcome"]["resourceType"] == "OperationOutcome"

@@ -24,9 +24,10 @@ from services.records.usecases.deposit_documents import (
 from services.records.usecases.show_deposits import disclosed_reason, show_deposit
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError
+from shared.fhir.answer_bundles import EntryResponse, transaction_response
 from shared.fhir.outcomes import Issue, IssueType, Severity
 from shared.fhir.submission import InvalidSubmissionError, Submission
-from shared.fhir.write import FHIR_JSON, EntryResponse, transaction_response
+from shared.fhir.write import FHIR_JSON
 from shared.http.admission import Urgency, urgent
 from shared.http.door import AS_THE_SERVICE, Door, takes
 from shared.http.prefer import seconds_to_wait, wait_for

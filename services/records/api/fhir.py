@@ -17,8 +17,9 @@ from services.records.domain.documents import served_type
 from services.records.usecases.find_documents import DocumentPage, DocumentQuery, find_documents
 from services.records.usecases.read_document import DocumentView, read_document
 from shared.errors import NotFoundError
+from shared.fhir.answer_bundles import searchset
 from shared.fhir.capabilities import capability_statement
-from shared.fhir.write import FHIR_JSON, binary, searchset
+from shared.fhir.write import FHIR_JSON, binary
 from shared.http.admission import Urgency, urgent
 from shared.http.constant_time import delay_response
 from shared.http.door import Door

@@ -10,7 +10,8 @@ from services.records.api.documentation import FIND_PATIENT, POST_FIND_PATIENT
 from services.records.api.search import LONGEST_FORM, SearchError, parse_form
 from services.records.usecases.check_record import RecordAccess, check_record
 from shared.crypto.fingerprints import ins_parts
-from shared.fhir.write import FHIR_JSON, patient_standing, searchset
+from shared.fhir.answer_bundles import searchset
+from shared.fhir.write import FHIR_JSON, patient_standing
 from shared.http.admission import Urgency, urgent
 from shared.http.door import Door
 from shared.values import Ins, InvalidInsError
