@@ -18,9 +18,11 @@ class Issuer:
         self.fetches = 0
         self.answers = asyncio.Event()
         self.answers.set()
+        self.fetching = asyncio.Event()
 
     async def fetch(self) -> KeySet | None:
         self.fetches += 1
+        self.fetching.set()
         await self.answers.wait()
         return self.published.pop(0)
 
@@ -40,8 +42,9 @@ async def test_a_missing_key_makes_one_fetch_for_all_who_miss_it() -> None:
     await cache.load()
     _age(cache, jwks.MIN_FETCH_INTERVAL_S)
     issuer.answers.clear()
+    issuer.fetching.clear()
     waiting = [asyncio.create_task(cache.load(refreshed=True)) for _ in range(3)]
-    await asyncio.sleep(0)
+    await issuer.fetching.wait()
     issuer.answers.set()
     assert await asyncio.gather(*waiting) == [SECOND] * 3
     assert issuer.fetches == 2
@@ -53,8 +56,9 @@ async def test_old_keys_serve_while_new_ones_are_fetched() -> None:
     await cache.load()
     _age(cache, jwks.MAX_AGE_S)
     issuer.answers.clear()
+    issuer.fetching.clear()
     fetching = asyncio.create_task(cache.load())
-    await asyncio.sleep(0)
+    await issuer.fetching.wait()
     assert await cache.load() is FIRST
     issuer.answers.set()
     assert await fetching is SECOND
