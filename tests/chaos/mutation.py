@@ -25,7 +25,7 @@ from shared.access.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[2]
 rules = importlib.import_module("shared.access.decide")
 """The module; the package shows the function of the same name."""
-TESTS = ("tests/unit/test_access_table.py", "tests/unit/test_access_rows.py")
+TESTS = ("tests/shared/access/test_table.py", "tests/shared/access/test_rows.py")
 
 
 class _Failures:

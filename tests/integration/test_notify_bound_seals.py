@@ -37,7 +37,7 @@ from tests.infra.notify import (
 from tests.infra.plumbing import value
 from tests.infra.topics import Topics
 from tests.infra.waiting import eventually
-from tests.unit.test_keyrings import unbound
+from tests.shared.crypto.test_keyrings import unbound
 
 ROTATED = f"{NEXT_KEYRING_TEXT},{KEYRING_TEXT}"
 CODE = {"code": "123456", "minutes": "10"}

@@ -3,7 +3,6 @@
 import base64
 import json
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 
@@ -18,8 +17,8 @@ from shared.fhir.write import StoredDocument
 from shared.terminology import oids
 from shared.terminology.documents import document_types
 from shared.values import Ins, SentTraits, Sex
+from tests.infra.paths import DOCUMENTS
 
-DOCUMENTS = Path(__file__).parents[1] / "documents"
 NOON = datetime(2026, 3, 12, 12, tzinfo=timezone(timedelta(hours=1)))
 INS = Ins("258077511402542", oids.INS_NIR_TEST)
 BIOLOGY = document_types()["11502-2"]

@@ -4,7 +4,6 @@ import asyncio
 import signal
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -31,13 +30,13 @@ from tests.infra.databases import Database
 from tests.infra.dying import PLACES
 from tests.infra.erasing import KEPT_HERE, erased, tables_with
 from tests.infra.load import Person
+from tests.infra.paths import ROOT
 from tests.infra.plumbing import record_changed
 from tests.infra.records import a_deposit, run_records_api, settings_of
 from tests.infra.tokens import SETTINGS, TestKeys
 from tests.infra.topics import Topics
 from tests.infra.waiting import DEADLINE_S, eventually
 
-ROOT = Path(__file__).parents[2]
 SOMEBODY = Person(81)
 
 

@@ -5,7 +5,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +14,10 @@ from hypothesis import strategies as st
 from shared.fhir.bundle import parse_submission
 from shared.fhir.submission import Author, AuthorKind, InvalidSubmissionError, Relation, Submission
 from shared.terminology import oids
+from tests.infra.paths import DOCUMENTS
 
 Json = dict[str, Any]
-GOOD = (Path(__file__).parents[1] / "documents" / "submission.json").read_bytes()
+GOOD = (DOCUMENTS / "submission.json").read_bytes()
 
 
 def good() -> Json:

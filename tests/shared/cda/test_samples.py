@@ -12,9 +12,9 @@ from shared.cda.xml import check_xml
 from shared.fhir import iti65
 from shared.fhir.bundle import parse_submission
 from shared.fhir.submission import InvalidSubmissionError
-from tests.unit.test_fhir_write import same
+from tests.infra.paths import ROOT
+from tests.shared.fhir.test_write import same
 
-ROOT = Path(__file__).parents[2]
 SAMPLES = Path(os.environ.get("DMP_SAMPLES", ROOT.parent / "shared" / "samples"))
 INVENTED = sorted((ROOT / "tests" / "documents").glob("*.xml"))
 PUBLISHED = sorted((SAMPLES / "cda").glob("*.xml"))

@@ -1,15 +1,14 @@
 """What the header of a CDA says, in the ways in which headers are written."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 
 from shared.cda.errors import IncompleteHeaderError, InvalidCdaError, NotCdaError, TooLargeError
 from shared.cda.header import CdaCode, parse_time, read_header
 from shared.terminology import oids
+from tests.infra.paths import DOCUMENTS
 
-DOCUMENTS = Path(__file__).parents[1] / "documents"
 CONSULTATION = (DOCUMENTS / "consultation.xml").read_bytes()
 PARIS = timezone(timedelta(hours=1))
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -19,8 +18,8 @@ from shared.cda.errors import (
 )
 from shared.cda.header import read_header
 from shared.cda.xml import CheckedXml, check_xml
+from tests.infra.paths import DOCUMENTS
 
-DOCUMENTS = Path(__file__).parents[1] / "documents"
 CONSULTATION = (DOCUMENTS / "consultation.xml").read_bytes()
 WRAPPED = (DOCUMENTS / "self-displaying.xml").read_bytes()
 

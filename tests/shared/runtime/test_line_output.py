@@ -12,8 +12,8 @@ import orjson
 import pytest
 
 from shared.runtime.line_output import LineOutput
+from tests.infra.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 FULL = Path("/dev/full")
 SMALL_PIPE = 4 * 4096
 

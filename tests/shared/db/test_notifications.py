@@ -17,7 +17,7 @@ from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.waiting import eventually
-from tests.integration.test_plumbing_flow import access
+from tests.shared.messaging.test_flow import access
 
 INSERT_STATE = """
 insert into consent_states (bucket, record_id, version, changed_at, choices) values ($1, $2, 1, now(), '{}')"""

@@ -5,7 +5,6 @@ import json
 import signal
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -18,12 +17,11 @@ from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.crashing import PLACES
 from tests.infra.databases import Database
+from tests.infra.paths import ROOT
 from tests.infra.plumbing import Recorder, document_received, worker
 from tests.infra.topics import Topics
 from tests.infra.waiting import DEADLINE_S, eventually
-from tests.integration.test_plumbing_flow import access
-
-ROOT = Path(__file__).parents[2]
+from tests.shared.messaging.test_flow import access
 
 
 async def let_it_crash(place: str, database: Database, kafka: Topics) -> None:

@@ -1,6 +1,5 @@
 """Whatever comes late about an erased record, through whichever group: nothing of it is kept."""
 
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import orjson
@@ -21,9 +20,9 @@ from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra.erasing import KEPT_HERE, tables_with
 from tests.infra.messages import sender_of
+from tests.infra.paths import EXAMPLES
 from tests.infra.subscriptions import subscriptions_of
 
-EXAMPLES = Path(__file__).parents[2] / "shared" / "contracts" / "examples"
 LEDGER = "audit.ledger"
 
 

@@ -6,7 +6,7 @@ from copy import deepcopy
 import pytest
 
 from shared.terminology import oids
-from tests.unit.test_fhir_bundle import Json, attachment, binary, codes, good, reference, submission_set
+from tests.shared.fhir.test_bundle import Json, attachment, binary, codes, good, reference, submission_set
 
 
 def _twice(bundle: Json) -> None:

@@ -189,7 +189,7 @@ async def test_a_letter_about_an_erased_record_is_redriven_into_nothing(
 
 
 async def test_beginning_destroys_what_waits_here_but_not_what_the_ledger_is_told(house: OfflineConsumers) -> None:
-    from tests.integration.test_plumbing_flow import access
+    from tests.shared.messaging.test_flow import access
 
     gone, other = document_received(uuid4()), document_received(uuid4())
     state = ConsentStateChanged(record_id=gone.record_id, version=1, changed_at=clock.now())

@@ -33,7 +33,7 @@ from tests.infra.databases import Database
 from tests.infra.tokens import TestKeys, bearer, operator_token, patient_token
 from tests.infra.topics import Topics
 from tests.infra.waiting import eventually
-from tests.integration.test_plumbing_flow import access
+from tests.shared.messaging.test_flow import access
 
 ACCESSES, DECISIONS, STATES = "consent.accesses.v1", "consent.decisions.v1", "consent.states.v1"
 INSERT_RAW = """
