@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from shared.cda.errors import IncompleteHeaderError, InvalidCdaError, NotCdaError, TooLargeError
-from shared.cda.header import CdaCode, parse_time, read_header
+from shared.cda.header import read_header
+from shared.cda.summary import CdaCode, parse_time
 from shared.terminology import oids
 
 DOCUMENTS = Path(__file__).parents[1] / "documents"
